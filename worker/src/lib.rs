@@ -1,0 +1,3 @@
+//! Converts the items of a shard with the CACTI/CACTIF method.
+
+pub mod method;
