@@ -1,1 +1,3 @@
 //! shared
+
+pub mod layout;

@@ -1,0 +1,78 @@
+//! How a labelled driving dataset names its files.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The published layout that a dataset follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// `images/00001.png` with `labels/00001.png`, a palette image of label ids.
+    Gta5,
+    /// `*_leftImg8bit.png` with `*_gtFine_labelIds.png` and its siblings.
+    Cityscapes,
+    /// `*_rgb_anon.png` with `*_gt_labelIds.png` and its siblings.
+    Acdc,
+}
+
+impl Layout {
+    /// Every layout, in the order in which help texts name them.
+    pub const ALL: [Layout; 3] = [Layout::Gta5, Layout::Cityscapes, Layout::Acdc];
+
+    /// Returns the name that settings files use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Layout::Gta5 => "gta5",
+            Layout::Cityscapes => "cityscapes",
+            Layout::Acdc => "acdc",
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A name that is no [`Layout`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("unknown dataset layout {0:?}: expected gta5, cityscapes or acdc")]
+pub struct UnknownLayout(String);
+
+impl FromStr for Layout {
+    type Err = UnknownLayout;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|layout| layout.as_str() == name)
+            .ok_or_else(|| UnknownLayout(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layout_has_one_name_everywhere() {
+        for layout in Layout::ALL {
+            assert_eq!(layout.to_string().parse(), Ok(layout));
+            let quoted = serde_json::to_string(&layout).unwrap();
+            assert_eq!(quoted, format!("{:?}", layout.to_string()));
+        }
+    }
+
+    #[test]
+    fn an_unknown_layout_is_refused_with_the_known_ones() {
+        let error = "kitti".parse::<Layout>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"unknown dataset layout "kitti": expected gta5, cityscapes or acdc"#
+        );
+    }
+}
