@@ -1,0 +1,162 @@
+//! Cross-image attention that keeps the content where the style has no good match (CACTIF).
+//!
+//! Each position's best match in the style is compared with the position's own value; the positions
+//! whose similarity lies below a quantile are **weak** and take the content's own attention instead.
+//!
+//! **Source:** Chigot et al. 2025, section 3.3 (arXiv:2505.16360).
+//! **Differs:** the released code and the paper match, compare and exchange differently; each choice
+//! is a setting. Weak columns are subtracted from a whole output instead of being left out of it.
+
+mod exchange;
+mod matching;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::attention::{self, AttentionError, Heads, KeyValue, QueryKeyValue};
+use exchange::{exchange_columns, exchange_rows};
+use matching::{Mixed, similarities, weak_positions};
+
+/// What weak positions exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exchange {
+    /// The weak keys, for every query (released code).
+    KeyColumns,
+    /// The outputs of the weak queries (paper).
+    QueryRows,
+}
+
+/// How the best match of a position is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BestMatch {
+    /// The largest sum over heads of contrasted attention (released code).
+    ContrastedAttention,
+    /// The largest product of query and key over the full width (paper).
+    FullWidthScores,
+}
+
+/// How a position's value is compared with that of its best match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Similarity {
+    /// The sum over heads of the absolute cosine (released code).
+    AbsoluteCosineOverHeads,
+    /// The cosine over the full width (paper).
+    FullWidthCosine,
+}
+
+/// Which positions are weak, and what happens to them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Filter {
+    /// The quantile of the similarities below which a position is weak.
+    pub fraction: f32,
+    /// What weak positions exchange.
+    pub exchange: Exchange,
+    /// How the best match of a position is found.
+    pub best_match: BestMatch,
+    /// How a position's value is compared with that of its best match.
+    pub similarity: Similarity,
+}
+
+/// What filtering finds before it exchanges anything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matches {
+    /// For each position, its best match in the style.
+    pub best: Vec<usize>,
+    /// For each position, how much its value resembles that of its best match.
+    pub similarity: Vec<f32>,
+    /// The weak positions, in ascending order.
+    pub weak: Vec<usize>,
+}
+
+/// Returns cross-image attention in which weak positions take the content's own attention.
+///
+/// Every array is `(tokens, heads * width)` with the same number of tokens, because a position of the
+/// output is compared with the same position of the content, and exchanged as a key of either.
+///
+/// # Errors
+///
+/// [`AttentionError`] if the arrays do not fit the heads or each other, or the fraction is none.
+pub fn filtered_attention(
+    query_output: ArrayView2<f32>,
+    style: KeyValue<'_>,
+    content: QueryKeyValue<'_>,
+    heads: Heads,
+    contrast_strength: f32,
+    filter: &Filter,
+) -> Result<Array2<f32>, AttentionError> {
+    check(query_output, style, content, heads, filter)?;
+    let mixed = Mixed::new(query_output, style, heads, contrast_strength);
+    let (attended, best) = match filter.best_match {
+        BestMatch::ContrastedAttention => mixed.attend_and_match(),
+        BestMatch::FullWidthScores => (mixed.attend(), mixed.match_full_width()),
+    };
+    let weak = Matches::new(best, style.value, content.value, heads, filter).weak;
+    match filter.exchange {
+        Exchange::KeyColumns => Ok(exchange_columns(&mixed, attended, content, &weak)),
+        Exchange::QueryRows => exchange_rows(attended.output, content, heads, &weak),
+    }
+}
+
+/// Returns which positions [`filtered_attention`] would exchange, and why.
+///
+/// # Errors
+///
+/// [`AttentionError`] like [`filtered_attention`].
+pub fn find_matches(
+    query_output: ArrayView2<f32>,
+    style: KeyValue<'_>,
+    content: QueryKeyValue<'_>,
+    heads: Heads,
+    contrast_strength: f32,
+    filter: &Filter,
+) -> Result<Matches, AttentionError> {
+    check(query_output, style, content, heads, filter)?;
+    let mixed = Mixed::new(query_output, style, heads, contrast_strength);
+    let best = match filter.best_match {
+        BestMatch::ContrastedAttention => mixed.attend_and_match().1,
+        BestMatch::FullWidthScores => mixed.match_full_width(),
+    };
+    Ok(Matches::new(
+        best,
+        style.value,
+        content.value,
+        heads,
+        filter,
+    ))
+}
+
+impl Matches {
+    fn new(
+        best: Vec<usize>,
+        style_value: ArrayView2<f32>,
+        content_value: ArrayView2<f32>,
+        heads: Heads,
+        filter: &Filter,
+    ) -> Self {
+        let similarity = similarities(content_value, style_value, &best, heads, filter.similarity);
+        let weak = weak_positions(&similarity, filter.fraction);
+        Self {
+            best,
+            similarity,
+            weak,
+        }
+    }
+}
+
+fn check(
+    query_output: ArrayView2<f32>,
+    style: KeyValue<'_>,
+    content: QueryKeyValue<'_>,
+    heads: Heads,
+    filter: &Filter,
+) -> Result<(), AttentionError> {
+    attention::check(query_output, style, heads)?;
+    attention::check(content.query, content.key_value(), heads)?;
+    let num_tokens = query_output.nrows();
+    attention::check_tokens("style key", style.key, num_tokens)?;
+    attention::check_tokens("content query", content.query, num_tokens)?;
+    attention::check_tokens("content key", content.key, num_tokens)?;
+    if !(0.0..=1.0).contains(&filter.fraction) {
+        return Err(AttentionError::Fraction(filter.fraction));
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! Which positions have no good match in the style.
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
+use rayon::prelude::*;
+
+use super::Similarity;
+use crate::method::attention::{
+    Contrast, Head, Heads, KeyValue, RowSoftmax, Tokens, add_by_tiles, map_tiles, softmax_rows,
+};
+
+/// Keeps the cosine of a zero vector from being no number, as in PyTorch.
+const EPSILON: f32 = 1e-8;
+
+/// Cross-image attention: the queries of the output, the keys and values of the style.
+pub(super) struct Mixed<'a> {
+    pub(super) query: Tokens<'a>,
+    pub(super) key: Tokens<'a>,
+    pub(super) value: Tokens<'a>,
+    pub(super) heads: Heads,
+    pub(super) contrast: Contrast,
+}
+
+impl<'a> Mixed<'a> {
+    pub(super) fn new<'q: 'a, 's: 'a>(
+        query_output: ArrayView2<'q, f32>,
+        style: KeyValue<'s>,
+        heads: Heads,
+        contrast_strength: f32,
+    ) -> Self {
+        Self {
+            query: Tokens::new(query_output.reborrow()),
+            key: Tokens::new(style.key.reborrow()),
+            value: Tokens::new(style.value.reborrow()),
+            heads,
+            contrast: Contrast::new(contrast_strength, style.key.nrows()),
+        }
+    }
+}
+
+/// The result of cross-image attention.
+pub(super) struct Attended {
+    /// `(tokens, heads * width)`
+    pub(super) output: Array2<f32>,
+    /// For each tile and each head, the softmax of each row.
+    pub(super) rows: Vec<Vec<Vec<RowSoftmax>>>,
+}
+
+impl Mixed<'_> {
+    /// Returns the attention alone.
+    pub(super) fn attend(&self) -> Attended {
+        let (output, rows) = add_by_tiles(self.zeros(), |tile, scratch| {
+            Head::all(self.heads)
+                .map(|head| {
+                    let tokens = tile.tokens.clone();
+                    let weights = scratch.scores(head, &self.query, tokens, &self.key);
+                    let rows = softmax_rows(weights, self.key.num(), Some(self.contrast));
+                    tile.add_weighted(head, 1.0, weights, &self.value);
+                    rows
+                })
+                .collect()
+        });
+        Attended { output, rows }
+    }
+
+    /// Returns the attention, and for each query the key with the largest sum of it over heads.
+    pub(super) fn attend_and_match(&self) -> (Attended, Vec<usize>) {
+        let num_keys = self.key.num();
+        let (output, tiles) = add_by_tiles(self.zeros(), |tile, scratch| {
+            let mut sums = std::mem::take(&mut scratch.sums);
+            sums.clear();
+            sums.resize(tile.tokens.len() * num_keys, 0.0);
+            let rows: Vec<_> = Head::all(self.heads)
+                .map(|head| {
+                    let tokens = tile.tokens.clone();
+                    let weights = scratch.scores(head, &self.query, tokens, &self.key);
+                    let rows = softmax_rows(weights, num_keys, Some(self.contrast));
+                    sums.iter_mut()
+                        .zip(&*weights)
+                        .for_each(|(sum, a)| *sum += a);
+                    tile.add_weighted(head, 1.0, weights, &self.value);
+                    rows
+                })
+                .collect();
+            let best: Vec<usize> = sums.chunks_exact(num_keys).map(argmax).collect();
+            scratch.sums = sums;
+            (rows, best)
+        });
+        let (rows, best): (Vec<_>, Vec<_>) = tiles.into_iter().unzip();
+        (Attended { output, rows }, best.concat())
+    }
+
+    /// Returns for each query the key with the largest product over the full width.
+    pub(super) fn match_full_width(&self) -> Vec<usize> {
+        let Heads { num, width } = self.heads;
+        let whole = Heads {
+            num: 1,
+            width: num * width,
+        };
+        let tiles = map_tiles(self.query.num(), |tokens: Range<usize>, scratch| {
+            let heads = Head::all(whole);
+            let best = heads.map(|head| {
+                let scores = scratch.scores(head, &self.query, tokens.clone(), &self.key);
+                let rows = scores.chunks_exact(self.key.num());
+                rows.map(argmax).collect::<Vec<_>>()
+            });
+            best.flatten().collect::<Vec<_>>()
+        });
+        tiles.concat()
+    }
+
+    fn zeros(&self) -> Array2<f32> {
+        Array2::zeros((self.query.num(), self.heads.num * self.heads.width))
+    }
+}
+
+/// Returns the index of the first of the largest values.
+fn argmax(row: &[f32]) -> usize {
+    let start = (0, f32::NEG_INFINITY);
+    let better = |best: (usize, f32), (index, &value): (usize, &f32)| {
+        if value > best.1 { (index, value) } else { best }
+    };
+    row.iter().enumerate().fold(start, better).0
+}
+
+/// Returns how much each content value resembles the style value at its best match.
+pub(super) fn similarities(
+    content: ArrayView2<f32>,
+    style: ArrayView2<f32>,
+    best: &[usize],
+    heads: Heads,
+    similarity: Similarity,
+) -> Vec<f32> {
+    best.par_iter()
+        .enumerate()
+        .map(|(position, &best)| {
+            let (content, style) = (content.row(position), style.row(best));
+            match similarity {
+                Similarity::FullWidthCosine => cosine(content, style),
+                Similarity::AbsoluteCosineOverHeads => (0..heads.num)
+                    .map(|head| {
+                        let columns = s![head * heads.width..(head + 1) * heads.width];
+                        cosine(content.slice(columns), style.slice(columns)).abs()
+                    })
+                    .sum(),
+            }
+        })
+        .collect()
+}
+
+fn cosine(a: ArrayView1<f32>, b: ArrayView1<f32>) -> f32 {
+    let norms = a.dot(&a).sqrt() * b.dot(&b).sqrt();
+    a.dot(&b) / norms.max(EPSILON)
+}
+
+/// Returns the positions whose similarity lies below the quantile `fraction`, in ascending order.
+pub(super) fn weak_positions(similarity: &[f32], fraction: f32) -> Vec<usize> {
+    let threshold = quantile(similarity, fraction);
+    (0..similarity.len())
+        .filter(|&position| similarity[position] < threshold)
+        .collect()
+}
+
+/// Returns the quantile of values that are not empty, interpolated linearly between two of them.
+fn quantile(values: &[f32], fraction: f32) -> f32 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let position = f64::from(fraction) * (sorted.len() - 1) as f64;
+    let below = sorted[position.floor() as usize];
+    let above = sorted[position.ceil() as usize];
+    below + (above - below) * position.fract() as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // torch.quantile(torch.tensor([4., 1., 3., 2.]), 0.25) == 1.75
+    #[test]
+    fn a_quantile_between_two_values_is_interpolated() {
+        assert_eq!(quantile(&[4.0, 1.0, 3.0, 2.0], 0.25), 1.75);
+        assert_eq!(quantile(&[4.0, 1.0, 3.0, 2.0], 0.0), 1.0);
+        assert_eq!(quantile(&[4.0, 1.0, 3.0, 2.0], 1.0), 4.0);
+        assert_eq!(quantile(&[5.0], 0.25), 5.0);
+    }
+
+    #[test]
+    fn positions_at_the_quantile_are_not_weak() {
+        assert_eq!(weak_positions(&[1.0, 1.0, 1.0], 0.25), [] as [usize; 0]);
+        assert_eq!(weak_positions(&[3.0, 1.0, 2.0], 1.0), [1, 2]);
+    }
+
+    #[test]
+    fn the_first_of_equal_values_is_the_best_match() {
+        assert_eq!(argmax(&[0.1, 0.4, 0.4, 0.2]), 1);
+    }
+}

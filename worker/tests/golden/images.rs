@@ -1,0 +1,42 @@
+use image::ImageReader;
+use ndarray::Array3;
+use worker::method::image::{Size, crop_centre, resize_bicubic};
+
+use crate::fixtures::{Golden, path};
+
+const SIZE: Size = Size {
+    width: 256,
+    height: 128,
+};
+
+fn read(name: &str) -> Array3<u8> {
+    let decoded = ImageReader::open(path("inputs").join(name))
+        .unwrap()
+        .decode()
+        .unwrap()
+        .to_rgb8();
+    let shape = (decoded.height() as usize, decoded.width() as usize, 3);
+    Array3::from_shape_vec(shape, decoded.into_raw()).unwrap()
+}
+
+#[test]
+fn resized_images_are_pillows_within_one() {
+    for (file, folder, array) in [
+        ("00001.png", "cacti-night", "image_content"),
+        ("night_000001_rgb_anon.png", "cacti-night", "image_style"),
+        ("snow_000002_leftImg8bit.png", "adain-snow", "image_style"),
+    ] {
+        let image = read(file);
+        let found = resize_bicubic(crop_centre(image.view(), SIZE), SIZE).unwrap();
+        let expected: Array3<u8> = Golden::open(&format!("{folder}/golden.npz")).array(array);
+        let differences = ndarray::Zip::from(&found)
+            .and(&expected)
+            .map_collect(|a, b| a.abs_diff(*b));
+        let unequal = differences.iter().filter(|&&d| d > 0).count();
+        println!("{file}: {unequal} of {} differ", differences.len());
+        assert!(
+            differences.iter().all(|&difference| difference <= 1),
+            "{file}"
+        );
+    }
+}
