@@ -1,0 +1,138 @@
+//! Every kind of object in storage, and its path.
+
+use std::fmt;
+
+use crate::ids::{ItemId, RunId, ShardId};
+
+/// An object in storage. No other code builds a path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ArtifactKey {
+    /// Frozen settings, plan hash and digests of a run.
+    RunRecord(RunId),
+    /// An output image.
+    Image(RunId, ItemId),
+    /// The label map of a content, at output size.
+    Label(RunId, String),
+    /// The manifest rows of a shard; its presence is the commit.
+    Shard(RunId, ShardId),
+    /// A failed attempt at a shard.
+    FailedAttempt(RunId, ShardId, u32),
+    /// The whole run's manifest, made from the shards.
+    Manifest(RunId),
+    /// The whole run's report, made from the shards.
+    Report(RunId),
+    /// Content, style and output of some items side by side.
+    ContactSheet(RunId),
+}
+
+/// How an object may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// Written once; a second writer must bring the same bytes.
+    CreateOnly,
+    /// Made from other objects, so it may be replaced at any time.
+    Rebuildable,
+}
+
+impl ArtifactKey {
+    /// Returns the path below the storage root, with `/` between its parts.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self {
+            Self::RunRecord(run) => format!("runs/{run}/run.json"),
+            Self::Image(run, item) => {
+                format!("runs/{run}/images/{}/{}.png", item.style, item.content)
+            }
+            Self::Label(run, content) => format!("runs/{run}/labels/{content}.png"),
+            Self::Shard(run, shard) => format!("runs/{run}/shards/{shard}.parquet"),
+            Self::FailedAttempt(run, shard, attempt) => {
+                format!("runs/{run}/attempts/{shard}/{attempt}.json")
+            }
+            Self::Manifest(run) => format!("runs/{run}/manifest.parquet"),
+            Self::Report(run) => format!("runs/{run}/report.json"),
+            Self::ContactSheet(run) => format!("runs/{run}/contact-sheet.png"),
+        }
+    }
+
+    /// Returns how this kind of object may be written.
+    #[must_use]
+    pub fn writing(&self) -> Writing {
+        match self {
+            Self::RunRecord(_)
+            | Self::Image(..)
+            | Self::Label(..)
+            | Self::Shard(..)
+            | Self::FailedAttempt(..) => Writing::CreateOnly,
+            Self::Manifest(_) | Self::Report(_) | Self::ContactSheet(_) => Writing::Rebuildable,
+        }
+    }
+}
+
+impl fmt::Display for ArtifactKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path())
+    }
+}
+
+/// A group of objects that can be listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArtifactPrefix {
+    /// All runs of a storage root.
+    Runs,
+    /// The committed shards of a run.
+    Shards(RunId),
+    /// The failed attempts of a run.
+    FailedAttempts(RunId),
+    /// The output images of a run.
+    Images(RunId),
+    /// The output label maps of a run.
+    Labels(RunId),
+}
+
+impl ArtifactPrefix {
+    /// Returns the path below the storage root, ending in `/`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self {
+            Self::Runs => "runs/".to_owned(),
+            Self::Shards(run) => format!("runs/{run}/shards/"),
+            Self::FailedAttempts(run) => format!("runs/{run}/attempts/"),
+            Self::Images(run) => format!("runs/{run}/images/"),
+            Self::Labels(run) => format!("runs/{run}/labels/"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_converted_dataset_has_the_layout_people_train_on() {
+        let run: RunId = "demo".parse().expect("a valid name");
+        let item = ItemId {
+            style: "night".into(),
+            content: "00001".into(),
+        };
+        let paths = [
+            ArtifactKey::RunRecord(run.clone()),
+            ArtifactKey::Image(run.clone(), item),
+            ArtifactKey::Label(run.clone(), "00001".into()),
+            ArtifactKey::Shard(run.clone(), ShardId(7)),
+            ArtifactKey::FailedAttempt(run.clone(), ShardId(7), 2),
+            ArtifactKey::Manifest(run),
+        ]
+        .map(|key| key.path());
+        assert_eq!(
+            paths,
+            [
+                "runs/demo/run.json",
+                "runs/demo/images/night/00001.png",
+                "runs/demo/labels/00001.png",
+                "runs/demo/shards/000007.parquet",
+                "runs/demo/attempts/000007/2.json",
+                "runs/demo/manifest.parquet",
+            ]
+        );
+    }
+}

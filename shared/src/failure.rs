@@ -1,0 +1,81 @@
+//! The four classes of failure, and what each leads to.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a failure leads to. Every error of an attempt has exactly one class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureClass {
+    /// Trouble outside that passes: tried again after a pause.
+    Transient,
+    /// An input that cannot be converted: its items are quarantined, the shard goes on.
+    BadInput,
+    /// Not enough memory: tried again with fewer outputs in a pass.
+    Resources,
+    /// Nothing will work here: the worker stops, its shard goes back uncounted.
+    Fatal,
+}
+
+impl FailureClass {
+    /// Every class.
+    pub const ALL: [Self; 4] = [
+        Self::Transient,
+        Self::BadInput,
+        Self::Resources,
+        Self::Fatal,
+    ];
+
+    /// Returns the name in manifests and attempts.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::BadInput => "bad-input",
+            Self::Resources => "resources",
+            Self::Fatal => "fatal",
+        }
+    }
+
+    /// Returns the class of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == name)
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A failed attempt at a shard, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailedAttempt {
+    /// Number of the attempt, from 1.
+    pub attempt: u32,
+    /// Class of the failure.
+    pub error_class: FailureClass,
+    /// The error with its whole chain of causes.
+    pub error: String,
+    /// Name of the worker.
+    pub worker: String,
+    /// When it failed.
+    pub failed_at: jiff::Timestamp,
+}
+
+/// Returns an error and its causes on one line, each named once.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text.replace('\n', " ")
+}

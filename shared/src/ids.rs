@@ -1,0 +1,121 @@
+//! Names of runs, shards and images.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a string is not an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Run names become folder and queue names, so their alphabet is small.
+    #[error(
+        "run name {0:?} must be 1 to 64 characters out of a-z, 0-9 and -, and start with a letter or digit"
+    )]
+    Run(String),
+    /// Shard ids are numbers.
+    #[error("shard id {0:?} must be a number such as 000042")]
+    Shard(String),
+}
+
+/// The name of one whole conversion.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RunId(String);
+
+impl RunId {
+    /// Returns the name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RunId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if text.is_empty() || text.len() > 64 || text.starts_with('-') || !text.chars().all(allowed)
+        {
+            return Err(IdError::Run(text.to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for RunId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<RunId> for String {
+    fn from(id: RunId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The number of a shard within its run's plan, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ShardId(pub u32);
+
+impl fmt::Display for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:06}", self.0)
+    }
+}
+
+impl FromStr for ShardId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        text.parse()
+            .map(Self)
+            .map_err(|_| IdError::Shard(text.to_owned()))
+    }
+}
+
+/// One (content, style) pair: one output image.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ItemId {
+    /// Name of the style image; first, because manifests are sorted by style.
+    pub style: String,
+    /// Name of the content image.
+    pub content: String,
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in the style of {}", self.content, self.style)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_name_is_lower_case_letters_digits_and_dashes() {
+        assert!("gta5-to-acdc".parse::<RunId>().is_ok());
+        for bad in ["", "-a", "A", "a/b", "a b", "..", "ü"] {
+            assert!(bad.parse::<RunId>().is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn shard_ids_sort_as_they_are_written() {
+        assert_eq!(ShardId(42).to_string(), "000042");
+        assert_eq!("000042".parse(), Ok(ShardId(42)));
+        assert!(ShardId(9).to_string() < ShardId(10).to_string());
+    }
+}

@@ -1,0 +1,112 @@
+//! The manifest: one row for each item.
+
+mod parquet_file;
+mod schema;
+
+pub use parquet_file::{ManifestError, read, write};
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::FailureClass;
+use crate::ids::{ItemId, RunId, ShardId};
+
+/// How an item ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Its image and label are stored.
+    Done,
+    /// Its input cannot be converted.
+    Quarantined,
+    /// Its shard failed too often.
+    Failed,
+}
+
+impl Status {
+    /// Returns the name in the manifest.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Quarantined => "quarantined",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How an item ended, and from what and how it was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManifestRow {
+    /// The run.
+    pub run: RunId,
+    /// The shard.
+    pub shard: ShardId,
+    /// Content and style.
+    pub item: ItemId,
+    /// How it ended.
+    pub status: Status,
+    /// Class of the failure of an item that is not done.
+    pub error_class: Option<FailureClass>,
+    /// Why it is not done.
+    pub error: Option<String>,
+    /// What a person should know about an item that is done.
+    pub warning: Option<String>,
+    /// Number of the shard's attempt that wrote this row.
+    pub attempt: u32,
+    /// Name of the worker.
+    pub worker: String,
+    /// Device it ran on.
+    pub device: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// SHA-256 of the method's settings.
+    pub config_hash: String,
+    /// SHA-256 of `model.json`.
+    pub model_sha256: String,
+    /// What was made; absent for items that are not done.
+    pub output: Option<Output>,
+    /// SHA-256 of the content's image file, where it could be read.
+    pub content_sha256: Option<String>,
+    /// The work done for it; absent if an earlier attempt stored the image and this one found it.
+    pub work: Option<Work>,
+    /// When work on the item began.
+    pub started_at: jiff::Timestamp,
+    /// When its row was made.
+    pub finished_at: jiff::Timestamp,
+}
+
+/// The artifacts of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Path of the image below the storage root.
+    pub image_key: String,
+    /// Path of the label map below the storage root.
+    pub label_key: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// SHA-256 of the image file.
+    pub image_sha256: String,
+    /// SHA-256 of the label file.
+    pub label_sha256: String,
+}
+
+/// What an item cost. Work shared by several items is divided among them, so that columns add up to the run.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Work {
+    /// UNet evaluations of the output branch and this item's share of the content branch.
+    pub unet_evaluations: f64,
+    /// UNet evaluations spent on recording the style, given to the first item that used the record.
+    pub style_evaluations: f64,
+    /// Reading and decoding inputs, in milliseconds.
+    pub load_ms: f64,
+    /// VAE encoder, in milliseconds.
+    pub encode_ms: f64,
+    /// Denoising, in milliseconds.
+    pub denoise_ms: f64,
+    /// VAE decoder and PNG encoding, in milliseconds.
+    pub decode_ms: f64,
+    /// Storing, in milliseconds.
+    pub store_ms: f64,
+}

@@ -1,0 +1,154 @@
+//! Manifests as Parquet bytes: zstd, sorted by style and content.
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::WriterProperties;
+
+use super::{ManifestRow, schema};
+
+/// Rows in a row group.
+const ROW_GROUP_ROWS: usize = 65_536;
+/// Digests never repeat, so a dictionary only costs.
+const DIGEST_COLUMNS: [&str; 3] = ["content_sha256", "image_sha256", "label_sha256"];
+
+/// A manifest that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// Parquet refused.
+    #[error("the manifest is damaged or no Parquet file")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// Arrow refused.
+    #[error("the manifest's columns do not fit together")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// A column is missing or holds what it should not.
+    #[error(
+        "the manifest's column {0} is missing or holds an unexpected value; was it written by another version?"
+    )]
+    Column(&'static str),
+}
+
+/// Returns the rows as a Parquet file, sorted by (style, content). Equal rows give equal bytes.
+///
+/// # Errors
+///
+/// [`ManifestError`] if Parquet refuses, which it does not for rows of ours.
+pub fn write(mut rows: Vec<ManifestRow>) -> Result<Vec<u8>, ManifestError> {
+    rows.sort_by(|a, b| a.item.cmp(&b.item));
+    let schema = schema::schema();
+    let sorted = ["style", "content"]
+        .map(|name| schema.index_of(name))
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
+    let ascending = |column: usize| SortingColumn {
+        column_idx: i32::try_from(column).unwrap_or_default(),
+        descending: false,
+        nulls_first: false,
+    };
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_created_by("synth2real".to_owned())
+        .set_sorting_columns(Some(sorted.into_iter().map(ascending).collect()));
+    for column in DIGEST_COLUMNS {
+        properties = properties.set_column_dictionary_enabled(column.into(), false);
+    }
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties.build()))?;
+    for part in rows.chunks(ROW_GROUP_ROWS) {
+        writer.write(&schema::batch(part)?)?;
+    }
+    Ok(writer.into_inner()?)
+}
+
+/// Returns the rows of a Parquet file that [`write`] made.
+///
+/// # Errors
+///
+/// [`ManifestError`] if the bytes are no such file.
+pub fn read(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestError> {
+    let batches = ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()?;
+    let mut rows = Vec::new();
+    for batch in batches {
+        let batch: RecordBatch = batch?;
+        rows.extend(schema::rows(&batch)?);
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::FailureClass;
+    use crate::ids::{ItemId, ShardId};
+    use crate::manifest::{Output, Status, Work};
+
+    fn row(style: &str, content: &str, done: bool) -> ManifestRow {
+        ManifestRow {
+            run: "demo".parse().unwrap(),
+            shard: ShardId(3),
+            item: ItemId {
+                style: style.into(),
+                content: content.into(),
+            },
+            status: if done {
+                Status::Done
+            } else {
+                Status::Quarantined
+            },
+            error_class: (!done).then_some(FailureClass::BadInput),
+            error: (!done).then(|| "images/00001.png: is truncated".into()),
+            warning: None,
+            attempt: 2,
+            worker: "here".into(),
+            device: "cpu".into(),
+            seed: u64::MAX,
+            config_hash: "c".into(),
+            model_sha256: "m".into(),
+            output: done.then(|| Output {
+                image_key: "i".into(),
+                label_key: "l".into(),
+                width: 512,
+                height: 256,
+                image_sha256: "x".into(),
+                label_sha256: "y".into(),
+            }),
+            content_sha256: done.then(|| "z".into()),
+            work: done.then(|| Work {
+                unet_evaluations: 20.0 + 20.0 / 3.0,
+                ..Work::default()
+            }),
+            started_at: "2026-01-02T03:04:05.678901Z".parse().unwrap(),
+            finished_at: "2026-01-02T03:04:06Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn rows_survive_the_file_and_come_back_sorted() {
+        let rows = vec![
+            row("snow", "1", true),
+            row("night", "2", false),
+            row("night", "1", true),
+        ];
+        let read = read(write(rows.clone()).unwrap().into()).unwrap();
+        assert_eq!(
+            read,
+            vec![rows[2].clone(), rows[1].clone(), rows[0].clone()]
+        );
+    }
+
+    #[test]
+    fn equal_rows_give_equal_bytes() {
+        let rows = vec![row("snow", "1", true), row("night", "2", false)];
+        let other = rows.iter().rev().cloned().collect();
+        assert_eq!(write(rows).unwrap(), write(other).unwrap());
+    }
+
+    #[test]
+    fn a_truncated_file_is_an_error() {
+        let bytes = write(vec![row("snow", "1", true)]).unwrap();
+        assert!(read(Bytes::copy_from_slice(&bytes[..bytes.len() / 2])).is_err());
+    }
+}

@@ -1,0 +1,193 @@
+//! `run.json`: what a run is, frozen at its start.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest;
+use crate::ids::RunId;
+use crate::layout::Layout;
+use crate::settings::{MethodConfig, Pairing, RunConfig, ShardSize};
+
+/// Version of the format of `run.json`.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What a run is. Two runs of one name with different records are never mixed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRecord {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// The run's name.
+    pub run: RunId,
+    /// When it was planned. Not part of the identity.
+    pub created_at: jiff::Timestamp,
+    /// SHA-256 over everything below.
+    pub plan_hash: String,
+    /// What is frozen.
+    pub frozen: Frozen,
+}
+
+/// Everything that decides what the outputs of a run are, and in which shards they are made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Frozen {
+    /// The conversion's settings.
+    pub method: MethodConfig,
+    /// Which contents meet which styles.
+    pub pairing: Pairing,
+    /// How items are grouped.
+    pub shards: ShardSize,
+    /// The contents.
+    pub content: FrozenContent,
+    /// Digest of each style's image and label file.
+    pub styles: BTreeMap<String, String>,
+    /// The model.
+    pub model: FrozenModel,
+    /// Number of items planned.
+    pub num_items: usize,
+    /// Number of shards planned.
+    pub num_shards: usize,
+    /// SHA-256 over the shards' contents and styles.
+    pub shards_sha256: String,
+}
+
+/// The dataset listing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrozenContent {
+    /// The dataset's layout.
+    pub layout: Layout,
+    /// Number of contents in the listing.
+    pub count: usize,
+    /// SHA-256 over the names and sizes of all files listed.
+    pub listing_sha256: String,
+}
+
+/// The model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrozenModel {
+    /// SHA-256 of `model.json`, which holds the digests of all its files.
+    pub sha256: String,
+    /// Width of its images in pixels.
+    pub width: usize,
+    /// Height of its images in pixels.
+    pub height: usize,
+}
+
+impl RunRecord {
+    /// Returns the record of a run that starts now.
+    #[must_use]
+    pub fn new(config: &RunConfig, frozen: Frozen, now: jiff::Timestamp) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            run: config.run.clone(),
+            created_at: now,
+            plan_hash: digest::sha256_of_json(&frozen),
+            frozen,
+        }
+    }
+
+    /// Returns what differs between this record and a new plan of the same name: one line for each difference,
+    /// none if both are the same run.
+    #[must_use]
+    pub fn differences(&self, planned: &Frozen) -> Vec<String> {
+        let old = serde_json::to_value(&self.frozen).unwrap_or_default();
+        let new = serde_json::to_value(planned).unwrap_or_default();
+        let mut found = Vec::new();
+        compare("", &old, &new, &mut found);
+        found
+    }
+}
+
+fn compare(path: &str, old: &serde_json::Value, new: &serde_json::Value, found: &mut Vec<String>) {
+    use serde_json::Value::{Null, Object};
+    match (old, new) {
+        (Object(old), Object(new)) => {
+            let keys: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
+            for key in keys {
+                let inner = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                compare(
+                    &inner,
+                    old.get(key).unwrap_or(&Null),
+                    new.get(key).unwrap_or(&Null),
+                    found,
+                );
+            }
+        }
+        _ if old != new => found.push(format!("{path} was {old} and is now {new}")),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{PairingMode, raw::RawMethod};
+
+    fn frozen(seed: u64) -> Frozen {
+        let raw = RawMethod {
+            seed: Some(seed),
+            ..RawMethod::default()
+        };
+        Frozen {
+            method: raw.try_into().unwrap(),
+            pairing: Pairing {
+                mode: PairingMode::EveryStyle,
+                contents_per_style: None,
+            },
+            shards: ShardSize {
+                contents: 4,
+                styles: 3,
+            },
+            content: FrozenContent {
+                layout: Layout::Gta5,
+                count: 2,
+                listing_sha256: "a".into(),
+            },
+            styles: BTreeMap::from([("night".into(), "b".into())]),
+            model: FrozenModel {
+                sha256: "c".into(),
+                width: 512,
+                height: 256,
+            },
+            num_items: 2,
+            num_shards: 1,
+            shards_sha256: "d".into(),
+        }
+    }
+
+    #[test]
+    fn a_changed_setting_is_named_with_both_values() {
+        let record = RunRecord {
+            format_version: FORMAT_VERSION,
+            run: "demo".parse().unwrap(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            plan_hash: digest::sha256_of_json(&frozen(1)),
+            frozen: frozen(1),
+        };
+        assert_eq!(record.differences(&frozen(1)), Vec::<String>::new());
+        assert_eq!(
+            record.differences(&frozen(2)),
+            ["method.seed was 1 and is now 2"]
+        );
+    }
+
+    #[test]
+    fn a_record_survives_its_json() {
+        let record = RunRecord {
+            format_version: FORMAT_VERSION,
+            run: "demo".parse().unwrap(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            plan_hash: "x".into(),
+            frozen: frozen(1),
+        };
+        let json = serde_json::to_string_pretty(&record).unwrap();
+        assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), record);
+    }
+}

@@ -1,0 +1,221 @@
+//! The conversion's settings, complete and checked.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::raw::RawMethod;
+use super::{SettingsError, StepSet};
+
+/// A row of the paper's first table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// No injection, global AdaIN.
+    Adain,
+    /// Injection, global AdaIN.
+    CrossImage,
+    /// Injection, class-wise AdaIN.
+    Cacti,
+    /// CACTI with filtered injection.
+    Cactif,
+}
+
+impl Method {
+    /// Returns whether keys and values of the style are injected.
+    #[must_use]
+    pub fn injects(self) -> bool {
+        match self {
+            Self::Adain => false,
+            Self::CrossImage | Self::Cacti | Self::Cactif => true,
+        }
+    }
+
+    /// Returns whether AdaIN is class-wise at the class AdaIN steps.
+    #[must_use]
+    pub fn uses_classes(self) -> bool {
+        match self {
+            Self::Adain | Self::CrossImage => false,
+            Self::Cacti | Self::Cactif => true,
+        }
+    }
+
+    /// Returns whether weak positions keep the content's own keys and values.
+    #[must_use]
+    pub fn filters(self) -> bool {
+        match self {
+            Self::Adain | Self::CrossImage | Self::Cacti => false,
+            Self::Cactif => true,
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Adain => "adain",
+            Self::CrossImage => "cross-image",
+            Self::Cacti => "cacti",
+            Self::Cactif => "cactif",
+        })
+    }
+}
+
+/// Which reading of the method is followed where paper and released code differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// What the authors' program computes.
+    ReleasedCode,
+    /// What the article says.
+    Paper,
+}
+
+/// The conversion's settings. With model, content and style they determine every output byte.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MethodConfig {
+    /// Which steps of the method are used.
+    pub method: Method,
+    /// Which reading of it.
+    pub preset: Preset,
+    /// Length of the schedule.
+    pub steps: usize,
+    /// Schedule indices that are not executed.
+    pub skip: usize,
+    /// Seed of all noise.
+    pub seed: u64,
+    /// Executed steps at which AdaIN is class-wise; global at the others.
+    pub class_adain_steps: StepSet,
+    /// Executed steps at which the style is injected.
+    pub injected_steps: StepSet,
+    /// Contrast of injected attention about its mean.
+    pub contrast_strength: f64,
+    /// Share of positions that are weak.
+    pub filter_fraction: f64,
+}
+
+impl MethodConfig {
+    /// Returns the number of steps that are executed.
+    #[must_use]
+    pub fn num_executed(&self) -> usize {
+        self.steps - self.skip
+    }
+}
+
+impl TryFrom<RawMethod> for MethodConfig {
+    type Error = SettingsError;
+
+    fn try_from(raw: RawMethod) -> Result<Self, SettingsError> {
+        let preset = raw.preset.unwrap_or(Preset::ReleasedCode);
+        let (class_steps, injected_steps) = match preset {
+            Preset::ReleasedCode => (StepSet::range(5..15), StepSet::from_step(1)),
+            Preset::Paper => (StepSet::all(), StepSet::all()),
+        };
+        let config = Self {
+            method: raw.method.unwrap_or(Method::Cactif),
+            preset,
+            steps: raw.steps.unwrap_or(50),
+            skip: raw.skip.unwrap_or(30),
+            seed: raw.seed.unwrap_or(42),
+            class_adain_steps: raw.class_adain_steps.unwrap_or(class_steps),
+            injected_steps: raw.injected_steps.unwrap_or(injected_steps),
+            contrast_strength: raw.contrast_strength.unwrap_or(1.67),
+            filter_fraction: raw.filter_fraction.unwrap_or(0.25),
+        };
+        if config.steps == 0 || config.steps > 1000 {
+            return Err(SettingsError::value(
+                "method.steps",
+                config.steps,
+                "must be 1 to 1000",
+            ));
+        }
+        if config.skip >= config.steps {
+            let expected = format!("must be below method.steps ({})", config.steps);
+            return Err(SettingsError::value("method.skip", config.skip, expected));
+        }
+        if !(config.contrast_strength.is_finite() && config.contrast_strength > 0.0) {
+            let expected = "must be above 0; 1 changes nothing";
+            return Err(SettingsError::value(
+                "method.contrast_strength",
+                config.contrast_strength,
+                expected,
+            ));
+        }
+        if !(0.0..=1.0).contains(&config.filter_fraction) {
+            return Err(SettingsError::value(
+                "method.filter_fraction",
+                config.filter_fraction,
+                "must be 0 to 1",
+            ));
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(overrides: &[&str]) -> Result<MethodConfig, SettingsError> {
+        let arguments: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        RawMethod::default().with_overrides(&arguments)?.try_into()
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_released_code() {
+        let config = config(&[]).expect("defaults are valid");
+        assert_eq!(
+            (config.steps, config.skip, config.num_executed()),
+            (50, 30, 20)
+        );
+        assert_eq!(config.class_adain_steps.to_string(), "5..15");
+        assert_eq!(config.injected_steps.to_string(), "1..");
+    }
+
+    #[test]
+    fn the_paper_preset_injects_and_normalises_at_every_step() {
+        let config = config(&["preset=paper", "class_adain_steps=2..4"]).expect("valid settings");
+        assert_eq!(config.injected_steps.to_string(), "0..");
+        assert_eq!(config.class_adain_steps.to_string(), "2..4");
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_both_fields_named() {
+        let message = config(&["skip=60"])
+            .expect_err("skip is too large")
+            .to_string();
+        assert_eq!(message, "method.skip (60) must be below method.steps (50)");
+        for wrong in [
+            "filter_fraction=2",
+            "contrast_strength=-1",
+            "contrast_strength=nan",
+            "steps=0",
+        ] {
+            assert!(config(&[wrong]).is_err(), "{wrong} was accepted");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let message = config(&["contrast=2"])
+            .expect_err("no such key")
+            .to_string();
+        assert!(
+            message.contains("contrast=2") && message.contains("unknown field"),
+            "{message}"
+        );
+        assert!(config(&["steps"]).is_err());
+    }
+
+    #[test]
+    fn a_lone_step_is_a_step_set() {
+        assert_eq!(
+            config(&["injected_steps=3"])
+                .expect("valid")
+                .injected_steps
+                .to_string(),
+            "3"
+        );
+    }
+}

@@ -1,0 +1,243 @@
+//! The settings file as it may be written: every key, nothing else.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Method, PairingMode, Preset, SettingsError, StepSet};
+use crate::layout::Layout;
+
+/// `run.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawConfig {
+    /// Name of the run and where it is stored.
+    pub run: RawRun,
+    /// The labelled synthetic images.
+    pub content: RawContent,
+    /// The labelled real images.
+    pub style: RawStyle,
+    /// Which contents meet which styles.
+    #[serde(default)]
+    pub pairing: RawPairing,
+    /// The conversion itself.
+    #[serde(default)]
+    pub method: RawMethod,
+    /// The exported model.
+    pub model: RawModel,
+    /// How work is grouped.
+    #[serde(default)]
+    pub shards: RawShards,
+    /// When to give up.
+    #[serde(default)]
+    pub limits: RawLimits,
+    /// How this process computes.
+    #[serde(default)]
+    pub engine: RawEngine,
+    /// The broker of the distributed mode; `run` needs none.
+    pub broker: Option<RawBroker>,
+}
+
+/// `[run]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRun {
+    /// The run's id.
+    pub name: String,
+    /// Folder below which `runs/{name}/` is made.
+    pub root: String,
+}
+
+/// `[content]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawContent {
+    /// Folder with the images and labels.
+    pub root: String,
+    /// The dataset's layout.
+    pub layout: Layout,
+    /// Positions in the sorted listing, from 1: `1..=24966`.
+    pub range: Option<String>,
+}
+
+/// `[style]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawStyle {
+    /// Folder with the images and labels.
+    pub root: String,
+    /// Globs over style names; all if absent.
+    pub include: Option<Vec<String>>,
+}
+
+/// `[pairing]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawPairing {
+    /// Default `every-style`.
+    pub mode: Option<PairingMode>,
+    /// Default: all.
+    pub contents_per_style: Option<usize>,
+}
+
+/// `[method]`, and every key of `--set`.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawMethod {
+    /// Default `cactif`.
+    pub method: Option<Method>,
+    /// Default `released-code`.
+    pub preset: Option<Preset>,
+    /// Default 50.
+    pub steps: Option<usize>,
+    /// Default 30.
+    pub skip: Option<usize>,
+    /// Default 42.
+    pub seed: Option<u64>,
+    /// Default by preset.
+    pub class_adain_steps: Option<StepSet>,
+    /// Default by preset.
+    pub injected_steps: Option<StepSet>,
+    /// Default 1.67.
+    pub contrast_strength: Option<f64>,
+    /// Default 0.25.
+    pub filter_fraction: Option<f64>,
+}
+
+/// `[model]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawModel {
+    /// Folder written by onnx-export.
+    pub path: String,
+}
+
+/// `[shards]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawShards {
+    /// Contents in a shard, default 4.
+    pub contents: Option<usize>,
+    /// Styles in a shard, default 3.
+    pub styles: Option<usize>,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawLimits {
+    /// Attempts at a shard, default 3.
+    pub max_attempts: Option<u32>,
+    /// Share of items that may be quarantined or failed, default 0.05.
+    pub max_failed: Option<f64>,
+}
+
+/// `[engine]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawEngine {
+    /// Default `cpu`.
+    pub device: Option<String>,
+    /// Default: all cores.
+    pub threads: Option<usize>,
+    /// Memory for style keys and values before they go to disk, default 4 GiB.
+    pub style_bank_max_bytes: Option<u64>,
+    /// Folder for what does not fit, default the system's folder for temporary files.
+    pub cache_dir: Option<String>,
+}
+
+/// `[broker]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawBroker {
+    /// AMQP address.
+    pub url: String,
+}
+
+/// The address holds a password, so it is not shown.
+impl std::fmt::Debug for RawBroker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawBroker").finish_non_exhaustive()
+    }
+}
+
+impl RawConfig {
+    /// Reads a settings file.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::Unreadable`] or [`SettingsError::Malformed`], naming the file.
+    pub fn load(path: &Path) -> Result<Self, SettingsError> {
+        parse_file(path)
+    }
+}
+
+/// The `[method]` table alone, as `transfer --config` reads it: other tables may be there and are not looked at.
+#[derive(Debug, Default, Deserialize)]
+struct MethodOnly {
+    #[serde(default)]
+    method: RawMethod,
+}
+
+impl RawMethod {
+    /// Reads the `[method]` table of a settings file.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::Unreadable`] or [`SettingsError::Malformed`], naming the file.
+    pub fn load(path: &Path) -> Result<Self, SettingsError> {
+        parse_file::<MethodOnly>(path).map(|file| file.method)
+    }
+
+    /// Returns these settings with `KEY=VALUE` arguments put over them.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::Override`] naming the argument.
+    pub fn with_overrides(self, arguments: &[String]) -> Result<Self, SettingsError> {
+        let mut settings = self;
+        for argument in arguments {
+            let refuse = |reason: String| SettingsError::Override {
+                argument: argument.clone(),
+                reason,
+            };
+            let (key, value) = argument
+                .split_once('=')
+                .ok_or_else(|| refuse("expected KEY=VALUE".into()))?;
+            let current = toml::Table::try_from(&settings).map_err(|e| refuse(e.to_string()))?;
+            let with = |value: toml::Value| -> Result<Self, toml::de::Error> {
+                let mut table = current.clone();
+                table.insert(key.trim().to_owned(), value);
+                table.try_into()
+            };
+            // A lone step number is a step set, which is text: what reads as a number may be meant as text.
+            let text = toml::Value::String(value.trim().to_owned());
+            settings = with(guess(value.trim()))
+                .or_else(|error| with(text).map_err(|_| error))
+                .map_err(|e| refuse(e.message().to_owned()))?;
+        }
+        Ok(settings)
+    }
+}
+
+/// A number where it reads as one, else text.
+fn guess(value: &str) -> toml::Value {
+    if let Ok(integer) = value.parse::<i64>() {
+        toml::Value::Integer(integer)
+    } else if let Ok(float) = value.parse::<f64>() {
+        toml::Value::Float(float)
+    } else {
+        toml::Value::String(value.to_owned())
+    }
+}
+
+fn parse_file<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, SettingsError> {
+    let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|source| SettingsError::Malformed {
+        path: PathBuf::from(path),
+        source: Box::new(source),
+    })
+}

@@ -1,0 +1,388 @@
+//! A run's settings, complete and checked.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::raw::{RawConfig, RawEngine, RawLimits, RawPairing, RawShards};
+use super::{MethodConfig, SettingsError};
+use crate::ids::RunId;
+use crate::layout::Layout;
+
+/// Everything a run is told.
+#[derive(Debug, Clone)]
+pub struct RunConfig {
+    /// The run's name.
+    pub run: RunId,
+    /// Folder below which `runs/` is made.
+    pub root: PathBuf,
+    /// The labelled synthetic images.
+    pub content: ContentConfig,
+    /// The labelled real images.
+    pub style: StyleConfig,
+    /// Which contents meet which styles.
+    pub pairing: Pairing,
+    /// The conversion itself.
+    pub method: MethodConfig,
+    /// Folder of the exported model.
+    pub model: PathBuf,
+    /// How work is grouped.
+    pub shards: ShardSize,
+    /// When to give up.
+    pub limits: Limits,
+    /// How this process computes.
+    pub engine: EngineConfig,
+}
+
+/// The labelled synthetic images.
+#[derive(Debug, Clone)]
+pub struct ContentConfig {
+    /// Folder with images and labels.
+    pub root: PathBuf,
+    /// Names and formats of its files.
+    pub layout: Layout,
+    /// Positions in the sorted listing that are used, from 1; all if absent.
+    pub range: Option<RangeInclusive<usize>>,
+}
+
+/// The labelled real images.
+#[derive(Debug, Clone)]
+pub struct StyleConfig {
+    /// Folder with images and labels.
+    pub root: PathBuf,
+    /// Globs over style names; all if empty.
+    pub include: Vec<String>,
+}
+
+/// Which contents meet which styles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pairing {
+    /// The rule.
+    pub mode: PairingMode,
+    /// Contents for each style; all if absent.
+    pub contents_per_style: Option<usize>,
+}
+
+/// How contents are chosen for a style.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PairingMode {
+    /// Each style gets the same first contents.
+    EveryStyle,
+    /// Each style gets its own next contents.
+    Ordered,
+    /// Each style gets random contents.
+    Uniform,
+    /// Each style gets contents in which rare classes are frequent.
+    RareClass,
+}
+
+/// How many contents and styles make a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardSize {
+    /// Contents in a shard.
+    pub contents: usize,
+    /// Styles in a shard.
+    pub styles: usize,
+}
+
+/// When to give up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Attempts at a shard.
+    pub max_attempts: u32,
+    /// Share of a run's items that may be quarantined or failed before the run stops.
+    pub max_failed: f64,
+}
+
+/// How a process computes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// The device: `cpu`.
+    pub device: String,
+    /// Threads of a computation; 0 is one for each core.
+    pub threads: usize,
+    /// Memory for style keys and values before they go to disk.
+    pub style_bank_max_bytes: u64,
+    /// Folder for what does not fit in memory.
+    pub cache_dir: PathBuf,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            device: "cpu".to_owned(),
+            threads: 0,
+            style_bank_max_bytes: 4 << 30,
+            cache_dir: std::env::temp_dir(),
+        }
+    }
+}
+
+impl RunConfig {
+    /// Reads and checks a settings file. Relative paths in it are relative to it.
+    ///
+    /// # Errors
+    ///
+    /// A [`SettingsError`] that names the file, or the field and its value.
+    pub fn load(path: &Path) -> Result<Self, SettingsError> {
+        let raw = RawConfig::load(path)?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        Self::check(raw, base)
+    }
+
+    /// Checks settings whose relative paths are relative to `base`.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::Value`] naming the field, its value and what it must be.
+    pub fn check(raw: RawConfig, base: &Path) -> Result<Self, SettingsError> {
+        let run = raw.run.name.parse::<RunId>().map_err(|e| {
+            SettingsError::value(
+                "run.name",
+                format!("{:?}", raw.run.name),
+                format!("is no run name: {e}"),
+            )
+        })?;
+        let range = raw.content.range.as_deref().map(parse_range).transpose()?;
+        for pattern in raw.style.include.iter().flatten() {
+            if pattern.is_empty() {
+                return Err(SettingsError::value(
+                    "style.include",
+                    "\"\"",
+                    "must not hold empty globs",
+                ));
+            }
+        }
+        Ok(Self {
+            run,
+            root: folder("run.root", &raw.run.root, base)?,
+            content: ContentConfig {
+                root: folder("content.root", &raw.content.root, base)?,
+                layout: raw.content.layout,
+                range,
+            },
+            style: StyleConfig {
+                root: folder("style.root", &raw.style.root, base)?,
+                include: raw.style.include.unwrap_or_default(),
+            },
+            pairing: Pairing::try_from(raw.pairing)?,
+            method: MethodConfig::try_from(raw.method)?,
+            model: folder("model.path", &raw.model.path, base)?,
+            shards: ShardSize::try_from(raw.shards)?,
+            limits: Limits::try_from(raw.limits)?,
+            engine: EngineConfig::from_raw(raw.engine, base)?,
+        })
+    }
+}
+
+/// Returns the folder that `--root` or `SYNTH2REAL_ROOT` names.
+///
+/// # Errors
+///
+/// [`SettingsError::Value`] if it is no folder path.
+pub fn resolve_root(text: &str) -> Result<PathBuf, SettingsError> {
+    folder("root", text, Path::new(""))
+}
+
+fn folder(field: &'static str, text: &str, base: &Path) -> Result<PathBuf, SettingsError> {
+    if text.is_empty() {
+        return Err(SettingsError::value(field, "\"\"", "must name a folder"));
+    }
+    if text.contains("://") {
+        return Err(SettingsError::value(
+            field,
+            text,
+            "must be a folder: this version stores on local disks only",
+        ));
+    }
+    Ok(base.join(text))
+}
+
+fn parse_range(text: &str) -> Result<RangeInclusive<usize>, SettingsError> {
+    let wrong = || {
+        SettingsError::value(
+            "content.range",
+            text,
+            "must be first..=last, counted from 1",
+        )
+    };
+    let (first, last) = text.split_once("..=").ok_or_else(wrong)?;
+    let first: usize = first.trim().parse().map_err(|_| wrong())?;
+    let last: usize = last.trim().parse().map_err(|_| wrong())?;
+    if first == 0 || last < first {
+        Err(wrong())
+    } else {
+        Ok(first..=last)
+    }
+}
+
+impl TryFrom<RawPairing> for Pairing {
+    type Error = SettingsError;
+
+    fn try_from(raw: RawPairing) -> Result<Self, SettingsError> {
+        if raw.contents_per_style == Some(0) {
+            return Err(SettingsError::value(
+                "pairing.contents_per_style",
+                0,
+                "must be at least 1",
+            ));
+        }
+        Ok(Self {
+            mode: raw.mode.unwrap_or(PairingMode::EveryStyle),
+            contents_per_style: raw.contents_per_style,
+        })
+    }
+}
+
+impl TryFrom<RawShards> for ShardSize {
+    type Error = SettingsError;
+
+    fn try_from(raw: RawShards) -> Result<Self, SettingsError> {
+        let size = Self {
+            contents: raw.contents.unwrap_or(4),
+            styles: raw.styles.unwrap_or(3),
+        };
+        if size.contents == 0 {
+            return Err(SettingsError::value(
+                "shards.contents",
+                0,
+                "must be at least 1",
+            ));
+        }
+        if size.styles == 0 {
+            return Err(SettingsError::value(
+                "shards.styles",
+                0,
+                "must be at least 1",
+            ));
+        }
+        Ok(size)
+    }
+}
+
+impl TryFrom<RawLimits> for Limits {
+    type Error = SettingsError;
+
+    fn try_from(raw: RawLimits) -> Result<Self, SettingsError> {
+        let limits = Self {
+            max_attempts: raw.max_attempts.unwrap_or(3),
+            max_failed: raw.max_failed.unwrap_or(0.05),
+        };
+        if limits.max_attempts == 0 {
+            return Err(SettingsError::value(
+                "limits.max_attempts",
+                0,
+                "must be at least 1",
+            ));
+        }
+        if !(0.0..=1.0).contains(&limits.max_failed) {
+            return Err(SettingsError::value(
+                "limits.max_failed",
+                limits.max_failed,
+                "must be 0 to 1",
+            ));
+        }
+        Ok(limits)
+    }
+}
+
+impl EngineConfig {
+    fn from_raw(raw: RawEngine, base: &Path) -> Result<Self, SettingsError> {
+        let default = Self::default();
+        let device = raw.device.unwrap_or(default.device);
+        if device != "cpu" {
+            return Err(SettingsError::value(
+                "engine.device",
+                device,
+                "must be cpu: this version computes there only",
+            ));
+        }
+        Ok(Self {
+            device,
+            threads: raw.threads.unwrap_or(default.threads),
+            style_bank_max_bytes: raw
+                .style_bank_max_bytes
+                .unwrap_or(default.style_bank_max_bytes),
+            cache_dir: raw
+                .cache_dir
+                .map_or(default.cache_dir, |folder| base.join(folder)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALLEST: &str = r#"
+        [run]
+        name = "demo"
+        root = "../../out"
+        [content]
+        root = "data/gta5"
+        layout = "gta5"
+        [style]
+        root = "data/style"
+        [model]
+        path = "model"
+    "#;
+
+    fn check(extra: &str) -> Result<RunConfig, String> {
+        let raw: RawConfig =
+            toml::from_str(&format!("{SMALLEST}\n{extra}")).map_err(|e| e.to_string())?;
+        RunConfig::check(raw, Path::new("/base")).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_settings_file() {
+        let config = check("").expect("the smallest file is valid");
+        assert_eq!(config.content.root, Path::new("/base/data/gta5"));
+        assert_eq!(
+            config.shards,
+            ShardSize {
+                contents: 4,
+                styles: 3
+            }
+        );
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused_with_its_field() {
+        for (extra, message) in [
+            (
+                "[shards]\ncontents = 0",
+                "shards.contents (0) must be at least 1",
+            ),
+            (
+                "[limits]\nmax_failed = 1.5",
+                "limits.max_failed (1.5) must be 0 to 1",
+            ),
+            (
+                "[pairing]\ncontents_per_style = 0",
+                "pairing.contents_per_style (0) must be at least 1",
+            ),
+            (
+                "[method]\nskip = 50",
+                "method.skip (50) must be below method.steps (50)",
+            ),
+        ] {
+            assert_eq!(check(extra).expect_err("out of range"), message);
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let message = check("[method]\nstepz = 3").expect_err("no such key");
+        assert!(message.contains("stepz"), "{message}");
+    }
+
+    #[test]
+    fn a_range_counts_from_one_and_includes_its_end() {
+        assert_eq!(parse_range("1..=24966").expect("a range"), 1..=24966);
+        for wrong in ["0..=3", "5..=4", "1..3", "x"] {
+            assert!(parse_range(wrong).is_err(), "{wrong} was accepted");
+        }
+    }
+}
