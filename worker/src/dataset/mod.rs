@@ -1,1 +1,17 @@
-//! x
+//! Labelled driving datasets: which files belong together, and what the method needs of them.
+//!
+//! Listing looks at names alone. Preparing works on bytes, wherever they came from, and never trusts
+//! them: a damaged file is an [`InputError`] that says what to do about it.
+
+mod decode;
+mod encode;
+mod error;
+mod list;
+mod naming;
+mod prepare;
+
+pub use encode::encode_png;
+pub use error::InputError;
+pub use list::{DatasetError, Listed, Listing, Role, list};
+pub use naming::LabelKind;
+pub use prepare::{ImageSize, NamedBytes, Prepared, prepare};

@@ -1,0 +1,103 @@
+//! What can be wrong with the files of an item.
+
+use std::error::Error as StdError;
+
+use thiserror::Error;
+
+/// A file that cannot be used, and what to do about it.
+#[derive(Debug, Error)]
+pub enum InputError {
+    /// A file of no bytes.
+    #[error("{name} is empty (0 bytes): copy or download it again")]
+    Empty {
+        /// The file.
+        name: String,
+    },
+    /// A file that is damaged, cut short, or something else altogether.
+    #[error("{name} cannot be decoded: expected a complete {expected}, copy or download it again")]
+    Undecodable {
+        /// The file.
+        name: String,
+        /// The formats that would do.
+        expected: &'static str,
+        /// What the decoder said.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// An image that would take too much memory.
+    #[error("{name} is {width}x{height}, more than {max_pixels} pixels: expected a driving frame")]
+    TooLarge {
+        /// The file.
+        name: String,
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+        /// The most that is accepted.
+        max_pixels: u64,
+    },
+    /// An image that has less detail than the model's latent.
+    #[error(
+        "{name} is {width}x{height}: expected at least {min_width}x{min_height} after the centre crop, \
+         use an image of a higher resolution"
+    )]
+    TooSmall {
+        /// The file.
+        name: String,
+        /// Its width.
+        width: usize,
+        /// Its height.
+        height: usize,
+        /// The least width that is accepted.
+        min_width: usize,
+        /// The least height that is accepted.
+        min_height: usize,
+    },
+    /// A label that belongs to another image.
+    #[error(
+        "{label} is {}x{} but its image {image} is {}x{}: expected the same size, \
+         check that they belong together",
+        label_size.0, label_size.1, image_size.0, image_size.1
+    )]
+    LabelSize {
+        /// The file of the label.
+        label: String,
+        /// Its width and height.
+        label_size: (usize, usize),
+        /// The file of the image.
+        image: String,
+        /// Its width and height.
+        image_size: (usize, usize),
+    },
+    /// A label whose pixels mean something else than its name says.
+    #[error("{name} is a PNG of {found}: expected {expected}, check the layout of the dataset")]
+    LabelFormat {
+        /// The file.
+        name: String,
+        /// What the layout promises.
+        expected: &'static str,
+        /// What the file holds.
+        found: String,
+    },
+    /// A label in which nothing is one of the 19 classes.
+    #[error(
+        "{name} shows none of the 19 Cityscapes classes: expected {expected}, \
+         check the layout of the dataset"
+    )]
+    NoKnownClass {
+        /// The file.
+        name: String,
+        /// What the layout promises.
+        expected: &'static str,
+    },
+    /// A size that no image can be resized to.
+    #[error("{name} cannot be resized")]
+    Resize {
+        /// The file.
+        name: String,
+        /// Why not.
+        source: crate::method::image::ResizeError,
+    },
+    /// An output that cannot be written as a PNG.
+    #[error("cannot encode a PNG")]
+    Encode(#[source] png::EncodingError),
+}

@@ -1,0 +1,102 @@
+//! How the published layouts name images and labels.
+//!
+//! **Source:** the download pages of GTA5 (Richter et al. 2016), Cityscapes and ACDC.
+
+use serde::{Deserialize, Serialize};
+use shared::layout::Layout;
+
+use super::list::Role;
+
+/// What the pixels of a label file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelKind {
+    /// A palette image whose indices are Cityscapes label ids.
+    PaletteIds,
+    /// A grey image of Cityscapes label ids.
+    LabelIds,
+    /// A grey image of Cityscapes train ids.
+    TrainIds,
+    /// An image of Cityscapes class colours.
+    Colour,
+}
+
+/// The endings of images, without their dot.
+pub(super) const IMAGE_EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
+
+/// The ending of labels, without its dot.
+pub(super) const LABEL_EXTENSION: &str = "png";
+
+/// The names of one layout, as far as one role reads it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Naming {
+    /// The folders that may hold images.
+    pub(super) image_folders: &'static [&'static str],
+    /// The folders that may hold labels.
+    pub(super) label_folders: &'static [&'static str],
+    /// What follows the name in the stem of an image.
+    pub(super) image_suffix: &'static str,
+    /// What follows the name in the stem of a label, in the order of preference.
+    pub(super) labels: &'static [(&'static str, LabelKind)],
+}
+
+const GTA5: Naming = Naming {
+    image_folders: &["images"],
+    label_folders: &["labels"],
+    image_suffix: "",
+    labels: &[("", LabelKind::PaletteIds)],
+};
+
+const CITYSCAPES_CONTENT: Naming = Naming {
+    image_folders: &["images", "leftImg8bit"],
+    label_folders: &["labels", "gtFine"],
+    image_suffix: "_leftImg8bit",
+    labels: &[
+        ("_gtFine_labelIds", LabelKind::LabelIds),
+        ("_gtFine_labelTrainIds", LabelKind::TrainIds),
+        ("_gtFine_color", LabelKind::Colour),
+    ],
+};
+
+const CITYSCAPES_STYLE: Naming = Naming {
+    labels: &[
+        ("_gtFine_color", LabelKind::Colour),
+        ("_gtFine_labelIds", LabelKind::LabelIds),
+        ("_gtFine_labelTrainIds", LabelKind::TrainIds),
+    ],
+    ..CITYSCAPES_CONTENT
+};
+
+const ACDC_CONTENT: Naming = Naming {
+    image_folders: &["images", "rgb_anon"],
+    label_folders: &["labels", "gt"],
+    image_suffix: "_rgb_anon",
+    labels: &[
+        ("_gt_labelIds", LabelKind::LabelIds),
+        ("_gt_labelTrainIds", LabelKind::TrainIds),
+        ("_gt_labelColor", LabelKind::Colour),
+    ],
+};
+
+const ACDC_STYLE: Naming = Naming {
+    labels: &[
+        ("_gt_labelColor", LabelKind::Colour),
+        ("_gt_labelIds", LabelKind::LabelIds),
+        ("_gt_labelTrainIds", LabelKind::TrainIds),
+    ],
+    ..ACDC_CONTENT
+};
+
+impl Naming {
+    /// Returns the namings under which `role` looks for images.
+    ///
+    /// Styles prefer colours, which the released code reads; contents prefer ids, which lose nothing.
+    pub(super) fn of(role: Role) -> &'static [Naming] {
+        match role {
+            Role::Content(Layout::Gta5) => &[GTA5],
+            Role::Content(Layout::Cityscapes) => &[CITYSCAPES_CONTENT],
+            Role::Content(Layout::Acdc) => &[ACDC_CONTENT],
+            Role::Style => &[CITYSCAPES_STYLE, ACDC_STYLE],
+        }
+    }
+}
