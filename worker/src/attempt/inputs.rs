@@ -30,7 +30,10 @@ pub(super) enum Unusable {
 pub(super) async fn load(root: &Path, listing: &Listing, size: ImageSize) -> Result<LoadedInput, Unusable> {
     let listed = match listing {
         Listing::Pair(listed) => listed.clone(),
-        Listing::MissingLabel { .. } => return Err(Unusable::Input(listing.to_string())),
+        Listing::MissingLabel { image, expected, .. } => {
+            let image = root.join(image);
+            return Err(Unusable::Input(format!("{} has no label: expected {expected}", image.display())));
+        }
     };
     let root = root.to_owned();
     match tokio::task::spawn_blocking(move || load_files(&root, &listed, size)).await {

@@ -21,6 +21,24 @@ pub enum LabelKind {
     Colour,
 }
 
+impl LabelKind {
+    /// Returns what a label file outside any dataset is, by its name and by how its PNG stores pixels.
+    ///
+    /// A palette holds label ids, colours are class colours, and grey levels are label ids unless the name ends in
+    /// `TrainIds`. What is no PNG is taken for a palette, and refused when it is decoded.
+    #[must_use]
+    pub fn of_file(path: &std::path::Path, bytes: &[u8]) -> Self {
+        let train_ids = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("TrainIds"));
+        let header = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().map(|reader| reader.info().color_type);
+        match header {
+            Ok(png::ColorType::Rgb | png::ColorType::Rgba) => Self::Colour,
+            Ok(png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha) if train_ids => Self::TrainIds,
+            Ok(png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha) => Self::LabelIds,
+            Ok(png::ColorType::Indexed) | Err(_) => Self::PaletteIds,
+        }
+    }
+}
+
 /// The endings of images, without their dot.
 pub(super) const IMAGE_EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 

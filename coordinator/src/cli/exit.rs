@@ -1,0 +1,58 @@
+//! How a command ends: exit codes and one-line errors.
+
+use std::process::ExitCode;
+
+use shared::failure::chain;
+
+/// How a command that did its work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything is done.
+    Done,
+    /// Finished with quarantined or failed items, or an audit that failed.
+    WithFailures,
+    /// Told to stop; what is stored is kept.
+    Interrupted,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Done => Self::from(0),
+            Ending::WithFailures => Self::from(1),
+            Ending::Interrupted => Self::from(130),
+        }
+    }
+}
+
+/// Why a command did not do its work. Each is one line for a person.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// Usage or settings.
+    #[error("{0}")]
+    Usage(String),
+    /// Model, device, storage.
+    #[error("{0}")]
+    Environment(String),
+}
+
+impl Problem {
+    /// Returns an error of usage or settings with its whole chain.
+    pub fn usage(error: impl std::error::Error + 'static) -> Self {
+        Self::Usage(chain(&error))
+    }
+
+    /// Returns an error of model, device or storage with its whole chain.
+    pub fn environment(error: impl std::error::Error + 'static) -> Self {
+        Self::Environment(chain(&error))
+    }
+
+    /// Returns the exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::from(2),
+            Self::Environment(_) => ExitCode::from(3),
+        }
+    }
+}

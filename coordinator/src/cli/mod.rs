@@ -1,0 +1,76 @@
+//! The command line.
+
+mod audit;
+mod exit;
+mod probe;
+mod run;
+mod status;
+mod transfer;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+pub use exit::{Ending, Problem};
+
+/// Converts a labelled synthetic driving dataset into realistic ones, in the style of a few real photographs.
+///
+/// Every content (synthetic image) is converted into every style (real photograph) with CACTIF, a training-free
+/// diffusion style transfer that respects semantic classes, so the labels stay valid. What is stored is the truth: run
+/// a command again and it goes on where it stopped.
+///
+/// Exit codes: 0 done; 1 finished with quarantined or failed items, or an audit that failed; 2 wrong usage or settings;
+/// 3 something around the program (model, device, storage) cannot be used; 130 interrupted, run again to go on.
+#[derive(Debug, Parser)]
+#[command(name = "synth2real", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plan and convert here, in this process; run it again to resume
+    ///
+    /// Images, labels and a Parquet manifest are stored below `runs/NAME/` of the run's root. A run that was killed
+    /// goes on with what is missing; a changed setting, model or dataset is refused, saying what changed.
+    Run(run::RunArgs),
+    /// Show how far a run is
+    Status(status::StatusArgs),
+    /// Prove that every planned item is stored or accounted for, with the right digests; exit 1 if not
+    Audit(audit::AuditArgs),
+    /// Convert one image in the style of another
+    Transfer(transfer::TransferArgs),
+    /// Check a run's model, device, storage and datasets, time a few steps, and say how long the run will take
+    Probe(probe::ProbeArgs),
+}
+
+/// Which storage root a run's name is looked up in.
+#[derive(Debug, Args)]
+struct RootArgs {
+    /// The storage root: the folder that holds `runs/`
+    #[arg(long, env = "SYNTH2REAL_ROOT", default_value = "out", value_name = "DIR")]
+    root: String,
+}
+
+/// A settings file.
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// The run's settings file, such as infra/demo/run.toml
+    #[arg(value_name = "CONFIG")]
+    config: PathBuf,
+}
+
+/// Runs a parsed command line.
+///
+/// # Errors
+///
+/// A [`Problem`] with the exit code that it leads to.
+pub async fn main(cli: Cli) -> Result<Ending, Problem> {
+    match cli.command {
+        Command::Run(args) => run::main(args).await,
+        Command::Status(args) => status::main(args).await,
+        Command::Audit(args) => audit::main(args).await,
+        Command::Transfer(args) => transfer::main(args),
+        Command::Probe(args) => probe::main(args).await,
+    }
+}

@@ -1,0 +1,162 @@
+//! `synth2real transfer`: one image in the style of another.
+
+mod trace;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ndarray::Array4;
+use ndarray_npy::NpzReader;
+use shared::settings::raw::RawMethod;
+use shared::settings::{EngineConfig, MethodConfig};
+use worker::conversion::{Converter, GivenNoise, Source};
+use worker::dataset::{LabelKind, NamedBytes, Prepared, encode_png, prepare};
+use worker::engine::Engine;
+use worker::method::denoise::NoiseSource;
+
+use self::trace::Trace;
+use super::{Ending, Problem};
+
+#[derive(Debug, Args)]
+pub(super) struct TransferArgs {
+    /// Folder of the exported model
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// The synthetic image
+    #[arg(long, value_name = "IMG")]
+    content: PathBuf,
+    /// Its label map: a palette of Cityscapes label ids, *_labelIds, *_labelTrainIds, or Cityscapes colours
+    #[arg(long, value_name = "PNG")]
+    content_label: PathBuf,
+    /// The real photograph
+    #[arg(long, value_name = "IMG")]
+    style: PathBuf,
+    /// Its label map
+    #[arg(long, value_name = "PNG")]
+    style_label: PathBuf,
+    /// Where the converted image goes
+    #[arg(long, value_name = "PNG")]
+    out: PathBuf,
+    /// A settings file whose [method] table is used
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One method setting, for example preset=paper or injected_steps=0,2..; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Noise instead of the seed's: arrays `content` and `style`, (steps, 4, height / 8, width / 8) of float32
+    #[arg(long, value_name = "NPZ")]
+    noise: Option<PathBuf>,
+    /// Write latents, labels and every step here, to check them against PyTorch
+    #[arg(long, value_name = "NPZ")]
+    trace: Option<PathBuf>,
+}
+
+pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
+    let raw = match &args.config {
+        Some(path) => RawMethod::load(path).map_err(Problem::usage)?,
+        None => RawMethod::default(),
+    };
+    let raw = raw.with_overrides(&args.overrides).map_err(Problem::usage)?;
+    let method = MethodConfig::try_from(raw).map_err(Problem::usage)?;
+    check_folder("--out", &args.out)?;
+    if let Some(trace) = &args.trace {
+        check_folder("--trace", trace)?;
+    }
+
+    let config = EngineConfig::default();
+    let engine = Engine::load(&args.model, &config).map_err(Problem::environment)?;
+    let mut converter = Converter::new(engine, &method, &config).map_err(Problem::environment)?;
+    let content = load(&converter, &args.content, &args.content_label)?;
+    let style = load(&converter, &args.style, &args.style_label)?;
+    let (content_noise, style_noise) = noise(&converter, &args, &method)?;
+
+    let style_source = Source { name: "style", prepared: &style, noise: style_noise.as_ref() };
+    let style_latent = converter.record_style(&style_source).map_err(Problem::environment)?;
+    let mut trace = Trace::default();
+    let content_source = Source { name: "content", prepared: &content, noise: content_noise.as_ref() };
+    let converted =
+        converter.convert(&content_source, &["style"], &mut trace).map_err(Problem::environment)?;
+    if let Some(warning) = converter.warning(&content, "style") {
+        tracing::warn!("{warning}");
+    }
+    if let Some(path) = &args.trace {
+        trace.constants(&converter, [&converted.content_latent, &style_latent], [&content, &style]);
+        write(path, &trace.into_npz().map_err(Problem::environment)?)?;
+    }
+    let png = encode_png(converted.images[0].view()).map_err(Problem::environment)?;
+    write(&args.out, &png)?;
+    Ok(Ending::Done)
+}
+
+fn check_folder(option: &str, path: &Path) -> Result<(), Problem> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    if folder.is_dir() {
+        Ok(())
+    } else {
+        Err(Problem::Usage(format!("{option} {}: there is no folder {}", path.display(), folder.display())))
+    }
+}
+
+fn load(converter: &Converter, image: &Path, label: &Path) -> Result<Prepared, Problem> {
+    let (image_name, label_name) = (image.display().to_string(), label.display().to_string());
+    let (image_bytes, label_bytes) = (read(image)?, read(label)?);
+    let kind = LabelKind::of_file(label, &label_bytes);
+    let prepared = prepare(
+        NamedBytes { name: &image_name, bytes: &image_bytes },
+        NamedBytes { name: &label_name, bytes: &label_bytes },
+        kind,
+        converter.size(),
+    )
+    .map_err(Problem::usage)?;
+    for warning in &prepared.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(prepared)
+}
+
+type Noises = (Box<dyn NoiseSource>, Box<dyn NoiseSource>);
+
+fn noise(converter: &Converter, args: &TransferArgs, method: &MethodConfig) -> Result<Noises, Problem> {
+    let Some(path) = &args.noise else {
+        let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let content = converter.content_noise(&name(&args.content));
+        return Ok((Box::new(content), Box::new(converter.style_noise(&name(&args.style)))));
+    };
+    let refuse = |reason: String| Problem::Usage(format!("--noise {}: {reason}", path.display()));
+    let file = std::fs::File::open(path).map_err(|e| refuse(e.to_string()))?;
+    let mut npz = NpzReader::new(file).map_err(|e| refuse(format!("is no NPZ file: {e}")))?;
+    let size = converter.size();
+    let mut array = |name: &str| -> Result<GivenNoise, Problem> {
+        let array: Array4<f32> = npz.by_name(name).map_err(|e| refuse(format!("array {name}: {e}")))?;
+        let (steps, _, height, width) = array.dim();
+        if (steps, height, width) != (method.steps, size.latent_height, size.latent_width) {
+            return Err(refuse(format!(
+                "array {name} has shape {:?}, expected ({}, 4, {}, {})",
+                array.dim(),
+                method.steps,
+                size.latent_height,
+                size.latent_width
+            )));
+        }
+        Ok(GivenNoise(array))
+    };
+    Ok((Box::new(array("content")?), Box::new(array("style")?)))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    std::fs::read(path).map_err(|e| Problem::Usage(format!("cannot read {}: {e}", path.display())))
+}
+
+/// Writes beside the target and renames, so that a half-written file never has the target's name.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    use std::io::Write;
+    let refuse = |e: std::io::Error| Problem::Environment(format!("cannot write {}: {e}", path.display()));
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(refuse)?;
+    file.write_all(bytes).map_err(refuse)?;
+    file.persist(path).map_err(|e| refuse(e.error))?;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! Which contents meet which styles, in which shards. Pure: names in, positions out.
+
+mod pairing;
+mod rare_class;
+mod shards;
+
+pub use pairing::{ClassPixels, pair};
+pub use shards::{Plan, Shard, group, items_sha256};

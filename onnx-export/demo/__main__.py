@@ -1,0 +1,78 @@
+"""Command line of the demo's makers; see the package's own documentation."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from .dataset import write_dataset
+
+
+def main() -> None:
+    """Runs one command."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    args = arguments().parse_args()
+    match args.command:
+        case "scenes":
+            write_dataset(args.out)
+        case "draw":
+            from .pictures import draw_pictures
+
+            stop = args.stop if args.stop is not None else args.total
+            draw_pictures(args.work / "pictures.npy", args.start, stop, args.total)
+        case "train-vae":
+            from .vae import VaeTraining, train_vae
+
+            training = VaeTraining(args.minutes, args.seed, crop=args.crop, batch=args.batch,
+                                   learning_rate=args.learning_rate,
+                                   decoder_only=args.decoder_only,
+                                   pictures=args.pictures)  # fmt: skip
+            train_vae(args.work, args.out or args.work / "vae", training)
+        case "train-unet":
+            from .unet import UnetTraining, train_unet
+
+            training = UnetTraining(args.minutes, args.seed, batch=args.batch,
+                                    learning_rate=args.learning_rate,
+                                    full_width_share=args.full_width_share,
+                                    full_width_from=args.full_width_from)  # fmt: skip
+            train_unet(args.work, args.out, training)
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Returns the parser of all commands."""
+    parser = argparse.ArgumentParser(prog="python -m demo")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    scenes = commands.add_parser("scenes", help="draw the committed dataset")
+    scenes.add_argument("--out", type=Path, required=True)
+
+    draw = commands.add_parser("draw", help="draw the training pictures")
+    draw.add_argument("--work", type=Path, required=True)
+    draw.add_argument("--total", type=int, default=6000)
+    draw.add_argument("--start", type=int, default=0)
+    draw.add_argument("--stop", type=int)
+
+    vae = commands.add_parser("train-vae", help="train the autoencoder on crops")
+    vae.add_argument("--work", type=Path, required=True)
+    vae.add_argument("--out", type=Path)
+    vae.add_argument("--minutes", type=float, required=True)
+    vae.add_argument("--seed", type=int, default=0)
+    vae.add_argument("--crop", type=int, default=128)
+    vae.add_argument("--batch", type=int, default=8)
+    vae.add_argument("--learning-rate", type=float, default=2e-3)
+    vae.add_argument("--decoder-only", action="store_true")
+    vae.add_argument("--pictures", type=int, help="use only the first so many pictures")
+
+    unet = commands.add_parser("train-unet", help="train the UNet on the pictures' latents")
+    unet.add_argument("--work", type=Path, required=True)
+    unet.add_argument("--out", type=Path, required=True)
+    unet.add_argument("--minutes", type=float, required=True)
+    unet.add_argument("--seed", type=int, default=0)
+    unet.add_argument("--batch", type=int, default=8)
+    unet.add_argument("--learning-rate", type=float, default=1.5e-3)
+    unet.add_argument("--full-width-share", type=float, default=0.15)
+    unet.add_argument("--full-width-from", type=float, default=0.8)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

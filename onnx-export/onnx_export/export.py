@@ -1,0 +1,147 @@
+"""One export, from a checkpoint to a model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+import torch
+from torch import nn
+
+from onnx_export import __version__
+from onnx_export.checkpoint import Checkpoint
+from onnx_export.contract import FORMAT_VERSION, part_entry, segment_entry
+from onnx_export.cut import cut_at_markers
+from onnx_export.errors import UsageError
+from onnx_export.freeu import FreeUScales
+from onnx_export.precision import store_weights_as_fp16
+from onnx_export.prompt import Prompt, encode_prompt, read_prompt
+from onnx_export.simplify import simplify
+from onnx_export.trace import Input, trace
+from onnx_export.unet import ExportedUnet, LatentSize
+from onnx_export.vae import VaeDecoder, VaeEncoder
+from onnx_export.write import (
+    refuse_existing,
+    whole_folder,
+    write_array,
+    write_contract,
+    write_graph,
+)
+
+VAE_SCALE_FACTOR = 8
+FREEU = FreeUScales()
+TORCH_DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is exported and how; checked by `export`."""
+
+    checkpoint: Path
+    out: Path
+    height: int
+    width: int
+    dtype: str = "fp32"
+    weights: str = "fp32"
+    freeu: FreeUScales | None = FREEU
+    prompt: str = ""
+    prompt_embedding: Path | None = None
+    name: str | None = None
+    force: bool = False
+
+
+def export(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
+    """Writes the model folder `settings.out`.
+
+    Raises `UsageError` or `CheckpointError`; then `settings.out` is as it was.
+    """
+    refuse_existing(settings.out, settings.force)
+    checkpoint = Checkpoint.open(settings.checkpoint)
+    unet, vae = checkpoint.unet(), checkpoint.vae()
+    latent = latent_size(settings, len(unet.config.block_out_channels))
+    prompt = prompt_of(settings, checkpoint, unet.config.cross_attention_dim)
+
+    with whole_folder(settings.out, settings.force) as folder:
+        contract = header(settings, checkpoint, latent, vae.config.scaling_factor)
+        contract["prompt"] = write_prompt(folder, prompt)
+        say("tracing the VAE")
+        image = Input("image", torch.zeros(2, 3, settings.height, settings.width), True)
+        sample = torch.zeros(2, 4, latent.height, latent.width)
+        encoder = traced(settings, VaeEncoder(vae), [image], "latent")
+        decoder = traced(settings, VaeDecoder(vae), [Input("latent", sample, True)], "image")
+        for name, model in (("vae_encoder", encoder), ("vae_decoder", decoder)):
+            contract[name] = part_entry(model, save(settings, folder, name, model))
+
+        say("tracing the UNet")
+        inputs = [
+            Input("sample", sample, True),
+            Input("timestep", torch.tensor([981]), False),
+            Input("prompt_embedding", torch.from_numpy(prompt.embedding), False),
+        ]
+        model = traced(settings, ExportedUnet(unet, latent, settings.freeu), inputs, "noise_pred")
+        contract["segments"] = []
+        for i, segment in enumerate(cut_at_markers(model)):
+            files = save(settings, folder, f"unet/segment_{i}", segment.model)
+            contract["segments"].append(segment_entry(segment.model, files, segment.layer))
+        write_contract(folder, contract)
+        say(f"wrote {len(contract['segments'])} segments of the UNet")
+
+
+def prompt_of(settings: Settings, checkpoint: Checkpoint, width: int) -> Prompt:
+    if settings.prompt_embedding is None:
+        return encode_prompt(checkpoint, settings.prompt, width)
+    return read_prompt(settings.prompt_embedding, width)
+
+
+def traced(settings: Settings, module: nn.Module, inputs: Sequence[Input], output: str) -> ir.Model:
+    """Returns the module's graph, computing in the precision that `settings` ask for."""
+    dtype = TORCH_DTYPES[settings.dtype]
+    return trace(simplify(module).to(dtype), [i.to(dtype) for i in inputs], output)
+
+
+def save(settings: Settings, folder: Path, name: str, model: ir.Model) -> dict[str, Any]:
+    """Writes a graph with its weights as `settings` ask for, and returns its files' entry."""
+    if (settings.dtype, settings.weights) == ("fp32", "fp16"):
+        store_weights_as_fp16(model)
+    return write_graph(folder, name, model)
+
+
+def header(
+    settings: Settings, checkpoint: Checkpoint, latent: LatentSize, vae_scale: float
+) -> dict[str, Any]:
+    """Returns the contract's part that no graph is needed for."""
+    freeu = settings.freeu
+    return {
+        "format_version": FORMAT_VERSION,
+        "producer": f"onnx_export {__version__}",
+        "source": {
+            "name": settings.name or checkpoint.folder.resolve().name,
+            "sha256": checkpoint.sha256(),
+        },
+        "width": settings.width,
+        "height": settings.height,
+        "latent": {"channels": 4, "width": latent.width, "height": latent.height},
+        "dtype": settings.dtype,
+        "weights": settings.weights,
+        "vae_scale": vae_scale,
+        "schedule": checkpoint.schedule,
+        "freeu": None if freeu is None else {"kind": "cross-image", **asdict(freeu)},
+    }
+
+
+def write_prompt(folder: Path, prompt: Prompt) -> dict[str, Any]:
+    _, tokens, width = prompt.embedding.shape
+    file = write_array(folder, "prompt_embedding.npy", prompt.embedding)
+    return {"text": prompt.text, "tokens": tokens, "width": width, **file}
+
+
+def latent_size(settings: Settings, levels: int) -> LatentSize:
+    """Returns the latent's size, if the image's size can be halved all the way down."""
+    multiple = VAE_SCALE_FACTOR << (levels - 1)
+    for option, size in (("--height", settings.height), ("--width", settings.width)):
+        if size < multiple or size % multiple != 0:
+            raise UsageError(f"{option} {size} is not a multiple of {multiple}, as this UNet needs")
+    return LatentSize(settings.height // VAE_SCALE_FACTOR, settings.width // VAE_SCALE_FACTOR)

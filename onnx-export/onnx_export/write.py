@@ -1,0 +1,88 @@
+"""Writes a model folder whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from onnx_export.errors import UsageError
+
+INLINE_BYTES = 256
+
+
+@contextmanager
+def whole_folder(target: Path, force: bool) -> Iterator[Path]:
+    """Gives a temporary folder beside `target` and renames it to `target` at the end.
+
+    If the body raises, `target` is as it was. An existing, non-empty `target` is refused without
+    `force`.
+    """
+    refuse_existing(target, force)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    replaced = target.with_name(f".{target.name}.replaced-{os.getpid()}")
+    partial.mkdir()
+    try:
+        yield partial
+        if target.exists():
+            target.rename(replaced)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def refuse_existing(target: Path, force: bool) -> None:
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"--out {target} is a file: name a folder")
+    if target.is_dir() and any(target.iterdir()) and not force:
+        raise UsageError(f"--out {target} is not empty: name another folder or add --force")
+
+
+def write_graph(folder: Path, name: str, model: ir.Model) -> dict[str, Any]:
+    """Writes `name.onnx` and, for its weights, `name.data`; returns their entry.
+
+    Shapes, scales and other initializers of up to 256 bytes stay inside the graph: shape
+    inference cannot read external data.
+    """
+    path = folder / f"{name}.onnx"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = [v for v in model.graph.initializers.values() if v.const_value.nbytes > INLINE_BYTES]
+    data = None
+    if weights:
+        data_path = path.with_suffix(".data")
+        external = ir.external_data.convert_tensors_to_external(
+            [v.const_value for v in weights], path.parent, data_path.name
+        )
+        for value, tensor in zip(weights, external, strict=True):
+            value.const_value = tensor
+        data = file_entry(folder, data_path)
+    proto = ir.to_proto(model)
+    path.write_bytes(proto.SerializeToString(deterministic=True))
+    return {**file_entry(folder, path), "data": data}
+
+
+def write_array(folder: Path, name: str, array: np.ndarray) -> dict[str, Any]:
+    """Writes a `.npy` file and returns its entry."""
+    np.save(folder / name, array, allow_pickle=False)
+    return file_entry(folder, folder / name)
+
+
+def write_contract(folder: Path, contract: dict[str, Any]) -> None:
+    text = json.dumps(contract, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / "model.json").write_text(text + "\n", encoding="utf-8")
+
+
+def file_entry(folder: Path, path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"file": path.relative_to(folder).as_posix(), "sha256": digest}

@@ -1,0 +1,98 @@
+"""`model.json` tells the truth about the folder."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from onnx_export.checkpoint import Checkpoint
+from tests.chain import Chain
+from tests.conftest import HEIGHT, WIDTH
+
+
+def test_every_digest_is_right_and_every_file_is_listed(sd15_chain: Chain) -> None:
+    contract, folder = sd15_chain.contract, sd15_chain.folder
+    parts = [contract["vae_encoder"], contract["vae_decoder"], *contract["segments"]]
+    entries = [contract["prompt"], *parts, *(part["data"] for part in parts)]
+    for entry in entries:
+        assert entry["sha256"] == hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest()
+    listed = {entry["file"] for entry in entries} | {"model.json"}
+    assert listed == {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_the_contract_describes_the_sessions(sd15_chain: Chain) -> None:
+    for segment, session in zip(sd15_chain.segments, sd15_chain.sessions, strict=True):
+        for tensors, found in (
+            (segment["inputs"], session.get_inputs()),
+            (segment["outputs"], session.get_outputs()),
+        ):
+            assert [(t["name"], t["shape"]) for t in tensors] == [(f.name, f.shape) for f in found]
+
+
+def test_the_contract_carries_sizes_schedule_and_freeu(sd15_chain: Chain) -> None:
+    contract = sd15_chain.contract
+    assert contract["format_version"] == 1
+    assert (contract["width"], contract["height"]) == (WIDTH, HEIGHT)
+    assert contract["latent"] == {"channels": 4, "width": WIDTH // 8, "height": HEIGHT // 8}
+    assert (contract["dtype"], contract["weights"]) == ("fp32", "fp32")
+    assert contract["vae_scale"] == 0.18215
+    assert contract["schedule"] == {
+        "num_train_timesteps": 1000,
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "steps_offset": 1,
+        "set_alpha_to_one": False,
+        "timestep_spacing": "leading",
+        "prediction_type": "epsilon",
+    }
+    assert contract["freeu"] == {
+        "kind": "cross-image",
+        "backbone_widest": 1.2,
+        "frequencies_widest": 0.9,
+        "backbone_half": 1.4,
+        "frequencies_half": 0.2,
+    }
+    assert contract["prompt"]["text"] is None
+
+
+def test_the_prompt_is_encoded_when_there_is_a_text_encoder(sd2: Path, sd2_chain) -> None:
+    chain = sd2_chain(freeu=None, prompt="a street")
+    tokenizer = CLIPTokenizer.from_pretrained(sd2 / "tokenizer")
+    tokens = tokenizer("a street", padding="max_length", max_length=77, return_tensors="pt")
+    with torch.no_grad():
+        expected = CLIPTextModel.from_pretrained(sd2 / "text_encoder")(tokens.input_ids)[0]
+    embedding = chain.prompt_embedding()
+    assert (embedding.dtype, embedding.shape) == (np.float32, (1, 77, 24))
+    np.testing.assert_allclose(embedding, expected.numpy(), atol=1e-6)
+    assert chain.contract["prompt"]["text"] == "a street"
+    assert np.abs(embedding - sd2_chain().prompt_embedding()).max() > 1e-3
+
+
+def test_exporting_twice_gives_the_same_bytes(sd2: Path, sd2_chain, tmp_path: Path) -> None:
+    """The second time through the command line, in a process of its own."""
+    first, second = sd2_chain().folder, tmp_path / "again"
+    command = [sys.executable, "-m", "onnx_export", sd2, "--out", second]
+    subprocess.run([*command, "--height", str(HEIGHT), "--width", str(WIDTH)], check=True)
+    files = {p.relative_to(first) for p in first.rglob("*") if p.is_file()}
+    assert files == {p.relative_to(second) for p in second.rglob("*") if p.is_file()}
+    for file in files:
+        assert (first / file).read_bytes() == (second / file).read_bytes(), file
+
+
+def test_the_source_digest_depends_on_names_and_contents(sd2: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = shutil.copytree(sd2, tmp_path / "copy")
+    original = Checkpoint.open(sd2).sha256()
+    assert Checkpoint.open(copy).sha256() == original
+    (copy / "README.md").write_text("not a part")
+    assert Checkpoint.open(copy).sha256() == original
+    (copy / "tokenizer/merges.txt").rename(copy / "tokenizer/merges2.txt")
+    assert Checkpoint.open(copy).sha256() != original

@@ -1,0 +1,181 @@
+"""What cannot be exported is refused in one line, and nothing half-made is left behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from onnx_export import export as export_module
+from onnx_export.cli import main
+from onnx_export.errors import CheckpointError
+from onnx_export.export import Settings, export
+from onnx_export.write import whole_folder
+
+
+@pytest.fixture
+def copy(sd2: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(sd2, tmp_path / "checkpoint")
+
+
+def refused(
+    capsys: pytest.CaptureFixture,
+    checkpoint: Path,
+    *options: object,
+    size: tuple[int, int] = (64, 128),
+) -> tuple[int, str]:
+    """Runs the command line; returns its exit code and its one line."""
+    out = checkpoint.parent / "refused-out"
+    height, width = size
+    arguments = [checkpoint, "--out", out, "--height", height, "--width", width, *options]
+    code = main([str(a) for a in arguments])
+    line = capsys.readouterr().err.strip()
+    assert "\n" not in line, line
+    assert not out.exists()
+    return code, line
+
+
+def change(path: Path, **settings: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+
+
+def test_a_folder_that_is_no_checkpoint_is_named(capsys, tmp_path: Path) -> None:
+    code, line = refused(capsys, tmp_path / "nothing")
+    assert code == 3
+    assert f"{tmp_path / 'nothing'} is not a folder" in line
+    (tmp_path / "empty").mkdir()
+    code, line = refused(capsys, tmp_path / "empty")
+    assert code == 3
+    assert "unet/config.json is missing" in line
+
+
+def test_a_model_that_predicts_velocity_is_refused(capsys, copy: Path) -> None:
+    change(copy / "scheduler/scheduler_config.json", prediction_type="v_prediction")
+    code, line = refused(capsys, copy)
+    assert code == 3
+    assert "scheduler_config.json has prediction_type 'v_prediction'" in line
+    assert "only 'epsilon' is supported" in line
+
+
+@pytest.mark.parametrize(
+    ("part", "settings"),
+    [
+        ("unet/config.json", {"in_channels": 9}),
+        ("unet/config.json", {"addition_embed_type": "text_time"}),
+        ("unet/config.json", {"class_embed_type": "timestep"}),
+        ("unet/config.json", {"up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"]}),
+        ("vae/config.json", {"latent_channels": 16}),
+        ("scheduler/scheduler_config.json", {"timestep_spacing": "trailing"}),
+        ("scheduler/scheduler_config.json", {"beta_schedule": "linear"}),
+    ],
+)
+def test_settings_outside_the_method_are_named(
+    capsys, copy: Path, part: str, settings: dict
+) -> None:
+    change(copy / part, **settings)
+    code, line = refused(capsys, copy)
+    assert code == 3
+    assert f"{copy / part} has {next(iter(settings))}" in line
+
+
+def test_a_checkpoint_without_text_encoder_needs_an_embedding(capsys, copy: Path) -> None:
+    shutil.rmtree(copy / "text_encoder")
+    code, line = refused(capsys, copy)
+    assert code == 3
+    assert "give --prompt-embedding NPY" in line
+
+
+def test_an_embedding_of_another_model_is_refused(capsys, copy: Path) -> None:
+    wide = copy / "wide.npy"
+    np.save(wide, np.zeros((1, 77, 768), np.float32))
+    code, line = refused(capsys, copy, "--prompt-embedding", wide)
+    assert code == 3
+    assert "(1, 77, 768)" in line
+    assert "(1, 77, 24)" in line
+    wide.write_text("no array")
+    code, line = refused(capsys, copy, "--prompt-embedding", wide)
+    assert code == 3
+    assert f"{wide} cannot be read as .npy" in line
+
+
+def test_a_size_the_unet_cannot_halve_is_refused(capsys, sd15: Path, prompt_file: Path) -> None:
+    code, line = refused(capsys, sd15, "--prompt-embedding", prompt_file, size=(64, 100))
+    assert code == 2
+    assert "--width 100 is not a multiple of 64" in line
+
+
+def test_damaged_weights_are_named(capsys, copy: Path) -> None:
+    weights = copy / "unet/diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    code, line = refused(capsys, copy)
+    assert code == 3
+    assert f"{copy / 'unet'} cannot be loaded" in line
+    weights.unlink()
+    code, line = refused(capsys, copy)
+    assert code == 3
+    assert "has no diffusion_pytorch_model.safetensors" in line
+
+
+def test_weights_that_lack_a_tensor_are_refused(capsys, copy: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = copy / "unet/diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    del tensors["conv_out.weight"]
+    save_file(tensors, weights)
+    code, line = refused(capsys, copy)
+    assert code == 3
+    assert "conv_out.weight" in line
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--dtype", "fp64"),
+        ("--dtype", "fp16", "--weights", "fp32"),
+        ("--prompt", "a", "--prompt-embedding", "b.npy"),
+    ],
+)
+def test_wrong_options_are_wrong_usage(sd2: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
+    given = [str(sd2), "--out", str(tmp_path / "out"), "--height", "64", "--width", "64", *options]
+    with pytest.raises(SystemExit) as exit_:
+        main(given)
+    assert exit_.value.code == 2
+
+
+def test_a_folder_with_something_in_it_is_not_overwritten(
+    capsys, sd2: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "precious").write_text("keep")
+    arguments = [str(sd2), "--out", str(tmp_path), "--height", "64", "--width", "128"]
+    assert main(arguments) == 2
+    assert "is not empty: name another folder or add --force" in capsys.readouterr().err
+    assert (tmp_path / "precious").read_text() == "keep"
+
+
+def test_an_export_that_fails_late_leaves_nothing(
+    sd2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise CheckpointError("no space left")
+
+    monkeypatch.setattr(export_module, "write_graph", full)
+    with pytest.raises(CheckpointError):
+        export(Settings(sd2, tmp_path / "out", 64, 128))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_force_replaces_a_folder_only_when_the_new_one_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "old").touch()
+    with pytest.raises(RuntimeError), whole_folder(target, force=True):
+        raise RuntimeError
+    assert [p.name for p in target.iterdir()] == ["old"]
+    with whole_folder(target, force=True) as folder:
+        (folder / "new").touch()
+    assert [p.name for p in target.iterdir()] == ["new"]
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
