@@ -10,4 +10,5 @@ pub mod filtering;
 pub mod image;
 pub mod label_map;
 pub mod noise;
+mod resample;
 pub mod schedule;
