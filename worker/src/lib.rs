@@ -1,4 +1,15 @@
 //! Converts the items of a shard with the CACTI/CACTIF method.
+//!
+//! - [`method`]: the numerics, pure functions on arrays
+//! - [`engine`]: ONNX Runtime, split subgraphs and what happens between them
+//! - [`conversion`]: method and engine put together, for one content
+//! - [`dataset`]: images and labels as datasets publish them
+//! - [`attempt`]: one try at a shard, from its inputs to its commit
+//! - [`engine_thread`]: the one thread that owns the engine
 
+pub mod attempt;
+pub mod conversion;
 pub mod dataset;
+pub mod engine;
+pub mod engine_thread;
 pub mod method;

@@ -6,6 +6,7 @@
 pub mod adain;
 pub mod attention;
 pub mod class_adain;
+pub mod denoise;
 pub mod filtering;
 pub mod image;
 pub mod label_map;

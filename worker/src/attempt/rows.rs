@@ -1,0 +1,87 @@
+//! Manifest rows of an attempt.
+
+use jiff::Timestamp;
+use shared::failure::FailureClass;
+use shared::ids::ItemId;
+use shared::manifest::{ManifestRow, Output, Status, Work};
+
+use super::inputs::LoadedInput;
+use super::{ShardTask, Worker};
+
+/// Collects the rows of a shard.
+pub(super) struct RowMaker<'a> {
+    worker: &'a Worker,
+    task: &'a ShardTask,
+    started_at: Timestamp,
+    rows: Vec<ManifestRow>,
+}
+
+impl<'a> RowMaker<'a> {
+    pub(super) fn new(worker: &'a Worker, task: &'a ShardTask) -> Self {
+        Self { worker, task, started_at: Timestamp::now(), rows: Vec::new() }
+    }
+
+    /// Marks the start of work on a content's items.
+    pub(super) fn begin_content(&mut self) {
+        self.started_at = Timestamp::now();
+    }
+
+    pub(super) fn quarantined(&mut self, content: &str, style: &str, reason: &str) {
+        tracing::warn!(content, style, reason, "quarantined item");
+        let mut row = self.row(content, style);
+        row.status = Status::Quarantined;
+        row.error_class = Some(FailureClass::BadInput);
+        row.error = Some(reason.to_owned());
+        self.push(row);
+    }
+
+    pub(super) fn done(
+        &mut self,
+        content: &LoadedInput,
+        style: &str,
+        output: Output,
+        work: Option<Work>,
+        warning: Option<String>,
+    ) {
+        let mut row = self.row(&content.name, style);
+        let warnings: Vec<String> = content.prepared.warnings.iter().cloned().chain(warning).collect();
+        row.warning = (!warnings.is_empty()).then(|| warnings.join("; "));
+        row.output = Some(output);
+        row.content_sha256 = Some(content.image_sha256.clone());
+        row.work = work;
+        self.push(row);
+    }
+
+    pub(super) fn finish(self) -> Vec<ManifestRow> {
+        self.rows
+    }
+
+    fn push(&mut self, row: ManifestRow) {
+        self.worker.progress.item(&row);
+        self.rows.push(row);
+    }
+
+    fn row(&self, content: &str, style: &str) -> ManifestRow {
+        let provenance = self.worker.provenance.clone();
+        ManifestRow {
+            run: self.worker.run.clone(),
+            shard: self.task.shard,
+            item: ItemId { style: style.to_owned(), content: content.to_owned() },
+            status: Status::Done,
+            error_class: None,
+            error: None,
+            warning: None,
+            attempt: self.task.attempt,
+            worker: provenance.worker,
+            device: provenance.device,
+            seed: provenance.seed,
+            config_hash: provenance.config_hash,
+            model_sha256: provenance.model_sha256,
+            output: None,
+            content_sha256: None,
+            work: None,
+            started_at: self.started_at,
+            finished_at: Timestamp::now(),
+        }
+    }
+}

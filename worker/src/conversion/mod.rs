@@ -1,0 +1,213 @@
+//! Converting one content into several styles: method and engine put together.
+
+mod noise;
+mod recipe;
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use ndarray::Array3;
+pub use noise::{DrawnNoise, GivenNoise};
+pub use recipe::Recipe;
+use shared::settings::{EngineConfig, MethodConfig};
+
+use crate::dataset::{ImageSize, Prepared};
+use crate::engine::injection::{self, InjectStyles, RecordStyle};
+use crate::engine::style_bank::{StyleBank, StyleRecord};
+use crate::engine::{Engine, EngineError};
+use crate::method::denoise::{self, Content, DenoiseError, NoiseSource, Observer, StyleTrajectory};
+use crate::method::image::{from_unit_range, to_unit_range};
+use crate::method::schedule::Schedule;
+
+/// A loaded model with a method's settings and the styles recorded so far.
+pub struct Converter {
+    engine: Engine,
+    recipe: Recipe,
+    schedule: Schedule,
+    bank: StyleBank,
+    seed: u64,
+}
+
+/// An image about to be converted, or a style about to be recorded.
+pub struct Source<'a> {
+    /// Its name in the dataset.
+    pub name: &'a str,
+    /// Its pixels and labels at the model's size.
+    pub prepared: &'a Prepared,
+    /// Its noise.
+    pub noise: &'a dyn NoiseSource,
+}
+
+/// What a conversion made and what it took.
+#[derive(Debug)]
+pub struct Converted {
+    /// The outputs, `(height, width, 3)`, in the order of the styles.
+    pub images: Vec<Array3<u8>>,
+    /// The content's latent.
+    pub content_latent: Array3<f32>,
+    /// UNet evaluations.
+    pub evaluations: u64,
+    /// Time in the VAE encoder.
+    pub encode: Duration,
+    /// Time in denoising.
+    pub denoise: Duration,
+    /// Time in the VAE decoder.
+    pub decode: Duration,
+}
+
+impl Converter {
+    /// Returns a converter whose styles are still to be recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Schedule`] if the settings do not fit the model's schedule.
+    pub fn new(engine: Engine, method: &MethodConfig, config: &EngineConfig) -> Result<Self, EngineError> {
+        let constants = engine.contract.schedule_constants();
+        Ok(Self {
+            schedule: Schedule::new(&constants, method.steps, method.skip)?,
+            recipe: Recipe::new(method),
+            bank: StyleBank::new(config.style_bank_max_bytes, config.cache_dir.clone()),
+            engine,
+            seed: method.seed,
+        })
+    }
+
+    /// Returns the model's sizes.
+    #[must_use]
+    pub fn size(&self) -> ImageSize {
+        self.engine.contract.image_size()
+    }
+
+    /// Returns the SHA-256 of the model's contract.
+    #[must_use]
+    pub fn model_sha256(&self) -> &str {
+        &self.engine.contract.sha256
+    }
+
+    /// Returns the timesteps of the whole schedule.
+    #[must_use]
+    pub fn timesteps(&self) -> Vec<usize> {
+        (0..self.schedule.steps()).map(|index| self.schedule.timestep(index)).collect()
+    }
+
+    /// Returns the number of executed steps.
+    #[must_use]
+    pub fn num_executed(&self) -> usize {
+        self.schedule.num_executed()
+    }
+
+    /// Returns how often the UNet has been evaluated on one latent since the model was loaded.
+    #[must_use]
+    pub fn evaluations(&self) -> u64 {
+        self.engine.unet.evaluations()
+    }
+
+    /// Returns the noise that the run's seed gives a content.
+    #[must_use]
+    pub fn content_noise(&self, name: &str) -> DrawnNoise {
+        DrawnNoise::new(self.seed, format!("content/{name}"), self.size(), self.latent_channels())
+    }
+
+    /// Returns the noise that the run's seed gives a style.
+    #[must_use]
+    pub fn style_noise(&self, name: &str) -> DrawnNoise {
+        DrawnNoise::new(self.seed, format!("style/{name}"), self.size(), self.latent_channels())
+    }
+
+    /// Returns whether a style has been recorded.
+    #[must_use]
+    pub fn has_style(&self, name: &str) -> bool {
+        self.bank.get(name).is_some()
+    }
+
+    /// Walks a style's branch once and keeps what conversions need; returns its latent.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the model fails or the record cannot be kept.
+    pub fn record_style(&mut self, style: &Source<'_>) -> Result<Array3<f32>, EngineError> {
+        let started = Instant::now();
+        let image = to_unit_range(style.prepared.image.view());
+        let latent = self.engine.vae.encode(image.view())?;
+        let num_bytes = injection::style_num_bytes(&self.engine.unet, &self.recipe.injection);
+        let mut steps = self.bank.reserve(style.name, num_bytes)?;
+        let mut pass =
+            RecordStyle { unet: &mut self.engine.unet, injection: &self.recipe.injection, steps: &mut steps };
+        let after = denoise::walk_style(&mut pass, &self.schedule, latent.view(), style.noise)?;
+        let trajectory = StyleTrajectory { labels: style.prepared.label_latent.clone(), after };
+        self.bank.insert(style.name.to_owned(), StyleRecord::new(trajectory, steps));
+        tracing::info!(style = style.name, num_bytes, elapsed_ms = started.elapsed().as_millis(), "recorded style");
+        Ok(latent)
+    }
+
+    /// Converts a content into the given styles, all of them recorded before.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the model fails.
+    pub fn convert(
+        &mut self,
+        content: &Source<'_>,
+        styles: &[&str],
+        observer: &mut dyn Observer,
+    ) -> Result<Converted, EngineError> {
+        let evaluations = self.engine.unet.evaluations();
+        let started = Instant::now();
+        let image = to_unit_range(content.prepared.image.view());
+        let latent = self.engine.vae.encode(image.view())?;
+        let encoded = Instant::now();
+        let latents = self.denoise(content, latent.view(), styles, observer)?;
+        let denoised = Instant::now();
+        let images = latents
+            .iter()
+            .map(|latent| Ok(from_unit_range(self.engine.vae.decode(latent.view())?.view())))
+            .collect::<Result<Vec<_>, EngineError>>()?;
+        Ok(Converted {
+            images,
+            content_latent: latent,
+            evaluations: self.engine.unet.evaluations() - evaluations,
+            encode: encoded - started,
+            denoise: denoised - encoded,
+            decode: denoised.elapsed(),
+        })
+    }
+
+    /// Returns what a person should know about this pair, if anything.
+    #[must_use]
+    pub fn warning(&self, content: &Prepared, style: &str) -> Option<String> {
+        let record = self.bank.get(style)?;
+        let class_adain = &self.recipe.adain.class_adain;
+        let shared = class_adain.num_shared_classes(content.label_latent.view(), record.trajectory.labels.view());
+        (self.recipe.adain.class_wise.contains(&true) && shared == 0).then(|| {
+            "content and style have no class in common, so class-wise AdaIN changed nothing; \
+             the image was converted by injection and global AdaIN"
+                .to_owned()
+        })
+    }
+
+    fn denoise(
+        &mut self,
+        content: &Source<'_>,
+        latent: ndarray::ArrayView3<'_, f32>,
+        styles: &[&str],
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Array3<f32>>, EngineError> {
+        debug_assert_eq!(styles.iter().collect::<HashSet<_>>().len(), styles.len());
+        let records = injection::records(&self.bank, styles);
+        let trajectories: Vec<_> = records.iter().map(|record| &record.trajectory).collect();
+        let content =
+            Content { latent, labels: content.prepared.label_latent.view(), noise: content.noise };
+        let mut pass =
+            InjectStyles { unet: &mut self.engine.unet, injection: &self.recipe.injection, styles: &records };
+        denoise::denoise(&mut pass, &self.schedule, &self.recipe.adain, &content, &trajectories, observer).map_err(
+            |error| match error {
+                DenoiseError::Unet(error) => error,
+                DenoiseError::Adain(error) => EngineError::Adain(error),
+            },
+        )
+    }
+
+    fn latent_channels(&self) -> usize {
+        self.engine.contract.model.latent.channels
+    }
+}

@@ -1,0 +1,362 @@
+//! `model.json`: what the exported model is, and that its files are those it was written with.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use shared::digest;
+
+use super::EngineError;
+use crate::dataset::ImageSize;
+use crate::method::attention::Heads;
+use crate::method::schedule::ScheduleConstants;
+
+/// The contract's version that this engine reads.
+const FORMAT_VERSION: u32 = 1;
+const FILE: &str = "model.json";
+
+/// An exported model.
+#[derive(Debug, Clone)]
+pub struct ModelContract {
+    /// The model's folder.
+    pub folder: PathBuf,
+    /// SHA-256 of `model.json`, which names the digest of every other file.
+    pub sha256: String,
+    /// What `model.json` says.
+    pub model: Model,
+}
+
+/// The contents of `model.json`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Version of the format.
+    pub format_version: u32,
+    /// The program that wrote it.
+    pub producer: String,
+    /// The checkpoint it was made from.
+    pub source: Source,
+    /// Image width in pixels.
+    pub width: usize,
+    /// Image height in pixels.
+    pub height: usize,
+    /// Shape of a latent.
+    pub latent: LatentShape,
+    /// Type in which it computes.
+    pub dtype: Precision,
+    /// Type in which weights are stored.
+    pub weights: Precision,
+    /// Factor between the autoencoder's latents and the UNet's; already in the graphs.
+    pub vae_scale: f64,
+    /// The noise schedule it was trained with.
+    pub schedule: ScheduleContract,
+    /// The FreeU variant in the graphs, if any.
+    pub freeu: Option<serde_json::Value>,
+    /// The constant prompt.
+    pub prompt: Prompt,
+    /// `image` to `latent`.
+    pub vae_encoder: Part,
+    /// `latent` to `image`.
+    pub vae_decoder: Part,
+    /// The UNet, cut at the injected layers.
+    pub segments: Vec<Segment>,
+}
+
+/// A checkpoint.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Its folder's name.
+    pub name: String,
+    /// Digest over its files.
+    pub sha256: String,
+}
+
+/// `(channels, height, width)` of a latent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatentShape {
+    /// Channels.
+    pub channels: usize,
+    /// Height.
+    pub height: usize,
+    /// Width.
+    pub width: usize,
+}
+
+/// A type of floating-point numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32 bits.
+    Fp32,
+    /// 16 bits.
+    Fp16,
+}
+
+/// A noise schedule, in diffusers' words.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleContract {
+    /// Timesteps of training.
+    pub num_train_timesteps: usize,
+    /// First beta.
+    pub beta_start: f64,
+    /// Last beta.
+    pub beta_end: f64,
+    /// Must be `scaled_linear`.
+    pub beta_schedule: String,
+    /// Added to every timestep.
+    pub steps_offset: usize,
+    /// Whether the last step ends at `alphas_cumprod` 1.
+    pub set_alpha_to_one: bool,
+    /// Must be `leading`.
+    pub timestep_spacing: String,
+    /// Must be `epsilon`.
+    pub prediction_type: String,
+}
+
+/// The prompt's embedding.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompt {
+    /// The text, if it was made from one.
+    pub text: Option<String>,
+    /// Rows.
+    pub tokens: usize,
+    /// Columns.
+    pub width: usize,
+    /// NumPy file of shape `(1, tokens, width)`.
+    pub file: String,
+    /// Its digest.
+    pub sha256: String,
+}
+
+/// An ONNX file with its weights.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The graph.
+    pub file: String,
+    /// Its digest.
+    pub sha256: String,
+    /// The weights, if it has any.
+    pub data: Option<DataFile>,
+    /// Inputs by name.
+    pub inputs: Vec<TensorContract>,
+    /// Outputs by name.
+    pub outputs: Vec<TensorContract>,
+}
+
+/// External data of a graph.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataFile {
+    /// The file.
+    pub file: String,
+    /// Its digest.
+    pub sha256: String,
+}
+
+/// A tensor that enters or leaves a part.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorContract {
+    /// Its name.
+    pub name: String,
+    /// `float32`, `float16` or `int64`.
+    pub dtype: String,
+    /// Its dimensions.
+    pub shape: Vec<Dimension>,
+}
+
+/// A dimension: a number, or a name where it is free.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Dimension {
+    /// Fixed.
+    Fixed(i64),
+    /// Free, such as `batch`.
+    Free(String),
+}
+
+/// A segment of the UNet and the injected layer after it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Segment {
+    /// The graph.
+    #[serde(flatten)]
+    pub part: Part,
+    /// The self-attention layer that follows; none after the last segment.
+    pub layer: Option<InjectedLayer>,
+}
+
+/// A self-attention layer that is computed outside the graphs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InjectedLayer {
+    /// The layer's name in the checkpoint.
+    pub name: String,
+    /// Rows of query, key and value.
+    pub tokens: usize,
+    /// Heads.
+    pub heads: usize,
+    /// Columns of a head.
+    pub head_width: usize,
+    /// The tensor that holds the query.
+    pub query: String,
+    /// The tensor that holds the key.
+    pub key: String,
+    /// The tensor that holds the value.
+    pub value: String,
+    /// The input of the next segment that takes the result.
+    pub output: String,
+}
+
+impl InjectedLayer {
+    /// Returns the layer's heads.
+    #[must_use]
+    pub fn shape(&self) -> Heads {
+        Heads { num: self.heads, width: self.head_width }
+    }
+}
+
+impl ModelContract {
+    /// Reads and checks `model.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Model`] naming the file and what this engine cannot do with it.
+    pub fn load(folder: &Path) -> Result<Self, EngineError> {
+        let path = folder.join(FILE);
+        let refuse = |reason: String| EngineError::Model { path: path.clone(), reason };
+        let bytes = std::fs::read(&path)
+            .map_err(|e| refuse(format!("cannot be read ({e}); a model folder is written by onnx-export")))?;
+        let model: Model = serde_json::from_slice(&bytes)
+            .map_err(|e| refuse(format!("is no contract that this version reads ({e}); export the model again")))?;
+        model.check().map_err(refuse)?;
+        Ok(Self { folder: folder.to_owned(), sha256: digest::sha256(&bytes), model })
+    }
+
+    /// Proves that every file has the digest the contract gives.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Model`] naming the first file that is missing or altered.
+    pub fn verify_files(&self) -> Result<(), EngineError> {
+        let model = &self.model;
+        let parts = model.segments.iter().map(|segment| &segment.part).chain([&model.vae_encoder, &model.vae_decoder]);
+        let of_part = |part: &Part| {
+            let data = part.data.as_ref().map(|data| (data.file.clone(), data.sha256.clone()));
+            [(part.file.clone(), part.sha256.clone())].into_iter().chain(data).collect::<Vec<_>>()
+        };
+        let prompt = (model.prompt.file.clone(), model.prompt.sha256.clone());
+        for (file, expected) in parts.flat_map(of_part).chain([prompt]) {
+            self.verify(&file, &expected)?;
+        }
+        Ok(())
+    }
+
+    /// Returns where a file of the contract is.
+    #[must_use]
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.folder.join(file)
+    }
+
+    /// Returns the sizes of the model's images and latents.
+    #[must_use]
+    pub fn image_size(&self) -> ImageSize {
+        let model = &self.model;
+        ImageSize {
+            width: model.width,
+            height: model.height,
+            latent_width: model.latent.width,
+            latent_height: model.latent.height,
+        }
+    }
+
+    /// Returns the constants of the noise schedule.
+    #[must_use]
+    pub fn schedule_constants(&self) -> ScheduleConstants {
+        let schedule = &self.model.schedule;
+        ScheduleConstants {
+            num_train_timesteps: schedule.num_train_timesteps,
+            beta_start: schedule.beta_start,
+            beta_end: schedule.beta_end,
+            steps_offset: schedule.steps_offset,
+            set_alpha_to_one: schedule.set_alpha_to_one,
+        }
+    }
+
+    fn verify(&self, file: &str, expected: &str) -> Result<(), EngineError> {
+        let path = self.path(file);
+        let refuse = |reason: String| EngineError::Model { path: path.clone(), reason };
+        let found = digest::sha256_of_file(&path).map_err(|e| refuse(format!("cannot be read ({e})")))?;
+        if found == expected {
+            return Ok(());
+        }
+        Err(refuse(format!(
+            "is truncated or altered: its SHA-256 is {found}, the contract says {expected}; copy or export it again"
+        )))
+    }
+}
+
+impl Model {
+    fn check(&self) -> Result<(), String> {
+        if self.format_version != FORMAT_VERSION {
+            return Err(format!(
+                "has format version {}, this program reads {FORMAT_VERSION}; export the model again",
+                self.format_version
+            ));
+        }
+        let schedule = &self.schedule;
+        for (key, value, expected) in [
+            ("beta_schedule", &schedule.beta_schedule, "scaled_linear"),
+            ("timestep_spacing", &schedule.timestep_spacing, "leading"),
+            ("prediction_type", &schedule.prediction_type, "epsilon"),
+        ] {
+            if value != expected {
+                return Err(format!("has schedule.{key} {value}, the method needs {expected}"));
+            }
+        }
+        if self.width != 8 * self.latent.width || self.height != 8 * self.latent.height {
+            return Err(format!(
+                "has images of {}x{} and latents of {}x{}, which are not an eighth of them",
+                self.width, self.height, self.latent.width, self.latent.height
+            ));
+        }
+        self.check_segments()
+    }
+
+    /// Each input of a segment must come from somewhere, and each layer's tensors from the segment before it.
+    fn check_segments(&self) -> Result<(), String> {
+        let Some((last, injected)) = self.segments.split_last() else {
+            return Err("has no segments".to_owned());
+        };
+        if last.layer.is_some() || injected.iter().any(|segment| segment.layer.is_none()) {
+            return Err("must have an injected layer after every segment but the last".to_owned());
+        }
+        let mut known = vec!["sample", "timestep", "prompt_embedding"];
+        for segment in &self.segments {
+            let part = &segment.part;
+            if let Some(input) = part.inputs.iter().find(|input| !known.contains(&input.name.as_str())) {
+                return Err(format!("names {} as an input of {}, which nothing before it makes", input.name, part.file));
+            }
+            known.extend(part.outputs.iter().map(|output| output.name.as_str()));
+            if let Some(layer) = &segment.layer {
+                for tensor in [&layer.query, &layer.key, &layer.value] {
+                    let made = part.outputs.iter().find(|output| &output.name == tensor);
+                    let width = i64::try_from(layer.heads * layer.head_width).unwrap_or_default();
+                    let tokens = i64::try_from(layer.tokens).unwrap_or_default();
+                    let shape = [Dimension::Fixed(tokens), Dimension::Fixed(width)];
+                    if made.is_none_or(|made| !made.shape.ends_with(&shape)) {
+                        return Err(format!(
+                            "names {tensor} as a tensor of layer {}, and {} does not make it as (batch, {tokens}, {width})",
+                            layer.name, part.file
+                        ));
+                    }
+                }
+                known.push(&layer.output);
+            }
+        }
+        if known.contains(&"noise_pred") { Ok(()) } else { Err("has no segment that makes noise_pred".to_owned()) }
+    }
+}

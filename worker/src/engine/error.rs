@@ -1,0 +1,96 @@
+use std::path::PathBuf;
+
+use shared::failure::FailureClass;
+
+use crate::engine_thread::EngineGone;
+use crate::method::adain::AdainError;
+use crate::method::attention::AttentionError;
+use crate::method::schedule::ScheduleError;
+
+/// Why the engine cannot load a model or compute with it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The shared library of ONNX Runtime is not where it was looked for.
+    #[error(
+        "cannot find ONNX Runtime's shared library; looked at {}; run `make onnxruntime`, or set ORT_DYLIB_PATH \
+         to a libonnxruntime.so of version 1.24 or later",
+        .looked_at.join(", ")
+    )]
+    RuntimeMissing {
+        /// Every place that was tried.
+        looked_at: Vec<String>,
+    },
+    /// The library is there and cannot be used.
+    #[error("cannot use ONNX Runtime's shared library {}: {reason}", .path.display())]
+    RuntimeUnusable {
+        /// The library.
+        path: PathBuf,
+        /// What the loader says.
+        reason: String,
+    },
+    /// A file of the model is missing, altered, or not what the contract says.
+    #[error("model file {} {reason}", .path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// ONNX Runtime failed while computing.
+    #[error("{part} failed")]
+    Run {
+        /// The part of the model that ran.
+        part: String,
+        /// What ONNX Runtime says.
+        #[source]
+        source: ort::Error,
+    },
+    /// Keys and values of a style cannot be put aside on disk or read back.
+    #[error("cannot keep the keys and values of style {style} in {}; is there space left?", .folder.display())]
+    StyleBank {
+        /// The style.
+        style: String,
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The engine's thread has ended.
+    #[error(transparent)]
+    Gone(#[from] EngineGone),
+    /// The settings do not fit the model's schedule.
+    #[error("the schedule cannot be made")]
+    Schedule(#[from] ScheduleError),
+    /// Attention got tensors that do not fit together.
+    #[error("attention got tensors that do not fit together")]
+    Attention(#[from] AttentionError),
+    /// AdaIN got latents that do not fit together.
+    #[error("AdaIN got latents that do not fit together")]
+    Adain(#[from] AdainError),
+}
+
+impl EngineError {
+    /// Returns what the failure leads to.
+    #[must_use]
+    pub fn class(&self) -> FailureClass {
+        match self {
+            Self::Run { source, .. } if is_out_of_memory(source) => FailureClass::Resources,
+            Self::StyleBank { .. } => FailureClass::Transient,
+            Self::RuntimeMissing { .. }
+            | Self::RuntimeUnusable { .. }
+            | Self::Model { .. }
+            | Self::Run { .. }
+            | Self::Gone(_)
+            | Self::Schedule(_)
+            | Self::Attention(_)
+            | Self::Adain(_) => FailureClass::Fatal,
+        }
+    }
+}
+
+/// ONNX Runtime has no error code for it.
+fn is_out_of_memory(error: &ort::Error) -> bool {
+    let message = error.message().to_ascii_lowercase();
+    ["failed to allocate", "out of memory", "bad_alloc", "bad allocation"].iter().any(|sign| message.contains(sign))
+}

@@ -1,0 +1,154 @@
+//! What the injected layers do on each branch.
+//!
+//! The style branch attends to itself and its keys and values are recorded; the content branch attends to itself and
+//! its queries, keys and values are kept for the outputs of the same pass; an output branch attends to the style, or
+//! to itself at a step without injection.
+
+use ndarray::{Array2, Array3, ArrayView3};
+
+use super::EngineError;
+use super::style_bank::{StyleBank, StyleLayer, StyleRecord, StyleSteps};
+use super::unet::{LayerAttention, LayerTensors, UnetChain};
+use crate::method::attention::{Heads, cross_image_attention, self_attention};
+use crate::method::denoise::{At, ContentPass, PassPredictions, StylePass};
+use crate::method::filtering::{Filter, filtered_attention};
+
+/// How an output attends to its style.
+#[derive(Debug, Clone)]
+pub struct Injection {
+    /// For each executed step: whether the style is injected.
+    pub injected: Vec<bool>,
+    /// Contrast of the attention about its mean.
+    pub contrast_strength: f32,
+    /// The filter of CACTIF; none for plain injection.
+    pub filter: Option<Filter>,
+}
+
+/// The style branch: evaluates and records.
+pub struct RecordStyle<'a> {
+    /// The noise predictor.
+    pub unet: &'a mut UnetChain,
+    /// Which steps are worth recording.
+    pub injection: &'a Injection,
+    /// Where they are recorded.
+    pub steps: &'a mut StyleSteps,
+}
+
+impl StylePass for RecordStyle<'_> {
+    type Error = EngineError;
+
+    fn evaluate(&mut self, at: At, style: ArrayView3<'_, f32>) -> Result<Array3<f32>, EngineError> {
+        let mut branch = StyleBranch { layers: self.injection.injected[at.step].then(Vec::new) };
+        let noise_pred = self.unet.evaluate(style, at.timestep, &mut branch)?;
+        if let Some(layers) = branch.layers {
+            self.steps.push(at.step, layers)?;
+        }
+        Ok(noise_pred)
+    }
+}
+
+/// The content branch and its outputs, one style each.
+pub struct InjectStyles<'a> {
+    /// The noise predictor.
+    pub unet: &'a mut UnetChain,
+    /// How outputs attend.
+    pub injection: &'a Injection,
+    /// The styles' records, in the order of the outputs.
+    pub styles: &'a [&'a StyleRecord],
+}
+
+impl ContentPass for InjectStyles<'_> {
+    type Error = EngineError;
+
+    /// Evaluates branch after branch: on a CPU as fast as a batch, in less memory, and with bytes that cannot depend
+    /// on how many outputs share a pass.
+    fn evaluate(
+        &mut self,
+        at: At,
+        content: ArrayView3<'_, f32>,
+        outputs: &[Array3<f32>],
+    ) -> Result<PassPredictions, EngineError> {
+        let injected = self.injection.injected[at.step];
+        let keep = injected && self.injection.filter.is_some();
+        let mut content_branch = ContentBranch { layers: keep.then(Vec::new) };
+        let content_pred = self.unet.evaluate(content, at.timestep, &mut content_branch)?;
+        let content_layers = content_branch.layers.unwrap_or_default();
+        let mut predictions = Vec::with_capacity(outputs.len());
+        for (latent, style) in outputs.iter().zip(self.styles) {
+            let noise_pred = if injected {
+                let style_layers = style.layers(at.step)?;
+                let mut branch =
+                    OutputBranch { injection: self.injection, style: &style_layers, content: &content_layers };
+                self.unet.evaluate(latent.view(), at.timestep, &mut branch)?
+            } else {
+                self.unet.evaluate(latent.view(), at.timestep, &mut ContentBranch { layers: None })?
+            };
+            predictions.push(noise_pred);
+        }
+        Ok(PassPredictions { content: content_pred, outputs: predictions })
+    }
+}
+
+struct StyleBranch {
+    layers: Option<Vec<StyleLayer>>,
+}
+
+impl LayerAttention for StyleBranch {
+    fn attend(&mut self, _: usize, heads: Heads, tensors: LayerTensors) -> Result<Array2<f32>, EngineError> {
+        let output = self_attention(tensors.view(), heads)?;
+        if let Some(layers) = &mut self.layers {
+            layers.push(StyleLayer { key: tensors.key, value: tensors.value });
+        }
+        Ok(output)
+    }
+}
+
+struct ContentBranch {
+    layers: Option<Vec<LayerTensors>>,
+}
+
+impl LayerAttention for ContentBranch {
+    fn attend(&mut self, _: usize, heads: Heads, tensors: LayerTensors) -> Result<Array2<f32>, EngineError> {
+        let output = self_attention(tensors.view(), heads)?;
+        if let Some(layers) = &mut self.layers {
+            layers.push(tensors);
+        }
+        Ok(output)
+    }
+}
+
+struct OutputBranch<'a> {
+    injection: &'a Injection,
+    style: &'a [StyleLayer],
+    content: &'a [LayerTensors],
+}
+
+impl LayerAttention for OutputBranch<'_> {
+    fn attend(&mut self, position: usize, heads: Heads, tensors: LayerTensors) -> Result<Array2<f32>, EngineError> {
+        let style = self.style[position].view();
+        let contrast = self.injection.contrast_strength;
+        Ok(match &self.injection.filter {
+            None => cross_image_attention(tensors.query.view(), style, heads, contrast)?,
+            Some(filter) => {
+                let content = self.content[position].view();
+                filtered_attention(tensors.query.view(), style, content, heads, contrast, filter)?
+            }
+        })
+    }
+}
+
+/// Returns the memory that recording a style takes.
+#[must_use]
+pub fn style_num_bytes(unet: &UnetChain, injection: &Injection) -> u64 {
+    let per_step: usize = unet.layers().map(|layer| 2 * 4 * layer.tokens * layer.heads * layer.head_width).sum();
+    per_step as u64 * injection.injected.iter().filter(|injected| **injected).count() as u64
+}
+
+/// Returns the records of some styles, in order.
+///
+/// # Panics
+///
+/// If a style was never recorded: callers record before they convert.
+pub(crate) fn records<'a>(bank: &'a StyleBank, styles: &[&str]) -> Vec<&'a StyleRecord> {
+    styles.iter().map(|style| bank.get(style).expect("the caller records styles first")).collect()
+}

@@ -1,0 +1,56 @@
+//! The only place that names ONNX Runtime.
+//!
+//! - [`runtime`]: the shared library and its one thread pool
+//! - [`contract`]: `model.json`, read and checked
+//! - [`session`]: one ONNX file as a session that matches its contract
+//! - [`unet`]: the UNet's segments in order, with attention between them
+//! - [`vae`]: images to latents and back
+//! - [`style_bank`]: keys and values of styles, in memory or on disk
+//! - [`injection`]: what happens in the injected layers, for each branch
+
+pub mod contract;
+mod error;
+pub mod injection;
+pub mod runtime;
+mod session;
+pub mod style_bank;
+mod tensor;
+pub mod unet;
+pub mod vae;
+
+use std::path::Path;
+
+pub use error::EngineError;
+use shared::settings::EngineConfig;
+
+use self::contract::ModelContract;
+use self::runtime::Runtime;
+use self::unet::UnetChain;
+use self::vae::Vae;
+
+/// A model that is loaded and matches its contract.
+pub struct Engine {
+    /// What the model is.
+    pub contract: ModelContract,
+    /// The noise predictor.
+    pub unet: UnetChain,
+    /// The autoencoder.
+    pub vae: Vae,
+}
+
+impl Engine {
+    /// Loads a model folder that onnx-export wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if ONNX Runtime cannot be loaded, or a file of the model is missing, altered or not what the
+    /// contract says; each names the file and what differs.
+    pub fn load(folder: &Path, config: &EngineConfig) -> Result<Self, EngineError> {
+        let runtime = Runtime::load(config)?;
+        let contract = ModelContract::load(folder)?;
+        contract.verify_files()?;
+        let unet = UnetChain::load(&runtime, &contract)?;
+        let vae = Vae::load(&runtime, &contract)?;
+        Ok(Self { contract, unet, vae })
+    }
+}

@@ -1,0 +1,73 @@
+//! ONNX Runtime's shared library, loaded once for a process.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use ort::environment::{Environment, GlobalThreadPoolOptions};
+use shared::settings::EngineConfig;
+
+use super::EngineError;
+
+const LIBRARY: &str = "libonnxruntime.so";
+const VARIABLE: &str = "ORT_DYLIB_PATH";
+
+/// The process has one environment, kept alive until it ends.
+static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+
+/// ONNX Runtime with one thread pool for all sessions.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    environment: Environment,
+}
+
+impl Runtime {
+    /// Loads the library that `ORT_DYLIB_PATH` names, or else one beside the program.
+    ///
+    /// The first call decides the number of threads of the process.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::RuntimeMissing`] naming every place looked at, [`EngineError::RuntimeUnusable`] if the library
+    /// there cannot be used.
+    pub fn load(config: &EngineConfig) -> Result<Self, EngineError> {
+        if let Some(environment) = ENVIRONMENT.get() {
+            return Ok(Self { environment: environment.clone() });
+        }
+        let path = find_library()?;
+        let unusable = |reason: String| EngineError::RuntimeUnusable { path: path.clone(), reason };
+        let builder = ort::init_from(&path).map_err(|e| unusable(e.to_string()))?;
+        let pool = GlobalThreadPoolOptions::default()
+            .with_intra_threads(config.threads)
+            .and_then(|pool| pool.with_inter_threads(1))
+            // Between segments the cores belong to attention, so idle threads must not spin.
+            .and_then(|pool| pool.with_spin_control(false))
+            .map_err(|e| unusable(e.to_string()))?;
+        let environment = builder
+            .with_name("synth2real")
+            .with_telemetry(false)
+            .with_global_thread_pool(pool)
+            .build()
+            .map_err(|e| unusable(e.to_string()))?;
+        Ok(Self { environment: ENVIRONMENT.get_or_init(|| environment).clone() })
+    }
+
+    pub(super) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+}
+
+fn find_library() -> Result<PathBuf, EngineError> {
+    let candidates = match std::env::var_os(VARIABLE) {
+        Some(path) if !path.is_empty() => vec![PathBuf::from(path)],
+        _ => beside_the_program(),
+    };
+    candidates.iter().find(|path| path.is_file()).cloned().ok_or_else(|| EngineError::RuntimeMissing {
+        looked_at: candidates.iter().map(|path| path.display().to_string()).collect(),
+    })
+}
+
+fn beside_the_program() -> Vec<PathBuf> {
+    let program = std::env::current_exe().unwrap_or_default();
+    let folder = program.parent().unwrap_or(Path::new("."));
+    vec![folder.join(LIBRARY), folder.join("../lib").join(LIBRARY)]
+}

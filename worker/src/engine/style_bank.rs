@@ -1,0 +1,244 @@
+//! Keys and values of styles at each step, recorded once and read for every content.
+//!
+//! Records stay in memory up to a limit; those beyond it are written to an unnamed temporary file, step by step, and
+//! read back a step at a time.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+use ndarray::Array2;
+
+use super::EngineError;
+use crate::method::attention::KeyValue;
+use crate::method::denoise::StyleTrajectory;
+
+/// Key and value of a layer, each `(tokens, heads * head_width)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StyleLayer {
+    /// Key.
+    pub key: Array2<f32>,
+    /// Value.
+    pub value: Array2<f32>,
+}
+
+impl StyleLayer {
+    /// Returns them as views.
+    #[must_use]
+    pub fn view(&self) -> KeyValue<'_> {
+        KeyValue { key: self.key.view(), value: self.value.view() }
+    }
+
+    fn num_bytes(&self) -> u64 {
+        4 * (self.key.len() + self.value.len()) as u64
+    }
+}
+
+/// Everything about a style that conversions need.
+#[derive(Debug)]
+pub struct StyleRecord {
+    /// Its latents, for AdaIN.
+    pub trajectory: StyleTrajectory,
+    steps: StyleSteps,
+}
+
+impl StyleRecord {
+    /// Returns a finished record.
+    #[must_use]
+    pub fn new(trajectory: StyleTrajectory, steps: StyleSteps) -> Self {
+        Self { trajectory, steps }
+    }
+}
+
+/// The layers of the steps recorded so far.
+#[derive(Debug)]
+pub struct StyleSteps {
+    style: String,
+    folder: PathBuf,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Memory(HashMap<usize, Vec<StyleLayer>>),
+    Disk { file: File, steps: HashMap<usize, OnDisk> },
+}
+
+#[derive(Debug)]
+struct OnDisk {
+    offset: u64,
+    shapes: Vec<(usize, usize)>,
+}
+
+impl StyleSteps {
+    /// Keeps the layers of a step.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::StyleBank`] if they go to disk and cannot be written.
+    pub fn push(&mut self, step: usize, layers: Vec<StyleLayer>) -> Result<(), EngineError> {
+        match &mut self.place {
+            Place::Memory(steps) => {
+                steps.insert(step, layers);
+                Ok(())
+            }
+            Place::Disk { file, steps } => write_step(file, &layers)
+                .map(|on_disk| {
+                    steps.insert(step, on_disk);
+                })
+                .map_err(|source| self.error(source)),
+        }
+    }
+
+    /// Returns the layers of a step; none if the step was not recorded.
+    fn read(&self, step: usize) -> Result<Cow<'_, [StyleLayer]>, EngineError> {
+        match &self.place {
+            Place::Memory(steps) => Ok(Cow::Borrowed(steps.get(&step).map_or(&[], Vec::as_slice))),
+            Place::Disk { file, steps } => match steps.get(&step) {
+                Some(on_disk) => read_step(file, on_disk).map(Cow::Owned).map_err(|source| self.error(source)),
+                None => Ok(Cow::Borrowed(&[])),
+            },
+        }
+    }
+
+    fn error(&self, source: io::Error) -> EngineError {
+        EngineError::StyleBank { style: self.style.clone(), folder: self.folder.clone(), source }
+    }
+}
+
+/// The records of a run.
+#[derive(Debug)]
+pub struct StyleBank {
+    max_bytes: u64,
+    folder: PathBuf,
+    reserved_bytes: u64,
+    records: HashMap<String, StyleRecord>,
+}
+
+impl StyleBank {
+    /// Returns an empty bank that keeps up to `max_bytes` in memory and the rest in `folder`.
+    #[must_use]
+    pub fn new(max_bytes: u64, folder: PathBuf) -> Self {
+        Self { max_bytes, folder, reserved_bytes: 0, records: HashMap::new() }
+    }
+
+    /// Returns room for a style of `num_bytes`, in memory or on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::StyleBank`] if no temporary file can be made.
+    pub fn reserve(&mut self, style: &str, num_bytes: u64) -> Result<StyleSteps, EngineError> {
+        let mut steps = StyleSteps {
+            style: style.to_owned(),
+            folder: self.folder.clone(),
+            place: Place::Memory(HashMap::new()),
+        };
+        if self.reserved_bytes + num_bytes <= self.max_bytes {
+            self.reserved_bytes += num_bytes;
+        } else {
+            let made = std::fs::create_dir_all(&self.folder).and_then(|()| tempfile::tempfile_in(&self.folder));
+            let file = made.map_err(|source| steps.error(source))?;
+            tracing::info!(style, num_bytes, folder = %self.folder.display(), "style record goes to disk");
+            steps.place = Place::Disk { file, steps: HashMap::new() };
+        }
+        Ok(steps)
+    }
+
+    /// Keeps a finished record.
+    pub fn insert(&mut self, style: String, record: StyleRecord) {
+        self.records.insert(style, record);
+    }
+
+    /// Returns a style's record.
+    #[must_use]
+    pub fn get(&self, style: &str) -> Option<&StyleRecord> {
+        self.records.get(style)
+    }
+}
+
+impl StyleRecord {
+    /// Returns the layers recorded at a step, in the order of the UNet; none if the step was not recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::StyleBank`] if they are on disk and cannot be read.
+    pub fn layers(&self, step: usize) -> Result<Cow<'_, [StyleLayer]>, EngineError> {
+        self.steps.read(step)
+    }
+}
+
+/// Returns how many bytes layers take.
+#[must_use]
+pub fn num_bytes(layers: &[StyleLayer]) -> u64 {
+    layers.iter().map(StyleLayer::num_bytes).sum()
+}
+
+fn write_step(mut file: &File, layers: &[StyleLayer]) -> io::Result<OnDisk> {
+    let offset = file.seek(SeekFrom::End(0))?;
+    for array in layers.iter().flat_map(|layer| [&layer.key, &layer.value]) {
+        let mut bytes = Vec::with_capacity(4 * array.len());
+        bytes.extend(array.iter().flat_map(|value| value.to_le_bytes()));
+        file.write_all(&bytes)?;
+    }
+    Ok(OnDisk { offset, shapes: layers.iter().map(|layer| layer.key.dim()).collect() })
+}
+
+fn read_step(mut file: &File, on_disk: &OnDisk) -> io::Result<Vec<StyleLayer>> {
+    file.seek(SeekFrom::Start(on_disk.offset))?;
+    let mut array = |shape: (usize, usize)| -> io::Result<Array2<f32>> {
+        let mut bytes = vec![0; 4 * shape.0 * shape.1];
+        file.read_exact(&mut bytes)?;
+        let (words, _) = bytes.as_chunks::<4>();
+        let values = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
+        Array2::from_shape_vec(shape, values).map_err(io::Error::other)
+    };
+    on_disk.shapes.iter().map(|&shape| Ok(StyleLayer { key: array(shape)?, value: array(shape)? })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers(step: usize) -> Vec<StyleLayer> {
+        [(4, 6), (2, 8)]
+            .map(|shape| StyleLayer {
+                key: Array2::from_shape_fn(shape, |(r, c)| (step * 100 + r * 10 + c) as f32),
+                value: Array2::from_shape_fn(shape, |(r, c)| -((step * 100 + r * 10 + c) as f32)),
+            })
+            .into()
+    }
+
+    fn recorded(bank: &mut StyleBank, style: &str) {
+        let mut steps = bank.reserve(style, 3 * num_bytes(&layers(0))).unwrap();
+        for step in 1..4 {
+            steps.push(step, layers(step)).unwrap();
+        }
+        let trajectory = StyleTrajectory { labels: Array2::zeros((1, 1)), after: Vec::new() };
+        bank.insert(style.to_owned(), StyleRecord::new(trajectory, steps));
+    }
+
+    #[test]
+    fn a_record_beyond_the_limit_is_read_back_from_disk_unchanged() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bank = StyleBank::new(3 * num_bytes(&layers(0)), folder.path().join("cache"));
+        recorded(&mut bank, "in memory");
+        recorded(&mut bank, "on disk");
+        assert!(matches!(bank.get("in memory").unwrap().steps.place, Place::Memory(_)));
+        assert!(matches!(bank.get("on disk").unwrap().steps.place, Place::Disk { .. }));
+        for style in ["in memory", "on disk"] {
+            for step in [3, 1, 2] {
+                assert_eq!(bank.get(style).unwrap().layers(step).unwrap().as_ref(), layers(step), "{style}");
+            }
+            assert!(bank.get(style).unwrap().layers(0).unwrap().is_empty(), "step 0 was not recorded");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named() {
+        let mut bank = StyleBank::new(0, "/proc/synth2real".into());
+        let error = bank.reserve("night", 1).unwrap_err().to_string();
+        assert!(error.contains("night") && error.contains("/proc/synth2real"), "{error}");
+    }
+}

@@ -1,0 +1,58 @@
+//! Tensors of ONNX Runtime as arrays of `f32`, whatever precision the model computes in.
+
+use half::f16;
+use ndarray::{Array2, Array3, Array4, ArrayView3, Axis};
+use ort::value::{DynValue, Tensor};
+
+use super::contract::Precision;
+
+/// Returns a `(channels, height, width)` array as a tensor with a batch of one.
+pub(super) fn from_array(array: ArrayView3<'_, f32>, precision: Precision) -> ort::Result<DynValue> {
+    let batch = array.insert_axis(Axis(0));
+    Ok(match precision {
+        Precision::Fp32 => Tensor::from_array(batch.as_standard_layout().into_owned())?.into_dyn(),
+        Precision::Fp16 => Tensor::from_array(batch.mapv(f16::from_f32))?.into_dyn(),
+    })
+}
+
+/// Returns `(tokens, width)` as a tensor with a batch of one.
+pub(super) fn from_tokens(tokens: Array2<f32>, precision: Precision) -> ort::Result<DynValue> {
+    let batch = tokens.insert_axis(Axis(0));
+    Ok(match precision {
+        Precision::Fp32 => Tensor::from_array(batch)?.into_dyn(),
+        Precision::Fp16 => Tensor::from_array(batch.mapv(f16::from_f32))?.into_dyn(),
+    })
+}
+
+/// Returns a tensor's first element of the batch as `(tokens, width)`.
+pub(super) fn to_tokens(value: &DynValue) -> ort::Result<Array2<f32>> {
+    let array = to_f32(value)?;
+    let (rows, columns) = (dimension(array.shape(), 1), dimension(array.shape(), 2));
+    into_shape(array, (rows, columns))
+}
+
+/// Returns a tensor's first element of the batch as `(channels, height, width)`.
+pub(super) fn to_array(value: &DynValue) -> ort::Result<Array3<f32>> {
+    let array = to_f32(value)?;
+    let shape = (dimension(array.shape(), 1), dimension(array.shape(), 2), dimension(array.shape(), 3));
+    let array: Array4<f32> = into_shape(array, (1, shape.0, shape.1, shape.2))?;
+    Ok(array.index_axis_move(Axis(0), 0))
+}
+
+fn to_f32(value: &DynValue) -> ort::Result<ndarray::ArrayD<f32>> {
+    match value.try_extract_array::<f32>() {
+        Ok(array) => Ok(array.to_owned()),
+        Err(_) => Ok(value.try_extract_array::<f16>()?.mapv(f32::from)),
+    }
+}
+
+fn dimension(shape: &[usize], axis: usize) -> usize {
+    shape.get(axis).copied().unwrap_or(1)
+}
+
+fn into_shape<D: ndarray::Dimension>(
+    array: ndarray::ArrayD<f32>,
+    shape: impl ndarray::IntoDimension<Dim = D>,
+) -> ort::Result<ndarray::Array<f32, D>> {
+    array.into_shape_with_order(shape.into_dimension()).map_err(ort::Error::wrap)
+}

@@ -1,0 +1,165 @@
+//! The UNet: its segments in order, with attention between them.
+
+use std::collections::{HashMap, HashSet};
+
+use ndarray::{Array2, Array3, ArrayView3, Axis};
+use ort::value::Tensor;
+
+use super::EngineError;
+use super::contract::{InjectedLayer, ModelContract, Precision};
+use super::runtime::Runtime;
+use super::session::{PartSession, Tensors};
+use super::tensor;
+use crate::method::attention::{Heads, QueryKeyValue};
+
+/// Query, key and value of a layer, each `(tokens, heads * head_width)`.
+#[derive(Debug, Clone)]
+pub struct LayerTensors {
+    /// Query.
+    pub query: Array2<f32>,
+    /// Key.
+    pub key: Array2<f32>,
+    /// Value.
+    pub value: Array2<f32>,
+}
+
+impl LayerTensors {
+    /// Returns them as views.
+    #[must_use]
+    pub fn view(&self) -> QueryKeyValue<'_> {
+        QueryKeyValue { query: self.query.view(), key: self.key.view(), value: self.value.view() }
+    }
+}
+
+/// What happens in the layers between segments.
+pub trait LayerAttention {
+    /// Returns the attention's result `(tokens, heads * head_width)` for the layer at `position`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if tensors do not fit together or a style's cannot be read.
+    fn attend(&mut self, position: usize, heads: Heads, tensors: LayerTensors) -> Result<Array2<f32>, EngineError>;
+}
+
+/// The noise predictor.
+pub struct UnetChain {
+    segments: Vec<LoadedSegment>,
+    precision: Precision,
+    /// `(tokens, width)`; small, so each evaluation gets a copy.
+    prompt: Array2<f32>,
+    evaluations: u64,
+}
+
+struct LoadedSegment {
+    session: PartSession,
+    layer: Option<InjectedLayer>,
+    /// Tensors that nothing reads after this segment.
+    last_uses: Vec<String>,
+}
+
+impl UnetChain {
+    pub(super) fn load(runtime: &Runtime, contract: &ModelContract) -> Result<Self, EngineError> {
+        let model = &contract.model;
+        let sessions = model
+            .segments
+            .iter()
+            .map(|segment| PartSession::load(runtime, contract, &segment.part))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut last_uses = last_uses(&sessions);
+        let segments = sessions
+            .into_iter()
+            .zip(&model.segments)
+            .enumerate()
+            .map(|(position, (session, segment))| LoadedSegment {
+                session,
+                layer: segment.layer.clone(),
+                last_uses: last_uses.remove(&position).unwrap_or_default(),
+            })
+            .collect();
+        Ok(Self { segments, precision: model.dtype, prompt: load_prompt(contract)?, evaluations: 0 })
+    }
+
+    /// Returns the injected layers in the order in which they are met.
+    pub fn layers(&self) -> impl Iterator<Item = &InjectedLayer> {
+        self.segments.iter().filter_map(|segment| segment.layer.as_ref())
+    }
+
+    /// Returns how often the UNet has been evaluated on one latent.
+    #[must_use]
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations
+    }
+
+    /// Returns the noise prediction for one latent `(channels, height, width)`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Run`] if a segment fails, or what `attention` gives.
+    pub fn evaluate(
+        &mut self,
+        sample: ArrayView3<'_, f32>,
+        timestep: usize,
+        attention: &mut dyn LayerAttention,
+    ) -> Result<Array3<f32>, EngineError> {
+        let precision = self.precision;
+        let failed = |source| EngineError::Run { part: "the UNet's input".to_owned(), source };
+        let timestep = i64::try_from(timestep).unwrap_or(i64::MAX);
+        let mut tensors: Tensors = HashMap::from([
+            ("sample".to_owned(), tensor::from_array(sample, precision).map_err(failed)?),
+            ("timestep".to_owned(), Tensor::from_array(([1], vec![timestep])).map_err(failed)?.into_dyn()),
+            ("prompt_embedding".to_owned(), tensor::from_tokens(self.prompt.clone(), precision).map_err(failed)?),
+        ]);
+        for (position, segment) in self.segments.iter_mut().enumerate() {
+            let outputs = segment.session.run(&tensors)?;
+            for name in &segment.last_uses {
+                tensors.remove(name);
+            }
+            tensors.extend(outputs);
+            let Some(layer) = &segment.layer else { continue };
+            let mut take = |name: &str| take(&mut tensors, name).map_err(|e| segment.session.error(e));
+            let input = LayerTensors {
+                query: take(&layer.query)?,
+                key: take(&layer.key)?,
+                value: take(&layer.value)?,
+            };
+            let output = attention.attend(position, layer.shape(), input)?;
+            let output = tensor::from_tokens(output, precision).map_err(|e| segment.session.error(e))?;
+            tensors.insert(layer.output.clone(), output);
+        }
+        self.evaluations += 1;
+        let noise_pred = tensors.get("noise_pred").ok_or_else(|| failed(ort::Error::new("no segment made noise_pred")))?;
+        tensor::to_array(noise_pred).map_err(failed)
+    }
+}
+
+fn take(tensors: &mut Tensors, name: &str) -> ort::Result<Array2<f32>> {
+    let value = tensors.remove(name).ok_or_else(|| ort::Error::new(format!("tensor {name} is missing")))?;
+    tensor::to_tokens(&value)
+}
+
+/// Returns, for each segment, the inputs that no later segment reads.
+fn last_uses(sessions: &[PartSession]) -> HashMap<usize, Vec<String>> {
+    let mut later = HashSet::new();
+    let mut uses: HashMap<usize, Vec<String>> = HashMap::new();
+    for (position, session) in sessions.iter().enumerate().rev() {
+        for name in session.inputs() {
+            if later.insert(name.clone()) {
+                uses.entry(position).or_default().push(name.clone());
+            }
+        }
+    }
+    uses
+}
+
+fn load_prompt(contract: &ModelContract) -> Result<Array2<f32>, EngineError> {
+    let prompt = &contract.model.prompt;
+    let path = contract.path(&prompt.file);
+    let refuse = |reason: String| EngineError::Model { path: path.clone(), reason };
+    let array: Array3<f32> =
+        ndarray_npy::read_npy(&path).map_err(|e| refuse(format!("is no array of float32 in three dimensions: {e}")))?;
+    let expected = (1, prompt.tokens, prompt.width);
+    if array.dim() != expected {
+        return Err(refuse(format!("has shape {:?}, the contract says {expected:?}", array.dim())));
+    }
+    Ok(array.index_axis_move(Axis(0), 0))
+}

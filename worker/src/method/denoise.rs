@@ -1,0 +1,210 @@
+//! Denoising a content towards several styles at once.
+//!
+//! The content's latents at every schedule index follow from independent noise draws without a UNet, so the
+//! evaluation of the content branch that gives its noise map is also the one whose keys and values the outputs need:
+//! one pass over `[content, output_1 .. output_n]` a step. The style branch does not depend on the content and is
+//! walked once for a whole run by [`walk_style`].
+//!
+//! **Source:** Chigot et al. 2025 (arXiv:2505.16360), sections 3 and 4; edit-friendly inversion of Huberman-Spiegelglas
+//! et al. 2024 (arXiv:2304.06140).
+//! **Differs:** the released code inverts all 50 indices and evaluates content and style branches twice a step; what it
+//! throws away is not computed here, and the latents are the same.
+
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3};
+
+use super::adain::{AdainError, adain};
+use super::class_adain::ClassAdain;
+use super::schedule::Schedule;
+
+/// The noise drawn for one image at each schedule index.
+pub trait NoiseSource {
+    /// Returns the draw at `index`, shaped as the latent.
+    fn noise(&self, index: usize) -> Array3<f32>;
+}
+
+/// Where in the schedule a pass is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At {
+    /// Executed step, from 0.
+    pub step: usize,
+    /// Timestep of the schedule, 0..1000.
+    pub timestep: usize,
+}
+
+/// Noise predictions of one pass, each `(channels, height, width)`.
+pub struct PassPredictions {
+    /// Of the content branch.
+    pub content: Array3<f32>,
+    /// Of each output branch, in the order given.
+    pub outputs: Vec<Array3<f32>>,
+}
+
+/// A noise predictor that evaluates content and outputs together, with what injection it does inside.
+pub trait ContentPass {
+    /// Why an evaluation failed.
+    type Error;
+
+    /// Returns the noise predictions for a content latent and each output's latent.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the predictor from evaluating.
+    fn evaluate(
+        &mut self,
+        at: At,
+        content: ArrayView3<'_, f32>,
+        outputs: &[Array3<f32>],
+    ) -> Result<PassPredictions, Self::Error>;
+}
+
+/// A noise predictor of the style branch, which records what later passes inject.
+pub trait StylePass {
+    /// Why an evaluation failed.
+    type Error;
+
+    /// Returns the noise prediction for a style latent.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the predictor from evaluating.
+    fn evaluate(&mut self, at: At, style: ArrayView3<'_, f32>) -> Result<Array3<f32>, Self::Error>;
+}
+
+/// Which AdaIN follows each step.
+#[derive(Debug, Clone)]
+pub struct AdainPlan {
+    /// How classes are normalised where they are.
+    pub class_adain: ClassAdain,
+    /// For each executed step: class-wise, or else global.
+    pub class_wise: Vec<bool>,
+}
+
+/// A content about to be converted.
+pub struct Content<'a> {
+    /// Its latent.
+    pub latent: ArrayView3<'a, f32>,
+    /// Its train ids at latent size.
+    pub labels: ArrayView2<'a, u8>,
+    /// Its noise.
+    pub noise: &'a dyn NoiseSource,
+}
+
+/// What AdaIN needs of a style: its labels, and its latent after each step.
+#[derive(Debug, Clone)]
+pub struct StyleTrajectory {
+    /// Train ids at latent size.
+    pub labels: Array2<u8>,
+    /// The style's latent after its own update, for each executed step.
+    pub after: Vec<Array3<f32>>,
+}
+
+/// One output's step, for those who watch.
+pub struct StepRecord<'a> {
+    /// Position of the output among those of the pass.
+    pub output: usize,
+    /// Where the pass was.
+    pub at: At,
+    /// The output branch's noise prediction.
+    pub noise_pred: &'a Array3<f32>,
+    /// Its latent after the DDPM update.
+    pub before_adain: &'a Array3<f32>,
+    /// Its latent after AdaIN.
+    pub latent: &'a Array3<f32>,
+}
+
+/// Somebody who watches a conversion: a progress bar, a trace.
+pub trait Observer {
+    /// Is told each output's step.
+    fn step(&mut self, record: &StepRecord<'_>);
+}
+
+/// Nobody.
+impl Observer for () {
+    fn step(&mut self, _record: &StepRecord<'_>) {}
+}
+
+/// Why denoising stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum DenoiseError<E> {
+    /// The predictor failed.
+    #[error(transparent)]
+    Unet(E),
+    /// Latents do not fit together.
+    #[error("cannot normalise the output towards its style")]
+    Adain(#[from] AdainError),
+}
+
+/// Returns the final latent of each output, in the order of `styles`.
+///
+/// # Errors
+///
+/// [`DenoiseError::Unet`] if a pass fails, [`DenoiseError::Adain`] if shapes differ between content and a style.
+pub fn denoise<P: ContentPass>(
+    unet: &mut P,
+    schedule: &Schedule,
+    plan: &AdainPlan,
+    content: &Content<'_>,
+    styles: &[&StyleTrajectory],
+    observer: &mut dyn Observer,
+) -> Result<Vec<Array3<f32>>, DenoiseError<P::Error>> {
+    let mut x_content = noised(schedule, content.latent, content.noise, schedule.skip());
+    let mut outputs = vec![x_content.clone(); styles.len()];
+    for step in 0..schedule.num_executed() {
+        let index = schedule.index(step);
+        let at = At { step, timestep: schedule.timestep(index) };
+        let predictions = unet.evaluate(at, x_content.view(), &outputs).map_err(DenoiseError::Unet)?;
+        let x_next = noised(schedule, content.latent, content.noise, index + 1);
+        let noise_map = schedule.noise_map(x_content.view(), x_next.view(), predictions.content.view(), index);
+        for (output, (style, noise_pred)) in styles.iter().zip(&predictions.outputs).enumerate() {
+            let before_adain =
+                schedule.ddpm_step(outputs[output].view(), noise_pred.view(), noise_map.view(), index);
+            let style_latent = style.after[step].view();
+            let latent = if plan.class_wise[step] {
+                let labels = style.labels.view();
+                plan.class_adain.apply(before_adain.view(), style_latent, content.labels, labels)?
+            } else {
+                adain(before_adain.view(), style_latent)?
+            };
+            observer.step(&StepRecord { output, at, noise_pred, before_adain: &before_adain, latent: &latent });
+            outputs[output] = latent;
+        }
+        x_content = x_next;
+    }
+    Ok(outputs)
+}
+
+/// Returns a style's latent after each executed step, evaluating its branch once a step.
+///
+/// # Errors
+///
+/// Whatever the predictor gives.
+pub fn walk_style<P: StylePass>(
+    unet: &mut P,
+    schedule: &Schedule,
+    latent: ArrayView3<'_, f32>,
+    noise: &dyn NoiseSource,
+) -> Result<Vec<Array3<f32>>, P::Error> {
+    let mut x = noised(schedule, latent, noise, schedule.skip());
+    let mut after = Vec::with_capacity(schedule.num_executed());
+    for step in 0..schedule.num_executed() {
+        let index = schedule.index(step);
+        let noise_pred = unet.evaluate(At { step, timestep: schedule.timestep(index) }, x.view())?;
+        // The last noise map is zero, so the last update gives the mean and not the latent itself.
+        let next = if index + 1 == schedule.steps() {
+            schedule.mean(x.view(), noise_pred.view(), index)
+        } else {
+            noised(schedule, latent, noise, index + 1)
+        };
+        after.push(next.clone());
+        x = next;
+    }
+    Ok(after)
+}
+
+fn noised(schedule: &Schedule, latent: ArrayView3<'_, f32>, noise: &dyn NoiseSource, index: usize) -> Array3<f32> {
+    if index == schedule.steps() {
+        latent.to_owned()
+    } else {
+        schedule.noised(latent, noise.noise(index).view(), index)
+    }
+}
