@@ -11,4 +11,5 @@ pub mod filtering;
 pub mod image;
 pub mod label_map;
 pub mod noise;
+mod resample;
 pub mod schedule;

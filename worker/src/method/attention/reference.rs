@@ -47,11 +47,10 @@ pub(crate) fn weighted(
     ndarray::concatenate(Axis(1), &views).unwrap()
 }
 
-/// What filtering finds before it exchanges anything.
+/// What filtering finds, and what it makes of it.
 pub(crate) struct Filtered {
     pub(crate) best: Vec<usize>,
-    pub(crate) similarity: Array1<f64>,
-    pub(crate) weak: Vec<bool>,
+    pub(crate) weak: Vec<usize>,
     pub(crate) output: Array2<f64>,
 }
 
@@ -128,12 +127,8 @@ pub(crate) fn filtered(
             output
         }
     };
-    Filtered {
-        best,
-        similarity,
-        weak,
-        output,
-    }
+    let weak = (0..best.len()).filter(|&position| weak[position]).collect();
+    Filtered { best, weak, output }
 }
 
 fn quantile(values: &Array1<f64>, fraction: f64) -> f64 {
@@ -158,7 +153,7 @@ mod tests {
 
     use super::*;
     use crate::method::attention::{cross_image_attention, self_attention};
-    use crate::method::filtering::filtered_attention;
+    use crate::method::filtering::{filtered_attention, find_matches};
     use crate::method::noise::standard_normal;
 
     /// Shapes around the bounds of tiles and vectors.
@@ -232,6 +227,11 @@ mod tests {
                 let found = filtered_attention(query_output, style, content, heads, 1.67, &filter);
                 let expected = filtered(query_output, style, content, heads, 1.67, &filter);
                 assert_close(&found.unwrap(), &expected.output, &what);
+
+                let matches =
+                    find_matches(query_output, style, content, heads, 1.67, &filter).unwrap();
+                assert_eq!(matches.best, expected.best, "{what}");
+                assert_eq!(matches.weak, expected.weak, "{what}");
             }
         }
     }

@@ -1,0 +1,207 @@
+use std::fs;
+use std::path::Path;
+
+use shared::layout::Layout;
+use tempfile::TempDir;
+use worker::dataset::{LabelKind, Listing, Role, list};
+
+const GTA5: Role = Role::Content(Layout::Gta5);
+const CITYSCAPES: Role = Role::Content(Layout::Cityscapes);
+const ACDC: Role = Role::Content(Layout::Acdc);
+
+/// Makes a dataset of empty files.
+fn dataset(files: &[&str]) -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for file in files {
+        let path = root.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    root
+}
+
+/// Returns `name image label kind` of each listing, or what it lacks.
+fn listed(files: &[&str], role: Role) -> Vec<String> {
+    let root = dataset(files);
+    let listings = list(root.path(), role).unwrap();
+    let lines = listings.into_iter().map(|listing| match listing {
+        Listing::Pair(pair) => {
+            let (image, label) = (pair.image.display(), pair.label.display());
+            format!("{} {image} {label} {:?}", pair.name, pair.label_kind)
+        }
+        Listing::MissingLabel { name, expected, .. } => format!("{name} lacks {expected}"),
+    });
+    lines.collect()
+}
+
+/// Returns what is wrong with a dataset, with its root written as `ROOT`.
+fn refused(files: &[&str], role: Role) -> String {
+    let root = dataset(files);
+    let error = list(root.path(), role).unwrap_err().to_string();
+    error.replace(&root.path().display().to_string(), "ROOT")
+}
+
+#[test]
+fn gta5_pairs_images_and_labels_of_one_name() {
+    let files = [
+        "images/00002.png",
+        "images/00001.png",
+        "labels/00001.png",
+        "labels/00002.png",
+        "labels/00002_labelTrainIds.png",
+    ];
+    assert_eq!(
+        listed(&files, GTA5),
+        [
+            "00001 images/00001.png labels/00001.png PaletteIds",
+            "00002 images/00002.png labels/00002.png PaletteIds"
+        ]
+    );
+}
+
+#[test]
+fn cityscapes_is_listed_as_downloaded_and_prefers_label_ids() {
+    let files = [
+        "leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png",
+        "leftImg8bit/val/ulm/ulm_000000_000019_leftImg8bit.png",
+        "gtFine/train/aachen/aachen_000000_000019_gtFine_color.png",
+        "gtFine/train/aachen/aachen_000000_000019_gtFine_instanceIds.png",
+        "gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png",
+        "gtFine/train/aachen/aachen_000000_000019_gtFine_polygons.json",
+        "gtFine/val/ulm/ulm_000000_000019_gtFine_labelTrainIds.png",
+    ];
+    assert_eq!(
+        listed(&files, CITYSCAPES),
+        [
+            "aachen_000000_000019 \
+             leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png \
+             gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png LabelIds",
+            "ulm_000000_000019 leftImg8bit/val/ulm/ulm_000000_000019_leftImg8bit.png \
+             gtFine/val/ulm/ulm_000000_000019_gtFine_labelTrainIds.png TrainIds"
+        ]
+    );
+}
+
+#[test]
+fn acdc_is_listed_as_downloaded_without_its_reference_images() {
+    let files = [
+        "rgb_anon/night/train/GP010376/GP010376_frame_000129_rgb_anon.png",
+        "rgb_anon/night/train_ref/GP010376/GP010376_frame_000129_rgb_ref_anon.png",
+        "gt/night/train/GP010376/GP010376_frame_000129_gt_labelColor.png",
+        "gt/night/train/GP010376/GP010376_frame_000129_gt_invIds.png",
+    ];
+    assert_eq!(
+        listed(&files, ACDC),
+        ["GP010376_frame_000129 \
+          rgb_anon/night/train/GP010376/GP010376_frame_000129_rgb_anon.png \
+          gt/night/train/GP010376/GP010376_frame_000129_gt_labelColor.png Colour"]
+    );
+}
+
+#[test]
+fn styles_of_both_datasets_share_a_folder_and_prefer_colours() {
+    let files = [
+        "images/GP010376_frame_000129_rgb_anon.png",
+        "images/zurich_000087_000019_leftImg8bit.png",
+        "labels/GP010376_frame_000129_gt_labelColor.png",
+        "labels/GP010376_frame_000129_gt_labelIds.png",
+        "labels/zurich_000087_000019_gtFine_color.png",
+    ];
+    assert_eq!(
+        listed(&files, Role::Style),
+        [
+            "GP010376_frame_000129 images/GP010376_frame_000129_rgb_anon.png \
+             labels/GP010376_frame_000129_gt_labelColor.png Colour",
+            "zurich_000087_000019 images/zurich_000087_000019_leftImg8bit.png \
+             labels/zurich_000087_000019_gtFine_color.png Colour"
+        ]
+    );
+}
+
+#[test]
+fn names_may_have_spaces_and_any_letters() {
+    let files = ["images/nuit d'été 夜.PNG", "labels/nuit d'été 夜.png"];
+    assert_eq!(
+        listed(&files, GTA5),
+        ["nuit d'été 夜 images/nuit d'été 夜.PNG labels/nuit d'été 夜.png PaletteIds"]
+    );
+}
+
+#[test]
+fn an_image_without_a_label_is_listed_with_what_was_looked_for() {
+    assert_eq!(
+        listed(
+            &["images/00001.png", "images/00002.png", "labels/00001.png"],
+            GTA5
+        )[1],
+        "00002 lacks 00002.png below labels/"
+    );
+    assert_eq!(
+        listed(&["images/a_rgb_anon.png"], Role::Style),
+        [
+            "a lacks a_gt_labelColor.png, a_gt_labelIds.png or a_gt_labelTrainIds.png \
+          below labels/ or gt/"
+        ]
+    );
+}
+
+#[test]
+fn hidden_files_and_other_files_are_no_images() {
+    let files = [
+        "images/00001.png",
+        "images/._00001.png",
+        "images/.DS_Store",
+        "images/readme.txt",
+        "labels/00001.png",
+    ];
+    assert_eq!(listed(&files, GTA5).len(), 1);
+}
+
+#[test]
+fn two_images_of_one_name_are_an_error_that_names_both() {
+    assert_eq!(
+        refused(&["images/part1/00001.png", "images/part2/00001.jpg"], GTA5),
+        "images/part1/00001.png and images/part2/00001.jpg are both named \"00001\": \
+         rename or remove one"
+    );
+    assert_eq!(
+        refused(
+            &["images/a_rgb_anon.png", "images/a_leftImg8bit.png"],
+            Role::Style
+        ),
+        "images/a_leftImg8bit.png and images/a_rgb_anon.png are both named \"a\": \
+         rename or remove one"
+    );
+}
+
+#[test]
+fn two_labels_of_one_image_are_an_error_that_names_both() {
+    let files = ["images/1.png", "labels/a/1.png", "labels/b/1.png"];
+    assert_eq!(
+        refused(&files, GTA5),
+        "labels/a/1.png and labels/b/1.png are both named \"1\": rename or remove one"
+    );
+}
+
+#[test]
+fn a_dataset_without_images_says_what_was_looked_for_and_where() {
+    assert_eq!(
+        refused(&["labels/1.png"], CITYSCAPES),
+        "ROOT has no folder images/ or leftImg8bit/: is it the root of the dataset?"
+    );
+    assert_eq!(
+        refused(&["images/1.txt", "labels/1.png"], ACDC),
+        "ROOT/images holds no image named *_rgb_anon.png, *_rgb_anon.jpg or *_rgb_anon.jpeg"
+    );
+    let error = list(Path::new("/no/such folder"), GTA5).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "/no/such folder has no folder images/: is it the root of the dataset?"
+    );
+}
+
+#[test]
+fn label_kinds_are_stored_by_name() {
+    let stored = serde_json::to_string(&LabelKind::PaletteIds).unwrap();
+    assert_eq!(stored, r#""palette-ids""#);
+}

@@ -1,0 +1,7 @@
+//! Datasets as people have them on their disks: the published layouts, and everything that goes wrong.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod damaged;
+mod files;
+mod listing;
+mod preparing;
