@@ -22,7 +22,9 @@ pub enum FreezeError {
         differences: Vec<String>,
     },
     /// There is no such run.
-    #[error("there is no run {run}: {path} is not there; check the name, --root and SYNTH2REAL_ROOT")]
+    #[error(
+        "there is no run {run}: {path} is not there; check the name, --root and SYNTH2REAL_ROOT"
+    )]
     Missing {
         /// The run.
         run: RunId,
@@ -57,9 +59,18 @@ pub async fn open_or_create(
         Ok(record) => same(record, frozen),
         Err(FreezeError::Missing { .. }) => {
             let record = RunRecord::new(config, frozen.clone(), jiff::Timestamp::now());
-            let json = serde_json::to_vec_pretty(&record)
-                .map_err(|source| FreezeError::Malformed { path: "run.json".to_owned(), source })?;
-            match storage.create(&ArtifactKey::RunRecord(config.run.clone()), Bytes::from(json)).await {
+            let json =
+                serde_json::to_vec_pretty(&record).map_err(|source| FreezeError::Malformed {
+                    path: "run.json".to_owned(),
+                    source,
+                })?;
+            match storage
+                .create(
+                    &ArtifactKey::RunRecord(config.run.clone()),
+                    Bytes::from(json),
+                )
+                .await
+            {
                 Ok(_) => Ok(record),
                 // Somebody started the same run at the same moment.
                 Err(error) if error.kind == StorageErrorKind::Conflict => {
@@ -82,11 +93,17 @@ pub async fn open(storage: &dyn Storage, run: &RunId) -> Result<RunRecord, Freez
     let bytes = match storage.read(&key).await {
         Ok(bytes) => bytes,
         Err(error) if error.kind == StorageErrorKind::NotFound => {
-            return Err(FreezeError::Missing { run: run.clone(), path: storage.locate(&key) });
+            return Err(FreezeError::Missing {
+                run: run.clone(),
+                path: storage.locate(&key),
+            });
         }
         Err(error) => return Err(error.into()),
     };
-    serde_json::from_slice(&bytes).map_err(|source| FreezeError::Malformed { path: storage.locate(&key), source })
+    serde_json::from_slice(&bytes).map_err(|source| FreezeError::Malformed {
+        path: storage.locate(&key),
+        source,
+    })
 }
 
 fn same(record: RunRecord, frozen: &Frozen) -> Result<RunRecord, FreezeError> {
@@ -94,6 +111,9 @@ fn same(record: RunRecord, frozen: &Frozen) -> Result<RunRecord, FreezeError> {
     if differences.is_empty() {
         Ok(record)
     } else {
-        Err(FreezeError::Different { run: record.run, differences })
+        Err(FreezeError::Different {
+            run: record.run,
+            differences,
+        })
     }
 }

@@ -87,18 +87,36 @@ impl Inventory {
             PairingMode::RareClass => classes::count(&config.content.root, &contents)?,
             PairingMode::EveryStyle | PairingMode::Ordered | PairingMode::Uniform => Vec::new(),
         };
-        let pairs = plan::pair(&config.pairing, contents.len(), styles.len(), config.method.seed, &class_pixels);
+        let pairs = plan::pair(
+            &config.pairing,
+            contents.len(),
+            styles.len(),
+            config.method.seed,
+            &class_pixels,
+        );
         let plan = plan::group(&pairs, config.shards);
         let frozen = freeze(config, &contents, &styles, &contract, &plan)?;
-        Ok(Self { contents, styles, contract, plan, frozen })
+        Ok(Self {
+            contents,
+            styles,
+            contract,
+            plan,
+            frozen,
+        })
     }
 }
 
 fn contents(config: &RunConfig) -> Result<Vec<Listing>, InventoryError> {
     let all = list(&config.content.root, Role::Content(config.content.layout))?;
-    let Some(range) = &config.content.range else { return Ok(all) };
+    let Some(range) = &config.content.range else {
+        return Ok(all);
+    };
     let found = all.len();
-    let chosen: Vec<_> = all.into_iter().skip(range.start() - 1).take(range.end() - range.start() + 1).collect();
+    let chosen: Vec<_> = all
+        .into_iter()
+        .skip(range.start() - 1)
+        .take(range.end() - range.start() + 1)
+        .collect();
     if chosen.is_empty() {
         let range = format!("{}..={}", range.start(), range.end());
         return Err(InventoryError::Nothing(format!(
@@ -116,13 +134,22 @@ fn styles(config: &RunConfig) -> Result<Vec<Listing>, InventoryError> {
     }
     let mut globs = GlobSetBuilder::new();
     for pattern in &config.style.include {
-        let refuse = |source| InventoryError::Glob { pattern: pattern.clone(), source };
+        let refuse = |source| InventoryError::Glob {
+            pattern: pattern.clone(),
+            source,
+        };
         globs.add(Glob::new(pattern).map_err(refuse)?);
     }
-    let refuse = |source| InventoryError::Glob { pattern: config.style.include.join(", "), source };
+    let refuse = |source| InventoryError::Glob {
+        pattern: config.style.include.join(", "),
+        source,
+    };
     let globs = globs.build().map_err(refuse)?;
     let names: Vec<String> = all.iter().map(|style| style.name().to_owned()).collect();
-    let chosen: Vec<_> = all.into_iter().filter(|style| globs.is_match(style.name())).collect();
+    let chosen: Vec<_> = all
+        .into_iter()
+        .filter(|style| globs.is_match(style.name()))
+        .collect();
     if chosen.is_empty() {
         return Err(InventoryError::Nothing(format!(
             "style.include ({}) matches no style: {} has {}",
@@ -145,7 +172,12 @@ fn freeze(
     let style_names: Vec<&str> = styles.iter().map(Listing::name).collect();
     let styles = styles
         .iter()
-        .map(|style| Ok((style.name().to_owned(), style_sha256(&config.style.root, style)?)))
+        .map(|style| {
+            Ok((
+                style.name().to_owned(),
+                style_sha256(&config.style.root, style)?,
+            ))
+        })
         .collect::<Result<BTreeMap<_, _>, InventoryError>>()?;
     Ok(Frozen {
         method: config.method.clone(),
@@ -173,12 +205,21 @@ fn listing_sha256(root: &Path, contents: &[Listing]) -> Result<String, Inventory
     let size = |file: &Path| -> Result<u64, InventoryError> {
         let path = root.join(file);
         let metadata = std::fs::metadata(&path);
-        metadata.map(|m| m.len()).map_err(|source| InventoryError::Read { path: path.display().to_string(), source })
+        metadata
+            .map(|m| m.len())
+            .map_err(|source| InventoryError::Read {
+                path: path.display().to_string(),
+                source,
+            })
     };
     let sizes = contents
         .iter()
         .map(|content| match content {
-            Listing::Pair(pair) => Ok((pair.name.as_str(), size(&pair.image)?, Some(size(&pair.label)?))),
+            Listing::Pair(pair) => Ok((
+                pair.name.as_str(),
+                size(&pair.image)?,
+                Some(size(&pair.label)?),
+            )),
             Listing::MissingLabel { name, image, .. } => Ok((name.as_str(), size(image)?, None)),
         })
         .collect::<Result<Vec<_>, InventoryError>>()?;
@@ -189,7 +230,10 @@ fn style_sha256(root: &Path, style: &Listing) -> Result<String, InventoryError> 
     let sha256 = |file: &Path| -> Result<String, InventoryError> {
         let path = root.join(file);
         let read = digest::sha256_of_file(&path);
-        read.map_err(|source| InventoryError::Read { path: path.display().to_string(), source })
+        read.map_err(|source| InventoryError::Read {
+            path: path.display().to_string(),
+            source,
+        })
     };
     let (image, label) = match style {
         Listing::Pair(pair) => (sha256(&pair.image)?, Some(sha256(&pair.label)?)),

@@ -42,9 +42,15 @@ impl Ledger {
     /// [`LedgerError::Storage`] if storage cannot be listed.
     pub async fn read(storage: &dyn Storage, run: &RunId) -> Result<Self, LedgerError> {
         let shards = storage.list(&ArtifactPrefix::Shards(run.clone())).await?;
-        let committed = shards.iter().filter_map(|object| file_stem(&object.path)?.parse().ok()).collect();
+        let committed = shards
+            .iter()
+            .filter_map(|object| file_stem(&object.path)?.parse().ok())
+            .collect();
         let mut failed_attempts: BTreeMap<ShardId, Vec<u32>> = BTreeMap::new();
-        for object in storage.list(&ArtifactPrefix::FailedAttempts(run.clone())).await? {
+        for object in storage
+            .list(&ArtifactPrefix::FailedAttempts(run.clone()))
+            .await?
+        {
             let mut parts = object.path.rsplit('/').skip(1);
             let shard = parts.next().and_then(|part| part.parse().ok());
             let attempt = file_stem(&object.path).and_then(|stem| stem.parse().ok());
@@ -52,13 +58,19 @@ impl Ledger {
                 failed_attempts.entry(shard).or_default().push(attempt);
             }
         }
-        Ok(Self { committed, failed_attempts })
+        Ok(Self {
+            committed,
+            failed_attempts,
+        })
     }
 
     /// Returns the number that the next attempt at a shard gets.
     #[must_use]
     pub fn next_attempt(&self, shard: ShardId) -> u32 {
-        self.failed_attempts.get(&shard).and_then(|attempts| attempts.iter().max()).map_or(1, |last| last + 1)
+        self.failed_attempts
+            .get(&shard)
+            .and_then(|attempts| attempts.iter().max())
+            .map_or(1, |last| last + 1)
     }
 }
 
@@ -67,10 +79,17 @@ impl Ledger {
 /// # Errors
 ///
 /// [`LedgerError`] if it cannot be read.
-pub async fn shard_rows(storage: &dyn Storage, run: &RunId, shard: ShardId) -> Result<Vec<ManifestRow>, LedgerError> {
+pub async fn shard_rows(
+    storage: &dyn Storage,
+    run: &RunId,
+    shard: ShardId,
+) -> Result<Vec<ManifestRow>, LedgerError> {
     let key = ArtifactKey::Shard(run.clone(), shard);
     let bytes = storage.read(&key).await?;
-    manifest::read(bytes).map_err(|source| LedgerError::Shard { path: storage.locate(&key), source })
+    manifest::read(bytes).map_err(|source| LedgerError::Shard {
+        path: storage.locate(&key),
+        source,
+    })
 }
 
 /// Returns a failed attempt, if its record can be read.
@@ -80,7 +99,10 @@ pub async fn failed_attempt(
     shard: ShardId,
     attempt: u32,
 ) -> Option<FailedAttempt> {
-    let bytes = storage.read(&ArtifactKey::FailedAttempt(run.clone(), shard, attempt)).await.ok()?;
+    let bytes = storage
+        .read(&ArtifactKey::FailedAttempt(run.clone(), shard, attempt))
+        .await
+        .ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 

@@ -1,3 +1,9 @@
-"""Exports a Stable Diffusion checkpoint as split ONNX graphs and their contract, `model.json`."""
+"""Exports a Stable Diffusion checkpoint as split ONNX graphs and their contract, `model.json`.
+
+`checkpoint` (read and refuse) -> `unet`, `vae` (the modules to export, with `freeu` and
+`attention` in place) -> `simplify` (`norm`, `geglu`: same numbers, fewer operators) -> `trace`
+(torch to ONNX) -> `cut` (segments, at the markers) -> `precision`, `write`, `contract`.
+`export` runs it all, `cli` asks for it.
+"""
 
 __version__ = "0.1.0"

@@ -47,25 +47,13 @@ VAE_SETTINGS: dict[str, tuple[Any, ...]] = {
     "latents_std": (None,),
 }
 
-# Scheduler settings: what an absent key means to DDIM, and the only values the method knows.
-SCHEDULE_DEFAULTS: dict[str, Any] = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.0001,
-    "beta_end": 0.02,
-    "beta_schedule": "linear",
-    "steps_offset": 0,
-    "set_alpha_to_one": True,
-    "timestep_spacing": "leading",
-    "prediction_type": "epsilon",
-}
-SCHEDULE_SETTINGS: dict[str, tuple[Any, ...]] = {
+# Scheduler settings that the model was trained with, and the only values the method knows.
+TRAINING_SETTINGS: dict[str, tuple[Any, ...]] = {
     "prediction_type": ("epsilon",),
     "beta_schedule": ("scaled_linear",),
-    "timestep_spacing": ("leading",),
-    "set_alpha_to_one": (False,),
+    "num_train_timesteps": (1000,),
     "trained_betas": (None,),
-    "rescale_betas_zero_snr": (None, False),
-    "thresholding": (None, False),
+    "rescale_betas_zero_snr": (False, None),
 }
 
 
@@ -151,17 +139,36 @@ class Checkpoint:
 
 def read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise CheckpointError(f"{path} is not JSON ({error}): download it again") from error
+    if not isinstance(settings, dict):
+        raise CheckpointError(f"{path} is not a JSON object: download it again")
+    return settings
 
 
 def read_schedule(path: Path) -> dict[str, Any]:
-    """Returns the schedule's settings, with DDIM's defaults for absent keys."""
+    """Returns the contract's schedule.
+
+    How the model was trained (betas, prediction type) is the checkpoint's and is checked. How it
+    is sampled (leading timesteps, offset 1, the last step to `alphas_cumprod[0]`) is the method's
+    own, whatever sampler the checkpoint happens to be saved with.
+    """
     settings = read_json(path)
-    schedule = {key: settings.get(key, default) for key, default in SCHEDULE_DEFAULTS.items()}
-    refuse_unknown(path, settings | schedule, SCHEDULE_SETTINGS)
-    return schedule
+    refuse_unknown(path, settings, TRAINING_SETTINGS)
+    for key in ("beta_start", "beta_end", "beta_schedule"):
+        if key not in settings:
+            raise CheckpointError(f"{path} lacks {key}: give the one the model was trained with")
+    return {
+        "num_train_timesteps": settings.get("num_train_timesteps", 1000),
+        "beta_start": settings["beta_start"],
+        "beta_end": settings["beta_end"],
+        "beta_schedule": settings["beta_schedule"],
+        "steps_offset": 1,
+        "set_alpha_to_one": False,
+        "timestep_spacing": "leading",
+        "prediction_type": settings.get("prediction_type", "epsilon"),
+    }
 
 
 def refuse_unknown(path: Path, settings: dict[str, Any], known: dict[str, tuple[Any, ...]]) -> None:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import onnx_export
-from onnx_export.errors import ExportError
+from onnx_export.errors import CheckpointError, ExportError
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="onnx_export", description=onnx_export.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="onnx_export", description=onnx_export.__doc__.splitlines()[0]
+    )
     add = parser.add_argument
     add(
         "checkpoint",
@@ -65,5 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ExportError as error:
         print(f"onnx_export: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"onnx_export: {error}", file=sys.stderr)
+        return CheckpointError.exit_code
     print(args.out)
     return 0

@@ -9,7 +9,7 @@ channels scaled, then its four lowest frequencies. "Four lowest" are the bins (-
 and `P = B B^T` with cosines and sines in the columns of `B`, so two small matrix products do it.
 
 **Source:** github.com/garibida/cross-image-attention, `FreeUUNet2DConditionModel`.
-**Differs:** from the published FreeU (arXiv:2309.11497), which filters the skips instead.
+**Differs:** from the published FreeU (arXiv:2309.11497), which filters the skips, not the backbone.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-KEPT_PREFIX = "freeu."
+KEPT = "freeu."
 
 
 def store_weights_as_fp16(model: ir.Model) -> None:
@@ -17,7 +17,7 @@ def store_weights_as_fp16(model: ir.Model) -> None:
     graph = model.graph
     for name, value in list(graph.initializers.items()):
         tensor = value.const_value
-        if tensor is None or tensor.dtype != ir.DataType.FLOAT or name.startswith(KEPT_PREFIX):
+        if tensor is None or tensor.dtype != ir.DataType.FLOAT or KEPT in name:
             continue
         if sum(size > 1 for size in tensor.shape) < 2:
             continue
@@ -34,5 +34,4 @@ def store_weights_as_fp16(model: ir.Model) -> None:
         del graph.initializers[name]
         result.name = name
         graph.initializers.add(stored)
-        first = next(iter(graph), None)
-        graph.insert_before(first, cast)
+        graph.insert_before(graph[0], cast)

@@ -27,6 +27,7 @@ def whole_folder(target: Path, force: bool) -> Iterator[Path]:
     `force`.
     """
     refuse_existing(target, force)
+    target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     replaced = target.with_name(f".{target.name}.replaced-{os.getpid()}")

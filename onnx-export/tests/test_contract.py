@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -86,9 +88,25 @@ def test_exporting_twice_gives_the_same_bytes(sd2: Path, sd2_chain, tmp_path: Pa
         assert (first / file).read_bytes() == (second / file).read_bytes(), file
 
 
-def test_the_source_digest_depends_on_names_and_contents(sd2: Path, tmp_path: Path) -> None:
-    import shutil
+def test_the_sampler_is_the_methods_whatever_the_checkpoint_was_saved_with(
+    sd2: Path, sd15_chain: Chain, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(sd2, tmp_path / "copy")
+    path = copy / "scheduler/scheduler_config.json"
+    settings = json.loads(path.read_text())
+    settings |= {"timestep_spacing": "linspace", "steps_offset": 0, "set_alpha_to_one": True}
+    path.write_text(json.dumps(settings | {"_class_name": "EulerDiscreteScheduler"}))
+    assert Checkpoint.open(copy).schedule == sd15_chain.contract["schedule"]
 
+
+def test_weights_that_exist_only_as_fp16_variant_are_found(sd2: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(sd2, tmp_path / "copy")
+    weights = copy / "unet/diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".fp16.safetensors"))
+    assert Checkpoint.open(copy).unet().dtype == torch.float32
+
+
+def test_the_source_digest_depends_on_names_and_contents(sd2: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(sd2, tmp_path / "copy")
     original = Checkpoint.open(sd2).sha256()
     assert Checkpoint.open(copy).sha256() == original

@@ -68,7 +68,7 @@ def test_a_model_that_predicts_velocity_is_refused(capsys, copy: Path) -> None:
         ("unet/config.json", {"class_embed_type": "timestep"}),
         ("unet/config.json", {"up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"]}),
         ("vae/config.json", {"latent_channels": 16}),
-        ("scheduler/scheduler_config.json", {"timestep_spacing": "trailing"}),
+        ("scheduler/scheduler_config.json", {"trained_betas": [0.1, 0.2]}),
         ("scheduler/scheduler_config.json", {"beta_schedule": "linear"}),
     ],
 )
@@ -129,6 +129,13 @@ def test_weights_that_lack_a_tensor_are_refused(capsys, copy: Path) -> None:
     code, line = refused(capsys, copy)
     assert code == 3
     assert "conv_out.weight" in line
+
+
+def test_an_output_that_cannot_be_made_is_an_environment_problem(capsys, sd2: Path) -> None:
+    out = sd2 / "unet/config.json/out"
+    code = main([str(sd2), "--out", str(out), "--height", "64", "--width", "128"])
+    assert code == 3
+    assert "config.json" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(

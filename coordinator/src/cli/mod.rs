@@ -48,7 +48,12 @@ enum Command {
 #[derive(Debug, Args)]
 struct RootArgs {
     /// The storage root: the folder that holds `runs/`
-    #[arg(long, env = "SYNTH2REAL_ROOT", default_value = "out", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "SYNTH2REAL_ROOT",
+        default_value = "out",
+        value_name = "DIR"
+    )]
     root: String,
 }
 

@@ -56,7 +56,9 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
         Some(path) => RawMethod::load(path).map_err(Problem::usage)?,
         None => RawMethod::default(),
     };
-    let raw = raw.with_overrides(&args.overrides).map_err(Problem::usage)?;
+    let raw = raw
+        .with_overrides(&args.overrides)
+        .map_err(Problem::usage)?;
     let method = MethodConfig::try_from(raw).map_err(Problem::usage)?;
     check_folder("--out", &args.out)?;
     if let Some(trace) = &args.trace {
@@ -70,17 +72,32 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     let style = load(&converter, &args.style, &args.style_label)?;
     let (content_noise, style_noise) = noise(&converter, &args, &method)?;
 
-    let style_source = Source { name: "style", prepared: &style, noise: style_noise.as_ref() };
-    let style_latent = converter.record_style(&style_source).map_err(Problem::environment)?;
+    let style_source = Source {
+        name: "style",
+        prepared: &style,
+        noise: style_noise.as_ref(),
+    };
+    let style_latent = converter
+        .record_style(&style_source)
+        .map_err(Problem::environment)?;
     let mut trace = Trace::default();
-    let content_source = Source { name: "content", prepared: &content, noise: content_noise.as_ref() };
-    let converted =
-        converter.convert(&content_source, &["style"], &mut trace).map_err(Problem::environment)?;
+    let content_source = Source {
+        name: "content",
+        prepared: &content,
+        noise: content_noise.as_ref(),
+    };
+    let converted = converter
+        .convert(&content_source, &["style"], &mut trace)
+        .map_err(Problem::environment)?;
     if let Some(warning) = converter.warning(&content, "style") {
         tracing::warn!("{warning}");
     }
     if let Some(path) = &args.trace {
-        trace.constants(&converter, [&converted.content_latent, &style_latent], [&content, &style]);
+        trace.constants(
+            &converter,
+            [&converted.content_latent, &style_latent],
+            [&content, &style],
+        );
         write(path, &trace.into_npz().map_err(Problem::environment)?)?;
     }
     let png = encode_png(converted.images[0].view()).map_err(Problem::environment)?;
@@ -96,7 +113,11 @@ fn check_folder(option: &str, path: &Path) -> Result<(), Problem> {
     if folder.is_dir() {
         Ok(())
     } else {
-        Err(Problem::Usage(format!("{option} {}: there is no folder {}", path.display(), folder.display())))
+        Err(Problem::Usage(format!(
+            "{option} {}: there is no folder {}",
+            path.display(),
+            folder.display()
+        )))
     }
 }
 
@@ -105,8 +126,14 @@ fn load(converter: &Converter, image: &Path, label: &Path) -> Result<Prepared, P
     let (image_bytes, label_bytes) = (read(image)?, read(label)?);
     let kind = LabelKind::of_file(label, &label_bytes);
     let prepared = prepare(
-        NamedBytes { name: &image_name, bytes: &image_bytes },
-        NamedBytes { name: &label_name, bytes: &label_bytes },
+        NamedBytes {
+            name: &image_name,
+            bytes: &image_bytes,
+        },
+        NamedBytes {
+            name: &label_name,
+            bytes: &label_bytes,
+        },
         kind,
         converter.size(),
     )
@@ -119,18 +146,32 @@ fn load(converter: &Converter, image: &Path, label: &Path) -> Result<Prepared, P
 
 type Noises = (Box<dyn NoiseSource>, Box<dyn NoiseSource>);
 
-fn noise(converter: &Converter, args: &TransferArgs, method: &MethodConfig) -> Result<Noises, Problem> {
+fn noise(
+    converter: &Converter,
+    args: &TransferArgs,
+    method: &MethodConfig,
+) -> Result<Noises, Problem> {
     let Some(path) = &args.noise else {
-        let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = |path: &Path| {
+            path.file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
+        };
         let content = converter.content_noise(&name(&args.content));
-        return Ok((Box::new(content), Box::new(converter.style_noise(&name(&args.style)))));
+        return Ok((
+            Box::new(content),
+            Box::new(converter.style_noise(&name(&args.style))),
+        ));
     };
     let refuse = |reason: String| Problem::Usage(format!("--noise {}: {reason}", path.display()));
     let file = std::fs::File::open(path).map_err(|e| refuse(e.to_string()))?;
     let mut npz = NpzReader::new(file).map_err(|e| refuse(format!("is no NPZ file: {e}")))?;
     let size = converter.size();
     let mut array = |name: &str| -> Result<GivenNoise, Problem> {
-        let array: Array4<f32> = npz.by_name(name).map_err(|e| refuse(format!("array {name}: {e}")))?;
+        let array: Array4<f32> = npz
+            .by_name(name)
+            .map_err(|e| refuse(format!("array {name}: {e}")))?;
         let (steps, _, height, width) = array.dim();
         if (steps, height, width) != (method.steps, size.latent_height, size.latent_width) {
             return Err(refuse(format!(
@@ -153,8 +194,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Problem> {
 /// Writes beside the target and renames, so that a half-written file never has the target's name.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     use std::io::Write;
-    let refuse = |e: std::io::Error| Problem::Environment(format!("cannot write {}: {e}", path.display()));
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let refuse =
+        |e: std::io::Error| Problem::Environment(format!("cannot write {}: {e}", path.display()));
+    let folder = path
+        .parent()
+        .filter(|folder| *folder != Path::new(""))
+        .unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(refuse)?;
     file.write_all(bytes).map_err(refuse)?;
     file.persist(path).map_err(|e| refuse(e.error))?;

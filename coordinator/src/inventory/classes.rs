@@ -10,12 +10,23 @@ use crate::plan::ClassPixels;
 /// Returns the class pixels of each content. A label that cannot be read shows no class: its item will be quarantined.
 pub(super) fn count(root: &Path, contents: &[Listing]) -> Result<Vec<ClassPixels>, InventoryError> {
     let of = |content: &Listing| -> Result<ClassPixels, InventoryError> {
-        let Listing::Pair(pair) = content else { return Ok([0; 19]) };
+        let Listing::Pair(pair) = content else {
+            return Ok([0; 19]);
+        };
         let path = root.join(&pair.label);
-        let bytes = std::fs::read(&path)
-            .map_err(|source| InventoryError::Read { path: path.display().to_string(), source })?;
+        let bytes = std::fs::read(&path).map_err(|source| InventoryError::Read {
+            path: path.display().to_string(),
+            source,
+        })?;
         let name = path.display().to_string();
-        Ok(count_classes(NamedBytes { name: &name, bytes: &bytes }, pair.label_kind).unwrap_or_default())
+        Ok(count_classes(
+            NamedBytes {
+                name: &name,
+                bytes: &bytes,
+            },
+            pair.label_kind,
+        )
+        .unwrap_or_default())
     };
     std::thread::scope(|scope| {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);

@@ -21,7 +21,10 @@ pub fn pair(
     seed: u64,
     class_pixels: &[ClassPixels],
 ) -> Vec<Vec<usize>> {
-    let wanted = pairing.contents_per_style.unwrap_or(num_contents).min(num_contents);
+    let wanted = pairing
+        .contents_per_style
+        .unwrap_or(num_contents)
+        .min(num_contents);
     let random = |style: usize| {
         let mut rng = ChaCha12Rng::seed_from_u64(seed);
         rng.set_stream(style as u64);
@@ -31,9 +34,15 @@ pub fn pair(
         .map(|style| {
             let mut contents: Vec<usize> = match pairing.mode {
                 PairingMode::EveryStyle => (0..wanted).collect(),
-                PairingMode::Ordered => ordered(style, num_contents, num_styles, pairing.contents_per_style),
-                PairingMode::Uniform => rand::seq::index::sample(&mut random(style), num_contents, wanted).into_vec(),
-                PairingMode::RareClass => rare_class::sample(&mut random(style), class_pixels, wanted),
+                PairingMode::Ordered => {
+                    ordered(style, num_contents, num_styles, pairing.contents_per_style)
+                }
+                PairingMode::Uniform => {
+                    rand::seq::index::sample(&mut random(style), num_contents, wanted).into_vec()
+                }
+                PairingMode::RareClass => {
+                    rare_class::sample(&mut random(style), class_pixels, wanted)
+                }
             };
             contents.sort_unstable();
             contents
@@ -42,10 +51,18 @@ pub fn pair(
 }
 
 /// Each style gets its own next contents: as many as asked for while there are any, or an equal share.
-fn ordered(style: usize, num_contents: usize, num_styles: usize, per_style: Option<usize>) -> Vec<usize> {
+fn ordered(
+    style: usize,
+    num_contents: usize,
+    num_styles: usize,
+    per_style: Option<usize>,
+) -> Vec<usize> {
     let (start, end) = match per_style {
         Some(count) => (style * count, (style + 1) * count),
-        None => (style * num_contents / num_styles, (style + 1) * num_contents / num_styles),
+        None => (
+            style * num_contents / num_styles,
+            (style + 1) * num_contents / num_styles,
+        ),
     };
     (start.min(num_contents)..end.min(num_contents)).collect()
 }
@@ -65,7 +82,16 @@ mod tests {
                 pixels
             })
             .collect();
-        pair(&Pairing { mode, contents_per_style }, 10, 3, 42, &classes)
+        pair(
+            &Pairing {
+                mode,
+                contents_per_style,
+            },
+            10,
+            3,
+            42,
+            &classes,
+        )
     }
 
     #[test]
@@ -76,8 +102,14 @@ mod tests {
 
     #[test]
     fn ordered_styles_share_no_content() {
-        assert_eq!(pairs(PairingMode::Ordered, Some(4)), vec![vec![0, 1, 2, 3], vec![4, 5, 6, 7], vec![8, 9]]);
-        assert_eq!(pairs(PairingMode::Ordered, None).concat(), (0..10).collect::<Vec<_>>());
+        assert_eq!(
+            pairs(PairingMode::Ordered, Some(4)),
+            vec![vec![0, 1, 2, 3], vec![4, 5, 6, 7], vec![8, 9]]
+        );
+        assert_eq!(
+            pairs(PairingMode::Ordered, None).concat(),
+            (0..10).collect::<Vec<_>>()
+        );
     }
 
     #[test]
@@ -85,13 +117,23 @@ mod tests {
         let chosen = pairs(PairingMode::Uniform, Some(4));
         assert_eq!(chosen, pairs(PairingMode::Uniform, Some(4)));
         assert_ne!(chosen[0], chosen[1]);
-        assert!(chosen.iter().all(|contents| contents.len() == 4 && contents.is_sorted_by(|a, b| a < b)));
+        assert!(
+            chosen
+                .iter()
+                .all(|contents| contents.len() == 4 && contents.is_sorted_by(|a, b| a < b))
+        );
     }
 
     #[test]
     fn rare_class_sampling_prefers_contents_with_the_rare_class() {
         let chosen = pairs(PairingMode::RareClass, Some(2));
-        assert!(chosen.iter().all(|contents| contents.contains(&7)), "{chosen:?}");
-        assert!(chosen.iter().all(|contents| contents.len() == 2), "{chosen:?}");
+        assert!(
+            chosen.iter().all(|contents| contents.contains(&7)),
+            "{chosen:?}"
+        );
+        assert!(
+            chosen.iter().all(|contents| contents.len() == 2),
+            "{chosen:?}"
+        );
     }
 }

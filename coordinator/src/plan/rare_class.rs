@@ -20,22 +20,34 @@ pub(super) fn sample(rng: &mut ChaCha12Rng, contents: &[ClassPixels], wanted: us
     let mut chosen = Vec::with_capacity(wanted);
     while chosen.len() < wanted {
         let with_class = |class: usize| -> Vec<usize> {
-            (0..contents.len()).filter(|&i| left[i] && contents[i][class] >= MIN_PIXELS).collect()
+            (0..contents.len())
+                .filter(|&i| left[i] && contents[i][class] >= MIN_PIXELS)
+                .collect()
         };
         let candidates: Vec<Vec<usize>> = (0..weights.len()).map(with_class).collect();
-        let mass = |class: usize| if candidates[class].is_empty() { 0.0 } else { weights[class] };
+        let mass = |class: usize| {
+            if candidates[class].is_empty() {
+                0.0
+            } else {
+                weights[class]
+            }
+        };
         let total: f64 = (0..weights.len()).map(mass).sum();
         let among = if total > 0.0 {
             let mut point = rng.random_range(0.0..total);
-            let drawn = (0..weights.len()).filter(|&class| mass(class) > 0.0).find(|&class| {
-                point -= mass(class);
-                point < 0.0
-            });
+            let drawn = (0..weights.len())
+                .filter(|&class| mass(class) > 0.0)
+                .find(|&class| {
+                    point -= mass(class);
+                    point < 0.0
+                });
             drawn.map_or_else(Vec::new, |class| candidates[class].clone())
         } else {
             (0..contents.len()).filter(|&i| left[i]).collect()
         };
-        let Some(&content) = among.choose(rng) else { break };
+        let Some(&content) = among.choose(rng) else {
+            break;
+        };
         left[content] = false;
         chosen.push(content);
     }
@@ -53,5 +65,15 @@ fn class_weights(contents: &[ClassPixels]) -> Vec<f64> {
     let total = pixels.iter().sum::<u64>().max(1) as f64;
     let scores = pixels.map(|count| (1.0 - count as f64 / total) / TEMPERATURE);
     let largest = scores.iter().copied().fold(f64::MIN, f64::max);
-    pixels.iter().zip(scores).map(|(&count, score)| if count == 0 { 0.0 } else { (score - largest).exp() }).collect()
+    pixels
+        .iter()
+        .zip(scores)
+        .map(|(&count, score)| {
+            if count == 0 {
+                0.0
+            } else {
+                (score - largest).exp()
+            }
+        })
+        .collect()
 }

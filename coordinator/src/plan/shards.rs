@@ -50,22 +50,34 @@ pub fn group(pairs: &[Vec<usize>], size: ShardSize) -> Plan {
             }
         }
     }
-    let with_id = |(id, (contents, styles)): (usize, _)| Shard { id: ShardId(id as u32), contents, styles };
-    Plan { shards: shards.into_iter().enumerate().map(with_id).collect() }
+    let with_id = |(id, (contents, styles)): (usize, _)| Shard {
+        id: ShardId(id as u32),
+        contents,
+        styles,
+    };
+    Plan {
+        shards: shards.into_iter().enumerate().map(with_id).collect(),
+    }
 }
 
 impl Plan {
     /// Returns the number of items.
     #[must_use]
     pub fn num_items(&self) -> usize {
-        self.shards.iter().map(|shard| shard.contents.len() * shard.styles.len()).sum()
+        self.shards
+            .iter()
+            .map(|shard| shard.contents.len() * shard.styles.len())
+            .sum()
     }
 
     /// Returns a digest of which items are in which shard, given the listings' names.
     #[must_use]
     pub fn sha256(&self, contents: &[&str], styles: &[&str]) -> String {
         let items = self.shards.iter().flat_map(|shard| {
-            let pairs = shard.styles.iter().flat_map(|&s| shard.contents.iter().map(move |&c| (s, c)));
+            let pairs = shard
+                .styles
+                .iter()
+                .flat_map(|&s| shard.contents.iter().map(move |&c| (s, c)));
             pairs.map(|(s, c)| (shard.id, styles[s].to_owned(), contents[c].to_owned()))
         });
         items_sha256(items.collect())
@@ -87,11 +99,17 @@ mod tests {
 
     use super::*;
 
-    const SIZE: ShardSize = ShardSize { contents: 4, styles: 3 };
+    const SIZE: ShardSize = ShardSize {
+        contents: 4,
+        styles: 3,
+    };
 
     fn items(plan: &Plan) -> Vec<(usize, usize)> {
         let of = |shard: &Shard| {
-            let pairs = shard.styles.iter().flat_map(|&s| shard.contents.iter().map(move |&c| (s, c)));
+            let pairs = shard
+                .styles
+                .iter()
+                .flat_map(|&s| shard.contents.iter().map(move |&c| (s, c)));
             pairs.collect::<Vec<_>>()
         };
         plan.shards.iter().flat_map(of).collect()
@@ -102,11 +120,18 @@ mod tests {
         let pairs = vec![vec![0, 1, 2, 3, 4], vec![0, 2], vec![], vec![4], vec![1, 4]];
         let plan = group(&pairs, SIZE);
         let found = items(&plan);
-        let expected: BTreeSet<_> =
-            pairs.iter().enumerate().flat_map(|(s, contents)| contents.iter().map(move |&c| (s, c))).collect();
+        let expected: BTreeSet<_> = pairs
+            .iter()
+            .enumerate()
+            .flat_map(|(s, contents)| contents.iter().map(move |&c| (s, c)))
+            .collect();
         assert_eq!(found.len(), expected.len());
         assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected);
-        assert!(plan.shards.iter().all(|shard| shard.contents.len() <= 4 && shard.styles.len() <= 3));
+        assert!(
+            plan.shards
+                .iter()
+                .all(|shard| shard.contents.len() <= 4 && shard.styles.len() <= 3)
+        );
     }
 
     #[test]
@@ -121,6 +146,9 @@ mod tests {
     fn the_digest_does_not_depend_on_the_order_of_items() {
         let a = (ShardId(0), "night".to_owned(), "1".to_owned());
         let b = (ShardId(0), "night".to_owned(), "2".to_owned());
-        assert_eq!(items_sha256(vec![a.clone(), b.clone()]), items_sha256(vec![b, a]));
+        assert_eq!(
+            items_sha256(vec![a.clone(), b.clone()]),
+            items_sha256(vec![b, a])
+        );
     }
 }

@@ -27,12 +27,21 @@ pub(super) enum Unusable {
 }
 
 /// Reads, decodes and resizes an input, away from the threads that wait for the network.
-pub(super) async fn load(root: &Path, listing: &Listing, size: ImageSize) -> Result<LoadedInput, Unusable> {
+pub(super) async fn load(
+    root: &Path,
+    listing: &Listing,
+    size: ImageSize,
+) -> Result<LoadedInput, Unusable> {
     let listed = match listing {
         Listing::Pair(listed) => listed.clone(),
-        Listing::MissingLabel { image, expected, .. } => {
+        Listing::MissingLabel {
+            image, expected, ..
+        } => {
             let image = root.join(image);
-            return Err(Unusable::Input(format!("{} has no label: expected {expected}", image.display())));
+            return Err(Unusable::Input(format!(
+                "{} has no label: expected {expected}",
+                image.display()
+            )));
         }
     };
     let root = root.to_owned();
@@ -46,11 +55,19 @@ fn load_files(root: &Path, listed: &Listed, size: ImageSize) -> Result<LoadedInp
     let started = Instant::now();
     let image = read(&root.join(&listed.image))?;
     let label = read(&root.join(&listed.label))?;
-    let (image_name, label_name) =
-        (root.join(&listed.image).display().to_string(), root.join(&listed.label).display().to_string());
+    let (image_name, label_name) = (
+        root.join(&listed.image).display().to_string(),
+        root.join(&listed.label).display().to_string(),
+    );
     let prepared = prepare(
-        NamedBytes { name: &image_name, bytes: &image },
-        NamedBytes { name: &label_name, bytes: &label },
+        NamedBytes {
+            name: &image_name,
+            bytes: &image,
+        },
+        NamedBytes {
+            name: &label_name,
+            bytes: &label,
+        },
         listed.label_kind,
         size,
     )
@@ -68,6 +85,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory => {
             Unusable::Input(format!("{} cannot be read: {source}", path.display()))
         }
-        _ => Unusable::Transient(AttemptError::Read { path: path.to_owned(), source }),
+        _ => Unusable::Transient(AttemptError::Read {
+            path: path.to_owned(),
+            source,
+        }),
     })
 }

@@ -177,12 +177,17 @@ impl Worker {
             let (now, later) = rest.split_at(in_pass.min(rest.len()));
             match self.convert(&loaded, now).await {
                 Ok(made) => {
-                    self.store(&loaded, content, now, made, &label_sha256, rows).await?;
+                    self.store(&loaded, content, now, made, &label_sha256, rows)
+                        .await?;
                     rest = later;
                 }
                 Err(error) if error.class() == FailureClass::Resources && now.len() > 1 => {
                     in_pass = now.len() / 2;
-                    tracing::warn!(content = content.name(), outputs = in_pass, "out of memory: fewer outputs in a pass");
+                    tracing::warn!(
+                        content = content.name(),
+                        outputs = in_pass,
+                        "out of memory: fewer outputs in a pass"
+                    );
                 }
                 Err(error) => return Err(error),
             }
@@ -193,7 +198,11 @@ impl Worker {
     /// Records a style unless it has been; returns the evaluations it took, or why the style cannot be used.
     async fn record_style(&self, style: &Listing) -> Result<Result<u64, String>, AttemptError> {
         let name = style.name().to_owned();
-        if self.engine.call(move |converter| converter.has_style(&name)).await? {
+        if self
+            .engine
+            .call(move |converter| converter.has_style(&name))
+            .await?
+        {
             return Ok(Ok(0));
         }
         let loaded = match inputs::load(&self.style_root, style, self.size).await {
@@ -206,7 +215,11 @@ impl Worker {
             .call(move |converter| -> Result<u64, EngineError> {
                 let before = converter.evaluations();
                 let noise = converter.style_noise(&loaded.name);
-                let source = Source { name: &loaded.name, prepared: &loaded.prepared, noise: &noise };
+                let source = Source {
+                    name: &loaded.name,
+                    prepared: &loaded.prepared,
+                    noise: &noise,
+                };
                 converter.record_style(&source)?;
                 Ok(converter.evaluations() - before)
             })
@@ -215,17 +228,32 @@ impl Worker {
         Ok(Ok(evaluations))
     }
 
-    async fn convert(&self, content: &Arc<LoadedInput>, styles: &[(&Listing, u64)]) -> Result<Made, AttemptError> {
-        let names: Vec<String> = styles.iter().map(|(style, _)| style.name().to_owned()).collect();
+    async fn convert(
+        &self,
+        content: &Arc<LoadedInput>,
+        styles: &[(&Listing, u64)],
+    ) -> Result<Made, AttemptError> {
+        let names: Vec<String> = styles
+            .iter()
+            .map(|(style, _)| style.name().to_owned())
+            .collect();
         let (content, progress) = (Arc::clone(content), Arc::clone(&self.progress));
         let made = self
             .engine
             .call(move |converter| -> Result<Made, AttemptError> {
                 let noise = converter.content_noise(&content.name);
-                let source = Source { name: &content.name, prepared: &content.prepared, noise: &noise };
+                let source = Source {
+                    name: &content.name,
+                    prepared: &content.prepared,
+                    noise: &noise,
+                };
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let converted = converter.convert(&source, &names, &mut Steps(progress.as_ref()))?;
-                let warnings = names.iter().map(|style| converter.warning(&content.prepared, style)).collect();
+                let converted =
+                    converter.convert(&source, &names, &mut Steps(progress.as_ref()))?;
+                let warnings = names
+                    .iter()
+                    .map(|style| converter.warning(&content.prepared, style))
+                    .collect();
                 let started = Instant::now();
                 let pngs = converted
                     .images
@@ -233,7 +261,12 @@ impl Worker {
                     .map(|image| encode_png(image.view()))
                     .collect::<Result<Vec<_>, _>>()
                     .map_err(AttemptError::Encode)?;
-                Ok(Made { pngs, warnings, encode_png: started.elapsed(), converted })
+                Ok(Made {
+                    pngs,
+                    warnings,
+                    encode_png: started.elapsed(),
+                    converted,
+                })
             })
             .await??;
         Ok(made)
@@ -250,10 +283,17 @@ impl Worker {
     ) -> Result<(), AttemptError> {
         let outputs = styles.len() as f64;
         let share = |duration: Duration| 1000.0 * duration.as_secs_f64() / outputs;
-        for (((style, style_evaluations), png), warning) in styles.iter().zip(made.pngs).zip(made.warnings) {
+        for (((style, style_evaluations), png), warning) in
+            styles.iter().zip(made.pngs).zip(made.warnings)
+        {
             let started = Instant::now();
             let sha256 = digest::sha256(&png);
-            self.storage.create(&self.image_key(content.name(), style.name()), Bytes::from(png)).await?;
+            self.storage
+                .create(
+                    &self.image_key(content.name(), style.name()),
+                    Bytes::from(png),
+                )
+                .await?;
             let work = Work {
                 unet_evaluations: made.converted.evaluations as f64 / outputs,
                 style_evaluations: *style_evaluations as f64,
@@ -270,10 +310,22 @@ impl Worker {
     }
 
     fn image_key(&self, content: &str, style: &str) -> ArtifactKey {
-        ArtifactKey::Image(self.run.clone(), ItemId { style: style.to_owned(), content: content.to_owned() })
+        ArtifactKey::Image(
+            self.run.clone(),
+            ItemId {
+                style: style.to_owned(),
+                content: content.to_owned(),
+            },
+        )
     }
 
-    fn output(&self, content: &Listing, style: &Listing, image_sha256: String, label_sha256: &str) -> Output {
+    fn output(
+        &self,
+        content: &Listing,
+        style: &Listing,
+        image_sha256: String,
+        label_sha256: &str,
+    ) -> Output {
         Output {
             image_key: self.image_key(content.name(), style.name()).path(),
             label_key: ArtifactKey::Label(self.run.clone(), content.name().to_owned()).path(),

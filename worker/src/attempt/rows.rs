@@ -18,7 +18,12 @@ pub(super) struct RowMaker<'a> {
 
 impl<'a> RowMaker<'a> {
     pub(super) fn new(worker: &'a Worker, task: &'a ShardTask) -> Self {
-        Self { worker, task, started_at: Timestamp::now(), rows: Vec::new() }
+        Self {
+            worker,
+            task,
+            started_at: Timestamp::now(),
+            rows: Vec::new(),
+        }
     }
 
     /// Marks the start of work on a content's items.
@@ -44,7 +49,13 @@ impl<'a> RowMaker<'a> {
         warning: Option<String>,
     ) {
         let mut row = self.row(&content.name, style);
-        let warnings: Vec<String> = content.prepared.warnings.iter().cloned().chain(warning).collect();
+        let warnings: Vec<String> = content
+            .prepared
+            .warnings
+            .iter()
+            .cloned()
+            .chain(warning)
+            .collect();
         row.warning = (!warnings.is_empty()).then(|| warnings.join("; "));
         row.output = Some(output);
         row.content_sha256 = Some(content.image_sha256.clone());
@@ -66,7 +77,10 @@ impl<'a> RowMaker<'a> {
         ManifestRow {
             run: self.worker.run.clone(),
             shard: self.task.shard,
-            item: ItemId { style: style.to_owned(), content: content.to_owned() },
+            item: ItemId {
+                style: style.to_owned(),
+                content: content.to_owned(),
+            },
             status: Status::Done,
             error_class: None,
             error: None,

@@ -61,7 +61,11 @@ impl Converter {
     /// # Errors
     ///
     /// [`EngineError::Schedule`] if the settings do not fit the model's schedule.
-    pub fn new(engine: Engine, method: &MethodConfig, config: &EngineConfig) -> Result<Self, EngineError> {
+    pub fn new(
+        engine: Engine,
+        method: &MethodConfig,
+        config: &EngineConfig,
+    ) -> Result<Self, EngineError> {
         let constants = engine.contract.schedule_constants();
         Ok(Self {
             schedule: Schedule::new(&constants, method.steps, method.skip)?,
@@ -87,7 +91,9 @@ impl Converter {
     /// Returns the timesteps of the whole schedule.
     #[must_use]
     pub fn timesteps(&self) -> Vec<usize> {
-        (0..self.schedule.steps()).map(|index| self.schedule.timestep(index)).collect()
+        (0..self.schedule.steps())
+            .map(|index| self.schedule.timestep(index))
+            .collect()
     }
 
     /// Returns the number of executed steps.
@@ -105,13 +111,23 @@ impl Converter {
     /// Returns the noise that the run's seed gives a content.
     #[must_use]
     pub fn content_noise(&self, name: &str) -> DrawnNoise {
-        DrawnNoise::new(self.seed, format!("content/{name}"), self.size(), self.latent_channels())
+        DrawnNoise::new(
+            self.seed,
+            format!("content/{name}"),
+            self.size(),
+            self.latent_channels(),
+        )
     }
 
     /// Returns the noise that the run's seed gives a style.
     #[must_use]
     pub fn style_noise(&self, name: &str) -> DrawnNoise {
-        DrawnNoise::new(self.seed, format!("style/{name}"), self.size(), self.latent_channels())
+        DrawnNoise::new(
+            self.seed,
+            format!("style/{name}"),
+            self.size(),
+            self.latent_channels(),
+        )
     }
 
     /// Returns whether a style has been recorded.
@@ -131,12 +147,24 @@ impl Converter {
         let latent = self.engine.vae.encode(image.view())?;
         let num_bytes = injection::style_num_bytes(&self.engine.unet, &self.recipe.injection);
         let mut steps = self.bank.reserve(style.name, num_bytes)?;
-        let mut pass =
-            RecordStyle { unet: &mut self.engine.unet, injection: &self.recipe.injection, steps: &mut steps };
+        let mut pass = RecordStyle {
+            unet: &mut self.engine.unet,
+            injection: &self.recipe.injection,
+            steps: &mut steps,
+        };
         let after = denoise::walk_style(&mut pass, &self.schedule, latent.view(), style.noise)?;
-        let trajectory = StyleTrajectory { labels: style.prepared.label_latent.clone(), after };
-        self.bank.insert(style.name.to_owned(), StyleRecord::new(trajectory, steps));
-        tracing::info!(style = style.name, num_bytes, elapsed_ms = started.elapsed().as_millis(), "recorded style");
+        let trajectory = StyleTrajectory {
+            labels: style.prepared.label_latent.clone(),
+            after,
+        };
+        self.bank
+            .insert(style.name.to_owned(), StyleRecord::new(trajectory, steps));
+        tracing::info!(
+            style = style.name,
+            num_bytes,
+            elapsed_ms = started.elapsed().as_millis(),
+            "recorded style"
+        );
         Ok(latent)
     }
 
@@ -160,7 +188,11 @@ impl Converter {
         let denoised = Instant::now();
         let images = latents
             .iter()
-            .map(|latent| Ok(from_unit_range(self.engine.vae.decode(latent.view())?.view())))
+            .map(|latent| {
+                Ok(from_unit_range(
+                    self.engine.vae.decode(latent.view())?.view(),
+                ))
+            })
             .collect::<Result<Vec<_>, EngineError>>()?;
         Ok(Converted {
             images,
@@ -177,7 +209,8 @@ impl Converter {
     pub fn warning(&self, content: &Prepared, style: &str) -> Option<String> {
         let record = self.bank.get(style)?;
         let class_adain = &self.recipe.adain.class_adain;
-        let shared = class_adain.num_shared_classes(content.label_latent.view(), record.trajectory.labels.view());
+        let shared = class_adain
+            .num_shared_classes(content.label_latent.view(), record.trajectory.labels.view());
         (self.recipe.adain.class_wise.contains(&true) && shared == 0).then(|| {
             "content and style have no class in common, so class-wise AdaIN changed nothing; \
              the image was converted by injection and global AdaIN"
@@ -195,16 +228,28 @@ impl Converter {
         debug_assert_eq!(styles.iter().collect::<HashSet<_>>().len(), styles.len());
         let records = injection::records(&self.bank, styles);
         let trajectories: Vec<_> = records.iter().map(|record| &record.trajectory).collect();
-        let content =
-            Content { latent, labels: content.prepared.label_latent.view(), noise: content.noise };
-        let mut pass =
-            InjectStyles { unet: &mut self.engine.unet, injection: &self.recipe.injection, styles: &records };
-        denoise::denoise(&mut pass, &self.schedule, &self.recipe.adain, &content, &trajectories, observer).map_err(
-            |error| match error {
-                DenoiseError::Unet(error) => error,
-                DenoiseError::Adain(error) => EngineError::Adain(error),
-            },
+        let content = Content {
+            latent,
+            labels: content.prepared.label_latent.view(),
+            noise: content.noise,
+        };
+        let mut pass = InjectStyles {
+            unet: &mut self.engine.unet,
+            injection: &self.recipe.injection,
+            styles: &records,
+        };
+        denoise::denoise(
+            &mut pass,
+            &self.schedule,
+            &self.recipe.adain,
+            &content,
+            &trajectories,
+            observer,
         )
+        .map_err(|error| match error {
+            DenoiseError::Unet(error) => error,
+            DenoiseError::Adain(error) => EngineError::Adain(error),
+        })
     }
 
     fn latent_channels(&self) -> usize {

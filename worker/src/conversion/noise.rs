@@ -18,7 +18,11 @@ impl DrawnNoise {
     /// Returns the noise of an image whose latent has the given size.
     #[must_use]
     pub fn new(seed: u64, image_id: String, size: ImageSize, channels: usize) -> Self {
-        Self { seed, image_id, shape: (channels, size.latent_height, size.latent_width) }
+        Self {
+            seed,
+            image_id,
+            shape: (channels, size.latent_height, size.latent_width),
+        }
     }
 }
 

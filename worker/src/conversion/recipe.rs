@@ -25,13 +25,18 @@ impl Recipe {
         let by_classes = config.method.uses_classes();
         Self {
             injection: Injection {
-                injected: steps.clone().map(|step| injects && config.injected_steps.contains(step)).collect(),
+                injected: steps
+                    .clone()
+                    .map(|step| injects && config.injected_steps.contains(step))
+                    .collect(),
                 contrast_strength: config.contrast_strength as f32,
                 filter: config.method.filters().then(|| filter(config)),
             },
             adain: AdainPlan {
                 class_adain: class_adain(config.preset),
-                class_wise: steps.map(|step| by_classes && config.class_adain_steps.contains(step)).collect(),
+                class_wise: steps
+                    .map(|step| by_classes && config.class_adain_steps.contains(step))
+                    .collect(),
             },
         }
     }
@@ -57,7 +62,13 @@ fn filter(config: &MethodConfig) -> Filter {
 
 fn class_adain(preset: Preset) -> ClassAdain {
     match preset {
-        Preset::ReleasedCode => ClassAdain { scale: ClassScale::ReleasedCode, erode: true },
-        Preset::Paper => ClassAdain { scale: ClassScale::Paper, erode: false },
+        Preset::ReleasedCode => ClassAdain {
+            scale: ClassScale::ReleasedCode,
+            erode: true,
+        },
+        Preset::Paper => ClassAdain {
+            scale: ClassScale::Paper,
+            erode: false,
+        },
     }
 }

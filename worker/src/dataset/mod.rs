@@ -3,6 +3,7 @@
 //! Listing looks at names alone. Preparing works on bytes, wherever they came from, and never trusts
 //! them: a damaged file is an [`InputError`] that says what to do about it.
 
+mod classes;
 mod decode;
 mod encode;
 mod error;
@@ -10,6 +11,7 @@ mod list;
 mod naming;
 mod prepare;
 
+pub use classes::count_classes;
 pub use encode::encode_png;
 pub use error::InputError;
 pub use list::{DatasetError, Listed, Listing, Role, list};

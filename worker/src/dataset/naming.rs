@@ -28,11 +28,17 @@ impl LabelKind {
     /// `TrainIds`. What is no PNG is taken for a palette, and refused when it is decoded.
     #[must_use]
     pub fn of_file(path: &std::path::Path, bytes: &[u8]) -> Self {
-        let train_ids = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("TrainIds"));
-        let header = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().map(|reader| reader.info().color_type);
+        let train_ids = path
+            .file_stem()
+            .is_some_and(|stem| stem.to_string_lossy().ends_with("TrainIds"));
+        let header = png::Decoder::new(std::io::Cursor::new(bytes))
+            .read_info()
+            .map(|reader| reader.info().color_type);
         match header {
             Ok(png::ColorType::Rgb | png::ColorType::Rgba) => Self::Colour,
-            Ok(png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha) if train_ids => Self::TrainIds,
+            Ok(png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha) if train_ids => {
+                Self::TrainIds
+            }
             Ok(png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha) => Self::LabelIds,
             Ok(png::ColorType::Indexed) | Err(_) => Self::PaletteIds,
         }

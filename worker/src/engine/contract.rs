@@ -215,7 +215,10 @@ impl InjectedLayer {
     /// Returns the layer's heads.
     #[must_use]
     pub fn shape(&self) -> Heads {
-        Heads { num: self.heads, width: self.head_width }
+        Heads {
+            num: self.heads,
+            width: self.head_width,
+        }
     }
 }
 
@@ -227,13 +230,26 @@ impl ModelContract {
     /// [`EngineError::Model`] naming the file and what this engine cannot do with it.
     pub fn load(folder: &Path) -> Result<Self, EngineError> {
         let path = folder.join(FILE);
-        let refuse = |reason: String| EngineError::Model { path: path.clone(), reason };
-        let bytes = std::fs::read(&path)
-            .map_err(|e| refuse(format!("cannot be read ({e}); a model folder is written by onnx-export")))?;
-        let model: Model = serde_json::from_slice(&bytes)
-            .map_err(|e| refuse(format!("is no contract that this version reads ({e}); export the model again")))?;
+        let refuse = |reason: String| EngineError::Model {
+            path: path.clone(),
+            reason,
+        };
+        let bytes = std::fs::read(&path).map_err(|e| {
+            refuse(format!(
+                "cannot be read ({e}); a model folder is written by onnx-export"
+            ))
+        })?;
+        let model: Model = serde_json::from_slice(&bytes).map_err(|e| {
+            refuse(format!(
+                "is no contract that this version reads ({e}); export the model again"
+            ))
+        })?;
         model.check().map_err(refuse)?;
-        Ok(Self { folder: folder.to_owned(), sha256: digest::sha256(&bytes), model })
+        Ok(Self {
+            folder: folder.to_owned(),
+            sha256: digest::sha256(&bytes),
+            model,
+        })
     }
 
     /// Proves that every file has the digest the contract gives.
@@ -243,10 +259,20 @@ impl ModelContract {
     /// [`EngineError::Model`] naming the first file that is missing or altered.
     pub fn verify_files(&self) -> Result<(), EngineError> {
         let model = &self.model;
-        let parts = model.segments.iter().map(|segment| &segment.part).chain([&model.vae_encoder, &model.vae_decoder]);
+        let parts = model
+            .segments
+            .iter()
+            .map(|segment| &segment.part)
+            .chain([&model.vae_encoder, &model.vae_decoder]);
         let of_part = |part: &Part| {
-            let data = part.data.as_ref().map(|data| (data.file.clone(), data.sha256.clone()));
-            [(part.file.clone(), part.sha256.clone())].into_iter().chain(data).collect::<Vec<_>>()
+            let data = part
+                .data
+                .as_ref()
+                .map(|data| (data.file.clone(), data.sha256.clone()));
+            [(part.file.clone(), part.sha256.clone())]
+                .into_iter()
+                .chain(data)
+                .collect::<Vec<_>>()
         };
         let prompt = (model.prompt.file.clone(), model.prompt.sha256.clone());
         for (file, expected) in parts.flat_map(of_part).chain([prompt]) {
@@ -288,8 +314,12 @@ impl ModelContract {
 
     fn verify(&self, file: &str, expected: &str) -> Result<(), EngineError> {
         let path = self.path(file);
-        let refuse = |reason: String| EngineError::Model { path: path.clone(), reason };
-        let found = digest::sha256_of_file(&path).map_err(|e| refuse(format!("cannot be read ({e})")))?;
+        let refuse = |reason: String| EngineError::Model {
+            path: path.clone(),
+            reason,
+        };
+        let found =
+            digest::sha256_of_file(&path).map_err(|e| refuse(format!("cannot be read ({e})")))?;
         if found == expected {
             return Ok(());
         }
@@ -314,7 +344,9 @@ impl Model {
             ("prediction_type", &schedule.prediction_type, "epsilon"),
         ] {
             if value != expected {
-                return Err(format!("has schedule.{key} {value}, the method needs {expected}"));
+                return Err(format!(
+                    "has schedule.{key} {value}, the method needs {expected}"
+                ));
             }
         }
         if self.width != 8 * self.latent.width || self.height != 8 * self.latent.height {
@@ -337,8 +369,15 @@ impl Model {
         let mut known = vec!["sample", "timestep", "prompt_embedding"];
         for segment in &self.segments {
             let part = &segment.part;
-            if let Some(input) = part.inputs.iter().find(|input| !known.contains(&input.name.as_str())) {
-                return Err(format!("names {} as an input of {}, which nothing before it makes", input.name, part.file));
+            if let Some(input) = part
+                .inputs
+                .iter()
+                .find(|input| !known.contains(&input.name.as_str()))
+            {
+                return Err(format!(
+                    "names {} as an input of {}, which nothing before it makes",
+                    input.name, part.file
+                ));
             }
             known.extend(part.outputs.iter().map(|output| output.name.as_str()));
             if let Some(layer) = &segment.layer {
@@ -357,6 +396,10 @@ impl Model {
                 known.push(&layer.output);
             }
         }
-        if known.contains(&"noise_pred") { Ok(()) } else { Err("has no segment that makes noise_pred".to_owned()) }
+        if known.contains(&"noise_pred") {
+            Ok(())
+        } else {
+            Err("has no segment that makes noise_pred".to_owned())
+        }
     }
 }

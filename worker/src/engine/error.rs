@@ -92,5 +92,12 @@ impl EngineError {
 /// ONNX Runtime has no error code for it.
 fn is_out_of_memory(error: &ort::Error) -> bool {
     let message = error.message().to_ascii_lowercase();
-    ["failed to allocate", "out of memory", "bad_alloc", "bad allocation"].iter().any(|sign| message.contains(sign))
+    [
+        "failed to allocate",
+        "out of memory",
+        "bad_alloc",
+        "bad allocation",
+    ]
+    .iter()
+    .any(|sign| message.contains(sign))
 }

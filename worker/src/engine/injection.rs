@@ -38,7 +38,9 @@ impl StylePass for RecordStyle<'_> {
     type Error = EngineError;
 
     fn evaluate(&mut self, at: At, style: ArrayView3<'_, f32>) -> Result<Array3<f32>, EngineError> {
-        let mut branch = StyleBranch { layers: self.injection.injected[at.step].then(Vec::new) };
+        let mut branch = StyleBranch {
+            layers: self.injection.injected[at.step].then(Vec::new),
+        };
         let noise_pred = self.unet.evaluate(style, at.timestep, &mut branch)?;
         if let Some(layers) = branch.layers {
             self.steps.push(at.step, layers)?;
@@ -70,22 +72,37 @@ impl ContentPass for InjectStyles<'_> {
     ) -> Result<PassPredictions, EngineError> {
         let injected = self.injection.injected[at.step];
         let keep = injected && self.injection.filter.is_some();
-        let mut content_branch = ContentBranch { layers: keep.then(Vec::new) };
-        let content_pred = self.unet.evaluate(content, at.timestep, &mut content_branch)?;
+        let mut content_branch = ContentBranch {
+            layers: keep.then(Vec::new),
+        };
+        let content_pred = self
+            .unet
+            .evaluate(content, at.timestep, &mut content_branch)?;
         let content_layers = content_branch.layers.unwrap_or_default();
         let mut predictions = Vec::with_capacity(outputs.len());
         for (latent, style) in outputs.iter().zip(self.styles) {
             let noise_pred = if injected {
                 let style_layers = style.layers(at.step)?;
-                let mut branch =
-                    OutputBranch { injection: self.injection, style: &style_layers, content: &content_layers };
-                self.unet.evaluate(latent.view(), at.timestep, &mut branch)?
+                let mut branch = OutputBranch {
+                    injection: self.injection,
+                    style: &style_layers,
+                    content: &content_layers,
+                };
+                self.unet
+                    .evaluate(latent.view(), at.timestep, &mut branch)?
             } else {
-                self.unet.evaluate(latent.view(), at.timestep, &mut ContentBranch { layers: None })?
+                self.unet.evaluate(
+                    latent.view(),
+                    at.timestep,
+                    &mut ContentBranch { layers: None },
+                )?
             };
             predictions.push(noise_pred);
         }
-        Ok(PassPredictions { content: content_pred, outputs: predictions })
+        Ok(PassPredictions {
+            content: content_pred,
+            outputs: predictions,
+        })
     }
 }
 
@@ -94,10 +111,18 @@ struct StyleBranch {
 }
 
 impl LayerAttention for StyleBranch {
-    fn attend(&mut self, _: usize, heads: Heads, tensors: LayerTensors) -> Result<Array2<f32>, EngineError> {
+    fn attend(
+        &mut self,
+        _: usize,
+        heads: Heads,
+        tensors: LayerTensors,
+    ) -> Result<Array2<f32>, EngineError> {
         let output = self_attention(tensors.view(), heads)?;
         if let Some(layers) = &mut self.layers {
-            layers.push(StyleLayer { key: tensors.key, value: tensors.value });
+            layers.push(StyleLayer {
+                key: tensors.key,
+                value: tensors.value,
+            });
         }
         Ok(output)
     }
@@ -108,7 +133,12 @@ struct ContentBranch {
 }
 
 impl LayerAttention for ContentBranch {
-    fn attend(&mut self, _: usize, heads: Heads, tensors: LayerTensors) -> Result<Array2<f32>, EngineError> {
+    fn attend(
+        &mut self,
+        _: usize,
+        heads: Heads,
+        tensors: LayerTensors,
+    ) -> Result<Array2<f32>, EngineError> {
         let output = self_attention(tensors.view(), heads)?;
         if let Some(layers) = &mut self.layers {
             layers.push(tensors);
@@ -124,14 +154,26 @@ struct OutputBranch<'a> {
 }
 
 impl LayerAttention for OutputBranch<'_> {
-    fn attend(&mut self, position: usize, heads: Heads, tensors: LayerTensors) -> Result<Array2<f32>, EngineError> {
+    fn attend(
+        &mut self,
+        position: usize,
+        heads: Heads,
+        tensors: LayerTensors,
+    ) -> Result<Array2<f32>, EngineError> {
         let style = self.style[position].view();
         let contrast = self.injection.contrast_strength;
         Ok(match &self.injection.filter {
             None => cross_image_attention(tensors.query.view(), style, heads, contrast)?,
             Some(filter) => {
                 let content = self.content[position].view();
-                filtered_attention(tensors.query.view(), style, content, heads, contrast, filter)?
+                filtered_attention(
+                    tensors.query.view(),
+                    style,
+                    content,
+                    heads,
+                    contrast,
+                    filter,
+                )?
             }
         })
     }
@@ -140,8 +182,16 @@ impl LayerAttention for OutputBranch<'_> {
 /// Returns the memory that recording a style takes.
 #[must_use]
 pub fn style_num_bytes(unet: &UnetChain, injection: &Injection) -> u64 {
-    let per_step: usize = unet.layers().map(|layer| 2 * 4 * layer.tokens * layer.heads * layer.head_width).sum();
-    per_step as u64 * injection.injected.iter().filter(|injected| **injected).count() as u64
+    let per_step: usize = unet
+        .layers()
+        .map(|layer| 2 * 4 * layer.tokens * layer.heads * layer.head_width)
+        .sum();
+    per_step as u64
+        * injection
+            .injected
+            .iter()
+            .filter(|injected| **injected)
+            .count() as u64
 }
 
 /// Returns the records of some styles, in order.
@@ -150,5 +200,8 @@ pub fn style_num_bytes(unet: &UnetChain, injection: &Injection) -> u64 {
 ///
 /// If a style was never recorded: callers record before they convert.
 pub(crate) fn records<'a>(bank: &'a StyleBank, styles: &[&str]) -> Vec<&'a StyleRecord> {
-    styles.iter().map(|style| bank.get(style).expect("the caller records styles first")).collect()
+    styles
+        .iter()
+        .map(|style| bank.get(style).expect("the caller records styles first"))
+        .collect()
 }

@@ -51,6 +51,10 @@ impl Engine {
         contract.verify_files()?;
         let unet = UnetChain::load(&runtime, &contract)?;
         let vae = Vae::load(&runtime, &contract)?;
-        Ok(Self { contract, unet, vae })
+        Ok(Self {
+            contract,
+            unet,
+            vae,
+        })
     }
 }

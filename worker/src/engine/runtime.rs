@@ -31,10 +31,15 @@ impl Runtime {
     /// there cannot be used.
     pub fn load(config: &EngineConfig) -> Result<Self, EngineError> {
         if let Some(environment) = ENVIRONMENT.get() {
-            return Ok(Self { environment: environment.clone() });
+            return Ok(Self {
+                environment: environment.clone(),
+            });
         }
         let path = find_library()?;
-        let unusable = |reason: String| EngineError::RuntimeUnusable { path: path.clone(), reason };
+        let unusable = |reason: String| EngineError::RuntimeUnusable {
+            path: path.clone(),
+            reason,
+        };
         let builder = ort::init_from(&path).map_err(|e| unusable(e.to_string()))?;
         let pool = GlobalThreadPoolOptions::default()
             .with_intra_threads(config.threads)
@@ -48,7 +53,9 @@ impl Runtime {
             .with_global_thread_pool(pool)
             .build()
             .map_err(|e| unusable(e.to_string()))?;
-        Ok(Self { environment: ENVIRONMENT.get_or_init(|| environment).clone() })
+        Ok(Self {
+            environment: ENVIRONMENT.get_or_init(|| environment).clone(),
+        })
     }
 
     pub(super) fn environment(&self) -> &Environment {
@@ -61,9 +68,16 @@ fn find_library() -> Result<PathBuf, EngineError> {
         Some(path) if !path.is_empty() => vec![PathBuf::from(path)],
         _ => beside_the_program(),
     };
-    candidates.iter().find(|path| path.is_file()).cloned().ok_or_else(|| EngineError::RuntimeMissing {
-        looked_at: candidates.iter().map(|path| path.display().to_string()).collect(),
-    })
+    candidates
+        .iter()
+        .find(|path| path.is_file())
+        .cloned()
+        .ok_or_else(|| EngineError::RuntimeMissing {
+            looked_at: candidates
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
+        })
 }
 
 fn beside_the_program() -> Vec<PathBuf> {

@@ -23,17 +23,30 @@ pub(super) struct PartSession {
 
 impl PartSession {
     /// Loads a part and refuses it where it differs from its contract.
-    pub(super) fn load(runtime: &Runtime, contract: &ModelContract, part: &Part) -> Result<Self, EngineError> {
+    pub(super) fn load(
+        runtime: &Runtime,
+        contract: &ModelContract,
+        part: &Part,
+    ) -> Result<Self, EngineError> {
         let path = contract.path(&part.file);
-        let refuse = |reason: String| EngineError::Model { path: path.clone(), reason };
-        let session = build(runtime, &path).map_err(|e| refuse(format!("cannot be loaded: {}", first_line(&e))))?;
-        for (kind, expected, found) in
-            [("input", &part.inputs, session.inputs()), ("output", &part.outputs, session.outputs())]
-        {
+        let refuse = |reason: String| EngineError::Model {
+            path: path.clone(),
+            reason,
+        };
+        let session = build(runtime, &path)
+            .map_err(|e| refuse(format!("cannot be loaded: {}", first_line(&e))))?;
+        for (kind, expected, found) in [
+            ("input", &part.inputs, session.inputs()),
+            ("output", &part.outputs, session.outputs()),
+        ] {
             compare(kind, expected, found).map_err(refuse)?;
         }
         let inputs = part.inputs.iter().map(|input| input.name.clone()).collect();
-        Ok(Self { name: part.file.clone(), session, inputs })
+        Ok(Self {
+            name: part.file.clone(),
+            session,
+            inputs,
+        })
     }
 
     /// Runs the part on the tensors that it names among `tensors`.
@@ -41,11 +54,21 @@ impl PartSession {
         let inputs: Vec<(&str, SessionInputValue<'_>)> = self
             .inputs
             .iter()
-            .filter_map(|name| tensors.get(name).map(|tensor| (name.as_str(), SessionInputValue::from(tensor))))
+            .filter_map(|name| {
+                tensors
+                    .get(name)
+                    .map(|tensor| (name.as_str(), SessionInputValue::from(tensor)))
+            })
             .collect();
         match self.session.run(inputs) {
-            Ok(outputs) => Ok(outputs.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect()),
-            Err(source) => Err(EngineError::Run { part: self.name.clone(), source }),
+            Ok(outputs) => Ok(outputs
+                .into_iter()
+                .map(|(name, tensor)| (name.to_owned(), tensor))
+                .collect()),
+            Err(source) => Err(EngineError::Run {
+                part: self.name.clone(),
+                source,
+            }),
         }
     }
 
@@ -56,7 +79,10 @@ impl PartSession {
 
     /// Returns an error of this part.
     pub(super) fn error(&self, source: ort::Error) -> EngineError {
-        EngineError::Run { part: self.name.clone(), source }
+        EngineError::Run {
+            part: self.name.clone(),
+            source,
+        }
     }
 }
 
@@ -72,7 +98,10 @@ fn build(runtime: &Runtime, path: &std::path::Path) -> ort::Result<Session> {
 fn compare(kind: &str, expected: &[TensorContract], found: &[Outlet]) -> Result<(), String> {
     for tensor in expected {
         let Some(outlet) = found.iter().find(|outlet| outlet.name() == tensor.name) else {
-            return Err(format!("has no {kind} {}, which the contract names", tensor.name));
+            return Err(format!(
+                "has no {kind} {}, which the contract names",
+                tensor.name
+            ));
         };
         let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
             return Err(format!("has an {kind} {} that is no tensor", tensor.name));
@@ -81,8 +110,12 @@ fn compare(kind: &str, expected: &[TensorContract], found: &[Outlet]) -> Result<
             Dimension::Fixed(fixed) => *fixed == found,
             Dimension::Free(_) => found == -1,
         };
-        let same_shape =
-            tensor.shape.len() == shape.len() && tensor.shape.iter().zip(shape.iter()).all(|(e, f)| free(e, *f));
+        let same_shape = tensor.shape.len() == shape.len()
+            && tensor
+                .shape
+                .iter()
+                .zip(shape.iter())
+                .all(|(e, f)| free(e, *f));
         if dtype_name(ty) != tensor.dtype || !same_shape {
             return Err(format!(
                 "has {kind} {} as {} {shape:?}, the contract says {} {:?}",
@@ -93,8 +126,14 @@ fn compare(kind: &str, expected: &[TensorContract], found: &[Outlet]) -> Result<
             ));
         }
     }
-    match found.iter().find(|outlet| expected.iter().all(|tensor| tensor.name != outlet.name())) {
-        Some(outlet) => Err(format!("has an {kind} {} that the contract does not name", outlet.name())),
+    match found
+        .iter()
+        .find(|outlet| expected.iter().all(|tensor| tensor.name != outlet.name()))
+    {
+        Some(outlet) => Err(format!(
+            "has an {kind} {} that the contract does not name",
+            outlet.name()
+        )),
         None => Ok(()),
     }
 }
@@ -109,5 +148,10 @@ fn dtype_name(dtype: &TensorElementType) -> String {
 }
 
 fn first_line(error: &ort::Error) -> String {
-    error.message().lines().next().unwrap_or_default().to_owned()
+    error
+        .message()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }

@@ -28,7 +28,10 @@ impl StyleLayer {
     /// Returns them as views.
     #[must_use]
     pub fn view(&self) -> KeyValue<'_> {
-        KeyValue { key: self.key.view(), value: self.value.view() }
+        KeyValue {
+            key: self.key.view(),
+            value: self.value.view(),
+        }
     }
 
     fn num_bytes(&self) -> u64 {
@@ -63,7 +66,10 @@ pub struct StyleSteps {
 #[derive(Debug)]
 enum Place {
     Memory(HashMap<usize, Vec<StyleLayer>>),
-    Disk { file: File, steps: HashMap<usize, OnDisk> },
+    Disk {
+        file: File,
+        steps: HashMap<usize, OnDisk>,
+    },
 }
 
 #[derive(Debug)]
@@ -97,14 +103,20 @@ impl StyleSteps {
         match &self.place {
             Place::Memory(steps) => Ok(Cow::Borrowed(steps.get(&step).map_or(&[], Vec::as_slice))),
             Place::Disk { file, steps } => match steps.get(&step) {
-                Some(on_disk) => read_step(file, on_disk).map(Cow::Owned).map_err(|source| self.error(source)),
+                Some(on_disk) => read_step(file, on_disk)
+                    .map(Cow::Owned)
+                    .map_err(|source| self.error(source)),
                 None => Ok(Cow::Borrowed(&[])),
             },
         }
     }
 
     fn error(&self, source: io::Error) -> EngineError {
-        EngineError::StyleBank { style: self.style.clone(), folder: self.folder.clone(), source }
+        EngineError::StyleBank {
+            style: self.style.clone(),
+            folder: self.folder.clone(),
+            source,
+        }
     }
 }
 
@@ -121,7 +133,12 @@ impl StyleBank {
     /// Returns an empty bank that keeps up to `max_bytes` in memory and the rest in `folder`.
     #[must_use]
     pub fn new(max_bytes: u64, folder: PathBuf) -> Self {
-        Self { max_bytes, folder, reserved_bytes: 0, records: HashMap::new() }
+        Self {
+            max_bytes,
+            folder,
+            reserved_bytes: 0,
+            records: HashMap::new(),
+        }
     }
 
     /// Returns room for a style of `num_bytes`, in memory or on disk.
@@ -138,10 +155,14 @@ impl StyleBank {
         if self.reserved_bytes + num_bytes <= self.max_bytes {
             self.reserved_bytes += num_bytes;
         } else {
-            let made = std::fs::create_dir_all(&self.folder).and_then(|()| tempfile::tempfile_in(&self.folder));
+            let made = std::fs::create_dir_all(&self.folder)
+                .and_then(|()| tempfile::tempfile_in(&self.folder));
             let file = made.map_err(|source| steps.error(source))?;
             tracing::info!(style, num_bytes, folder = %self.folder.display(), "style record goes to disk");
-            steps.place = Place::Disk { file, steps: HashMap::new() };
+            steps.place = Place::Disk {
+                file,
+                steps: HashMap::new(),
+            };
         }
         Ok(steps)
     }
@@ -182,7 +203,10 @@ fn write_step(mut file: &File, layers: &[StyleLayer]) -> io::Result<OnDisk> {
         bytes.extend(array.iter().flat_map(|value| value.to_le_bytes()));
         file.write_all(&bytes)?;
     }
-    Ok(OnDisk { offset, shapes: layers.iter().map(|layer| layer.key.dim()).collect() })
+    Ok(OnDisk {
+        offset,
+        shapes: layers.iter().map(|layer| layer.key.dim()).collect(),
+    })
 }
 
 fn read_step(mut file: &File, on_disk: &OnDisk) -> io::Result<Vec<StyleLayer>> {
@@ -194,7 +218,16 @@ fn read_step(mut file: &File, on_disk: &OnDisk) -> io::Result<Vec<StyleLayer>> {
         let values = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
         Array2::from_shape_vec(shape, values).map_err(io::Error::other)
     };
-    on_disk.shapes.iter().map(|&shape| Ok(StyleLayer { key: array(shape)?, value: array(shape)? })).collect()
+    on_disk
+        .shapes
+        .iter()
+        .map(|&shape| {
+            Ok(StyleLayer {
+                key: array(shape)?,
+                value: array(shape)?,
+            })
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -215,7 +248,10 @@ mod tests {
         for step in 1..4 {
             steps.push(step, layers(step)).unwrap();
         }
-        let trajectory = StyleTrajectory { labels: Array2::zeros((1, 1)), after: Vec::new() };
+        let trajectory = StyleTrajectory {
+            labels: Array2::zeros((1, 1)),
+            after: Vec::new(),
+        };
         bank.insert(style.to_owned(), StyleRecord::new(trajectory, steps));
     }
 
@@ -225,13 +261,26 @@ mod tests {
         let mut bank = StyleBank::new(3 * num_bytes(&layers(0)), folder.path().join("cache"));
         recorded(&mut bank, "in memory");
         recorded(&mut bank, "on disk");
-        assert!(matches!(bank.get("in memory").unwrap().steps.place, Place::Memory(_)));
-        assert!(matches!(bank.get("on disk").unwrap().steps.place, Place::Disk { .. }));
+        assert!(matches!(
+            bank.get("in memory").unwrap().steps.place,
+            Place::Memory(_)
+        ));
+        assert!(matches!(
+            bank.get("on disk").unwrap().steps.place,
+            Place::Disk { .. }
+        ));
         for style in ["in memory", "on disk"] {
             for step in [3, 1, 2] {
-                assert_eq!(bank.get(style).unwrap().layers(step).unwrap().as_ref(), layers(step), "{style}");
+                assert_eq!(
+                    bank.get(style).unwrap().layers(step).unwrap().as_ref(),
+                    layers(step),
+                    "{style}"
+                );
             }
-            assert!(bank.get(style).unwrap().layers(0).unwrap().is_empty(), "step 0 was not recorded");
+            assert!(
+                bank.get(style).unwrap().layers(0).unwrap().is_empty(),
+                "step 0 was not recorded"
+            );
         }
     }
 
@@ -239,6 +288,9 @@ mod tests {
     fn a_folder_that_cannot_be_written_is_named() {
         let mut bank = StyleBank::new(0, "/proc/synth2real".into());
         let error = bank.reserve("night", 1).unwrap_err().to_string();
-        assert!(error.contains("night") && error.contains("/proc/synth2real"), "{error}");
+        assert!(
+            error.contains("night") && error.contains("/proc/synth2real"),
+            "{error}"
+        );
     }
 }

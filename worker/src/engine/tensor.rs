@@ -7,7 +7,10 @@ use ort::value::{DynValue, Tensor};
 use super::contract::Precision;
 
 /// Returns a `(channels, height, width)` array as a tensor with a batch of one.
-pub(super) fn from_array(array: ArrayView3<'_, f32>, precision: Precision) -> ort::Result<DynValue> {
+pub(super) fn from_array(
+    array: ArrayView3<'_, f32>,
+    precision: Precision,
+) -> ort::Result<DynValue> {
     let batch = array.insert_axis(Axis(0));
     Ok(match precision {
         Precision::Fp32 => Tensor::from_array(batch.as_standard_layout().into_owned())?.into_dyn(),
@@ -34,7 +37,11 @@ pub(super) fn to_tokens(value: &DynValue) -> ort::Result<Array2<f32>> {
 /// Returns a tensor's first element of the batch as `(channels, height, width)`.
 pub(super) fn to_array(value: &DynValue) -> ort::Result<Array3<f32>> {
     let array = to_f32(value)?;
-    let shape = (dimension(array.shape(), 1), dimension(array.shape(), 2), dimension(array.shape(), 3));
+    let shape = (
+        dimension(array.shape(), 1),
+        dimension(array.shape(), 2),
+        dimension(array.shape(), 3),
+    );
     let array: Array4<f32> = into_shape(array, (1, shape.0, shape.1, shape.2))?;
     Ok(array.index_axis_move(Axis(0), 0))
 }
@@ -54,5 +61,7 @@ fn into_shape<D: ndarray::Dimension>(
     array: ndarray::ArrayD<f32>,
     shape: impl ndarray::IntoDimension<Dim = D>,
 ) -> ort::Result<ndarray::Array<f32, D>> {
-    array.into_shape_with_order(shape.into_dimension()).map_err(ort::Error::wrap)
+    array
+        .into_shape_with_order(shape.into_dimension())
+        .map_err(ort::Error::wrap)
 }

@@ -27,7 +27,11 @@ impl LayerTensors {
     /// Returns them as views.
     #[must_use]
     pub fn view(&self) -> QueryKeyValue<'_> {
-        QueryKeyValue { query: self.query.view(), key: self.key.view(), value: self.value.view() }
+        QueryKeyValue {
+            query: self.query.view(),
+            key: self.key.view(),
+            value: self.value.view(),
+        }
     }
 }
 
@@ -38,7 +42,12 @@ pub trait LayerAttention {
     /// # Errors
     ///
     /// [`EngineError`] if tensors do not fit together or a style's cannot be read.
-    fn attend(&mut self, position: usize, heads: Heads, tensors: LayerTensors) -> Result<Array2<f32>, EngineError>;
+    fn attend(
+        &mut self,
+        position: usize,
+        heads: Heads,
+        tensors: LayerTensors,
+    ) -> Result<Array2<f32>, EngineError>;
 }
 
 /// The noise predictor.
@@ -76,12 +85,19 @@ impl UnetChain {
                 last_uses: last_uses.remove(&position).unwrap_or_default(),
             })
             .collect();
-        Ok(Self { segments, precision: model.dtype, prompt: load_prompt(contract)?, evaluations: 0 })
+        Ok(Self {
+            segments,
+            precision: model.dtype,
+            prompt: load_prompt(contract)?,
+            evaluations: 0,
+        })
     }
 
     /// Returns the injected layers in the order in which they are met.
     pub fn layers(&self) -> impl Iterator<Item = &InjectedLayer> {
-        self.segments.iter().filter_map(|segment| segment.layer.as_ref())
+        self.segments
+            .iter()
+            .filter_map(|segment| segment.layer.as_ref())
     }
 
     /// Returns how often the UNet has been evaluated on one latent.
@@ -102,12 +118,26 @@ impl UnetChain {
         attention: &mut dyn LayerAttention,
     ) -> Result<Array3<f32>, EngineError> {
         let precision = self.precision;
-        let failed = |source| EngineError::Run { part: "the UNet's input".to_owned(), source };
+        let failed = |source| EngineError::Run {
+            part: "the UNet's input".to_owned(),
+            source,
+        };
         let timestep = i64::try_from(timestep).unwrap_or(i64::MAX);
         let mut tensors: Tensors = HashMap::from([
-            ("sample".to_owned(), tensor::from_array(sample, precision).map_err(failed)?),
-            ("timestep".to_owned(), Tensor::from_array(([1], vec![timestep])).map_err(failed)?.into_dyn()),
-            ("prompt_embedding".to_owned(), tensor::from_tokens(self.prompt.clone(), precision).map_err(failed)?),
+            (
+                "sample".to_owned(),
+                tensor::from_array(sample, precision).map_err(failed)?,
+            ),
+            (
+                "timestep".to_owned(),
+                Tensor::from_array(([1], vec![timestep]))
+                    .map_err(failed)?
+                    .into_dyn(),
+            ),
+            (
+                "prompt_embedding".to_owned(),
+                tensor::from_tokens(self.prompt.clone(), precision).map_err(failed)?,
+            ),
         ]);
         for (position, segment) in self.segments.iter_mut().enumerate() {
             let outputs = segment.session.run(&tensors)?;
@@ -115,25 +145,33 @@ impl UnetChain {
                 tensors.remove(name);
             }
             tensors.extend(outputs);
-            let Some(layer) = &segment.layer else { continue };
-            let mut take = |name: &str| take(&mut tensors, name).map_err(|e| segment.session.error(e));
+            let Some(layer) = &segment.layer else {
+                continue;
+            };
+            let mut take =
+                |name: &str| take(&mut tensors, name).map_err(|e| segment.session.error(e));
             let input = LayerTensors {
                 query: take(&layer.query)?,
                 key: take(&layer.key)?,
                 value: take(&layer.value)?,
             };
             let output = attention.attend(position, layer.shape(), input)?;
-            let output = tensor::from_tokens(output, precision).map_err(|e| segment.session.error(e))?;
+            let output =
+                tensor::from_tokens(output, precision).map_err(|e| segment.session.error(e))?;
             tensors.insert(layer.output.clone(), output);
         }
         self.evaluations += 1;
-        let noise_pred = tensors.get("noise_pred").ok_or_else(|| failed(ort::Error::new("no segment made noise_pred")))?;
+        let noise_pred = tensors
+            .get("noise_pred")
+            .ok_or_else(|| failed(ort::Error::new("no segment made noise_pred")))?;
         tensor::to_array(noise_pred).map_err(failed)
     }
 }
 
 fn take(tensors: &mut Tensors, name: &str) -> ort::Result<Array2<f32>> {
-    let value = tensors.remove(name).ok_or_else(|| ort::Error::new(format!("tensor {name} is missing")))?;
+    let value = tensors
+        .remove(name)
+        .ok_or_else(|| ort::Error::new(format!("tensor {name} is missing")))?;
     tensor::to_tokens(&value)
 }
 
@@ -154,12 +192,18 @@ fn last_uses(sessions: &[PartSession]) -> HashMap<usize, Vec<String>> {
 fn load_prompt(contract: &ModelContract) -> Result<Array2<f32>, EngineError> {
     let prompt = &contract.model.prompt;
     let path = contract.path(&prompt.file);
-    let refuse = |reason: String| EngineError::Model { path: path.clone(), reason };
-    let array: Array3<f32> =
-        ndarray_npy::read_npy(&path).map_err(|e| refuse(format!("is no array of float32 in three dimensions: {e}")))?;
+    let refuse = |reason: String| EngineError::Model {
+        path: path.clone(),
+        reason,
+    };
+    let array: Array3<f32> = ndarray_npy::read_npy(&path)
+        .map_err(|e| refuse(format!("is no array of float32 in three dimensions: {e}")))?;
     let expected = (1, prompt.tokens, prompt.width);
     if array.dim() != expected {
-        return Err(refuse(format!("has shape {:?}, the contract says {expected:?}", array.dim())));
+        return Err(refuse(format!(
+            "has shape {:?}, the contract says {expected:?}",
+            array.dim()
+        )));
     }
     Ok(array.index_axis_move(Axis(0), 0))
 }

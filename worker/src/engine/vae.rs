@@ -53,6 +53,8 @@ fn run(
 ) -> Result<Array3<f32>, EngineError> {
     let array = tensor::from_array(array, precision).map_err(|e| part.error(e))?;
     let tensors = part.run(&Tensors::from([(input.to_owned(), array)]))?;
-    let value = tensors.get(output).ok_or_else(|| part.error(ort::Error::new(format!("no {output} came out"))))?;
+    let value = tensors
+        .get(output)
+        .ok_or_else(|| part.error(ort::Error::new(format!("no {output} came out"))))?;
     tensor::to_array(value).map_err(|e| part.error(e))
 }

@@ -151,21 +151,42 @@ pub fn denoise<P: ContentPass>(
     let mut outputs = vec![x_content.clone(); styles.len()];
     for step in 0..schedule.num_executed() {
         let index = schedule.index(step);
-        let at = At { step, timestep: schedule.timestep(index) };
-        let predictions = unet.evaluate(at, x_content.view(), &outputs).map_err(DenoiseError::Unet)?;
+        let at = At {
+            step,
+            timestep: schedule.timestep(index),
+        };
+        let predictions = unet
+            .evaluate(at, x_content.view(), &outputs)
+            .map_err(DenoiseError::Unet)?;
         let x_next = noised(schedule, content.latent, content.noise, index + 1);
-        let noise_map = schedule.noise_map(x_content.view(), x_next.view(), predictions.content.view(), index);
+        let noise_map = schedule.noise_map(
+            x_content.view(),
+            x_next.view(),
+            predictions.content.view(),
+            index,
+        );
         for (output, (style, noise_pred)) in styles.iter().zip(&predictions.outputs).enumerate() {
-            let before_adain =
-                schedule.ddpm_step(outputs[output].view(), noise_pred.view(), noise_map.view(), index);
+            let before_adain = schedule.ddpm_step(
+                outputs[output].view(),
+                noise_pred.view(),
+                noise_map.view(),
+                index,
+            );
             let style_latent = style.after[step].view();
             let latent = if plan.class_wise[step] {
                 let labels = style.labels.view();
-                plan.class_adain.apply(before_adain.view(), style_latent, content.labels, labels)?
+                plan.class_adain
+                    .apply(before_adain.view(), style_latent, content.labels, labels)?
             } else {
                 adain(before_adain.view(), style_latent)?
             };
-            observer.step(&StepRecord { output, at, noise_pred, before_adain: &before_adain, latent: &latent });
+            observer.step(&StepRecord {
+                output,
+                at,
+                noise_pred,
+                before_adain: &before_adain,
+                latent: &latent,
+            });
             outputs[output] = latent;
         }
         x_content = x_next;
@@ -188,7 +209,13 @@ pub fn walk_style<P: StylePass>(
     let mut after = Vec::with_capacity(schedule.num_executed());
     for step in 0..schedule.num_executed() {
         let index = schedule.index(step);
-        let noise_pred = unet.evaluate(At { step, timestep: schedule.timestep(index) }, x.view())?;
+        let noise_pred = unet.evaluate(
+            At {
+                step,
+                timestep: schedule.timestep(index),
+            },
+            x.view(),
+        )?;
         // The last noise map is zero, so the last update gives the mean and not the latent itself.
         let next = if index + 1 == schedule.steps() {
             schedule.mean(x.view(), noise_pred.view(), index)
@@ -201,7 +228,12 @@ pub fn walk_style<P: StylePass>(
     Ok(after)
 }
 
-fn noised(schedule: &Schedule, latent: ArrayView3<'_, f32>, noise: &dyn NoiseSource, index: usize) -> Array3<f32> {
+fn noised(
+    schedule: &Schedule,
+    latent: ArrayView3<'_, f32>,
+    noise: &dyn NoiseSource,
+    index: usize,
+) -> Array3<f32> {
     if index == schedule.steps() {
         latent.to_owned()
     } else {

@@ -19,12 +19,29 @@ pub(super) struct Trace {
 
 impl Trace {
     /// Adds what does not belong to a step; latents and labels of content and style.
-    pub(super) fn constants(&mut self, converter: &Converter, latents: [&Array3<f32>; 2], prepared: [&Prepared; 2]) {
-        self.timesteps = converter.timesteps().into_iter().map(|timestep| timestep as i64).collect();
-        for (branch, (latent, prepared)) in ["content", "style"].iter().zip(latents.into_iter().zip(prepared)) {
-            self.latents.push((format!("latent_{branch}"), latent.clone()));
-            self.labels.push((format!("label_{branch}"), prepared.label.clone()));
-            self.labels.push((format!("label_{branch}_latent"), prepared.label_latent.clone()));
+    pub(super) fn constants(
+        &mut self,
+        converter: &Converter,
+        latents: [&Array3<f32>; 2],
+        prepared: [&Prepared; 2],
+    ) {
+        self.timesteps = converter
+            .timesteps()
+            .into_iter()
+            .map(|timestep| timestep as i64)
+            .collect();
+        for (branch, (latent, prepared)) in ["content", "style"]
+            .iter()
+            .zip(latents.into_iter().zip(prepared))
+        {
+            self.latents
+                .push((format!("latent_{branch}"), latent.clone()));
+            self.labels
+                .push((format!("label_{branch}"), prepared.label.clone()));
+            self.labels.push((
+                format!("label_{branch}_latent"),
+                prepared.label_latent.clone(),
+            ));
         }
     }
 
@@ -48,8 +65,13 @@ impl Trace {
 impl Observer for Trace {
     fn step(&mut self, record: &StepRecord<'_>) {
         let step = record.at.step;
-        self.steps.push((format!("step{step}_noise_pred"), record.noise_pred.clone()));
-        self.steps.push((format!("step{step}_before_adain"), record.before_adain.clone()));
-        self.steps.push((format!("step{step}_latent"), record.latent.clone()));
+        self.steps
+            .push((format!("step{step}_noise_pred"), record.noise_pred.clone()));
+        self.steps.push((
+            format!("step{step}_before_adain"),
+            record.before_adain.clone(),
+        ));
+        self.steps
+            .push((format!("step{step}_latent"), record.latent.clone()));
     }
 }

@@ -1,0 +1,165 @@
+//! `synth2real probe`: what a run needs is there, and how long it will take.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use shared::settings::{RunConfig, StepSet};
+use shared::storage::{LocalStorage, Storage};
+use worker::conversion::{Converter, Source};
+use worker::dataset::{Listing, NamedBytes, Prepared, prepare};
+use worker::engine::Engine;
+
+use super::run::take_inventory;
+use super::{ConfigArgs, Ending, Problem};
+use crate::inventory::Inventory;
+use crate::progress::human;
+
+/// Steps that are timed.
+const PROBED_STEPS: usize = 3;
+
+#[derive(Debug, Args)]
+pub(super) struct ProbeArgs {
+    #[command(flatten)]
+    settings: ConfigArgs,
+}
+
+struct Timing {
+    evaluation: Duration,
+    per_item: Duration,
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
+    let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
+    let inventory = take_inventory(&config)?;
+    let (contents, styles) = (inventory.contents.len(), inventory.styles.len());
+    let (items, shards) = (inventory.plan.num_items(), inventory.plan.shards.len());
+    println!("dataset  {contents} contents, {styles} styles, {items} items in {shards} shards");
+    for listing in inventory.contents.iter().chain(&inventory.styles) {
+        if let Listing::MissingLabel {
+            image, expected, ..
+        } = listing
+        {
+            println!(
+                "         {} has no label (expected {expected}): its items will be quarantined",
+                image.display()
+            );
+        }
+    }
+    let storage = LocalStorage::new(&config.root);
+    storage
+        .check_writable()
+        .await
+        .map_err(Problem::environment)?;
+    println!("storage  {} can be written", config.root.display());
+
+    let started = Instant::now();
+    let engine = Engine::load(&config.model, &config.engine).map_err(Problem::environment)?;
+    let model = &inventory.contract.model;
+    println!(
+        "model    {} at {}x{}, {} injected layers, digests right, loaded in {}",
+        model.source.name,
+        model.width,
+        model.height,
+        engine.unet.layers().count(),
+        human(started.elapsed())
+    );
+    let timing = time(&config, &inventory, engine)?;
+    println!(
+        "device   {}: {:.3} s a UNet evaluation",
+        config.engine.device,
+        timing.evaluation.as_secs_f64()
+    );
+
+    let evaluations = planned_evaluations(&config, &inventory);
+    let total = timing.evaluation.mul_f64(evaluations as f64) + timing.per_item * items as u32;
+    println!(
+        "work     {evaluations} UNet evaluations, {:.1} device-hours",
+        total.as_secs_f64() / 3600.0
+    );
+    println!("ETA      {} on one such device", human(total));
+    Ok(Ending::Done)
+}
+
+/// Evaluations of the whole run: each style once, and each shard's contents with its outputs.
+fn planned_evaluations(config: &RunConfig, inventory: &Inventory) -> usize {
+    let steps = config.method.num_executed();
+    let per_shard = inventory
+        .plan
+        .shards
+        .iter()
+        .map(|shard| shard.contents.len() * (1 + shard.styles.len()));
+    steps * (inventory.styles.len() + per_shard.sum::<usize>())
+}
+
+/// Converts the first pair that can be read with a schedule of a few steps, all injected.
+fn time(config: &RunConfig, inventory: &Inventory, engine: Engine) -> Result<Timing, Problem> {
+    let mut method = config.method.clone();
+    method.skip = method.steps.saturating_sub(PROBED_STEPS);
+    method.injected_steps = StepSet::all();
+    let mut converter =
+        Converter::new(engine, &method, &config.engine).map_err(Problem::environment)?;
+    let content = first_usable(&config.content.root, &inventory.contents, &converter)?;
+    let style = first_usable(&config.style.root, &inventory.styles, &converter)?;
+    let noise = converter.style_noise("probe");
+    converter
+        .record_style(&Source {
+            name: "probe",
+            prepared: &style,
+            noise: &noise,
+        })
+        .map_err(Problem::environment)?;
+    let noise = converter.content_noise("probe");
+    let source = Source {
+        name: "probe",
+        prepared: &content,
+        noise: &noise,
+    };
+    let converted = converter
+        .convert(&source, &["probe"], &mut ())
+        .map_err(Problem::environment)?;
+    Ok(Timing {
+        evaluation: converted
+            .denoise
+            .div_f64(converted.evaluations.max(1) as f64),
+        per_item: converted.encode + converted.decode,
+    })
+}
+
+fn first_usable(
+    root: &std::path::Path,
+    listings: &[Listing],
+    converter: &Converter,
+) -> Result<Prepared, Problem> {
+    let mut reason = "there is none with a label".to_owned();
+    for listing in listings {
+        let Listing::Pair(pair) = listing else {
+            continue;
+        };
+        let (image_path, label_path) = (root.join(&pair.image), root.join(&pair.label));
+        let (Ok(image), Ok(label)) = (std::fs::read(&image_path), std::fs::read(&label_path))
+        else {
+            continue;
+        };
+        let (image_name, label_name) = (
+            image_path.display().to_string(),
+            label_path.display().to_string(),
+        );
+        let image = NamedBytes {
+            name: &image_name,
+            bytes: &image,
+        };
+        let label = NamedBytes {
+            name: &label_name,
+            bytes: &label,
+        };
+        match prepare(image, label, pair.label_kind, converter.size()) {
+            Ok(prepared) => return Ok(prepared),
+            Err(error) => reason = shared::failure::chain(&error),
+        }
+    }
+    Err(Problem::Usage(format!(
+        "no image below {} can be used: {reason}",
+        root.display()
+    )))
+}

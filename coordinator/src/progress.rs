@@ -1,0 +1,164 @@
+//! How far a run is, for a person: a bar on a terminal, plain lines elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use shared::manifest::{ManifestRow, Status};
+use worker::attempt::Progress;
+
+/// Time between plain lines.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Counts a run's UNet steps, which take equal time, and tells a person items, rate and time left.
+#[derive(Debug)]
+pub struct RunProgress {
+    bar: ProgressBar,
+    items: Mutex<Items>,
+    num_items: usize,
+    steps_per_item: u64,
+    plain: bool,
+}
+
+#[derive(Debug)]
+struct Items {
+    done: usize,
+    failed: usize,
+    converted: usize,
+    started: Instant,
+    last_line: Instant,
+}
+
+impl RunProgress {
+    /// Returns progress of a run in which `already` of `num_items` items have been made.
+    #[must_use]
+    pub fn new(num_items: usize, already: usize, steps_per_item: usize) -> Self {
+        let plain = !std::io::stderr().is_terminal();
+        let steps_per_item = steps_per_item as u64;
+        let bar = ProgressBar::new(num_items as u64 * steps_per_item);
+        if plain {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {percent:>3}%  {msg}  ETA {eta_left}")
+        {
+            let eta = |state: &ProgressState, w: &mut dyn std::fmt::Write| {
+                let _ = write!(w, "{}", human(state.eta()));
+            };
+            bar.set_style(style.with_key("eta_left", eta));
+        }
+        bar.set_position(already as u64 * steps_per_item);
+        bar.reset_eta();
+        let now = Instant::now();
+        let items = Items {
+            done: already,
+            failed: 0,
+            converted: 0,
+            started: now,
+            last_line: now,
+        };
+        let progress = Self {
+            bar,
+            items: Mutex::new(items),
+            num_items,
+            steps_per_item,
+            plain,
+        };
+        progress.say();
+        progress
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn say(&self) {
+        let Ok(items) = self.items.lock() else { return };
+        self.bar.set_message(items.message(self.num_items));
+    }
+}
+
+impl Items {
+    fn message(&self, num_items: usize) -> String {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let rate = if self.converted == 0 {
+            0.0
+        } else {
+            60.0 * self.converted as f64 / seconds
+        };
+        let failed = if self.failed == 0 {
+            String::new()
+        } else {
+            format!(", {} not convertible", self.failed)
+        };
+        format!(
+            "{} of {num_items} images{failed}  {rate:.1} images/min",
+            self.done + self.failed
+        )
+    }
+}
+
+impl Progress for RunProgress {
+    fn output_step(&self) {
+        self.bar.inc(1);
+    }
+
+    #[expect(
+        clippy::print_stderr,
+        reason = "plain progress lines where there is no terminal"
+    )]
+    fn item(&self, row: &ManifestRow) {
+        let Ok(mut items) = self.items.lock() else {
+            return;
+        };
+        match row.status {
+            Status::Done if row.work.is_some() => {
+                items.done += 1;
+                items.converted += 1;
+            }
+            Status::Done => {
+                items.done += 1;
+                self.bar.inc(self.steps_per_item);
+            }
+            Status::Quarantined | Status::Failed => {
+                items.failed += 1;
+                self.bar.inc(self.steps_per_item);
+            }
+        }
+        self.bar.set_message(items.message(self.num_items));
+        if self.plain && items.last_line.elapsed() >= LINE_EVERY {
+            items.last_line = Instant::now();
+            eprintln!(
+                "{}, ETA {}",
+                items.message(self.num_items),
+                human(self.bar.eta())
+            );
+        }
+    }
+}
+
+/// Returns a duration as people say it: `42 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`.
+#[must_use]
+pub fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{minutes} min {} s", seconds % 60),
+        3600..86_400 => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        let spoken = [5, 200, 18_720, 273_600].map(|seconds| human(Duration::from_secs(seconds)));
+        assert_eq!(spoken, ["5 s", "3 min 20 s", "5 h 12 min", "3 d 4 h"]);
+    }
+}
