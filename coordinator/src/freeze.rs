@@ -45,6 +45,23 @@ pub enum FreezeError {
     Storage(#[from] StorageError),
 }
 
+/// Proves that no other run has this name; stores nothing.
+///
+/// # Errors
+///
+/// [`FreezeError::Different`] if a run of this name is another one.
+pub async fn check(
+    storage: &dyn Storage,
+    config: &RunConfig,
+    frozen: &Frozen,
+) -> Result<(), FreezeError> {
+    match open(storage, &config.run).await {
+        Ok(record) => same(record, frozen).map(drop),
+        Err(FreezeError::Missing { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Returns the run's record: the stored one if this plan is the same run, or a new one.
 ///
 /// # Errors

@@ -39,7 +39,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         .await
         .map_err(Problem::environment)?;
     check_space(&config.root, &inventory)?;
-    freeze::open_or_create(storage.as_ref(), &config, &inventory.frozen)
+    freeze::check(storage.as_ref(), &config, &inventory.frozen)
         .await
         .map_err(open_problem)?;
 
@@ -56,7 +56,14 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         .iter()
         .any(|shard| !ledger.committed.contains(&shard.id));
     let stopped = if pending {
-        convert(&config, &inventory, &storage, &ledger, &before).await?
+        // A run is frozen once nothing stands in its way, so that a refused one leaves nothing behind.
+        let engine = EngineThread::start(load_engine(&config))
+            .await
+            .map_err(Problem::environment)?;
+        freeze::open_or_create(storage.as_ref(), &config, &inventory.frozen)
+            .await
+            .map_err(open_problem)?;
+        convert(&config, &inventory, &storage, engine, &ledger, &before).await?
     } else {
         Stopped::AtItsEnd
     };
@@ -143,12 +150,10 @@ async fn convert(
     config: &RunConfig,
     inventory: &Inventory,
     storage: &Arc<dyn Storage>,
+    engine: EngineThread,
     ledger: &Ledger,
     before: &Summary,
 ) -> Result<Stopped, Problem> {
-    let engine = EngineThread::start(load_engine(config))
-        .await
-        .map_err(Problem::environment)?;
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(Arc::clone(&stop));
     let steps = config.method.num_executed();
@@ -238,7 +243,7 @@ fn tell(
         Stopped::OnRequest => println!("stopped on request; run the same command again to go on"),
         Stopped::AtItsLimit => println!(
             "stopped: {} of {planned} items are quarantined or failed, more than limits.max_failed ({}); \
-             mend the inputs or raise the limit, and run again",
+             raise the limit and run again to go on, or mend the inputs and give the run another run.name",
             summary.not_done(),
             config.limits.max_failed
         ),

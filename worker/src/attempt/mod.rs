@@ -158,7 +158,8 @@ impl Worker {
             match self.storage.read(&key).await {
                 Ok(image) => {
                     let output = self.output(content, style, digest::sha256(&image), &label_sha256);
-                    rows.done(&loaded, style.name(), output, None, None);
+                    let warning = self.warning_of_stored(&loaded, style).await?;
+                    rows.done(&loaded, style.name(), output, None, warning);
                 }
                 Err(error) if error.kind == StorageErrorKind::NotFound => missing.push(style),
                 Err(error) => return Err(error.into()),
@@ -226,6 +227,25 @@ impl Worker {
             .await??;
         (0..evaluations).for_each(|_| self.progress.style_step());
         Ok(Ok(evaluations))
+    }
+
+    /// Returns the warning of an item that an earlier attempt stored, so that its row says what that attempt's would.
+    async fn warning_of_stored(
+        &self,
+        content: &Arc<LoadedInput>,
+        style: &Listing,
+    ) -> Result<Option<String>, AttemptError> {
+        let style = match inputs::load(&self.style_root, style, self.size).await {
+            Ok(style) => style,
+            Err(Unusable::Input(_)) => return Ok(None),
+            Err(Unusable::Transient(error)) => return Err(error),
+        };
+        let content = Arc::clone(content);
+        let warning = self.engine.call(move |converter| {
+            let labels = style.prepared.label_latent.view();
+            converter.warning_of_labels(&content.prepared, labels)
+        });
+        Ok(warning.await?)
     }
 
     async fn convert(

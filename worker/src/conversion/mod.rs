@@ -6,7 +6,7 @@ mod recipe;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use ndarray::Array3;
+use ndarray::{Array3, ArrayView2};
 pub use noise::{DrawnNoise, GivenNoise};
 pub use recipe::Recipe;
 use shared::settings::{EngineConfig, MethodConfig};
@@ -208,9 +208,18 @@ impl Converter {
     #[must_use]
     pub fn warning(&self, content: &Prepared, style: &str) -> Option<String> {
         let record = self.bank.get(style)?;
+        self.warning_of_labels(content, record.trajectory.labels.view())
+    }
+
+    /// Returns the same of a style that need not be recorded, given its labels at the size of the latent.
+    #[must_use]
+    pub fn warning_of_labels(
+        &self,
+        content: &Prepared,
+        style: ArrayView2<'_, u8>,
+    ) -> Option<String> {
         let class_adain = &self.recipe.adain.class_adain;
-        let shared = class_adain
-            .num_shared_classes(content.label_latent.view(), record.trajectory.labels.view());
+        let shared = class_adain.num_shared_classes(content.label_latent.view(), style);
         (self.recipe.adain.class_wise.contains(&true) && shared == 0).then(|| {
             "content and style have no class in common, so class-wise AdaIN changed nothing; \
              the image was converted by injection and global AdaIN"

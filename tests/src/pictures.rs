@@ -1,0 +1,142 @@
+//! Files of a small dataset, made from the golden inputs.
+
+use std::fs;
+use std::io::Cursor;
+
+use png::{BitDepth, ColorType};
+
+use crate::golden;
+
+/// Returns a golden input's bytes.
+///
+/// # Panics
+///
+/// If there is no such file.
+#[must_use]
+pub fn input(name: &str) -> Vec<u8> {
+    let path = golden("inputs").join(name);
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A PNG as its file has it, 8 bits a channel.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// What the bytes are.
+    pub colour: ColorType,
+    /// Bits of a channel, 8 or 16.
+    pub depth: BitDepth,
+    /// Colours of palette indices.
+    pub palette: Option<Vec<u8>>,
+    /// Rows from top to bottom.
+    pub bytes: Vec<u8>,
+}
+
+impl Picture {
+    /// Returns a golden input.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be decoded.
+    #[must_use]
+    pub fn input(name: &str) -> Self {
+        Self::decode(&input(name))
+    }
+
+    /// Returns a PNG's pixels, unconverted.
+    ///
+    /// # Panics
+    ///
+    /// If the bytes are no PNG.
+    #[must_use]
+    pub fn decode(file: &[u8]) -> Self {
+        let decoder = png::Decoder::new(Cursor::new(file));
+        let mut reader = decoder.read_info().expect("a PNG");
+        let mut bytes = vec![0; reader.output_buffer_size().expect("a small PNG")];
+        let info = reader.next_frame(&mut bytes).expect("a whole PNG");
+        bytes.truncate(info.buffer_size());
+        let palette = reader.info().palette.as_ref();
+        Self {
+            width: info.width,
+            height: info.height,
+            colour: info.color_type,
+            depth: info.bit_depth,
+            palette: palette.map(|palette| palette.to_vec()),
+            bytes,
+        }
+    }
+
+    /// Returns the picture as a PNG file.
+    ///
+    /// # Panics
+    ///
+    /// If its fields do not fit together.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, self.width, self.height);
+        encoder.set_color(self.colour);
+        encoder.set_depth(self.depth);
+        if let Some(palette) = &self.palette {
+            encoder.set_palette(palette.as_slice());
+        }
+        let mut writer = encoder.write_header().expect("a PNG header");
+        writer.write_image_data(&self.bytes).expect("its pixels");
+        writer.finish().expect("its end");
+        file
+    }
+
+    /// Returns the picture moved to the left by some columns; those that leave come back on the right.
+    #[must_use]
+    pub fn shifted(mut self, columns: u32) -> Self {
+        let line = self.bytes.len() / self.height as usize;
+        let pixel = line / self.width as usize;
+        for row in self.bytes.chunks_exact_mut(line) {
+            row.rotate_left(pixel * (columns % self.width) as usize);
+        }
+        self
+    }
+
+    /// Returns the picture with every byte (palette index, grey level) replaced.
+    #[must_use]
+    pub fn mapped(mut self, map: impl Fn(u8) -> u8) -> Self {
+        self.bytes.iter_mut().for_each(|byte| *byte = map(*byte));
+        self
+    }
+
+    /// Returns the indices of a palette image as grey levels.
+    #[must_use]
+    pub fn without_palette(mut self) -> Self {
+        self.colour = ColorType::Grayscale;
+        self.palette = None;
+        self
+    }
+
+    /// Returns the picture with 16 bits a channel.
+    #[must_use]
+    pub fn with_16_bits(mut self) -> Self {
+        self.depth = BitDepth::Sixteen;
+        self.bytes = self.bytes.iter().flat_map(|&byte| [byte, byte]).collect();
+        self
+    }
+
+    /// Returns an RGB picture with a channel of half transparency.
+    #[must_use]
+    pub fn with_alpha(mut self) -> Self {
+        self.colour = ColorType::Rgba;
+        let pixels = self.bytes.chunks_exact(3);
+        self.bytes = pixels.flat_map(|p| [p[0], p[1], p[2], 128]).collect();
+        self
+    }
+
+    /// Returns the green channel of an RGB picture in grey.
+    #[must_use]
+    pub fn greyscale(mut self) -> Self {
+        self.colour = ColorType::Grayscale;
+        self.bytes = self.bytes.chunks_exact(3).map(|pixel| pixel[1]).collect();
+        self
+    }
+}

@@ -1,0 +1,149 @@
+//! A run of one name never mixes two plans, and what is stored is proved by an audit.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+
+use tests::project::{Project, STYLES};
+use tests::{golden_model, stored};
+
+fn converted(contents: usize) -> Project {
+    let project = Project::new(contents, 1);
+    let _ = project.run().exits(0);
+    project
+}
+
+fn assert_refused(project: &Project, words: &[&str]) {
+    let before = fs::read(project.stored("run.json")).unwrap();
+    let outcome = project.run().exits(2);
+    outcome.complains_about(&["run small exists", "run.name"]);
+    outcome.complains_about(words);
+    assert_eq!(fs::read(project.stored("run.json")).unwrap(), before);
+}
+
+#[test]
+fn a_changed_setting_is_refused_with_both_values() {
+    let mut project = converted(1);
+    project.set("method.seed", 7);
+    assert_refused(&project, &["method.seed was 42 and is now 7"]);
+    project.set("method.seed", 42);
+    project.set("method.contrast_strength", 1.5);
+    assert_refused(
+        &project,
+        &["method.contrast_strength was 1.67 and is now 1.5"],
+    );
+}
+
+#[test]
+fn a_changed_model_is_refused() {
+    let mut project = converted(1);
+    // The same model under a contract with other bytes.
+    for path in stored::paths(&golden_model()) {
+        let bytes = fs::read(golden_model().join(&path)).unwrap();
+        project.write(&format!("model/{path}"), &bytes);
+    }
+    project.set("model.path", "model");
+    let _ = project.run().exits(0);
+    let mut contract = fs::read(golden_model().join("model.json")).unwrap();
+    contract.push(b'\n');
+    project.write("model/model.json", &contract);
+    assert_refused(&project, &["model.sha256 was", "and is now"]);
+}
+
+#[test]
+fn a_changed_dataset_is_refused() {
+    let project = converted(1);
+    project.add_content("00002", |picture| picture, |label| label);
+    assert_refused(
+        &project,
+        &[
+            "content.count was 1 and is now 2",
+            "num_items was 1 and is now 2",
+        ],
+    );
+    fs::remove_file(project.path("gta5/images/00002.png")).unwrap();
+    project.add_style(STYLES[2], STYLES[2]);
+    assert_refused(&project, &["styles.snow_000002 was null"]);
+}
+
+#[test]
+fn what_only_says_how_to_compute_may_change() {
+    let mut project = converted(1);
+    project.set("engine.threads", 2);
+    project.set("limits.max_attempts", 9);
+    let _ = project.run().exits(0);
+}
+
+#[test]
+fn a_complete_run_does_nothing_again() {
+    let project = converted(2);
+    let (rows, pictures) = (project.rows(), project.pictures());
+    let record = fs::read(project.stored("run.json")).unwrap();
+    // A model is loaded only for work, and there is none.
+    let mut command = project.run_command();
+    let again = command.env("ORT_DYLIB_PATH", "/nowhere");
+    let outcome = tests::program::Outcome::of(again).exits(0);
+    assert!(outcome.stdout.contains("2 of 2 images done"), "{outcome}");
+    assert_eq!(project.rows(), rows);
+    assert_eq!(project.pictures(), pictures);
+    assert_eq!(fs::read(project.stored("run.json")).unwrap(), record);
+}
+
+#[test]
+fn an_audit_names_what_is_missing_or_altered() {
+    let project = converted(2);
+    let clean = project.about_run(&["audit"]).exits(0).stdout;
+    let sum = "clean: 2 planned = 2 done + 0 quarantined + 0 failed";
+    assert!(clean.contains(sum), "{clean}");
+    let finds = |words: &[&str]| {
+        let outcome = project.about_run(&["audit"]).exits(1);
+        for word in words {
+            assert!(outcome.stdout.contains(word), "no {word:?}: {outcome}");
+        }
+    };
+    let image = project.stored(&format!("images/{}/00001.png", STYLES[0]));
+    let whole = fs::read(&image).unwrap();
+    let mut altered = whole.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    fs::write(&image, altered).unwrap();
+    finds(&["images/night_000001/00001.png has SHA-256", "FAILED"]);
+    fs::remove_file(&image).unwrap();
+    finds(&["images/night_000001/00001.png is missing", "1 findings"]);
+    fs::write(&image, &whole).unwrap();
+
+    let label = project.stored("labels/00002.png");
+    let labels = fs::read(&label).unwrap();
+    fs::remove_file(&label).unwrap();
+    finds(&["labels/00002.png is missing"]);
+    fs::write(&label, labels).unwrap();
+
+    let stray = project.stored(&format!("images/{}/00009.png", STYLES[0]));
+    fs::write(&stray, &whole).unwrap();
+    finds(&["images/night_000001/00009.png belongs to no committed item"]);
+    fs::remove_file(&stray).unwrap();
+
+    let shard = project.stored("shards/000000.parquet");
+    let rows = fs::read(&shard).unwrap();
+    fs::write(&shard, &rows[..rows.len() / 2]).unwrap();
+    finds(&["shards/000000.parquet is damaged"]);
+    fs::remove_file(&shard).unwrap();
+    finds(&["shard 000000 is not committed"]);
+}
+
+#[test]
+fn a_lost_shard_is_made_again_from_what_is_stored_without_evaluations() {
+    let project = Project::new(2, 1);
+    // The whole scene is rider, which no style shows: the item is done with a warning.
+    project.add_content("00003", |picture| picture, |label| label.mapped(|_| 25));
+    let _ = project.run().exits(0);
+    let before = stored::deterministic(project.rows());
+    let pictures = project.pictures();
+    assert!(before.iter().any(|row| row.warning.is_some()));
+
+    fs::remove_file(project.stored("shards/000000.parquet")).unwrap();
+    let _ = project.run().exits(0);
+    let rows = project.rows();
+    assert!(rows.iter().all(|row| row.work.is_none()), "{rows:?}");
+    assert_eq!(stored::deterministic(rows), before);
+    assert_eq!(project.pictures(), pictures);
+    let _ = project.about_run(&["audit"]).exits(0);
+}

@@ -1,0 +1,56 @@
+//! How often the UNet is evaluated, and that what shares a pass does not show in the outputs.
+
+use shared::manifest::ManifestRow;
+use tests::project::Project;
+
+const STYLES: usize = 3;
+
+/// Returns all evaluations of a run: those of items and those of styles.
+fn evaluations(rows: &[ManifestRow]) -> f64 {
+    let work = rows.iter().map(|row| row.work.expect("made in this run"));
+    work.map(|work| work.unet_evaluations + work.style_evaluations)
+        .sum()
+}
+
+/// Returns a project with `styles` styles in a shard, after its run.
+fn converted(contents: usize, styles: usize, settings: &[(&str, i64)]) -> Project {
+    let mut project = Project::new(contents, STYLES);
+    project.set("shards.styles", styles as i64);
+    for &(key, value) in settings {
+        project.set(key, value);
+    }
+    let _ = project.run().exits(0);
+    project
+}
+
+#[test]
+fn a_run_walks_each_style_once_and_each_content_once_a_shard() {
+    let (executed, contents) = (2, 2);
+    let separate = converted(contents, 1, &[("engine.threads", 1)]);
+    let together = converted(contents, STYLES, &[("engine.threads", 2)]);
+
+    // One content branch for each style, then one for all of them.
+    let of_styles = executed * STYLES;
+    let expected = |contents_branches: usize| {
+        (of_styles + executed * contents * (contents_branches + STYLES)) as f64
+    };
+    assert!((evaluations(&separate.rows()) - expected(STYLES)).abs() < 1e-9);
+    assert!((evaluations(&together.rows()) - expected(1)).abs() < 1e-9);
+
+    // An item's bytes depend neither on what shared its pass nor on the number of threads.
+    assert_eq!(separate.pictures(), together.pictures());
+}
+
+#[test]
+fn the_default_schedule_takes_20_evaluations_a_style_and_20_and_a_share_an_image() {
+    let project = converted(1, STYLES, &[("method.steps", 50), ("method.skip", 30)]);
+    let of_an_image = 20.0 * (1.0 + 1.0 / STYLES as f64);
+    for row in project.rows() {
+        let work = row.work.expect("made in this run");
+        assert!(
+            (work.unet_evaluations - of_an_image).abs() < 1e-9,
+            "{row:?}"
+        );
+        assert!((work.style_evaluations - 20.0).abs() < 1e-9, "{row:?}");
+    }
+}

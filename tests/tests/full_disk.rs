@@ -1,0 +1,99 @@
+//! Storage that has no room or may not be written, on small file systems of the test's own.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::process::Command;
+
+use tests::program::{self, Outcome};
+use tests::project::Project;
+use tests::stored;
+
+/// Runs a shell script in which `$OUT` may be mounted over and `run` converts; nothing if that is not permitted here.
+fn in_own_mounts(project: &Project, script: &str) -> Option<Outcome> {
+    let shell = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--map-root-user", "sh", "-c", script]);
+        command.env("OUT", project.path("out"));
+        command.env("KEPT", project.path("kept"));
+        command.env("PROGRAM", program::path());
+        command.env("SETTINGS", project.settings());
+        command
+    };
+    std::fs::create_dir_all(project.path("out")).unwrap();
+    let mount = "mount -t tmpfs -o size=64k tmpfs \"$OUT\"";
+    let permitted = shell(mount).output();
+    if !permitted
+        .as_ref()
+        .is_ok_and(|output| output.status.success())
+    {
+        println!("skipped: this machine permits no mounts: {permitted:?}");
+        return None;
+    }
+    let prelude = "run() { \"$PROGRAM\" run \"$SETTINGS\"; }\n";
+    Some(Outcome::of(&mut shell(&format!("{prelude}{script}"))))
+}
+
+#[test]
+fn a_full_disk_is_told_before_any_work() {
+    let project = Project::new(1, 1);
+    let script = r#"
+        mount -t tmpfs -o size=64k tmpfs "$OUT"
+        run; code=$?
+        find "$OUT" -type f
+        exit $code
+    "#;
+    let Some(outcome) = in_own_mounts(&project, script) else {
+        return;
+    };
+    let outcome = outcome.exits(3);
+    outcome.complains_about(&["out", "65536 bytes left", "free some space"]);
+    assert_eq!(outcome.stdout, "", "nothing is stored");
+
+    let script = r#"
+        mount -t tmpfs -o size=64k tmpfs "$OUT"
+        mkdir "$OUT/runs"
+        cat /dev/zero > "$OUT/filler" 2>/dev/null
+        run
+    "#;
+    let outcome = in_own_mounts(&project, script).unwrap().exits(3);
+    outcome.complains_about(&["out", "no space is left", "free some"]);
+}
+
+#[test]
+fn a_folder_that_may_not_be_written_is_told_before_any_work() {
+    let project = Project::new(1, 1);
+    let script = r#"
+        mount -t tmpfs -o ro tmpfs "$OUT"
+        run
+    "#;
+    if let Some(outcome) = in_own_mounts(&project, script) {
+        let outcome = outcome.exits(3);
+        outcome.complains_about(&["out", "Read-only file system"]);
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_stops_the_run_which_goes_on_to_the_same_bytes_once_there_is_room() {
+    let project = Project::new(4, 1);
+    // Room for some of the images and not for all.
+    let script = r#"
+        mount -t tmpfs -o size=200k tmpfs "$OUT"
+        run; code=$?
+        [ $code = 3 ] || exit 90
+        find "$OUT" -name '.writing-*' | grep . && exit 91
+        find "$OUT" -name '*.parquet' | grep . && exit 92
+        find "$OUT" -path '*images*' -type f | grep -q . || exit 93
+        mkdir "$KEPT" && cp -a "$OUT/." "$KEPT/"
+        mount -o remount,size=8m "$OUT"
+        run || exit 94
+        rm -r "$KEPT" && mkdir "$KEPT" && cp -a "$OUT/." "$KEPT/"
+    "#;
+    let Some(outcome) = in_own_mounts(&project, script) else {
+        return;
+    };
+    let outcome = outcome.exits(0);
+    outcome.complains_about(&["no space is left", "free some", "run again", "is kept"]);
+
+    let _ = project.run().exits(0);
+    let resumed = stored::pictures(&project.path("kept/runs/small"));
+    assert_eq!(resumed, project.pictures());
+}
