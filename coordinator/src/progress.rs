@@ -31,12 +31,13 @@ struct Items {
 }
 
 impl RunProgress {
-    /// Returns progress of a run in which `already` of `num_items` items have been made.
+    /// Returns progress of a run that has still to record `num_styles`, and in which `already` of `num_items` items
+    /// have been made.
     #[must_use]
-    pub fn new(num_items: usize, already: usize, steps_per_item: usize) -> Self {
+    pub fn new(num_items: usize, already: usize, num_styles: usize, steps_per_item: usize) -> Self {
         let plain = !std::io::stderr().is_terminal();
         let steps_per_item = steps_per_item as u64;
-        let bar = ProgressBar::new(num_items as u64 * steps_per_item);
+        let bar = ProgressBar::new((num_items + num_styles) as u64 * steps_per_item);
         if plain {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
@@ -101,6 +102,10 @@ impl Items {
 }
 
 impl Progress for RunProgress {
+    fn style_step(&self) {
+        self.bar.inc(1);
+    }
+
     fn output_step(&self) {
         self.bar.inc(1);
     }

@@ -1,5 +1,6 @@
 //! `synth2real run`: plan and convert in this process.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -157,9 +158,18 @@ async fn convert(
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(Arc::clone(&stop));
     let steps = config.method.num_executed();
+    let pending = inventory
+        .plan
+        .shards
+        .iter()
+        .filter(|shard| !ledger.committed.contains(&shard.id));
+    let styles: BTreeSet<usize> = pending
+        .flat_map(|shard| shard.styles.iter().copied())
+        .collect();
     let progress = Arc::new(RunProgress::new(
         inventory.plan.num_items(),
         before.done + before.not_done(),
+        styles.len(),
         steps,
     ));
     let worker = Worker {

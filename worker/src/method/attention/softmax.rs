@@ -61,14 +61,15 @@ impl WithSimd for SoftmaxRows<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> Vec<RowSoftmax> {
-        let rows = self.scores.chunks_exact_mut(self.num_keys);
-        let softmax = rows.map(|row| {
+        // Loops and not iterators of closures: what is not inlined here is not vectorised.
+        let mut rows = Vec::with_capacity(self.scores.len() / self.num_keys);
+        for row in self.scores.chunks_exact_mut(self.num_keys) {
             let max = max(row);
             let sum = exp_minus(row, max);
             weigh(row, sum, self.contrast);
-            RowSoftmax { max, sum }
-        });
-        softmax.collect()
+            rows.push(RowSoftmax { max, sum });
+        }
+        rows
     }
 }
 
@@ -98,13 +99,16 @@ fn weigh(row: &mut [f32], sum: f32, contrast: Option<Contrast>) {
     match contrast {
         None => {
             let factor = 1.0 / sum;
-            row.iter_mut().for_each(|a| *a *= factor);
+            for a in row {
+                *a *= factor;
+            }
         }
         Some(Contrast { strength, mean }) => {
             let factor = strength / sum;
             let summand = mean - mean * strength;
-            let sharpen = |a: f32| a.mul_add(factor, summand).clamp(0.0, 1.0);
-            row.iter_mut().for_each(|a| *a = sharpen(*a));
+            for a in row {
+                *a = a.mul_add(factor, summand).clamp(0.0, 1.0);
+            }
         }
     }
 }

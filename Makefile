@@ -1,0 +1,44 @@
+# `make demo` and `make test` are the two commands; the rest are their parts.
+
+.PHONY: demo test test-rust test-export lint onnxruntime onnx-export build help
+
+CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
+PYTHON := onnx-export/.venv/bin/python
+
+help:
+	@echo "make demo         convert the example dataset, from a fresh checkout"
+	@echo "make test         every test of the project"
+	@echo "make lint         formatting, lints, docs and dependencies, warnings as errors"
+	@echo "make build        the synth2real program, in target/release"
+	@echo "make onnx-export  the Python environment that exports models"
+
+demo: build
+	target/release/synth2real run infra/demo/run.toml
+
+build: onnxruntime
+	cargo build --release --locked --package coordinator
+	ln -sf ../../.cache/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
+
+test: test-rust test-export
+
+test-rust: onnxruntime
+	cargo build --workspace --locked
+	cargo $(CARGO_TEST) --workspace --locked
+	cargo test --workspace --locked --doc
+
+test-export: onnx-export
+	cd onnx-export && .venv/bin/python -m pytest -q
+
+lint: onnx-export
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	cd onnx-export && .venv/bin/ruff check . && .venv/bin/ruff format --check .
+	infra/setup/cargo-deny.sh
+	.cache/cargo-deny/cargo-deny --locked check licenses bans sources
+
+onnxruntime:
+	@infra/setup/onnxruntime.sh
+
+onnx-export:
+	@infra/setup/onnx-export.sh
