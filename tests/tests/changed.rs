@@ -147,3 +147,22 @@ fn a_lost_shard_is_made_again_from_what_is_stored_without_evaluations() {
     assert_eq!(project.pictures(), pictures);
     let _ = project.about_run(&["audit"]).exits(0);
 }
+
+#[test]
+fn a_damaged_image_is_never_taken_for_done() {
+    let project = converted(1);
+    let pictures = project.pictures();
+    let image = project.stored(&format!("images/{}/00001.png", STYLES[0]));
+    let mut bytes = fs::read(&image).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&image, bytes).unwrap();
+    fs::remove_file(project.stored("shards/000000.parquet")).unwrap();
+    let outcome = project.run().exits(3);
+    outcome.complains_about(&["images/night_000001/00001.png", "damaged"]);
+    assert!(!project.stored("shards/000000.parquet").exists());
+
+    fs::remove_file(&image).unwrap();
+    let _ = project.run().exits(0);
+    assert_eq!(project.pictures(), pictures);
+}
