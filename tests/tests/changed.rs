@@ -107,7 +107,11 @@ fn an_audit_names_what_is_missing_or_altered() {
     fs::write(&image, altered).unwrap();
     finds(&["images/night_000001/00001.png has SHA-256", "FAILED"]);
     fs::remove_file(&image).unwrap();
-    finds(&["images/night_000001/00001.png is missing", "1 findings"]);
+    finds(&[
+        "images/night_000001/00001.png is missing",
+        "and run again",
+        "1 findings",
+    ]);
     fs::write(&image, &whole).unwrap();
 
     let label = project.stored("labels/00002.png");
