@@ -9,6 +9,8 @@
 //! **Source:** Alaluf et al. 2023, section 3.2 and eq. 3 (arXiv:2311.03335).
 //! **Differs:** nothing; the matrix is made and used tile by tile.
 
+mod pack;
+mod product;
 mod softmax;
 mod tile;
 
@@ -18,8 +20,9 @@ mod reference;
 use ndarray::{Array2, ArrayView2};
 use thiserror::Error;
 
-pub(super) use softmax::{Contrast, RowSoftmax, softmax_columns, softmax_rows};
-pub(super) use tile::{Head, Tokens, add_by_tiles, map_tiles};
+pub(super) use pack::{Keys, Values};
+pub(super) use softmax::{Contrast, RowSoftmax};
+pub(super) use tile::{add_by_tiles, map_tiles};
 
 /// How the columns of a token are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,15 +138,14 @@ pub(super) fn attend(
     contrast: Option<Contrast>,
 ) -> Result<Array2<f32>, AttentionError> {
     check(query, key_value, heads)?;
-    let query = Tokens::new(query);
-    let key = Tokens::new(key_value.key);
-    let value = Tokens::new(key_value.value);
-    let output = Array2::zeros((query.num(), heads.num * heads.width));
-    let (output, _) = add_by_tiles(output, |tile, scratch| {
-        for head in Head::all(heads) {
-            let weights = scratch.scores(head, &query, tile.tokens.clone(), &key);
-            softmax_rows(weights, key.num(), contrast);
-            tile.add_weighted(head, 1.0, weights, &value);
+    let keys = Keys::all(key_value.key, heads);
+    let values = Values::all(key_value.value, heads);
+    let output = Array2::zeros(query.raw_dim());
+    let (output, _) = add_by_tiles(output, |tile, output| {
+        for head in 0..heads.num {
+            tile.score(head, query, &keys);
+            tile.softmax(contrast);
+            tile.average(head, &values, 1.0, output);
         }
     });
     Ok(output)

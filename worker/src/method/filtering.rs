@@ -86,13 +86,19 @@ pub fn filtered_attention(
     check(query_output, style, content, heads, filter)?;
     let mixed = Mixed::new(query_output, style, heads, contrast_strength);
     let (attended, best) = match filter.best_match {
-        BestMatch::ContrastedAttention => mixed.attend_and_match(),
-        BestMatch::FullWidthScores => (mixed.attend(), mixed.match_full_width()),
+        BestMatch::ContrastedAttention => {
+            let (attended, best) = mixed.attend_and_match();
+            (Some(attended), best)
+        }
+        BestMatch::FullWidthScores => (None, mixed.match_full_width()),
     };
     let weak = Matches::new(best, style.value, content.value, heads, filter).weak;
     match filter.exchange {
-        Exchange::KeyColumns => Ok(exchange_columns(&mixed, attended, content, &weak)),
-        Exchange::QueryRows => exchange_rows(attended.output, content, heads, &weak),
+        Exchange::KeyColumns => {
+            let attended = attended.unwrap_or_else(|| mixed.attend());
+            Ok(exchange_columns(&mixed, attended, content, &weak))
+        }
+        Exchange::QueryRows => exchange_rows(&mixed, attended, content, &weak),
     }
 }
 

@@ -1,4 +1,7 @@
 //! Rows of scores to rows of attention, vectorised for the processor at hand.
+//!
+//! The loops are plain and compiled once for each kind of vectors. They avoid closures: what is not
+//! inlined into such a copy is not vectorised.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -19,81 +22,156 @@ impl Contrast {
     }
 }
 
-/// What turns the scores of one row into its softmax.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What turns the scores of one row into its softmax: `2^(score - max) / sum`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct RowSoftmax {
     max: f32,
     sum: f32,
 }
 
-/// Turns every row of `num_keys` scores into its softmax, with contrast if asked for.
-///
-/// Returns what would do the same to some columns of those rows, for [`softmax_columns`].
-pub(crate) fn softmax_rows(
-    scores: &mut [f32],
-    num_keys: usize,
-    contrast: Option<Contrast>,
-) -> Vec<RowSoftmax> {
-    Arch::new().dispatch(SoftmaxRows {
-        scores,
-        num_keys,
-        contrast,
-    })
+/// Turns rows of scores into attention; rows are `stride` long, of which the first `num_keys` count.
+pub(super) struct Softmax<'a> {
+    pub(super) scores: &'a mut [f32],
+    pub(super) stride: usize,
+    pub(super) num_keys: usize,
+    pub(super) contrast: Option<Contrast>,
+    /// One for each row: found if `is_known` is not set, and used.
+    pub(super) rows: &'a mut [RowSoftmax],
+    /// Whether the scores are some columns of larger rows, whose softmax is in `rows`.
+    pub(super) is_known: bool,
 }
 
-/// Turns some columns of scores, row by row, into what [`softmax_rows`] made of them.
-pub(crate) fn softmax_columns(scores: &mut [f32], rows: &[RowSoftmax], contrast: Option<Contrast>) {
-    Arch::new().dispatch(SoftmaxColumns {
-        scores,
-        rows,
-        contrast,
-    });
-}
-
-struct SoftmaxRows<'a> {
-    scores: &'a mut [f32],
-    num_keys: usize,
-    contrast: Option<Contrast>,
-}
-
-impl WithSimd for SoftmaxRows<'_> {
-    type Output = Vec<RowSoftmax>;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> Vec<RowSoftmax> {
-        // Loops and not iterators of closures: what is not inlined here is not vectorised.
-        let mut rows = Vec::with_capacity(self.scores.len() / self.num_keys);
-        for row in self.scores.chunks_exact_mut(self.num_keys) {
-            let max = max(row);
-            let sum = exp_minus(row, max);
-            weigh(row, sum, self.contrast);
-            rows.push(RowSoftmax { max, sum });
-        }
-        rows
+impl Softmax<'_> {
+    /// Overwrites the scores.
+    pub(super) fn apply(self) {
+        Arch::new().dispatch(self);
     }
 }
 
-struct SoftmaxColumns<'a> {
-    scores: &'a mut [f32],
-    rows: &'a [RowSoftmax],
-    contrast: Option<Contrast>,
-}
-
-impl WithSimd for SoftmaxColumns<'_> {
+impl WithSimd for Softmax<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let num_columns = (self.scores.len() / self.rows.len()).max(1);
-        let rows = self.scores.chunks_exact_mut(num_columns);
-        for (row, &RowSoftmax { max, sum }) in rows.zip(self.rows) {
-            exp_minus(row, max);
-            weigh(row, sum, self.contrast);
+        for (scores, row) in self.scores.chunks_exact_mut(self.stride).zip(self.rows) {
+            let scores = &mut scores[..self.num_keys];
+            if self.is_known {
+                exp2_minus(scores, row.max);
+            } else {
+                row.max = max(scores);
+                row.sum = exp2_minus(scores, row.max);
+            }
+            weigh(scores, row.sum, self.contrast);
         }
     }
 }
 
-/// Divides exponentials by their `sum` and applies the contrast.
+/// Adds rows of attention to sums of the same shape, `(rows, stride)`.
+pub(super) struct AddTo<'a> {
+    pub(super) sums: &'a mut [f32],
+    pub(super) weights: &'a [f32],
+}
+
+impl AddTo<'_> {
+    /// Adds them.
+    pub(super) fn add(self) {
+        Arch::new().dispatch(self);
+    }
+}
+
+impl WithSimd for AddTo<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (sum, weight) in self.sums.iter_mut().zip(self.weights) {
+            *sum += weight;
+        }
+    }
+}
+
+/// Returns the index of the first of the largest values.
+pub(crate) fn argmax(row: &[f32]) -> usize {
+    let max = Arch::new().dispatch(Max(row));
+    let first = row.iter().position(|&value| value == max);
+    first.unwrap_or_default()
+}
+
+struct Max<'a>(&'a [f32]);
+
+impl WithSimd for Max<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f32 {
+        max(self.0)
+    }
+}
+
+/// The number of partial results that a reduction keeps, so that it vectorises in one order.
+const LANES: usize = 64;
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+#[inline(always)]
+fn smaller(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+#[inline(always)]
+fn max(row: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        for i in 0..LANES {
+            lanes[i] = larger(chunk[i], lanes[i]);
+        }
+    }
+    let mut num_lanes = LANES;
+    while num_lanes > 1 {
+        num_lanes /= 2;
+        for i in 0..num_lanes {
+            lanes[i] = larger(lanes[i], lanes[i + num_lanes]);
+        }
+    }
+    let mut max = lanes[0];
+    for &x in rest {
+        max = larger(x, max);
+    }
+    max
+}
+
+/// Replaces every `x` of `row` by `2^(x - max)` and returns their sum.
+#[inline(always)]
+fn exp2_minus(row: &mut [f32], max: f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let (chunks, rest) = row.as_chunks_mut::<LANES>();
+    for chunk in chunks {
+        for i in 0..LANES {
+            let power = exp2(chunk[i] - max);
+            chunk[i] = power;
+            lanes[i] += power;
+        }
+    }
+    let mut num_lanes = LANES;
+    while num_lanes > 1 {
+        num_lanes /= 2;
+        for i in 0..num_lanes {
+            lanes[i] += lanes[i + num_lanes];
+        }
+    }
+    let mut sum = lanes[0];
+    for x in rest {
+        *x = exp2(*x - max);
+        sum += *x;
+    }
+    sum
+}
+
+/// Divides powers by their `sum` and applies the contrast.
 #[inline(always)]
 fn weigh(row: &mut [f32], sum: f32, contrast: Option<Contrast>) {
     match contrast {
@@ -107,74 +185,30 @@ fn weigh(row: &mut [f32], sum: f32, contrast: Option<Contrast>) {
             let factor = strength / sum;
             let summand = mean - mean * strength;
             for a in row {
-                *a = a.mul_add(factor, summand).clamp(0.0, 1.0);
+                *a = smaller(larger(a.mul_add(factor, summand), 0.0), 1.0);
             }
         }
     }
 }
 
-/// The number of partial results that a reduction keeps, so that it vectorises in any order.
-const LANES: usize = 64;
-
+/// Returns `2^x` for `x <= 0`, with a relative error below 1.5e-7; results below 2^-126 become that.
 #[inline(always)]
-fn max(row: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let (chunks, rest) = row.as_chunks::<LANES>();
-    for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane = if x > *lane { x } else { *lane };
-        }
-    }
-    let lanes = lanes.into_iter().chain(rest.iter().copied());
-    lanes.fold(f32::NEG_INFINITY, f32::max)
-}
-
-/// Replaces every `x` of `row` by `exp(x - max)` and returns their sum.
-#[inline(always)]
-fn exp_minus(row: &mut [f32], max: f32) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let (chunks, rest) = row.as_chunks_mut::<LANES>();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *x = exp(*x - max);
-            *lane += *x;
-        }
-    }
-    let mut sum = lanes.into_iter().sum();
-    for x in rest {
-        *x = exp(*x - max);
-        sum += *x;
-    }
-    sum
-}
-
-/// Returns `exp(x)` for `x <= 0`, with a relative error below 2e-7; very small results are about 1e-38.
-#[inline(always)]
-fn exp(x: f32) -> f32 {
+fn exp2(x: f32) -> f32 {
     // 1.5 * 2^23: adding it rounds to an integer, which then stands in the lowest bits.
     const TO_INTEGER: f32 = 12_582_912.0;
-    const LN_2_HIGH: f32 = 0.693_145_75;
-    const LN_2_LOW: f32 = 1.428_606_8e-6;
 
-    let x = if x < -87.0 { -87.0 } else { x };
-    let shifted = x.mul_add(std::f32::consts::LOG2_E, TO_INTEGER);
-    let n = shifted - TO_INTEGER;
-    let r = n.mul_add(-LN_2_LOW, n.mul_add(-LN_2_HIGH, x));
-    // Taylor coefficients suffice for |r| <= ln(2) / 2.
-    let mut polynomial = 1.0 / 5040.0;
-    for coefficient in [
-        1.0 / 720.0,
-        1.0 / 120.0,
-        1.0 / 24.0,
-        1.0 / 6.0,
-        0.5,
-        1.0,
-        1.0,
-    ] {
-        polynomial = r.mul_add(polynomial, coefficient);
-    }
-    let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
-    polynomial * power
+    let x = larger(x, -126.0);
+    let shifted = x + TO_INTEGER;
+    let r = x - (shifted - TO_INTEGER);
+    // The best polynomial of degree 6 for 2^r on -1/2..=1/2; its relative error is 2e-9.
+    let mut power = 1.534_581_2e-4_f32;
+    power = power.mul_add(r, 1.339_993_1e-3);
+    power = power.mul_add(r, 9.618_489e-3);
+    power = power.mul_add(r, 5.550_329e-2);
+    power = power.mul_add(r, 0.240_226_47);
+    power = power.mul_add(r, std::f32::consts::LN_2);
+    power = power.mul_add(r, 1.0);
+    f32::from_bits(power.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
 #[cfg(test)]
@@ -182,23 +216,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exp_is_accurate_from_zero_to_the_smallest_floats() {
-        for i in 0..=870_000 {
+    fn powers_are_accurate_down_to_the_smallest_floats() {
+        for i in 0..=1_260_000 {
             let x = -1e-4 * i as f32;
-            let exact = f64::from(x).exp();
-            let error = (f64::from(exp(x)) - exact).abs() / exact;
-            assert!(error < 2e-7, "exp({x}): {error:e}");
+            let exact = f64::from(x).exp2();
+            let error = (f64::from(exp2(x)) - exact).abs() / exact;
+            assert!(error < 1.5e-7, "2^{x}: {error:e}");
         }
-        assert!(exp(f32::NEG_INFINITY) < 1e-37);
+        assert_eq!(exp2(0.0), 1.0);
+        assert!(exp2(f32::NEG_INFINITY) < 1.2e-38);
     }
 
     #[test]
     fn a_row_sums_to_one_whatever_its_length() {
         for num_keys in [1, 3, 63, 64, 65, 1000] {
-            let mut row: Vec<f32> = (0..num_keys).map(|i| (i % 17) as f32 - 90.0).collect();
-            softmax_rows(&mut row, num_keys, None);
-            let sum: f32 = row.iter().sum();
+            let mut scores: Vec<f32> = (0..num_keys).map(|i| (i % 17) as f32 - 90.0).collect();
+            let softmax = Softmax {
+                scores: &mut scores,
+                stride: num_keys,
+                num_keys,
+                contrast: None,
+                rows: &mut [RowSoftmax::default()],
+                is_known: false,
+            };
+            softmax.apply();
+            let sum: f32 = scores.iter().sum();
             assert!((sum - 1.0).abs() < 1e-5, "{num_keys}: {sum}");
         }
+    }
+
+    #[test]
+    fn the_first_of_equal_values_is_the_largest() {
+        assert_eq!(argmax(&[0.1, 0.4, 0.4, 0.2]), 1);
     }
 }

@@ -1,199 +1,191 @@
 //! Tiles of queries: the only attention matrices that are ever in memory.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-use super::Heads;
+use super::pack::{self, Keys, Values};
+use super::product::{GROUP, PANEL, Scores, WeightedSums};
+use super::softmax::{AddTo, Contrast, RowSoftmax, Softmax, argmax};
 
-/// The number of queries of a tile.
-const TILE: usize = 64;
+/// The number of queries of a tile: their attention to thousands of keys fits in the second cache.
+const TILE: usize = 4 * GROUP;
 
-/// One head, as the columns it owns.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Head {
-    first_column: usize,
-    width: usize,
+/// Keeps the rows of a tile from all falling on the same lines of a cache.
+const ROW_PADDING: usize = 16;
+
+/// The attention of some queries, one head after the other.
+///
+/// Its buffers belong to a thread, which keeps them from one tile to the next.
+#[derive(Default)]
+pub(crate) struct Tile {
+    /// The place of this tile among the others.
+    pub(crate) index: usize,
+    tokens: Range<usize>,
+    queries: Vec<f32>,
+    /// `(queries, stride)`: scores and then attention.
+    weights: Vec<f32>,
+    stride: usize,
+    num_keys: usize,
+    /// `(queries, stride)`: attention summed over heads.
+    sums: Vec<f32>,
+    /// `(queries, padded width)`: values averaged by attention.
+    averages: Vec<f32>,
 }
 
-impl Head {
-    /// Returns every head.
-    pub(crate) fn all(heads: Heads) -> impl Iterator<Item = Head> {
-        (0..heads.num).map(move |head| Head {
-            first_column: head * heads.width,
-            width: heads.width,
-        })
+impl Tile {
+    fn begin(&mut self, index: usize, num_tokens: usize) {
+        self.index = index;
+        self.tokens = index * TILE..num_tokens.min((index + 1) * TILE);
+        self.sums.clear();
     }
-}
 
-/// Queries, keys or values in one piece of memory, token by token.
-pub(crate) struct Tokens<'a> {
-    values: Cow<'a, [f32]>,
-    columns: usize,
-}
-
-impl<'a> Tokens<'a> {
-    /// Returns the tokens of an array, which is copied only if it is not in one piece.
-    pub(crate) fn new(array: ArrayView2<'a, f32>) -> Self {
-        let values = match array.to_slice() {
-            Some(values) => Cow::Borrowed(values),
-            None => Cow::Owned(array.iter().copied().collect()),
+    /// Begins a head with the scores of its queries and keys.
+    pub(crate) fn score(&mut self, head: usize, query: ArrayView2<f32>, keys: &Keys) {
+        let heads = keys.heads();
+        pack::queries(&mut self.queries, query, heads, head, self.tokens.clone());
+        self.num_keys = keys.num();
+        self.stride = keys.num().next_multiple_of(PANEL) + ROW_PADDING;
+        let num_rows = self.tokens.len().next_multiple_of(GROUP);
+        self.weights.resize(num_rows * self.stride, 0.0);
+        let scores = Scores {
+            queries: &self.queries,
+            keys: keys.head(head),
+            depth: heads.width,
+            scores: &mut self.weights,
+            stride: self.stride,
         };
-        Self {
-            values,
-            columns: array.ncols(),
+        scores.write();
+    }
+
+    /// Turns scores into attention, and returns what would do the same to some of their columns.
+    pub(crate) fn softmax(&mut self, contrast: Option<Contrast>) -> Vec<RowSoftmax> {
+        let mut rows = vec![RowSoftmax::default(); self.tokens.len()];
+        self.apply(contrast, &mut rows, false);
+        rows
+    }
+
+    /// Turns scores into attention that are some columns of those of which `rows` was returned.
+    pub(crate) fn softmax_of_columns(&mut self, contrast: Option<Contrast>, rows: &[RowSoftmax]) {
+        self.apply(contrast, &mut rows.to_vec(), true);
+    }
+
+    fn apply(&mut self, contrast: Option<Contrast>, rows: &mut [RowSoftmax], is_known: bool) {
+        let softmax = Softmax {
+            scores: &mut self.weights,
+            stride: self.stride,
+            num_keys: self.num_keys,
+            contrast,
+            rows,
+            is_known,
+        };
+        softmax.apply();
+    }
+
+    /// Adds attention to its sum over heads.
+    pub(crate) fn add_to_sums(&mut self) {
+        self.sums.resize(self.weights.len(), 0.0);
+        let add = AddTo {
+            sums: &mut self.sums,
+            weights: &self.weights,
+        };
+        add.add();
+    }
+
+    /// Returns for each query the key with the largest sum of attention over heads.
+    pub(crate) fn best_by_sums(&self) -> Vec<usize> {
+        self.best(&self.sums)
+    }
+
+    /// Returns for each query the key with the largest score.
+    pub(crate) fn best_by_scores(&self) -> Vec<usize> {
+        self.best(&self.weights)
+    }
+
+    fn best(&self, rows: &[f32]) -> Vec<usize> {
+        let rows = rows.chunks_exact(self.stride).take(self.tokens.len());
+        rows.map(|row| argmax(&row[..self.num_keys])).collect()
+    }
+
+    /// Adds `factor` times the values that attention averages to one head of `output`.
+    ///
+    /// If there are fewer values than keys, they belong to the first keys.
+    pub(crate) fn average(
+        &mut self,
+        head: usize,
+        values: &Values,
+        factor: f32,
+        output: &mut OutputTile<'_>,
+    ) {
+        let width = values.width();
+        let num_rows = self.weights.len() / self.stride;
+        self.averages.clear();
+        self.averages.resize(num_rows * width, 0.0);
+        let sums = WeightedSums {
+            weights: &self.weights,
+            stride: self.stride,
+            values: values.head(head),
+            width,
+            sums: &mut self.averages,
+        };
+        sums.add();
+        let head_width = values.heads().width;
+        let rows = output.values.chunks_exact_mut(output.columns);
+        for (row, averages) in rows.zip(self.averages.chunks_exact(width)) {
+            let row = &mut row[head * head_width..(head + 1) * head_width];
+            for (value, average) in row.iter_mut().zip(averages) {
+                *value += factor * average;
+            }
         }
-    }
-
-    /// Returns a copy of some of the tokens, in the order given.
-    pub(crate) fn selected(&self, tokens: &[usize]) -> Tokens<'static> {
-        let rows = tokens.iter().map(|token| token * self.columns);
-        let values = rows.flat_map(|first| &self.values[first..first + self.columns]);
-        Tokens {
-            values: Cow::Owned(values.copied().collect()),
-            columns: self.columns,
-        }
-    }
-
-    /// Returns the number of tokens.
-    pub(crate) fn num(&self) -> usize {
-        self.values.len() / self.columns
-    }
-
-    /// Returns one head of some tokens, as a matrix `(tokens, width)`.
-    fn head(&self, head: Head, tokens: Range<usize>) -> MatRef<'_, f32> {
-        let first = tokens.start * self.columns + head.first_column;
-        MatRef::from_row_major_slice_with_stride(
-            &self.values[first..],
-            tokens.len(),
-            head.width,
-            self.columns,
-        )
     }
 }
 
-/// Part of an output: some tokens, all heads.
+/// The part of an output that belongs to a tile: all heads of its queries.
 pub(crate) struct OutputTile<'a> {
-    /// The tokens.
-    pub(crate) tokens: Range<usize>,
     values: &'a mut [f32],
     columns: usize,
 }
 
-impl OutputTile<'_> {
-    /// Returns the place of this tile among the others.
-    pub(crate) fn index(&self) -> usize {
-        self.tokens.start / TILE
-    }
-
-    /// Adds `factor * weights * values` of one head.
-    ///
-    /// Weights are of the shape `(tokens, num_columns)`, row by row. If there are fewer values than
-    /// columns, they belong to the first columns.
-    pub(crate) fn add_weighted(
-        &mut self,
-        head: Head,
-        factor: f32,
-        weights: &[f32],
-        values: &Tokens<'_>,
-    ) {
-        let num_tokens = self.tokens.len();
-        let num_columns = weights.len() / num_tokens;
-        let num_keys = values.num();
-        // Transposed twice: faer 0.24's `from_row_major_slice_with_stride_mut` confuses its strides.
-        let output = MatMut::from_column_major_slice_with_stride_mut(
-            &mut self.values[head.first_column..],
-            head.width,
-            num_tokens,
-            self.columns,
-        )
-        .transpose_mut();
-        let weights =
-            MatRef::from_row_major_slice_with_stride(weights, num_tokens, num_keys, num_columns);
-        let values = values.head(head, 0..num_keys);
-        matmul(output, Accum::Add, weights, values, factor, Par::Seq);
-    }
-}
-
-/// Buffers that a thread keeps from one tile to the next.
-#[derive(Default)]
-pub(crate) struct Scratch {
-    scores: Vec<f32>,
-    /// Sums over heads, for whoever needs them.
-    pub(crate) sums: Vec<f32>,
-}
-
-impl Scratch {
-    /// Returns `query * key^T / sqrt(width)` of one head, `(tokens, num_keys)` row by row.
-    pub(crate) fn scores(
-        &mut self,
-        head: Head,
-        query: &Tokens<'_>,
-        tokens: Range<usize>,
-        key: &Tokens<'_>,
-    ) -> &mut [f32] {
-        let scale = 1.0 / (head.width as f32).sqrt();
-        let query = query.head(head, tokens);
-        let key = key.head(head, 0..key.num());
-        self.scores.resize(query.nrows() * key.nrows(), 0.0);
-        let scores = MatMut::from_row_major_slice_mut(&mut self.scores, query.nrows(), key.nrows());
-        matmul(
-            scores,
-            Accum::Replace,
-            query,
-            key.transpose(),
-            scale,
-            Par::Seq,
-        );
-        &mut self.scores
-    }
-}
-
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static TILE_OF_THREAD: RefCell<Tile> = RefCell::default();
 }
 
-/// Returns what `work` makes of each tile of tokens, in their order, on as many threads as there are.
+/// Returns what `work` makes of each tile, in their order, on as many threads as there are.
 pub(crate) fn map_tiles<R: Send>(
     num_tokens: usize,
-    work: impl Fn(Range<usize>, &mut Scratch) -> R + Sync,
+    work: impl Fn(&mut Tile) -> R + Sync,
 ) -> Vec<R> {
-    (0..num_tokens.div_ceil(TILE))
-        .into_par_iter()
-        .map(|tile| {
-            let tokens = tile * TILE..num_tokens.min((tile + 1) * TILE);
-            SCRATCH.with_borrow_mut(|scratch| work(tokens, scratch))
+    let tiles = (0..num_tokens.div_ceil(TILE)).into_par_iter();
+    tiles
+        .map(|index| {
+            TILE_OF_THREAD.with_borrow_mut(|tile| {
+                tile.begin(index, num_tokens);
+                work(tile)
+            })
         })
         .collect()
 }
 
 /// Returns an output `(num_tokens, columns)` that `work` has added to, tile by tile, and what it returned.
 ///
-/// Tiles are worked on by as many threads as there are; their bounds do not depend on that number, so
-/// neither do the bytes of the output.
+/// The bytes of the output do not depend on the number of threads: no two tiles share a row.
 pub(crate) fn add_by_tiles<R: Send>(
     mut output: Array2<f32>,
-    work: impl Fn(&mut OutputTile<'_>, &mut Scratch) -> R + Sync,
+    work: impl Fn(&mut Tile, &mut OutputTile<'_>) -> R + Sync,
 ) -> (Array2<f32>, Vec<R>) {
-    let columns = output.ncols();
+    let (num_tokens, columns) = output.dim();
     let mut results = Vec::new();
     if let Some(values) = output.as_slice_mut() {
         values
             .par_chunks_mut(TILE * columns)
             .enumerate()
-            .map(|(tile, values)| {
-                let first = tile * TILE;
-                let mut tile = OutputTile {
-                    tokens: first..first + values.len() / columns,
-                    values,
-                    columns,
-                };
-                SCRATCH.with_borrow_mut(|scratch| work(&mut tile, scratch))
+            .map(|(index, values)| {
+                TILE_OF_THREAD.with_borrow_mut(|tile| {
+                    tile.begin(index, num_tokens);
+                    work(tile, &mut OutputTile { values, columns })
+                })
             })
             .collect_into_vec(&mut results);
     }

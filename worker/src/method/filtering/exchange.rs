@@ -1,11 +1,10 @@
 //! What weak positions give to the output.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::matching::{Attended, Mixed};
 use crate::method::attention::{
-    AttentionError, Head, Heads, QueryKeyValue, Tokens, add_by_tiles, attend, softmax_columns,
-    softmax_rows,
+    AttentionError, Contrast, Heads, KeyValue, Keys, QueryKeyValue, Values, add_by_tiles, attend,
 };
 
 /// Returns an output in which the weak keys of the style have made way for those of the content.
@@ -22,23 +21,26 @@ pub(super) fn exchange_columns(
         return attended.output;
     }
     let Attended { output, rows } = attended;
-    let weak_key = mixed.key.selected(weak);
-    let weak_value = mixed.value.selected(weak);
-    let content_query = Tokens::new(content.query);
-    let content_key = Tokens::new(content.key).selected(&weak_first(weak, content.key.nrows()));
-    let content_value = Tokens::new(content.value).selected(weak);
+    let &Mixed {
+        query,
+        style,
+        heads,
+        contrast,
+    } = mixed;
+    let weak_keys = Keys::of(style.key, heads, weak);
+    let weak_values = Values::of(style.value, heads, weak);
+    let own_keys = Keys::of(content.key, heads, &weak_first(weak, content.key.nrows()));
+    let own_values = Values::of(content.value, heads, weak);
 
-    let (output, _) = add_by_tiles(output, |tile, scratch| {
-        let rows = rows[tile.index()].iter();
-        for (head, rows) in Head::all(mixed.heads).zip(rows) {
-            let tokens = tile.tokens.clone();
-            let weights = scratch.scores(head, &mixed.query, tokens.clone(), &weak_key);
-            softmax_columns(weights, rows, Some(mixed.contrast));
-            tile.add_weighted(head, -1.0, weights, &weak_value);
+    let (output, _) = add_by_tiles(output, |tile, output| {
+        for (head, rows) in rows[tile.index].iter().enumerate() {
+            tile.score(head, query, &weak_keys);
+            tile.softmax_of_columns(Some(contrast), rows);
+            tile.average(head, &weak_values, -1.0, output);
 
-            let weights = scratch.scores(head, &content_query, tokens, &content_key);
-            softmax_rows(weights, content_key.num(), None);
-            tile.add_weighted(head, 1.0, weights, &content_value);
+            tile.score(head, content.query, &own_keys);
+            tile.softmax(None);
+            tile.average(head, &own_values, 1.0, output);
         }
     });
     output
@@ -53,19 +55,50 @@ fn weak_first(weak: &[usize], num: usize) -> Vec<usize> {
 }
 
 /// Returns an output in which the weak queries have attended to the content instead.
+///
+/// What the others have attended to the style is taken from `attended`, or made for them alone.
 pub(super) fn exchange_rows(
-    mut output: Array2<f32>,
+    mixed: &Mixed<'_>,
+    attended: Option<Attended>,
     content: QueryKeyValue<'_>,
-    heads: Heads,
     weak: &[usize],
 ) -> Result<Array2<f32>, AttentionError> {
-    if weak.is_empty() {
-        return Ok(output);
-    }
-    let query = content.query.select(Axis(0), weak);
-    let own = attend(query.view(), content.key_value(), heads, None)?;
-    for (&position, own) in weak.iter().zip(own.rows()) {
-        output.row_mut(position).assign(&own);
-    }
+    let &Mixed {
+        query,
+        style,
+        heads,
+        contrast,
+    } = mixed;
+    let mut output = match attended {
+        Some(attended) => attended.output,
+        None => {
+            let strong = &weak_first(weak, query.nrows())[weak.len()..];
+            let mut output = Array2::zeros(query.raw_dim());
+            attend_rows(&mut output, query, style, heads, Some(contrast), strong)?;
+            output
+        }
+    };
+    let (query, own) = (content.query, content.key_value());
+    attend_rows(&mut output, query, own, heads, None, weak)?;
     Ok(output)
+}
+
+/// Overwrites some rows of an output with the attention of the same rows of `query`.
+fn attend_rows(
+    output: &mut Array2<f32>,
+    query: ArrayView2<f32>,
+    key_value: KeyValue<'_>,
+    heads: Heads,
+    contrast: Option<Contrast>,
+    rows: &[usize],
+) -> Result<(), AttentionError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let query = query.select(Axis(0), rows);
+    let attended = attend(query.view(), key_value, heads, contrast)?;
+    for (&row, attended) in rows.iter().zip(attended.rows()) {
+        output.row_mut(row).assign(&attended);
+    }
+    Ok(())
 }

@@ -1,13 +1,11 @@
 //! Which positions have no good match in the style.
 
-use std::ops::Range;
-
 use ndarray::{Array2, ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
 
 use super::Similarity;
 use crate::method::attention::{
-    Contrast, Head, Heads, KeyValue, RowSoftmax, Tokens, add_by_tiles, map_tiles, softmax_rows,
+    Contrast, Heads, KeyValue, Keys, RowSoftmax, Values, add_by_tiles, map_tiles,
 };
 
 /// Keeps the cosine of a zero vector from being no number, as in PyTorch.
@@ -15,28 +13,10 @@ const EPSILON: f32 = 1e-8;
 
 /// Cross-image attention: the queries of the output, the keys and values of the style.
 pub(super) struct Mixed<'a> {
-    pub(super) query: Tokens<'a>,
-    pub(super) key: Tokens<'a>,
-    pub(super) value: Tokens<'a>,
+    pub(super) query: ArrayView2<'a, f32>,
+    pub(super) style: KeyValue<'a>,
     pub(super) heads: Heads,
     pub(super) contrast: Contrast,
-}
-
-impl<'a> Mixed<'a> {
-    pub(super) fn new<'q: 'a, 's: 'a>(
-        query_output: ArrayView2<'q, f32>,
-        style: KeyValue<'s>,
-        heads: Heads,
-        contrast_strength: f32,
-    ) -> Self {
-        Self {
-            query: Tokens::new(query_output.reborrow()),
-            key: Tokens::new(style.key.reborrow()),
-            value: Tokens::new(style.value.reborrow()),
-            heads,
-            contrast: Contrast::new(contrast_strength, style.key.nrows()),
-        }
-    }
 }
 
 /// The result of cross-image attention.
@@ -47,45 +27,55 @@ pub(super) struct Attended {
     pub(super) rows: Vec<Vec<Vec<RowSoftmax>>>,
 }
 
-impl Mixed<'_> {
+impl<'a> Mixed<'a> {
+    pub(super) fn new<'q: 'a, 's: 'a>(
+        query_output: ArrayView2<'q, f32>,
+        style: KeyValue<'s>,
+        heads: Heads,
+        contrast_strength: f32,
+    ) -> Self {
+        Self {
+            query: query_output.reborrow(),
+            style: KeyValue {
+                key: style.key.reborrow(),
+                value: style.value.reborrow(),
+            },
+            heads,
+            contrast: Contrast::new(contrast_strength, style.key.nrows()),
+        }
+    }
+
     /// Returns the attention alone.
     pub(super) fn attend(&self) -> Attended {
-        let (output, rows) = add_by_tiles(self.zeros(), |tile, scratch| {
-            Head::all(self.heads)
-                .map(|head| {
-                    let tokens = tile.tokens.clone();
-                    let weights = scratch.scores(head, &self.query, tokens, &self.key);
-                    let rows = softmax_rows(weights, self.key.num(), Some(self.contrast));
-                    tile.add_weighted(head, 1.0, weights, &self.value);
-                    rows
-                })
-                .collect()
+        let keys = Keys::all(self.style.key, self.heads);
+        let values = Values::all(self.style.value, self.heads);
+        let output = Array2::zeros(self.query.raw_dim());
+        let (output, rows) = add_by_tiles(output, |tile, output| {
+            let mut rows = Vec::with_capacity(self.heads.num);
+            for head in 0..self.heads.num {
+                tile.score(head, self.query, &keys);
+                rows.push(tile.softmax(Some(self.contrast)));
+                tile.average(head, &values, 1.0, output);
+            }
+            rows
         });
         Attended { output, rows }
     }
 
     /// Returns the attention, and for each query the key with the largest sum of it over heads.
     pub(super) fn attend_and_match(&self) -> (Attended, Vec<usize>) {
-        let num_keys = self.key.num();
-        let (output, tiles) = add_by_tiles(self.zeros(), |tile, scratch| {
-            let mut sums = std::mem::take(&mut scratch.sums);
-            sums.clear();
-            sums.resize(tile.tokens.len() * num_keys, 0.0);
-            let rows: Vec<_> = Head::all(self.heads)
-                .map(|head| {
-                    let tokens = tile.tokens.clone();
-                    let weights = scratch.scores(head, &self.query, tokens, &self.key);
-                    let rows = softmax_rows(weights, num_keys, Some(self.contrast));
-                    sums.iter_mut()
-                        .zip(&*weights)
-                        .for_each(|(sum, a)| *sum += a);
-                    tile.add_weighted(head, 1.0, weights, &self.value);
-                    rows
-                })
-                .collect();
-            let best: Vec<usize> = sums.chunks_exact(num_keys).map(argmax).collect();
-            scratch.sums = sums;
-            (rows, best)
+        let keys = Keys::all(self.style.key, self.heads);
+        let values = Values::all(self.style.value, self.heads);
+        let output = Array2::zeros(self.query.raw_dim());
+        let (output, tiles) = add_by_tiles(output, |tile, output| {
+            let mut rows = Vec::with_capacity(self.heads.num);
+            for head in 0..self.heads.num {
+                tile.score(head, self.query, &keys);
+                rows.push(tile.softmax(Some(self.contrast)));
+                tile.add_to_sums();
+                tile.average(head, &values, 1.0, output);
+            }
+            (rows, tile.best_by_sums())
         });
         let (rows, best): (Vec<_>, Vec<_>) = tiles.into_iter().unzip();
         (Attended { output, rows }, best.concat())
@@ -98,30 +88,13 @@ impl Mixed<'_> {
             num: 1,
             width: num * width,
         };
-        let tiles = map_tiles(self.query.num(), |tokens: Range<usize>, scratch| {
-            let heads = Head::all(whole);
-            let best = heads.map(|head| {
-                let scores = scratch.scores(head, &self.query, tokens.clone(), &self.key);
-                let rows = scores.chunks_exact(self.key.num());
-                rows.map(argmax).collect::<Vec<_>>()
-            });
-            best.flatten().collect::<Vec<_>>()
+        let keys = Keys::all(self.style.key, whole);
+        let tiles = map_tiles(self.query.nrows(), |tile| {
+            tile.score(0, self.query, &keys);
+            tile.best_by_scores()
         });
         tiles.concat()
     }
-
-    fn zeros(&self) -> Array2<f32> {
-        Array2::zeros((self.query.num(), self.heads.num * self.heads.width))
-    }
-}
-
-/// Returns the index of the first of the largest values.
-fn argmax(row: &[f32]) -> usize {
-    let start = (0, f32::NEG_INFINITY);
-    let better = |best: (usize, f32), (index, &value): (usize, &f32)| {
-        if value > best.1 { (index, value) } else { best }
-    };
-    row.iter().enumerate().fold(start, better).0
 }
 
 /// Returns how much each content value resembles the style value at its best match.
@@ -189,10 +162,5 @@ mod tests {
     fn positions_at_the_quantile_are_not_weak() {
         assert_eq!(weak_positions(&[1.0, 1.0, 1.0], 0.25), [] as [usize; 0]);
         assert_eq!(weak_positions(&[3.0, 1.0, 2.0], 1.0), [1, 2]);
-    }
-
-    #[test]
-    fn the_first_of_equal_values_is_the_best_match() {
-        assert_eq!(argmax(&[0.1, 0.4, 0.4, 0.2]), 1);
     }
 }

@@ -1,0 +1,104 @@
+//! Times the attention kernels at the shapes of real models, and prints a table.
+//!
+//! `cargo bench -p worker --bench attention [-- PART_OF_A_SHAPE]`; RAYON_NUM_THREADS sets the threads.
+#![expect(clippy::print_stdout, reason = "it is a program that prints a table")]
+
+use std::time::{Duration, Instant};
+
+use ndarray::Array2;
+use worker::method::attention::{
+    AttentionError, Heads, KeyValue, QueryKeyValue, cross_image_attention, self_attention,
+};
+use worker::method::filtering::{BestMatch, Exchange, Filter, Similarity, filtered_attention};
+use worker::method::noise::standard_normal;
+
+/// Name, tokens and heads of a layer.
+const SHAPES: [(&str, usize, Heads); 4] = [
+    ("sd15-full", 8192, Heads { num: 8, width: 40 }),
+    ("sd15-half", 2048, Heads { num: 8, width: 80 }),
+    ("demo-full", 2048, Heads { num: 2, width: 16 }),
+    ("demo-half", 512, Heads { num: 4, width: 64 }),
+];
+
+const RELEASED_CODE: Filter = Filter {
+    fraction: 0.25,
+    exchange: Exchange::KeyColumns,
+    best_match: BestMatch::ContrastedAttention,
+    similarity: Similarity::AbsoluteCosineOverHeads,
+};
+
+const PAPER: Filter = Filter {
+    fraction: 0.25,
+    exchange: Exchange::QueryRows,
+    best_match: BestMatch::FullWidthScores,
+    similarity: Similarity::FullWidthCosine,
+};
+
+const CONTRAST_STRENGTH: f32 = 1.67;
+
+/// How long one kernel is repeated.
+const TIME: Duration = Duration::from_secs(3);
+
+fn main() -> Result<(), AttentionError> {
+    let wanted = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with("--"));
+    println!(
+        "{:<10} {:>7} {:>10} {:>14} {:>10} {:>10}",
+        "layer", "tokens", "self", "cross-image", "released", "paper"
+    );
+    for (name, tokens, heads) in SHAPES {
+        if wanted.as_ref().is_some_and(|wanted| !name.contains(wanted)) {
+            continue;
+        }
+        let arrays = ["a", "b", "c", "d", "e", "f"].map(|id| random(id, tokens, heads));
+        let [
+            query_output,
+            key,
+            value,
+            content_query,
+            content_key,
+            content_value,
+        ] = &arrays;
+        let style = KeyValue {
+            key: key.view(),
+            value: value.view(),
+        };
+        let content = QueryKeyValue {
+            query: content_query.view(),
+            key: content_key.view(),
+            value: content_value.view(),
+        };
+        let query = query_output.view();
+        let filtered = |filter: &Filter| {
+            filtered_attention(query, style, content, heads, CONTRAST_STRENGTH, filter)
+        };
+        let own = shortest(|| self_attention(content, heads))?;
+        let cross = shortest(|| cross_image_attention(query, style, heads, CONTRAST_STRENGTH))?;
+        let released = shortest(|| filtered(&RELEASED_CODE))?;
+        let paper = shortest(|| filtered(&PAPER))?;
+        println!(
+            "{name:<10} {tokens:>7} {own:>7.1} ms {cross:>11.1} ms {released:>7.1} ms {paper:>7.1} ms"
+        );
+    }
+    Ok(())
+}
+
+fn random(id: &str, tokens: usize, heads: Heads) -> Array2<f32> {
+    let columns = heads.num * heads.width;
+    standard_normal(1, id, 0, (1, tokens, columns)).remove_axis(ndarray::Axis(0))
+}
+
+/// Returns the shortest of several runs in milliseconds: what the machine can do undisturbed.
+fn shortest(
+    kernel: impl Fn() -> Result<Array2<f32>, AttentionError>,
+) -> Result<f64, AttentionError> {
+    let begun = Instant::now();
+    let mut shortest = f64::INFINITY;
+    while begun.elapsed() < TIME {
+        let started = Instant::now();
+        std::hint::black_box(kernel()?);
+        shortest = shortest.min(started.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(shortest)
+}
