@@ -156,6 +156,22 @@ impl Running {
         }
     }
 
+    /// Returns the names of the program's threads; none once it has ended.
+    ///
+    /// # Panics
+    ///
+    /// If it has been waited for.
+    #[must_use]
+    pub fn threads(&self) -> Vec<String> {
+        let child = self.0.as_ref().expect("the program runs");
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id()));
+        let names = tasks.into_iter().flatten().flatten();
+        names
+            .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
+            .map(|name| name.trim().to_owned())
+            .collect()
+    }
+
     /// Sends a signal such as `INT`.
     ///
     /// # Panics

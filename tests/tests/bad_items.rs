@@ -1,5 +1,4 @@
 //! Inputs that cannot be converted cost their own items and nothing else; odd ones are converted and say so.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 

@@ -107,7 +107,11 @@ fn an_audit_names_what_is_missing_or_altered() {
     fs::write(&image, altered).unwrap();
     finds(&["images/night_000001/00001.png has SHA-256", "FAILED"]);
     fs::remove_file(&image).unwrap();
-    finds(&["images/night_000001/00001.png is missing", "1 findings"]);
+    finds(&[
+        "images/night_000001/00001.png is missing",
+        "and run again",
+        "1 findings",
+    ]);
     fs::write(&image, &whole).unwrap();
 
     let label = project.stored("labels/00002.png");
@@ -146,4 +150,23 @@ fn a_lost_shard_is_made_again_from_what_is_stored_without_evaluations() {
     assert_eq!(stored::deterministic(rows), before);
     assert_eq!(project.pictures(), pictures);
     let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn a_damaged_image_is_never_taken_for_done() {
+    let project = converted(1);
+    let pictures = project.pictures();
+    let image = project.stored(&format!("images/{}/00001.png", STYLES[0]));
+    let mut bytes = fs::read(&image).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&image, bytes).unwrap();
+    fs::remove_file(project.stored("shards/000000.parquet")).unwrap();
+    let outcome = project.run().exits(3);
+    outcome.complains_about(&["images/night_000001/00001.png", "damaged"]);
+    assert!(!project.stored("shards/000000.parquet").exists());
+
+    fs::remove_file(&image).unwrap();
+    let _ = project.run().exits(0);
+    assert_eq!(project.pictures(), pictures);
 }

@@ -1,5 +1,4 @@
 //! What a person sees: help, status, probe, and the files of a run.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use serde_json::Value;
 use shared::settings::RunConfig;

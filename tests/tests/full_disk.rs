@@ -1,5 +1,5 @@
 //! Storage that has no room or may not be written, on small file systems of the test's own.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
 //! Runs that are killed, stopped and run again end as if nothing had happened.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -30,6 +30,12 @@ pub(super) async fn main(args: AuditArgs) -> Result<Ending, Problem> {
         println!("{finding}");
     }
     let summary = &report.summary;
+    if !report.findings.is_empty() {
+        println!(
+            "to make again what is missing or altered: remove it and the shards/*.parquet that its row is in, \
+             and run again"
+        );
+    }
     let verdict = if report.findings.is_empty() {
         "clean"
     } else {

@@ -156,6 +156,8 @@ impl Worker {
         for style in &task.styles {
             let key = self.image_key(content.name(), style.name());
             match self.storage.read(&key).await {
+                // A damaged one is made again, and refused by storage with its name: nothing stored is rewritten.
+                Ok(image) if image::load_from_memory(&image).is_err() => missing.push(style),
                 Ok(image) => {
                     let output = self.output(content, style, digest::sha256(&image), &label_sha256);
                     let warning = self.warning_of_stored(&loaded, style).await?;

@@ -40,6 +40,7 @@ impl Runtime {
             path: path.clone(),
             reason,
         };
+        start_attention_threads(config);
         let builder = ort::init_from(&path).map_err(|e| unusable(e.to_string()))?;
         let pool = GlobalThreadPoolOptions::default()
             .with_intra_threads(config.threads)
@@ -60,6 +61,16 @@ impl Runtime {
 
     pub(super) fn environment(&self) -> &Environment {
         &self.environment
+    }
+}
+
+/// Attention between segments has as many threads as the graphs. A process has one such pool: the first stays.
+fn start_attention_threads(config: &EngineConfig) {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(config.threads)
+        .thread_name(|thread| format!("attention-{thread}"));
+    if let Err(error) = pool.build_global() {
+        tracing::debug!(%error, "attention keeps the threads it has");
     }
 }
 
