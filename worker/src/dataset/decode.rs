@@ -10,7 +10,7 @@ use super::naming::LabelKind;
 use super::prepare::NamedBytes;
 
 /// The most pixels of an image: far more than a camera's, far less than a decompression bomb's.
-const MAX_PIXELS: u64 = 1 << 26;
+const MAX_PIXELS: u64 = 1 << 25;
 
 /// The most memory that a decoder may take.
 const MAX_DECODER_BYTES: usize = 1 << 29;

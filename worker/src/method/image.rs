@@ -134,9 +134,11 @@ fn nearest(from: usize, to: usize) -> Vec<usize> {
     indices
 }
 
-/// Returns `x / 127.5 - 1` of an image `(height, width, 3)`, as `(3, height, width)`.
+/// Returns `x / 127.5 - 1` of an image `(height, width, 3)`, as `(3, height, width)` in that order in memory.
 pub fn to_unit_range(image: ArrayView3<u8>) -> Array3<f32> {
+    // A map keeps the order of its input in memory, so the order is changed first.
     let planes = image.permuted_axes([2, 0, 1]);
+    let planes = planes.as_standard_layout();
     planes.mapv(|value| f32::from(value) / 127.5 - 1.0)
 }
 
@@ -145,6 +147,7 @@ pub fn to_unit_range(image: ArrayView3<u8>) -> Array3<f32> {
 /// Values are clamped to -1..=1 and rounded half to even.
 pub fn from_unit_range(planes: ArrayView3<f32>) -> Array3<u8> {
     let pixels = planes.permuted_axes([1, 2, 0]);
+    let pixels = pixels.as_standard_layout();
     pixels.mapv(|value| ((value / 2.0 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8)
 }
 
@@ -183,7 +186,11 @@ mod tests {
     fn every_byte_survives_the_range_of_the_model() {
         let bytes: Vec<u8> = (0..=255).flat_map(|byte| [byte; 3]).collect();
         let image = Array3::from_shape_vec((16, 16, 3), bytes).unwrap();
-        assert_eq!(from_unit_range(to_unit_range(image.view()).view()), image);
+        let planes = to_unit_range(image.view());
+        assert!(planes.is_standard_layout());
+        let bytes = from_unit_range(planes.view());
+        assert!(bytes.is_standard_layout());
+        assert_eq!(bytes, image);
     }
 
     #[test]
