@@ -63,7 +63,7 @@ pub fn write(mut rows: Vec<ManifestRow>) -> Result<Vec<u8>, ManifestError> {
     Ok(writer.into_inner()?)
 }
 
-/// Returns the rows of a Parquet file that [`write`] made.
+/// Returns the rows of a Parquet file that [`write()`] made.
 ///
 /// # Errors
 ///

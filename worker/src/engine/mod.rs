@@ -2,7 +2,7 @@
 //!
 //! - [`runtime`]: the shared library and its one thread pool
 //! - [`contract`]: `model.json`, read and checked
-//! - [`session`]: one ONNX file as a session that matches its contract
+//! - `session`: one ONNX file as a session that matches its contract
 //! - [`unet`]: the UNet's segments in order, with attention between them
 //! - [`vae`]: images to latents and back
 //! - [`style_bank`]: keys and values of styles, in memory or on disk
