@@ -34,7 +34,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     let inventory = take_inventory(&config)?;
     let (contents, styles) = (inventory.contents.len(), inventory.styles.len());
     let (items, shards) = (inventory.plan.num_items(), inventory.plan.shards.len());
-    println!("dataset  {contents} contents, {styles} styles, {items} items in {shards} shard(s)");
+    println!("dataset  {contents} contents, {styles} styles, {items} items in {shards} shards");
     for listing in inventory.contents.iter().chain(&inventory.styles) {
         if let Listing::MissingLabel {
             image, expected, ..
