@@ -1,6 +1,6 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: demo test test-rust test-export lint onnxruntime onnx-export build help
+.PHONY: demo test test-demo test-rust test-export lint onnxruntime onnx-export build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 PYTHON := onnx-export/.venv/bin/python
@@ -28,6 +28,11 @@ test-rust: onnxruntime
 
 test-export: onnx-export
 	cd onnx-export && .venv/bin/python -m pytest -q
+
+# Kills the demo at five random moments and resumes it: minutes, so not part of `make test`.
+test-demo: onnxruntime
+	cargo build --workspace --locked
+	cargo test --package tests --test resume --locked -- --ignored --nocapture
 
 lint: onnx-export
 	cargo fmt --all --check

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::digest;
 use shared::ids::{ItemId, RunId, ShardId};
-use shared::manifest::{self, ManifestRow, Status};
+use shared::manifest::{ManifestRow, Status};
 use shared::run_record::RunRecord;
 use shared::storage::{Storage, StorageErrorKind};
 
@@ -34,7 +34,13 @@ pub async fn audit(storage: &dyn Storage, record: &RunRecord) -> Result<AuditRep
     let ledger = Ledger::read(storage, run).await?;
     let mut findings = Vec::new();
     let mut rows = Vec::new();
-    let failed = failed_rows(storage, run, &ledger).await;
+    let mut failed: BTreeMap<ShardId, Vec<ManifestRow>> = BTreeMap::new();
+    match ledger::failed_rows(storage, run, &ledger).await {
+        Ok(rows) => rows
+            .into_iter()
+            .for_each(|row| failed.entry(row.shard).or_default().push(row)),
+        Err(error) => findings.push(shared::failure::chain(&error)),
+    }
     for shard in (0..record.frozen.num_shards as u32).map(ShardId) {
         if ledger.committed.contains(&shard) {
             match ledger::shard_rows(storage, run, shard).await {
@@ -57,24 +63,6 @@ pub async fn audit(storage: &dyn Storage, record: &RunRecord) -> Result<AuditRep
         planned: record.frozen.num_items,
         findings,
     })
-}
-
-/// Rows of shards that failed for good stand in the run's manifest only.
-async fn failed_rows(
-    storage: &dyn Storage,
-    run: &RunId,
-    ledger: &Ledger,
-) -> BTreeMap<ShardId, Vec<ManifestRow>> {
-    let mut failed: BTreeMap<ShardId, Vec<ManifestRow>> = BTreeMap::new();
-    let Ok(bytes) = storage.read(&ArtifactKey::Manifest(run.clone())).await else {
-        return failed;
-    };
-    for row in manifest::read(bytes).unwrap_or_default() {
-        if row.status == Status::Failed && !ledger.committed.contains(&row.shard) {
-            failed.entry(row.shard).or_default().push(row);
-        }
-    }
-    failed
 }
 
 fn check_items(record: &RunRecord, rows: &[ManifestRow], findings: &mut Vec<String>) {

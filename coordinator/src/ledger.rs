@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::failure::FailedAttempt;
 use shared::ids::{RunId, ShardId};
-use shared::manifest::{self, ManifestError, ManifestRow};
-use shared::storage::{Storage, StorageError};
+use shared::manifest::{self, ManifestError, ManifestRow, Status};
+use shared::storage::{Storage, StorageError, StorageErrorKind};
 
 /// Why the ledger cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -14,10 +14,10 @@ pub enum LedgerError {
     /// Storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// A committed shard is damaged.
-    #[error("{path} is damaged")]
-    Shard {
-        /// The shard's manifest.
+    /// A manifest is damaged.
+    #[error("{path} is damaged: remove it and run again to make it anew")]
+    Manifest {
+        /// The shard's or the run's manifest.
         path: String,
         /// Why.
         #[source]
@@ -86,10 +86,34 @@ pub async fn shard_rows(
 ) -> Result<Vec<ManifestRow>, LedgerError> {
     let key = ArtifactKey::Shard(run.clone(), shard);
     let bytes = storage.read(&key).await?;
-    manifest::read(bytes).map_err(|source| LedgerError::Shard {
+    manifest::read(bytes).map_err(|source| LedgerError::Manifest {
         path: storage.locate(&key),
         source,
     })
+}
+
+/// Returns the rows of shards that failed for good: they stand in the run's manifest only.
+///
+/// # Errors
+///
+/// [`LedgerError`] if there is a manifest and it cannot be read.
+pub async fn failed_rows(
+    storage: &dyn Storage,
+    run: &RunId,
+    ledger: &Ledger,
+) -> Result<Vec<ManifestRow>, LedgerError> {
+    let key = ArtifactKey::Manifest(run.clone());
+    let bytes = match storage.read(&key).await {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind == StorageErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut rows = manifest::read(bytes).map_err(|source| LedgerError::Manifest {
+        path: storage.locate(&key),
+        source,
+    })?;
+    rows.retain(|row| row.status == Status::Failed && !ledger.committed.contains(&row.shard));
+    Ok(rows)
 }
 
 /// Returns a failed attempt, if its record can be read.

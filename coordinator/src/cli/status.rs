@@ -13,7 +13,7 @@ use shared::storage::{LocalStorage, Storage};
 use super::{Ending, Problem, RootArgs};
 use crate::collect::{self, Summary};
 use crate::freeze;
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
@@ -68,9 +68,11 @@ async fn read(storage: &dyn Storage, run: &RunId) -> Result<Status, Problem> {
     let ledger = Ledger::read(storage, run)
         .await
         .map_err(Problem::environment)?;
-    let rows = collect::committed_rows(storage, run, &ledger)
+    let mut rows = collect::committed_rows(storage, run, &ledger)
         .await
         .map_err(Problem::environment)?;
+    let failed = ledger::failed_rows(storage, run, &ledger).await;
+    rows.extend(failed.map_err(Problem::environment)?);
     let committed: BTreeSet<&str> = rows
         .iter()
         .filter_map(|row| row.output.as_ref())
@@ -81,14 +83,13 @@ async fn read(storage: &dyn Storage, run: &RunId) -> Result<Status, Problem> {
         .await
         .map_err(Problem::environment)?;
     let summary = Summary::of(&rows);
-    let failed = failed_items(storage, run, &ledger).await;
     Ok(Status {
         run: run.clone(),
-        complete: summary.done + summary.not_done() + failed == record.frozen.num_items,
+        complete: summary.done + summary.not_done() == record.frozen.num_items,
         items: record.frozen.num_items,
         done: summary.done,
         quarantined: summary.quarantined,
-        failed,
+        failed: summary.failed,
         in_progress: images
             .iter()
             .filter(|image| !committed.contains(image.path.as_str()))
@@ -98,19 +99,6 @@ async fn read(storage: &dyn Storage, run: &RunId) -> Result<Status, Problem> {
         failed_attempts: ledger.failed_attempts.values().map(Vec::len).sum(),
         reasons: summary.reasons,
     })
-}
-
-/// Items of shards that failed for good stand in the run's manifest only.
-async fn failed_items(storage: &dyn Storage, run: &RunId, ledger: &Ledger) -> usize {
-    let key = shared::artifact::ArtifactKey::Manifest(run.clone());
-    let Ok(bytes) = storage.read(&key).await else {
-        return 0;
-    };
-    let rows = shared::manifest::read(bytes).unwrap_or_default();
-    let failed = |row: &&shared::manifest::ManifestRow| {
-        row.status == shared::manifest::Status::Failed && !ledger.committed.contains(&row.shard)
-    };
-    rows.iter().filter(failed).count()
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command line")]
