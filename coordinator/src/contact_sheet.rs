@@ -10,7 +10,7 @@ use shared::artifact::ArtifactKey;
 use shared::ids::{ItemId, RunId};
 use shared::manifest::{ManifestRow, Status};
 use shared::storage::Storage;
-use worker::dataset::{Listing, NamedBytes, encode_png, prepare};
+use worker::dataset::{Listing, encode_png, load};
 
 use crate::inventory::Inventory;
 
@@ -127,14 +127,8 @@ fn input_image(root: &Path, listing: &Listing, inventory: &Inventory) -> Option<
     let Listing::Pair(pair) = listing else {
         return None;
     };
-    let image = std::fs::read(root.join(&pair.image)).ok()?;
-    let label = std::fs::read(root.join(&pair.label)).ok()?;
     let size = inventory.contract.image_size();
-    let named = |bytes| NamedBytes {
-        name: &pair.name,
-        bytes,
-    };
-    let prepared = prepare(named(&image), named(&label), pair.label_kind, size).ok()?;
+    let prepared = load(root, pair, size).ok()?.prepared;
     let pixels = prepared.image.into_raw_vec_and_offset().0;
     RgbImage::from_raw(size.width as u32, size.height as u32, pixels)
 }

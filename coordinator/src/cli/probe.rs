@@ -6,7 +6,7 @@ use clap::Args;
 use shared::settings::{RunConfig, StepSet};
 use shared::storage::{LocalStorage, Storage};
 use worker::conversion::{Converter, Source};
-use worker::dataset::{Listing, NamedBytes, Prepared, prepare};
+use worker::dataset::{Listing, Prepared, load};
 use worker::engine::Engine;
 
 use super::run::take_inventory;
@@ -136,25 +136,8 @@ fn first_usable(
         let Listing::Pair(pair) = listing else {
             continue;
         };
-        let (image_path, label_path) = (root.join(&pair.image), root.join(&pair.label));
-        let (Ok(image), Ok(label)) = (std::fs::read(&image_path), std::fs::read(&label_path))
-        else {
-            continue;
-        };
-        let (image_name, label_name) = (
-            image_path.display().to_string(),
-            label_path.display().to_string(),
-        );
-        let image = NamedBytes {
-            name: &image_name,
-            bytes: &image,
-        };
-        let label = NamedBytes {
-            name: &label_name,
-            bytes: &label,
-        };
-        match prepare(image, label, pair.label_kind, converter.size()) {
-            Ok(prepared) => return Ok(prepared),
+        match load(root, pair, converter.size()) {
+            Ok(loaded) => return Ok(loaded.prepared),
             Err(error) => reason = shared::failure::chain(&error),
         }
     }

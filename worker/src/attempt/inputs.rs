@@ -4,11 +4,10 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use shared::digest;
 use shared::failure::chain;
 
 use super::AttemptError;
-use crate::dataset::{ImageSize, Listed, Listing, NamedBytes, Prepared, prepare};
+use crate::dataset::{self, ImageSize, Listed, Listing, LoadError, Prepared};
 
 /// An input at the model's size.
 pub(super) struct LoadedInput {
@@ -53,41 +52,24 @@ pub(super) async fn load(
 
 fn load_files(root: &Path, listed: &Listed, size: ImageSize) -> Result<LoadedInput, Unusable> {
     let started = Instant::now();
-    let image = read(&root.join(&listed.image))?;
-    let label = read(&root.join(&listed.label))?;
-    let (image_name, label_name) = (
-        root.join(&listed.image).display().to_string(),
-        root.join(&listed.label).display().to_string(),
-    );
-    let prepared = prepare(
-        NamedBytes {
-            name: &image_name,
-            bytes: &image,
-        },
-        NamedBytes {
-            name: &label_name,
-            bytes: &label,
-        },
-        listed.label_kind,
-        size,
-    )
-    .map_err(|error| Unusable::Input(chain(&error)))?;
+    let loaded = dataset::load(root, listed, size).map_err(|error| match error {
+        LoadError::Read { path, source } if !is_lasting(&source) => {
+            Unusable::Transient(AttemptError::Read { path, source })
+        }
+        LoadError::Read { .. } | LoadError::Input(_) => Unusable::Input(chain(&error)),
+    })?;
     Ok(LoadedInput {
         name: listed.name.clone(),
-        prepared,
-        image_sha256: digest::sha256(&image),
+        prepared: loaded.prepared,
+        image_sha256: loaded.image_sha256,
         elapsed: started.elapsed(),
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
-    std::fs::read(path).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory => {
-            Unusable::Input(format!("{} cannot be read: {source}", path.display()))
-        }
-        _ => Unusable::Transient(AttemptError::Read {
-            path: path.to_owned(),
-            source,
-        }),
-    })
+/// Whether reading the file again would fail again.
+fn is_lasting(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory
+    )
 }

@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 mod error;
 mod list;
+mod load;
 mod naming;
 mod prepare;
 
@@ -15,5 +16,6 @@ pub use classes::count_classes;
 pub use encode::encode_png;
 pub use error::InputError;
 pub use list::{DatasetError, Listed, Listing, Role, list};
+pub use load::{LoadError, Loaded, load};
 pub use naming::LabelKind;
 pub use prepare::{ImageSize, NamedBytes, Prepared, prepare};

@@ -1,5 +1,7 @@
 //! `model.json`: what the exported model is, and that its files are those it was written with.
 
+mod check;
+
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -326,80 +328,5 @@ impl ModelContract {
         Err(refuse(format!(
             "is truncated or altered: its SHA-256 is {found}, the contract says {expected}; copy or export it again"
         )))
-    }
-}
-
-impl Model {
-    fn check(&self) -> Result<(), String> {
-        if self.format_version != FORMAT_VERSION {
-            return Err(format!(
-                "has format version {}, this program reads {FORMAT_VERSION}; export the model again",
-                self.format_version
-            ));
-        }
-        let schedule = &self.schedule;
-        for (key, value, expected) in [
-            ("beta_schedule", &schedule.beta_schedule, "scaled_linear"),
-            ("timestep_spacing", &schedule.timestep_spacing, "leading"),
-            ("prediction_type", &schedule.prediction_type, "epsilon"),
-        ] {
-            if value != expected {
-                return Err(format!(
-                    "has schedule.{key} {value}, the method needs {expected}"
-                ));
-            }
-        }
-        if self.width != 8 * self.latent.width || self.height != 8 * self.latent.height {
-            return Err(format!(
-                "has images of {}x{} and latents of {}x{}, which are not an eighth of them",
-                self.width, self.height, self.latent.width, self.latent.height
-            ));
-        }
-        self.check_segments()
-    }
-
-    /// Each input of a segment must come from somewhere, and each layer's tensors from the segment before it.
-    fn check_segments(&self) -> Result<(), String> {
-        let Some((last, injected)) = self.segments.split_last() else {
-            return Err("has no segments".to_owned());
-        };
-        if last.layer.is_some() || injected.iter().any(|segment| segment.layer.is_none()) {
-            return Err("must have an injected layer after every segment but the last".to_owned());
-        }
-        let mut known = vec!["sample", "timestep", "prompt_embedding"];
-        for segment in &self.segments {
-            let part = &segment.part;
-            if let Some(input) = part
-                .inputs
-                .iter()
-                .find(|input| !known.contains(&input.name.as_str()))
-            {
-                return Err(format!(
-                    "names {} as an input of {}, which nothing before it makes",
-                    input.name, part.file
-                ));
-            }
-            known.extend(part.outputs.iter().map(|output| output.name.as_str()));
-            if let Some(layer) = &segment.layer {
-                for tensor in [&layer.query, &layer.key, &layer.value] {
-                    let made = part.outputs.iter().find(|output| &output.name == tensor);
-                    let width = i64::try_from(layer.heads * layer.head_width).unwrap_or_default();
-                    let tokens = i64::try_from(layer.tokens).unwrap_or_default();
-                    let shape = [Dimension::Fixed(tokens), Dimension::Fixed(width)];
-                    if made.is_none_or(|made| !made.shape.ends_with(&shape)) {
-                        return Err(format!(
-                            "names {tensor} as a tensor of layer {}, and {} does not make it as (batch, {tokens}, {width})",
-                            layer.name, part.file
-                        ));
-                    }
-                }
-                known.push(&layer.output);
-            }
-        }
-        if known.contains(&"noise_pred") {
-            Ok(())
-        } else {
-            Err("has no segment that makes noise_pred".to_owned())
-        }
     }
 }
