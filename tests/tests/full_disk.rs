@@ -79,7 +79,7 @@ fn a_disk_that_fills_up_stops_the_run_which_goes_on_to_the_same_bytes_once_there
         mount -t tmpfs -o size=200k tmpfs "$OUT"
         run; code=$?
         [ $code = 3 ] || exit 90
-        find "$OUT" -name '.writing-*' | grep . && exit 91
+        find "$OUT/.writing" -type f | grep . && exit 91
         find "$OUT" -name '*.parquet' | grep . && exit 92
         find "$OUT" -path '*images*' -type f | grep -q . || exit 93
         mkdir "$KEPT" && cp -a "$OUT/." "$KEPT/"

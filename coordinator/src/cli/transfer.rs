@@ -193,14 +193,20 @@ fn read(path: &Path) -> Result<Vec<u8>, Problem> {
 
 /// Writes beside the target and renames, so that a half-written file never has the target's name.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    use std::fs::Permissions;
     use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
     let refuse =
         |e: std::io::Error| Problem::Environment(format!("cannot write {}: {e}", path.display()));
     let folder = path
         .parent()
         .filter(|folder| *folder != Path::new(""))
         .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(refuse)?;
+    // Temporary files are private by default; a result is as readable as the umask lets it be.
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .map_err(refuse)?;
     file.write_all(bytes).map_err(refuse)?;
     file.persist(path).map_err(|e| refuse(e.error))?;
     Ok(())

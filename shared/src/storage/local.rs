@@ -1,8 +1,10 @@
 //! Storage in a folder: temporary file, fsync, then a hard link or a rename into place.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,8 +14,10 @@ use super::{Created, Listed, Storage, StorageError, StorageErrorKind};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::digest;
 
-/// Unfinished files begin with this and are never listed.
-const TEMPORARY_PREFIX: &str = ".writing-";
+/// Unfinished files lie in this folder of the root, away from the images that people train on.
+const TEMPORARY_FOLDER: &str = ".writing";
+/// Unfinished files older than this were left by a process that was killed.
+const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// Objects as files below a folder.
 #[derive(Debug, Clone)]
@@ -38,20 +42,29 @@ impl LocalStorage {
         self.root.join(key.path())
     }
 
-    fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-        let folder = path.parent().unwrap_or(path);
-        fs::create_dir_all(folder)?;
+    /// Returns a file with these bytes, safe from a crash and not yet under its name.
+    fn write_temporary(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
+        let folder = self.root.join(TEMPORARY_FOLDER);
+        fs::create_dir_all(&folder)?;
+        // Temporary files are private by default; what is stored is as readable as the umask lets it be.
         let mut file = tempfile::Builder::new()
-            .prefix(TEMPORARY_PREFIX)
+            .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         Ok(file)
     }
 
-    fn create_file(path: &Path, bytes: &[u8]) -> Result<Created, StorageError> {
-        let temporary =
-            Self::write_temporary(path, bytes).map_err(|e| io_error("create", path, e))?;
+    /// Writes a temporary file and makes the folder it will go to.
+    fn prepare(&self, path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+        fs::create_dir_all(path.parent().unwrap_or(path))?;
+        self.write_temporary(bytes)
+    }
+
+    fn create_file(&self, path: &Path, bytes: &[u8]) -> Result<Created, StorageError> {
+        let temporary = self
+            .prepare(path, bytes)
+            .map_err(|e| io_error("create", path, e))?;
         match temporary.persist_noclobber(path) {
             Ok(_) => {
                 sync_folder(path).map_err(|e| io_error("create", path, e))?;
@@ -75,9 +88,10 @@ impl LocalStorage {
         }
     }
 
-    fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
-        let temporary =
-            Self::write_temporary(path, bytes).map_err(|e| io_error("write", path, e))?;
+    fn replace_file(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+        let temporary = self
+            .prepare(path, bytes)
+            .map_err(|e| io_error("write", path, e))?;
         temporary
             .persist(path)
             .map_err(|e| io_error("write", path, e.error))?;
@@ -88,13 +102,13 @@ impl LocalStorage {
 #[async_trait]
 impl Storage for LocalStorage {
     async fn create(&self, key: &ArtifactKey, bytes: Bytes) -> Result<Created, StorageError> {
-        let path = self.file(key);
-        blocking(move || Self::create_file(&path, &bytes)).await
+        let (storage, path) = (self.clone(), self.file(key));
+        blocking(move || storage.create_file(&path, &bytes)).await
     }
 
     async fn replace(&self, key: &ArtifactKey, bytes: Bytes) -> Result<(), StorageError> {
-        let path = self.file(key);
-        blocking(move || Self::replace_file(&path, &bytes)).await
+        let (storage, path) = (self.clone(), self.file(key));
+        blocking(move || storage.replace_file(&path, &bytes)).await
     }
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
@@ -128,11 +142,12 @@ impl Storage for LocalStorage {
     }
 
     async fn check_writable(&self) -> Result<(), StorageError> {
-        let probe = self.root.join("runs").join("probe");
+        let storage = self.clone();
         blocking(move || {
-            Self::write_temporary(&probe, b"synth2real")
-                .map(drop)
-                .map_err(|e| io_error("write below", &probe, e))
+            let written = storage.write_temporary(b"synth2real").map(drop);
+            written.map_err(|e| io_error("write below", &storage.root, e))?;
+            remove_abandoned(&storage.root.join(TEMPORARY_FOLDER));
+            Ok(())
         })
         .await
     }
@@ -159,6 +174,17 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Leftovers only cost space, so one that cannot be removed is left.
+fn remove_abandoned(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let age = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = age.ok().and_then(|modified| modified.elapsed().ok());
+        if age.is_some_and(|age| age > ABANDONED_AFTER) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn walk(root: &Path, folder: &Path, found: &mut Vec<Listed>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -167,13 +193,6 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<Listed>) -> io::Result<()> {
     };
     for entry in entries {
         let entry = entry?;
-        if entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with(TEMPORARY_PREFIX)
-        {
-            continue;
-        }
         let metadata = match entry.metadata() {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -224,21 +243,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unfinished_file_is_never_listed() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+    async fn an_unfinished_file_lies_away_from_every_run_and_goes_when_it_is_old() {
+        let folder = tempfile::tempdir().unwrap();
         let storage = LocalStorage::new(folder.path());
-        let run: crate::ids::RunId = "demo".parse().expect("a valid name");
-        let key = ArtifactKey::Shard(run.clone(), crate::ids::ShardId(1));
-        let half =
-            LocalStorage::write_temporary(&storage.file(&key), b"half").expect("a writable folder");
-        assert_eq!(
-            storage
-                .list(&ArtifactPrefix::Shards(run))
-                .await
-                .expect("a listing"),
-            vec![]
-        );
-        assert!(half.path().exists());
+        let new = storage.write_temporary(b"half").unwrap();
+        let old = storage.write_temporary(b"half").unwrap();
+        let two_days_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
+        old.as_file().set_modified(two_days_ago).unwrap();
+        assert_eq!(storage.list(&ArtifactPrefix::Runs).await.unwrap(), vec![]);
+        storage.check_writable().await.unwrap();
+        assert!(new.path().exists() && !old.path().exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_stored_is_as_readable_as_any_other_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = LocalStorage::new(folder.path());
+        let key = ArtifactKey::Manifest("demo".parse().unwrap());
+        storage
+            .replace(&key, Bytes::from_static(b"rows"))
+            .await
+            .unwrap();
+        let plain = folder.path().join("plain");
+        fs::write(&plain, b"rows").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&storage.file(&key)), mode(&plain));
     }
 
     #[tokio::test]
