@@ -79,3 +79,17 @@ pub async fn main(cli: Cli) -> Result<Ending, Problem> {
         Command::Probe(args) => probe::main(args).await,
     }
 }
+
+/// Returns a path without `..` in it, relative to the working folder where that is above it.
+fn short(path: impl AsRef<std::path::Path>) -> String {
+    let path = path.as_ref();
+    let Ok(whole) = std::fs::canonicalize(path) else {
+        return path.display().to_string();
+    };
+    let here = std::env::current_dir().unwrap_or_default();
+    whole
+        .strip_prefix(here)
+        .unwrap_or(&whole)
+        .display()
+        .to_string()
+}

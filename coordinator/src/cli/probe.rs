@@ -10,7 +10,7 @@ use worker::dataset::{Listing, Prepared, load};
 use worker::engine::Engine;
 
 use super::run::take_inventory;
-use super::{ConfigArgs, Ending, Problem};
+use super::{ConfigArgs, Ending, Problem, short};
 use crate::inventory::Inventory;
 use crate::progress::human;
 
@@ -51,7 +51,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
         .check_writable()
         .await
         .map_err(Problem::environment)?;
-    println!("storage  {} can be written", config.root.display());
+    println!("storage  {} can be written", short(&config.root));
 
     let started = Instant::now();
     let engine = Engine::load(&config.model, &config.engine).map_err(Problem::environment)?;
@@ -74,7 +74,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     let evaluations = planned_evaluations(&config, &inventory);
     let total = timing.evaluation.mul_f64(evaluations as f64) + timing.per_item * items as u32;
     println!(
-        "work     {evaluations} UNet evaluations, {:.1} device-hours",
+        "work     {evaluations} UNet evaluations, {:.2} device-hours",
         total.as_secs_f64() / 3600.0
     );
     println!("ETA      {} on one such device", human(total));

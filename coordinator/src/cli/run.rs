@@ -16,7 +16,7 @@ use worker::conversion::Converter;
 use worker::engine::Engine;
 use worker::engine_thread::EngineThread;
 
-use super::{ConfigArgs, Ending, Problem};
+use super::{ConfigArgs, Ending, Problem, short};
 use crate::collect::{self, Summary};
 use crate::contact_sheet::{self, InputRoots};
 use crate::embedded::{EmbeddedRun, Stopped};
@@ -238,7 +238,7 @@ fn tell(
     sheet: Option<String>,
     stopped: Stopped,
 ) {
-    let manifest = short(&storage.locate(&ArtifactKey::Manifest(config.run.clone())));
+    let manifest = short(storage.locate(&ArtifactKey::Manifest(config.run.clone())));
     let folder = Path::new(&manifest)
         .parent()
         .unwrap_or(Path::new(""))
@@ -259,23 +259,10 @@ fn tell(
         ),
     }
     let sheet = sheet
-        .map(|path| format!(", contact sheet {}", short(&path)))
+        .map(|path| format!(", contact sheet {}", short(path)))
         .unwrap_or_default();
     println!(
         "{} of {planned} images done: images {folder}/images, labels {folder}/labels, manifest {manifest}{sheet}",
         summary.done
     );
-}
-
-/// Returns a path without `..` in it, relative to the working folder where that is above it.
-fn short(path: &str) -> String {
-    let Ok(whole) = std::fs::canonicalize(path) else {
-        return path.to_owned();
-    };
-    let here = std::env::current_dir().unwrap_or_default();
-    whole
-        .strip_prefix(here)
-        .unwrap_or(&whole)
-        .display()
-        .to_string()
 }
