@@ -1,29 +1,31 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: demo test test-demo test-rust test-export lint onnxruntime onnx-export build help
+.PHONY: bench-dispatch bench-scale demo test test-demo test-rust test-export lint onnxruntime onnx-export build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 PYTHON := onnx-export/.venv/bin/python
 
 help:
-	@echo "make demo         convert the example dataset, from a fresh checkout"
-	@echo "make test         every test of the project"
-	@echo "make lint         formatting, lints, docs and dependencies, warnings as errors"
-	@echo "make build        the synth2real program, in target/release"
-	@echo "make onnx-export  the Python environment that exports models"
+	@echo "make demo            convert the example dataset, from a fresh checkout"
+	@echo "make test            every test of the project"
+	@echo "make lint            formatting, lints, docs and dependencies, warnings as errors"
+	@echo "make build           the synth2real and worker programs, in target/release"
+	@echo "make bench-scale     time and memory of a run of a million items"
+	@echo "make bench-dispatch  shards a second through broker and bucket"
+	@echo "make onnx-export     the Python environment that exports models"
 
 demo: build
 	target/release/synth2real run infra/demo/run.toml
 
 build: onnxruntime
-	cargo build --release --locked --package coordinator
+	cargo build --release --locked --package coordinator --package worker
 	ln -sf ../../.cache/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
 
 test: test-rust test-export
 
 test-rust: onnxruntime
 	cargo build --workspace --locked
-	cargo $(CARGO_TEST) --workspace --locked
+	infra/with-servers.sh cargo $(CARGO_TEST) --workspace --locked
 	cargo test --workspace --locked --doc
 
 test-export: onnx-export
@@ -33,6 +35,13 @@ test-export: onnx-export
 test-demo: onnxruntime
 	cargo build --workspace --locked
 	cargo test --package tests --test resume --locked -- --ignored --nocapture
+
+# Time and memory of a run of a million items, and shards a second through broker and bucket.
+bench-scale:
+	cargo bench --package tests --bench scale --locked
+
+bench-dispatch:
+	infra/with-servers.sh cargo bench --package tests --bench dispatch --locked
 
 lint: onnx-export
 	cargo fmt --all --check

@@ -1,175 +1,280 @@
 //! The proof that nothing is lost: items planned = items accounted for, every digest right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
-use shared::artifact::{ArtifactKey, ArtifactPrefix};
+use futures::future::{join_all, try_join_all};
+use shared::artifact::ArtifactKey;
 use shared::digest;
-use shared::ids::{ItemId, RunId, ShardId};
+use shared::failure::chain;
+use shared::ids::ItemId;
 use shared::manifest::{ManifestRow, Status};
-use shared::run_record::RunRecord;
 use shared::storage::{Storage, StorageErrorKind};
 
-use crate::collect::Summary;
-use crate::ledger::{self, Ledger, LedgerError};
-use crate::plan::items_sha256;
+use crate::freeze::FrozenRun;
+use crate::ledger::{self, Ledger, LedgerError, ShardState};
+use crate::plan::Shard;
+use crate::stored_items::StoredItems;
+use crate::tally::{Counts, READS_AT_ONCE};
 
 /// What an audit found.
 #[derive(Debug, Default)]
 pub struct AuditReport {
     /// Counts over the rows found.
-    pub summary: Summary,
+    pub counts: Counts,
     /// Items planned.
     pub planned: usize,
     /// Everything that is not as it must be, one line each.
     pub findings: Vec<String>,
 }
 
-/// Checks a run from storage alone.
+/// Checks a run from storage alone: shard by shard, with as many rows in memory as are read at once.
 ///
 /// # Errors
 ///
 /// [`LedgerError`] if storage cannot be listed; what can be listed and is wrong is a finding.
-pub async fn audit(storage: &dyn Storage, record: &RunRecord) -> Result<AuditReport, LedgerError> {
-    let run = &record.run;
-    let ledger = Ledger::read(storage, run).await?;
-    let mut findings = Vec::new();
-    let mut rows = Vec::new();
-    let mut failed: BTreeMap<ShardId, Vec<ManifestRow>> = BTreeMap::new();
-    match ledger::failed_rows(storage, run, &ledger).await {
-        Ok(rows) => rows
-            .into_iter()
-            .for_each(|row| failed.entry(row.shard).or_default().push(row)),
-        Err(error) => findings.push(shared::failure::chain(&error)),
+pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport, LedgerError> {
+    let ledger = Ledger::read(storage, &run.record.run).await?;
+    let stored = StoredItems::read(storage, run).await?;
+    let mut audit = Audit {
+        run,
+        report: AuditReport {
+            planned: run.plan.num_items(),
+            ..AuditReport::default()
+        },
+        contents: run
+            .plan
+            .contents
+            .iter()
+            .enumerate()
+            .map(|(i, c)| (c.name(), i))
+            .collect(),
+        labels: vec![None; run.plan.contents.len()],
+        stored,
+    };
+    for part in run.plan.shards.chunks(READS_AT_ONCE) {
+        let checks = part
+            .iter()
+            .map(|shard| check_shard(storage, run, &ledger, shard));
+        let checked = try_join_all(checks).await?;
+        checked.into_iter().for_each(|checked| audit.take(checked));
     }
-    for shard in (0..record.frozen.num_shards as u32).map(ShardId) {
-        if ledger.committed.contains(&shard) {
-            match ledger::shard_rows(storage, run, shard).await {
-                Ok(of_shard) => rows.extend(of_shard),
-                Err(error) => findings.push(shared::failure::chain(&error)),
-            }
-        } else if let Some(of_shard) = failed.get(&shard) {
-            rows.extend(of_shard.iter().cloned());
-        } else {
-            findings.push(format!(
-                "shard {shard} is not committed: run again to make it"
-            ));
-        }
-    }
-    check_items(record, &rows, &mut findings);
-    check_artifacts(storage, run, &rows, &mut findings).await;
-    check_strays(storage, run, &rows, &mut findings).await?;
-    Ok(AuditReport {
-        summary: Summary::of(&rows),
-        planned: record.frozen.num_items,
-        findings,
-    })
-}
-
-fn check_items(record: &RunRecord, rows: &[ManifestRow], findings: &mut Vec<String>) {
-    let mut seen: BTreeSet<&ItemId> = BTreeSet::new();
-    for row in rows {
-        if !seen.insert(&row.item) {
-            findings.push(format!("{} has more than one row", row.item));
-        }
-    }
-    let found = rows
+    audit.check_labels(storage).await;
+    audit.check_strays();
+    for shard in ledger
+        .committed
         .iter()
-        .map(|row| (row.shard, row.item.style.clone(), row.item.content.clone()))
-        .collect();
-    if rows.len() != record.frozen.num_items {
-        findings.push(format!(
-            "{} items have a row, {} were planned",
-            rows.len(),
-            record.frozen.num_items
-        ));
-    } else if items_sha256(found) != record.frozen.shards_sha256 {
-        findings.push("the items that have rows are not those that were planned".to_owned());
+        .filter(|shard| shard.0 as usize >= run.plan.shards.len())
+    {
+        let finding = format!("shards/{shard}.parquet belongs to no shard that was planned");
+        audit.report.findings.push(finding);
+    }
+    if audit.report.planned != run.record.frozen.num_items {
+        let recorded = run.record.frozen.num_items;
+        let planned = audit.report.planned;
+        let finding = format!("the plan has {planned} items, the run's record says {recorded}");
+        audit.report.findings.push(finding);
+    }
+    Ok(audit.report)
+}
+
+/// What was found in one shard.
+struct Checked<'a> {
+    shard: &'a Shard,
+    counts: Counts,
+    /// The items that are done, with the digest of their label.
+    done: Vec<(ItemId, String)>,
+    /// Whether it is not committed, so that images of it may be stored without a row.
+    in_the_making: bool,
+    findings: Vec<String>,
+}
+
+async fn check_shard<'a>(
+    storage: &dyn Storage,
+    run: &'a FrozenRun,
+    ledger: &Ledger,
+    shard: &'a Shard,
+) -> Result<Checked<'a>, LedgerError> {
+    let id = &run.record.run;
+    let mut checked = Checked {
+        shard,
+        counts: Counts::default(),
+        done: Vec::new(),
+        in_the_making: false,
+        findings: Vec::new(),
+    };
+    match ledger.state(shard.id, run.record.limits.max_attempts) {
+        ShardState::Open => {
+            let finding = format!("shard {} is not committed: run again to make it", shard.id);
+            checked.findings.push(finding);
+            checked.in_the_making = true;
+        }
+        ShardState::Failed { last } => {
+            checked.in_the_making = true;
+            let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
+            checked.counts.failed = shard.num_items();
+            checked
+                .counts
+                .reasons
+                .insert(failure.error, shard.num_items());
+        }
+        ShardState::Committed => match ledger::shard_rows(storage, id, shard.id).await {
+            Ok(rows) => {
+                check_items(run, shard, &rows, &mut checked.findings);
+                checked.counts = Counts::of(&rows);
+                for row in &rows {
+                    check_image(storage, row, &mut checked).await;
+                }
+            }
+            Err(error) => {
+                checked.findings.push(chain(&error));
+                checked.in_the_making = true;
+            }
+        },
+    }
+    Ok(checked)
+}
+
+/// A shard's rows must be its items, each once.
+fn check_items(run: &FrozenRun, shard: &Shard, rows: &[ManifestRow], findings: &mut Vec<String>) {
+    let mut planned: BTreeMap<ItemId, usize> =
+        shard.items().map(|item| (run.plan.item(item), 0)).collect();
+    for row in rows {
+        match planned.get_mut(&row.item) {
+            Some(count) => *count += 1,
+            None => findings.push(format!(
+                "{} has a row in shard {} and was not planned there",
+                row.item, shard.id
+            )),
+        }
+    }
+    for (item, count) in planned {
+        match count {
+            0 => findings.push(format!("{item} has no row")),
+            1 => {}
+            _ => findings.push(format!("{item} has more than one row")),
+        }
     }
 }
 
-async fn check_artifacts(
-    storage: &dyn Storage,
-    run: &RunId,
-    rows: &[ManifestRow],
-    findings: &mut Vec<String>,
-) {
-    let mut labels: BTreeMap<&str, Option<String>> = BTreeMap::new();
-    for row in rows {
-        let Some(output) = &row.output else {
-            if row.status == Status::Done {
-                findings.push(format!("{} is done and has no output", row.item));
-            }
-            continue;
-        };
-        let image = sha256(storage, &ArtifactKey::Image(run.clone(), row.item.clone())).await;
-        compare(
-            &output.image_key,
-            &output.image_sha256,
-            image.as_deref(),
-            findings,
-        );
-        let content = row.item.content.as_str();
-        if !labels.contains_key(content) {
-            let label = sha256(
-                storage,
-                &ArtifactKey::Label(run.clone(), content.to_owned()),
-            )
-            .await;
+async fn check_image(storage: &dyn Storage, row: &ManifestRow, checked: &mut Checked<'_>) {
+    let findings = &mut checked.findings;
+    match (&row.output, row.status) {
+        (Some(output), Status::Done) => {
+            let key = ArtifactKey::Image(row.run.clone(), row.item.clone());
+            let found = sha256(storage, &key).await;
             compare(
-                &output.label_key,
-                &output.label_sha256,
-                label.as_deref(),
+                &output.image_key,
+                &output.image_sha256,
+                found.as_deref(),
                 findings,
             );
-            labels.insert(content, label);
-        } else if labels
-            .get(content)
-            .is_some_and(|label| label.as_deref() != Some(&output.label_sha256))
-        {
-            findings.push(format!(
-                "{}: rows disagree about its SHA-256",
-                output.label_key
-            ));
+            checked
+                .done
+                .push((row.item.clone(), output.label_sha256.clone()));
+        }
+        (None, Status::Done) => findings.push(format!("{} is done and has no output", row.item)),
+        (Some(_), Status::Quarantined | Status::Failed) => {
+            findings.push(format!("{} has an output and is not done", row.item));
+        }
+        (None, Status::Quarantined | Status::Failed) => {
+            if row.error.is_none() {
+                findings.push(format!(
+                    "{} is {} without a reason",
+                    row.item,
+                    row.status.as_str()
+                ));
+            }
         }
     }
+}
+
+struct Audit<'a> {
+    run: &'a FrozenRun,
+    report: AuditReport,
+    contents: HashMap<&'a str, usize>,
+    /// Digest of each content's label, as the rows say.
+    labels: Vec<Option<String>>,
+    /// Images that no row has accounted for yet.
+    stored: StoredItems,
+}
+
+impl Audit<'_> {
+    fn take(&mut self, checked: Checked<'_>) {
+        self.report.counts.add(&checked.counts);
+        self.report.findings.extend(checked.findings);
+        if checked.in_the_making {
+            let items = checked.shard.items();
+            items.for_each(|item| self.stored.account_for(item));
+        }
+        let plan = &self.run.plan;
+        for (item, label_sha256) in checked.done {
+            let Some(&content) = self.contents.get(item.content.as_str()) else {
+                continue;
+            };
+            let mut styles = checked.shard.styles.iter().copied();
+            if let Some(style) = styles.find(|&style| plan.styles[style].name() == item.style) {
+                self.stored.account_for((style, content));
+            }
+            match &self.labels[content] {
+                None => self.labels[content] = Some(label_sha256),
+                Some(known) if *known != label_sha256 => self.report.findings.push(format!(
+                    "labels/{}.png: rows disagree about its SHA-256",
+                    item.content
+                )),
+                Some(_) => {}
+            }
+        }
+    }
+
+    async fn check_labels(&mut self, storage: &dyn Storage) {
+        let run = &self.run.record.run;
+        let contents = &self.run.plan.contents;
+        let named: Vec<_> = contents.iter().zip(&self.labels).collect();
+        for part in named.chunks(READS_AT_ONCE) {
+            let checks = part.iter().filter_map(|(content, sha256)| {
+                let key = ArtifactKey::Label(run.clone(), content.name().to_owned());
+                Some(check_label(storage, key, sha256.as_deref()?))
+            });
+            self.report
+                .findings
+                .extend(join_all(checks).await.into_iter().flatten());
+        }
+    }
+
+    /// An image of a committed shard has a row that is done.
+    fn check_strays(&mut self) {
+        let plan = &self.run.plan;
+        let strays = self.stored.images(plan).map(|position| {
+            let key = ArtifactKey::Image(self.run.record.run.clone(), plan.item(position));
+            key.path()
+        });
+        let strays = strays.chain(self.stored.strays.iter().cloned());
+        let findings = strays.map(|path| format!("{path} belongs to no committed item"));
+        self.report.findings.extend(findings);
+    }
+}
+
+async fn check_label(storage: &dyn Storage, key: ArtifactKey, expected: &str) -> Vec<String> {
+    let mut findings = Vec::new();
+    let found = sha256(storage, &key).await;
+    compare(&key.path(), expected, found.as_deref(), &mut findings);
+    findings
 }
 
 async fn sha256(storage: &dyn Storage, key: &ArtifactKey) -> Option<String> {
     match storage.read(key).await {
         Ok(bytes) => Some(digest::sha256(&bytes)),
         Err(error) if error.kind == StorageErrorKind::NotFound => None,
-        Err(error) => Some(format!("unreadable: {error}")),
+        Err(error) => Some(format!("unreadable: {}", chain(&error))),
     }
 }
 
 fn compare(path: &str, expected: &str, found: Option<&str>, findings: &mut Vec<String>) {
     match found {
         None => findings.push(format!("{path} is missing")),
-        Some(found) if found != expected => {
-            findings.push(format!(
-                "{path} has SHA-256 {found}, its row says {expected}"
-            ));
-        }
+        Some(found) if found != expected => findings.push(format!(
+            "{path} has SHA-256 {found}, its row says {expected}"
+        )),
         Some(_) => {}
     }
-}
-
-/// An image without a row belongs to a shard in the making, or to nothing.
-async fn check_strays(
-    storage: &dyn Storage,
-    run: &RunId,
-    rows: &[ManifestRow],
-    findings: &mut Vec<String>,
-) -> Result<(), LedgerError> {
-    let known: BTreeSet<&str> = rows
-        .iter()
-        .filter_map(|row| row.output.as_ref())
-        .map(|output| output.image_key.as_str())
-        .collect();
-    for object in storage.list(&ArtifactPrefix::Images(run.clone())).await? {
-        if !known.contains(object.path.as_str()) {
-            findings.push(format!("{} belongs to no committed item", object.path));
-        }
-    }
-    Ok(())
 }

@@ -1,17 +1,16 @@
 //! The run's manifest, made from its shards; it can be made again at any time.
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
+use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
+use shared::digest;
 use shared::failure::FailedAttempt;
-use shared::ids::{ItemId, RunId};
-use shared::manifest::{self, ManifestError, ManifestRow, Status};
+use shared::manifest::{ManifestError, ManifestRow, ManifestWriter, Status};
 use shared::storage::{Storage, StorageError};
 
-use crate::inventory::Inventory;
-use crate::ledger::{self, Ledger, LedgerError};
+use crate::freeze::FrozenRun;
+use crate::ledger::{self, Ledger, LedgerError, ShardState};
 use crate::plan::Shard;
+use crate::tally::{Counts, READS_AT_ONCE, Tally};
 
 /// Why the manifest cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -25,141 +24,139 @@ pub enum CollectError {
     /// The manifest cannot be stored.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// There is no room for it on this machine's disk.
+    #[error("cannot write a temporary file in {}", std::env::temp_dir().display())]
+    Temporary(#[from] std::io::Error),
 }
 
-/// What a run's manifest says.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Summary {
-    /// Items with an image and a label.
-    pub done: usize,
-    /// Items whose input cannot be converted.
-    pub quarantined: usize,
-    /// Items whose shard failed too often.
-    pub failed: usize,
-    /// Items that are done with a warning.
-    pub warnings: usize,
-    /// UNet evaluations, styles included.
-    pub unet_evaluations: f64,
-    /// Reasons for quarantine and failure, with the number of items.
-    pub reasons: BTreeMap<String, usize>,
-}
-
-impl Summary {
-    /// Returns what some rows say.
-    #[must_use]
-    pub fn of(rows: &[ManifestRow]) -> Self {
-        let mut summary = Self::default();
-        for row in rows {
-            match row.status {
-                Status::Done => summary.done += 1,
-                Status::Quarantined => summary.quarantined += 1,
-                Status::Failed => summary.failed += 1,
-            }
-            summary.warnings += usize::from(row.warning.is_some());
-            if let Some(work) = row.work {
-                summary.unet_evaluations += work.unet_evaluations + work.style_evaluations;
-            }
-            if let Some(error) = &row.error {
-                *summary.reasons.entry(error.clone()).or_default() += 1;
-            }
-        }
-        summary
-    }
-
-    /// Returns the items that are not done.
-    #[must_use]
-    pub fn not_done(&self) -> usize {
-        self.quarantined + self.failed
-    }
-}
-
-/// Returns the rows of every committed shard.
+/// Stores `manifest.parquet` and the tally, and returns what they count: rows of committed shards, and `failed` for
+/// items of shards whose attempts all failed.
 ///
-/// # Errors
-///
-/// [`LedgerError`] if a shard cannot be read.
-pub async fn committed_rows(
-    storage: &dyn Storage,
-    run: &RunId,
-    ledger: &Ledger,
-) -> Result<Vec<ManifestRow>, LedgerError> {
-    let mut rows = Vec::new();
-    for &shard in &ledger.committed {
-        rows.extend(ledger::shard_rows(storage, run, shard).await?);
-    }
-    Ok(rows)
-}
-
-/// Stores `manifest.parquet` and returns its rows: those of committed shards, and `failed` for items of shards whose
-/// attempts all failed.
+/// Rows are sorted by style and content. Styles that share shards are held in memory together, and no others.
 ///
 /// # Errors
 ///
 /// [`CollectError`] if a shard cannot be read or the manifest cannot be stored.
 pub async fn collect(
     storage: &dyn Storage,
-    run: &RunId,
-    inventory: &Inventory,
-) -> Result<Vec<ManifestRow>, CollectError> {
-    let ledger = Ledger::read(storage, run).await?;
-    let mut rows = committed_rows(storage, run, &ledger).await?;
-    for shard in inventory
-        .plan
-        .shards
-        .iter()
-        .filter(|shard| !ledger.committed.contains(&shard.id))
-    {
-        let Some(&attempt) = ledger
-            .failed_attempts
-            .get(&shard.id)
-            .and_then(|attempts| attempts.iter().max())
-        else {
-            continue;
-        };
-        if let Some(failure) = ledger::failed_attempt(storage, run, shard.id, attempt).await {
-            rows.extend(failed_rows(run, inventory, shard, &failure));
-        }
+    run: &FrozenRun,
+    ledger: &Ledger,
+) -> Result<Counts, CollectError> {
+    let id = &run.record.run;
+    let file = tempfile::NamedTempFile::new()?;
+    let mut writer = ManifestWriter::new(file.reopen()?)?;
+    let mut counts = Counts::default();
+    for block in blocks(&run.plan.shards) {
+        let mut rows = block_rows(storage, run, ledger, block).await?;
+        rows.sort_by(|a, b| a.item.cmp(&b.item));
+        counts.add(&Counts::of(&rows));
+        writer.write(&rows)?;
     }
-    let bytes = manifest::write(rows.clone())?;
+    writer.finish()?;
     storage
-        .replace(&ArtifactKey::Manifest(run.clone()), Bytes::from(bytes))
+        .replace_from_file(&ArtifactKey::Manifest(id.clone()), file.path())
         .await?;
+    Ok(counts)
+}
+
+/// Brings the stored counts up to date.
+///
+/// # Errors
+///
+/// [`CollectError`] if a shard cannot be read or the counts cannot be stored.
+pub async fn store_tally(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+) -> Result<(), CollectError> {
+    let id = &run.record.run;
+    let mut tally = Tally::stored(storage, id).await?;
+    if tally.update(storage, id, ledger).await? > 0 {
+        tally.store(storage, id).await?;
+    }
+    Ok(())
+}
+
+/// Consecutive shards of the same group of styles. Styles are planned in groups in the order of their names, so blocks
+/// one after the other are in the order of the manifest.
+fn blocks(shards: &[Shard]) -> impl Iterator<Item = &[Shard]> {
+    let mut highest = 0;
+    let starts = shards
+        .iter()
+        .enumerate()
+        .filter_map(move |(position, shard)| {
+            let begins = position == 0 || shard.styles.iter().all(|&style| style > highest);
+            highest = shard.styles.iter().copied().fold(highest, usize::max);
+            begins.then_some(position)
+        });
+    let starts: Vec<usize> = starts.collect();
+    let ends: Vec<usize> = starts
+        .iter()
+        .skip(1)
+        .copied()
+        .chain([shards.len()])
+        .collect();
+    starts
+        .into_iter()
+        .zip(ends)
+        .map(|(start, end)| &shards[start..end])
+}
+
+async fn block_rows(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    block: &[Shard],
+) -> Result<Vec<ManifestRow>, LedgerError> {
+    let mut rows = Vec::new();
+    for part in block.chunks(READS_AT_ONCE) {
+        let reads = part
+            .iter()
+            .map(|shard| rows_of(storage, run, ledger, shard));
+        rows.extend(try_join_all(reads).await?.into_iter().flatten());
+    }
     Ok(rows)
 }
 
-fn failed_rows(
-    run: &RunId,
-    inventory: &Inventory,
+/// Returns the rows of a shard: what was committed, or that it failed, or none yet.
+async fn rows_of(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
     shard: &Shard,
-    failure: &FailedAttempt,
-) -> Vec<ManifestRow> {
-    let items = shard
-        .styles
-        .iter()
-        .flat_map(|&style| shard.contents.iter().map(move |&content| (style, content)));
-    items
-        .map(|(style, content)| ManifestRow {
-            run: run.clone(),
-            shard: shard.id,
-            item: ItemId {
-                style: inventory.styles[style].name().to_owned(),
-                content: inventory.contents[content].name().to_owned(),
-            },
-            status: Status::Failed,
-            error_class: Some(failure.error_class),
-            error: Some(failure.error.clone()),
-            warning: None,
-            attempt: failure.attempt,
-            worker: failure.worker.clone(),
-            device: String::new(),
-            seed: inventory.frozen.method.seed,
-            config_hash: shared::digest::sha256_of_json(&inventory.frozen.method),
-            model_sha256: inventory.frozen.model.sha256.clone(),
-            output: None,
-            content_sha256: None,
-            work: None,
-            started_at: failure.failed_at,
-            finished_at: failure.failed_at,
-        })
-        .collect()
+) -> Result<Vec<ManifestRow>, LedgerError> {
+    let id = &run.record.run;
+    match ledger.state(shard.id, run.record.limits.max_attempts) {
+        ShardState::Committed => ledger::shard_rows(storage, id, shard.id).await,
+        ShardState::Failed { last } => {
+            let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
+            Ok(failed_rows(run, shard, &failure))
+        }
+        ShardState::Open => Ok(Vec::new()),
+    }
+}
+
+fn failed_rows(run: &FrozenRun, shard: &Shard, failure: &FailedAttempt) -> Vec<ManifestRow> {
+    let frozen = &run.record.frozen;
+    let row = |position| ManifestRow {
+        run: run.record.run.clone(),
+        shard: shard.id,
+        item: run.plan.item(position),
+        status: Status::Failed,
+        error_class: Some(failure.error_class),
+        error: Some(failure.error.clone()),
+        warning: None,
+        attempt: failure.attempt,
+        worker: failure.worker.clone(),
+        device: String::new(),
+        seed: frozen.method.seed,
+        config_hash: digest::sha256_of_json(&frozen.method),
+        model_sha256: frozen.model.sha256.clone(),
+        output: None,
+        content_sha256: None,
+        work: None,
+        started_at: failure.failed_at,
+        finished_at: failure.failed_at,
+    };
+    shard.items().map(row).collect()
 }

@@ -1,84 +1,61 @@
 //! Content, styles and outputs side by side, for a first look at a run.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use bytes::Bytes;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use shared::artifact::ArtifactKey;
-use shared::ids::{ItemId, RunId};
-use shared::manifest::{ManifestRow, Status};
+use shared::listing::Listing;
+use shared::source::{self, Source};
 use shared::storage::Storage;
-use worker::dataset::{Listing, encode_png, load};
+use worker::dataset::{ImageSize, encode_png, load};
 
-use crate::inventory::Inventory;
+use crate::freeze::FrozenRun;
+use crate::plan::Plan;
+use crate::stored_items::StoredItems;
 
 const MAX_CONTENTS: usize = 6;
 const MAX_STYLES: usize = 4;
 const TILE_WIDTH: u32 = 384;
 const GAP: u32 = 6;
 
-/// Folders in which inputs lie.
-#[derive(Debug, Clone, Copy)]
-pub struct InputRoots<'a> {
-    /// Of the contents.
-    pub content: &'a Path,
-    /// Of the styles.
-    pub style: &'a Path,
-}
-
 /// Stores a contact sheet of some done items and returns where it is; none if nothing is done.
 ///
 /// The first row shows the styles; each other row a content and its outputs. It is for looking at: what cannot be read
 /// stays blank.
-pub async fn make(
-    storage: &dyn Storage,
-    run: &RunId,
-    inventory: &Inventory,
-    roots: InputRoots<'_>,
-    rows: &[ManifestRow],
-) -> Option<String> {
-    let (contents, styles) = choose(rows);
+pub async fn make(storage: &dyn Storage, run: &FrozenRun, size: ImageSize) -> Option<String> {
+    let stored = StoredItems::read(storage, run).await.ok()?;
+    let (contents, styles) = choose(&run.plan, &stored);
     if contents.is_empty() {
         return None;
     }
-    let model = &inventory.contract.model;
+    let inputs = &run.record.inputs;
+    let content_source = source::open(&inputs.content).await.ok()?;
+    let style_source = source::open(&inputs.style).await.ok()?;
     let tile = (
         TILE_WIDTH,
-        TILE_WIDTH * model.height as u32 / model.width as u32,
+        TILE_WIDTH * size.height as u32 / size.width as u32,
     );
     let mut sheet = Sheet::new(tile, 1 + styles.len() as u32, 1 + contents.len() as u32);
-    let input = |root: &Path, listings: &[Listing], name: &str| {
-        let listing = listings.iter().find(|listing| listing.name() == name)?;
-        input_image(root, listing, inventory)
-    };
-    for (column, style) in styles.iter().enumerate() {
-        sheet.place(
-            1 + column as u32,
-            0,
-            input(roots.style, &inventory.styles, style),
-        );
+    for (column, &style) in styles.iter().enumerate() {
+        let image = input_image(style_source.as_ref(), &run.plan.styles[style], size).await;
+        sheet.place(1 + column as u32, 0, image);
     }
-    for (row, content) in contents.iter().enumerate() {
+    for (row, &content) in contents.iter().enumerate() {
         let row = 1 + row as u32;
-        sheet.place(0, row, input(roots.content, &inventory.contents, content));
-        for (column, style) in styles.iter().enumerate() {
-            let item = ItemId {
-                style: style.clone(),
-                content: content.clone(),
-            };
-            let bytes = storage
-                .read(&ArtifactKey::Image(run.clone(), item))
-                .await
-                .ok();
+        let image = input_image(content_source.as_ref(), &run.plan.contents[content], size).await;
+        sheet.place(0, row, image);
+        for (column, &style) in styles.iter().enumerate() {
+            let key = ArtifactKey::Image(run.record.run.clone(), run.plan.item((style, content)));
+            let bytes = storage.read(&key).await.ok();
             let image = bytes
                 .and_then(|bytes| image::load_from_memory(&bytes).ok())
                 .map(|image| image.to_rgb8());
             sheet.place(1 + column as u32, row, image);
         }
     }
-    let key = ArtifactKey::ContactSheet(run.clone());
+    let key = ArtifactKey::ContactSheet(run.record.run.clone());
     let png = sheet.encode()?;
     match storage.replace(&key, Bytes::from(png)).await {
         Ok(()) => Some(storage.locate(&key)),
@@ -89,14 +66,11 @@ pub async fn make(
     }
 }
 
-/// Contents spread over the run, those with the most outputs first, and the styles they were converted into.
-fn choose(rows: &[ManifestRow]) -> (Vec<String>, Vec<String>) {
-    let mut styles_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.status == Status::Done) {
-        styles_of
-            .entry(&row.item.content)
-            .or_default()
-            .push(&row.item.style);
+/// Positions of contents spread over the run, those with the most outputs, and of styles they were converted into.
+fn choose(plan: &Plan, stored: &StoredItems) -> (Vec<usize>, Vec<usize>) {
+    let mut styles_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (style, content) in stored.images(plan) {
+        styles_of.entry(content).or_default().push(style);
     }
     let most = styles_of.values().map(Vec::len).max().unwrap_or_default();
     let full: Vec<_> = styles_of
@@ -104,31 +78,22 @@ fn choose(rows: &[ManifestRow]) -> (Vec<String>, Vec<String>) {
         .filter(|(_, styles)| styles.len() == most)
         .collect();
     let count = full.len().min(MAX_CONTENTS);
-    let contents: Vec<_> = (0..count)
-        .map(|i| full[i * full.len() / count].clone())
+    let chosen = (0..count).map(|i| &full[i * full.len() / count]);
+    let mut styles: Vec<usize> = chosen
+        .clone()
+        .flat_map(|(_, styles)| styles.clone())
         .collect();
-    let mut styles: Vec<String> = contents
-        .iter()
-        .flat_map(|(_, styles)| styles.iter().map(ToString::to_string))
-        .collect();
-    styles.sort();
+    styles.sort_unstable();
     styles.dedup();
     styles.truncate(MAX_STYLES);
-    (
-        contents
-            .into_iter()
-            .map(|(content, _)| content.to_owned())
-            .collect(),
-        styles,
-    )
+    (chosen.map(|(content, _)| *content).collect(), styles)
 }
 
-fn input_image(root: &Path, listing: &Listing, inventory: &Inventory) -> Option<RgbImage> {
+async fn input_image(source: &dyn Source, listing: &Listing, size: ImageSize) -> Option<RgbImage> {
     let Listing::Pair(pair) = listing else {
         return None;
     };
-    let size = inventory.contract.image_size();
-    let prepared = load(root, pair, size).ok()?.prepared;
+    let prepared = load(source, pair, size).await.ok()?.prepared;
     let pixels = prepared.image.into_raw_vec_and_offset().0;
     RgbImage::from_raw(size.width as u32, size.height as u32, pixels)
 }

@@ -1,21 +1,21 @@
-//! The run in this process: shard after shard, with retries, quarantine and limits.
+//! The run in this process: the worker's loop on a queue in memory, one shard after the other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
-use bytes::Bytes;
-use shared::artifact::ArtifactKey;
-use shared::failure::{FailedAttempt, FailureClass, chain};
-use shared::manifest::{ManifestRow, Status};
-use shared::settings::Limits;
-use shared::storage::StorageError;
-use worker::attempt::{AttemptError, ShardOutcome, ShardTask, Worker};
+use backon::ExponentialBuilder;
+use shared::ids::ShardId;
+use shared::queue::{InProcessQueue, Queue, QueueError};
+use shared::settings::{Limits, WatchdogConfig};
+use shared::storage::{Storage, StorageError};
+use tokio_util::sync::CancellationToken;
+use worker::attempt::Progress;
+use worker::consumer::{Consumer, ConsumerError};
+use worker::workshop::Workshop;
 
-use crate::inventory::Inventory;
-use crate::ledger::Ledger;
-use crate::plan::Shard;
+use crate::freeze::FrozenRun;
+use crate::ledger::{self, Ledger, LedgerError};
+use crate::tally::Counts;
 
 /// How a run in this process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,137 +32,103 @@ pub enum Stopped {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// Nothing will work here.
-    #[error("shard {shard} stopped the run")]
-    Fatal {
-        /// The shard that was tried.
-        shard: shared::ids::ShardId,
-        /// Why.
-        #[source]
-        source: AttemptError,
-    },
-    /// A failed attempt cannot be recorded.
-    #[error("cannot record a failed attempt")]
-    Record(#[from] StorageError),
+    #[error(transparent)]
+    Worker(#[from] ConsumerError),
+    /// The worker's loop ended by itself, which only a defect in it can cause.
+    #[error("the worker's loop ended unexpectedly; its message is in the log")]
+    LoopEnded(#[source] tokio::task::JoinError),
+    /// The queue in memory failed.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// What became of a shard cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// What became of a shard cannot be looked for.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
 /// A run in this process.
 pub struct EmbeddedRun<'a> {
     /// What is to be made.
-    pub inventory: &'a Inventory,
-    /// Who makes it.
-    pub worker: &'a Worker,
+    pub run: &'a FrozenRun,
+    /// Where it goes.
+    pub storage: Arc<dyn Storage>,
+    /// What makes it.
+    pub workshop: Arc<dyn Workshop>,
     /// When to give up.
     pub limits: Limits,
-    /// Set to finish the item in hand and stop.
-    pub stop: Arc<AtomicBool>,
-}
-
-/// What became of one shard.
-enum ShardEnd {
-    Committed(Vec<ManifestRow>),
-    Failed,
-    Stopped,
+    /// Who is told how it goes.
+    pub progress: Arc<dyn Progress>,
+    /// Cancelled to finish the item in hand and stop.
+    pub drain: CancellationToken,
 }
 
 impl EmbeddedRun<'_> {
-    /// Makes every shard that storage does not have.
+    /// Makes every shard that storage does not have. `failed_before` items are quarantined already.
     ///
     /// # Errors
     ///
     /// [`RunError`] if nothing will work here; what is stored is kept.
     pub async fn go(&self, ledger: &Ledger, failed_before: usize) -> Result<Stopped, RunError> {
-        let num_items = self.inventory.plan.num_items();
-        let mut failed = failed_before;
-        for shard in &self.inventory.plan.shards {
-            if failed as f64 > self.limits.max_failed * num_items as f64 {
-                return Ok(Stopped::AtItsLimit);
-            }
+        // How often a shard is tried is counted here by its recorded attempts alone.
+        let queue = InProcessQueue::with_delivery_limit(u64::MAX);
+        let consumer = self.consumer(&queue);
+        let mut worker = tokio::spawn(async move { consumer.run().await });
+        let most = self.limits.max_failed * self.run.plan.num_items() as f64;
+        let mut not_done = failed_before;
+        for shard in &self.run.plan.shards {
             if ledger.committed.contains(&shard.id) {
                 continue;
             }
-            match self.shard(shard, ledger.next_attempt(shard.id)).await? {
-                ShardEnd::Committed(rows) => {
-                    failed += rows.iter().filter(|row| row.status != Status::Done).count();
-                }
-                ShardEnd::Failed => failed += shard.contents.len() * shard.styles.len(),
-                ShardEnd::Stopped => return Ok(Stopped::OnRequest),
+            if not_done as f64 > most {
+                self.drain.cancel();
+                return Ok(Stopped::AtItsLimit);
             }
+            let mut task = self.run.plan.task(&self.run.record.run, shard);
+            task.first_attempt = ledger.first_attempt(shard.id);
+            queue.publish(&[task]).await?;
+            tokio::select! {
+                ended = &mut worker => {
+                    ended.map_err(RunError::LoopEnded)??;
+                    return Ok(Stopped::OnRequest);
+                }
+                () = queue.drained() => {}
+            }
+            not_done += match self.rows_not_done(shard.id).await? {
+                Some(not_done) => not_done,
+                None => shard.num_items(),
+            };
         }
+        self.drain.cancel();
+        worker.await.map_err(RunError::LoopEnded)??;
         Ok(Stopped::AtItsEnd)
     }
 
-    /// Tries a shard up to `max_attempts` times from now, with growing pauses.
-    async fn shard(&self, shard: &Shard, first_attempt: u32) -> Result<ShardEnd, RunError> {
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(500))
-            .with_max_delay(Duration::from_secs(30))
-            .with_max_times(usize::MAX)
-            .with_jitter()
-            .build();
-        for attempt in first_attempt..first_attempt + self.limits.max_attempts {
-            let error = match self.worker.attempt(&self.task(shard, attempt)).await {
-                Ok(ShardOutcome::Committed(rows)) => return Ok(ShardEnd::Committed(rows)),
-                Ok(ShardOutcome::Stopped) => return Ok(ShardEnd::Stopped),
-                Err(error) => error,
-            };
-            match error.class() {
-                FailureClass::Fatal => {
-                    return Err(RunError::Fatal {
-                        shard: shard.id,
-                        source: error,
-                    });
-                }
-                FailureClass::Transient | FailureClass::Resources | FailureClass::BadInput => {}
-            }
-            self.record_failure(shard, attempt, &error).await?;
-            if self.stop.load(Ordering::Relaxed) {
-                return Ok(ShardEnd::Stopped);
-            }
-            if let Some(pause) = pauses
-                .next()
-                .filter(|_| attempt + 1 < first_attempt + self.limits.max_attempts)
-            {
-                tokio::time::sleep(pause).await;
-            }
-        }
-        Ok(ShardEnd::Failed)
-    }
-
-    fn task(&self, shard: &Shard, attempt: u32) -> ShardTask {
-        ShardTask {
-            shard: shard.id,
-            attempt,
-            contents: shard
-                .contents
-                .iter()
-                .map(|&i| self.inventory.contents[i].clone())
-                .collect(),
-            styles: shard
-                .styles
-                .iter()
-                .map(|&i| self.inventory.styles[i].clone())
-                .collect(),
+    fn consumer(&self, queue: &InProcessQueue) -> Consumer {
+        Consumer {
+            name: format!("embedded-{}", std::process::id()),
+            storage: Arc::clone(&self.storage),
+            queue: Arc::new(queue.clone()),
+            workshop: Arc::clone(&self.workshop),
+            watchdog: WatchdogConfig::default(),
+            pauses: ExponentialBuilder::default()
+                .with_min_delay(Duration::from_millis(500))
+                .with_max_delay(Duration::from_secs(30))
+                .with_jitter(),
+            drain: self.drain.clone(),
+            progress: Arc::clone(&self.progress),
         }
     }
 
-    async fn record_failure(
-        &self,
-        shard: &Shard,
-        attempt: u32,
-        error: &AttemptError,
-    ) -> Result<(), RunError> {
-        let text = chain(error);
-        tracing::error!(shard = %shard.id, attempt, class = %error.class(), error = text, "attempt failed");
-        let record = FailedAttempt {
-            attempt,
-            error_class: error.class(),
-            error: text,
-            worker: self.worker.provenance.worker.clone(),
-            failed_at: jiff::Timestamp::now(),
-        };
-        let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
-        let key = ArtifactKey::FailedAttempt(self.worker.run.clone(), shard.id, attempt);
-        self.worker.storage.create(&key, Bytes::from(json)).await?;
-        Ok(())
+    /// Returns how many items of a shard are not done; nothing if it is not committed.
+    async fn rows_not_done(&self, shard: ShardId) -> Result<Option<usize>, RunError> {
+        let run = &self.run.record.run;
+        let key = shared::artifact::ArtifactKey::Shard(run.clone(), shard);
+        if !self.storage.exists(&key).await? {
+            return Ok(None);
+        }
+        let rows = ledger::shard_rows(self.storage.as_ref(), run, shard).await?;
+        Ok(Some(Counts::of(&rows).not_done()))
     }
 }

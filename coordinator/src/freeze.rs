@@ -1,11 +1,24 @@
-//! `run.json`: made once, compared ever after.
+//! `run.json` and the plan beside it: made once, compared ever after.
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
+use shared::digest;
 use shared::ids::RunId;
-use shared::run_record::{Frozen, RunRecord};
+use shared::run_record::{FORMAT_VERSION, Frozen, RunRecord};
 use shared::settings::RunConfig;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
+
+use crate::inventory::Inventory;
+use crate::plan::Plan;
+
+/// A run as storage keeps it: whoever has this can go on with it.
+#[derive(Debug, Clone)]
+pub struct FrozenRun {
+    /// What it is.
+    pub record: RunRecord,
+    /// What is to be made.
+    pub plan: Plan,
+}
 
 /// Why a run cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -31,14 +44,13 @@ pub enum FreezeError {
         /// Where its record would be.
         path: String,
     },
-    /// The record cannot be read.
-    #[error("{path} is no run record of this version")]
+    /// The record or the plan cannot be read.
+    #[error("{path} was written by another version of synth2real, or is damaged: {reason}")]
     Malformed {
-        /// The record.
+        /// The object.
         path: String,
         /// Why.
-        #[source]
-        source: serde_json::Error,
+        reason: String,
     },
     /// Storage failed.
     #[error(transparent)]
@@ -55,7 +67,7 @@ pub async fn check(
     config: &RunConfig,
     frozen: &Frozen,
 ) -> Result<(), FreezeError> {
-    match open(storage, &config.run).await {
+    match open_record(storage, &config.run).await {
         Ok(record) => same(record, frozen).map(drop),
         Err(FreezeError::Missing { .. }) => Ok(()),
         Err(error) => Err(error),
@@ -70,33 +82,55 @@ pub async fn check(
 pub async fn open_or_create(
     storage: &dyn Storage,
     config: &RunConfig,
-    frozen: &Frozen,
+    inventory: &Inventory,
 ) -> Result<RunRecord, FreezeError> {
-    match open(storage, &config.run).await {
-        Ok(record) => same(record, frozen),
-        Err(FreezeError::Missing { .. }) => {
-            let record = RunRecord::new(config, frozen.clone(), jiff::Timestamp::now());
-            let json =
-                serde_json::to_vec_pretty(&record).map_err(|source| FreezeError::Malformed {
-                    path: "run.json".to_owned(),
-                    source,
-                })?;
-            match storage
-                .create(
-                    &ArtifactKey::RunRecord(config.run.clone()),
-                    Bytes::from(json),
-                )
-                .await
-            {
-                Ok(_) => Ok(record),
-                // Somebody started the same run at the same moment.
-                Err(error) if error.kind == StorageErrorKind::Conflict => {
-                    same(open(storage, &config.run).await?, frozen)
-                }
-                Err(error) => Err(error.into()),
-            }
+    let frozen = &inventory.frozen;
+    match open_record(storage, &config.run).await {
+        Ok(record) => return same(record, frozen),
+        Err(FreezeError::Missing { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    // The plan comes first: a run exists from the moment its record does.
+    let key = ArtifactKey::Plan(config.run.clone(), frozen.plan_sha256.clone());
+    let plan = Bytes::from(inventory.plan_json.clone());
+    storage.create(&key, plan).await?;
+    let record = RunRecord::new(config, frozen.clone(), jiff::Timestamp::now());
+    let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
+    let key = ArtifactKey::RunRecord(config.run.clone());
+    match storage.create(&key, Bytes::from(json)).await {
+        Ok(_) => Ok(record),
+        // Somebody started the same run at the same moment.
+        Err(error) if error.kind == StorageErrorKind::Conflict => {
+            same(open_record(storage, &config.run).await?, frozen)
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns a run with its plan.
+///
+/// # Errors
+///
+/// [`FreezeError::Missing`] if there is none, [`FreezeError::Malformed`] if it cannot be read.
+pub async fn open(storage: &dyn Storage, run: &RunId) -> Result<FrozenRun, FreezeError> {
+    let record = open_record(storage, run).await?;
+    let key = ArtifactKey::Plan(run.clone(), record.frozen.plan_sha256.clone());
+    let bytes = storage.read(&key).await?;
+    let malformed = |reason: String| FreezeError::Malformed {
+        path: storage.locate(&key),
+        reason,
+    };
+    if digest::sha256(&bytes) != record.frozen.plan_sha256 {
+        return Err(malformed("its SHA-256 is another one".to_owned()));
+    }
+    let plan: Plan =
+        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+    if plan.is_sound() {
+        Ok(FrozenRun { record, plan })
+    } else {
+        Err(malformed(
+            "it names shards or images that it does not list".to_owned(),
+        ))
     }
 }
 
@@ -105,7 +139,7 @@ pub async fn open_or_create(
 /// # Errors
 ///
 /// [`FreezeError::Missing`] if there is none, [`FreezeError::Malformed`] if it cannot be read.
-pub async fn open(storage: &dyn Storage, run: &RunId) -> Result<RunRecord, FreezeError> {
+pub async fn open_record(storage: &dyn Storage, run: &RunId) -> Result<RunRecord, FreezeError> {
     let key = ArtifactKey::RunRecord(run.clone());
     let bytes = match storage.read(&key).await {
         Ok(bytes) => bytes,
@@ -117,10 +151,20 @@ pub async fn open(storage: &dyn Storage, run: &RunId) -> Result<RunRecord, Freez
         }
         Err(error) => return Err(error.into()),
     };
-    serde_json::from_slice(&bytes).map_err(|source| FreezeError::Malformed {
+    let malformed = |reason: String| FreezeError::Malformed {
         path: storage.locate(&key),
-        source,
-    })
+        reason,
+    };
+    let record: RunRecord =
+        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+    if record.format_version == FORMAT_VERSION {
+        Ok(record)
+    } else {
+        Err(malformed(format!(
+            "its format_version is {}, expected {FORMAT_VERSION}",
+            record.format_version
+        )))
+    }
 }
 
 fn same(record: RunRecord, frozen: &Frozen) -> Result<RunRecord, FreezeError> {

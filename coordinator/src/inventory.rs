@@ -1,15 +1,20 @@
 //! What there is: contents, styles and model, listed and digested.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use globset::{Glob, GlobSetBuilder};
 use shared::digest;
+use shared::listing::Listing;
+use shared::location::Location;
 use shared::run_record::{Frozen, FrozenContent, FrozenModel};
 use shared::settings::{PairingMode, RunConfig};
-use worker::dataset::{DatasetError, Listing, Role, list};
+use shared::source::{self, Source};
+use shared::storage::StorageError;
+use worker::dataset::{DatasetError, Role, list};
 use worker::engine::EngineError;
-use worker::engine::contract::ModelContract;
+use worker::engine::contract::{self, ModelContract};
 
 use crate::plan::{self, ClassPixels, Plan};
 
@@ -18,16 +23,22 @@ mod classes;
 /// A run's inputs and its plan.
 #[derive(Debug)]
 pub struct Inventory {
-    /// The contents, sorted by name.
-    pub contents: Vec<Listing>,
-    /// The styles, sorted by name.
-    pub styles: Vec<Listing>,
+    /// What is to be made.
+    pub plan: Plan,
+    /// The plan as it is stored.
+    pub plan_json: Vec<u8>,
     /// The model's contract.
     pub contract: ModelContract,
-    /// Which contents meet which styles.
-    pub plan: Plan,
     /// What is frozen of all this.
     pub frozen: Frozen,
+}
+
+/// A dataset as it was found.
+struct Dataset {
+    source: Arc<dyn Source>,
+    shown: String,
+    files: BTreeMap<PathBuf, u64>,
+    listings: Vec<Listing>,
 }
 
 /// Inputs that no run can be planned with.
@@ -48,15 +59,9 @@ pub enum InventoryError {
     /// Globs or a range leave nothing.
     #[error("{0}")]
     Nothing(String),
-    /// A file vanished between listing and reading.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+    /// A file cannot be listed or read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The model cannot be used.
     #[error(transparent)]
     Model(#[from] EngineError),
@@ -68,7 +73,7 @@ impl InventoryError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Dataset(_) | Self::Glob { .. } | Self::Nothing(_) => true,
-            Self::Read { .. } | Self::Model(_) => false,
+            Self::Storage(_) | Self::Model(_) => false,
         }
     }
 }
@@ -79,61 +84,89 @@ impl Inventory {
     /// # Errors
     ///
     /// [`InventoryError`] naming the folder, file or setting.
-    pub fn take(config: &RunConfig) -> Result<Self, InventoryError> {
-        let contents = contents(config)?;
-        let styles = styles(config)?;
-        let contract = ModelContract::load(&config.model)?;
+    pub async fn take(config: &RunConfig) -> Result<Self, InventoryError> {
+        let contents = contents(config).await?;
+        let styles = styles(config).await?;
+        let contract = contract(&config.model).await?;
         let class_pixels: Vec<ClassPixels> = match config.pairing.mode {
-            PairingMode::RareClass => classes::count(&config.content.root, &contents)?,
+            PairingMode::RareClass => {
+                classes::count(contents.source.as_ref(), &contents.listings).await?
+            }
             PairingMode::EveryStyle | PairingMode::Ordered | PairingMode::Uniform => Vec::new(),
         };
         let pairs = plan::pair(
             &config.pairing,
-            contents.len(),
-            styles.len(),
+            contents.listings.len(),
+            styles.listings.len(),
             config.method.seed,
             &class_pixels,
         );
-        let plan = plan::group(&pairs, config.shards);
-        let frozen = freeze(config, &contents, &styles, &contract, &plan)?;
+        let listing_sha256 = contents.sha256_of_sizes();
+        let styles_sha256 = styles.sha256_of_files().await?;
+        let plan = Plan {
+            shards: plan::group(&pairs, config.shards),
+            contents: contents.listings,
+            styles: styles.listings,
+        };
+        let plan_json = serde_json::to_vec(&plan).unwrap_or_default();
+        let frozen = Frozen {
+            method: config.method.clone(),
+            pairing: config.pairing.clone(),
+            shards: config.shards,
+            content: FrozenContent {
+                layout: config.content.layout,
+                count: plan.contents.len(),
+                listing_sha256,
+            },
+            styles: styles_sha256,
+            model: FrozenModel {
+                sha256: contract.sha256.clone(),
+                width: contract.model.width,
+                height: contract.model.height,
+            },
+            num_items: plan.num_items(),
+            num_shards: plan.shards.len(),
+            plan_sha256: digest::sha256(&plan_json),
+        };
         Ok(Self {
-            contents,
-            styles,
-            contract,
             plan,
+            plan_json,
+            contract,
             frozen,
         })
     }
 }
 
-fn contents(config: &RunConfig) -> Result<Vec<Listing>, InventoryError> {
-    let all = list(&config.content.root, Role::Content(config.content.layout))?;
-    let Some(range) = &config.content.range else {
-        return Ok(all);
+async fn contents(config: &RunConfig) -> Result<Dataset, InventoryError> {
+    let content = &config.content;
+    let mut found = Dataset::list(&content.root, Role::Content(content.layout)).await?;
+    let Some(range) = &content.range else {
+        return Ok(found);
     };
-    let found = all.len();
-    let chosen: Vec<_> = all
-        .into_iter()
+    let count = found.listings.len();
+    let chosen = found.listings.into_iter();
+    let chosen = chosen
         .skip(range.start() - 1)
-        .take(range.end() - range.start() + 1)
-        .collect();
-    if chosen.is_empty() {
+        .take(range.end() - range.start() + 1);
+    found.listings = chosen.collect();
+    if found.listings.is_empty() {
         let range = format!("{}..={}", range.start(), range.end());
         return Err(InventoryError::Nothing(format!(
-            "content.range ({range}) leaves no content: {} has {found}",
-            config.content.root.display()
+            "content.range ({range}) leaves no content: {} has {count}",
+            content.root
         )));
     }
-    Ok(chosen)
+    Ok(found)
 }
 
-fn styles(config: &RunConfig) -> Result<Vec<Listing>, InventoryError> {
-    let all = list(&config.style.root, Role::Style)?;
-    if config.style.include.is_empty() {
-        return Ok(all);
+async fn styles(config: &RunConfig) -> Result<Dataset, InventoryError> {
+    let style = &config.style;
+    let mut found = Dataset::list(&style.root, Role::Style).await?;
+    if style.include.is_empty() {
+        return Ok(found);
     }
     let mut globs = GlobSetBuilder::new();
-    for pattern in &config.style.include {
+    for pattern in &style.include {
         let refuse = |source| InventoryError::Glob {
             pattern: pattern.clone(),
             source,
@@ -141,103 +174,94 @@ fn styles(config: &RunConfig) -> Result<Vec<Listing>, InventoryError> {
         globs.add(Glob::new(pattern).map_err(refuse)?);
     }
     let refuse = |source| InventoryError::Glob {
-        pattern: config.style.include.join(", "),
+        pattern: style.include.join(", "),
         source,
     };
     let globs = globs.build().map_err(refuse)?;
-    let names: Vec<String> = all.iter().map(|style| style.name().to_owned()).collect();
-    let chosen: Vec<_> = all
-        .into_iter()
-        .filter(|style| globs.is_match(style.name()))
+    let names: Vec<String> = found
+        .listings
+        .iter()
+        .map(|style| style.name().to_owned())
         .collect();
-    if chosen.is_empty() {
+    found.listings.retain(|style| globs.is_match(style.name()));
+    if found.listings.is_empty() {
         return Err(InventoryError::Nothing(format!(
             "style.include ({}) matches no style: {} has {}",
-            config.style.include.join(", "),
-            config.style.root.display(),
+            style.include.join(", "),
+            style.root,
             names.join(", ")
         )));
     }
-    Ok(chosen)
+    Ok(found)
 }
 
-fn freeze(
-    config: &RunConfig,
-    contents: &[Listing],
-    styles: &[Listing],
-    contract: &ModelContract,
-    plan: &Plan,
-) -> Result<Frozen, InventoryError> {
-    let content_names: Vec<&str> = contents.iter().map(Listing::name).collect();
-    let style_names: Vec<&str> = styles.iter().map(Listing::name).collect();
-    let styles = styles
-        .iter()
-        .map(|style| {
-            Ok((
-                style.name().to_owned(),
-                style_sha256(&config.style.root, style)?,
-            ))
-        })
-        .collect::<Result<BTreeMap<_, _>, InventoryError>>()?;
-    Ok(Frozen {
-        method: config.method.clone(),
-        pairing: config.pairing.clone(),
-        shards: config.shards,
-        content: FrozenContent {
-            layout: config.content.layout,
-            count: contents.len(),
-            listing_sha256: listing_sha256(&config.content.root, contents)?,
-        },
-        styles,
-        model: FrozenModel {
-            sha256: contract.sha256.clone(),
-            width: contract.model.width,
-            height: contract.model.height,
-        },
-        num_items: plan.num_items(),
-        num_shards: plan.shards.len(),
-        shards_sha256: plan.sha256(&content_names, &style_names),
-    })
+/// Of a model in a bucket, the contract alone is read: workers fetch the rest.
+async fn contract(model: &Location) -> Result<ModelContract, InventoryError> {
+    match model {
+        Location::Folder(folder) => Ok(ModelContract::load(folder)?),
+        Location::Bucket(_) => {
+            let source = source::open(model).await?;
+            let json = source.read(Path::new(contract::FILE)).await?;
+            Ok(ModelContract::from_json(
+                &json,
+                PathBuf::from(model.to_string()),
+            )?)
+        }
+    }
 }
 
-/// Over names and sizes: reading a whole dataset to start a run would take hours.
-fn listing_sha256(root: &Path, contents: &[Listing]) -> Result<String, InventoryError> {
-    let size = |file: &Path| -> Result<u64, InventoryError> {
-        let path = root.join(file);
-        let metadata = std::fs::metadata(&path);
-        metadata
-            .map(|m| m.len())
-            .map_err(|source| InventoryError::Read {
-                path: path.display().to_string(),
-                source,
-            })
-    };
-    let sizes = contents
-        .iter()
-        .map(|content| match content {
-            Listing::Pair(pair) => Ok((
-                pair.name.as_str(),
-                size(&pair.image)?,
-                Some(size(&pair.label)?),
-            )),
-            Listing::MissingLabel { name, image, .. } => Ok((name.as_str(), size(image)?, None)),
-        })
-        .collect::<Result<Vec<_>, InventoryError>>()?;
-    Ok(digest::sha256_of_json(&sizes))
-}
-
-fn style_sha256(root: &Path, style: &Listing) -> Result<String, InventoryError> {
-    let sha256 = |file: &Path| -> Result<String, InventoryError> {
-        let path = root.join(file);
-        let read = digest::sha256_of_file(&path);
-        read.map_err(|source| InventoryError::Read {
-            path: path.display().to_string(),
+impl Dataset {
+    async fn list(root: &Location, role: Role) -> Result<Self, InventoryError> {
+        let source = source::open(root).await?;
+        let files = source.list(Path::new("")).await?;
+        let shown = root.to_string();
+        Ok(Self {
+            listings: list(&files, &shown, role)?,
+            files: files
+                .into_iter()
+                .map(|file| (file.path, file.size_bytes))
+                .collect(),
             source,
+            shown,
         })
-    };
-    let (image, label) = match style {
-        Listing::Pair(pair) => (sha256(&pair.image)?, Some(sha256(&pair.label)?)),
-        Listing::MissingLabel { image, .. } => (sha256(image)?, None),
-    };
-    Ok(digest::sha256_of_json(&(image, label)))
+    }
+
+    /// Over names and sizes: reading a whole dataset to start a run would take hours.
+    fn sha256_of_sizes(&self) -> String {
+        let size = |path: &Path| self.files.get(path).copied().unwrap_or_default();
+        let sizes: Vec<_> = self
+            .listings
+            .iter()
+            .map(|content| match content {
+                Listing::Pair(pair) => (
+                    pair.name.as_str(),
+                    size(&pair.image),
+                    Some(size(&pair.label)),
+                ),
+                Listing::MissingLabel { name, image, .. } => (name.as_str(), size(image), None),
+            })
+            .collect();
+        digest::sha256_of_json(&sizes)
+    }
+
+    /// Over the bytes of each image and its label.
+    async fn sha256_of_files(&self) -> Result<BTreeMap<String, String>, InventoryError> {
+        let mut found = BTreeMap::new();
+        for listing in &self.listings {
+            tracing::debug!(style = listing.name(), root = self.shown, "reading a style");
+            let files = match listing {
+                Listing::Pair(pair) => (
+                    self.sha256(&pair.image).await?,
+                    Some(self.sha256(&pair.label).await?),
+                ),
+                Listing::MissingLabel { image, .. } => (self.sha256(image).await?, None),
+            };
+            found.insert(listing.name().to_owned(), digest::sha256_of_json(&files));
+        }
+        Ok(found)
+    }
+
+    async fn sha256(&self, path: &Path) -> Result<String, StorageError> {
+        Ok(digest::sha256(&self.source.read(path).await?))
+    }
 }

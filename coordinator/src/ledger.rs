@@ -1,12 +1,14 @@
-//! What storage says is done.
+//! What storage says is done, what failed, and what was decided.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::TryStreamExt;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
-use shared::failure::FailedAttempt;
+use shared::decision::{DecisionError, Decisions};
+use shared::failure::{FailedAttempt, FailureClass};
 use shared::ids::{RunId, ShardId};
-use shared::manifest::{self, ManifestError, ManifestRow, Status};
-use shared::storage::{Storage, StorageError, StorageErrorKind};
+use shared::manifest::{self, ManifestError, ManifestRow};
+use shared::storage::{Storage, StorageError};
 
 /// Why the ledger cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -14,10 +16,13 @@ pub enum LedgerError {
     /// Storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// A decision cannot be read.
+    #[error(transparent)]
+    Decision(#[from] DecisionError),
     /// A manifest is damaged.
     #[error("{path} is damaged: remove it and run again to make it anew")]
     Manifest {
-        /// The shard's or the run's manifest.
+        /// The shard's manifest.
         path: String,
         /// Why.
         #[source]
@@ -25,13 +30,29 @@ pub enum LedgerError {
     },
 }
 
-/// Which shards are committed, and how often the others failed.
+/// Which shards are committed, how often the others failed, and what was decided about the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// The committed shards.
     pub committed: BTreeSet<ShardId>,
     /// Numbers of the failed attempts at each shard.
     pub failed_attempts: BTreeMap<ShardId, Vec<u32>>,
+    /// What was decided.
+    pub decisions: Decisions,
+}
+
+/// Where a shard stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShardState {
+    /// Its rows are stored.
+    Committed,
+    /// It failed too often; this was the last attempt.
+    Failed {
+        /// Number of the last failed attempt.
+        last: u32,
+    },
+    /// It is still to be made.
+    Open,
 }
 
 impl Ledger {
@@ -39,38 +60,68 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Storage`] if storage cannot be listed.
+    /// [`LedgerError`] if storage cannot be listed or a decision cannot be read.
     pub async fn read(storage: &dyn Storage, run: &RunId) -> Result<Self, LedgerError> {
-        let shards = storage.list(&ArtifactPrefix::Shards(run.clone())).await?;
-        let committed = shards
-            .iter()
-            .filter_map(|object| file_stem(&object.path)?.parse().ok())
-            .collect();
-        let mut failed_attempts: BTreeMap<ShardId, Vec<u32>> = BTreeMap::new();
-        for object in storage
-            .list(&ArtifactPrefix::FailedAttempts(run.clone()))
-            .await?
-        {
-            let mut parts = object.path.rsplit('/').skip(1);
-            let shard = parts.next().and_then(|part| part.parse().ok());
-            let attempt = file_stem(&object.path).and_then(|stem| stem.parse().ok());
-            if let (Some(shard), Some(attempt)) = (shard, attempt) {
-                failed_attempts.entry(shard).or_default().push(attempt);
+        let mut ledger = Self {
+            decisions: Decisions::read(storage, run).await?,
+            ..Self::default()
+        };
+        let mut pages = storage.list(&ArtifactPrefix::Shards(run.clone()));
+        while let Some(page) = pages.try_next().await? {
+            let shards = page
+                .iter()
+                .filter_map(|object| stem(&object.path)?.parse::<ShardId>().ok());
+            ledger.committed.extend(shards);
+        }
+        let mut pages = storage.list(&ArtifactPrefix::FailedAttempts(run.clone()));
+        while let Some(page) = pages.try_next().await? {
+            for object in page {
+                let shard = object
+                    .path
+                    .rsplit('/')
+                    .nth(1)
+                    .and_then(|part| part.parse().ok());
+                let attempt = stem(&object.path).and_then(|stem| stem.parse().ok());
+                if let (Some(shard), Some(attempt)) = (shard, attempt) {
+                    let attempts = ledger.failed_attempts.entry(shard).or_default();
+                    attempts.push(attempt);
+                }
             }
         }
-        Ok(Self {
-            committed,
-            failed_attempts,
-        })
+        Ok(ledger)
     }
 
-    /// Returns the number that the next attempt at a shard gets.
+    /// Returns where a shard stands.
     #[must_use]
-    pub fn next_attempt(&self, shard: ShardId) -> u32 {
-        self.failed_attempts
+    pub fn state(&self, shard: ShardId, max_attempts: u32) -> ShardState {
+        if self.committed.contains(&shard) {
+            return ShardState::Committed;
+        }
+        let first = self.first_attempt(shard);
+        let attempts = self
+            .failed_attempts
             .get(&shard)
-            .and_then(|attempts| attempts.iter().max())
+            .map_or(&[][..], Vec::as_slice);
+        let counting = attempts.iter().filter(|&&attempt| attempt >= first);
+        match counting.clone().max() {
+            Some(&last) if counting.count() >= max_attempts as usize => ShardState::Failed { last },
+            Some(_) | None => ShardState::Open,
+        }
+    }
+
+    /// Returns the number of the first attempt that counts.
+    #[must_use]
+    pub fn first_attempt(&self, shard: ShardId) -> u32 {
+        self.decisions
+            .reopened
+            .get(&shard)
             .map_or(1, |last| last + 1)
+    }
+
+    /// Returns the number of failed attempts of the run.
+    #[must_use]
+    pub fn num_failed_attempts(&self) -> usize {
+        self.failed_attempts.values().map(Vec::len).sum()
     }
 }
 
@@ -86,50 +137,62 @@ pub async fn shard_rows(
 ) -> Result<Vec<ManifestRow>, LedgerError> {
     let key = ArtifactKey::Shard(run.clone(), shard);
     let bytes = storage.read(&key).await?;
-    manifest::read(bytes).map_err(|source| LedgerError::Manifest {
+    let rows = match tokio::task::spawn_blocking(move || manifest::read(bytes)).await {
+        Ok(rows) => rows,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
+    rows.map_err(|source| LedgerError::Manifest {
         path: storage.locate(&key),
         source,
     })
 }
 
-/// Returns the rows of shards that failed for good: they stand in the run's manifest only.
+/// Returns a failed attempt. One whose record cannot be read says so instead of its reason: it failed all the same.
 ///
 /// # Errors
 ///
-/// [`LedgerError`] if there is a manifest and it cannot be read.
-pub async fn failed_rows(
-    storage: &dyn Storage,
-    run: &RunId,
-    ledger: &Ledger,
-) -> Result<Vec<ManifestRow>, LedgerError> {
-    let key = ArtifactKey::Manifest(run.clone());
-    let bytes = match storage.read(&key).await {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind == StorageErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
-    let mut rows = manifest::read(bytes).map_err(|source| LedgerError::Manifest {
-        path: storage.locate(&key),
-        source,
-    })?;
-    rows.retain(|row| row.status == Status::Failed && !ledger.committed.contains(&row.shard));
-    Ok(rows)
-}
-
-/// Returns a failed attempt, if its record can be read.
+/// If storage fails.
 pub async fn failed_attempt(
     storage: &dyn Storage,
     run: &RunId,
     shard: ShardId,
     attempt: u32,
-) -> Option<FailedAttempt> {
-    let bytes = storage
-        .read(&ArtifactKey::FailedAttempt(run.clone(), shard, attempt))
-        .await
-        .ok()?;
-    serde_json::from_slice(&bytes).ok()
+) -> Result<FailedAttempt, LedgerError> {
+    let key = ArtifactKey::FailedAttempt(run.clone(), shard, attempt);
+    let bytes = storage.read(&key).await?;
+    let unreadable = |error: serde_json::Error| FailedAttempt {
+        attempt,
+        error_class: FailureClass::Transient,
+        error: format!(
+            "its record {} cannot be read: {error}",
+            storage.locate(&key)
+        ),
+        worker: String::new(),
+        failed_at: jiff::Timestamp::UNIX_EPOCH,
+    };
+    Ok(serde_json::from_slice(&bytes).unwrap_or_else(unreadable))
 }
 
-fn file_stem(path: &str) -> Option<&str> {
+fn stem(path: &str) -> Option<&str> {
     path.rsplit('/').next()?.split('.').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_before_a_shard_was_reopened_do_not_count() {
+        let shard = ShardId(7);
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.state(shard, 3), ShardState::Open);
+        ledger.failed_attempts.insert(shard, vec![1, 2, 3]);
+        assert_eq!(ledger.state(shard, 3), ShardState::Failed { last: 3 });
+        ledger.decisions.reopened.insert(shard, 3);
+        assert_eq!(ledger.state(shard, 3), ShardState::Open);
+        ledger.failed_attempts.insert(shard, vec![1, 2, 3, 4, 5, 6]);
+        assert_eq!(ledger.state(shard, 3), ShardState::Failed { last: 6 });
+        ledger.committed.insert(shard);
+        assert_eq!(ledger.state(shard, 3), ShardState::Committed);
+    }
 }

@@ -1,22 +1,27 @@
 //! Plans runs, drives workers, and tells people how it goes.
 //!
-//! - [`inventory`]: what there is: contents, styles, model
-//! - [`plan`]: which contents meet which styles, in which shards; pure
-//! - [`freeze`]: `run.json`, made once and compared ever after
-//! - [`ledger`]: what storage says is done
-//! - [`embedded`]: the run in this process, shard by shard
-//! - [`collect`], [`contact_sheet`]: what is made from the shards
-//! - [`audit`]: the proof that nothing is lost
-//! - [`cli`], [`progress`], [`telemetry`]: what a person sees
+//! - [`plan`]: which contents meet which styles, in which shards (pure)
+//! - [`inventory`]: what there is, listed and digested
+//! - [`freeze`]: `run.json` and the plan, made once and compared ever after
+//! - [`ledger`], [`tally`], [`stored_items`]: what storage says is done
+//! - [`dispatch`], [`resume`]: shards handed to the queue, for the first time or again
+//! - [`embedded`]: the run in this process
+//! - [`collector`]: the look-out over all runs of a storage root
+//! - [`collect`], [`audit`], [`contact_sheet`]: what comes out
+//! - [`cli`]: the command line
 
 pub mod audit;
 pub mod cli;
 pub mod collect;
+pub mod collector;
 pub mod contact_sheet;
+pub mod dispatch;
 pub mod embedded;
 pub mod freeze;
 pub mod inventory;
 pub mod ledger;
 pub mod plan;
 pub mod progress;
-pub mod telemetry;
+pub mod resume;
+pub mod stored_items;
+pub mod tally;

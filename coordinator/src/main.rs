@@ -4,15 +4,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use coordinator::cli::{self, Cli};
-use coordinator::telemetry;
+use shared::telemetry;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    telemetry::init();
-    match cli::main(Cli::parse()).await {
+    let cli = Cli::parse();
+    telemetry::init(cli.log_filter());
+    match cli::main(cli).await {
         Ok(ending) => ending.into(),
         Err(problem) => {
-            telemetry::complain(&problem);
+            problem.complain();
             problem.exit_code()
         }
     }

@@ -144,6 +144,33 @@ impl Progress for RunProgress {
     }
 }
 
+/// Counts shards as they are published: a bar on a terminal, nothing elsewhere.
+#[derive(Debug)]
+pub struct PublishProgress(ProgressBar);
+
+impl PublishProgress {
+    /// Returns progress of publishing `num_shards` shards.
+    #[must_use]
+    pub fn new(num_shards: usize) -> Self {
+        let bar = ProgressBar::new(num_shards as u64);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} shards published")
+        {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// Notes that `count` shards are published.
+    pub fn published(&self, count: usize) {
+        self.0.set_position(count as u64);
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// Returns a duration as people say it: `42 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`.
 #[must_use]
 pub fn human(duration: Duration) -> String {

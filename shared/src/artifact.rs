@@ -9,6 +9,10 @@ use crate::ids::{ItemId, RunId, ShardId};
 pub enum ArtifactKey {
     /// Frozen settings, plan hash and digests of a run.
     RunRecord(RunId),
+    /// The run's listings and shards; named by its SHA-256, which the run's record holds.
+    Plan(RunId, String),
+    /// Something that people or the collector decided about a run, numbered from 1.
+    Decision(RunId, u32),
     /// An output image.
     Image(RunId, ItemId),
     /// The label map of a content, at output size.
@@ -21,6 +25,8 @@ pub enum ArtifactKey {
     Manifest(RunId),
     /// The whole run's report, made from the shards.
     Report(RunId),
+    /// Counts of the committed shards, so that nobody reads all of them to tell how far a run is.
+    Tally(RunId),
     /// Content, style and output of some items side by side.
     ContactSheet(RunId),
 }
@@ -40,6 +46,8 @@ impl ArtifactKey {
     pub fn path(&self) -> String {
         match self {
             Self::RunRecord(run) => format!("runs/{run}/run.json"),
+            Self::Plan(run, sha256) => format!("runs/{run}/plan-{sha256}.json"),
+            Self::Decision(run, number) => format!("runs/{run}/decisions/{number:06}.json"),
             Self::Image(run, item) => {
                 format!("runs/{run}/images/{}/{}.png", item.style, item.content)
             }
@@ -50,6 +58,7 @@ impl ArtifactKey {
             }
             Self::Manifest(run) => format!("runs/{run}/manifest.parquet"),
             Self::Report(run) => format!("runs/{run}/report.json"),
+            Self::Tally(run) => format!("runs/{run}/tally.json"),
             Self::ContactSheet(run) => format!("runs/{run}/contact-sheet.png"),
         }
     }
@@ -59,11 +68,15 @@ impl ArtifactKey {
     pub fn writing(&self) -> Writing {
         match self {
             Self::RunRecord(_)
+            | Self::Plan(..)
+            | Self::Decision(..)
             | Self::Image(..)
             | Self::Label(..)
             | Self::Shard(..)
             | Self::FailedAttempt(..) => Writing::CreateOnly,
-            Self::Manifest(_) | Self::Report(_) | Self::ContactSheet(_) => Writing::Rebuildable,
+            Self::Manifest(_) | Self::Report(_) | Self::Tally(_) | Self::ContactSheet(_) => {
+                Writing::Rebuildable
+            }
         }
     }
 }

@@ -4,6 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::ArtifactKey;
+use crate::ids::{RunId, ShardId};
+use crate::storage::{Storage, StorageError};
+
 /// What a failure leads to. Every error of an attempt has exactly one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -65,6 +69,26 @@ pub struct FailedAttempt {
     pub worker: String,
     /// When it failed.
     pub failed_at: jiff::Timestamp,
+}
+
+/// Returns the number of the next attempt at a shard whose attempts count from `first`. They are recorded under numbers
+/// without a gap, so those from `first` to before this one have failed.
+///
+/// # Errors
+///
+/// If storage does not answer.
+pub async fn next_attempt(
+    storage: &dyn Storage,
+    run: &RunId,
+    shard: ShardId,
+    first: u32,
+) -> Result<u32, StorageError> {
+    let mut next = first;
+    let recorded = |number| ArtifactKey::FailedAttempt(run.clone(), shard, number);
+    while storage.exists(&recorded(next)).await? {
+        next += 1;
+    }
+    Ok(next)
 }
 
 /// Returns an error and its causes on one line, each named once.

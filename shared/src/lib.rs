@@ -1,18 +1,31 @@
 //! What crosses a process boundary, and the ports to the world.
 //!
 //! - [`ids`], [`artifact`]: names of things, and where each kind of object is stored
-//! - [`settings`]: what a run may be told, checked once and passed on
-//! - [`storage`]: objects on disk (the port through which everything durable goes)
-//! - [`manifest`], [`run_record`]: the two formats that outlive a process
+//! - [`location`]: a folder or a bucket
+//! - [`settings`]: what a run or a worker may be told, checked once and passed on
+//! - [`storage`]: results; everything durable goes through this port
+//! - [`source`]: datasets and models, which are only read
+//! - [`s3`]: the bucket under both
+//! - [`queue`], [`task`], [`event`]: shards waiting for workers, and what workers say
+//! - [`run_record`], [`decision`], [`manifest`]: the formats that outlive a process
 //! - [`failure`]: the four classes of failure and what each leads to
-//! - [`digest`]: SHA-256 of bytes and files
+//! - [`digest`], [`telemetry`]: SHA-256 of bytes and files; logs
 
 pub mod artifact;
+pub mod decision;
 pub mod digest;
+pub mod event;
 pub mod failure;
 pub mod ids;
 pub mod layout;
+pub mod listing;
+pub mod location;
 pub mod manifest;
+pub mod queue;
 pub mod run_record;
+pub mod s3;
 pub mod settings;
+pub mod source;
 pub mod storage;
+pub mod task;
+pub mod telemetry;

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::digest;
 use crate::ids::RunId;
 use crate::layout::Layout;
-use crate::settings::{MethodConfig, Pairing, RunConfig, ShardSize};
+use crate::location::Location;
+use crate::settings::{Limits, MethodConfig, Pairing, RunConfig, ShardSize};
 
 /// Version of the format of `run.json`.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// What a run is. Two runs of one name with different records are never mixed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,10 +23,26 @@ pub struct RunRecord {
     pub run: RunId,
     /// When it was planned. Not part of the identity.
     pub created_at: jiff::Timestamp,
-    /// SHA-256 over everything below.
+    /// SHA-256 over what is frozen.
     pub plan_hash: String,
+    /// Where the inputs are. Not part of the identity: a dataset may be moved.
+    pub inputs: Inputs,
+    /// When to give up. Not part of the identity.
+    pub limits: Limits,
     /// What is frozen.
     pub frozen: Frozen,
+}
+
+/// Where a run's inputs are, as every worker finds them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inputs {
+    /// The contents.
+    pub content: Location,
+    /// The styles.
+    pub style: Location,
+    /// The exported model.
+    pub model: Location,
 }
 
 /// Everything that decides what the outputs of a run are, and in which shards they are made.
@@ -48,8 +65,8 @@ pub struct Frozen {
     pub num_items: usize,
     /// Number of shards planned.
     pub num_shards: usize,
-    /// SHA-256 over the shards' contents and styles.
-    pub shards_sha256: String,
+    /// SHA-256 of the plan, which lists the inputs and the shards and lies beside this record.
+    pub plan_sha256: String,
 }
 
 /// The dataset listing.
@@ -85,6 +102,12 @@ impl RunRecord {
             run: config.run.clone(),
             created_at: now,
             plan_hash: digest::sha256_of_json(&frozen),
+            inputs: Inputs {
+                content: config.content.root.absolute(),
+                style: config.style.root.absolute(),
+                model: config.model.absolute(),
+            },
+            limits: config.limits,
             frozen,
         }
     }
@@ -158,36 +181,42 @@ mod tests {
             },
             num_items: 2,
             num_shards: 1,
-            shards_sha256: "d".into(),
+            plan_sha256: "d".into(),
+        }
+    }
+
+    fn record() -> RunRecord {
+        let folder = |name: &str| Location::Folder(name.into());
+        RunRecord {
+            format_version: FORMAT_VERSION,
+            run: "demo".parse().unwrap(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            plan_hash: digest::sha256_of_json(&frozen(1)),
+            inputs: Inputs {
+                content: folder("/gta5"),
+                style: "s3://bucket/style".parse().unwrap(),
+                model: folder("/model"),
+            },
+            limits: Limits {
+                max_attempts: 3,
+                max_failed: 0.05,
+            },
+            frozen: frozen(1),
         }
     }
 
     #[test]
     fn a_changed_setting_is_named_with_both_values() {
-        let record = RunRecord {
-            format_version: FORMAT_VERSION,
-            run: "demo".parse().unwrap(),
-            created_at: jiff::Timestamp::UNIX_EPOCH,
-            plan_hash: digest::sha256_of_json(&frozen(1)),
-            frozen: frozen(1),
-        };
-        assert_eq!(record.differences(&frozen(1)), Vec::<String>::new());
+        assert_eq!(record().differences(&frozen(1)), Vec::<String>::new());
         assert_eq!(
-            record.differences(&frozen(2)),
+            record().differences(&frozen(2)),
             ["method.seed was 1 and is now 2"]
         );
     }
 
     #[test]
     fn a_record_survives_its_json() {
-        let record = RunRecord {
-            format_version: FORMAT_VERSION,
-            run: "demo".parse().unwrap(),
-            created_at: jiff::Timestamp::UNIX_EPOCH,
-            plan_hash: "x".into(),
-            frozen: frozen(1),
-        };
-        let json = serde_json::to_string_pretty(&record).unwrap();
-        assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), record);
+        let json = serde_json::to_string_pretty(&record()).unwrap();
+        assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), record());
     }
 }

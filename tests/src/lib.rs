@@ -3,11 +3,21 @@
 //! - [`program`]: the built `synth2real` and how it ended
 //! - [`project`]: a small dataset with settings in a temporary folder
 //! - [`pictures`]: its files, made from the golden inputs
+//! - [`fleet`]: coordinator and workers as real processes, with a broker and a bucket of their own
+//! - [`stand_in`], [`planned`]: an engine that makes images from a hash, and runs for it
+//! - [`broker`], [`s3_server`]: RabbitMQ and a bucket, shared or of a test's own
+//! - [`proxy`]: a network that can be broken
 //! - [`stored`]: what lies below a storage root, as far as two equal runs must agree about it
 
+pub mod broker;
+pub mod fleet;
 pub mod pictures;
+pub mod planned;
 pub mod program;
 pub mod project;
+pub mod proxy;
+pub mod s3_server;
+pub mod stand_in;
 pub mod stored;
 
 use std::path::{Path, PathBuf};

@@ -1,22 +1,33 @@
 //! The built `synth2real` and how it ended.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything that should happen soon, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Returns the path of the built program.
+/// Returns the path of the built `synth2real`.
 ///
 /// # Panics
 ///
 /// If it has not been built.
 #[must_use]
 pub fn path() -> PathBuf {
+    path_of("synth2real")
+}
+
+/// Returns the path of a built program.
+///
+/// # Panics
+///
+/// If it has not been built.
+#[must_use]
+pub fn path_of(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
     let folder = test.ancestors().nth(2).expect("a test lies in deps/");
-    let program = folder.join("synth2real");
+    let program = folder.join(name);
     assert!(
         program.is_file(),
         "{} is not there: run `cargo build --workspace` first",
@@ -29,7 +40,9 @@ pub fn path() -> PathBuf {
 #[must_use]
 pub fn synth2real() -> Command {
     let mut command = Command::new(path());
-    command.env_remove("SYNTH2REAL_ROOT").env_remove("RUST_LOG");
+    for variable in ["SYNTH2REAL_ROOT", "SYNTH2REAL_BROKER_URL", "RUST_LOG"] {
+        command.env_remove(variable);
+    }
     command
 }
 
@@ -133,6 +146,19 @@ impl Running {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        Self(Some(command.spawn().expect("the program starts")))
+    }
+
+    /// Starts a command that says everything into a file, however much that is.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start_into(command: &mut Command, log: &Path) -> Self {
+        let log = File::create(log).expect("a writable file");
+        let both = log.try_clone().expect("a second handle");
+        let command = command.stdin(Stdio::null()).stdout(both).stderr(log);
         Self(Some(command.spawn().expect("the program starts")))
     }
 

@@ -51,6 +51,23 @@ pub fn pictures(folder: &Path) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Returns the texts below a folder: everything but pictures and tables.
+///
+/// # Panics
+///
+/// If something cannot be read.
+#[must_use]
+pub fn texts(folder: &Path) -> Vec<String> {
+    let binary = |path: &String| path.ends_with(".png") || path.ends_with(".parquet");
+    let paths = paths(folder).into_iter().filter(|path| !binary(path));
+    paths
+        .map(|path| {
+            let bytes = fs::read(folder.join(path)).expect("a readable file");
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+        .collect()
+}
+
 /// Returns the rows of a manifest file.
 ///
 /// # Panics

@@ -162,8 +162,14 @@ fn a_damaged_image_is_never_taken_for_done() {
     bytes[middle] ^= 1;
     fs::write(&image, bytes).unwrap();
     fs::remove_file(project.stored("shards/000000.parquet")).unwrap();
-    let outcome = project.run().exits(3);
-    outcome.complains_about(&["images/night_000001/00001.png", "damaged"]);
+    let outcome = project.run().exits(1);
+    for words in [
+        "not converted (1)",
+        "images/night_000001/00001.png",
+        "damaged",
+    ] {
+        assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");
+    }
     assert!(!project.stored("shards/000000.parquet").exists());
 
     fs::remove_file(&image).unwrap();

@@ -1,7 +1,8 @@
 //! What a person sees: help, status, probe, and the files of a run.
 
 use serde_json::Value;
-use shared::settings::RunConfig;
+use shared::location::Location;
+use shared::settings::{RunConfig, WorkerConfig};
 use tests::program::{Outcome, synth2real};
 use tests::project::Project;
 use tests::{repository, stored};
@@ -14,12 +15,16 @@ fn help(words: &[&str]) -> String {
 
 #[test]
 fn the_help_of_every_command_says_what_it_does_and_takes() {
-    let expected: [(&[&str], &[&str]); 6] = [
+    let expected: [(&[&str], &[&str]); 10] = [
         (
             &[],
             &[
                 "run",
+                "launch",
+                "serve",
                 "status",
+                "resume",
+                "cancel",
                 "audit",
                 "transfer",
                 "probe",
@@ -53,6 +58,21 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
             ],
         ),
         (&["probe"], &["CONFIG", "how long"]),
+        (&["launch"], &["CONFIG", "broker", "Workers", "same path"]),
+        (&["serve"], &["--root", "--every", "manifests"]),
+        (
+            &["resume"],
+            &[
+                "RUN",
+                "--only",
+                "missing",
+                "failed",
+                "--style",
+                "--shard",
+                "--dry-run",
+            ],
+        ),
+        (&["cancel"], &["RUN", "resume"]),
     ];
     for (command, words) in expected {
         let help = help(command);
@@ -74,7 +94,7 @@ fn an_unknown_command_is_wrong_usage() {
 #[test]
 fn a_run_that_does_not_exist_is_wrong_usage_and_named() {
     let project = Project::new(1, 1);
-    for command in ["status", "audit"] {
+    for command in ["status", "audit", "resume", "cancel"] {
         project
             .about_run(&[command])
             .exits(2)
@@ -87,7 +107,14 @@ fn a_run_stores_these_files_and_status_counts_them() {
     let project = Project::new(2, 2);
     let outcome = project.run().exits(0);
     assert!(outcome.stdout.contains("4 of 4 images done"), "{outcome}");
+    let record: Value =
+        serde_json::from_slice(&std::fs::read(project.stored("run.json")).unwrap()).unwrap();
+    let plan = record["frozen"]["plan_sha256"].as_str().unwrap();
     let paths = stored::paths(&project.path("out"));
+    let paths: Vec<_> = paths
+        .iter()
+        .map(|path| path.replace(plan, "SHA256"))
+        .collect();
     assert_eq!(
         paths,
         [
@@ -99,8 +126,10 @@ fn a_run_stores_these_files_and_status_counts_them() {
             "runs/small/labels/00001.png",
             "runs/small/labels/00002.png",
             "runs/small/manifest.parquet",
+            "runs/small/plan-SHA256.json",
             "runs/small/run.json",
             "runs/small/shards/000000.parquet",
+            "runs/small/tally.json",
         ]
     );
 
@@ -110,7 +139,8 @@ fn a_run_stores_these_files_and_status_counts_them() {
         status,
         serde_json::json!({
             "run": "small", "complete": true, "items": 4, "done": 4, "quarantined": 0, "failed": 0,
-            "in_progress": 0, "shards": 1, "shards_committed": 1, "failed_attempts": 0, "reasons": {},
+            "in_progress": 0, "shards": 1, "shards_committed": 1, "shards_failed": 0,
+            "failed_attempts": 0, "reasons": {},
         })
     );
     let text = project.about_run(&["status"]).exits(0).stdout;
@@ -139,12 +169,47 @@ fn probe_says_how_much_work_a_run_is_and_starts_nothing() {
 }
 
 #[test]
+fn the_worker_says_what_it_takes() {
+    let mut command = std::process::Command::new(tests::program::path_of("worker"));
+    let help = Outcome::of(command.arg("--help")).exits(0).stdout;
+    for word in [
+        "--config",
+        "SIGTERM",
+        "Exit codes",
+        "infra/demo/worker.toml",
+    ] {
+        assert!(help.contains(word), "no {word:?}:\n{help}");
+    }
+}
+
+#[test]
+fn what_needs_a_broker_says_so_when_none_is_named() {
+    let project = Project::new(1, 1);
+    let launch = Outcome::of(synth2real().arg("launch").arg(project.settings())).exits(2);
+    launch.complains_about(&["SYNTH2REAL_BROKER_URL", "broker.url", "synth2real run"]);
+    assert!(project.stored_nothing());
+    let mut launch = synth2real();
+    let nobody = "amqp://user:s3cret@127.0.0.1:9/%2f";
+    launch
+        .arg("launch")
+        .arg(project.settings())
+        .env("SYNTH2REAL_BROKER_URL", nobody);
+    let outcome = Outcome::of(&mut launch).exits(3);
+    outcome.complains_about(&["127.0.0.1:9", "is it running"]);
+    assert!(!outcome.stderr.contains("s3cret"), "{outcome}");
+}
+
+#[test]
 fn the_settings_of_the_demo_are_valid() {
+    let worker = WorkerConfig::load(&repository("infra/demo/worker.toml")).unwrap();
+    assert_eq!(worker.broker.namespace, "synth2real");
     let settings = repository("infra/demo/run.toml");
     if !settings.exists() {
         println!("skipped: {} is not there", settings.display());
         return;
     }
     let config = RunConfig::load(&settings).unwrap();
-    assert!(config.content.root.is_dir() && config.style.root.is_dir());
+    let is_folder =
+        |location: &Location| matches!(location, Location::Folder(path) if path.is_dir());
+    assert!(is_folder(&config.content.root) && is_folder(&config.style.root));
 }

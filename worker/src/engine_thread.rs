@@ -1,12 +1,17 @@
 //! The one thread that owns the engine; everybody else sends it work and waits.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Instant;
 
+use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use crate::conversion::Converter;
+use crate::attempt::{AttemptError, LoadedInput, Made, Maker, Progress};
+use crate::conversion::{Converter, Source};
+use crate::dataset::encode_png;
 use crate::engine::EngineError;
+use crate::method::denoise::{Observer, StepRecord};
 
 type Job = Box<dyn FnOnce(&mut Converter) + Send>;
 
@@ -72,5 +77,106 @@ impl EngineThread {
         });
         self.jobs.send(job).map_err(|_| EngineGone)?;
         answer.await.map_err(|_| EngineGone)
+    }
+}
+
+#[async_trait]
+impl Maker for EngineThread {
+    async fn has_style(&self, name: &str) -> Result<bool, AttemptError> {
+        let name = name.to_owned();
+        Ok(self
+            .call(move |converter| converter.has_style(&name))
+            .await?)
+    }
+
+    async fn record_style(
+        &self,
+        style: LoadedInput,
+        progress: Arc<dyn Progress>,
+    ) -> Result<u64, AttemptError> {
+        let work = move |converter: &mut Converter| -> Result<u64, EngineError> {
+            let before = converter.evaluations();
+            let noise = converter.style_noise(&style.name);
+            let source = Source {
+                name: &style.name,
+                prepared: &style.prepared,
+                noise: &noise,
+            };
+            converter.record_style(&source, &mut Steps(progress.as_ref()))?;
+            Ok(converter.evaluations() - before)
+        };
+        Ok(self.call(work).await??)
+    }
+
+    async fn convert(
+        &self,
+        content: Arc<LoadedInput>,
+        styles: Vec<String>,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Made, AttemptError> {
+        self.call(move |converter| {
+            let styles: Vec<&str> = styles.iter().map(String::as_str).collect();
+            convert(converter, &content, &styles, progress.as_ref())
+        })
+        .await?
+    }
+
+    async fn warning(
+        &self,
+        content: Arc<LoadedInput>,
+        style: LoadedInput,
+    ) -> Result<Option<String>, AttemptError> {
+        let warning = self.call(move |converter| {
+            let labels = style.prepared.label_latent.view();
+            converter.warning_of_labels(&content.prepared, labels)
+        });
+        Ok(warning.await?)
+    }
+}
+
+fn convert(
+    converter: &mut Converter,
+    content: &LoadedInput,
+    styles: &[&str],
+    progress: &dyn Progress,
+) -> Result<Made, AttemptError> {
+    let noise = converter.content_noise(&content.name);
+    let source = Source {
+        name: &content.name,
+        prepared: &content.prepared,
+        noise: &noise,
+    };
+    let converted = converter.convert(&source, styles, &mut Steps(progress))?;
+    let warnings = styles
+        .iter()
+        .map(|style| converter.warning(&content.prepared, style))
+        .collect();
+    let started = Instant::now();
+    let pngs = converted
+        .images
+        .iter()
+        .map(|image| encode_png(image.view()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(AttemptError::Encode)?;
+    Ok(Made {
+        pngs,
+        warnings,
+        evaluations: converted.evaluations,
+        encode: converted.encode,
+        denoise: converted.denoise,
+        decode: converted.decode + started.elapsed(),
+    })
+}
+
+/// Passes steps on to progress.
+struct Steps<'a>(&'a dyn Progress);
+
+impl Observer for Steps<'_> {
+    fn step(&mut self, _: &StepRecord<'_>) {
+        self.0.output_step();
+    }
+
+    fn style_step(&mut self) {
+        self.0.style_step();
     }
 }

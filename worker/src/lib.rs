@@ -4,12 +4,16 @@
 //! - [`engine`]: ONNX Runtime, split subgraphs and what happens between them
 //! - [`conversion`]: method and engine put together, for one content
 //! - [`dataset`]: images and labels as datasets publish them
-//! - [`attempt`]: one try at a shard, from its inputs to its commit
+//! - [`attempt`]: one try at a shard, from its inputs to its commit (what is done)
+//! - [`consumer`]: shards taken from the queue and given back or settled (when it is done)
+//! - [`workshop`]: what a run needs, got ready
 //! - [`engine_thread`]: the one thread that owns the engine
 
 pub mod attempt;
+pub mod consumer;
 pub mod conversion;
 pub mod dataset;
 pub mod engine;
 pub mod engine_thread;
 pub mod method;
+pub mod workshop;

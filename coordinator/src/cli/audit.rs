@@ -2,11 +2,12 @@
 
 use clap::Args;
 use shared::ids::RunId;
-use shared::settings::resolve_root;
-use shared::storage::LocalStorage;
 
-use super::{Ending, Problem, RootArgs};
-use crate::{audit, freeze};
+use super::{Ending, Problem, RootArgs, opening};
+use crate::audit;
+
+/// Findings that are printed; the rest is counted.
+const MAX_FINDINGS: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct AuditArgs {
@@ -19,38 +20,36 @@ pub(super) struct AuditArgs {
 
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: AuditArgs) -> Result<Ending, Problem> {
-    let storage = LocalStorage::new(resolve_root(&args.root.root).map_err(Problem::usage)?);
-    let record = freeze::open(&storage, &args.run)
-        .await
-        .map_err(Problem::usage)?;
-    let report = audit::audit(&storage, &record)
+    let storage = opening::storage(&args.root).await?;
+    let run = opening::run(storage.as_ref(), &args.run).await?;
+    let report = audit::audit(storage.as_ref(), &run)
         .await
         .map_err(Problem::environment)?;
-    for finding in &report.findings {
+    for finding in report.findings.iter().take(MAX_FINDINGS) {
         println!("{finding}");
     }
-    let summary = &report.summary;
-    if !report.findings.is_empty() {
+    if report.findings.len() > MAX_FINDINGS {
+        println!("and {} more", report.findings.len() - MAX_FINDINGS);
+    }
+    let clean = report.findings.is_empty();
+    if !clean {
         println!(
-            "to make again what is missing or altered: remove it and the shards/*.parquet that its row is in, \
-             and run again"
+            "to make again what is missing: `synth2real resume`, or remove the shards/*.parquet that its row is in and \
+             run again; what is altered has to be removed first"
         );
     }
-    let verdict = if report.findings.is_empty() {
-        "clean"
-    } else {
-        "FAILED"
-    };
+    let counts = &report.counts;
     println!(
-        "audit of run {} {verdict}: {} planned = {} done + {} quarantined + {} failed; {} findings",
+        "audit of run {} {}: {} planned = {} done + {} quarantined + {} failed; {} findings",
         args.run,
+        if clean { "clean" } else { "FAILED" },
         report.planned,
-        summary.done,
-        summary.quarantined,
-        summary.failed,
+        counts.done,
+        counts.quarantined,
+        counts.failed,
         report.findings.len()
     );
-    Ok(if report.findings.is_empty() {
+    Ok(if clean {
         Ending::Done
     } else {
         Ending::WithFailures

@@ -31,7 +31,7 @@ pub enum Problem {
     /// Usage or settings.
     #[error("{0}")]
     Usage(String),
-    /// Model, device, storage.
+    /// Model, device, storage, broker.
     #[error("{0}")]
     Environment(String),
 }
@@ -42,9 +42,15 @@ impl Problem {
         Self::Usage(chain(&error))
     }
 
-    /// Returns an error of model, device or storage with its whole chain.
+    /// Returns an error of model, device, storage or broker with its whole chain.
     pub fn environment(error: impl std::error::Error + 'static) -> Self {
         Self::Environment(chain(&error))
+    }
+
+    /// Tells a person why the program ends.
+    #[expect(clippy::print_stderr, reason = "this is the command line")]
+    pub fn complain(&self) {
+        eprintln!("synth2real: {self}");
     }
 
     /// Returns the exit code.

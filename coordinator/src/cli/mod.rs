@@ -1,9 +1,14 @@
 //! The command line.
 
 mod audit;
+mod cancel;
 mod exit;
+mod launch;
+mod opening;
 mod probe;
+mod resume;
 mod run;
+mod serve;
 mod status;
 mod transfer;
 
@@ -18,8 +23,12 @@ pub use exit::{Ending, Problem};
 /// diffusion style transfer that respects semantic classes, so the labels stay valid. What is stored is the truth: run
 /// a command again and it goes on where it stopped.
 ///
+/// On one machine `run` does everything. With many, `launch` hands the shards to a RabbitMQ broker, `worker` processes
+/// convert them, and `serve` watches; all of them share a storage root, a folder or s3://bucket/prefix. The broker's
+/// address stands in SYNTH2REAL_BROKER_URL or in the settings file.
+///
 /// Exit codes: 0 done; 1 finished with quarantined or failed items, or an audit that failed; 2 wrong usage or settings;
-/// 3 something around the program (model, device, storage) cannot be used; 130 interrupted, run again to go on.
+/// 3 something around the program (model, device, storage, broker) cannot be used; 130 interrupted, run again to go on.
 #[derive(Debug, Parser)]
 #[command(name = "synth2real", version, max_term_width = 100)]
 pub struct Cli {
@@ -34,25 +43,39 @@ enum Command {
     /// Images, labels and a Parquet manifest are stored below `runs/NAME/` of the run's root. A run that was killed
     /// goes on with what is missing; a changed setting, model or dataset is refused, saying what changed.
     Run(run::RunArgs),
+    /// Plan, freeze and hand the shards to the broker; launch it again to resume
+    ///
+    /// Workers that share the storage root and the broker convert them, whenever they come. The datasets and the model
+    /// must be where every worker finds them: at the same path, or in a bucket.
+    Launch(launch::LaunchArgs),
+    /// Watch every run of a storage root: count, stop runs that fail too often, write manifests of those that ended
+    Serve(serve::ServeArgs),
     /// Show how far a run is
     Status(status::StatusArgs),
+    /// Hand the shards of a run that are missing or failed to the broker again
+    ///
+    /// What is to be done is found from storage alone: it helps after a broker lost its disk, after a cancel, and to
+    /// try failed shards anew. A shard that is in some worker's hands may be published twice, which does no harm.
+    Resume(resume::ResumeArgs),
+    /// Stop a run: workers finish the image in hand and drop its shards; `resume` takes it up again
+    Cancel(cancel::CancelArgs),
     /// Prove that every planned item is stored or accounted for, with the right digests; exit 1 if not
     Audit(audit::AuditArgs),
     /// Convert one image in the style of another
     Transfer(transfer::TransferArgs),
-    /// Check a run's model, device, storage and datasets, time a few steps, and say how long the run will take
+    /// Check a run's model, device, storage, broker and datasets, time a few steps, and say how long the run will take
     Probe(probe::ProbeArgs),
 }
 
 /// Which storage root a run's name is looked up in.
 #[derive(Debug, Args)]
 struct RootArgs {
-    /// The storage root: the folder that holds `runs/`
+    /// The storage root: the folder or s3://bucket/prefix that holds `runs/`
     #[arg(
         long,
         env = "SYNTH2REAL_ROOT",
         default_value = "out",
-        value_name = "DIR"
+        value_name = "ROOT"
     )]
     root: String,
 }
@@ -65,6 +88,24 @@ struct ConfigArgs {
     config: PathBuf,
 }
 
+impl Cli {
+    /// Returns what is logged unless `RUST_LOG` says otherwise: a service tells what it does, a command only troubles.
+    #[must_use]
+    pub fn log_filter(&self) -> &'static str {
+        match self.command {
+            Command::Serve(_) => "info,ort=error,lapin=error",
+            Command::Run(_)
+            | Command::Launch(_)
+            | Command::Status(_)
+            | Command::Resume(_)
+            | Command::Cancel(_)
+            | Command::Audit(_)
+            | Command::Transfer(_)
+            | Command::Probe(_) => "warn,ort=error,lapin=error",
+        }
+    }
+}
+
 /// Runs a parsed command line.
 ///
 /// # Errors
@@ -73,7 +114,11 @@ struct ConfigArgs {
 pub async fn main(cli: Cli) -> Result<Ending, Problem> {
     match cli.command {
         Command::Run(args) => run::main(args).await,
+        Command::Launch(args) => launch::main(args).await,
+        Command::Serve(args) => serve::main(args).await,
         Command::Status(args) => status::main(args).await,
+        Command::Resume(args) => resume::main(args).await,
+        Command::Cancel(args) => cancel::main(args).await,
         Command::Audit(args) => audit::main(args).await,
         Command::Transfer(args) => transfer::main(args),
         Command::Probe(args) => probe::main(args).await,

@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use shared::listing::Listing;
+use shared::location::Location;
 use shared::settings::{RunConfig, StepSet};
-use shared::storage::{LocalStorage, Storage};
+use shared::source;
+use shared::storage;
 use worker::conversion::{Converter, Source};
-use worker::dataset::{Listing, Prepared, load};
+use worker::dataset::{Prepared, load};
 use worker::engine::Engine;
 
-use super::run::take_inventory;
-use super::{ConfigArgs, Ending, Problem, short};
+use super::{ConfigArgs, Ending, Problem, opening};
 use crate::inventory::Inventory;
 use crate::progress::human;
 
@@ -31,11 +33,12 @@ struct Timing {
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
-    let inventory = take_inventory(&config)?;
-    let (contents, styles) = (inventory.contents.len(), inventory.styles.len());
+    let inventory = opening::inventory(&config).await?;
+    let plan = &inventory.plan;
+    let (contents, styles) = (plan.contents.len(), plan.styles.len());
     let (items, shards) = (inventory.plan.num_items(), inventory.plan.shards.len());
     println!("dataset  {contents} contents, {styles} styles, {items} items in {shards} shards");
-    for listing in inventory.contents.iter().chain(&inventory.styles) {
+    for listing in plan.contents.iter().chain(&plan.styles) {
         if let Listing::MissingLabel {
             image, expected, ..
         } = listing
@@ -46,15 +49,33 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
             );
         }
     }
-    let storage = LocalStorage::new(&config.root);
+    let storage = storage::open(&config.root)
+        .await
+        .map_err(Problem::environment)?;
     storage
         .check_writable()
         .await
         .map_err(Problem::environment)?;
-    println!("storage  {} can be written", short(&config.root));
+    println!("storage  {} can be written", config.root);
+    if config.broker.is_some() {
+        let queue = opening::queue(config.broker.as_ref()).await?;
+        let depth = queue.depth().await.map_err(Problem::environment)?;
+        println!(
+            "broker   {}: {} shards wait, {} workers",
+            queue.locate(),
+            depth.ready,
+            depth.consumers
+        );
+    }
 
     let started = Instant::now();
-    let engine = Engine::load(&config.model, &config.engine).map_err(Problem::environment)?;
+    let model = source::open(&config.model)
+        .await
+        .map_err(Problem::environment)?;
+    let model = source::local_folder(&config.model, model.as_ref(), &config.engine.cache_dir)
+        .await
+        .map_err(Problem::environment)?;
+    let engine = Engine::load(&model, &config.engine).map_err(Problem::environment)?;
     let model = &inventory.contract.model;
     println!(
         "model    {} at {}x{}, {} injected layers, digests right, loaded in {}",
@@ -64,7 +85,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
         engine.unet.layers().count(),
         human(started.elapsed())
     );
-    let timing = time(&config, &inventory, engine)?;
+    let timing = time(&config, &inventory, engine).await?;
     println!(
         "device   {}: {:.3} s a UNet evaluation",
         config.engine.device,
@@ -89,25 +110,32 @@ fn planned_evaluations(config: &RunConfig, inventory: &Inventory) -> usize {
         .shards
         .iter()
         .map(|shard| shard.contents.len() * (1 + shard.styles.len()));
-    steps * (inventory.styles.len() + per_shard.sum::<usize>())
+    steps * (inventory.plan.styles.len() + per_shard.sum::<usize>())
 }
 
 /// Converts the first pair that can be read with a schedule of a few steps, all injected.
-fn time(config: &RunConfig, inventory: &Inventory, engine: Engine) -> Result<Timing, Problem> {
+async fn time(
+    config: &RunConfig,
+    inventory: &Inventory,
+    engine: Engine,
+) -> Result<Timing, Problem> {
     let mut method = config.method.clone();
     method.skip = method.steps.saturating_sub(PROBED_STEPS);
     method.injected_steps = StepSet::all();
     let mut converter =
         Converter::new(engine, &method, &config.engine).map_err(Problem::environment)?;
-    let content = first_usable(&config.content.root, &inventory.contents, &converter)?;
-    let style = first_usable(&config.style.root, &inventory.styles, &converter)?;
+    let content = first_usable(&config.content.root, &inventory.plan.contents, &converter).await?;
+    let style = first_usable(&config.style.root, &inventory.plan.styles, &converter).await?;
     let noise = converter.style_noise("probe");
     converter
-        .record_style(&Source {
-            name: "probe",
-            prepared: &style,
-            noise: &noise,
-        })
+        .record_style(
+            &Source {
+                name: "probe",
+                prepared: &style,
+                noise: &noise,
+            },
+            &mut (),
+        )
         .map_err(Problem::environment)?;
     let noise = converter.content_noise("probe");
     let source = Source {
@@ -126,23 +154,23 @@ fn time(config: &RunConfig, inventory: &Inventory, engine: Engine) -> Result<Tim
     })
 }
 
-fn first_usable(
-    root: &std::path::Path,
+async fn first_usable(
+    root: &Location,
     listings: &[Listing],
     converter: &Converter,
 ) -> Result<Prepared, Problem> {
+    let source = source::open(root).await.map_err(Problem::environment)?;
     let mut reason = "there is none with a label".to_owned();
     for listing in listings {
         let Listing::Pair(pair) = listing else {
             continue;
         };
-        match load(root, pair, converter.size()) {
+        match load(source.as_ref(), pair, converter.size()).await {
             Ok(loaded) => return Ok(loaded.prepared),
             Err(error) => reason = shared::failure::chain(&error),
         }
     }
     Err(Problem::Usage(format!(
-        "no image below {} can be used: {reason}",
-        root.display()
+        "no image below {root} can be used: {reason}"
     )))
 }

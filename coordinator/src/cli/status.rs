@@ -1,19 +1,25 @@
-//! `synth2real status`: how far a run is, from storage alone.
+//! `synth2real status`: how far a run is, from storage alone; and how many shards wait, if a broker is named.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
-use shared::artifact::ArtifactPrefix;
 use shared::ids::RunId;
-use shared::settings::resolve_root;
-use shared::storage::{LocalStorage, Storage};
+use shared::queue::Queue;
+use shared::storage::Storage;
 
-use super::{Ending, Problem, RootArgs};
-use crate::collect::{self, Summary};
-use crate::freeze;
-use crate::ledger::{self, Ledger};
+use super::{Ending, Problem, RootArgs, opening};
+use crate::freeze::FrozenRun;
+use crate::ledger::{Ledger, ShardState};
+use crate::progress::human;
+use crate::stored_items::StoredItems;
+use crate::tally::Tally;
+
+/// Between two looks of `--watch`.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+/// Runs with more items are not searched for images of shards under way: that takes a listing of all images.
+const MAX_ITEMS_LISTED: usize = 20_000;
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
@@ -22,7 +28,7 @@ pub(super) struct StatusArgs {
     run: RunId,
     #[command(flatten)]
     root: RootArgs,
-    /// Show it again every two seconds until the run is complete
+    /// Show it again every two seconds until the run is complete or halted
     #[arg(long)]
     watch: bool,
     /// Print JSON
@@ -34,24 +40,54 @@ pub(super) struct StatusArgs {
 struct Status {
     run: RunId,
     complete: bool,
+    /// Why nobody works on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    halted: Option<String>,
     items: usize,
     done: usize,
     quarantined: usize,
     failed: usize,
     /// Images of shards that are not committed yet.
-    in_progress: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_progress: Option<usize>,
     shards: usize,
     shards_committed: usize,
+    shards_failed: usize,
     failed_attempts: usize,
-    reasons: std::collections::BTreeMap<String, usize>,
+    /// What waits at the broker, if one is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broker: Option<BrokerStatus>,
+    reasons: BTreeMap<String, usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct BrokerStatus {
+    /// Messages waiting, of all runs.
+    ready: u64,
+    /// Dead letters waiting for `serve`.
+    dead_letters: u64,
+    /// Workers connected.
+    workers: u64,
 }
 
 pub(super) async fn main(args: StatusArgs) -> Result<Ending, Problem> {
-    let storage = LocalStorage::new(resolve_root(&args.root.root).map_err(Problem::usage)?);
+    let storage = opening::storage(&args.root).await?;
+    let storage = storage.as_ref();
+    let run = opening::run(storage, &args.run).await?;
+    let queue = match opening::broker_of_environment()? {
+        Some(broker) => Some(opening::queue(Some(&broker)).await?),
+        None => None,
+    };
+    let stored = Tally::stored(storage, &args.run).await;
+    let mut tally = stored.map_err(Problem::environment)?;
+    let mut first = None;
     loop {
-        let status = read(&storage, &args.run).await?;
-        print(&status, args.json);
-        if !args.watch || status.complete {
+        let status = read(storage, &run, &mut tally, queue.as_deref()).await?;
+        let (began, done_then) = *first.get_or_insert((Instant::now(), status.done));
+        let rate =
+            (status.done - done_then.min(status.done)) as f64 / began.elapsed().as_secs_f64();
+        print(&status, args.json, rate);
+        if !args.watch || status.complete || status.halted.is_some() {
             let failures = status.quarantined + status.failed > 0;
             return Ok(if failures {
                 Ending::WithFailures
@@ -59,72 +95,132 @@ pub(super) async fn main(args: StatusArgs) -> Result<Ending, Problem> {
                 Ending::Done
             });
         }
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::sleep(WATCH_EVERY).await;
     }
 }
 
-async fn read(storage: &dyn Storage, run: &RunId) -> Result<Status, Problem> {
-    let record = freeze::open(storage, run).await.map_err(Problem::usage)?;
-    let ledger = Ledger::read(storage, run)
+async fn read(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    tally: &mut Tally,
+    queue: Option<&dyn Queue>,
+) -> Result<Status, Problem> {
+    let id = &run.record.run;
+    let ledger = opening::ledger(storage, id).await?;
+    tally
+        .update(storage, id, &ledger)
         .await
         .map_err(Problem::environment)?;
-    let mut rows = collect::committed_rows(storage, run, &ledger)
+    let counts = tally
+        .total_with_failed(storage, run, &ledger)
         .await
         .map_err(Problem::environment)?;
-    let failed = ledger::failed_rows(storage, run, &ledger).await;
-    rows.extend(failed.map_err(Problem::environment)?);
-    let committed: BTreeSet<&str> = rows
-        .iter()
-        .filter_map(|row| row.output.as_ref())
-        .map(|output| output.image_key.as_str())
-        .collect();
-    let images = storage
-        .list(&ArtifactPrefix::Images(run.clone()))
-        .await
-        .map_err(Problem::environment)?;
-    let summary = Summary::of(&rows);
+    let broker = match queue {
+        Some(queue) => {
+            let depth = queue.depth().await.map_err(Problem::environment)?;
+            Some(BrokerStatus {
+                ready: depth.ready,
+                dead_letters: depth.dead,
+                workers: depth.consumers,
+            })
+        }
+        None => None,
+    };
+    let items = run.plan.num_items();
     Ok(Status {
-        run: run.clone(),
-        complete: summary.done + summary.not_done() == record.frozen.num_items,
-        items: record.frozen.num_items,
-        done: summary.done,
-        quarantined: summary.quarantined,
-        failed: summary.failed,
-        in_progress: images
-            .iter()
-            .filter(|image| !committed.contains(image.path.as_str()))
-            .count(),
-        shards: record.frozen.num_shards,
+        run: id.clone(),
+        complete: counts.done + counts.not_done() == items,
+        halted: ledger.decisions.halted.clone(),
+        items,
+        done: counts.done,
+        quarantined: counts.quarantined,
+        failed: counts.failed,
+        in_progress: in_progress(storage, run, &ledger).await?,
+        shards: run.plan.shards.len(),
         shards_committed: ledger.committed.len(),
-        failed_attempts: ledger.failed_attempts.values().map(Vec::len).sum(),
-        reasons: summary.reasons,
+        shards_failed: num_failed(run, &ledger),
+        failed_attempts: ledger.num_failed_attempts(),
+        broker,
+        reasons: counts.reasons,
     })
 }
 
+fn num_failed(run: &FrozenRun, ledger: &Ledger) -> usize {
+    let max_attempts = run.record.limits.max_attempts;
+    let failed = |shard| matches!(ledger.state(shard, max_attempts), ShardState::Failed { .. });
+    ledger
+        .failed_attempts
+        .keys()
+        .filter(|&&shard| failed(shard))
+        .count()
+}
+
+/// Counts the images of shards that are not committed, where listing all images is quick.
+async fn in_progress(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+) -> Result<Option<usize>, Problem> {
+    if run.plan.num_items() > MAX_ITEMS_LISTED {
+        return Ok(None);
+    }
+    let open = |shard: &&crate::plan::Shard| !ledger.committed.contains(&shard.id);
+    if !run.plan.shards.iter().any(|shard| open(&shard)) {
+        return Ok(Some(0));
+    }
+    let stored = StoredItems::read(storage, run)
+        .await
+        .map_err(Problem::environment)?;
+    let items = run
+        .plan
+        .shards
+        .iter()
+        .filter(open)
+        .flat_map(crate::plan::Shard::items);
+    Ok(Some(items.filter(|&item| stored.has_image(item)).count()))
+}
+
 #[expect(clippy::print_stdout, reason = "this is the command line")]
-fn print(status: &Status, json: bool) {
+fn print(status: &Status, json: bool, items_per_second: f64) {
     if json {
         println!("{}", serde_json::to_string(status).unwrap_or_default());
         return;
     }
-    let state = if status.complete {
-        "complete"
-    } else {
-        "incomplete"
+    let state = match (&status.halted, status.complete) {
+        (_, true) => "complete".to_owned(),
+        (Some(reason), false) => format!("halted ({reason})"),
+        (None, false) => "incomplete".to_owned(),
     };
+    let in_progress = status.in_progress.map_or_else(String::new, |count| {
+        format!(", {count} images in the making")
+    });
     println!(
-        "run {} is {state}: {} of {} items done, {} quarantined, {} failed, {} images in the making; \
-         {} of {} shards committed, {} failed attempts",
+        "run {} is {state}: {} of {} items done, {} quarantined, {} failed{in_progress}; \
+         {} of {} shards committed, {} failed, {} failed attempts",
         status.run,
         status.done,
         status.items,
         status.quarantined,
         status.failed,
-        status.in_progress,
         status.shards_committed,
         status.shards,
+        status.shards_failed,
         status.failed_attempts
     );
+    if let Some(broker) = &status.broker {
+        println!(
+            "  broker: {} shards wait, {} workers, {} dead letters",
+            broker.ready, broker.workers, broker.dead_letters
+        );
+    }
+    if items_per_second > 0.0 && !status.complete {
+        let left = status.items - status.done - status.quarantined - status.failed;
+        println!(
+            "  {:.1} images/min, ETA {}",
+            60.0 * items_per_second,
+            human(Duration::from_secs_f64(left as f64 / items_per_second))
+        );
+    }
     for (reason, count) in &status.reasons {
         println!("  not converted ({count}): {reason}");
     }

@@ -10,7 +10,7 @@ use ndarray_npy::NpzReader;
 use shared::settings::raw::RawMethod;
 use shared::settings::{EngineConfig, MethodConfig};
 use worker::conversion::{Converter, GivenNoise, Source};
-use worker::dataset::{LabelKind, NamedBytes, Prepared, encode_png, prepare};
+use worker::dataset::{NamedBytes, Prepared, encode_png, label_kind_of_file, prepare};
 use worker::engine::Engine;
 use worker::method::denoise::NoiseSource;
 
@@ -78,7 +78,7 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
         noise: style_noise.as_ref(),
     };
     let style_latent = converter
-        .record_style(&style_source)
+        .record_style(&style_source, &mut ())
         .map_err(Problem::environment)?;
     let mut trace = Trace::default();
     let content_source = Source {
@@ -124,7 +124,7 @@ fn check_folder(option: &str, path: &Path) -> Result<(), Problem> {
 fn load(converter: &Converter, image: &Path, label: &Path) -> Result<Prepared, Problem> {
     let (image_name, label_name) = (image.display().to_string(), label.display().to_string());
     let (image_bytes, label_bytes) = (read(image)?, read(label)?);
-    let kind = LabelKind::of_file(label, &label_bytes);
+    let kind = label_kind_of_file(label, &label_bytes);
     let prepared = prepare(
         NamedBytes {
             name: &image_name,

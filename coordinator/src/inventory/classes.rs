@@ -2,42 +2,56 @@
 
 use std::path::Path;
 
-use worker::dataset::{Listing, NamedBytes, count_classes};
+use futures::future::try_join_all;
+use shared::listing::{LabelKind, Listing};
+use shared::source::Source;
+use worker::dataset::{NamedBytes, count_classes};
 
 use super::InventoryError;
 use crate::plan::ClassPixels;
 
-/// Returns the class pixels of each content. A label that cannot be read shows no class: its item will be quarantined.
-pub(super) fn count(root: &Path, contents: &[Listing]) -> Result<Vec<ClassPixels>, InventoryError> {
-    let of = |content: &Listing| -> Result<ClassPixels, InventoryError> {
-        let Listing::Pair(pair) = content else {
-            return Ok([0; 19]);
+/// Labels that are read at once.
+const READS_AT_ONCE: usize = 16;
+
+/// Returns the class pixels of each content. A label that cannot be decoded shows no class: its item will be
+/// quarantined.
+pub(super) async fn count(
+    source: &dyn Source,
+    contents: &[Listing],
+) -> Result<Vec<ClassPixels>, InventoryError> {
+    let mut counts = Vec::with_capacity(contents.len());
+    for part in contents.chunks(READS_AT_ONCE) {
+        let reads = part.iter().map(|content| count_content(source, content));
+        counts.extend(try_join_all(reads).await?);
+    }
+    Ok(counts)
+}
+
+async fn count_content(
+    source: &dyn Source,
+    content: &Listing,
+) -> Result<ClassPixels, InventoryError> {
+    match content {
+        Listing::Pair(pair) => count_label(source, &pair.label, pair.label_kind).await,
+        Listing::MissingLabel { .. } => Ok([0; 19]),
+    }
+}
+
+async fn count_label(
+    source: &dyn Source,
+    label: &Path,
+    kind: LabelKind,
+) -> Result<ClassPixels, InventoryError> {
+    let (name, bytes) = (source.locate(label), source.read(label).await?);
+    let count = move || {
+        let label = NamedBytes {
+            name: &name,
+            bytes: &bytes,
         };
-        let path = root.join(&pair.label);
-        let bytes = std::fs::read(&path).map_err(|source| InventoryError::Read {
-            path: path.display().to_string(),
-            source,
-        })?;
-        let name = path.display().to_string();
-        Ok(count_classes(
-            NamedBytes {
-                name: &name,
-                bytes: &bytes,
-            },
-            pair.label_kind,
-        )
-        .unwrap_or_default())
+        count_classes(label, kind).unwrap_or_default()
     };
-    std::thread::scope(|scope| {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let parts: Vec<_> = contents
-            .chunks(contents.len().div_ceil(threads).max(1))
-            .map(|part| scope.spawn(move || part.iter().map(of).collect::<Result<Vec<_>, _>>()))
-            .collect();
-        let counted = parts.into_iter().map(|part| match part.join() {
-            Ok(counted) => counted,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        Ok(counted.collect::<Result<Vec<_>, _>>()?.concat())
-    })
+    match tokio::task::spawn_blocking(count).await {
+        Ok(counted) => Ok(counted),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }

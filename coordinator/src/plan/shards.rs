@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use shared::digest;
+use serde::{Deserialize, Serialize};
 use shared::ids::ShardId;
 use shared::settings::ShardSize;
 
 /// A group of contents times a group of styles, as positions in the listings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Shard {
     /// Its id.
     pub id: ShardId,
@@ -18,19 +18,26 @@ pub struct Shard {
     pub styles: Vec<usize>,
 }
 
-/// All shards of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The shards, in the order of their ids.
-    pub shards: Vec<Shard>,
+impl Shard {
+    /// Returns the number of its items.
+    #[must_use]
+    pub fn num_items(&self) -> usize {
+        self.contents.len() * self.styles.len()
+    }
+
+    /// Returns its items as positions of style and content.
+    pub fn items(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let of_style = |&style: &usize| self.contents.iter().map(move |&content| (style, content));
+        self.styles.iter().flat_map(of_style)
+    }
 }
 
-/// Returns the plan in which style `s` meets the contents `pairs[s]`.
+/// Returns the shards, in the order of their ids, of a run in which style `s` meets the contents `pairs[s]`.
 ///
 /// Styles are taken in groups, so that a shard's outputs share a content's work; within a group the contents that meet
 /// the same styles are taken together.
 #[must_use]
-pub fn group(pairs: &[Vec<usize>], size: ShardSize) -> Plan {
+pub fn group(pairs: &[Vec<usize>], size: ShardSize) -> Vec<Shard> {
     let mut shards = Vec::new();
     for first in (0..pairs.len()).step_by(size.styles) {
         let styles = first..pairs.len().min(first + size.styles);
@@ -55,42 +62,7 @@ pub fn group(pairs: &[Vec<usize>], size: ShardSize) -> Plan {
         contents,
         styles,
     };
-    Plan {
-        shards: shards.into_iter().enumerate().map(with_id).collect(),
-    }
-}
-
-impl Plan {
-    /// Returns the number of items.
-    #[must_use]
-    pub fn num_items(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| shard.contents.len() * shard.styles.len())
-            .sum()
-    }
-
-    /// Returns a digest of which items are in which shard, given the listings' names.
-    #[must_use]
-    pub fn sha256(&self, contents: &[&str], styles: &[&str]) -> String {
-        let items = self.shards.iter().flat_map(|shard| {
-            let pairs = shard
-                .styles
-                .iter()
-                .flat_map(|&s| shard.contents.iter().map(move |&c| (s, c)));
-            pairs.map(|(s, c)| (shard.id, styles[s].to_owned(), contents[c].to_owned()))
-        });
-        items_sha256(items.collect())
-    }
-}
-
-/// Returns a digest of (shard, style, content) triples in any order; an audit recomputes it from the manifest.
-#[must_use]
-pub fn items_sha256(mut items: Vec<(ShardId, String, String)>) -> String {
-    #[derive(Serialize)]
-    struct Items<'a>(&'a [(ShardId, String, String)]);
-    items.sort();
-    digest::sha256_of_json(&Items(&items))
+    shards.into_iter().enumerate().map(with_id).collect()
 }
 
 #[cfg(test)]
@@ -104,15 +76,8 @@ mod tests {
         styles: 3,
     };
 
-    fn items(plan: &Plan) -> Vec<(usize, usize)> {
-        let of = |shard: &Shard| {
-            let pairs = shard
-                .styles
-                .iter()
-                .flat_map(|&s| shard.contents.iter().map(move |&c| (s, c)));
-            pairs.collect::<Vec<_>>()
-        };
-        plan.shards.iter().flat_map(of).collect()
+    fn items(shards: &[Shard]) -> Vec<(usize, usize)> {
+        shards.iter().flat_map(Shard::items).collect()
     }
 
     #[test]
@@ -128,8 +93,7 @@ mod tests {
         assert_eq!(found.len(), expected.len());
         assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected);
         assert!(
-            plan.shards
-                .iter()
+            plan.iter()
                 .all(|shard| shard.contents.len() <= 4 && shard.styles.len() <= 3)
         );
     }
@@ -137,18 +101,8 @@ mod tests {
     #[test]
     fn all_contents_in_all_styles_make_full_shards() {
         let plan = group(&vec![(0..12).collect(); 3], SIZE);
-        assert_eq!(plan.shards.len(), 3);
-        assert_eq!(plan.num_items(), 36);
-        assert_eq!(plan.shards[1].contents, vec![4, 5, 6, 7]);
-    }
-
-    #[test]
-    fn the_digest_does_not_depend_on_the_order_of_items() {
-        let a = (ShardId(0), "night".to_owned(), "1".to_owned());
-        let b = (ShardId(0), "night".to_owned(), "2".to_owned());
-        assert_eq!(
-            items_sha256(vec![a.clone(), b.clone()]),
-            items_sha256(vec![b, a])
-        );
+        assert_eq!(plan.len(), 3);
+        assert_eq!(items(&plan).len(), 36);
+        assert_eq!(plan[1].contents, vec![4, 5, 6, 7]);
     }
 }

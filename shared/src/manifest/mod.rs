@@ -3,7 +3,7 @@
 mod parquet_file;
 mod schema;
 
-pub use parquet_file::{ManifestError, read, write};
+pub use parquet_file::{ManifestError, ManifestWriter, read, write};
 
 use serde::{Deserialize, Serialize};
 

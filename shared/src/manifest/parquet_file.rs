@@ -1,5 +1,7 @@
 //! Manifests as Parquet bytes: zstd, sorted by style and content.
 
+use std::io::Write;
+
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
@@ -12,6 +14,8 @@ use super::{ManifestRow, schema};
 
 /// Rows in a row group.
 const ROW_GROUP_ROWS: usize = 65_536;
+/// Rows that are turned into columns at once.
+const BATCH_ROWS: usize = 8_192;
 /// Digests never repeat, so a dictionary only costs.
 const DIGEST_COLUMNS: [&str; 3] = ["content_sha256", "image_sha256", "label_sha256"];
 
@@ -38,6 +42,50 @@ pub enum ManifestError {
 /// [`ManifestError`] if Parquet refuses, which it does not for rows of ours.
 pub fn write(mut rows: Vec<ManifestRow>) -> Result<Vec<u8>, ManifestError> {
     rows.sort_by(|a, b| a.item.cmp(&b.item));
+    let mut writer = ManifestWriter::new(Vec::new())?;
+    writer.write(&rows)?;
+    writer.finish()
+}
+
+/// Writes a manifest of any length, a row group at a time.
+pub struct ManifestWriter<W: Write + Send> {
+    writer: ArrowWriter<W>,
+}
+
+impl<W: Write + Send> ManifestWriter<W> {
+    /// Begins a manifest.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError`] if Parquet refuses.
+    pub fn new(to: W) -> Result<Self, ManifestError> {
+        let writer = ArrowWriter::try_new(to, schema::schema(), Some(properties()?))?;
+        Ok(Self { writer })
+    }
+
+    /// Adds rows, which come sorted by (style, content) over all calls.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError`] if they cannot be written.
+    pub fn write(&mut self, rows: &[ManifestRow]) -> Result<(), ManifestError> {
+        for part in rows.chunks(BATCH_ROWS) {
+            self.writer.write(&schema::batch(part)?)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the manifest and returns what it was written to.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError`] if it cannot be written.
+    pub fn finish(self) -> Result<W, ManifestError> {
+        Ok(self.writer.into_inner()?)
+    }
+}
+
+fn properties() -> Result<WriterProperties, ManifestError> {
     let schema = schema::schema();
     let sorted = ["style", "content"]
         .map(|name| schema.index_of(name))
@@ -56,11 +104,7 @@ pub fn write(mut rows: Vec<ManifestRow>) -> Result<Vec<u8>, ManifestError> {
     for column in DIGEST_COLUMNS {
         properties = properties.set_column_dictionary_enabled(column.into(), false);
     }
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties.build()))?;
-    for part in rows.chunks(ROW_GROUP_ROWS) {
-        writer.write(&schema::batch(part)?)?;
-    }
-    Ok(writer.into_inner()?)
+    Ok(properties.build())
 }
 
 /// Returns the rows of a Parquet file that [`write()`] made.

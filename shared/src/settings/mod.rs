@@ -1,13 +1,16 @@
-//! Settings: what may be written in `run.toml` becomes what has been checked.
+//! Settings: what may be written in `run.toml` and `worker.toml` becomes what has been checked.
 //!
-//! [`raw`] mirrors the file, unknown keys refused; [`RunConfig`] and [`MethodConfig`] are what the program passes on.
+//! [`raw`] mirrors the files, unknown keys refused; [`RunConfig`], [`WorkerConfig`] and what they hold are passed on.
 
+mod broker;
 mod error;
 mod method;
 pub mod raw;
 mod run;
 mod steps;
+mod worker;
 
+pub use broker::{BROKER_PASSWORD, BROKER_URL, BROKER_USER, BrokerConfig};
 pub use error::SettingsError;
 pub use method::{Method, MethodConfig, Preset};
 pub use run::{
@@ -15,3 +18,4 @@ pub use run::{
     resolve_root,
 };
 pub use steps::StepSet;
+pub use worker::{WatchdogConfig, WorkerConfig};

@@ -147,17 +147,67 @@ pub struct RawEngine {
 }
 
 /// `[broker]`
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawBroker {
-    /// AMQP address.
-    pub url: String,
+    /// AMQP address; `SYNTH2REAL_BROKER_URL` goes before it.
+    pub url: Option<String>,
+    /// What the names of queues and exchanges begin with, default `synth2real`.
+    pub namespace: Option<String>,
 }
 
 /// The address holds a password, so it is not shown.
 impl std::fmt::Debug for RawBroker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RawBroker").finish_non_exhaustive()
+    }
+}
+
+/// `worker.toml`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawWorkerConfig {
+    /// The storage root.
+    pub root: String,
+    /// Default: host name and process id.
+    pub name: Option<String>,
+    /// Default `cpu`.
+    pub device: Option<String>,
+    /// Default: all cores.
+    pub threads: Option<usize>,
+    /// Memory for style keys and values before they go to disk, default 4 GiB.
+    pub style_bank_max_bytes: Option<u64>,
+    /// Folder for models and inputs of buckets and for what does not fit in memory.
+    pub cache_dir: Option<String>,
+    /// Size of what is kept of buckets, default 50 GiB.
+    pub cache_max_bytes: Option<u64>,
+    /// When a step is taken for hanging.
+    #[serde(default)]
+    pub watchdog: RawWatchdog,
+    /// The broker.
+    pub broker: Option<RawBroker>,
+}
+
+/// `[watchdog]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawWatchdog {
+    /// A step hangs when it takes this many times its usual time, default 20.
+    pub times_usual: Option<f64>,
+    /// But not before this many seconds, default 120.
+    pub min_seconds: Option<f64>,
+    /// Seconds that a step may take whose usual time is not known yet, default 900.
+    pub first_seconds: Option<f64>,
+}
+
+impl RawWorkerConfig {
+    /// Reads a settings file.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::Unreadable`] or [`SettingsError::Malformed`], naming the file.
+    pub fn load(path: &Path) -> Result<Self, SettingsError> {
+        parse_file(path)
     }
 }
 

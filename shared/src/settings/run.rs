@@ -6,17 +6,21 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::raw::{RawConfig, RawEngine, RawLimits, RawPairing, RawShards};
-use super::{MethodConfig, SettingsError};
+use super::{BrokerConfig, MethodConfig, SettingsError};
 use crate::ids::RunId;
 use crate::layout::Layout;
+use crate::location::Location;
+
+/// The broker gives a message up after 20 deliveries, and drained workers take some of them.
+const MAX_ATTEMPTS: u32 = 10;
 
 /// Everything a run is told.
 #[derive(Debug, Clone)]
 pub struct RunConfig {
     /// The run's name.
     pub run: RunId,
-    /// Folder below which `runs/` is made.
-    pub root: PathBuf,
+    /// Storage root, below which `runs/` is made.
+    pub root: Location,
     /// The labelled synthetic images.
     pub content: ContentConfig,
     /// The labelled real images.
@@ -25,21 +29,23 @@ pub struct RunConfig {
     pub pairing: Pairing,
     /// The conversion itself.
     pub method: MethodConfig,
-    /// Folder of the exported model.
-    pub model: PathBuf,
+    /// The exported model.
+    pub model: Location,
     /// How work is grouped.
     pub shards: ShardSize,
     /// When to give up.
     pub limits: Limits,
     /// How this process computes.
     pub engine: EngineConfig,
+    /// The broker, if the file or the environment names one.
+    pub broker: Option<BrokerConfig>,
 }
 
 /// The labelled synthetic images.
 #[derive(Debug, Clone)]
 pub struct ContentConfig {
-    /// Folder with images and labels.
-    pub root: PathBuf,
+    /// Where images and labels lie.
+    pub root: Location,
     /// Names and formats of its files.
     pub layout: Layout,
     /// Positions in the sorted listing that are used, from 1; all if absent.
@@ -49,8 +55,8 @@ pub struct ContentConfig {
 /// The labelled real images.
 #[derive(Debug, Clone)]
 pub struct StyleConfig {
-    /// Folder with images and labels.
-    pub root: PathBuf,
+    /// Where images and labels lie.
+    pub root: Location,
     /// Globs over style names; all if empty.
     pub include: Vec<String>,
 }
@@ -88,7 +94,8 @@ pub struct ShardSize {
 }
 
 /// When to give up.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Attempts at a shard.
     pub max_attempts: u32,
@@ -157,47 +164,43 @@ impl RunConfig {
         }
         Ok(Self {
             run,
-            root: folder("run.root", &raw.run.root, base)?,
+            root: location("run.root", &raw.run.root, base)?,
             content: ContentConfig {
-                root: folder("content.root", &raw.content.root, base)?,
+                root: location("content.root", &raw.content.root, base)?,
                 layout: raw.content.layout,
                 range,
             },
             style: StyleConfig {
-                root: folder("style.root", &raw.style.root, base)?,
+                root: location("style.root", &raw.style.root, base)?,
                 include: raw.style.include.unwrap_or_default(),
             },
             pairing: Pairing::try_from(raw.pairing)?,
             method: MethodConfig::try_from(raw.method)?,
-            model: folder("model.path", &raw.model.path, base)?,
+            model: location("model.path", &raw.model.path, base)?,
             shards: ShardSize::try_from(raw.shards)?,
             limits: Limits::try_from(raw.limits)?,
             engine: EngineConfig::from_raw(raw.engine, base)?,
+            broker: BrokerConfig::find(raw.broker)?,
         })
     }
 }
 
-/// Returns the folder that `--root` or `SYNTH2REAL_ROOT` names.
+/// Returns the storage root that `--root` or `SYNTH2REAL_ROOT` names.
 ///
 /// # Errors
 ///
-/// [`SettingsError::Value`] if it is no folder path.
-pub fn resolve_root(text: &str) -> Result<PathBuf, SettingsError> {
-    folder("root", text, Path::new(""))
+/// [`SettingsError::Value`] if it is neither a folder nor a bucket.
+pub fn resolve_root(text: &str) -> Result<Location, SettingsError> {
+    location("root", text, Path::new(""))
 }
 
-fn folder(field: &'static str, text: &str, base: &Path) -> Result<PathBuf, SettingsError> {
-    if text.is_empty() {
-        return Err(SettingsError::value(field, "\"\"", "must name a folder"));
-    }
-    if text.contains("://") {
-        return Err(SettingsError::value(
-            field,
-            text,
-            "must be a folder: this version stores on local disks only",
-        ));
-    }
-    Ok(base.join(text))
+pub(super) fn location(
+    field: &'static str,
+    text: &str,
+    base: &Path,
+) -> Result<Location, SettingsError> {
+    Location::parse(text, base)
+        .map_err(|error| SettingsError::value(field, format!("{text:?}"), error.to_string()))
 }
 
 fn parse_range(text: &str) -> Result<RangeInclusive<usize>, SettingsError> {
@@ -270,11 +273,11 @@ impl TryFrom<RawLimits> for Limits {
             max_attempts: raw.max_attempts.unwrap_or(3),
             max_failed: raw.max_failed.unwrap_or(0.05),
         };
-        if limits.max_attempts == 0 {
+        if !(1..=MAX_ATTEMPTS).contains(&limits.max_attempts) {
             return Err(SettingsError::value(
                 "limits.max_attempts",
-                0,
-                "must be at least 1",
+                limits.max_attempts,
+                format!("must be 1 to {MAX_ATTEMPTS}"),
             ));
         }
         if !(0.0..=1.0).contains(&limits.max_failed) {
@@ -289,7 +292,7 @@ impl TryFrom<RawLimits> for Limits {
 }
 
 impl EngineConfig {
-    fn from_raw(raw: RawEngine, base: &Path) -> Result<Self, SettingsError> {
+    pub(super) fn from_raw(raw: RawEngine, base: &Path) -> Result<Self, SettingsError> {
         let default = Self::default();
         let device = raw.device.unwrap_or(default.device);
         if device != "cpu" {
@@ -338,7 +341,7 @@ mod tests {
     #[test]
     fn paths_are_relative_to_the_settings_file() {
         let config = check("").expect("the smallest file is valid");
-        assert_eq!(config.content.root, Path::new("/base/data/gta5"));
+        assert_eq!(config.content.root.to_string(), "/base/data/gta5");
         assert_eq!(
             config.shards,
             ShardSize {

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt;
 use tempfile::NamedTempFile;
 
-use super::{Created, Listed, Storage, StorageError, StorageErrorKind};
+use super::walk::{Found, Walk};
+use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::digest;
+use crate::ids::RunId;
 
 /// Unfinished files lie in this folder of the root, away from the images that people train on.
 const TEMPORARY_FOLDER: &str = ".writing";
@@ -111,6 +114,22 @@ impl Storage for LocalStorage {
         blocking(move || storage.replace_file(&path, &bytes)).await
     }
 
+    async fn replace_from_file(&self, key: &ArtifactKey, file: &Path) -> Result<(), StorageError> {
+        let (path, file) = (self.file(key), file.to_owned());
+        let storage = self.clone();
+        blocking(move || {
+            let copy = || -> io::Result<()> {
+                let mut temporary = storage.prepare(&path, b"")?;
+                io::copy(&mut File::open(&file)?, temporary.as_file_mut())?;
+                temporary.as_file().sync_all()?;
+                temporary.persist(&path).map_err(|e| e.error)?;
+                sync_folder(&path)
+            };
+            copy().map_err(|e| io_error("write", &path, e))
+        })
+        .await
+    }
+
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
         let path = self.file(key);
         blocking(move || {
@@ -130,13 +149,40 @@ impl Storage for LocalStorage {
         .await
     }
 
-    async fn list(&self, prefix: &ArtifactPrefix) -> Result<Vec<Listed>, StorageError> {
-        let (root, folder) = (self.root.clone(), self.root.join(prefix.path()));
+    fn list(&self, prefix: &ArtifactPrefix) -> Pages {
+        let walk = Walk::new(self.root.clone(), Path::new(&prefix.path()), false);
+        futures::stream::try_unfold(walk, |mut walk| {
+            blocking(move || {
+                let page = walk
+                    .next_page()
+                    .map_err(|(path, e)| io_error("list", &path, e))?;
+                let page: Vec<_> = page.into_iter().map(listed).collect();
+                Ok((!page.is_empty()).then_some((page, walk)))
+            })
+        })
+        .boxed()
+    }
+
+    async fn runs(&self) -> Result<Vec<RunId>, StorageError> {
+        let folder = self.root.join(ArtifactPrefix::Runs.path());
         blocking(move || {
-            let mut found = Vec::new();
-            walk(&root, &folder, &mut found).map_err(|e| io_error("list", &folder, e))?;
-            found.sort();
-            Ok(found)
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+                Err(error) => return Err(io_error("list", &folder, error)),
+            };
+            let mut runs = Vec::new();
+            for entry in entries {
+                let entry = entry.map_err(|e| io_error("list", &folder, e))?;
+                runs.extend(
+                    entry
+                        .file_name()
+                        .to_str()
+                        .and_then(|name| name.parse().ok()),
+                );
+            }
+            runs.sort();
+            Ok(runs)
         })
         .await
     }
@@ -157,7 +203,15 @@ impl Storage for LocalStorage {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+fn listed(found: Found) -> Listed {
+    Listed {
+        path: found.path.to_string_lossy().into_owned(),
+        size_bytes: found.size_bytes,
+    }
+}
+
+/// Does what waits for a disk away from the threads that only wait.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
 ) -> Result<T, StorageError> {
     match tokio::task::spawn_blocking(work).await {
@@ -185,34 +239,8 @@ fn remove_abandoned(folder: &Path) {
     }
 }
 
-fn walk(root: &Path, folder: &Path, found: &mut Vec<Listed>) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let entry = entry?;
-        let metadata = match entry.metadata() {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        if metadata.is_dir() {
-            walk(root, &entry.path(), found)?;
-        } else {
-            let path = entry.path();
-            let relative = path.strip_prefix(root).unwrap_or(&path);
-            found.push(Listed {
-                path: relative.to_string_lossy().into_owned(),
-                size_bytes: metadata.len(),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn io_error(operation: &'static str, path: &Path, source: io::Error) -> StorageError {
+/// Returns what a caller can do about a disk's error.
+pub(crate) fn io_error(operation: &'static str, path: &Path, source: io::Error) -> StorageError {
     let kind = match source.kind() {
         io::ErrorKind::NotFound => StorageErrorKind::NotFound,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
@@ -227,14 +255,14 @@ fn io_error(operation: &'static str, path: &Path, source: io::Error) -> StorageE
         kind,
         operation,
         path: path.display().to_string(),
-        source: Some(source),
+        source: Some(Box::new(source)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::conformance;
+    use crate::storage::{conformance, list_all};
 
     #[tokio::test]
     async fn local_storage_keeps_the_contract() {
@@ -250,7 +278,10 @@ mod tests {
         let old = storage.write_temporary(b"half").unwrap();
         let two_days_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
         old.as_file().set_modified(two_days_ago).unwrap();
-        assert_eq!(storage.list(&ArtifactPrefix::Runs).await.unwrap(), vec![]);
+        assert_eq!(
+            list_all(&storage, &ArtifactPrefix::Runs).await.unwrap(),
+            vec![]
+        );
         storage.check_writable().await.unwrap();
         assert!(new.path().exists() && !old.path().exists());
     }

@@ -1,17 +1,52 @@
 //! Objects under keys: the only thing that is durable.
+//!
+//! - [`LocalStorage`]: a folder; [`S3Storage`]: a bucket; [`MemoryStorage`]: this process, for tests and simulations
+//! - `conformance`: the contract as tests, with the feature of that name
 
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::TryStreamExt;
+use futures::stream::BoxStream;
 
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
+use crate::ids::RunId;
+use crate::location::Location;
+use crate::s3::S3Settings;
 
-#[cfg(test)]
-mod conformance;
-mod local;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub(crate) mod local;
+mod memory;
+mod s3;
+pub(crate) mod walk;
 
 pub use local::LocalStorage;
+pub use memory::MemoryStorage;
+pub use s3::S3Storage;
+
+/// How many objects a page of a listing holds at most; S3 gives no more at once.
+pub const PAGE_LENGTH: usize = 1000;
+
+/// Returns the storage at a location; a bucket is reached as the SDK's environment says (`AWS_*`).
+///
+/// Nothing is written and nothing asked; [`Storage::check_writable`] does.
+///
+/// # Errors
+///
+/// `Denied` if the environment does not say where the bucket is.
+pub async fn open(location: &Location) -> Result<Arc<dyn Storage>, StorageError> {
+    match location {
+        Location::Folder(folder) => Ok(Arc::new(LocalStorage::new(folder))),
+        Location::Bucket(at) => {
+            let storage = S3Storage::open(at, &S3Settings::from_env()).await?;
+            Ok(Arc::new(storage))
+        }
+    }
+}
 
 /// What a create found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +74,7 @@ pub enum StorageErrorKind {
 
 /// A storage operation that did not happen.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {operation} {path}{}", advice(*.kind))]
+#[error("cannot {operation} {path}{}", advice(*.kind, .path))]
 pub struct StorageError {
     /// What a caller can do about it.
     pub kind: StorageErrorKind,
@@ -47,12 +82,13 @@ pub struct StorageError {
     pub operation: &'static str,
     /// The full path or address of the object.
     pub path: String,
-    /// The cause as the medium gave it.
+    /// The cause as the medium gave it; for a bucket with what to do about it. It never holds credentials.
     #[source]
-    pub source: Option<std::io::Error>,
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-fn advice(kind: StorageErrorKind) -> &'static str {
+/// What a bucket refuses has many reasons, so its cause says what to do.
+fn advice(kind: StorageErrorKind, path: &str) -> &'static str {
     match kind {
         StorageErrorKind::NotFound => ": it is not there",
         StorageErrorKind::Conflict => {
@@ -60,6 +96,7 @@ fn advice(kind: StorageErrorKind) -> &'static str {
              so this storage holds results of something else or is damaged"
         }
         StorageErrorKind::Full => ": no space is left; free some and run again to resume",
+        StorageErrorKind::Denied if path.starts_with("s3://") => "",
         StorageErrorKind::Denied => ": not permitted; check the owner and mode of the folder",
         StorageErrorKind::Unavailable => "",
     }
@@ -74,6 +111,21 @@ pub struct Listed {
     pub size_bytes: u64,
 }
 
+/// Objects in pages of at most [`PAGE_LENGTH`], sorted by the bytes of their paths, fetched as they are asked for.
+pub type Pages = BoxStream<'static, Result<Vec<Listed>, StorageError>>;
+
+/// Returns all objects below a prefix at once; for prefixes that hold few.
+///
+/// # Errors
+///
+/// `Denied` or `Unavailable`.
+pub async fn list_all(
+    storage: &dyn Storage,
+    prefix: &ArtifactPrefix,
+) -> Result<Vec<Listed>, StorageError> {
+    storage.list(prefix).try_concat().await
+}
+
 /// A store of whole, immutable objects.
 ///
 /// The contract, which every implementation passes a test suite for:
@@ -83,7 +135,7 @@ pub struct Listed {
 ///   equal is [`Created::AlreadyThere`], different is [`StorageErrorKind::Conflict`]. Of two creates at once, one is
 ///   new and the other finds it.
 /// - When `create` or `replace` has returned, the object survives a crash of the machine.
-/// - `list` shows whole objects only, sorted by path; a prefix without objects is an empty list.
+/// - `list` shows whole objects only, sorted by the bytes of their paths (`a-b/c` before `a/b`); a prefix without objects is an empty list.
 /// - `replace` is for objects that can be rebuilt; readers see the old bytes or the new ones.
 #[async_trait]
 pub trait Storage: Send + Sync + fmt::Debug {
@@ -101,6 +153,13 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// `Full`, `Denied` or `Unavailable`.
     async fn replace(&self, key: &ArtifactKey, bytes: Bytes) -> Result<(), StorageError>;
 
+    /// Writes an object of any size from a file, over an older one if there is one, without holding it in memory.
+    ///
+    /// # Errors
+    ///
+    /// `Full`, `Denied` or `Unavailable`.
+    async fn replace_from_file(&self, key: &ArtifactKey, file: &Path) -> Result<(), StorageError>;
+
     /// Returns the bytes of an object.
     ///
     /// # Errors
@@ -115,14 +174,18 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// `Denied` or `Unavailable`.
     async fn exists(&self, key: &ArtifactKey) -> Result<bool, StorageError>;
 
-    /// Returns the objects below a prefix, at any depth, sorted by path.
+    /// Returns the objects below a prefix, at any depth, in pages, sorted by the bytes of their paths. A page that cannot be had is the
+    /// last one: `Denied` or `Unavailable`.
+    fn list(&self, prefix: &ArtifactPrefix) -> Pages;
+
+    /// Returns the runs of which anything is stored, sorted.
     ///
     /// # Errors
     ///
     /// `Denied` or `Unavailable`.
-    async fn list(&self, prefix: &ArtifactPrefix) -> Result<Vec<Listed>, StorageError>;
+    async fn runs(&self) -> Result<Vec<RunId>, StorageError>;
 
-    /// Proves before any work that objects can be created here.
+    /// Proves before any work that objects can be created here, and that a second create is noticed.
     ///
     /// # Errors
     ///

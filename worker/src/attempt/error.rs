@@ -1,9 +1,10 @@
-use std::path::PathBuf;
+use std::time::Duration;
 
 use shared::failure::FailureClass;
 use shared::manifest::ManifestError;
 use shared::storage::{StorageError, StorageErrorKind};
 
+use super::ports::Part;
 use crate::dataset::InputError;
 use crate::engine::EngineError;
 use crate::engine_thread::EngineGone;
@@ -11,8 +12,8 @@ use crate::engine_thread::EngineGone;
 /// Why an attempt failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
-    /// An artifact cannot be stored or read.
-    #[error("storage failed")]
+    /// An artifact cannot be stored or read, or an input cannot be read just now.
+    #[error(transparent)]
     Storage(#[from] StorageError),
     /// The engine failed.
     #[error("the engine failed")]
@@ -23,14 +24,31 @@ pub enum AttemptError {
     /// An output cannot be encoded.
     #[error("an output cannot be encoded")]
     Encode(#[source] InputError),
-    /// An input file cannot be read just now.
-    #[error("cannot read {}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
+    /// An image came out with other bytes than the committed row says.
+    #[error(
+        "{path} came out with SHA-256 {made}, and its committed row says {committed}: was it made on another kind of \
+         device?"
+    )]
+    Differs {
+        /// The image.
+        path: String,
+        /// Its digest now.
+        made: String,
+        /// Its digest in the committed row.
+        committed: String,
+    },
+    /// A step took far longer than usual.
+    #[error(
+        "{} has taken {:.0} s and hangs: it is given {:.0} s",
+        .part.as_str(), .elapsed.as_secs_f64(), .allowed.as_secs_f64()
+    )]
+    Hung {
+        /// What hangs.
+        part: Part,
+        /// How long it has taken.
+        elapsed: Duration,
+        /// How long it may take.
+        allowed: Duration,
     },
 }
 
@@ -46,15 +64,31 @@ impl AttemptError {
     pub fn class(&self) -> FailureClass {
         match self {
             Self::Storage(error) => match error.kind {
-                StorageErrorKind::Unavailable => FailureClass::Transient,
-                StorageErrorKind::NotFound
-                | StorageErrorKind::Conflict
-                | StorageErrorKind::Full
-                | StorageErrorKind::Denied => FailureClass::Fatal,
+                // A conflict concerns one object: the shard fails loudly and the others go on.
+                StorageErrorKind::Unavailable
+                | StorageErrorKind::NotFound
+                | StorageErrorKind::Conflict => FailureClass::Transient,
+                StorageErrorKind::Full | StorageErrorKind::Denied => FailureClass::Fatal,
             },
             Self::Engine(error) => error.class(),
-            Self::Read { .. } => FailureClass::Transient,
+            Self::Differs { .. } | Self::Hung { .. } => FailureClass::Transient,
             Self::Manifest(_) | Self::Encode(_) => FailureClass::Fatal,
+        }
+    }
+
+    /// Returns whether the engine's thread is stuck, so that this process can do no more work.
+    #[must_use]
+    pub fn leaves_engine_stuck(&self) -> bool {
+        match self {
+            Self::Hung { part, .. } => match part {
+                Part::StyleStep | Part::OutputStep => true,
+                Part::Load | Part::Store => false,
+            },
+            Self::Storage(_)
+            | Self::Engine(_)
+            | Self::Manifest(_)
+            | Self::Encode(_)
+            | Self::Differs { .. } => false,
         }
     }
 }

@@ -5,50 +5,38 @@
 
 mod error;
 mod inputs;
+mod ports;
 mod rows;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 pub use error::AttemptError;
+pub use inputs::Datasets;
+pub use ports::{InputKind, Inputs, LoadedInput, Made, Maker, Part, Progress, Unusable};
 use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::failure::FailureClass;
-use shared::ids::{ItemId, RunId, ShardId};
+use shared::ids::{ItemId, RunId};
+use shared::listing::Listing;
 use shared::manifest::{self, ManifestRow, Output, Work};
 use shared::storage::{Storage, StorageErrorKind};
+use shared::task::ShardTask;
 
-use self::inputs::{LoadedInput, Unusable};
 use self::rows::RowMaker;
-use crate::conversion::{Converted, Source};
-use crate::dataset::{ImageSize, Listing, encode_png};
-use crate::engine::EngineError;
-use crate::engine_thread::EngineThread;
-use crate::method::denoise::{Observer, StepRecord};
+use crate::dataset::ImageSize;
 
-/// What an attempt needs beside its task.
-pub struct Worker {
-    /// The run.
-    pub run: RunId,
-    /// Where artifacts go.
-    pub storage: Arc<dyn Storage>,
-    /// The engine.
-    pub engine: EngineThread,
+/// What attempts at the shards of a run need.
+#[derive(Clone)]
+pub struct Tools {
+    /// Where inputs come from.
+    pub inputs: Arc<dyn Inputs>,
+    /// What makes outputs.
+    pub maker: Arc<dyn Maker>,
     /// The model's sizes.
     pub size: ImageSize,
-    /// Folder of the contents.
-    pub content_root: PathBuf,
-    /// Folder of the styles.
-    pub style_root: PathBuf,
-    /// What every row says about the run and this process.
-    pub provenance: Provenance,
-    /// Who is told how it goes.
-    pub progress: Arc<dyn Progress>,
-    /// Set to finish the item in hand and stop.
-    pub stop: Arc<AtomicBool>,
 }
 
 /// What every row says about the run and this process.
@@ -66,17 +54,22 @@ pub struct Provenance {
     pub model_sha256: String,
 }
 
-/// A shard to be made: every content in every style.
-#[derive(Debug, Clone)]
-pub struct ShardTask {
-    /// Its id.
-    pub shard: ShardId,
+/// One try at a shard.
+pub struct Attempt<'a> {
+    /// The shard.
+    pub task: &'a ShardTask,
     /// Number of this try, from 1.
-    pub attempt: u32,
-    /// The contents.
-    pub contents: Vec<Listing>,
-    /// The styles.
-    pub styles: Vec<Listing>,
+    pub number: u32,
+    /// Where artifacts go.
+    pub storage: &'a dyn Storage,
+    /// What makes them.
+    pub tools: &'a Tools,
+    /// What every row says.
+    pub provenance: &'a Provenance,
+    /// Who is told how it goes.
+    pub progress: Arc<dyn Progress>,
+    /// Set to finish the item in hand and stop.
+    pub stop: &'a AtomicBool,
 }
 
 /// How an attempt ended.
@@ -88,42 +81,34 @@ pub enum ShardOutcome {
     Stopped,
 }
 
-/// Somebody who is told how an attempt goes.
-pub trait Progress: Send + Sync {
-    /// A style branch took a step.
-    fn style_step(&self) {}
-    /// A pass over a content and its outputs took a step for one output.
-    fn output_step(&self) {}
-    /// An item has its row.
-    fn item(&self, _row: &ManifestRow) {}
-}
-
-/// Nobody.
-impl Progress for () {}
-
-impl Worker {
-    /// Makes a shard.
+impl Attempt<'_> {
+    /// Makes the shard.
     ///
     /// # Errors
     ///
     /// [`AttemptError`]; its class says what it leads to. Bad inputs are no errors: they are rows.
-    pub async fn attempt(&self, task: &ShardTask) -> Result<ShardOutcome, AttemptError> {
-        let mut rows = RowMaker::new(self, task);
-        for content in &task.contents {
+    pub async fn make(&self) -> Result<ShardOutcome, AttemptError> {
+        let mut rows = RowMaker::new(self);
+        for content in &self.task.contents {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(ShardOutcome::Stopped);
             }
-            self.make_items(task, content, &mut rows).await?;
+            self.make_items(content, &mut rows).await?;
         }
-        let rows = rows.finish();
+        self.commit(rows.finish()).await
+    }
+
+    async fn commit(&self, rows: Vec<ManifestRow>) -> Result<ShardOutcome, AttemptError> {
+        self.progress.begin(Part::Store);
         let bytes = manifest::write(rows.clone())?;
-        let key = ArtifactKey::Shard(self.run.clone(), task.shard);
+        let key = ArtifactKey::Shard(self.run().clone(), self.task.shard);
         match self.storage.create(&key, Bytes::from(bytes)).await {
             Ok(_) => Ok(ShardOutcome::Committed(rows)),
             // Another attempt committed first; its rows differ in times alone, and they are the ones that count.
             Err(error) if error.kind == StorageErrorKind::Conflict => {
                 let there = manifest::read(self.storage.read(&key).await?)?;
-                tracing::info!(shard = %task.shard, "another attempt has committed the shard");
+                check_same_images(&rows, &there)?;
+                tracing::info!("another attempt has committed the shard");
                 Ok(ShardOutcome::Committed(there))
             }
             Err(error) => Err(error.into()),
@@ -132,41 +117,30 @@ impl Worker {
 
     async fn make_items(
         &self,
-        task: &ShardTask,
         content: &Listing,
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
         rows.begin_content();
-        let loaded = match inputs::load(&self.content_root, content, self.size).await {
+        self.progress.begin(Part::Load);
+        let loaded = match self.tools.inputs.load(InputKind::Content, content).await {
             Ok(loaded) => Arc::new(loaded),
             Err(Unusable::Input(reason)) => {
-                for style in &task.styles {
+                for style in &self.task.styles {
                     rows.quarantined(content.name(), style.name(), &reason);
                 }
                 return Ok(());
             }
             Err(Unusable::Transient(error)) => return Err(error),
         };
-        let label_key = ArtifactKey::Label(self.run.clone(), content.name().to_owned());
+        self.progress.begin(Part::Store);
+        let label_key = ArtifactKey::Label(self.run().clone(), content.name().to_owned());
         let label = Bytes::from(loaded.prepared.stored_label.clone());
         let label_sha256 = digest::sha256(&label);
         self.storage.create(&label_key, label).await?;
 
-        let mut missing = Vec::new();
-        for style in &task.styles {
-            let key = self.image_key(content.name(), style.name());
-            match self.storage.read(&key).await {
-                // A damaged one is made again, and refused by storage with its name: nothing stored is rewritten.
-                Ok(image) if image::load_from_memory(&image).is_err() => missing.push(style),
-                Ok(image) => {
-                    let output = self.output(content, style, digest::sha256(&image), &label_sha256);
-                    let warning = self.warning_of_stored(&loaded, style).await?;
-                    rows.done(&loaded, style.name(), output, None, warning);
-                }
-                Err(error) if error.kind == StorageErrorKind::NotFound => missing.push(style),
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let missing = self
+            .find_stored(content, &loaded, &label_sha256, rows)
+            .await?;
         let mut usable = Vec::new();
         for style in missing {
             match self.record_style(style).await? {
@@ -174,13 +148,94 @@ impl Worker {
                 Err(reason) => rows.quarantined(content.name(), style.name(), &reason),
             }
         }
-        let mut in_pass = usable.len().max(1);
-        let mut rest = usable.as_slice();
+        self.convert(content, &loaded, &usable, &label_sha256, rows)
+            .await
+    }
+
+    /// Gives what earlier attempts stored their rows, and returns the styles whose images are missing.
+    async fn find_stored(
+        &self,
+        content: &Listing,
+        loaded: &Arc<LoadedInput>,
+        label_sha256: &str,
+        rows: &mut RowMaker<'_>,
+    ) -> Result<Vec<&Listing>, AttemptError> {
+        let mut missing = Vec::new();
+        for style in &self.task.styles {
+            let key = self.image_key(content.name(), style.name());
+            match self.storage.read(&key).await {
+                // A damaged one is made again, and refused by storage with its name: nothing stored is rewritten.
+                Ok(image) if image::load_from_memory(&image).is_err() => missing.push(style),
+                Ok(image) => {
+                    let output = self.output(content, style, digest::sha256(&image), label_sha256);
+                    let warning = self.warning_of_stored(loaded, style).await?;
+                    rows.done(loaded, style.name(), output, None, warning);
+                }
+                Err(error) if error.kind == StorageErrorKind::NotFound => missing.push(style),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Records a style unless it has been; returns the evaluations it took, or why the style cannot be used.
+    async fn record_style(&self, style: &Listing) -> Result<Result<u64, String>, AttemptError> {
+        let maker = &self.tools.maker;
+        if maker.has_style(style.name()).await? {
+            return Ok(Ok(0));
+        }
+        self.progress.begin(Part::Load);
+        let loaded = match self.tools.inputs.load(InputKind::Style, style).await {
+            Ok(loaded) => loaded,
+            Err(Unusable::Input(reason)) => return Ok(Err(reason)),
+            Err(Unusable::Transient(error)) => return Err(error),
+        };
+        self.progress.begin(Part::StyleStep);
+        let progress = Arc::clone(&self.progress);
+        Ok(Ok(maker.record_style(loaded, progress).await?))
+    }
+
+    /// Returns the warning of an item that an earlier attempt stored, so that its row says what that attempt's would.
+    async fn warning_of_stored(
+        &self,
+        content: &Arc<LoadedInput>,
+        style: &Listing,
+    ) -> Result<Option<String>, AttemptError> {
+        let style = match self.tools.inputs.load(InputKind::Style, style).await {
+            Ok(style) => style,
+            Err(Unusable::Input(_)) => return Ok(None),
+            Err(Unusable::Transient(error)) => return Err(error),
+        };
+        self.tools.maker.warning(Arc::clone(content), style).await
+    }
+
+    /// Makes and stores a content's images, with fewer at once when memory runs out.
+    async fn convert(
+        &self,
+        content: &Listing,
+        loaded: &Arc<LoadedInput>,
+        styles: &[(&Listing, u64)],
+        label_sha256: &str,
+        rows: &mut RowMaker<'_>,
+    ) -> Result<(), AttemptError> {
+        let mut in_pass = styles.len().max(1);
+        let mut rest = styles;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(in_pass.min(rest.len()));
-            match self.convert(&loaded, now).await {
+            self.progress.begin(Part::OutputStep);
+            let names = now.iter().map(|(style, _)| style.name().to_owned());
+            let made = self
+                .tools
+                .maker
+                .convert(
+                    Arc::clone(loaded),
+                    names.collect(),
+                    Arc::clone(&self.progress),
+                )
+                .await;
+            match made {
                 Ok(made) => {
-                    self.store(&loaded, content, now, made, &label_sha256, rows)
+                    self.store(loaded, content, now, made, label_sha256, rows)
                         .await?;
                     rest = later;
                 }
@@ -198,102 +253,6 @@ impl Worker {
         Ok(())
     }
 
-    /// Records a style unless it has been; returns the evaluations it took, or why the style cannot be used.
-    async fn record_style(&self, style: &Listing) -> Result<Result<u64, String>, AttemptError> {
-        let name = style.name().to_owned();
-        if self
-            .engine
-            .call(move |converter| converter.has_style(&name))
-            .await?
-        {
-            return Ok(Ok(0));
-        }
-        let loaded = match inputs::load(&self.style_root, style, self.size).await {
-            Ok(loaded) => loaded,
-            Err(Unusable::Input(reason)) => return Ok(Err(reason)),
-            Err(Unusable::Transient(error)) => return Err(error),
-        };
-        let evaluations = self
-            .engine
-            .call(move |converter| -> Result<u64, EngineError> {
-                let before = converter.evaluations();
-                let noise = converter.style_noise(&loaded.name);
-                let source = Source {
-                    name: &loaded.name,
-                    prepared: &loaded.prepared,
-                    noise: &noise,
-                };
-                converter.record_style(&source)?;
-                Ok(converter.evaluations() - before)
-            })
-            .await??;
-        (0..evaluations).for_each(|_| self.progress.style_step());
-        Ok(Ok(evaluations))
-    }
-
-    /// Returns the warning of an item that an earlier attempt stored, so that its row says what that attempt's would.
-    async fn warning_of_stored(
-        &self,
-        content: &Arc<LoadedInput>,
-        style: &Listing,
-    ) -> Result<Option<String>, AttemptError> {
-        let style = match inputs::load(&self.style_root, style, self.size).await {
-            Ok(style) => style,
-            Err(Unusable::Input(_)) => return Ok(None),
-            Err(Unusable::Transient(error)) => return Err(error),
-        };
-        let content = Arc::clone(content);
-        let warning = self.engine.call(move |converter| {
-            let labels = style.prepared.label_latent.view();
-            converter.warning_of_labels(&content.prepared, labels)
-        });
-        Ok(warning.await?)
-    }
-
-    async fn convert(
-        &self,
-        content: &Arc<LoadedInput>,
-        styles: &[(&Listing, u64)],
-    ) -> Result<Made, AttemptError> {
-        let names: Vec<String> = styles
-            .iter()
-            .map(|(style, _)| style.name().to_owned())
-            .collect();
-        let (content, progress) = (Arc::clone(content), Arc::clone(&self.progress));
-        let made = self
-            .engine
-            .call(move |converter| -> Result<Made, AttemptError> {
-                let noise = converter.content_noise(&content.name);
-                let source = Source {
-                    name: &content.name,
-                    prepared: &content.prepared,
-                    noise: &noise,
-                };
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let converted =
-                    converter.convert(&source, &names, &mut Steps(progress.as_ref()))?;
-                let warnings = names
-                    .iter()
-                    .map(|style| converter.warning(&content.prepared, style))
-                    .collect();
-                let started = Instant::now();
-                let pngs = converted
-                    .images
-                    .iter()
-                    .map(|image| encode_png(image.view()))
-                    .collect::<Result<Vec<_>, _>>()
-                    .map_err(AttemptError::Encode)?;
-                Ok(Made {
-                    pngs,
-                    warnings,
-                    encode_png: started.elapsed(),
-                    converted,
-                })
-            })
-            .await??;
-        Ok(made)
-    }
-
     async fn store(
         &self,
         loaded: &LoadedInput,
@@ -303,6 +262,7 @@ impl Worker {
         label_sha256: &str,
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
+        self.progress.begin(Part::Store);
         let outputs = styles.len() as f64;
         let share = |duration: Duration| 1000.0 * duration.as_secs_f64() / outputs;
         for (((style, style_evaluations), png), warning) in
@@ -310,19 +270,15 @@ impl Worker {
         {
             let started = Instant::now();
             let sha256 = digest::sha256(&png);
-            self.storage
-                .create(
-                    &self.image_key(content.name(), style.name()),
-                    Bytes::from(png),
-                )
-                .await?;
+            let key = self.image_key(content.name(), style.name());
+            self.storage.create(&key, Bytes::from(png)).await?;
             let work = Work {
-                unet_evaluations: made.converted.evaluations as f64 / outputs,
+                unet_evaluations: made.evaluations as f64 / outputs,
                 style_evaluations: *style_evaluations as f64,
                 load_ms: share(loaded.elapsed),
-                encode_ms: share(made.converted.encode),
-                denoise_ms: share(made.converted.denoise),
-                decode_ms: share(made.converted.decode + made.encode_png),
+                encode_ms: share(made.encode),
+                denoise_ms: share(made.denoise),
+                decode_ms: share(made.decode),
                 store_ms: 1000.0 * started.elapsed().as_secs_f64(),
             };
             let output = self.output(content, style, sha256, label_sha256);
@@ -331,9 +287,13 @@ impl Worker {
         Ok(())
     }
 
+    fn run(&self) -> &RunId {
+        &self.task.run
+    }
+
     fn image_key(&self, content: &str, style: &str) -> ArtifactKey {
         ArtifactKey::Image(
-            self.run.clone(),
+            self.run().clone(),
             ItemId {
                 style: style.to_owned(),
                 content: content.to_owned(),
@@ -350,27 +310,29 @@ impl Worker {
     ) -> Output {
         Output {
             image_key: self.image_key(content.name(), style.name()).path(),
-            label_key: ArtifactKey::Label(self.run.clone(), content.name().to_owned()).path(),
-            width: self.size.width as u32,
-            height: self.size.height as u32,
+            label_key: ArtifactKey::Label(self.run().clone(), content.name().to_owned()).path(),
+            width: self.tools.size.width as u32,
+            height: self.tools.size.height as u32,
             image_sha256,
             label_sha256: label_sha256.to_owned(),
         }
     }
 }
 
-struct Made {
-    pngs: Vec<Vec<u8>>,
-    warnings: Vec<Option<String>>,
-    encode_png: Duration,
-    converted: Converted,
-}
-
-/// Passes steps on to progress.
-struct Steps<'a>(&'a dyn Progress);
-
-impl Observer for Steps<'_> {
-    fn step(&mut self, _: &StepRecord<'_>) {
-        self.0.output_step();
+/// Images made again for a committed shard must be those that its rows speak of.
+fn check_same_images(made: &[ManifestRow], committed: &[ManifestRow]) -> Result<(), AttemptError> {
+    for row in made {
+        let there = committed.iter().find(|there| there.item == row.item);
+        let there = there.and_then(|there| there.output.as_ref());
+        if let (Some(made), Some(there)) = (&row.output, there)
+            && made.image_sha256 != there.image_sha256
+        {
+            return Err(AttemptError::Differs {
+                path: made.image_key.clone(),
+                made: made.image_sha256.clone(),
+                committed: there.image_sha256.clone(),
+            });
+        }
     }
+    Ok(())
 }

@@ -5,22 +5,19 @@ use shared::failure::FailureClass;
 use shared::ids::ItemId;
 use shared::manifest::{ManifestRow, Output, Status, Work};
 
-use super::inputs::LoadedInput;
-use super::{ShardTask, Worker};
+use super::{Attempt, LoadedInput};
 
 /// Collects the rows of a shard.
 pub(super) struct RowMaker<'a> {
-    worker: &'a Worker,
-    task: &'a ShardTask,
+    attempt: &'a Attempt<'a>,
     started_at: Timestamp,
     rows: Vec<ManifestRow>,
 }
 
 impl<'a> RowMaker<'a> {
-    pub(super) fn new(worker: &'a Worker, task: &'a ShardTask) -> Self {
+    pub(super) fn new(attempt: &'a Attempt<'a>) -> Self {
         Self {
-            worker,
-            task,
+            attempt,
             started_at: Timestamp::now(),
             rows: Vec::new(),
         }
@@ -68,15 +65,15 @@ impl<'a> RowMaker<'a> {
     }
 
     fn push(&mut self, row: ManifestRow) {
-        self.worker.progress.item(&row);
+        self.attempt.progress.item(&row);
         self.rows.push(row);
     }
 
     fn row(&self, content: &str, style: &str) -> ManifestRow {
-        let provenance = self.worker.provenance.clone();
+        let provenance = self.attempt.provenance.clone();
         ManifestRow {
-            run: self.worker.run.clone(),
-            shard: self.task.shard,
+            run: self.attempt.task.run.clone(),
+            shard: self.attempt.task.shard,
             item: ItemId {
                 style: style.to_owned(),
                 content: content.to_owned(),
@@ -85,7 +82,7 @@ impl<'a> RowMaker<'a> {
             error_class: None,
             error: None,
             warning: None,
-            attempt: self.task.attempt,
+            attempt: self.attempt.number,
             worker: provenance.worker,
             device: provenance.device,
             seed: provenance.seed,

@@ -141,7 +141,11 @@ impl Converter {
     /// # Errors
     ///
     /// [`EngineError`] if the model fails or the record cannot be kept.
-    pub fn record_style(&mut self, style: &Source<'_>) -> Result<Array3<f32>, EngineError> {
+    pub fn record_style(
+        &mut self,
+        style: &Source<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Array3<f32>, EngineError> {
         let started = Instant::now();
         let image = to_unit_range(style.prepared.image.view());
         let latent = self.engine.vae.encode(image.view())?;
@@ -152,7 +156,13 @@ impl Converter {
             injection: &self.recipe.injection,
             steps: &mut steps,
         };
-        let after = denoise::walk_style(&mut pass, &self.schedule, latent.view(), style.noise)?;
+        let after = denoise::walk_style(
+            &mut pass,
+            &self.schedule,
+            latent.view(),
+            style.noise,
+            observer,
+        )?;
         let trajectory = StyleTrajectory {
             labels: style.prepared.label_latent.clone(),
             after,

@@ -6,8 +6,8 @@ use image::{ColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 use ndarray::{Array2, Array3};
 
 use super::error::InputError;
-use super::naming::LabelKind;
 use super::prepare::NamedBytes;
+use shared::listing::LabelKind;
 
 /// The most pixels of an image: far more than a camera's, far less than a decompression bomb's.
 const MAX_PIXELS: u64 = 1 << 25;

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use shared::layout::Layout;
+use shared::listing::{Listed, Listing};
+use shared::source::SourceFile;
 use thiserror::Error;
 
-use super::naming::{IMAGE_EXTENSIONS, LABEL_EXTENSION, LabelKind, Naming};
+use super::naming::{IMAGE_EXTENSIONS, LABEL_EXTENSION, Naming};
 
 /// What a folder of images is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,61 +20,22 @@ pub enum Role {
     Style,
 }
 
-/// An image and its label.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listed {
-    /// The stem of the image without the suffix of its layout.
-    pub name: String,
-    /// The image, relative to the root of the dataset.
-    pub image: PathBuf,
-    /// The label, relative to the root of the dataset.
-    pub label: PathBuf,
-    /// What the pixels of the label are.
-    pub label_kind: LabelKind,
-}
-
-/// An image of a dataset.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listing {
-    /// An image with its label.
-    Pair(Listed),
-    /// An image that has none.
-    MissingLabel {
-        /// The stem of the image without the suffix of its layout.
-        name: String,
-        /// The image, relative to the root of the dataset.
-        image: PathBuf,
-        /// What was looked for and where, for a person to read.
-        expected: String,
-    },
-}
-
-impl Listing {
-    /// Returns the name of the image.
-    pub fn name(&self) -> &str {
-        match self {
-            Listing::Pair(listed) => &listed.name,
-            Listing::MissingLabel { name, .. } => name,
-        }
-    }
-}
-
-/// A folder that is no dataset of the layout it is said to have.
+/// A tree of files that is no dataset of the layout it is said to have.
 #[derive(Debug, Error)]
 pub enum DatasetError {
-    /// There is no folder of images.
-    #[error("{root} has no folder {looked_for}: is it the root of the dataset?", root = root.display())]
+    /// There is no file below any of the folders of images.
+    #[error("{root} has no folder {looked_for}: is it the root of the dataset?")]
     NoFolder {
         /// The root that was given.
-        root: PathBuf,
+        root: String,
         /// The folders that would do.
         looked_for: String,
     },
     /// The folder has no image of the layout.
-    #[error("{folder} holds no image named {looked_for}", folder = folder.display())]
+    #[error("{folder} holds no image named {looked_for}")]
     NoImages {
         /// The first folder that was searched.
-        folder: PathBuf,
+        folder: String,
         /// The names that would do.
         looked_for: String,
     },
@@ -95,32 +55,27 @@ pub enum DatasetError {
         /// The file.
         path: PathBuf,
     },
-    /// A folder that cannot be read.
-    #[error("cannot read {path}", path = path.display())]
-    Read {
-        /// The folder or file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
 }
 
-/// Returns every image below `root`, sorted by name, each with its label or with what it lacks.
+/// Returns every image among the files of a dataset, sorted by name, each with its label or with what it lacks.
 ///
 /// Folders are searched with everything below them. Files that do not have the suffix of the layout
-/// are no images of it; hidden files are skipped.
+/// are no images of it. `root_shown` is where the dataset lies, for errors.
 ///
 /// # Errors
 ///
-/// [`DatasetError`] if there are no images, two files have one name, or a folder cannot be read.
-pub fn list(root: &Path, role: Role) -> Result<Vec<Listing>, DatasetError> {
+/// [`DatasetError`] if there are no images, or two files have one name.
+pub fn list(
+    files: &[SourceFile],
+    root_shown: &str,
+    role: Role,
+) -> Result<Vec<Listing>, DatasetError> {
     let mut listings: BTreeMap<String, Listing> = BTreeMap::new();
     let mut searched = None;
     for naming in Naming::of(role) {
-        let folders = existing(root, naming.image_folders);
-        let labels = stems(root, naming.label_folders, &[LABEL_EXTENSION])?;
-        searched = searched.or_else(|| folders.first().cloned());
-        for (stem, images) in stems(root, naming.image_folders, &IMAGE_EXTENSIONS)? {
+        let labels = stems(files, naming.label_folders, &[LABEL_EXTENSION])?;
+        searched = searched.or_else(|| first_with_files(files, naming.image_folders));
+        for (stem, images) in stems(files, naming.image_folders, &IMAGE_EXTENSIONS)? {
             let Some(name) = stem.strip_suffix(naming.image_suffix) else {
                 continue;
             };
@@ -132,24 +87,22 @@ pub fn list(root: &Path, role: Role) -> Result<Vec<Listing>, DatasetError> {
             if let Some(other) = listings.insert(name.to_owned(), listing) {
                 return Err(DatasetError::DuplicateName {
                     name: name.to_owned(),
-                    first: other.image().to_owned(),
+                    first: image_of(&other).to_owned(),
                     second: image.to_owned(),
                 });
             }
         }
     }
     if listings.is_empty() {
-        return Err(nothing(root, role, searched));
+        return Err(nothing(root_shown, role, searched));
     }
     Ok(listings.into_values().collect())
 }
 
-impl Listing {
-    fn image(&self) -> &Path {
-        match self {
-            Listing::Pair(listed) => &listed.image,
-            Listing::MissingLabel { image, .. } => image,
-        }
+fn image_of(listing: &Listing) -> &Path {
+    match listing {
+        Listing::Pair(listed) => &listed.image,
+        Listing::MissingLabel { image, .. } => image,
     }
 }
 
@@ -201,11 +154,11 @@ fn only<'a>(name: &str, files: &'a [PathBuf]) -> Result<&'a Path, DatasetError> 
 }
 
 /// Says why there is no image.
-fn nothing(root: &Path, role: Role, searched: Option<PathBuf>) -> DatasetError {
+fn nothing(root_shown: &str, role: Role, searched: Option<&str>) -> DatasetError {
     let namings = Naming::of(role);
     match searched {
         Some(folder) => DatasetError::NoImages {
-            folder,
+            folder: format!("{root_shown}/{folder}"),
             looked_for: either(namings.iter().flat_map(|naming| {
                 let endings = IMAGE_EXTENSIONS.iter();
                 endings.map(|ending| format!("*{}.{ending}", naming.image_suffix))
@@ -215,7 +168,7 @@ fn nothing(root: &Path, role: Role, searched: Option<PathBuf>) -> DatasetError {
             let mut folders: Vec<_> = namings.iter().flat_map(|n| n.image_folders).collect();
             folders.dedup();
             DatasetError::NoFolder {
-                root: root.to_owned(),
+                root: root_shown.to_owned(),
                 looked_for: either(folders.iter().map(|folder| format!("{folder}/"))),
             }
         }
@@ -231,51 +184,31 @@ fn either(words: impl Iterator<Item = String>) -> String {
     }
 }
 
-fn existing(root: &Path, folders: &[&str]) -> Vec<PathBuf> {
-    let folders = folders.iter().map(|folder| root.join(folder));
-    folders.filter(|folder| folder.is_dir()).collect()
+/// Returns the first of some folders that has files below it.
+fn first_with_files(files: &[SourceFile], folders: &[&'static str]) -> Option<&'static str> {
+    let mut folders = folders.iter().copied();
+    folders.find(|folder| files.iter().any(|file| file.path.starts_with(folder)))
 }
 
-/// Returns the files below some folders of `root`, by stem, as paths relative to `root`.
+/// Returns the files below some folders, by stem.
 fn stems(
-    root: &Path,
+    files: &[SourceFile],
     folders: &[&str],
     extensions: &[&str],
 ) -> Result<BTreeMap<String, Vec<PathBuf>>, DatasetError> {
     let mut stems: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    let mut pending = existing(root, folders);
-    while let Some(folder) = pending.pop() {
-        for path in children(&folder)? {
-            if path.is_dir() {
-                pending.push(path);
-            } else if has_extension(&path, extensions) {
-                let Some(stem) = path.file_stem().and_then(OsStr::to_str) else {
-                    return Err(DatasetError::NotUnicode { path });
-                };
-                let stem = stem.to_owned();
-                let relative = path.strip_prefix(root).unwrap_or(&path).to_owned();
-                stems.entry(stem).or_default().push(relative);
-            }
+    for SourceFile { path, .. } in files {
+        let below = folders.iter().any(|folder| path.starts_with(folder));
+        if !below || !has_extension(path, extensions) {
+            continue;
         }
+        let Some(stem) = path.file_stem().and_then(OsStr::to_str) else {
+            return Err(DatasetError::NotUnicode { path: path.clone() });
+        };
+        stems.entry(stem.to_owned()).or_default().push(path.clone());
     }
     stems.values_mut().for_each(|paths| paths.sort());
     Ok(stems)
-}
-
-/// Returns what lies in a folder and is not hidden.
-fn children(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    let fail = |source| DatasetError::Read {
-        path: folder.to_owned(),
-        source,
-    };
-    let mut children = Vec::new();
-    for entry in fs::read_dir(folder).map_err(fail)? {
-        let entry = entry.map_err(fail)?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-            children.push(entry.path());
-        }
-    }
-    Ok(children)
 }
 
 fn has_extension(path: &Path, extensions: &[&str]) -> bool {

@@ -1,9 +1,11 @@
 //! A dataset's pair from its files.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use bytes::Bytes;
 use shared::digest;
+use shared::source::Source;
+use shared::storage::StorageError;
 
 use super::{ImageSize, InputError, Listed, NamedBytes, Prepared, prepare};
 
@@ -19,52 +21,55 @@ pub struct Loaded {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A file cannot be read.
-    #[error("cannot read {}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] StorageError),
     /// A file is not what it should be.
     #[error(transparent)]
     Input(#[from] InputError),
 }
 
-/// Returns the pair below `root`, read, decoded and resized.
+/// Returns a pair of `source`, read, decoded and resized, away from the threads that wait for the network.
 ///
 /// # Errors
 ///
 /// [`LoadError`] naming the file.
-pub fn load(root: &Path, listed: &Listed, size: ImageSize) -> Result<Loaded, LoadError> {
-    let (image_path, label_path) = (root.join(&listed.image), root.join(&listed.label));
-    let (image, label) = (read(&image_path)?, read(&label_path)?);
-    let (image_name, label_name) = (
-        image_path.display().to_string(),
-        label_path.display().to_string(),
-    );
-    let prepared = prepare(
-        NamedBytes {
-            name: &image_name,
-            bytes: &image,
-        },
-        NamedBytes {
-            name: &label_name,
-            bytes: &label,
-        },
-        listed.label_kind,
-        size,
-    )?;
-    Ok(Loaded {
-        prepared,
-        image_sha256: digest::sha256(&image),
-    })
+pub async fn load(
+    source: &dyn Source,
+    listed: &Listed,
+    size: ImageSize,
+) -> Result<Loaded, LoadError> {
+    let image = File::read(source, &listed.image).await?;
+    let label = File::read(source, &listed.label).await?;
+    let kind = listed.label_kind;
+    let work = move || -> Result<Loaded, LoadError> {
+        Ok(Loaded {
+            prepared: prepare(image.named(), label.named(), kind, size)?,
+            image_sha256: digest::sha256(&image.bytes),
+        })
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(loaded) => loaded,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    std::fs::read(path).map_err(|source| LoadError::Read {
-        path: path.to_owned(),
-        source,
-    })
+struct File {
+    name: String,
+    bytes: Bytes,
+}
+
+impl File {
+    async fn read(source: &dyn Source, path: &Path) -> Result<Self, StorageError> {
+        Ok(Self {
+            name: source.locate(path),
+            bytes: source.read(path).await?,
+        })
+    }
+
+    fn named(&self) -> NamedBytes<'_> {
+        NamedBytes {
+            name: &self.name,
+            bytes: &self.bytes,
+        }
+    }
 }

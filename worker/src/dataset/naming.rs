@@ -2,46 +2,33 @@
 //!
 //! **Source:** the download pages of GTA5 (Richter et al. 2016), Cityscapes and ACDC.
 
-use serde::{Deserialize, Serialize};
+use std::io::Cursor;
+use std::path::Path;
+
 use shared::layout::Layout;
+use shared::listing::LabelKind;
 
 use super::list::Role;
 
-/// What the pixels of a label file are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LabelKind {
-    /// A palette image whose indices are Cityscapes label ids.
-    PaletteIds,
-    /// A grey image of Cityscapes label ids.
-    LabelIds,
-    /// A grey image of Cityscapes train ids.
-    TrainIds,
-    /// An image of Cityscapes class colours.
-    Colour,
-}
-
-impl LabelKind {
-    /// Returns what a label file outside any dataset is, by its name and by how its PNG stores pixels.
-    ///
-    /// A palette holds label ids, colours are class colours, and grey levels are label ids unless the name ends in
-    /// `TrainIds`. What is no PNG is taken for a palette, and refused when it is decoded.
-    #[must_use]
-    pub fn of_file(path: &std::path::Path, bytes: &[u8]) -> Self {
-        let train_ids = path
-            .file_stem()
-            .is_some_and(|stem| stem.to_string_lossy().ends_with("TrainIds"));
-        let header = png::Decoder::new(std::io::Cursor::new(bytes))
-            .read_info()
-            .map(|reader| reader.info().color_type);
-        match header {
-            Ok(png::ColorType::Rgb | png::ColorType::Rgba) => Self::Colour,
-            Ok(png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha) if train_ids => {
-                Self::TrainIds
-            }
-            Ok(png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha) => Self::LabelIds,
-            Ok(png::ColorType::Indexed) | Err(_) => Self::PaletteIds,
+/// Returns what a label file outside any dataset is, by its name and by how its PNG stores pixels.
+///
+/// A palette holds label ids, colours are class colours, and grey levels are label ids unless the name ends in
+/// `TrainIds`. What is no PNG is taken for a palette, and refused when it is decoded.
+#[must_use]
+pub fn label_kind_of_file(path: &Path, bytes: &[u8]) -> LabelKind {
+    let train_ids = path
+        .file_stem()
+        .is_some_and(|stem| stem.to_string_lossy().ends_with("TrainIds"));
+    let header = png::Decoder::new(Cursor::new(bytes))
+        .read_info()
+        .map(|reader| reader.info().color_type);
+    match header {
+        Ok(png::ColorType::Rgb | png::ColorType::Rgba) => LabelKind::Colour,
+        Ok(png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha) if train_ids => {
+            LabelKind::TrainIds
         }
+        Ok(png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha) => LabelKind::LabelIds,
+        Ok(png::ColorType::Indexed) | Err(_) => LabelKind::PaletteIds,
     }
 }
 

@@ -5,11 +5,11 @@ use ndarray::{Array2, Array3};
 use super::decode::{self, Label};
 use super::encode::{encode_ids, encode_png};
 use super::error::InputError;
-use super::naming::LabelKind;
 use crate::method::image::{
     CropBox, Size, crop_centre, resize_bicubic, resize_nearest, resize_nearest_rgb,
 };
 use crate::method::label_map::{LabelMap, UNKNOWN, train_id_of_label_id, train_id_of_train_id};
+use shared::listing::LabelKind;
 
 /// The sizes that a model works at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

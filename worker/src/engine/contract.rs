@@ -14,7 +14,8 @@ use crate::method::schedule::ScheduleConstants;
 
 /// The contract's version that this engine reads.
 const FORMAT_VERSION: u32 = 1;
-const FILE: &str = "model.json";
+/// The contract's name in its folder.
+pub const FILE: &str = "model.json";
 
 /// An exported model.
 #[derive(Debug, Clone)]
@@ -241,15 +242,28 @@ impl ModelContract {
                 "cannot be read ({e}); a model folder is written by onnx-export"
             ))
         })?;
-        let model: Model = serde_json::from_slice(&bytes).map_err(|e| {
+        Self::from_json(&bytes, folder.to_owned())
+    }
+
+    /// Reads and checks the bytes of a `model.json` that belongs to `folder`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Model`] naming the file and what this engine cannot do with it.
+    pub fn from_json(bytes: &[u8], folder: PathBuf) -> Result<Self, EngineError> {
+        let refuse = |reason: String| EngineError::Model {
+            path: folder.join(FILE),
+            reason,
+        };
+        let model: Model = serde_json::from_slice(bytes).map_err(|e| {
             refuse(format!(
                 "is no contract that this version reads ({e}); export the model again"
             ))
         })?;
         model.check().map_err(refuse)?;
         Ok(Self {
-            folder: folder.to_owned(),
-            sha256: digest::sha256(&bytes),
+            sha256: digest::sha256(bytes),
+            folder,
             model,
         })
     }

@@ -116,6 +116,9 @@ pub struct StepRecord<'a> {
 pub trait Observer {
     /// Is told each output's step.
     fn step(&mut self, record: &StepRecord<'_>);
+
+    /// Is told each step of a style's branch.
+    fn style_step(&mut self) {}
 }
 
 /// Nobody.
@@ -204,6 +207,7 @@ pub fn walk_style<P: StylePass>(
     schedule: &Schedule,
     latent: ArrayView3<'_, f32>,
     noise: &dyn NoiseSource,
+    observer: &mut dyn Observer,
 ) -> Result<Vec<Array3<f32>>, P::Error> {
     let mut x = noised(schedule, latent, noise, schedule.skip());
     let mut after = Vec::with_capacity(schedule.num_executed());
@@ -223,6 +227,7 @@ pub fn walk_style<P: StylePass>(
             noised(schedule, latent, noise, index + 1)
         };
         after.push(next.clone());
+        observer.style_step();
         x = next;
     }
     Ok(after)

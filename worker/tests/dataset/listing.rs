@@ -2,8 +2,9 @@ use std::fs;
 use std::path::Path;
 
 use shared::layout::Layout;
+use shared::source::{LocalSource, Source};
 use tempfile::TempDir;
-use worker::dataset::{LabelKind, Listing, Role, list};
+use worker::dataset::{DatasetError, LabelKind, Listing, Role};
 
 const GTA5: Role = Role::Content(Layout::Gta5);
 const CITYSCAPES: Role = Role::Content(Layout::Cityscapes);
@@ -18,6 +19,16 @@ fn dataset(files: &[&str]) -> TempDir {
         fs::write(path, "").unwrap();
     }
     root
+}
+
+/// Lists the dataset in a folder.
+fn list(root: &Path, role: Role) -> Result<Vec<Listing>, DatasetError> {
+    let source = LocalSource::new(root);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let files = runtime.block_on(source.list(Path::new(""))).unwrap();
+    worker::dataset::list(&files, &root.display().to_string(), role)
 }
 
 /// Returns `name image label kind` of each listing, or what it lacks.
@@ -188,6 +199,10 @@ fn a_dataset_without_images_says_what_was_looked_for_and_where() {
     assert_eq!(
         refused(&["labels/1.png"], CITYSCAPES),
         "ROOT has no folder images/ or leftImg8bit/: is it the root of the dataset?"
+    );
+    assert_eq!(
+        refused(&["images2/a_rgb_anon.png", "images.png"], ACDC),
+        "ROOT has no folder images/ or rgb_anon/: is it the root of the dataset?"
     );
     assert_eq!(
         refused(&["images/1.txt", "labels/1.png"], ACDC),

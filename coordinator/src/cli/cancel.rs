@@ -1,0 +1,44 @@
+//! `synth2real cancel`: nobody works on a run any more.
+
+use clap::Args;
+use shared::decision::Decided;
+use shared::ids::RunId;
+
+use super::{Ending, Problem, RootArgs, opening};
+use crate::freeze;
+
+#[derive(Debug, Args)]
+pub(super) struct CancelArgs {
+    /// The run's name
+    #[arg(value_name = "RUN")]
+    run: RunId,
+    #[command(flatten)]
+    root: RootArgs,
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+pub(super) async fn main(args: CancelArgs) -> Result<Ending, Problem> {
+    let storage = opening::storage(&args.root).await?;
+    let storage = storage.as_ref();
+    freeze::open_record(storage, &args.run)
+        .await
+        .map_err(opening::freeze_problem)?;
+    let mut ledger = opening::ledger(storage, &args.run).await?;
+    if let Some(reason) = &ledger.decisions.halted {
+        println!("run {} was halted before: {reason}", args.run);
+        return Ok(Ending::Done);
+    }
+    let halt = Decided::Halt {
+        reason: "cancelled".to_owned(),
+    };
+    ledger
+        .decisions
+        .decide(storage, &args.run, halt)
+        .await
+        .map_err(Problem::environment)?;
+    println!(
+        "run {} is cancelled: workers finish the image in hand and drop its shards; `resume` takes it up again",
+        args.run
+    );
+    Ok(Ending::Done)
+}

@@ -1,0 +1,75 @@
+//! `synth2real launch`: plan, freeze and publish.
+
+use clap::Args;
+use shared::settings::RunConfig;
+use shared::storage;
+
+use super::{ConfigArgs, Ending, Problem, opening};
+use crate::dispatch;
+use crate::freeze::{self, FrozenRun};
+use crate::progress::PublishProgress;
+use crate::resume::{self, Choice};
+
+#[derive(Debug, Args)]
+pub(super) struct LaunchArgs {
+    #[command(flatten)]
+    settings: ConfigArgs,
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
+    let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
+    let inventory = opening::inventory(&config).await?;
+    let storage = storage::open(&config.root)
+        .await
+        .map_err(Problem::environment)?;
+    let storage = storage.as_ref();
+    storage
+        .check_writable()
+        .await
+        .map_err(Problem::environment)?;
+    freeze::check(storage, &config, &inventory.frozen)
+        .await
+        .map_err(opening::freeze_problem)?;
+    let queue = opening::queue(config.broker.as_ref()).await?;
+
+    let record = freeze::open_or_create(storage, &config, &inventory)
+        .await
+        .map_err(opening::freeze_problem)?;
+    let run = FrozenRun {
+        record,
+        plan: inventory.plan,
+    };
+    let mut ledger = opening::ledger(storage, &config.run).await?;
+    let redo = resume::find(storage, &run, &ledger, &Choice::default())
+        .await
+        .map_err(Problem::environment)?;
+    resume::decide(storage, &run, &mut ledger, &redo)
+        .await
+        .map_err(Problem::environment)?;
+    let progress = PublishProgress::new(redo.len());
+    let tasks = resume::tasks(&run, &ledger, &redo);
+    dispatch::publish(queue.as_ref(), tasks, |count| progress.published(count))
+        .await
+        .map_err(|error| {
+            Problem::Environment(format!(
+                "{}; the run is planned and stored: launch it again",
+                shared::failure::chain(&error)
+            ))
+        })?;
+    progress.finish();
+    println!(
+        "run {}: {} items in {} shards; {} shards published to {}, {} committed before",
+        config.run,
+        run.plan.num_items(),
+        run.plan.shards.len(),
+        redo.len(),
+        queue.locate(),
+        ledger.committed.len()
+    );
+    println!(
+        "watch it: synth2real status {} --watch --root {}",
+        config.run, config.root
+    );
+    Ok(Ending::Done)
+}

@@ -1,0 +1,97 @@
+//! What several commands open, with the exit code that each failure leads to.
+
+use std::sync::Arc;
+
+use shared::ids::RunId;
+use shared::queue::{self, Queue};
+use shared::settings::{BROKER_URL, BrokerConfig, RunConfig, resolve_root};
+use shared::storage::{self, Storage};
+use tokio_util::sync::CancellationToken;
+
+use super::{Problem, RootArgs};
+use crate::freeze::{self, FreezeError, FrozenRun};
+use crate::inventory::{Inventory, InventoryError};
+use crate::ledger::Ledger;
+
+/// Opens the storage root that the arguments or the environment name.
+pub(super) async fn storage(root: &RootArgs) -> Result<Arc<dyn Storage>, Problem> {
+    let location = resolve_root(&root.root).map_err(Problem::usage)?;
+    storage::open(&location).await.map_err(Problem::environment)
+}
+
+/// Opens a run with its plan.
+pub(super) async fn run(storage: &dyn Storage, run: &RunId) -> Result<FrozenRun, Problem> {
+    freeze::open(storage, run).await.map_err(freeze_problem)
+}
+
+/// Reads a run's ledger.
+pub(super) async fn ledger(storage: &dyn Storage, run: &RunId) -> Result<Ledger, Problem> {
+    Ledger::read(storage, run)
+        .await
+        .map_err(Problem::environment)
+}
+
+/// Lists and plans.
+pub(super) async fn inventory(config: &RunConfig) -> Result<Inventory, Problem> {
+    Inventory::take(config)
+        .await
+        .map_err(|error: InventoryError| {
+            if error.is_usage() {
+                Problem::usage(error)
+            } else {
+                Problem::environment(error)
+            }
+        })
+}
+
+pub(super) fn freeze_problem(error: FreezeError) -> Problem {
+    match error {
+        FreezeError::Different { .. } | FreezeError::Missing { .. } => Problem::usage(error),
+        FreezeError::Malformed { .. } | FreezeError::Storage(_) => Problem::environment(error),
+    }
+}
+
+/// Connects to the broker that must be there.
+pub(super) async fn queue(config: Option<&BrokerConfig>) -> Result<Arc<dyn Queue>, Problem> {
+    let Some(config) = config else {
+        return Err(Problem::Usage(format!(
+            "no broker is named: set {BROKER_URL}, or broker.url in the settings file of launch; \
+             without one, `synth2real run` converts on this machine"
+        )));
+    };
+    queue::open(config).await.map_err(Problem::environment)
+}
+
+/// Returns the broker that the environment names, if it does.
+pub(super) fn broker_of_environment() -> Result<Option<BrokerConfig>, Problem> {
+    BrokerConfig::find(None).map_err(Problem::usage)
+}
+
+/// Returns a token that the first signal cancels; the second one leaves at once.
+pub(super) fn stop_on_signal(said: &'static str) -> CancellationToken {
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate)) = (
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::terminate()),
+        ) else {
+            return;
+        };
+        let mut signals = 0;
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            signals += 1;
+            if signals > 1 {
+                std::process::exit(130);
+            }
+            tracing::warn!("{said}; once more to leave at once");
+            stop.cancel();
+        }
+    });
+    token
+}

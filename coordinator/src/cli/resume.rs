@@ -1,0 +1,156 @@
+//! `synth2real resume`: publish again what storage says is missing or failed.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use shared::failure::chain;
+use shared::ids::{RunId, ShardId};
+use shared::queue::Queue;
+
+use super::{Ending, Problem, RootArgs, opening};
+use crate::dispatch;
+use crate::freeze::FrozenRun;
+use crate::progress::{PublishProgress, human};
+use crate::resume::{self, Choice, Only, Redo, ResumeError};
+use crate::tally::{self, Counts};
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArgs {
+    /// The run's name
+    #[arg(value_name = "RUN")]
+    run: RunId,
+    #[command(flatten)]
+    root: RootArgs,
+    /// Only shards that are not committed or whose images are gone, or only shards that failed for good
+    #[arg(long, value_enum)]
+    only: Option<OnlyArg>,
+    /// Only shards with this style; may be given several times
+    #[arg(long = "style", value_name = "S")]
+    styles: Vec<String>,
+    /// Only this shard; may be given several times
+    #[arg(long = "shard", value_name = "K")]
+    shards: Vec<ShardId>,
+    /// Print what would be done again, why and how long that takes; publish nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OnlyArg {
+    Missing,
+    Failed,
+}
+
+impl From<OnlyArg> for Only {
+    fn from(only: OnlyArg) -> Self {
+        match only {
+            OnlyArg::Missing => Self::Missing,
+            OnlyArg::Failed => Self::Failed,
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
+    let storage = opening::storage(&args.root).await?;
+    let storage = storage.as_ref();
+    let run = opening::run(storage, &args.run).await?;
+    let mut ledger = opening::ledger(storage, &args.run).await?;
+    let choice = Choice {
+        only: args.only.map(Only::from),
+        styles: args.styles,
+        shards: args.shards,
+    };
+    let redo = resume::find(storage, &run, &ledger, &choice)
+        .await
+        .map_err(problem)?;
+    let broker = opening::broker_of_environment()?;
+    if args.dry_run {
+        let counts = tally::count(storage, &run, &ledger)
+            .await
+            .map_err(Problem::environment)?;
+        let queue = match &broker {
+            Some(broker) => shared::queue::open(broker).await.ok(),
+            None => None,
+        };
+        preview(&run, &redo, &counts, queue.as_deref()).await;
+        return Ok(Ending::Done);
+    }
+    if redo.is_empty() {
+        println!("run {}: nothing to do again", args.run);
+        return Ok(Ending::Done);
+    }
+    let queue = opening::queue(broker.as_ref()).await?;
+    resume::decide(storage, &run, &mut ledger, &redo)
+        .await
+        .map_err(problem)?;
+    let progress = PublishProgress::new(redo.len());
+    let tasks = resume::tasks(&run, &ledger, &redo);
+    dispatch::publish(queue.as_ref(), tasks, |count| progress.published(count))
+        .await
+        .map_err(|error| Problem::Environment(format!("{}; resume again", chain(&error))))?;
+    progress.finish();
+    println!(
+        "run {}: {} shards with {} items published to {}",
+        args.run,
+        redo.len(),
+        num_items(&redo),
+        queue.locate()
+    );
+    Ok(Ending::Done)
+}
+
+fn problem(error: ResumeError) -> Problem {
+    match error {
+        ResumeError::Unknown { .. } => Problem::usage(error),
+        ResumeError::Storage(_) | ResumeError::Ledger(_) | ResumeError::Decision(_) => {
+            Problem::environment(error)
+        }
+    }
+}
+
+fn num_items(redo: &[Redo]) -> usize {
+    redo.iter().map(|redo| redo.num_items).sum()
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+async fn preview(run: &FrozenRun, redo: &[Redo], counts: &Counts, queue: Option<&dyn Queue>) {
+    for redo in redo {
+        println!(
+            "shard {}, {} items: {}",
+            redo.shard, redo.num_items, redo.why
+        );
+    }
+    println!(
+        "run {}: {} shards with {} items would be done again; {}",
+        run.record.run,
+        redo.len(),
+        num_items(redo),
+        time_needed(num_items(redo), counts, queue).await
+    );
+}
+
+/// Says how long some items take, by what the run's items took so far.
+async fn time_needed(num_items: usize, counts: &Counts, queue: Option<&dyn Queue>) -> String {
+    if counts.converted == 0 {
+        return "how long that takes is not known: no shard is committed yet, `probe` measures"
+            .to_owned();
+    }
+    let one = Duration::from_secs_f64(counts.busy_ms / 1000.0 / counts.converted as f64);
+    let total = one.mul_f64(num_items as f64);
+    let on_one = format!(
+        "{} on one worker at {:.1} s an image",
+        human(total),
+        one.as_secs_f64()
+    );
+    let workers = match queue {
+        Some(queue) => queue.depth().await.map_or(0, |depth| depth.consumers),
+        None => 0,
+    };
+    if workers > 1 {
+        let share = total.div_f64(workers as f64);
+        format!("{on_one}, {} on the {workers} that wait", human(share))
+    } else {
+        on_one
+    }
+}

@@ -1,0 +1,121 @@
+//! Messages that the broker gave up: noted in storage, so that their shards count as failed and no run waits for them
+//! for ever.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use shared::artifact::ArtifactKey;
+use shared::failure::{FailedAttempt, FailureClass, chain, next_attempt};
+use shared::queue::{DELIVERY_LIMIT, Death, Delivery, Settlement};
+use shared::storage::{StorageError, StorageErrorKind};
+use shared::task::ShardTask;
+
+use super::Collector;
+use crate::freeze::{self, FreezeError};
+
+/// Between two tries to note a dead letter while storage does not answer.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+
+struct DeadLetter {
+    payload: Bytes,
+    death: Option<Death>,
+}
+
+impl Collector {
+    /// Notes dead letters; ends never, also when there is no queue.
+    pub(super) async fn note_dead_letters(&self) {
+        let Some(queue) = &self.queue else {
+            return std::future::pending().await;
+        };
+        loop {
+            let error = match queue.consume_dead().await {
+                Ok(mut dead) => loop {
+                    match dead.next().await {
+                        Ok(delivery) => self.note_patiently(delivery).await,
+                        Err(error) => break error,
+                    }
+                },
+                Err(error) => error,
+            };
+            tracing::error!(
+                error = chain(&error),
+                "cannot read dead letters, trying again"
+            );
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+
+    async fn note_patiently(&self, delivery: Delivery) {
+        let letter = DeadLetter {
+            payload: delivery.payload.clone(),
+            death: delivery.death,
+        };
+        while let Err(error) = self.note(&letter).await {
+            tracing::warn!(
+                error = chain(&error),
+                "cannot note a dead letter, trying again"
+            );
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+        if let Err(error) = delivery.settle(Settlement::Ack).await {
+            tracing::warn!(error = chain(&error), "a dead letter was not settled");
+        }
+    }
+
+    async fn note(&self, letter: &DeadLetter) -> Result<(), StorageError> {
+        let Ok(task) = ShardTask::from_payload(&letter.payload) else {
+            tracing::error!(
+                bytes = letter.payload.len(),
+                "a dead letter is no shard: dropped"
+            );
+            return Ok(());
+        };
+        let (run, shard) = (&task.run, task.shard);
+        match letter.death {
+            // The worker that rejected it has recorded why.
+            Some(Death::Rejected) | None => {
+                tracing::warn!(%run, %shard, "a shard was given up");
+                return Ok(());
+            }
+            Some(Death::DeliveryLimit) => {
+                tracing::error!(%run, %shard, "a shard was delivered too often without an end");
+            }
+        }
+        let storage = self.storage.as_ref();
+        let record = match freeze::open_record(storage, run).await {
+            Ok(record) => record,
+            Err(FreezeError::Storage(error)) => return Err(error),
+            Err(error) => {
+                tracing::error!(%run, %shard, error = chain(&error), "a dead letter of no run: dropped");
+                return Ok(());
+            }
+        };
+        if storage
+            .exists(&ArtifactKey::Shard(run.clone(), shard))
+            .await?
+        {
+            return Ok(());
+        }
+        let next = next_attempt(storage, run, shard, task.first_attempt).await?;
+        for number in next..task.first_attempt + record.limits.max_attempts {
+            let failure = FailedAttempt {
+                attempt: number,
+                error_class: FailureClass::Resources,
+                error: format!(
+                    "delivered more than {DELIVERY_LIMIT} times without an end: the workers that took it died or lost the broker; \
+                     look at their logs, they may have run out of memory"
+                ),
+                worker: "none".to_owned(),
+                failed_at: jiff::Timestamp::now(),
+            };
+            let json = Bytes::from(serde_json::to_vec_pretty(&failure).unwrap_or_default());
+            let key = ArtifactKey::FailedAttempt(run.clone(), shard, number);
+            match storage.create(&key, json).await {
+                Ok(_) => {}
+                Err(error) if error.kind == StorageErrorKind::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,280 @@
+//! What is to be done again, and why: out of storage alone.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use shared::decision::{Decided, DecisionError, Reopened};
+use shared::ids::ShardId;
+use shared::manifest::{ManifestRow, Status};
+use shared::storage::{Storage, StorageError};
+use shared::task::ShardTask;
+
+use crate::freeze::FrozenRun;
+use crate::ledger::{self, Ledger, LedgerError, ShardState};
+use crate::plan::Shard;
+use crate::stored_items::StoredItems;
+use crate::tally;
+
+/// Which shards somebody wants to be done again.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Only those that were never finished, or only those that failed.
+    pub only: Option<Only>,
+    /// Only those with one of these styles; all if empty.
+    pub styles: Vec<String>,
+    /// Only these; all if empty.
+    pub shards: Vec<ShardId>,
+}
+
+/// A kind of shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Only {
+    /// Not committed, or committed with artifacts missing.
+    Missing,
+    /// Failed for good.
+    Failed,
+}
+
+/// A shard that is to be done again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redo {
+    /// The shard.
+    pub shard: ShardId,
+    /// Why.
+    pub why: Why,
+    /// Items of it whose images are missing.
+    pub num_items: usize,
+}
+
+/// Why a shard is to be done again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// It is not committed.
+    NotCommitted,
+    /// It failed too often.
+    Failed {
+        /// Number of the last attempt.
+        last: u32,
+        /// Its error.
+        error: String,
+    },
+    /// It is committed, and artifacts of it are gone.
+    ArtifactsMissing(Vec<String>),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotCommitted => f.write_str("not committed"),
+            Self::Failed { last, error } => write!(f, "failed, attempt {last}: {error}"),
+            Self::ArtifactsMissing(names) => {
+                write!(f, "committed, but these are gone: {}", names.join(", "))
+            }
+        }
+    }
+}
+
+/// Why it cannot be said what is to be done again.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// A style or shard that the run does not have.
+    #[error("run {run} has no {what}")]
+    Unknown {
+        /// The run.
+        run: String,
+        /// What it does not have.
+        what: String,
+    },
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A shard or an attempt cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A decision cannot be stored.
+    #[error(transparent)]
+    Decision(#[from] DecisionError),
+}
+
+/// Returns the shards that are to be done again, in order.
+///
+/// # Errors
+///
+/// [`ResumeError::Unknown`] if the choice names what the run does not have.
+pub async fn find(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    choice: &Choice,
+) -> Result<Vec<Redo>, ResumeError> {
+    let chosen = Chosen::check(run, choice)?;
+    let stored = StoredItems::read(storage, run).await?;
+    let max_attempts = run.record.limits.max_attempts;
+    let mut found = Vec::new();
+    for shard in run.plan.shards.iter().filter(|shard| chosen.has(shard)) {
+        let why = match ledger.state(shard.id, max_attempts) {
+            ShardState::Open if choice.only != Some(Only::Failed) => Why::NotCommitted,
+            ShardState::Failed { last } if choice.only != Some(Only::Missing) => {
+                let failure = ledger::failed_attempt(storage, &run.record.run, shard.id, last);
+                let error = failure.await?.error;
+                Why::Failed { last, error }
+            }
+            ShardState::Committed if choice.only != Some(Only::Failed) => {
+                match missing_artifacts(storage, run, shard, &stored).await? {
+                    names if names.is_empty() => continue,
+                    names => Why::ArtifactsMissing(names),
+                }
+            }
+            ShardState::Open | ShardState::Failed { .. } | ShardState::Committed => continue,
+        };
+        let num_items = match &why {
+            Why::NotCommitted | Why::Failed { .. } => shard
+                .items()
+                .filter(|&item| !stored.has_image(item))
+                .count(),
+            Why::ArtifactsMissing(names) => names.len(),
+        };
+        found.push(Redo {
+            shard: shard.id,
+            why,
+            num_items,
+        });
+    }
+    Ok(found)
+}
+
+/// Stores that the run goes on, and which failed shards are tried anew; nothing if that needs no decision.
+///
+/// # Errors
+///
+/// If storage fails.
+pub async fn decide(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &mut Ledger,
+    redo: &[Redo],
+) -> Result<(), ResumeError> {
+    let reopened: Vec<Reopened> = redo
+        .iter()
+        .filter_map(|redo| match redo.why {
+            Why::Failed { last, .. } => Some(Reopened {
+                shard: redo.shard,
+                last_attempt: last,
+            }),
+            Why::NotCommitted | Why::ArtifactsMissing(_) => None,
+        })
+        .collect();
+    if reopened.is_empty() && ledger.decisions.halted.is_none() {
+        return Ok(());
+    }
+    let counts = tally::count(storage, run, ledger).await?;
+    let decided = Decided::Resume {
+        reopened,
+        forgiven: counts.not_done(),
+    };
+    ledger
+        .decisions
+        .decide(storage, &run.record.run, decided)
+        .await?;
+    Ok(())
+}
+
+/// Returns what workers are asked for.
+pub fn tasks<'a>(
+    run: &'a FrozenRun,
+    ledger: &'a Ledger,
+    redo: &'a [Redo],
+) -> impl Iterator<Item = ShardTask> + 'a {
+    redo.iter().map(|redo| {
+        let shard = &run.plan.shards[redo.shard.0 as usize];
+        let mut task = run.plan.task(&run.record.run, shard);
+        task.first_attempt = ledger.first_attempt(redo.shard);
+        task.repair = matches!(redo.why, Why::ArtifactsMissing(_));
+        task
+    })
+}
+
+/// Returns the artifacts of a committed shard that are gone. Items that are not done have none.
+async fn missing_artifacts(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    shard: &Shard,
+    stored: &StoredItems,
+) -> Result<Vec<String>, LedgerError> {
+    let whole = shard.items().all(|item| stored.has_image(item))
+        && shard
+            .contents
+            .iter()
+            .all(|&content| stored.has_label(content));
+    if whole {
+        return Ok(Vec::new());
+    }
+    let rows = ledger::shard_rows(storage, &run.record.run, shard.id).await?;
+    let done = |row: &ManifestRow| row.status == Status::Done;
+    let done: BTreeSet<_> = rows
+        .iter()
+        .filter(|row| done(row))
+        .map(|row| &row.item)
+        .collect();
+    let mut missing = Vec::new();
+    for position in shard.items() {
+        let item = run.plan.item(position);
+        if !done.contains(&item) {
+            continue;
+        }
+        if !stored.has_image(position) || !stored.has_label(position.1) {
+            missing.push(format!("{}/{}", item.style, item.content));
+        }
+    }
+    Ok(missing)
+}
+
+/// A choice whose names exist.
+struct Chosen {
+    styles: Option<BTreeSet<usize>>,
+    shards: Option<BTreeSet<ShardId>>,
+}
+
+impl Chosen {
+    fn check(run: &FrozenRun, choice: &Choice) -> Result<Self, ResumeError> {
+        let unknown = |what: String| ResumeError::Unknown {
+            run: run.record.run.to_string(),
+            what,
+        };
+        let style = |name: &String| {
+            let position = run
+                .plan
+                .styles
+                .iter()
+                .position(|style| style.name() == name);
+            position.ok_or_else(|| unknown(format!("style {name:?}")))
+        };
+        let styles = choice
+            .styles
+            .iter()
+            .map(style)
+            .collect::<Result<BTreeSet<_>, _>>()?;
+        let num_shards = run.plan.shards.len();
+        for shard in &choice.shards {
+            if shard.0 as usize >= num_shards {
+                return Err(unknown(format!(
+                    "shard {shard}: it has {num_shards}, from 000000"
+                )));
+            }
+        }
+        Ok(Self {
+            styles: (!styles.is_empty()).then_some(styles),
+            shards: (!choice.shards.is_empty()).then(|| choice.shards.iter().copied().collect()),
+        })
+    }
+
+    fn has(&self, shard: &Shard) -> bool {
+        let of_style =
+            |styles: &BTreeSet<usize>| shard.styles.iter().any(|style| styles.contains(style));
+        self.styles.as_ref().is_none_or(of_style)
+            && self
+                .shards
+                .as_ref()
+                .is_none_or(|shards| shards.contains(&shard.id))
+    }
+}

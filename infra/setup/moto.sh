@@ -1,0 +1,59 @@
+#!/bin/sh
+# Starts (and stops) moto, an S3 server to test against, on a loopback port; puts it into .cache/moto first.
+#
+# `start` prints its address, for MOTO_ENDPOINT.
+set -eu
+
+PACKAGES='moto[s3]==5.2.5 flask==3.1.3 flask-cors==6.0.5 werkzeug==3.1.9'
+
+cd "$(dirname "$0")/../.."
+TARGET=.cache/moto
+STAMP="$TARGET/made-from-$(echo "$PACKAGES" | sha256sum | cut -c 1-16)"
+SERVER="$TARGET/server"
+
+install() {
+    if [ -f "$STAMP" ]; then return; fi
+    echo "making $TARGET" >&2
+    python3 -m venv --clear "$TARGET"
+    # shellcheck disable=SC2086
+    "$TARGET/bin/python" -m pip install --quiet --disable-pip-version-check $PACKAGES
+    touch "$STAMP"
+}
+
+running() {
+    [ -f "$SERVER.pid" ] && kill -0 "$(cat "$SERVER.pid")" 2> /dev/null
+}
+
+answers() {
+    python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=2)' "$1" 2> /dev/null
+}
+
+start() {
+    install
+    if running; then cat "$SERVER.endpoint"; return; fi
+    PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    ENDPOINT="http://127.0.0.1:$PORT"
+    "$TARGET/bin/moto_server" -H 127.0.0.1 -p "$PORT" > "$SERVER.log" 2>&1 < /dev/null &
+    echo $! > "$SERVER.pid"
+    for _ in $(seq 100); do
+        if answers "$ENDPOINT/moto-api/"; then
+            echo "$ENDPOINT" > "$SERVER.endpoint"
+            echo "$ENDPOINT"
+            return
+        fi
+        sleep 0.2
+    done
+    echo "moto does not answer at $ENDPOINT; see $SERVER.log" >&2
+    stop
+    exit 3
+}
+
+stop() {
+    if running; then kill "$(cat "$SERVER.pid")"; fi
+    rm -f "$SERVER.pid" "$SERVER.endpoint"
+}
+
+case "${1:-}" in
+    install | start | stop) "$1" ;;
+    *) echo "usage: $0 install|start|stop" >&2; exit 2 ;;
+esac

@@ -1,0 +1,202 @@
+//! What was decided about a run after its start: a log of create-only objects, the last of which holds.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::ArtifactKey;
+use crate::ids::{RunId, ShardId};
+use crate::storage::{Storage, StorageError, StorageErrorKind};
+
+/// A decision about a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// What was decided.
+    pub what: Decided,
+    /// When.
+    pub at: jiff::Timestamp,
+}
+
+/// What can be decided about a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Decided {
+    /// Nobody works on it any more.
+    Halt {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Work on it goes on.
+    Resume {
+        /// Shards that failed for good and are tried anew.
+        reopened: Vec<Reopened>,
+        /// Items that were quarantined or failed by then: they no longer count towards `max_failed`.
+        forgiven: usize,
+    },
+}
+
+/// A shard that failed for good and is tried anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reopened {
+    /// The shard.
+    pub shard: ShardId,
+    /// Number of its last failed attempt: attempts up to it no longer count.
+    pub last_attempt: u32,
+}
+
+/// What holds now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decisions {
+    /// Number of decisions.
+    pub count: u32,
+    /// Why nobody works on the run; nothing if it is open.
+    pub halted: Option<String>,
+    /// Number of the last failed attempt at a shard that no longer counts.
+    pub reopened: BTreeMap<ShardId, u32>,
+    /// Items that are not done and no longer count towards `max_failed`.
+    pub forgiven: usize,
+}
+
+/// Why decisions cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DecisionError {
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// One of them is no decision.
+    #[error("{path} is no decision of this version")]
+    Malformed {
+        /// The object.
+        path: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl Decisions {
+    /// Reads what holds now.
+    ///
+    /// # Errors
+    ///
+    /// [`DecisionError`] naming the object.
+    pub async fn read(storage: &dyn Storage, run: &RunId) -> Result<Self, DecisionError> {
+        let mut decisions = Self::default();
+        decisions.read_new(storage, run).await?;
+        Ok(decisions)
+    }
+
+    /// Reads those that came since; returns whether there were any.
+    ///
+    /// # Errors
+    ///
+    /// [`DecisionError`] naming the object.
+    pub async fn read_new(
+        &mut self,
+        storage: &dyn Storage,
+        run: &RunId,
+    ) -> Result<bool, DecisionError> {
+        // They are numbered without a gap, so looking for the next one is cheaper than listing.
+        let known = self.count;
+        loop {
+            let key = ArtifactKey::Decision(run.clone(), self.count + 1);
+            let bytes = match storage.read(&key).await {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind == StorageErrorKind::NotFound => break,
+                Err(error) => return Err(error.into()),
+            };
+            let decision: Decision =
+                serde_json::from_slice(&bytes).map_err(|source| DecisionError::Malformed {
+                    path: storage.locate(&key),
+                    source,
+                })?;
+            self.take(decision.what);
+        }
+        Ok(self.count > known)
+    }
+
+    fn take(&mut self, decided: Decided) {
+        self.count += 1;
+        match decided {
+            Decided::Halt { reason } => self.halted = Some(reason),
+            Decided::Resume { reopened, forgiven } => {
+                self.halted = None;
+                self.reopened
+                    .extend(reopened.iter().map(|r| (r.shard, r.last_attempt)));
+                self.forgiven = forgiven;
+            }
+        }
+    }
+
+    /// Stores a decision after those that are known; if others were stored meanwhile, after them.
+    ///
+    /// # Errors
+    ///
+    /// [`DecisionError`] if storage fails.
+    pub async fn decide(
+        &mut self,
+        storage: &dyn Storage,
+        run: &RunId,
+        what: Decided,
+    ) -> Result<(), DecisionError> {
+        let decision = Decision {
+            what,
+            at: jiff::Timestamp::now(),
+        };
+        let json = Bytes::from(serde_json::to_vec_pretty(&decision).unwrap_or_default());
+        loop {
+            let key = ArtifactKey::Decision(run.clone(), self.count + 1);
+            match storage.create(&key, json.clone()).await {
+                Ok(_) => {
+                    self.take(decision.what);
+                    return Ok(());
+                }
+                Err(error) if error.kind == StorageErrorKind::Conflict => {
+                    self.read_new(storage, run).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::LocalStorage;
+
+    #[tokio::test]
+    async fn the_last_decision_holds_and_two_at_once_are_both_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = LocalStorage::new(folder.path());
+        let run: RunId = "demo".parse().unwrap();
+        let (mut here, mut there) = (Decisions::default(), Decisions::default());
+        let halt = Decided::Halt {
+            reason: "cancelled".into(),
+        };
+        here.decide(&storage, &run, halt).await.unwrap();
+        let resume = Decided::Resume {
+            reopened: vec![Reopened {
+                shard: ShardId(4),
+                last_attempt: 3,
+            }],
+            forgiven: 5,
+        };
+        there.decide(&storage, &run, resume).await.unwrap();
+
+        let expected = Decisions {
+            count: 2,
+            halted: None,
+            reopened: BTreeMap::from([(ShardId(4), 3)]),
+            forgiven: 5,
+        };
+        assert_eq!(there, expected);
+        assert!(here.read_new(&storage, &run).await.unwrap());
+        assert_eq!(here, expected);
+        assert_eq!(Decisions::read(&storage, &run).await.unwrap(), expected);
+        assert!(!here.read_new(&storage, &run).await.unwrap());
+    }
+}

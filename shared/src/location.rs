@@ -1,0 +1,146 @@
+//! Where datasets, models and results lie: a folder, or a bucket with a prefix.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A folder, or a bucket with a prefix.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Location {
+    /// A folder of this machine, or one that is mounted here.
+    Folder(PathBuf),
+    /// Objects of an S3 bucket.
+    Bucket(BucketPrefix),
+}
+
+/// A bucket, and the prefix of the keys in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct BucketPrefix {
+    /// The bucket's name.
+    pub bucket: String,
+    /// What every key begins with: empty, or ending in `/`.
+    pub prefix: String,
+}
+
+/// A text that is no [`Location`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LocationError {
+    /// Nothing.
+    #[error("must name a folder or s3://bucket/prefix")]
+    Empty,
+    /// A scheme that is not supported.
+    #[error("must be a folder or s3://bucket/prefix: {0}:// is not supported")]
+    Scheme(String),
+    /// An S3 address that names no bucket.
+    #[error("must be s3://bucket/prefix: it names no bucket")]
+    NoBucket,
+}
+
+impl Location {
+    /// Returns what a text names; a relative folder is relative to `base`.
+    ///
+    /// # Errors
+    ///
+    /// [`LocationError`] saying what it must be.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, LocationError> {
+        match text.split_once("://") {
+            None if text.is_empty() => Err(LocationError::Empty),
+            None => Ok(Self::Folder(base.join(text))),
+            Some(("s3", rest)) => {
+                let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+                if bucket.is_empty() {
+                    return Err(LocationError::NoBucket);
+                }
+                let prefix = prefix.trim_matches('/');
+                let slash = if prefix.is_empty() { "" } else { "/" };
+                Ok(Self::Bucket(BucketPrefix {
+                    bucket: bucket.to_owned(),
+                    prefix: format!("{prefix}{slash}"),
+                }))
+            }
+            Some((scheme, _)) => Err(LocationError::Scheme(scheme.to_owned())),
+        }
+    }
+
+    /// Returns this location with a folder made absolute, so that other processes find it.
+    #[must_use]
+    pub fn absolute(&self) -> Self {
+        match self {
+            Self::Folder(folder) => {
+                let whole = std::fs::canonicalize(folder);
+                let whole = whole.or_else(|_| std::path::absolute(folder));
+                Self::Folder(whole.unwrap_or_else(|_| folder.clone()))
+            }
+            Self::Bucket(_) => self.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => folder.display().fmt(f),
+            Self::Bucket(at) => {
+                let address = format!("s3://{}/{}", at.bucket, at.prefix);
+                f.write_str(address.trim_end_matches('/'))
+            }
+        }
+    }
+}
+
+impl FromStr for Location {
+    type Err = LocationError;
+
+    fn from_str(text: &str) -> Result<Self, LocationError> {
+        Self::parse(text, Path::new(""))
+    }
+}
+
+impl TryFrom<String> for Location {
+    type Error = LocationError;
+
+    fn try_from(text: String) -> Result<Self, LocationError> {
+        text.parse()
+    }
+}
+
+impl From<Location> for String {
+    fn from(location: Location) -> Self {
+        location.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_and_its_prefix_are_read_with_or_without_slashes() {
+        for text in ["s3://b/a/c", "s3://b/a/c/"] {
+            let location: Location = text.parse().unwrap();
+            let expected = BucketPrefix {
+                bucket: "b".into(),
+                prefix: "a/c/".into(),
+            };
+            assert_eq!(location, Location::Bucket(expected));
+            assert_eq!(location.to_string(), "s3://b/a/c");
+        }
+        assert_eq!("s3://b".parse::<Location>().unwrap().to_string(), "s3://b");
+    }
+
+    #[test]
+    fn what_is_neither_a_folder_nor_a_bucket_is_refused() {
+        for text in ["", "s3://", "s3:///a", "gs://b/a", "http://h/p"] {
+            assert!(text.parse::<Location>().is_err(), "{text} was accepted");
+        }
+    }
+
+    #[test]
+    fn a_relative_folder_is_relative_to_its_base() {
+        let location = Location::parse("data", Path::new("/base")).unwrap();
+        assert_eq!(location, Location::Folder("/base/data".into()));
+    }
+}

@@ -1,0 +1,151 @@
+//! Events, told and heard. Nothing depends on them, so nothing waits for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+use tracing::debug;
+
+use super::address::Address;
+use super::consumer::chain;
+use super::delivery::EventSubscription;
+use super::link::Link;
+use super::retry::Retry;
+use crate::event::Event;
+
+/// Events that may wait while a connection is made.
+const WAITING: usize = 64;
+/// How long the teller waits, so that what is told last before a process ends has left it.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// A broker that takes no event for this long is taken for gone.
+const STALLED: Duration = Duration::from_secs(5);
+
+/// Tells events over a connection of its own, which is made when the first one is told.
+#[derive(Debug)]
+pub(super) struct Speaker {
+    events: mpsc::Sender<Told>,
+}
+
+struct Told {
+    routing_key: String,
+    payload: Vec<u8>,
+    /// Dropped when the event was sent or given up.
+    _ended: oneshot::Sender<()>,
+}
+
+impl Speaker {
+    pub(super) fn start(address: Arc<Address>) -> Self {
+        let (events, told) = mpsc::channel(WAITING);
+        tokio::spawn(speak(address, told));
+        Self { events }
+    }
+
+    pub(super) async fn tell(&self, event: &Event) {
+        let Ok(payload) = serde_json::to_vec(event) else {
+            return;
+        };
+        let (_ended, ended) = oneshot::channel();
+        let told = Told {
+            routing_key: event.routing_key(),
+            payload,
+            _ended,
+        };
+        if self.events.try_send(told).is_ok() {
+            // Either outcome is fine: it ended, or it takes too long.
+            timeout(PATIENCE, ended).await.ok();
+        }
+    }
+}
+
+/// Sends what is told until nobody can tell any more.
+async fn speak(address: Arc<Address>, mut told: mpsc::Receiver<Told>) {
+    let mut retry = Retry::new();
+    let mut not_before = Instant::now();
+    let mut link = None;
+    while let Some(event) = told.recv().await {
+        if link.is_none() && Instant::now() >= not_before {
+            match Link::open(Arc::clone(&address), "events").await {
+                Ok(opened) => link = Some(opened),
+                Err(error) => {
+                    debug!(error = chain(&error), "cannot tell events");
+                    not_before = Instant::now() + retry.delay();
+                }
+            }
+        }
+        let Some(open) = &link else {
+            continue;
+        };
+        match timeout(STALLED, open.send_event(&event.routing_key, &event.payload)).await {
+            Ok(Ok(())) => retry.reset(),
+            Ok(Err(error)) => {
+                debug!(error = chain(&error), "lost an event");
+                link = None;
+            }
+            Err(_) => link = None,
+        }
+    }
+    if let Some(link) = link {
+        link.close().await;
+    }
+}
+
+/// Returns the events from now on, or from when the broker can be reached.
+pub(super) async fn listen(address: Arc<Address>) -> BoxStream<'static, Event> {
+    let mut listener = Listener {
+        address,
+        subscription: None,
+        retry: Retry::new(),
+    };
+    listener.connect().await;
+    stream::unfold(listener, |mut listener| async move {
+        let event = listener.next().await;
+        Some((event, listener))
+    })
+    .boxed()
+}
+
+struct Listener {
+    address: Arc<Address>,
+    subscription: Option<EventSubscription>,
+    retry: Retry,
+}
+
+impl Listener {
+    async fn connect(&mut self) {
+        let link = Link::open(Arc::clone(&self.address), "listen").await;
+        let subscription = match link {
+            Ok(link) => link.subscribe_to_events().await,
+            Err(error) => Err(error),
+        };
+        match subscription {
+            Ok(subscription) => self.subscription = Some(subscription),
+            Err(error) => debug!(error = chain(&error), "cannot listen, waiting"),
+        }
+    }
+
+    async fn next(&mut self) -> Event {
+        loop {
+            if let Some(subscription) = &mut self.subscription {
+                match subscription.next().await {
+                    Ok(payload) => match serde_json::from_slice(&payload) {
+                        Ok(event) => {
+                            self.retry.reset();
+                            return event;
+                        }
+                        Err(error) => {
+                            debug!(error = error.to_string(), "heard something unknown");
+                            continue;
+                        }
+                    },
+                    Err(error) => debug!(error = chain(&error), "lost the connection"),
+                }
+                self.subscription = None;
+            }
+            self.retry.pause().await;
+            self.connect().await;
+        }
+    }
+}

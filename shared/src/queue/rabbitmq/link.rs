@@ -1,0 +1,198 @@
+//! One connection to the broker, and what goes over it.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::time::timeout;
+
+use super::address::{Address, Line};
+use super::client::{
+    ANSWER, BasicConsumeOptions, BasicProperties, BasicPublishOptions, BasicQosOptions, Channel,
+    ClientResult, ConfirmSelectOptions, Confirmation, Connection, Consumer, FieldTable,
+    QueueDeclareOptions, ShortString, answered, connect, text,
+};
+use super::delivery::{EventSubscription, Subscription};
+use super::topology;
+use crate::queue::{Depth, QueueError, QueueErrorKind};
+
+/// Messages published and not confirmed yet.
+const IN_FLIGHT: usize = 512;
+/// Events on their way to a listener.
+const EVENTS_IN_FLIGHT: u16 = 256;
+const PERSISTENT: u8 = 2;
+
+/// A connection with a channel, on which everything is declared.
+pub(super) struct Link {
+    pub(super) address: Arc<Address>,
+    connection: Connection,
+    pub(super) channel: Channel,
+    publishing: tokio::sync::Mutex<()>,
+}
+
+impl Link {
+    /// Connects and declares.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Denied` or `Misconfigured`.
+    pub(super) async fn open(
+        address: Arc<Address>,
+        purpose: &'static str,
+    ) -> Result<Self, QueueError> {
+        let connection = connect(&address, purpose).await?;
+        let declared = async {
+            let channel = connection.create_channel().await?;
+            topology::declare(&channel, &address).await?;
+            Ok(channel)
+        };
+        let channel = answered(&address, "declare queues", declared).await?;
+        Ok(Self {
+            address,
+            connection,
+            channel,
+            publishing: tokio::sync::Mutex::default(),
+        })
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.connection.status().connected() && self.channel.status().connected()
+    }
+
+    pub(super) async fn close(self) {
+        // It goes either way.
+        timeout(ANSWER, self.connection.close(200, "done".into()))
+            .await
+            .ok();
+    }
+
+    /// Publishes shards; returns when the broker has all of them.
+    pub(super) async fn publish(
+        &self,
+        payloads: impl Iterator<Item = Vec<u8>> + Send,
+    ) -> Result<(), QueueError> {
+        // The client numbers what it sends: two publishers at once would mix up their confirmations.
+        let _alone = self.publishing.lock().await;
+        let confirming = self.channel.confirm_select(ConfirmSelectOptions::default());
+        answered(&self.address, "publish", confirming).await?;
+        let queue = ShortString::from(self.address.queue(Line::Shards));
+        stream::iter(payloads)
+            .map(|payload| {
+                let queue = queue.clone();
+                async move {
+                    let published = self.publish_one(queue, payload);
+                    let confirmation = answered(&self.address, "publish", published).await?;
+                    self.check(confirmation)
+                }
+            })
+            .buffer_unordered(IN_FLIGHT)
+            .try_collect()
+            .await
+    }
+
+    async fn publish_one(
+        &self,
+        queue: ShortString,
+        payload: Vec<u8>,
+    ) -> ClientResult<Confirmation> {
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let properties = BasicProperties::default()
+            .with_delivery_mode(PERSISTENT)
+            .with_content_type("application/json".into());
+        let default_exchange = ShortString::default();
+        let channel = &self.channel;
+        channel
+            .basic_publish(default_exchange, queue, options, &payload, properties)
+            .await?
+            .await
+    }
+
+    fn check(&self, confirmation: Confirmation) -> Result<(), QueueError> {
+        let refused = |cause: String| {
+            self.address
+                .error(QueueErrorKind::Unavailable, "publish", cause)
+        };
+        match confirmation {
+            Confirmation::Ack(None) => Ok(()),
+            Confirmation::Ack(Some(returned)) => Err(refused(format!(
+                "the broker returned a message: {}",
+                returned.reply_text
+            ))),
+            Confirmation::Nack(_) => Err(refused("the broker did not take a message".to_owned())),
+            Confirmation::NotRequested => Err(refused("the broker confirms nothing".to_owned())),
+        }
+    }
+
+    /// Counts on a channel of its own: a queue that is gone closes the channel that asks for it.
+    pub(super) async fn depth(&self) -> Result<Depth, QueueError> {
+        let counted = async {
+            let channel = self.connection.create_channel().await?;
+            let mut queues = Vec::with_capacity(2);
+            for line in [Line::Shards, Line::DeadLetters] {
+                let name = self.address.queue(line).into();
+                let options = QueueDeclareOptions::default().passive();
+                queues.push(
+                    channel
+                        .queue_declare(name, options, FieldTable::default())
+                        .await?,
+                );
+            }
+            Ok(Depth {
+                ready: queues[0].message_count().into(),
+                dead: queues[1].message_count().into(),
+                consumers: queues[0].consumer_count().into(),
+            })
+        };
+        answered(&self.address, "count messages", counted).await
+    }
+
+    pub(super) async fn send_event(
+        &self,
+        routing_key: &str,
+        payload: &[u8],
+    ) -> Result<(), QueueError> {
+        let failed = |cause| {
+            self.address
+                .error(QueueErrorKind::Unavailable, "tell", cause)
+        };
+        let key = ShortString::try_new(routing_key).map_err(|error| failed(error.to_string()))?;
+        let exchange = self.address.events_exchange().into();
+        let options = BasicPublishOptions::default();
+        let properties = BasicProperties::default().with_content_type("application/json".into());
+        let sent = self
+            .channel
+            .basic_publish(exchange, key, options, payload, properties);
+        sent.await.map(drop).map_err(|error| failed(text(&error)))
+    }
+
+    /// Takes messages, one at a time.
+    pub(super) async fn subscribe(self, line: Line) -> Result<Subscription, QueueError> {
+        let queue = self.address.queue(line).into();
+        let messages = self.consume(queue, 1).await?;
+        Ok(Subscription::new(self, line, messages))
+    }
+
+    pub(super) async fn subscribe_to_events(self) -> Result<EventSubscription, QueueError> {
+        let bound = topology::declare_listener(&self.channel, &self.address);
+        let queue = answered(&self.address, "listen", bound).await?;
+        let events = self.consume(queue, EVENTS_IN_FLIGHT).await?;
+        Ok(EventSubscription::new(self, events))
+    }
+
+    async fn consume(&self, queue: ShortString, at_once: u16) -> Result<Consumer, QueueError> {
+        let consuming = async {
+            let channel = &self.channel;
+            channel
+                .basic_qos(at_once, BasicQosOptions::default())
+                .await?;
+            let options = BasicConsumeOptions::default();
+            let named_by_broker = ShortString::default();
+            channel
+                .basic_consume(queue, named_by_broker, options, FieldTable::default())
+                .await
+        };
+        answered(&self.address, "consume", consuming).await
+    }
+}

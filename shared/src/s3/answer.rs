@@ -1,0 +1,241 @@
+//! What a store says instead of doing what it was asked, and what a person can do about it.
+
+use std::error::Error as StdError;
+use std::{fmt, iter};
+
+use crate::storage::{StorageError, StorageErrorKind};
+
+/// Messages of stores are cut here.
+const MAX_MESSAGE: usize = 300;
+
+/// Why a bucket did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Cause {
+    /// The store answered.
+    #[error("{0}")]
+    Answered(Answer),
+    /// It did not.
+    #[error("no answer from the store ({0}); check the network and AWS_ENDPOINT_URL_S3")]
+    NoAnswer(String),
+    /// The answer ended too early.
+    #[error("the connection broke in the middle of the object ({0})")]
+    Broken(String),
+    /// Nothing could be asked.
+    #[error(
+        "no credentials for S3 ({0}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+    )]
+    NoCredentials(String),
+    /// Nobody knows where to ask.
+    #[error("no region is set; set AWS_REGION, or AWS_ENDPOINT_URL_S3 for a store other than AWS")]
+    NoRegion,
+    /// What is said to be an address is none.
+    #[error(
+        "AWS_ENDPOINT_URL_S3 must be an address as http://127.0.0.1:9000 or https://s3.example.org"
+    )]
+    NoAddress,
+    /// The request could not be made.
+    #[error("{0}; check the AWS_* variables")]
+    Unusable(String),
+    /// The store does not know what we rely on.
+    #[error(
+        "bucket {0} ignores If-None-Match, so two workers could overwrite each other; \
+         use a store with conditional writes (AWS S3, MinIO of November 2024 or later, ...)"
+    )]
+    Unconditional(String),
+    /// The store lists as no S3 does.
+    #[error("bucket {0} lists its objects in another order than S3 does; use another store")]
+    Unsorted(String),
+    /// A listing that is said to go on, but not where.
+    #[error("bucket {0} cut a listing short")]
+    CutListing(String),
+}
+
+impl Cause {
+    /// Returns the error of an operation on the object at an address.
+    pub(super) fn of(
+        self,
+        kind: StorageErrorKind,
+        operation: &'static str,
+        address: String,
+    ) -> StorageError {
+        StorageError {
+            kind,
+            operation,
+            path: address,
+            source: Some(Box::new(self)),
+        }
+    }
+}
+
+/// An answer that is a refusal.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The bucket.
+    pub(super) bucket: String,
+    /// HTTP status.
+    pub(super) status: u16,
+    /// S3's code; empty if there was none.
+    pub(super) code: String,
+    /// The store's own words.
+    pub(super) message: String,
+}
+
+/// What an answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    NoObject,
+    NoBucket,
+    NoPermission,
+    BadKeys,
+    Expired,
+    OtherRegion,
+    Clock,
+    Unsupported,
+    NoSpace,
+    Trouble,
+}
+
+impl Answer {
+    fn meaning(&self) -> Meaning {
+        match (self.code.as_str(), self.status) {
+            ("NoSuchBucket", _) => Meaning::NoBucket,
+            ("ExpiredToken" | "InvalidToken" | "TokenRefreshRequired", _) => Meaning::Expired,
+            ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidSecurity", _) => {
+                Meaning::BadKeys
+            }
+            ("AuthorizationHeaderMalformed" | "PermanentRedirect", _) | ("", 301) => {
+                Meaning::OtherRegion
+            }
+            ("RequestTimeTooSkewed", _) => Meaning::Clock,
+            ("XMinioStorageFull" | "QuotaExceeded", _) | (_, 507) => Meaning::NoSpace,
+            ("NotImplemented" | "MethodNotAllowed", _) | (_, 501) => Meaning::Unsupported,
+            (_, 401 | 403) => Meaning::NoPermission,
+            (_, 404) => Meaning::NoObject,
+            _ => Meaning::Trouble,
+        }
+    }
+
+    /// Returns what a caller can do about it.
+    pub(super) fn kind(&self) -> StorageErrorKind {
+        match self.meaning() {
+            Meaning::NoObject => StorageErrorKind::NotFound,
+            Meaning::NoSpace => StorageErrorKind::Full,
+            Meaning::Trouble => StorageErrorKind::Unavailable,
+            Meaning::NoBucket
+            | Meaning::NoPermission
+            | Meaning::BadKeys
+            | Meaning::Expired
+            | Meaning::OtherRegion
+            | Meaning::Clock
+            | Meaning::Unsupported => StorageErrorKind::Denied,
+        }
+    }
+
+    /// Returns what a person can do about it.
+    fn advice(&self) -> &'static str {
+        match self.meaning() {
+            Meaning::NoObject | Meaning::NoSpace | Meaning::Trouble => "",
+            Meaning::NoBucket => {
+                "; create it, or check its name, AWS_REGION and AWS_ENDPOINT_URL_S3"
+            }
+            Meaning::NoPermission => {
+                "; its policy must allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject \
+                 to AWS_ACCESS_KEY_ID (or AWS_PROFILE)"
+            }
+            Meaning::BadKeys => {
+                "; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE)"
+            }
+            Meaning::Expired => {
+                "; the credentials have expired: renew AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
+                 AWS_SESSION_TOKEN (or AWS_PROFILE)"
+            }
+            Meaning::OtherRegion => "; it lies elsewhere: check AWS_REGION and AWS_ENDPOINT_URL_S3",
+            Meaning::Clock => "; set this machine's clock",
+            Meaning::Unsupported => "; this store cannot do what is needed, use another",
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bucket {} answers {}", self.bucket, self.status)?;
+        if !self.code.is_empty() {
+            write!(f, " {}", self.code)?;
+        }
+        if !self.message.is_empty() {
+            let message: String = self.message.chars().take(MAX_MESSAGE).collect();
+            write!(f, " ({})", message.trim_end_matches('.'))?;
+        }
+        f.write_str(self.advice())
+    }
+}
+
+/// Returns what an error says with everything that caused it, each sentence once.
+pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = String::new();
+    for error in causes(error) {
+        let sentence = error.to_string();
+        if !text.contains(&sentence) {
+            let colon = if text.is_empty() { "" } else { ": " };
+            text += &format!("{colon}{sentence}");
+        }
+    }
+    text
+}
+
+/// Returns an error and everything that caused it.
+pub(super) fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, code: &str) -> Answer {
+        Answer {
+            bucket: "b".into(),
+            status,
+            code: code.into(),
+            message: "As I said.".into(),
+        }
+    }
+
+    #[test]
+    fn what_only_a_person_can_mend_is_denied_and_the_rest_is_tried_again() {
+        use StorageErrorKind::{Denied, Full, NotFound, Unavailable};
+        for (status, code, kind) in [
+            (404, "NoSuchKey", NotFound),
+            (404, "", NotFound),
+            (404, "NoSuchBucket", Denied),
+            (403, "AccessDenied", Denied),
+            (403, "", Denied),
+            (400, "ExpiredToken", Denied),
+            (403, "RequestTimeTooSkewed", Denied),
+            (301, "", Denied),
+            (501, "NotImplemented", Denied),
+            (507, "XMinioStorageFull", Full),
+            (400, "BadDigest", Unavailable),
+            (400, "RequestTimeout", Unavailable),
+            (500, "InternalError", Unavailable),
+            (503, "SlowDown", Unavailable),
+        ] {
+            assert_eq!(answer(status, code).kind(), kind, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_bucket_and_what_to_check() {
+        assert_eq!(
+            answer(404, "NoSuchBucket").to_string(),
+            "bucket b answers 404 NoSuchBucket (As I said); \
+             create it, or check its name, AWS_REGION and AWS_ENDPOINT_URL_S3"
+        );
+        assert_eq!(
+            answer(503, "").to_string(),
+            "bucket b answers 503 (As I said)"
+        );
+    }
+}

@@ -1,0 +1,143 @@
+//! What goes into a bucket and what a store says of it.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+
+use crate::digest;
+use crate::storage::StorageError;
+use crate::storage::local::{blocking, io_error};
+
+/// An object of a listing.
+#[derive(Debug, Clone)]
+pub(crate) struct BucketObject {
+    /// Path below the prefix.
+    pub(crate) path: String,
+    /// Size in bytes.
+    pub(crate) size_bytes: u64,
+}
+
+impl BucketObject {
+    /// Returns the object under a key, if it is one below the prefix. Consoles make empty ones that look like folders.
+    pub(super) fn below(prefix: &str, key: &str, size_bytes: Option<i64>) -> Option<Self> {
+        let path = key.strip_prefix(prefix)?;
+        (!path.is_empty() && !path.ends_with('/')).then(|| Self {
+            path: path.to_owned(),
+            size_bytes: size(size_bytes),
+        })
+    }
+}
+
+/// Where a listing goes on.
+#[derive(Debug, Default)]
+pub(super) struct Cursor {
+    /// What the store wants to see again.
+    pub(super) token: Option<String>,
+    last_key: String,
+}
+
+impl Cursor {
+    /// Returns whether a key comes after those before it.
+    pub(super) fn moves_to(&mut self, key: &str) -> bool {
+        let moves = key > self.last_key.as_str();
+        self.last_key.replace_range(.., key);
+        moves
+    }
+}
+
+/// Returns a size that is there and not negative.
+pub(super) fn size(bytes: Option<i64>) -> u64 {
+    bytes.unwrap_or_default().max(0).cast_unsigned()
+}
+
+/// What a store says of an object.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    /// Size in bytes.
+    pub(crate) size_bytes: u64,
+    /// Changes with the object.
+    pub(crate) etag: String,
+    /// SHA-256 in base64, if the store knows it. An upload in parts has a digest of digests here, with a `-`.
+    pub(super) sha256: Option<String>,
+}
+
+impl Head {
+    /// Returns whether the object has these bytes; nothing if the store does not know.
+    pub(crate) fn has(&self, bytes: &Bytes) -> Option<bool> {
+        if self.size_bytes != bytes.len() as u64 {
+            return Some(false);
+        }
+        let known = self.sha256.as_ref().filter(|sha256| !sha256.contains('-'));
+        known.map(|sha256| *sha256 == base64(&digest::sha256(bytes)))
+    }
+}
+
+/// What is to be written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Body<'a> {
+    /// These bytes.
+    Bytes(&'a Bytes),
+    /// What a file holds.
+    File(&'a Path),
+}
+
+impl Body<'_> {
+    /// Returns the SHA-256 in base64 and the size in bytes.
+    pub(super) async fn measure(self) -> Result<(String, u64), StorageError> {
+        match self {
+            Self::Bytes(bytes) => Ok((base64(&digest::sha256(bytes)), bytes.len() as u64)),
+            Self::File(path) => {
+                let path = path.to_owned();
+                blocking(move || {
+                    let size = path.metadata().map(|metadata| metadata.len());
+                    let sha256 = digest::sha256_of_file(&path);
+                    let fail = |error| io_error("read", &path, error);
+                    Ok((base64(&sha256.map_err(fail)?), size.map_err(fail)?))
+                })
+                .await
+            }
+        }
+    }
+}
+
+/// What a put met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// Nothing that keeps it from writing.
+    Written,
+    /// An object, where it was to be new.
+    Taken,
+}
+
+/// Returns hexadecimal digits as S3 wants them.
+fn base64(hex: &str) -> String {
+    let pairs = hex.as_bytes().chunks_exact(2);
+    let bytes = pairs.filter_map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
+    BASE64_STANDARD.encode(bytes.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(sha256: Option<&str>) -> Head {
+        Head {
+            size_bytes: 3,
+            etag: String::new(),
+            sha256: sha256.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn an_object_is_known_by_its_size_and_the_digest_of_the_whole() {
+        let abc = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
+        let bytes = Bytes::from_static;
+        assert_eq!(head(Some(abc)).has(&bytes(b"abc")), Some(true));
+        assert_eq!(head(Some(abc)).has(&bytes(b"abd")), Some(false));
+        assert_eq!(head(None).has(&bytes(b"abcd")), Some(false));
+        assert_eq!(head(None).has(&bytes(b"abc")), None);
+        assert_eq!(head(Some("b2Zwlk=-2")).has(&bytes(b"abc")), None);
+    }
+}

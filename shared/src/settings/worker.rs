@@ -1,0 +1,150 @@
+//! A worker's settings, complete and checked.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::raw::{RawEngine, RawWatchdog, RawWorkerConfig};
+use super::run::location;
+use super::{BrokerConfig, EngineConfig, SettingsError};
+use crate::location::Location;
+
+/// Everything a worker is told.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// The storage root.
+    pub root: Location,
+    /// The name that manifests and logs show; host name and process id if absent.
+    pub name: Option<String>,
+    /// How it computes.
+    pub engine: EngineConfig,
+    /// Size of what is kept on disk of models and inputs in buckets.
+    pub cache_max_bytes: u64,
+    /// When a step is taken for hanging.
+    pub watchdog: WatchdogConfig,
+    /// Where its work comes from.
+    pub broker: BrokerConfig,
+}
+
+/// When a step is taken for hanging.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WatchdogConfig {
+    /// When it takes this many times its usual time.
+    pub times_usual: f64,
+    /// But not before this.
+    pub min: Duration,
+    /// When its usual time is not known yet.
+    pub first: Duration,
+}
+
+impl Default for WatchdogConfig {
+    fn default() -> Self {
+        Self {
+            times_usual: 20.0,
+            min: Duration::from_secs(120),
+            first: Duration::from_secs(900),
+        }
+    }
+}
+
+impl WorkerConfig {
+    /// Reads and checks a settings file. Relative paths in it are relative to it.
+    ///
+    /// # Errors
+    ///
+    /// A [`SettingsError`] that names the file, or the field and its value.
+    pub fn load(path: &Path) -> Result<Self, SettingsError> {
+        let raw = RawWorkerConfig::load(path)?;
+        Self::check(raw, path.parent().unwrap_or(Path::new(".")))
+    }
+
+    /// Checks settings whose relative paths are relative to `base`.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::Value`] naming the field, its value and what it must be.
+    pub fn check(raw: RawWorkerConfig, base: &Path) -> Result<Self, SettingsError> {
+        let engine = RawEngine {
+            device: raw.device,
+            threads: raw.threads,
+            style_bank_max_bytes: raw.style_bank_max_bytes,
+            cache_dir: raw.cache_dir,
+        };
+        let missing = || {
+            SettingsError::value(
+                "broker.url",
+                "absent",
+                format!("must be set, here or in {}", super::broker::BROKER_URL),
+            )
+        };
+        Ok(Self {
+            root: location("root", &raw.root, base)?,
+            name: raw.name,
+            engine: EngineConfig::from_raw(engine, base)?,
+            cache_max_bytes: raw.cache_max_bytes.unwrap_or(50 << 30),
+            watchdog: WatchdogConfig::try_from(raw.watchdog)?,
+            broker: BrokerConfig::find(raw.broker)?.ok_or_else(missing)?,
+        })
+    }
+}
+
+impl TryFrom<RawWatchdog> for WatchdogConfig {
+    type Error = SettingsError;
+
+    fn try_from(raw: RawWatchdog) -> Result<Self, SettingsError> {
+        let default = Self::default();
+        let times_usual = raw.times_usual.unwrap_or(default.times_usual);
+        if !(times_usual >= 2.0 && times_usual.is_finite()) {
+            return Err(SettingsError::value(
+                "watchdog.times_usual",
+                times_usual,
+                "must be at least 2",
+            ));
+        }
+        let seconds = |field, given: Option<f64>, default: Duration| match given {
+            None => Ok(default),
+            Some(seconds) => Duration::try_from_secs_f64(seconds)
+                .ok()
+                .filter(|duration| !duration.is_zero())
+                .ok_or_else(|| SettingsError::value(field, seconds, "must be above 0")),
+        };
+        Ok(Self {
+            times_usual,
+            min: seconds("watchdog.min_seconds", raw.min_seconds, default.min)?,
+            first: seconds("watchdog.first_seconds", raw.first_seconds, default.first)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<WorkerConfig, String> {
+        let raw: RawWorkerConfig = toml::from_str(text).map_err(|e| e.to_string())?;
+        WorkerConfig::check(raw, Path::new("/base")).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_worker_needs_a_root_and_a_broker() {
+        let config = check("root = 's3://b/p'\n[broker]\nurl = 'amqp://127.0.0.1'").unwrap();
+        assert_eq!(config.root.to_string(), "s3://b/p");
+        assert_eq!(config.watchdog, WatchdogConfig::default());
+    }
+
+    #[test]
+    fn a_watchdog_that_would_bite_at_once_is_refused() {
+        let text = "root = 'r'\n[broker]\nurl = 'amqp://h'\n[watchdog]\n";
+        for (extra, message) in [
+            (
+                "times_usual = 1",
+                "watchdog.times_usual (1) must be at least 2",
+            ),
+            (
+                "min_seconds = 0",
+                "watchdog.min_seconds (0) must be above 0",
+            ),
+        ] {
+            assert_eq!(check(&format!("{text}{extra}")).unwrap_err(), message);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Storage in a bucket: conditional puts, and digests to tell one's own objects from others.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+
+use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind};
+use crate::artifact::{ArtifactKey, ArtifactPrefix};
+use crate::ids::RunId;
+use crate::location::BucketPrefix;
+use crate::s3::{Body, Bucket, BucketObject, Put, S3Settings};
+
+/// How often a create may find an object that is gone when it is looked at.
+const MAX_VANISHED: usize = 5;
+
+/// Objects of a bucket below a prefix.
+#[derive(Debug, Clone)]
+pub struct S3Storage {
+    bucket: Bucket,
+}
+
+impl S3Storage {
+    /// Returns storage in a bucket. Nothing is asked of it before [`Storage::check_writable`].
+    ///
+    /// # Errors
+    ///
+    /// `Denied` if nothing says where the bucket is.
+    pub async fn open(at: &BucketPrefix, settings: &S3Settings) -> Result<Self, StorageError> {
+        let bucket = Bucket::open(at, settings).await?;
+        Ok(Self { bucket })
+    }
+
+    /// Returns whether an object has these bytes; nothing if it is gone. A store that keeps no SHA-256 is read.
+    async fn holds(&self, path: &str, bytes: &Bytes) -> Result<Option<bool>, StorageError> {
+        let Some(head) = self.bucket.head(path).await? else {
+            return Ok(None);
+        };
+        if let Some(known) = head.has(bytes) {
+            return Ok(Some(known));
+        }
+        match self.bucket.get(path).await {
+            Ok((there, _)) => Ok(Some(there == *bytes)),
+            Err(error) if error.kind == StorageErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[async_trait]
+impl Storage for S3Storage {
+    async fn create(&self, key: &ArtifactKey, bytes: Bytes) -> Result<Created, StorageError> {
+        let path = key.path();
+        let failed = |kind| StorageError {
+            kind,
+            operation: "create",
+            path: self.locate(key),
+            source: None,
+        };
+        for _ in 0..MAX_VANISHED {
+            // An answer that was lost is asked for again, so what is taken may be taken by this very call.
+            match self.bucket.put_new(&path, Body::Bytes(&bytes)).await? {
+                Put::Written => return Ok(Created::New),
+                Put::Taken => match self.holds(&path, &bytes).await? {
+                    Some(true) => return Ok(Created::AlreadyThere),
+                    Some(false) => return Err(failed(StorageErrorKind::Conflict)),
+                    None => {}
+                },
+            }
+        }
+        Err(failed(StorageErrorKind::Unavailable))
+    }
+
+    async fn replace(&self, key: &ArtifactKey, bytes: Bytes) -> Result<(), StorageError> {
+        self.bucket.put(&key.path(), Body::Bytes(&bytes)).await
+    }
+
+    async fn replace_from_file(&self, key: &ArtifactKey, file: &Path) -> Result<(), StorageError> {
+        self.bucket.put(&key.path(), Body::File(file)).await
+    }
+
+    async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
+        let (bytes, _) = self.bucket.get(&key.path()).await?;
+        Ok(bytes)
+    }
+
+    async fn exists(&self, key: &ArtifactKey) -> Result<bool, StorageError> {
+        let head = self.bucket.head(&key.path()).await?;
+        Ok(head.is_some())
+    }
+
+    fn list(&self, prefix: &ArtifactPrefix) -> Pages {
+        let pages = self.bucket.pages(&prefix.path());
+        pages
+            .map(|page| Ok(page?.into_iter().map(listed).collect()))
+            .boxed()
+    }
+
+    async fn runs(&self) -> Result<Vec<RunId>, StorageError> {
+        let folders = self.bucket.folders(&ArtifactPrefix::Runs.path()).await?;
+        let names = folders.iter().filter_map(|name| name.parse().ok());
+        let mut runs: Vec<RunId> = names.collect();
+        runs.sort();
+        Ok(runs)
+    }
+
+    async fn check_writable(&self) -> Result<(), StorageError> {
+        let random = RandomState::new().hash_one((std::process::id(), SystemTime::now()));
+        let probe = format!(".probe/{random:016x}");
+        let body = Bytes::from_static(b"synth2real");
+        // The first may be taken, too: by itself, if its answer was lost.
+        self.bucket.put_new(&probe, Body::Bytes(&body)).await?;
+        let second = self.bucket.put_new(&probe, Body::Bytes(&body)).await?;
+        if let Err(error) = self.bucket.delete(&probe).await {
+            tracing::warn!(%error, "a probe is left behind");
+        }
+        match second {
+            Put::Taken => Ok(()),
+            Put::Written => Err(self.bucket.unconditional()),
+        }
+    }
+
+    fn locate(&self, key: &ArtifactKey) -> String {
+        self.bucket.address(&key.path())
+    }
+}
+
+fn listed(object: BucketObject) -> Listed {
+    Listed {
+        path: object.path,
+        size_bytes: object.size_bytes,
+    }
+}

@@ -1,0 +1,336 @@
+//! A coordinator and workers as real processes, with a broker and a bucket of their own that can be disturbed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use shared::manifest::ManifestRow;
+use tempfile::TempDir;
+
+use crate::broker::{Broker, Options};
+use crate::program::{self, Outcome, Running, synth2real};
+use crate::proxy::Proxy;
+use crate::s3_server::{BUCKET, S3Server};
+use crate::{repository, stored};
+
+/// The name of the run.
+pub const RUN: &str = "demo";
+/// Below this prefix of the bucket are the results.
+const RESULTS: &str = "results";
+/// Longest wait for a run to end on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A coordinator and workers, with a broker and a bucket of their own.
+pub struct Fleet {
+    folder: TempDir,
+    settings: toml::Table,
+    /// The broker.
+    pub broker: Broker,
+    /// What lies between it and every program.
+    pub broker_wire: Proxy,
+    /// The bucket's server.
+    pub s3: S3Server,
+    /// What lies between it and every program.
+    pub s3_wire: Proxy,
+    workers: Vec<Worker>,
+    service: Option<Running>,
+    joined: usize,
+    /// What workers and collector log.
+    pub log_filter: &'static str,
+}
+
+/// A worker and where it logs.
+struct Worker {
+    running: Running,
+    log: PathBuf,
+}
+
+/// What two equal runs agree about.
+#[derive(Debug, PartialEq)]
+pub struct Ending {
+    pictures: BTreeMap<String, String>,
+    rows: Vec<ManifestRow>,
+}
+
+impl Ending {
+    fn of(run: &Path) -> Self {
+        let mut pictures = stored::pictures(run);
+        pictures.remove("contact-sheet.png");
+        Self {
+            pictures,
+            rows: stored::deterministic(stored::rows(&run.join("manifest.parquet"))),
+        }
+    }
+}
+
+impl Fleet {
+    /// Starts broker and bucket. The run converts the demo's dataset with the demo's model, with few steps.
+    ///
+    /// # Panics
+    ///
+    /// If something cannot be started.
+    pub async fn new(options: Options) -> Self {
+        let broker = Broker::start(options).await;
+        let s3 = S3Server::start();
+        let endpoint = s3.settings().endpoint.expect("an endpoint");
+        let address = endpoint.trim_start_matches("http://").to_owned();
+        let demo = repository("infra/demo");
+        let settings = format!(
+            r#"
+            run = {{ name = "{RUN}", root = "s3://{BUCKET}/{RESULTS}" }}
+            content = {{ root = "{demo}/data/gta5", layout = "gta5" }}
+            style = {{ root = "{demo}/data/style" }}
+            method = {{ steps = 4, skip = 2, class_adain_steps = "1.." }}
+            model = {{ path = "{demo}/model" }}
+            shards = {{ contents = 1, styles = 3 }}
+            engine = {{ threads = 1 }}
+            "#,
+            demo = demo.display()
+        );
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            settings: settings.parse().expect("valid settings"),
+            broker_wire: Proxy::to(&broker.address()).await,
+            broker,
+            s3_wire: Proxy::to(&address).await,
+            s3,
+            workers: Vec::new(),
+            service: None,
+            joined: 0,
+            log_filter: "info",
+        }
+    }
+
+    /// Changes a setting of the run, such as `method.steps`.
+    ///
+    /// # Panics
+    ///
+    /// If the key is no `table.key`.
+    pub fn set(&mut self, key: &str, value: impl Into<toml::Value>) {
+        let (table, key) = key.split_once('.').expect("table.key");
+        let table = self.settings[table].as_table_mut().expect("a table");
+        table.insert(key.to_owned(), value.into());
+    }
+
+    /// Puts the demo's dataset and model into the bucket, and has the run read them there.
+    ///
+    /// # Panics
+    ///
+    /// If they cannot be copied.
+    pub fn put_inputs_into_bucket(&mut self) {
+        let demo = repository("infra/demo");
+        for (part, key) in [
+            ("data/gta5", "content.root"),
+            ("data/style", "style.root"),
+            ("model", "model.path"),
+        ] {
+            for path in stored::paths(&demo.join(part)) {
+                let to = self.s3.folder().join(part).join(&path);
+                std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+                std::fs::copy(demo.join(part).join(&path), to).expect("a copy");
+            }
+            self.set(key, format!("s3://{BUCKET}/{part}"));
+        }
+    }
+
+    /// Returns what the same settings make in one undisturbed process on a local disk.
+    ///
+    /// # Panics
+    ///
+    /// If that fails.
+    #[must_use]
+    pub fn undisturbed(&self) -> Ending {
+        let root = self.folder.path().join("undisturbed");
+        let mut settings = self.settings.clone();
+        settings["run"]["root"] = root.to_str().expect("Unicode").into();
+        let mut command = synth2real();
+        command
+            .arg("run")
+            .arg(self.write("undisturbed.toml", &settings));
+        let _ = Outcome::of(command.envs(self.s3.environment())).exits(0);
+        Ending::of(&root.join("runs").join(RUN))
+    }
+
+    /// Returns what the run has made in the bucket.
+    ///
+    /// # Panics
+    ///
+    /// If it has no manifest.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        Ending::of(&self.stored())
+    }
+
+    fn stored(&self) -> PathBuf {
+        self.s3.folder().join(RESULTS).join("runs").join(RUN)
+    }
+
+    /// Returns how many images are stored.
+    #[must_use]
+    pub fn num_images(&self) -> usize {
+        let paths = stored::paths(&self.stored().join("images"));
+        paths.iter().filter(|path| path.ends_with(".png")).count()
+    }
+
+    fn write(&self, name: &str, settings: &toml::Table) -> PathBuf {
+        let path = self.folder.path().join(name);
+        let text = toml::to_string(settings).expect("settings are TOML");
+        std::fs::write(&path, text).expect("a writable file");
+        path
+    }
+
+    /// Gives a command the addresses of broker and bucket, through the wires.
+    fn connected(&self, mut command: Command) -> Command {
+        command
+            .envs(self.s3.environment())
+            .env(
+                "AWS_ENDPOINT_URL_S3",
+                format!("http://{}", self.s3_wire.address()),
+            )
+            .env(
+                "SYNTH2REAL_BROKER_URL",
+                format!("amqp://guest:guest@{}/%2f", self.broker_wire.address()),
+            )
+            .env("SYNTH2REAL_ROOT", format!("s3://{BUCKET}/{RESULTS}"));
+        command
+    }
+
+    /// Runs `synth2real` with some words.
+    #[must_use]
+    pub fn synth2real(&self, words: &[&str]) -> Outcome {
+        let mut command = self.connected(synth2real());
+        Outcome::of(command.args(words))
+    }
+
+    /// Launches the run.
+    #[must_use]
+    pub fn launch(&self) -> Outcome {
+        let settings = self.write("run.toml", &self.settings);
+        let mut command = self.connected(synth2real());
+        Outcome::of(command.arg("launch").arg(settings))
+    }
+
+    /// A worker joins.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn join(&mut self) {
+        self.joined += 1;
+        let name = format!("worker-{}", self.joined);
+        let cache = self.folder.path().join("cache");
+        let settings = format!(
+            "root = 's3://{BUCKET}/{RESULTS}'\nname = '{name}'\nthreads = 1\ncache_dir = '{}'",
+            cache.display()
+        );
+        let settings = settings.parse().expect("valid settings");
+        let settings = self.write(&format!("{name}.toml"), &settings);
+        let mut command = Command::new(program::path_of("worker"));
+        command.arg("--config").arg(settings);
+        let log = self.log(&name);
+        let running = Running::start_into(&mut self.logging(command), &log);
+        self.workers.push(Worker { running, log });
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.log"))
+    }
+
+    fn logging(&self, command: Command) -> Command {
+        let mut command = self.connected(command);
+        command.env("RUST_LOG", self.log_filter);
+        command
+    }
+
+    /// A worker is killed by `kill -9`.
+    pub fn kill(&mut self, place: usize) {
+        self.workers.remove(place).running.kill();
+    }
+
+    /// A worker is told to stop by SIGTERM; returns how it ended.
+    #[must_use]
+    pub fn drain(&mut self, place: usize) -> Outcome {
+        let worker = self.workers.remove(place);
+        worker.running.signal("TERM");
+        let outcome = worker.running.end();
+        Outcome {
+            stderr: std::fs::read_to_string(worker.log).expect("a log"),
+            ..outcome
+        }
+    }
+
+    /// Returns how many workers there are.
+    #[must_use]
+    pub fn num_workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// A collector begins to watch.
+    pub fn serve(&mut self) {
+        let mut command = synth2real();
+        command.args(["serve", "--every", "0.5"]);
+        let log = self.log("serve");
+        self.service = Some(Running::start_into(&mut self.logging(command), &log));
+    }
+
+    /// The collector is killed by `kill -9`.
+    pub fn kill_service(&mut self) {
+        self.service = None;
+    }
+
+    /// Waits until `condition` holds.
+    ///
+    /// # Panics
+    ///
+    /// If it does not for a very long time.
+    pub fn wait_until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+        let started = Instant::now();
+        while !condition(self) {
+            assert!(started.elapsed() < PATIENCE, "still waiting: {what}");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until there are this many images more.
+    pub fn wait_for_images(&self, more: usize) {
+        let wanted = (self.num_images() + more).min(36);
+        self.wait_until("more images", |fleet| fleet.num_images() >= wanted);
+    }
+
+    /// Waits until the run is complete and its manifest is written, and proves that it is whole.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
+    pub fn wait_until_complete(&self) {
+        self.wait_until("the run is complete", |fleet| {
+            let status = fleet.synth2real(&["status", RUN, "--json"]);
+            let status: Option<Value> = serde_json::from_str(&status.stdout).ok();
+            status.is_some_and(|status| status["complete"] == true)
+        });
+        let manifest = self.stored().join("manifest.parquet");
+        self.wait_until("its manifest is written", |_| manifest.exists());
+        let audit = self.synth2real(&["audit", RUN]).exits(0);
+        let sum = "36 planned = 36 done + 0 quarantined + 0 failed; 0 findings";
+        assert!(audit.stdout.contains(sum), "{audit}");
+    }
+
+    /// Drains every worker and stops the collector; returns everything that any of them has logged.
+    #[must_use]
+    pub fn end(mut self) -> Vec<String> {
+        while self.num_workers() > 0 {
+            let _ = self.drain(0).exits(0);
+        }
+        if let Some(service) = self.service.take() {
+            service.signal("TERM");
+            let _ = service.end().exits(0);
+        }
+        let logs = stored::paths(self.folder.path()).into_iter();
+        logs.filter(|path| path.ends_with(".log"))
+            .map(|path| std::fs::read(self.folder.path().join(path)).expect("a log"))
+            .map(|log| String::from_utf8_lossy(&log).into_owned())
+            .collect()
+    }
+}

@@ -1,0 +1,108 @@
+//! Runs that are planned without datasets or a model, for tests with the stand-in engine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use coordinator::freeze::FrozenRun;
+use coordinator::plan::{self, Plan};
+use shared::artifact::ArtifactKey;
+use shared::digest;
+use shared::layout::Layout;
+use shared::listing::{LabelKind, Listed, Listing};
+use shared::location::Location;
+use shared::run_record::{FORMAT_VERSION, Frozen, FrozenContent, FrozenModel, Inputs, RunRecord};
+use shared::settings::raw::RawMethod;
+use shared::settings::{Limits, Pairing, PairingMode, ShardSize};
+use shared::storage::Storage;
+
+/// Returns a run that converts every content into every style.
+///
+/// # Panics
+///
+/// If the name is no run's name.
+#[must_use]
+pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) -> FrozenRun {
+    let pairs = vec![(0..contents.len()).collect(); styles.len()];
+    let plan = Plan {
+        contents: contents.iter().map(|name| listing(name)).collect(),
+        styles: styles.iter().map(|name| listing(name)).collect(),
+        shards: plan::group(&pairs, size),
+    };
+    let nowhere = || Location::Folder(PathBuf::from("/nowhere"));
+    let frozen = Frozen {
+        method: RawMethod::default()
+            .try_into()
+            .expect("the defaults are valid"),
+        pairing: Pairing {
+            mode: PairingMode::EveryStyle,
+            contents_per_style: None,
+        },
+        shards: size,
+        content: FrozenContent {
+            layout: Layout::Gta5,
+            count: contents.len(),
+            listing_sha256: String::new(),
+        },
+        styles: BTreeMap::new(),
+        model: FrozenModel {
+            sha256: String::new(),
+            width: 8,
+            height: 4,
+        },
+        num_items: plan.num_items(),
+        num_shards: plan.shards.len(),
+        plan_sha256: digest::sha256(&plan_json(&plan)),
+    };
+    let record = RunRecord {
+        format_version: FORMAT_VERSION,
+        run: name.parse().expect("a run's name"),
+        created_at: jiff::Timestamp::UNIX_EPOCH,
+        plan_hash: digest::sha256_of_json(&frozen),
+        inputs: Inputs {
+            content: nowhere(),
+            style: nowhere(),
+            model: nowhere(),
+        },
+        limits: Limits {
+            max_attempts: 3,
+            max_failed: 1.0,
+        },
+        frozen,
+    };
+    FrozenRun { record, plan }
+}
+
+/// Stores a run's plan and record.
+///
+/// # Panics
+///
+/// If storage fails.
+pub async fn store(storage: &dyn Storage, run: &FrozenRun) {
+    let id = &run.record.run;
+    let key = ArtifactKey::Plan(id.clone(), run.record.frozen.plan_sha256.clone());
+    let plan = Bytes::from(plan_json(&run.plan));
+    storage
+        .create(&key, plan)
+        .await
+        .expect("a plan that is stored");
+    let record = serde_json::to_vec_pretty(&run.record).expect("a record is JSON");
+    let key = ArtifactKey::RunRecord(id.clone());
+    storage
+        .create(&key, Bytes::from(record))
+        .await
+        .expect("a record that is stored");
+}
+
+fn plan_json(plan: &Plan) -> Vec<u8> {
+    serde_json::to_vec(plan).expect("a plan is JSON")
+}
+
+fn listing(name: &str) -> Listing {
+    Listing::Pair(Listed {
+        name: name.to_owned(),
+        image: PathBuf::from(format!("images/{name}.png")),
+        label: PathBuf::from(format!("labels/{name}.png")),
+        label_kind: LabelKind::PaletteIds,
+    })
+}

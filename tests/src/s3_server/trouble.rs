@@ -1,0 +1,167 @@
+//! What goes wrong between a client and an S3 server.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
+use s3s::dto::StreamingBlob;
+use s3s::service::S3Service;
+use s3s::{Body, HttpError, HttpResponse};
+use tokio::sync::RwLock;
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asked {
+    /// To write an object.
+    Put,
+    /// The bytes of an object.
+    Get,
+    /// Size and digest of an object.
+    Head,
+    /// A page of a listing.
+    List,
+    /// To remove an object, or anything else.
+    Other,
+}
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It is answered with 503 and not carried out.
+    SlowDown,
+    /// It is answered with 500 and not carried out.
+    InternalError,
+    /// It is answered with 409, as by S3 when two conditional writes meet, and not carried out.
+    Contended,
+    /// The connection is cut, and it is not carried out.
+    CutBefore,
+    /// It is carried out, and the connection is cut before the answer.
+    CutAfter,
+    /// It is carried out, and the connection is cut in the middle of the answer's body.
+    CutInside,
+}
+
+/// The faults that are to come, and the requests that came.
+#[derive(Default)]
+pub(super) struct Trouble {
+    /// How often each kind of request is still to fail, and how.
+    faults: Mutex<HashMap<Asked, (Fault, usize)>>,
+    /// Requests that came.
+    requests: Mutex<HashMap<Asked, usize>>,
+    /// Writes have it alone.
+    turn: RwLock<()>,
+}
+
+impl Trouble {
+    /// Answers a request, or does not.
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        service: S3Service,
+        request: Request<Incoming>,
+    ) -> Result<HttpResponse, HttpError> {
+        let asked = asked(&request);
+        match self.next_fault(asked) {
+            None => self.carry_out(&service, request).await,
+            Some(Fault::SlowDown) => {
+                refuse(request, StatusCode::SERVICE_UNAVAILABLE, "SlowDown").await
+            }
+            Some(Fault::InternalError) => {
+                refuse(request, StatusCode::INTERNAL_SERVER_ERROR, "InternalError").await
+            }
+            Some(Fault::Contended) => {
+                refuse(request, StatusCode::CONFLICT, "ConditionalRequestConflict").await
+            }
+            Some(Fault::CutBefore) => Err(cut()),
+            Some(Fault::CutAfter) => {
+                self.carry_out(&service, request).await?;
+                Err(cut())
+            }
+            Some(Fault::CutInside) => {
+                let answer = self.carry_out(&service, request).await?;
+                let (head, mut body) = answer.into_parts();
+                let first = body.next().await.transpose().map_err(HttpError::new)?;
+                let first = first.unwrap_or_default();
+                let half: Bytes = first.slice(..first.len() / 2);
+                let halved = stream::iter([Ok(half), Err(std::io::Error::other("cut"))]);
+                let body = Body::from(StreamingBlob::wrap(halved));
+                Ok(HttpResponse::from_parts(head, body))
+            }
+        }
+    }
+
+    /// Makes the next `times` requests of a kind fail.
+    pub(super) fn order(&self, asked: Asked, fault: Fault, times: usize) {
+        let mut faults = self.faults.lock().expect("no panic");
+        faults.insert(asked, (fault, times));
+    }
+
+    /// Returns how many requests of a kind came.
+    pub(super) fn requests(&self, asked: Asked) -> usize {
+        let requests = self.requests.lock().expect("no panic");
+        requests.get(&asked).copied().unwrap_or_default()
+    }
+
+    fn next_fault(&self, asked: Asked) -> Option<Fault> {
+        let mut requests = self.requests.lock().expect("no panic");
+        *requests.entry(asked).or_default() += 1;
+        let mut faults = self.faults.lock().expect("no panic");
+        let (fault, times) = faults.get_mut(&asked)?;
+        *times = times.checked_sub(1)?;
+        Some(*fault)
+    }
+
+    async fn carry_out(
+        &self,
+        service: &S3Service,
+        request: Request<Incoming>,
+    ) -> Result<HttpResponse, HttpError> {
+        let request = request.map(Body::from);
+        match *request.method() {
+            Method::GET | Method::HEAD => {
+                let _turn = self.turn.read().await;
+                service.call(request).await
+            }
+            _ => {
+                let _turn = self.turn.write().await;
+                service.call(request).await
+            }
+        }
+    }
+}
+
+fn asked(request: &Request<Incoming>) -> Asked {
+    let lists = request
+        .uri()
+        .query()
+        .is_some_and(|query| query.contains("list-type"));
+    match *request.method() {
+        Method::PUT => Asked::Put,
+        Method::HEAD => Asked::Head,
+        Method::GET if lists => Asked::List,
+        Method::GET => Asked::Get,
+        _ => Asked::Other,
+    }
+}
+
+/// Reads a request to its end, so that the connection can be used again, and refuses it.
+async fn refuse(
+    request: Request<Incoming>,
+    status: StatusCode,
+    code: &str,
+) -> Result<HttpResponse, HttpError> {
+    let mut body = Body::from(request.into_body());
+    while let Some(chunk) = body.next().await {
+        chunk.map_err(HttpError::new)?;
+    }
+    let xml = format!("<Error><Code>{code}</Code><Message>As the test wants it.</Message></Error>");
+    let mut answer = HttpResponse::new(Body::from(xml));
+    *answer.status_mut() = status;
+    Ok(answer)
+}
+
+fn cut() -> HttpError {
+    HttpError::new("cut".into())
+}

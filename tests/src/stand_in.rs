@@ -1,0 +1,183 @@
+//! An engine that makes tiny images from a hash: for tests of everything around the engine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ndarray::{Array2, Array3};
+use shared::digest;
+use shared::listing::Listing;
+use shared::run_record::RunRecord;
+use shared::storage::{StorageError, StorageErrorKind};
+use worker::attempt::{
+    AttemptError, InputKind, Inputs, LoadedInput, Made, Maker, Progress, Tools, Unusable,
+};
+use worker::dataset::{ImageSize, Prepared, encode_png};
+use worker::workshop::{Workshop, WorkshopError};
+
+/// Contents whose names begin so are quarantined.
+pub const BAD: &str = "bad";
+/// Contents whose names begin so fail at every attempt.
+pub const CURSED: &str = "cursed";
+
+/// Contents whose names begin so are never finished.
+pub const HANGING: &str = "hanging";
+/// Contents whose names begin so show that nothing works here.
+pub const FATAL: &str = "fatal";
+
+/// Sizes of what it makes.
+const SIZE: ImageSize = ImageSize {
+    width: 8,
+    height: 4,
+    latent_width: 1,
+    latent_height: 1,
+};
+
+/// An engine that makes tiny images from a hash, after a time.
+#[derive(Debug, Default)]
+pub struct StandIn {
+    /// Time that a conversion takes.
+    pub takes: Duration,
+    conversions: AtomicU64,
+}
+
+impl StandIn {
+    /// Returns an engine whose conversions take a time.
+    #[must_use]
+    pub fn new(takes: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            takes,
+            ..Self::default()
+        })
+    }
+
+    /// Returns how many images it has made.
+    pub fn conversions(&self) -> u64 {
+        self.conversions.load(Ordering::Relaxed)
+    }
+}
+
+/// Returns the image that it makes of a content and a style.
+///
+/// # Panics
+///
+/// Never: the image has its size.
+#[must_use]
+pub fn image(content: &str, style: &str) -> Vec<u8> {
+    let bytes = digest::sha256(format!("{content}/{style}").as_bytes()).into_bytes();
+    let pixels = bytes
+        .iter()
+        .cycle()
+        .copied()
+        .take(SIZE.width * SIZE.height * 3);
+    let image = Array3::from_shape_vec((SIZE.height, SIZE.width, 3), pixels.collect());
+    encode_png(image.expect("as many pixels as the image has").view()).expect("a small image")
+}
+
+/// Hands out one engine for every run.
+#[derive(Debug, Clone)]
+pub struct StandInWorkshop(pub Arc<StandIn>);
+
+struct StandInHandle(Arc<StandIn>);
+
+#[async_trait]
+impl Workshop for StandInWorkshop {
+    async fn tools(&self, _: &RunRecord) -> Result<Tools, WorkshopError> {
+        Ok(Tools {
+            inputs: Arc::new(StandInHandle(Arc::clone(&self.0))),
+            maker: Arc::new(StandInHandle(Arc::clone(&self.0))),
+            size: SIZE,
+        })
+    }
+
+    fn device(&self) -> &str {
+        "stand-in"
+    }
+}
+
+#[async_trait]
+impl Inputs for StandInHandle {
+    async fn load(&self, _: InputKind, listing: &Listing) -> Result<LoadedInput, Unusable> {
+        let name = listing.name().to_owned();
+        if name.starts_with(BAD) {
+            return Err(Unusable::Input(format!("{name} is damaged")));
+        }
+        let prepared = Prepared {
+            image: Array3::zeros((1, 1, 3)),
+            label: Array2::zeros((1, 1)),
+            label_latent: Array2::zeros((1, 1)),
+            stored_label: image(&name, "label"),
+            warnings: Vec::new(),
+        };
+        Ok(LoadedInput {
+            image_sha256: digest::sha256(name.as_bytes()),
+            name,
+            prepared,
+            elapsed: Duration::ZERO,
+        })
+    }
+}
+
+#[async_trait]
+impl Maker for StandInHandle {
+    async fn has_style(&self, _: &str) -> Result<bool, AttemptError> {
+        Ok(true)
+    }
+
+    async fn record_style(
+        &self,
+        _: LoadedInput,
+        _: Arc<dyn Progress>,
+    ) -> Result<u64, AttemptError> {
+        Ok(1)
+    }
+
+    async fn convert(
+        &self,
+        content: Arc<LoadedInput>,
+        styles: Vec<String>,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Made, AttemptError> {
+        if !self.0.takes.is_zero() {
+            tokio::time::sleep(self.0.takes).await;
+        }
+        let fail = |kind| {
+            Err(AttemptError::Storage(StorageError {
+                kind,
+                operation: "convert",
+                path: content.name.clone(),
+                source: None,
+            }))
+        };
+        match content.name.as_str() {
+            name if name.starts_with(CURSED) => return fail(StorageErrorKind::Unavailable),
+            name if name.starts_with(FATAL) => return fail(StorageErrorKind::Denied),
+            name if name.starts_with(HANGING) => std::future::pending().await,
+            _ => {}
+        }
+        self.0
+            .conversions
+            .fetch_add(styles.len() as u64, Ordering::Relaxed);
+        styles.iter().for_each(|_| progress.output_step());
+        Ok(Made {
+            pngs: styles
+                .iter()
+                .map(|style| image(&content.name, style))
+                .collect(),
+            warnings: vec![None; styles.len()],
+            evaluations: styles.len() as u64,
+            encode: Duration::ZERO,
+            denoise: self.0.takes,
+            decode: Duration::ZERO,
+        })
+    }
+
+    async fn warning(
+        &self,
+        _: Arc<LoadedInput>,
+        _: LoadedInput,
+    ) -> Result<Option<String>, AttemptError> {
+        Ok(None)
+    }
+}

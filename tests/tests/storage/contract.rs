@@ -1,0 +1,125 @@
+//! The contract on S3 servers that have nothing in common.
+
+use std::env;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use shared::location::BucketPrefix;
+use shared::s3::{S3Credentials, S3Settings};
+use shared::storage::{Created, S3Storage, Storage, StorageErrorKind, conformance};
+use tests::s3_server::{Asked, S3Server, bucket};
+
+use crate::{chain, rows, shard, storage};
+
+async fn check(at: &BucketPrefix, settings: &S3Settings) {
+    let storage = S3Storage::open(at, settings).await.unwrap();
+    conformance::check(&storage).await;
+}
+
+/// Returns an address that the environment gives, or says that a test is left out.
+#[expect(clippy::print_stdout, reason = "a test that is left out says so")]
+fn given(variable: &str) -> Option<String> {
+    let given = env::var(variable).ok();
+    if given.is_none() {
+        println!("left out: {variable} is not set");
+    }
+    given
+}
+
+/// Returns how to reach moto, which asks for no keys, and a new bucket there.
+fn moto() -> Option<(S3Settings, String)> {
+    let endpoint = given("MOTO_ENDPOINT")?;
+    let keys = S3Credentials {
+        access_key_id: "any".to_owned(),
+        secret_access_key: "any".to_owned(),
+    };
+    let name = format!("bucket-{}", uuid());
+    let host = endpoint.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).unwrap();
+    let request = format!(
+        "PUT /{name} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains(" 200 "), "{answer}");
+    Some((S3Settings::at(endpoint, keys), name))
+}
+
+/// Returns a name that no test had before.
+fn uuid() -> String {
+    let folder = tempfile::Builder::new().prefix("").tempdir().unwrap();
+    let name = folder.path().file_name().unwrap().to_string_lossy();
+    format!("{}-{}", std::process::id(), name.to_lowercase())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_keeps_the_contract() {
+    let server = S3Server::start();
+    check(&server.bucket(""), &server.settings()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prefix_in_a_bucket_keeps_the_contract() {
+    let server = S3Server::start();
+    check(&server.bucket("a b/c+d/"), &server.settings()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_of_moto_keeps_the_contract() {
+    if let Some((settings, name)) = moto() {
+        check(&bucket(&name, "a/b/"), &settings).await;
+    }
+}
+
+/// `S3_ENDPOINT` and `S3_BUCKET` name a store, `AWS_*` its keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_of_the_given_store_keeps_the_contract() {
+    if let (Some(endpoint), Some(name)) = (given("S3_ENDPOINT"), given("S3_BUCKET")) {
+        let settings = S3Settings {
+            endpoint: Some(endpoint),
+            ..S3Settings::from_env()
+        };
+        check(&bucket(&name, &format!("tests/{}/", uuid())), &settings).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_there_is_compared_by_its_digest_and_read_only_if_it_has_none() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    storage.create(&shard(1), rows()).await.unwrap();
+    let again = storage.create(&shard(1), rows()).await.unwrap();
+    assert_eq!(again, Created::AlreadyThere);
+    assert_eq!(server.requests(Asked::Get), 0);
+
+    let copied = server.folder().join("some/prefix").join(shard(2).path());
+    std::fs::write(copied, rows()).unwrap();
+    let again = storage.create(&shard(2), rows()).await.unwrap();
+    assert_eq!(again, Created::AlreadyThere);
+    let other = vec![b'x'; rows().len()];
+    let error = storage.create(&shard(2), other.into()).await.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Conflict);
+    assert_eq!(server.requests(Asked::Get), 2);
+}
+
+/// `s3s-fs` makes a bucket that is missing; S3 and moto refuse.
+#[tokio::test]
+async fn a_bucket_that_is_missing_is_named() {
+    if let Some((settings, _)) = moto() {
+        let at = bucket("no-such-bucket", "");
+        let storage = S3Storage::open(&at, &settings).await.unwrap();
+        let writable = storage.check_writable().await.unwrap_err();
+        let created = storage.create(&shard(1), rows()).await.unwrap_err();
+        let read = storage.read(&shard(1)).await.unwrap_err();
+        for error in [writable, created, read] {
+            assert_eq!(error.kind, StorageErrorKind::Denied);
+            let text = chain(&error);
+            assert!(
+                text.contains("bucket no-such-bucket answers 404 NoSuchBucket"),
+                "{text}"
+            );
+            assert!(text.contains("AWS_ENDPOINT_URL_S3"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Trouble with requests: each ends well or says that trying again may help, and never with a wrong answer.
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use shared::artifact::{ArtifactKey, ArtifactPrefix};
+use shared::storage::{Created, Storage, StorageErrorKind, list_all};
+use tests::s3_server::{Asked, Fault, S3Server};
+
+use crate::{rows, shard, storage};
+
+/// What a client bears without noticing, if it does not last.
+const PASSING: [Fault; 4] = [
+    Fault::SlowDown,
+    Fault::InternalError,
+    Fault::CutBefore,
+    Fault::CutAfter,
+];
+/// More than the attempts that are made.
+const LASTING: usize = 100;
+
+fn manifest() -> ArtifactKey {
+    ArtifactKey::Manifest("demo".parse().unwrap())
+}
+
+fn shards() -> ArtifactPrefix {
+    ArtifactPrefix::Shards("demo".parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_passing_fault_is_not_noticed() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    for (number, fault) in PASSING.into_iter().enumerate() {
+        let key = shard(number as u32);
+        server.fail(Asked::Put, fault, 2);
+        let created = storage.create(&key, rows()).await.unwrap();
+        // The object that an unanswered attempt left is found by the next one.
+        let left = fault == Fault::CutAfter;
+        let expected = if left {
+            Created::AlreadyThere
+        } else {
+            Created::New
+        };
+        assert_eq!(created, expected, "{fault:?}");
+
+        let bytes = Bytes::from(format!("{fault:?}"));
+        server.fail(Asked::Put, fault, 2);
+        storage.replace(&manifest(), bytes.clone()).await.unwrap();
+        server.fail(Asked::Get, fault, 2);
+        assert_eq!(storage.read(&manifest()).await.unwrap(), bytes, "{fault:?}");
+        server.fail(Asked::Head, fault, 2);
+        assert!(storage.exists(&key).await.unwrap());
+        server.fail(Asked::List, fault, 2);
+        let listed = list_all(&storage, &shards()).await.unwrap();
+        assert_eq!(listed.len(), number + 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lasting_fault_is_said_to_be_worth_another_try() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    storage.replace(&manifest(), rows()).await.unwrap();
+    for fault in PASSING {
+        for asked in [Asked::Put, Asked::Get, Asked::Head, Asked::List] {
+            server.fail(asked, fault, LASTING);
+        }
+        let errors = [
+            storage.create(&shard(1), rows()).await.map(drop),
+            storage.replace(&shard(2), rows()).await,
+            storage.read(&manifest()).await.map(drop),
+            storage.exists(&manifest()).await.map(drop),
+            list_all(&storage, &shards()).await.map(drop),
+            storage.check_writable().await,
+        ];
+        for error in errors {
+            let error = error.expect_err("the fault lasts");
+            assert_eq!(error.kind, StorageErrorKind::Unavailable, "{fault:?}");
+        }
+    }
+    for asked in [Asked::Put, Asked::Get, Asked::Head, Asked::List] {
+        server.fail(asked, Fault::SlowDown, 0);
+    }
+    let created = storage.create(&shard(1), rows()).await.unwrap();
+    assert_eq!(created, Created::AlreadyThere);
+    storage.check_writable().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_conflict_is_seen_through_faults() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    storage.create(&shard(1), rows()).await.unwrap();
+    for fault in PASSING {
+        for asked in [Asked::Put, Asked::Head] {
+            server.fail(asked, fault, 1);
+        }
+        let error = storage.create(&shard(1), "other rows".into()).await;
+        let error = error.expect_err("other bytes are there");
+        assert_eq!(error.kind, StorageErrorKind::Conflict, "{fault:?}");
+        assert_eq!(storage.read(&shard(1)).await.unwrap(), rows());
+    }
+}
+
+#[tokio::test]
+async fn a_contended_create_is_tried_again() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    server.fail(Asked::Put, Fault::Contended, 3);
+    let created = storage.create(&shard(1), rows()).await.unwrap();
+    assert_eq!(created, Created::New);
+    server.fail(Asked::Put, Fault::Contended, LASTING);
+    let error = storage.create(&shard(2), rows()).await.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_is_begun_again() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    let bytes = Bytes::from(vec![7; 100_000]);
+    storage.replace(&manifest(), bytes.clone()).await.unwrap();
+    server.fail(Asked::Get, Fault::CutInside, 2);
+    assert_eq!(storage.read(&manifest()).await.unwrap(), bytes);
+    server.fail(Asked::Get, Fault::CutInside, LASTING);
+    let error = storage.read(&manifest()).await.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_listing_that_breaks_off_is_an_error_and_no_short_listing() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    for number in 0..1001 {
+        let file = server
+            .folder()
+            .join("some/prefix")
+            .join(shard(number).path());
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "").unwrap();
+    }
+    let mut pages = storage.list(&shards());
+    let first = pages.try_next().await.unwrap().unwrap();
+    assert_eq!(first.len(), 1000);
+    server.fail(Asked::List, Fault::SlowDown, LASTING);
+    assert!(pages.try_next().await.is_err());
+    server.fail(Asked::List, Fault::CutInside, 1);
+    assert_eq!(list_all(&storage, &shards()).await.unwrap().len(), 1001);
+}

@@ -1,0 +1,154 @@
+//! What an attempt needs of the world beside storage: somebody who reads inputs and somebody who makes outputs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use shared::listing::Listing;
+use shared::manifest::ManifestRow;
+
+use super::AttemptError;
+use crate::dataset::Prepared;
+
+/// What an input is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputKind {
+    /// It is converted.
+    Content,
+    /// It lends its style.
+    Style,
+}
+
+/// An input at the model's size.
+pub struct LoadedInput {
+    /// Its name in the dataset.
+    pub name: String,
+    /// Pixels and labels.
+    pub prepared: Prepared,
+    /// SHA-256 of its image file.
+    pub image_sha256: String,
+    /// Time it took.
+    pub elapsed: Duration,
+}
+
+/// Why an input cannot be loaded.
+#[derive(Debug)]
+pub enum Unusable {
+    /// It never will: the reason is for people.
+    Input(String),
+    /// It may later.
+    Transient(AttemptError),
+}
+
+/// Somebody who reads inputs.
+#[async_trait]
+pub trait Inputs: Send + Sync {
+    /// Reads, decodes and resizes an input.
+    ///
+    /// # Errors
+    ///
+    /// [`Unusable`], which says whether trying again may help.
+    async fn load(&self, kind: InputKind, listing: &Listing) -> Result<LoadedInput, Unusable>;
+}
+
+/// Outputs of one content.
+pub struct Made {
+    /// The images as PNG files, in the order of the styles.
+    pub pngs: Vec<Vec<u8>>,
+    /// What a person should know about each.
+    pub warnings: Vec<Option<String>>,
+    /// UNet evaluations of all of them.
+    pub evaluations: u64,
+    /// Time in the VAE encoder.
+    pub encode: Duration,
+    /// Time in denoising.
+    pub denoise: Duration,
+    /// Time in the VAE decoder and the PNG encoder.
+    pub decode: Duration,
+}
+
+/// Somebody who makes outputs: an engine.
+#[async_trait]
+pub trait Maker: Send + Sync {
+    /// Returns whether a style was recorded.
+    ///
+    /// # Errors
+    ///
+    /// If the engine is gone.
+    async fn has_style(&self, name: &str) -> Result<bool, AttemptError>;
+
+    /// Records a style; returns the UNet evaluations it took.
+    ///
+    /// # Errors
+    ///
+    /// If the engine fails.
+    async fn record_style(
+        &self,
+        style: LoadedInput,
+        progress: Arc<dyn Progress>,
+    ) -> Result<u64, AttemptError>;
+
+    /// Converts a content into the given styles, all of them recorded before.
+    ///
+    /// # Errors
+    ///
+    /// If the engine fails; of class resources if fewer styles at once may help.
+    async fn convert(
+        &self,
+        content: Arc<LoadedInput>,
+        styles: Vec<String>,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Made, AttemptError>;
+
+    /// Returns what a person should know about a pair, without converting it.
+    ///
+    /// # Errors
+    ///
+    /// If the engine is gone.
+    async fn warning(
+        &self,
+        content: Arc<LoadedInput>,
+        style: LoadedInput,
+    ) -> Result<Option<String>, AttemptError>;
+}
+
+/// What an attempt is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Reading and preparing inputs.
+    Load,
+    /// A step of a style's branch.
+    StyleStep,
+    /// A step of an output's branch.
+    OutputStep,
+    /// Storing and looking for what is stored.
+    Store,
+}
+
+impl Part {
+    /// Returns the name that people see.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Load => "loading inputs",
+            Self::StyleStep => "recording a style",
+            Self::OutputStep => "denoising",
+            Self::Store => "storing",
+        }
+    }
+}
+
+/// Somebody who is told how an attempt goes.
+pub trait Progress: Send + Sync {
+    /// Something begins.
+    fn begin(&self, _part: Part) {}
+    /// A style branch took a step.
+    fn style_step(&self) {}
+    /// An output's branch took a step.
+    fn output_step(&self) {}
+    /// An item has its row.
+    fn item(&self, _row: &ManifestRow) {}
+}
+
+/// Nobody.
+impl Progress for () {}

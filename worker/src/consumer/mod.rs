@@ -1,0 +1,213 @@
+//! Shards taken from the queue one at a time, and settled when storage has what became of them.
+//!
+//! This is *when* work is done; *what* is done is an [`crate::attempt`]. The order never changes: storage first, then
+//! the queue. Whatever happens between the two, the message is delivered again and finds the work done.
+
+mod look;
+mod pulse;
+mod settling;
+mod supervise;
+mod telling;
+
+use std::sync::Arc;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use shared::event::{Event, Happening};
+use shared::failure::{FailureClass, chain};
+use shared::ids::{RunId, ShardId};
+use shared::queue::{Queue, QueueError, Settlement};
+use shared::settings::WatchdogConfig;
+use shared::storage::Storage;
+use shared::task::ShardTask;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use self::telling::Teller;
+use crate::attempt::Progress;
+use crate::workshop::Workshop;
+
+/// A worker's loop.
+pub struct Consumer {
+    /// The worker's name.
+    pub name: String,
+    /// Where results go.
+    pub storage: Arc<dyn Storage>,
+    /// Where shards come from.
+    pub queue: Arc<dyn Queue>,
+    /// What gets runs ready.
+    pub workshop: Arc<dyn Workshop>,
+    /// When a step is taken for hanging.
+    pub watchdog: WatchdogConfig,
+    /// Pauses after failed attempts, growing while they follow each other.
+    pub pauses: ExponentialBuilder,
+    /// Cancelled to finish the item in hand, give the shard back and stop.
+    pub drain: CancellationToken,
+    /// Who is told how it goes, beside the queue's listeners.
+    pub progress: Arc<dyn Progress>,
+}
+
+/// Why a worker stopped without being asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumerError {
+    /// The queue cannot be used.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// Nothing will work here.
+    #[error("shard {shard} of run {run} stopped this worker: {reason}")]
+    Fatal {
+        /// The run.
+        run: RunId,
+        /// The shard that was tried; it goes back uncounted.
+        shard: ShardId,
+        /// Why, with the whole chain.
+        reason: String,
+    },
+    /// The engine hangs, so that only a new process can go on. The attempt is recorded as failed.
+    #[error("the engine hangs at shard {shard} of run {run}: start this worker anew; {reason}")]
+    Stuck {
+        /// The run.
+        run: RunId,
+        /// The shard that was tried.
+        shard: ShardId,
+        /// Why, with the whole chain.
+        reason: String,
+    },
+}
+
+/// What becomes of a message.
+struct Verdict {
+    settlement: Settlement,
+    /// Why no other message is taken.
+    stop: Option<ConsumerError>,
+    /// Whether to wait before the message is settled and the next one is taken.
+    failed: bool,
+}
+
+impl Verdict {
+    fn settle(settlement: Settlement) -> Self {
+        Self {
+            settlement,
+            stop: None,
+            failed: false,
+        }
+    }
+}
+
+impl Consumer {
+    /// Works until told to drain.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError`] if nothing will work here any more.
+    pub async fn run(&self) -> Result<(), ConsumerError> {
+        let ended = self.work().await;
+        let what = Happening::WorkerStopped {
+            reason: match &ended {
+                Ok(()) => "it was told to".to_owned(),
+                Err(error) => chain(error),
+            },
+        };
+        let event = Event {
+            at: jiff::Timestamp::now(),
+            worker: self.name.clone(),
+            what,
+        };
+        self.queue.tell(&event).await;
+        ended
+    }
+
+    async fn work(&self) -> Result<(), ConsumerError> {
+        let mut deliveries = self.queue.consume().await?;
+        let teller = Teller::start(&self.name, self.workshop.device(), Arc::clone(&self.queue));
+        let mut failures_in_a_row = 0;
+        loop {
+            let delivery = tokio::select! {
+                biased;
+                () = self.drain.cancelled() => return Ok(()),
+                delivery = deliveries.next() => delivery?,
+            };
+            let verdict = match ShardTask::from_payload(&delivery.payload) {
+                Ok(task) => {
+                    let span = tracing::info_span!("shard", run = %task.run, shard = %task.shard, worker = self.name);
+                    self.handle(&task, &teller).instrument(span).await
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a message that is no shard goes to the dead letters");
+                    Verdict::settle(Settlement::Reject)
+                }
+            };
+            teller.puts_down();
+            failures_in_a_row = if verdict.failed {
+                failures_in_a_row + 1
+            } else {
+                0
+            };
+            if verdict.failed && verdict.stop.is_none() {
+                self.pause(failures_in_a_row).await;
+            }
+            if let Err(error) = delivery.settle(verdict.settlement).await {
+                tracing::warn!(error = chain(&error), "a message was not settled");
+            }
+            if let Some(error) = verdict.stop {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn handle(&self, task: &ShardTask, teller: &Teller) -> Verdict {
+        match self.look_patiently(task).await {
+            look::Look::Settled(settlement) => Verdict::settle(settlement),
+            look::Look::Fatal(reason) => Self::fatal(task, reason),
+            look::Look::Ready(ready) => {
+                let number = ready.number;
+                let span = tracing::info_span!("attempt", attempt = number);
+                let outcome = self
+                    .attempt(task, &ready, teller)
+                    .instrument(span.clone())
+                    .await;
+                self.conclude(task, &ready, outcome, teller)
+                    .instrument(span)
+                    .await
+            }
+        }
+    }
+
+    fn fatal(task: &ShardTask, reason: String) -> Verdict {
+        Verdict {
+            settlement: Settlement::Release,
+            stop: Some(ConsumerError::Fatal {
+                run: task.run.clone(),
+                shard: task.shard,
+                reason,
+            }),
+            failed: false,
+        }
+    }
+
+    /// Waits longer the more failures followed each other, unless told to drain.
+    async fn pause(&self, failures_in_a_row: usize) {
+        let pause = self.pauses.build().take(failures_in_a_row).last();
+        let pause = pause.unwrap_or_default();
+        tokio::select! {
+            () = self.drain.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// What a failure of a class leads to, beside its record.
+enum Consequence {
+    /// It counts.
+    Counts,
+    /// It does not count, and this worker stops.
+    StopsWorker,
+}
+
+fn consequence(class: FailureClass) -> Consequence {
+    match class {
+        FailureClass::Transient | FailureClass::Resources | FailureClass::BadInput => {
+            Consequence::Counts
+        }
+        FailureClass::Fatal => Consequence::StopsWorker,
+    }
+}

@@ -1,0 +1,175 @@
+//! The watchdog: which part of an attempt is under way, since when, and how long it usually takes.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use shared::manifest::ManifestRow;
+use shared::settings::WatchdogConfig;
+use tokio::time::Instant;
+
+use super::telling::InHand;
+use crate::attempt::{AttemptError, Part, Progress};
+
+/// Weight of the newest time in the usual time.
+const NEWEST: f64 = 0.2;
+
+/// What an attempt is doing and since when.
+pub(super) struct Pulse {
+    config: WatchdogConfig,
+    beat: Mutex<Beat>,
+    in_hand: InHand,
+    progress: Arc<dyn Progress>,
+}
+
+struct Beat {
+    part: Part,
+    since: Instant,
+    usual: [Option<Duration>; 4],
+}
+
+fn slot(part: Part) -> usize {
+    match part {
+        Part::Load => 0,
+        Part::StyleStep => 1,
+        Part::OutputStep => 2,
+        Part::Store => 3,
+    }
+}
+
+impl Beat {
+    /// Notes that what was under way has ended.
+    fn end(&mut self, now: Instant) {
+        let took = now - self.since;
+        let usual = &mut self.usual[slot(self.part)];
+        *usual = Some(match *usual {
+            None => took,
+            Some(usual) => usual.mul_f64(1.0 - NEWEST) + took.mul_f64(NEWEST),
+        });
+        self.since = now;
+    }
+}
+
+impl Pulse {
+    pub(super) fn new(
+        config: WatchdogConfig,
+        in_hand: InHand,
+        progress: Arc<dyn Progress>,
+    ) -> Self {
+        let beat = Beat {
+            part: Part::Load,
+            since: Instant::now(),
+            usual: [None; 4],
+        };
+        Self {
+            config,
+            beat: Mutex::new(beat),
+            in_hand,
+            progress,
+        }
+    }
+
+    /// Returns an error if what is under way hangs.
+    pub(super) fn check(&self) -> Result<(), AttemptError> {
+        let Ok(beat) = self.beat.lock() else {
+            return Ok(());
+        };
+        let usual = beat.usual[slot(beat.part)];
+        let allowed = usual.map_or(self.config.first, |usual| {
+            usual.mul_f64(self.config.times_usual).max(self.config.min)
+        });
+        let elapsed = beat.since.elapsed();
+        if elapsed <= allowed {
+            return Ok(());
+        }
+        Err(AttemptError::Hung {
+            part: beat.part,
+            elapsed,
+            allowed,
+        })
+    }
+
+    fn step(&self, part: Part) {
+        if let Ok(mut beat) = self.beat.lock() {
+            beat.part = part;
+            beat.end(Instant::now());
+        }
+    }
+}
+
+impl Progress for Pulse {
+    fn begin(&self, part: Part) {
+        if let Ok(mut beat) = self.beat.lock() {
+            let now = Instant::now();
+            match beat.part {
+                Part::Load | Part::Store => beat.end(now),
+                // Steps end one by one; what follows the last one is decoding.
+                Part::StyleStep | Part::OutputStep => beat.since = now,
+            }
+            beat.part = part;
+        }
+        self.in_hand.begins(part);
+        self.progress.begin(part);
+    }
+
+    fn style_step(&self) {
+        self.step(Part::StyleStep);
+        self.progress.style_step();
+    }
+
+    fn output_step(&self) {
+        self.step(Part::OutputStep);
+        self.progress.output_step();
+    }
+
+    fn item(&self, row: &ManifestRow) {
+        self.in_hand.item(row);
+        self.progress.item(row);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consumer::telling::InHand;
+
+    const CONFIG: WatchdogConfig = WatchdogConfig {
+        times_usual: 20.0,
+        min: Duration::from_secs(60),
+        first: Duration::from_secs(900),
+    };
+
+    async fn hangs_after(pulse: &Pulse, most: u64) -> Option<u64> {
+        for second in 0..most {
+            if pulse.check().is_err() {
+                return Some(second);
+            }
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        None
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_hangs_when_it_takes_a_multiple_of_its_usual_time() {
+        let pulse = Pulse::new(CONFIG, InHand::nobody(), Arc::new(()));
+        pulse.begin(Part::OutputStep);
+        for _ in 0..30 {
+            tokio::time::advance(Duration::from_secs(10)).await;
+            pulse.output_step();
+        }
+        assert_eq!(hangs_after(&pulse, 300).await, Some(201));
+        let error = pulse.check().unwrap_err();
+        assert!(error.leaves_engine_stuck());
+        assert!(error.to_string().contains("denoising"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_step_is_given_longer_and_quick_ones_never_less_than_the_least() {
+        let pulse = Pulse::new(CONFIG, InHand::nobody(), Arc::new(()));
+        pulse.begin(Part::StyleStep);
+        assert_eq!(hangs_after(&pulse, 1000).await, Some(901));
+        pulse.begin(Part::Store);
+        pulse.begin(Part::Load);
+        pulse.begin(Part::Store);
+        assert_eq!(hangs_after(&pulse, 300).await, Some(61));
+    }
+}

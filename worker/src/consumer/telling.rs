@@ -1,0 +1,126 @@
+//! Telling listeners how it goes: a heartbeat, and what happens in between.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use shared::event::{Event, Happening, ShardInHand};
+use shared::manifest::ManifestRow;
+use shared::queue::Queue;
+use shared::task::ShardTask;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::attempt::Part;
+
+/// Between two heartbeats.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+type Shared = Arc<Mutex<Option<ShardInHand>>>;
+
+/// Tells the queue's listeners what happens, beside the work. It falls silent when it is dropped.
+pub(super) struct Teller {
+    in_hand: Shared,
+    news: mpsc::UnboundedSender<Happening>,
+    _task: JoinSet<()>,
+}
+
+/// The shard that is worked on, as heartbeats show it.
+pub(super) struct InHand {
+    in_hand: Shared,
+    news: mpsc::UnboundedSender<Happening>,
+}
+
+impl Teller {
+    pub(super) fn start(worker: &str, device: &str, queue: Arc<dyn Queue>) -> Self {
+        let in_hand = Shared::default();
+        let (news, mut inbox) = mpsc::unbounded_channel();
+        let (shown, worker, device) = (Arc::clone(&in_hand), worker.to_owned(), device.to_owned());
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let mut heart = tokio::time::interval(HEARTBEAT);
+            loop {
+                let what = tokio::select! {
+                    news = inbox.recv() => match news {
+                        Some(news) => news,
+                        None => return,
+                    },
+                    _ = heart.tick() => Happening::Heartbeat {
+                        device: device.clone(),
+                        work: shown.lock().ok().and_then(|work| work.clone()),
+                    },
+                };
+                let event = Event {
+                    at: jiff::Timestamp::now(),
+                    worker: worker.clone(),
+                    what,
+                };
+                queue.tell(&event).await;
+            }
+        });
+        Self {
+            in_hand,
+            news,
+            _task: task,
+        }
+    }
+
+    pub(super) fn tell(&self, what: Happening) {
+        let _ = self.news.send(what);
+    }
+
+    pub(super) fn takes_up(&self, task: &ShardTask) -> InHand {
+        self.show(Some(ShardInHand {
+            run: task.run.clone(),
+            shard: task.shard,
+            step: Part::Load.as_str().to_owned(),
+            items_ended: 0,
+            since: jiff::Timestamp::now(),
+        }));
+        InHand {
+            in_hand: Arc::clone(&self.in_hand),
+            news: self.news.clone(),
+        }
+    }
+
+    pub(super) fn puts_down(&self) {
+        self.show(None);
+    }
+
+    fn show(&self, work: Option<ShardInHand>) {
+        if let Ok(mut in_hand) = self.in_hand.lock() {
+            *in_hand = work;
+        }
+    }
+}
+
+impl InHand {
+    pub(super) fn begins(&self, part: Part) {
+        self.change(|work| part.as_str().clone_into(&mut work.step));
+    }
+
+    pub(super) fn item(&self, row: &ManifestRow) {
+        self.change(|work| work.items_ended += 1);
+        let _ = self.news.send(Happening::ItemEnded {
+            run: row.run.clone(),
+            shard: row.shard,
+            item: row.item.clone(),
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut ShardInHand)) {
+        if let Ok(mut in_hand) = self.in_hand.lock()
+            && let Some(work) = in_hand.as_mut()
+        {
+            change(work);
+        }
+    }
+
+    /// Returns what shows nobody anything.
+    #[cfg(test)]
+    pub(super) fn nobody() -> Self {
+        Self {
+            in_hand: Shared::default(),
+            news: mpsc::unbounded_channel().0,
+        }
+    }
+}

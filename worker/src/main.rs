@@ -1,0 +1,133 @@
+//! A worker of the distributed mode: takes shards from the broker until it is told to stop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::ExponentialBuilder;
+use clap::Parser;
+use shared::failure::chain;
+use shared::queue;
+use shared::settings::{SettingsError, WorkerConfig};
+use shared::storage::{self, StorageError};
+use shared::telemetry;
+use tokio_util::sync::CancellationToken;
+use worker::consumer::{Consumer, ConsumerError};
+use worker::engine::EngineError;
+use worker::engine::runtime::Runtime;
+use worker::workshop::EngineWorkshop;
+
+/// Converts shards of runs that `synth2real launch` published, one at a time.
+///
+/// SIGTERM or Ctrl-C finishes the image in hand, gives the shard back and exits 0; once more leaves at once. Whatever
+/// happens to a worker, nothing that is stored is lost and its shard is done by another.
+///
+/// Exit codes: 0 told to stop; 2 wrong usage or settings; 3 model, device, storage or broker cannot be used, or the
+/// engine hangs: start it anew.
+#[derive(Debug, Parser)]
+#[command(name = "worker", version, max_term_width = 100)]
+struct Args {
+    /// The worker's settings file, such as infra/demo/worker.toml
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Why a worker ends without being asked to.
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Consumer(#[from] ConsumerError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    telemetry::init("info,ort=error,lapin=error");
+    let code = match work(&args).await {
+        Ok(()) => 0,
+        Err(problem) => {
+            complain(&problem);
+            match problem {
+                Problem::Settings(_) => 2,
+                Problem::Storage(_) | Problem::Consumer(_) | Problem::Engine(_) => 3,
+            }
+        }
+    };
+    // Not by returning: an engine that hangs would keep the process for ever.
+    std::process::exit(code)
+}
+
+async fn work(args: &Args) -> Result<(), Problem> {
+    let config = WorkerConfig::load(&args.config)?;
+    // What cannot work at all is told before a shard is taken.
+    Runtime::load(&config.engine)?;
+    let storage = storage::open(&config.root).await?;
+    storage.check_writable().await?;
+    let queue = queue::open(&config.broker)
+        .await
+        .map_err(ConsumerError::Queue)?;
+    let name = config.name.clone().unwrap_or_else(own_name);
+    let drain = CancellationToken::new();
+    drain_on_signal(drain.clone());
+    tracing::info!(worker = name, root = %config.root, broker = queue.locate(), "worker starts");
+    let consumer = Consumer {
+        name,
+        storage,
+        queue,
+        workshop: Arc::new(EngineWorkshop::new(config.engine, config.cache_max_bytes)),
+        watchdog: config.watchdog,
+        pauses: ExponentialBuilder::default()
+            .with_min_delay(Duration::from_secs(1))
+            .with_max_delay(Duration::from_secs(60))
+            .with_max_times(8)
+            .with_jitter(),
+        drain,
+        progress: Arc::new(()),
+    };
+    consumer.run().await?;
+    tracing::info!("worker stops: it was told to");
+    Ok(())
+}
+
+fn own_name() -> String {
+    let host = gethostname::gethostname();
+    format!("{}-{}", host.to_string_lossy(), std::process::id())
+}
+
+/// The first signal finishes the image in hand, the second leaves at once.
+fn drain_on_signal(drain: CancellationToken) {
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate)) = (
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::terminate()),
+        ) else {
+            return;
+        };
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if drain.is_cancelled() {
+                std::process::exit(143);
+            }
+            tracing::warn!(
+                "finishing the image in hand and giving the shard back; once more to leave at once"
+            );
+            drain.cancel();
+        }
+    });
+}
+
+#[expect(clippy::print_stderr, reason = "this is the command line")]
+fn complain(problem: &Problem) {
+    eprintln!("worker: {}", chain(problem));
+}

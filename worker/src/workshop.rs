@@ -1,0 +1,158 @@
+//! What a worker needs to work on a run, got ready: its model loaded, its datasets opened.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shared::failure::FailureClass;
+use shared::run_record::RunRecord;
+use shared::settings::EngineConfig;
+use shared::source;
+use shared::storage::{StorageError, StorageErrorKind};
+
+use crate::attempt::{Datasets, Tools};
+use crate::conversion::Converter;
+use crate::engine::{Engine, EngineError};
+use crate::engine_thread::EngineThread;
+
+/// Why a run's tools cannot be got ready.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkshopError {
+    /// Its model or datasets cannot be reached.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Its model cannot be used.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Its model is another one than the run was planned with.
+    #[error("model {path} has SHA-256 {found}, and the run was planned with {planned}")]
+    OtherModel {
+        /// Where it is.
+        path: String,
+        /// Digest of its contract.
+        found: String,
+        /// Digest that the run's record says.
+        planned: String,
+    },
+}
+
+impl WorkshopError {
+    /// Returns what the failure leads to.
+    #[must_use]
+    pub fn class(&self) -> FailureClass {
+        match self {
+            Self::Storage(error) => match error.kind {
+                StorageErrorKind::Unavailable => FailureClass::Transient,
+                StorageErrorKind::NotFound
+                | StorageErrorKind::Conflict
+                | StorageErrorKind::Full
+                | StorageErrorKind::Denied => FailureClass::Fatal,
+            },
+            Self::Engine(error) => error.class(),
+            Self::OtherModel { .. } => FailureClass::Fatal,
+        }
+    }
+}
+
+/// Somebody who gets a run's tools ready.
+#[async_trait]
+pub trait Workshop: Send + Sync {
+    /// Returns the tools for a run. Asking again for the same run is cheap.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkshopError`]; its class says what it leads to.
+    async fn tools(&self, run: &RunRecord) -> Result<Tools, WorkshopError>;
+
+    /// Returns the device on which outputs are made.
+    fn device(&self) -> &str;
+}
+
+/// The workshop with a real engine. It holds one run's tools at a time.
+pub struct EngineWorkshop {
+    config: EngineConfig,
+    cache_max_bytes: u64,
+    ready: tokio::sync::Mutex<Option<(String, Tools)>>,
+}
+
+impl EngineWorkshop {
+    /// Returns a workshop in which nothing is ready yet. Models and inputs of buckets are kept in the folder for caches,
+    /// the inputs up to `cache_max_bytes`.
+    #[must_use]
+    pub fn new(config: EngineConfig, cache_max_bytes: u64) -> Self {
+        Self {
+            config,
+            cache_max_bytes,
+            ready: tokio::sync::Mutex::new(None),
+        }
+    }
+
+    async fn open(&self, run: &RunRecord) -> Result<Tools, WorkshopError> {
+        let (inputs, cache_dir) = (&run.inputs, &self.config.cache_dir);
+        let model = source::open(&inputs.model).await?;
+        let model = source::local_folder(&inputs.model, model.as_ref(), cache_dir).await?;
+        let engine = load_engine(model, run, &self.config).await?;
+        let size = engine
+            .call(|converter| converter.size())
+            .await
+            .map_err(EngineError::Gone)?;
+        let datasets = Datasets {
+            content: source::open_cached(&inputs.content, cache_dir, self.cache_max_bytes).await?,
+            style: source::open_cached(&inputs.style, cache_dir, self.cache_max_bytes).await?,
+            size,
+        };
+        Ok(Tools {
+            inputs: Arc::new(datasets),
+            maker: Arc::new(engine),
+            size,
+        })
+    }
+}
+
+async fn load_engine(
+    folder: PathBuf,
+    run: &RunRecord,
+    config: &EngineConfig,
+) -> Result<EngineThread, WorkshopError> {
+    let (method, config) = (run.frozen.method.clone(), config.clone());
+    let path = folder.display().to_string();
+    let engine = EngineThread::start(move || {
+        Converter::new(Engine::load(&folder, &config)?, &method, &config)
+    })
+    .await?;
+    let found = engine
+        .call(|converter| converter.model_sha256().to_owned())
+        .await
+        .map_err(EngineError::Gone)?;
+    let planned = run.frozen.model.sha256.clone();
+    if found == planned {
+        Ok(engine)
+    } else {
+        Err(WorkshopError::OtherModel {
+            path,
+            found,
+            planned,
+        })
+    }
+}
+
+#[async_trait]
+impl Workshop for EngineWorkshop {
+    async fn tools(&self, run: &RunRecord) -> Result<Tools, WorkshopError> {
+        let mut ready = self.ready.lock().await;
+        match ready.as_ref() {
+            Some((hash, tools)) if *hash == run.plan_hash => return Ok(tools.clone()),
+            _ => {}
+        }
+        // The old engine goes first: two models may not fit into memory.
+        *ready = None;
+        tracing::info!(run = %run.run, "getting model and datasets ready");
+        let tools = self.open(run).await?;
+        *ready = Some((run.plan_hash.clone(), tools.clone()));
+        Ok(tools)
+    }
+
+    fn device(&self) -> &str {
+        &self.config.device
+    }
+}
