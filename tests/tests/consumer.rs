@@ -1,0 +1,328 @@
+//! What becomes of a shard: each class of failure, and each message that is no shard to be made.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::ExponentialBuilder;
+use bytes::Bytes;
+use coordinator::collector::Collector;
+use coordinator::freeze::FrozenRun;
+use coordinator::ledger::{Ledger, ShardState};
+use coordinator::resume::{self, Choice, Only, Why};
+use coordinator::{audit, dispatch};
+use shared::artifact::ArtifactKey;
+use shared::decision::Decided;
+use shared::failure::FailureClass;
+use shared::ids::ShardId;
+use shared::manifest::{self, Status};
+use shared::queue::{InProcessQueue, Queue};
+use shared::settings::{ShardSize, WatchdogConfig};
+use shared::storage::{LocalStorage, MemoryStorage, Storage};
+use tests::planned;
+use tests::stand_in::{StandIn, StandInWorkshop};
+use tokio_util::sync::CancellationToken;
+use worker::consumer::{Consumer, ConsumerError};
+
+const ONE: ShardSize = ShardSize {
+    contents: 1,
+    styles: 1,
+};
+
+/// A run of some contents in one style, a shard each, and everything around it.
+struct Stage {
+    storage: Arc<dyn Storage>,
+    queue: InProcessQueue,
+    run: FrozenRun,
+    engine: Arc<StandIn>,
+}
+
+impl Stage {
+    async fn of(contents: &[&str]) -> Self {
+        Self::on(Arc::new(MemoryStorage::new()), contents).await
+    }
+
+    async fn on(storage: Arc<dyn Storage>, contents: &[&str]) -> Self {
+        let contents: Vec<String> = contents.iter().map(ToString::to_string).collect();
+        let run = planned::run("staged", &contents, &["night".to_owned()], ONE);
+        planned::store(storage.as_ref(), &run).await;
+        Self {
+            storage,
+            queue: InProcessQueue::new(),
+            run,
+            engine: StandIn::new(Duration::from_millis(10)),
+        }
+    }
+
+    async fn publish(&self, only: Option<Only>) -> Vec<resume::Redo> {
+        let mut ledger = self.ledger().await;
+        let choice = Choice {
+            only,
+            ..Choice::default()
+        };
+        let storage = self.storage.as_ref();
+        let redo = resume::find(storage, &self.run, &ledger, &choice)
+            .await
+            .unwrap();
+        resume::decide(storage, &self.run, &mut ledger, &redo)
+            .await
+            .unwrap();
+        let tasks = resume::tasks(&self.run, &ledger, &redo);
+        dispatch::publish(&self.queue, tasks, |_| {}).await.unwrap();
+        redo
+    }
+
+    fn consumer(&self, drain: &CancellationToken) -> Consumer {
+        Consumer {
+            name: "worker".to_owned(),
+            storage: Arc::clone(&self.storage),
+            queue: Arc::new(self.queue.clone()),
+            workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
+            watchdog: WatchdogConfig::default(),
+            pauses: ExponentialBuilder::default(),
+            drain: drain.clone(),
+            progress: Arc::new(()),
+        }
+    }
+
+    /// A worker works until nothing is left to do, or until it stops by itself.
+    async fn work(&self) -> Result<(), ConsumerError> {
+        let drain = CancellationToken::new();
+        let consumer = self.consumer(&drain);
+        let work = consumer.run();
+        tokio::pin!(work);
+        tokio::select! {
+            ended = &mut work => return ended,
+            () = self.queue.drained() => drain.cancel(),
+        }
+        work.await
+    }
+
+    /// A collector watches for some seconds.
+    async fn collect(&self) {
+        let collector = Collector {
+            storage: Arc::clone(&self.storage),
+            queue: Some(Arc::new(self.queue.clone())),
+            every: Duration::from_secs(1),
+            stop: CancellationToken::new(),
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(3), collector.run()).await;
+    }
+
+    async fn ledger(&self) -> Ledger {
+        Ledger::read(self.storage.as_ref(), &self.run.record.run)
+            .await
+            .unwrap()
+    }
+
+    async fn states(&self) -> Vec<ShardState> {
+        let ledger = self.ledger().await;
+        let shards = self.run.plan.shards.iter();
+        shards.map(|shard| ledger.state(shard.id, 3)).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_always_fails_is_given_up_and_the_others_are_made() {
+    let stage = Stage::of(&["a", "cursed", "z"]).await;
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    let failed = ShardState::Failed { last: 3 };
+    assert_eq!(
+        stage.states().await,
+        [ShardState::Committed, failed, ShardState::Committed]
+    );
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
+    stage.collect().await;
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+    let manifest = ArtifactKey::Manifest(stage.run.record.run.clone());
+    let rows = manifest::read(stage.storage.read(&manifest).await.unwrap()).unwrap();
+    let status: Vec<_> = rows.iter().map(|row| row.status).collect();
+    assert_eq!(status, [Status::Done, Status::Failed, Status::Done]);
+    assert_eq!(rows[1].error_class, Some(FailureClass::Transient));
+
+    // It is tried anew when somebody asks for it, and only then.
+    assert_eq!(stage.publish(Some(Only::Missing)).await, []);
+    let redo = stage.publish(Some(Only::Failed)).await;
+    assert!(
+        matches!(redo[0].why, Why::Failed { last: 3, .. }),
+        "{redo:?}"
+    );
+    assert_eq!(stage.states().await[1], ShardState::Open);
+    stage.work().await.unwrap();
+    assert_eq!(stage.states().await[1], ShardState::Failed { last: 6 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_hangs_costs_an_attempt_and_its_worker() {
+    let stage = Stage::of(&["hanging"]).await;
+    stage.publish(None).await;
+    let started = tokio::time::Instant::now();
+    let error = stage.work().await.unwrap_err();
+    assert!(matches!(error, ConsumerError::Stuck { .. }), "{error}");
+    assert!(
+        error.to_string().contains("start this worker anew"),
+        "{error}"
+    );
+    let first = WatchdogConfig::default().first;
+    assert!((first..2 * first).contains(&started.elapsed()));
+    let ledger = stage.ledger().await;
+    assert_eq!(ledger.failed_attempts[&ShardId(0)], [1]);
+    assert_eq!(
+        stage.queue.depth().await.unwrap().ready,
+        1,
+        "it was given back"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_will_never_work_here_stops_the_worker_and_counts_for_nothing() {
+    let stage = Stage::of(&["fatal"]).await;
+    stage.publish(None).await;
+    let error = stage.work().await.unwrap_err();
+    assert!(matches!(error, ConsumerError::Fatal { .. }), "{error}");
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(
+        stage.queue.depth().await.unwrap().ready,
+        1,
+        "it was given back"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_in_which_too_much_fails_is_halted_until_somebody_resumes_it() {
+    let mut stage = Stage::of(&["bad-1", "bad-2", "a", "b"]).await;
+    // The record was stored with another limit, so it is stored anew.
+    stage.storage = Arc::new(MemoryStorage::new());
+    stage.run.record.limits.max_failed = 0.25;
+    planned::store(stage.storage.as_ref(), &stage.run).await;
+    let (bad, good) = stage.run.plan.shards.split_at(2);
+    let task = |shard| stage.run.plan.task(&stage.run.record.run, shard);
+    let tasks: Vec<_> = bad.iter().map(task).collect();
+    stage.queue.publish(&tasks).await.unwrap();
+    stage.work().await.unwrap();
+    stage.collect().await;
+    let halted = stage.ledger().await.decisions.halted.unwrap();
+    assert!(halted.contains("2 of 4 items"), "{halted}");
+    assert!(halted.contains("limits.max_failed (0.25)"), "{halted}");
+
+    let tasks: Vec<_> = good.iter().map(task).collect();
+    stage.queue.publish(&tasks).await.unwrap();
+    stage.work().await.unwrap();
+    assert_eq!(
+        stage.engine.conversions(),
+        0,
+        "shards of a halted run are dropped"
+    );
+
+    stage.publish(None).await;
+    stage.collect().await;
+    assert_eq!(
+        stage.ledger().await.decisions.halted,
+        None,
+        "it was halted again"
+    );
+    stage.work().await.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Committed; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_kills_its_workers_is_given_up_by_the_broker_and_noted() {
+    let stage = Stage::of(&["a"]).await;
+    stage.publish(None).await;
+    while stage.queue.depth().await.unwrap().dead == 0 {
+        let consumer = stage.consumer(&CancellationToken::new());
+        let work = consumer.run();
+        // It dies while it converts.
+        let _ = tokio::time::timeout(Duration::from_millis(5), work).await;
+    }
+    assert_eq!(stage.states().await, [ShardState::Open]);
+    stage.collect().await;
+    assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
+    let run = &stage.run.record.run;
+    let failure = coordinator::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 3);
+    let failure = failure.await.unwrap();
+    assert!(
+        failure.error.contains("delivered more than 20 times"),
+        "{failure:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_no_shard_of_a_run_here_goes_to_the_dead_letters() {
+    let stage = Stage::of(&["a"]).await;
+    let mut elsewhere = stage
+        .run
+        .plan
+        .task(&stage.run.record.run, &stage.run.plan.shards[0]);
+    elsewhere.run = "elsewhere".parse().unwrap();
+    stage.queue.publish(&[elsewhere]).await.unwrap();
+    stage.work().await.unwrap();
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
+    stage.collect().await;
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_run_stops_at_the_next_item() {
+    let mut stage = Stage::of(&["a", "b"]).await;
+    stage.engine = StandIn::new(Duration::from_secs(60));
+    stage.publish(None).await;
+    let cancel = async {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let mut ledger = stage.ledger().await;
+        let halt = Decided::Halt {
+            reason: "cancelled".to_owned(),
+        };
+        let run = &stage.run.record.run;
+        let storage = stage.storage.as_ref();
+        ledger.decisions.decide(storage, run, halt).await.unwrap();
+    };
+    let (worked, ()) = tokio::join!(stage.work(), cancel);
+    worked.unwrap();
+    // The first was in hand, and is kept; the second was dropped.
+    assert_eq!(stage.engine.conversions(), 1);
+    assert_eq!(stage.states().await[1], ShardState::Open);
+}
+
+#[tokio::test]
+async fn an_image_of_a_committed_shard_that_is_gone_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Arc::new(LocalStorage::new(folder.path()));
+    let stage = Stage::on(storage, &["a", "b"]).await;
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    let image = folder.path().join("runs/staged/images/night/b.png");
+    let before = std::fs::read(&image).unwrap();
+    std::fs::remove_file(&image).unwrap();
+
+    let redo = stage.publish(Some(Only::Missing)).await;
+    assert_eq!(
+        redo[0].why,
+        Why::ArtifactsMissing(vec!["night/b".to_owned()])
+    );
+    assert_eq!(redo.len(), 1);
+    stage.work().await.unwrap();
+    assert_eq!(std::fs::read(&image).unwrap(), before);
+    let report = audit::audit(stage.storage.as_ref(), &stage.run)
+        .await
+        .unwrap();
+    assert_eq!(report.findings, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_damaged_image_fails_its_shard_and_names_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Arc::new(LocalStorage::new(folder.path()));
+    let stage = Stage::on(storage, &["a"]).await;
+    let key = ArtifactKey::Image(stage.run.record.run.clone(), stage.run.plan.item((0, 0)));
+    let damaged = Bytes::from_static(b"half an image");
+    stage.storage.create(&key, damaged).await.unwrap();
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    let run = &stage.run.record.run;
+    let failure = coordinator::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 1);
+    let failure = failure.await.unwrap();
+    assert!(failure.error.contains("night/a.png"), "{failure:?}");
+    assert!(failure.error.contains("other bytes"), "{failure:?}");
+}

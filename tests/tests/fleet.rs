@@ -1,0 +1,157 @@
+//! One coordinator and four workers as real processes, on the demo's dataset with the demo's model, disturbed while
+//! they work. Each run ends with every item once and with the bytes of an undisturbed run in one process.
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha12Rng;
+use tests::broker::Options;
+use tests::fleet::{Fleet, RUN};
+use tests::s3_server::{Asked, Fault};
+
+const SEED: &str = "SYNTH2REAL_TEST_SEED";
+const WORKERS: usize = 4;
+
+/// Returns a generator whose seed is printed and can be given.
+fn chance() -> ChaCha12Rng {
+    let given = std::env::var(SEED).ok();
+    let seed = given.map_or(31, |seed| seed.parse().unwrap());
+    println!("{SEED}={seed}");
+    ChaCha12Rng::seed_from_u64(seed)
+}
+
+/// Starts a fleet whose run is launched and watched.
+async fn launched(prepare: impl FnOnce(&mut Fleet)) -> Fleet {
+    let mut fleet = Fleet::new(Options::default()).await;
+    prepare(&mut fleet);
+    let outcome = fleet.launch().exits(0);
+    assert!(outcome.stdout.contains("12 shards published"), "{outcome}");
+    fleet.serve();
+    (0..WORKERS).for_each(|_| fleet.join());
+    fleet
+}
+
+/// Proves that the run is whole and the same as an undisturbed one, that every process can stop in order, and that
+/// none of them has said a secret.
+fn conclude(fleet: Fleet) {
+    fleet.wait_until_complete();
+    assert_eq!(fleet.ending(), fleet.undisturbed());
+    let secrets = [
+        "guest:guest".to_owned(),
+        fleet.s3.environment()[2].1.clone(),
+    ];
+    let stored = tests::stored::texts(&fleet.s3.folder().join("results"));
+    let logs = fleet.end();
+    assert!(
+        logs.iter().any(|log| log.contains("worker starts")),
+        "{logs:?}"
+    );
+    for text in logs.into_iter().chain(stored) {
+        for secret in &secrets {
+            let line = text.lines().find(|line| line.contains(secret));
+            assert_eq!(line, None, "{secret:?} was said");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_workers_a_restarted_broker_and_cut_connections_lose_nothing() {
+    let mut chance = chance();
+    let mut fleet = launched(|_| {}).await;
+    for _ in 0..4 {
+        fleet.wait_for_images(chance.random_range(1..4));
+        fleet.kill(chance.random_range(0..fleet.num_workers()));
+        fleet.join();
+    }
+    fleet.broker_wire.cut();
+    fleet.wait_for_images(1);
+    fleet.broker.stop();
+    fleet.broker.start_again().await;
+    fleet.wait_for_images(1);
+    fleet.broker.kill();
+    fleet.broker.start_again().await;
+    conclude(fleet);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_refuses_fails_and_is_cut_off_loses_nothing() {
+    let fleet = launched(Fleet::put_inputs_into_bucket).await;
+    for (asked, fault) in [
+        (Asked::Put, Fault::SlowDown),
+        (Asked::Put, Fault::CutAfter),
+        (Asked::Get, Fault::InternalError),
+        (Asked::Put, Fault::CutBefore),
+        (Asked::Head, Fault::SlowDown),
+        (Asked::Get, Fault::CutInside),
+        (Asked::Put, Fault::Contended),
+        (Asked::List, Fault::InternalError),
+    ] {
+        fleet.s3.fail(asked, fault, 4);
+        fleet.wait_for_images(2);
+        fleet.s3_wire.cut();
+    }
+    conclude(fleet);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_lost_its_disk_is_filled_again_from_storage_alone() {
+    let mut fleet = launched(|_| {}).await;
+    fleet.wait_for_images(3);
+    let outcome = fleet.drain(0).exits(0);
+    assert!(outcome.stderr.contains("it was told to"), "{outcome}");
+    fleet.kill_service();
+    fleet.broker.kill();
+    fleet.broker.lose_disk();
+    fleet.broker.start_again().await;
+
+    let preview = fleet.synth2real(&["resume", RUN, "--dry-run"]).exits(0);
+    assert!(preview.stdout.contains("not committed"), "{preview}");
+    assert!(preview.stdout.contains("would be done again"), "{preview}");
+    let _ = fleet.synth2real(&["resume", RUN]).exits(0);
+    fleet.serve();
+    fleet.join();
+    conclude(fleet);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_holds_a_shard_for_too_long_does_no_harm() {
+    let options = Options {
+        consumer_timeout: Some(Duration::from_secs(2)),
+        ..Options::default()
+    };
+    let mut fleet = Fleet::new(options).await;
+    fleet.set("shards.contents", 4);
+    fleet.set("method.steps", 8);
+    fleet.set("method.skip", 2);
+    let _ = fleet.launch().exits(0);
+    fleet.serve();
+    (0..WORKERS).for_each(|_| fleet.join());
+    fleet.wait_until_complete();
+    assert_eq!(fleet.ending(), fleet.undisturbed());
+    let lost = "it will be delivered again";
+    let logs = fleet.end();
+    assert!(
+        logs.iter().any(|log| log.contains(lost)),
+        "no shard was held for too long"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_run_stops_and_goes_on_when_it_is_resumed() {
+    // Everything is logged that can be: no secret is in it.
+    let fleet = launched(|fleet| fleet.log_filter = "trace").await;
+    fleet.wait_for_images(2);
+    let _ = fleet.synth2real(&["cancel", RUN]).exits(0);
+    fleet.wait_until("no shard waits", |fleet| {
+        let status = fleet.synth2real(&["status", RUN, "--json"]).stdout;
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        assert_eq!(status["halted"], "cancelled", "{status}");
+        status["broker"]["ready"] == 0
+    });
+    let status = fleet.synth2real(&["status", RUN]);
+    assert!(status.stdout.contains("halted (cancelled)"), "{status}");
+    let resumed = fleet.synth2real(&["resume", RUN]).exits(0);
+    assert!(resumed.stdout.contains("published"), "{resumed}");
+    conclude(fleet);
+}

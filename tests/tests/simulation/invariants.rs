@@ -1,0 +1,128 @@
+//! What must be true at every moment, and at the end.
+
+use std::collections::BTreeMap;
+
+use coordinator::audit;
+use coordinator::ledger::{self, ShardState};
+use shared::artifact::{ArtifactKey, Writing};
+use shared::digest;
+use shared::manifest::{self, Status};
+use shared::storage::{MemoryStorage, Storage};
+use tests::stand_in::{self, BAD, CURSED};
+
+use crate::world::World;
+
+/// What was stored before, to see that nothing of it changes.
+#[derive(Default)]
+pub(crate) struct Witness {
+    seen: BTreeMap<String, String>,
+}
+
+impl Witness {
+    /// Checks what must be true at every moment.
+    pub(crate) async fn check(&mut self, world: &World) {
+        self.check_nothing_is_rewritten(&world.truth);
+        let ledger = world.ledger().await;
+        for &shard in &ledger.committed {
+            let run = &world.run.record.run;
+            for row in ledger::shard_rows(&world.truth, run, shard).await.unwrap() {
+                let Some(output) = &row.output else {
+                    assert_ne!(row.status, Status::Done, "{row:?}");
+                    assert!(row.error.is_some(), "{row:?}");
+                    continue;
+                };
+                assert_eq!(row.status, Status::Done, "{row:?}");
+                let image = ArtifactKey::Image(run.clone(), row.item.clone());
+                let label = ArtifactKey::Label(run.clone(), row.item.content.clone());
+                for (key, sha256) in [(image, &output.image_sha256), (label, &output.label_sha256)]
+                {
+                    let stored = world.truth.read(&key).await;
+                    let stored = stored.unwrap_or_else(|_| panic!("{key} is gone: {row:?}"));
+                    assert_eq!(&digest::sha256(&stored), sha256, "{key}");
+                }
+            }
+        }
+    }
+
+    fn check_nothing_is_rewritten(&mut self, truth: &MemoryStorage) {
+        let objects: BTreeMap<String, String> = truth
+            .snapshot()
+            .into_iter()
+            .map(|(path, bytes)| (path, digest::sha256(&bytes)))
+            .collect();
+        for (path, sha256) in &objects {
+            if let Some(before) = self.seen.get(path) {
+                assert_eq!(before, sha256, "{path} was rewritten");
+            }
+        }
+        let kept = |path: &String| !is_rebuildable(path);
+        for path in self.seen.keys().filter(|path| kept(path)) {
+            assert!(objects.contains_key(path), "{path} vanished");
+        }
+        self.seen = objects;
+        self.seen.retain(|path, _| !is_rebuildable(path));
+    }
+}
+
+fn is_rebuildable(path: &str) -> bool {
+    let run: shared::ids::RunId = "simulated".parse().unwrap();
+    let keys = [
+        ArtifactKey::Manifest(run.clone()),
+        ArtifactKey::Report(run.clone()),
+        ArtifactKey::Tally(run.clone()),
+        ArtifactKey::ContactSheet(run),
+    ];
+    assert!(keys.iter().all(|key| key.writing() == Writing::Rebuildable));
+    keys.iter().any(|key| key.path() == path)
+}
+
+/// Checks what must be true when a run has ended.
+pub(crate) async fn check_end(world: &World) {
+    let run = &world.run;
+    let ledger = world.ledger().await;
+    let key = ArtifactKey::Manifest(run.record.run.clone());
+    let rows = manifest::read(world.truth.read(&key).await.unwrap()).unwrap();
+    let mut items: Vec<_> = rows.iter().map(|row| row.item.clone()).collect();
+    let mut planned: Vec<_> = run
+        .plan
+        .shards
+        .iter()
+        .flat_map(|shard| shard.items().map(|item| run.plan.item(item)))
+        .collect();
+    assert!(items.is_sorted(), "the manifest is not sorted");
+    items.sort();
+    planned.sort();
+    assert_eq!(items, planned, "every planned item has one row");
+
+    let is_cursed = |shard| {
+        let shard: &coordinator::plan::Shard = shard;
+        let names = shard
+            .contents
+            .iter()
+            .map(|&content| run.plan.contents[content].name());
+        names.clone().any(|name| name.starts_with(CURSED))
+    };
+    for shard in &run.plan.shards {
+        let state = ledger.state(shard.id, run.record.limits.max_attempts);
+        let failed = matches!(state, ShardState::Failed { .. });
+        assert_eq!(failed, is_cursed(shard), "shard {} is {state:?}", shard.id);
+        assert_ne!(state, ShardState::Open, "shard {}", shard.id);
+    }
+    for row in &rows {
+        let shard = &run.plan.shards[row.shard.0 as usize];
+        let expected = if is_cursed(shard) {
+            Status::Failed
+        } else if row.item.content.starts_with(BAD) {
+            Status::Quarantined
+        } else {
+            Status::Done
+        };
+        assert_eq!(row.status, expected, "{row:?}");
+        if let Some(output) = &row.output {
+            let image = stand_in::image(&row.item.content, &row.item.style);
+            assert_eq!(output.image_sha256, digest::sha256(&image), "{row:?}");
+        }
+    }
+    let report = audit::audit(&world.truth, run).await.unwrap();
+    assert!(report.findings.is_empty(), "{:#?}", report.findings);
+}

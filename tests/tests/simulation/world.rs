@@ -1,0 +1,216 @@
+//! Workers, a collector, a queue and storage, all in one thread and in simulated time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::ExponentialBuilder;
+use coordinator::collector::Collector;
+use coordinator::dispatch;
+use coordinator::freeze::FrozenRun;
+use coordinator::ledger::Ledger;
+use coordinator::resume::{self, Choice, Redo};
+use shared::decision::Decided;
+use shared::queue::InProcessQueue;
+use shared::settings::{ShardSize, WatchdogConfig};
+use shared::storage::MemoryStorage;
+use tests::planned;
+use tests::stand_in::{StandIn, StandInWorkshop};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use worker::consumer::Consumer;
+
+use crate::storage::{Faults, SlowStorage};
+
+/// Workers that a world has room for.
+pub(crate) const MAX_WORKERS: usize = 3;
+
+pub(crate) struct World {
+    pub(crate) truth: MemoryStorage,
+    pub(crate) run: FrozenRun,
+    pub(crate) faults: Faults,
+    engine: Arc<StandIn>,
+    queue: InProcessQueue,
+    workers: [Option<Worker>; MAX_WORKERS],
+    collector: Option<JoinHandle<()>>,
+    joined: usize,
+}
+
+struct Worker {
+    task: JoinHandle<()>,
+    drain: CancellationToken,
+}
+
+impl World {
+    /// Returns a world in which a run was launched and nobody works yet.
+    pub(crate) async fn new() -> Self {
+        let names =
+            |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
+        let size = ShardSize {
+            contents: 2,
+            styles: 2,
+        };
+        let contents = names(&["a", "b", "bad-c", "cursed-d", "e", "f"]);
+        let run = planned::run(
+            "simulated",
+            &contents,
+            &names(&["night", "rain", "snow"]),
+            size,
+        );
+        let truth = MemoryStorage::new();
+        planned::store(&truth, &run).await;
+        let world = Self {
+            truth,
+            run,
+            faults: Faults::default(),
+            engine: StandIn::new(Duration::from_millis(20)),
+            queue: InProcessQueue::new(),
+            workers: [None, None, None],
+            collector: None,
+            joined: 0,
+        };
+        world.resume(None).await;
+        world
+    }
+
+    fn storage(&self) -> Arc<SlowStorage> {
+        Arc::new(SlowStorage {
+            truth: self.truth.clone(),
+            faults: Arc::clone(&self.faults),
+        })
+    }
+
+    /// A worker joins at a place, unless one is there.
+    pub(crate) fn join(&mut self, place: usize) {
+        let alive = |worker: &Worker| !worker.task.is_finished();
+        if self.workers[place].as_ref().is_some_and(alive) {
+            return;
+        }
+        self.joined += 1;
+        let drain = CancellationToken::new();
+        let consumer = Consumer {
+            name: format!("worker-{}", self.joined),
+            storage: self.storage(),
+            queue: Arc::new(self.queue.clone()),
+            workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
+            watchdog: WatchdogConfig::default(),
+            pauses: ExponentialBuilder::default().with_min_delay(Duration::from_millis(100)),
+            drain: drain.clone(),
+            progress: Arc::new(()),
+        };
+        let task = tokio::spawn(async move { consumer.run().await.unwrap() });
+        self.workers[place] = Some(Worker { task, drain });
+    }
+
+    /// A worker dies where it stands.
+    pub(crate) async fn crash(&mut self, place: usize) {
+        if let Some(worker) = self.workers[place].take() {
+            worker.task.abort();
+            let ended = worker.task.await;
+            assert!(
+                ended.as_ref().is_ok()
+                    || ended
+                        .as_ref()
+                        .is_err_and(tokio::task::JoinError::is_cancelled),
+                "a worker panicked: {ended:?}"
+            );
+        }
+    }
+
+    /// A worker is told to stop, and is let to.
+    pub(crate) async fn drain(&mut self, place: usize) {
+        if let Some(worker) = self.workers[place].take() {
+            worker.drain.cancel();
+            worker.task.await.unwrap();
+        }
+    }
+
+    /// The broker restarts: it keeps its messages and loses its connections.
+    pub(crate) fn restart_broker(&self) {
+        self.queue.lose_connections();
+    }
+
+    /// The broker loses its disk, and every worker its broker.
+    pub(crate) async fn lose_broker(&mut self) {
+        for place in 0..MAX_WORKERS {
+            self.crash(place).await;
+        }
+        self.stop_collecting().await;
+        self.queue = InProcessQueue::new();
+    }
+
+    /// A collector starts, unless one is there.
+    pub(crate) fn collect(&mut self) {
+        if self.collector.is_some() {
+            return;
+        }
+        let collector = Collector {
+            storage: self.storage(),
+            queue: Some(Arc::new(self.queue.clone())),
+            every: Duration::from_secs(1),
+            stop: CancellationToken::new(),
+        };
+        self.collector = Some(tokio::spawn(async move { collector.run().await }));
+    }
+
+    pub(crate) async fn stop_collecting(&mut self) {
+        if let Some(collector) = self.collector.take() {
+            collector.abort();
+            let _ = collector.await;
+        }
+    }
+
+    pub(crate) async fn ledger(&self) -> Ledger {
+        Ledger::read(&self.truth, &self.run.record.run)
+            .await
+            .unwrap()
+    }
+
+    /// Publishes what is missing or failed: tasks in some worker's hands, too.
+    pub(crate) async fn resume(&self, only: Option<resume::Only>) -> Vec<Redo> {
+        let mut ledger = self.ledger().await;
+        let choice = Choice {
+            only,
+            ..Choice::default()
+        };
+        let redo = resume::find(&self.truth, &self.run, &ledger, &choice)
+            .await
+            .unwrap();
+        resume::decide(&self.truth, &self.run, &mut ledger, &redo)
+            .await
+            .unwrap();
+        let tasks = resume::tasks(&self.run, &ledger, &redo);
+        dispatch::publish(&self.queue, tasks, |_| {}).await.unwrap();
+        redo
+    }
+
+    pub(crate) async fn cancel(&self) {
+        let mut ledger = self.ledger().await;
+        let halt = Decided::Halt {
+            reason: "cancelled".to_owned(),
+        };
+        let run = &self.run.record.run;
+        ledger
+            .decisions
+            .decide(&self.truth, run, halt)
+            .await
+            .unwrap();
+    }
+
+    /// Nothing goes wrong any more, and everybody works until nothing is left to do.
+    pub(crate) async fn heal(&mut self) {
+        self.faults.lock().unwrap().clear();
+        self.lose_broker().await;
+        self.resume(None).await;
+        (0..MAX_WORKERS).for_each(|place| self.join(place));
+        self.collect();
+        tokio::time::timeout(Duration::from_secs(24 * 3600), self.queue.drained())
+            .await
+            .expect("a run without trouble ends");
+        // The collector looks once a second.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        for place in 0..MAX_WORKERS {
+            self.drain(place).await;
+        }
+        self.stop_collecting().await;
+    }
+}
