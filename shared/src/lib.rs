@@ -9,7 +9,7 @@
 //! - [`queue`], [`task`], [`event`]: shards waiting for workers, and what workers say
 //! - [`run_record`], [`decision`], [`manifest`]: the formats that outlive a process
 //! - [`failure`]: the four classes of failure and what each leads to
-//! - [`digest`], [`telemetry`]: SHA-256 of bytes and files; logs
+//! - [`digest`], [`telemetry`], [`shutdown`]: SHA-256 of bytes and files; logs; being told to stop
 
 pub mod artifact;
 pub mod decision;
@@ -25,6 +25,7 @@ pub mod queue;
 pub mod run_record;
 pub mod s3;
 pub mod settings;
+pub mod shutdown;
 pub mod source;
 pub mod storage;
 pub mod task;

@@ -93,6 +93,18 @@ pub struct FrozenModel {
     pub height: usize,
 }
 
+impl Inputs {
+    /// Returns where settings say the inputs are.
+    #[must_use]
+    pub fn of(config: &RunConfig) -> Self {
+        Self {
+            content: config.content.root.absolute(),
+            style: config.style.root.absolute(),
+            model: config.model.absolute(),
+        }
+    }
+}
+
 impl RunRecord {
     /// Returns the record of a run that starts now.
     #[must_use]
@@ -102,11 +114,7 @@ impl RunRecord {
             run: config.run.clone(),
             created_at: now,
             plan_hash: digest::sha256_of_json(&frozen),
-            inputs: Inputs {
-                content: config.content.root.absolute(),
-                style: config.style.root.absolute(),
-                model: config.model.absolute(),
-            },
+            inputs: Inputs::of(config),
             limits: config.limits,
             frozen,
         }

@@ -261,6 +261,19 @@ impl Fleet {
         }
     }
 
+    /// A worker is told to stop, and told again while it finishes the image in hand; returns how it ended.
+    #[must_use]
+    pub fn hurry(&mut self, place: usize) -> Outcome {
+        let worker = self.workers.remove(place);
+        worker.running.signal("TERM");
+        let log = || std::fs::read_to_string(&worker.log).expect("a log");
+        self.wait_until("it is told to stop", |_| {
+            log().contains("finishing the image")
+        });
+        worker.running.signal("TERM");
+        worker.running.end()
+    }
+
     /// Returns how many workers there are.
     #[must_use]
     pub fn num_workers(&self) -> usize {

@@ -127,6 +127,11 @@ async fn a_worker_that_holds_a_shard_for_too_long_does_no_harm() {
     let _ = fleet.launch().exits(0);
     fleet.serve();
     (0..WORKERS).for_each(|_| fleet.join());
+    // Somebody in a hurry leaves in the middle of an image, which costs that image and nothing else.
+    fleet.wait_for_images(1);
+    let outcome = fleet.hurry(0);
+    assert_eq!(outcome.code, Some(143), "{outcome}");
+    fleet.join();
     fleet.wait_until_complete();
     assert_eq!(fleet.ending(), fleet.undisturbed());
     let lost = "it will be delivered again";

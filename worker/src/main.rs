@@ -10,9 +10,9 @@ use clap::Parser;
 use shared::failure::chain;
 use shared::queue;
 use shared::settings::{SettingsError, WorkerConfig};
+use shared::shutdown;
 use shared::storage::{self, StorageError};
 use shared::telemetry;
-use tokio_util::sync::CancellationToken;
 use worker::consumer::{Consumer, ConsumerError};
 use worker::engine::EngineError;
 use worker::engine::runtime::Runtime;
@@ -24,7 +24,7 @@ use worker::workshop::EngineWorkshop;
 /// happens to a worker, nothing that is stored is lost and its shard is done by another.
 ///
 /// Exit codes: 0 told to stop; 2 wrong usage or settings; 3 model, device, storage or broker cannot be used, or the
-/// engine hangs: start it anew.
+/// engine hangs: start it anew; 143 told twice.
 #[derive(Debug, Parser)]
 #[command(name = "worker", version, max_term_width = 100)]
 struct Args {
@@ -32,6 +32,9 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
+
+/// The exit code of a worker that was told twice to stop, as of a process that SIGTERM ends.
+const TERMINATED: i32 = 143;
 
 /// Why a worker ends without being asked to.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +77,8 @@ async fn work(args: &Args) -> Result<(), Problem> {
         .await
         .map_err(ConsumerError::Queue)?;
     let name = config.name.clone().unwrap_or_else(own_name);
-    let drain = CancellationToken::new();
-    drain_on_signal(drain.clone());
+    let happens = "finishing the image in hand and giving the shard back";
+    let drain = shutdown::on_signal(happens, TERMINATED);
     tracing::info!(worker = name, root = %config.root, broker = queue.locate(), "worker starts");
     let consumer = Consumer {
         name,
@@ -99,32 +102,6 @@ async fn work(args: &Args) -> Result<(), Problem> {
 fn own_name() -> String {
     let host = gethostname::gethostname();
     format!("{}-{}", host.to_string_lossy(), std::process::id())
-}
-
-/// The first signal finishes the image in hand, the second leaves at once.
-fn drain_on_signal(drain: CancellationToken) {
-    tokio::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) = (
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::terminate()),
-        ) else {
-            return;
-        };
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            if drain.is_cancelled() {
-                std::process::exit(143);
-            }
-            tracing::warn!(
-                "finishing the image in hand and giving the shard back; once more to leave at once"
-            );
-            drain.cancel();
-        }
-    });
 }
 
 #[expect(clippy::print_stderr, reason = "this is the command line")]

@@ -1,6 +1,7 @@
 //! `synth2real launch`: plan, freeze and publish.
 
 use clap::Args;
+use shared::run_record::{Inputs, RunRecord};
 use shared::settings::RunConfig;
 use shared::storage;
 
@@ -40,6 +41,7 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
         record,
         plan: inventory.plan,
     };
+    tell_differences(&config, &run.record);
     let mut ledger = opening::ledger(storage, &config.run).await?;
     let redo = resume::find(storage, &run, &ledger, &Choice::default())
         .await
@@ -72,4 +74,25 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
         config.run, config.root
     );
     Ok(Ending::Done)
+}
+
+/// What is no part of a run's identity stays as it was at its first launch.
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+fn tell_differences(config: &RunConfig, record: &RunRecord) {
+    if record.limits != config.limits {
+        println!(
+            "the run keeps the limits of its first launch: max_attempts = {}, max_failed = {}",
+            record.limits.max_attempts, record.limits.max_failed
+        );
+    }
+    let now = Inputs::of(config);
+    for (what, first, now) in [
+        ("content.root", &record.inputs.content, now.content),
+        ("style.root", &record.inputs.style, now.style),
+        ("model.path", &record.inputs.model, now.model),
+    ] {
+        if *first != now {
+            println!("the run reads {what} where it was at its first launch: {first}");
+        }
+    }
 }

@@ -6,7 +6,6 @@ use shared::ids::RunId;
 use shared::queue::{self, Queue};
 use shared::settings::{BROKER_URL, BrokerConfig, RunConfig, resolve_root};
 use shared::storage::{self, Storage};
-use tokio_util::sync::CancellationToken;
 
 use super::{Problem, RootArgs};
 use crate::freeze::{self, FreezeError, FrozenRun};
@@ -65,33 +64,4 @@ pub(super) async fn queue(config: Option<&BrokerConfig>) -> Result<Arc<dyn Queue
 /// Returns the broker that the environment names, if it does.
 pub(super) fn broker_of_environment() -> Result<Option<BrokerConfig>, Problem> {
     BrokerConfig::find(None).map_err(Problem::usage)
-}
-
-/// Returns a token that the first signal cancels; the second one leaves at once.
-pub(super) fn stop_on_signal(said: &'static str) -> CancellationToken {
-    let stop = CancellationToken::new();
-    let token = stop.clone();
-    tokio::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) = (
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::terminate()),
-        ) else {
-            return;
-        };
-        let mut signals = 0;
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            signals += 1;
-            if signals > 1 {
-                std::process::exit(130);
-            }
-            tracing::warn!("{said}; once more to leave at once");
-            stop.cancel();
-        }
-    });
-    token
 }

@@ -10,10 +10,12 @@ use shared::failure::chain;
 use shared::location::Location;
 use shared::run_record::RunRecord;
 use shared::settings::RunConfig;
+use shared::shutdown;
 use shared::storage::{self, Storage};
 use worker::attempt::Progress;
 use worker::workshop::{EngineWorkshop, Workshop};
 
+use super::exit::INTERRUPTED;
 use super::{ConfigArgs, Ending, Problem, opening, short};
 use crate::embedded::{EmbeddedRun, Stopped};
 use crate::freeze::{self, FrozenRun};
@@ -135,7 +137,7 @@ async fn go(
         workshop,
         limits: config.limits,
         progress: Arc::clone(&progress) as Arc<dyn Progress>,
-        drain: opening::stop_on_signal("finishing the image in hand"),
+        drain: shutdown::on_signal("finishing the image in hand", INTERRUPTED),
     };
     let stopped = embedded.go(ledger, before.quarantined).await;
     progress.finish();

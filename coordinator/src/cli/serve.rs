@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
+use shared::shutdown;
 
+use super::exit::INTERRUPTED;
 use super::{Ending, Problem, RootArgs, opening};
 use crate::collector::Collector;
 
@@ -42,7 +44,7 @@ pub(super) async fn main(args: ServeArgs) -> Result<Ending, Problem> {
         "watching the runs of {}, {broker}; Ctrl-C stops",
         args.root.root
     );
-    let stop = opening::stop_on_signal("stopping");
+    let stop = shutdown::on_signal("stopping", INTERRUPTED);
     let collector = Collector {
         storage,
         queue,
