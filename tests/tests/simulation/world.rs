@@ -7,7 +7,7 @@ use backon::ExponentialBuilder;
 use coordinator::collector::Collector;
 use coordinator::dispatch;
 use coordinator::freeze::FrozenRun;
-use coordinator::ledger::Ledger;
+use coordinator::ledger::{Ledger, ShardState};
 use coordinator::resume::{self, Choice, Redo};
 use shared::decision::Decided;
 use shared::queue::InProcessQueue;
@@ -33,6 +33,8 @@ pub(crate) struct World {
     workers: [Option<Worker>; MAX_WORKERS],
     collector: Option<JoinHandle<()>>,
     joined: usize,
+    /// Whether messages were lost or dropped on purpose, so that somebody has to resume the run.
+    needs_resume: bool,
 }
 
 struct Worker {
@@ -67,6 +69,7 @@ impl World {
             workers: [None, None, None],
             collector: None,
             joined: 0,
+            needs_resume: false,
         };
         world.resume(None).await;
         world
@@ -136,6 +139,7 @@ impl World {
         }
         self.stop_collecting().await;
         self.queue = InProcessQueue::new();
+        self.needs_resume = true;
     }
 
     /// A collector starts, unless one is there.
@@ -183,7 +187,8 @@ impl World {
         redo
     }
 
-    pub(crate) async fn cancel(&self) {
+    pub(crate) async fn cancel(&mut self) {
+        self.needs_resume = true;
         let mut ledger = self.ledger().await;
         let halt = Decided::Halt {
             reason: "cancelled".to_owned(),
@@ -196,11 +201,30 @@ impl World {
             .unwrap();
     }
 
-    /// Nothing goes wrong any more, and everybody works until nothing is left to do.
+    /// Nothing goes wrong any more, and everybody works until nothing is left to do. Without a lost broker or a cancelled
+    /// run that needs nobody to resume it: every shard that is still to be made has a message.
     pub(crate) async fn heal(&mut self) {
         self.faults.lock().unwrap().clear();
-        self.lose_broker().await;
-        self.resume(None).await;
+        if self.needs_resume {
+            self.resume(Some(resume::Only::Missing)).await;
+        }
+        self.work_until_drained().await;
+        let ledger = self.ledger().await;
+        let max_attempts = self.run.record.limits.max_attempts;
+        for shard in &self.run.plan.shards {
+            let state = ledger.state(shard.id, max_attempts);
+            assert_ne!(state, ShardState::Open, "shard {} waits for ever", shard.id);
+        }
+        // Faults may have cost a shard all its attempts.
+        self.resume(Some(resume::Only::Failed)).await;
+        self.work_until_drained().await;
+        for place in 0..MAX_WORKERS {
+            self.drain(place).await;
+        }
+        self.stop_collecting().await;
+    }
+
+    async fn work_until_drained(&mut self) {
         (0..MAX_WORKERS).for_each(|place| self.join(place));
         self.collect();
         tokio::time::timeout(Duration::from_secs(24 * 3600), self.queue.drained())
@@ -208,9 +232,5 @@ impl World {
             .expect("a run without trouble ends");
         // The collector looks once a second.
         tokio::time::sleep(Duration::from_secs(3)).await;
-        for place in 0..MAX_WORKERS {
-            self.drain(place).await;
-        }
-        self.stop_collecting().await;
     }
 }

@@ -16,6 +16,13 @@ use super::telling::Teller;
 use super::{Consequence, Consumer, ConsumerError, Verdict, consequence};
 use crate::attempt::{AttemptError, ShardOutcome};
 
+/// Whether storage knows of a failed attempt.
+enum Recorded {
+    Stored,
+    /// The worker was told to stop before storage answered: the attempt counts for nothing.
+    NotYet,
+}
+
 impl Consumer {
     pub(super) async fn conclude(
         &self,
@@ -73,23 +80,19 @@ impl Consumer {
             shard: task.shard,
             reason: reason.clone(),
         });
-        match recorded {
+        let (settlement, stop) = match recorded {
             // Only what is recorded may be given up.
-            Ok(()) if last => Verdict {
-                settlement: Settlement::Reject,
-                stop,
-                failed: true,
-            },
-            Ok(()) => Verdict {
-                settlement: Settlement::Release,
-                stop,
-                failed: true,
-            },
-            Err(error) => Verdict {
-                stop: stop.or_else(|| Self::fatal(task, chain(&error)).stop),
-                settlement: Settlement::Release,
-                failed: true,
-            },
+            Ok(Recorded::Stored) if last => (Settlement::Reject, stop),
+            Ok(Recorded::Stored | Recorded::NotYet) => (Settlement::Release, stop),
+            Err(error) => {
+                let fatal = || Self::fatal(task, chain(&error)).stop;
+                (Settlement::Release, stop.or_else(fatal))
+            }
+        };
+        Verdict {
+            settlement,
+            stop,
+            failed: true,
         }
     }
 
@@ -100,7 +103,7 @@ impl Consumer {
         number: u32,
         error: &AttemptError,
         reason: &str,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Recorded, StorageError> {
         let mut record = FailedAttempt {
             attempt: number,
             error_class: error.class(),
@@ -113,7 +116,7 @@ impl Consumer {
             let json = Bytes::from(serde_json::to_vec_pretty(&record).unwrap_or_default());
             let key = ArtifactKey::FailedAttempt(task.run.clone(), task.shard, record.attempt);
             let failure = match self.storage.create(&key, json).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(Recorded::Stored),
                 Err(failure) => failure,
             };
             match failure.kind {
@@ -123,7 +126,7 @@ impl Consumer {
                     tracing::warn!(error = chain(&failure), "cannot record yet, trying again");
                     tokio::select! {
                         biased;
-                        () = self.drain.cancelled() => return Ok(()),
+                        () = self.drain.cancelled() => return Ok(Recorded::NotYet),
                         () = tokio::time::sleep(pauses.next().unwrap_or_default()) => {}
                     }
                 }
