@@ -5,14 +5,15 @@ mod dead_letters;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shared::artifact::ArtifactKey;
-use shared::decision::Decided;
+use shared::decision::{Decided, Decisions};
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::queue::Queue;
 use shared::storage::{Storage, StorageError};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::collect::{self, CollectError};
@@ -22,6 +23,9 @@ use crate::tally::{Counts, Tally};
 
 /// Between two times that the counts of a run under way are stored.
 const STORE_TALLY_EVERY: Duration = Duration::from_secs(30);
+
+/// Between two looks at a run that has ended, unless something is decided about it: listing its shards costs requests.
+const LOOK_AT_ENDED_EVERY: Duration = Duration::from_secs(300);
 
 /// Watches every run of a storage root.
 pub struct Collector {
@@ -57,6 +61,8 @@ struct Watched {
     tally_stored: Instant,
     /// Committed shards, failed attempts and decisions when it was looked at last.
     seen: Option<(usize, usize, u32)>,
+    /// When it was found to have ended, and what was decided by then.
+    ended: Option<(Instant, Decisions)>,
 }
 
 impl Collector {
@@ -111,8 +117,16 @@ impl Collector {
                 tally: Tally::stored(storage, run).await?,
                 tally_stored: Instant::now(),
                 seen: None,
+                ended: None,
             }),
         };
+        if let Some((since, decisions)) = &mut watched.ended
+            && since.elapsed() < LOOK_AT_ENDED_EVERY
+            && !decisions.read_new(storage, run).await?
+        {
+            return Ok(());
+        }
+        watched.ended = None;
         let ledger = Ledger::read(storage, run).await?;
         let found = (
             ledger.committed.len(),
@@ -120,6 +134,9 @@ impl Collector {
             ledger.decisions.count,
         );
         if watched.seen == Some(found) {
+            if has_ended(&watched.run, &ledger) {
+                watched.ended = Some((Instant::now(), ledger.decisions));
+            }
             return Ok(());
         }
         let new = watched.tally.update(storage, run, &ledger).await?;
@@ -129,6 +146,7 @@ impl Collector {
             .await?;
         if has_ended(&watched.run, &ledger) {
             self.end(watched, &ledger, new, &counts).await?;
+            watched.ended = Some((Instant::now(), ledger.decisions));
         } else {
             self.halt_at_limit(&watched.run, ledger, &counts).await?;
             if new > 0 && watched.tally_stored.elapsed() >= STORE_TALLY_EVERY {

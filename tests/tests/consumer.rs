@@ -264,6 +264,23 @@ async fn a_message_that_is_no_shard_of_a_run_here_goes_to_the_dead_letters() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shard_that_a_worker_with_another_root_gave_up_is_noted_as_failed() {
+    let stage = Stage::of(&["a"]).await;
+    stage.publish(None).await;
+    let mut elsewhere = Stage::of(&[]).await;
+    elsewhere.storage = Arc::new(MemoryStorage::new());
+    elsewhere.queue = stage.queue.clone();
+    elsewhere.work().await.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Open]);
+    stage.collect().await;
+    assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
+    let run = &stage.run.record.run;
+    let failure = coordinator::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 3);
+    let failure = failure.await.unwrap();
+    assert!(failure.error.contains("storage root"), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancelled_run_stops_at_the_next_item() {
     let mut stage = Stage::of(&["a", "b"]).await;
     stage.engine = StandIn::new(Duration::from_secs(60));

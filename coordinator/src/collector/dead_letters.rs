@@ -71,16 +71,6 @@ impl Collector {
             return Ok(());
         };
         let (run, shard) = (&task.run, task.shard);
-        match letter.death {
-            // The worker that rejected it has recorded why.
-            Some(Death::Rejected) | None => {
-                tracing::warn!(%run, %shard, "a shard was given up");
-                return Ok(());
-            }
-            Some(Death::DeliveryLimit) => {
-                tracing::error!(%run, %shard, "a shard was delivered too often without an end");
-            }
-        }
         let storage = self.storage.as_ref();
         let record = match freeze::open_record(storage, run).await {
             Ok(record) => record,
@@ -97,14 +87,13 @@ impl Collector {
             return Ok(());
         }
         let next = next_attempt(storage, run, shard, task.first_attempt).await?;
+        tracing::warn!(%run, %shard, failed_attempts = next - task.first_attempt, "a shard was given up");
+        let (error_class, reason) = cause(letter.death);
         for number in next..task.first_attempt + record.limits.max_attempts {
             let failure = FailedAttempt {
                 attempt: number,
-                error_class: FailureClass::Resources,
-                error: format!(
-                    "delivered more than {DELIVERY_LIMIT} times without an end: the workers that took it died or lost the broker; \
-                     look at their logs, they may have run out of memory"
-                ),
+                error_class,
+                error: reason.clone(),
                 worker: "none".to_owned(),
                 failed_at: jiff::Timestamp::now(),
             };
@@ -117,5 +106,23 @@ impl Collector {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns why a shard is a dead letter although no worker has recorded enough failures of it.
+fn cause(death: Option<Death>) -> (FailureClass, String) {
+    match death {
+        Some(Death::DeliveryLimit) => (
+            FailureClass::Resources,
+            format!(
+                "delivered more than {DELIVERY_LIMIT} times without an end: the workers that took it died or lost the \
+                 broker; look at their logs, they may have run out of memory"
+            ),
+        ),
+        Some(Death::Rejected) | None => (
+            FailureClass::Transient,
+            "given up by a worker that found no such run in its storage root: give every worker the root of the run"
+                .to_owned(),
+        ),
     }
 }
