@@ -148,6 +148,18 @@ fn a_run_stores_these_files_and_status_counts_them() {
         text.contains("small is complete: 4 of 4 items done"),
         "{text}"
     );
+    // How far a run is does not depend on a broker that is away.
+    let mut status = synth2real();
+    status
+        .args(["status", "small", "--root"])
+        .arg(project.path("out"));
+    status.env("SYNTH2REAL_BROKER_URL", "amqp://127.0.0.1:9");
+    let text = Outcome::of(&mut status).exits(0).stdout;
+    assert!(text.contains("4 of 4 items done"), "{text}");
+    assert!(
+        text.contains("broker: cannot connect at amqp://127.0.0.1:9"),
+        "{text}"
+    );
 }
 
 #[test]

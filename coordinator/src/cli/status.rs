@@ -1,12 +1,15 @@
 //! `synth2real status`: how far a run is, from storage alone; and how many shards wait, if a broker is named.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
+use shared::failure::chain;
 use shared::ids::RunId;
-use shared::queue::Queue;
+use shared::queue::{self, Queue};
+use shared::settings::BrokerConfig;
 use shared::storage::Storage;
 
 use super::{Ending, Problem, RootArgs, opening};
@@ -61,28 +64,57 @@ struct Status {
 }
 
 #[derive(Debug, Serialize)]
-struct BrokerStatus {
-    /// Messages waiting, of all runs.
-    ready: u64,
-    /// Dead letters waiting for `serve`.
-    dead_letters: u64,
-    /// Workers connected.
-    workers: u64,
+#[serde(untagged)]
+enum BrokerStatus {
+    Answers {
+        /// Messages waiting, of all runs.
+        ready: u64,
+        /// Dead letters waiting for `serve`.
+        dead_letters: u64,
+        /// Workers connected.
+        workers: u64,
+    },
+    Silent {
+        /// Why it says nothing.
+        error: String,
+    },
+}
+
+/// Asks the broker, which may be away: how far a run is does not depend on it.
+async fn ask(broker: &BrokerConfig, queue: &mut Option<Arc<dyn Queue>>) -> BrokerStatus {
+    let asked = async {
+        let queue = match queue {
+            Some(queue) => queue,
+            none => none.insert(queue::open(broker).await?),
+        };
+        queue.depth().await
+    };
+    match asked.await {
+        Ok(depth) => BrokerStatus::Answers {
+            ready: depth.ready,
+            dead_letters: depth.dead,
+            workers: depth.consumers,
+        },
+        Err(error) => BrokerStatus::Silent {
+            error: chain(&error),
+        },
+    }
 }
 
 pub(super) async fn main(args: StatusArgs) -> Result<Ending, Problem> {
     let storage = opening::storage(&args.root).await?;
     let storage = storage.as_ref();
     let run = opening::run(storage, &args.run).await?;
-    let queue = match opening::broker_of_environment()? {
-        Some(broker) => Some(opening::queue(Some(&broker)).await?),
-        None => None,
-    };
+    let broker = opening::broker_of_environment()?;
+    let mut queue = None;
     let stored = Tally::stored(storage, &args.run).await;
     let mut tally = stored.map_err(Problem::environment)?;
     let mut first = None;
     loop {
-        let status = read(storage, &run, &mut tally, queue.as_deref()).await?;
+        let mut status = read(storage, &run, &mut tally).await?;
+        if let Some(broker) = &broker {
+            status.broker = Some(ask(broker, &mut queue).await);
+        }
         let (began, done_then) = *first.get_or_insert((Instant::now(), status.done));
         let rate =
             (status.done - done_then.min(status.done)) as f64 / began.elapsed().as_secs_f64();
@@ -103,7 +135,6 @@ async fn read(
     storage: &dyn Storage,
     run: &FrozenRun,
     tally: &mut Tally,
-    queue: Option<&dyn Queue>,
 ) -> Result<Status, Problem> {
     let id = &run.record.run;
     let ledger = opening::ledger(storage, id).await?;
@@ -115,17 +146,6 @@ async fn read(
         .total_with_failed(storage, run, &ledger)
         .await
         .map_err(Problem::environment)?;
-    let broker = match queue {
-        Some(queue) => {
-            let depth = queue.depth().await.map_err(Problem::environment)?;
-            Some(BrokerStatus {
-                ready: depth.ready,
-                dead_letters: depth.dead,
-                workers: depth.consumers,
-            })
-        }
-        None => None,
-    };
     let items = run.plan.num_items();
     Ok(Status {
         run: id.clone(),
@@ -140,7 +160,7 @@ async fn read(
         shards_committed: ledger.committed.len(),
         shards_failed: num_failed(run, &ledger),
         failed_attempts: ledger.num_failed_attempts(),
-        broker,
+        broker: None,
         reasons: counts.reasons,
     })
 }
@@ -207,11 +227,18 @@ fn print(status: &Status, json: bool, items_per_second: f64) {
         status.shards_failed,
         status.failed_attempts
     );
-    if let Some(broker) = &status.broker {
-        println!(
-            "  broker: {} shards wait, {} workers, {} dead letters",
-            broker.ready, broker.workers, broker.dead_letters
-        );
+    match &status.broker {
+        Some(BrokerStatus::Answers {
+            ready,
+            dead_letters,
+            workers,
+        }) => {
+            println!(
+                "  broker: {ready} shards wait, {workers} workers, {dead_letters} dead letters"
+            );
+        }
+        Some(BrokerStatus::Silent { error }) => println!("  broker: {error}"),
+        None => {}
     }
     if items_per_second > 0.0 && !status.complete {
         let left = status.items - status.done - status.quarantined - status.failed;
