@@ -306,10 +306,16 @@ impl Fleet {
         }
     }
 
-    /// Waits until there are this many images more.
+    /// Waits until there are this many images more, and not yet all.
+    ///
+    /// # Panics
+    ///
+    /// If the run is done before: what comes next would disturb nothing.
     pub fn wait_for_images(&self, more: usize) {
-        let wanted = (self.num_images() + more).min(36);
+        let wanted = self.num_images() + more;
         self.wait_until("more images", |fleet| fleet.num_images() >= wanted);
+        let images = self.num_images();
+        assert!(images < 36, "the run has ended before it was disturbed");
     }
 
     /// Waits until the run is complete and its manifest is written, and proves that it is whole.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shared::failure::FailureClass;
-use shared::run_record::RunRecord;
+use shared::run_record::{Inputs, RunRecord};
 use shared::settings::EngineConfig;
 use shared::source;
 use shared::storage::{StorageError, StorageErrorKind};
@@ -72,7 +72,14 @@ pub trait Workshop: Send + Sync {
 pub struct EngineWorkshop {
     config: EngineConfig,
     cache_max_bytes: u64,
-    ready: tokio::sync::Mutex<Option<(String, Tools)>>,
+    ready: tokio::sync::Mutex<Option<(Purpose, Tools)>>,
+}
+
+/// What tools are for: runs that agree in it share them.
+#[derive(PartialEq)]
+struct Purpose {
+    plan_hash: String,
+    inputs: Inputs,
 }
 
 impl EngineWorkshop {
@@ -139,16 +146,20 @@ async fn load_engine(
 #[async_trait]
 impl Workshop for EngineWorkshop {
     async fn tools(&self, run: &RunRecord) -> Result<Tools, WorkshopError> {
+        let purpose = Purpose {
+            plan_hash: run.plan_hash.clone(),
+            inputs: run.inputs.clone(),
+        };
         let mut ready = self.ready.lock().await;
         match ready.as_ref() {
-            Some((hash, tools)) if *hash == run.plan_hash => return Ok(tools.clone()),
+            Some((ready_for, tools)) if *ready_for == purpose => return Ok(tools.clone()),
             _ => {}
         }
         // The old engine goes first: two models may not fit into memory.
         *ready = None;
         tracing::info!(run = %run.run, "getting model and datasets ready");
         let tools = self.open(run).await?;
-        *ready = Some((run.plan_hash.clone(), tools.clone()));
+        *ready = Some((purpose, tools.clone()));
         Ok(tools)
     }
 

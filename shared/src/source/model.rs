@@ -63,7 +63,7 @@ async fn fetch_all(
 ) -> Result<(), StorageError> {
     let models = folder.parent().unwrap_or(folder);
     let unfinished = tempfile::Builder::new()
-        .prefix(".fetching-")
+        .prefix(&unfinished_prefix(folder))
         .tempdir_in(models);
     let unfinished = unfinished.map_err(|e| io_error("create", models, e))?;
     let mut files = source.list(Path::new("")).await?;

@@ -8,6 +8,7 @@ mod sources;
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
+pub(crate) use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
 use shared::s3::S3Settings;
 use shared::storage::S3Storage;
@@ -34,15 +35,4 @@ pub(crate) fn shard(number: u32) -> ArtifactKey {
 
 pub(crate) fn rows() -> Bytes {
     Bytes::from_static(b"the rows of a shard")
-}
-
-/// Returns an error with everything that caused it, as a log shows it.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text += &format!(": {error}");
-        source = error.source();
-    }
-    text
 }

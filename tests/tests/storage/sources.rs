@@ -138,12 +138,17 @@ async fn a_model_in_a_bucket_is_fetched_once_by_many() {
     let (server, source) = dataset().await;
     let cache = tempfile::tempdir().unwrap();
     let location = Location::Bucket(server.bucket("data/"));
+    // A process that fetched the same model was killed.
+    let name = format!(".fetching-{}-killed", digest::sha256(b"{}"));
+    let leftover = cache.path().join("models").join(name);
+    fs::create_dir_all(&leftover).unwrap();
     server.fail(Asked::Get, Fault::CutInside, 2);
     let asks = (0..4).map(|_| local_folder(&location, &source, cache.path()));
     let folders = futures::future::try_join_all(asks).await.unwrap();
 
     let model = cache.path().join("models").join(digest::sha256(b"{}"));
     assert!(folders.iter().all(|folder| *folder == model));
+    assert!(!leftover.exists());
     for (path, text) in FILES {
         assert_eq!(fs::read_to_string(model.join(path)).unwrap(), text);
     }

@@ -1,3 +1,4 @@
+pub(crate) use shared::failure::chain;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -55,15 +56,4 @@ pub(crate) fn png(
     writer.write_image_data(data).unwrap();
     writer.finish().unwrap();
     bytes
-}
-
-/// Returns an error with everything that caused it, as a log shows it.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text += &format!(": {error}");
-        source = error.source();
-    }
-    text
 }

@@ -9,6 +9,7 @@ use super::address::{Address, Line};
 use super::delivery::Subscription;
 use super::link::Link;
 use super::retry::Retry;
+use crate::failure::chain;
 use crate::queue::{Deliveries, Delivery, QueueError, QueueErrorKind};
 
 pub(super) struct Consumer {
@@ -79,10 +80,4 @@ impl Deliveries for Consumer {
             }
         }
     }
-}
-
-/// Returns an error with its causes in one line.
-pub(super) fn chain(error: &QueueError) -> String {
-    let cause = error.source.as_ref();
-    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

@@ -10,11 +10,11 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::address::Address;
-use super::consumer::chain;
 use super::delivery::EventSubscription;
 use super::link::Link;
 use super::retry::Retry;
 use crate::event::Event;
+use crate::failure::chain;
 
 /// Events that may wait while a connection is made.
 const WAITING: usize = 64;
