@@ -7,7 +7,7 @@
 //! - [`dispatch`], [`resume`]: shards handed to the queue, for the first time or again
 //! - [`embedded`]: the run in this process
 //! - [`collector`]: the look-out over all runs of a storage root
-//! - [`collect`], [`audit`], [`contact_sheet`]: what comes out
+//! - [`collect`], [`report`], [`audit`], [`contact_sheet`]: what comes out
 //! - [`cli`]: the command line
 
 pub mod audit;
@@ -22,6 +22,7 @@ pub mod inventory;
 pub mod ledger;
 pub mod plan;
 pub mod progress;
+pub mod report;
 pub mod resume;
 pub mod stored_items;
 pub mod tally;

@@ -1,0 +1,153 @@
+//! What came out of a run: how close each style is to real photographs, what it cost, and what was not converted.
+//!
+//! `report.json` holds a [`RunReport`]; `collect` writes it beside the manifest, and it can be made again at any time.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use shared::artifact::ArtifactKey;
+use shared::ids::RunId;
+use shared::storage::{Storage, StorageError, StorageErrorKind};
+
+/// A run's report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunReport {
+    /// The run.
+    pub run: RunId,
+    /// When it was made.
+    pub made_at: jiff::Timestamp,
+    /// Whether every planned item has ended.
+    pub complete: bool,
+    /// The conversion: `cactif`, `cacti`, `cross-image`, `adain`.
+    pub method: String,
+    /// The reading of the method: `released-code` or `paper`.
+    pub preset: String,
+    /// Width of the outputs in pixels.
+    pub width: usize,
+    /// Height of the outputs in pixels.
+    pub height: usize,
+    /// Items planned.
+    pub items: usize,
+    /// Items with an image and a label.
+    pub done: usize,
+    /// Items whose input cannot be converted.
+    pub quarantined: usize,
+    /// Items whose shard failed too often.
+    pub failed: usize,
+    /// The network whose features FID and KID compare; none if the run has no such network.
+    pub extractor: Option<Network>,
+    /// The network that LPIPS was computed with, if it was.
+    pub lpips_network: Option<Network>,
+    /// What the run cost.
+    pub cost: Cost,
+    /// The styles, in the order of their names.
+    pub styles: Vec<StyleReport>,
+    /// Why items were not converted, with their number.
+    pub reasons: BTreeMap<String, usize>,
+}
+
+/// A network that judges images.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its contract, which holds the digests of its files.
+    pub sha256: String,
+    /// To what size it resizes images and how, such as `299x299 bilinear`; none if it takes them as they are.
+    pub resize: Option<String>,
+    /// Whether its figures can be compared with published ones.
+    pub published: bool,
+}
+
+/// What a run cost, over the items that were converted and not found.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// Images a minute, from the first start to the last end. Pauses and repeated runs count.
+    pub images_per_minute: Option<f64>,
+    /// Seconds of work an image, of one worker.
+    pub seconds_per_image: Option<f64>,
+    /// UNet evaluations an image, styles included.
+    pub evaluations_per_image: Option<f64>,
+}
+
+/// What came out in one style.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StyleReport {
+    /// The style.
+    pub style: String,
+    /// Its items that are done: N of every figure below.
+    pub items: usize,
+    /// Its items planned.
+    pub planned: usize,
+    /// Fréchet distance to the reference.
+    pub fid: Option<f64>,
+    /// Kernel distance to the reference, unbiased.
+    pub kid: Option<f64>,
+    /// Standard error of the kernel distance over its subsets.
+    pub kid_standard_error: Option<f64>,
+    /// What FID and KID compare with.
+    pub reference: Option<Reference>,
+    /// Mean structural similarity of outputs to their contents.
+    pub ssim: Option<f64>,
+    /// Mean perceptual distance of outputs to their contents.
+    pub lpips: Option<f64>,
+    /// What a reader of the figures must know.
+    pub notes: Vec<String>,
+    /// The same over the items that show a class, by class, where the run asked for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<String, ClassReport>,
+}
+
+/// What FID and KID compare with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// Where its statistics are.
+    pub path: String,
+    /// Number of its images; none in files that do not say.
+    pub items: Option<usize>,
+}
+
+/// What came out over the items of a style that show a class.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassReport {
+    /// The items.
+    pub items: usize,
+    /// Fréchet distance of these items to the style's reference.
+    pub fid: Option<f64>,
+    /// Mean structural similarity of outputs to their contents.
+    pub ssim: Option<f64>,
+}
+
+impl RunReport {
+    /// Returns the report that was stored; none if there is none that this version reads.
+    ///
+    /// # Errors
+    ///
+    /// If storage fails.
+    pub async fn stored(storage: &dyn Storage, run: &RunId) -> Result<Option<Self>, StorageError> {
+        match storage.read(&ArtifactKey::Report(run.clone())).await {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind == StorageErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stores the report.
+    ///
+    /// # Errors
+    ///
+    /// If storage fails.
+    pub async fn store(&self, storage: &dyn Storage) -> Result<(), StorageError> {
+        let json = Bytes::from(serde_json::to_vec_pretty(self).unwrap_or_default());
+        storage
+            .replace(&ArtifactKey::Report(self.run.clone()), json)
+            .await
+    }
+}
