@@ -4,6 +4,9 @@
 `attention` in place) -> `simplify` (`norm`, `geglu`: same numbers, fewer operators) -> `trace`
 (torch to ONNX) -> `cut` (segments, at the markers) -> `precision`, `write`, `contract`.
 `export` runs it all, `cli` asks for it.
+
+`features` and `perceptual` export the networks that judge images, from state dicts (`weights`):
+feature vectors for FID and KID, and LPIPS.
 """
 
 __version__ = "0.1.0"

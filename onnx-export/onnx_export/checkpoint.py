@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
-from onnx_export.errors import CheckpointError
+from onnx_export.errors import CheckpointError, first_line
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
 WEIGHTS = "diffusion_pytorch_model"
@@ -130,8 +130,7 @@ class Checkpoint:
                 output_loading_info=True,
             )
         except Exception as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise CheckpointError(f"{folder} cannot be loaded: {reason}") from error
+            raise CheckpointError(f"{folder} cannot be loaded: {first_line(error)}") from error
         if missing := sorted(report["missing_keys"]):
             raise CheckpointError(f"{folder} lacks {len(missing)} weights, {missing[0]} among them")
         return model.eval().requires_grad_(False)

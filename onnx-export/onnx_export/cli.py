@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import onnx_export
-from onnx_export.errors import CheckpointError, ExportError
+from onnx_export.errors import exit_code_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,13 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name=args.name,
         force=args.force,
     )
-    try:
+
+    def run() -> None:
         export(settings, lambda line: print(line, file=sys.stderr, flush=True))
-    except ExportError as error:
-        print(f"onnx_export: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"onnx_export: {error}", file=sys.stderr)
-        return CheckpointError.exit_code
-    print(args.out)
-    return 0
+        print(args.out)
+
+    return exit_code_of("onnx_export", run)

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import onnx_ir as ir
 import torch
@@ -17,24 +18,36 @@ OPSET = 20
 # finds that out by tracing twice. The graph itself is the same for any batch.
 LARGEST_TRACED_BATCH = 63
 
+BATCH = torch.export.Dim("batch", max=LARGEST_TRACED_BATCH)
+HEIGHT, WIDTH = torch.export.Dim("height"), torch.export.Dim("width")
+
 
 @dataclass(frozen=True)
 class Input:
-    """An example of a graph input; `batched` ones have a dynamic first dimension."""
+    """An example of a graph input.
+
+    `batched` ones have a dynamic first dimension, those of `any_size` (images) a dynamic height and
+    width. What is dynamic has the same size in all inputs.
+    """
 
     name: str
     example: torch.Tensor
     batched: bool
+    any_size: bool = False
 
     def to(self, dtype: torch.dtype) -> Input:
         """Returns the input with this dtype, unless it is an integer."""
         floating = self.example.is_floating_point()
         return replace(self, example=self.example.to(dtype)) if floating else self
 
+    def dynamic(self) -> dict[int, Any]:
+        """Returns the dimensions that are not fixed."""
+        sizes = {0: BATCH} if self.batched else {}
+        return sizes | ({2: HEIGHT, 3: WIDTH} if self.any_size else {})
+
 
 def trace(module: nn.Module, inputs: Sequence[Input], output: str) -> ir.Model:
-    """Returns the module's graph: named inputs, one output, batch dynamic, folded constants."""
-    batch = torch.export.Dim("batch", max=LARGEST_TRACED_BATCH)
+    """Returns the module's graph: named inputs, one output, folded constants."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
@@ -44,7 +57,7 @@ def trace(module: nn.Module, inputs: Sequence[Input], output: str) -> ir.Model:
                 tuple(i.example for i in inputs),
                 dynamo=True,
                 opset_version=OPSET,
-                dynamic_shapes=tuple({0: batch} if i.batched else None for i in inputs),
+                dynamic_shapes=tuple(i.dynamic() or None for i in inputs),
                 input_names=[i.name for i in inputs],
                 output_names=[output],
                 verbose=False,

@@ -78,12 +78,15 @@ def write_array(folder: Path, name: str, array: np.ndarray) -> dict[str, Any]:
     return file_entry(folder, folder / name)
 
 
-def write_contract(folder: Path, contract: dict[str, Any]) -> None:
+def write_contract(folder: Path, contract: dict[str, Any], name: str = "model.json") -> None:
     text = json.dumps(contract, indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / "model.json").write_text(text + "\n", encoding="utf-8")
+    (folder / name).write_text(text + "\n", encoding="utf-8")
 
 
 def file_entry(folder: Path, path: Path) -> dict[str, Any]:
+    return {"file": path.relative_to(folder).as_posix(), "sha256": file_sha256(path)}
+
+
+def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"file": path.relative_to(folder).as_posix(), "sha256": digest}
+        return hashlib.file_digest(file, "sha256").hexdigest()

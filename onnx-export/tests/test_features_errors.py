@@ -1,0 +1,174 @@
+"""Networks of features that cannot be exported are refused in one line that says what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+from onnx_export.features.cli import main
+
+RESNET = ("--extractor", "torchvision.models:resnet18", "--option", "num_classes=10")
+AT_64 = ("--resize", "64x64")
+
+
+@pytest.fixture(scope="module")
+def resnet(workspace: Path) -> Path:
+    path = workspace / "untrained-resnet18.pth"
+    torch.save(torchvision.models.resnet18(num_classes=10).state_dict(), path)
+    return path
+
+
+def refused(capsys: pytest.CaptureFixture, checkpoint: Path, *options: object) -> tuple[int, str]:
+    """Runs the command line; returns its exit code and its one line."""
+    out = checkpoint.parent / "refused-out"
+    code = main([str(a) for a in (checkpoint, "--out", out, *options)])
+    line = capsys.readouterr().err.strip()
+    assert "\n" not in line, line
+    assert not out.exists()
+    return code, line
+
+
+def test_a_file_that_is_no_state_dict_is_named(capsys, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    code, line = refused(capsys, path)
+    assert code == 3
+    assert f"{path} is not a file: give a state dict" in line
+    path.write_text("<html>not found</html>")
+    code, line = refused(capsys, path)
+    assert code == 3
+    assert f"{path} cannot be read as a state dict" in line
+    torch.save({"state_dict": {"a": torch.zeros(1)}}, path)
+    code, line = refused(capsys, path)
+    assert code == 3
+    assert "save the network's state_dict()" in line
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(b"short")
+    code, line = refused(capsys, path)
+    assert code == 3
+    assert f"{path} cannot be read as a state dict" in line
+
+
+def test_a_file_with_code_in_it_is_not_run(capsys, tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (tmp_path / "sprung",))
+
+    torch.save({"a": Trap()}, tmp_path / "weights.pth")
+    code, line = refused(capsys, tmp_path / "weights.pth")
+    assert code == 3
+    assert "cannot be read as a state dict" in line
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_another_network_than_pytorch_fids_is_refused(capsys, resnet: Path) -> None:
+    code, line = refused(capsys, resnet)
+    assert code == 3
+    assert f"{resnet} is not pytorch-fid's Inception" in line
+    assert "Missing key(s)" in line
+    assert "pt_inception-2015-12-05-6726825d.pth" in line
+
+
+def test_torchvisions_own_inception_is_not_pytorch_fids(capsys, tmp_path: Path) -> None:
+    network = torchvision.models.inception_v3(
+        weights=None, num_classes=1000, aux_logits=True, init_weights=False
+    )
+    torch.save(network.state_dict(), tmp_path / "inception.pth")
+    code, line = refused(capsys, tmp_path / "inception.pth")
+    assert code == 3
+    assert "is not pytorch-fid's Inception" in line
+    assert "AuxLogits" in line
+
+
+def test_weights_that_do_not_fit_are_named(capsys, resnet: Path, tmp_path: Path) -> None:
+    given = (*RESNET, "--layer", "avgpool", *AT_64)
+    path = tmp_path / "resnet18.pth"
+
+    state = torch.load(resnet, weights_only=True)
+    del state["layer1.0.conv1.weight"]
+    torch.save(state, path)
+    code, line = refused(capsys, path, *given)
+    assert code == 3
+    assert "lacks 1 of torchvision.models:resnet18's tensors, layer1.0.conv1.weight" in line
+
+    state = torch.load(resnet, weights_only=True)
+    torch.save(state | {"head.weight": torch.zeros(1)}, path)
+    code, line = refused(capsys, path, *given)
+    assert code == 3
+    assert "has 1 tensors that torchvision.models:resnet18 does not have, head.weight" in line
+
+    torch.save(state | {"fc.weight": torch.zeros(1000, 512)}, path)
+    code, line = refused(capsys, path, *given)
+    assert code == 3
+    assert "fc.weight of shape (1000, 512), and torchvision.models:resnet18 needs (10, 512)" in line
+    assert "--option NAME=VALUE" in line
+
+
+def test_a_layer_that_is_not_there_is_named_with_near_ones(capsys, resnet: Path) -> None:
+    code, line = refused(capsys, resnet, *RESNET, "--layer", "average_pool", *AT_64)
+    assert code == 2
+    assert "--layer average_pool: torchvision.models:resnet18 has no such layer" in line
+    assert "avgpool" in line
+
+
+def test_a_layer_that_runs_more_than_once_is_refused(capsys, resnet: Path) -> None:
+    code, line = refused(capsys, resnet, *RESNET, "--layer", "layer1.0.relu", *AT_64)
+    assert code == 3
+    assert "--layer layer1.0.relu gave ['Tensor', 'Tensor']" in line
+
+
+@pytest.mark.parametrize(
+    ("extractor", "options", "reason"),
+    [
+        ("no_such_package:net", (), "install the package"),
+        ("torchvision.models:resnet17", (), "has no function 'resnet17'"),
+        ("torchvision.models:resnet18", ("--option", "depth=18"), "depth"),
+        ("builtins:dict", (), "makes a dict"),
+    ],
+)
+def test_a_factory_that_makes_no_network_is_named(
+    capsys, resnet: Path, extractor: str, options: tuple[str, ...], reason: str
+) -> None:
+    given = ("--extractor", extractor, *options, "--layer", "avgpool", *AT_64)
+    code, line = refused(capsys, resnet, *given)
+    assert code == 2
+    assert f"--extractor {extractor}" in line
+    assert reason in line
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--layer", "avgpool"), "--layer needs --extractor MODULE:FACTORY"),
+        (("--extractor", "resnet18", "--layer", "avgpool"), "neither pytorch-fid nor"),
+        ((*RESNET, *AT_64), "needs --layer"),
+        ((*RESNET, "--layer", "avgpool"), "--resize WxH, or --filter none"),
+        ((*RESNET, "--layer", "avgpool", *AT_64, "--filter", "none"), "contradicts --filter none"),
+        ((*RESNET, "--layer", "avgpool", "--resize", "64"), "is not WIDTHxHEIGHT"),
+        ((*RESNET, "--layer", "avgpool", *AT_64, "--mean", "1,2"), "is not three numbers"),
+        ((*RESNET, "--layer", "avgpool", *AT_64, "--std", "0,1,1"), "three numbers above 0"),
+        ((*RESNET, "--layer", "avgpool", *AT_64, "--option", "depth"), "is not NAME=VALUE"),
+    ],
+)
+def test_contradicting_options_are_wrong_usage(
+    capsys, resnet: Path, tmp_path: Path, options: tuple[str, ...], reason: str
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([str(resnet), "--out", str(tmp_path / "out"), *options])
+    assert exit_.value.code == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_a_folder_with_something_in_it_is_replaced_only_when_forced(
+    capsys, resnet: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "precious").write_text("keep")
+    given = [str(resnet), "--out", str(tmp_path), *RESNET, "--layer", "avgpool", *AT_64]
+    assert main(given) == 2
+    assert "is not empty: name another folder or add --force" in capsys.readouterr().err
+    assert (tmp_path / "precious").read_text() == "keep"
+    assert main([*given, "--force"]) == 0
+    assert not (tmp_path / "precious").exists()
+    assert (tmp_path / "features.json").is_file()
