@@ -10,6 +10,7 @@ use shared::storage::{Storage, StorageError};
 use crate::freeze::FrozenRun;
 use crate::ledger::{self, Ledger, LedgerError, ShardState};
 use crate::plan::Shard;
+use crate::quality::fold::RunFold;
 use crate::tally::{Counts, READS_AT_ONCE, Tally};
 
 /// Why the manifest cannot be made.
@@ -29,8 +30,16 @@ pub enum CollectError {
     Temporary(#[from] std::io::Error),
 }
 
-/// Stores `manifest.parquet` and the tally, and returns what they count: rows of committed shards, and `failed` for
-/// items of shards whose attempts all failed.
+/// What a run's shards say.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// What they count: rows of committed shards, and `failed` for items of shards whose attempts all failed.
+    pub counts: Counts,
+    /// What the outputs are like together.
+    pub fold: RunFold,
+}
+
+/// Stores `manifest.parquet` and returns what the run's shards say.
 ///
 /// Rows are sorted by style and content. Styles that share shards are held in memory together, and no others.
 ///
@@ -41,22 +50,42 @@ pub async fn collect(
     storage: &dyn Storage,
     run: &FrozenRun,
     ledger: &Ledger,
-) -> Result<Counts, CollectError> {
+) -> Result<Collected, CollectError> {
     let id = &run.record.run;
     let file = tempfile::NamedTempFile::new()?;
     let mut writer = ManifestWriter::new(file.reopen()?)?;
-    let mut counts = Counts::default();
+    let mut collected = Collected {
+        fold: RunFold::new(run.record.quality.per_class),
+        ..Collected::default()
+    };
     for block in blocks(&run.plan.shards) {
-        let mut rows = block_rows(storage, run, ledger, block).await?;
+        let mut rows = block_rows(storage, run, ledger, block, &mut collected.fold).await?;
         rows.sort_by(|a, b| a.item.cmp(&b.item));
-        counts.add(&Counts::of(&rows));
+        collected.counts.add(&Counts::of(&rows));
         writer.write(&rows)?;
     }
     writer.finish()?;
     storage
         .replace_from_file(&ArtifactKey::Manifest(id.clone()), file.path())
         .await?;
-    Ok(counts)
+    Ok(collected)
+}
+
+/// Returns what the committed outputs are like together, without storing anything.
+///
+/// # Errors
+///
+/// [`LedgerError`] if a shard cannot be read.
+pub async fn fold(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+) -> Result<RunFold, LedgerError> {
+    let mut fold = RunFold::new(run.record.quality.per_class);
+    for part in run.plan.shards.chunks(READS_AT_ONCE) {
+        block_rows(storage, run, ledger, part, &mut fold).await?;
+    }
+    Ok(fold)
 }
 
 /// Brings the stored counts up to date.
@@ -102,18 +131,26 @@ fn blocks(shards: &[Shard]) -> impl Iterator<Item = &[Shard]> {
         .map(|(start, end)| &shards[start..end])
 }
 
+/// Returns the rows of some shards, and folds what their outputs are like, in the order of the plan. Features are not
+/// kept: those of a whole run may be gigabytes.
 async fn block_rows(
     storage: &dyn Storage,
     run: &FrozenRun,
     ledger: &Ledger,
     block: &[Shard],
+    fold: &mut RunFold,
 ) -> Result<Vec<ManifestRow>, LedgerError> {
     let mut rows = Vec::new();
     for part in block.chunks(READS_AT_ONCE) {
         let reads = part
             .iter()
             .map(|shard| rows_of(storage, run, ledger, shard));
-        rows.extend(try_join_all(reads).await?.into_iter().flatten());
+        let mut read: Vec<_> = try_join_all(reads).await?.into_iter().flatten().collect();
+        fold.add(&read);
+        for quality in read.iter_mut().filter_map(|row| row.quality.as_mut()) {
+            quality.features = None;
+        }
+        rows.append(&mut read);
     }
     Ok(rows)
 }
@@ -127,7 +164,7 @@ async fn rows_of(
 ) -> Result<Vec<ManifestRow>, LedgerError> {
     let id = &run.record.run;
     match ledger.state(shard.id, run.record.limits.max_attempts) {
-        ShardState::Committed => ledger::shard_rows(storage, id, shard.id).await,
+        ShardState::Committed => ledger::shard_rows_with_features(storage, id, shard.id).await,
         ShardState::Failed { last } => {
             let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
             Ok(failed_rows(run, shard, &failure))
@@ -153,6 +190,7 @@ fn failed_rows(run: &FrozenRun, shard: &Shard, failure: &FailedAttempt) -> Vec<M
         config_hash: digest::sha256_of_json(&frozen.method),
         model_sha256: frozen.model.sha256.clone(),
         output: None,
+        quality: None,
         content_sha256: None,
         work: None,
         started_at: failure.failed_at,

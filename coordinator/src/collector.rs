@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::collect::{self, CollectError};
 use crate::freeze::{self, FreezeError, FrozenRun};
 use crate::ledger::{Ledger, LedgerError, ShardState};
+use crate::report::{self, ReportError};
 use crate::tally::{Counts, Tally};
 
 /// Between two times that the counts of a run under way are stored.
@@ -48,6 +49,8 @@ enum WatchError {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Collect(#[from] CollectError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
@@ -177,7 +180,8 @@ impl Collector {
             return Ok(());
         }
         watched.tally.store(storage, run).await?;
-        collect::collect(storage, &watched.run, ledger).await?;
+        let collected = collect::collect(storage, &watched.run, ledger).await?;
+        report::publish(storage, &watched.run, collected).await?;
         tracing::info!(
             %run,
             done = counts.done,

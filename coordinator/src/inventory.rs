@@ -8,14 +8,16 @@ use globset::{Glob, GlobSetBuilder};
 use shared::digest;
 use shared::listing::Listing;
 use shared::location::Location;
-use shared::run_record::{Frozen, FrozenContent, FrozenModel};
-use shared::settings::{PairingMode, RunConfig};
+use shared::run_record::{Frozen, FrozenContent, FrozenJudges, FrozenModel};
+use shared::settings::{PairingMode, QualityConfig, RunConfig};
 use shared::source::{self, Source};
 use shared::storage::StorageError;
 use worker::dataset::{DatasetError, Role, list};
 use worker::engine::EngineError;
 use worker::engine::contract::{self, ModelContract};
+use worker::engine::network::{FEATURES_FILE, PERCEPTUAL_FILE};
 
+use crate::networks::{self, NetworkError};
 use crate::plan::{self, ClassPixels, Plan};
 
 mod classes;
@@ -65,6 +67,9 @@ pub enum InventoryError {
     /// The model cannot be used.
     #[error(transparent)]
     Model(#[from] EngineError),
+    /// A network that is to judge outputs cannot be used.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
 }
 
 impl InventoryError {
@@ -73,7 +78,7 @@ impl InventoryError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Dataset(_) | Self::Glob { .. } | Self::Nothing(_) => true,
-            Self::Storage(_) | Self::Model(_) => false,
+            Self::Storage(_) | Self::Model(_) | Self::Network(_) => false,
         }
     }
 }
@@ -124,6 +129,7 @@ impl Inventory {
                 width: contract.model.width,
                 height: contract.model.height,
             },
+            judges: judges(&config.quality).await?,
             num_items: plan.num_items(),
             num_shards: plan.shards.len(),
             plan_sha256: digest::sha256(&plan_json),
@@ -207,6 +213,20 @@ async fn contract(model: &Location) -> Result<ModelContract, InventoryError> {
                 PathBuf::from(model.to_string()),
             )?)
         }
+    }
+}
+
+async fn judges(quality: &QualityConfig) -> Result<FrozenJudges, NetworkError> {
+    Ok(FrozenJudges {
+        features: network_sha256(quality.features.as_ref(), FEATURES_FILE).await?,
+        lpips: network_sha256(quality.lpips.as_ref(), PERCEPTUAL_FILE).await?,
+    })
+}
+
+async fn network_sha256(at: Option<&Location>, file: &str) -> Result<Option<String>, NetworkError> {
+    match at {
+        Some(at) => Ok(Some(networks::contract(at, file).await?.sha256)),
+        None => Ok(None),
     }
 }
 

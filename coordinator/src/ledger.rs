@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use futures::TryStreamExt;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::decision::{DecisionError, Decisions};
@@ -125,7 +126,7 @@ impl Ledger {
     }
 }
 
-/// Returns the rows of a committed shard.
+/// Returns the rows of a committed shard, without features.
 ///
 /// # Errors
 ///
@@ -135,9 +136,31 @@ pub async fn shard_rows(
     run: &RunId,
     shard: ShardId,
 ) -> Result<Vec<ManifestRow>, LedgerError> {
+    read_shard(storage, run, shard, manifest::read).await
+}
+
+/// Returns the rows of a committed shard with the features of their outputs.
+///
+/// # Errors
+///
+/// [`LedgerError`] if it cannot be read.
+pub async fn shard_rows_with_features(
+    storage: &dyn Storage,
+    run: &RunId,
+    shard: ShardId,
+) -> Result<Vec<ManifestRow>, LedgerError> {
+    read_shard(storage, run, shard, manifest::read_with_features).await
+}
+
+async fn read_shard(
+    storage: &dyn Storage,
+    run: &RunId,
+    shard: ShardId,
+    read: fn(Bytes) -> Result<Vec<ManifestRow>, ManifestError>,
+) -> Result<Vec<ManifestRow>, LedgerError> {
     let key = ArtifactKey::Shard(run.clone(), shard);
     let bytes = storage.read(&key).await?;
-    let rows = match tokio::task::spawn_blocking(move || manifest::read(bytes)).await {
+    let rows = match tokio::task::spawn_blocking(move || read(bytes)).await {
         Ok(rows) => rows,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     };

@@ -1,13 +1,14 @@
 //! Plans runs, drives workers, and tells people how it goes.
 //!
 //! - [`plan`]: which contents meet which styles, in which shards (pure)
-//! - [`inventory`]: what there is, listed and digested
+//! - [`inventory`], [`networks`]: what there is, listed and digested
 //! - [`freeze`]: `run.json` and the plan, made once and compared ever after
 //! - [`ledger`], [`tally`], [`stored_items`]: what storage says is done
 //! - [`dispatch`], [`resume`]: shards handed to the queue, for the first time or again
 //! - [`embedded`]: the run in this process
 //! - [`collector`]: the look-out over all runs of a storage root
-//! - [`collect`], [`report`], [`audit`], [`contact_sheet`]: what comes out
+//! - [`collect`], [`audit`], [`contact_sheet`]: what comes out
+//! - [`quality`], [`report`]: what it is like
 //! - [`cli`]: the command line
 
 pub mod audit;
@@ -20,8 +21,10 @@ pub mod embedded;
 pub mod freeze;
 pub mod inventory;
 pub mod ledger;
+pub mod networks;
 pub mod plan;
 pub mod progress;
+pub mod quality;
 pub mod report;
 pub mod resume;
 pub mod stored_items;

@@ -144,24 +144,24 @@ impl Progress for RunProgress {
     }
 }
 
-/// Counts shards as they are published: a bar on a terminal, nothing elsewhere.
+/// Counts things as they are done: a bar on a terminal, nothing elsewhere.
 #[derive(Debug)]
-pub struct PublishProgress(ProgressBar);
+pub struct CountProgress(ProgressBar);
 
-impl PublishProgress {
-    /// Returns progress of publishing `num_shards` shards.
+impl CountProgress {
+    /// Returns progress of `total` things, which `unit` names: `images`, `shards published`.
     #[must_use]
-    pub fn new(num_shards: usize) -> Self {
-        let bar = ProgressBar::new(num_shards as u64);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} shards published")
-        {
+    pub fn new(total: usize, unit: &str) -> Self {
+        let bar = ProgressBar::new(total as u64);
+        let template = format!("{{bar:30}} {{pos}} of {{len}} {unit}, ETA {{eta}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
         Self(bar)
     }
 
-    /// Notes that `count` shards are published.
-    pub fn published(&self, count: usize) {
+    /// Notes that `count` of them are done.
+    pub fn reached(&self, count: usize) {
         self.0.set_position(count as u64);
     }
 

@@ -25,6 +25,8 @@ pub enum ArtifactKey {
     Manifest(RunId),
     /// The whole run's report, made from the shards.
     Report(RunId),
+    /// Mean and covariance of a style's features, as pytorch-fid writes them.
+    FeatureStatistics(RunId, String),
     /// Counts of the committed shards, so that nobody reads all of them to tell how far a run is.
     Tally(RunId),
     /// Content, style and output of some items side by side.
@@ -58,6 +60,7 @@ impl ArtifactKey {
             }
             Self::Manifest(run) => format!("runs/{run}/manifest.parquet"),
             Self::Report(run) => format!("runs/{run}/report.json"),
+            Self::FeatureStatistics(run, style) => format!("runs/{run}/fid/{style}.npz"),
             Self::Tally(run) => format!("runs/{run}/tally.json"),
             Self::ContactSheet(run) => format!("runs/{run}/contact-sheet.png"),
         }
@@ -74,9 +77,11 @@ impl ArtifactKey {
             | Self::Label(..)
             | Self::Shard(..)
             | Self::FailedAttempt(..) => Writing::CreateOnly,
-            Self::Manifest(_) | Self::Report(_) | Self::Tally(_) | Self::ContactSheet(_) => {
-                Writing::Rebuildable
-            }
+            Self::Manifest(_)
+            | Self::Report(_)
+            | Self::FeatureStatistics(..)
+            | Self::Tally(_)
+            | Self::ContactSheet(_) => Writing::Rebuildable,
         }
     }
 }

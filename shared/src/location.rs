@@ -65,6 +65,34 @@ impl Location {
         }
     }
 
+    /// Returns the folder or prefix that holds the file at this location, and the file's name; none of a root.
+    #[must_use]
+    pub fn split_file(&self) -> Option<(Self, String)> {
+        match self {
+            Self::Folder(path) => {
+                let name = path.file_name()?.to_string_lossy().into_owned();
+                let folder = path
+                    .parent()
+                    .filter(|parent| !parent.as_os_str().is_empty());
+                Some((Self::Folder(folder.unwrap_or(Path::new(".")).into()), name))
+            }
+            Self::Bucket(at) => {
+                let key = at.prefix.trim_end_matches('/');
+                let (prefix, name) = match key.rsplit_once('/') {
+                    Some((prefix, name)) => (format!("{prefix}/"), name),
+                    None => (String::new(), key),
+                };
+                let bucket = at.bucket.clone();
+                (!name.is_empty()).then(|| {
+                    (
+                        Self::Bucket(BucketPrefix { bucket, prefix }),
+                        name.to_owned(),
+                    )
+                })
+            }
+        }
+    }
+
     /// Returns this location with a folder made absolute, so that other processes find it.
     #[must_use]
     pub fn absolute(&self) -> Self {
@@ -136,6 +164,23 @@ mod tests {
         for text in ["", "s3://", "s3:///a", "gs://b/a", "http://h/p"] {
             assert!(text.parse::<Location>().is_err(), "{text} was accepted");
         }
+    }
+
+    #[test]
+    fn a_file_is_split_from_what_holds_it() {
+        for (file, folder, name) in [
+            ("s3://b/a/r.npz", "s3://b/a", "r.npz"),
+            ("s3://b/r.npz", "s3://b", "r.npz"),
+            ("/a/r.npz", "/a", "r.npz"),
+            ("r.npz", ".", "r.npz"),
+        ] {
+            let (found, found_name) = file.parse::<Location>().unwrap().split_file().unwrap();
+            assert_eq!(
+                (found.to_string().as_str(), found_name.as_str()),
+                (folder, name)
+            );
+        }
+        assert!("s3://b".parse::<Location>().unwrap().split_file().is_none());
     }
 
     #[test]

@@ -8,10 +8,10 @@ use crate::digest;
 use crate::ids::RunId;
 use crate::layout::Layout;
 use crate::location::Location;
-use crate::settings::{Limits, MethodConfig, Pairing, RunConfig, ShardSize};
+use crate::settings::{Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize};
 
 /// Version of the format of `run.json`.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// What a run is. Two runs of one name with different records are never mixed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct RunRecord {
     pub plan_hash: String,
     /// Where the inputs are. Not part of the identity: a dataset may be moved.
     pub inputs: Inputs,
+    /// What outputs are judged with. Of it, only the networks' digests are part of the identity.
+    pub quality: QualityConfig,
     /// When to give up. Not part of the identity.
     pub limits: Limits,
     /// What is frozen.
@@ -61,6 +63,8 @@ pub struct Frozen {
     pub styles: BTreeMap<String, String>,
     /// The model.
     pub model: FrozenModel,
+    /// The networks that judge outputs: what they say is committed with the outputs.
+    pub judges: FrozenJudges,
     /// Number of items planned.
     pub num_items: usize,
     /// Number of shards planned.
@@ -93,6 +97,16 @@ pub struct FrozenModel {
     pub height: usize,
 }
 
+/// The networks that judge outputs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrozenJudges {
+    /// SHA-256 of the contract of the network whose features are kept.
+    pub features: Option<String>,
+    /// SHA-256 of the contract of the network that LPIPS is computed with.
+    pub lpips: Option<String>,
+}
+
 impl Inputs {
     /// Returns where settings say the inputs are.
     #[must_use]
@@ -115,6 +129,7 @@ impl RunRecord {
             created_at: now,
             plan_hash: digest::sha256_of_json(&frozen),
             inputs: Inputs::of(config),
+            quality: config.quality.absolute(),
             limits: config.limits,
             frozen,
         }
@@ -187,6 +202,7 @@ mod tests {
                 width: 512,
                 height: 256,
             },
+            judges: FrozenJudges::default(),
             num_items: 2,
             num_shards: 1,
             plan_sha256: "d".into(),
@@ -205,6 +221,7 @@ mod tests {
                 style: "s3://bucket/style".parse().unwrap(),
                 model: folder("/model"),
             },
+            quality: QualityConfig::default(),
             limits: Limits {
                 max_attempts: 3,
                 max_failed: 0.05,

@@ -146,7 +146,7 @@ async fn run(contents: usize, folder: &Path) {
         collect::collect(storage, &run, &ledger).await.unwrap()
     };
     assert_eq!(
-        measured("collect", collecting).await.done,
+        measured("collect", collecting).await.counts.done,
         run.plan.num_items()
     );
     let count = async { tally::count(storage, &run, &ledger).await.unwrap() };

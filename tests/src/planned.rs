@@ -11,9 +11,11 @@ use shared::digest;
 use shared::layout::Layout;
 use shared::listing::{LabelKind, Listed, Listing};
 use shared::location::Location;
-use shared::run_record::{FORMAT_VERSION, Frozen, FrozenContent, FrozenModel, Inputs, RunRecord};
+use shared::run_record::{
+    FORMAT_VERSION, Frozen, FrozenContent, FrozenJudges, FrozenModel, Inputs, RunRecord,
+};
 use shared::settings::raw::RawMethod;
-use shared::settings::{Limits, Pairing, PairingMode, ShardSize};
+use shared::settings::{Limits, Pairing, PairingMode, QualityConfig, ShardSize};
 use shared::storage::Storage;
 
 /// Returns a run that converts every content into every style.
@@ -50,6 +52,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
             width: 8,
             height: 4,
         },
+        judges: FrozenJudges::default(),
         num_items: plan.num_items(),
         num_shards: plan.shards.len(),
         plan_sha256: digest::sha256(&plan_json(&plan)),
@@ -64,6 +67,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
             style: nowhere(),
             model: nowhere(),
         },
+        quality: QualityConfig::default(),
         limits: Limits {
             max_attempts: 3,
             max_failed: 1.0,

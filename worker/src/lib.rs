@@ -4,6 +4,7 @@
 //! - [`engine`]: ONNX Runtime, split subgraphs and what happens between them
 //! - [`conversion`]: method and engine put together, for one content
 //! - [`dataset`]: images and labels as datasets publish them
+//! - [`quality`]: what an output is like, compared with its content
 //! - [`attempt`]: one try at a shard, from its inputs to its commit (what is done)
 //! - [`consumer`]: shards taken from the queue and given back or settled (when it is done)
 //! - [`workshop`]: what a run needs, got ready
@@ -16,4 +17,5 @@ pub mod dataset;
 pub mod engine;
 pub mod engine_thread;
 pub mod method;
+pub mod quality;
 pub mod workshop;

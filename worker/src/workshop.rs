@@ -1,30 +1,33 @@
 //! What a worker needs to work on a run, got ready: its model loaded, its datasets opened.
 
+mod networks;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use shared::failure::FailureClass;
 use shared::run_record::{Inputs, RunRecord};
-use shared::settings::EngineConfig;
+use shared::settings::{EngineConfig, QualityConfig};
 use shared::source;
 use shared::storage::{StorageError, StorageErrorKind};
 
 use crate::attempt::{Datasets, Tools};
 use crate::conversion::Converter;
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, contract};
 use crate::engine_thread::EngineThread;
+use crate::quality::OutputJudge;
 
 /// Why a run's tools cannot be got ready.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkshopError {
-    /// Its model or datasets cannot be reached.
+    /// Its model, networks or datasets cannot be reached.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// Its model cannot be used.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// Its model is another one than the run was planned with.
+    /// Its model, or a network that judges its outputs, is another one than the run was planned with.
     #[error("model {path} has SHA-256 {found}, and the run was planned with {planned}")]
     OtherModel {
         /// Where it is.
@@ -80,6 +83,7 @@ pub struct EngineWorkshop {
 struct Purpose {
     plan_hash: String,
     inputs: Inputs,
+    quality: QualityConfig,
 }
 
 impl EngineWorkshop {
@@ -97,7 +101,8 @@ impl EngineWorkshop {
     async fn open(&self, run: &RunRecord) -> Result<Tools, WorkshopError> {
         let (inputs, cache_dir) = (&run.inputs, &self.config.cache_dir);
         let model = source::open(&inputs.model).await?;
-        let model = source::local_folder(&inputs.model, model.as_ref(), cache_dir).await?;
+        let model =
+            source::local_folder(&inputs.model, model.as_ref(), contract::FILE, cache_dir).await?;
         let engine = load_engine(model, run, &self.config).await?;
         let size = engine
             .call(|converter| converter.size())
@@ -111,6 +116,7 @@ impl EngineWorkshop {
         Ok(Tools {
             inputs: Arc::new(datasets),
             maker: Arc::new(engine),
+            judge: Arc::new(OutputJudge::new(networks::load(run, &self.config).await?)),
             size,
         })
     }
@@ -149,6 +155,7 @@ impl Workshop for EngineWorkshop {
         let purpose = Purpose {
             plan_hash: run.plan_hash.clone(),
             inputs: run.inputs.clone(),
+            quality: run.quality.clone(),
         };
         let mut ready = self.ready.lock().await;
         match ready.as_ref() {

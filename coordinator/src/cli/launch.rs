@@ -8,7 +8,7 @@ use shared::storage;
 use super::{ConfigArgs, Ending, Problem, opening};
 use crate::dispatch;
 use crate::freeze::{self, FrozenRun};
-use crate::progress::PublishProgress;
+use crate::progress::CountProgress;
 use crate::resume::{self, Choice};
 
 #[derive(Debug, Args)]
@@ -49,9 +49,9 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
     resume::decide(storage, &run, &mut ledger, &redo)
         .await
         .map_err(Problem::environment)?;
-    let progress = PublishProgress::new(redo.len());
+    let progress = CountProgress::new(redo.len(), "shards published");
     let tasks = resume::tasks(&run, &ledger, &redo);
-    dispatch::publish(queue.as_ref(), tasks, |count| progress.published(count))
+    dispatch::publish(queue.as_ref(), tasks, |count| progress.reached(count))
         .await
         .map_err(|error| {
             Problem::Environment(format!(

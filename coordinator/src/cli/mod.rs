@@ -6,6 +6,8 @@ mod exit;
 mod launch;
 mod opening;
 mod probe;
+mod reference_stats;
+mod report;
 mod resume;
 mod run;
 mod serve;
@@ -61,6 +63,13 @@ enum Command {
     Cancel(cancel::CancelArgs),
     /// Prove that every planned item is stored or accounted for, with the right digests; exit 1 if not
     Audit(audit::AuditArgs),
+    /// Say what came out: FID, KID, SSIM and LPIPS per style, throughput, and what was not converted
+    ///
+    /// Figures are computed from what workers committed with the images. Several runs are put side by side, such as the
+    /// four methods. While a run is under way, it says what is there so far.
+    Report(report::ReportArgs),
+    /// Make the statistics of real photographs that FID and KID compare a style with
+    ReferenceStats(reference_stats::ReferenceStatsArgs),
     /// Convert one image in the style of another
     Transfer(transfer::TransferArgs),
     /// Check a run's model, device, storage, broker and datasets, time a few steps, and say how long the run will take
@@ -100,6 +109,8 @@ impl Cli {
             | Command::Resume(_)
             | Command::Cancel(_)
             | Command::Audit(_)
+            | Command::Report(_)
+            | Command::ReferenceStats(_)
             | Command::Transfer(_)
             | Command::Probe(_) => "warn,ort=error,lapin=error",
         }
@@ -120,6 +131,8 @@ pub async fn main(cli: Cli) -> Result<Ending, Problem> {
         Command::Resume(args) => resume::main(args).await,
         Command::Cancel(args) => cancel::main(args).await,
         Command::Audit(args) => audit::main(args).await,
+        Command::Report(args) => report::main(args).await,
+        Command::ReferenceStats(args) => reference_stats::main(args).await,
         Command::Transfer(args) => transfer::main(args),
         Command::Probe(args) => probe::main(args).await,
     }

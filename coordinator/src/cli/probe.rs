@@ -72,9 +72,14 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     let model = source::open(&config.model)
         .await
         .map_err(Problem::environment)?;
-    let model = source::local_folder(&config.model, model.as_ref(), &config.engine.cache_dir)
-        .await
-        .map_err(Problem::environment)?;
+    let model = source::local_folder(
+        &config.model,
+        model.as_ref(),
+        worker::engine::contract::FILE,
+        &config.engine.cache_dir,
+    )
+    .await
+    .map_err(Problem::environment)?;
     let engine = Engine::load(&model, &config.engine).map_err(Problem::environment)?;
     let model = &inventory.contract.model;
     println!(

@@ -10,7 +10,7 @@ use shared::queue::Queue;
 use super::{Ending, Problem, RootArgs, opening};
 use crate::dispatch;
 use crate::freeze::FrozenRun;
-use crate::progress::{PublishProgress, human};
+use crate::progress::{CountProgress, human};
 use crate::resume::{self, Choice, Only, Redo, ResumeError};
 use crate::tally::{self, Counts};
 
@@ -84,9 +84,9 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
     resume::decide(storage, &run, &mut ledger, &redo)
         .await
         .map_err(problem)?;
-    let progress = PublishProgress::new(redo.len());
+    let progress = CountProgress::new(redo.len(), "shards published");
     let tasks = resume::tasks(&run, &ledger, &redo);
-    dispatch::publish(queue.as_ref(), tasks, |count| progress.published(count))
+    dispatch::publish(queue.as_ref(), tasks, |count| progress.reached(count))
         .await
         .map_err(|error| Problem::Environment(format!("{}; resume again", chain(&error))))?;
     progress.finish();

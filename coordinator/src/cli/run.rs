@@ -22,6 +22,7 @@ use crate::freeze::{self, FrozenRun};
 use crate::inventory::Inventory;
 use crate::ledger::Ledger;
 use crate::progress::RunProgress;
+use crate::report::{self, RunReport, text};
 use crate::resume::{self, Choice};
 use crate::tally::{self, Counts};
 use crate::{collect, contact_sheet};
@@ -165,12 +166,17 @@ async fn conclude(
     collect::store_tally(storage, &run, &ledger)
         .await
         .map_err(Problem::environment)?;
-    let counts = collect::collect(storage, &run, &ledger)
+    let collected = collect::collect(storage, &run, &ledger)
+        .await
+        .map_err(Problem::environment)?;
+    let counts = collected.counts.clone();
+    let report = report::publish(storage, &run, collected)
         .await
         .map_err(Problem::environment)?;
     let size = inventory.contract.image_size();
     let sheet = contact_sheet::make(storage, &run, size).await;
     tell(config, &run, storage, &counts, sheet, stopped);
+    tell_quality(&report);
     Ok(match stopped {
         Stopped::OnRequest => Ending::Interrupted,
         Stopped::AtItsLimit => Ending::WithFailures,
@@ -238,4 +244,25 @@ fn tell(
         "{} of {planned} images done: images {folder}/images, labels {folder}/labels, manifest {manifest}{sheet}",
         counts.done
     );
+}
+
+/// Figures that were asked for; the rest is in `report`.
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+fn tell_quality(report: &RunReport) {
+    let figures = report
+        .styles
+        .iter()
+        .filter(|style| style.fid.is_some())
+        .map(|style| {
+            let fid = text::number(style.fid, 2);
+            format!("{} {fid} (N {})", style.style, style.items)
+        });
+    let figures: Vec<String> = figures.collect();
+    if !figures.is_empty() {
+        println!(
+            "FID {}; more: synth2real report {}",
+            figures.join(", "),
+            report.run
+        );
+    }
 }

@@ -1,6 +1,14 @@
 //! What came out of a run: how close each style is to real photographs, what it cost, and what was not converted.
 //!
-//! `report.json` holds a [`RunReport`]; `collect` writes it beside the manifest, and it can be made again at any time.
+//! `report.json` holds a [`RunReport`]; it is written beside the manifest and can be made again at any time.
+//!
+//! - [`make`]: from committed shards
+//! - [`text`], [`html`], [`plot`]: for people
+
+pub mod html;
+pub mod make;
+pub mod plot;
+pub mod text;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +17,11 @@ use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactKey;
 use shared::ids::RunId;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
+
+use self::make::Material;
+use crate::collect::Collected;
+use crate::freeze::FrozenRun;
+use crate::quality::reference::{self, ReferenceError};
 
 /// A run's report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -150,4 +163,59 @@ impl RunReport {
             .replace(&ArtifactKey::Report(self.run.clone()), json)
             .await
     }
+}
+
+/// Why a report cannot be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Statistics cannot be written.
+    #[error("the statistics of style {style} cannot be written")]
+    Statistics {
+        /// The style.
+        style: String,
+        /// Why.
+        #[source]
+        source: ReferenceError,
+    },
+}
+
+/// Stores the statistics of each style's features and the report, and returns the report.
+///
+/// # Errors
+///
+/// [`ReportError`] if storage fails.
+pub async fn publish(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    mut collected: Collected,
+) -> Result<RunReport, ReportError> {
+    let judges = &run.record.frozen.judges;
+    let extractor = judges.features.clone().unwrap_or_default();
+    for (style, fold) in &mut collected.fold.styles {
+        let Some(sums) = &mut fold.items.features else {
+            continue;
+        };
+        let Some(statistics) = sums.statistics() else {
+            continue;
+        };
+        let file = reference::write(&statistics, sums.count(), None, &extractor);
+        let file = file.map_err(|source| ReportError::Statistics {
+            style: style.clone(),
+            source,
+        })?;
+        let key = ArtifactKey::FeatureStatistics(run.record.run.clone(), style.clone());
+        storage.replace(&key, file).await?;
+    }
+    let material = Material {
+        run,
+        counts: &collected.counts,
+        fold: collected.fold,
+        reference: None,
+    };
+    let report = material.report().await;
+    report.store(storage).await?;
+    Ok(report)
 }

@@ -3,7 +3,7 @@
 mod parquet_file;
 mod schema;
 
-pub use parquet_file::{ManifestError, ManifestWriter, read, write};
+pub use parquet_file::{ManifestError, ManifestWriter, read, read_with_features, write};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,8 @@ pub struct ManifestRow {
     pub model_sha256: String,
     /// What was made; absent for items that are not done.
     pub output: Option<Output>,
+    /// How it compares with its content; absent for items that are not done.
+    pub quality: Option<Quality>,
     /// SHA-256 of the content's image file, where it could be read.
     pub content_sha256: Option<String>,
     /// The work done for it; absent if an earlier attempt stored the image and this one found it.
@@ -92,6 +94,19 @@ pub struct Output {
     pub label_sha256: String,
 }
 
+/// What an output is like, computed from the image as it is stored.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Quality {
+    /// Structural similarity of output and content, at most 1.
+    pub ssim: f64,
+    /// Perceptual distance of output and content, if the run has a network for it.
+    pub lpips: Option<f64>,
+    /// Train ids of the classes that the label map shows, in rising order.
+    pub train_ids: Vec<u8>,
+    /// Features of the output, if the run has a network for them. Kept in the shard's manifest, not in the run's.
+    pub features: Option<Vec<f32>>,
+}
+
 /// What an item cost. Work shared by several items is divided among them, so that columns add up to the run.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Work {
@@ -109,4 +124,19 @@ pub struct Work {
     pub decode_ms: f64,
     /// Storing, in milliseconds.
     pub store_ms: f64,
+    /// Comparing the output with its content and computing its features, in milliseconds.
+    pub quality_ms: f64,
+}
+
+impl Work {
+    /// Returns the whole time, in milliseconds.
+    #[must_use]
+    pub fn total_ms(&self) -> f64 {
+        self.load_ms
+            + self.encode_ms
+            + self.denoise_ms
+            + self.decode_ms
+            + self.store_ms
+            + self.quality_ms
+    }
 }

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
@@ -35,21 +35,23 @@ pub enum ManifestError {
     Column(&'static str),
 }
 
-/// Returns the rows as a Parquet file, sorted by (style, content). Equal rows give equal bytes.
+/// Returns the rows of a shard as a Parquet file, sorted by (style, content), with the outputs' features if they have
+/// any. Equal rows give equal bytes.
 ///
 /// # Errors
 ///
 /// [`ManifestError`] if Parquet refuses, which it does not for rows of ours.
 pub fn write(mut rows: Vec<ManifestRow>) -> Result<Vec<u8>, ManifestError> {
     rows.sort_by(|a, b| a.item.cmp(&b.item));
-    let mut writer = ManifestWriter::new(Vec::new())?;
+    let mut writer = ManifestWriter::with_features(Vec::new(), schema::num_features(&rows))?;
     writer.write(&rows)?;
     writer.finish()
 }
 
-/// Writes a manifest of any length, a row group at a time.
+/// Writes a run's manifest of any length, a row group at a time, without the features that its shards keep.
 pub struct ManifestWriter<W: Write + Send> {
     writer: ArrowWriter<W>,
+    num_features: Option<usize>,
 }
 
 impl<W: Write + Send> ManifestWriter<W> {
@@ -59,8 +61,15 @@ impl<W: Write + Send> ManifestWriter<W> {
     ///
     /// [`ManifestError`] if Parquet refuses.
     pub fn new(to: W) -> Result<Self, ManifestError> {
-        let writer = ArrowWriter::try_new(to, schema::schema(), Some(properties()?))?;
-        Ok(Self { writer })
+        Self::with_features(to, None)
+    }
+
+    fn with_features(to: W, num_features: Option<usize>) -> Result<Self, ManifestError> {
+        let schema = schema::schema(num_features);
+        Ok(Self {
+            writer: ArrowWriter::try_new(to, schema, Some(properties()?))?,
+            num_features,
+        })
     }
 
     /// Adds rows, which come sorted by (style, content) over all calls.
@@ -70,7 +79,8 @@ impl<W: Write + Send> ManifestWriter<W> {
     /// [`ManifestError`] if they cannot be written.
     pub fn write(&mut self, rows: &[ManifestRow]) -> Result<(), ManifestError> {
         for part in rows.chunks(BATCH_ROWS) {
-            self.writer.write(&schema::batch(part)?)?;
+            self.writer
+                .write(&schema::batch(part, self.num_features)?)?;
         }
         Ok(())
     }
@@ -86,7 +96,7 @@ impl<W: Write + Send> ManifestWriter<W> {
 }
 
 fn properties() -> Result<WriterProperties, ManifestError> {
-    let schema = schema::schema();
+    let schema = schema::schema(None);
     let sorted = ["style", "content"]
         .map(|name| schema.index_of(name))
         .into_iter()
@@ -101,21 +111,39 @@ fn properties() -> Result<WriterProperties, ManifestError> {
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_created_by("synth2real".to_owned())
         .set_sorting_columns(Some(sorted.into_iter().map(ascending).collect()));
-    for column in DIGEST_COLUMNS {
+    let features = format!("{}.list.item", schema::FEATURES);
+    for column in DIGEST_COLUMNS.into_iter().chain([features.as_str()]) {
         properties = properties.set_column_dictionary_enabled(column.into(), false);
     }
     Ok(properties.build())
 }
 
-/// Returns the rows of a Parquet file that [`write()`] made.
+/// Returns the rows of a Parquet file that [`write()`] or a [`ManifestWriter`] made, without features.
 ///
 /// # Errors
 ///
 /// [`ManifestError`] if the bytes are no such file.
 pub fn read(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestError> {
-    let batches = ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()?;
+    let file = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+    let leaves = file.parquet_schema();
+    let wanted = (0..leaves.num_columns())
+        .filter(|&leaf| leaves.get_column_root(leaf).name() != schema::FEATURES);
+    let mask = ProjectionMask::leaves(leaves, wanted);
+    rows(file.with_projection(mask))
+}
+
+/// Returns the rows of a shard with the features of their outputs.
+///
+/// # Errors
+///
+/// [`ManifestError`] if the bytes are no such file.
+pub fn read_with_features(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestError> {
+    rows(ParquetRecordBatchReaderBuilder::try_new(bytes)?)
+}
+
+fn rows(file: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Vec<ManifestRow>, ManifestError> {
     let mut rows = Vec::new();
-    for batch in batches {
+    for batch in file.build()? {
         let batch: RecordBatch = batch?;
         rows.extend(schema::rows(&batch)?);
     }
@@ -127,7 +155,7 @@ mod tests {
     use super::*;
     use crate::failure::FailureClass;
     use crate::ids::{ItemId, ShardId};
-    use crate::manifest::{Output, Status, Work};
+    use crate::manifest::{Output, Quality, Status, Work};
 
     fn row(style: &str, content: &str, done: bool) -> ManifestRow {
         ManifestRow {
@@ -159,6 +187,12 @@ mod tests {
                 image_sha256: "x".into(),
                 label_sha256: "y".into(),
             }),
+            quality: done.then(|| Quality {
+                ssim: 0.25,
+                lpips: None,
+                train_ids: vec![0, 10],
+                features: None,
+            }),
             content_sha256: done.then(|| "z".into()),
             work: done.then(|| Work {
                 unet_evaluations: 20.0 + 20.0 / 3.0,
@@ -181,6 +215,23 @@ mod tests {
             read,
             vec![rows[2].clone(), rows[1].clone(), rows[0].clone()]
         );
+    }
+
+    #[test]
+    fn features_stay_in_the_shard_and_are_read_where_they_are_asked_for() {
+        let mut with = row("night", "1", true);
+        let features = vec![0.5, -1.0, f32::MIN_POSITIVE];
+        with.quality.as_mut().unwrap().features = Some(features);
+        let rows = vec![with.clone(), row("night", "2", false)];
+        let bytes = Bytes::from(write(rows.clone()).unwrap());
+        assert_eq!(read_with_features(bytes.clone()).unwrap(), rows);
+        let without = read(bytes).unwrap();
+        assert_eq!(without[0].quality.as_ref().unwrap().features, None);
+
+        let mut whole = ManifestWriter::new(Vec::new()).unwrap();
+        whole.write(&rows).unwrap();
+        let whole = Bytes::from(whole.finish().unwrap());
+        assert_eq!(read_with_features(whole).unwrap(), without);
     }
 
     #[test]

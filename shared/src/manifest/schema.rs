@@ -3,19 +3,43 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    UInt32Array, UInt64Array,
+    Array, ArrayRef, FixedSizeListArray, Float32Array, Float64Array, ListArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray, UInt8Array, UInt32Array, UInt64Array,
 };
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Float32Type, Schema, SchemaRef, TimeUnit, UInt8Type};
 
-use super::{ManifestError, ManifestRow, Output, Status, Work};
+use super::{ManifestError, ManifestRow, Output, Quality, Status, Work};
 use crate::failure::FailureClass;
 use crate::ids::{ItemId, ShardId};
 
 const UTC: &str = "UTC";
 
-/// Returns the schema of a manifest, columns in the order of a reader's interest.
-pub(super) fn schema() -> SchemaRef {
+/// The column that only manifests of shards have.
+pub(super) const FEATURES: &str = "features";
+
+/// Returns the schema of a manifest, columns in the order of a reader's interest; with `num_features` features where
+/// it is to keep them.
+pub(super) fn schema(num_features: Option<usize>) -> SchemaRef {
+    let mut fields = fields();
+    if let Some(length) = num_features {
+        let element = Arc::new(Field::new_list_field(DataType::Float32, true));
+        let length = i32::try_from(length).unwrap_or(i32::MAX);
+        let list = DataType::FixedSizeList(element, length);
+        fields.push(Field::new(FEATURES, list, true));
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// Returns the number of features of each row that has any.
+pub(super) fn num_features(rows: &[ManifestRow]) -> Option<usize> {
+    rows.iter().find_map(|row| Some(features(row)?.len()))
+}
+
+fn features(row: &ManifestRow) -> Option<&[f32]> {
+    row.quality.as_ref()?.features.as_deref()
+}
+
+fn fields() -> Vec<Field> {
     let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
     let number = |name: &str, nullable| Field::new(name, DataType::UInt32, nullable);
     let float = |name: &str| Field::new(name, DataType::Float64, true);
@@ -26,7 +50,7 @@ pub(super) fn schema() -> SchemaRef {
             false,
         )
     };
-    Arc::new(Schema::new(vec![
+    vec![
         text("run", false),
         number("shard", false),
         text("content", false),
@@ -48,6 +72,13 @@ pub(super) fn schema() -> SchemaRef {
         text("content_sha256", true),
         text("image_sha256", true),
         text("label_sha256", true),
+        float("ssim"),
+        float("lpips"),
+        Field::new_list(
+            "train_ids",
+            Field::new_list_field(DataType::UInt8, true),
+            true,
+        ),
         float("unet_evaluations"),
         float("style_evaluations"),
         float("load_ms"),
@@ -55,13 +86,17 @@ pub(super) fn schema() -> SchemaRef {
         float("denoise_ms"),
         float("decode_ms"),
         float("store_ms"),
+        float("quality_ms"),
         time("started_at"),
         time("finished_at"),
-    ]))
+    ]
 }
 
 /// Returns the rows as one batch of [`schema`].
-pub(super) fn batch(rows: &[ManifestRow]) -> Result<RecordBatch, ManifestError> {
+pub(super) fn batch(
+    rows: &[ManifestRow],
+    num_features: Option<usize>,
+) -> Result<RecordBatch, ManifestError> {
     let output = |of: fn(&Output) -> &str| -> ArrayRef {
         Arc::new(
             rows.iter()
@@ -93,7 +128,14 @@ pub(super) fn batch(rows: &[ManifestRow]) -> Result<RecordBatch, ManifestError> 
         let micros = rows.iter().map(|row| of(row).as_microsecond());
         Arc::new(TimestampMicrosecondArray::from_iter_values(micros).with_timezone(UTC))
     };
-    let columns: Vec<ArrayRef> = vec![
+    let quality = |of: fn(&Quality) -> Option<f64>| -> ArrayRef {
+        Arc::new(
+            rows.iter()
+                .map(|row| row.quality.as_ref().and_then(of))
+                .collect::<Float64Array>(),
+        )
+    };
+    let mut columns: Vec<ArrayRef> = vec![
         text(|row| Some(row.run.as_str())),
         number(|row| row.shard.0),
         text(|row| Some(&row.item.content)),
@@ -117,6 +159,9 @@ pub(super) fn batch(rows: &[ManifestRow]) -> Result<RecordBatch, ManifestError> 
         text(|row| row.content_sha256.as_deref()),
         output(|output| &output.image_sha256),
         output(|output| &output.label_sha256),
+        quality(|quality| Some(quality.ssim)),
+        quality(|quality| quality.lpips),
+        train_ids(rows),
         work(|work| work.unet_evaluations),
         work(|work| work.style_evaluations),
         work(|work| work.load_ms),
@@ -124,10 +169,31 @@ pub(super) fn batch(rows: &[ManifestRow]) -> Result<RecordBatch, ManifestError> 
         work(|work| work.denoise_ms),
         work(|work| work.decode_ms),
         work(|work| work.store_ms),
+        work(|work| work.quality_ms),
         time(|row| row.started_at),
         time(|row| row.finished_at),
     ];
-    Ok(RecordBatch::try_new(schema(), columns)?)
+    if let Some(length) = num_features {
+        columns.push(feature_lists(rows, length));
+    }
+    Ok(RecordBatch::try_new(schema(num_features), columns)?)
+}
+
+fn train_ids(rows: &[ManifestRow]) -> ArrayRef {
+    let lists = rows.iter().map(|row| {
+        let quality = row.quality.as_ref()?;
+        Some(quality.train_ids.iter().copied().map(Some))
+    });
+    Arc::new(ListArray::from_iter_primitive::<UInt8Type, _, _>(lists))
+}
+
+fn feature_lists(rows: &[ManifestRow], length: usize) -> ArrayRef {
+    let lists = rows
+        .iter()
+        .map(|row| Some(features(row)?.iter().copied().map(Some)));
+    let length = i32::try_from(length).unwrap_or(i32::MAX);
+    let lists = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(lists, length);
+    Arc::new(lists)
 }
 
 /// Returns the rows of a batch.
@@ -193,6 +259,41 @@ impl Columns<'_> {
         }))
     }
 
+    fn quality(&self, row: usize) -> Result<Option<Quality>, ManifestError> {
+        let Some(ssim) = self.float("ssim", row)? else {
+            return Ok(None);
+        };
+        let train_ids: &ListArray = self.column("train_ids")?;
+        let train_ids = train_ids.value(row);
+        let train_ids: &UInt8Array = train_ids
+            .as_any()
+            .downcast_ref()
+            .ok_or(ManifestError::Column("train_ids"))?;
+        Ok(Some(Quality {
+            ssim,
+            lpips: self.float("lpips", row)?,
+            train_ids: train_ids.values().to_vec(),
+            features: self.features(row)?,
+        }))
+    }
+
+    /// Returns a row's features; none where the column was not written or not read.
+    fn features(&self, row: usize) -> Result<Option<Vec<f32>>, ManifestError> {
+        if self.0.column_by_name(FEATURES).is_none() {
+            return Ok(None);
+        }
+        let column: &FixedSizeListArray = self.column(FEATURES)?;
+        if column.is_null(row) {
+            return Ok(None);
+        }
+        let list = column.value(row);
+        let values: &Float32Array = list
+            .as_any()
+            .downcast_ref()
+            .ok_or(ManifestError::Column(FEATURES))?;
+        Ok(Some(values.values().to_vec()))
+    }
+
     fn work(&self, row: usize) -> Result<Option<Work>, ManifestError> {
         let Some(unet_evaluations) = self.float("unet_evaluations", row)? else {
             return Ok(None);
@@ -206,6 +307,7 @@ impl Columns<'_> {
             denoise_ms: float("denoise_ms")?,
             decode_ms: float("decode_ms")?,
             store_ms: float("store_ms")?,
+            quality_ms: float("quality_ms")?,
         }))
     }
 
@@ -243,6 +345,7 @@ impl Columns<'_> {
             config_hash: self.some_text("config_hash", row)?,
             model_sha256: self.some_text("model_sha256", row)?,
             output: self.output(row)?,
+            quality: self.quality(row)?,
             content_sha256: self.text("content_sha256", row)?,
             work: self.work(row)?,
             started_at: self.time("started_at", row)?,

@@ -5,6 +5,7 @@
 mod broker;
 mod error;
 mod method;
+mod quality;
 pub mod raw;
 mod run;
 mod steps;
@@ -13,6 +14,7 @@ mod worker;
 pub use broker::{BROKER_PASSWORD, BROKER_URL, BROKER_USER, BrokerConfig};
 pub use error::SettingsError;
 pub use method::{Method, MethodConfig, Preset};
+pub use quality::{QualityConfig, ReferenceFiles};
 pub use run::{
     ContentConfig, EngineConfig, Limits, Pairing, PairingMode, RunConfig, ShardSize, StyleConfig,
     resolve_root,

@@ -28,6 +28,9 @@ pub struct RawConfig {
     /// How work is grouped.
     #[serde(default)]
     pub shards: RawShards,
+    /// What outputs are judged with.
+    #[serde(default)]
+    pub quality: RawQuality,
     /// When to give up.
     #[serde(default)]
     pub limits: RawLimits,
@@ -130,6 +133,20 @@ pub struct RawLimits {
     pub max_attempts: Option<u32>,
     /// Share of items that may be quarantined or failed, default 0.05.
     pub max_failed: Option<f64>,
+}
+
+/// `[quality]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawQuality {
+    /// Folder written by `onnx_export.features`: the network whose features FID and KID compare.
+    pub features: Option<String>,
+    /// Folder written by `onnx_export.perceptual`: the network that LPIPS is computed with.
+    pub lpips: Option<String>,
+    /// Statistics of real photographs; `{style}` in it stands for the style's name.
+    pub reference: Option<String>,
+    /// Figures for the items that show a class, for each class; default false.
+    pub per_class: Option<bool>,
 }
 
 /// `[engine]`

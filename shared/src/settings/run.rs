@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::raw::{RawConfig, RawEngine, RawLimits, RawPairing, RawShards};
-use super::{BrokerConfig, MethodConfig, SettingsError};
+use super::{BrokerConfig, MethodConfig, QualityConfig, SettingsError};
 use crate::ids::RunId;
 use crate::layout::Layout;
 use crate::location::Location;
@@ -33,6 +33,8 @@ pub struct RunConfig {
     pub model: Location,
     /// How work is grouped.
     pub shards: ShardSize,
+    /// What outputs are judged with.
+    pub quality: QualityConfig,
     /// When to give up.
     pub limits: Limits,
     /// How this process computes.
@@ -178,6 +180,7 @@ impl RunConfig {
             method: MethodConfig::try_from(raw.method)?,
             model: location("model.path", &raw.model.path, base)?,
             shards: ShardSize::try_from(raw.shards)?,
+            quality: QualityConfig::from_raw(raw.quality, base)?,
             limits: Limits::try_from(raw.limits)?,
             engine: EngineConfig::from_raw(raw.engine, base)?,
             broker: BrokerConfig::find(raw.broker)?,

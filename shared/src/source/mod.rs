@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::location::Location;
 use crate::s3::S3Settings;
-use crate::storage::StorageError;
+use crate::storage::{StorageError, StorageErrorKind};
 
 mod bucket;
 mod cache;
@@ -57,6 +57,23 @@ pub async fn open_cached(
             Ok(Arc::new(CachedSource::new(source, cache_dir, max_bytes)))
         }
     }
+}
+
+/// Returns the bytes of the file at a location.
+///
+/// # Errors
+///
+/// `NotFound` if it is not there or is no file, `Denied` or `Unavailable`.
+pub async fn read_file(location: &Location) -> Result<Bytes, StorageError> {
+    let Some((folder, name)) = location.split_file() else {
+        return Err(StorageError {
+            kind: StorageErrorKind::NotFound,
+            operation: "read",
+            path: location.to_string(),
+            source: None,
+        });
+    };
+    open(&folder).await?.read(Path::new(&name)).await
 }
 
 /// A file of a source.

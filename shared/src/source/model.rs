@@ -1,4 +1,4 @@
-//! A model as a folder of this machine, wherever it lies.
+//! An exported network as a folder of this machine, wherever it lies.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -14,17 +14,16 @@ use crate::location::Location;
 use crate::storage::StorageError;
 use crate::storage::local::{blocking, io_error};
 
-/// What makes a folder a model. It holds the digests of all its other files.
-const MODEL_FILE: &str = "model.json";
 /// Files that are fetched at the same time.
 const AT_ONCE: usize = 4;
 /// How often to see whether the process that fetches the same model is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// Returns a folder that holds the model at a location: the location itself, or a copy of the bucket's files.
+/// Returns a folder that holds the network at a location: the location itself, or a copy of the bucket's files.
 ///
-/// Copies lie below `cache_dir/models`, one for each `model.json` by its SHA-256, and are made once, however many
-/// processes ask. Their digests are left to whoever loads the model.
+/// `contract` is the file that makes the folder a network and holds the digests of its other files: `model.json`,
+/// `features.json`, ... Copies lie below `cache_dir/models`, one for each contract by its SHA-256, and are made once,
+/// however many processes ask. Their digests are left to whoever loads the network.
 ///
 /// # Errors
 ///
@@ -32,14 +31,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 pub async fn local_folder(
     location: &Location,
     source: &dyn Source,
+    contract: &str,
     cache_dir: &Path,
 ) -> Result<PathBuf, StorageError> {
     if let Location::Folder(folder) = location {
         return Ok(folder.clone());
     }
-    let contract = source.read(Path::new(MODEL_FILE)).await?;
+    let contract = Contract {
+        path: PathBuf::from(contract),
+        bytes: source.read(Path::new(contract)).await?,
+    };
     let models = cache_dir.join("models");
-    let folder = models.join(digest::sha256(&contract));
+    let folder = models.join(digest::sha256(&contract.bytes));
     if folder.is_dir() {
         return Ok(folder);
     }
@@ -56,9 +59,14 @@ pub async fn local_folder(
     Ok(folder)
 }
 
+struct Contract {
+    path: PathBuf,
+    bytes: Bytes,
+}
+
 async fn fetch_all(
     source: &dyn Source,
-    contract: Bytes,
+    contract: Contract,
     folder: &Path,
 ) -> Result<(), StorageError> {
     let models = folder.parent().unwrap_or(folder);
@@ -67,7 +75,7 @@ async fn fetch_all(
         .tempdir_in(models);
     let unfinished = unfinished.map_err(|e| io_error("create", models, e))?;
     let mut files = source.list(Path::new("")).await?;
-    files.retain(|file| file.path != Path::new(MODEL_FILE));
+    files.retain(|file| file.path != contract.path);
     futures::stream::iter(files)
         .map(|file| fetch(source, file, unfinished.path()))
         .buffer_unordered(AT_ONCE)
@@ -77,8 +85,8 @@ async fn fetch_all(
     let folder = folder.to_owned();
     blocking(move || {
         let finish = || {
-            let path = unfinished.path().join(MODEL_FILE);
-            fs::write(&path, &contract)?;
+            let path = unfinished.path().join(&contract.path);
+            fs::write(&path, &contract.bytes)?;
             File::open(&path)?.sync_all()?;
             // Somebody who could not see our lock may have been faster; what is there is whole.
             match fs::rename(unfinished.path(), &folder) {

@@ -143,7 +143,7 @@ async fn a_model_in_a_bucket_is_fetched_once_by_many() {
     let leftover = cache.path().join("models").join(name);
     fs::create_dir_all(&leftover).unwrap();
     server.fail(Asked::Get, Fault::CutInside, 2);
-    let asks = (0..4).map(|_| local_folder(&location, &source, cache.path()));
+    let asks = (0..4).map(|_| local_folder(&location, &source, "model.json", cache.path()));
     let folders = futures::future::try_join_all(asks).await.unwrap();
 
     let model = cache.path().join("models").join(digest::sha256(b"{}"));
@@ -165,12 +165,12 @@ async fn a_model_that_is_fetched_in_part_is_no_model() {
     let cache = tempfile::tempdir().unwrap();
     let location = Location::Bucket(server.bucket("data/"));
     server.fail(Asked::List, Fault::SlowDown, 100);
-    let error = local_folder(&location, &source, cache.path())
+    let error = local_folder(&location, &source, "model.json", cache.path())
         .await
         .unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Unavailable);
     server.fail(Asked::List, Fault::SlowDown, 0);
-    let model = local_folder(&location, &source, cache.path())
+    let model = local_folder(&location, &source, "model.json", cache.path())
         .await
         .unwrap();
     assert!(model.join("model.json").exists() && model.join("images/a b.png").exists());
@@ -181,8 +181,13 @@ async fn a_model_in_a_folder_stays_there() {
     let folder = tempfile::tempdir().unwrap();
     let location = Location::Folder(folder.path().to_owned());
     let source = LocalSource::new(folder.path());
-    let model = local_folder(&location, &source, Path::new("/no/such/cache"))
-        .await
-        .unwrap();
+    let model = local_folder(
+        &location,
+        &source,
+        "model.json",
+        Path::new("/no/such/cache"),
+    )
+    .await
+    .unwrap();
     assert_eq!(model, folder.path());
 }

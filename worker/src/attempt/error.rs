@@ -8,6 +8,7 @@ use super::ports::Part;
 use crate::dataset::InputError;
 use crate::engine::EngineError;
 use crate::engine_thread::EngineGone;
+use crate::quality::QualityError;
 
 /// Why an attempt failed.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,9 @@ pub enum AttemptError {
     /// An output cannot be encoded.
     #[error("an output cannot be encoded")]
     Encode(#[source] InputError),
+    /// An output cannot be judged.
+    #[error("an output cannot be judged")]
+    Quality(#[from] QualityError),
     /// An image came out with other bytes than the committed row says.
     #[error(
         "{path} came out with SHA-256 {made}, and its committed row says {committed}: was it made on another kind of \
@@ -70,7 +74,8 @@ impl AttemptError {
                 | StorageErrorKind::Conflict => FailureClass::Transient,
                 StorageErrorKind::Full | StorageErrorKind::Denied => FailureClass::Fatal,
             },
-            Self::Engine(error) => error.class(),
+            Self::Engine(error) | Self::Quality(QualityError::Engine(error)) => error.class(),
+            Self::Quality(QualityError::Output(_) | QualityError::Ssim(_)) => FailureClass::Fatal,
             Self::Differs { .. } | Self::Hung { .. } => FailureClass::Transient,
             Self::Manifest(_) | Self::Encode(_) => FailureClass::Fatal,
         }
@@ -81,13 +86,14 @@ impl AttemptError {
     pub fn leaves_engine_stuck(&self) -> bool {
         match self {
             Self::Hung { part, .. } => match part {
-                Part::StyleStep | Part::OutputStep => true,
+                Part::StyleStep | Part::OutputStep | Part::Judge => true,
                 Part::Load | Part::Store => false,
             },
             Self::Storage(_)
             | Self::Engine(_)
             | Self::Manifest(_)
             | Self::Encode(_)
+            | Self::Quality(_)
             | Self::Differs { .. } => false,
         }
     }

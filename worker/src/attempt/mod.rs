@@ -15,17 +15,17 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 pub use error::AttemptError;
 pub use inputs::Datasets;
-pub use ports::{InputKind, Inputs, LoadedInput, Made, Maker, Part, Progress, Unusable};
+pub use ports::{InputKind, Inputs, Judge, LoadedInput, Made, Maker, Part, Progress, Unusable};
 use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::failure::FailureClass;
 use shared::ids::{ItemId, RunId};
 use shared::listing::Listing;
-use shared::manifest::{self, ManifestRow, Output, Work};
+use shared::manifest::{self, ManifestRow, Output, Quality, Work};
 use shared::storage::{Storage, StorageErrorKind};
 use shared::task::ShardTask;
 
-use self::rows::RowMaker;
+use self::rows::{RowMaker, Stored};
 use crate::dataset::ImageSize;
 
 /// What attempts at the shards of a run need.
@@ -35,6 +35,8 @@ pub struct Tools {
     pub inputs: Arc<dyn Inputs>,
     /// What makes outputs.
     pub maker: Arc<dyn Maker>,
+    /// What judges them.
+    pub judge: Arc<dyn Judge>,
     /// The model's sizes.
     pub size: ImageSize,
 }
@@ -165,11 +167,15 @@ impl Attempt<'_> {
             let key = self.image_key(content.name(), style.name());
             match self.storage.read(&key).await {
                 // A damaged one is made again, and refused by storage with its name: nothing stored is rewritten.
-                Ok(image) if image::load_from_memory(&image).is_err() => missing.push(style),
+                Ok(image) if !self.is_output(&image) => missing.push(style),
                 Ok(image) => {
-                    let output = self.output(content, style, digest::sha256(&image), label_sha256);
-                    let warning = self.warning_of_stored(loaded, style).await?;
-                    rows.done(loaded, style.name(), output, None, warning);
+                    let stored = Stored {
+                        output: self.output(content, style, digest::sha256(&image), label_sha256),
+                        quality: self.judge(loaded, image).await?,
+                        work: None,
+                        warning: self.warning_of_stored(loaded, style).await?,
+                    };
+                    rows.done(loaded, style.name(), stored);
                 }
                 Err(error) if error.kind == StorageErrorKind::NotFound => missing.push(style),
                 Err(error) => return Err(error.into()),
@@ -255,23 +261,26 @@ impl Attempt<'_> {
 
     async fn store(
         &self,
-        loaded: &LoadedInput,
+        loaded: &Arc<LoadedInput>,
         content: &Listing,
         styles: &[(&Listing, u64)],
         made: Made,
         label_sha256: &str,
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
-        self.progress.begin(Part::Store);
         let outputs = styles.len() as f64;
         let share = |duration: Duration| 1000.0 * duration.as_secs_f64() / outputs;
         for (((style, style_evaluations), png), warning) in
             styles.iter().zip(made.pngs).zip(made.warnings)
         {
+            self.progress.begin(Part::Store);
             let started = Instant::now();
+            let png = Bytes::from(png);
             let sha256 = digest::sha256(&png);
             let key = self.image_key(content.name(), style.name());
-            self.storage.create(&key, Bytes::from(png)).await?;
+            self.storage.create(&key, png.clone()).await?;
+            let (store, started) = (started.elapsed(), Instant::now());
+            let quality = self.judge(loaded, png).await?;
             let work = Work {
                 unet_evaluations: made.evaluations as f64 / outputs,
                 style_evaluations: *style_evaluations as f64,
@@ -279,12 +288,30 @@ impl Attempt<'_> {
                 encode_ms: share(made.encode),
                 denoise_ms: share(made.denoise),
                 decode_ms: share(made.decode),
-                store_ms: 1000.0 * started.elapsed().as_secs_f64(),
+                store_ms: 1000.0 * store.as_secs_f64(),
+                quality_ms: 1000.0 * started.elapsed().as_secs_f64(),
             };
-            let output = self.output(content, style, sha256, label_sha256);
-            rows.done(loaded, style.name(), output, Some(work), warning);
+            let stored = Stored {
+                output: self.output(content, style, sha256, label_sha256),
+                quality,
+                work: Some(work),
+                warning,
+            };
+            rows.done(loaded, style.name(), stored);
         }
         Ok(())
+    }
+
+    /// Returns what a stored output is like.
+    async fn judge(&self, content: &Arc<LoadedInput>, png: Bytes) -> Result<Quality, AttemptError> {
+        self.progress.begin(Part::Judge);
+        self.tools.judge.judge(Arc::clone(content), png).await
+    }
+
+    /// Returns whether a stored object is an image of the model's size.
+    fn is_output(&self, png: &[u8]) -> bool {
+        let size = (self.tools.size.width as u32, self.tools.size.height as u32);
+        image::load_from_memory(png).is_ok_and(|image| (image.width(), image.height()) == size)
     }
 
     fn run(&self) -> &RunId {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use shared::listing::Listing;
-use shared::manifest::ManifestRow;
+use shared::manifest::{ManifestRow, Quality};
 
 use super::AttemptError;
 use crate::dataset::Prepared;
@@ -112,6 +113,17 @@ pub trait Maker: Send + Sync {
     ) -> Result<Option<String>, AttemptError>;
 }
 
+/// Somebody who judges outputs.
+#[async_trait]
+pub trait Judge: Send + Sync {
+    /// Returns what an output, a PNG file as it is stored, is like.
+    ///
+    /// # Errors
+    ///
+    /// If it is no image of its content's size, or a network fails.
+    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Quality, AttemptError>;
+}
+
 /// What an attempt is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
@@ -123,6 +135,8 @@ pub enum Part {
     OutputStep,
     /// Storing and looking for what is stored.
     Store,
+    /// Comparing an output with its content.
+    Judge,
 }
 
 impl Part {
@@ -134,6 +148,7 @@ impl Part {
             Self::StyleStep => "recording a style",
             Self::OutputStep => "denoising",
             Self::Store => "storing",
+            Self::Judge => "judging an output",
         }
     }
 }

@@ -3,9 +3,18 @@
 use jiff::Timestamp;
 use shared::failure::FailureClass;
 use shared::ids::ItemId;
-use shared::manifest::{ManifestRow, Output, Status, Work};
+use shared::manifest::{ManifestRow, Output, Quality, Status, Work};
 
 use super::{Attempt, LoadedInput};
+
+/// An output that is stored.
+pub(super) struct Stored {
+    pub(super) output: Output,
+    pub(super) quality: Quality,
+    /// What was done for it; nothing if an earlier attempt stored it.
+    pub(super) work: Option<Work>,
+    pub(super) warning: Option<String>,
+}
 
 /// Collects the rows of a shard.
 pub(super) struct RowMaker<'a> {
@@ -37,26 +46,20 @@ impl<'a> RowMaker<'a> {
         self.push(row);
     }
 
-    pub(super) fn done(
-        &mut self,
-        content: &LoadedInput,
-        style: &str,
-        output: Output,
-        work: Option<Work>,
-        warning: Option<String>,
-    ) {
+    pub(super) fn done(&mut self, content: &LoadedInput, style: &str, stored: Stored) {
         let mut row = self.row(&content.name, style);
         let warnings: Vec<String> = content
             .prepared
             .warnings
             .iter()
             .cloned()
-            .chain(warning)
+            .chain(stored.warning)
             .collect();
         row.warning = (!warnings.is_empty()).then(|| warnings.join("; "));
-        row.output = Some(output);
+        row.output = Some(stored.output);
+        row.quality = Some(stored.quality);
         row.content_sha256 = Some(content.image_sha256.clone());
-        row.work = work;
+        row.work = stored.work;
         self.push(row);
     }
 
@@ -89,6 +92,7 @@ impl<'a> RowMaker<'a> {
             config_hash: provenance.config_hash,
             model_sha256: provenance.model_sha256,
             output: None,
+            quality: None,
             content_sha256: None,
             work: None,
             started_at: self.started_at,

@@ -24,7 +24,7 @@ pub(super) struct Pulse {
 struct Beat {
     part: Part,
     since: Instant,
-    usual: [Option<Duration>; 4],
+    usual: [Option<Duration>; 5],
 }
 
 fn slot(part: Part) -> usize {
@@ -33,6 +33,7 @@ fn slot(part: Part) -> usize {
         Part::StyleStep => 1,
         Part::OutputStep => 2,
         Part::Store => 3,
+        Part::Judge => 4,
     }
 }
 
@@ -58,7 +59,7 @@ impl Pulse {
         let beat = Beat {
             part: Part::Load,
             since: Instant::now(),
-            usual: [None; 4],
+            usual: [None; 5],
         };
         Self {
             config,
@@ -101,7 +102,7 @@ impl Progress for Pulse {
         if let Ok(mut beat) = self.beat.lock() {
             let now = Instant::now();
             match beat.part {
-                Part::Load | Part::Store => beat.end(now),
+                Part::Load | Part::Store | Part::Judge => beat.end(now),
                 // Steps end one by one; what follows the last one is decoding.
                 Part::StyleStep | Part::OutputStep => beat.since = now,
             }

@@ -18,6 +18,15 @@ const MAX_DECODER_BYTES: usize = 1 << 29;
 const PNG_OR_JPEG: &str = "PNG or JPEG file";
 const PNG: &str = "PNG file";
 
+/// Returns an image file as RGB of 8 bits `(height, width, 3)`.
+///
+/// # Errors
+///
+/// [`InputError`] if the file is damaged or no PNG or JPEG.
+pub fn decode_image(file: NamedBytes<'_>) -> Result<Array3<u8>, InputError> {
+    image(file).map(|(pixels, _)| pixels)
+}
+
 /// Returns an image as RGB of 8 bits `(height, width, 3)`, and what was lost on the way.
 pub(super) fn image(file: NamedBytes<'_>) -> Result<(Array3<u8>, Vec<String>), InputError> {
     check_not_empty(file)?;

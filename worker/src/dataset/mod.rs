@@ -13,6 +13,7 @@ mod naming;
 mod prepare;
 
 pub use classes::count_classes;
+pub use decode::decode_image;
 pub use encode::encode_png;
 pub use error::InputError;
 pub use list::{DatasetError, Role, list};

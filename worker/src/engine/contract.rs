@@ -275,26 +275,11 @@ impl ModelContract {
     /// [`EngineError::Model`] naming the first file that is missing or altered.
     pub fn verify_files(&self) -> Result<(), EngineError> {
         let model = &self.model;
-        let parts = model
-            .segments
-            .iter()
-            .map(|segment| &segment.part)
-            .chain([&model.vae_encoder, &model.vae_decoder]);
-        let of_part = |part: &Part| {
-            let data = part
-                .data
-                .as_ref()
-                .map(|data| (data.file.clone(), data.sha256.clone()));
-            [(part.file.clone(), part.sha256.clone())]
-                .into_iter()
-                .chain(data)
-                .collect::<Vec<_>>()
-        };
-        let prompt = (model.prompt.file.clone(), model.prompt.sha256.clone());
-        for (file, expected) in parts.flat_map(of_part).chain([prompt]) {
-            self.verify(&file, &expected)?;
+        let parts = model.segments.iter().map(|segment| &segment.part);
+        for part in parts.chain([&model.vae_encoder, &model.vae_decoder]) {
+            verify_part(&self.folder, part)?;
         }
-        Ok(())
+        verify(&self.folder, &model.prompt.file, &model.prompt.sha256)
     }
 
     /// Returns where a file of the contract is.
@@ -327,20 +312,29 @@ impl ModelContract {
             set_alpha_to_one: schedule.set_alpha_to_one,
         }
     }
+}
 
-    fn verify(&self, file: &str, expected: &str) -> Result<(), EngineError> {
-        let path = self.path(file);
-        let refuse = |reason: String| EngineError::Model {
-            path: path.clone(),
-            reason,
-        };
-        let found =
-            digest::sha256_of_file(&path).map_err(|e| refuse(format!("cannot be read ({e})")))?;
-        if found == expected {
-            return Ok(());
-        }
-        Err(refuse(format!(
-            "is truncated or altered: its SHA-256 is {found}, the contract says {expected}; copy or export it again"
-        )))
+/// Proves that a part's files have the digests that its contract gives.
+pub(super) fn verify_part(folder: &Path, part: &Part) -> Result<(), EngineError> {
+    verify(folder, &part.file, &part.sha256)?;
+    match &part.data {
+        Some(data) => verify(folder, &data.file, &data.sha256),
+        None => Ok(()),
     }
+}
+
+fn verify(folder: &Path, file: &str, expected: &str) -> Result<(), EngineError> {
+    let path = folder.join(file);
+    let refuse = |reason: String| EngineError::Model {
+        path: path.clone(),
+        reason,
+    };
+    let found =
+        digest::sha256_of_file(&path).map_err(|e| refuse(format!("cannot be read ({e})")))?;
+    if found == expected {
+        return Ok(());
+    }
+    Err(refuse(format!(
+        "is truncated or altered: its SHA-256 is {found}, the contract says {expected}; copy or export it again"
+    )))
 }

@@ -7,10 +7,14 @@
 //! - [`vae`]: images to latents and back
 //! - [`style_bank`]: keys and values of styles, in memory or on disk
 //! - [`injection`]: what happens in the injected layers, for each branch
+//! - [`network`], [`extractor`], [`perceptual`]: networks that judge outputs
 
 pub mod contract;
 mod error;
+pub mod extractor;
 pub mod injection;
+pub mod network;
+pub mod perceptual;
 pub mod runtime;
 mod session;
 pub mod style_bank;

@@ -1,6 +1,7 @@
 //! One ONNX file as a session whose inputs and outputs are those of the contract.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use ort::ep;
 use ort::session::builder::GraphOptimizationLevel;
@@ -8,7 +9,7 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
 
 use super::EngineError;
-use super::contract::{Dimension, ModelContract, Part, TensorContract};
+use super::contract::{Dimension, Part, TensorContract};
 use super::runtime::Runtime;
 
 /// Tensors by name.
@@ -23,12 +24,8 @@ pub(super) struct PartSession {
 
 impl PartSession {
     /// Loads a part and refuses it where it differs from its contract.
-    pub(super) fn load(
-        runtime: &Runtime,
-        contract: &ModelContract,
-        part: &Part,
-    ) -> Result<Self, EngineError> {
-        let path = contract.path(&part.file);
+    pub(super) fn load(runtime: &Runtime, folder: &Path, part: &Part) -> Result<Self, EngineError> {
+        let path = folder.join(&part.file);
         let refuse = |reason: String| EngineError::Model {
             path: path.clone(),
             reason,
@@ -86,7 +83,7 @@ impl PartSession {
     }
 }
 
-fn build(runtime: &Runtime, path: &std::path::Path) -> ort::Result<Session> {
+fn build(runtime: &Runtime, path: &Path) -> ort::Result<Session> {
     // Without an arena each part gives its working memory back, so the peak is that of one part and not of all.
     let cpu = ep::CPU::default().with_arena_allocator(false).build();
     Session::builder(runtime.environment())?

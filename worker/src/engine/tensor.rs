@@ -5,6 +5,7 @@ use ndarray::{Array2, Array3, Array4, ArrayView3, Axis};
 use ort::value::{DynValue, Tensor};
 
 use super::contract::Precision;
+use super::session::Tensors;
 
 /// Returns a `(channels, height, width)` array as a tensor with a batch of one.
 pub(super) fn from_array(
@@ -16,6 +17,21 @@ pub(super) fn from_array(
         Precision::Fp32 => Tensor::from_array(batch.as_standard_layout().into_owned())?.into_dyn(),
         Precision::Fp16 => Tensor::from_array(batch.mapv(f16::from_f32))?.into_dyn(),
     })
+}
+
+/// Returns an RGB image `(height, width, 3)` as a tensor `(1, 3, height, width)` in 0..1.
+pub(super) fn from_image(image: ArrayView3<'_, u8>) -> ort::Result<DynValue> {
+    let planes = image.permuted_axes([2, 0, 1]);
+    let unit = planes.mapv(|value| f32::from(value) / 255.0);
+    from_array(unit.view(), Precision::Fp32)
+}
+
+/// Returns the numbers of the tensor of a name, in order.
+pub(super) fn values(tensors: &Tensors, name: &str) -> ort::Result<Vec<f32>> {
+    let value = tensors
+        .get(name)
+        .ok_or_else(|| ort::Error::new(format!("no {name} came out")))?;
+    Ok(to_f32(value)?.into_iter().collect())
 }
 
 /// Returns `(tokens, width)` as a tensor with a batch of one.

@@ -72,7 +72,7 @@ impl UnetChain {
         let sessions = model
             .segments
             .iter()
-            .map(|segment| PartSession::load(runtime, contract, &segment.part))
+            .map(|segment| PartSession::load(runtime, &contract.folder, &segment.part))
             .collect::<Result<Vec<_>, _>>()?;
         let mut last_uses = last_uses(&sessions);
         let segments = sessions

@@ -1,0 +1,102 @@
+//! `synth2real report`: what came out.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use shared::ids::RunId;
+use shared::settings::ReferenceFiles;
+use shared::storage::Storage;
+
+use super::{Ending, Problem, RootArgs, opening, short};
+use crate::collect;
+use crate::freeze::FrozenRun;
+use crate::ledger::Ledger;
+use crate::report::make::Material;
+use crate::report::{RunReport, html, text};
+use crate::tally;
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// The runs' names; several are put side by side
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<RunId>,
+    #[command(flatten)]
+    root: RootArgs,
+    /// Compare with these statistics instead of those of the settings; {style} stands for the style's name
+    #[arg(long, value_name = "FILE.npz")]
+    reference: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Write a page with before/after pairs, which needs nothing else to be looked at
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct Reports<'a> {
+    runs: &'a [RunReport],
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
+    let storage = opening::storage(&args.root).await?;
+    let storage = storage.as_ref();
+    let reference = args.reference.as_deref().map(|text| {
+        ReferenceFiles::parse("--reference", text, Path::new("")).map_err(Problem::usage)
+    });
+    let reference = reference.transpose()?;
+    let (mut reports, mut runs) = (Vec::new(), Vec::new());
+    for id in &args.runs {
+        let run = opening::run(storage, id).await?;
+        reports.push(report(storage, &run, reference.as_ref()).await?);
+        runs.push(run);
+    }
+    if let Some(path) = &args.html {
+        let page = html::render(storage, &runs, &reports).await;
+        let page = page.map_err(Problem::environment)?;
+        std::fs::write(path, page).map_err(|error| {
+            Problem::Environment(format!("cannot write {}: {error}", path.display()))
+        })?;
+    }
+    if args.json {
+        let json = serde_json::to_string_pretty(&Reports { runs: &reports });
+        println!("{}", json.unwrap_or_default());
+    } else {
+        print!("{}", text::render(&reports));
+        if let Some(path) = &args.html {
+            println!("  page: {}", short(path));
+        }
+    }
+    Ok(Ending::Done)
+}
+
+/// Returns the stored report where it says all there is to say, else one made anew.
+async fn report(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    reference: Option<&ReferenceFiles>,
+) -> Result<RunReport, Problem> {
+    let ledger: Ledger = opening::ledger(storage, &run.record.run).await?;
+    let counts = tally::count(storage, run, &ledger).await;
+    let counts = counts.map_err(Problem::environment)?;
+    if reference.is_none() {
+        let stored = RunReport::stored(storage, &run.record.run).await;
+        let stored = stored.map_err(Problem::environment)?;
+        let current = |stored: &RunReport| {
+            stored.complete && (stored.done, stored.failed) == (counts.done, counts.failed)
+        };
+        if let Some(stored) = stored.filter(current) {
+            return Ok(stored);
+        }
+    }
+    let fold = collect::fold(storage, run, &ledger).await;
+    let material = Material {
+        run,
+        counts: &counts,
+        fold: fold.map_err(Problem::environment)?,
+        reference,
+    };
+    Ok(material.report().await)
+}

@@ -1,0 +1,127 @@
+//! A run's committed rows, one after the other, into what each style is like. Only committed shards are given, each
+//! once, so no restart or repetition counts an item twice.
+
+use std::collections::BTreeMap;
+
+use shared::manifest::{ManifestRow, Quality, Status};
+
+use super::sample::Sample;
+use super::statistics::Accumulator;
+
+/// A sum that becomes a mean.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Mean {
+    sum: f64,
+    count: usize,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.count += 1;
+    }
+
+    /// Returns the mean; none of nothing.
+    #[must_use]
+    pub fn value(self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+}
+
+/// What some items are like together.
+#[derive(Debug, Clone, Default)]
+pub struct ItemsFold {
+    /// Number of items that are done.
+    pub done: usize,
+    /// Sums of their features, if they have any.
+    pub features: Option<Accumulator>,
+    /// Structural similarity.
+    pub ssim: Mean,
+    /// Perceptual distance.
+    pub lpips: Mean,
+}
+
+impl ItemsFold {
+    fn add(&mut self, quality: &Quality) {
+        self.done += 1;
+        self.ssim.add(quality.ssim);
+        if let Some(lpips) = quality.lpips {
+            self.lpips.add(lpips);
+        }
+        if let Some(features) = &quality.features {
+            let sums = self
+                .features
+                .get_or_insert_with(|| Accumulator::new(features.len()));
+            // Features of one run come from one network, whose digest its record holds.
+            if sums.num_features() == features.len() {
+                sums.add(features);
+            }
+        }
+    }
+}
+
+/// What one style is like.
+#[derive(Debug, Clone, Default)]
+pub struct StyleFold {
+    /// All its items.
+    pub items: ItemsFold,
+    /// Features of some of them, for the kernel distance.
+    pub sample: Sample,
+    /// Its items by the train ids of the classes that they show, if classes are told apart.
+    pub classes: BTreeMap<u8, ItemsFold>,
+}
+
+/// What a run is like.
+#[derive(Debug, Clone, Default)]
+pub struct RunFold {
+    per_class: bool,
+    /// The styles that have an item that is done.
+    pub styles: BTreeMap<String, StyleFold>,
+    /// Items that the row's own attempt converted.
+    pub converted: usize,
+    /// Time that those took, in milliseconds.
+    pub busy_ms: f64,
+    /// UNet evaluations of those, styles included.
+    pub evaluations: f64,
+    /// When work on those began and ended.
+    pub span: Option<(jiff::Timestamp, jiff::Timestamp)>,
+}
+
+impl RunFold {
+    /// Returns a fold of nothing, which tells classes apart or not.
+    #[must_use]
+    pub fn new(per_class: bool) -> Self {
+        Self {
+            per_class,
+            ..Self::default()
+        }
+    }
+
+    /// Adds the rows of a committed shard.
+    pub fn add(&mut self, rows: &[ManifestRow]) {
+        rows.iter().for_each(|row| self.add_row(row));
+    }
+
+    fn add_row(&mut self, row: &ManifestRow) {
+        if let Some(work) = row.work {
+            self.converted += 1;
+            self.busy_ms += work.total_ms();
+            self.evaluations += work.unet_evaluations + work.style_evaluations;
+            let (first, last) = self.span.unwrap_or((row.started_at, row.finished_at));
+            self.span = Some((first.min(row.started_at), last.max(row.finished_at)));
+        }
+        let (Status::Done, Some(quality)) = (row.status, &row.quality) else {
+            return;
+        };
+        let style = self.styles.entry(row.item.style.clone()).or_default();
+        style.items.add(quality);
+        if let Some(features) = &quality.features {
+            style.sample.offer(&row.item.content, features);
+        }
+        if self.per_class {
+            for &train_id in &quality.train_ids {
+                style.classes.entry(train_id).or_default().add(quality);
+            }
+        }
+    }
+}

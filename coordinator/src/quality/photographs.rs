@@ -1,0 +1,137 @@
+//! Features of real photographs.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use futures::future::try_join_all;
+use rayon::prelude::*;
+use shared::source::Source;
+use shared::storage::StorageError;
+use worker::dataset::{NamedBytes, decode_image};
+use worker::engine::EngineError;
+use worker::engine::extractor::Extractor;
+
+use super::sample::Sample;
+use super::statistics::Accumulator;
+
+/// Photographs that are read and decoded at once.
+pub const AT_ONCE: usize = 16;
+
+const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
+
+/// Why photographs cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum PhotographsError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The network failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Returns the photographs of a source at any depth, in the order of their paths.
+///
+/// # Errors
+///
+/// If the source cannot be listed.
+pub async fn list(source: &dyn Source) -> Result<Vec<PathBuf>, StorageError> {
+    let files = source.list(std::path::Path::new("")).await?;
+    let is_image = |path: &PathBuf| {
+        let extension = path
+            .extension()
+            .map(|e| e.to_string_lossy().to_ascii_lowercase());
+        extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+    };
+    Ok(files
+        .into_iter()
+        .map(|file| file.path)
+        .filter(is_image)
+        .collect())
+}
+
+/// What is known of photographs so far.
+pub struct Photographs {
+    extractor: Option<Extractor>,
+    /// Sums of their features.
+    pub sums: Accumulator,
+    /// Features of some of them.
+    pub sample: Sample,
+    /// Those that are no images, each with the reason.
+    pub unusable: Vec<String>,
+}
+
+impl Photographs {
+    /// Returns what is known of none.
+    #[must_use]
+    pub fn new(extractor: Extractor) -> Self {
+        Self {
+            sums: Accumulator::new(extractor.num_features()),
+            extractor: Some(extractor),
+            sample: Sample::default(),
+            unusable: Vec::new(),
+        }
+    }
+
+    /// Returns how many photographs were looked at.
+    #[must_use]
+    pub fn seen(&self) -> usize {
+        self.sums.count() + self.unusable.len()
+    }
+
+    /// Looks at some photographs. One that is damaged is left out and noted.
+    ///
+    /// # Errors
+    ///
+    /// [`PhotographsError`] if a file cannot be read or the network fails.
+    pub async fn add(
+        &mut self,
+        source: &dyn Source,
+        paths: &[PathBuf],
+    ) -> Result<(), PhotographsError> {
+        let read = try_join_all(paths.iter().map(|path| source.read(path))).await?;
+        let named = paths
+            .iter()
+            .zip(read)
+            .map(|(path, bytes)| (source.locate(path), bytes));
+        let named: Vec<(String, Bytes)> = named.collect();
+        let Some(mut extractor) = self.extractor.take() else {
+            return Ok(());
+        };
+        let work = move || {
+            let features = features(&mut extractor, &named);
+            (extractor, features)
+        };
+        let (extractor, features) = match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        self.extractor = Some(extractor);
+        for (path, features) in paths.iter().zip(features?) {
+            match features {
+                Ok(features) => {
+                    self.sums.add(&features);
+                    self.sample.offer(&path.to_string_lossy(), &features);
+                }
+                Err(reason) => self.unusable.push(reason),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the features of each image, or why it is none.
+fn features(
+    extractor: &mut Extractor,
+    files: &[(String, Bytes)],
+) -> Result<Vec<Result<Vec<f32>, String>>, EngineError> {
+    let images: Vec<_> = files
+        .par_iter()
+        .map(|(name, bytes)| decode_image(NamedBytes { name, bytes }))
+        .collect();
+    let features = images.into_iter().map(|image| match image {
+        Ok(image) => extractor.features(image.view()).map(Ok),
+        Err(error) => Ok(Err(shared::failure::chain(&error))),
+    });
+    features.collect()
+}

@@ -1,0 +1,317 @@
+//! A run's report, made from its committed shards.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shared::failure::chain;
+use shared::location::Location;
+use shared::run_record::RunRecord;
+use shared::settings::ReferenceFiles;
+use shared::source;
+use worker::engine::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
+use worker::method::label_map::CLASSES;
+
+use super::{ClassReport, Cost, Network, Reference, RunReport, StyleReport};
+use crate::freeze::FrozenRun;
+use crate::networks;
+use crate::plan::Plan;
+use crate::quality::fid::{FidError, Gaussian};
+use crate::quality::fold::{ItemsFold, RunFold, StyleFold};
+use crate::quality::kid::{self, kernel_distance};
+use crate::quality::reference::ReferenceStatistics;
+use crate::quality::statistics::Accumulator;
+use crate::tally::Counts;
+
+/// What a report is made from.
+pub struct Material<'a> {
+    /// The run.
+    pub run: &'a FrozenRun,
+    /// Counts of its items.
+    pub counts: &'a Counts,
+    /// What its outputs are like together.
+    pub fold: RunFold,
+    /// References that go before those of the run's settings.
+    pub reference: Option<&'a ReferenceFiles>,
+}
+
+impl Material<'_> {
+    /// Returns the report. What cannot be compared is said in the style's notes.
+    pub async fn report(mut self) -> RunReport {
+        let record = &self.run.record;
+        let quality = &record.quality;
+        let extractor = network(quality.features.as_ref(), FEATURES_FILE, record).await;
+        let lpips_network = network(quality.lpips.as_ref(), PERCEPTUAL_FILE, record).await;
+        let mut styles = Vec::new();
+        let mut references = References::default();
+        let run = self.run;
+        for (style, planned) in planned(&run.plan) {
+            let fold = self.fold.styles.remove(style).unwrap_or_default();
+            styles.push(self.style(style, planned, fold, &mut references).await);
+        }
+        let items = self.run.plan.num_items();
+        RunReport {
+            run: record.run.clone(),
+            made_at: jiff::Timestamp::now(),
+            complete: self.counts.done + self.counts.not_done() == items,
+            method: name_of(&record.frozen.method.method),
+            preset: name_of(&record.frozen.method.preset),
+            width: record.frozen.model.width,
+            height: record.frozen.model.height,
+            items,
+            done: self.counts.done,
+            quarantined: self.counts.quarantined,
+            failed: self.counts.failed,
+            extractor,
+            lpips_network,
+            cost: cost(&self.fold),
+            styles,
+            reasons: self.counts.reasons.clone(),
+        }
+    }
+
+    async fn style(
+        &self,
+        style: &str,
+        planned: usize,
+        fold: StyleFold,
+        references: &mut References,
+    ) -> StyleReport {
+        let mut report = StyleReport {
+            style: style.to_owned(),
+            items: fold.items.done,
+            planned,
+            fid: None,
+            kid: None,
+            kid_standard_error: None,
+            reference: None,
+            ssim: fold.items.ssim.value(),
+            lpips: fold.items.lpips.value(),
+            notes: Vec::new(),
+            classes: fold
+                .classes
+                .iter()
+                .map(|(&train_id, items)| (class_name(train_id), class_report(items)))
+                .collect(),
+        };
+        let files = self
+            .reference
+            .or(self.run.record.quality.reference.as_ref());
+        let Some(files) = files else {
+            if fold.items.features.is_some() {
+                report
+                    .notes
+                    .push("no reference is named: quality.reference, or --reference".to_owned());
+            }
+            return report;
+        };
+        let at = files.of_style(style);
+        let expected = self.run.record.frozen.judges.features.clone();
+        let reference = match references.get(&at, expected.as_deref()).await {
+            Ok(reference) => reference,
+            Err(reason) => {
+                report.notes.push(format!("reference {at} {reason}"));
+                return report;
+            }
+        };
+        report.reference = Some(Reference {
+            path: at.to_string(),
+            items: reference.file.items,
+        });
+        let compare = move || {
+            compare(&mut report, fold, &reference);
+            report
+        };
+        match tokio::task::spawn_blocking(compare).await {
+            Ok(report) => report,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+/// The styles that anything is planned in, with the number of their items.
+fn planned(plan: &Plan) -> Vec<(&str, usize)> {
+    let mut counts = vec![0; plan.styles.len()];
+    for shard in &plan.shards {
+        for &style in &shard.styles {
+            counts[style] += shard.contents.len();
+        }
+    }
+    let names = plan.styles.iter().map(shared::listing::Listing::name);
+    names.zip(counts).filter(|(_, count)| *count > 0).collect()
+}
+
+/// A reference, read and decomposed.
+struct Opened {
+    file: ReferenceStatistics,
+    gaussian: Gaussian,
+}
+
+/// References by where they are: styles often share one, and decomposing one takes seconds.
+#[derive(Default)]
+struct References(BTreeMap<String, Result<Arc<Opened>, String>>);
+
+impl References {
+    async fn get(&mut self, at: &Location, expected: Option<&str>) -> Result<Arc<Opened>, String> {
+        let key = at.to_string();
+        if !self.0.contains_key(&key) {
+            self.0
+                .insert(key.clone(), open(at, expected).await.map(Arc::new));
+        }
+        self.0[&key].clone()
+    }
+}
+
+/// Fills in what is computed from features.
+fn compare(report: &mut StyleReport, mut fold: StyleFold, reference: &Opened) {
+    let Some(mut sums) = fold.items.features.take() else {
+        report
+            .notes
+            .push("its outputs have no features: the run has no quality.features".to_owned());
+        return;
+    };
+    let num_features = sums.num_features();
+    note_small_sets(report, sums.count(), num_features);
+    match distance(&mut sums, &reference.gaussian) {
+        Some(Ok(fid)) => report.fid = Some(fid),
+        Some(Err(error)) => report.notes.push(error.to_string()),
+        None => report.notes.push("FID needs at least two items".to_owned()),
+    }
+    for (train_id, items) in fold.classes {
+        let fid = items
+            .features
+            .and_then(|mut sums| distance(&mut sums, &reference.gaussian)?.ok());
+        if let Some(class) = report.classes.get_mut(&class_name(train_id)) {
+            class.fid = fid;
+        }
+    }
+    let Some(others) = &reference.file.sample else {
+        report.notes.push(
+            "its reference has no features, which KID needs: make it with reference-stats"
+                .to_owned(),
+        );
+        return;
+    };
+    match kernel_distance(fold.sample.matrix().as_ref(), others.as_ref()) {
+        Some(distance) => {
+            report.kid = Some(distance.mean);
+            report.kid_standard_error = Some(distance.standard_error);
+            if distance.subset_size < kid::MAX_SUBSET_SIZE {
+                report.notes.push(format!(
+                    "KID is over {} subsets of {}, and published ones are of {}",
+                    kid::NUM_SUBSETS,
+                    distance.subset_size,
+                    kid::MAX_SUBSET_SIZE
+                ));
+            }
+        }
+        None => report
+            .notes
+            .push("KID needs at least four items on both sides".to_owned()),
+    }
+}
+
+fn distance(sums: &mut Accumulator, reference: &Gaussian) -> Option<Result<f64, FidError>> {
+    let statistics = sums.statistics()?;
+    Some(Gaussian::of(&statistics).and_then(|gaussian| gaussian.distance(reference)))
+}
+
+fn note_small_sets(report: &mut StyleReport, count: usize, num_features: usize) {
+    if count <= num_features {
+        report.notes.push(format!(
+            "{count} items give a singular covariance of {num_features} features: FID comes out too high, compare it at \
+             equal N only"
+        ));
+    }
+    let reference = report
+        .reference
+        .as_ref()
+        .and_then(|reference| reference.items);
+    if let Some(items) = reference.filter(|&items| items <= num_features) {
+        report.notes.push(format!(
+            "its reference has {items} images for {num_features} features: its covariance is singular"
+        ));
+    }
+}
+
+async fn open(at: &Location, expected: Option<&str>) -> Result<Opened, String> {
+    let bytes = source::read_file(at).await;
+    let bytes = bytes.map_err(|error| format!("cannot be used: {}", chain(&error)))?;
+    let expected = expected.map(ToOwned::to_owned);
+    let work = move || {
+        let file = ReferenceStatistics::read(&bytes).map_err(|error| chain(&error))?;
+        if file.extractor_sha256.is_some() && file.extractor_sha256 != expected {
+            return Err("was made with another feature network than the run: make it again with reference-stats".to_owned());
+        }
+        let gaussian = Gaussian::of(&file.statistics).map_err(|error| chain(&error))?;
+        Ok(Opened { file, gaussian })
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(opened) => opened,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Returns what a network is, from its contract; the digest that the run was planned with goes before what lies there.
+async fn network(at: Option<&Location>, file: &str, record: &RunRecord) -> Option<Network> {
+    let planned = &record.frozen.judges;
+    let (planned, published): (_, fn(&NetworkContract) -> bool) = if file == FEATURES_FILE {
+        (planned.features.clone()?, |contract| {
+            contract.network.published_fid
+        })
+    } else {
+        (planned.lpips.clone()?, |contract| {
+            contract.network.published_lpips
+        })
+    };
+    let unknown = Network {
+        name: "unknown: its contract is not where the run found it".to_owned(),
+        sha256: planned.clone(),
+        resize: None,
+        published: false,
+    };
+    match networks::contract(at?, file).await {
+        Ok(contract) if contract.sha256 == planned => Some(Network {
+            published: published(&contract),
+            name: contract.network.name,
+            sha256: planned,
+            resize: contract.network.resize.map(|resize| resize.to_string()),
+        }),
+        Ok(_) | Err(_) => Some(unknown),
+    }
+}
+
+fn cost(fold: &RunFold) -> Cost {
+    if fold.converted == 0 {
+        return Cost::default();
+    }
+    let converted = fold.converted as f64;
+    let span = fold
+        .span
+        .map(|(first, last)| last.duration_since(first).as_secs_f64());
+    Cost {
+        images_per_minute: span
+            .filter(|&seconds| seconds > 0.0)
+            .map(|seconds| 60.0 * converted / seconds),
+        seconds_per_image: Some(fold.busy_ms / 1000.0 / converted),
+        evaluations_per_image: Some(fold.evaluations / converted),
+    }
+}
+
+fn class_report(items: &ItemsFold) -> ClassReport {
+    ClassReport {
+        items: items.done,
+        fid: None,
+        ssim: items.ssim.value(),
+    }
+}
+
+fn class_name(train_id: u8) -> String {
+    let class = CLASSES.get(usize::from(train_id));
+    class.map_or_else(|| train_id.to_string(), |class| class.name.to_owned())
+}
+
+/// Returns the name of a setting as settings files spell it.
+fn name_of(setting: &impl serde::Serialize) -> String {
+    let json = serde_json::to_value(setting).unwrap_or_default();
+    json.as_str().unwrap_or_default().to_owned()
+}

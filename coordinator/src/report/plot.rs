@@ -1,0 +1,126 @@
+//! The trade between realism and content as a plot: FID against LPIPS, or against SSIM where there is no LPIPS.
+
+use plotters::prelude::*;
+
+use super::{RunReport, StyleReport};
+
+const SIZE: (u32, u32) = (720, 420);
+/// Colours that people with any colour vision tell apart (Okabe and Ito).
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(90, 90, 90),
+];
+
+/// A plot that cannot be drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("the plot cannot be drawn: {0}")]
+pub struct PlotError(String);
+
+struct Point<'a> {
+    run: usize,
+    style: &'a str,
+    content: f64,
+    fid: f64,
+}
+
+/// Returns the plot as SVG, a point for each run and style; none where fewer than two have figures.
+///
+/// # Errors
+///
+/// [`PlotError`] if it cannot be drawn.
+pub fn trade_off(reports: &[RunReport]) -> Result<Option<String>, PlotError> {
+    let has_lpips = |style: &StyleReport| style.lpips.is_some();
+    let lpips = reports
+        .iter()
+        .flat_map(|report| &report.styles)
+        .all(has_lpips);
+    let points: Vec<Point<'_>> = reports
+        .iter()
+        .enumerate()
+        .flat_map(|(run, report)| {
+            report.styles.iter().filter_map(move |style| {
+                Some(Point {
+                    run,
+                    style: &style.style,
+                    content: if lpips { style.lpips? } else { style.ssim? },
+                    fid: style.fid?,
+                })
+            })
+        })
+        .collect();
+    if points.len() < 2 {
+        return Ok(None);
+    }
+    let mut svg = String::new();
+    let label = if lpips {
+        "LPIPS to the content (lower keeps more)"
+    } else {
+        "SSIM to the content (higher keeps more)"
+    };
+    draw(&mut svg, reports, &points, label).map_err(|error| PlotError(error.to_string()))?;
+    Ok(Some(svg))
+}
+
+fn draw(
+    svg: &mut String,
+    reports: &[RunReport],
+    points: &[Point<'_>],
+    label: &str,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    let mut chart = ChartBuilder::on(&area)
+        .margin(14)
+        .x_label_area_size(42)
+        .y_label_area_size(56)
+        .build_cartesian_2d(
+            range(points.iter().map(|point| point.content)),
+            range(points.iter().map(|point| point.fid)),
+        )?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .x_desc(label)
+        .y_desc("FID (lower is closer)")
+        .label_style(("sans-serif", 13))
+        .axis_desc_style(("sans-serif", 14))
+        .draw()?;
+    for (run, report) in reports.iter().enumerate() {
+        let colour = COLOURS[run % COLOURS.len()];
+        let own = points.iter().filter(|point| point.run == run);
+        let marks = own
+            .clone()
+            .map(|point| Circle::new((point.content, point.fid), 5, colour.filled()));
+        chart
+            .draw_series(marks)?
+            .label(report.run.to_string())
+            .legend(move |(x, y)| Circle::new((x + 8, y), 5, colour.filled()));
+        chart.draw_series(own.map(|point| {
+            let font = ("sans-serif", 12).into_font().color(&colour);
+            EmptyElement::at((point.content, point.fid))
+                + Text::new(point.style.to_owned(), (8, -12), font)
+        }))?;
+    }
+    if reports.len() > 1 {
+        chart
+            .configure_series_labels()
+            .background_style(WHITE.mix(0.85))
+            .border_style(BLACK.mix(0.2))
+            .label_font(("sans-serif", 13))
+            .draw()?;
+    }
+    area.present()?;
+    Ok(())
+}
+
+/// Returns a range around values with a margin for labels.
+fn range(values: impl Iterator<Item = f64> + Clone) -> std::ops::Range<f64> {
+    let low = values.clone().fold(f64::INFINITY, f64::min);
+    let high = values.fold(f64::NEG_INFINITY, f64::max);
+    let margin = (0.15 * (high - low)).max(0.02 * high.abs()).max(1e-6);
+    low - margin..high + 1.6 * margin
+}

@@ -1,0 +1,147 @@
+//! Reports as text for a terminal.
+
+use std::fmt::Write as _;
+
+use super::{Network, RunReport, StyleReport};
+
+/// What stands where there is no figure.
+const NONE: &str = "-";
+
+/// Returns reports as text, a table for each run.
+#[must_use]
+pub fn render(reports: &[RunReport]) -> String {
+    let mut text = String::new();
+    for report in reports {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        render_run(report, &mut text);
+    }
+    text
+}
+
+/// Returns what every figure of a network must be read with, such as `Inception-v3 pool3 (1a2b3c4d, 299x299 bilinear)`.
+#[must_use]
+pub fn name_of_network(network: &Network) -> String {
+    let digest = network.sha256.get(..8).unwrap_or_default();
+    let resize = network.resize.as_deref().unwrap_or("no resize");
+    format!("{} ({digest}, {resize})", network.name)
+}
+
+/// Returns what a reader of FID and KID must know about their network.
+#[must_use]
+pub fn caution(network: &Network) -> Option<&'static str> {
+    (!network.published).then_some("not comparable with published figures")
+}
+
+fn render_run(report: &RunReport, text: &mut String) {
+    let state = if report.complete {
+        ""
+    } else {
+        ", not complete"
+    };
+    let _ = writeln!(
+        text,
+        "run {}: {} ({}) at {}x{}; {} of {} items done, {} quarantined, {} failed{state}",
+        report.run,
+        report.method,
+        report.preset,
+        report.width,
+        report.height,
+        report.done,
+        report.items,
+        report.quarantined,
+        report.failed
+    );
+    let cost = report.cost;
+    if let (Some(seconds), Some(evaluations)) = (cost.seconds_per_image, cost.evaluations_per_image)
+    {
+        let rate = cost.images_per_minute;
+        let rate = rate.map_or_else(String::new, |rate| format!("{rate:.1} images/min, "));
+        let _ = writeln!(
+            text,
+            "  {rate}{seconds:.2} s of work and {evaluations:.1} UNet evaluations an image"
+        );
+    }
+    table(&report.styles, text);
+    if let Some(network) = &report.extractor {
+        let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
+        let _ = writeln!(
+            text,
+            "  FID and KID of features of {}{caution}",
+            name_of_network(network)
+        );
+    }
+    if let Some(network) = &report.lpips_network {
+        let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
+        let _ = writeln!(text, "  LPIPS of {}{caution}", name_of_network(network));
+    }
+    for style in &report.styles {
+        if let Some(reference) = &style.reference {
+            let items = reference.items.map_or_else(
+                || "an unknown number of".to_owned(),
+                |items| items.to_string(),
+            );
+            let _ = writeln!(
+                text,
+                "  {}: compared with {items} images of {}",
+                style.style, reference.path
+            );
+        }
+        for note in &style.notes {
+            let _ = writeln!(text, "  {}: {note}", style.style);
+        }
+        for (class, figures) in &style.classes {
+            let _ = writeln!(
+                text,
+                "  {} with {class}: N {}, FID {}, SSIM {}",
+                style.style,
+                figures.items,
+                number(figures.fid, 2),
+                number(figures.ssim, 3)
+            );
+        }
+    }
+    for (reason, count) in &report.reasons {
+        let _ = writeln!(text, "  not converted ({count}): {reason}");
+    }
+}
+
+fn table(styles: &[StyleReport], text: &mut String) {
+    let header = ["style", "N", "FID", "KID x 1000", "SSIM", "LPIPS"].map(str::to_owned);
+    let rows = styles.iter().map(|style| {
+        [
+            style.style.clone(),
+            style.items.to_string(),
+            number(style.fid, 2),
+            kid(style),
+            number(style.ssim, 3),
+            number(style.lpips, 3),
+        ]
+    });
+    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; 6] = std::array::from_fn(|column| width(column).unwrap_or_default());
+    for [style, figures @ ..] in rows {
+        let _ = write!(text, "  {style:<0$}", widths[0]);
+        for (figure, width) in figures.iter().zip(&widths[1..]) {
+            let _ = write!(text, "  {figure:>width$}");
+        }
+        text.push('\n');
+    }
+}
+
+/// Returns a figure with so many decimals, or a dash.
+#[must_use]
+pub fn number(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(|| NONE.to_owned(), |value| format!("{value:.decimals$}"))
+}
+
+/// Returns a style's kernel distance times a thousand with its standard error, or a dash.
+#[must_use]
+pub fn kid(style: &StyleReport) -> String {
+    match (style.kid, style.kid_standard_error) {
+        (Some(kid), Some(error)) => format!("{:.2} ± {:.2}", 1000.0 * kid, 1000.0 * error),
+        _ => NONE.to_owned(),
+    }
+}

@@ -1,0 +1,151 @@
+//! A network of one graph with its contract, as onnx-export writes those that judge outputs: feature extractors and
+//! LPIPS.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use shared::digest;
+
+use super::EngineError;
+use super::contract::{Part, Source, verify_part};
+use super::runtime::Runtime;
+use super::session::PartSession;
+
+/// The contract's version that this engine reads.
+const FORMAT_VERSION: u32 = 1;
+/// The contract of a feature extractor.
+pub const FEATURES_FILE: &str = "features.json";
+/// The contract of an LPIPS network.
+pub const PERCEPTUAL_FILE: &str = "perceptual.json";
+
+/// What an exported network is.
+#[derive(Debug, Clone)]
+pub struct NetworkContract {
+    /// The contract's file.
+    pub path: PathBuf,
+    /// SHA-256 of the contract, which names the digest of every other file.
+    pub sha256: String,
+    /// What it says.
+    pub network: Network,
+}
+
+/// The contents of a contract.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Network {
+    /// Version of the format.
+    pub format_version: u32,
+    /// The program that wrote it.
+    pub producer: String,
+    /// The network's name.
+    pub name: String,
+    /// The checkpoint it was made from.
+    pub source: Source,
+    /// Whether its figures can be compared with published FID.
+    #[serde(default)]
+    pub published_fid: bool,
+    /// Whether its figures can be compared with published LPIPS.
+    #[serde(default)]
+    pub published_lpips: bool,
+    /// To what size the graph resizes images; none if it takes them as they are.
+    pub resize: Option<Resize>,
+    /// Number of features of an image; none for networks that compare images.
+    pub num_features: Option<usize>,
+    /// The graph.
+    #[serde(flatten)]
+    pub part: Part,
+}
+
+/// How a graph resizes images.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resize {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// The filter's name.
+    pub filter: String,
+}
+
+impl std::fmt::Display for Resize {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{} {}", self.width, self.height, self.filter)
+    }
+}
+
+impl NetworkContract {
+    /// Reads a contract: [`FEATURES_FILE`] or [`PERCEPTUAL_FILE`] of a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Model`] naming the file and what is wrong with it.
+    pub fn load(folder: &Path, file: &str) -> Result<Self, EngineError> {
+        let path = folder.join(file);
+        let bytes = std::fs::read(&path).map_err(|e| EngineError::Model {
+            path: path.clone(),
+            reason: format!("cannot be read ({e}); the folder is written by onnx-export"),
+        })?;
+        Self::from_json(&bytes, path)
+    }
+
+    /// Reads the bytes of a contract that lies at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Model`] naming the file and what is wrong with it.
+    pub fn from_json(bytes: &[u8], path: PathBuf) -> Result<Self, EngineError> {
+        let refuse = |reason: String| EngineError::Model {
+            path: path.clone(),
+            reason,
+        };
+        let network: Network = serde_json::from_slice(bytes).map_err(|e| {
+            refuse(format!(
+                "is no contract that this version reads ({e}); export the network again"
+            ))
+        })?;
+        if network.format_version != FORMAT_VERSION {
+            return Err(refuse(format!(
+                "has format version {}, this program reads {FORMAT_VERSION}; export the network again",
+                network.format_version
+            )));
+        }
+        Ok(Self {
+            sha256: digest::sha256(bytes),
+            path,
+            network,
+        })
+    }
+
+    /// Loads the graph, after its files were compared with their digests.
+    pub(super) fn session(&self, runtime: &Runtime) -> Result<PartSession, EngineError> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        verify_part(folder, &self.network.part)?;
+        PartSession::load(runtime, folder, &self.network.part)
+    }
+
+    /// Returns an error about this contract.
+    pub(super) fn refuse(&self, reason: impl Into<String>) -> EngineError {
+        EngineError::Model {
+            path: self.path.clone(),
+            reason: reason.into(),
+        }
+    }
+
+    /// Refuses a graph with other names than these.
+    pub(super) fn expect(&self, inputs: &[&str], output: &str) -> Result<(), EngineError> {
+        let part = &self.network.part;
+        let named = |tensors: &[super::contract::TensorContract], names: &[&str]| {
+            tensors.len() == names.len()
+                && names
+                    .iter()
+                    .all(|name| tensors.iter().any(|tensor| tensor.name == *name))
+        };
+        if named(&part.inputs, inputs) && named(&part.outputs, &[output]) {
+            return Ok(());
+        }
+        let inputs = inputs.join(", ");
+        Err(self.refuse(format!(
+            "must have the inputs {inputs} and the output {output}; export the network again"
+        )))
+    }
+}

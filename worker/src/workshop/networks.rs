@@ -1,0 +1,78 @@
+//! The networks that judge a run's outputs, loaded.
+
+use std::path::Path;
+
+use shared::location::Location;
+use shared::run_record::RunRecord;
+use shared::settings::EngineConfig;
+use shared::source;
+
+use super::WorkshopError;
+use crate::engine::EngineError;
+use crate::engine::extractor::Extractor;
+use crate::engine::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
+use crate::engine::perceptual::Perceptual;
+use crate::quality::Networks;
+
+/// Loads the networks that a run names, and proves that they are those it was planned with.
+///
+/// # Errors
+///
+/// [`WorkshopError`] if one cannot be reached, cannot be used, or is another one.
+pub(super) async fn load(
+    run: &RunRecord,
+    config: &EngineConfig,
+) -> Result<Networks, WorkshopError> {
+    let (named, planned) = (&run.quality, &run.frozen.judges);
+    let extractor = Wanted {
+        at: named.features.as_ref(),
+        planned: planned.features.as_deref(),
+        file: FEATURES_FILE,
+        load: Extractor::load,
+        contract: |extractor: &Extractor| &extractor.contract,
+    };
+    let perceptual = Wanted {
+        at: named.lpips.as_ref(),
+        planned: planned.lpips.as_deref(),
+        file: PERCEPTUAL_FILE,
+        load: Perceptual::load,
+        contract: |perceptual: &Perceptual| &perceptual.contract,
+    };
+    Ok(Networks {
+        extractor: extractor.open(config).await?,
+        perceptual: perceptual.open(config).await?,
+    })
+}
+
+/// A network as a run speaks of it.
+struct Wanted<'a, T> {
+    at: Option<&'a Location>,
+    planned: Option<&'a str>,
+    file: &'static str,
+    load: fn(&Path, &EngineConfig) -> Result<T, EngineError>,
+    contract: fn(&T) -> &NetworkContract,
+}
+
+impl<T: Send + 'static> Wanted<'_, T> {
+    async fn open(self, config: &EngineConfig) -> Result<Option<T>, WorkshopError> {
+        let (Some(at), Some(planned)) = (self.at, self.planned) else {
+            return Ok(None);
+        };
+        let files = source::open(at).await?;
+        let folder = source::local_folder(at, files.as_ref(), self.file, &config.cache_dir).await?;
+        let (load, config) = (self.load, config.clone());
+        let network = match tokio::task::spawn_blocking(move || load(&folder, &config)).await {
+            Ok(network) => network?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        let found = &(self.contract)(&network).sha256;
+        if found == planned {
+            return Ok(Some(network));
+        }
+        Err(WorkshopError::OtherModel {
+            path: format!("{at}/{}", self.file),
+            found: found.clone(),
+            planned: planned.to_owned(),
+        })
+    }
+}
