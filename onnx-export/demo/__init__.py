@@ -7,10 +7,16 @@ Run from `onnx-export/`; WORK is a folder for some 3 GB of pictures and latents:
     python -m demo train-vae --work WORK --minutes 40        train the autoencoder (WORK/vae)
     python -m demo train-unet --work WORK --out CHECKPOINT --minutes 60
     python -m demo train-vae --work WORK --minutes 10 --decoder-only
+    python -m demo train-features --work WORK --out ../infra/demo/features
+    python -m demo references --out REFERENCES --count 200
 
-Trainings last as long as they are told, go on from what is there, and may be stopped at any time:
-the last average of the weights is on disk. `train-unet` takes WORK/vae into the checkpoint whenever
-it saves. Two slow CPU cores are enough.
+Trainings of the model last as long as they are told, go on from what is there, and may be stopped
+at any time: the last average of the weights is on disk. `train-unet` takes WORK/vae into the
+checkpoint whenever it saves. Two slow CPU cores are enough.
+
+The last two are for the demo's figures: a small network of features, trained in as many steps as it
+is told (minutes on one core; the same settings give the same network), and what a style's look
+really is: pictures of streets that nothing else is drawn from, as `REFERENCES/night/00001.png`.
 
 `scene` makes a street from a seed, `looks` says what day, night, snow and autumn do to its colours,
 and `painter` draws it together with its exact label map. The dataset's streets and those trained on

@@ -35,6 +35,18 @@ def main() -> None:
                                     full_width_share=args.full_width_share,
                                     full_width_from=args.full_width_from)  # fmt: skip
             train_unet(args.work, args.out, training)
+        case "train-features":
+            from .feature_training import FeatureTraining, train_features
+            from .features import export_features
+
+            checkpoint = args.work / "street-features.safetensors"
+            train_features(checkpoint, FeatureTraining(args.steps, args.scenes, seed=args.seed))
+            if args.out is not None:
+                export_features(checkpoint, args.out)
+        case "references":
+            from .references import write_references
+
+            write_references(args.out, args.count)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -71,6 +83,17 @@ def arguments() -> argparse.ArgumentParser:
     unet.add_argument("--learning-rate", type=float, default=1.5e-3)
     unet.add_argument("--full-width-share", type=float, default=0.15)
     unet.add_argument("--full-width-from", type=float, default=0.8)
+
+    features = commands.add_parser("train-features", help="train the network of features")
+    features.add_argument("--work", type=Path, required=True)
+    features.add_argument("--out", type=Path, help="export the network into this folder, too")
+    features.add_argument("--steps", type=int, default=1000)
+    features.add_argument("--scenes", type=int, default=2000)
+    features.add_argument("--seed", type=int, default=0)
+
+    references = commands.add_parser("references", help="draw the references of FID and KID")
+    references.add_argument("--out", type=Path, required=True)
+    references.add_argument("--count", type=int, default=200, help="pictures of each look")
     return parser
 
 
