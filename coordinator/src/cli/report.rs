@@ -44,7 +44,7 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
     let storage = opening::storage(&args.root).await?;
     let storage = storage.as_ref();
     let reference = args.reference.as_deref().map(|text| {
-        ReferenceFiles::parse("--reference", text, Path::new("")).map_err(Problem::usage)
+        ReferenceFiles::for_every_style("--reference", text, Path::new("")).map_err(Problem::usage)
     });
     let reference = reference.transpose()?;
     let (mut reports, mut runs) = (Vec::new(), Vec::new());

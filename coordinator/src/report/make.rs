@@ -96,15 +96,13 @@ impl Material<'_> {
         let files = self
             .reference
             .or(self.run.record.quality.reference.as_ref());
-        let Some(files) = files else {
+        let Some(at) = files.and_then(|files| files.of_style(style)) else {
             if fold.items.features.is_some() {
-                report
-                    .notes
-                    .push("no reference is named: quality.reference, or --reference".to_owned());
+                let note = "no reference is named for it: quality.reference, or --reference";
+                report.notes.push(note.to_owned());
             }
             return report;
         };
-        let at = files.of_style(style);
         let expected = self.run.record.frozen.judges.features.clone();
         let reference = match references.get(&at, expected.as_deref()).await {
             Ok(reference) => reference,

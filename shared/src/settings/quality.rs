@@ -1,16 +1,19 @@
 //! What a run's outputs are judged with.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use globset::Glob;
 use serde::{Deserialize, Serialize};
 
 use super::SettingsError;
-use super::raw::RawQuality;
+use super::raw::{RawQuality, RawReference};
 use super::run::location;
 use crate::location::Location;
 
 /// Stands for the style in `quality.reference`.
 const STYLE: &str = "{style}";
+const EVERY_STYLE: &str = "*";
 
 /// What outputs are judged with. Structural similarity needs nothing; the rest is what a run names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,32 +29,55 @@ pub struct QualityConfig {
     pub per_class: bool,
 }
 
-/// Where the statistics of each style's reference are: a file, in whose path `{style}` stands for the style's name.
+/// Where the statistics of each style's reference are: a file for each glob over style names, in whose path `{style}`
+/// stands for the style's name. Of globs that match a style, the longest holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ReferenceFiles(Location);
+pub struct ReferenceFiles(BTreeMap<String, Location>);
 
 impl ReferenceFiles {
-    /// Returns what a text names; a relative path is relative to `base`.
+    /// Returns what a text names for every style; a relative path is relative to `base`.
     ///
     /// # Errors
     ///
     /// [`SettingsError::Value`] if it is no `.npz` file.
-    pub fn parse(field: &'static str, text: &str, base: &Path) -> Result<Self, SettingsError> {
-        if !text.ends_with(".npz") {
-            return Err(SettingsError::value(
-                field,
-                format!("{text:?}"),
-                "must be an .npz file made by reference-stats or pytorch-fid, such as reference/{style}.npz",
-            ));
-        }
-        Ok(Self(location(field, text, base)?))
+    pub fn for_every_style(
+        field: &'static str,
+        text: &str,
+        base: &Path,
+    ) -> Result<Self, SettingsError> {
+        let file = reference_file(field, text, base)?;
+        Ok(Self(BTreeMap::from([(EVERY_STYLE.to_owned(), file)])))
     }
 
-    /// Returns the file of a style's reference.
+    fn from_raw(raw: RawReference, base: &Path) -> Result<Self, SettingsError> {
+        const FIELD: &str = "quality.reference";
+        let by_style = match raw {
+            RawReference::ForEveryStyle(text) => {
+                return Self::for_every_style(FIELD, &text, base);
+            }
+            RawReference::ByStyle(by_style) => by_style,
+        };
+        let checked = by_style.into_iter().map(|(glob, text)| {
+            Glob::new(&glob).map_err(|error| {
+                SettingsError::value(FIELD, format!("{glob:?}"), format!("is no glob: {error}"))
+            })?;
+            Ok((glob, reference_file(FIELD, &text, base)?))
+        });
+        Ok(Self(checked.collect::<Result<_, _>>()?))
+    }
+
+    /// Returns the file of a style's reference, if one is named.
     #[must_use]
-    pub fn of_style(&self, style: &str) -> Location {
-        match &self.0 {
+    pub fn of_style(&self, style: &str) -> Option<Location> {
+        let matches =
+            |glob: &str| Glob::new(glob).is_ok_and(|glob| glob.compile_matcher().is_match(style));
+        let (_, file) = self
+            .0
+            .iter()
+            .filter(|(glob, _)| matches(glob))
+            .max_by_key(|(glob, _)| glob.len())?;
+        Some(match file {
             Location::Folder(path) => {
                 Location::Folder(path.to_string_lossy().replace(STYLE, style).into())
             }
@@ -60,41 +86,55 @@ impl ReferenceFiles {
                 at.prefix = at.prefix.replace(STYLE, style);
                 Location::Bucket(at)
             }
-        }
+        })
     }
 
-    /// Returns the same with a relative path made absolute, so that other processes find it.
+    /// Returns the same with relative paths made absolute, so that other processes find them.
     #[must_use]
     pub fn absolute(&self) -> Self {
-        match &self.0 {
+        let absolute = |file: &Location| match file {
             // Not `Location::absolute`, which follows links and so needs the file to be there.
             Location::Folder(path) => {
-                let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                Self(Location::Folder(whole))
+                Location::Folder(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
             }
-            Location::Bucket(_) => self.clone(),
-        }
+            Location::Bucket(_) => file.clone(),
+        };
+        Self(
+            self.0
+                .iter()
+                .map(|(glob, file)| (glob.clone(), absolute(file)))
+                .collect(),
+        )
     }
+}
+
+fn reference_file(field: &'static str, text: &str, base: &Path) -> Result<Location, SettingsError> {
+    if text.ends_with(".npz") {
+        return location(field, text, base);
+    }
+    Err(SettingsError::value(
+        field,
+        format!("{text:?}"),
+        "must be an .npz file made by reference-stats or pytorch-fid, such as reference/{style}.npz",
+    ))
 }
 
 impl QualityConfig {
     pub(super) fn from_raw(raw: RawQuality, base: &Path) -> Result<Self, SettingsError> {
         let folder =
             |field, path: Option<String>| path.map(|path| location(field, &path, base)).transpose();
-        if let (Some(reference), None) = (&raw.reference, &raw.features) {
+        if raw.reference.is_some() && raw.features.is_none() {
             return Err(SettingsError::value(
-                "quality.reference",
-                format!("{reference:?}"),
-                "needs quality.features: the network whose features are compared",
+                "quality.features",
+                "absent",
+                "must name the network whose features are compared with quality.reference",
             ));
         }
-        let reference = raw.reference;
+        let reference = raw.reference.map(|raw| ReferenceFiles::from_raw(raw, base));
         Ok(Self {
             features: folder("quality.features", raw.features)?,
             lpips: folder("quality.lpips", raw.lpips)?,
-            reference: reference
-                .map(|text| ReferenceFiles::parse("quality.reference", &text, base))
-                .transpose()?,
+            reference: reference.transpose()?,
             per_class: raw.per_class.unwrap_or(false),
         })
     }
@@ -125,11 +165,24 @@ mod tests {
         let of_night = |reference: &str| {
             let text = format!("features = \"f\"\nreference = \"{reference}\"");
             let files = check(&text).unwrap().reference.unwrap();
-            files.of_style("night").to_string()
+            files.of_style("night").unwrap().to_string()
         };
         assert_eq!(of_night("ref/{style}.npz"), "/base/ref/night.npz");
         assert_eq!(of_night("all.npz"), "/base/all.npz");
         assert_eq!(of_night("s3://b/{style}/r.npz"), "s3://b/night/r.npz");
+    }
+
+    #[test]
+    fn the_longest_glob_that_matches_a_style_names_its_reference() {
+        let text = "features = \"f\"\n[reference]\n\"GP01*\" = \"night.npz\"\n\"G*\" = \"all.npz\"";
+        let files = check(text).unwrap().reference.unwrap();
+        let of_style = |style: &str| files.of_style(style).map(|file| file.to_string());
+        assert_eq!(
+            of_style("GP010376_frame_000001").unwrap(),
+            "/base/night.npz"
+        );
+        assert_eq!(of_style("GOPR0122").unwrap(), "/base/all.npz");
+        assert_eq!(of_style("aachen"), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The settings file as it may be written: every key, nothing else.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -143,10 +144,20 @@ pub struct RawQuality {
     pub features: Option<String>,
     /// Folder written by `onnx_export.perceptual`: the network that LPIPS is computed with.
     pub lpips: Option<String>,
-    /// Statistics of real photographs; `{style}` in it stands for the style's name.
-    pub reference: Option<String>,
+    /// Statistics of real photographs; `{style}` in a path stands for the style's name.
+    pub reference: Option<RawReference>,
     /// Figures for the items that show a class, for each class; default false.
     pub per_class: Option<bool>,
+}
+
+/// `quality.reference`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum RawReference {
+    /// A file for every style.
+    ForEveryStyle(String),
+    /// A file for each glob over style names.
+    ByStyle(BTreeMap<String, String>),
 }
 
 /// `[engine]`
