@@ -100,6 +100,20 @@ impl Picture {
         self
     }
 
+    /// Returns its upper left part.
+    #[must_use]
+    pub fn cropped(mut self, width: u32, height: u32) -> Self {
+        let pixel = self.bytes.len() / (self.width * self.height) as usize;
+        let row = self.width as usize * pixel;
+        let rows = self.bytes.chunks(row).take(height as usize);
+        self.bytes = rows
+            .flat_map(|row| &row[..width as usize * pixel])
+            .copied()
+            .collect();
+        (self.width, self.height) = (width, height);
+        self
+    }
+
     /// Returns the picture with every byte (palette index, grey level) replaced.
     #[must_use]
     pub fn mapped(mut self, map: impl Fn(u8) -> u8) -> Self {

@@ -58,7 +58,10 @@ pub fn pictures(folder: &Path) -> BTreeMap<String, String> {
 /// If something cannot be read.
 #[must_use]
 pub fn texts(folder: &Path) -> Vec<String> {
-    let binary = |path: &String| path.ends_with(".png") || path.ends_with(".parquet");
+    let binary = |path: &String| {
+        let endings = [".png", ".parquet", ".npz"];
+        endings.iter().any(|ending| path.ends_with(ending))
+    };
     let paths = paths(folder).into_iter().filter(|path| !binary(path));
     paths
         .map(|path| {

@@ -1,0 +1,295 @@
+//! What comes out of a run is reported as the shards say it, however the run went.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tests::pictures::Picture;
+use tests::program::{Outcome, synth2real};
+use tests::project::{Project, STYLES};
+use tests::repository;
+
+const CONTENTS: usize = 3;
+
+/// Returns a project whose outputs are judged with the demo's features and a distance that tests can work out.
+fn judged(contents: usize, styles: usize) -> Project {
+    let mut project = Project::new(contents, styles);
+    let of_repository = |path: &str| repository(path).display().to_string();
+    project.set("quality.features", of_repository("infra/demo/features"));
+    project.set("quality.lpips", of_repository("tests/fixtures/perceptual"));
+    project.set("quality.reference", "photographs.npz");
+    reference_stats(&project, "gta5/images", "photographs.npz").exits(0);
+    project
+}
+
+fn reference_stats(project: &Project, images: &str, out: &str) -> Outcome {
+    Outcome::of(
+        synth2real()
+            .arg("reference-stats")
+            .arg("--images")
+            .arg(project.path(images))
+            .arg("--model")
+            .arg(repository("infra/demo/features"))
+            .arg("--out")
+            .arg(project.path(out)),
+    )
+}
+
+fn report(project: &Project, arguments: &[&str]) -> Value {
+    let mut command = synth2real();
+    command.args(["report", tests::project::RUN, "--json", "--root"]);
+    command.arg(project.path("out")).args(arguments);
+    let outcome = Outcome::of(&mut command).exits(0);
+    let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    report["runs"][0].clone()
+}
+
+fn style<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let styles = report["styles"].as_array().unwrap();
+    styles.iter().find(|style| style["style"] == name).unwrap()
+}
+
+fn number(value: &Value) -> f64 {
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[test]
+fn a_report_says_for_each_style_what_its_rows_say() {
+    let project = judged(CONTENTS, 2);
+    let outcome = project.run().exits(0);
+    assert!(
+        outcome.stdout.contains("FID night_000001"),
+        "{}",
+        outcome.stdout
+    );
+
+    let report = report(&project, &[]);
+    assert_eq!((&report["items"], &report["done"]), (&6.into(), &6.into()));
+    assert_eq!(report["complete"], true);
+    assert_eq!(
+        report["extractor"]["name"],
+        "synth2real demo street features"
+    );
+    assert_eq!(report["extractor"]["published"], false);
+    assert_eq!(report["extractor"]["resize"], "256x128 bilinear");
+    let rows = project.rows();
+    for name in &STYLES[..2] {
+        let figures = style(&report, name);
+        assert_eq!(figures["items"], CONTENTS);
+        assert!(number(&figures["fid"]) > 0.0);
+        assert_eq!(figures["reference"]["items"], CONTENTS);
+        let notes = figures["notes"].to_string();
+        assert!(notes.contains("singular"), "{notes}");
+        let of_style = rows.iter().filter(|row| row.item.style == *name);
+        let of_style: Vec<_> = of_style.map(|row| row.quality.clone().unwrap()).collect();
+        let mean = |of: fn(&shared::manifest::Quality) -> f64| {
+            of_style.iter().map(of).sum::<f64>() / CONTENTS as f64
+        };
+        assert!((number(&figures["ssim"]) - mean(|quality| quality.ssim)).abs() < 1e-12);
+        assert!((number(&figures["lpips"]) - mean(|quality| quality.lpips.unwrap())).abs() < 1e-9);
+        assert!(
+            of_style
+                .iter()
+                .all(|quality| quality.ssim > 0.0 && quality.ssim < 1.0)
+        );
+        assert!(of_style.iter().all(|quality| !quality.train_ids.is_empty()));
+    }
+    let text = project.about_run(&["report"]).exits(0).stdout;
+    for words in [
+        "night_000001",
+        "not comparable with published figures",
+        "256x128 bilinear",
+        "compared with 3 images of",
+    ] {
+        assert!(text.contains(words), "{words} is not in\n{text}");
+    }
+}
+
+#[test]
+fn statistics_of_a_run_are_those_of_its_images_and_as_far_from_themselves_as_nothing() {
+    let project = judged(CONTENTS, 1);
+    let _ = project.run().exits(0);
+    let images = project.stored(&format!("images/{}", STYLES[0]));
+    let images = images.strip_prefix(project.path("")).unwrap();
+    reference_stats(&project, images.to_str().unwrap(), "own.npz").exits(0);
+    let own = project.path("own.npz").display().to_string();
+    let fid = |report: &Value| number(&style(report, STYLES[0])["fid"]);
+    let from_itself = fid(&report(&project, &["--reference", &own]));
+    assert!(from_itself < 1e-9, "{from_itself}");
+
+    // The file that the run stored is as good as a reference.
+    let stored = project.stored("fid/{style}.npz").display().to_string();
+    let from_stored = report(&project, &["--reference", &stored]);
+    assert!(fid(&from_stored) < 1e-9, "{from_stored}");
+    let notes = style(&from_stored, STYLES[0])["notes"].to_string();
+    assert!(notes.contains("no features, which KID needs"), "{notes}");
+    assert!(fid(&report(&project, &[])) > 1e-3);
+}
+
+#[test]
+fn a_run_that_lost_shards_reports_what_an_undisturbed_one_does() {
+    let undisturbed = judged(CONTENTS, 2);
+    let _ = undisturbed.run().exits(0);
+    let disturbed = judged(CONTENTS, 2);
+    let _ = disturbed.run().exits(0);
+    // One shard is made again from the images that are there, but for one.
+    fs::remove_file(disturbed.stored("shards/000000.parquet")).unwrap();
+    fs::remove_file(disturbed.stored(&format!("images/{}/00001.png", STYLES[0]))).unwrap();
+    fs::remove_file(disturbed.stored("report.json")).unwrap();
+    let _ = disturbed.run().exits(0);
+    let reported = |project: &Project| {
+        let mut styles = report(project, &[])["styles"].clone();
+        for style in styles.as_array_mut().unwrap() {
+            style["reference"] = Value::Null;
+        }
+        styles
+    };
+    assert_eq!(reported(&disturbed), reported(&undisturbed));
+}
+
+#[test]
+fn figures_for_each_class_count_the_items_that_show_it() {
+    let mut project = judged(CONTENTS, 1);
+    project.set("quality.per_class", true);
+    let _ = project.run().exits(0);
+    let report = report(&project, &[]);
+    let classes = style(&report, STYLES[0])["classes"]
+        .as_object()
+        .unwrap()
+        .clone();
+    let rows = project.rows();
+    for (id, name) in [(0, "road"), (10, "sky")] {
+        let shows = |row: &&shared::manifest::ManifestRow| {
+            row.quality.as_ref().unwrap().train_ids.contains(&id)
+        };
+        let expected = rows.iter().filter(shows).count();
+        assert_eq!(classes[name]["items"], expected, "{name}");
+    }
+}
+
+#[test]
+fn several_runs_stand_side_by_side_in_text_json_and_on_a_page() {
+    let mut project = judged(CONTENTS, 2);
+    let _ = project.run().exits(0);
+    project.set("run.name", "adain");
+    project.set("method.method", "adain");
+    let _ = project.run().exits(0);
+    let page = project.path("report.html");
+    let mut command = synth2real();
+    command.args(["report", tests::project::RUN, "adain", "--json", "--html"]);
+    command.arg(&page).arg("--root").arg(project.path("out"));
+    let outcome = Outcome::of(&mut command).exits(0);
+    let reports: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let methods = [0, 1].map(|run| reports["runs"][run]["method"].clone());
+    assert_eq!(methods, ["cactif", "adain"]);
+
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("<svg"), "no plot");
+    // Two contents of two styles, each before and after in both runs, each shown in one slider a run.
+    assert_eq!(
+        page.matches("data:image/jpeg;base64,").count(),
+        2 * 2 * 2 * 2
+    );
+    let without_pictures = page.replace("http://www.w3.org/2000/svg", "");
+    assert!(
+        !without_pictures.contains("http"),
+        "the page needs something else"
+    );
+}
+
+#[test]
+fn a_reference_of_another_network_and_a_missing_one_are_not_compared_with() {
+    let mut project = judged(CONTENTS, 1);
+    for file in ["features.json", "features.onnx", "features.data"] {
+        let mut bytes = fs::read(repository("infra/demo/features").join(file)).unwrap();
+        if file == "features.json" {
+            bytes.push(b'\n');
+        }
+        project.write(&format!("features/{file}"), &bytes);
+    }
+    project.set("quality.features", "features");
+    let _ = project.run().exits(0);
+    let notes = |report: &Value| {
+        let figures = style(report, STYLES[0]);
+        assert_eq!(figures["fid"], Value::Null);
+        figures["notes"].to_string()
+    };
+    let other = notes(&report(&project, &[]));
+    assert!(other.contains("another feature network"), "{other}");
+    let missing = project.path("nowhere.npz").display().to_string();
+    let missing = notes(&report(&project, &["--reference", &missing]));
+    assert!(
+        missing.contains("nowhere.npz") && missing.contains("not there"),
+        "{missing}"
+    );
+}
+
+#[test]
+fn a_changed_network_is_another_run() {
+    let mut project = judged(2, 1);
+    let _ = project.run().exits(0);
+    project.set("quality.lpips", "nowhere");
+    project
+        .run()
+        .exits(3)
+        .complains_about(&["nowhere/perceptual.json", "onnx-export"]);
+    let mut bytes = fs::read(repository("tests/fixtures/perceptual/perceptual.json")).unwrap();
+    bytes.push(b'\n');
+    project.write("other/perceptual.json", &bytes);
+    let graph = fs::read(repository("tests/fixtures/perceptual/perceptual.onnx")).unwrap();
+    project.write("other/perceptual.onnx", &graph);
+    project.set("quality.lpips", "other");
+    project
+        .run()
+        .exits(2)
+        .complains_about(&["judges.lpips was", "and is now"]);
+}
+
+#[test]
+fn a_damaged_photograph_is_left_out_and_named() {
+    let project = Project::new(CONTENTS, 1);
+    project.write("gta5/images/broken.png", b"no image");
+    let outcome = reference_stats(&project, "gta5/images", "photographs.npz").exits(1);
+    assert!(outcome.stdout.contains("broken.png"), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("from 3 images"),
+        "{}",
+        outcome.stdout
+    );
+    project.write("one/photograph.png", &Picture::input("00001.png").encode());
+    reference_stats(&project, "one", "none.npz")
+        .exits(2)
+        .complains_about(&["at least two"]);
+    assert!(!project.path("none.npz").exists());
+}
+
+/// The distance of the fixture's network is the mean squared difference of content and output.
+#[test]
+fn the_perceptual_distance_is_between_the_content_and_the_stored_image() {
+    let mut project = Project::empty();
+    let crop = |picture: Picture| picture.cropped(256, 128);
+    project.add_content("00001", crop, crop);
+    project.add_style(STYLES[0], STYLES[0]);
+    let network = repository("tests/fixtures/perceptual");
+    project.set("quality.lpips", network.display().to_string());
+    let _ = project.run().exits(0);
+    let row = project.row("00001", STYLES[0]);
+    let pixels = |path: PathBuf| Picture::decode(&fs::read(path).unwrap()).bytes;
+    let before = pixels(project.path("gta5/images/00001.png"));
+    let after = pixels(project.path("out").join(&row.output.unwrap().image_key));
+    assert_eq!(before.len(), after.len());
+    let unit = |value: u8| f64::from(value) / 255.0;
+    let squares = before
+        .iter()
+        .zip(&after)
+        .map(|(&a, &b)| (unit(a) - unit(b)).powi(2));
+    let expected = squares.sum::<f64>() / before.len() as f64;
+    let found = row.quality.unwrap().lpips.unwrap();
+    assert!(
+        (found - expected).abs() < 1e-6,
+        "found {found}, expected {expected}"
+    );
+}
