@@ -1,6 +1,6 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: bench-dispatch bench-scale demo test test-demo test-rust test-export lint onnxruntime onnx-export build help
+.PHONY: bench-dispatch bench-quality bench-scale demo test test-demo test-rust test-export lint onnxruntime onnx-export build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 PYTHON := onnx-export/.venv/bin/python
@@ -11,6 +11,7 @@ help:
 	@echo "make lint            formatting, lints, docs and dependencies, warnings as errors"
 	@echo "make build           the synth2real and worker programs, in target/release"
 	@echo "make bench-scale     time and memory of a run of a million items"
+	@echo "make bench-quality   time of SSIM, FID and KID"
 	@echo "make bench-dispatch  shards a second through broker and bucket"
 	@echo "make onnx-export     the Python environment that exports models"
 
@@ -28,8 +29,10 @@ test-rust: onnxruntime
 	infra/with-servers.sh cargo $(CARGO_TEST) --workspace --locked
 	cargo test --workspace --locked --doc
 
-test-export: onnx-export
-	cd onnx-export && .venv/bin/python -m pytest -q
+# One of its tests compares the built program with pytorch-fid; without the program it is left out.
+test-export: onnx-export onnxruntime
+	cd onnx-export && SYNTH2REAL=$(abspath $(wildcard target/debug/synth2real)) \
+		ORT_DYLIB_PATH=$(abspath .cache/onnxruntime/libonnxruntime.so) .venv/bin/python -m pytest -q
 
 # Kills the demo at five random moments and resumes it: minutes, so not part of `make test`.
 test-demo: onnxruntime
@@ -39,6 +42,9 @@ test-demo: onnxruntime
 # Time and memory of a run of a million items, and shards a second through broker and bucket.
 bench-scale:
 	cargo bench --package tests --bench scale --locked
+
+bench-quality:
+	cargo bench --package tests --bench quality --locked
 
 bench-dispatch:
 	infra/with-servers.sh cargo bench --package tests --bench dispatch --locked

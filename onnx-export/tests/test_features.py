@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torchvision
-from pytorch_fid import inception
+from PIL import Image
+from pytorch_fid import fid_score, inception
 from safetensors.torch import save_file
 
 from onnx_export.features.adapter import Adapter
@@ -19,6 +22,7 @@ from onnx_export.features.inception import PUBLISHED_SHA256_PREFIX, WEIGHTS_NAME
 from onnx_export.weights import StateDict
 from tests.networks import Exported, liven, patches, pictures
 
+PROGRAM = os.environ.get("SYNTH2REAL")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -191,3 +195,26 @@ def test_a_network_made_for_another_size_is_named(
     )  # fmt: skip
     assert code == 3
     assert "give the size it was made for with --resize WxH" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not PROGRAM, reason="SYNTH2REAL names no built program")
+def test_statistics_of_the_program_are_those_of_pytorch_fid(
+    exported: Exported, state: StateDict, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for number, image in enumerate(pictures(7, 24, 3, 96, 128)):
+        pixels = (255 * image.transpose(1, 2, 0)).round().astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number:02}.png")
+    monkeypatch.setattr(inception, "load_state_dict_from_url", lambda *_, **__: state)
+    network = inception.InceptionV3([3]).eval()
+    files = sorted(tmp_path.glob("*.png"))
+    mu, sigma = fid_score.calculate_activation_statistics(files, network, 8, 2048, "cpu", 0)
+
+    out = tmp_path / "statistics.npz"
+    command = [PROGRAM, "reference-stats", "--images", tmp_path, "--model", exported.folder]
+    subprocess.run([*command, "--out", out], check=True)
+    with np.load(out) as found:
+        np.testing.assert_allclose(found["mu"], mu, rtol=1e-4, atol=1e-4 * mu.std())
+        np.testing.assert_allclose(found["sigma"], sigma, rtol=1e-3, atol=1e-4 * sigma.max())
+        assert found["n"] == len(files)
+        distance = fid_score.calculate_frechet_distance(found["mu"], found["sigma"], mu, sigma)
+    assert abs(distance) < 1e-3 * np.trace(sigma)

@@ -16,7 +16,7 @@ use shared::storage::Storage;
 use worker::dataset::{ImageSize, load};
 
 use super::plot::{self, PlotError};
-use super::text::{caution, kid, name_of_network, number};
+use super::text::{caution, kid, name_of_network, notes, number};
 use super::{Network, RunReport};
 use crate::freeze::FrozenRun;
 
@@ -53,6 +53,7 @@ struct Run<'a> {
     report: &'a RunReport,
     rows: Vec<Row>,
     networks: Vec<String>,
+    notes: Vec<(String, String)>,
     rate: String,
     seconds: String,
     evaluations: String,
@@ -66,7 +67,6 @@ struct Row {
     ssim: String,
     lpips: String,
     reference: String,
-    notes: Vec<String>,
     classes: Vec<[String; 4]>,
 }
 
@@ -114,6 +114,7 @@ fn run(report: &RunReport) -> Run<'_> {
     Run {
         rows: report.styles.iter().map(row).collect(),
         networks: networks.into_iter().flatten().collect(),
+        notes: notes(report),
         rate: number(report.cost.images_per_minute, 1),
         seconds: number(report.cost.seconds_per_image, 2),
         evaluations: number(report.cost.evaluations_per_image, 1),
@@ -144,7 +145,6 @@ fn row(style: &super::StyleReport) -> Row {
         ssim: number(style.ssim, 3),
         lpips: number(style.lpips, 3),
         reference: reference.unwrap_or_else(|| "none".to_owned()),
-        notes: style.notes.clone(),
         classes: style.classes.iter().map(class).collect(),
     }
 }

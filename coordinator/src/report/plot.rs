@@ -1,6 +1,7 @@
 //! The trade between realism and content as a plot: FID against LPIPS, or against SSIM where there is no LPIPS.
 
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{RunReport, StyleReport};
 
@@ -73,14 +74,13 @@ fn draw(
     label: &str,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    let contents = range(points.iter().map(|point| point.content));
+    let middle = 0.5 * (contents.start + contents.end);
     let mut chart = ChartBuilder::on(&area)
         .margin(14)
         .x_label_area_size(42)
         .y_label_area_size(56)
-        .build_cartesian_2d(
-            range(points.iter().map(|point| point.content)),
-            range(points.iter().map(|point| point.fid)),
-        )?;
+        .build_cartesian_2d(contents, range(points.iter().map(|point| point.fid)))?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
@@ -100,9 +100,16 @@ fn draw(
             .label(report.run.to_string())
             .legend(move |(x, y)| Circle::new((x + 8, y), 5, colour.filled()));
         chart.draw_series(own.map(|point| {
+            // Towards the middle, where there is room.
+            let (side, offset) = if point.content > middle {
+                (HPos::Right, -9)
+            } else {
+                (HPos::Left, 9)
+            };
             let font = ("sans-serif", 12).into_font().color(&colour);
+            let font = font.pos(Pos::new(side, VPos::Center));
             EmptyElement::at((point.content, point.fid))
-                + Text::new(point.style.to_owned(), (8, -12), font)
+                + Text::new(point.style.to_owned(), (offset, 0), font)
         }))?;
     }
     if reports.len() > 1 {
@@ -122,5 +129,5 @@ fn range(values: impl Iterator<Item = f64> + Clone) -> std::ops::Range<f64> {
     let low = values.clone().fold(f64::INFINITY, f64::min);
     let high = values.fold(f64::NEG_INFINITY, f64::max);
     let margin = (0.15 * (high - low)).max(0.02 * high.abs()).max(1e-6);
-    low - margin..high + 1.6 * margin
+    low - margin..high + margin
 }

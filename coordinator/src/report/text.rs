@@ -34,6 +34,29 @@ pub fn caution(network: &Network) -> Option<&'static str> {
     (!network.published).then_some("not comparable with published figures")
 }
 
+/// Returns the notes of a report, each once, with the styles that it is about.
+#[must_use]
+pub fn notes(report: &RunReport) -> Vec<(String, String)> {
+    let mut notes: Vec<(Vec<&str>, &str)> = Vec::new();
+    for style in &report.styles {
+        for note in &style.notes {
+            match notes.iter_mut().find(|(_, known)| known == note) {
+                Some((styles, _)) => styles.push(&style.style),
+                None => notes.push((vec![&style.style], note)),
+            }
+        }
+    }
+    let named = |(styles, note): (Vec<&str>, &str)| {
+        let styles = if styles.len() > 1 && styles.len() == report.styles.len() {
+            "every style".to_owned()
+        } else {
+            styles.join(", ")
+        };
+        (styles, note.to_owned())
+    };
+    notes.into_iter().map(named).collect()
+}
+
 fn render_run(report: &RunReport, text: &mut String) {
     let state = if report.complete {
         ""
@@ -88,9 +111,6 @@ fn render_run(report: &RunReport, text: &mut String) {
                 style.style, reference.path
             );
         }
-        for note in &style.notes {
-            let _ = writeln!(text, "  {}: {note}", style.style);
-        }
         for (class, figures) in &style.classes {
             let _ = writeln!(
                 text,
@@ -101,6 +121,9 @@ fn render_run(report: &RunReport, text: &mut String) {
                 number(figures.ssim, 3)
             );
         }
+    }
+    for (styles, note) in notes(report) {
+        let _ = writeln!(text, "  {styles}: {note}");
     }
     for (reason, count) in &report.reasons {
         let _ = writeln!(text, "  not converted ({count}): {reason}");
