@@ -4,6 +4,7 @@ use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::failure::FailedAttempt;
+use shared::ids::ShardId;
 use shared::manifest::{ManifestError, ManifestRow, ManifestWriter, Status};
 use shared::storage::{Storage, StorageError};
 
@@ -82,10 +83,32 @@ pub async fn fold(
     ledger: &Ledger,
 ) -> Result<RunFold, LedgerError> {
     let mut fold = RunFold::new(run.record.quality.per_class);
-    for part in run.plan.shards.chunks(READS_AT_ONCE) {
-        block_rows(storage, run, ledger, part, &mut fold).await?;
-    }
+    let committed: Vec<ShardId> = ledger.committed.iter().copied().collect();
+    fold_shards(storage, run, &committed, &mut fold).await?;
     Ok(fold)
+}
+
+/// Adds some committed shards to a fold, in their order.
+///
+/// # Errors
+///
+/// [`LedgerError`] if one cannot be read.
+pub async fn fold_shards(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    shards: &[ShardId],
+    fold: &mut RunFold,
+) -> Result<(), LedgerError> {
+    let id = &run.record.run;
+    for part in shards.chunks(READS_AT_ONCE) {
+        let reads = part
+            .iter()
+            .map(|&shard| ledger::shard_rows_with_features(storage, id, shard));
+        for rows in try_join_all(reads).await? {
+            fold.add(&rows);
+        }
+    }
+    Ok(())
 }
 
 /// Brings the stored counts up to date.

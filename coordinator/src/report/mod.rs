@@ -3,9 +3,11 @@
 //! `report.json` holds a [`RunReport`]; it is written beside the manifest and can be made again at any time.
 //!
 //! - [`make`]: from committed shards
+//! - [`live`]: of a run under way
 //! - [`text`], [`html`], [`plot`]: for people
 
 pub mod html;
+pub mod live;
 pub mod make;
 pub mod plot;
 pub mod text;
