@@ -40,6 +40,13 @@ impl LiveReport {
         }
     }
 
+    /// Has the next report made as soon as there is something new.
+    pub fn make_at_once(&mut self) {
+        if let Some((_, next)) = &mut self.last {
+            *next = Instant::now();
+        }
+    }
+
     /// Returns a report if there is something new and it is time to say so.
     ///
     /// # Errors
