@@ -9,7 +9,8 @@
 //! - [`queue`], [`task`], [`event`], [`request`]: shards waiting for workers, what workers say, and what they are asked
 //! - [`run_record`], [`decision`], [`manifest`]: the formats that outlive a process
 //! - [`failure`]: the four classes of failure and what each leads to
-//! - [`digest`], [`telemetry`], [`shutdown`]: SHA-256 of bytes and files; logs; being told to stop
+//! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
+//! - [`digest`], [`shutdown`]: SHA-256 of bytes and files; being told to stop
 
 pub mod artifact;
 pub mod decision;
@@ -21,6 +22,7 @@ pub mod layout;
 pub mod listing;
 pub mod location;
 pub mod manifest;
+pub mod metrics;
 pub mod queue;
 pub mod request;
 pub mod run_record;

@@ -1,7 +1,8 @@
 //! A coordinator and workers as real processes, with a broker and a bucket of their own that can be disturbed.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod ending;
+
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ use shared::queue::{self, Queue};
 use shared::request::Request;
 use shared::settings::BrokerConfig;
 use tempfile::TempDir;
+
+pub use self::ending::Ending;
 
 use crate::broker::{Broker, Options};
 use crate::program::{self, Outcome, Running, synth2real};
@@ -43,6 +46,10 @@ pub struct Fleet {
     joined: usize,
     /// What workers and collector log.
     pub log_filter: &'static str,
+    /// More lines of the settings of workers that join.
+    pub worker_settings: &'static str,
+    /// More of the environment of every program.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 /// A worker and where it logs.
@@ -58,24 +65,6 @@ impl Worker {
         Outcome {
             stderr: std::fs::read_to_string(self.log).expect("a log"),
             ..outcome
-        }
-    }
-}
-
-/// What two equal runs agree about.
-#[derive(Debug, PartialEq)]
-pub struct Ending {
-    pictures: BTreeMap<String, String>,
-    rows: Vec<ManifestRow>,
-}
-
-impl Ending {
-    fn of(run: &Path) -> Self {
-        let mut pictures = stored::pictures(run);
-        pictures.remove("contact-sheet.png");
-        Self {
-            pictures,
-            rows: stored::deterministic(stored::rows(&run.join("manifest.parquet"))),
         }
     }
 }
@@ -115,6 +104,8 @@ impl Fleet {
             service: None,
             joined: 0,
             log_filter: "info",
+            worker_settings: "",
+            environment: Vec::new(),
         }
     }
 
@@ -218,7 +209,8 @@ impl Fleet {
                 "SYNTH2REAL_BROKER_URL",
                 format!("amqp://guest:guest@{}/%2f", self.broker_wire.address()),
             )
-            .env("SYNTH2REAL_ROOT", format!("s3://{BUCKET}/{RESULTS}"));
+            .env("SYNTH2REAL_ROOT", format!("s3://{BUCKET}/{RESULTS}"))
+            .envs(self.environment.iter().cloned());
         command
     }
 
@@ -247,8 +239,9 @@ impl Fleet {
         let name = format!("worker-{}", self.joined);
         let cache = self.folder.path().join("cache");
         let settings = format!(
-            "root = 's3://{BUCKET}/{RESULTS}'\nname = '{name}'\nthreads = 1\ncache_dir = '{}'",
-            cache.display()
+            "root = 's3://{BUCKET}/{RESULTS}'\nname = '{name}'\nthreads = 1\ncache_dir = '{}'\n{}",
+            cache.display(),
+            self.worker_settings
         );
         let settings = settings.parse().expect("valid settings");
         let settings = self.write(&format!("{name}.toml"), &settings);
@@ -316,6 +309,23 @@ impl Fleet {
         });
         worker.running.signal("TERM");
         worker.running.end()
+    }
+
+    /// Returns where a worker shows its metrics, once it does.
+    ///
+    /// # Panics
+    ///
+    /// If it never does.
+    #[must_use]
+    pub fn metrics_address(&self, place: usize) -> String {
+        let shown = || {
+            let log = std::fs::read_to_string(&self.workers[place].log).expect("a log");
+            let mut lines = log.lines().filter(|line| line.contains("shows metrics"));
+            let event: Value = serde_json::from_str(lines.next()?).ok()?;
+            Some(event["fields"]["address"].as_str()?.to_owned())
+        };
+        self.wait_until("metrics are shown", |_| shown().is_some());
+        shown().expect("it was there")
     }
 
     /// Returns how many workers there are.

@@ -95,6 +95,7 @@ pub fn task(number: usize) -> ShardTask {
         repair: false,
         contents: Vec::new(),
         styles: Vec::new(),
+        traceparent: None,
     }
 }
 

@@ -24,6 +24,7 @@ use shared::listing::Listing;
 use shared::manifest::{self, ManifestRow, Output, Work};
 use shared::storage::{Storage, StorageErrorKind};
 use shared::task::ShardTask;
+use tracing::Instrument;
 
 use self::rows::RowMaker;
 use crate::dataset::ImageSize;
@@ -271,7 +272,9 @@ impl Attempt<'_> {
             let started = Instant::now();
             let sha256 = digest::sha256(&png);
             let key = self.image_key(content.name(), style.name());
-            self.storage.create(&key, Bytes::from(png)).await?;
+            let span = rows::span(content.name(), style.name());
+            let storing = self.storage.create(&key, Bytes::from(png));
+            storing.instrument(span).await?;
             let work = Work {
                 unet_evaluations: made.evaluations as f64 / outputs,
                 style_evaluations: *style_evaluations as f64,

@@ -20,6 +20,7 @@ use shared::queue::{Queue, QueueError, Settlement};
 use shared::settings::WatchdogConfig;
 use shared::storage::Storage;
 use shared::task::ShardTask;
+use shared::telemetry;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -138,6 +139,8 @@ impl Consumer {
             let verdict = match ShardTask::from_payload(&delivery.payload) {
                 Ok(task) => {
                     let span = tracing::info_span!("shard", run = %task.run, shard = %task.shard, worker = self.name);
+                    telemetry::follow(&span, task.traceparent.as_deref());
+                    self.progress.takes_up();
                     self.handle(&task, &teller).instrument(span).await
                 }
                 Err(error) => {
@@ -146,6 +149,7 @@ impl Consumer {
                 }
             };
             teller.puts_down();
+            self.progress.puts_down();
             failures_in_a_row = if verdict.failed {
                 failures_in_a_row + 1
             } else {

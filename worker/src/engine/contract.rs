@@ -274,6 +274,24 @@ impl ModelContract {
     ///
     /// [`EngineError::Model`] naming the first file that is missing or altered.
     pub fn verify_files(&self) -> Result<(), EngineError> {
+        for (file, expected) in self.files() {
+            self.verify(&file, &expected)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the size of the model's files. One that cannot be read has none.
+    #[must_use]
+    pub fn num_bytes(&self) -> u64 {
+        let sizes = self.files().into_iter().filter_map(|(file, _)| {
+            let file = std::fs::metadata(self.path(&file));
+            file.ok().map(|file| file.len())
+        });
+        sizes.sum()
+    }
+
+    /// Returns the model's files with their digests.
+    fn files(&self) -> Vec<(String, String)> {
         let model = &self.model;
         let parts = model
             .segments
@@ -291,10 +309,7 @@ impl ModelContract {
                 .collect::<Vec<_>>()
         };
         let prompt = (model.prompt.file.clone(), model.prompt.sha256.clone());
-        for (file, expected) in parts.flat_map(of_part).chain([prompt]) {
-            self.verify(&file, &expected)?;
-        }
-        Ok(())
+        parts.flat_map(of_part).chain([prompt]).collect()
     }
 
     /// Returns where a file of the contract is.
