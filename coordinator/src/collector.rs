@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::collect::{self, CollectError};
 use crate::freeze::{self, FreezeError, FrozenRun};
 use crate::ledger::{Ledger, LedgerError, ShardState};
+use crate::metrics::{self, RunGauges};
 use crate::report::{self, ReportError};
 use crate::tally::{Counts, Tally};
 
@@ -66,6 +67,7 @@ struct Watched {
     seen: Option<(usize, usize, u32)>,
     /// When it was found to have ended, and what was decided by then.
     ended: Option<(Instant, Decisions)>,
+    gauges: RunGauges,
 }
 
 impl Collector {
@@ -81,7 +83,13 @@ impl Collector {
     async fn watch(&self) {
         let mut watched = BTreeMap::new();
         loop {
+            let started = Instant::now();
             self.look(&mut watched).await;
+            let runs = watched.values().map(|watched: &Watched| &watched.gauges);
+            metrics::looked(runs, started.elapsed());
+            if let Some(queue) = &self.queue {
+                metrics::look_at(queue.as_ref()).await;
+            }
             tokio::time::sleep(self.every).await;
         }
     }
@@ -121,6 +129,7 @@ impl Collector {
                 tally_stored: Instant::now(),
                 seen: None,
                 ended: None,
+                gauges: RunGauges::default(),
             }),
         };
         if let Some((since, decisions)) = &mut watched.ended
@@ -147,6 +156,7 @@ impl Collector {
             .tally
             .total_with_failed(storage, &watched.run, &ledger)
             .await?;
+        watched.gauges.update(&watched.run, &ledger, &counts);
         if has_ended(&watched.run, &ledger) {
             self.end(watched, &ledger, new, &counts).await?;
             watched.ended = Some((Instant::now(), ledger.decisions));

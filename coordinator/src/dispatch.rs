@@ -2,6 +2,8 @@
 
 use shared::queue::{Queue, QueueError};
 use shared::task::ShardTask;
+use shared::telemetry;
+use tracing::Instrument;
 
 /// Tasks that are held in memory at once.
 const TASKS_AT_ONCE: usize = 1_000;
@@ -17,6 +19,27 @@ pub async fn publish(
     published: impl Fn(usize),
 ) -> Result<usize, QueueError> {
     let mut tasks = tasks.peekable();
+    let Some(first) = tasks.peek() else {
+        return Ok(0);
+    };
+    let span = tracing::info_span!("publish", run = %first.run);
+    publish_parts(queue, tasks, published)
+        .instrument(span)
+        .await
+}
+
+async fn publish_parts(
+    queue: &dyn Queue,
+    tasks: impl Iterator<Item = ShardTask>,
+    published: impl Fn(usize),
+) -> Result<usize, QueueError> {
+    let traceparent = telemetry::traceparent();
+    let mut tasks = tasks
+        .map(|mut task| {
+            task.traceparent.clone_from(&traceparent);
+            task
+        })
+        .peekable();
     let mut count = 0;
     while tasks.peek().is_some() {
         let part: Vec<ShardTask> = tasks.by_ref().take(TASKS_AT_ONCE).collect();

@@ -8,6 +8,7 @@ use shared::ids::ShardId;
 use shared::queue::{InProcessQueue, Queue, QueueError};
 use shared::settings::{Limits, WatchdogConfig};
 use shared::storage::{Storage, StorageError};
+use shared::telemetry;
 use tokio_util::sync::CancellationToken;
 use worker::attempt::Progress;
 use worker::consumer::{Consumer, ConsumerError};
@@ -87,6 +88,7 @@ impl EmbeddedRun<'_> {
             }
             let mut task = self.run.plan.task(&self.run.record.run, shard);
             task.first_attempt = ledger.first_attempt(shard.id);
+            task.traceparent = telemetry::traceparent();
             queue.publish(&[task]).await?;
             tokio::select! {
                 ended = &mut worker => {

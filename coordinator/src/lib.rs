@@ -7,6 +7,7 @@
 //! - [`dispatch`], [`resume`]: shards handed to the queue, for the first time or again
 //! - [`embedded`]: the run in this process
 //! - [`collector`]: the look-out over all runs of a storage root
+//! - [`metrics`]: what the collector sees, for Prometheus
 //! - [`collect`], [`audit`], [`contact_sheet`]: what comes out
 //! - [`quality`], [`report`]: what it is like
 //! - [`cli`]: the command line
@@ -21,6 +22,7 @@ pub mod embedded;
 pub mod freeze;
 pub mod inventory;
 pub mod ledger;
+pub mod metrics;
 pub mod networks;
 pub mod plan;
 pub mod progress;

@@ -9,8 +9,10 @@ use shared::telemetry;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::init(cli.log_filter());
-    match cli::main(cli).await {
+    telemetry::init("synth2real-coordinator", cli.log_filter());
+    let ended = cli::main(cli).await;
+    telemetry::finish().await;
+    match ended {
         Ok(ending) => ending.into(),
         Err(problem) => {
             problem.complain();

@@ -6,10 +6,11 @@
 //! - [`storage`]: results; everything durable goes through this port
 //! - [`source`]: datasets and models, which are only read
 //! - [`s3`]: the bucket under both
-//! - [`queue`], [`task`], [`event`]: shards waiting for workers, and what workers say
+//! - [`queue`], [`task`], [`event`], [`request`]: shards waiting for workers, what workers say, and what they are asked
 //! - [`run_record`], [`decision`], [`manifest`]: the formats that outlive a process
 //! - [`failure`]: the four classes of failure and what each leads to
-//! - [`digest`], [`telemetry`], [`shutdown`]: SHA-256 of bytes and files; logs; being told to stop
+//! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
+//! - [`digest`], [`shutdown`]: SHA-256 of bytes and files; being told to stop
 
 pub mod artifact;
 pub mod decision;
@@ -21,7 +22,9 @@ pub mod layout;
 pub mod listing;
 pub mod location;
 pub mod manifest;
+pub mod metrics;
 pub mod queue;
+pub mod request;
 pub mod run_record;
 pub mod s3;
 pub mod settings;

@@ -1,6 +1,7 @@
-//! Objects of an S3 bucket. No other file names the SDK.
+//! Objects of an S3 bucket. Only this file and `counting` name the SDK.
 
 mod answer;
+mod counting;
 mod object;
 mod patience;
 mod settings;
@@ -33,6 +34,7 @@ pub(crate) use self::object::{Body, BucketObject, Head, Put};
 pub use self::settings::{S3Credentials, S3Settings};
 
 use self::answer::{Answer, Cause, causes, chain};
+use self::counting::Counting;
 use self::object::Cursor;
 use crate::location::BucketPrefix;
 use crate::storage::StorageError;
@@ -77,6 +79,7 @@ impl Bucket {
         let mut config = Builder::from(&environment)
             .retry_config(retries)
             .retry_partition(own.build())
+            .interceptor(Counting)
             .timeout_config(timeouts(0))
             .stalled_stream_protection(stalled.build());
         if let Some(endpoint) = &settings.endpoint {

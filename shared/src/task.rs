@@ -23,6 +23,9 @@ pub struct ShardTask {
     pub contents: Vec<Listing>,
     /// Its styles.
     pub styles: Vec<Listing>,
+    /// The span that published it, as W3C Trace Context writes it, if traces are collected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 impl ShardTask {

@@ -1,13 +1,20 @@
 //! A coordinator and workers as real processes, with a broker and a bucket of their own that can be disturbed.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod ending;
+
+use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use shared::manifest::ManifestRow;
+use shared::queue::{self, Queue};
+use shared::request::Request;
+use shared::settings::BrokerConfig;
 use tempfile::TempDir;
+
+pub use self::ending::Ending;
 
 use crate::broker::{Broker, Options};
 use crate::program::{self, Outcome, Running, synth2real};
@@ -39,28 +46,25 @@ pub struct Fleet {
     joined: usize,
     /// What workers and collector log.
     pub log_filter: &'static str,
+    /// More lines of the settings of workers that join.
+    pub worker_settings: &'static str,
+    /// More of the environment of every program.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 /// A worker and where it logs.
 struct Worker {
+    name: String,
     running: Running,
     log: PathBuf,
 }
 
-/// What two equal runs agree about.
-#[derive(Debug, PartialEq)]
-pub struct Ending {
-    pictures: BTreeMap<String, String>,
-    rows: Vec<ManifestRow>,
-}
-
-impl Ending {
-    fn of(run: &Path) -> Self {
-        let mut pictures = stored::pictures(run);
-        pictures.remove("contact-sheet.png");
-        Self {
-            pictures,
-            rows: stored::deterministic(stored::rows(&run.join("manifest.parquet"))),
+impl Worker {
+    fn end(self) -> Outcome {
+        let outcome = self.running.end();
+        Outcome {
+            stderr: std::fs::read_to_string(self.log).expect("a log"),
+            ..outcome
         }
     }
 }
@@ -100,6 +104,8 @@ impl Fleet {
             service: None,
             joined: 0,
             log_filter: "info",
+            worker_settings: "",
+            environment: Vec::new(),
         }
     }
 
@@ -163,6 +169,16 @@ impl Fleet {
         Ending::of(&self.stored())
     }
 
+    /// Returns the rows of the run's manifest.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    #[must_use]
+    pub fn rows(&self) -> Vec<ManifestRow> {
+        stored::rows(&self.stored().join("manifest.parquet"))
+    }
+
     fn stored(&self) -> PathBuf {
         self.s3.folder().join(RESULTS).join("runs").join(RUN)
     }
@@ -193,7 +209,8 @@ impl Fleet {
                 "SYNTH2REAL_BROKER_URL",
                 format!("amqp://guest:guest@{}/%2f", self.broker_wire.address()),
             )
-            .env("SYNTH2REAL_ROOT", format!("s3://{BUCKET}/{RESULTS}"));
+            .env("SYNTH2REAL_ROOT", format!("s3://{BUCKET}/{RESULTS}"))
+            .envs(self.environment.iter().cloned());
         command
     }
 
@@ -222,8 +239,9 @@ impl Fleet {
         let name = format!("worker-{}", self.joined);
         let cache = self.folder.path().join("cache");
         let settings = format!(
-            "root = 's3://{BUCKET}/{RESULTS}'\nname = '{name}'\nthreads = 1\ncache_dir = '{}'",
-            cache.display()
+            "root = 's3://{BUCKET}/{RESULTS}'\nname = '{name}'\nthreads = 1\ncache_dir = '{}'\n{}",
+            cache.display(),
+            self.worker_settings
         );
         let settings = settings.parse().expect("valid settings");
         let settings = self.write(&format!("{name}.toml"), &settings);
@@ -231,7 +249,7 @@ impl Fleet {
         command.arg("--config").arg(settings);
         let log = self.log(&name);
         let running = Running::start_into(&mut self.logging(command), &log);
-        self.workers.push(Worker { running, log });
+        self.workers.push(Worker { name, running, log });
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -254,11 +272,30 @@ impl Fleet {
     pub fn drain(&mut self, place: usize) -> Outcome {
         let worker = self.workers.remove(place);
         worker.running.signal("TERM");
-        let outcome = worker.running.end();
-        Outcome {
-            stderr: std::fs::read_to_string(worker.log).expect("a log"),
-            ..outcome
-        }
+        worker.end()
+    }
+
+    /// A worker is asked to stop over the broker; returns how it ended.
+    ///
+    /// # Panics
+    ///
+    /// If it does not listen.
+    pub async fn ask_to_drain(&mut self, place: usize) -> Outcome {
+        let worker = self.workers.remove(place);
+        let asked = self.queue().await.ask(&worker.name, Request::Drain).await;
+        assert!(asked.expect("asks"), "{} does not listen", worker.name);
+        worker.end()
+    }
+
+    /// Returns the queue, without a wire between.
+    ///
+    /// # Panics
+    ///
+    /// If the broker is away.
+    pub async fn queue(&self) -> Arc<dyn Queue> {
+        let config = BrokerConfig::new(&self.broker.url(), None);
+        let queue = queue::open(&config.expect("an address")).await;
+        queue.expect("a broker")
     }
 
     /// A worker is told to stop, and told again while it finishes the image in hand; returns how it ended.
@@ -272,6 +309,23 @@ impl Fleet {
         });
         worker.running.signal("TERM");
         worker.running.end()
+    }
+
+    /// Returns where a worker shows its metrics, once it does.
+    ///
+    /// # Panics
+    ///
+    /// If it never does.
+    #[must_use]
+    pub fn metrics_address(&self, place: usize) -> String {
+        let shown = || {
+            let log = std::fs::read_to_string(&self.workers[place].log).expect("a log");
+            let mut lines = log.lines().filter(|line| line.contains("shows metrics"));
+            let event: Value = serde_json::from_str(lines.next()?).ok()?;
+            Some(event["fields"]["address"].as_str()?.to_owned())
+        };
+        self.wait_until("metrics are shown", |_| shown().is_some());
+        shown().expect("it was there")
     }
 
     /// Returns how many workers there are.

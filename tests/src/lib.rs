@@ -6,6 +6,7 @@
 //! - [`fleet`]: coordinator and workers as real processes, with a broker and a bucket of their own
 //! - [`stand_in`], [`planned`]: an engine that makes images from a hash, and runs for it
 //! - [`broker`], [`s3_server`]: RabbitMQ and a bucket, shared or of a test's own
+//! - [`prometheus`], [`traces`]: who reads metrics and traces
 //! - [`proxy`]: a network that can be broken
 //! - [`stored`]: what lies below a storage root, as far as two equal runs must agree about it
 
@@ -15,10 +16,12 @@ pub mod pictures;
 pub mod planned;
 pub mod program;
 pub mod project;
+pub mod prometheus;
 pub mod proxy;
 pub mod s3_server;
 pub mod stand_in;
 pub mod stored;
+pub mod traces;
 
 use std::path::{Path, PathBuf};
 

@@ -72,8 +72,9 @@ impl EngineThread {
         work: impl FnOnce(&mut Converter) -> T + Send + 'static,
     ) -> Result<T, EngineGone> {
         let (done, answer) = oneshot::channel();
+        let span = tracing::Span::current();
         let job: Job = Box::new(move |converter| {
-            let _ = done.send(work(converter));
+            let _ = done.send(span.in_scope(|| work(converter)));
         });
         self.jobs.send(job).map_err(|_| EngineGone)?;
         answer.await.map_err(|_| EngineGone)

@@ -9,6 +9,7 @@
 //! - [`consumer`]: shards taken from the queue and given back or settled (when it is done)
 //! - [`workshop`]: what a run needs, got ready
 //! - [`engine_thread`]: the one thread that owns the engine
+//! - [`metrics`]: what is counted and timed, and where it is read
 
 pub mod attempt;
 pub mod consumer;
@@ -17,5 +18,6 @@ pub mod dataset;
 pub mod engine;
 pub mod engine_thread;
 pub mod method;
+pub mod metrics;
 pub mod quality;
 pub mod workshop;

@@ -16,14 +16,15 @@ use shared::telemetry;
 use worker::consumer::{Consumer, ConsumerError};
 use worker::engine::EngineError;
 use worker::engine::runtime::Runtime;
+use worker::metrics::{Endpoint, EndpointError, Identity, Meters};
 use worker::workshop::EngineWorkshop;
 
 /// Converts shards of runs that `synth2real launch` published, one at a time.
 ///
-/// SIGTERM or Ctrl-C finishes the image in hand, gives the shard back and exits 0; once more leaves at once. Whatever
-/// happens to a worker, nothing that is stored is lost and its shard is done by another.
+/// SIGTERM, Ctrl-C or a request to drain finishes the image in hand, gives the shard back and exits 0; a second signal
+/// leaves at once. Whatever happens to a worker, nothing that is stored is lost and its shard is done by another.
 ///
-/// Exit codes: 0 told to stop; 2 wrong usage or settings; 3 model, device, storage or broker cannot be used, or the
+/// Exit codes: 0 told or asked to stop; 2 wrong usage or settings; 3 model, device, storage or broker cannot be used, or the
 /// engine hangs: start it anew; 143 told twice.
 #[derive(Debug, Parser)]
 #[command(name = "worker", version, max_term_width = 100)]
@@ -47,28 +48,35 @@ enum Problem {
     Consumer(#[from] ConsumerError),
     #[error(transparent)]
     Engine(#[from] EngineError),
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    telemetry::init("info,ort=error,lapin=error");
+    telemetry::init("synth2real-worker", "info,ort=error,lapin=error");
     let code = match work(&args).await {
         Ok(()) => 0,
         Err(problem) => {
             complain(&problem);
             match problem {
-                Problem::Settings(_) => 2,
+                Problem::Settings(_) | Problem::Endpoint(_) => 2,
                 Problem::Storage(_) | Problem::Consumer(_) | Problem::Engine(_) => 3,
             }
         }
     };
+    telemetry::finish().await;
     // Not by returning: an engine that hangs would keep the process for ever.
     std::process::exit(code)
 }
 
 async fn work(args: &Args) -> Result<(), Problem> {
     let config = WorkerConfig::load(&args.config)?;
+    let endpoint = match config.metrics {
+        Some(address) => Some(Endpoint::bind(address).await?),
+        None => None,
+    };
     // What cannot work at all is told before a shard is taken.
     Runtime::load(&config.engine)?;
     let storage = storage::open(&config.root).await?;
@@ -80,6 +88,14 @@ async fn work(args: &Args) -> Result<(), Problem> {
     let happens = "finishing the image in hand and giving the shard back";
     let drain = shutdown::on_signal(happens, TERMINATED);
     tracing::info!(worker = name, root = %config.root, broker = queue.locate(), "worker starts");
+    let meters = Arc::new(Meters::new(Identity {
+        name: &name,
+        device: &config.engine.device,
+        version: env!("CARGO_PKG_VERSION"),
+    }));
+    if let Some(endpoint) = endpoint {
+        endpoint.serve(Arc::clone(&meters));
+    }
     let consumer = Consumer {
         name,
         storage,
@@ -92,11 +108,9 @@ async fn work(args: &Args) -> Result<(), Problem> {
             .with_max_times(8)
             .with_jitter(),
         drain,
-        progress: Arc::new(()),
+        progress: meters,
     };
-    consumer.run().await?;
-    tracing::info!("worker stops: it was told to");
-    Ok(())
+    Ok(consumer.run().await?)
 }
 
 fn own_name() -> String {

@@ -12,6 +12,7 @@ use shared::run_record::RunRecord;
 use shared::settings::RunConfig;
 use shared::shutdown;
 use shared::storage::{self, Storage};
+use tracing::Instrument;
 use worker::attempt::Progress;
 use worker::workshop::{EngineWorkshop, Workshop};
 
@@ -140,7 +141,9 @@ async fn go(
         progress: Arc::clone(&progress) as Arc<dyn Progress>,
         drain: shutdown::on_signal("finishing the image in hand", INTERRUPTED),
     };
-    let stopped = embedded.go(ledger, before.quarantined).await;
+    let span = tracing::info_span!("convert", run = %config.run);
+    let stopped = embedded.go(ledger, before.quarantined);
+    let stopped = stopped.instrument(span).await;
     progress.finish();
     stopped.map_err(|error| {
         let stored = storage.locate(&ArtifactKey::RunRecord(config.run.clone()));

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
+use shared::metrics::Exporter;
 use shared::shutdown;
 
 use super::exit::INTERRUPTED;
 use super::{Ending, Problem, RootArgs, opening};
 use crate::collector::Collector;
+use crate::metrics;
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -44,11 +46,13 @@ pub(super) async fn main(args: ServeArgs) -> Result<Ending, Problem> {
         "watching the runs of {}, {broker}; Ctrl-C stops",
         args.root.root
     );
+    let every = Duration::from_secs_f64(args.every);
+    Exporter::install(Some(metrics::forget_after(every)));
     let stop = shutdown::on_signal("stopping", INTERRUPTED);
     let collector = Collector {
         storage,
         queue,
-        every: Duration::from_secs_f64(args.every),
+        every,
         stop,
     };
     collector.run().await;

@@ -12,6 +12,7 @@ use shared::task::ShardTask;
 
 use super::Collector;
 use crate::freeze::{self, FreezeError};
+use crate::metrics;
 
 /// Between two tries to note a dead letter while storage does not answer.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
@@ -57,6 +58,7 @@ impl Collector {
             );
             tokio::time::sleep(TRY_AGAIN).await;
         }
+        metrics::dead_letter();
         if let Err(error) = delivery.settle(Settlement::Ack).await {
             tracing::warn!(error = chain(&error), "a dead letter was not settled");
         }

@@ -52,6 +52,7 @@ impl Plan {
             repair: false,
             contents: of(&self.contents, &shard.contents),
             styles: of(&self.styles, &shard.styles),
+            traceparent: None,
         }
     }
 

@@ -209,6 +209,8 @@ pub struct RawWorkerConfig {
     pub cache_dir: Option<String>,
     /// Size of what is kept of buckets, default 50 GiB.
     pub cache_max_bytes: Option<u64>,
+    /// Address and port where metrics are shown; nowhere if absent.
+    pub metrics: Option<String>,
     /// When a step is taken for hanging.
     #[serde(default)]
     pub watchdog: RawWatchdog,

@@ -1,5 +1,6 @@
 //! A worker's settings, complete and checked.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,6 +8,9 @@ use super::raw::{RawEngine, RawWatchdog, RawWorkerConfig};
 use super::run::location;
 use super::{BrokerConfig, EngineConfig, SettingsError};
 use crate::location::Location;
+
+/// The longest name that a broker routes messages by.
+const MAX_NAME_BYTES: usize = 255;
 
 /// Everything a worker is told.
 #[derive(Debug, Clone)]
@@ -19,6 +23,8 @@ pub struct WorkerConfig {
     pub engine: EngineConfig,
     /// Size of what is kept on disk of models and inputs in buckets.
     pub cache_max_bytes: u64,
+    /// Where metrics are shown; nowhere if absent.
+    pub metrics: Option<SocketAddr>,
     /// When a step is taken for hanging.
     pub watchdog: WatchdogConfig,
     /// Where its work comes from.
@@ -76,15 +82,32 @@ impl WorkerConfig {
                 format!("must be set, here or in {}", super::broker::BROKER_URL),
             )
         };
+        if let Some(name) = &raw.name
+            && !(1..=MAX_NAME_BYTES).contains(&name.len())
+        {
+            let expected =
+                format!("must be 1 to {MAX_NAME_BYTES} bytes: the broker finds the worker by it");
+            return Err(SettingsError::value("name", name, expected));
+        }
         Ok(Self {
             root: location("root", &raw.root, base)?,
             name: raw.name,
             engine: EngineConfig::from_raw(engine, base)?,
             cache_max_bytes: raw.cache_max_bytes.unwrap_or(50 << 30),
+            metrics: raw.metrics.as_deref().map(metrics).transpose()?,
             watchdog: WatchdogConfig::try_from(raw.watchdog)?,
             broker: BrokerConfig::find(raw.broker)?.ok_or_else(missing)?,
         })
     }
+}
+
+fn metrics(text: &str) -> Result<SocketAddr, SettingsError> {
+    let refused = |_| {
+        let expected =
+            "must be an address and a port, as 127.0.0.1:9464; 0.0.0.0:9464 for every network";
+        SettingsError::value("metrics", text, expected)
+    };
+    text.parse().map_err(refused)
 }
 
 impl TryFrom<RawWatchdog> for WatchdogConfig {
@@ -129,6 +152,37 @@ mod tests {
         let config = check("root = 's3://b/p'\n[broker]\nurl = 'amqp://127.0.0.1'").unwrap();
         assert_eq!(config.root.to_string(), "s3://b/p");
         assert_eq!(config.watchdog, WatchdogConfig::default());
+        assert_eq!(config.metrics, None);
+    }
+
+    #[test]
+    fn metrics_need_an_address_and_a_port() {
+        let with = |text: &str| {
+            check(&format!(
+                "root = 'r'\nmetrics = '{text}'\n[broker]\nurl = 'amqp://h'"
+            ))
+        };
+        let config = with("127.0.0.1:9464").unwrap();
+        assert_eq!(config.metrics.unwrap().port(), 9464);
+        for text in ["9464", "localhost", ":9464"] {
+            let error = with(text).unwrap_err();
+            assert!(
+                error.starts_with(&format!("metrics ({text}) must be")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_by_which_no_broker_finds_the_worker_is_refused() {
+        let named = |name: &str| {
+            check(&format!(
+                "root = 'r'\nname = '{name}'\n[broker]\nurl = 'amqp://h'"
+            ))
+        };
+        assert_eq!(named("gpu-1").unwrap().name.as_deref(), Some("gpu-1"));
+        assert!(named("").unwrap_err().contains("1 to 255 bytes"));
+        assert!(named(&"w".repeat(256)).unwrap_err().contains("name (www"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use shared::listing::Listing;
 use shared::manifest::{self, ManifestRow, Output, Quality, Work};
 use shared::storage::{Storage, StorageErrorKind};
 use shared::task::ShardTask;
+use tracing::Instrument;
 
 use self::rows::{RowMaker, Stored};
 use crate::dataset::ImageSize;
@@ -278,9 +279,11 @@ impl Attempt<'_> {
             let png = Bytes::from(png);
             let sha256 = digest::sha256(&png);
             let key = self.image_key(content.name(), style.name());
-            self.storage.create(&key, png.clone()).await?;
+            let span = rows::span(content.name(), style.name());
+            let storing = self.storage.create(&key, png.clone());
+            storing.instrument(span.clone()).await?;
             let (store, started) = (started.elapsed(), Instant::now());
-            let quality = self.judge(loaded, png).await?;
+            let quality = self.judge(loaded, png).instrument(span).await?;
             let work = Work {
                 unet_evaluations: made.evaluations as f64 / outputs,
                 style_evaluations: *style_evaluations as f64,

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use shared::ids::RunId;
 use shared::listing::Listing;
 use shared::manifest::{ManifestRow, Quality};
 
-use super::AttemptError;
+use super::{AttemptError, ShardOutcome};
 use crate::dataset::Prepared;
 
 /// What an input is for.
@@ -153,8 +154,12 @@ impl Part {
     }
 }
 
-/// Somebody who is told how an attempt goes.
+/// Somebody who is told how a worker's attempts go.
 pub trait Progress: Send + Sync {
+    /// The worker takes up a shard.
+    fn takes_up(&self) {}
+    /// It has no shard in hand any more.
+    fn puts_down(&self) {}
     /// Something begins.
     fn begin(&self, _part: Part) {}
     /// A style branch took a step.
@@ -163,6 +168,8 @@ pub trait Progress: Send + Sync {
     fn output_step(&self) {}
     /// An item has its row.
     fn item(&self, _row: &ManifestRow) {}
+    /// An attempt at a shard of a run has ended.
+    fn attempt_ended(&self, _run: &RunId, _outcome: &Result<ShardOutcome, AttemptError>) {}
 }
 
 /// Nobody.

@@ -16,6 +16,11 @@ pub(super) struct Stored {
     pub(super) warning: Option<String>,
 }
 
+/// Returns the span of what concerns one item.
+pub(super) fn span(content: &str, style: &str) -> tracing::Span {
+    tracing::info_span!("item", item = format!("{style}/{content}"))
+}
+
 /// Collects the rows of a shard.
 pub(super) struct RowMaker<'a> {
     attempt: &'a Attempt<'a>,
@@ -38,7 +43,7 @@ impl<'a> RowMaker<'a> {
     }
 
     pub(super) fn quarantined(&mut self, content: &str, style: &str, reason: &str) {
-        tracing::warn!(content, style, reason, "quarantined item");
+        span(content, style).in_scope(|| tracing::warn!(reason, "quarantined item"));
         let mut row = self.row(content, style);
         row.status = Status::Quarantined;
         row.error_class = Some(FailureClass::BadInput);

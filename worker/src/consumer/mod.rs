@@ -5,6 +5,7 @@
 
 mod look;
 mod pulse;
+mod requests;
 mod settling;
 mod supervise;
 mod telling;
@@ -19,9 +20,11 @@ use shared::queue::{Queue, QueueError, Settlement};
 use shared::settings::WatchdogConfig;
 use shared::storage::Storage;
 use shared::task::ShardTask;
+use shared::telemetry;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use self::requests::Asked;
 use self::telling::Teller;
 use crate::attempt::Progress;
 use crate::workshop::Workshop;
@@ -94,18 +97,25 @@ impl Verdict {
 }
 
 impl Consumer {
-    /// Works until told to drain.
+    /// Works until told to drain, by the token or by a request.
     ///
     /// # Errors
     ///
     /// [`ConsumerError`] if nothing will work here any more.
     pub async fn run(&self) -> Result<(), ConsumerError> {
-        let ended = self.work().await;
+        let asked = Asked::default();
+        let ended = tokio::select! {
+            ended = self.work() => ended,
+            never = self.heed_requests(&asked) => match never {},
+        };
+        let reason = match &ended {
+            Ok(()) if asked.to_drain() => "it was asked to",
+            Ok(()) => "it was told to",
+            Err(error) => &chain(error),
+        };
+        tracing::info!(worker = self.name, reason, "worker stops");
         let what = Happening::WorkerStopped {
-            reason: match &ended {
-                Ok(()) => "it was told to".to_owned(),
-                Err(error) => chain(error),
-            },
+            reason: reason.to_owned(),
         };
         let event = Event {
             at: jiff::Timestamp::now(),
@@ -129,6 +139,8 @@ impl Consumer {
             let verdict = match ShardTask::from_payload(&delivery.payload) {
                 Ok(task) => {
                     let span = tracing::info_span!("shard", run = %task.run, shard = %task.shard, worker = self.name);
+                    telemetry::follow(&span, task.traceparent.as_deref());
+                    self.progress.takes_up();
                     self.handle(&task, &teller).instrument(span).await
                 }
                 Err(error) => {
@@ -137,6 +149,7 @@ impl Consumer {
                 }
             };
             teller.puts_down();
+            self.progress.puts_down();
             failures_in_a_row = if verdict.failed {
                 failures_in_a_row + 1
             } else {

@@ -31,6 +31,7 @@ impl Consumer {
         outcome: Result<ShardOutcome, AttemptError>,
         teller: &Teller,
     ) -> Verdict {
+        self.progress.attempt_ended(&task.run, &outcome);
         let error = match outcome {
             Ok(ShardOutcome::Committed(rows)) => {
                 let done = rows.iter().filter(|row| row.status == Status::Done).count() as u32;

@@ -47,6 +47,8 @@ pub struct Converted {
     pub content_latent: Array3<f32>,
     /// UNet evaluations.
     pub evaluations: u64,
+    /// Time in them.
+    pub in_unet: Duration,
     /// Time in the VAE encoder.
     pub encode: Duration,
     /// Time in denoising.
@@ -189,7 +191,7 @@ impl Converter {
         styles: &[&str],
         observer: &mut dyn Observer,
     ) -> Result<Converted, EngineError> {
-        let evaluations = self.engine.unet.evaluations();
+        let (evaluations, in_unet) = (self.engine.unet.evaluations(), self.engine.unet.busy());
         let started = Instant::now();
         let image = to_unit_range(content.prepared.image.view());
         let latent = self.engine.vae.encode(image.view())?;
@@ -208,6 +210,7 @@ impl Converter {
             images,
             content_latent: latent,
             evaluations: self.engine.unet.evaluations() - evaluations,
+            in_unet: self.engine.unet.busy() - in_unet,
             encode: encoded - started,
             denoise: denoised - encoded,
             decode: denoised.elapsed(),

@@ -274,12 +274,29 @@ impl ModelContract {
     ///
     /// [`EngineError::Model`] naming the first file that is missing or altered.
     pub fn verify_files(&self) -> Result<(), EngineError> {
-        let model = &self.model;
-        let parts = model.segments.iter().map(|segment| &segment.part);
-        for part in parts.chain([&model.vae_encoder, &model.vae_decoder]) {
-            verify_part(&self.folder, part)?;
+        for (file, expected) in self.files() {
+            verify(&self.folder, &file, &expected)?;
         }
-        verify(&self.folder, &model.prompt.file, &model.prompt.sha256)
+        Ok(())
+    }
+
+    /// Returns the size of the model's files. One that cannot be read has none.
+    #[must_use]
+    pub fn num_bytes(&self) -> u64 {
+        let sizes = self.files().into_iter().filter_map(|(file, _)| {
+            let file = std::fs::metadata(self.path(&file));
+            file.ok().map(|file| file.len())
+        });
+        sizes.sum()
+    }
+
+    /// Returns the model's files with their digests.
+    fn files(&self) -> Vec<(String, String)> {
+        let model = &self.model;
+        let segments = model.segments.iter().map(|segment| &segment.part);
+        let parts = segments.chain([&model.vae_encoder, &model.vae_decoder]);
+        let prompt = (model.prompt.file.clone(), model.prompt.sha256.clone());
+        parts.flat_map(files_of_part).chain([prompt]).collect()
     }
 
     /// Returns where a file of the contract is.
@@ -316,11 +333,19 @@ impl ModelContract {
 
 /// Proves that a part's files have the digests that its contract gives.
 pub(super) fn verify_part(folder: &Path, part: &Part) -> Result<(), EngineError> {
-    verify(folder, &part.file, &part.sha256)?;
-    match &part.data {
-        Some(data) => verify(folder, &data.file, &data.sha256),
-        None => Ok(()),
+    for (file, expected) in files_of_part(part) {
+        verify(folder, &file, &expected)?;
     }
+    Ok(())
+}
+
+fn files_of_part(part: &Part) -> impl Iterator<Item = (String, String)> + use<> {
+    let graph = (part.file.clone(), part.sha256.clone());
+    let data = part
+        .data
+        .as_ref()
+        .map(|data| (data.file.clone(), data.sha256.clone()));
+    [graph].into_iter().chain(data)
 }
 
 fn verify(folder: &Path, file: &str, expected: &str) -> Result<(), EngineError> {

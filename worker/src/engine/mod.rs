@@ -25,6 +25,7 @@ pub mod vae;
 use std::path::Path;
 
 pub use error::EngineError;
+use shared::metrics::names;
 use shared::settings::EngineConfig;
 
 use self::contract::ModelContract;
@@ -53,6 +54,8 @@ impl Engine {
         let runtime = Runtime::load(config)?;
         let contract = ModelContract::load(folder)?;
         contract.verify_files()?;
+        let bytes = names::ENGINE_MODEL_BYTES.gauge([]);
+        bytes.set(contract.num_bytes() as f64);
         let unet = UnetChain::load(&runtime, &contract)?;
         let vae = Vae::load(&runtime, &contract)?;
         Ok(Self {

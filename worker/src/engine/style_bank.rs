@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 use ndarray::Array2;
 
+use shared::metrics::names;
+
 use super::EngineError;
 use crate::method::attention::KeyValue;
 use crate::method::denoise::StyleTrajectory;
@@ -126,6 +128,7 @@ pub struct StyleBank {
     max_bytes: u64,
     folder: PathBuf,
     reserved_bytes: u64,
+    on_disk_bytes: u64,
     records: HashMap<String, StyleRecord>,
 }
 
@@ -133,12 +136,15 @@ impl StyleBank {
     /// Returns an empty bank that keeps up to `max_bytes` in memory and the rest in `folder`.
     #[must_use]
     pub fn new(max_bytes: u64, folder: PathBuf) -> Self {
-        Self {
+        let bank = Self {
             max_bytes,
             folder,
             reserved_bytes: 0,
+            on_disk_bytes: 0,
             records: HashMap::new(),
-        }
+        };
+        bank.show_size();
+        bank
     }
 
     /// Returns room for a style of `num_bytes`, in memory or on disk.
@@ -163,8 +169,20 @@ impl StyleBank {
                 file,
                 steps: HashMap::new(),
             };
+            self.on_disk_bytes += num_bytes;
         }
+        self.show_size();
         Ok(steps)
+    }
+
+    fn show_size(&self) {
+        for (place, num_bytes) in [
+            ("memory", self.reserved_bytes),
+            ("disk", self.on_disk_bytes),
+        ] {
+            let bytes = names::ENGINE_STYLE_BANK_BYTES.gauge([place]);
+            bytes.set(num_bytes as f64);
+        }
     }
 
     /// Keeps a finished record.

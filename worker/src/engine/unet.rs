@@ -1,9 +1,11 @@
 //! The UNet: its segments in order, with attention between them.
 
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 use ndarray::{Array2, Array3, ArrayView3, Axis};
 use ort::value::Tensor;
+use shared::metrics::names;
 
 use super::EngineError;
 use super::contract::{InjectedLayer, ModelContract, Precision};
@@ -57,6 +59,8 @@ pub struct UnetChain {
     /// `(tokens, width)`; small, so each evaluation gets a copy.
     prompt: Array2<f32>,
     evaluations: u64,
+    /// Time in evaluations.
+    busy: Duration,
 }
 
 struct LoadedSegment {
@@ -90,6 +94,7 @@ impl UnetChain {
             precision: model.dtype,
             prompt: load_prompt(contract)?,
             evaluations: 0,
+            busy: Duration::ZERO,
         })
     }
 
@@ -106,6 +111,12 @@ impl UnetChain {
         self.evaluations
     }
 
+    /// Returns the time that evaluations have taken, attention included.
+    #[must_use]
+    pub fn busy(&self) -> Duration {
+        self.busy
+    }
+
     /// Returns the noise prediction for one latent `(channels, height, width)`.
     ///
     /// # Errors
@@ -117,6 +128,7 @@ impl UnetChain {
         timestep: usize,
         attention: &mut dyn LayerAttention,
     ) -> Result<Array3<f32>, EngineError> {
+        let started = Instant::now();
         let precision = self.precision;
         let failed = |source| EngineError::Run {
             part: "the UNet's input".to_owned(),
@@ -160,11 +172,16 @@ impl UnetChain {
                 tensor::from_tokens(output, precision).map_err(|e| segment.session.error(e))?;
             tensors.insert(layer.output.clone(), output);
         }
-        self.evaluations += 1;
         let noise_pred = tensors
             .get("noise_pred")
             .ok_or_else(|| failed(ort::Error::new("no segment made noise_pred")))?;
-        tensor::to_array(noise_pred).map_err(failed)
+        let noise_pred = tensor::to_array(noise_pred).map_err(failed)?;
+        self.evaluations += 1;
+        let elapsed = started.elapsed();
+        self.busy += elapsed;
+        let seconds = names::ENGINE_UNET_SECONDS.histogram([]);
+        seconds.record(elapsed.as_secs_f64());
+        Ok(noise_pred)
     }
 }
 
