@@ -283,7 +283,7 @@ impl Fleet {
     /// A collector begins to watch.
     pub fn serve(&mut self) {
         let mut command = synth2real();
-        command.args(["serve", "--every", "0.5"]);
+        command.args(["serve", "--every", "0.5", "--listen", "127.0.0.1:0"]);
         let log = self.log("serve");
         self.service = Some(Running::start_into(&mut self.logging(command), &log));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::Timestamp;
-use shared::event::{Event, Happening};
+use shared::event::{Event, Happening, ShardInHand};
 use shared::ids::{RunId, ShardId};
 use shared::queue::Depth;
 use tokio::sync::{Notify, watch};
@@ -266,9 +266,9 @@ impl Board {
         self.seen().fleet.workers().cloned().collect()
     }
 
-    /// Returns the shards of a run that are in hand, with the items that have ended in them.
+    /// Returns the shards of a run that are in hand.
     #[must_use]
-    pub fn in_hand(&self, run: &RunId) -> BTreeMap<ShardId, u32> {
+    pub fn in_hand(&self, run: &RunId) -> BTreeMap<ShardId, ShardInHand> {
         self.seen().fleet.in_hand(run, Timestamp::now())
     }
 

@@ -132,16 +132,16 @@ impl Fleet {
         self.workers.values()
     }
 
-    /// Returns the shards of a run that are in hand, with the items that have ended in them.
+    /// Returns the shards of a run that are in hand.
     #[must_use]
-    pub fn in_hand(&self, run: &RunId, now: Timestamp) -> BTreeMap<ShardId, u32> {
+    pub fn in_hand(&self, run: &RunId, now: Timestamp) -> BTreeMap<ShardId, ShardInHand> {
         let working = self
             .workers()
             .filter(|worker| worker.state(now) == WorkerState::Working);
         let shards = working.filter_map(|worker| worker.work.as_ref());
         shards
             .filter(|work| work.run == *run)
-            .map(|work| (work.shard, work.items_ended))
+            .map(|work| (work.shard, work.clone()))
             .collect()
     }
 }
@@ -213,7 +213,8 @@ mod tests {
             },
         };
         fleet.hear(&event(ended), at(1));
-        assert_eq!(fleet.in_hand(&run, at(1)), [(ShardId(7), 2)].into());
+        let work = &fleet.in_hand(&run, at(1))[&ShardId(7)];
+        assert_eq!(work.items_ended, 2);
         let committed = Happening::ShardCommitted {
             run: run.clone(),
             shard: ShardId(7),

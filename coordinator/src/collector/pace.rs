@@ -42,10 +42,10 @@ pub struct Stretch {
     pub left: Option<Duration>,
 }
 
-/// Returns the pace of a run whose `spans` are sorted by their ends, while `in_hand` items of open shards have ended
-/// and `remaining` are to be made; none if too little was made lately to tell.
+/// Returns the pace of a run whose `spans` are sorted by their ends and which has `remaining` items to make; none if
+/// too little was made lately to tell.
 #[must_use]
-pub fn pace(spans: &[Span], in_hand: usize, remaining: usize, now: Timestamp) -> Option<Pace> {
+pub fn pace(spans: &[Span], remaining: usize, now: Timestamp) -> Option<Pace> {
     let newest = spans.last()?;
     if now.duration_since(newest.end) > PAUSE {
         return None;
@@ -62,7 +62,7 @@ pub fn pace(spans: &[Span], in_hand: usize, remaining: usize, now: Timestamp) ->
     if images == 0 || minutes <= 0.0 {
         return None;
     }
-    let per_minute = (images + in_hand) as f64 / minutes;
+    let per_minute = images as f64 / minutes;
     Some(Pace {
         per_minute,
         left: left(remaining, per_minute),
@@ -135,9 +135,9 @@ mod tests {
     }
 
     #[test]
-    fn the_pace_is_that_of_the_newest_shards_with_what_is_in_hand() {
-        let spans = [span(0, 30, 2), span(30, 60, 2)];
-        let pace = pace(&spans, 2, 12, at(90)).unwrap();
+    fn the_pace_is_that_of_the_newest_shards() {
+        let spans = [span(0, 30, 2), span(30, 60, 2), span(60, 90, 2)];
+        let pace = pace(&spans, 12, at(90)).unwrap();
         assert_eq!(pace.per_minute, 4.0);
         assert_eq!(pace.left, Some(Duration::from_secs(180)));
     }
@@ -146,9 +146,9 @@ mod tests {
     fn a_pause_does_not_count_and_after_a_long_one_there_is_no_pace() {
         let hour = 3600;
         let spans = [span(0, 30, 2), span(hour, hour + 60, 4)];
-        assert_eq!(pace(&spans, 0, 1, at(hour + 60)).unwrap().per_minute, 4.0);
-        assert_eq!(pace(&spans, 0, 1, at(2 * hour)), None);
-        assert_eq!(pace(&[], 0, 1, at(0)), None);
+        assert_eq!(pace(&spans, 1, at(hour + 60)).unwrap().per_minute, 4.0);
+        assert_eq!(pace(&spans, 1, at(2 * hour)), None);
+        assert_eq!(pace(&[], 1, at(0)), None);
     }
 
     #[test]

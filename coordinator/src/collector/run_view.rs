@@ -1,8 +1,10 @@
 //! A run as it was seen last: immutable, so that whoever shows it needs to wait for nobody.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use shared::event::ShardInHand;
 use shared::ids::{RunId, ShardId};
 
 use super::pace::Span;
@@ -150,6 +152,18 @@ impl RunView {
         } else {
             RunState::Idle
         }
+    }
+
+    /// Returns the committed shards and what has ended in those that are in hand, sorted by their ends.
+    #[must_use]
+    pub fn spans_with(&self, in_hand: &BTreeMap<ShardId, ShardInHand>, now: Timestamp) -> Vec<Span> {
+        let open = in_hand.values().map(|work| Span {
+            start: work.since.min(now),
+            end: now,
+            images: work.items_ended as usize,
+            ended: work.items_ended as usize,
+        });
+        self.spans.iter().copied().chain(open).collect()
     }
 
     /// Returns how a shard is, but for whether somebody has it in hand.

@@ -63,9 +63,12 @@ fn run_json(dashboard: &Dashboard, view: &RunView) -> RunJson {
     let now = Timestamp::now();
     let in_hand = dashboard.board.in_hand(view.id());
     let state = view.state(in_hand.len(), now);
-    let items = in_hand.values().map(|&items| items as usize).sum();
     let pace = match state {
-        RunState::Running => pace::pace(&view.spans, items, view.num_remaining(), now),
+        RunState::Running => {
+            let items: usize = in_hand.values().map(|work| work.items_ended as usize).sum();
+            let remaining = view.num_remaining().saturating_sub(items);
+            pace::pace(&view.spans_with(&in_hand, now), remaining, now)
+        }
         RunState::Complete
         | RunState::Ended
         | RunState::Halted(_)
@@ -135,11 +138,13 @@ pub(super) async fn history(
 ) -> Result<Json<History>, ApiError> {
     let view = dashboard.run(&run)?;
     let now = Timestamp::now();
-    let newest = view.spans.last().map_or(now, |span| span.end);
-    let running = view.state(dashboard.board.in_hand(view.id()).len(), now) == RunState::Running;
+    let in_hand = dashboard.board.in_hand(view.id());
+    let spans = view.spans_with(&in_hand, now);
+    let newest = spans.last().map_or(now, |span| span.end);
+    let running = view.state(in_hand.len(), now) == RunState::Running;
     let end = if running { now } else { newest };
     let mut history = History::default();
-    for stretch in pace::history(&view.spans, view.num_items, STRETCHES, end) {
+    for stretch in pace::history(&spans, view.num_items, STRETCHES, end) {
         history.at.push(stretch.at.as_second());
         history
             .per_minute

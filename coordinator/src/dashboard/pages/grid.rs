@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use shared::event::ShardInHand;
 use shared::ids::ShardId;
 
 use super::states::letter;
@@ -29,7 +30,7 @@ struct GridStyle {
 }
 
 /// Returns how a shard is, with those that are in hand.
-pub(super) fn look(view: &RunView, in_hand: &BTreeMap<ShardId, u32>, shard: ShardId) -> ShardLook {
+pub(super) fn look(view: &RunView, in_hand: &BTreeMap<ShardId, ShardInHand>, shard: ShardId) -> ShardLook {
     match view.shard(shard) {
         ShardLook::Open | ShardLook::Retrying if in_hand.contains_key(&shard) => ShardLook::InHand,
         look => look,
@@ -37,7 +38,7 @@ pub(super) fn look(view: &RunView, in_hand: &BTreeMap<ShardId, u32>, shard: Shar
 }
 
 impl Grid {
-    pub(in super::super) fn of(view: &RunView, in_hand: &BTreeMap<ShardId, u32>) -> Self {
+    pub(in super::super) fn of(view: &RunView, in_hand: &BTreeMap<ShardId, ShardInHand>) -> Self {
         let plan = &view.run.plan;
         let states = plan
             .shards

@@ -185,11 +185,20 @@ fn reasons(view: &RunView) -> Vec<Reason> {
     reasons.into_iter().take(MOST_REASONS).map(reason).collect()
 }
 
+/// Shards of a style that fit into one row of the grid.
+const ONE_ROW: usize = 40;
+
+/// Returns how high the grid is: as high as its rows, if it has few, and else a part of the screen.
 fn grid_height(view: &RunView) -> &'static str {
+    let num_styles = view.run.plan.styles.len();
     let cells: usize = view.run.plan.shards.iter().map(|s| s.styles.len()).sum();
-    match (cells, view.run.plan.styles.len()) {
-        (0..=200, 0..=4) => "low",
-        (0..=2000, 0..=8) => "middle",
+    let one_row = cells <= ONE_ROW * num_styles;
+    match num_styles {
+        0 | 1 if one_row => "rows-1",
+        2 if one_row => "rows-2",
+        3 if one_row => "rows-3",
+        4 if one_row => "rows-4",
+        _ if cells <= 2000 => "middle",
         _ => "high",
     }
 }

@@ -7,7 +7,7 @@ use super::super::format::{self, Moment, NOTHING, count, percent};
 use super::parts::Bar;
 use super::states::{self, Badge};
 use crate::collector::RunView;
-use crate::collector::pace::{self, Pace};
+use crate::collector::pace::{self, Pace, Span};
 use crate::collector::run_view::{RunState, StyleCounts};
 
 /// Points of a small drawing of a run's pace.
@@ -42,12 +42,13 @@ impl RunLine {
     pub(super) fn of(dashboard: &Dashboard, view: &RunView) -> Self {
         let now = Timestamp::now();
         let in_hand = dashboard.board.in_hand(view.id());
-        let items_in_hand = in_hand.values().map(|&items| items as usize).sum();
+        let items_in_hand = in_hand.values().map(|work| work.items_ended as usize).sum();
+        let spans = view.spans_with(&in_hand, now);
         let state = view.state(in_hand.len(), now);
         let pace = match state {
             RunState::Running => {
                 let remaining = view.num_remaining().saturating_sub(items_in_hand);
-                pace::pace(&view.spans, items_in_hand, remaining, now)
+                pace::pace(&spans, remaining, now)
             }
             RunState::Complete
             | RunState::Ended
@@ -80,14 +81,7 @@ impl RunLine {
             num_fid,
             created: Moment::new(view.run.record.created_at, now),
             newest: newest.map(|at| Moment::new(at, now)),
-            drawing: drawing(
-                view,
-                if pace.is_some() {
-                    now
-                } else {
-                    newest.unwrap_or(now)
-                },
-            ),
+            drawing: drawing(&spans, view.num_items),
             state,
         }
     }
@@ -134,8 +128,11 @@ fn mean_fid(view: &RunView) -> (Option<f64>, usize) {
     ((!known.is_empty()).then_some(mean), known.len())
 }
 
-fn drawing(view: &RunView, end: Timestamp) -> String {
-    let history = pace::history(&view.spans, view.num_items, POINTS, end);
+fn drawing(spans: &[Span], num_items: usize) -> String {
+    let Some(newest) = spans.last() else {
+        return String::new();
+    };
+    let history = pace::history(spans, num_items, POINTS, newest.end);
     let most = history.iter().map(|stretch| stretch.per_minute);
     let most = most.fold(0.0, f64::max);
     if most <= 0.0 {

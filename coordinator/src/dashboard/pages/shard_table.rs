@@ -47,6 +47,7 @@ pub(super) struct ShardLine {
     pub(super) badge: Badge,
     pub(super) contents: String,
     pub(super) styles: String,
+    pub(super) all_styles: String,
     pub(super) num_items: usize,
     pub(super) not_done: usize,
     pub(super) attempts: String,
@@ -174,7 +175,13 @@ fn line(
         shard: shard.id,
         badge: states::of_shard(look),
         contents: range(|content| plan.contents[content].name(), &shard.contents),
-        styles: range(|style| plan.styles[style].name(), &shard.styles),
+        styles: some(|style| plan.styles[style].name(), &shard.styles),
+        all_styles: shard
+            .styles
+            .iter()
+            .map(|&style| plan.styles[style].name())
+            .collect::<Vec<_>>()
+            .join(", "),
         num_items: shard.num_items(),
         not_done: tally.map_or(0, |tally| tally.counts.not_done()),
         attempts: match (failed, tally.is_some()) {
@@ -185,6 +192,15 @@ fn line(
         took: took.unwrap_or_else(|| NOTHING.to_owned()),
         ended: ended.map(|at| Moment::new(at, now)),
         error: failure.map(|failure| failure.error.clone()),
+    }
+}
+
+/// Returns the first of some names and how many others there are.
+fn some<'a>(name: impl Fn(usize) -> &'a str, positions: &[usize]) -> String {
+    match positions {
+        [] => NOTHING.to_owned(),
+        [one] => name(*one).to_owned(),
+        [first, others @ ..] => format!("{} + {}", name(*first), others.len()),
     }
 }
 
