@@ -6,7 +6,7 @@
 //! - [`storage`]: results; everything durable goes through this port
 //! - [`source`]: datasets and models, which are only read
 //! - [`s3`]: the bucket under both
-//! - [`queue`], [`task`], [`event`]: shards waiting for workers, and what workers say
+//! - [`queue`], [`task`], [`event`], [`request`]: shards waiting for workers, what workers say, and what they are asked
 //! - [`run_record`], [`decision`], [`manifest`]: the formats that outlive a process
 //! - [`failure`]: the four classes of failure and what each leads to
 //! - [`digest`], [`telemetry`], [`shutdown`]: SHA-256 of bytes and files; logs; being told to stop
@@ -22,6 +22,7 @@ pub mod listing;
 pub mod location;
 pub mod manifest;
 pub mod queue;
+pub mod request;
 pub mod run_record;
 pub mod s3;
 pub mod settings;

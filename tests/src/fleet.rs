@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use shared::manifest::ManifestRow;
+use shared::queue::{self, Queue};
+use shared::request::Request;
+use shared::settings::BrokerConfig;
 use tempfile::TempDir;
 
 use crate::broker::{Broker, Options};
@@ -43,8 +47,19 @@ pub struct Fleet {
 
 /// A worker and where it logs.
 struct Worker {
+    name: String,
     running: Running,
     log: PathBuf,
+}
+
+impl Worker {
+    fn end(self) -> Outcome {
+        let outcome = self.running.end();
+        Outcome {
+            stderr: std::fs::read_to_string(self.log).expect("a log"),
+            ..outcome
+        }
+    }
 }
 
 /// What two equal runs agree about.
@@ -163,6 +178,16 @@ impl Fleet {
         Ending::of(&self.stored())
     }
 
+    /// Returns the rows of the run's manifest.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    #[must_use]
+    pub fn rows(&self) -> Vec<ManifestRow> {
+        stored::rows(&self.stored().join("manifest.parquet"))
+    }
+
     fn stored(&self) -> PathBuf {
         self.s3.folder().join(RESULTS).join("runs").join(RUN)
     }
@@ -231,7 +256,7 @@ impl Fleet {
         command.arg("--config").arg(settings);
         let log = self.log(&name);
         let running = Running::start_into(&mut self.logging(command), &log);
-        self.workers.push(Worker { running, log });
+        self.workers.push(Worker { name, running, log });
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -254,11 +279,30 @@ impl Fleet {
     pub fn drain(&mut self, place: usize) -> Outcome {
         let worker = self.workers.remove(place);
         worker.running.signal("TERM");
-        let outcome = worker.running.end();
-        Outcome {
-            stderr: std::fs::read_to_string(worker.log).expect("a log"),
-            ..outcome
-        }
+        worker.end()
+    }
+
+    /// A worker is asked to stop over the broker; returns how it ended.
+    ///
+    /// # Panics
+    ///
+    /// If it does not listen.
+    pub async fn ask_to_drain(&mut self, place: usize) -> Outcome {
+        let worker = self.workers.remove(place);
+        let asked = self.queue().await.ask(&worker.name, Request::Drain).await;
+        assert!(asked.expect("asks"), "{} does not listen", worker.name);
+        worker.end()
+    }
+
+    /// Returns the queue, without a wire between.
+    ///
+    /// # Panics
+    ///
+    /// If the broker is away.
+    pub async fn queue(&self) -> Arc<dyn Queue> {
+        let config = BrokerConfig::new(&self.broker.url(), None);
+        let queue = queue::open(&config.expect("an address")).await;
+        queue.expect("a broker")
     }
 
     /// A worker is told to stop, and told again while it finishes the image in hand; returns how it ended.

@@ -11,12 +11,15 @@ use coordinator::freeze::FrozenRun;
 use coordinator::ledger::{Ledger, ShardState};
 use coordinator::resume::{self, Choice, Only, Why};
 use coordinator::{audit, dispatch};
+use futures::StreamExt;
 use shared::artifact::ArtifactKey;
 use shared::decision::Decided;
+use shared::event::Happening;
 use shared::failure::FailureClass;
 use shared::ids::ShardId;
 use shared::manifest::{self, Status};
 use shared::queue::{InProcessQueue, Queue};
+use shared::request::Request;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, MemoryStorage, Storage};
 use tests::planned;
@@ -302,6 +305,24 @@ async fn a_cancelled_run_stops_at_the_next_item() {
     // The first was in hand, and is kept; the second was dropped.
     assert_eq!(stage.engine.conversions(), 1);
     assert_eq!(stage.states().await[1], ShardState::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_waits_for_a_shard_stops_when_it_is_asked_to() {
+    let stage = Stage::of(&["a"]).await;
+    let drain = CancellationToken::new();
+    let consumer = stage.consumer(&drain);
+    let mut events = stage.queue.listen().await;
+    let work = tokio::spawn(async move { consumer.run().await });
+    while !stage.queue.ask("worker", Request::Drain).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+    work.await.unwrap().unwrap();
+    assert!(drain.is_cancelled());
+    let stopped = Happening::WorkerStopped {
+        reason: "it was asked to".to_owned(),
+    };
+    while events.next().await.unwrap().what != stopped {}
 }
 
 #[tokio::test]

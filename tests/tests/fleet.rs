@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
+use shared::event::Happening;
 use tests::broker::Options;
 use tests::fleet::{Fleet, RUN};
 use tests::s3_server::{Asked, Fault};
@@ -158,5 +160,39 @@ async fn a_cancelled_run_stops_and_goes_on_when_it_is_resumed() {
     assert!(status.stdout.contains("halted (cancelled)"), "{status}");
     let resumed = fleet.synth2real(&["resume", RUN]).exits(0);
     assert!(resumed.stdout.contains("published"), "{resumed}");
+    conclude(fleet);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_asked_to_drain_ends_in_order_and_its_shard_is_made_by_another() {
+    let mut fleet = Fleet::new(Options::default()).await;
+    fleet.set("shards.contents", 12);
+    let _ = fleet.launch().exits(0);
+    fleet.serve();
+    let mut events = fleet.queue().await.listen().await;
+    fleet.join();
+    fleet.wait_for_images(4);
+    let outcome = fleet.ask_to_drain(0).await.exits(0);
+    assert!(outcome.stderr.contains("asked to drain"), "{outcome}");
+    let farewell = async {
+        loop {
+            if let Happening::WorkerStopped { reason } = events.next().await.unwrap().what {
+                return reason;
+            }
+        }
+    };
+    let farewell = tokio::time::timeout(Duration::from_secs(60), farewell).await;
+    assert_eq!(farewell.unwrap(), "it was asked to");
+    let made_before = fleet.num_images();
+    fleet.join();
+    fleet.wait_until_complete();
+    let (kept, made): (Vec<_>, Vec<_>) =
+        (fleet.rows().into_iter()).partition(|row| row.work.is_none());
+    assert_eq!(
+        kept.len(),
+        made_before,
+        "the only shard was begun by the first"
+    );
+    assert!(made.iter().all(|row| row.worker == "worker-2"), "{made:?}");
     conclude(fleet);
 }

@@ -20,10 +20,10 @@ use worker::workshop::EngineWorkshop;
 
 /// Converts shards of runs that `synth2real launch` published, one at a time.
 ///
-/// SIGTERM or Ctrl-C finishes the image in hand, gives the shard back and exits 0; once more leaves at once. Whatever
-/// happens to a worker, nothing that is stored is lost and its shard is done by another.
+/// SIGTERM, Ctrl-C or a request to drain finishes the image in hand, gives the shard back and exits 0; a second signal
+/// leaves at once. Whatever happens to a worker, nothing that is stored is lost and its shard is done by another.
 ///
-/// Exit codes: 0 told to stop; 2 wrong usage or settings; 3 model, device, storage or broker cannot be used, or the
+/// Exit codes: 0 told or asked to stop; 2 wrong usage or settings; 3 model, device, storage or broker cannot be used, or the
 /// engine hangs: start it anew; 143 told twice.
 #[derive(Debug, Parser)]
 #[command(name = "worker", version, max_term_width = 100)]
@@ -94,9 +94,7 @@ async fn work(args: &Args) -> Result<(), Problem> {
         drain,
         progress: Arc::new(()),
     };
-    consumer.run().await?;
-    tracing::info!("worker stops: it was told to");
-    Ok(())
+    Ok(consumer.run().await?)
 }
 
 fn own_name() -> String {

@@ -1,6 +1,9 @@
 //! The test suite that every queue passes: each sentence of [`Queue`]'s contract.
 //!
-//! [`queue_conformance!`](crate::queue_conformance) makes a test of each function here.
+//! [`queue_conformance!`](crate::queue_conformance) makes a test of each function of the suite.
+
+mod deliveries;
+mod talk;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,10 +11,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
+pub use self::deliveries::*;
+pub use self::talk::*;
 
-use super::{DELIVERY_LIMIT, Death, Deliveries, Delivery, Queue, QueueErrorKind, Settlement};
-use crate::event::{Event, Happening};
+use super::{Deliveries, Delivery, Queue, QueueErrorKind, Settlement};
 use crate::ids::{RunId, ShardId};
 use crate::task::ShardTask;
 
@@ -61,6 +64,10 @@ macro_rules! queue_conformance {
             messages_and_consumers_are_counted
             events_reach_every_listener
             nobody_has_to_listen
+            a_request_reaches_every_worker_of_its_name
+            a_request_that_nobody_of_its_name_hears_is_told
+            a_worker_that_went_is_asked_no_more
+            a_worker_hears_requests_after_lost_connections
         }
     };
     ($subject:expr => $($name:ident)+) => {
@@ -166,235 +173,3 @@ async fn dead_letter(subject: &Subject) -> (Box<dyn Deliveries>, Delivery) {
     let delivery = next(&mut consumer).await;
     (consumer, delivery)
 }
-
-/// The suite.
-#[expect(missing_docs, reason = "each name is its sentence")]
-mod suite {
-    use super::*;
-
-    pub async fn what_was_published_is_delivered_as_it_was(subject: &Subject) {
-        publish(subject, 1).await;
-        let delivery = next(&mut consume(subject).await).await;
-        assert_eq!(read(&delivery), task(0));
-        assert_eq!(delivery.redeliveries, 0);
-        assert_eq!(delivery.death, None);
-    }
-
-    pub async fn thousands_are_published_at_once(subject: &Subject) {
-        publish(subject, 2000).await;
-        let depth = subject.queue.depth().await.expect("counts");
-        assert_eq!(depth.ready, 2000);
-    }
-
-    pub async fn a_task_that_is_published_twice_is_there_twice(subject: &Subject) {
-        publish(subject, 1).await;
-        publish(subject, 1).await;
-        assert_eq!(take_all(subject, 2).await.len(), 1);
-        is_empty(subject).await;
-    }
-
-    pub async fn a_consumer_waits_for_a_message(subject: &Subject) {
-        let mut consumer = consume(subject).await;
-        let (delivery, ()) = tokio::join!(next(&mut consumer), publish(subject, 1));
-        assert_eq!(read(&delivery), task(0));
-    }
-
-    pub async fn giving_up_waiting_loses_no_message(subject: &Subject) {
-        let mut consumer = consume(subject).await;
-        assert!(consumer.next().now_or_never().is_none());
-        publish(subject, 1).await;
-        assert_eq!(read(&next(&mut consumer).await), task(0));
-    }
-
-    pub async fn a_consumer_has_one_message_at_a_time(subject: &Subject) {
-        publish(subject, 2).await;
-        let mut first = consume(subject).await;
-        let in_hand = next(&mut first).await;
-        // It would be in the first one's hands if that took more than one.
-        let mut second = consume(subject).await;
-        let other = next(&mut second).await;
-        assert_ne!(read(&in_hand).shard, read(&other).shard);
-    }
-
-    pub async fn two_consumers_share_the_messages(subject: &Subject) {
-        publish(subject, 40).await;
-        let (a, b) = tokio::join!(take_all(subject, 20), take_all(subject, 20));
-        assert_eq!(a.union(&b).count(), 40, "each message went to one of them");
-        is_empty(subject).await;
-    }
-
-    pub async fn an_acknowledged_message_is_gone(subject: &Subject) {
-        publish(subject, 1).await;
-        take_all(subject, 1).await;
-        is_empty(subject).await;
-    }
-
-    pub async fn a_released_message_goes_to_somebody_else(subject: &Subject) {
-        publish(subject, 1).await;
-        let mut first = consume(subject).await;
-        let delivery = next(&mut first).await;
-        settle(delivery, Settlement::Release).await;
-        drop(first);
-        assert_eq!(take_all(subject, 1).await.len(), 1);
-        is_empty(subject).await;
-    }
-
-    pub async fn a_message_is_delivered_again_when_its_consumer_goes(subject: &Subject) {
-        publish(subject, 1).await;
-        let mut first = consume(subject).await;
-        let held = next(&mut first).await;
-        drop(first);
-        let mut second = consume(subject).await;
-        let delivery = next(&mut second).await;
-        assert_eq!(read(&delivery), read(&held));
-        assert_eq!(delivery.redeliveries, 1);
-    }
-
-    pub async fn a_message_that_was_dropped_is_delivered_again(subject: &Subject) {
-        publish(subject, 1).await;
-        let mut consumer = consume(subject).await;
-        drop(next(&mut consumer).await);
-        let delivery = next(&mut consumer).await;
-        assert_eq!(delivery.redeliveries, 1);
-        settle(delivery, Settlement::Ack).await;
-        drop(consumer);
-        is_empty(subject).await;
-    }
-
-    pub async fn a_rejected_message_is_a_dead_letter(subject: &Subject) {
-        publish(subject, 1).await;
-        let mut consumer = consume(subject).await;
-        settle(next(&mut consumer).await, Settlement::Reject).await;
-        let (_dead, delivery) = dead_letter(subject).await;
-        assert_eq!(read(&delivery), task(0));
-        assert_eq!(delivery.death, Some(Death::Rejected));
-    }
-
-    pub async fn a_message_that_comes_back_too_often_is_a_dead_letter(subject: &Subject) {
-        publish(subject, 1).await;
-        let mut consumer = consume(subject).await;
-        for returned in 0..=DELIVERY_LIMIT {
-            let delivery = next(&mut consumer).await;
-            assert_eq!(delivery.redeliveries, returned);
-        }
-        drop(consumer);
-        let (_dead, delivery) = dead_letter(subject).await;
-        assert_eq!(read(&delivery), task(0));
-        assert_eq!(delivery.death, Some(Death::DeliveryLimit));
-    }
-
-    pub async fn a_dead_letter_stays_until_it_is_acknowledged(subject: &Subject) {
-        publish(subject, 1).await;
-        let mut consumer = consume(subject).await;
-        settle(next(&mut consumer).await, Settlement::Reject).await;
-        drop(consumer);
-        for settlement in [Settlement::Reject, Settlement::Release, Settlement::Ack] {
-            let (_dead, delivery) = dead_letter(subject).await;
-            settle(delivery, settlement).await;
-        }
-        is_empty(subject).await;
-    }
-
-    pub async fn a_settlement_over_a_lost_connection_fails_and_the_message_comes_again(
-        subject: &Subject,
-    ) {
-        publish(subject, 1).await;
-        let mut consumer = consume(subject).await;
-        for settlement in [Settlement::Ack, Settlement::Release, Settlement::Reject] {
-            let delivery = next(&mut consumer).await;
-            (subject.lose_connections)();
-            is_lost(delivery, settlement).await;
-        }
-        let delivery = next(&mut consumer).await;
-        assert_eq!(delivery.redeliveries, 3);
-    }
-
-    pub async fn a_settlement_after_the_message_went_to_somebody_else_changes_nothing(
-        subject: &Subject,
-    ) {
-        publish(subject, 1).await;
-        let mut slow = consume(subject).await;
-        let late = next(&mut slow).await;
-        (subject.lose_connections)();
-        let mut quick = consume(subject).await;
-        let delivery = next(&mut quick).await;
-        is_lost(late, Settlement::Reject).await;
-        settle(delivery, Settlement::Ack).await;
-        drop((slow, quick));
-        is_empty(subject).await;
-    }
-
-    pub async fn a_consumer_goes_on_after_lost_connections(subject: &Subject) {
-        publish(subject, 3).await;
-        let mut consumer = consume(subject).await;
-        let mut shards = BTreeSet::new();
-        while shards.len() < 3 {
-            (subject.lose_connections)();
-            let delivery = next(&mut consumer).await;
-            let shard = read(&delivery).shard;
-            // It may have come before the loss was noticed; then it comes again.
-            if soon("a settlement", delivery.settle(Settlement::Ack))
-                .await
-                .is_ok()
-            {
-                shards.insert(shard);
-            }
-        }
-        drop(consumer);
-        is_empty(subject).await;
-    }
-
-    pub async fn a_late_settlement_of_a_consumer_that_went_fails(subject: &Subject) {
-        publish(subject, 1).await;
-        let mut consumer = consume(subject).await;
-        let delivery = next(&mut consumer).await;
-        drop(consumer);
-        is_lost(delivery, Settlement::Ack).await;
-        assert_eq!(take_all(subject, 1).await.len(), 1);
-    }
-
-    pub async fn messages_and_consumers_are_counted(subject: &Subject) {
-        publish(subject, 4).await;
-        let mut first = consume(subject).await;
-        let mut second = consume(subject).await;
-        settle(next(&mut first).await, Settlement::Reject).await;
-        let _in_hand = (next(&mut first).await, next(&mut second).await);
-        until("one message of each kind", || async {
-            let depth = subject.queue.depth().await.expect("counts");
-            (depth.ready, depth.dead, depth.consumers) == (1, 1, 2)
-        })
-        .await;
-    }
-
-    pub async fn events_reach_every_listener(subject: &Subject) {
-        let mut listeners = [subject.queue.listen().await, subject.queue.listen().await];
-        let event = Event {
-            at: "2026-01-01T00:00:00Z".parse().expect("a time"),
-            worker: "w1".to_owned(),
-            what: Happening::ShardCommitted {
-                run: task(0).run,
-                shard: ShardId(7),
-                done: 1,
-                not_done: 0,
-            },
-        };
-        subject.queue.tell(&event).await;
-        for listener in &mut listeners {
-            let heard = soon("an event", listener.next()).await;
-            assert_eq!(heard.as_ref(), Some(&event));
-        }
-    }
-
-    pub async fn nobody_has_to_listen(subject: &Subject) {
-        let event = Event {
-            at: "2026-01-01T00:00:00Z".parse().expect("a time"),
-            worker: "w1".to_owned(),
-            what: Happening::WorkerStopped {
-                reason: "done".to_owned(),
-            },
-        };
-        soon("telling", subject.queue.tell(&event)).await;
-    }
-}
-
-pub use suite::*;

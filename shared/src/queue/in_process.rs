@@ -8,13 +8,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, mpsc};
 
 use super::{
     DELIVERY_LIMIT, Death, Deliveries, Delivery, Depth, Queue, QueueError, QueueErrorKind, Settle,
     Settlement,
 };
 use crate::event::Event;
+use crate::request::Request;
 use crate::task::ShardTask;
 
 const PLACE: &str = "the queue in this process";
@@ -40,6 +41,8 @@ struct State {
     dead: VecDeque<Message>,
     in_hand: BTreeMap<u64, Held>,
     consumers: u64,
+    /// Those who listen for requests, by the names of their workers.
+    asked: Vec<(String, mpsc::UnboundedSender<Request>)>,
     /// Number of the next consumer or receipt.
     next: u64,
 }
@@ -95,6 +98,14 @@ impl State {
                 self.give_back(held.message, delivery_limit);
             }
         }
+    }
+
+    /// Returns whether somebody of that name listens.
+    fn ask(&mut self, worker: &str, request: Request) -> bool {
+        self.asked.retain(|(_, listener)| !listener.is_closed());
+        let asked = self.asked.iter().filter(|(name, _)| name == worker);
+        // All of them are asked, not the first alone.
+        asked.filter(|(_, to)| to.send(request).is_ok()).count() > 0
     }
 
     fn is_drained(&self) -> bool {
@@ -237,6 +248,22 @@ impl Queue for InProcessQueue {
                     Err(broadcast::error::RecvError::Closed) => return None,
                 }
             }
+        })
+        .boxed()
+    }
+
+    async fn ask(&self, worker: &str, request: Request) -> Result<bool, QueueError> {
+        Ok(self.shared.state().ask(worker, request))
+    }
+
+    async fn requests(&self, worker: &str) -> BoxStream<'static, Request> {
+        let (asking, asked) = mpsc::unbounded_channel();
+        self.shared.state().asked.push((worker.to_owned(), asking));
+        // The queue is held, so that the stream does not end before its listener.
+        let listener = (asked, Arc::clone(&self.shared));
+        stream::unfold(listener, |(mut asked, shared)| async move {
+            let request = asked.recv().await?;
+            Some((request, (asked, shared)))
         })
         .boxed()
     }

@@ -1,4 +1,4 @@
-//! Shards waiting for workers, and what workers say while they work.
+//! Shards waiting for workers, what workers say while they work, and what they are asked to do.
 //!
 //! Neither is the truth: that lies in storage. Losing every message loses no work, only the knowledge of who is to do
 //! it next, which `resume` restores.
@@ -16,6 +16,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::event::Event;
+use crate::request::Request;
 use crate::settings::BrokerConfig;
 use crate::task::ShardTask;
 
@@ -93,6 +94,8 @@ pub struct Depth {
 ///   [`QueueErrorKind::DeliveryLost`] if the connection is gone since, and the message is then delivered again.
 /// - A message that was delivered more often than the delivery limit without an `ack` goes to the dead letters.
 /// - `next` survives restarts and lost connections: it waits, connects anew and goes on.
+/// - A request goes to every worker of its name that listens, and to nobody else. It is kept for nobody: one that comes
+///   while a worker's connection is lost is lost, and a worker that listens again hears the next one.
 #[async_trait]
 pub trait Queue: Send + Sync + fmt::Debug {
     /// Adds tasks; returns when all of them are safe.
@@ -128,6 +131,18 @@ pub trait Queue: Send + Sync + fmt::Debug {
 
     /// Returns the events told from now on. The stream goes on after a lost connection and ends never.
     async fn listen(&self) -> BoxStream<'static, Event>;
+
+    /// Asks the workers of a name for something, and returns whether one of them listens. Whether they heed it shows in
+    /// what they tell.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Denied` or `Misconfigured`. They may have heard it nevertheless.
+    async fn ask(&self, worker: &str, request: Request) -> Result<bool, QueueError>;
+
+    /// Returns what workers of a name are asked from now on. The stream goes on after a lost connection and ends never;
+    /// who drops it listens no more.
+    async fn requests(&self, worker: &str) -> BoxStream<'static, Request>;
 
     /// Returns where the queue is, without credentials.
     fn locate(&self) -> String;

@@ -8,6 +8,9 @@ use super::run::location;
 use super::{BrokerConfig, EngineConfig, SettingsError};
 use crate::location::Location;
 
+/// The longest name that a broker routes messages by.
+const MAX_NAME_BYTES: usize = 255;
+
 /// Everything a worker is told.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
@@ -76,6 +79,13 @@ impl WorkerConfig {
                 format!("must be set, here or in {}", super::broker::BROKER_URL),
             )
         };
+        if let Some(name) = &raw.name
+            && !(1..=MAX_NAME_BYTES).contains(&name.len())
+        {
+            let expected =
+                format!("must be 1 to {MAX_NAME_BYTES} bytes: the broker finds the worker by it");
+            return Err(SettingsError::value("name", name, expected));
+        }
         Ok(Self {
             root: location("root", &raw.root, base)?,
             name: raw.name,
@@ -129,6 +139,18 @@ mod tests {
         let config = check("root = 's3://b/p'\n[broker]\nurl = 'amqp://127.0.0.1'").unwrap();
         assert_eq!(config.root.to_string(), "s3://b/p");
         assert_eq!(config.watchdog, WatchdogConfig::default());
+    }
+
+    #[test]
+    fn a_name_by_which_no_broker_finds_the_worker_is_refused() {
+        let named = |name: &str| {
+            check(&format!(
+                "root = 'r'\nname = '{name}'\n[broker]\nurl = 'amqp://h'"
+            ))
+        };
+        assert_eq!(named("gpu-1").unwrap().name.as_deref(), Some("gpu-1"));
+        assert!(named("").unwrap_err().contains("1 to 255 bytes"));
+        assert!(named(&"w".repeat(256)).unwrap_err().contains("name (www"));
     }
 
     #[test]

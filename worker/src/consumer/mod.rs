@@ -5,6 +5,7 @@
 
 mod look;
 mod pulse;
+mod requests;
 mod settling;
 mod supervise;
 mod telling;
@@ -22,6 +23,7 @@ use shared::task::ShardTask;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use self::requests::Asked;
 use self::telling::Teller;
 use crate::attempt::Progress;
 use crate::workshop::Workshop;
@@ -94,18 +96,25 @@ impl Verdict {
 }
 
 impl Consumer {
-    /// Works until told to drain.
+    /// Works until told to drain, by the token or by a request.
     ///
     /// # Errors
     ///
     /// [`ConsumerError`] if nothing will work here any more.
     pub async fn run(&self) -> Result<(), ConsumerError> {
-        let ended = self.work().await;
+        let asked = Asked::default();
+        let ended = tokio::select! {
+            ended = self.work() => ended,
+            never = self.heed_requests(&asked) => match never {},
+        };
+        let reason = match &ended {
+            Ok(()) if asked.to_drain() => "it was asked to",
+            Ok(()) => "it was told to",
+            Err(error) => &chain(error),
+        };
+        tracing::info!(worker = self.name, reason, "worker stops");
         let what = Happening::WorkerStopped {
-            reason: match &ended {
-                Ok(()) => "it was told to".to_owned(),
-                Err(error) => chain(error),
-            },
+            reason: reason.to_owned(),
         };
         let event = Event {
             at: jiff::Timestamp::now(),

@@ -1,5 +1,6 @@
 //! Where the broker is and what queues and exchanges are called there.
 
+use super::client::ShortString;
 use crate::queue::{QueueError, QueueErrorKind};
 use crate::settings::BrokerConfig;
 
@@ -8,6 +9,30 @@ use crate::settings::BrokerConfig;
 pub(super) enum Line {
     Shards,
     DeadLetters,
+}
+
+/// What is said to those who listen just then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Talk {
+    /// What workers say.
+    Events,
+    /// What the workers of a name are asked.
+    Requests(ShortString),
+}
+
+impl Talk {
+    /// Returns what the workers of a name are asked; nothing if the broker takes no name that long.
+    pub(super) fn requests(worker: &str) -> Option<Self> {
+        ShortString::try_new(worker).ok().map(Self::Requests)
+    }
+
+    /// Returns the routing key of what is heard.
+    pub(super) fn key(&self) -> ShortString {
+        match self {
+            Self::Events => "#".into(),
+            Self::Requests(worker) => worker.clone(),
+        }
+    }
 }
 
 pub(super) struct Address {
@@ -45,6 +70,18 @@ impl Address {
 
     pub(super) fn events_exchange(&self) -> String {
         self.named("events")
+    }
+
+    pub(super) fn requests_exchange(&self) -> String {
+        self.named("requests")
+    }
+
+    /// Returns the exchange over which something is said.
+    pub(super) fn exchange(&self, talk: &Talk) -> String {
+        match talk {
+            Talk::Events => self.events_exchange(),
+            Talk::Requests(_) => self.requests_exchange(),
+        }
     }
 
     fn named(&self, name: &str) -> String {

@@ -64,22 +64,22 @@ impl Subscription {
     }
 }
 
-/// Events as they come over one connection.
-pub(super) struct EventSubscription {
+/// What is said, as it comes over one connection.
+pub(super) struct Hearing {
     link: Link,
-    events: Consumer,
+    said: Consumer,
 }
 
-impl EventSubscription {
-    pub(super) fn new(link: Link, events: Consumer) -> Self {
-        Self { link, events }
+impl Hearing {
+    pub(super) fn new(link: Link, said: Consumer) -> Self {
+        Self { link, said }
     }
 
     pub(super) async fn next(&mut self) -> Result<Vec<u8>, QueueError> {
-        let event = received(&self.link.address, self.events.next().await)?;
-        let acked = event.acker.ack(BasicAckOptions::default());
+        let heard = received(&self.link.address, self.said.next().await)?;
+        let acked = heard.acker.ack(BasicAckOptions::default());
         answered(&self.link.address, "listen", acked).await?;
-        Ok(event.data)
+        Ok(heard.data)
     }
 }
 

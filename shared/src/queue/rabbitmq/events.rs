@@ -1,16 +1,13 @@
-//! Events, told and heard. Nothing depends on them, so nothing waits for them.
+//! Events, told. Nothing depends on them, so nothing waits for them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::address::Address;
-use super::delivery::EventSubscription;
 use super::link::Link;
 use super::retry::Retry;
 use crate::event::Event;
@@ -89,63 +86,5 @@ async fn speak(address: Arc<Address>, mut told: mpsc::Receiver<Told>) {
     }
     if let Some(link) = link {
         link.close().await;
-    }
-}
-
-/// Returns the events from now on, or from when the broker can be reached.
-pub(super) async fn listen(address: Arc<Address>) -> BoxStream<'static, Event> {
-    let mut listener = Listener {
-        address,
-        subscription: None,
-        retry: Retry::new(),
-    };
-    listener.connect().await;
-    stream::unfold(listener, |mut listener| async move {
-        let event = listener.next().await;
-        Some((event, listener))
-    })
-    .boxed()
-}
-
-struct Listener {
-    address: Arc<Address>,
-    subscription: Option<EventSubscription>,
-    retry: Retry,
-}
-
-impl Listener {
-    async fn connect(&mut self) {
-        let link = Link::open(Arc::clone(&self.address), "listen").await;
-        let subscription = match link {
-            Ok(link) => link.subscribe_to_events().await,
-            Err(error) => Err(error),
-        };
-        match subscription {
-            Ok(subscription) => self.subscription = Some(subscription),
-            Err(error) => debug!(error = chain(&error), "cannot listen, waiting"),
-        }
-    }
-
-    async fn next(&mut self) -> Event {
-        loop {
-            if let Some(subscription) = &mut self.subscription {
-                match subscription.next().await {
-                    Ok(payload) => match serde_json::from_slice(&payload) {
-                        Ok(event) => {
-                            self.retry.reset();
-                            return event;
-                        }
-                        Err(error) => {
-                            debug!(error = error.to_string(), "heard something unknown");
-                            continue;
-                        }
-                    },
-                    Err(error) => debug!(error = chain(&error), "lost the connection"),
-                }
-                self.subscription = None;
-            }
-            self.retry.pause().await;
-            self.connect().await;
-        }
     }
 }

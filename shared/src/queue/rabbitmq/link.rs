@@ -5,20 +5,20 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::timeout;
 
-use super::address::{Address, Line};
+use super::address::{Address, Line, Talk};
 use super::client::{
     ANSWER, BasicConsumeOptions, BasicProperties, BasicPublishOptions, BasicQosOptions, Channel,
     ClientResult, ConfirmSelectOptions, Confirmation, Connection, Consumer, FieldTable,
     QueueDeclareOptions, ShortString, answered, connect, text,
 };
-use super::delivery::{EventSubscription, Subscription};
+use super::delivery::{Hearing, Subscription};
 use super::topology;
 use crate::queue::{Depth, QueueError, QueueErrorKind};
 
 /// Messages published and not confirmed yet.
 const IN_FLIGHT: usize = 512;
-/// Events on their way to a listener.
-const EVENTS_IN_FLIGHT: u16 = 256;
+/// What is on its way to a listener.
+const SAID_IN_FLIGHT: u16 = 256;
 const PERSISTENT: u8 = 2;
 
 /// A connection with a channel, on which everything is declared.
@@ -94,34 +94,53 @@ impl Link {
         queue: ShortString,
         payload: Vec<u8>,
     ) -> ClientResult<Confirmation> {
-        let options = BasicPublishOptions {
-            mandatory: true,
-            ..BasicPublishOptions::default()
-        };
-        let properties = BasicProperties::default()
-            .with_delivery_mode(PERSISTENT)
-            .with_content_type("application/json".into());
+        let properties = json().with_delivery_mode(PERSISTENT);
         let default_exchange = ShortString::default();
         let channel = &self.channel;
         channel
-            .basic_publish(default_exchange, queue, options, &payload, properties)
+            .basic_publish(default_exchange, queue, mandatory(), &payload, properties)
             .await?
             .await
     }
 
     fn check(&self, confirmation: Confirmation) -> Result<(), QueueError> {
-        let refused = |cause: String| {
-            self.address
-                .error(QueueErrorKind::Unavailable, "publish", cause)
-        };
         match confirmation {
             Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(returned)) => Err(refused(format!(
-                "the broker returned a message: {}",
-                returned.reply_text
-            ))),
-            Confirmation::Nack(_) => Err(refused("the broker did not take a message".to_owned())),
-            Confirmation::NotRequested => Err(refused("the broker confirms nothing".to_owned())),
+            Confirmation::Ack(Some(returned)) => {
+                let cause = format!("the broker returned a message: {}", returned.reply_text);
+                Err(self.refused("publish", cause))
+            }
+            Confirmation::Nack(_) | Confirmation::NotRequested => Err(self.not_taken("publish")),
+        }
+    }
+
+    fn not_taken(&self, operation: &'static str) -> QueueError {
+        self.refused(operation, "the broker did not take a message".to_owned())
+    }
+
+    fn refused(&self, operation: &'static str, cause: String) -> QueueError {
+        let kind = QueueErrorKind::Unavailable;
+        self.address.error(kind, operation, cause)
+    }
+
+    /// Asks the workers of a name, and returns whether one of them listens. It asks on a channel of its own: it waits for
+    /// no shards to be published, and an exchange that is gone closes the channel.
+    pub(super) async fn ask(&self, talk: &Talk, payload: &[u8]) -> Result<bool, QueueError> {
+        let asked = async {
+            let channel = self.connection.create_channel().await?;
+            let confirming = ConfirmSelectOptions::default();
+            channel.confirm_select(confirming).await?;
+            let (exchange, key) = (self.address.exchange(talk).into(), talk.key());
+            channel
+                .basic_publish(exchange, key, mandatory(), payload, json())
+                .await?
+                .await
+        };
+        match answered(&self.address, "ask a worker", asked).await? {
+            Confirmation::Ack(returned) => Ok(returned.is_none()),
+            Confirmation::Nack(_) | Confirmation::NotRequested => {
+                Err(self.not_taken("ask a worker"))
+            }
         }
     }
 
@@ -153,17 +172,13 @@ impl Link {
         routing_key: &str,
         payload: &[u8],
     ) -> Result<(), QueueError> {
-        let failed = |cause| {
-            self.address
-                .error(QueueErrorKind::Unavailable, "tell", cause)
-        };
+        let failed = |cause| self.refused("tell", cause);
         let key = ShortString::try_new(routing_key).map_err(|error| failed(error.to_string()))?;
-        let exchange = self.address.events_exchange().into();
+        let exchange = self.address.exchange(&Talk::Events).into();
         let options = BasicPublishOptions::default();
-        let properties = BasicProperties::default().with_content_type("application/json".into());
         let sent = self
             .channel
-            .basic_publish(exchange, key, options, payload, properties);
+            .basic_publish(exchange, key, options, payload, json());
         sent.await.map(drop).map_err(|error| failed(text(&error)))
     }
 
@@ -174,11 +189,12 @@ impl Link {
         Ok(Subscription::new(self, line, messages))
     }
 
-    pub(super) async fn subscribe_to_events(self) -> Result<EventSubscription, QueueError> {
-        let bound = topology::declare_listener(&self.channel, &self.address);
+    /// Hears what is said from now on.
+    pub(super) async fn listen(self, talk: &Talk) -> Result<Hearing, QueueError> {
+        let bound = topology::declare_listener(&self.channel, &self.address, talk);
         let queue = answered(&self.address, "listen", bound).await?;
-        let events = self.consume(queue, EVENTS_IN_FLIGHT).await?;
-        Ok(EventSubscription::new(self, events))
+        let said = self.consume(queue, SAID_IN_FLIGHT).await?;
+        Ok(Hearing::new(self, said))
     }
 
     async fn consume(&self, queue: ShortString, at_once: u16) -> Result<Consumer, QueueError> {
@@ -195,4 +211,16 @@ impl Link {
         };
         answered(&self.address, "consume", consuming).await
     }
+}
+
+/// A message that finds no queue comes back.
+fn mandatory() -> BasicPublishOptions {
+    BasicPublishOptions {
+        mandatory: true,
+        ..BasicPublishOptions::default()
+    }
+}
+
+fn json() -> BasicProperties {
+    BasicProperties::default().with_content_type("application/json".into())
 }

@@ -5,7 +5,8 @@
 //! - `topology`: what is declared there
 //! - `link`, `delivery`: one connection, and what was delivered over it
 //! - `consumer`: deliveries that go on over lost connections
-//! - `events`: events, told and heard
+//! - `events`: events, told
+//! - `listener`: events and requests, heard over lost connections
 //! - `retry`: how long to wait before the next connection
 //!
 //! Every use has a connection of its own, so that none waits for another: a broker that is short of memory stops
@@ -17,6 +18,7 @@ mod consumer;
 mod delivery;
 mod events;
 mod link;
+mod listener;
 mod retry;
 mod topology;
 
@@ -24,15 +26,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use tokio::sync::Mutex;
 
-use self::address::{Address, Line};
+use self::address::{Address, Line, Talk};
 use self::consumer::Consumer;
 use self::events::Speaker;
 use self::link::Link;
 use super::{Deliveries, Depth, Queue, QueueError};
 use crate::event::Event;
+use crate::request::Request;
 use crate::settings::BrokerConfig;
 use crate::task::ShardTask;
 
@@ -120,7 +124,27 @@ impl Queue for RabbitMq {
     }
 
     async fn listen(&self) -> BoxStream<'static, Event> {
-        events::listen(Arc::clone(&self.address)).await
+        listener::listen(Arc::clone(&self.address), Talk::Events).await
+    }
+
+    async fn ask(&self, worker: &str, request: Request) -> Result<bool, QueueError> {
+        let Some(talk) = Talk::requests(worker) else {
+            return Ok(false);
+        };
+        let link = self.link().await?;
+        let payload = serde_json::to_vec(&request).unwrap_or_default();
+        let asked = link.ask(&talk, &payload).await;
+        if asked.is_err() {
+            self.forget(&link).await;
+        }
+        asked
+    }
+
+    async fn requests(&self, worker: &str) -> BoxStream<'static, Request> {
+        match Talk::requests(worker) {
+            Some(talk) => listener::listen(Arc::clone(&self.address), talk).await,
+            None => stream::pending().boxed(),
+        }
     }
 
     fn locate(&self) -> String {

@@ -1,14 +1,14 @@
 //! What is declared at the broker. Declaring what is there already changes nothing, and fails if it is different.
 
-use super::address::{Address, Line};
+use super::address::{Address, Line, Talk};
 use super::client::{
     AMQPValue, Channel, ClientResult, ExchangeDeclareOptions, ExchangeKind, FieldTable,
     QueueBindOptions, QueueDeclareOptions, ShortString,
 };
 use crate::queue::DELIVERY_LIMIT;
 
-/// Events that the broker keeps for a listener that is slow.
-const EVENTS_KEPT: i32 = 10_000;
+/// What the broker keeps for a listener that is slow.
+const SAID_KEPT: i32 = 10_000;
 /// Dead letters have no other place to go to, so they may come back as often as they like.
 const UNLIMITED: i64 = i32::MAX as i64;
 
@@ -20,6 +20,7 @@ pub(super) async fn declare(channel: &Channel, address: &Address) -> ClientResul
     };
     for (name, kind) in [
         (address.events_exchange(), ExchangeKind::Topic),
+        (address.requests_exchange(), ExchangeKind::Direct),
         (address.dead_exchange(), ExchangeKind::Fanout),
     ] {
         let arguments = FieldTable::default();
@@ -48,19 +49,26 @@ pub(super) async fn declare(channel: &Channel, address: &Address) -> ClientResul
         channel.queue_declare(name, options, arguments).await?;
     }
     let queue = ShortString::from(address.queue(Line::DeadLetters));
-    bind(channel, &queue, address.dead_exchange(), "").await
+    bind(
+        channel,
+        &queue,
+        address.dead_exchange(),
+        ShortString::default(),
+    )
+    .await
 }
 
 /// Declares the queue of one listener, which goes with its connection, and returns its name.
 pub(super) async fn declare_listener(
     channel: &Channel,
     address: &Address,
+    talk: &Talk,
 ) -> ClientResult<ShortString> {
     let options = QueueDeclareOptions::exclusive().auto_delete();
-    let arguments = table([("x-max-length", AMQPValue::LongInt(EVENTS_KEPT))]);
+    let arguments = table([("x-max-length", AMQPValue::LongInt(SAID_KEPT))]);
     let unnamed = ShortString::default();
     let queue = channel.queue_declare(unnamed, options, arguments).await?;
-    bind(channel, queue.name(), address.events_exchange(), "#").await?;
+    bind(channel, queue.name(), address.exchange(talk), talk.key()).await?;
     Ok(queue.name().clone())
 }
 
@@ -68,18 +76,12 @@ async fn bind(
     channel: &Channel,
     queue: &ShortString,
     exchange: String,
-    key: &str,
+    key: ShortString,
 ) -> ClientResult<()> {
     let options = QueueBindOptions::default();
     let arguments = FieldTable::default();
     channel
-        .queue_bind(
-            queue.clone(),
-            exchange.into(),
-            key.into(),
-            options,
-            arguments,
-        )
+        .queue_bind(queue.clone(), exchange.into(), key, options, arguments)
         .await
 }
 
