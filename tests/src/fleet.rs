@@ -17,7 +17,7 @@ use crate::broker::{Broker, Options};
 use crate::program::{self, Outcome, Running, synth2real};
 use crate::proxy::Proxy;
 use crate::s3_server::{BUCKET, S3Server};
-use crate::{repository, stored};
+use crate::{repository, service, stored};
 
 /// The name of the run.
 pub const RUN: &str = "demo";
@@ -148,6 +148,25 @@ impl Fleet {
             }
             self.set(key, format!("s3://{BUCKET}/{part}"));
         }
+    }
+
+    /// Has the run read its dataset from a folder of its own, where it can be broken.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be copied.
+    pub fn copy_inputs(&mut self) -> PathBuf {
+        let data = self.folder.path().join("data");
+        let demo = repository("infra/demo/data");
+        for path in stored::paths(&demo) {
+            let to = data.join(&path);
+            std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+            std::fs::copy(demo.join(&path), to).expect("a copy");
+        }
+        let root = |part: &str| data.join(part).display().to_string();
+        self.set("content.root", root("gta5"));
+        self.set("style.root", root("style"));
+        data
     }
 
     /// Returns what the same settings make in one undisturbed process on a local disk.
@@ -330,6 +349,21 @@ impl Fleet {
         command.args(["serve", "--every", "0.5", "--listen", "127.0.0.1:0"]);
         let log = self.log("serve");
         self.service = Some(Running::start_into(&mut self.logging(command), &log));
+    }
+
+    /// Returns where the collector's dashboard is.
+    ///
+    /// # Panics
+    ///
+    /// If it never listens.
+    #[must_use]
+    pub fn dashboard(&self) -> String {
+        let said = |fleet: &Self| {
+            let log = std::fs::read_to_string(fleet.log("serve"));
+            log.ok().and_then(|log| service::address_in(&log))
+        };
+        self.wait_until("the dashboard listens", |fleet| said(fleet).is_some());
+        said(self).expect("an address")
     }
 
     /// The collector is killed by `kill -9`.

@@ -156,7 +156,11 @@ impl RunView {
 
     /// Returns the committed shards and what has ended in those that are in hand, sorted by their ends.
     #[must_use]
-    pub fn spans_with(&self, in_hand: &BTreeMap<ShardId, ShardInHand>, now: Timestamp) -> Vec<Span> {
+    pub fn spans_with(
+        &self,
+        in_hand: &BTreeMap<ShardId, ShardInHand>,
+        now: Timestamp,
+    ) -> Vec<Span> {
         let open = in_hand.values().map(|work| Span {
             start: work.since.min(now),
             end: now,

@@ -168,6 +168,7 @@ fn router(dashboard: Arc<Dashboard>, more: Router) -> Router {
             get(acts::cancel::ask).post(acts::cancel::cancel),
         )
         .route("/workers", get(pages::workers::show))
+        .route("/workers/drain", post(acts::drain::drain))
         .route("/runs/{run}/images/content/{content}", get(images::content))
         .route("/runs/{run}/images/style/{style}", get(images::style))
         .route(

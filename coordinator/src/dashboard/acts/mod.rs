@@ -1,6 +1,7 @@
 //! What people do: POST forms of our own pages.
 
 pub(super) mod cancel;
+pub(super) mod drain;
 pub(super) mod resume;
 
 use std::sync::Arc;

@@ -30,7 +30,11 @@ struct GridStyle {
 }
 
 /// Returns how a shard is, with those that are in hand.
-pub(super) fn look(view: &RunView, in_hand: &BTreeMap<ShardId, ShardInHand>, shard: ShardId) -> ShardLook {
+pub(super) fn look(
+    view: &RunView,
+    in_hand: &BTreeMap<ShardId, ShardInHand>,
+    shard: ShardId,
+) -> ShardLook {
     match view.shard(shard) {
         ShardLook::Open | ShardLook::Retrying if in_hand.contains_key(&shard) => ShardLook::InHand,
         look => look,

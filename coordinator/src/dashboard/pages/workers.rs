@@ -45,6 +45,7 @@ pub(super) struct WorkerLine {
     pub(super) items: String,
     pub(super) stopped: Option<String>,
     pub(super) drained: Option<Moment>,
+    pub(super) can_drain: bool,
 }
 
 /// What a worker has in hand.
@@ -82,7 +83,12 @@ fn line(worker: Worker, now: Timestamp) -> WorkerLine {
         items: work.items_ended,
         since: Moment::new(work.since, now),
     });
+    let alive = match state {
+        WorkerState::Working | WorkerState::Waiting => true,
+        WorkerState::Silent | WorkerState::Stopped => false,
+    };
     WorkerLine {
+        can_drain: alive && worker.drained_at.is_none(),
         name: worker.name,
         badge: states::of_worker(state),
         device: worker.device.unwrap_or_else(|| NOTHING.to_owned()),
