@@ -1,6 +1,6 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: bench-dispatch bench-scale demo test test-demo test-rust test-export lint onnxruntime onnx-export build help
+.PHONY: bench-dashboard bench-dispatch bench-scale demo test test-demo test-rust test-export lint onnxruntime onnx-export build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 PYTHON := onnx-export/.venv/bin/python
@@ -11,6 +11,7 @@ help:
 	@echo "make lint            formatting, lints, docs and dependencies, warnings as errors"
 	@echo "make build           the synth2real and worker programs, in target/release"
 	@echo "make bench-scale     time and memory of a run of a million items"
+	@echo "make bench-dashboard first paint of the dashboard with 250,000 items"
 	@echo "make bench-dispatch  shards a second through broker and bucket"
 	@echo "make onnx-export     the Python environment that exports models"
 
@@ -39,6 +40,10 @@ test-demo: onnxruntime
 # Time and memory of a run of a million items, and shards a second through broker and bucket.
 bench-scale:
 	cargo bench --package tests --bench scale --locked
+
+bench-dashboard:
+	cargo build --release --locked --package coordinator
+	infra/with-servers.sh cargo bench --package tests --bench dashboard --locked
 
 bench-dispatch:
 	infra/with-servers.sh cargo bench --package tests --bench dispatch --locked

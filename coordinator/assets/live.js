@@ -4,7 +4,7 @@
 (() => {
   const page = () => document.getElementById("page");
   const link = document.getElementById("link"), lost = document.getElementById("lost");
-  const loggedIn = page().dataset.version !== "";
+  const changes = page().dataset.version !== "";
   let asked = 0, under_way = null, again = false;
 
   const keep = (old, fresh) => {
@@ -40,10 +40,10 @@
   // The run that this page shows; none for pages of all runs.
   const run = () => (/^\/runs\/([^/]+)/.exec(location.pathname) || [])[1];
   const is_form = () => /\/(resume|cancel)$/.test(location.pathname);
-  const concerns = (changes) => {
+  const concerns = (news) => {
     if (is_form()) return false;
-    if (changes.health || changes.fleet) return true;
-    return run() ? changes.runs.includes(run()) : changes.runs.length > 0;
+    if (news.health || news.fleet) return true;
+    return run() ? news.runs.includes(run()) : news.runs.length > 0;
   };
   const say = (live) => {
     link.hidden = false;
@@ -53,19 +53,22 @@
   };
   let events = null, trying = 0;
   const listen = () => {
-    if (!loggedIn || is_form()) return;
+    if (!changes || is_form() || events || document.hidden) return;
     events = new EventSource("/events?since=" + encodeURIComponent(page().dataset.version));
     events.onopen = () => { trying = 0; say(true); };
-    events.onmessage = (event) => { const changes = JSON.parse(event.data); if (concerns(changes)) refresh(); };
+    events.onmessage = (event) => { if (concerns(JSON.parse(event.data))) refresh(); };
     events.onerror = () => {
       if (trying++ > 0 || events.readyState === EventSource.CLOSED) say(false);
       // Browsers give up after some answers; this does not.
-      if (events.readyState === EventSource.CLOSED) setTimeout(async () => { await get(location.href).catch(() => {}); listen(); }, 3000);
+      if (events.readyState === EventSource.CLOSED) { events = null; setTimeout(async () => { await get(location.href).catch(() => {}); listen(); }, 3000); }
     };
   };
-  addEventListener("pagehide", () => { if (events) events.close(); });
-  addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(); });
+  // Browsers open few connections to a server: only what somebody looks at holds one.
+  const rest = () => { if (events) { events.close(); events = null; } };
+  const wake = () => { if (document.hidden) { rest(); return; } if (!events) refresh(); listen(); };
+  addEventListener("pagehide", rest);
+  addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
+  document.addEventListener("visibilitychange", wake);
   listen();
 
   // Filters and pages of lists come without a new page.

@@ -1,13 +1,13 @@
 //! A real Chromium without a window, that looks at pages as people do.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use chromiumoxide::browser::{Browser as Process, BrowserConfig};
 use chromiumoxide::cdp::browser_protocol::emulation::{
     MediaFeature, SetDeviceMetricsOverrideParams, SetEmulatedMediaParams,
 };
-use chromiumoxide::cdp::browser_protocol::network::ClearBrowserCookiesParams;
 use chromiumoxide::cdp::browser_protocol::page::CaptureScreenshotFormat;
 use chromiumoxide::page::{Page, ScreenshotParams};
 use futures::StreamExt;
@@ -39,7 +39,28 @@ pub struct Browser {
 }
 
 /// A page in a browser.
-pub struct Tab(Page);
+pub struct Tab {
+    page: Page,
+    look: Mutex<Look>,
+}
+
+/// How pages are shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// Width of the window in pixels.
+    pub width: i64,
+    /// Height of the window in pixels.
+    pub height: i64,
+    /// `light` or `dark`.
+    pub colours: &'static str,
+}
+
+/// A desk in daylight.
+const DESK: Look = Look {
+    width: 1280,
+    height: 900,
+    colours: "light",
+};
 
 impl Browser {
     /// Starts a browser.
@@ -90,10 +111,13 @@ impl Browser {
     /// If the browser does not.
     pub async fn open(&self, address: &str) -> Tab {
         let page = self.process.new_page("about:blank").await.expect("a page");
-        let page = Tab(page);
-        let noted = page.0.evaluate_on_new_document(NOTE_TROUBLES).await;
+        let page = Tab {
+            page,
+            look: Mutex::new(DESK),
+        };
+        let noted = page.page.evaluate_on_new_document(NOTE_TROUBLES).await;
         noted.expect("a script");
-        page.look(1280, 900, "light").await;
+        page.look(DESK).await;
         page.go(address).await;
         page
     }
@@ -116,20 +140,31 @@ impl Tab {
     ///
     /// If the browser does not.
     pub async fn go(&self, address: &str) {
-        self.0.goto(address).await.expect("a page");
+        self.page.goto(address).await.expect("a page");
     }
 
-    /// Shows pages in a window of a size, in a colour scheme.
+    /// Shows pages in another way.
     ///
     /// # Panics
     ///
     /// If the browser does not.
-    pub async fn look(&self, width: i64, height: i64, colours: &str) {
+    pub async fn look(&self, look: Look) {
+        *self.look.lock().expect("a look") = look;
+        let (width, height) = (look.width, look.height);
         let size = SetDeviceMetricsOverrideParams::new(width, height, 1.0, width < 600);
-        self.0.execute(size).await.expect("a size");
-        let colours = MediaFeature::new("prefers-color-scheme", colours);
+        self.page.execute(size).await.expect("a size");
+        let colours = MediaFeature::new("prefers-color-scheme", look.colours);
         let media = SetEmulatedMediaParams::builder().feature(colours).build();
-        self.0.execute(media).await.expect("colours");
+        self.page.execute(media).await.expect("colours");
+    }
+
+    /// Closes it.
+    ///
+    /// # Panics
+    ///
+    /// If it does not close.
+    pub async fn close(self) {
+        self.page.close().await.expect("a page closes");
     }
 
     /// Returns what a JavaScript expression is.
@@ -138,7 +173,7 @@ impl Tab {
     ///
     /// If it has no value of this kind.
     pub async fn value<T: DeserializeOwned>(&self, expression: &str) -> T {
-        let value = self.0.evaluate(expression).await.expect(expression);
+        let value = self.page.evaluate(expression).await.expect(expression);
         value.into_value().expect(expression)
     }
 
@@ -151,7 +186,7 @@ impl Tab {
         let started = Instant::now();
         let expression = format!("Boolean({expression})");
         loop {
-            let value = self.0.evaluate(expression.as_str()).await;
+            let value = self.page.evaluate(expression.as_str()).await;
             if value.is_ok_and(|value| value.into_value().unwrap_or(false)) {
                 return;
             }
@@ -196,7 +231,7 @@ impl Tab {
     /// If there is none.
     pub async fn click(&self, selector: &str) {
         self.wait_for_element(selector).await;
-        let element = self.0.find_element(selector).await.expect(selector);
+        let element = self.page.find_element(selector).await.expect(selector);
         element.click().await.expect(selector);
     }
 
@@ -206,7 +241,7 @@ impl Tab {
     ///
     /// If there is none.
     pub async fn type_into(&self, selector: &str, text: &str) {
-        let element = self.0.find_element(selector).await.expect(selector);
+        let element = self.page.find_element(selector).await.expect(selector);
         element.focus().await.expect(selector);
         element.type_str(text).await.expect(selector);
     }
@@ -217,7 +252,7 @@ impl Tab {
     ///
     /// If there is no such key.
     pub async fn press(&self, key: &str) {
-        let body = self.0.find_element("body").await.expect("a body");
+        let body = self.page.find_element("body").await.expect("a body");
         body.press_key(key).await.expect(key);
     }
 
@@ -238,16 +273,6 @@ impl Tab {
         panic!("the keyboard does not reach {selector}");
     }
 
-    /// Forgets every cookie.
-    ///
-    /// # Panics
-    ///
-    /// If the browser does not.
-    pub async fn forget_cookies(&self) {
-        let forget = ClearBrowserCookiesParams::default();
-        self.0.execute(forget).await.expect("no cookies");
-    }
-
     /// Puts a picture of the page where screenshots are wanted, if they are.
     ///
     /// # Panics
@@ -263,9 +288,12 @@ impl Tab {
             .full_page(true)
             .build();
         let picture = self
-            .0
+            .page
             .save_screenshot(whole, folder.join(format!("{name}.png")));
         picture.await.expect("a picture");
+        // To take the whole page, the window was made as high as it is.
+        let look = *self.look.lock().expect("a look");
+        self.look(look).await;
     }
 
     /// Proves that the page had no error, broke no rule of its own, asked nobody else for anything, and that nothing

@@ -125,7 +125,11 @@ impl Fleet {
     /// If the key is no `table.key`.
     pub fn set(&mut self, key: &str, value: impl Into<toml::Value>) {
         let (table, key) = key.split_once('.').expect("table.key");
-        let table = self.settings[table].as_table_mut().expect("a table");
+        let table = self
+            .settings
+            .entry(table)
+            .or_insert(toml::Table::new().into());
+        let table = table.as_table_mut().expect("a table");
         table.insert(key.to_owned(), value.into());
     }
 

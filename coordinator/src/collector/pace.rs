@@ -81,7 +81,7 @@ pub fn history(spans: &[Span], num_items: usize, count: usize, end: Timestamp) -
         return Vec::new();
     };
     let second = |at: Timestamp| at.duration_since(start).as_secs_f64();
-    let length = (second(end) / count as f64).max(1.0);
+    let length = (second(end) / count as f64).max(0.001);
     let mut images = vec![0.0; count];
     let mut ended = vec![0; count];
     let place = |second: f64| ((second / length) as usize).min(count - 1);

@@ -124,7 +124,7 @@ pub(super) async fn grid(
 #[derive(Debug, Default, Serialize)]
 pub(super) struct History {
     /// Middles, in seconds since 1970.
-    at: Vec<i64>,
+    at: Vec<f64>,
     /// Images a minute.
     per_minute: Vec<f64>,
     /// Seconds until the last image, at the pace of the time.
@@ -145,7 +145,7 @@ pub(super) async fn history(
     let end = if running { now } else { newest };
     let mut history = History::default();
     for stretch in pace::history(&spans, view.num_items, STRETCHES, end) {
-        history.at.push(stretch.at.as_second());
+        history.at.push(stretch.at.as_millisecond() as f64 / 1000.0);
         history
             .per_minute
             .push((1000.0 * stretch.per_minute).round() / 1000.0);

@@ -82,7 +82,10 @@ impl IntoResponse for PageError {
         }
         let heading = self.heading();
         let message = MessagePage {
-            frame: Frame::bare(heading),
+            frame: match &self {
+                Self::Missing(_) | Self::Early(_) | Self::Trouble(_) => Frame::awaiting(heading),
+                Self::Refused(_) | Self::Senseless(_) => Frame::bare(heading),
+            },
             heading,
             text: self.to_string(),
         };

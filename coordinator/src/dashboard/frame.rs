@@ -19,7 +19,7 @@ pub(super) struct Frame {
     /// Whether somebody can log out.
     pub(super) locked: bool,
     pub(super) root: String,
-    /// Number of the newest change that the page shows.
+    /// Name of the newest change that the page shows; empty if it never changes.
     pub(super) version: String,
     pub(super) notice: Option<String>,
     pub(super) banners: Vec<Banner>,
@@ -85,6 +85,14 @@ impl Frame {
             version: dashboard.version(),
             notice: notice.and_then(|secret| dashboard.sessions.take_notice(secret)),
             banners: storage.into_iter().chain(broker).collect(),
+        }
+    }
+
+    /// Returns what is around a page that says why there is no other one just now: it comes when there is.
+    pub(super) fn awaiting(title: impl Into<String>) -> Self {
+        Self {
+            version: "0-0".to_owned(),
+            ..Self::bare(title)
         }
     }
 

@@ -68,22 +68,22 @@ impl fmt::Debug for Token {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
+    use std::time::Instant;
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn wrong_tokens_take_time_and_the_right_one_none() {
         let token = Token::new(" 0123456789abcdef\n").unwrap();
         let started = Instant::now();
         assert!(token.is("0123456789abcdef").await);
-        assert_eq!(started.elapsed(), Duration::ZERO);
-        let wrong = (0..40).map(|number| {
+        assert!(started.elapsed() < WRONG_COSTS);
+        let wrong = (0..2 * TRIES_AT_ONCE).map(|number| {
             let token = &token;
             async move { token.is(&format!("guess {number}")).await }
         });
         assert!(!futures::future::join_all(wrong).await.contains(&true));
-        assert_eq!(started.elapsed(), Duration::from_secs(10));
+        assert!(started.elapsed() >= 2 * WRONG_COSTS);
     }
 
     #[test]

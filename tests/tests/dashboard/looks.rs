@@ -4,7 +4,7 @@
 
 use coordinator::report::{Cost, Network, Reference, RunReport, StyleReport};
 use shared::storage::LocalStorage;
-use tests::browser::Browser;
+use tests::browser::{Browser, Look};
 use tests::pictures::Picture;
 use tests::project::{Project, RUN, STYLES};
 use tests::service::Service;
@@ -100,7 +100,12 @@ async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
     ] {
         for (name, path, text) in &pages {
             let page = browser.open(&service.address).await;
-            page.look(width, height, colours).await;
+            page.look(Look {
+                width,
+                height,
+                colours,
+            })
+            .await;
             page.wait_for_element(&format!("#run-{RUN}")).await;
             page.go(&format!("{}{path}", service.address)).await;
             page.wait_for_text(text).await;
@@ -119,6 +124,7 @@ async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
             page.picture(&format!("{name}-{look}")).await;
             page.fits().await;
             page.is_clean().await;
+            page.close().await;
         }
     }
     browser.end().await;

@@ -11,6 +11,7 @@ async fn a_broken_shard_is_seen_mended_and_retried() {
     let browser = Browser::start().await;
     let mut fleet = Fleet::new(Options::default()).await;
     let data = fleet.copy_inputs();
+    fleet.set("limits.max_failed", 1.0);
     let _ = fleet.launch().exits(0);
     // A folder in place of an image: reading it fails, which may pass, so it is tried until the shard is given up.
     let broken = data.join("gta5/images/00003.png");

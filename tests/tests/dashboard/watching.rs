@@ -5,13 +5,15 @@ use tests::browser::Browser;
 use tests::project::{Project, RUN};
 use tests::service::{self, Service};
 
-const CONTENTS: usize = 10;
+const CONTENTS: usize = 12;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
     let browser = Browser::start().await;
     let mut project = Project::new(CONTENTS, 2);
     project.set("shards.contents", 1);
+    // Slow enough to be watched.
+    project.set("method.steps", 16);
     let mut command = project.run_command();
     let run = Service::start(command.arg("--dashboard=127.0.0.1:0"));
     let address = run.address.clone();
@@ -19,7 +21,7 @@ async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
     page.wait_for_element(&format!("#run-{RUN}")).await;
     page.click(&format!("#run-{RUN} a")).await;
 
-    page.wait_for_element("#done").await;
+    page.wait_for_text("Running").await;
     page.value::<bool>("window.stays = true").await;
     let mut seen = 0;
     for _ in 0..3 {
@@ -33,7 +35,6 @@ async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
             .await;
     }
     page.wait_for_text("embedded-").await;
-    page.wait_for_text("Running").await;
     page.wait_for_element("#chart canvas").await;
     page.picture("running").await;
     assert!(
@@ -49,14 +50,14 @@ async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
     .await;
     page.picture("disconnected").await;
     let outcome = run.end().exits(0);
-    assert!(outcome.stderr.contains("20 of 20 images done"), "{outcome}");
+    assert!(outcome.stderr.contains("24 of 24 images done"), "{outcome}");
 
     let listen = address.trim_start_matches("http://");
     let service = Service::start(&mut service::serve_command(&project.path("out"), listen));
     page.wait_for("it is live again", "document.getElementById('lost').hidden")
         .await;
     page.wait_for_text("Complete").await;
-    assert_eq!(page.text("#done").await, "20 of 20");
+    assert_eq!(page.text("#done").await, "24 of 24");
     assert!(
         page.value::<bool>("window.stays").await,
         "the page was loaded again"

@@ -139,6 +139,7 @@ mod tests {
         assert_eq!(pager(3).part(&list), [100]);
         assert_eq!(pager(99).page, 3);
         assert_eq!((pager(1).before(), pager(1).after()), (None, Some(2)));
-        assert_eq!(Pager::new(0, 50, 1, String::new()).part::<usize>(&[]), []);
+        let none = Pager::new(0, 50, 1, String::new());
+        assert!(none.part::<usize>(&[]).is_empty());
     }
 }

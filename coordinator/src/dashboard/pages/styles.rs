@@ -17,6 +17,7 @@ pub(super) struct StyleLine {
     pub(super) planned: String,
     pub(super) fid: String,
     pub(super) kid: String,
+    pub(super) kid_error: String,
     pub(super) ssim: String,
     pub(super) lpips: String,
     /// Items that the figures are about.
@@ -44,7 +45,10 @@ fn line(view: &RunView, name: &str, counts: StyleCounts) -> StyleLine {
         done: count(counts.done),
         planned: count(counts.planned),
         fid: figure(of(|report| report.fid), 1),
-        kid: kid(report),
+        kid: figure(of(|report| report.kid), 4),
+        kid_error: of(|report| report.kid_standard_error)
+            .map(|error| format!("± {error:.4}"))
+            .unwrap_or_default(),
         ssim: figure(of(|report| report.ssim), 3),
         lpips: figure(of(|report| report.lpips), 3),
         items: report.map_or_else(|| NOTHING.to_owned(), |report| count(report.items)),
@@ -52,13 +56,5 @@ fn line(view: &RunView, name: &str, counts: StyleCounts) -> StyleLine {
             .map(|report| report.notes.join("; "))
             .unwrap_or_default(),
         name: name.to_owned(),
-    }
-}
-
-fn kid(report: Option<&StyleReport>) -> String {
-    let kid = figure(report.and_then(|report| report.kid), 4);
-    match report.and_then(|report| report.kid_standard_error) {
-        Some(error) => format!("{kid} ± {error:.4}"),
-        None => kid,
     }
 }
