@@ -1,6 +1,6 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: bench-dispatch bench-quality bench-scale demo test test-demo test-rust test-export lint onnxruntime onnx-export build help
+.PHONY: bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-rust test-export lint onnxruntime onnx-export build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 PYTHON := onnx-export/.venv/bin/python
@@ -11,6 +11,7 @@ help:
 	@echo "make lint            formatting, lints, docs and dependencies, warnings as errors"
 	@echo "make build           the synth2real and worker programs, in target/release"
 	@echo "make bench-scale     time and memory of a run of a million items"
+	@echo "make bench-dashboard first paint of the dashboard with 250,000 items"
 	@echo "make bench-quality   time of SSIM, FID and KID"
 	@echo "make bench-dispatch  shards a second through broker and bucket"
 	@echo "make onnx-export     the Python environment that exports models"
@@ -45,6 +46,10 @@ bench-scale:
 
 bench-quality:
 	cargo bench --package tests --bench quality --locked
+
+bench-dashboard:
+	cargo build --release --locked --package coordinator
+	infra/with-servers.sh cargo bench --package tests --bench dashboard --locked
 
 bench-dispatch:
 	infra/with-servers.sh cargo bench --package tests --bench dispatch --locked

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Runs a command with a message broker and an S3 server beside it, and stops those that it started. Prometheus' promtool
-# is put into .cache for it.
+# Runs a command with a message broker and an S3 server beside it, and stops those that it started. A browser is
+# installed and Prometheus' promtool put into .cache for it.
 #   RABBITMQ_URL    a broker; one is started if this is not set
 #   MOTO_ENDPOINT   an S3 server; one is started if this is not set
+#   CHROMIUM        a Chromium; one is installed if this is not set
 set -eu
 
 if [ $# = 0 ]; then
@@ -23,6 +24,8 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+if [ -z "${CHROMIUM:-}" ]; then CHROMIUM=$("$SETUP/chromium.sh" install); fi
+export CHROMIUM
 if [ -z "${RABBITMQ_URL:-}" ] && ! RABBITMQ_URL=$("$SETUP/rabbitmq.sh" url); then
     STARTED="$STARTED rabbitmq"
     RABBITMQ_URL=$("$SETUP/rabbitmq.sh" start)

@@ -1,12 +1,25 @@
 //! Watches every run of a storage root: counts what is committed, stops runs in which too much fails, writes the
 //! manifest of those that have ended, and takes note of dead letters.
+//!
+//! What it sees goes to a [`Board`], which the dashboard shows:
+//!
+//! - [`board`]: what was seen last
+//! - [`run_view`], [`pace`]: a run as it was seen last, and how fast it goes
+//! - [`fleet`]: the workers, as their events tell
 
+pub mod board;
 mod dead_letters;
+pub mod fleet;
+mod listening;
+pub mod pace;
+pub mod run_view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use board::Board;
+pub use run_view::RunView;
 use shared::artifact::ArtifactKey;
 use shared::decision::{Decided, Decisions};
 use shared::failure::chain;
@@ -20,8 +33,9 @@ use crate::collect::{self, CollectError};
 use crate::freeze::{self, FreezeError, FrozenRun};
 use crate::ledger::{Ledger, LedgerError, ShardState};
 use crate::metrics::{self, RunGauges};
-use crate::report::{self, ReportError};
-use crate::tally::{Counts, Tally};
+use crate::report::live::LiveReport;
+use crate::report::{self, ReportError, RunReport};
+use crate::tally::{Counts, Failures, Tally};
 
 /// Between two times that the counts of a run under way are stored.
 const STORE_TALLY_EVERY: Duration = Duration::from_secs(30);
@@ -29,16 +43,32 @@ const STORE_TALLY_EVERY: Duration = Duration::from_secs(30);
 /// Between two looks at a run that has ended, unless something is decided about it: listing its shards costs requests.
 const LOOK_AT_ENDED_EVERY: Duration = Duration::from_secs(300);
 
+/// Between two times that the report of a run under way is read.
+const READ_REPORT_EVERY: Duration = Duration::from_secs(30);
+
 /// Watches every run of a storage root.
 pub struct Collector {
     /// The storage root.
     pub storage: Arc<dyn Storage>,
-    /// The queue whose dead letters are noted, if there is one.
+    /// The queue whose events are heard, if there is one.
     pub queue: Option<Arc<dyn Queue>>,
+    /// What it does beside watching.
+    pub duty: Duty,
     /// Between two looks.
     pub every: Duration,
+    /// Where it shows what it sees.
+    pub board: Arc<Board>,
     /// Cancelled to stop.
     pub stop: CancellationToken,
+}
+
+/// What a collector does beside watching.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// It stops runs in which too much fails, writes manifests and counts, and notes dead letters.
+    Keep,
+    /// Nothing: somebody else in this process does.
+    Look,
 }
 
 /// Why a run cannot be looked after just now.
@@ -60,9 +90,16 @@ enum WatchError {
 
 /// A run under watch.
 struct Watched {
-    run: FrozenRun,
+    run: Arc<FrozenRun>,
     tally: Tally,
     tally_stored: Instant,
+    failures: Failures,
+    /// What is counted, failed shards included.
+    counts: Counts,
+    report: Option<RunReport>,
+    report_read: Instant,
+    /// What the next report is made from, while the run goes on.
+    live: Option<LiveReport>,
     /// Committed shards, failed attempts and decisions when it was looked at last.
     seen: Option<(usize, usize, u32)>,
     /// When it was found to have ended, and what was decided by then.
@@ -70,12 +107,56 @@ struct Watched {
     gauges: RunGauges,
 }
 
+/// What is new about a run.
+struct Changed {
+    /// Committed shards, failed attempts and decisions.
+    found: (usize, usize, u32),
+    new_shards: usize,
+}
+
+impl Watched {
+    async fn open(storage: &dyn Storage, run: &RunId) -> Result<Self, WatchError> {
+        Ok(Self {
+            run: Arc::new(freeze::open(storage, run).await?),
+            tally: Tally::stored(storage, run).await?,
+            tally_stored: Instant::now(),
+            failures: Failures::default(),
+            counts: Counts::default(),
+            report: RunReport::stored(storage, run).await?,
+            report_read: Instant::now(),
+            live: None,
+            seen: None,
+            ended: None,
+            gauges: RunGauges::default(),
+        })
+    }
+
+    /// Returns what is seen of the run now.
+    fn view(&self, ledger: Ledger) -> RunView {
+        RunView::new(
+            Arc::clone(&self.run),
+            ledger,
+            self.tally.clone(),
+            self.failures.clone(),
+            self.report.clone(),
+        )
+    }
+}
+
 impl Collector {
     /// Watches until told to stop.
     pub async fn run(&self) {
+        let note_dead_letters = async {
+            match self.duty {
+                Duty::Keep => self.note_dead_letters().await,
+                Duty::Look => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = self.stop.cancelled() => {}
-            () = self.note_dead_letters() => {}
+            () = note_dead_letters => {}
+            () = self.listen() => {}
+            () = self.ask_broker() => {}
             () = self.watch() => {}
         }
     }
@@ -87,10 +168,10 @@ impl Collector {
             self.look(&mut watched).await;
             let runs = watched.values().map(|watched: &Watched| &watched.gauges);
             metrics::looked(runs, started.elapsed());
-            if let Some(queue) = &self.queue {
-                metrics::look_at(queue.as_ref()).await;
-            }
-            tokio::time::sleep(self.every).await;
+            // A worker's word makes the next look come sooner, not at once: a large fleet speaks all the time.
+            tokio::time::sleep(self.every / 5).await;
+            let rest = self.every - self.every / 5;
+            let _ = tokio::time::timeout(rest, self.board.news.notified()).await;
         }
     }
 
@@ -99,20 +180,29 @@ impl Collector {
         let runs = match self.storage.runs().await {
             Ok(runs) => runs,
             Err(error) => {
-                tracing::warn!(error = chain(&error), "cannot list runs, trying again");
+                let reason = chain(&error);
+                tracing::warn!(error = reason, "cannot list runs, trying again");
+                self.board.show_runs(Err(reason));
                 return;
             }
         };
         watched.retain(|run, _| runs.contains(run));
+        self.board.show_runs(Ok(&runs));
         for run in runs {
             match self.look_after(&run, watched).await {
                 // Its plan is stored and its record is not: it does not exist yet.
-                Ok(()) | Err(WatchError::Freeze(FreezeError::Missing { .. })) => {}
+                Ok(()) | Err(WatchError::Freeze(FreezeError::Missing { .. })) => {
+                    self.board.show_readable(&run);
+                }
                 Err(error) => {
-                    tracing::warn!(%run, error = chain(&error), "cannot look after a run, trying again");
+                    let reason = chain(&error);
+                    tracing::warn!(%run, error = reason, "cannot look after a run, trying again");
+                    self.board.show_unreadable(&run, reason);
                 }
             }
         }
+        self.board.notice_silence();
+        self.board.show_looked();
     }
 
     async fn look_after(
@@ -123,75 +213,149 @@ impl Collector {
         let storage = self.storage.as_ref();
         let watched = match watched.entry(run.clone()) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::btree_map::Entry::Vacant(entry) => entry.insert(Watched {
-                run: freeze::open(storage, run).await?,
-                tally: Tally::stored(storage, run).await?,
-                tally_stored: Instant::now(),
-                seen: None,
-                ended: None,
-                gauges: RunGauges::default(),
-            }),
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(Watched::open(storage, run).await?)
+            }
         };
+        let report_changed = watched.ended.is_some() && self.read_report(watched).await?;
         if let Some((since, decisions)) = &mut watched.ended
             && since.elapsed() < LOOK_AT_ENDED_EVERY
+            && !report_changed
             && !decisions.read_new(storage, run).await?
         {
             return Ok(());
         }
-        watched.ended = None;
         let ledger = Ledger::read(storage, run).await?;
+        let ended = has_ended(&watched.run, &ledger);
+        let changed = self.count(watched, &ledger).await?;
+        let reported = !ended && self.report_so_far(watched, &ledger).await?;
+        if changed.is_some() || reported || report_changed {
+            self.board.show(watched.view(ledger.clone()));
+        }
+        if let Some(changed) = changed {
+            let (run, counts) = (&watched.run, &watched.counts);
+            watched.gauges.update(run, &ledger, counts);
+            match self.duty {
+                Duty::Look => {}
+                Duty::Keep if ended => {
+                    self.end(watched, &ledger, changed.new_shards).await?;
+                    self.board.show(watched.view(ledger.clone()));
+                }
+                Duty::Keep => {
+                    self.keep(watched, ledger.clone(), changed.new_shards)
+                        .await?
+                }
+            }
+            watched.seen = Some(changed.found);
+        }
+        watched.ended = ended.then(|| (Instant::now(), ledger.decisions));
+        Ok(())
+    }
+
+    /// Counts what is new; returns nothing if there is nothing.
+    async fn count(
+        &self,
+        watched: &mut Watched,
+        ledger: &Ledger,
+    ) -> Result<Option<Changed>, WatchError> {
         let found = (
             ledger.committed.len(),
             ledger.num_failed_attempts(),
             ledger.decisions.count,
         );
         if watched.seen == Some(found) {
-            if has_ended(&watched.run, &ledger) {
-                watched.ended = Some((Instant::now(), ledger.decisions));
-            }
-            return Ok(());
+            return Ok(None);
         }
-        let new = watched.tally.update(storage, run, &ledger).await?;
-        let counts = watched
+        let storage = self.storage.as_ref();
+        let run = &watched.run;
+        let new_shards = watched
             .tally
-            .total_with_failed(storage, &watched.run, &ledger)
+            .update(storage, &run.record.run, ledger)
             .await?;
-        watched.gauges.update(&watched.run, &ledger, &counts);
-        if has_ended(&watched.run, &ledger) {
-            self.end(watched, &ledger, new, &counts).await?;
-            watched.ended = Some((Instant::now(), ledger.decisions));
-        } else {
-            self.halt_at_limit(&watched.run, ledger, &counts).await?;
-            if new > 0 && watched.tally_stored.elapsed() >= STORE_TALLY_EVERY {
-                watched.tally.store(storage, run).await?;
-                watched.tally_stored = Instant::now();
-            }
+        watched.failures.update(storage, run, ledger).await?;
+        watched.counts = watched.tally.total_with(run, &watched.failures);
+        Ok(Some(Changed { found, new_shards }))
+    }
+
+    /// Reports what came out so far, now and then; returns whether there is another report.
+    async fn report_so_far(
+        &self,
+        watched: &mut Watched,
+        ledger: &Ledger,
+    ) -> Result<bool, WatchError> {
+        let storage = self.storage.as_ref();
+        let run = &watched.run;
+        let live = watched.live.get_or_insert_with(|| LiveReport::new(run));
+        let report = live.refresh(storage, run, ledger, &watched.counts).await?;
+        let Some(report) = report else {
+            return Ok(false);
+        };
+        match self.duty {
+            Duty::Keep => report.store(storage).await?,
+            Duty::Look => {}
         }
-        watched.seen = Some(found);
+        watched.report = Some(report);
+        Ok(true)
+    }
+
+    /// Stops a run in which too much fails, and stores its counts now and then.
+    async fn keep(
+        &self,
+        watched: &mut Watched,
+        ledger: Ledger,
+        new_shards: usize,
+    ) -> Result<(), WatchError> {
+        self.halt_at_limit(&watched.run, ledger, &watched.counts)
+            .await?;
+        if new_shards > 0 && watched.tally_stored.elapsed() >= STORE_TALLY_EVERY {
+            let storage = self.storage.as_ref();
+            watched
+                .tally
+                .store(storage, &watched.run.record.run)
+                .await?;
+            watched.tally_stored = Instant::now();
+        }
         Ok(())
     }
 
-    /// Writes the manifest of a run that has ended, unless that was done before.
+    /// Reads the report of a run every now and then; returns whether it is another one.
+    async fn read_report(&self, watched: &mut Watched) -> Result<bool, WatchError> {
+        if watched.report_read.elapsed() < READ_REPORT_EVERY {
+            return Ok(false);
+        }
+        let run = &watched.run.record.run;
+        let report = RunReport::stored(self.storage.as_ref(), run).await?;
+        watched.report_read = Instant::now();
+        let new = report != watched.report;
+        watched.report = report;
+        Ok(new)
+    }
+
+    /// Writes the manifest and the report of a run that has ended, unless that was done before.
     async fn end(
         &self,
-        watched: &Watched,
+        watched: &mut Watched,
         ledger: &Ledger,
-        new: usize,
-        counts: &Counts,
+        new_shards: usize,
     ) -> Result<(), WatchError> {
         let storage = self.storage.as_ref();
-        let run = &watched.run.record.run;
+        let (run, counts) = (&watched.run.record.run, &watched.counts);
         let manifest = ArtifactKey::Manifest(run.clone());
-        if new == 0
+        if new_shards == 0
             && watched.seen.is_none()
             && counts.failed == 0
+            && watched
+                .report
+                .as_ref()
+                .is_some_and(|report| report.complete)
             && storage.exists(&manifest).await?
         {
             return Ok(());
         }
+        watched.live = None;
         watched.tally.store(storage, run).await?;
         let collected = collect::collect(storage, &watched.run, ledger).await?;
-        report::publish(storage, &watched.run, collected).await?;
+        let report = report::publish(storage, &watched.run, collected).await?;
         tracing::info!(
             %run,
             done = counts.done,
@@ -200,6 +364,7 @@ impl Collector {
             manifest = storage.locate(&manifest),
             "run ended"
         );
+        watched.report = Some(report);
         Ok(())
     }
 

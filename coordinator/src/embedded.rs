@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
+use shared::decision::DecisionError;
 use shared::ids::ShardId;
 use shared::queue::{InProcessQueue, Queue, QueueError};
 use shared::settings::{Limits, WatchdogConfig};
@@ -25,6 +26,8 @@ pub enum Stopped {
     AtItsEnd,
     /// Somebody asked for it.
     OnRequest,
+    /// Somebody cancelled the run.
+    Halted,
     /// Too many items were quarantined or failed.
     AtItsLimit,
 }
@@ -47,6 +50,9 @@ pub enum RunError {
     /// What became of a shard cannot be looked for.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// What was decided about the run cannot be read.
+    #[error(transparent)]
+    Decision(#[from] DecisionError),
 }
 
 /// A run in this process.
@@ -55,6 +61,8 @@ pub struct EmbeddedRun<'a> {
     pub run: &'a FrozenRun,
     /// Where it goes.
     pub storage: Arc<dyn Storage>,
+    /// What hands its shards to the worker's loop; others may add some.
+    pub queue: InProcessQueue,
     /// What makes it.
     pub workshop: Arc<dyn Workshop>,
     /// When to give up.
@@ -72,12 +80,12 @@ impl EmbeddedRun<'_> {
     ///
     /// [`RunError`] if nothing will work here; what is stored is kept.
     pub async fn go(&self, ledger: &Ledger, failed_before: usize) -> Result<Stopped, RunError> {
-        // How often a shard is tried is counted here by its recorded attempts alone.
-        let queue = InProcessQueue::with_delivery_limit(u64::MAX);
-        let consumer = self.consumer(&queue);
+        let queue = &self.queue;
+        let consumer = self.consumer();
         let mut worker = tokio::spawn(async move { consumer.run().await });
         let most = self.limits.max_failed * self.run.plan.num_items() as f64;
         let mut not_done = failed_before;
+        let mut decisions = ledger.decisions.clone();
         for shard in &self.run.plan.shards {
             if ledger.committed.contains(&shard.id) {
                 continue;
@@ -85,6 +93,13 @@ impl EmbeddedRun<'_> {
             if not_done as f64 > most {
                 self.drain.cancel();
                 return Ok(Stopped::AtItsLimit);
+            }
+            decisions
+                .read_new(self.storage.as_ref(), &self.run.record.run)
+                .await?;
+            if decisions.halted.is_some() {
+                self.drain.cancel();
+                return Ok(Stopped::Halted);
             }
             let mut task = self.run.plan.task(&self.run.record.run, shard);
             task.first_attempt = ledger.first_attempt(shard.id);
@@ -107,11 +122,11 @@ impl EmbeddedRun<'_> {
         Ok(Stopped::AtItsEnd)
     }
 
-    fn consumer(&self, queue: &InProcessQueue) -> Consumer {
+    fn consumer(&self) -> Consumer {
         Consumer {
             name: format!("embedded-{}", std::process::id()),
             storage: Arc::clone(&self.storage),
-            queue: Arc::new(queue.clone()),
+            queue: Arc::new(self.queue.clone()),
             workshop: Arc::clone(&self.workshop),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default()

@@ -5,8 +5,10 @@
 //! - [`freeze`]: `run.json` and the plan, made once and compared ever after
 //! - [`ledger`], [`tally`], [`stored_items`]: what storage says is done
 //! - [`dispatch`], [`resume`]: shards handed to the queue, for the first time or again
+//! - [`estimate`]: how long that takes
 //! - [`embedded`]: the run in this process
 //! - [`collector`]: the look-out over all runs of a storage root
+//! - [`dashboard`]: what the look-out sees, in a browser
 //! - [`metrics`]: what the collector sees, for Prometheus
 //! - [`collect`], [`audit`], [`contact_sheet`]: what comes out
 //! - [`quality`], [`report`]: what it is like
@@ -17,8 +19,10 @@ pub mod cli;
 pub mod collect;
 pub mod collector;
 pub mod contact_sheet;
+pub mod dashboard;
 pub mod dispatch;
 pub mod embedded;
+pub mod estimate;
 pub mod freeze;
 pub mod inventory;
 pub mod ledger;

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::metrics::names;
-use shared::queue::Queue;
+use shared::queue::Depth;
 
 use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, ShardState};
 use crate::tally::Counts;
 
-/// How long a broker may take to count its messages.
-const COUNTS_WITHIN: Duration = Duration::from_secs(5);
 /// How long a gauge is kept that nobody sets, at least.
 const FORGET_AFTER: Duration = Duration::from_secs(300);
 
@@ -115,11 +113,10 @@ pub fn looked<'a>(runs: impl Iterator<Item = &'a RunGauges>, elapsed: Duration) 
     names::COLLECTOR_LAST_LOOK.gauge([]).set(now);
 }
 
-/// Shows how many messages wait, if the broker says so soon.
-pub async fn look_at(queue: &dyn Queue) {
-    let counted = tokio::time::timeout(COUNTS_WITHIN, queue.depth()).await;
+/// Shows how many messages wait; nothing if the broker does not say.
+pub fn broker_said(depth: Option<&Depth>) {
     let reachable = names::QUEUE_REACHABLE.gauge([]);
-    let Ok(Ok(depth)) = counted else {
+    let Some(depth) = depth else {
         reachable.set(0.0);
         return;
     };

@@ -6,9 +6,11 @@ use std::fmt;
 use shared::decision::{Decided, DecisionError, Reopened};
 use shared::ids::ShardId;
 use shared::manifest::{ManifestRow, Status};
+use shared::queue::{Queue, QueueError};
 use shared::storage::{Storage, StorageError};
 use shared::task::ShardTask;
 
+use crate::dispatch;
 use crate::freeze::FrozenRun;
 use crate::ledger::{self, Ledger, LedgerError, ShardState};
 use crate::plan::Shard;
@@ -94,6 +96,9 @@ pub enum ResumeError {
     /// A decision cannot be stored.
     #[error(transparent)]
     Decision(#[from] DecisionError),
+    /// The shards cannot be handed to the queue; some of them may be there.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
 }
 
 /// Returns the shards that are to be done again, in order.
@@ -192,6 +197,30 @@ pub fn tasks<'a>(
         task.repair = matches!(redo.why, Why::ArtifactsMissing(_));
         task
     })
+}
+
+/// Hands shards to the queue that are to be done again, after storing that they are; tells how many are there.
+///
+/// # Errors
+///
+/// If storage or the queue fails; it can be repeated.
+pub async fn publish(
+    storage: &dyn Storage,
+    queue: &dyn Queue,
+    run: &FrozenRun,
+    ledger: &mut Ledger,
+    redo: &[Redo],
+    published: impl Fn(usize),
+) -> Result<(), ResumeError> {
+    decide(storage, run, ledger, redo).await?;
+    dispatch::publish(queue, tasks(run, ledger, redo), published).await?;
+    Ok(())
+}
+
+/// Returns how many items are made when shards are done again.
+#[must_use]
+pub fn num_items(redo: &[Redo]) -> usize {
+    redo.iter().map(|redo| redo.num_items).sum()
 }
 
 /// Returns the artifacts of a committed shard that are gone. Items that are not done have none.

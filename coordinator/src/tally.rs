@@ -1,5 +1,11 @@
 //! Counts over a run's committed shards. A committed shard never changes, so each is read once.
 
+mod failures;
+mod shard;
+
+pub use failures::Failures;
+pub use shard::ShardTally;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -11,15 +17,29 @@ use shared::manifest::{ManifestRow, Status};
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 
 use crate::freeze::FrozenRun;
-use crate::ledger::{self, Ledger, LedgerError, ShardState};
+use crate::ledger::{self, Ledger, LedgerError};
+
+/// What a stored tally says about a shard. One of another version is counted anew.
+const VERSION: u32 = 2;
 
 /// Shards that are read at once.
 pub(crate) const READS_AT_ONCE: usize = 32;
 
 /// Counts of the committed shards.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tally {
-    shards: BTreeMap<ShardId, Counts>,
+    version: u32,
+    shards: BTreeMap<ShardId, ShardTally>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            shards: BTreeMap::new(),
+        }
+    }
 }
 
 /// Counts of one shard, or of many.
@@ -67,11 +87,7 @@ impl Counts {
             if let Some(work) = row.work {
                 counts.converted += 1;
                 counts.unet_evaluations += work.unet_evaluations + work.style_evaluations;
-                counts.busy_ms += work.load_ms
-                    + work.encode_ms
-                    + work.denoise_ms
-                    + work.decode_ms
-                    + work.store_ms;
+                counts.busy_ms += work.total_ms();
             }
             if let Some(error) = &row.error {
                 *counts.reasons.entry(error.clone()).or_default() += 1;
@@ -101,14 +117,18 @@ impl Counts {
 }
 
 impl Tally {
-    /// Returns the counts that were stored, as a beginning; nothing if there are none that can be read.
+    /// Returns the counts that were stored, as a beginning; nothing if there are none of this version.
     ///
     /// # Errors
     ///
     /// If storage fails.
     pub async fn stored(storage: &dyn Storage, run: &RunId) -> Result<Self, StorageError> {
         match storage.read(&ArtifactKey::Tally(run.clone())).await {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
+            Ok(bytes) => {
+                let stored = serde_json::from_slice(&bytes).ok();
+                let current = stored.filter(|tally: &Self| tally.version == VERSION);
+                Ok(current.unwrap_or_default())
+            }
             Err(error) if error.kind == StorageErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error),
         }
@@ -152,11 +172,38 @@ impl Tally {
         Ok(new.len())
     }
 
+    /// Returns what is counted of a shard; none if it is not committed.
+    #[must_use]
+    pub fn shard(&self, shard: ShardId) -> Option<&ShardTally> {
+        self.shards.get(&shard)
+    }
+
+    /// Returns the committed shards, in the order of their ids.
+    pub fn shards(&self) -> impl Iterator<Item = (ShardId, &ShardTally)> {
+        self.shards.iter().map(|(&shard, tally)| (shard, tally))
+    }
+
     /// Returns the sum over the committed shards.
     #[must_use]
     pub fn total(&self) -> Counts {
         let mut total = Counts::default();
-        self.shards.values().for_each(|counts| total.add(counts));
+        let shards = self.shards.values();
+        shards.for_each(|shard| total.add(&shard.counts));
+        total
+    }
+
+    /// Returns the sum over the committed shards and those that failed for good.
+    #[must_use]
+    pub fn total_with(&self, run: &FrozenRun, failures: &Failures) -> Counts {
+        let mut total = self.total();
+        for (shard, failure) in failures.iter() {
+            let Some(planned) = run.plan.shards.get(shard.0 as usize) else {
+                continue;
+            };
+            let num_items = planned.num_items();
+            total.failed += num_items;
+            *total.reasons.entry(failure.error.clone()).or_default() += num_items;
+        }
         total
     }
 
@@ -171,20 +218,9 @@ impl Tally {
         run: &FrozenRun,
         ledger: &Ledger,
     ) -> Result<Counts, LedgerError> {
-        let mut total = self.total();
-        let max_attempts = run.record.limits.max_attempts;
-        for &shard in ledger.failed_attempts.keys() {
-            let planned = run.plan.shards.get(shard.0 as usize);
-            let (ShardState::Failed { last }, Some(planned)) =
-                (ledger.state(shard, max_attempts), planned)
-            else {
-                continue;
-            };
-            let failure = ledger::failed_attempt(storage, &run.record.run, shard, last).await?;
-            total.failed += planned.num_items();
-            *total.reasons.entry(failure.error).or_default() += planned.num_items();
-        }
-        Ok(total)
+        let mut failures = Failures::default();
+        failures.update(storage, run, ledger).await?;
+        Ok(self.total_with(run, &failures))
     }
 }
 
@@ -192,9 +228,9 @@ async fn count_shard(
     storage: &dyn Storage,
     run: &RunId,
     shard: ShardId,
-) -> Result<(ShardId, Counts), LedgerError> {
+) -> Result<(ShardId, ShardTally), LedgerError> {
     let rows = ledger::shard_rows(storage, run, shard).await?;
-    Ok((shard, Counts::of(&rows)))
+    Ok((shard, ShardTally::of(&rows)))
 }
 
 /// Returns the counts of a run, reading only shards that nobody has counted before.
@@ -210,4 +246,33 @@ pub async fn count(
     let mut tally = Tally::stored(storage, &run.record.run).await?;
     tally.update(storage, &run.record.run, ledger).await?;
     tally.total_with_failed(storage, run, ledger).await
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::storage::MemoryStorage;
+
+    use super::*;
+
+    async fn stored(json: &str) -> Tally {
+        let storage = MemoryStorage::new();
+        let run: RunId = "demo".parse().unwrap();
+        let key = ArtifactKey::Tally(run.clone());
+        let bytes = Bytes::copy_from_slice(json.as_bytes());
+        storage.replace(&key, bytes).await.unwrap();
+        Tally::stored(&storage, &run).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_tally_of_another_version_is_counted_anew() {
+        let first =
+            r#"{"shards":{"0":{"done":2,"converted":2,"busy_ms":1.0,"unet_evaluations":4.0}}}"#;
+        assert_eq!(stored(first).await, Tally::default());
+        let mut tally = Tally::default();
+        tally.shards.insert(ShardId(3), ShardTally::of(&[]));
+        let json = serde_json::to_string(&tally).unwrap();
+        assert_eq!(stored(&json).await, tally);
+        let later = json.replace("\"version\":2", "\"version\":3");
+        assert_eq!(stored(&later).await, Tally::default());
+    }
 }

@@ -20,7 +20,7 @@ use crate::broker::{Broker, Options};
 use crate::program::{self, Outcome, Running, synth2real};
 use crate::proxy::Proxy;
 use crate::s3_server::{BUCKET, S3Server};
-use crate::{repository, stored};
+use crate::{repository, service, stored};
 
 /// The name of the run.
 pub const RUN: &str = "demo";
@@ -116,7 +116,11 @@ impl Fleet {
     /// If the key is no `table.key`.
     pub fn set(&mut self, key: &str, value: impl Into<toml::Value>) {
         let (table, key) = key.split_once('.').expect("table.key");
-        let table = self.settings[table].as_table_mut().expect("a table");
+        let table = self
+            .settings
+            .entry(table)
+            .or_insert(toml::Table::new().into());
+        let table = table.as_table_mut().expect("a table");
         table.insert(key.to_owned(), value.into());
     }
 
@@ -139,6 +143,25 @@ impl Fleet {
             }
             self.set(key, format!("s3://{BUCKET}/{part}"));
         }
+    }
+
+    /// Has the run read its dataset from a folder of its own, where it can be broken.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be copied.
+    pub fn copy_inputs(&mut self) -> PathBuf {
+        let data = self.folder.path().join("data");
+        let demo = repository("infra/demo/data");
+        for path in stored::paths(&demo) {
+            let to = data.join(&path);
+            std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+            std::fs::copy(demo.join(&path), to).expect("a copy");
+        }
+        let root = |part: &str| data.join(part).display().to_string();
+        self.set("content.root", root("gta5"));
+        self.set("style.root", root("style"));
+        data
     }
 
     /// Returns what the same settings make in one undisturbed process on a local disk.
@@ -337,9 +360,24 @@ impl Fleet {
     /// A collector begins to watch.
     pub fn serve(&mut self) {
         let mut command = synth2real();
-        command.args(["serve", "--every", "0.5"]);
+        command.args(["serve", "--every", "0.5", "--listen", "127.0.0.1:0"]);
         let log = self.log("serve");
         self.service = Some(Running::start_into(&mut self.logging(command), &log));
+    }
+
+    /// Returns where the collector's dashboard is.
+    ///
+    /// # Panics
+    ///
+    /// If it never listens.
+    #[must_use]
+    pub fn dashboard(&self) -> String {
+        let said = |fleet: &Self| {
+            let log = std::fs::read_to_string(fleet.log("serve"));
+            log.ok().and_then(|log| service::address_in(&log))
+        };
+        self.wait_until("the dashboard listens", |fleet| said(fleet).is_some());
+        said(self).expect("an address")
     }
 
     /// The collector is killed by `kill -9`.

@@ -6,12 +6,15 @@
 //! - [`fleet`]: coordinator and workers as real processes, with a broker and a bucket of their own
 //! - [`stand_in`], [`planned`]: an engine that makes images from a hash, and runs for it
 //! - [`broker`], [`s3_server`]: RabbitMQ and a bucket, shared or of a test's own
+//! - [`service`]: a program that serves a dashboard; [`browser`], [`http`]: whoever looks at it
 //! - [`prometheus`], [`traces`]: who reads metrics and traces
 //! - [`proxy`]: a network that can be broken
 //! - [`stored`]: what lies below a storage root, as far as two equal runs must agree about it
 
 pub mod broker;
+pub mod browser;
 pub mod fleet;
+pub mod http;
 pub mod pictures;
 pub mod planned;
 pub mod program;
@@ -19,6 +22,7 @@ pub mod project;
 pub mod prometheus;
 pub mod proxy;
 pub mod s3_server;
+pub mod service;
 pub mod stand_in;
 pub mod stored;
 pub mod traces;

@@ -40,7 +40,13 @@ pub fn path_of(name: &str) -> PathBuf {
 #[must_use]
 pub fn synth2real() -> Command {
     let mut command = Command::new(path());
-    for variable in ["SYNTH2REAL_ROOT", "SYNTH2REAL_BROKER_URL", "RUST_LOG"] {
+    for variable in [
+        "SYNTH2REAL_ROOT",
+        "SYNTH2REAL_BROKER_URL",
+        "SYNTH2REAL_DASHBOARD_TOKEN",
+        "SYNTH2REAL_LISTEN",
+        "RUST_LOG",
+    ] {
         command.env_remove(variable);
     }
     command

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backon::ExponentialBuilder;
 use bytes::Bytes;
-use coordinator::collector::Collector;
+use coordinator::collector::{Collector, Duty};
 use coordinator::freeze::FrozenRun;
 use coordinator::ledger::{Ledger, ShardState};
 use coordinator::resume::{self, Choice, Only, Why};
@@ -106,7 +106,9 @@ impl Stage {
         let collector = Collector {
             storage: Arc::clone(&self.storage),
             queue: Some(Arc::new(self.queue.clone())),
+            duty: Duty::Keep,
             every: Duration::from_secs(1),
+            board: Arc::default(),
             stop: CancellationToken::new(),
         };
         let _ = tokio::time::timeout(Duration::from_secs(3), collector.run()).await;

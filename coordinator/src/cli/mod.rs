@@ -2,6 +2,7 @@
 
 mod audit;
 mod cancel;
+mod dashboard;
 mod exit;
 mod launch;
 mod opening;
@@ -50,7 +51,12 @@ enum Command {
     /// Workers that share the storage root and the broker convert them, whenever they come. The datasets and the model
     /// must be where every worker finds them: at the same path, or in a bucket.
     Launch(launch::LaunchArgs),
-    /// Watch every run of a storage root: count, stop runs that fail too often, write manifests of those that ended
+    /// Watch every run of a storage root, and show them in a browser
+    ///
+    /// Counts, stops runs that fail too often, writes manifests of those that ended, and serves the dashboard: progress
+    /// of every run, its shards, items and workers, and what can be done about them. It listens on this machine alone
+    /// unless there is a token, which a browser is asked for and scripts send as `Authorization: Bearer`. Beyond this
+    /// machine put a proxy with TLS in front of it, one that passes the Host header on.
     Serve(serve::ServeArgs),
     /// Show how far a run is
     Status(status::StatusArgs),

@@ -1,16 +1,14 @@
 //! `synth2real resume`: publish again what storage says is missing or failed.
 
-use std::time::Duration;
-
 use clap::{Args, ValueEnum};
 use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
 use shared::queue::Queue;
 
 use super::{Ending, Problem, RootArgs, opening};
-use crate::dispatch;
+use crate::estimate::Estimate;
 use crate::freeze::FrozenRun;
-use crate::progress::{CountProgress, human};
+use crate::progress::CountProgress;
 use crate::resume::{self, Choice, Only, Redo, ResumeError};
 use crate::tally::{self, Counts};
 
@@ -81,20 +79,18 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
         return Ok(Ending::Done);
     }
     let queue = opening::queue(broker.as_ref()).await?;
-    resume::decide(storage, &run, &mut ledger, &redo)
-        .await
-        .map_err(problem)?;
     let progress = CountProgress::new(redo.len(), "shards published");
-    let tasks = resume::tasks(&run, &ledger, &redo);
-    dispatch::publish(queue.as_ref(), tasks, |count| progress.reached(count))
-        .await
-        .map_err(|error| Problem::Environment(format!("{}; resume again", chain(&error))))?;
+    resume::publish(storage, queue.as_ref(), &run, &mut ledger, &redo, |count| {
+        progress.reached(count);
+    })
+    .await
+    .map_err(problem)?;
     progress.finish();
     println!(
         "run {}: {} shards with {} items published to {}",
         args.run,
         redo.len(),
-        num_items(&redo),
+        resume::num_items(&redo),
         queue.locate()
     );
     Ok(Ending::Done)
@@ -103,14 +99,11 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
 fn problem(error: ResumeError) -> Problem {
     match error {
         ResumeError::Unknown { .. } => Problem::usage(error),
+        ResumeError::Queue(_) => Problem::Environment(format!("{}; resume again", chain(&error))),
         ResumeError::Storage(_) | ResumeError::Ledger(_) | ResumeError::Decision(_) => {
             Problem::environment(error)
         }
     }
-}
-
-fn num_items(redo: &[Redo]) -> usize {
-    redo.iter().map(|redo| redo.num_items).sum()
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command line")]
@@ -121,36 +114,11 @@ async fn preview(run: &FrozenRun, redo: &[Redo], counts: &Counts, queue: Option<
             redo.shard, redo.num_items, redo.why
         );
     }
+    let num_items = resume::num_items(redo);
     println!(
-        "run {}: {} shards with {} items would be done again; {}",
+        "run {}: {} shards with {num_items} items would be done again; {}",
         run.record.run,
         redo.len(),
-        num_items(redo),
-        time_needed(num_items(redo), counts, queue).await
+        Estimate::of(num_items, counts, queue).await
     );
-}
-
-/// Says how long some items take, by what the run's items took so far.
-async fn time_needed(num_items: usize, counts: &Counts, queue: Option<&dyn Queue>) -> String {
-    if counts.converted == 0 {
-        return "how long that takes is not known: no shard is committed yet, `probe` measures"
-            .to_owned();
-    }
-    let one = Duration::from_secs_f64(counts.busy_ms / 1000.0 / counts.converted as f64);
-    let total = one.mul_f64(num_items as f64);
-    let on_one = format!(
-        "{} on one worker at {:.1} s an image",
-        human(total),
-        one.as_secs_f64()
-    );
-    let workers = match queue {
-        Some(queue) => queue.depth().await.map_or(0, |depth| depth.consumers),
-        None => 0,
-    };
-    if workers > 1 {
-        let share = total.div_f64(workers as f64);
-        format!("{on_one}, {} on the {workers} that wait", human(share))
-    } else {
-        on_one
-    }
 }

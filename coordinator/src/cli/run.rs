@@ -3,21 +3,26 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use shared::artifact::ArtifactKey;
 use shared::failure::chain;
 use shared::location::Location;
+use shared::queue::InProcessQueue;
 use shared::run_record::RunRecord;
 use shared::settings::RunConfig;
 use shared::shutdown;
 use shared::storage::{self, Storage};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use worker::attempt::Progress;
 use worker::workshop::{EngineWorkshop, Workshop};
 
+use super::dashboard::{self, AccessArgs, Beside, Watch};
 use super::exit::INTERRUPTED;
 use super::{ConfigArgs, Ending, Problem, opening, short};
+use crate::collector::Duty;
 use crate::embedded::{EmbeddedRun, Stopped};
 use crate::freeze::{self, FrozenRun};
 use crate::inventory::Inventory;
@@ -30,15 +35,33 @@ use crate::{collect, contact_sheet};
 
 /// What a run in this process may keep on disk of a bucket.
 const CACHE_MAX_BYTES: u64 = 50 << 30;
+/// Between two looks of the dashboard at the run in this process.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
     settings: ConfigArgs,
+    /// Show the run in a browser while it lasts; `synth2real serve` shows it afterwards
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = dashboard::ADDRESS
+    )]
+    dashboard: Option<String>,
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
+#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
+    let listening = match &args.dashboard {
+        Some(address) => Some(dashboard::listen(address, &args.access).await?),
+        None => None,
+    };
     let inventory = opening::inventory(&config).await?;
     let storage = storage::open(&config.root)
         .await
@@ -57,8 +80,22 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     let pending = shards
         .iter()
         .any(|shard| !ledger.committed.contains(&shard.id));
+    // How often a shard is tried is counted by its recorded attempts alone.
+    let queue = InProcessQueue::with_delivery_limit(u64::MAX);
+    let _beside = listening.map(|listening| {
+        println!("dashboard: {}", listening.address);
+        let watch = Watch {
+            storage: Arc::clone(&storage),
+            queue: Some(Arc::new(queue.clone())),
+            root: config.root.to_string(),
+            duty: Duty::Look,
+            every: LOOK_EVERY,
+            stop: CancellationToken::new(),
+        };
+        Beside::start(watch, listening)
+    });
     let stopped = if pending {
-        convert(&config, &inventory, &storage, ledger).await?
+        convert(&config, &inventory, &storage, ledger, queue).await?
     } else {
         Stopped::AtItsEnd
     };
@@ -71,6 +108,7 @@ async fn convert(
     inventory: &Inventory,
     storage: &Arc<dyn Storage>,
     ledger: Ledger,
+    queue: InProcessQueue,
 ) -> Result<Stopped, Problem> {
     let workshop = Arc::new(EngineWorkshop::new(config.engine.clone(), CACHE_MAX_BYTES));
     // A run is frozen once nothing stands in its way, so that a refused one leaves nothing behind.
@@ -90,7 +128,27 @@ async fn convert(
     let before = tally::count(storage.as_ref(), &run, &ledger)
         .await
         .map_err(Problem::environment)?;
-    go(config, &run, storage, workshop, &ledger, &before).await
+    let progress = progress(config, &run, &ledger, &before);
+    let embedded = EmbeddedRun {
+        run: &run,
+        storage: Arc::clone(storage),
+        queue,
+        workshop,
+        limits: config.limits,
+        progress: Arc::clone(&progress) as Arc<dyn Progress>,
+        drain: shutdown::on_signal("finishing the image in hand", INTERRUPTED),
+    };
+    let span = tracing::info_span!("convert", run = %config.run);
+    let stopped = embedded.go(&ledger, before.quarantined);
+    let stopped = stopped.instrument(span).await;
+    progress.finish();
+    stopped.map_err(|error| {
+        let stored = storage.locate(&ArtifactKey::RunRecord(config.run.clone()));
+        Problem::Environment(format!(
+            "{}; what is stored beside {stored} is kept: run again to go on",
+            chain(&error)
+        ))
+    })
 }
 
 /// Running again tries what failed anew, and takes up a run that was halted.
@@ -111,14 +169,13 @@ async fn take_up(
     Ok(ledger)
 }
 
-async fn go(
+/// Returns progress of what is missing.
+fn progress(
     config: &RunConfig,
     run: &FrozenRun,
-    storage: &Arc<dyn Storage>,
-    workshop: Arc<dyn Workshop>,
     ledger: &Ledger,
     before: &Counts,
-) -> Result<Stopped, Problem> {
+) -> Arc<RunProgress> {
     let pending = run
         .plan
         .shards
@@ -127,31 +184,12 @@ async fn go(
     let styles: BTreeSet<usize> = pending
         .flat_map(|shard| shard.styles.iter().copied())
         .collect();
-    let progress = Arc::new(RunProgress::new(
+    Arc::new(RunProgress::new(
         run.plan.num_items(),
         before.done + before.quarantined,
         styles.len(),
         config.method.num_executed(),
-    ));
-    let embedded = EmbeddedRun {
-        run,
-        storage: Arc::clone(storage),
-        workshop,
-        limits: config.limits,
-        progress: Arc::clone(&progress) as Arc<dyn Progress>,
-        drain: shutdown::on_signal("finishing the image in hand", INTERRUPTED),
-    };
-    let span = tracing::info_span!("convert", run = %config.run);
-    let stopped = embedded.go(ledger, before.quarantined);
-    let stopped = stopped.instrument(span).await;
-    progress.finish();
-    stopped.map_err(|error| {
-        let stored = storage.locate(&ArtifactKey::RunRecord(config.run.clone()));
-        Problem::Environment(format!(
-            "{}; what is stored beside {stored} is kept: run again to go on",
-            chain(&error)
-        ))
-    })
+    ))
 }
 
 /// Stores the manifest and the contact sheet, and tells a person how it ended.
@@ -181,7 +219,7 @@ async fn conclude(
     tell(config, &run, storage, &counts, sheet, stopped);
     tell_quality(&report);
     Ok(match stopped {
-        Stopped::OnRequest => Ending::Interrupted,
+        Stopped::OnRequest | Stopped::Halted => Ending::Interrupted,
         Stopped::AtItsLimit => Ending::WithFailures,
         Stopped::AtItsEnd if counts.not_done() > 0 => Ending::WithFailures,
         Stopped::AtItsEnd => Ending::Done,
@@ -233,6 +271,9 @@ fn tell(
     match stopped {
         Stopped::AtItsEnd => {}
         Stopped::OnRequest => println!("stopped on request; run the same command again to go on"),
+        Stopped::Halted => {
+            println!("stopped: the run was cancelled; run the same command again to take it up");
+        }
         Stopped::AtItsLimit => println!(
             "stopped: {} of {planned} items are quarantined or failed, more than limits.max_failed ({}); \
              raise the limit and run again to go on, or mend the inputs and give the run another run.name",

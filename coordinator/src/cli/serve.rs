@@ -1,20 +1,29 @@
-//! `synth2real serve`: the look-out over all runs of a storage root.
+//! `synth2real serve`: the look-out over all runs of a storage root, and the dashboard.
 
 use std::time::Duration;
 
 use clap::Args;
-use shared::metrics::Exporter;
 use shared::shutdown;
 
+use super::dashboard::{self, AccessArgs, Watch};
 use super::exit::INTERRUPTED;
 use super::{Ending, Problem, RootArgs, opening};
-use crate::collector::Collector;
-use crate::metrics;
+use crate::collector::Duty;
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     root: RootArgs,
+    /// Where the dashboard listens; port 0 takes a free one
+    #[arg(
+        long,
+        env = "SYNTH2REAL_LISTEN",
+        default_value = dashboard::ADDRESS,
+        value_name = "ADDRESS:PORT"
+    )]
+    listen: String,
+    #[command(flatten)]
+    access: AccessArgs,
     /// Seconds between two looks at storage
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS", value_parser = seconds)]
     every: f64,
@@ -39,22 +48,23 @@ pub(super) async fn main(args: ServeArgs) -> Result<Ending, Problem> {
         None => None,
     };
     let broker = queue.as_ref().map_or_else(
-        || "no broker: dead letters are not noted".to_owned(),
+        || "no broker: dead letters are not noted, workers are not heard".to_owned(),
         |queue| format!("broker {}", queue.locate()),
     );
+    let listening = dashboard::listen(&args.listen, &args.access).await?;
     println!(
         "watching the runs of {}, {broker}; Ctrl-C stops",
         args.root.root
     );
-    let every = Duration::from_secs_f64(args.every);
-    Exporter::install(Some(metrics::forget_after(every)));
-    let stop = shutdown::on_signal("stopping", INTERRUPTED);
-    let collector = Collector {
+    println!("dashboard: {}", listening.address);
+    let watch = Watch {
         storage,
         queue,
-        every,
-        stop,
+        root: args.root.root,
+        duty: Duty::Keep,
+        every: Duration::from_secs_f64(args.every),
+        stop: shutdown::on_signal("stopping", INTERRUPTED),
     };
-    collector.run().await;
+    dashboard::serve(watch, listening).await?;
     Ok(Ending::Done)
 }

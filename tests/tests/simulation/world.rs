@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
-use coordinator::collector::Collector;
+use coordinator::collector::{Collector, Duty};
 use coordinator::dispatch;
 use coordinator::freeze::FrozenRun;
 use coordinator::ledger::{Ledger, ShardState};
@@ -150,7 +150,9 @@ impl World {
         let collector = Collector {
             storage: self.storage(),
             queue: Some(Arc::new(self.queue.clone())),
+            duty: Duty::Keep,
             every: Duration::from_secs(1),
+            board: Arc::default(),
             stop: CancellationToken::new(),
         };
         self.collector = Some(tokio::spawn(async move { collector.run().await }));

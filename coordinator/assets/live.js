@@ -1,0 +1,114 @@
+// Keeps the page fresh: server-sent events tell what changed, and the page is asked for again and put in place of the
+// old one, element by element, so that focus, scrolling and drawings stay.
+"use strict";
+(() => {
+  const page = () => document.getElementById("page");
+  const link = document.getElementById("link"), lost = document.getElementById("lost");
+  const changes = page().dataset.version !== "";
+  let asked = 0, under_way = null, again = false;
+
+  const keep = (old, fresh) => {
+    if (old.nodeType !== 1 || !old.dataset || !old.dataset.keep || !fresh.dataset) return true;
+    for (const name in fresh.dataset) old.dataset[name] = fresh.dataset[name];
+    return false;
+  };
+  const callbacks = {
+    beforeNodeMorphed: (old, fresh) => keep(old, fresh),
+    // What somebody was told once stays until they go elsewhere.
+    beforeNodeRemoved: (old) => !(old.nodeType === 1 && old.dataset && old.dataset.keep === "once"),
+  };
+  const put = (html) => {
+    const fresh = new DOMParser().parseFromString(html, "text/html"), next = fresh.getElementById("page");
+    if (!next) return location.reload();
+    document.title = fresh.title;
+    Idiomorph.morph(page(), next, { ignoreActiveValue: true, callbacks });
+    document.dispatchEvent(new Event("refreshed"));
+  };
+  const get = async (address) => {
+    const number = ++asked;
+    const answer = await fetch(address, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+    if (answer.redirected && new URL(answer.url).pathname === "/login") return location.reload();
+    const html = await answer.text();
+    if (number === asked) put(html);
+  };
+  const refresh = () => {
+    if (document.hidden || under_way) { again = true; return; }
+    again = false;
+    under_way = get(location.href).catch(() => {}).finally(() => { under_way = null; if (again) setTimeout(refresh, 250); });
+  };
+
+  // The run that this page shows; none for pages of all runs.
+  const run = () => (/^\/runs\/([^/]+)/.exec(location.pathname) || [])[1];
+  const is_form = () => /\/(resume|cancel)$/.test(location.pathname);
+  const concerns = (news) => {
+    if (is_form()) return false;
+    if (news.health || news.fleet) return true;
+    return run() ? news.runs.includes(run()) : news.runs.length > 0;
+  };
+  const say = (live) => {
+    link.hidden = false;
+    link.classList.toggle("off", !live);
+    link.textContent = live ? "Live" : "Offline";
+    lost.hidden = live;
+  };
+  let events = null, trying = 0;
+  const listen = () => {
+    if (!changes || is_form() || events || document.hidden) return;
+    events = new EventSource("/events?since=" + encodeURIComponent(page().dataset.version));
+    events.onopen = () => { trying = 0; say(true); };
+    events.onmessage = (event) => { if (concerns(JSON.parse(event.data))) refresh(); };
+    events.onerror = () => {
+      if (trying++ > 0 || events.readyState === EventSource.CLOSED) say(false);
+      // Browsers give up after some answers; this does not.
+      if (events.readyState === EventSource.CLOSED) { events = null; setTimeout(async () => { await get(location.href).catch(() => {}); listen(); }, 3000); }
+    };
+  };
+  // Browsers open few connections to a server: only what somebody looks at holds one.
+  const rest = () => { if (events) { events.close(); events = null; } };
+  const wake = () => { if (document.hidden) { rest(); return; } if (!events) refresh(); listen(); };
+  addEventListener("pagehide", rest);
+  addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
+  document.addEventListener("visibilitychange", wake);
+  listen();
+
+  // Filters and pages of lists come without a new page.
+  const go = (address, push) => {
+    if (push) history.pushState({ soft: true }, "", address);
+    return get(address).catch(() => location.assign(address));
+  };
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("a[data-soft]");
+    if (!target || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    go(target.href, true);
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method === "post") { form.querySelectorAll("button").forEach((button) => { button.disabled = true; }); return; }
+    if (!form.matches("form[data-soft]")) return;
+    event.preventDefault();
+    const address = new URL(form.action);
+    for (const [name, value] of new FormData(form)) address.searchParams.set(name, value);
+    go(address.href, true);
+  });
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-soft]");
+    if (form) form.requestSubmit();
+  });
+  addEventListener("popstate", () => go(location.href, false));
+
+  const ago = (seconds) => {
+    if (seconds < 5) return "just now";
+    if (seconds < 60) return `${seconds} s ago`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+    return `${Math.floor(seconds / 86400)} d ago`;
+  };
+  setInterval(() => {
+    if (document.hidden) return;
+    for (const time of document.querySelectorAll("time")) {
+      const text = ago(Math.max(0, Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000)));
+      if (time.textContent !== text) time.textContent = text;
+    }
+  }, 5000);
+})();

@@ -1,0 +1,45 @@
+//! What workers say and how many shards wait: shown while it is so, and nothing depends on it.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use shared::failure::chain;
+
+use super::Collector;
+use crate::metrics;
+
+/// Longest wait for the broker's answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Collector {
+    /// Hears events; ends never.
+    pub(super) async fn listen(&self) {
+        if let Some(queue) = &self.queue {
+            let mut events = queue.listen().await;
+            while let Some(event) = events.next().await {
+                self.board.hear(&event);
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Asks every now and then how many shards wait; ends never.
+    pub(super) async fn ask_broker(&self) {
+        let Some(queue) = &self.queue else {
+            return std::future::pending().await;
+        };
+        loop {
+            let depth = match tokio::time::timeout(PATIENCE, queue.depth()).await {
+                Ok(depth) => depth.map_err(|error| chain(&error)),
+                Err(_) => Err(format!(
+                    "{} gives no answer within {} s",
+                    queue.locate(),
+                    PATIENCE.as_secs()
+                )),
+            };
+            metrics::broker_said(depth.as_ref().ok());
+            self.board.show_broker(queue.locate(), depth);
+            tokio::time::sleep(self.every).await;
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! A run as it was seen last: immutable, so that whoever shows it needs to wait for nobody.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::event::ShardInHand;
+use shared::ids::{RunId, ShardId};
+
+use super::pace::Span;
+use crate::freeze::FrozenRun;
+use crate::ledger::{Ledger, ShardState};
+use crate::report::RunReport;
+use crate::tally::{Counts, Failures, Tally};
+
+/// Somebody is taken to work on a run whose newest shard is younger, also where no events are heard.
+const RECENT: SignedDuration = SignedDuration::from_mins(5);
+
+/// A run as it was seen last.
+#[derive(Debug)]
+pub struct RunView {
+    /// What it is and what is planned.
+    pub run: Arc<FrozenRun>,
+    /// What storage says of its shards, and what was decided.
+    pub ledger: Ledger,
+    /// What is counted of its committed shards.
+    pub tally: Tally,
+    /// Why shards failed for good.
+    pub failures: Failures,
+    /// What came out so far, once there is a report.
+    pub report: Option<RunReport>,
+    /// The sum over its shards.
+    pub counts: Counts,
+    /// How far each style is, in the order of the plan.
+    pub styles: Vec<StyleCounts>,
+    /// Its committed shards, sorted by their ends.
+    pub spans: Vec<Span>,
+    /// Number of items planned.
+    pub num_items: usize,
+}
+
+/// How far a style is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StyleCounts {
+    /// Items planned.
+    pub planned: usize,
+    /// Items with an image and a label.
+    pub done: usize,
+    /// Items whose input cannot be converted.
+    pub quarantined: usize,
+    /// Items whose shard failed too often.
+    pub failed: usize,
+}
+
+/// How a run is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunState {
+    /// Every item is done.
+    Complete,
+    /// Every item has ended, and some are not done.
+    Ended,
+    /// Nobody is to work on it, for this reason.
+    Halted(String),
+    /// Somebody works on it.
+    Running,
+    /// Nothing is made yet.
+    Waiting,
+    /// Something is made, and nobody works on the rest.
+    Idle,
+}
+
+/// How a shard is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ShardLook {
+    /// To be made.
+    Open,
+    /// A worker has it in hand.
+    InHand,
+    /// An attempt failed, and another one is to be made.
+    Retrying,
+    /// Committed, every item done.
+    Done,
+    /// Committed, some items quarantined.
+    Quarantined,
+    /// It failed too often.
+    Failed,
+}
+
+impl RunView {
+    /// Puts together what was seen of a run.
+    #[must_use]
+    pub fn new(
+        run: Arc<FrozenRun>,
+        ledger: Ledger,
+        tally: Tally,
+        failures: Failures,
+        report: Option<RunReport>,
+    ) -> Self {
+        let counts = tally.total_with(&run, &failures);
+        let styles = styles(&run, &tally, &failures);
+        let spans = spans(&tally);
+        let num_items = run.plan.num_items();
+        Self {
+            run,
+            ledger,
+            tally,
+            failures,
+            report,
+            counts,
+            styles,
+            spans,
+            num_items,
+        }
+    }
+
+    /// Returns the run's name.
+    #[must_use]
+    pub fn id(&self) -> &RunId {
+        &self.run.record.run
+    }
+
+    /// Returns how many items have ended.
+    #[must_use]
+    pub fn num_ended(&self) -> usize {
+        self.counts.done + self.counts.not_done()
+    }
+
+    /// Returns how many items have still to end.
+    #[must_use]
+    pub fn num_remaining(&self) -> usize {
+        self.num_items.saturating_sub(self.num_ended())
+    }
+
+    /// Returns how the run is at a time, while workers have `in_hand` shards of it.
+    #[must_use]
+    pub fn state(&self, in_hand: usize, now: Timestamp) -> RunState {
+        if self.num_remaining() == 0 {
+            return match self.counts.not_done() {
+                0 => RunState::Complete,
+                _ => RunState::Ended,
+            };
+        }
+        if let Some(reason) = &self.ledger.decisions.halted {
+            return RunState::Halted(reason.clone());
+        }
+        let newest = self.spans.last().map(|span| span.end);
+        let recent = newest.is_some_and(|newest| now.duration_since(newest) < RECENT);
+        if in_hand > 0 || recent {
+            RunState::Running
+        } else if newest.is_none() {
+            RunState::Waiting
+        } else {
+            RunState::Idle
+        }
+    }
+
+    /// Returns the committed shards and what has ended in those that are in hand, sorted by their ends.
+    #[must_use]
+    pub fn spans_with(
+        &self,
+        in_hand: &BTreeMap<ShardId, ShardInHand>,
+        now: Timestamp,
+    ) -> Vec<Span> {
+        let open = in_hand.values().map(|work| Span {
+            start: work.since.min(now),
+            end: now,
+            images: work.items_ended as usize,
+            ended: work.items_ended as usize,
+        });
+        self.spans.iter().copied().chain(open).collect()
+    }
+
+    /// Returns how a shard is, but for whether somebody has it in hand.
+    #[must_use]
+    pub fn shard(&self, shard: ShardId) -> ShardLook {
+        match self
+            .ledger
+            .state(shard, self.run.record.limits.max_attempts)
+        {
+            ShardState::Committed => match self.tally.shard(shard) {
+                Some(tally) if tally.counts.not_done() > 0 => ShardLook::Quarantined,
+                Some(_) | None => ShardLook::Done,
+            },
+            ShardState::Failed { .. } => ShardLook::Failed,
+            ShardState::Open if self.failed_attempts(shard) > 0 => ShardLook::Retrying,
+            ShardState::Open => ShardLook::Open,
+        }
+    }
+
+    /// Returns how many attempts at a shard failed since it was reopened last.
+    #[must_use]
+    pub fn failed_attempts(&self, shard: ShardId) -> usize {
+        let first = self.ledger.first_attempt(shard);
+        let attempts = self.ledger.failed_attempts.get(&shard);
+        attempts.map_or(0, |numbers| {
+            numbers.iter().filter(|&&number| number >= first).count()
+        })
+    }
+}
+
+fn spans(tally: &Tally) -> Vec<Span> {
+    let span = |shard: &crate::tally::ShardTally| {
+        Some(Span {
+            start: shard.started_at?,
+            end: shard.finished_at?,
+            images: shard.counts.converted,
+            ended: shard.counts.done + shard.counts.not_done(),
+        })
+    };
+    let mut spans: Vec<Span> = tally
+        .shards()
+        .filter_map(|(_, shard)| span(shard))
+        .collect();
+    spans.sort_by_key(|span| span.end);
+    spans
+}
+
+fn styles(run: &FrozenRun, tally: &Tally, failures: &Failures) -> Vec<StyleCounts> {
+    let mut styles = vec![StyleCounts::default(); run.plan.styles.len()];
+    for shard in &run.plan.shards {
+        let (num_contents, committed) = (shard.contents.len(), tally.shard(shard.id));
+        let failed = failures.of(shard.id).is_some();
+        for &style in &shard.styles {
+            let counts = &mut styles[style];
+            counts.planned += num_contents;
+            if let Some(committed) = committed {
+                let name = run.plan.styles[style].name();
+                let not_done = committed.not_done.get(name).copied().unwrap_or_default();
+                counts.quarantined += not_done;
+                counts.done += num_contents.saturating_sub(not_done);
+            } else if failed {
+                counts.failed += num_contents;
+            }
+        }
+    }
+    styles
+}

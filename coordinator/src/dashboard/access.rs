@@ -1,0 +1,322 @@
+//! Who may see and do what: hosts, sessions, tokens, and the headers that keep browsers strict.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::Dashboard;
+use super::error::PageError;
+use super::session::{self, Opened, Sessions};
+use super::token::Token;
+
+/// Nothing from elsewhere, nothing inline, in nobody's frame.
+const HEADERS: [(HeaderName, &str); 7] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=()",
+    ),
+];
+
+/// Who may look.
+#[derive(Debug)]
+pub enum Access {
+    /// Whoever reaches a loopback address.
+    Loopback,
+    /// Whoever has the token.
+    Token(Token),
+}
+
+/// Whoever asks, once it is known that they may.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    /// What forms bring along.
+    pub(super) csrf: String,
+    /// What the browser keeps; none for a script that brings the token.
+    pub(super) secret: Option<String>,
+}
+
+impl Visitor {
+    /// Refuses an act that another site may have caused.
+    pub(super) fn may_act(&self, headers: &HeaderMap, csrf: &str) -> Result<(), PageError> {
+        if self.secret.is_none() {
+            return Ok(());
+        }
+        if is_same_origin(headers) && session::same(&self.csrf, csrf) {
+            Ok(())
+        } else {
+            Err(PageError::Refused(
+                "the form was not made by this page, or is older than your session; load the page again and repeat"
+                    .to_owned(),
+            ))
+        }
+    }
+}
+
+/// Returns whether a request comes from a page of ours, as far as its headers tell.
+pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(HeaderValue::as_bytes);
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site"))
+        && site != b"same-origin"
+    {
+        return false;
+    }
+    let Some(origin) = text(header::ORIGIN) else {
+        return true;
+    };
+    let authority = origin
+        .strip_prefix(b"http://")
+        .or_else(|| origin.strip_prefix(b"https://"));
+    authority.is_some() && authority == text(header::HOST)
+}
+
+/// Returns the name of the cookie: browsers send cookies to every port of a host.
+fn cookie_name(port: u16) -> String {
+    format!("synth2real-{port}")
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(found, value)| (found == name).then_some(value))
+}
+
+/// Returns the header that hands a session to the browser.
+pub(super) fn set_cookie(port: u16, headers: &HeaderMap, secret: &str) -> String {
+    let tls = headers.get("x-forwarded-proto");
+    let secure = if tls.is_some_and(|proto| proto == "https") {
+        "; Secure"
+    } else {
+        ""
+    };
+    format!(
+        "{}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}",
+        cookie_name(port),
+        session::LASTS.as_secs()
+    )
+}
+
+fn known(sessions: &Sessions, headers: &HeaderMap, port: u16) -> Option<Visitor> {
+    let secret = cookie(headers, &cookie_name(port))?;
+    let csrf = sessions.csrf(secret)?;
+    Some(Visitor {
+        csrf,
+        secret: Some(secret.to_owned()),
+    })
+}
+
+/// Lets those through who may look.
+pub(super) async fn guard(
+    State(dashboard): State<Arc<Dashboard>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let headers = request.headers();
+    if let Some(visitor) = known(&dashboard.sessions, headers, dashboard.port) {
+        request.extensions_mut().insert(visitor);
+        return next.run(request).await;
+    }
+    match &dashboard.access {
+        Access::Loopback => open_session(&dashboard, request, next).await,
+        Access::Token(token) => {
+            let bearer = headers.get(header::AUTHORIZATION);
+            let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+            match bearer {
+                Some(bearer) if token.is(bearer).await => {
+                    request.extensions_mut().insert(Visitor {
+                        csrf: String::new(),
+                        secret: None,
+                    });
+                    next.run(request).await
+                }
+                Some(_) => StatusCode::UNAUTHORIZED.into_response(),
+                None => ask_for_login(&request),
+            }
+        }
+    }
+}
+
+/// A page opens a session, so that its forms work; nothing else needs one.
+async fn open_session(dashboard: &Dashboard, mut request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let opened = if wants_page(&request) {
+        dashboard.sessions.open().ok()
+    } else {
+        None
+    };
+    let set_cookie = opened
+        .as_ref()
+        .map(|opened| set_cookie(dashboard.port, headers, &opened.secret));
+    let Opened { secret, csrf } = opened.unwrap_or(Opened {
+        secret: String::new(),
+        csrf: String::new(),
+    });
+    // Without a session nothing can be done: no form brings along what nobody knows.
+    let csrf = if csrf.is_empty() {
+        session::random().unwrap_or_default()
+    } else {
+        csrf
+    };
+    request.extensions_mut().insert(Visitor {
+        csrf,
+        secret: Some(secret),
+    });
+    let mut response = next.run(request).await;
+    if let Some(value) = set_cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+    response
+}
+
+fn wants_page(request: &Request) -> bool {
+    let accept = request.headers().get(header::ACCEPT);
+    let html = accept.is_some_and(|accept| {
+        let accept = accept.to_str().unwrap_or_default();
+        accept.contains("text/html")
+    });
+    request.method() == Method::GET && html
+}
+
+fn ask_for_login(request: &Request) -> Response {
+    if wants_page(request) {
+        let wanted = request.uri().path_and_query();
+        let wanted = wanted.map_or("/", |wanted| wanted.as_str());
+        return Redirect::to(&format!("/login?next={}", encoded(wanted))).into_response();
+    }
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+    (StatusCode::UNAUTHORIZED, challenge).into_response()
+}
+
+/// Returns text as part of an address: everything but letters, digits and a few signs as `%XX`.
+pub(super) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+/// Refuses names that somebody else's server may have given this address: a page of theirs could then read ours.
+pub(super) async fn check_host(
+    State(dashboard): State<Arc<Dashboard>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    match &dashboard.access {
+        Access::Loopback if !is_loopback(host) => (
+            StatusCode::MISDIRECTED_REQUEST,
+            "without a token the dashboard answers to localhost only; see `synth2real serve --help`\n",
+        )
+            .into_response(),
+        Access::Loopback | Access::Token(_) => next.run(request).await,
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    };
+    let ip: Option<std::net::IpAddr> = name.trim_matches(['[', ']']).parse().ok();
+    name == "localhost" || ip.is_some_and(|ip| ip.is_loopback())
+}
+
+/// Adds the headers that keep browsers strict.
+pub(super) async fn add_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |&(name, value): &(&'static str, &'static str)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn a_request_of_another_site_is_told_by_its_headers() {
+        let host = ("host", "localhost:8080");
+        let same = |pairs: &[_]| is_same_origin(&headers(&[&[host], pairs].concat()));
+        assert!(same(&[]));
+        assert!(same(&[("origin", "http://localhost:8080")]));
+        assert!(!same(&[("origin", "http://localhost:8081")]));
+        assert!(!same(&[("origin", "null")]));
+        assert!(!same(&[("sec-fetch-site", "same-site")]));
+        assert!(same(&[
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "https://localhost:8080")
+        ]));
+    }
+
+    #[test]
+    fn loopback_has_few_names() {
+        for host in [
+            "localhost",
+            "localhost:8080",
+            "127.0.0.1:1",
+            "[::1]:8080",
+            "127.8.0.1",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil.example:8080",
+            "10.0.0.1",
+            "[::2]:1",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let headers = headers(&[("cookie", "a=1; synth2real-8080=secret; b=2")]);
+        assert_eq!(cookie(&headers, "synth2real-8080"), Some("secret"));
+        assert_eq!(cookie(&headers, "synth2real-80"), None);
+    }
+}

@@ -1,0 +1,75 @@
+//! Nobody works on a run any more.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::{Redirect, Response};
+use serde::Deserialize;
+use shared::decision::{Decided, Decisions};
+use shared::failure::chain;
+
+use super::super::Dashboard;
+use super::super::access::Visitor;
+use super::super::error::PageError;
+use super::super::format::count;
+use super::super::frame::{Frame, Section, page};
+use super::Act;
+
+#[derive(Template)]
+#[template(path = "cancel.html")]
+struct CancelPage {
+    frame: Frame,
+    run: String,
+    remaining: String,
+    halted: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in super::super) struct Cancel {}
+
+pub(in super::super) async fn ask(
+    State(dashboard): State<Arc<Dashboard>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(run): Path<String>,
+) -> Result<Response, PageError> {
+    let view = dashboard.run(&run)?;
+    Ok(page(&CancelPage {
+        frame: Frame::new(&dashboard, &visitor, Section::Runs, format!("Cancel {run}")),
+        remaining: count(view.num_remaining()),
+        halted: view.ledger.decisions.halted.clone(),
+        run,
+    }))
+}
+
+pub(in super::super) async fn cancel(
+    State(dashboard): State<Arc<Dashboard>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(run): Path<String>,
+    _: Act<Cancel>,
+) -> Result<Redirect, PageError> {
+    let view = dashboard.run(&run)?;
+    let trouble = |error: shared::decision::DecisionError| PageError::Trouble(chain(&error));
+    let storage = dashboard.storage.as_ref();
+    let mut decisions = Decisions::read(storage, view.id()).await.map_err(trouble)?;
+    let notice = match &decisions.halted {
+        Some(reason) => format!("Run {run} was halted before: {reason}."),
+        None => {
+            let halt = Decided::Halt {
+                reason: "cancelled".to_owned(),
+            };
+            let decided = decisions.decide(storage, view.id(), halt).await;
+            decided.map_err(trouble)?;
+            tracing::info!(run, "cancelled from the dashboard");
+            dashboard.board.hurry();
+            format!(
+                "Run {run} is cancelled: workers finish the image in hand and drop its shards. Resume takes it up again."
+            )
+        }
+    };
+    if let Some(secret) = &visitor.secret {
+        dashboard.sessions.say(secret, notice);
+    }
+    Ok(Redirect::to(&format!("/runs/{run}")))
+}

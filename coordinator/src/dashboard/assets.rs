@@ -1,0 +1,73 @@
+//! Styles, scripts and icons: inside the binary, under addresses that hold their digest, so that browsers keep them.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use shared::digest;
+
+struct Asset {
+    name: &'static str,
+    media_type: &'static str,
+    bytes: &'static [u8],
+    /// `/assets/{digest}/{name}`
+    address: String,
+}
+
+macro_rules! assets {
+    ($($name:literal as $media_type:literal),* $(,)?) => {
+        [$(Asset::new($name, $media_type, include_bytes!(concat!("../../assets/", $name)))),*]
+    };
+}
+
+static ASSETS: LazyLock<[Asset; 12]> = LazyLock::new(|| {
+    assets![
+        "base.css" as "text/css; charset=utf-8",
+        "parts.css" as "text/css; charset=utf-8",
+        "run.css" as "text/css; charset=utf-8",
+        "icon.svg" as "image/svg+xml",
+        "theme.js" as "text/javascript; charset=utf-8",
+        "live.js" as "text/javascript; charset=utf-8",
+        "grid.js" as "text/javascript; charset=utf-8",
+        "chart.js" as "text/javascript; charset=utf-8",
+        "slider.js" as "text/javascript; charset=utf-8",
+        "vendor/idiomorph.min.js" as "text/javascript; charset=utf-8",
+        "vendor/uPlot.iife.min.js" as "text/javascript; charset=utf-8",
+        "vendor/uPlot.min.css" as "text/css; charset=utf-8",
+    ]
+});
+
+impl Asset {
+    fn new(name: &'static str, media_type: &'static str, bytes: &'static [u8]) -> Self {
+        let digest = digest::sha256(bytes);
+        Self {
+            name,
+            media_type,
+            bytes,
+            address: format!("/assets/{}/{name}", &digest[..12]),
+        }
+    }
+}
+
+/// Returns the address of an asset; of none, if there is none of this name.
+pub(super) fn address(name: &str) -> &'static str {
+    let asset = ASSETS.iter().find(|asset| asset.name == name);
+    asset.map_or("", |asset| asset.address.as_str())
+}
+
+/// Returns an asset.
+pub(super) async fn asset(Path((digest, name)): Path<(String, String)>) -> Response {
+    let address = format!("/assets/{digest}/{name}");
+    match ASSETS.iter().find(|asset| asset.address == address) {
+        Some(asset) => (
+            [
+                (header::CONTENT_TYPE, asset.media_type),
+                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+            ],
+            asset.bytes,
+        )
+            .into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}

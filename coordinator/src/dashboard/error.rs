@@ -1,0 +1,94 @@
+//! Why a page cannot be shown, as a page.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use shared::failure::chain;
+use shared::storage::StorageError;
+
+use super::frame::{Frame, MessagePage, page};
+use crate::ledger::LedgerError;
+use crate::resume::ResumeError;
+
+/// Why a page cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PageError {
+    /// There is no such thing.
+    #[error("{0}")]
+    Missing(String),
+    /// It is not known yet whether there is such a thing.
+    #[error("{0}")]
+    Early(String),
+    /// The visitor may not do this.
+    #[error("{0}")]
+    Refused(String),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Senseless(String),
+    /// Storage or broker do not answer.
+    #[error("{0}")]
+    Trouble(String),
+}
+
+impl From<StorageError> for PageError {
+    fn from(error: StorageError) -> Self {
+        Self::Trouble(chain(&error))
+    }
+}
+
+impl From<LedgerError> for PageError {
+    fn from(error: LedgerError) -> Self {
+        Self::Trouble(chain(&error))
+    }
+}
+
+impl From<ResumeError> for PageError {
+    fn from(error: ResumeError) -> Self {
+        match error {
+            ResumeError::Unknown { .. } => Self::Missing(chain(&error)),
+            ResumeError::Storage(_)
+            | ResumeError::Ledger(_)
+            | ResumeError::Decision(_)
+            | ResumeError::Queue(_) => Self::Trouble(chain(&error)),
+        }
+    }
+}
+
+impl PageError {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Missing(_) => StatusCode::NOT_FOUND,
+            Self::Refused(_) => StatusCode::FORBIDDEN,
+            Self::Senseless(_) => StatusCode::BAD_REQUEST,
+            Self::Early(_) | Self::Trouble(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn heading(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "Not found",
+            Self::Early(_) => "Still looking",
+            Self::Refused(_) => "Refused",
+            Self::Senseless(_) => "That makes no sense",
+            Self::Trouble(_) => "Something does not answer",
+        }
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::warn!(error = %self, "a page cannot be shown");
+        }
+        let heading = self.heading();
+        let message = MessagePage {
+            frame: match &self {
+                Self::Missing(_) | Self::Early(_) | Self::Trouble(_) => Frame::awaiting(heading),
+                Self::Refused(_) | Self::Senseless(_) => Frame::bare(heading),
+            },
+            heading,
+            text: self.to_string(),
+        };
+        (status, page(&message)).into_response()
+    }
+}

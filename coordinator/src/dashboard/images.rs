@@ -1,0 +1,292 @@
+//! Contents, styles and outputs as browsers show them.
+//!
+//! A name in an address is looked up in the run's plan, and what the plan says is read: no address leads anywhere else.
+
+use std::collections::HashMap;
+use std::io::Cursor;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use image::{ImageReader, Limits, RgbImage};
+use serde::Deserialize;
+use shared::artifact::ArtifactKey;
+use shared::failure::chain;
+use shared::listing::Listing;
+use shared::location::Location;
+use shared::source::{self, Source};
+use tokio::sync::{Mutex, Semaphore};
+use worker::method::image::{CropBox, Size};
+
+use super::Dashboard;
+use super::error::PageError;
+use crate::collector::RunView;
+
+/// Images that are decoded at once: each may take some hundred megabytes.
+const AT_ONCE: usize = 2;
+/// The most memory that a decoder may take.
+const MAX_DECODER_BYTES: u64 = 1 << 29;
+/// Widths that can be asked for.
+const WIDTHS: [u32; 3] = [160, 320, 640];
+const QUALITY: u8 = 88;
+
+/// What is needed to show images.
+#[derive(Debug)]
+pub(super) struct Images {
+    places: Semaphore,
+    /// Opening a bucket takes requests, so each is opened once.
+    sources: Mutex<HashMap<Location, Arc<dyn Source>>>,
+}
+
+impl Default for Images {
+    fn default() -> Self {
+        Self {
+            places: Semaphore::new(AT_ONCE),
+            sources: Mutex::default(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Look {
+    /// Width in pixels; the output's own if it is none of those that can be asked for.
+    #[serde(default)]
+    w: u32,
+}
+
+impl Look {
+    fn width(&self) -> Option<u32> {
+        WIDTHS.into_iter().find(|&width| width == self.w)
+    }
+}
+
+/// How an image is shown.
+struct Showing {
+    /// Of the output.
+    size: Size,
+    width: Option<u32>,
+}
+
+fn position(listings: &[Listing], name: &str) -> Result<usize, PageError> {
+    let found = listings.iter().position(|listing| listing.name() == name);
+    found.ok_or_else(|| PageError::Missing(format!("the run has no image {name:?}")))
+}
+
+fn image_of(listing: &Listing) -> &PathBuf {
+    match listing {
+        Listing::Pair(pair) => &pair.image,
+        Listing::MissingLabel { image, .. } => image,
+    }
+}
+
+/// Returns an output.
+pub(super) async fn output(
+    State(dashboard): State<Arc<Dashboard>>,
+    Path((run, style, content)): Path<(String, String, String)>,
+    Query(look): Query<Look>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let view = dashboard.run(&run)?;
+    let plan = &view.run.plan;
+    let item = plan.item((
+        position(&plan.styles, &style)?,
+        position(&plan.contents, &content)?,
+    ));
+    let tag = tag(&view, &format!("{style}/{content}/{:?}", look.width()));
+    if is_known(&headers, &tag) {
+        return Ok(unchanged(tag));
+    }
+    let key = ArtifactKey::Image(view.id().clone(), item);
+    let bytes = match dashboard.storage.read(&key).await {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind == shared::storage::StorageErrorKind::NotFound => {
+            return Err(PageError::Missing(chain(&error)));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // An output never changes: it is a function of what the tag names.
+    let forever = "private, max-age=31536000, immutable";
+    match look.width() {
+        None => Ok(answer(bytes, "image/png", tag, forever)),
+        Some(_) => {
+            let showing = showing(&view, &look);
+            let jpeg = dashboard.images.resized(bytes, showing).await?;
+            Ok(answer(jpeg, "image/jpeg", tag, forever))
+        }
+    }
+}
+
+/// Returns a content, cropped and resized as the model saw it.
+pub(super) async fn content(
+    State(dashboard): State<Arc<Dashboard>>,
+    Path((run, content)): Path<(String, String)>,
+    Query(look): Query<Look>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let view = dashboard.run(&run)?;
+    let contents = &view.run.plan.contents;
+    let path = image_of(&contents[position(contents, &content)?]).clone();
+    let root = view.run.record.inputs.content.clone();
+    input(&dashboard, &view, (root, path), &look, &headers).await
+}
+
+/// Returns a style, cropped and resized as the model saw it.
+pub(super) async fn style(
+    State(dashboard): State<Arc<Dashboard>>,
+    Path((run, style)): Path<(String, String)>,
+    Query(look): Query<Look>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let view = dashboard.run(&run)?;
+    let styles = &view.run.plan.styles;
+    let path = image_of(&styles[position(styles, &style)?]).clone();
+    let root = view.run.record.inputs.style.clone();
+    input(&dashboard, &view, (root, path), &look, &headers).await
+}
+
+async fn input(
+    dashboard: &Dashboard,
+    view: &RunView,
+    (root, path): (Location, PathBuf),
+    look: &Look,
+    headers: &HeaderMap,
+) -> Result<Response, PageError> {
+    let tag = tag(
+        view,
+        &format!("{root}/{}/{:?}", path.display(), look.width()),
+    );
+    if is_known(headers, &tag) {
+        return Ok(unchanged(tag));
+    }
+    let source = dashboard.images.source(&root).await?;
+    // A dataset that this machine does not have is no trouble of ours.
+    let bytes = source.read(&path).await;
+    let bytes = bytes.map_err(|error| PageError::Missing(chain(&error)))?;
+    let jpeg = dashboard.images.resized(bytes, showing(view, look)).await?;
+    // Whoever replaces an input in place sees the new one within the hour.
+    Ok(answer(jpeg, "image/jpeg", tag, "private, max-age=3600"))
+}
+
+fn showing(view: &RunView, look: &Look) -> Showing {
+    let model = &view.run.record.frozen.model;
+    Showing {
+        size: Size {
+            width: model.width,
+            height: model.height,
+        },
+        width: look.width(),
+    }
+}
+
+/// A tag that is another one for another run of the same name.
+fn tag(view: &RunView, what: &str) -> String {
+    let text = format!("{}/{what}", view.run.record.plan_hash);
+    format!("\"{}\"", &shared::digest::sha256(text.as_bytes())[..32])
+}
+
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let known = headers.get(header::IF_NONE_MATCH);
+    known.is_some_and(|known| known.as_bytes() == tag.as_bytes())
+}
+
+fn unchanged(tag: String) -> Response {
+    (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response()
+}
+
+fn answer(bytes: Bytes, media_type: &'static str, tag: String, cache: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, media_type.to_owned()),
+        (header::CACHE_CONTROL, cache.to_owned()),
+        (header::ETAG, tag),
+    ];
+    (headers, bytes).into_response()
+}
+
+impl Images {
+    async fn source(&self, root: &Location) -> Result<Arc<dyn Source>, PageError> {
+        let mut sources = self.sources.lock().await;
+        if let Some(source) = sources.get(root) {
+            return Ok(Arc::clone(source));
+        }
+        let source = source::open(root).await?;
+        sources.insert(root.clone(), Arc::clone(&source));
+        Ok(source)
+    }
+
+    async fn resized(&self, bytes: Bytes, showing: Showing) -> Result<Bytes, PageError> {
+        let _place = self.places.acquire().await.ok();
+        let work = move || resized(&bytes, &showing);
+        let made = match tokio::task::spawn_blocking(work).await {
+            Ok(made) => made,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        made.map_err(|error| PageError::Missing(format!("the image cannot be shown: {error}")))
+    }
+}
+
+fn resized(bytes: &[u8], showing: &Showing) -> Result<Bytes, image::ImageError> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    reader.limits(limits);
+    let image = reader.decode()?.into_rgb8();
+    let whole = Size {
+        width: image.width() as usize,
+        height: image.height() as usize,
+    };
+    let size = showing.size;
+    let kept = CropBox::centred(whole, size);
+    let (columns, rows) = (kept.columns, kept.rows);
+    let cropped = image::imageops::crop_imm(
+        &image,
+        columns.start as u32,
+        rows.start as u32,
+        columns.len() as u32,
+        rows.len() as u32,
+    );
+    let width = showing.width.unwrap_or(size.width as u32);
+    let height = (width as usize * size.height).div_ceil(size.width.max(1));
+    let resized = image::imageops::resize(
+        &*cropped,
+        width.max(1),
+        (height as u32).max(1),
+        FilterType::CatmullRom,
+    );
+    encode(&resized)
+}
+
+fn encode(image: &RgbImage) -> Result<Bytes, image::ImageError> {
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode_image(image)?;
+    Ok(Bytes::from(jpeg))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_cropped_to_the_proportions_of_the_output() {
+        let wide = RgbImage::new(40, 10);
+        let mut png = Cursor::new(Vec::new());
+        wide.write_to(&mut png, image::ImageFormat::Png).unwrap();
+        let showing = |width| Showing {
+            size: Size {
+                width: 512,
+                height: 256,
+            },
+            width,
+        };
+        for (width, expected) in [(None, (512, 256)), (Some(160), (160, 80))] {
+            let jpeg = resized(png.get_ref(), &showing(width)).unwrap();
+            let shown = image::load_from_memory(&jpeg).unwrap();
+            assert_eq!((shown.width(), shown.height()), expected);
+        }
+        assert!(resized(b"no image", &showing(None)).is_err());
+    }
+}

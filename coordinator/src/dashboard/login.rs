@@ -1,0 +1,125 @@
+//! In with the token, out again.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, http::HeaderValue};
+use serde::Deserialize;
+
+use super::Dashboard;
+use super::access::{self, Access, Visitor};
+use super::acts::Act;
+use super::error::PageError;
+use super::frame::{Frame, page};
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    frame: Frame,
+    next: String,
+    wrong: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    next: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Login {
+    token: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// Returns where to go after the login: a page of ours.
+fn own(next: &str) -> &str {
+    let own =
+        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r']);
+    if own { next } else { "/" }
+}
+
+pub(super) async fn show(
+    State(dashboard): State<Arc<Dashboard>>,
+    Query(wanted): Query<Wanted>,
+) -> Response {
+    match dashboard.access {
+        Access::Loopback => Redirect::to("/").into_response(),
+        Access::Token(_) => page(&LoginPage {
+            frame: Frame::bare("Log in"),
+            next: own(&wanted.next).to_owned(),
+            wrong: false,
+        }),
+    }
+}
+
+pub(super) async fn login(
+    State(dashboard): State<Arc<Dashboard>>,
+    headers: HeaderMap,
+    Form(login): Form<Login>,
+) -> Result<Response, PageError> {
+    let Access::Token(token) = &dashboard.access else {
+        return Ok(Redirect::to("/").into_response());
+    };
+    if !access::is_same_origin(&headers) {
+        return Err(PageError::Refused(
+            "the form was not made by this page".to_owned(),
+        ));
+    }
+    let next = own(&login.next).to_owned();
+    if !token.is(&login.token).await {
+        tracing::warn!("somebody tried to log in with a wrong token");
+        let wrong = LoginPage {
+            frame: Frame::bare("Log in"),
+            next,
+            wrong: true,
+        };
+        return Ok((StatusCode::UNAUTHORIZED, page(&wrong)).into_response());
+    }
+    let trouble = |error: std::io::Error| PageError::Trouble(error.to_string());
+    let opened = dashboard.sessions.open().map_err(trouble)?;
+    let cookie = access::set_cookie(dashboard.port, &headers, &opened.secret);
+    let mut response = Redirect::to(&next).into_response();
+    if let Ok(cookie) = HeaderValue::try_from(cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Logout {}
+
+pub(super) async fn logout(
+    State(dashboard): State<Arc<Dashboard>>,
+    Extension(visitor): Extension<Visitor>,
+    _: Act<Logout>,
+) -> Redirect {
+    if let Some(secret) = &visitor.secret {
+        dashboard.sessions.close(secret);
+    }
+    Redirect::to("/login")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_leads_to_a_page_of_ours_only() {
+        assert_eq!(own("/runs/demo?page=2"), "/runs/demo?page=2");
+        for foreign in [
+            "",
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "runs",
+        ] {
+            assert_eq!(own(foreign), "/");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Items that are not done, and why.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use futures::future::try_join_all;
+use serde::Deserialize;
+use shared::ids::ShardId;
+use shared::manifest::Status;
+
+use super::super::Dashboard;
+use super::super::access::{Visitor, encoded};
+use super::super::error::PageError;
+use super::super::format::count;
+use super::super::frame::{Frame, Section, page};
+use super::parts::Pager;
+use super::states::{self, Badge};
+use crate::collector::RunView;
+use crate::ledger;
+
+/// Shards a page: each that was committed is read.
+const SHARDS_A_PAGE: usize = 20;
+/// Reasons to choose from.
+const MOST_REASONS: usize = 100;
+
+#[derive(Template)]
+#[template(path = "losses.html")]
+struct LossesPage {
+    frame: Frame,
+    run: String,
+    reasons: Vec<Reason>,
+    reason: String,
+    losses: Vec<Loss>,
+    pager: Pager,
+    num_quarantined: String,
+    num_failed: String,
+}
+
+struct Reason {
+    text: String,
+    address: String,
+    count: String,
+    chosen: bool,
+}
+
+/// An item that is not done, or all of a shard's.
+struct Loss {
+    shard: ShardId,
+    badge: Badge,
+    what: String,
+    class: String,
+    reason: String,
+    item: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in super::super) struct Wish {
+    #[serde(default)]
+    page: String,
+    #[serde(default)]
+    reason: String,
+}
+
+pub(in super::super) async fn show(
+    State(dashboard): State<Arc<Dashboard>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Query(wish): Query<Wish>,
+) -> Result<Response, PageError> {
+    let view = dashboard.run(&name)?;
+    let shards = shards(&view, &wish.reason);
+    let address = |reason: &str| format!("/runs/{name}/losses?reason={}", encoded(reason));
+    let pager = Pager::new(
+        shards.len(),
+        SHARDS_A_PAGE,
+        wish.page.parse().unwrap_or(1),
+        format!("{}&page=", address(&wish.reason)),
+    );
+    let part = pager.part(&shards).iter();
+    let losses = part.map(|&shard| losses(&dashboard, &view, shard, &wish.reason));
+    let mut reasons: Vec<Reason> = view
+        .counts
+        .reasons
+        .iter()
+        .map(|(text, &number)| Reason {
+            address: address(text),
+            count: count(number),
+            chosen: *text == wish.reason,
+            text: text.clone(),
+        })
+        .collect();
+    reasons.truncate(MOST_REASONS);
+    Ok(page(&LossesPage {
+        frame: Frame::new(
+            &dashboard,
+            &visitor,
+            Section::Runs,
+            format!("{name}, losses"),
+        ),
+        losses: try_join_all(losses).await?.into_iter().flatten().collect(),
+        reasons,
+        reason: wish.reason,
+        pager,
+        num_quarantined: count(view.counts.quarantined),
+        num_failed: count(view.counts.failed),
+        run: name,
+    }))
+}
+
+/// Returns the shards with items that are not done, for a reason if one is given.
+fn shards(view: &RunView, reason: &str) -> Vec<ShardId> {
+    let wanted = |found: bool| reason.is_empty() || found;
+    let committed = view.tally.shards().filter(|(_, shard)| {
+        shard.counts.not_done() > 0 && wanted(shard.counts.reasons.contains_key(reason))
+    });
+    let failed = view
+        .failures
+        .iter()
+        .filter(|(_, failure)| wanted(failure.error == reason));
+    let mut shards: Vec<ShardId> = committed
+        .map(|(shard, _)| shard)
+        .chain(failed.map(|(shard, _)| shard))
+        .collect();
+    shards.sort_unstable();
+    shards
+}
+
+async fn losses(
+    dashboard: &Dashboard,
+    view: &RunView,
+    shard: ShardId,
+    reason: &str,
+) -> Result<Vec<Loss>, PageError> {
+    if let Some(failure) = view.failures.of(shard) {
+        let planned = view.run.plan.shards.get(shard.0 as usize);
+        let num_items = planned.map_or(0, |shard| shard.num_items());
+        return Ok(vec![Loss {
+            shard,
+            badge: states::of_item(Some(Status::Failed)),
+            what: format!("all {num_items} items"),
+            class: failure.error_class.to_string(),
+            reason: failure.error.clone(),
+            item: None,
+        }]);
+    }
+    let rows = ledger::shard_rows(dashboard.storage.as_ref(), view.id(), shard).await?;
+    let places = view.run.plan.shards[shard.0 as usize].items();
+    let places: Vec<_> = places
+        .map(|position| view.run.plan.item(position))
+        .collect();
+    let lost = rows.into_iter().filter(|row| {
+        let error = row.error.as_deref().unwrap_or_default();
+        row.status != Status::Done && (reason.is_empty() || reason == error)
+    });
+    Ok(lost
+        .map(|row| Loss {
+            shard,
+            badge: states::of_item(Some(row.status)),
+            what: row.item.to_string(),
+            class: row
+                .error_class
+                .map(|class| class.to_string())
+                .unwrap_or_default(),
+            reason: row.error.unwrap_or_default(),
+            item: places.iter().position(|item| *item == row.item),
+        })
+        .collect())
+}

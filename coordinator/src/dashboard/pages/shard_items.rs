@@ -1,0 +1,163 @@
+//! The items of a shard: what they were made from, how they ended, and what they took.
+
+use std::collections::HashMap;
+
+use futures::future::try_join_all;
+use shared::artifact::ArtifactKey;
+use shared::ids::ItemId;
+use shared::manifest::{ManifestRow, Status, Work};
+
+use super::super::Dashboard;
+use super::super::access::encoded;
+use super::super::format::millis;
+use super::states::{self, Badge};
+use crate::collector::RunView;
+use shared::storage::StorageError;
+
+/// Width of a bar of times in its own units.
+const WIDE: f64 = 1000.0;
+
+/// An item of a shard.
+#[derive(Debug)]
+pub(super) struct ItemLine {
+    /// Its place in the shard, from 0.
+    pub(super) place: usize,
+    pub(super) content: String,
+    pub(super) style: String,
+    pub(super) badge: Badge,
+    /// Whether its output is stored.
+    pub(super) has_output: bool,
+    pub(super) content_address: String,
+    pub(super) style_address: String,
+    pub(super) output_address: String,
+    pub(super) class: String,
+    pub(super) error: String,
+    pub(super) warning: String,
+    pub(super) took: Option<Took>,
+    /// Whether its output was found and not made by the attempt that committed the shard.
+    pub(super) found: bool,
+}
+
+/// What an item took.
+#[derive(Debug, PartialEq)]
+pub(super) struct Took {
+    pub(super) total: String,
+    pub(super) parts: Vec<Part>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    pub(super) took: String,
+    pub(super) x: usize,
+    pub(super) width: usize,
+}
+
+impl Took {
+    fn of(work: &Work) -> Self {
+        let parts = [
+            ("load", work.load_ms),
+            ("encode", work.encode_ms),
+            ("denoise", work.denoise_ms),
+            ("decode", work.decode_ms),
+            ("store", work.store_ms),
+        ];
+        let total: f64 = parts.iter().map(|(_, took)| took).sum();
+        let unit = WIDE / total.max(f64::MIN_POSITIVE);
+        let mut before = 0.0;
+        let part = |(name, took): (&'static str, f64)| {
+            let x = (before * unit) as usize;
+            before += took;
+            Part {
+                name,
+                took: millis(took),
+                x,
+                width: ((before * unit) as usize).saturating_sub(x),
+            }
+        };
+        Self {
+            total: millis(total),
+            parts: parts.into_iter().map(part).collect(),
+        }
+    }
+}
+
+/// Items of a shard by their positions in the plan, as their rows and storage say.
+pub(super) async fn lines(
+    dashboard: &Dashboard,
+    view: &RunView,
+    first: usize,
+    positions: &[(usize, usize)],
+    rows: &[ManifestRow],
+) -> Result<Vec<ItemLine>, StorageError> {
+    let rows: HashMap<&ItemId, &ManifestRow> = rows.iter().map(|row| (&row.item, row)).collect();
+    let lines = positions.iter().enumerate().map(|(place, &position)| {
+        let item = view.run.plan.item(position);
+        let row = rows.get(&item).copied();
+        line(dashboard, view, first + place, item, row)
+    });
+    try_join_all(lines).await
+}
+
+async fn line(
+    dashboard: &Dashboard,
+    view: &RunView,
+    place: usize,
+    item: ItemId,
+    row: Option<&ManifestRow>,
+) -> Result<ItemLine, StorageError> {
+    let has_output = match row {
+        Some(row) => row.status == Status::Done,
+        // The shard is not committed: an attempt may have stored some of its images.
+        None => {
+            let key = ArtifactKey::Image(view.id().clone(), item.clone());
+            dashboard.storage.exists(&key).await?
+        }
+    };
+    let run = view.id();
+    let (style, content) = (encoded(&item.style), encoded(&item.content));
+    let version = &view.run.record.plan_hash[..8.min(view.run.record.plan_hash.len())];
+    let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+    let class = row.and_then(|row| row.error_class);
+    Ok(ItemLine {
+        place,
+        badge: match (row, has_output) {
+            (None, true) => Badge {
+                class: "in-hand",
+                sign: "◐",
+                label: "Made, not committed",
+            },
+            (row, _) => states::of_item(row.map(|row| row.status)),
+        },
+        has_output,
+        content_address: format!("/runs/{run}/images/content/{content}?v={version}"),
+        style_address: format!("/runs/{run}/images/style/{style}?v={version}"),
+        output_address: format!("/runs/{run}/images/output/{style}/{content}?v={version}"),
+        class: class.map(|class| class.to_string()).unwrap_or_default(),
+        error: text(row.and_then(|row| row.error.as_ref())),
+        warning: text(row.and_then(|row| row.warning.as_ref())),
+        took: row.and_then(|row| row.work.as_ref()).map(Took::of),
+        found: has_output && row.is_some_and(|row| row.work.is_none()),
+        content: item.content,
+        style: item.style,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_time_fill_its_bar() {
+        let took = Took::of(&Work {
+            load_ms: 100.0,
+            denoise_ms: 800.0,
+            store_ms: 100.0,
+            ..Work::default()
+        });
+        assert_eq!(took.total, "1.00 s");
+        let ends: Vec<usize> = took.parts.iter().map(|part| part.x + part.width).collect();
+        assert_eq!(ends, [100, 100, 900, 900, 1000]);
+        assert_eq!(Took::of(&Work::default()).total, "0 ms");
+    }
+}

@@ -1,0 +1,60 @@
+//! How far each style is, and what came out in it so far.
+
+use super::super::access::encoded;
+use super::super::format::{NOTHING, count, figure};
+use super::parts::Bar;
+use crate::collector::RunView;
+use crate::collector::run_view::StyleCounts;
+use crate::report::StyleReport;
+
+/// A style of a run.
+#[derive(Debug)]
+pub(super) struct StyleLine {
+    pub(super) name: String,
+    pub(super) address: String,
+    pub(super) bar: Bar,
+    pub(super) done: String,
+    pub(super) planned: String,
+    pub(super) fid: String,
+    pub(super) kid: String,
+    pub(super) kid_error: String,
+    pub(super) ssim: String,
+    pub(super) lpips: String,
+    /// Items that the figures are about.
+    pub(super) items: String,
+    pub(super) notes: String,
+}
+
+/// Returns the styles of a run, in the order of the plan.
+pub(super) fn styles(view: &RunView) -> Vec<StyleLine> {
+    let names = view.run.plan.styles.iter().map(|style| style.name());
+    let counts = view.styles.iter().copied();
+    names
+        .zip(counts)
+        .map(|(name, counts)| line(view, name, counts))
+        .collect()
+}
+
+fn line(view: &RunView, name: &str, counts: StyleCounts) -> StyleLine {
+    let reports = view.report.iter().flat_map(|report| &report.styles);
+    let report: Option<&StyleReport> = { reports }.find(|report| report.style == name);
+    let of = |figure: fn(&StyleReport) -> Option<f64>| report.and_then(figure);
+    StyleLine {
+        address: encoded(name),
+        bar: Bar::of(counts, 0),
+        done: count(counts.done),
+        planned: count(counts.planned),
+        fid: figure(of(|report| report.fid), 1),
+        kid: figure(of(|report| report.kid), 4),
+        kid_error: of(|report| report.kid_standard_error)
+            .map(|error| format!("± {error:.4}"))
+            .unwrap_or_default(),
+        ssim: figure(of(|report| report.ssim), 3),
+        lpips: figure(of(|report| report.lpips), 3),
+        items: report.map_or_else(|| NOTHING.to_owned(), |report| count(report.items)),
+        notes: report
+            .map(|report| report.notes.join("; "))
+            .unwrap_or_default(),
+        name: name.to_owned(),
+    }
+}

@@ -1,0 +1,72 @@
+//! Why the shards that failed for good did.
+
+use std::collections::BTreeMap;
+
+use shared::failure::FailedAttempt;
+use shared::ids::ShardId;
+use shared::storage::Storage;
+
+use crate::freeze::FrozenRun;
+use crate::ledger::{self, Ledger, LedgerError, ShardState};
+
+/// The last failed attempt at each shard that failed for good.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Failures(BTreeMap<ShardId, FailedAttempt>);
+
+impl Failures {
+    /// Reads the attempts that are not known yet, and forgets those at shards that are tried anew.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] if the record of a failed attempt cannot be read.
+    pub async fn update(
+        &mut self,
+        storage: &dyn Storage,
+        run: &FrozenRun,
+        ledger: &Ledger,
+    ) -> Result<(), LedgerError> {
+        let max_attempts = run.record.limits.max_attempts;
+        let failed: BTreeMap<ShardId, u32> = ledger
+            .failed_attempts
+            .keys()
+            .filter_map(|&shard| match ledger.state(shard, max_attempts) {
+                ShardState::Failed { last } => Some((shard, last)),
+                ShardState::Open | ShardState::Committed => None,
+            })
+            .collect();
+        self.0
+            .retain(|shard, known| failed.get(shard) == Some(&known.attempt));
+        for (shard, last) in failed {
+            if !self.0.contains_key(&shard) {
+                let mut failure =
+                    ledger::failed_attempt(storage, &run.record.run, shard, last).await?;
+                failure.attempt = last;
+                self.0.insert(shard, failure);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the last attempt at a shard; none if it has not failed for good.
+    #[must_use]
+    pub fn of(&self, shard: ShardId) -> Option<&FailedAttempt> {
+        self.0.get(&shard)
+    }
+
+    /// Returns the shards, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (ShardId, &FailedAttempt)> {
+        self.0.iter().map(|(&shard, failure)| (shard, failure))
+    }
+
+    /// Returns the number of shards.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether none has failed for good.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

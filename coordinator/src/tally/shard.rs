@@ -1,0 +1,47 @@
+//! What is known of a committed shard without reading its rows.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use shared::manifest::{ManifestRow, Status};
+
+use super::Counts;
+
+/// Counts of a committed shard, and when and where it was made.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardTally {
+    /// Its counts.
+    pub counts: Counts,
+    /// Items that are not done, by style.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_done: BTreeMap<String, usize>,
+    /// When work on its first item began; none if it has no items.
+    pub started_at: Option<jiff::Timestamp>,
+    /// When its last item ended.
+    pub finished_at: Option<jiff::Timestamp>,
+    /// The worker that committed it.
+    pub worker: String,
+    /// Number of the attempt that committed it.
+    pub attempt: u32,
+}
+
+impl ShardTally {
+    /// Returns what the rows of a shard say.
+    #[must_use]
+    pub fn of(rows: &[ManifestRow]) -> Self {
+        let mut not_done = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.status != Status::Done) {
+            *not_done.entry(row.item.style.clone()).or_default() += 1;
+        }
+        let newest = rows.iter().max_by_key(|row| row.finished_at);
+        Self {
+            counts: Counts::of(rows),
+            not_done,
+            started_at: rows.iter().map(|row| row.started_at).min(),
+            finished_at: newest.map(|row| row.finished_at),
+            worker: newest.map(|row| row.worker.clone()).unwrap_or_default(),
+            attempt: newest.map(|row| row.attempt).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Every page in light and dark, on a desk and on a phone: nothing overflows, nothing jumps, nothing breaks.
+//!
+//! With `SYNTH2REAL_SCREENSHOTS` set to a folder, pictures of all of them are put there.
+
+use coordinator::report::{Cost, Network, Reference, RunReport, StyleReport};
+use shared::storage::LocalStorage;
+use tests::browser::{Browser, Look};
+use tests::pictures::Picture;
+use tests::project::{Project, RUN, STYLES};
+use tests::service::Service;
+
+/// A report as a run with references has it.
+fn report() -> RunReport {
+    let network = |name: &str| Network {
+        name: name.to_owned(),
+        sha256: "0".repeat(64),
+        resize: Some("299x299 bilinear".to_owned()),
+        published: true,
+    };
+    let style = |(place, name): (usize, &&str)| StyleReport {
+        style: (*name).to_owned(),
+        items: 5,
+        planned: 6,
+        fid: Some(81.37 + 7.0 * place as f64),
+        kid: Some(0.0412),
+        kid_standard_error: Some(0.0021),
+        reference: Some(Reference {
+            path: "acdc-night.npz".to_owned(),
+            items: Some(400),
+        }),
+        ssim: Some(0.412),
+        lpips: Some(0.533),
+        notes: vec!["fewer than 2048 images".to_owned()],
+        classes: Default::default(),
+    };
+    RunReport {
+        run: RUN.parse().unwrap(),
+        made_at: jiff::Timestamp::now(),
+        complete: true,
+        method: "cactif".to_owned(),
+        preset: "released-code".to_owned(),
+        width: 256,
+        height: 128,
+        items: 18,
+        done: 15,
+        quarantined: 3,
+        failed: 0,
+        extractor: Some(network("inception-v3")),
+        lpips_network: Some(network("lpips")),
+        cost: Cost {
+            images_per_minute: Some(30.0),
+            seconds_per_image: Some(2.0),
+            evaluations_per_image: Some(6.5),
+        },
+        styles: STYLES.iter().enumerate().map(style).collect(),
+        reasons: Default::default(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
+    let mut project = Project::new(5, 3);
+    project.set("shards.contents", 1);
+    let keep = |label: Picture| label;
+    project.add_content("00006", |image| image, keep);
+    let label = project.path("gta5/labels/00006.png");
+    std::fs::write(label, b"no picture").unwrap();
+    let _ = project.run().exits(1);
+    let storage = LocalStorage::new(project.path("out"));
+    report().store(&storage).await.unwrap();
+
+    let service = Service::serve(&project.path("out"), &[]);
+    let browser = Browser::start().await;
+    let pages = [
+        ("runs", "/".to_owned(), "FID so far"),
+        ("run", format!("/runs/{RUN}"), "Ended with losses"),
+        (
+            "shard",
+            format!("/runs/{RUN}/shards/000001"),
+            "in the style of",
+        ),
+        (
+            "lost-shard",
+            format!("/runs/{RUN}/shards/000005"),
+            "Quarantined",
+        ),
+        ("losses", format!("/runs/{RUN}/losses"), "bad-input"),
+        (
+            "resume",
+            format!("/runs/{RUN}/resume"),
+            "Nothing to do again",
+        ),
+        ("workers", "/workers".to_owned(), "No broker is named"),
+    ];
+    for (look, width, height, colours) in [
+        ("light", 1280, 900, "light"),
+        ("dark", 1280, 900, "dark"),
+        ("phone", 390, 844, "light"),
+        ("phone-dark", 390, 844, "dark"),
+    ] {
+        for (name, path, text) in &pages {
+            let page = browser.open(&service.address).await;
+            page.look(Look {
+                width,
+                height,
+                colours,
+            })
+            .await;
+            page.wait_for_element(&format!("#run-{RUN}")).await;
+            page.go(&format!("{}{path}", service.address)).await;
+            page.wait_for_text(text).await;
+            page.wait_for(
+                "it is live",
+                "document.querySelector('#link:not([hidden])')",
+            )
+            .await;
+            if *name == "run" {
+                page.wait_for_element("#chart canvas").await;
+                page.wait_for_element("#grid[data-drawn]").await;
+            }
+            let images = "[...document.images].filter((image) => image.loading !== 'lazy')
+                .every((image) => image.complete && image.naturalWidth > 0)";
+            page.wait_for("its images", images).await;
+            page.picture(&format!("{name}-{look}")).await;
+            page.fits().await;
+            page.is_clean().await;
+            page.close().await;
+        }
+    }
+    browser.end().await;
+}

@@ -1,0 +1,79 @@
+//! A run in one process with `--dashboard`: progress arrives without a reload, the end is noticed, history is there
+//! afterwards.
+
+use tests::browser::Browser;
+use tests::project::{Project, RUN};
+use tests::service::{self, Service};
+
+const CONTENTS: usize = 12;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
+    let browser = Browser::start().await;
+    let mut project = Project::new(CONTENTS, 2);
+    project.set("shards.contents", 1);
+    // Slow enough to be watched.
+    project.set("method.steps", 16);
+    let mut command = project.run_command();
+    let run = Service::start(command.arg("--dashboard=127.0.0.1:0"));
+    let address = run.address.clone();
+    let page = browser.open(&address).await;
+    page.wait_for_element(&format!("#run-{RUN}")).await;
+    page.click(&format!("#run-{RUN} a")).await;
+
+    page.wait_for_text("Running").await;
+    page.value::<bool>("window.stays = true").await;
+    let mut seen = 0;
+    for _ in 0..3 {
+        page.wait_for(
+            "another shard",
+            &format!("parseInt(document.getElementById('done').textContent) > {seen}"),
+        )
+        .await;
+        seen = page
+            .value("parseInt(document.getElementById('done').textContent)")
+            .await;
+    }
+    page.wait_for_text("embedded-").await;
+    page.wait_for_element("#chart canvas").await;
+    page.picture("running").await;
+    assert!(
+        page.value::<bool>("window.stays").await,
+        "the page was loaded again"
+    );
+    page.is_clean().await;
+
+    page.wait_for(
+        "it is told that the program has ended",
+        "!document.getElementById('lost').hidden",
+    )
+    .await;
+    page.picture("disconnected").await;
+    let outcome = run.end().exits(0);
+    assert!(outcome.stderr.contains("24 of 24 images done"), "{outcome}");
+
+    let listen = address.trim_start_matches("http://");
+    let service = Service::start(&mut service::serve_command(&project.path("out"), listen));
+    page.wait_for("it is live again", "document.getElementById('lost').hidden")
+        .await;
+    page.wait_for_text("Complete").await;
+    assert_eq!(page.text("#done").await, "24 of 24");
+    assert!(
+        page.value::<bool>("window.stays").await,
+        "the page was loaded again"
+    );
+
+    page.click("#shard-000003 a").await;
+    page.wait_for_text("Attempt 1").await;
+    let shown = "[...document.images].every((image) => image.complete && image.naturalWidth > 0)";
+    page.wait_for("every image", shown).await;
+    let position = "document.querySelector('.edge').style.left";
+    page.wait_for_element(".edge").await;
+    assert_eq!(page.value::<String>(position).await, "50%");
+    page.tab_to(".compare input").await;
+    page.press("End").await;
+    assert_eq!(page.value::<String>(position).await, "100%");
+    page.is_clean().await;
+    let _ = service.stop().exits(0);
+    browser.end().await;
+}
