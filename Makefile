@@ -1,6 +1,6 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: bench-dispatch bench-scale demo test test-demo test-rust test-export lint onnxruntime onnx-export build help
+.PHONY: bench-dispatch bench-scale demo test test-demo test-rust test-export lint onnxruntime promtool onnx-export build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 PYTHON := onnx-export/.venv/bin/python
@@ -23,7 +23,7 @@ build: onnxruntime
 
 test: test-rust test-export
 
-test-rust: onnxruntime
+test-rust: onnxruntime promtool
 	cargo build --workspace --locked
 	infra/with-servers.sh cargo $(CARGO_TEST) --workspace --locked
 	cargo test --workspace --locked --doc
@@ -53,6 +53,9 @@ lint: onnx-export
 
 onnxruntime:
 	@infra/setup/onnxruntime.sh
+
+promtool:
+	@infra/setup/prometheus.sh
 
 onnx-export:
 	@infra/setup/onnx-export.sh

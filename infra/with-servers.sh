@@ -1,6 +1,5 @@
 #!/bin/sh
-# Runs a command with a message broker and an S3 server beside it, and stops those that it started. Prometheus' promtool
-# is put into .cache for it.
+# Runs a command with a message broker and an S3 server beside it, and stops those that it started.
 #   RABBITMQ_URL    a broker; one is started if this is not set
 #   MOTO_ENDPOINT   an S3 server; one is started if this is not set
 set -eu
@@ -33,7 +32,5 @@ if [ -z "${MOTO_ENDPOINT:-}" ] && [ -x "$SETUP/moto.sh" ]; then
     MOTO_ENDPOINT=$("$SETUP/moto.sh" start)
     export MOTO_ENDPOINT
 fi
-
-"$SETUP/prometheus.sh"
 
 "$@"
