@@ -1,6 +1,6 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-rust test-export lint onnxruntime onnx-export build help
+.PHONY: bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-rust test-export lint onnxruntime promtool onnx-export build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 PYTHON := onnx-export/.venv/bin/python
@@ -25,7 +25,7 @@ build: onnxruntime
 
 test: test-rust test-export
 
-test-rust: onnxruntime
+test-rust: onnxruntime promtool
 	cargo build --workspace --locked
 	infra/with-servers.sh cargo $(CARGO_TEST) --workspace --locked
 	cargo test --workspace --locked --doc
@@ -64,6 +64,9 @@ lint: onnx-export
 
 onnxruntime:
 	@infra/setup/onnxruntime.sh
+
+promtool:
+	@infra/setup/prometheus.sh
 
 onnx-export:
 	@infra/setup/onnx-export.sh

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Runs a command with a message broker and an S3 server beside it, and stops those that it started. A browser is
-# installed and Prometheus' promtool put into .cache for it.
+# Runs a command with a message broker and an S3 server beside it, and stops those that it started; and with a browser.
 #   RABBITMQ_URL    a broker; one is started if this is not set
 #   MOTO_ENDPOINT   an S3 server; one is started if this is not set
 #   CHROMIUM        a Chromium; one is installed if this is not set
@@ -36,7 +35,5 @@ if [ -z "${MOTO_ENDPOINT:-}" ] && [ -x "$SETUP/moto.sh" ]; then
     MOTO_ENDPOINT=$("$SETUP/moto.sh" start)
     export MOTO_ENDPOINT
 fi
-
-"$SETUP/prometheus.sh"
 
 "$@"

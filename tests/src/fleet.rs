@@ -1,6 +1,7 @@
 //! A coordinator and workers as real processes, with a broker and a bucket of their own that can be disturbed.
 
 mod ending;
+mod workers;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,14 +11,14 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use shared::manifest::ManifestRow;
 use shared::queue::{self, Queue};
-use shared::request::Request;
 use shared::settings::BrokerConfig;
 use tempfile::TempDir;
 
 pub use self::ending::Ending;
+use self::workers::Worker;
 
 use crate::broker::{Broker, Options};
-use crate::program::{self, Outcome, Running, synth2real};
+use crate::program::{Outcome, Running, synth2real};
 use crate::proxy::Proxy;
 use crate::s3_server::{BUCKET, S3Server};
 use crate::{repository, service, stored};
@@ -50,23 +51,6 @@ pub struct Fleet {
     pub worker_settings: &'static str,
     /// More of the environment of every program.
     pub environment: Vec<(&'static str, String)>,
-}
-
-/// A worker and where it logs.
-struct Worker {
-    name: String,
-    running: Running,
-    log: PathBuf,
-}
-
-impl Worker {
-    fn end(self) -> Outcome {
-        let outcome = self.running.end();
-        Outcome {
-            stderr: std::fs::read_to_string(self.log).expect("a log"),
-            ..outcome
-        }
-    }
 }
 
 impl Fleet {
@@ -252,29 +236,6 @@ impl Fleet {
         Outcome::of(command.arg("launch").arg(settings))
     }
 
-    /// A worker joins.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be started.
-    pub fn join(&mut self) {
-        self.joined += 1;
-        let name = format!("worker-{}", self.joined);
-        let cache = self.folder.path().join("cache");
-        let settings = format!(
-            "root = 's3://{BUCKET}/{RESULTS}'\nname = '{name}'\nthreads = 1\ncache_dir = '{}'\n{}",
-            cache.display(),
-            self.worker_settings
-        );
-        let settings = settings.parse().expect("valid settings");
-        let settings = self.write(&format!("{name}.toml"), &settings);
-        let mut command = Command::new(program::path_of("worker"));
-        command.arg("--config").arg(settings);
-        let log = self.log(&name);
-        let running = Running::start_into(&mut self.logging(command), &log);
-        self.workers.push(Worker { name, running, log });
-    }
-
     fn log(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.log"))
     }
@@ -283,31 +244,6 @@ impl Fleet {
         let mut command = self.connected(command);
         command.env("RUST_LOG", self.log_filter);
         command
-    }
-
-    /// A worker is killed by `kill -9`.
-    pub fn kill(&mut self, place: usize) {
-        self.workers.remove(place).running.kill();
-    }
-
-    /// A worker is told to stop by SIGTERM; returns how it ended.
-    #[must_use]
-    pub fn drain(&mut self, place: usize) -> Outcome {
-        let worker = self.workers.remove(place);
-        worker.running.signal("TERM");
-        worker.end()
-    }
-
-    /// A worker is asked to stop over the broker; returns how it ended.
-    ///
-    /// # Panics
-    ///
-    /// If it does not listen.
-    pub async fn ask_to_drain(&mut self, place: usize) -> Outcome {
-        let worker = self.workers.remove(place);
-        let asked = self.queue().await.ask(&worker.name, Request::Drain).await;
-        assert!(asked.expect("asks"), "{} does not listen", worker.name);
-        worker.end()
     }
 
     /// Returns the queue, without a wire between.
@@ -319,42 +255,6 @@ impl Fleet {
         let config = BrokerConfig::new(&self.broker.url(), None);
         let queue = queue::open(&config.expect("an address")).await;
         queue.expect("a broker")
-    }
-
-    /// A worker is told to stop, and told again while it finishes the image in hand; returns how it ended.
-    #[must_use]
-    pub fn hurry(&mut self, place: usize) -> Outcome {
-        let worker = self.workers.remove(place);
-        worker.running.signal("TERM");
-        let log = || std::fs::read_to_string(&worker.log).expect("a log");
-        self.wait_until("it is told to stop", |_| {
-            log().contains("finishing the image")
-        });
-        worker.running.signal("TERM");
-        worker.running.end()
-    }
-
-    /// Returns where a worker shows its metrics, once it does.
-    ///
-    /// # Panics
-    ///
-    /// If it never does.
-    #[must_use]
-    pub fn metrics_address(&self, place: usize) -> String {
-        let shown = || {
-            let log = std::fs::read_to_string(&self.workers[place].log).expect("a log");
-            let mut lines = log.lines().filter(|line| line.contains("shows metrics"));
-            let event: Value = serde_json::from_str(lines.next()?).ok()?;
-            Some(event["fields"]["address"].as_str()?.to_owned())
-        };
-        self.wait_until("metrics are shown", |_| shown().is_some());
-        shown().expect("it was there")
-    }
-
-    /// Returns how many workers there are.
-    #[must_use]
-    pub fn num_workers(&self) -> usize {
-        self.workers.len()
     }
 
     /// A collector begins to watch.

@@ -66,6 +66,7 @@ async fn killed_workers_a_restarted_broker_and_cut_connections_lose_nothing() {
         fleet.kill(chance.random_range(0..fleet.num_workers()));
         fleet.join();
     }
+    fleet.wait_until_joined();
     fleet.broker_wire.cut();
     fleet.wait_for_images(1);
     fleet.broker.stop();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use backon::ExponentialBuilder;
 use coordinator::collector::Collector;
 use coordinator::{dispatch, metrics};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::manifest::{ManifestRow, Work};
 use shared::metrics::{Exporter, Kind, names};
 use shared::queue::InProcessQueue;
@@ -343,6 +343,37 @@ fn alerts_and_dashboard_use_the_metrics_that_there_are_and_all_of_them() {
     }
     let unknown: Vec<_> = used.difference(&exported).collect();
     assert_eq!(unknown, [""; 0], "nobody exports them");
+}
+
+#[test]
+fn every_query_of_the_dashboard_is_understood() {
+    let path = repository("infra/monitoring/grafana/synth2real.json");
+    let dashboard = std::fs::read_to_string(path).unwrap();
+    let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels
+        .filter_map(|panel| panel["targets"].as_array())
+        .flatten();
+    let queries = targets.map(|target| target["expr"].as_str().unwrap());
+    let variables = [
+        ("$__rate_interval", "5m"),
+        ("$run", "demo"),
+        ("$instance", "a"),
+    ];
+    let rules = queries.enumerate().map(|(number, query)| {
+        let given = variables.iter();
+        let query = given.fold(query.to_owned(), |query, (name, value)| {
+            query.replace(name, value)
+        });
+        json!({ "record": format!("query_{number}"), "expr": query })
+    });
+    let rules: Vec<Value> = rules.collect();
+    assert!(rules.len() > 20, "{rules:?}");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let groups = json!({ "groups": [{ "name": "dashboard", "rules": rules }] });
+    std::fs::write(file.path(), groups.to_string()).unwrap();
+    let path = file.path().to_str().unwrap();
+    let _ = promtool(&["check", "rules", "--lint-fatal", path], "").exits(0);
 }
 
 /// Returns every name of ours in a text.

@@ -77,3 +77,57 @@ fn builder(forget_after: Option<Duration>) -> PrometheusBuilder {
         bounded.expect("a histogram has bounds")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_gauge_that_nobody_sets_is_forgotten_and_a_counter_is_kept() {
+        let kept = builder(Some(Duration::from_millis(50))).build_recorder();
+        let handle = kept.handle();
+        metrics::with_local_recorder(&kept, || {
+            names::RUN_HALTED.gauge(["gone"]).set(1.0);
+            names::S3_REQUESTS.counter([]).increment(1);
+        });
+        let is_shown = || {
+            handle
+                .render()
+                .contains("synth2real_run_halted{run=\"gone\"} 1")
+        };
+        assert!(is_shown());
+        let begun = Instant::now();
+        while is_shown() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "it is still shown"
+            );
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        assert!(handle.render().contains("synth2real_s3_requests_total 1"));
+    }
+
+    #[test]
+    fn times_are_counted_from_a_millisecond_to_minutes() {
+        let kept = builder(None).build_recorder();
+        metrics::with_local_recorder(&kept, || {
+            let load = names::WORKER_STAGE_SECONDS.histogram(["load"]);
+            for seconds in [0.002, 0.002, 250.0] {
+                load.record(seconds);
+            }
+        });
+        let shown = kept.handle().render();
+        for (bound, count) in [
+            ("0.001", 0),
+            ("0.003", 2),
+            ("100", 2),
+            ("300", 3),
+            ("+Inf", 3),
+        ] {
+            let line = format!("_bucket{{stage=\"load\",le=\"{bound}\"}} {count}");
+            assert!(shown.contains(&line), "{line}\n{shown}");
+        }
+    }
+}

@@ -13,6 +13,7 @@ use shared::queue::conformance::{Subject, task};
 use shared::queue::{
     Deliveries, Delivery, InProcessQueue, Queue, QueueErrorKind, RabbitMq, Settlement,
 };
+use shared::request::Request;
 use shared::settings::BrokerConfig;
 use shared::task::ShardTask;
 use tests::broker::{namespace, shared_broker_url};
@@ -84,6 +85,20 @@ mod at_a_broker {
     }
 
     shared::queue_conformance!(subject());
+
+    /// A connection has 2047 channels, and a service counts and asks for months.
+    #[tokio::test]
+    async fn counting_and_asking_leave_no_channel_behind() {
+        let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
+        let queue = RabbitMq::open(&config.expect("an address")).await;
+        let queue = queue.expect("a broker");
+        for _ in 0..1100 {
+            let counted = queue.depth().await;
+            counted.expect("counts");
+            let asked = queue.ask("nobody", Request::Drain).await;
+            assert!(!asked.expect("asks"));
+        }
+    }
 
     #[tokio::test]
     async fn ten_thousand_tasks_are_published_within_seconds() {

@@ -16,6 +16,7 @@ use super::Meters;
 #[derive(Debug)]
 pub struct Endpoint {
     listener: TcpListener,
+    exporter: &'static Exporter,
 }
 
 /// Why the metrics cannot be shown where they are to be.
@@ -41,15 +42,17 @@ impl Endpoint {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         tracing::info!(%address, "shows metrics");
-        Exporter::install(None);
-        Ok(Self { listener })
+        Ok(Self {
+            listener,
+            exporter: Exporter::install(None),
+        })
     }
 
     /// Shows `/metrics`, and `/healthz` for as long as the process answers, beside the work.
     pub fn serve(self, meters: Arc<Meters>) {
         let metrics = move || {
             meters.refresh();
-            let shown = Exporter::install(None).render();
+            let shown = self.exporter.render();
             async move { ([(CONTENT_TYPE, Exporter::MEDIA_TYPE)], shown) }
         };
         let router = Router::new()
