@@ -15,8 +15,13 @@
   const callbacks = {
     beforeNodeMorphed: (old, fresh) => keep(old, fresh),
     // What somebody was told once stays until they go elsewhere.
+    beforeAttributeUpdated: (name, node) => !(name === "class" && node.classList.contains("gone")),
     beforeNodeRemoved: (old) => !(old.nodeType === 1 && old.dataset && old.dataset.keep === "once"),
   };
+  // A picture that cannot be had is an empty place and no broken sign.
+  const gone = (image) => { if (image.tagName === "IMG") image.classList.add("gone"); };
+  document.addEventListener("error", (event) => { if (event.target.tagName) gone(event.target); }, true);
+  for (const image of document.images) if (image.complete && image.naturalWidth === 0 && image.src) gone(image);
   const put = (html) => {
     const fresh = new DOMParser().parseFromString(html, "text/html"), next = fresh.getElementById("page");
     if (!next) return location.reload();

@@ -101,7 +101,7 @@ pub fn history(spans: &[Span], num_items: usize, count: usize, end: Timestamp) -
         }
     }
     let mut remaining = num_items;
-    let smooth = (count / 12).max(1);
+    let smooth = (count / 4).max(1);
     (0..count)
         .map(|stretch| {
             remaining = remaining.saturating_sub(ended[stretch]);

@@ -23,6 +23,12 @@ pub(super) fn count(number: usize) -> String {
     text
 }
 
+/// Returns a number of things: `1 shard`, `2,000 shards`.
+pub(super) fn things(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", count(number))
+}
+
 /// Returns a share in percent, rounded down, so that 100 means all of them.
 pub(super) fn percent(part: usize, whole: usize) -> String {
     if whole == 0 {

@@ -51,13 +51,12 @@ async fn a_broken_shard_is_seen_mended_and_retried() {
     fs::write(&broken, image).unwrap();
     page.click(".crumbs a[href^='/runs/']").await;
     page.click("a[href$='only=failed']").await;
-    page.wait_for_text("1 shards with 3 items would be done again")
+    page.wait_for_text("1 shard with 3 items would be done again")
         .await;
     page.wait_for_text("failed, attempt 3").await;
     page.picture("preview").await;
     page.click("#confirm").await;
-    page.wait_for_text("1 shards with 3 items were handed to")
-        .await;
+    page.wait_for_text("1 shard with 3 items.").await;
     page.wait_for(
         "it is complete",
         "document.querySelector('#state .s-complete')",

@@ -12,7 +12,7 @@ use shared::ids::ShardId;
 use super::super::Dashboard;
 use super::super::access::Visitor;
 use super::super::error::PageError;
-use super::super::format::count;
+use super::super::format::things;
 use super::super::frame::{Frame, Section, page};
 use super::{Act, without_queue};
 use crate::collector::RunView;
@@ -142,8 +142,8 @@ pub(in super::super) async fn preview(
         run,
         what: wish.what(),
         wish,
-        num_shards: count(redo.len()),
-        num_items: count(num_items),
+        num_shards: things(redo.len(), "shard"),
+        num_items: things(num_items, "item"),
         estimate: estimate.to_string(),
         lines: redo.iter().take(MOST_LISTED).map(line).collect(),
         num_more: redo.len().saturating_sub(MOST_LISTED),
@@ -172,10 +172,10 @@ pub(in super::super) async fn publish(
         dashboard.board.hurry();
     }
     let notice = format!(
-        "{} shards with {} items were handed to {}.",
-        count(redo.len()),
-        count(resume::num_items(&redo)),
-        queue.locate()
+        "Handed to {}: {} with {}.",
+        queue.locate(),
+        things(redo.len(), "shard"),
+        things(resume::num_items(&redo), "item")
     );
     if let Some(secret) = &visitor.secret {
         dashboard.sessions.say(secret, notice);

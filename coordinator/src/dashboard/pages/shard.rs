@@ -15,7 +15,7 @@ use shared::manifest::ManifestRow;
 use super::super::Dashboard;
 use super::super::access::Visitor;
 use super::super::error::PageError;
-use super::super::format::{Moment, count, millis};
+use super::super::format::{Moment, count, millis, things};
 use super::super::frame::{Frame, Section, page};
 use super::grid::look;
 use super::parts::Pager;
@@ -39,9 +39,9 @@ struct ShardPage {
     shard: ShardId,
     badge: Badge,
     contents: String,
-    num_contents: usize,
+    num_contents: String,
     styles: String,
-    num_styles: usize,
+    num_styles: String,
     num_items: String,
     before: Option<ShardId>,
     after: Option<ShardId>,
@@ -111,7 +111,10 @@ pub(in super::super) async fn show(
     let address = format!("/runs/{name}/shards/{}?page=", shard.id);
     let pager = Pager::new(positions.len(), ITEMS_A_PAGE, wanted_page, address);
     let items = pager.part(&positions);
-    let items = shard_items::lines(&dashboard, &view, pager.first, items, &rows).await?;
+    let mut items = shard_items::lines(&dashboard, &view, pager.first, items, &rows).await?;
+    if look == ShardLook::Failed {
+        items.iter_mut().for_each(ItemLine::fail);
+    }
     let attempts = attempts(&dashboard, &view, shard.id, &rows).await?;
     let failed = view.ledger.failed_attempts.get(&shard.id);
     let num_older = failed.map_or(0, Vec::len).saturating_sub(MOST_ATTEMPTS);
@@ -130,10 +133,10 @@ pub(in super::super) async fn show(
         shard: shard.id,
         badge: states::of_shard(look),
         contents: range(|content| plan.contents[content].name(), &shard.contents),
-        num_contents: shard.contents.len(),
+        num_contents: things(shard.contents.len(), "content"),
         styles: range(|style| plan.styles[style].name(), &shard.styles),
-        num_styles: shard.styles.len(),
-        num_items: count(positions.len()),
+        num_styles: things(shard.styles.len(), "style"),
+        num_items: things(positions.len(), "item"),
         before: beside(shard.id.0.checked_sub(1)),
         after: beside(shard.id.0.checked_add(1)),
         num_older,

@@ -82,6 +82,13 @@ impl Took {
     }
 }
 
+impl ItemLine {
+    /// Shows that the item failed with its shard.
+    pub(super) fn fail(&mut self) {
+        self.badge = states::of_item(Some(Status::Failed));
+    }
+}
+
 /// Items of a shard by their positions in the plan, as their rows and storage say.
 pub(super) async fn lines(
     dashboard: &Dashboard,
