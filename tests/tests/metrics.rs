@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
-use coordinator::collector::Collector;
+use coordinator::collector::{Board, Collector, Duty};
 use coordinator::{dispatch, metrics};
 use serde_json::{Value, json};
 use shared::manifest::{ManifestRow, Work};
@@ -191,6 +191,8 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
     let collector = Collector {
         storage: Arc::clone(&storage),
         queue: Some(Arc::new(queue.clone())),
+        duty: Duty::Keep,
+        board: Arc::new(Board::default()),
         every: Duration::from_millis(20),
         stop: CancellationToken::new(),
     };
