@@ -29,7 +29,7 @@
       ],
       axes: [
         { ...axis },
-        { ...axis, size: 46 },
+        { ...axis, size: (u, ticks) => 24 + 7 * Math.max(3, ...(ticks || []).map((tick) => String(tick || "").length)) },
         { ...axis, scale: "left", side: 1, size: 66, grid: { show: false }, incrs: steps, values: (u, ticks) => ticks.map(human) },
       ],
     }, data, place);

@@ -38,7 +38,7 @@ const SHARD: ShardSize = ShardSize {
 };
 const NUM_SHARDS: usize = 10_000;
 const VISITS: usize = 7;
-/// Longest first paint.
+/// Longest median of first paints.
 const ALLOWED_MS: f64 = 300.0;
 
 #[tokio::main]
@@ -64,16 +64,16 @@ async fn main() {
         "read by the dashboard in {:.1} s",
         started.elapsed().as_secs_f64()
     );
-    let slowest = paint(&service).await;
+    let longest = paint(&service).await;
     let _ = service.stop().exits(0);
-    assert!(slowest < ALLOWED_MS, "a first paint took {slowest:.0} ms");
+    assert!(longest < ALLOWED_MS, "a first paint takes {longest:.0} ms");
 }
 
 /// Plans a run and makes all of it but the last shards, as two workers do.
 async fn make(root: &Path) -> FrozenRun {
-    let content = |number: usize| match number % 6250 {
-        17 => format!("{BAD}{number:06}"),
-        6249 => format!("{CURSED}{number:06}"),
+    let content = |number: usize| match (number % 500, number % 6250) {
+        (17, _) => format!("{BAD}{number:06}"),
+        (_, 6249) => format!("{CURSED}{number:06}"),
         _ => format!("{number:06}"),
     };
     let mut contents: Vec<String> = (0..CONTENTS).map(content).collect();
@@ -115,15 +115,16 @@ async fn make(root: &Path) -> FrozenRun {
     run
 }
 
-/// Visits pages, each in a new tab; prints and returns the slowest times until something was painted.
+/// Visits pages, each in a new tab; prints the times until something was painted and returns the longest median.
 async fn paint(service: &Service) -> f64 {
     let browser = Browser::start().await;
-    let mut slowest: f64 = 0.0;
+    let mut longest: f64 = 0.0;
     println!(
         "{:42} {:>9} {:>9} {:>9} {:>9}",
         "milliseconds", "first", "median", "slowest", "KiB"
     );
     for (name, path) in [
+        ("a word, for comparison", "/healthz"),
         ("runs", "/"),
         ("run", "/runs/scale"),
         (
@@ -149,14 +150,13 @@ async fn paint(service: &Service) -> f64 {
         }
         let first = times[0];
         times.sort_by(f64::total_cmp);
-        let last = times[VISITS - 1];
-        slowest = slowest.max(last);
+        let (median, last) = (times[VISITS / 2], times[VISITS - 1]);
+        longest = longest.max(median);
         println!(
-            "{name:42} {first:>9.0} {:>9.0} {last:>9.0} {:>9.1}",
-            times[VISITS / 2],
+            "{name:42} {first:>9.0} {median:>9.0} {last:>9.0} {:>9.1}",
             size / 1024.0
         );
     }
     browser.end().await;
-    slowest
+    longest
 }

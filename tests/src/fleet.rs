@@ -1,6 +1,7 @@
 //! A coordinator and workers as real processes, with a broker and a bucket of their own that can be disturbed.
 
 mod ending;
+mod inputs;
 mod workers;
 
 use std::path::PathBuf;
@@ -106,46 +107,6 @@ impl Fleet {
             .or_insert(toml::Table::new().into());
         let table = table.as_table_mut().expect("a table");
         table.insert(key.to_owned(), value.into());
-    }
-
-    /// Puts the demo's dataset and model into the bucket, and has the run read them there.
-    ///
-    /// # Panics
-    ///
-    /// If they cannot be copied.
-    pub fn put_inputs_into_bucket(&mut self) {
-        let demo = repository("infra/demo");
-        for (part, key) in [
-            ("data/gta5", "content.root"),
-            ("data/style", "style.root"),
-            ("model", "model.path"),
-        ] {
-            for path in stored::paths(&demo.join(part)) {
-                let to = self.s3.folder().join(part).join(&path);
-                std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
-                std::fs::copy(demo.join(part).join(&path), to).expect("a copy");
-            }
-            self.set(key, format!("s3://{BUCKET}/{part}"));
-        }
-    }
-
-    /// Has the run read its dataset from a folder of its own, where it can be broken.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be copied.
-    pub fn copy_inputs(&mut self) -> PathBuf {
-        let data = self.folder.path().join("data");
-        let demo = repository("infra/demo/data");
-        for path in stored::paths(&demo) {
-            let to = data.join(&path);
-            std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
-            std::fs::copy(demo.join(&path), to).expect("a copy");
-        }
-        let root = |part: &str| data.join(part).display().to_string();
-        self.set("content.root", root("gta5"));
-        self.set("style.root", root("style"));
-        data
     }
 
     /// Returns what the same settings make in one undisturbed process on a local disk.

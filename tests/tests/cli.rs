@@ -127,6 +127,7 @@ fn a_run_stores_these_files_and_status_counts_them() {
             "runs/small/labels/00002.png",
             "runs/small/manifest.parquet",
             "runs/small/plan-SHA256.json",
+            "runs/small/report.json",
             "runs/small/run.json",
             "runs/small/shards/000000.parquet",
             "runs/small/tally.json",

@@ -1,6 +1,7 @@
 //! Why the shards that failed for good did.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use shared::failure::FailedAttempt;
 use shared::ids::ShardId;
@@ -37,11 +38,13 @@ impl Failures {
         self.0
             .retain(|shard, known| failed.get(shard) == Some(&known.attempt));
         for (shard, last) in failed {
-            if !self.0.contains_key(&shard) {
-                let mut failure =
-                    ledger::failed_attempt(storage, &run.record.run, shard, last).await?;
-                failure.attempt = last;
-                self.0.insert(shard, failure);
+            if let Entry::Vacant(place) = self.0.entry(shard) {
+                let id = &run.record.run;
+                let failure = ledger::failed_attempt(storage, id, shard, last).await?;
+                place.insert(FailedAttempt {
+                    attempt: last,
+                    ..failure
+                });
             }
         }
         Ok(())

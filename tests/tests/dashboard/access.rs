@@ -3,44 +3,15 @@
 use std::process::Command;
 
 use shared::decision::Decisions;
-use tests::http::{Answer, ask};
+use tests::http::ask;
 use tests::program::{Outcome, synth2real};
 use tests::service::{self, Service};
 
-use super::Planned;
+use super::{HTML, Planned, cookie, csrf, get, wait_for_run};
 
 const TOKEN: &str = "correct horse battery staple";
-const HTML: &str = "Accept: text/html";
-
 fn with_token(command: &mut Command) -> Service {
     Service::start(command.env("SYNTH2REAL_DASHBOARD_TOKEN", TOKEN))
-}
-
-fn get(service: &Service, path: &str, headers: &[&str]) -> Answer {
-    ask(&service.address, "GET", path, headers, "")
-}
-
-/// Waits until the dashboard has read the run.
-fn wait_for_run(service: &Service, headers: &[&str]) {
-    for _ in 0..600 {
-        if get(service, "/api/runs/planned", headers).status == 200 {
-            return;
-        }
-        std::thread::park_timeout(std::time::Duration::from_millis(50));
-    }
-    panic!("the run does not come: {}", service.said());
-}
-
-/// Returns the header that sends a session back.
-fn cookie(answer: &Answer) -> String {
-    let cookie = answer.header("set-cookie").split(';').next();
-    format!("Cookie: {}", cookie.unwrap())
-}
-
-/// Returns what a page's forms bring along.
-fn csrf(page: &str) -> String {
-    let (_, rest) = page.split_once("name=\"csrf\" value=\"").expect("a form");
-    rest.split('"').next().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -84,7 +55,7 @@ async fn a_token_opens_the_dashboard_to_browsers_and_scripts() {
     ));
     service.address = service.address.replace("0.0.0.0", "127.0.0.1");
     let bearer = format!("Authorization: Bearer {TOKEN}");
-    wait_for_run(&service, &[&bearer]);
+    wait_for_run(&service, "planned", &[&bearer]);
 
     let page = get(&service, "/runs/planned?page=2", &[HTML]);
     assert_eq!(page.status, 303);
@@ -144,7 +115,7 @@ async fn a_token_opens_the_dashboard_to_browsers_and_scripts() {
 async fn no_other_site_makes_anybody_act() {
     let planned = Planned::new(4).await;
     let service = planned.serve(&[]);
-    wait_for_run(&service, &[]);
+    wait_for_run(&service, "planned", &[]);
     let page = get(&service, "/runs/planned/cancel", &[HTML]);
     let (session, right) = (cookie(&page), csrf(&page.body));
     let other = get(&service, "/runs/planned/cancel", &[HTML]);
@@ -192,7 +163,7 @@ async fn no_address_leads_out_of_a_run() {
     let planned = Planned::new(4).await;
     std::fs::write(planned.root.path().join("secret.png"), "secret").unwrap();
     let service = planned.serve(&[]);
-    wait_for_run(&service, &[]);
+    wait_for_run(&service, "planned", &[]);
     for path in [
         "/runs/planned/images/output/..%2F..%2F..%2Fsecret/00001",
         "/runs/planned/images/output/fog/..%2F..%2F..%2F..%2Fsecret",
@@ -216,7 +187,7 @@ async fn no_address_leads_out_of_a_run() {
 async fn every_answer_keeps_browsers_strict() {
     let planned = Planned::new(4).await;
     let service = planned.serve(&[]);
-    wait_for_run(&service, &[]);
+    wait_for_run(&service, "planned", &[]);
     for path in [
         "/",
         "/runs/planned",

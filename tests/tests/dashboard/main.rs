@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod access;
+mod board;
 mod keyboard;
 mod looks;
 mod retry;
@@ -14,6 +15,7 @@ use coordinator::freeze::FrozenRun;
 use shared::settings::ShardSize;
 use shared::storage::{LocalStorage, Storage};
 use tempfile::TempDir;
+use tests::http::{Answer, ask};
 use tests::planned;
 use tests::service::Service;
 
@@ -44,4 +46,33 @@ impl Planned {
     fn serve(&self, more: &[&str]) -> Service {
         Service::serve(self.root.path(), more)
     }
+}
+
+const HTML: &str = "Accept: text/html";
+
+fn get(service: &Service, path: &str, headers: &[&str]) -> Answer {
+    ask(&service.address, "GET", path, headers, "")
+}
+
+/// Waits until the dashboard has read the run.
+fn wait_for_run(service: &Service, run: &str, headers: &[&str]) {
+    for _ in 0..600 {
+        if get(service, &format!("/api/runs/{run}"), headers).status == 200 {
+            return;
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(50));
+    }
+    panic!("the run does not come: {}", service.said());
+}
+
+/// Returns the header that sends a session back.
+fn cookie(answer: &Answer) -> String {
+    let cookie = answer.header("set-cookie").split(';').next();
+    format!("Cookie: {}", cookie.unwrap())
+}
+
+/// Returns what a page's forms bring along.
+fn csrf(page: &str) -> String {
+    let (_, rest) = page.split_once("name=\"csrf\" value=\"").expect("a form");
+    rest.split('"').next().unwrap().to_owned()
 }

@@ -2,8 +2,11 @@
 //! afterwards.
 
 use tests::browser::Browser;
+use tests::http::ask;
 use tests::project::{Project, RUN};
 use tests::service::{self, Service};
+
+use super::{HTML, cookie, csrf, get, wait_for_run};
 
 const CONTENTS: usize = 12;
 
@@ -76,4 +79,26 @@ async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
     page.is_clean().await;
     let _ = service.stop().exits(0);
     browser.end().await;
+}
+
+#[test]
+fn a_run_in_this_process_is_cancelled_from_its_dashboard_and_taken_up_by_running_again() {
+    let mut project = Project::new(CONTENTS, 1);
+    project.set("shards.contents", 1);
+    project.set("method.steps", 16);
+    let mut command = project.run_command();
+    let run = Service::start(command.arg("--dashboard=127.0.0.1:0"));
+    wait_for_run(&run, RUN, &[]);
+    let path = format!("/runs/{RUN}/cancel");
+    let page = get(&run, &path, &[HTML]);
+    let body = format!("csrf={}", csrf(&page.body));
+    let cancelled = ask(&run.address, "POST", &path, &[&cookie(&page)], &body);
+    assert_eq!(cancelled.status, 303, "{}", cancelled.body);
+    let outcome = run.end().exits(130);
+    assert!(
+        outcome.stderr.contains("the run was cancelled"),
+        "{outcome}"
+    );
+    let again = project.run().exits(0);
+    assert!(again.stdout.contains("12 of 12 images done"), "{again}");
 }

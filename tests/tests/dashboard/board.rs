@@ -1,0 +1,128 @@
+//! What the collector shows of a run, from its plan to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::ExponentialBuilder;
+use coordinator::collector::fleet::WorkerState;
+use coordinator::collector::run_view::{RunState, ShardLook, StyleCounts};
+use coordinator::collector::{Board, Collector, Duty, RunView};
+use coordinator::{dispatch, tally};
+use shared::artifact::ArtifactKey;
+use shared::ids::ShardId;
+use shared::queue::InProcessQueue;
+use shared::settings::{ShardSize, WatchdogConfig};
+use shared::storage::{MemoryStorage, Storage};
+use tests::planned;
+use tests::stand_in::{StandIn, StandInWorkshop};
+use tokio_util::sync::CancellationToken;
+use worker::consumer::Consumer;
+
+const SIZE: ShardSize = ShardSize {
+    contents: 2,
+    styles: 2,
+};
+
+/// Waits until the run is shown as it should be.
+async fn shown(board: &Board, is: impl Fn(&RunView) -> bool) -> Arc<RunView> {
+    let run = "shown".parse().unwrap();
+    let mut watch = board.watch();
+    let wait = async {
+        loop {
+            if let Some(view) = board.run(&run).filter(|view| is(view)) {
+                return view;
+            }
+            watch.changed().await.unwrap();
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), wait).await;
+    waited.expect("the run is shown")
+}
+
+#[tokio::test]
+async fn a_run_is_shown_from_its_plan_to_its_end() {
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    let contents = ["a", "b", "bad", "c", "cursed", "d"].map(str::to_owned);
+    let styles = ["fog", "night"].map(str::to_owned);
+    let run = planned::run("shown", &contents, &styles, SIZE);
+    planned::store(storage.as_ref(), &run).await;
+    let queue = InProcessQueue::new();
+    let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
+    let board = Arc::new(Board::default());
+    let collector = Collector {
+        storage: Arc::clone(&storage),
+        queue: Some(Arc::new(queue.clone())),
+        duty: Duty::Keep,
+        every: Duration::from_millis(100),
+        board: Arc::clone(&board),
+        stop: stop.clone(),
+    };
+    let collecting = tokio::spawn(async move { collector.run().await });
+    let now = jiff::Timestamp::now;
+    let view = shown(&board, |_| true).await;
+    assert_eq!(view.state(0, now()), RunState::Waiting);
+    assert_eq!(view.shard(ShardId(0)), ShardLook::Open);
+    assert_eq!(view.num_remaining(), 12);
+    let before = board.changes_since(0);
+
+    let consumer = Consumer {
+        name: "worker".to_owned(),
+        storage: Arc::clone(&storage),
+        queue: Arc::new(queue.clone()),
+        workshop: Arc::new(StandInWorkshop(StandIn::new(Duration::from_millis(10)))),
+        watchdog: WatchdogConfig::default(),
+        pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(10)),
+        drain: drain.clone(),
+        progress: Arc::new(()),
+    };
+    let working = tokio::spawn(async move { consumer.run().await.unwrap() });
+    let tasks = run.plan.shards.iter();
+    let tasks = tasks.map(|shard| run.plan.task(&run.record.run, shard));
+    dispatch::publish(&queue, tasks, |_| {}).await.unwrap();
+    let view = shown(&board, |view| view.num_remaining() == 0).await;
+    drain.cancel();
+    working.await.unwrap();
+
+    assert_eq!(view.state(0, now()), RunState::Ended);
+    let looks = [0, 1, 2].map(|shard| view.shard(ShardId(shard)));
+    assert_eq!(
+        looks,
+        [ShardLook::Done, ShardLook::Quarantined, ShardLook::Failed]
+    );
+    let style = StyleCounts {
+        planned: 6,
+        done: 3,
+        quarantined: 1,
+        failed: 2,
+    };
+    assert_eq!(view.styles, [style; 2]);
+    assert_eq!(
+        (
+            view.counts.done,
+            view.counts.quarantined,
+            view.counts.failed
+        ),
+        (6, 2, 4)
+    );
+    let failure = view.failures.of(ShardId(2)).unwrap();
+    assert!(failure.error.contains("cursed"), "{}", failure.error);
+    assert_eq!(view.spans.len(), 2);
+    let workers = board.workers();
+    assert_eq!(workers[0].name, "worker");
+    assert_eq!(workers[0].state(now()), WorkerState::Stopped);
+    let changes = board.changes_since(before.version);
+    assert_eq!(changes.runs.len(), 1);
+    assert!(changes.fleet);
+
+    // Whoever counts again finds what was stored, and the same.
+    let key = ArtifactKey::Tally(run.record.run.clone());
+    while !storage.exists(&key).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let counts = tally::count(storage.as_ref(), &run, &view.ledger)
+        .await
+        .unwrap();
+    assert_eq!(counts, view.counts);
+    stop.cancel();
+    collecting.await.unwrap();
+}
