@@ -104,12 +104,15 @@ async fn what_a_worker_shows_while_it_converts_adds_up_to_the_manifest() {
     let _ = fleet.end();
 }
 
+/// A column of the manifest.
+type Column = fn(&Work) -> f64;
+
 /// One worker has made everything, so its times are those of the manifest.
 fn check_times(shown: &Shown, rows: &[ManifestRow]) {
     let works: Vec<Work> = rows.iter().filter_map(|row| row.work).collect();
     assert_eq!(works.len(), 36);
-    let sum = |of: fn(&Work) -> f64| works.iter().map(of).sum::<f64>();
-    let stages: [(&str, fn(&Work) -> f64); 5] = [
+    let sum = |of: Column| works.iter().map(of).sum::<f64>();
+    let stages: [(&str, Column); 5] = [
         ("load", |work| work.load_ms),
         ("encode", |work| work.encode_ms),
         ("denoise", |work| work.denoise_ms),

@@ -1,5 +1,4 @@
 //! Traces from coordinator to worker across the message, with the real programs.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

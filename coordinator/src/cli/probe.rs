@@ -93,7 +93,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     );
     let timing = time(&config, &inventory, engine).await?;
     println!(
-        "device   {}: {:.3} s a UNet evaluation, {:.0} % of denoising is in the UNet",
+        "device   {}: {:.3} s a UNet evaluation, {:.1} % of denoising is in the UNet",
         config.engine.device,
         timing.evaluation.as_secs_f64(),
         100.0 * timing.share_in_unet

@@ -41,21 +41,18 @@ pub struct Metric<const LABELS: usize> {
 
 impl<const LABELS: usize> Metric<LABELS> {
     /// Returns the counter with some values of its labels.
-    #[must_use]
     pub fn counter(&self, values: [&str; LABELS]) -> Counter {
         debug_assert_eq!(self.kind, Kind::Counter, "{}", self.name);
         ::metrics::counter!(self.name, self.labelled(values))
     }
 
     /// Returns the gauge with some values of its labels.
-    #[must_use]
     pub fn gauge(&self, values: [&str; LABELS]) -> Gauge {
         debug_assert_eq!(self.kind, Kind::Gauge, "{}", self.name);
         ::metrics::gauge!(self.name, self.labelled(values))
     }
 
     /// Returns the histogram with some values of its labels.
-    #[must_use]
     pub fn histogram(&self, values: [&str; LABELS]) -> Histogram {
         debug_assert!(matches!(self.kind, Kind::Histogram(_)), "{}", self.name);
         ::metrics::histogram!(self.name, self.labelled(values))

@@ -57,7 +57,7 @@ where
         let endpoint = std::env::var(variable).ok()?;
         (!endpoint.is_empty()).then_some((variable, endpoint))
     };
-    let Some((variable, endpoint)) = ENDPOINTS.iter().find_map(|variable| named(variable)) else {
+    let Some((variable, endpoint)) = ENDPOINTS.iter().find_map(named) else {
         return Ok(None);
     };
     if !endpoint.starts_with("http://") {
