@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from baseline.freeu import freeu_by_fft
 from onnx_export.freeu import low_frequency_basis
 from tests.chain import Chain
 from tests.conftest import GOLDEN
-from tests.reference import Reference, freeu_by_fft
+from tests.reference import Reference
 
 
 @pytest.mark.parametrize("timestep", [981, 401, 1])
