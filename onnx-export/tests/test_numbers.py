@@ -119,8 +119,8 @@ def test_the_golden_predictions_are_reproduced(golden_chain: Chain, run: str) ->
         np.testing.assert_allclose(predicted[0], expected, atol=1e-4)
 
 
-def test_the_golden_model_agrees_with_diffusers(golden_chain: Chain) -> None:
-    golden, reference = np.load(GOLDEN / "cactif-night/golden.npz"), Reference(GOLDEN / "model")
+def test_the_golden_model_agrees_with_diffusers(golden_model: Path, golden_chain: Chain) -> None:
+    golden, reference = np.load(GOLDEN / "cactif-night/golden.npz"), Reference(golden_model)
     sample = golden["xts_style"][-2:]
     expected = reference.predict(sample, 301, golden_chain.prompt_embedding())
     np.testing.assert_allclose(golden_chain.predict(sample, 301), expected, atol=1e-4)
