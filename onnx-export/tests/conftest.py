@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from baseline.checkpoint import WIDTHS, write_checkpoint
 from onnx_export.export import Settings, export
 from tests.chain import Chain
 from tests.checkpoints import PROMPT_WIDTH, sd2_shaped, sd15_shaped
 
 HEIGHT, WIDTH = 64, 128
-GOLDEN = Path(__file__).parents[2].parent / "shared/golden"
+GOLDEN = Path(__file__).parents[2] / "tests/fixtures/golden"
 
 torch.set_num_threads(2)
 
@@ -66,13 +67,17 @@ def sd2_chain(workspace: Path, sd2: Path) -> Callable[..., Chain]:
 
 
 @pytest.fixture(scope="session")
-def golden_chain(workspace: Path) -> Chain:
-    if not GOLDEN.is_dir():
-        pytest.skip("the goldens are not here")
-    prompt = workspace / "golden-prompt.npy"
-    np.save(prompt, np.load(GOLDEN / "cactif-night/golden.npz")["prompt_embedding"])
-    out = workspace / "golden-onnx"
-    export(Settings(GOLDEN / "model", out, 128, 256, prompt_embedding=prompt))
+def golden_model(workspace: Path) -> Path:
+    """Returns the checkpoint that the goldens were made with."""
+    folder = workspace / "golden-model"
+    write_checkpoint(folder, WIDTHS["golden"], WIDTHS["golden"].seed)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_chain(workspace: Path, golden_model: Path) -> Chain:
+    out, prompt = workspace / "golden-onnx", golden_model / "prompt_embedding.npy"
+    export(Settings(golden_model, out, 128, 256, prompt_embedding=prompt))
     return Chain(out)
 
 

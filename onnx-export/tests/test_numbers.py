@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from baseline.freeu import freeu_by_fft
 from onnx_export.freeu import low_frequency_basis
 from tests.chain import Chain
 from tests.conftest import GOLDEN
-from tests.reference import Reference, freeu_by_fft
+from tests.reference import Reference
 
 
 @pytest.mark.parametrize("timestep", [981, 401, 1])
@@ -118,8 +119,8 @@ def test_the_golden_predictions_are_reproduced(golden_chain: Chain, run: str) ->
         np.testing.assert_allclose(predicted[0], expected, atol=1e-4)
 
 
-def test_the_golden_model_agrees_with_diffusers(golden_chain: Chain) -> None:
-    golden, reference = np.load(GOLDEN / "cactif-night/golden.npz"), Reference(GOLDEN / "model")
+def test_the_golden_model_agrees_with_diffusers(golden_model: Path, golden_chain: Chain) -> None:
+    golden, reference = np.load(GOLDEN / "cactif-night/golden.npz"), Reference(golden_model)
     sample = golden["xts_style"][-2:]
     expected = reference.predict(sample, 301, golden_chain.prompt_embedding())
     np.testing.assert_allclose(golden_chain.predict(sample, 301), expected, atol=1e-4)
