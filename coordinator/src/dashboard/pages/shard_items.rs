@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::ids::ItemId;
-use shared::manifest::{ManifestRow, Status, Work};
+use shared::manifest::{ManifestRow, Quality, Status, Work};
 
 use super::super::Dashboard;
 use super::super::access::encoded;
@@ -34,6 +34,8 @@ pub(super) struct ItemLine {
     pub(super) error: String,
     pub(super) warning: String,
     pub(super) took: Option<Took>,
+    /// What it is like, compared with its content.
+    pub(super) figures: String,
     /// Whether its output was found and not made by the attempt that committed the shard.
     pub(super) found: bool,
 }
@@ -61,6 +63,7 @@ impl Took {
             ("denoise", work.denoise_ms),
             ("decode", work.decode_ms),
             ("store", work.store_ms),
+            ("judge", work.quality_ms),
         ];
         let total: f64 = parts.iter().map(|(_, took)| took).sum();
         let unit = WIDE / total.max(f64::MIN_POSITIVE);
@@ -144,10 +147,20 @@ async fn line(
         error: text(row.and_then(|row| row.error.as_ref())),
         warning: text(row.and_then(|row| row.warning.as_ref())),
         took: row.and_then(|row| row.work.as_ref()).map(Took::of),
+        figures: row
+            .and_then(|row| row.quality.as_ref())
+            .map(figures)
+            .unwrap_or_default(),
         found: has_output && row.is_some_and(|row| row.work.is_none()),
         content: item.content,
         style: item.style,
     })
+}
+
+fn figures(quality: &Quality) -> String {
+    let lpips = quality.lpips;
+    let lpips = lpips.map_or_else(String::new, |lpips| format!(", LPIPS {lpips:.3}"));
+    format!("SSIM {:.3}{lpips}", quality.ssim)
 }
 
 #[cfg(test)]
