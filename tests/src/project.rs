@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::pictures::Picture;
 use crate::program::{Outcome, synth2real};
-use crate::{golden_model, stored};
+use crate::{golden_model, repository, stored};
 
 /// Name of every project's run.
 pub const RUN: &str = "small";
@@ -164,6 +164,34 @@ impl Project {
     #[must_use]
     pub fn settings(&self) -> PathBuf {
         self.path("run.toml")
+    }
+
+    /// Has outputs judged with the features of the demo, against the contents.
+    ///
+    /// # Panics
+    ///
+    /// If their statistics cannot be made.
+    pub fn judge_by_demo_features(&mut self) {
+        let features = repository("infra/demo/features");
+        self.set("quality.features", features.display().to_string());
+        self.set("quality.reference", "photographs.npz");
+        let _ = self
+            .reference_stats("gta5/images", "photographs.npz")
+            .exits(0);
+    }
+
+    /// Makes statistics of some images with the features of the demo.
+    #[must_use]
+    pub fn reference_stats(&self, images: &str, out: &str) -> Outcome {
+        let mut command = synth2real();
+        command
+            .arg("reference-stats")
+            .arg("--images")
+            .arg(self.path(images));
+        command
+            .arg("--model")
+            .arg(repository("infra/demo/features"));
+        Outcome::of(command.arg("--out").arg(self.path(out)))
     }
 
     /// Returns `synth2real run` on the project.

@@ -15,25 +15,10 @@ const CONTENTS: usize = 3;
 /// Returns a project whose outputs are judged with the demo's features and a distance that tests can work out.
 fn judged(contents: usize, styles: usize) -> Project {
     let mut project = Project::new(contents, styles);
-    let of_repository = |path: &str| repository(path).display().to_string();
-    project.set("quality.features", of_repository("infra/demo/features"));
-    project.set("quality.lpips", of_repository("tests/fixtures/perceptual"));
-    project.set("quality.reference", "photographs.npz");
-    reference_stats(&project, "gta5/images", "photographs.npz").exits(0);
+    let perceptual = repository("tests/fixtures/perceptual");
+    project.set("quality.lpips", perceptual.display().to_string());
+    project.judge_by_demo_features();
     project
-}
-
-fn reference_stats(project: &Project, images: &str, out: &str) -> Outcome {
-    Outcome::of(
-        synth2real()
-            .arg("reference-stats")
-            .arg("--images")
-            .arg(project.path(images))
-            .arg("--model")
-            .arg(repository("infra/demo/features"))
-            .arg("--out")
-            .arg(project.path(out)),
-    )
 }
 
 fn report(project: &Project, arguments: &[&str]) -> Value {
@@ -114,7 +99,9 @@ fn statistics_of_a_run_are_those_of_its_images_and_as_far_from_themselves_as_not
     let _ = project.run().exits(0);
     let images = project.stored(&format!("images/{}", STYLES[0]));
     let images = images.strip_prefix(project.path("")).unwrap();
-    reference_stats(&project, images.to_str().unwrap(), "own.npz").exits(0);
+    project
+        .reference_stats(images.to_str().unwrap(), "own.npz")
+        .exits(0);
     let own = project.path("own.npz").display().to_string();
     let fid = |report: &Value| number(&style(report, STYLES[0])["fid"]);
     let from_itself = fid(&report(&project, &["--reference", &own]));
@@ -252,7 +239,9 @@ fn a_changed_network_is_another_run() {
 fn a_damaged_photograph_is_left_out_and_named() {
     let project = Project::new(CONTENTS, 1);
     project.write("gta5/images/broken.png", b"no image");
-    let outcome = reference_stats(&project, "gta5/images", "photographs.npz").exits(1);
+    let outcome = project
+        .reference_stats("gta5/images", "photographs.npz")
+        .exits(1);
     assert!(outcome.stdout.contains("broken.png"), "{}", outcome.stdout);
     assert!(
         outcome.stdout.contains("from 3 images"),
@@ -260,7 +249,8 @@ fn a_damaged_photograph_is_left_out_and_named() {
         outcome.stdout
     );
     project.write("one/photograph.png", &Picture::input("00001.png").encode());
-    reference_stats(&project, "one", "none.npz")
+    project
+        .reference_stats("one", "none.npz")
         .exits(2)
         .complains_about(&["at least two"]);
     assert!(!project.path("none.npz").exists());

@@ -249,12 +249,14 @@ fn is_loopback(host: &str) -> bool {
     name == "localhost" || ip.is_some_and(|ip| ip.is_loopback())
 }
 
-/// Adds the headers that keep browsers strict.
+/// Adds the headers that keep browsers strict, where a page has none of its own.
 pub(super) async fn add_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     headers
         .entry(header::CACHE_CONTROL)

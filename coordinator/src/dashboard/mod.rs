@@ -159,6 +159,7 @@ fn router(dashboard: Arc<Dashboard>, more: Router) -> Router {
         .route("/runs/{run}", get(pages::run::show))
         .route("/runs/{run}/shards/{shard}", get(pages::shard::show))
         .route("/runs/{run}/losses", get(pages::losses::show))
+        .route("/runs/{run}/report", get(pages::report::show))
         .route(
             "/runs/{run}/resume",
             get(acts::resume::preview).post(acts::resume::publish),

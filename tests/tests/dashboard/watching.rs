@@ -17,6 +17,7 @@ async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
     project.set("shards.contents", 1);
     // Slow enough to be watched.
     project.set("method.steps", 16);
+    project.judge_by_demo_features();
     let mut command = project.run_command();
     let run = Service::start(command.arg("--dashboard=127.0.0.1:0"));
     let address = run.address.clone();
@@ -39,6 +40,7 @@ async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
     }
     page.wait_for_text("embedded-").await;
     page.wait_for_element("#chart canvas").await;
+    page.wait_for("figures so far", &figure("SSIM")).await;
     page.picture("running").await;
     assert!(
         page.value::<bool>("window.stays").await,
@@ -66,6 +68,17 @@ async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
         "the page was loaded again"
     );
 
+    page.wait_for("FID of the whole run", &figure("FID")).await;
+    page.click("#report").await;
+    page.wait_for_text("24 of 24 items done").await;
+    page.wait_for_text("not comparable with published figures")
+        .await;
+    let sliders = "document.querySelectorAll('.pair input').length";
+    assert_eq!(page.value::<usize>(sliders).await, 4);
+    page.picture("report").await;
+    page.is_clean().await;
+    page.go(&format!("{address}/runs/{RUN}")).await;
+
     page.click("#shard-000003 a").await;
     page.wait_for_text("Attempt 1").await;
     let shown = "[...document.images].every((image) => image.complete && image.naturalWidth > 0)";
@@ -79,6 +92,15 @@ async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
     page.is_clean().await;
     let _ = service.stop().exits(0);
     browser.end().await;
+}
+
+/// Whether each style has a number in the column of this title.
+fn figure(title: &str) -> String {
+    format!(
+        "(() => {{ const table = document.querySelector('.styles table'); \
+           const at = [...table.tHead.rows[0].cells].findIndex((cell) => cell.textContent === '{title}'); \
+           return [...table.tBodies[0].rows].every((row) => /[0-9]/.test(row.cells[at].textContent)); }})()"
+    )
 }
 
 #[test]

@@ -3,6 +3,7 @@
 pub(super) mod grid;
 pub(super) mod losses;
 mod parts;
+pub(super) mod report;
 pub(super) mod run;
 mod run_line;
 pub(super) mod runs;

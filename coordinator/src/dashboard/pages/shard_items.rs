@@ -172,12 +172,13 @@ mod tests {
         let took = Took::of(&Work {
             load_ms: 100.0,
             denoise_ms: 800.0,
-            store_ms: 100.0,
+            store_ms: 50.0,
+            quality_ms: 50.0,
             ..Work::default()
         });
         assert_eq!(took.total, "1.00 s");
         let ends: Vec<usize> = took.parts.iter().map(|part| part.x + part.width).collect();
-        assert_eq!(ends, [100, 100, 900, 900, 1000]);
+        assert_eq!(ends, [100, 100, 900, 900, 950, 1000]);
         assert_eq!(Took::of(&Work::default()).total, "0 ms");
     }
 }
