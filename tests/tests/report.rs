@@ -99,7 +99,7 @@ fn statistics_of_a_run_are_those_of_its_images_and_as_far_from_themselves_as_not
     let _ = project.run().exits(0);
     let images = project.stored(&format!("images/{}", STYLES[0]));
     let images = images.strip_prefix(project.path("")).unwrap();
-    project
+    let _ = project
         .reference_stats(images.to_str().unwrap(), "own.npz")
         .exits(0);
     let own = project.path("own.npz").display().to_string();
