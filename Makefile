@@ -48,7 +48,7 @@ bench-quality:
 	cargo bench --package tests --bench quality --locked
 
 bench-dashboard:
-	cargo build --release --locked --package coordinator
+	cargo build --release --locked --workspace --bins
 	infra/with-servers.sh cargo bench --package tests --bench dashboard --locked
 
 bench-dispatch:

@@ -10,6 +10,7 @@
 pub mod board;
 mod dead_letters;
 pub mod fleet;
+mod keeping;
 mod listening;
 pub mod pace;
 pub mod run_view;
@@ -20,8 +21,7 @@ use std::time::Duration;
 
 pub use board::Board;
 pub use run_view::RunView;
-use shared::artifact::ArtifactKey;
-use shared::decision::{Decided, Decisions};
+use shared::decision::Decisions;
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::queue::Queue;
@@ -29,16 +29,13 @@ use shared::storage::{Storage, StorageError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::collect::{self, CollectError};
+use crate::collect::CollectError;
 use crate::freeze::{self, FreezeError, FrozenRun};
 use crate::ledger::{Ledger, LedgerError, ShardState};
 use crate::metrics::{self, RunGauges};
 use crate::report::live::LiveReport;
-use crate::report::{self, ReportError, RunReport};
+use crate::report::{ReportError, RunReport};
 use crate::tally::{Counts, Failures, Tally};
-
-/// Between two times that the counts of a run under way are stored.
-const STORE_TALLY_EVERY: Duration = Duration::from_secs(30);
 
 /// Between two looks at a run that has ended, unless something is decided about it: listing its shards costs requests.
 const LOOK_AT_ENDED_EVERY: Duration = Duration::from_secs(300);
@@ -286,7 +283,7 @@ impl Collector {
         let storage = self.storage.as_ref();
         let run = &watched.run;
         let live = watched.live.get_or_insert_with(|| LiveReport::new(run));
-        let report = live.refresh(storage, run, ledger, &watched.counts).await?;
+        let report = live.refresh(storage, ledger, &watched.counts).await?;
         let Some(report) = report else {
             return Ok(false);
         };
@@ -296,26 +293,6 @@ impl Collector {
         }
         watched.report = Some(report);
         Ok(true)
-    }
-
-    /// Stops a run in which too much fails, and stores its counts now and then.
-    async fn keep(
-        &self,
-        watched: &mut Watched,
-        ledger: Ledger,
-        new_shards: usize,
-    ) -> Result<(), WatchError> {
-        self.halt_at_limit(&watched.run, ledger, &watched.counts)
-            .await?;
-        if new_shards > 0 && watched.tally_stored.elapsed() >= STORE_TALLY_EVERY {
-            let storage = self.storage.as_ref();
-            watched
-                .tally
-                .store(storage, &watched.run.record.run)
-                .await?;
-            watched.tally_stored = Instant::now();
-        }
-        Ok(())
     }
 
     /// Reads the report of a run every now and then; returns whether it is another one.
@@ -329,69 +306,6 @@ impl Collector {
         let new = report != watched.report;
         watched.report = report;
         Ok(new)
-    }
-
-    /// Writes the manifest and the report of a run that has ended, unless that was done before.
-    async fn end(
-        &self,
-        watched: &mut Watched,
-        ledger: &Ledger,
-        new_shards: usize,
-    ) -> Result<(), WatchError> {
-        let storage = self.storage.as_ref();
-        let (run, counts) = (&watched.run.record.run, &watched.counts);
-        let manifest = ArtifactKey::Manifest(run.clone());
-        if new_shards == 0
-            && watched.seen.is_none()
-            && counts.failed == 0
-            && watched
-                .report
-                .as_ref()
-                .is_some_and(|report| report.complete)
-            && storage.exists(&manifest).await?
-        {
-            return Ok(());
-        }
-        watched.live = None;
-        watched.tally.store(storage, run).await?;
-        let collected = collect::collect(storage, &watched.run, ledger).await?;
-        let report = report::publish(storage, &watched.run, collected).await?;
-        tracing::info!(
-            %run,
-            done = counts.done,
-            quarantined = counts.quarantined,
-            failed = counts.failed,
-            manifest = storage.locate(&manifest),
-            "run ended"
-        );
-        watched.report = Some(report);
-        Ok(())
-    }
-
-    async fn halt_at_limit(
-        &self,
-        run: &FrozenRun,
-        mut ledger: Ledger,
-        counts: &Counts,
-    ) -> Result<(), WatchError> {
-        let (not_done, planned) = (counts.not_done(), run.plan.num_items());
-        let max_failed = run.record.limits.max_failed;
-        // Somebody who resumed all the same is not stopped again by the same failures.
-        let counting = not_done.saturating_sub(ledger.decisions.forgiven);
-        if ledger.decisions.halted.is_some() || counting as f64 <= max_failed * planned as f64 {
-            return Ok(());
-        }
-        let reason = format!(
-            "{not_done} of {planned} items are quarantined or failed, more than limits.max_failed ({max_failed})"
-        );
-        tracing::error!(run = %run.record.run, reason, "run halted");
-        let halt = Decided::Halt { reason };
-        let storage = self.storage.as_ref();
-        ledger
-            .decisions
-            .decide(storage, &run.record.run, halt)
-            .await?;
-        Ok(())
     }
 }
 

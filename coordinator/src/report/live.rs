@@ -1,10 +1,12 @@
 //! The report of a run under way, brought up to date now and then. Each committed shard is read once.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::ids::ShardId;
 use shared::storage::Storage;
+use tokio::task::JoinHandle;
 
 use super::RunReport;
 use super::make::Material;
@@ -23,19 +25,24 @@ const SHARDS_AT_A_LOOK: usize = 2_000;
 
 /// What the committed shards of a run are like so far.
 pub struct LiveReport {
+    run: Arc<FrozenRun>,
     fold: RunFold,
     folded: BTreeSet<ShardId>,
-    /// Shards that the last report was about, and when the next one may be made.
+    /// The report that is being made, and since when. Decomposing covariances takes seconds, and nobody waits for it.
+    making: Option<(JoinHandle<RunReport>, Instant)>,
+    /// Shards that the last report is about, and when the next one may be made.
     last: Option<(usize, Instant)>,
 }
 
 impl LiveReport {
     /// Returns what no shards are like.
     #[must_use]
-    pub fn new(run: &FrozenRun) -> Self {
+    pub fn new(run: &Arc<FrozenRun>) -> Self {
         Self {
+            run: Arc::clone(run),
             fold: RunFold::new(run.record.quality.per_class),
             folded: BTreeSet::new(),
+            making: None,
             last: None,
         }
     }
@@ -47,7 +54,7 @@ impl LiveReport {
         }
     }
 
-    /// Returns a report if there is something new and it is time to say so.
+    /// Reads what is new, and returns a report if one was finished since.
     ///
     /// # Errors
     ///
@@ -55,13 +62,12 @@ impl LiveReport {
     pub async fn refresh(
         &mut self,
         storage: &dyn Storage,
-        run: &FrozenRun,
         ledger: &Ledger,
         counts: &Counts,
     ) -> Result<Option<RunReport>, LedgerError> {
         if !self.folded.is_subset(&ledger.committed) {
             // Somebody removed a shard to have it made again.
-            *self = Self::new(run);
+            *self = Self::new(&self.run);
         }
         let new: Vec<ShardId> = ledger
             .committed
@@ -69,26 +75,48 @@ impl LiveReport {
             .take(SHARDS_AT_A_LOOK)
             .copied()
             .collect();
-        collect::fold_shards(storage, run, &new, &mut self.fold).await?;
+        collect::fold_shards(storage, &self.run, &new, &mut self.fold).await?;
         self.folded.extend(new);
+        let made = self.take_made().await;
         let behind = self.folded.len() < ledger.committed.len();
-        let due = match self.last {
+        if self.making.is_none() && !behind && self.is_due() {
+            self.make(counts.clone());
+        }
+        Ok(made)
+    }
+
+    fn is_due(&self) -> bool {
+        match self.last {
             Some((shards, next)) => shards != self.folded.len() && Instant::now() >= next,
             None => !self.folded.is_empty(),
-        };
-        if behind || !due {
-            return Ok(None);
         }
-        let started = Instant::now();
-        let material = Material {
-            run,
-            counts,
-            fold: self.fold.clone(),
-            reference: None,
+    }
+
+    fn make(&mut self, counts: Counts) {
+        let (run, fold) = (Arc::clone(&self.run), self.fold.clone());
+        let make = async move {
+            let material = Material {
+                run: &run,
+                counts: &counts,
+                fold,
+                reference: None,
+            };
+            material.report().await
         };
-        let report = material.report().await;
+        let started = Instant::now();
+        self.last = Some((self.folded.len(), started));
+        self.making = Some((tokio::spawn(make), started));
+    }
+
+    async fn take_made(&mut self) -> Option<RunReport> {
+        let (task, started) = self.making.take_if(|(task, _)| task.is_finished())?;
         let pause = EVERY.max(SHARE * started.elapsed());
-        self.last = Some((self.folded.len(), Instant::now() + pause));
-        Ok(Some(report))
+        if let Some((_, next)) = &mut self.last {
+            *next = Instant::now() + pause;
+        }
+        match task.await {
+            Ok(report) => Some(report),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 }
