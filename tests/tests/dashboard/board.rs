@@ -119,9 +119,12 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     while !storage.exists(&key).await.unwrap() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let counts = tally::count(storage.as_ref(), &run, &view.ledger)
+    let mut counts = tally::count(storage.as_ref(), &run, &view.ledger)
         .await
         .unwrap();
+    // A number that was stored as JSON may come back with another last bit.
+    assert!((counts.busy_ms - view.counts.busy_ms).abs() < 1e-9);
+    counts.busy_ms = view.counts.busy_ms;
     assert_eq!(counts, view.counts);
     stop.cancel();
     collecting.await.unwrap();
