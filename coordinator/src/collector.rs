@@ -235,7 +235,7 @@ impl Collector {
             match self.duty {
                 Duty::Look => {}
                 Duty::Keep if ended => {
-                    self.end(watched, &ledger, changed.new_shards).await?;
+                    self.end(watched, &ledger).await?;
                     self.board.show(watched.view(ledger.clone()));
                 }
                 Duty::Keep => {

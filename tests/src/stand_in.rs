@@ -15,7 +15,8 @@ use shared::storage::{StorageError, StorageErrorKind};
 use worker::attempt::{
     AttemptError, InputKind, Inputs, Judge, LoadedInput, Made, Maker, Progress, Tools, Unusable,
 };
-use worker::dataset::{ImageSize, Prepared, encode_png};
+use worker::dataset::{ImageSize, NamedBytes, Prepared, decode_image, encode_png};
+use worker::quality::QualityError;
 use worker::workshop::{Workshop, WorkshopError};
 
 /// Contents whose names begin so are quarantined.
@@ -199,7 +200,11 @@ pub fn quality(png: &[u8]) -> Quality {
 
 #[async_trait]
 impl Judge for StandInHandle {
-    async fn judge(&self, _: Arc<LoadedInput>, png: Bytes) -> Result<Quality, AttemptError> {
+    async fn judge(&self, _: Arc<LoadedInput>, png: Bytes) -> Result<Quality, QualityError> {
+        decode_image(NamedBytes {
+            name: "the output",
+            bytes: &png,
+        })?;
         Ok(quality(&png))
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shared::failure::FailureClass;
+use shared::location::Location;
 use shared::run_record::{Inputs, RunRecord};
-use shared::settings::{EngineConfig, QualityConfig};
+use shared::settings::EngineConfig;
 use shared::source;
 use shared::storage::{StorageError, StorageErrorKind};
 
@@ -28,7 +29,10 @@ pub enum WorkshopError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// Its model, or a network that judges its outputs, is another one than the run was planned with.
-    #[error("model {path} has SHA-256 {found}, and the run was planned with {planned}")]
+    #[error(
+        "{path} has SHA-256 {found}, and the run was planned with {planned}: put that one back, or give a new run \
+         another run.name"
+    )]
     OtherModel {
         /// Where it is.
         path: String,
@@ -83,7 +87,7 @@ pub struct EngineWorkshop {
 struct Purpose {
     plan_hash: String,
     inputs: Inputs,
-    quality: QualityConfig,
+    networks: [Option<Location>; 2],
 }
 
 impl EngineWorkshop {
@@ -155,7 +159,7 @@ impl Workshop for EngineWorkshop {
         let purpose = Purpose {
             plan_hash: run.plan_hash.clone(),
             inputs: run.inputs.clone(),
-            quality: run.quality.clone(),
+            networks: [run.quality.features.clone(), run.quality.lpips.clone()],
         };
         let mut ready = self.ready.lock().await;
         match ready.as_ref() {

@@ -84,9 +84,7 @@ async fn report(
     if reference.is_none() {
         let stored = RunReport::stored(storage, &run.record.run).await;
         let stored = stored.map_err(Problem::environment)?;
-        let current = |stored: &RunReport| {
-            stored.complete && (stored.done, stored.failed) == (counts.done, counts.failed)
-        };
+        let current = |stored: &RunReport| stored.is_last(&counts);
         if let Some(stored) = stored.filter(current) {
             return Ok(stored);
         }

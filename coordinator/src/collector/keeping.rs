@@ -42,18 +42,13 @@ impl Collector {
         &self,
         watched: &mut Watched,
         ledger: &Ledger,
-        new_shards: usize,
     ) -> Result<(), WatchError> {
         let storage = self.storage.as_ref();
         let (run, counts) = (&watched.run.record.run, &watched.counts);
         let manifest = ArtifactKey::Manifest(run.clone());
-        if new_shards == 0
-            && watched.seen.is_none()
-            && counts.failed == 0
-            && watched
-                .report
-                .as_ref()
-                .is_some_and(|report| report.complete)
+        // The report is written last, so one of these counts says that the manifest is theirs too.
+        let reported = watched.report.as_ref();
+        if reported.is_some_and(|report| report.is_last(counts))
             && storage.exists(&manifest).await?
         {
             return Ok(());

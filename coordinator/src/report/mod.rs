@@ -24,6 +24,7 @@ use self::make::Material;
 use crate::collect::Collected;
 use crate::freeze::FrozenRun;
 use crate::quality::reference::{self, ReferenceError};
+use crate::tally::Counts;
 
 /// A run's report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -154,6 +155,15 @@ impl RunReport {
         }
     }
 
+    /// Returns whether this is the last report of a run with these counts: nothing has ended or changed since.
+    #[must_use]
+    pub fn is_last(&self, counts: &Counts) -> bool {
+        let counted = (counts.done, counts.quarantined, counts.failed);
+        self.complete
+            && (self.done, self.quarantined, self.failed) == counted
+            && self.reasons == counts.reasons
+    }
+
     /// Stores the report.
     ///
     /// # Errors
@@ -220,4 +230,49 @@ pub async fn publish(
     let report = material.report().await;
     report.store(storage).await?;
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_the_last_one_until_something_ends_or_fails_otherwise() {
+        let counts = Counts {
+            done: 3,
+            failed: 1,
+            reasons: BTreeMap::from([("no space".to_owned(), 1)]),
+            ..Counts::default()
+        };
+        let report = RunReport {
+            run: "demo".parse().unwrap(),
+            made_at: jiff::Timestamp::UNIX_EPOCH,
+            complete: true,
+            method: "cactif".to_owned(),
+            preset: "paper".to_owned(),
+            width: 8,
+            height: 4,
+            items: 4,
+            done: 3,
+            quarantined: 0,
+            failed: 1,
+            extractor: None,
+            lpips_network: None,
+            cost: Cost::default(),
+            styles: Vec::new(),
+            reasons: counts.reasons.clone(),
+        };
+        assert!(report.is_last(&counts));
+        let mut mended = counts.clone();
+        (mended.done, mended.failed) = (4, 0);
+        assert!(!report.is_last(&mended));
+        let mut otherwise = counts.clone();
+        otherwise.reasons = BTreeMap::from([("no memory".to_owned(), 1)]);
+        assert!(!report.is_last(&otherwise));
+        let early = RunReport {
+            complete: false,
+            ..report
+        };
+        assert!(!early.is_last(&counts));
+    }
 }

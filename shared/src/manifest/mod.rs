@@ -129,14 +129,22 @@ pub struct Work {
 }
 
 impl Work {
+    /// Returns the stages of the work by their names, with the time of each in milliseconds.
+    #[must_use]
+    pub fn stages(&self) -> [(&'static str, f64); 6] {
+        [
+            ("load", self.load_ms),
+            ("encode", self.encode_ms),
+            ("denoise", self.denoise_ms),
+            ("decode", self.decode_ms),
+            ("store", self.store_ms),
+            ("judge", self.quality_ms),
+        ]
+    }
+
     /// Returns the whole time, in milliseconds.
     #[must_use]
     pub fn total_ms(&self) -> f64 {
-        self.load_ms
-            + self.encode_ms
-            + self.denoise_ms
-            + self.decode_ms
-            + self.store_ms
-            + self.quality_ms
+        self.stages().iter().map(|(_, took)| took).sum()
     }
 }

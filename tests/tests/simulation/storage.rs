@@ -88,8 +88,12 @@ impl Storage for SlowStorage {
 
     async fn replace_from_file(&self, key: &ArtifactKey, file: &Path) -> Result<(), StorageError> {
         self.before().await;
+        let fault = self.next_fault();
+        if fault == Some(Fault::Before) {
+            return Err(unavailable());
+        }
         let answer = self.truth.replace_from_file(key, file).await;
-        self.after(answer, None).await
+        self.after(answer, fault).await
     }
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {

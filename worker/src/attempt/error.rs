@@ -26,8 +26,14 @@ pub enum AttemptError {
     #[error("an output cannot be encoded")]
     Encode(#[source] InputError),
     /// An output cannot be judged.
-    #[error("an output cannot be judged")]
-    Quality(#[from] QualityError),
+    #[error("{path} cannot be judged")]
+    Quality {
+        /// The output.
+        path: String,
+        /// Why.
+        #[source]
+        source: QualityError,
+    },
     /// An image came out with other bytes than the committed row says.
     #[error(
         "{path} came out with SHA-256 {made}, and its committed row says {committed}: was it made on another kind of \
@@ -74,10 +80,26 @@ impl AttemptError {
                 | StorageErrorKind::Conflict => FailureClass::Transient,
                 StorageErrorKind::Full | StorageErrorKind::Denied => FailureClass::Fatal,
             },
-            Self::Engine(error) | Self::Quality(QualityError::Engine(error)) => error.class(),
-            Self::Quality(QualityError::Output(_) | QualityError::Ssim(_)) => FailureClass::Fatal,
+            Self::Engine(error) => error.class(),
+            Self::Quality { source, .. } => source.class(),
             Self::Differs { .. } | Self::Hung { .. } => FailureClass::Transient,
             Self::Manifest(_) | Self::Encode(_) => FailureClass::Fatal,
+        }
+    }
+
+    /// Returns whether it is about a stored output that is no image of its content's size.
+    pub(super) fn is_damaged_output(&self) -> bool {
+        match self {
+            Self::Quality { source, .. } => match source {
+                QualityError::Output(_) | QualityError::Ssim(_) => true,
+                QualityError::Engine(_) => false,
+            },
+            Self::Storage(_)
+            | Self::Engine(_)
+            | Self::Manifest(_)
+            | Self::Encode(_)
+            | Self::Differs { .. }
+            | Self::Hung { .. } => false,
         }
     }
 
@@ -93,7 +115,7 @@ impl AttemptError {
             | Self::Engine(_)
             | Self::Manifest(_)
             | Self::Encode(_)
-            | Self::Quality(_)
+            | Self::Quality { .. }
             | Self::Differs { .. } => false,
         }
     }

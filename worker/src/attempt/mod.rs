@@ -165,22 +165,33 @@ impl Attempt<'_> {
     ) -> Result<Vec<&Listing>, AttemptError> {
         let mut missing = Vec::new();
         for style in &self.task.styles {
+            self.progress.begin(Part::Store);
             let key = self.image_key(content.name(), style.name());
-            match self.storage.read(&key).await {
-                // A damaged one is made again, and refused by storage with its name: nothing stored is rewritten.
-                Ok(image) if !self.is_output(&image) => missing.push(style),
-                Ok(image) => {
-                    let stored = Stored {
-                        output: self.output(content, style, digest::sha256(&image), label_sha256),
-                        quality: self.judge(loaded, image).await?,
-                        work: None,
-                        warning: self.warning_of_stored(loaded, style).await?,
-                    };
-                    rows.done(loaded, style.name(), stored);
+            let image = match self.storage.read(&key).await {
+                Ok(image) => image,
+                Err(error) if error.kind == StorageErrorKind::NotFound => {
+                    missing.push(style);
+                    continue;
                 }
-                Err(error) if error.kind == StorageErrorKind::NotFound => missing.push(style),
                 Err(error) => return Err(error.into()),
-            }
+            };
+            let output = self.output(content, style, digest::sha256(&image), label_sha256);
+            let quality = match self.judge(loaded, &key, image).await {
+                Ok(quality) => quality,
+                // A damaged one is made again, and refused by storage with its name: nothing stored is rewritten.
+                Err(error) if error.is_damaged_output() => {
+                    missing.push(style);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let stored = Stored {
+                output,
+                quality,
+                work: None,
+                warning: self.warning_of_stored(loaded, style).await?,
+            };
+            rows.done(loaded, style.name(), stored);
         }
         Ok(missing)
     }
@@ -208,6 +219,7 @@ impl Attempt<'_> {
         content: &Arc<LoadedInput>,
         style: &Listing,
     ) -> Result<Option<String>, AttemptError> {
+        self.progress.begin(Part::Load);
         let style = match self.tools.inputs.load(InputKind::Style, style).await {
             Ok(style) => style,
             Err(Unusable::Input(_)) => return Ok(None),
@@ -283,7 +295,7 @@ impl Attempt<'_> {
             let storing = self.storage.create(&key, png.clone());
             storing.instrument(span.clone()).await?;
             let (store, started) = (started.elapsed(), Instant::now());
-            let quality = self.judge(loaded, png).instrument(span).await?;
+            let quality = self.judge(loaded, &key, png).instrument(span).await?;
             let work = Work {
                 unet_evaluations: made.evaluations as f64 / outputs,
                 style_evaluations: *style_evaluations as f64,
@@ -306,15 +318,18 @@ impl Attempt<'_> {
     }
 
     /// Returns what a stored output is like.
-    async fn judge(&self, content: &Arc<LoadedInput>, png: Bytes) -> Result<Quality, AttemptError> {
+    async fn judge(
+        &self,
+        content: &Arc<LoadedInput>,
+        key: &ArtifactKey,
+        png: Bytes,
+    ) -> Result<Quality, AttemptError> {
         self.progress.begin(Part::Judge);
-        self.tools.judge.judge(Arc::clone(content), png).await
-    }
-
-    /// Returns whether a stored object is an image of the model's size.
-    fn is_output(&self, png: &[u8]) -> bool {
-        let size = (self.tools.size.width as u32, self.tools.size.height as u32);
-        image::load_from_memory(png).is_ok_and(|image| (image.width(), image.height()) == size)
+        let quality = self.tools.judge.judge(Arc::clone(content), png).await;
+        quality.map_err(|source| AttemptError::Quality {
+            path: self.storage.locate(key),
+            source,
+        })
     }
 
     fn run(&self) -> &RunId {

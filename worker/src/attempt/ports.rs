@@ -11,6 +11,7 @@ use shared::manifest::{ManifestRow, Quality};
 
 use super::{AttemptError, ShardOutcome};
 use crate::dataset::Prepared;
+use crate::quality::QualityError;
 
 /// What an input is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +123,7 @@ pub trait Judge: Send + Sync {
     /// # Errors
     ///
     /// If it is no image of its content's size, or a network fails.
-    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Quality, AttemptError>;
+    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Quality, QualityError>;
 }
 
 /// What an attempt is doing.

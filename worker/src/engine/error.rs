@@ -45,6 +45,12 @@ pub enum EngineError {
         #[source]
         source: ort::Error,
     },
+    /// A network gives no numbers for an image.
+    #[error("{network} gives values that are no numbers: does it divide by zero on this image?")]
+    NotFinite {
+        /// The network.
+        network: String,
+    },
     /// Keys and values of a style cannot be put aside on disk or read back.
     #[error("cannot keep the keys and values of style {style} in {}; is there space left?", .folder.display())]
     StyleBank {
@@ -76,7 +82,8 @@ impl EngineError {
     pub fn class(&self) -> FailureClass {
         match self {
             Self::Run { source, .. } if is_out_of_memory(source) => FailureClass::Resources,
-            Self::StyleBank { .. } => FailureClass::Transient,
+            // The next image may fare better: it counts against the shard and no further.
+            Self::StyleBank { .. } | Self::NotFinite { .. } => FailureClass::Transient,
             Self::RuntimeMissing { .. }
             | Self::RuntimeUnusable { .. }
             | Self::Model { .. }

@@ -52,7 +52,7 @@ impl Extractor {
     /// # Errors
     ///
     /// [`EngineError::Run`] if ONNX Runtime fails, [`EngineError::Model`] if what comes out is not what the contract
-    /// says.
+    /// says, [`EngineError::NotFinite`] if it is no numbers.
     pub fn features(&mut self, image: ArrayView3<'_, u8>) -> Result<Vec<f32>, EngineError> {
         let images = tensor::from_image(image).map_err(|e| self.session.error(e))?;
         let out = self
@@ -66,12 +66,6 @@ impl Extractor {
                 features.len()
             )));
         }
-        if features.iter().all(|value| value.is_finite()) {
-            Ok(features)
-        } else {
-            Err(self
-                .contract
-                .refuse("names a graph that gives features that are no numbers"))
-        }
+        self.contract.finite(features)
     }
 }

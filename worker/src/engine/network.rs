@@ -131,6 +131,16 @@ impl NetworkContract {
         }
     }
 
+    /// Returns values of this network, unless some of them are no numbers.
+    pub(super) fn finite(&self, values: Vec<f32>) -> Result<Vec<f32>, EngineError> {
+        if values.iter().all(|value| value.is_finite()) {
+            return Ok(values);
+        }
+        Err(EngineError::NotFinite {
+            network: self.network.name.clone(),
+        })
+    }
+
     /// Refuses a graph with other names than these.
     pub(super) fn expect(&self, inputs: &[&str], output: &str) -> Result<(), EngineError> {
         let part = &self.network.part;

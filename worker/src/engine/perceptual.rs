@@ -40,7 +40,8 @@ impl Perceptual {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Run`] if ONNX Runtime fails, [`EngineError::Model`] if no distance comes out.
+    /// [`EngineError::Run`] if ONNX Runtime fails, [`EngineError::Model`] if no single distance comes out,
+    /// [`EngineError::NotFinite`] if it is no number.
     pub fn distance(
         &mut self,
         first: ArrayView3<'_, u8>,
@@ -52,8 +53,8 @@ impl Perceptual {
         let inputs = [("first".to_owned(), first), ("second".to_owned(), second)];
         let out = self.session.run(&Tensors::from(inputs))?;
         let distance = tensor::values(&out, "distance").map_err(|e| self.session.error(e))?;
-        match distance[..] {
-            [distance] if distance.is_finite() => Ok(f64::from(distance)),
+        match self.contract.finite(distance)?[..] {
+            [distance] => Ok(f64::from(distance)),
             _ => Err(self
                 .contract
                 .refuse("names a graph that does not give one distance for a pair of images")),

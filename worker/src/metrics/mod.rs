@@ -11,7 +11,7 @@ pub use self::endpoint::{Endpoint, EndpointError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shared::ids::RunId;
-use shared::manifest::{ManifestRow, Work};
+use shared::manifest::ManifestRow;
 use shared::metrics::names;
 use tokio::time::Instant;
 
@@ -109,7 +109,7 @@ impl Progress for Meters {
         let labels = [row.run.as_str(), row.status.as_str()];
         names::WORKER_ITEMS.counter(labels).increment(1);
         if let Some(work) = &row.work {
-            for (stage, milliseconds) in stages(work) {
+            for (stage, milliseconds) in work.stages() {
                 let seconds = milliseconds / 1000.0;
                 names::WORKER_STAGE_SECONDS
                     .histogram([stage])
@@ -134,16 +134,4 @@ impl Progress for Meters {
             names::WORKER_ATTEMPTS_FAILED.counter(labels).increment(1);
         }
     }
-}
-
-/// Returns an item's stages and their times in milliseconds.
-fn stages(work: &Work) -> [(&'static str, f64); 6] {
-    [
-        ("load", work.load_ms),
-        ("encode", work.encode_ms),
-        ("denoise", work.denoise_ms),
-        ("decode", work.decode_ms),
-        ("store", work.store_ms),
-        ("judge", work.quality_ms),
-    ]
 }

@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use shared::failure::FailureClass;
 use shared::manifest::Quality;
 
 use self::ssim::SsimError;
-use crate::attempt::{AttemptError, Judge, LoadedInput};
+use crate::attempt::{Judge, LoadedInput};
 use crate::dataset::{InputError, NamedBytes, decode_image};
 use crate::engine::EngineError;
 use crate::engine::extractor::Extractor;
@@ -33,6 +34,18 @@ pub enum QualityError {
     /// A network failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+impl QualityError {
+    /// Returns what the failure leads to.
+    #[must_use]
+    pub fn class(&self) -> FailureClass {
+        match self {
+            // It concerns one image: its shard fails, counted, and the others go on.
+            Self::Output(_) | Self::Ssim(_) => FailureClass::Transient,
+            Self::Engine(error) => error.class(),
+        }
+    }
 }
 
 /// The networks of a run. Structural similarity needs none.
@@ -67,8 +80,11 @@ impl Networks {
     ///
     /// [`QualityError`] if the file is no image of its content's size, or a network fails.
     pub fn judge(&mut self, content: &LoadedInput, png: &[u8]) -> Result<Quality, QualityError> {
-        let (before, name) = (content.prepared.image.view(), &content.name);
-        let after = decode_image(NamedBytes { name, bytes: png })?;
+        let before = content.prepared.image.view();
+        let after = decode_image(NamedBytes {
+            name: "the output",
+            bytes: png,
+        })?;
         let features = match &mut self.extractor {
             Some(extractor) => Some(extractor.features(after.view())?),
             None => None,
@@ -98,15 +114,16 @@ impl Networks {
 
 #[async_trait]
 impl Judge for OutputJudge {
-    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Quality, AttemptError> {
-        let networks = Arc::clone(&self.networks);
+    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Quality, QualityError> {
+        let (networks, span) = (Arc::clone(&self.networks), tracing::Span::current());
         let work = move || {
+            let _in_span = span.entered();
             // A network that panicked holds nothing that a later call could see half-made.
             let mut networks = networks.lock().unwrap_or_else(PoisonError::into_inner);
             networks.judge(&content, &png)
         };
         match tokio::task::spawn_blocking(work).await {
-            Ok(quality) => Ok(quality?),
+            Ok(quality) => quality,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }

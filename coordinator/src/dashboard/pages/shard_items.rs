@@ -57,15 +57,7 @@ pub(super) struct Part {
 
 impl Took {
     fn of(work: &Work) -> Self {
-        let parts = [
-            ("load", work.load_ms),
-            ("encode", work.encode_ms),
-            ("denoise", work.denoise_ms),
-            ("decode", work.decode_ms),
-            ("store", work.store_ms),
-            ("judge", work.quality_ms),
-        ];
-        let total: f64 = parts.iter().map(|(_, took)| took).sum();
+        let (parts, total) = (work.stages(), work.total_ms());
         let unit = WIDE / total.max(f64::MIN_POSITIVE);
         let mut before = 0.0;
         let part = |(name, took): (&'static str, f64)| {
