@@ -42,7 +42,8 @@ pub struct Collected {
 
 /// Stores `manifest.parquet` and returns what the run's shards say.
 ///
-/// Rows are sorted by style and content. Styles that share shards are held in memory together, and no others.
+/// Rows are sorted by style and content. Rows of styles that share shards are held in memory together, and no others;
+/// of every style, sums over its features and a sample of them.
 ///
 /// # Errors
 ///
@@ -84,30 +85,29 @@ pub async fn fold(
 ) -> Result<RunFold, LedgerError> {
     let mut fold = RunFold::new(run.record.quality.per_class);
     let committed: Vec<ShardId> = ledger.committed.iter().copied().collect();
-    fold_shards(storage, run, &committed, &mut fold).await?;
+    for part in committed.chunks(READS_AT_ONCE) {
+        fold_in(storage, run, part, &mut fold).await?;
+    }
     Ok(fold)
 }
 
-/// Adds some committed shards to a fold, in their order.
+/// Adds a few committed shards to a fold, in their order: all of them or, after an error, none.
 ///
 /// # Errors
 ///
 /// [`LedgerError`] if one cannot be read.
-pub async fn fold_shards(
+pub async fn fold_in(
     storage: &dyn Storage,
     run: &FrozenRun,
     shards: &[ShardId],
     fold: &mut RunFold,
 ) -> Result<(), LedgerError> {
     let id = &run.record.run;
-    for part in shards.chunks(READS_AT_ONCE) {
-        let reads = part
-            .iter()
-            .map(|&shard| ledger::shard_rows_with_features(storage, id, shard));
-        for rows in try_join_all(reads).await? {
-            fold.add(&rows);
-        }
-    }
+    let reads = shards
+        .iter()
+        .map(|&shard| ledger::shard_rows_with_features(storage, id, shard));
+    let rows = try_join_all(reads).await?;
+    fold.take_in(rows.into_iter().flatten().collect()).await;
     Ok(())
 }
 
@@ -154,8 +154,7 @@ fn blocks(shards: &[Shard]) -> impl Iterator<Item = &[Shard]> {
         .map(|(start, end)| &shards[start..end])
 }
 
-/// Returns the rows of some shards, and folds what their outputs are like, in the order of the plan. Features are not
-/// kept: those of a whole run may be gigabytes.
+/// Returns the rows of some shards, and folds what their outputs are like, in the order of the plan.
 async fn block_rows(
     storage: &dyn Storage,
     run: &FrozenRun,
@@ -168,12 +167,8 @@ async fn block_rows(
         let reads = part
             .iter()
             .map(|shard| rows_of(storage, run, ledger, shard));
-        let mut read: Vec<_> = try_join_all(reads).await?.into_iter().flatten().collect();
-        fold.add(&read);
-        for quality in read.iter_mut().filter_map(|row| row.quality.as_mut()) {
-            quality.features = None;
-        }
-        rows.append(&mut read);
+        let read = try_join_all(reads).await?.into_iter().flatten().collect();
+        rows.append(&mut fold.take_in(read).await);
     }
     Ok(rows)
 }

@@ -25,7 +25,7 @@ use shared::decision::Decisions;
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::queue::Queue;
-use shared::storage::{Storage, StorageError};
+use shared::storage::{Storage, StorageError, StorageErrorKind};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -85,6 +85,20 @@ enum WatchError {
     Decision(#[from] shared::decision::DecisionError),
 }
 
+impl WatchError {
+    /// Returns whether storage does not answer, for any run.
+    fn is_outage(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<StorageError>() {
+                return error.kind == StorageErrorKind::Unavailable;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
 /// A run under watch.
 struct Watched {
     run: Arc<FrozenRun>,
@@ -94,6 +108,8 @@ struct Watched {
     /// What is counted, failed shards included.
     counts: Counts,
     report: Option<RunReport>,
+    /// Whether the board does not show it yet.
+    report_is_new: bool,
     report_read: Instant,
     /// What the next report is made from, while the run goes on.
     live: Option<LiveReport>,
@@ -120,6 +136,7 @@ impl Watched {
             failures: Failures::default(),
             counts: Counts::default(),
             report: RunReport::stored(storage, run).await?,
+            report_is_new: false,
             report_read: Instant::now(),
             live: None,
             seen: None,
@@ -162,9 +179,11 @@ impl Collector {
         let mut watched = BTreeMap::new();
         loop {
             let started = Instant::now();
-            self.look(&mut watched).await;
-            let runs = watched.values().map(|watched: &Watched| &watched.gauges);
-            metrics::looked(runs, started.elapsed());
+            if self.look(&mut watched).await {
+                let runs = watched.values().map(|watched: &Watched| &watched.gauges);
+                metrics::looked(runs, started.elapsed());
+            }
+            self.board.notice_silence();
             // A worker's word makes the next look come sooner, not at once: a large fleet speaks all the time.
             tokio::time::sleep(self.every / 5).await;
             let rest = self.every - self.every / 5;
@@ -172,15 +191,15 @@ impl Collector {
         }
     }
 
-    /// Looks after every run once. A run that cannot be read does not keep the others waiting.
-    async fn look(&self, watched: &mut BTreeMap<RunId, Watched>) {
-        let runs = match self.storage.runs().await {
+    /// Looks after every run once; returns whether storage let it. A run that cannot be read does not keep the others
+    /// waiting, but an outage ends the look: every run would wait for its end.
+    async fn look(&self, watched: &mut BTreeMap<RunId, Watched>) -> bool {
+        let runs = match self.list_runs(watched).await {
             Ok(runs) => runs,
-            Err(error) => {
-                let reason = chain(&error);
+            Err(reason) => {
                 tracing::warn!(error = reason, "cannot list runs, trying again");
                 self.board.show_runs(Err(reason));
-                return;
+                return false;
             }
         };
         watched.retain(|run, _| runs.contains(run));
@@ -195,11 +214,27 @@ impl Collector {
                     let reason = chain(&error);
                     tracing::warn!(%run, error = reason, "cannot look after a run, trying again");
                     self.board.show_unreadable(&run, reason);
+                    if error.is_outage() {
+                        return false;
+                    }
                 }
             }
         }
-        self.board.notice_silence();
         self.board.show_looked();
+        true
+    }
+
+    /// Returns the runs of the storage root. A folder that is not mounted looks as if it had none.
+    async fn list_runs(&self, watched: &BTreeMap<RunId, Watched>) -> Result<Vec<RunId>, String> {
+        let runs = self.storage.runs().await.map_err(|error| chain(&error))?;
+        if runs.is_empty() && !watched.is_empty() {
+            return Err(format!(
+                "the storage root has no runs any more, and there were {}: is it still mounted? if they were removed on \
+                 purpose, start this again",
+                watched.len()
+            ));
+        }
+        Ok(runs)
     }
 
     async fn look_after(
@@ -214,10 +249,12 @@ impl Collector {
                 entry.insert(Watched::open(storage, run).await?)
             }
         };
-        let report_changed = watched.ended.is_some() && self.read_report(watched).await?;
+        if watched.ended.is_some() {
+            self.read_report(watched).await?;
+        }
         if let Some((since, decisions)) = &mut watched.ended
             && since.elapsed() < LOOK_AT_ENDED_EVERY
-            && !report_changed
+            && !watched.report_is_new
             && !decisions.read_new(storage, run).await?
         {
             return Ok(());
@@ -225,25 +262,25 @@ impl Collector {
         let ledger = Ledger::read(storage, run).await?;
         let ended = has_ended(&watched.run, &ledger);
         let changed = self.count(watched, &ledger).await?;
-        let reported = !ended && self.report_so_far(watched, &ledger).await?;
-        if changed.is_some() || reported || report_changed {
-            self.board.show(watched.view(ledger.clone()));
-        }
-        if let Some(changed) = changed {
+        if let Some(changed) = &changed {
             let (run, counts) = (&watched.run, &watched.counts);
             watched.gauges.update(run, &ledger, counts);
+            self.board.show(watched.view(ledger.clone()));
             match self.duty {
                 Duty::Look => {}
-                Duty::Keep if ended => {
-                    self.end(watched, &ledger).await?;
-                    self.board.show(watched.view(ledger.clone()));
-                }
+                Duty::Keep if ended => self.end(watched, &ledger).await?,
                 Duty::Keep => {
-                    self.keep(watched, ledger.clone(), changed.new_shards)
-                        .await?
+                    let decisions = ledger.decisions.clone();
+                    self.keep(watched, decisions, changed.new_shards).await?;
                 }
             }
             watched.seen = Some(changed.found);
+        }
+        if !ended {
+            self.report_so_far(watched, &ledger).await?;
+        }
+        if std::mem::take(&mut watched.report_is_new) {
+            self.board.show(watched.view(ledger.clone()));
         }
         watched.ended = ended.then(|| (Instant::now(), ledger.decisions));
         Ok(())
@@ -274,38 +311,40 @@ impl Collector {
         Ok(Some(Changed { found, new_shards }))
     }
 
-    /// Reports what came out so far, now and then; returns whether there is another report.
+    /// Reports what came out so far, now and then.
     async fn report_so_far(
         &self,
         watched: &mut Watched,
         ledger: &Ledger,
-    ) -> Result<bool, WatchError> {
+    ) -> Result<(), WatchError> {
         let storage = self.storage.as_ref();
         let run = &watched.run;
         let live = watched.live.get_or_insert_with(|| LiveReport::new(run));
-        let report = live.refresh(storage, ledger, &watched.counts).await?;
-        let Some(report) = report else {
-            return Ok(false);
+        let Some(report) = live.refresh(storage, ledger, &watched.counts).await? else {
+            return Ok(());
         };
+        watched.report_is_new = true;
+        let report = watched.report.insert(report);
         match self.duty {
             Duty::Keep => report.store(storage).await?,
             Duty::Look => {}
         }
-        watched.report = Some(report);
-        Ok(true)
+        Ok(())
     }
 
-    /// Reads the report of a run every now and then; returns whether it is another one.
-    async fn read_report(&self, watched: &mut Watched) -> Result<bool, WatchError> {
+    /// Reads the report of a run that has ended every now and then: somebody else may have made another one.
+    async fn read_report(&self, watched: &mut Watched) -> Result<(), WatchError> {
         if watched.report_read.elapsed() < READ_REPORT_EVERY {
-            return Ok(false);
+            return Ok(());
         }
         let run = &watched.run.record.run;
         let report = RunReport::stored(self.storage.as_ref(), run).await?;
         watched.report_read = Instant::now();
-        let new = report != watched.report;
-        watched.report = report;
-        Ok(new)
+        if report != watched.report {
+            watched.report = report;
+            watched.report_is_new = true;
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use shared::artifact::ArtifactKey;
 use shared::listing::Listing;
+use shared::run_record::FrozenModel;
 use shared::source::{self, Source};
 use shared::storage::Storage;
 use worker::dataset::{ImageSize, encode_png, load};
@@ -24,7 +25,8 @@ const GAP: u32 = 6;
 ///
 /// The first row shows the styles; each other row a content and its outputs. It is for looking at: what cannot be read
 /// stays blank.
-pub async fn make(storage: &dyn Storage, run: &FrozenRun, size: ImageSize) -> Option<String> {
+pub async fn make(storage: &dyn Storage, run: &FrozenRun) -> Option<String> {
+    let size = size_of(&run.record.frozen.model);
     let stored = StoredItems::read(storage, run).await.ok()?;
     let (contents, styles) = choose(&run.plan, &stored);
     if contents.is_empty() {
@@ -89,13 +91,28 @@ fn choose(plan: &Plan, stored: &StoredItems) -> (Vec<usize>, Vec<usize>) {
     (chosen.map(|(content, _)| *content).collect(), styles)
 }
 
-async fn input_image(source: &dyn Source, listing: &Listing, size: ImageSize) -> Option<RgbImage> {
+/// Returns an input as the model sees it; none if it cannot be read.
+pub(crate) async fn input_image(
+    source: &dyn Source,
+    listing: &Listing,
+    size: ImageSize,
+) -> Option<RgbImage> {
     let Listing::Pair(pair) = listing else {
         return None;
     };
     let prepared = load(source, pair, size).await.ok()?.prepared;
     let pixels = prepared.image.into_raw_vec_and_offset().0;
     RgbImage::from_raw(size.width as u32, size.height as u32, pixels)
+}
+
+/// Returns the sizes of a model's images and of its latents, which are an eighth of them.
+pub(crate) fn size_of(model: &FrozenModel) -> ImageSize {
+    ImageSize {
+        width: model.width,
+        height: model.height,
+        latent_width: model.width / 8,
+        latent_height: model.height / 8,
+    }
 }
 
 struct Sheet {

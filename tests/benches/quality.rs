@@ -52,11 +52,11 @@ fn main() {
     measured("SSIM of an image of 1024x512", || {
         ssim(before.view(), after.view()).unwrap()
     });
-    let (mut first, first_sample) = measured(
+    let (first, first_sample) = measured(
         &format!("features of {ITEMS} items drawn and folded, {FEATURES} each"),
         || sums(SEED, ITEMS),
     );
-    let (mut second, second_sample) = sums(SEED + 1, 5_000);
+    let (second, second_sample) = sums(SEED + 1, 5_000);
     let reference = Gaussian::of(&second.statistics().unwrap()).unwrap();
     let fid = measured("FID against a reference that is decomposed", || {
         let statistics = first.statistics().unwrap();

@@ -139,7 +139,15 @@ pub(super) async fn serve(watch: Watch, listening: Listening) -> Result<(), Prob
         get(|| async { ([(CONTENT_TYPE, Exporter::MEDIA_TYPE)], exporter.render()) });
     let more = Router::new().route("/metrics", show_metrics);
     let serving = Dashboard::serve(shown, access, listener, more, watch.stop.clone());
-    let (served, ()) = tokio::join!(serving, collector.run());
+    // In a task of its own: counting a hundred thousand shards must keep no page waiting.
+    let collecting = tokio::spawn(async move { collector.run().await });
+    let served = serving.await;
+    watch.stop.cancel();
+    if let Err(error) = collecting.await
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
+    }
     served.map_err(|error| Problem::Environment(format!("the dashboard failed: {}", chain(&error))))
 }
 

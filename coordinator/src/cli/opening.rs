@@ -1,9 +1,11 @@
 //! What several commands open, with the exit code that each failure leads to.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use shared::ids::RunId;
 use shared::queue::{self, Queue};
+use shared::run_record::RunRecord;
 use shared::settings::{BROKER_URL, BrokerConfig, RunConfig, resolve_root};
 use shared::storage::{self, Storage};
 
@@ -11,6 +13,7 @@ use super::{Problem, RootArgs};
 use crate::freeze::{self, FreezeError, FrozenRun};
 use crate::inventory::{Inventory, InventoryError};
 use crate::ledger::Ledger;
+use crate::report::references;
 
 /// Opens the storage root that the arguments or the environment name.
 pub(super) async fn storage(root: &RootArgs) -> Result<Arc<dyn Storage>, Problem> {
@@ -41,6 +44,31 @@ pub(super) async fn inventory(config: &RunConfig) -> Result<Inventory, Problem> 
                 Problem::environment(error)
             }
         })
+}
+
+/// Says which references cannot be compared with: the run may begin, and its report has no FID until they can.
+pub(super) async fn warn_of_references(config: &RunConfig, inventory: &Inventory) {
+    let record = RunRecord::new(config, inventory.frozen.clone(), jiff::Timestamp::now());
+    for problem in references::problems(&record).await {
+        tracing::warn!("{problem}; until that is mended, reports have no FID of them");
+    }
+}
+
+/// Refuses a file to be written whose folder is not there, before work is done for it.
+pub(super) fn check_folder(option: &str, path: &Path) -> Result<(), Problem> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    if folder.is_dir() {
+        Ok(())
+    } else {
+        Err(Problem::Usage(format!(
+            "{option} {}: there is no folder {}",
+            path.display(),
+            folder.display()
+        )))
+    }
 }
 
 pub(super) fn freeze_problem(error: FreezeError) -> Problem {

@@ -9,14 +9,15 @@ use shared::source;
 use worker::engine::extractor::Extractor;
 use worker::engine::network::FEATURES_FILE;
 
-use super::{Ending, Problem, short};
+use super::{Ending, Problem, opening, short};
 use crate::progress::CountProgress;
 use crate::quality::photographs::{self, Photographs};
 use crate::quality::reference;
 
 #[derive(Debug, Args)]
 pub(super) struct ReferenceStatsArgs {
-    /// The photographs: a folder or s3://bucket/prefix, searched at any depth for PNG and JPEG files
+    /// The photographs: a folder or s3://bucket/prefix, searched at any depth for PNG and JPEG files; label maps, by
+    /// their names or in a folder `labels`, `gtFine` or `gt`, are left out
     #[arg(long, value_name = "DIR")]
     images: Location,
     /// The feature network, exported by `python -m onnx_export.features`
@@ -29,6 +30,7 @@ pub(super) struct ReferenceStatsArgs {
 
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
+    opening::check_folder("--out", &args.out)?;
     let config = EngineConfig::default();
     let model = source::open(&args.model)
         .await

@@ -39,27 +39,41 @@ struct Reports<'a> {
     runs: &'a [RunReport],
 }
 
+/// A run and what came out of it.
+struct Reported {
+    run: FrozenRun,
+    ledger: Ledger,
+    report: RunReport,
+}
+
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
+    if let Some(path) = &args.html {
+        opening::check_folder("--html", path)?;
+    }
     let storage = opening::storage(&args.root).await?;
     let storage = storage.as_ref();
     let reference = args.reference.as_deref().map(|text| {
         ReferenceFiles::for_every_style("--reference", text, Path::new("")).map_err(Problem::usage)
     });
     let reference = reference.transpose()?;
-    let (mut reports, mut runs) = (Vec::new(), Vec::new());
+    let mut reported = Vec::new();
     for id in &args.runs {
         let run = opening::run(storage, id).await?;
-        reports.push(report(storage, &run, reference.as_ref()).await?);
-        runs.push(run);
+        reported.push(report(storage, run, reference.as_ref()).await?);
     }
     if let Some(path) = &args.html {
-        let page = html::render(storage, &runs, &reports).await;
+        let shown: Vec<html::Shown<'_>> = reported.iter().map(Reported::shown).collect();
+        let page = html::render(storage, &shown).await;
         let page = page.map_err(Problem::environment)?;
         std::fs::write(path, page).map_err(|error| {
             Problem::Environment(format!("cannot write {}: {error}", path.display()))
         })?;
     }
+    let reports: Vec<RunReport> = reported
+        .into_iter()
+        .map(|reported| reported.report)
+        .collect();
     if args.json {
         let json = serde_json::to_string_pretty(&Reports { runs: &reports });
         println!("{}", json.unwrap_or_default());
@@ -72,29 +86,50 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
     Ok(Ending::Done)
 }
 
-/// Returns the stored report where it says all there is to say, else one made anew.
-async fn report(
-    storage: &dyn Storage,
-    run: &FrozenRun,
-    reference: Option<&ReferenceFiles>,
-) -> Result<RunReport, Problem> {
-    let ledger: Ledger = opening::ledger(storage, &run.record.run).await?;
-    let counts = tally::count(storage, run, &ledger).await;
-    let counts = counts.map_err(Problem::environment)?;
-    if reference.is_none() {
-        let stored = RunReport::stored(storage, &run.record.run).await;
-        let stored = stored.map_err(Problem::environment)?;
-        let current = |stored: &RunReport| stored.is_last(&counts);
-        if let Some(stored) = stored.filter(current) {
-            return Ok(stored);
+impl Reported {
+    fn shown(&self) -> html::Shown<'_> {
+        html::Shown {
+            run: &self.run,
+            ledger: &self.ledger,
+            report: &self.report,
         }
     }
-    let fold = collect::fold(storage, run, &ledger).await;
+}
+
+/// Returns the stored report where it says all there is to say, else one made anew; of a run that has ended, that one
+/// is stored.
+async fn report(
+    storage: &dyn Storage,
+    run: FrozenRun,
+    reference: Option<&ReferenceFiles>,
+) -> Result<Reported, Problem> {
+    let ledger = opening::ledger(storage, &run.record.run).await?;
+    let counts = tally::count(storage, &run, &ledger).await;
+    let counts = counts.map_err(Problem::environment)?;
+    let stored = RunReport::stored(storage, &run.record.run).await;
+    let stored = stored.map_err(Problem::environment)?;
+    let says_all = |stored: &RunReport| stored.is_last(&counts) && !stored.lacks_figures();
+    if let Some(report) = stored.filter(|stored| reference.is_none() && says_all(stored)) {
+        return Ok(Reported {
+            run,
+            ledger,
+            report,
+        });
+    }
+    let fold = collect::fold(storage, &run, &ledger).await;
     let material = Material {
-        run,
+        run: &run,
         counts: &counts,
         fold: fold.map_err(Problem::environment)?,
         reference,
     };
-    Ok(material.report().await)
+    let report = material.report().await;
+    if report.complete && reference.is_none() {
+        report.store(storage).await.map_err(Problem::environment)?;
+    }
+    Ok(Reported {
+        run,
+        ledger,
+        report,
+    })
 }

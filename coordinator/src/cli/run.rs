@@ -74,6 +74,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     freeze::check(storage.as_ref(), &config, &inventory.frozen)
         .await
         .map_err(opening::freeze_problem)?;
+    opening::warn_of_references(&config, &inventory).await;
 
     let ledger = opening::ledger(storage.as_ref(), &config.run).await?;
     let shards = &inventory.plan.shards;
@@ -211,13 +212,19 @@ async fn conclude(
         .await
         .map_err(Problem::environment)?;
     let counts = collected.counts.clone();
-    let report = report::publish(storage, &run, collected)
-        .await
-        .map_err(Problem::environment)?;
-    let size = inventory.contract.image_size();
-    let sheet = contact_sheet::make(storage, &run, size).await;
+    let report = match stopped {
+        Stopped::AtItsEnd | Stopped::AtItsLimit => {
+            let report = report::publish(storage, &run, collected).await;
+            Some(report.map_err(Problem::environment)?)
+        }
+        // Whoever interrupts a run does not want to wait for figures; `report` makes them of what is there.
+        Stopped::OnRequest | Stopped::Halted => None,
+    };
+    let sheet = contact_sheet::make(storage, &run).await;
     tell(config, &run, storage, &counts, sheet, stopped);
-    tell_quality(&report);
+    if let Some(report) = &report {
+        tell_quality(report);
+    }
     Ok(match stopped {
         Stopped::OnRequest | Stopped::Halted => Ending::Interrupted,
         Stopped::AtItsLimit => Ending::WithFailures,
@@ -290,7 +297,7 @@ fn tell(
     );
 }
 
-/// Figures that were asked for; the rest is in `report`.
+/// Figures that were asked for, with what they must be read with; the rest is in `report`.
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 fn tell_quality(report: &RunReport) {
     let figures = report
@@ -302,11 +309,14 @@ fn tell_quality(report: &RunReport) {
             format!("{} {fid} (N {})", style.style, style.items)
         });
     let figures: Vec<String> = figures.collect();
-    if !figures.is_empty() {
-        println!(
-            "FID {}; more: synth2real report {}",
-            figures.join(", "),
-            report.run
-        );
-    }
+    let Some(network) = report.extractor.as_ref().filter(|_| !figures.is_empty()) else {
+        return;
+    };
+    let caution = text::caution(network).map_or_else(String::new, |caution| format!(", {caution}"));
+    println!(
+        "FID {}; features of {}{caution}; references and more: synth2real report {}",
+        figures.join(", "),
+        text::name_of_network(network),
+        report.run
+    );
 }

@@ -24,7 +24,7 @@ pub(super) struct ServeArgs {
     listen: String,
     #[command(flatten)]
     access: AccessArgs,
-    /// Seconds between two looks at storage
+    /// Seconds between two looks at storage; down to a fifth of it while workers tell of something new
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS", value_parser = seconds)]
     every: f64,
 }

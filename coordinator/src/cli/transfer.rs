@@ -15,7 +15,7 @@ use worker::engine::Engine;
 use worker::method::denoise::NoiseSource;
 
 use self::trace::Trace;
-use super::{Ending, Problem};
+use super::{Ending, Problem, opening};
 
 #[derive(Debug, Args)]
 pub(super) struct TransferArgs {
@@ -60,9 +60,9 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
         .with_overrides(&args.overrides)
         .map_err(Problem::usage)?;
     let method = MethodConfig::try_from(raw).map_err(Problem::usage)?;
-    check_folder("--out", &args.out)?;
+    opening::check_folder("--out", &args.out)?;
     if let Some(trace) = &args.trace {
-        check_folder("--trace", trace)?;
+        opening::check_folder("--trace", trace)?;
     }
 
     let config = EngineConfig::default();
@@ -103,22 +103,6 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     let png = encode_png(converted.images[0].view()).map_err(Problem::environment)?;
     write(&args.out, &png)?;
     Ok(Ending::Done)
-}
-
-fn check_folder(option: &str, path: &Path) -> Result<(), Problem> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    if folder.is_dir() {
-        Ok(())
-    } else {
-        Err(Problem::Usage(format!(
-            "{option} {}: there is no folder {}",
-            path.display(),
-            folder.display()
-        )))
-    }
 }
 
 fn load(converter: &Converter, image: &Path, label: &Path) -> Result<Prepared, Problem> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::artifact::ArtifactKey;
-use shared::decision::Decided;
+use shared::decision::{Decided, Decisions};
 use tokio::time::Instant;
 
 use super::{Collector, WatchError, Watched};
@@ -21,10 +21,10 @@ impl Collector {
     pub(super) async fn keep(
         &self,
         watched: &mut Watched,
-        ledger: Ledger,
+        decisions: Decisions,
         new_shards: usize,
     ) -> Result<(), WatchError> {
-        self.halt_at_limit(&watched.run, ledger, &watched.counts)
+        self.halt_at_limit(&watched.run, decisions, &watched.counts)
             .await?;
         if new_shards > 0 && watched.tally_stored.elapsed() >= STORE_TALLY_EVERY {
             let storage = self.storage.as_ref();
@@ -66,20 +66,21 @@ impl Collector {
             "run ended"
         );
         watched.report = Some(report);
+        watched.report_is_new = true;
         Ok(())
     }
 
     async fn halt_at_limit(
         &self,
         run: &FrozenRun,
-        mut ledger: Ledger,
+        mut decisions: Decisions,
         counts: &Counts,
     ) -> Result<(), WatchError> {
         let (not_done, planned) = (counts.not_done(), run.plan.num_items());
         let max_failed = run.record.limits.max_failed;
         // Somebody who resumed all the same is not stopped again by the same failures.
-        let counting = not_done.saturating_sub(ledger.decisions.forgiven);
-        if ledger.decisions.halted.is_some() || counting as f64 <= max_failed * planned as f64 {
+        let counting = not_done.saturating_sub(decisions.forgiven);
+        if decisions.halted.is_some() || counting as f64 <= max_failed * planned as f64 {
             return Ok(());
         }
         let reason = format!(
@@ -88,10 +89,7 @@ impl Collector {
         tracing::error!(run = %run.record.run, reason, "run halted");
         let halt = Decided::Halt { reason };
         let storage = self.storage.as_ref();
-        ledger
-            .decisions
-            .decide(storage, &run.record.run, halt)
-            .await?;
+        decisions.decide(storage, &run.record.run, halt).await?;
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! once, so no restart or repetition counts an item twice.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use shared::manifest::{ManifestRow, Quality, Status};
 
@@ -49,13 +50,11 @@ impl ItemsFold {
             self.lpips.add(lpips);
         }
         if let Some(features) = &quality.features {
+            // Features of one run come from one network, whose digest its record holds.
             let sums = self
                 .features
                 .get_or_insert_with(|| Accumulator::new(features.len()));
-            // Features of one run come from one network, whose digest its record holds.
-            if sums.num_features() == features.len() {
-                sums.add(features);
-            }
+            sums.add(features);
         }
     }
 }
@@ -75,15 +74,9 @@ pub struct StyleFold {
 #[derive(Debug, Clone, Default)]
 pub struct RunFold {
     per_class: bool,
-    /// The styles that have an item that is done.
-    pub styles: BTreeMap<String, StyleFold>,
-    /// Items that the row's own attempt converted.
-    pub converted: usize,
-    /// Time that those took, in milliseconds.
-    pub busy_ms: f64,
-    /// UNet evaluations of those, styles included.
-    pub evaluations: f64,
-    /// When work on those began and ended.
+    /// The styles that have an item that is done. Who makes a report holds them while more is folded.
+    pub styles: BTreeMap<String, Arc<StyleFold>>,
+    /// When work on the items that were converted, and not found, began and ended.
     pub span: Option<(jiff::Timestamp, jiff::Timestamp)>,
 }
 
@@ -97,16 +90,32 @@ impl RunFold {
         }
     }
 
-    /// Adds the rows of a committed shard.
+    /// Adds the rows of committed shards.
     pub fn add(&mut self, rows: &[ManifestRow]) {
         rows.iter().for_each(|row| self.add_row(row));
     }
 
+    /// Adds the rows of committed shards away from the threads that wait for the network, and returns them without
+    /// their features: those of a whole run may be gigabytes. If this is given up midway, the fold is empty.
+    pub async fn take_in(&mut self, mut rows: Vec<ManifestRow>) -> Vec<ManifestRow> {
+        let mut fold = std::mem::take(self);
+        let work = move || {
+            fold.add(&rows);
+            for quality in rows.iter_mut().filter_map(|row| row.quality.as_mut()) {
+                quality.features = None;
+            }
+            (fold, rows)
+        };
+        let (fold, rows) = match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        *self = fold;
+        rows
+    }
+
     fn add_row(&mut self, row: &ManifestRow) {
-        if let Some(work) = row.work {
-            self.converted += 1;
-            self.busy_ms += work.total_ms();
-            self.evaluations += work.unet_evaluations + work.style_evaluations;
+        if row.work.is_some() {
             let (first, last) = self.span.unwrap_or((row.started_at, row.finished_at));
             self.span = Some((first.min(row.started_at), last.max(row.finished_at)));
         }
@@ -114,6 +123,7 @@ impl RunFold {
             return;
         };
         let style = self.styles.entry(row.item.style.clone()).or_default();
+        let style = Arc::make_mut(style);
         style.items.add(quality);
         if let Some(features) = &quality.features {
             style.sample.offer(&row.item.content, features);

@@ -23,7 +23,8 @@ const SEED: u64 = 0x4b49_4400;
 pub struct KernelDistance {
     /// Mean over the subsets.
     pub mean: f64,
-    /// Its standard error, from the spread of the subsets.
+    /// Standard error of that mean: the spread of the subsets over the root of their number. It says how well the mean
+    /// over subsets is known, not how far another draw of the items would be.
     pub standard_error: f64,
     /// Items of a subset of each set.
     pub subset_size: usize,

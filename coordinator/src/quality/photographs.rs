@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use futures::future::try_join_all;
 use rayon::prelude::*;
+use shared::failure::chain;
 use shared::source::Source;
 use shared::storage::StorageError;
-use worker::dataset::{NamedBytes, decode_image};
+use worker::dataset::{NamedBytes, decode_image, is_photograph};
 use worker::engine::EngineError;
 use worker::engine::extractor::Extractor;
 
@@ -16,8 +17,6 @@ use super::statistics::Accumulator;
 
 /// Photographs that are read and decoded at once.
 pub const AT_ONCE: usize = 16;
-
-const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// Why photographs cannot be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -30,24 +29,15 @@ pub enum PhotographsError {
     Engine(#[from] EngineError),
 }
 
-/// Returns the photographs of a source at any depth, in the order of their paths.
+/// Returns the photographs of a source at any depth, in the order of their paths; label maps beside them are none.
 ///
 /// # Errors
 ///
 /// If the source cannot be listed.
 pub async fn list(source: &dyn Source) -> Result<Vec<PathBuf>, StorageError> {
     let files = source.list(std::path::Path::new("")).await?;
-    let is_image = |path: &PathBuf| {
-        let extension = path
-            .extension()
-            .map(|e| e.to_string_lossy().to_ascii_lowercase());
-        extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
-    };
-    Ok(files
-        .into_iter()
-        .map(|file| file.path)
-        .filter(is_image)
-        .collect())
+    let paths = files.into_iter().map(|file| file.path);
+    Ok(paths.filter(|path| is_photograph(path)).collect())
 }
 
 /// What is known of photographs so far.
@@ -131,7 +121,15 @@ fn features(
         .collect();
     let features = images.into_iter().map(|image| match image {
         Ok(image) => extractor.features(image.view()).map(Ok),
-        Err(error) => Ok(Err(shared::failure::chain(&error))),
+        Err(error) => Ok(Err(chain(&error))),
     });
-    features.collect()
+    let named = features
+        .zip(files)
+        .map(|(features, (name, _))| match features {
+            Err(error @ EngineError::NotFinite { .. }) => {
+                Ok(Err(format!("{name}: {}", chain(&error))))
+            }
+            features => features,
+        });
+    named.collect()
 }

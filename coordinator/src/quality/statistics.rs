@@ -70,8 +70,12 @@ impl Accumulator {
 
     /// Returns mean and covariance; none of fewer than two items.
     #[must_use]
-    pub fn statistics(&mut self) -> Option<FeatureStatistics> {
-        self.take_in();
+    pub fn statistics(&self) -> Option<FeatureStatistics> {
+        if !self.waiting.is_empty() {
+            let mut whole = self.clone();
+            whole.take_in();
+            return whole.statistics();
+        }
         if self.count < 2 {
             return None;
         }

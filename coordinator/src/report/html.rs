@@ -6,19 +6,19 @@ use std::io::Cursor;
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use image::DynamicImage;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
-use image::{DynamicImage, RgbImage};
 use shared::artifact::ArtifactKey;
-use shared::listing::Listing;
-use shared::source;
+use shared::source::{self, Source};
 use shared::storage::Storage;
-use worker::dataset::{ImageSize, load};
 
 use super::plot::{self, PlotError};
 use super::text::{caution, kid, name_of_network, notes, number};
 use super::{Network, RunReport};
+use crate::contact_sheet::{input_image, size_of};
 use crate::freeze::FrozenRun;
+use crate::ledger::Ledger;
 
 /// Contents shown of each style.
 const CONTENTS_OF_STYLE: usize = 2;
@@ -78,25 +78,33 @@ struct Comparison {
     after: Vec<(String, String)>,
 }
 
-/// Returns a page about runs and their reports, which come in the same order.
+/// A run as the page shows it.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    /// The run.
+    pub run: &'a FrozenRun,
+    /// What of it is committed.
+    pub ledger: &'a Ledger,
+    /// What came out.
+    pub report: &'a RunReport,
+}
+
+/// Returns a page about runs.
 ///
 /// # Errors
 ///
 /// [`HtmlError`] if it cannot be rendered. Images that cannot be read are left out.
-pub async fn render(
-    storage: &dyn Storage,
-    runs: &[FrozenRun],
-    reports: &[RunReport],
-) -> Result<String, HtmlError> {
+pub async fn render(storage: &dyn Storage, shown: &[Shown<'_>]) -> Result<String, HtmlError> {
+    let reports: Vec<&RunReport> = shown.iter().map(|shown| shown.report).collect();
     let names: Vec<&str> = reports.iter().map(|report| report.run.as_str()).collect();
     let page = Page {
         title: names.join(", "),
         made_at: jiff::Timestamp::now()
             .strftime("%Y-%m-%d %H:%M UTC")
             .to_string(),
-        runs: reports.iter().map(run).collect(),
-        plot: plot::trade_off(reports)?,
-        comparisons: comparisons(storage, runs).await,
+        plot: plot::trade_off(&reports)?,
+        comparisons: comparisons(storage, shown).await,
+        runs: reports.into_iter().map(run).collect(),
     };
     Ok(page.render()?)
 }
@@ -149,85 +157,111 @@ fn row(style: &super::StyleReport) -> Row {
     }
 }
 
-/// Chooses items spread over the first run, and shows what every run made of them.
-async fn comparisons(storage: &dyn Storage, runs: &[FrozenRun]) -> Vec<Comparison> {
-    let Some(first) = runs.first() else {
+/// Chooses items spread over what is committed of the first run, and shows what every run made of them.
+async fn comparisons(storage: &dyn Storage, shown: &[Shown<'_>]) -> Vec<Comparison> {
+    let Some(first) = shown.first() else {
         return Vec::new();
     };
-    let mut contents: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (style, content) in first.plan.shards.iter().flat_map(crate::plan::Shard::items) {
-        contents.entry(style).or_default().push(content);
-    }
-    let mut shown = Vec::new();
-    for (style, contents) in contents.into_iter().take(MAX_STYLES) {
-        for place in 0..CONTENTS_OF_STYLE {
-            let content = contents[(2 * place + 1) * contents.len() / (2 * CONTENTS_OF_STYLE)];
-            shown.extend(comparison(storage, runs, first, (style, content)).await);
+    let Ok(contents) = source::open(&first.run.record.inputs.content).await else {
+        return Vec::new();
+    };
+    let mut comparisons = Vec::new();
+    for (style, committed) in committed_contents(first).into_iter().take(MAX_STYLES) {
+        let mut of_style = 0;
+        for content in spread(&committed) {
+            let comparison = comparison(storage, shown, contents.as_ref(), (style, content)).await;
+            of_style += usize::from(comparison.is_some());
+            comparisons.extend(comparison);
+            if of_style == CONTENTS_OF_STYLE {
+                break;
+            }
         }
     }
-    shown
+    comparisons
+}
+
+/// The contents of each style in committed shards.
+fn committed_contents(shown: &Shown<'_>) -> BTreeMap<usize, Vec<usize>> {
+    let shards = shown.run.plan.shards.iter();
+    let committed = shards.filter(|shard| shown.ledger.committed.contains(&shard.id));
+    let mut contents: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (style, content) in committed.flat_map(crate::plan::Shard::items) {
+        contents.entry(style).or_default().push(content);
+    }
+    contents
+}
+
+/// Some of the contents, each once: those that are far apart first. An item may be quarantined, and then the next is
+/// tried.
+fn spread(contents: &[usize]) -> Vec<usize> {
+    let mut chosen = Vec::new();
+    for (part, whole) in [
+        (1, 4),
+        (3, 4),
+        (1, 2),
+        (1, 8),
+        (5, 8),
+        (3, 8),
+        (7, 8),
+        (0, 1),
+    ] {
+        if let Some(&content) = contents.get(part * contents.len() / whole)
+            && !chosen.contains(&content)
+        {
+            chosen.push(content);
+        }
+    }
+    chosen
 }
 
 async fn comparison(
     storage: &dyn Storage,
-    runs: &[FrozenRun],
-    first: &FrozenRun,
-    position: (usize, usize),
+    shown: &[Shown<'_>],
+    contents: &dyn Source,
+    (style, content): (usize, usize),
 ) -> Option<Comparison> {
-    let item = first.plan.item(position);
+    let first = shown.first()?.run;
+    let item = first.plan.item((style, content));
     let mut after = Vec::new();
-    for run in runs {
-        let key = ArtifactKey::Image(run.record.run.clone(), item.clone());
+    for run in shown.iter().map(|shown| &shown.run.record.run) {
+        let key = ArtifactKey::Image(run.clone(), item.clone());
         let Ok(png) = storage.read(&key).await else {
             continue;
         };
-        if let Some(image) = image::load_from_memory(&png)
-            .ok()
-            .as_ref()
-            .and_then(data_uri)
-        {
-            after.push((run.record.run.to_string(), image));
+        let decode = move || image::load_from_memory(&png).ok();
+        if let Some(image) = data_uri(decode).await {
+            after.push((run.to_string(), image));
         }
     }
     if after.is_empty() {
         return None;
     }
+    // The content as the model saw it, so that it lies on its outputs pixel by pixel.
+    let size = size_of(&first.record.frozen.model);
+    let before = input_image(contents, &first.plan.contents[content], size).await?;
     Some(Comparison {
-        before: before(first, position.1).await?,
+        before: data_uri(move || Some(DynamicImage::ImageRgb8(before))).await?,
         style: item.style,
         content: item.content,
         after,
     })
 }
 
-/// The content as the model saw it, so that it lies on its outputs pixel by pixel.
-async fn before(run: &FrozenRun, content: usize) -> Option<String> {
-    let Listing::Pair(pair) = &run.plan.contents[content] else {
-        return None;
+/// Returns an image as it stands in the page, made away from the threads that wait for the network.
+async fn data_uri(image: impl FnOnce() -> Option<DynamicImage> + Send + 'static) -> Option<String> {
+    let work = move || {
+        let mut image = image()?;
+        if image.width() > WIDTH {
+            image = image.resize(WIDTH, u32::MAX, FilterType::Lanczos3);
+        }
+        let mut jpeg = Cursor::new(Vec::new());
+        let encoder = JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY);
+        image.to_rgb8().write_with_encoder(encoder).ok()?;
+        let base64 = STANDARD.encode(jpeg.into_inner());
+        Some(format!("data:image/jpeg;base64,{base64}"))
     };
-    let model = &run.record.frozen.model;
-    let size = ImageSize {
-        width: model.width,
-        height: model.height,
-        latent_width: model.width / 8,
-        latent_height: model.height / 8,
-    };
-    let source = source::open(&run.record.inputs.content).await.ok()?;
-    let image = load(source.as_ref(), pair, size).await.ok()?.prepared.image;
-    let pixels = image.into_raw_vec_and_offset().0;
-    let image = RgbImage::from_raw(size.width as u32, size.height as u32, pixels)?;
-    data_uri(&DynamicImage::ImageRgb8(image))
-}
-
-fn data_uri(image: &DynamicImage) -> Option<String> {
-    let image = if image.width() > WIDTH {
-        image.resize(WIDTH, u32::MAX, FilterType::Lanczos3)
-    } else {
-        image.clone()
-    };
-    let mut jpeg = Cursor::new(Vec::new());
-    let encoder = JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY);
-    image.to_rgb8().write_with_encoder(encoder).ok()?;
-    let base64 = STANDARD.encode(jpeg.into_inner());
-    Some(format!("data:image/jpeg;base64,{base64}"))
+    match tokio::task::spawn_blocking(work).await {
+        Ok(uri) => uri,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }

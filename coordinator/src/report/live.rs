@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shared::ids::ShardId;
 use shared::storage::Storage;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::RunReport;
 use super::make::Material;
@@ -14,7 +15,7 @@ use crate::collect;
 use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, LedgerError};
 use crate::quality::fold::RunFold;
-use crate::tally::Counts;
+use crate::tally::{Counts, READS_AT_ONCE};
 
 /// Between two reports at least.
 const EVERY: Duration = Duration::from_secs(20);
@@ -47,13 +48,6 @@ impl LiveReport {
         }
     }
 
-    /// Has the next report made as soon as there is something new.
-    pub fn make_at_once(&mut self) {
-        if let Some((_, next)) = &mut self.last {
-            *next = Instant::now();
-        }
-    }
-
     /// Reads what is new, and returns a report if one was finished since.
     ///
     /// # Errors
@@ -75,8 +69,10 @@ impl LiveReport {
             .take(SHARDS_AT_A_LOOK)
             .copied()
             .collect();
-        collect::fold_shards(storage, &self.run, &new, &mut self.fold).await?;
-        self.folded.extend(new);
+        for part in new.chunks(READS_AT_ONCE) {
+            collect::fold_in(storage, &self.run, part, &mut self.fold).await?;
+            self.folded.extend(part);
+        }
         let made = self.take_made().await;
         let behind = self.folded.len() < ledger.committed.len();
         if self.making.is_none() && !behind && self.is_due() {

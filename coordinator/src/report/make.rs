@@ -3,22 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use shared::failure::chain;
+use jiff::Timestamp;
 use shared::location::Location;
 use shared::run_record::RunRecord;
 use shared::settings::ReferenceFiles;
-use shared::source;
 use worker::engine::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
 use worker::method::label_map::CLASSES;
 
-use super::{ClassReport, Cost, Network, Reference, RunReport, StyleReport};
+use super::references::{Opened, References, by_reference};
+use super::{ClassReport, Cost, Network, Reference, RunReport, StyleReport, UNKNOWN};
 use crate::freeze::FrozenRun;
 use crate::networks;
 use crate::plan::Plan;
 use crate::quality::fid::{FidError, Gaussian};
 use crate::quality::fold::{ItemsFold, RunFold, StyleFold};
 use crate::quality::kid::{self, kernel_distance};
-use crate::quality::reference::ReferenceStatistics;
 use crate::quality::statistics::Accumulator;
 use crate::tally::Counts;
 
@@ -41,13 +40,7 @@ impl Material<'_> {
         let quality = &record.quality;
         let extractor = network(quality.features.as_ref(), FEATURES_FILE, record).await;
         let lpips_network = network(quality.lpips.as_ref(), PERCEPTUAL_FILE, record).await;
-        let mut styles = Vec::new();
-        let mut references = References::default();
-        let run = self.run;
-        for (style, planned) in planned(&run.plan) {
-            let fold = self.fold.styles.remove(style).unwrap_or_default();
-            styles.push(self.style(style, planned, fold, &mut references).await);
-        }
+        let styles = self.styles().await;
         let items = self.run.plan.num_items();
         RunReport {
             run: record.run.clone(),
@@ -63,20 +56,85 @@ impl Material<'_> {
             failed: self.counts.failed,
             extractor,
             lpips_network,
-            cost: cost(&self.fold),
+            cost: cost(self.counts, self.fold.span),
             styles,
             reasons: self.counts.reasons.clone(),
         }
     }
 
-    async fn style(
+    /// Reports the styles of one reference after the other, so that each is opened once and one at a time.
+    async fn styles(&mut self) -> Vec<StyleReport> {
+        let run = self.run;
+        let planned: BTreeMap<&str, usize> = planned(&run.plan).into_iter().collect();
+        let files = self.reference.or(run.record.quality.reference.as_ref());
+        let names = planned.keys().copied();
+        let groups = match files {
+            Some(files) => by_reference(files, names),
+            None => vec![(None, names.collect())],
+        };
+        let mut references = References::default();
+        let mut reports = Vec::new();
+        for (at, styles) in groups {
+            for style in styles {
+                let fold = self.fold.styles.remove(style).unwrap_or_default();
+                let report = StyleReport::of(style, planned[style], &fold);
+                reports.push(
+                    self.compare(report, fold, at.as_ref(), &mut references)
+                        .await,
+                );
+            }
+        }
+        reports.sort_by(|a, b| a.style.cmp(&b.style));
+        reports
+    }
+
+    /// Fills in what comes of comparing a style with its reference.
+    async fn compare(
         &self,
-        style: &str,
-        planned: usize,
-        fold: StyleFold,
+        mut report: StyleReport,
+        fold: Arc<StyleFold>,
+        at: Option<&Location>,
         references: &mut References,
     ) -> StyleReport {
-        let mut report = StyleReport {
+        let network = self.run.record.frozen.judges.features.as_deref();
+        let Some((network, _)) = network.zip(fold.items.features.as_ref()) else {
+            if at.is_some() && fold.items.done > 0 {
+                let note = "its outputs have no features: the run has no quality.features";
+                report.notes.push(note.to_owned());
+            }
+            return report;
+        };
+        let Some(at) = at else {
+            let note = "no reference is named for it: quality.reference, or --reference";
+            report.notes.push(note.to_owned());
+            return report;
+        };
+        let reference = match references.get(at, network).await {
+            Ok(reference) => reference,
+            Err(reason) => {
+                report.notes.push(format!("reference {at} {reason}"));
+                return report;
+            }
+        };
+        report.reference = Some(Reference {
+            path: at.to_string(),
+            items: reference.file.items,
+        });
+        let compare = move || {
+            compare(&mut report, &fold, &reference);
+            report
+        };
+        match tokio::task::spawn_blocking(compare).await {
+            Ok(report) => report,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+impl StyleReport {
+    /// Returns what needs no reference.
+    fn of(style: &str, planned: usize, fold: &StyleFold) -> Self {
+        Self {
             style: style.to_owned(),
             items: fold.items.done,
             planned,
@@ -92,36 +150,6 @@ impl Material<'_> {
                 .iter()
                 .map(|(&train_id, items)| (class_name(train_id), class_report(items)))
                 .collect(),
-        };
-        let files = self
-            .reference
-            .or(self.run.record.quality.reference.as_ref());
-        let Some(at) = files.and_then(|files| files.of_style(style)) else {
-            if fold.items.features.is_some() {
-                let note = "no reference is named for it: quality.reference, or --reference";
-                report.notes.push(note.to_owned());
-            }
-            return report;
-        };
-        let expected = self.run.record.frozen.judges.features.clone();
-        let reference = match references.get(&at, expected.as_deref()).await {
-            Ok(reference) => reference,
-            Err(reason) => {
-                report.notes.push(format!("reference {at} {reason}"));
-                return report;
-            }
-        };
-        report.reference = Some(Reference {
-            path: at.to_string(),
-            items: reference.file.items,
-        });
-        let compare = move || {
-            compare(&mut report, fold, &reference);
-            report
-        };
-        match tokio::task::spawn_blocking(compare).await {
-            Ok(report) => report,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
 }
@@ -138,50 +166,24 @@ fn planned(plan: &Plan) -> Vec<(&str, usize)> {
     names.zip(counts).filter(|(_, count)| *count > 0).collect()
 }
 
-/// A reference, read and decomposed.
-struct Opened {
-    file: ReferenceStatistics,
-    gaussian: Gaussian,
-}
-
-/// References by where they are: styles often share one, and decomposing one takes seconds.
-#[derive(Default)]
-struct References(BTreeMap<String, Result<Arc<Opened>, String>>);
-
-impl References {
-    async fn get(&mut self, at: &Location, expected: Option<&str>) -> Result<Arc<Opened>, String> {
-        let key = at.to_string();
-        if !self.0.contains_key(&key) {
-            self.0
-                .insert(key.clone(), open(at, expected).await.map(Arc::new));
-        }
-        self.0[&key].clone()
-    }
-}
-
 /// Fills in what is computed from features.
-fn compare(report: &mut StyleReport, mut fold: StyleFold, reference: &Opened) {
-    let Some(mut sums) = fold.items.features.take() else {
-        report
-            .notes
-            .push("its outputs have no features: the run has no quality.features".to_owned());
+fn compare(report: &mut StyleReport, fold: &StyleFold, reference: &Opened) {
+    let Some(sums) = &fold.items.features else {
         return;
     };
-    let num_features = sums.num_features();
-    note_small_sets(report, sums.count(), num_features);
-    match distance(&mut sums, &reference.gaussian) {
+    note_small_sets(report, sums.count(), sums.num_features());
+    if reference.file.extractor_sha256.is_none() {
+        report.notes.push(
+            "its reference does not say which network it was made with: FID means nothing unless it is the run's"
+                .to_owned(),
+        );
+    }
+    match distance(sums, &reference.gaussian) {
         Some(Ok(fid)) => report.fid = Some(fid),
         Some(Err(error)) => report.notes.push(error.to_string()),
         None => report.notes.push("FID needs at least two items".to_owned()),
     }
-    for (train_id, items) in fold.classes {
-        let fid = items
-            .features
-            .and_then(|mut sums| distance(&mut sums, &reference.gaussian)?.ok());
-        if let Some(class) = report.classes.get_mut(&class_name(train_id)) {
-            class.fid = fid;
-        }
-    }
+    compare_classes(report, fold, reference);
     let Some(others) = &reference.file.sample else {
         report.notes.push(
             "its reference has no features, which KID needs: make it with reference-stats"
@@ -189,6 +191,12 @@ fn compare(report: &mut StyleReport, mut fold: StyleFold, reference: &Opened) {
         );
         return;
     };
+    if fold.sample.len() < fold.items.done {
+        report.notes.push(format!(
+            "KID is over {} of its items, always the same",
+            fold.sample.len()
+        ));
+    }
     match kernel_distance(fold.sample.matrix().as_ref(), others.as_ref()) {
         Some(distance) => {
             report.kid = Some(distance.mean);
@@ -208,7 +216,34 @@ fn compare(report: &mut StyleReport, mut fold: StyleFold, reference: &Opened) {
     }
 }
 
-fn distance(sums: &mut Accumulator, reference: &Gaussian) -> Option<Result<f64, FidError>> {
+fn compare_classes(report: &mut StyleReport, fold: &StyleFold, reference: &Opened) {
+    let mut small = Vec::new();
+    for (&train_id, items) in &fold.classes {
+        let name = class_name(train_id);
+        let Some(sums) = &items.features else {
+            continue;
+        };
+        if sums.count() <= sums.num_features() {
+            small.push(name.clone());
+        }
+        match (
+            distance(sums, &reference.gaussian),
+            report.classes.get_mut(&name),
+        ) {
+            (Some(Ok(fid)), Some(class)) => class.fid = Some(fid),
+            (Some(Err(error)), _) => report.notes.push(format!("with {name}: {error}")),
+            (Some(Ok(_)), None) | (None, _) => {}
+        }
+    }
+    if !small.is_empty() {
+        report.notes.push(format!(
+            "fewer items than features show {}: FID over them comes out too high",
+            small.join(", ")
+        ));
+    }
+}
+
+fn distance(sums: &Accumulator, reference: &Gaussian) -> Option<Result<f64, FidError>> {
     let statistics = sums.statistics()?;
     Some(Gaussian::of(&statistics).and_then(|gaussian| gaussian.distance(reference)))
 }
@@ -231,24 +266,6 @@ fn note_small_sets(report: &mut StyleReport, count: usize, num_features: usize) 
     }
 }
 
-async fn open(at: &Location, expected: Option<&str>) -> Result<Opened, String> {
-    let bytes = source::read_file(at).await;
-    let bytes = bytes.map_err(|error| format!("cannot be used: {}", chain(&error)))?;
-    let expected = expected.map(ToOwned::to_owned);
-    let work = move || {
-        let file = ReferenceStatistics::read(&bytes).map_err(|error| chain(&error))?;
-        if file.extractor_sha256.is_some() && file.extractor_sha256 != expected {
-            return Err("was made with another feature network than the run: make it again with reference-stats".to_owned());
-        }
-        let gaussian = Gaussian::of(&file.statistics).map_err(|error| chain(&error))?;
-        Ok(Opened { file, gaussian })
-    };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(opened) => opened,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
-
 /// Returns what a network is, from its contract; the digest that the run was planned with goes before what lies there.
 async fn network(at: Option<&Location>, file: &str, record: &RunRecord) -> Option<Network> {
     let planned = &record.frozen.judges;
@@ -262,7 +279,7 @@ async fn network(at: Option<&Location>, file: &str, record: &RunRecord) -> Optio
         })
     };
     let unknown = Network {
-        name: "unknown: its contract is not where the run found it".to_owned(),
+        name: UNKNOWN.to_owned(),
         sha256: planned.clone(),
         resize: None,
         published: false,
@@ -278,20 +295,18 @@ async fn network(at: Option<&Location>, file: &str, record: &RunRecord) -> Optio
     }
 }
 
-fn cost(fold: &RunFold) -> Cost {
-    if fold.converted == 0 {
+fn cost(counts: &Counts, span: Option<(Timestamp, Timestamp)>) -> Cost {
+    if counts.converted == 0 {
         return Cost::default();
     }
-    let converted = fold.converted as f64;
-    let span = fold
-        .span
-        .map(|(first, last)| last.duration_since(first).as_secs_f64());
+    let converted = counts.converted as f64;
+    let span = span.map(|(first, last)| last.duration_since(first).as_secs_f64());
     Cost {
         images_per_minute: span
             .filter(|&seconds| seconds > 0.0)
             .map(|seconds| 60.0 * converted / seconds),
-        seconds_per_image: Some(fold.busy_ms / 1000.0 / converted),
-        evaluations_per_image: Some(fold.evaluations / converted),
+        seconds_per_image: Some(counts.busy_ms / 1000.0 / converted),
+        evaluations_per_image: Some(counts.unet_evaluations / converted),
     }
 }
 

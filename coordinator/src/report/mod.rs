@@ -2,7 +2,7 @@
 //!
 //! `report.json` holds a [`RunReport`]; it is written beside the manifest and can be made again at any time.
 //!
-//! - [`make`]: from committed shards
+//! - [`make`], [`references`]: from committed shards, compared with real photographs
 //! - [`live`]: of a run under way
 //! - [`text`], [`html`], [`plot`]: for people
 
@@ -10,9 +10,11 @@ pub mod html;
 pub mod live;
 pub mod make;
 pub mod plot;
+pub mod references;
 pub mod text;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -141,6 +143,15 @@ pub struct ClassReport {
     pub ssim: Option<f64>,
 }
 
+/// The name of a network whose contract is not where the run found it.
+const UNKNOWN: &str = "unknown: its contract is not where the run found it";
+
+impl Network {
+    fn is_known(&self) -> bool {
+        self.name != UNKNOWN
+    }
+}
+
 impl RunReport {
     /// Returns the report that was stored; none if there is none that this version reads.
     ///
@@ -153,6 +164,18 @@ impl RunReport {
             Err(error) if error.kind == StorageErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns whether a figure may be there when the report is made again: a reference or a network that was not where
+    /// the run's settings say may be there now.
+    #[must_use]
+    pub fn lacks_figures(&self) -> bool {
+        let extractor_is_known = self.extractor.as_ref().is_none_or(Network::is_known);
+        let lpips_is_known = self.lpips_network.as_ref().is_none_or(Network::is_known);
+        let compared = |style: &StyleReport| style.items < 2 || style.reference.is_some();
+        !extractor_is_known
+            || !lpips_is_known
+            || self.extractor.is_some() && !self.styles.iter().all(compared)
     }
 
     /// Returns whether this is the last report of a run with these counts: nothing has ended or changed since.
@@ -202,18 +225,27 @@ pub enum ReportError {
 pub async fn publish(
     storage: &dyn Storage,
     run: &FrozenRun,
-    mut collected: Collected,
+    collected: Collected,
 ) -> Result<RunReport, ReportError> {
     let judges = &run.record.frozen.judges;
     let extractor = judges.features.clone().unwrap_or_default();
-    for (style, fold) in &mut collected.fold.styles {
-        let Some(sums) = &mut fold.items.features else {
-            continue;
+    for (style, fold) in &collected.fold.styles {
+        let (fold, extractor) = (Arc::clone(fold), extractor.clone());
+        let write = move || {
+            let sums = fold.items.features.as_ref()?;
+            let statistics = sums.statistics()?;
+            Some(reference::write(
+                &statistics,
+                sums.count(),
+                None,
+                &extractor,
+            ))
         };
-        let Some(statistics) = sums.statistics() else {
-            continue;
+        let file = match tokio::task::spawn_blocking(write).await {
+            Ok(Some(file)) => file,
+            Ok(None) => continue,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        let file = reference::write(&statistics, sums.count(), None, &extractor);
         let file = file.map_err(|source| ReportError::Statistics {
             style: style.clone(),
             source,

@@ -34,7 +34,7 @@ struct Point<'a> {
 /// # Errors
 ///
 /// [`PlotError`] if it cannot be drawn.
-pub fn trade_off(reports: &[RunReport]) -> Result<Option<String>, PlotError> {
+pub fn trade_off(reports: &[&RunReport]) -> Result<Option<String>, PlotError> {
     let has_lpips = |style: &StyleReport| style.lpips.is_some();
     let lpips = reports
         .iter()
@@ -69,7 +69,7 @@ pub fn trade_off(reports: &[RunReport]) -> Result<Option<String>, PlotError> {
 
 fn draw(
     svg: &mut String,
-    reports: &[RunReport],
+    reports: &[&RunReport],
     points: &[Point<'_>],
     label: &str,
 ) -> Result<(), Box<dyn std::error::Error>> {

@@ -2,6 +2,8 @@
 //!
 //! With `SYNTH2REAL_SCREENSHOTS` set to a folder, pictures of all of them are put there.
 
+use std::collections::BTreeMap;
+
 use coordinator::report::{Cost, Network, Reference, RunReport, StyleReport};
 use shared::storage::LocalStorage;
 use tests::browser::{Browser, Look};
@@ -9,8 +11,8 @@ use tests::pictures::Picture;
 use tests::project::{Project, RUN, STYLES};
 use tests::service::Service;
 
-/// A report as a run with references has it.
-fn report() -> RunReport {
+/// A report as a run with references has it, of items that were lost for these reasons.
+fn report(reasons: BTreeMap<String, usize>) -> RunReport {
     let network = |name: &str| Network {
         name: name.to_owned(),
         sha256: "0".repeat(64),
@@ -53,7 +55,7 @@ fn report() -> RunReport {
             evaluations_per_image: Some(6.5),
         },
         styles: STYLES.iter().enumerate().map(style).collect(),
-        reasons: Default::default(),
+        reasons,
     }
 }
 
@@ -67,7 +69,9 @@ async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
     std::fs::write(label, b"no picture").unwrap();
     let _ = project.run().exits(1);
     let storage = LocalStorage::new(project.path("out"));
-    report().store(&storage).await.unwrap();
+    let made = RunReport::stored(&storage, &RUN.parse().unwrap()).await;
+    let reasons = made.unwrap().expect("run makes a report").reasons;
+    report(reasons).store(&storage).await.unwrap();
 
     let service = Service::serve(&project.path("out"), &[]);
     let browser = Browser::start().await;

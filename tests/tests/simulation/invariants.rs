@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use coordinator::audit;
-use coordinator::ledger::{self, ShardState};
+use coordinator::ledger::{self, Ledger, ShardState};
 use coordinator::quality::reference::ReferenceStatistics;
 use coordinator::report::RunReport;
 use coordinator::report::live::LiveReport;
@@ -15,6 +17,7 @@ use shared::manifest::{self, Status};
 use shared::storage::{MemoryStorage, Storage};
 use tests::stand_in::{self, BAD, CURSED};
 
+use crate::storage::SlowStorage;
 use crate::world::World;
 
 /// What was stored before, to see that nothing of it changes.
@@ -195,9 +198,10 @@ async fn check_report(world: &World) {
     }
 }
 
-/// Checks that a report of a run under way says the same when nothing is left to come.
+/// Checks that a report of a run under way says the same when nothing is left to come, reads that failed included.
 async fn check_live_report(world: &World, report: &RunReport) {
     let ledger = world.ledger().await;
+    let storage = world.storage();
     let mut live = LiveReport::new(&Arc::new(world.run.clone()));
     // As it was when half of the shards were committed, and then when all were.
     let mut half = ledger.clone();
@@ -207,14 +211,7 @@ async fn check_live_report(world: &World, report: &RunReport) {
         .take(ledger.committed.len() / 2)
         .collect();
     for known in [&half, &ledger] {
-        live.make_at_once();
-        let made = loop {
-            let made = live.refresh(&world.truth, known, &Counts::default()).await;
-            match made.unwrap() {
-                None if !known.committed.is_empty() => tokio::task::yield_now().await,
-                made => break made,
-            }
-        };
+        let made = refreshed(&mut live, storage.as_ref(), known).await;
         if known.committed.len() == ledger.committed.len() {
             assert_eq!(
                 made.map(|made| made.styles),
@@ -223,7 +220,31 @@ async fn check_live_report(world: &World, report: &RunReport) {
         }
     }
     let again = live
-        .refresh(&world.truth, &ledger, &Counts::default())
+        .refresh(storage.as_ref(), &ledger, &Counts::default())
         .await;
     assert_eq!(again.unwrap(), None, "there is nothing new to say");
+}
+
+/// Returns the next report of a run under way; none if nothing is committed. The first read of it fails.
+async fn refreshed(
+    live: &mut LiveReport,
+    storage: &SlowStorage,
+    known: &Ledger,
+) -> Option<RunReport> {
+    let counts = Counts::default();
+    if known.committed.is_empty() {
+        let made = live.refresh(storage, known, &counts).await;
+        return made.unwrap();
+    }
+    storage.failing_reads.store(1, Ordering::Relaxed);
+    let failed = live.refresh(storage, known, &counts).await;
+    assert!(failed.is_err(), "{failed:?}");
+    for _ in 0..1000 {
+        let made = live.refresh(storage, known, &counts).await;
+        if let Some(made) = made.unwrap() {
+            return Some(made);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    panic!("no report was made in a thousand seconds");
 }

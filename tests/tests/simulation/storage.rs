@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(crate) type Faults = Arc<Mutex<VecDeque<Fault>>>;
 pub(crate) struct SlowStorage {
     pub(crate) truth: MemoryStorage,
     pub(crate) faults: Faults,
+    /// So many of the next reads fail.
+    pub(crate) failing_reads: Arc<AtomicUsize>,
 }
 
 /// Time before an operation takes effect, and again until its answer is there.
@@ -58,7 +61,7 @@ impl SlowStorage {
 fn unavailable() -> StorageError {
     StorageError {
         kind: StorageErrorKind::Unavailable,
-        operation: "write",
+        operation: "reach",
         path: "the simulation".to_owned(),
         source: None,
     }
@@ -98,6 +101,15 @@ impl Storage for SlowStorage {
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
         self.before().await;
+        let one_less = |left: usize| left.checked_sub(1);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        if self
+            .failing_reads
+            .fetch_update(set, fetch, one_less)
+            .is_ok()
+        {
+            return Err(unavailable());
+        }
         let answer = self.truth.read(key).await;
         self.after(answer, None).await
     }

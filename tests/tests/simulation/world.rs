@@ -75,10 +75,11 @@ impl World {
         world
     }
 
-    fn storage(&self) -> Arc<SlowStorage> {
+    pub(crate) fn storage(&self) -> Arc<SlowStorage> {
         Arc::new(SlowStorage {
             truth: self.truth.clone(),
             faults: Arc::clone(&self.faults),
+            failing_reads: Arc::default(),
         })
     }
 

@@ -18,6 +18,6 @@ pub use encode::encode_png;
 pub use error::InputError;
 pub use list::{DatasetError, Role, list};
 pub use load::{LoadError, Loaded, load};
-pub use naming::label_kind_of_file;
+pub use naming::{is_photograph, label_kind_of_file};
 pub use prepare::{ImageSize, NamedBytes, Prepared, prepare};
 pub use shared::listing::{LabelKind, Listed, Listing};

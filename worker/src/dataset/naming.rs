@@ -32,6 +32,29 @@ pub fn label_kind_of_file(path: &Path, bytes: &[u8]) -> LabelKind {
     }
 }
 
+/// Returns whether a file is an image by its ending, and no label map by its name or folder in any of the layouts.
+#[must_use]
+pub fn is_photograph(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    let is_image = IMAGE_EXTENSIONS.iter().any(|known| extension == *known);
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let is_label = |naming: &Naming| {
+        let suffixes = naming
+            .labels
+            .iter()
+            .filter(|(suffix, _)| !suffix.is_empty());
+        let mut suffixes = suffixes.map(|(suffix, _)| *suffix);
+        let folders = path.parent().into_iter().flat_map(Path::components);
+        let mut folders = folders.map(|folder| folder.as_os_str().to_string_lossy());
+        suffixes.any(|suffix| stem.ends_with(suffix))
+            || folders.any(|folder| naming.label_folders.contains(&&*folder))
+    };
+    is_image
+        && ![GTA5, CITYSCAPES_CONTENT, ACDC_CONTENT]
+            .iter()
+            .any(is_label)
+}
+
 /// The endings of images, without their dot.
 pub(super) const IMAGE_EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
@@ -108,6 +131,32 @@ impl Naming {
             Role::Content(Layout::Cityscapes) => &[CITYSCAPES_CONTENT],
             Role::Content(Layout::Acdc) => &[ACDC_CONTENT],
             Role::Style => &[CITYSCAPES_STYLE, ACDC_STYLE],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_maps_are_no_photographs() {
+        for photograph in [
+            "a.png",
+            "x/b.JPG",
+            "leftImg8bit/aachen_000001_leftImg8bit.png",
+        ] {
+            assert!(is_photograph(Path::new(photograph)), "{photograph}");
+        }
+        for other in [
+            "a.txt",
+            "labels/00001.png",
+            "style/labels/night/a.png",
+            "aachen_000001_gtFine_color.png",
+            "GP01_frame_000001_gt_labelColor.png",
+            "gt/night/a.png",
+        ] {
+            assert!(!is_photograph(Path::new(other)), "{other}");
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A run's report as one page: what `synth2real report --html` writes.
 
-use std::slice;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -27,8 +26,12 @@ pub(in super::super) async fn show(
             "run {run} has no report yet: the first comes with its first shard"
         )));
     };
-    let runs = slice::from_ref(view.run.as_ref());
-    let page = html::render(dashboard.storage.as_ref(), runs, slice::from_ref(report)).await;
+    let shown = html::Shown {
+        run: &view.run,
+        ledger: &view.ledger,
+        report,
+    };
+    let page = html::render(dashboard.storage.as_ref(), &[shown]).await;
     let page = page.map_err(|error| PageError::Trouble(chain(&error)))?;
     Ok(([(CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response())
 }
