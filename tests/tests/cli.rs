@@ -173,6 +173,7 @@ fn probe_says_how_much_work_a_run_is_and_starts_nothing() {
         "2 contents, 3 styles, 6 items in 1 shards",
         "256x128, 6 injected layers",
         "22 UNet evaluations",
+        "judges   SSIM: 0.",
         "device-hours",
         "ETA ",
     ] {

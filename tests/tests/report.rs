@@ -45,11 +45,14 @@ fn number(value: &Value) -> f64 {
 fn a_report_says_for_each_style_what_its_rows_say() {
     let project = judged(CONTENTS, 2);
     let outcome = project.run().exits(0);
-    assert!(
-        outcome.stdout.contains("FID night_000001"),
-        "{}",
-        outcome.stdout
-    );
+    for words in [
+        "FID night_000001",
+        "synth2real demo street features",
+        "256x128 bilinear",
+        "not comparable with published figures",
+    ] {
+        assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");
+    }
 
     let report = report(&project, &[]);
     assert_eq!((&report["items"], &report["done"]), (&6.into(), &6.into()));
@@ -143,18 +146,29 @@ fn figures_for_each_class_count_the_items_that_show_it() {
     project.set("quality.per_class", true);
     let _ = project.run().exits(0);
     let report = report(&project, &[]);
-    let classes = style(&report, STYLES[0])["classes"]
-        .as_object()
-        .unwrap()
-        .clone();
-    let rows = project.rows();
+    let figures = style(&report, STYLES[0]);
+    let classes = figures["classes"].as_object().unwrap();
+    let qualities: Vec<_> = project
+        .rows()
+        .into_iter()
+        .map(|row| row.quality.unwrap())
+        .collect();
     for (id, name) in [(0, "road"), (10, "sky")] {
-        let shows = |row: &&shared::manifest::ManifestRow| {
-            row.quality.as_ref().unwrap().train_ids.contains(&id)
-        };
-        let expected = rows.iter().filter(shows).count();
-        assert_eq!(classes[name]["items"], expected, "{name}");
+        let showing: Vec<_> = qualities
+            .iter()
+            .filter(|quality| quality.train_ids.contains(&id))
+            .collect();
+        let class = &classes[name];
+        assert_eq!(class["items"], showing.len(), "{name}");
+        let ssim = showing.iter().map(|quality| quality.ssim).sum::<f64>() / showing.len() as f64;
+        assert!((number(&class["ssim"]) - ssim).abs() < 1e-12, "{name}");
+        // What every item shows is as far from the reference as all items are.
+        if showing.len() == CONTENTS {
+            let (of_class, of_style) = (number(&class["fid"]), number(&figures["fid"]));
+            assert!((of_class - of_style).abs() <= 1e-9 * of_style, "{name}");
+        }
     }
+    assert_eq!(classes["road"]["items"], CONTENTS);
 }
 
 #[test]
@@ -212,6 +226,45 @@ fn a_reference_of_another_network_and_a_missing_one_are_not_compared_with() {
         missing.contains("nowhere.npz") && missing.contains("not there"),
         "{missing}"
     );
+}
+
+#[test]
+fn a_reference_that_comes_later_is_compared_with_when_a_report_is_asked_for() {
+    let project = judged(CONTENTS, 1);
+    let (there, away) = (project.path("photographs.npz"), project.path("away.npz"));
+    fs::rename(&there, &away).unwrap();
+    let outcome = project.run().exits(0);
+    let warned = "until that is mended, reports have no FID";
+    assert!(outcome.stderr.contains(warned), "{outcome}");
+    let stored_fid = || {
+        let json = fs::read(project.stored("report.json")).unwrap();
+        style(&serde_json::from_slice(&json).unwrap(), STYLES[0])["fid"].clone()
+    };
+    assert_eq!(stored_fid(), Value::Null);
+    fs::rename(&away, &there).unwrap();
+    let made = report(&project, &[]);
+    assert!(number(&style(&made, STYLES[0])["fid"]) > 0.0);
+    assert_eq!(
+        stored_fid(),
+        style(&made, STYLES[0])["fid"],
+        "it was not stored"
+    );
+}
+
+#[test]
+fn probe_names_what_judges_and_what_cannot_be_compared_with() {
+    let mut project = judged(2, 1);
+    project.set("quality.reference", "nowhere.npz");
+    let mut command = synth2real();
+    let outcome = Outcome::of(command.arg("probe").arg(project.settings())).exits(0);
+    for words in [
+        "SSIM, synth2real demo street features",
+        "nowhere.npz",
+        "not there",
+    ] {
+        assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");
+    }
+    assert!(project.stored_nothing());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a worker needs to work on a run, got ready: its model loaded, its datasets opened.
 
-mod networks;
+pub mod networks;
 
 use std::path::PathBuf;
 use std::sync::Arc;

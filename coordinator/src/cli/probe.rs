@@ -5,16 +5,20 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use shared::listing::Listing;
 use shared::location::Location;
+use shared::run_record::RunRecord;
 use shared::settings::{RunConfig, StepSet};
 use shared::source;
 use shared::storage;
 use worker::conversion::{Converter, Source};
-use worker::dataset::{Prepared, load};
+use worker::dataset::{Prepared, encode_png, load};
 use worker::engine::Engine;
+use worker::quality::Networks;
+use worker::workshop::networks;
 
 use super::{ConfigArgs, Ending, Problem, opening};
 use crate::inventory::Inventory;
 use crate::progress::human;
+use crate::report::references;
 
 /// Steps that are timed.
 const PROBED_STEPS: usize = 3;
@@ -29,6 +33,7 @@ struct Timing {
     evaluation: Duration,
     share_in_unet: f64,
     per_item: Duration,
+    judging: Duration,
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command line")]
@@ -91,7 +96,11 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
         engine.unet.layers().count(),
         human(started.elapsed())
     );
-    let timing = time(&config, &inventory, engine).await?;
+    let record = RunRecord::new(&config, inventory.frozen.clone(), jiff::Timestamp::now());
+    let networks = networks::load(&record, &config.engine).await;
+    let networks = networks.map_err(Problem::environment)?;
+    let judges = names(&networks);
+    let timing = time(&config, &inventory, engine, networks).await?;
     println!(
         "device   {}: {:.3} s a UNet evaluation, {:.1} % of denoising is in the UNet",
         config.engine.device,
@@ -99,14 +108,33 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
         100.0 * timing.share_in_unet
     );
 
+    println!(
+        "judges   {judges}: {:.3} s an output",
+        timing.judging.as_secs_f64()
+    );
+    for problem in references::problems(&record).await {
+        println!("         {problem}; until that is mended, reports have no FID of them");
+    }
+
     let evaluations = planned_evaluations(&config, &inventory);
-    let total = timing.evaluation.mul_f64(evaluations as f64) + timing.per_item * items as u32;
+    let per_item = timing.per_item + timing.judging;
+    let total = timing.evaluation.mul_f64(evaluations as f64) + per_item * items as u32;
     println!(
         "work     {evaluations} UNet evaluations, {:.2} device-hours",
         total.as_secs_f64() / 3600.0
     );
     println!("ETA      {} on one such device", human(total));
     Ok(Ending::Done)
+}
+
+/// Returns what judges outputs.
+fn names(networks: &Networks) -> String {
+    let mut names = vec!["SSIM"];
+    let extractor = networks.extractor.as_ref();
+    let perceptual = networks.perceptual.as_ref();
+    names.extend(extractor.map(|network| network.contract.network.name.as_str()));
+    names.extend(perceptual.map(|network| network.contract.network.name.as_str()));
+    names.join(", ")
 }
 
 /// Evaluations of the whole run: each style once, and each shard's contents with its outputs.
@@ -125,6 +153,7 @@ async fn time(
     config: &RunConfig,
     inventory: &Inventory,
     engine: Engine,
+    mut networks: Networks,
 ) -> Result<Timing, Problem> {
     let mut method = config.method.clone();
     method.skip = method.steps.saturating_sub(PROBED_STEPS);
@@ -153,7 +182,19 @@ async fn time(
     let converted = converter
         .convert(&source, &["probe"], &mut ())
         .map_err(Problem::environment)?;
+    let [image] = converted.images.as_slice() else {
+        return Err(Problem::Environment(format!(
+            "the model made {} outputs for one style",
+            converted.images.len()
+        )));
+    };
+    let output = encode_png(image.view()).map_err(Problem::environment)?;
+    let judged = Instant::now();
+    networks
+        .judge(&content, &output)
+        .map_err(Problem::environment)?;
     Ok(Timing {
+        judging: judged.elapsed(),
         evaluation: converted
             .denoise
             .div_f64(converted.evaluations.max(1) as f64),

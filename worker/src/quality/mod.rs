@@ -16,7 +16,7 @@ use shared::manifest::Quality;
 
 use self::ssim::SsimError;
 use crate::attempt::{Judge, LoadedInput};
-use crate::dataset::{InputError, NamedBytes, decode_image};
+use crate::dataset::{InputError, NamedBytes, Prepared, decode_image};
 use crate::engine::EngineError;
 use crate::engine::extractor::Extractor;
 use crate::engine::perceptual::Perceptual;
@@ -79,8 +79,8 @@ impl Networks {
     /// # Errors
     ///
     /// [`QualityError`] if the file is no image of its content's size, or a network fails.
-    pub fn judge(&mut self, content: &LoadedInput, png: &[u8]) -> Result<Quality, QualityError> {
-        let before = content.prepared.image.view();
+    pub fn judge(&mut self, content: &Prepared, png: &[u8]) -> Result<Quality, QualityError> {
+        let before = content.image.view();
         let after = decode_image(NamedBytes {
             name: "the output",
             bytes: png,
@@ -94,7 +94,7 @@ impl Networks {
             None => None,
         };
         let mut shown = [false; NUM_CLASSES];
-        for &train_id in &content.prepared.label {
+        for &train_id in &content.label {
             if let Some(shown) = shown.get_mut(usize::from(train_id)) {
                 *shown = true;
             }
@@ -120,7 +120,7 @@ impl Judge for OutputJudge {
             let _in_span = span.entered();
             // A network that panicked holds nothing that a later call could see half-made.
             let mut networks = networks.lock().unwrap_or_else(PoisonError::into_inner);
-            networks.judge(&content, &png)
+            networks.judge(&content.prepared, &png)
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(quality) => quality,

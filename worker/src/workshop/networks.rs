@@ -19,10 +19,7 @@ use crate::quality::Networks;
 /// # Errors
 ///
 /// [`WorkshopError`] if one cannot be reached, cannot be used, or is another one.
-pub(super) async fn load(
-    run: &RunRecord,
-    config: &EngineConfig,
-) -> Result<Networks, WorkshopError> {
+pub async fn load(run: &RunRecord, config: &EngineConfig) -> Result<Networks, WorkshopError> {
     let (named, planned) = (&run.quality, &run.frozen.judges);
     let extractor = Wanted {
         at: named.features.as_ref(),
