@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ def read_noise(path: Path, shape: tuple[int, ...]) -> dict[str, torch.Tensor]:
     """
     try:
         arrays = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, BadZipFile) as error:
         raise CheckpointError(f"{path} cannot be read as .npz: {error}") from error
     noise = {}
     for name in ("content", "style"):

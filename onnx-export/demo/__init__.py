@@ -17,6 +17,7 @@ checkpoint whenever it saves. Two slow CPU cores are enough.
 The last two are for the demo's figures: a small network of features, trained in as many steps as it
 is told (minutes on one core; the same settings give the same network), and what a style's look
 really is: pictures of streets that nothing else is drawn from, as `REFERENCES/night/00001.png`.
+`synth2real reference-stats` makes the demo's `infra/demo/reference/night.npz` of them, and so on.
 
 `scene` makes a street from a seed, `looks` says what day, night, snow and autumn do to its colours,
 and `painter` draws it together with its exact label map. The dataset's streets and those trained on

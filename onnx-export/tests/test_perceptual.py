@@ -93,8 +93,10 @@ def test_the_perceptual_contract_describes_the_file(tmp_path: Path) -> None:
 def test_only_torchvisions_first_backbones_give_published_distances() -> None:
     rest = 56 * "0"
     assert is_published("alex", "7be5be79" + rest)
+    assert is_published("alex", "4df8aa71" + rest)
     assert is_published("vgg", "397923af" + rest)
     assert is_published("squeeze", "b8a52dc0" + rest)
+    assert is_published("squeeze", "f364aa15" + rest)
     assert not is_published("alex", "397923af" + rest)
     assert not is_published("alex", rest + "7be5be79")
 

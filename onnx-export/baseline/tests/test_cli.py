@@ -96,6 +96,7 @@ def test_a_seed_decides_the_image(golden_model: Path, tmp_path: Path) -> None:
         (["--content-label", __file__], 3, "cannot identify image file"),
         (["--noise", "noise.npz"], 3, "has content of shape (2, 4, 16, 32)"),
         (["--noise", __file__], 3, "cannot be read as .npz"),
+        (["--noise", "cut.npz"], 3, "cannot be read as .npz"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -110,6 +111,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
     monkeypatch.chdir(tmp_path)
     draws = np.zeros((2, 4, 16, 32), np.float32)
     np.savez("noise.npz", content=draws, style=draws)
+    Path("cut.npz").write_bytes(Path("noise.npz").read_bytes()[:-30])
     arguments = command(golden_model, tmp_path / "out.png", Golden.open("adain-snow"))
     assert main([*arguments, *changes]) == code
     lines = capsys.readouterr().err.strip().splitlines()

@@ -54,6 +54,16 @@ def test_the_committed_network_is_whole_and_small() -> None:
     assert sum(path.stat().st_size for path in COMMITTED.iterdir()) <= MAX_BYTES
 
 
+def test_the_committed_references_were_made_with_the_committed_network() -> None:
+    references = sorted(COMMITTED.with_name("reference").glob("*.npz"))
+    assert [path.stem for path in references] == sorted(style.look for style in STYLES)
+    for path in references:
+        with np.load(path, allow_pickle=False) as arrays:
+            made_with = arrays["extractor_sha256"].tobytes().hex()
+            assert made_with == file_sha256(COMMITTED / "features.json"), path
+            assert arrays["mu"].shape == (NUM_FEATURES,)
+
+
 def test_the_committed_network_tells_looks_apart() -> None:
     """Every picture is nearer to the other pictures of its own look than to those of any other."""
     looks = [style.look for style in STYLES]

@@ -37,7 +37,11 @@ def parser() -> argparse.ArgumentParser:
     add("--force", action="store_true", help="replace DIR")
     group = parser.add_argument_group("with --extractor MODULE:FACTORY")
     add = group.add_argument
-    add("--layer", help="the module whose output is the features, as in named_modules()")
+    add(
+        "--layer",
+        help="the module whose output is the features, (batch, channels) or (batch, channels, "
+        "height, width), which is averaged over the pixels; named as in named_modules()",
+    )
     add("--resize", type=size, metavar="WxH", help="size the network works in")
     add(
         "--filter",

@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from onnx_export.errors import CheckpointError
 from onnx_export.weights import StateDict, load_weights, read_state_dict
 
-# The files torchvision trained them in: a name ends with the start of the file's SHA-256.
+# torchvision's files, of which two were saved anew with the same weights, the first of each to be had
+# today. A name ends with the start of the file's SHA-256.
 BACKBONES = {
-    "alex": "alexnet-owt-7be5be79.pth",
-    "vgg": "vgg16-397923af.pth",
-    "squeeze": "squeezenet1_1-b8a52dc0.pth",
+    "alex": ("alexnet-owt-7be5be79.pth", "alexnet-owt-4df8aa71.pth"),
+    "vgg": ("vgg16-397923af.pth",),
+    "squeeze": ("squeezenet1_1-b8a52dc0.pth", "squeezenet1_1-f364aa15.pth"),
 }
 
 
@@ -43,7 +44,7 @@ def load_perceptual(net: str, backbone: Path) -> Perceptual:
         distance = LPIPS(net=net, version="0.1", pnet_rand=True, verbose=False)
     slices = {INNER.sub("", key): key for key in distance.net.state_dict()}
     renamed = {slices.get(key, key): tensor for key, tensor in state.items()}
-    advice = f"give torchvision's {BACKBONES[net]}, or say with --net which network it is"
+    advice = f"give torchvision's {BACKBONES[net][0]}, or say with --net which network it is"
     if not state:
         raise CheckpointError(f"{backbone} has no tensors named features.*: {advice}")
     load_weights(distance.net, renamed, backbone, f"LPIPS's {net} backbone", advice)
@@ -62,4 +63,4 @@ def convolutions(state: StateDict) -> StateDict:
 
 def is_published(net: str, sha256: str) -> bool:
     """Returns whether a file of this digest is the backbone that LPIPS was published with."""
-    return sha256.startswith(Path(BACKBONES[net]).stem.rsplit("-", 1)[-1])
+    return sha256.startswith(tuple(Path(f).stem.rsplit("-", 1)[-1] for f in BACKBONES[net]))
