@@ -8,10 +8,11 @@ Run from `onnx-export/`:
                        [--noise NPZ] [--trace NPZ] [--times JSON]
     python -m baseline.checkpoint --out CHECKPOINT --width full
     python -m baseline.probe --model CHECKPOINT --size 512x256 --batch 1 3
+    python -m baseline.limit
 
 CHECKPOINT is in diffusers' layout. The second command makes one of Stable Diffusion 1.5's size from
-random numbers, the third times single evaluations of its UNet. Programs use torch's own number of
-threads; `OMP_NUM_THREADS` changes it.
+random numbers, the third times single evaluations of its UNet, the fourth says what the machine
+could do at best. Programs use torch's own number of threads; `OMP_NUM_THREADS` changes it.
 
 The first command does the work of the method's released code in the same order and amount, in
 float32 and with nothing made faster. Of 50 steps denoising skips the first 30, and the inversion

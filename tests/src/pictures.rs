@@ -100,6 +100,27 @@ impl Picture {
         self
     }
 
+    /// Returns the picture so many times as wide and as high, each pixel a square.
+    #[must_use]
+    pub fn enlarged(mut self, factor: u32) -> Self {
+        let line = self.bytes.len() / self.height as usize;
+        let pixel = line / self.width as usize;
+        let times = factor as usize;
+        self.bytes = self
+            .bytes
+            .chunks_exact(line)
+            .flat_map(|row| {
+                let wide: Vec<u8> = row
+                    .chunks_exact(pixel)
+                    .flat_map(|pixel| pixel.repeat(times))
+                    .collect();
+                wide.repeat(times)
+            })
+            .collect();
+        (self.width, self.height) = (factor * self.width, factor * self.height);
+        self
+    }
+
     /// Returns its upper left part.
     #[must_use]
     pub fn cropped(mut self, width: u32, height: u32) -> Self {

@@ -95,8 +95,8 @@ impl Workshop for StandInWorkshop {
         })
     }
 
-    fn device(&self) -> &str {
-        "stand-in"
+    fn device(&self) -> String {
+        "stand-in".to_owned()
     }
 }
 

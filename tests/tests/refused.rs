@@ -247,3 +247,13 @@ fn spaces_and_umlauts_in_paths_are_no_trouble() {
     );
     let _ = project.about_run(&["audit"]).exits(0);
 }
+
+#[test]
+fn a_device_that_is_not_there_is_refused_before_anything_is_stored() {
+    let mut project = Project::new(1, 1);
+    project.set("engine.device", "cuda:0");
+    let words = ["device cuda:0 cannot be used", "built without CUDA", "cpu"];
+    assert_refused(&project, ENVIRONMENT, &words);
+    project.set("engine.device", "gpu");
+    assert_refused(&project, USAGE, &["engine.device", "gpu", "cpu or cuda:N"]);
+}

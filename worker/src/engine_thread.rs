@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -148,6 +148,14 @@ fn convert(
         noise: &noise,
     };
     let converted = converter.convert(&source, styles, &mut Steps(progress))?;
+    tracing::debug!(
+        content = content.name,
+        outputs = styles.len(),
+        evaluations = converted.evaluations,
+        in_unet_ms = milliseconds(converted.in_unet),
+        in_attention_ms = milliseconds(converted.in_attention),
+        "converted content"
+    );
     let warnings = styles
         .iter()
         .map(|style| converter.warning(&content.prepared, style))
@@ -167,6 +175,10 @@ fn convert(
         denoise: converted.denoise,
         decode: converted.decode + started.elapsed(),
     })
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    1000.0 * time.as_secs_f64()
 }
 
 /// Passes steps on to progress.

@@ -90,7 +90,7 @@ async fn work(args: &Args) -> Result<(), Problem> {
     tracing::info!(worker = name, root = %config.root, broker = queue.locate(), "worker starts");
     let meters = Arc::new(Meters::new(Identity {
         name: &name,
-        device: &config.engine.device,
+        device: &config.engine.device.to_string(),
         version: env!("CARGO_PKG_VERSION"),
     }));
     if let Some(endpoint) = endpoint {

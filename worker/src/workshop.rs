@@ -72,7 +72,7 @@ pub trait Workshop: Send + Sync {
     async fn tools(&self, run: &RunRecord) -> Result<Tools, WorkshopError>;
 
     /// Returns the device on which outputs are made.
-    fn device(&self) -> &str;
+    fn device(&self) -> String;
 }
 
 /// The workshop with a real engine. It holds one run's tools at a time.
@@ -174,7 +174,7 @@ impl Workshop for EngineWorkshop {
         Ok(tools)
     }
 
-    fn device(&self) -> &str {
-        &self.config.device
+    fn device(&self) -> String {
+        self.config.device.to_string()
     }
 }

@@ -3,6 +3,7 @@
 //! [`raw`] mirrors the files, unknown keys refused; [`RunConfig`], [`WorkerConfig`] and what they hold are passed on.
 
 mod broker;
+mod device;
 mod error;
 mod method;
 mod quality;
@@ -12,6 +13,7 @@ mod steps;
 mod worker;
 
 pub use broker::{BROKER_PASSWORD, BROKER_URL, BROKER_USER, BrokerConfig};
+pub use device::{Device, DeviceError};
 pub use error::SettingsError;
 pub use method::{Method, MethodConfig, Preset};
 pub use quality::{QualityConfig, ReferenceFiles};

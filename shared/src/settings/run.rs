@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::raw::{RawConfig, RawEngine, RawLimits, RawPairing, RawShards};
-use super::{BrokerConfig, MethodConfig, QualityConfig, SettingsError};
+use super::{BrokerConfig, Device, DeviceError, MethodConfig, QualityConfig, SettingsError};
 use crate::ids::RunId;
 use crate::layout::Layout;
 use crate::location::Location;
@@ -108,8 +108,8 @@ pub struct Limits {
 /// How a process computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineConfig {
-    /// The device: `cpu`.
-    pub device: String,
+    /// Where graphs run.
+    pub device: Device,
     /// Threads of a computation; 0 is one for each core.
     pub threads: usize,
     /// Memory for style keys and values before they go to disk.
@@ -121,7 +121,7 @@ pub struct EngineConfig {
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {
-            device: "cpu".to_owned(),
+            device: Device::Cpu,
             threads: 0,
             style_bank_max_bytes: 4 << 30,
             cache_dir: std::env::temp_dir(),
@@ -297,14 +297,12 @@ impl TryFrom<RawLimits> for Limits {
 impl EngineConfig {
     pub(super) fn from_raw(raw: RawEngine, base: &Path) -> Result<Self, SettingsError> {
         let default = Self::default();
-        let device = raw.device.unwrap_or(default.device);
-        if device != "cpu" {
-            return Err(SettingsError::value(
-                "engine.device",
-                device,
-                "must be cpu: this version computes there only",
-            ));
-        }
+        let device = match raw.device {
+            None => default.device,
+            Some(text) => text.parse().map_err(|error: DeviceError| {
+                SettingsError::value("engine.device", &text, error.to_string())
+            })?,
+        };
         Ok(Self {
             device,
             threads: raw.threads.unwrap_or(default.threads),

@@ -128,7 +128,7 @@ impl Consumer {
 
     async fn work(&self) -> Result<(), ConsumerError> {
         let mut deliveries = self.queue.consume().await?;
-        let teller = Teller::start(&self.name, self.workshop.device(), Arc::clone(&self.queue));
+        let teller = Teller::start(&self.name, &self.workshop.device(), Arc::clone(&self.queue));
         let mut failures_in_a_row = 0;
         loop {
             let delivery = tokio::select! {

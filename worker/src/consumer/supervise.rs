@@ -34,7 +34,7 @@ impl Consumer {
         let frozen = &ready.record.frozen;
         let provenance = Provenance {
             worker: self.name.clone(),
-            device: self.workshop.device().to_owned(),
+            device: self.workshop.device(),
             seed: frozen.method.seed,
             config_hash: digest::sha256_of_json(&frozen.method),
             model_sha256: frozen.model.sha256.clone(),

@@ -49,6 +49,8 @@ pub struct Converted {
     pub evaluations: u64,
     /// Time in them.
     pub in_unet: Duration,
+    /// Time of that in injected layers.
+    pub in_attention: Duration,
     /// Time in the VAE encoder.
     pub encode: Duration,
     /// Time in denoising.
@@ -191,7 +193,9 @@ impl Converter {
         styles: &[&str],
         observer: &mut dyn Observer,
     ) -> Result<Converted, EngineError> {
-        let (evaluations, in_unet) = (self.engine.unet.evaluations(), self.engine.unet.busy());
+        let unet = &self.engine.unet;
+        let (evaluations, in_unet) = (unet.evaluations(), unet.busy());
+        let in_attention = unet.in_attention();
         let started = Instant::now();
         let image = to_unit_range(content.prepared.image.view());
         let latent = self.engine.vae.encode(image.view())?;
@@ -211,6 +215,7 @@ impl Converter {
             content_latent: latent,
             evaluations: self.engine.unet.evaluations() - evaluations,
             in_unet: self.engine.unet.busy() - in_unet,
+            in_attention: self.engine.unet.in_attention() - in_attention,
             encode: encoded - started,
             denoise: denoised - encoded,
             decode: denoised.elapsed(),

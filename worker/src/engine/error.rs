@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use shared::failure::FailureClass;
+use shared::settings::Device;
 
 use crate::engine_thread::EngineGone;
 use crate::method::adain::AdainError;
@@ -26,6 +27,14 @@ pub enum EngineError {
         /// The library.
         path: PathBuf,
         /// What the loader says.
+        reason: String,
+    },
+    /// The device that the settings name cannot be used.
+    #[error("device {device} cannot be used: {reason}")]
+    Device {
+        /// The device.
+        device: Device,
+        /// What is wrong and what to do.
         reason: String,
     },
     /// A file of the model is missing, altered, or not what the contract says.
@@ -86,6 +95,7 @@ impl EngineError {
             Self::StyleBank { .. } | Self::NotFinite { .. } => FailureClass::Transient,
             Self::RuntimeMissing { .. }
             | Self::RuntimeUnusable { .. }
+            | Self::Device { .. }
             | Self::Model { .. }
             | Self::Run { .. }
             | Self::Gone(_)

@@ -4,6 +4,8 @@
 //! its queries, keys and values are kept for the outputs of the same pass; an output branch attends to the style, or
 //! to itself at a step without injection.
 
+use std::time::Instant;
+
 use ndarray::{Array2, Array3, ArrayView3};
 
 use super::EngineError;
@@ -70,6 +72,7 @@ impl ContentPass for InjectStyles<'_> {
         content: ArrayView3<'_, f32>,
         outputs: &[Array3<f32>],
     ) -> Result<PassPredictions, EngineError> {
+        let started = Instant::now();
         let injected = self.injection.injected[at.step];
         let keep = injected && self.injection.filter.is_some();
         let mut content_branch = ContentBranch {
@@ -99,6 +102,13 @@ impl ContentPass for InjectStyles<'_> {
             };
             predictions.push(noise_pred);
         }
+        tracing::debug!(
+            step = at.step,
+            outputs = outputs.len(),
+            injected,
+            elapsed_ms = 1000.0 * started.elapsed().as_secs_f64(),
+            "evaluated pass"
+        );
         Ok(PassPredictions {
             content: content_pred,
             outputs: predictions,

@@ -1,6 +1,6 @@
 //! The only place that names ONNX Runtime.
 //!
-//! - [`runtime`]: the shared library and its one thread pool
+//! - [`runtime`]: the shared library and its one thread pool; `device`: where graphs run
 //! - [`contract`]: `model.json`, read and checked
 //! - `session`: one ONNX file as a session that matches its contract
 //! - [`unet`]: the UNet's segments in order, with attention between them
@@ -10,6 +10,7 @@
 //! - [`network`], [`extractor`], [`perceptual`]: networks that judge outputs
 
 pub mod contract;
+mod device;
 mod error;
 pub mod extractor;
 pub mod injection;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use ort::environment::{Environment, GlobalThreadPoolOptions};
-use shared::settings::EngineConfig;
+use shared::settings::{Device, EngineConfig};
 
-use super::EngineError;
+use super::{EngineError, device};
 
 const LIBRARY: &str = "libonnxruntime.so";
 const VARIABLE: &str = "ORT_DYLIB_PATH";
@@ -18,6 +18,7 @@ static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
 #[derive(Debug, Clone)]
 pub struct Runtime {
     environment: Environment,
+    device: Device,
 }
 
 impl Runtime {
@@ -28,13 +29,23 @@ impl Runtime {
     /// # Errors
     ///
     /// [`EngineError::RuntimeMissing`] naming every place looked at, [`EngineError::RuntimeUnusable`] if the library
-    /// there cannot be used.
+    /// there cannot be used, [`EngineError::Device`] if it was built without the device's provider.
     pub fn load(config: &EngineConfig) -> Result<Self, EngineError> {
-        if let Some(environment) = ENVIRONMENT.get() {
-            return Ok(Self {
-                environment: environment.clone(),
-            });
-        }
+        let environment = match ENVIRONMENT.get() {
+            Some(environment) => environment,
+            None => {
+                let environment = Self::start(config)?;
+                ENVIRONMENT.get_or_init(|| environment)
+            }
+        };
+        device::check(config.device)?;
+        Ok(Self {
+            environment: environment.clone(),
+            device: config.device,
+        })
+    }
+
+    fn start(config: &EngineConfig) -> Result<Environment, EngineError> {
         let path = find_library()?;
         let unusable = |reason: String| EngineError::RuntimeUnusable {
             path: path.clone(),
@@ -48,19 +59,20 @@ impl Runtime {
             // Between segments the cores belong to attention, so idle threads must not spin.
             .and_then(|pool| pool.with_spin_control(false))
             .map_err(|e| unusable(e.to_string()))?;
-        let environment = builder
+        builder
             .with_name("synth2real")
             .with_telemetry(false)
             .with_global_thread_pool(pool)
             .build()
-            .map_err(|e| unusable(e.to_string()))?;
-        Ok(Self {
-            environment: ENVIRONMENT.get_or_init(|| environment).clone(),
-        })
+            .map_err(|e| unusable(e.to_string()))
     }
 
     pub(super) fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    pub(super) fn device(&self) -> Device {
+        self.device
     }
 }
 

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use ort::ep;
+use ort::memory::MemoryInfo;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::session::{Session, SessionInputValue};
+use ort::session::{IoBinding, Session};
 use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
 
-use super::EngineError;
+use shared::settings::Device;
+
 use super::contract::{Dimension, Part, TensorContract};
 use super::runtime::Runtime;
+use super::{EngineError, device};
 
 /// Tensors by name.
 pub(super) type Tensors = HashMap<String, DynValue>;
@@ -20,6 +22,8 @@ pub(super) struct PartSession {
     name: String,
     session: Session,
     inputs: Vec<String>,
+    outputs: Vec<String>,
+    memory: MemoryInfo<'static>,
 }
 
 impl PartSession {
@@ -30,43 +34,52 @@ impl PartSession {
             path: path.clone(),
             reason,
         };
-        let session = build(runtime, &path)
-            .map_err(|e| refuse(format!("cannot be loaded: {}", first_line(&e))))?;
+        let unusable = |error: &ort::Error| match runtime.device() {
+            Device::Cpu => refuse(format!("cannot be loaded: {}", first_line(error))),
+            // Its files are those of the contract, so the device is what keeps it from being loaded.
+            device @ Device::Cuda(_) => EngineError::Device {
+                device,
+                reason: format!("{}: {}", path.display(), first_line(error)),
+            },
+        };
+        let session = build(runtime, &path).map_err(|e| unusable(&e))?;
+        let memory = device::memory(runtime.device()).map_err(|e| unusable(&e))?;
         for (kind, expected, found) in [
             ("input", &part.inputs, session.inputs()),
             ("output", &part.outputs, session.outputs()),
         ] {
             compare(kind, expected, found).map_err(refuse)?;
         }
-        let inputs = part.inputs.iter().map(|input| input.name.clone()).collect();
+        let names = |tensors: &[TensorContract]| -> Vec<String> {
+            tensors.iter().map(|tensor| tensor.name.clone()).collect()
+        };
         Ok(Self {
             name: part.file.clone(),
             session,
-            inputs,
+            inputs: names(&part.inputs),
+            outputs: names(&part.outputs),
+            memory,
         })
     }
 
-    /// Runs the part on the tensors that it names among `tensors`.
+    /// Runs the part on the tensors that it names among `tensors`; what it makes stays on its device.
     pub(super) fn run(&mut self, tensors: &Tensors) -> Result<Tensors, EngineError> {
-        let inputs: Vec<(&str, SessionInputValue<'_>)> = self
-            .inputs
-            .iter()
-            .filter_map(|name| {
-                tensors
+        let made = bound(&mut self.session, |binding| {
+            for name in &self.inputs {
+                let tensor = tensors
                     .get(name)
-                    .map(|tensor| (name.as_str(), SessionInputValue::from(tensor)))
-            })
-            .collect();
-        match self.session.run(inputs) {
-            Ok(outputs) => Ok(outputs
-                .into_iter()
-                .map(|(name, tensor)| (name.to_owned(), tensor))
-                .collect()),
-            Err(source) => Err(EngineError::Run {
-                part: self.name.clone(),
-                source,
-            }),
-        }
+                    .ok_or_else(|| ort::Error::new(format!("tensor {name} is missing")))?;
+                binding.bind_input(name, tensor)?;
+            }
+            for name in &self.outputs {
+                binding.bind_output_to_device(name, &self.memory)?;
+            }
+            Ok(())
+        });
+        made.map_err(|source| EngineError::Run {
+            part: self.name.clone(),
+            source,
+        })
     }
 
     /// Returns the names of the tensors that the part reads.
@@ -83,13 +96,29 @@ impl PartSession {
     }
 }
 
+/// Runs a session once on what `bind` binds. A binding of its own gives each run tensors of its own.
+fn bound(
+    session: &mut Session,
+    bind: impl FnOnce(&mut IoBinding) -> ort::Result<()>,
+) -> ort::Result<Tensors> {
+    let mut binding = session.create_binding()?;
+    bind(&mut binding)?;
+    let outputs = session.run_binding(&binding)?;
+    let named = |(name, tensor): (&str, DynValue)| (name.to_owned(), tensor);
+    Ok(outputs.into_iter().map(named).collect())
+}
+
 fn build(runtime: &Runtime, path: &Path) -> ort::Result<Session> {
-    // Without an arena each part gives its working memory back, so the peak is that of one part and not of all.
-    let cpu = ep::CPU::default().with_arena_allocator(false).build();
-    Session::builder(runtime.environment())?
-        .with_execution_providers([cpu])?
-        .with_optimization_level(GraphOptimizationLevel::All)?
-        .commit_from_file(path)
+    let device = runtime.device();
+    let builder = Session::builder(runtime.environment())?
+        .with_execution_providers([device::provider(device)])?
+        .with_optimization_level(GraphOptimizationLevel::All)?;
+    let mut builder = match device {
+        Device::Cpu => builder,
+        // A node that the device cannot run is an error here, and not a copy to the processor and back at every run.
+        Device::Cuda(_) => builder.with_disable_cpu_fallback()?,
+    };
+    builder.commit_from_file(path)
 }
 
 fn compare(kind: &str, expected: &[TensorContract], found: &[Outlet]) -> Result<(), String> {

@@ -2,7 +2,8 @@
 
 use half::f16;
 use ndarray::{Array2, Array3, Array4, ArrayView3, Axis};
-use ort::value::{DynValue, Tensor};
+use ort::memory::AllocationDevice;
+use ort::value::{DynTensorValueType, DynValue, Tensor};
 
 use super::contract::Precision;
 use super::session::Tensors;
@@ -62,7 +63,17 @@ pub(super) fn to_array(value: &DynValue) -> ort::Result<Array3<f32>> {
     Ok(array.index_axis_move(Axis(0), 0))
 }
 
+/// Returns the numbers of a tensor, brought here from the device where it is on another one.
 fn to_f32(value: &DynValue) -> ort::Result<ndarray::ArrayD<f32>> {
+    let tensor = value.view().downcast::<DynTensorValueType>()?;
+    if tensor.memory_info().is_cpu_accessible() {
+        read_f32(value)
+    } else {
+        read_f32(&tensor.to(AllocationDevice::CPU, 0)?.into_dyn())
+    }
+}
+
+fn read_f32(value: &DynValue) -> ort::Result<ndarray::ArrayD<f32>> {
     match value.try_extract_array::<f32>() {
         Ok(array) => Ok(array.to_owned()),
         Err(_) => Ok(value.try_extract_array::<f16>()?.mapv(f32::from)),

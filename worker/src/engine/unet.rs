@@ -61,6 +61,8 @@ pub struct UnetChain {
     evaluations: u64,
     /// Time in evaluations.
     busy: Duration,
+    /// Time of that in attention between segments.
+    in_attention: Duration,
 }
 
 struct LoadedSegment {
@@ -95,6 +97,7 @@ impl UnetChain {
             prompt: load_prompt(contract)?,
             evaluations: 0,
             busy: Duration::ZERO,
+            in_attention: Duration::ZERO,
         })
     }
 
@@ -115,6 +118,12 @@ impl UnetChain {
     #[must_use]
     pub fn busy(&self) -> Duration {
         self.busy
+    }
+
+    /// Returns the time of that in the attention between segments.
+    #[must_use]
+    pub fn in_attention(&self) -> Duration {
+        self.in_attention
     }
 
     /// Returns the noise prediction for one latent `(channels, height, width)`.
@@ -167,7 +176,9 @@ impl UnetChain {
                 key: take(&layer.key)?,
                 value: take(&layer.value)?,
             };
+            let attending = Instant::now();
             let output = attention.attend(position, layer.shape(), input)?;
+            self.in_attention += attending.elapsed();
             let output =
                 tensor::from_tokens(output, precision).map_err(|e| segment.session.error(e))?;
             tensors.insert(layer.output.clone(), output);

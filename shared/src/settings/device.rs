@@ -1,0 +1,63 @@
+//! Where a process computes.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A device that graphs run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Device {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU, by its number.
+    Cuda(u32),
+}
+
+/// Text that names no device.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be cpu or cuda:N, N the number of an NVIDIA GPU from 0")]
+pub struct DeviceError;
+
+impl FromStr for Device {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        if text == "cpu" {
+            return Ok(Self::Cpu);
+        }
+        let number = text.strip_prefix("cuda:").ok_or(DeviceError)?;
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        match number.parse() {
+            Ok(number) if digits => Ok(Self::Cuda(number)),
+            Ok(_) | Err(_) => Err(DeviceError),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_written_as_it_is_read() {
+        for text in ["cpu", "cuda:0", "cuda:7"] {
+            assert_eq!(text.parse::<Device>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_names_no_device_is_refused() {
+        for text in ["", "CPU", "cuda", "cuda:", "cuda:+1", "cuda:-1", "gpu:0"] {
+            assert_eq!(text.parse::<Device>(), Err(DeviceError), "{text}");
+        }
+    }
+}
