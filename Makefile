@@ -1,6 +1,6 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-rust test-export lint onnxruntime promtool onnx-export build help
+.PHONY: bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-rust test-export lint onnxruntime promtool chromium onnx-export build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 PYTHON := onnx-export/.venv/bin/python
@@ -25,7 +25,7 @@ build: onnxruntime
 
 test: test-rust test-export
 
-test-rust: onnxruntime promtool
+test-rust: onnxruntime promtool chromium
 	cargo build --workspace --locked
 	infra/with-servers.sh cargo $(CARGO_TEST) --workspace --locked
 	cargo test --workspace --locked --doc
@@ -47,7 +47,7 @@ bench-scale:
 bench-quality:
 	cargo bench --package tests --bench quality --locked
 
-bench-dashboard:
+bench-dashboard: chromium
 	cargo build --release --locked --workspace --bins
 	infra/with-servers.sh cargo bench --package tests --bench dashboard --locked
 
@@ -67,6 +67,9 @@ onnxruntime:
 
 promtool:
 	@infra/setup/prometheus.sh
+
+chromium:
+	@infra/setup/chromium.sh install > /dev/null
 
 onnx-export:
 	@infra/setup/onnx-export.sh

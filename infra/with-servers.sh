@@ -1,8 +1,7 @@
 #!/bin/sh
-# Runs a command with a message broker and an S3 server beside it, and stops those that it started; and with a browser.
+# Runs a command with a message broker and an S3 server beside it, and stops those that it started.
 #   RABBITMQ_URL    a broker; one is started if this is not set
 #   MOTO_ENDPOINT   an S3 server; one is started if this is not set
-#   CHROMIUM        a Chromium; one is installed if this is not set
 set -eu
 
 if [ $# = 0 ]; then
@@ -23,8 +22,6 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-if [ -z "${CHROMIUM:-}" ]; then CHROMIUM=$("$SETUP/chromium.sh" install); fi
-export CHROMIUM
 if [ -z "${RABBITMQ_URL:-}" ] && ! RABBITMQ_URL=$("$SETUP/rabbitmq.sh" url); then
     STARTED="$STARTED rabbitmq"
     RABBITMQ_URL=$("$SETUP/rabbitmq.sh" start)

@@ -1,24 +1,26 @@
 //! What the collector sees, for Prometheus.
 //!
-//! Gauges are set at every look, changed or not: those of a run that is gone are set no more, and are forgotten.
+//! What is shown of a run is shown for as long as somebody watches it.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shared::metrics::names;
+use shared::metrics::{self, Exporter, Gauge, names};
 use shared::queue::Depth;
 
 use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, ShardState};
 use crate::tally::Counts;
 
-/// How long a gauge is kept that nobody sets, at least.
-const FORGET_AFTER: Duration = Duration::from_secs(300);
-
-/// Returns how long a gauge is kept that nobody sets, if there is a look every so often.
-#[must_use]
-pub fn forget_after(every: Duration) -> Duration {
-    FORGET_AFTER.max(3 * every)
+/// Begins to show what a collector sees that starts now.
+pub fn install() -> &'static Exporter {
+    let exporter = Exporter::install(&[
+        names::COLLECTOR_DEAD_LETTERS,
+        names::S3_OPERATIONS,
+        names::S3_REQUESTS,
+    ]);
+    show_last_look();
+    exporter
 }
 
 /// What is shown of one run.
@@ -32,11 +34,13 @@ struct Seen {
     items: [(&'static str, usize); 4],
     shards: [(&'static str, usize); 3],
     attempts_failed: usize,
+    converted: usize,
     unet_evaluations: f64,
     work_seconds: f64,
     is_halted: bool,
     is_complete: bool,
     last_commit: Timestamp,
+    last_decision: Timestamp,
 }
 
 impl Seen {
@@ -61,33 +65,39 @@ impl Seen {
             ],
             shards: [("committed", committed), ("failed", failed), ("open", open)],
             attempts_failed: ledger.num_failed_attempts(),
+            converted: counts.converted,
             unet_evaluations: counts.unet_evaluations,
             work_seconds: counts.busy_ms / 1000.0,
             is_halted: ledger.decisions.halted.is_some(),
             is_complete: open == 0,
             last_commit: now,
+            last_decision: ledger.decisions.last_at.unwrap_or_default(),
         }
     }
 
-    fn show(&self) {
+    /// Returns what is shown of the run.
+    fn gauges(&self) -> Vec<(Gauge, f64)> {
         let run = self.run.as_str();
-        for (state, count) in self.items {
-            names::RUN_ITEMS.gauge([run, state]).set(count as f64);
-        }
-        for (state, count) in self.shards {
-            names::RUN_SHARDS.gauge([run, state]).set(count as f64);
-        }
+        let items = self
+            .items
+            .map(|(state, count)| (names::RUN_ITEMS.gauge([run, state]), count as f64));
+        let shards = self
+            .shards
+            .map(|(state, count)| (names::RUN_SHARDS.gauge([run, state]), count as f64));
         let truth = |is_so: bool| f64::from(u8::from(is_so));
-        for (metric, value) in [
+        let time = |at: Timestamp| at.as_second() as f64;
+        let others = [
             (names::RUN_ATTEMPTS_FAILED, self.attempts_failed as f64),
+            (names::RUN_ITEMS_CONVERTED, self.converted as f64),
             (names::RUN_UNET_EVALUATIONS, self.unet_evaluations),
             (names::RUN_WORK_SECONDS, self.work_seconds),
             (names::RUN_HALTED, truth(self.is_halted)),
             (names::RUN_COMPLETE, truth(self.is_complete)),
-            (names::RUN_LAST_COMMIT, self.last_commit.as_second() as f64),
-        ] {
-            metric.gauge([run]).set(value);
-        }
+            (names::RUN_LAST_COMMIT, time(self.last_commit)),
+            (names::RUN_LAST_DECISION, time(self.last_decision)),
+        ];
+        let others = others.map(|(metric, value)| (metric.gauge([run]), value));
+        items.into_iter().chain(shards).chain(others).collect()
     }
 }
 
@@ -104,29 +114,44 @@ impl RunGauges {
     }
 }
 
+impl Drop for RunGauges {
+    fn drop(&mut self) {
+        for (gauge, _) in self.0.iter().flat_map(Seen::gauges) {
+            metrics::forget(&gauge);
+        }
+    }
+}
+
 /// Shows the runs after a look at all of them.
 pub fn looked<'a>(runs: impl Iterator<Item = &'a RunGauges>, elapsed: Duration) {
-    runs.filter_map(|run| run.0.as_ref()).for_each(Seen::show);
+    let seen = runs.filter_map(|run| run.0.as_ref());
+    for (gauge, value) in seen.flat_map(Seen::gauges) {
+        gauge.set(value);
+    }
     let seconds = names::COLLECTOR_LOOK_SECONDS.histogram([]);
     seconds.record(elapsed.as_secs_f64());
+    show_last_look();
+}
+
+fn show_last_look() {
     let now = Timestamp::now().as_second() as f64;
     names::COLLECTOR_LAST_LOOK.gauge([]).set(now);
 }
 
 /// Shows how many messages wait; nothing if the broker does not say.
 pub fn broker_said(depth: Option<&Depth>) {
-    let reachable = names::QUEUE_REACHABLE.gauge([]);
-    let Some(depth) = depth else {
-        reachable.set(0.0);
-        return;
-    };
-    reachable.set(1.0);
+    let reachable = f64::from(u8::from(depth.is_some()));
+    names::QUEUE_REACHABLE.gauge([]).set(reachable);
     for (metric, count) in [
-        (names::QUEUE_SHARDS_READY, depth.ready),
-        (names::QUEUE_DEAD_LETTERS, depth.dead),
-        (names::QUEUE_WORKERS, depth.consumers),
+        (names::QUEUE_SHARDS_READY, depth.map(|depth| depth.ready)),
+        (names::QUEUE_DEAD_LETTERS, depth.map(|depth| depth.dead)),
+        (names::QUEUE_WORKERS, depth.map(|depth| depth.consumers)),
     ] {
-        metric.gauge([]).set(count as f64);
+        let gauge = metric.gauge([]);
+        match count {
+            Some(count) => gauge.set(count as f64),
+            None => metrics::forget(&gauge),
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
+# shellcheck source=infra/setup/debian.sh
+. infra/setup/debian.sh
 TARGET=.cache/prometheus
 if [ -x "$TARGET/promtool" ]; then exit 0; fi
 
@@ -12,10 +14,7 @@ if command -v promtool > /dev/null; then
     ln -s "$(command -v promtool)" "$TARGET/promtool"
     exit 0
 fi
-if ! command -v apt-get > /dev/null; then
-    echo "promtool is not installed and there is no apt-get: install Prometheus" >&2
-    exit 3
-fi
+need_apt promtool "install Prometheus"
 echo "downloading prometheus for its promtool" >&2
 mkdir -p .cache
 WORK=$(mktemp -d .cache/prometheus-XXXXXX)
@@ -25,9 +24,7 @@ download() {
     (cd "$WORK" && apt-get -o APT::Sandbox::User=root download --quiet prometheus >&2)
 }
 if ! download 2> /dev/null; then
-    ROOT=""
-    if [ "$(id -u)" != 0 ]; then ROOT=sudo; fi
-    $ROOT apt-get update --quiet >&2
+    refresh_packages
     download
 fi
 dpkg-deb --extract "$WORK"/prometheus_*.deb "$WORK/package"

@@ -11,29 +11,20 @@ POLICY=/usr/sbin/policy-rc.d
 STARTS_WITHIN=90
 
 cd "$(dirname "$0")/../.."
+# shellcheck source=infra/setup/debian.sh
+. infra/setup/debian.sh
 HERE=$PWD/.cache/rabbitmq
 
 install_server() {
     if [ -x "$SERVER" ]; then return; fi
-    if ! command -v apt-get > /dev/null; then
-        echo "RabbitMQ is not installed and there is no apt-get: install it, or set RABBITMQ_URL to a broker" >&2
-        exit 3
-    fi
-    echo "installing rabbitmq-server" >&2
-    ROOT=""
-    if [ "$(id -u)" != 0 ]; then ROOT=sudo; fi
+    need_apt RabbitMQ "install it, or set RABBITMQ_URL to a broker"
     if [ ! -e "$POLICY" ]; then
         # Debian's way to say that a package that is being installed starts no service.
-        trap '$ROOT rm -f "$POLICY"' EXIT
-        printf '#!/bin/sh\nexit 101\n' | $ROOT tee "$POLICY" > /dev/null
-        $ROOT chmod +x "$POLICY"
+        trap 'as_root rm -f "$POLICY"' EXIT
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$POLICY" > /dev/null
+        as_root chmod +x "$POLICY"
     fi
-    $ROOT env DEBIAN_FRONTEND=noninteractive apt-get update --quiet >&2
-    $ROOT env DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends rabbitmq-server >&2
-    if [ ! -x "$SERVER" ]; then
-        echo "rabbitmq-server was installed, but $SERVER is not there" >&2
-        exit 3
-    fi
+    install_package rabbitmq-server "$SERVER"
 }
 
 # Sets PID, PORT and NAMES_PORT of the server that runs, or fails.

@@ -52,6 +52,8 @@ pub struct Reopened {
 pub struct Decisions {
     /// Number of decisions.
     pub count: u32,
+    /// When the last one was made.
+    pub last_at: Option<jiff::Timestamp>,
     /// Why nobody works on the run; nothing if it is open.
     pub halted: Option<String>,
     /// Number of the last failed attempt at a shard that no longer counts.
@@ -113,14 +115,15 @@ impl Decisions {
                     path: storage.locate(&key),
                     source,
                 })?;
-            self.take(decision.what);
+            self.take(decision);
         }
         Ok(self.count > known)
     }
 
-    fn take(&mut self, decided: Decided) {
+    fn take(&mut self, decision: Decision) {
         self.count += 1;
-        match decided {
+        self.last_at = Some(decision.at);
+        match decision.what {
             Decided::Halt { reason } => self.halted = Some(reason),
             Decided::Resume { reopened, forgiven } => {
                 self.halted = None;
@@ -151,7 +154,7 @@ impl Decisions {
             let key = ArtifactKey::Decision(run.clone(), self.count + 1);
             match storage.create(&key, json.clone()).await {
                 Ok(_) => {
-                    self.take(decision.what);
+                    self.take(decision);
                     return Ok(());
                 }
                 Err(error) if error.kind == StorageErrorKind::Conflict => {
@@ -178,6 +181,7 @@ mod tests {
             reason: "cancelled".into(),
         };
         here.decide(&storage, &run, halt).await.unwrap();
+        let halted_at = here.last_at.unwrap();
         let resume = Decided::Resume {
             reopened: vec![Reopened {
                 shard: ShardId(4),
@@ -187,8 +191,10 @@ mod tests {
         };
         there.decide(&storage, &run, resume).await.unwrap();
 
+        assert!(there.last_at.unwrap() >= halted_at);
         let expected = Decisions {
             count: 2,
+            last_at: there.last_at,
             halted: None,
             reopened: BTreeMap::from([(ShardId(4), 3)]),
             forgiven: 5,

@@ -123,6 +123,14 @@ impl Broker {
         self.path("ca.pem")
     }
 
+    /// Returns whether something is in its log.
+    #[must_use]
+    pub fn has_said(&self, what: &str) -> bool {
+        let log = format!("log/test{}@localhost.log", self.ports.plain);
+        let log = fs::read(self.path(&log)).unwrap_or_default();
+        String::from_utf8_lossy(&log).contains(what)
+    }
+
     /// Stops it as an administrator does.
     ///
     /// # Panics

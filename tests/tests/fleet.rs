@@ -129,12 +129,21 @@ async fn a_worker_that_holds_a_shard_for_too_long_does_no_harm() {
     fleet.set("method.skip", 2);
     let _ = fleet.launch().exits(0);
     fleet.serve();
-    (0..WORKERS).for_each(|_| fleet.join());
-    // Somebody in a hurry leaves in the middle of an image, which costs that image and nothing else.
-    fleet.wait_for_images(1);
-    let outcome = fleet.hurry(0);
-    assert_eq!(outcome.code, Some(143), "{outcome}");
+    // Somebody in a hurry leaves in the middle of an image, which costs that image and nothing else. It is alone, so it
+    // has a shard in hand, and while nothing can be stored no image ends.
     fleet.join();
+    fleet.wait_for_images(1);
+    fleet.s3_wire.stall();
+    let outcome = fleet.hurry(0);
+    fleet.s3_wire.pass();
+    assert_eq!(outcome.code, Some(143), "{outcome}");
+    (0..WORKERS).for_each(|_| fleet.join());
+    fleet.wait_for_images(1);
+    fleet.s3_wire.stall();
+    fleet.wait_until("a shard is held for too long", |fleet| {
+        fleet.broker.has_said("timed out waiting for")
+    });
+    fleet.s3_wire.pass();
     fleet.wait_until_complete();
     assert_eq!(fleet.ending(), fleet.undisturbed());
     let lost = "it will be delivered again";

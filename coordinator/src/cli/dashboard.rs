@@ -134,7 +134,7 @@ pub(super) async fn serve(watch: Watch, listening: Listening) -> Result<(), Prob
     let Listening {
         listener, access, ..
     } = listening;
-    let exporter = Exporter::install(Some(metrics::forget_after(watch.every)));
+    let exporter = metrics::install();
     let show_metrics =
         get(|| async { ([(CONTENT_TYPE, Exporter::MEDIA_TYPE)], exporter.render()) });
     let more = Router::new().route("/metrics", show_metrics);

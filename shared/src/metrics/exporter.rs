@@ -4,16 +4,24 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use metrics::Gauge;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
-use metrics_util::MetricKindMask;
 
-use super::{Kind, names};
+use super::{Kind, Metric, names};
 
 /// Between two times that histograms are tidied up. Nobody may ever ask for them.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 
+/// The value of a gauge that is not shown. The library below cannot remove a gauge, but for all that are old.
+const FORGOTTEN: f64 = f64::NAN;
+
 static INSTALLED: OnceLock<Exporter> = OnceLock::new();
+
+/// Shows a gauge no more, until it is set again.
+pub fn forget(gauge: &Gauge) {
+    gauge.set(FORGOTTEN);
+}
 
 /// The metrics of this process.
 pub struct Exporter {
@@ -22,15 +30,15 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Begins to keep this process's metrics; called again, it changes nothing. Gauges that nobody sets for
-    /// `forget_after` are gone, as those of a run that was removed.
+    /// Begins to keep this process's metrics, if nobody did. `counters` are shown from now on: who first sees a counter
+    /// at 1 does not see it grow.
     ///
     /// # Panics
     ///
     /// Outside a runtime, or if something else keeps metrics already: a defect of the program.
-    pub fn install(forget_after: Option<Duration>) -> &'static Self {
-        INSTALLED.get_or_init(|| {
-            let kept = builder(forget_after)
+    pub fn install(counters: &[Metric<0>]) -> &'static Self {
+        let installed = INSTALLED.get_or_init(|| {
+            let kept = builder()
                 .install_recorder()
                 .expect("nothing else keeps metrics in this process");
             let process = Collector::default();
@@ -45,14 +53,16 @@ impl Exporter {
                 }
             });
             Self { kept, process }
-        })
+        });
+        begin_at_zero(counters);
+        installed
     }
 
     /// Returns every metric in Prometheus' text format, those of the process as it is now included.
     #[must_use]
     pub fn render(&self) -> String {
         self.process.collect();
-        self.kept.render()
+        shown(&self.kept)
     }
 
     /// The media type of what is rendered.
@@ -65,13 +75,25 @@ impl fmt::Debug for Exporter {
     }
 }
 
-fn builder(forget_after: Option<Duration>) -> PrometheusBuilder {
-    let builder = PrometheusBuilder::new().idle_timeout(MetricKindMask::GAUGE, forget_after);
+fn begin_at_zero(counters: &[Metric<0>]) {
+    for counter in counters {
+        counter.counter([]).increment(0);
+    }
+}
+
+fn shown(kept: &PrometheusHandle) -> String {
+    let text = kept.render();
+    let forgotten = format!(" {FORGOTTEN}\n");
+    let lines = text.split_inclusive('\n');
+    lines.filter(|line| !line.ends_with(&forgotten)).collect()
+}
+
+fn builder() -> PrometheusBuilder {
     let of_histograms = names::ALL.iter().filter_map(|metric| match metric.kind() {
         Kind::Histogram(bounds) => Some((metric.name(), bounds)),
         Kind::Counter | Kind::Gauge => None,
     });
-    of_histograms.fold(builder, |builder, (name, bounds)| {
+    of_histograms.fold(PrometheusBuilder::new(), |builder, (name, bounds)| {
         let of_this = Matcher::Full(name.to_owned());
         let bounded = builder.set_buckets_for_metric(of_this, bounds);
         bounded.expect("a histogram has bounds")
@@ -80,38 +102,47 @@ fn builder(forget_after: Option<Duration>) -> PrometheusBuilder {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     #[test]
-    fn a_gauge_that_nobody_sets_is_forgotten_and_a_counter_is_kept() {
-        let kept = builder(Some(Duration::from_millis(50))).build_recorder();
-        let handle = kept.handle();
+    fn what_is_forgotten_is_shown_no_more_until_it_is_set_again() {
+        let kept = builder().build_recorder();
         metrics::with_local_recorder(&kept, || {
-            names::RUN_HALTED.gauge(["gone"]).set(1.0);
-            names::S3_REQUESTS.counter([]).increment(1);
+            let [gone, stays] = ["gone", "stays"].map(|run| names::RUN_HALTED.gauge([run]));
+            gone.set(1.0);
+            stays.set(1.0);
+            let is_shown = |run: &str| {
+                let line = format!("synth2real_run_halted{{run=\"{run}\"}} 1\n");
+                shown(&kept.handle()).contains(&line)
+            };
+            assert!(is_shown("gone") && is_shown("stays"));
+            forget(&gone);
+            let text = shown(&kept.handle());
+            assert!(!text.contains("gone") && is_shown("stays"), "{text}");
+            gone.set(1.0);
+            assert!(is_shown("gone"));
         });
-        let is_shown = || {
-            handle
-                .render()
-                .contains("synth2real_run_halted{run=\"gone\"} 1")
-        };
-        assert!(is_shown());
-        let begun = Instant::now();
-        while is_shown() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "it is still shown"
-            );
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
-        assert!(handle.render().contains("synth2real_s3_requests_total 1"));
+    }
+
+    #[test]
+    fn a_counter_can_be_seen_to_grow_from_zero() {
+        let kept = builder().build_recorder();
+        metrics::with_local_recorder(&kept, || {
+            let is_at = |count: u64| {
+                let line = format!("synth2real_s3_requests_total {count}\n");
+                shown(&kept.handle()).contains(&line)
+            };
+            begin_at_zero(&[names::S3_REQUESTS]);
+            assert!(is_at(0));
+            names::S3_REQUESTS.counter([]).increment(1);
+            begin_at_zero(&[names::S3_REQUESTS]);
+            assert!(is_at(1));
+        });
     }
 
     #[test]
     fn times_are_counted_from_a_millisecond_to_minutes() {
-        let kept = builder(None).build_recorder();
+        let kept = builder().build_recorder();
         metrics::with_local_recorder(&kept, || {
             let load = names::WORKER_STAGE_SECONDS.histogram(["load"]);
             for seconds in [0.002, 0.002, 250.0] {

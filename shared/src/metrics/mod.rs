@@ -9,9 +9,10 @@
 mod exporter;
 pub mod names;
 
-pub use self::exporter::Exporter;
+pub use self::exporter::{Exporter, forget};
 
-use ::metrics::{Counter, Gauge, Histogram, Label, Unit};
+pub use ::metrics::Gauge;
+use ::metrics::{Counter, Histogram, Label, Unit};
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -89,10 +89,13 @@ metrics! {
     /// Failed attempts at shards of a run that storage knows of.
     RUN_ATTEMPTS_FAILED = "synth2real_run_attempts_failed", Kind::Gauge, None, ["run"];
 
-    /// Evaluations of the UNet behind a run's committed items, recorded styles included.
+    /// Items of a run that were converted by the attempt which committed them; the others it had found stored.
+    RUN_ITEMS_CONVERTED = "synth2real_run_items_converted", Kind::Gauge, None, ["run"];
+
+    /// Evaluations of the UNet behind a run's converted items, recorded styles included.
     RUN_UNET_EVALUATIONS = "synth2real_run_unet_evaluations", Kind::Gauge, None, ["run"];
 
-    /// Seconds of work behind a run's committed items.
+    /// Seconds of work behind a run's converted items.
     RUN_WORK_SECONDS = "synth2real_run_work_seconds", Kind::Gauge, Some(Unit::Seconds), ["run"];
 
     /// Whether a run is halted.
@@ -104,7 +107,10 @@ metrics! {
     /// When the collector saw a new committed shard of a run; when it saw the run first if there was none since.
     RUN_LAST_COMMIT = "synth2real_run_last_commit_timestamp_seconds", Kind::Gauge, Some(Unit::Seconds), ["run"];
 
-    /// Whether the broker answered at the last look.
+    /// When it was decided last that a run is halted or goes on; 0 if it never was.
+    RUN_LAST_DECISION = "synth2real_run_last_decision_timestamp_seconds", Kind::Gauge, Some(Unit::Seconds), ["run"];
+
+    /// Whether the broker answered at the last look. While it does not, nothing else is said about the queue.
     QUEUE_REACHABLE = "synth2real_queue_reachable", Kind::Gauge, None, [];
 
     /// Shards that wait for a worker.
@@ -122,6 +128,6 @@ metrics! {
     /// Seconds of a look at every run.
     COLLECTOR_LOOK_SECONDS = "synth2real_collector_look_seconds", Kind::Histogram(DURATIONS), Some(Unit::Seconds), [];
 
-    /// When the last look at every run ended.
+    /// When the last look at every run ended; when the collector started if none did.
     COLLECTOR_LAST_LOOK = "synth2real_collector_last_look_timestamp_seconds", Kind::Gauge, Some(Unit::Seconds), [];
 }

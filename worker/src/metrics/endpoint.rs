@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use shared::metrics::Exporter;
+use shared::metrics::{Exporter, names};
 use tokio::net::TcpListener;
 
 use super::Meters;
@@ -44,7 +44,7 @@ impl Endpoint {
         tracing::info!(%address, "shows metrics");
         Ok(Self {
             listener,
-            exporter: Exporter::install(None),
+            exporter: Exporter::install(&[names::S3_OPERATIONS, names::S3_REQUESTS]),
         })
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::address::{Address, Line};
@@ -46,6 +47,7 @@ impl Consumer {
         match subscription {
             Ok(subscription) => {
                 self.subscription = Some(subscription);
+                self.retry.connected(Instant::now());
                 Ok(())
             }
             Err(error) => match error.kind {
@@ -72,6 +74,7 @@ impl Deliveries for Consumer {
                     Err(error) => warn!(error = chain(&error), "lost the connection"),
                 }
                 self.subscription = None;
+                self.retry.lost(Instant::now());
             }
             self.retry.pause().await;
             self.connect().await?;

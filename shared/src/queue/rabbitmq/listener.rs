@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::address::{Address, Talk};
@@ -50,7 +51,10 @@ impl<T: DeserializeOwned> Listener<T> {
             Err(error) => Err(error),
         };
         match hearing {
-            Ok(hearing) => self.hearing = Some(hearing),
+            Ok(hearing) => {
+                self.hearing = Some(hearing);
+                self.retry.connected(Instant::now());
+            }
             Err(error) => debug!(error = chain(&error), "cannot listen, waiting"),
         }
     }
@@ -72,6 +76,7 @@ impl<T: DeserializeOwned> Listener<T> {
                     Err(error) => debug!(error = chain(&error), "lost the connection"),
                 }
                 self.hearing = None;
+                self.retry.lost(Instant::now());
             }
             self.retry.pause().await;
             self.connect().await;

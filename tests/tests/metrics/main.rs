@@ -1,6 +1,8 @@
 //! What is counted and timed: shown by real programs, true, and known to alerts and dashboard.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod monitoring;
+
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -9,15 +11,15 @@ use std::time::Duration;
 use backon::ExponentialBuilder;
 use coordinator::collector::{Board, Collector, Duty};
 use coordinator::{dispatch, metrics};
-use serde_json::{Value, json};
+use shared::decision::{Decided, Decisions};
 use shared::manifest::{ManifestRow, Work};
-use shared::metrics::{Exporter, Kind, names};
+use shared::metrics::{Exporter, names};
 use shared::queue::InProcessQueue;
 use shared::settings::{ShardSize, WatchdogConfig};
-use shared::storage::{MemoryStorage, Storage};
+use shared::storage::{LocalStorage, Storage};
 use tests::broker::Options;
 use tests::fleet::{Fleet, RUN};
-use tests::prometheus::{Shown, get, promtool};
+use tests::prometheus::{Shown, get};
 use tests::stand_in::{StandIn, StandInWorkshop};
 use tests::{planned, repository, stored};
 use tokio_util::sync::CancellationToken;
@@ -61,9 +63,10 @@ async fn what_a_worker_shows_while_it_converts_adds_up_to_the_manifest() {
     let _ = fleet.launch().exits(0);
     fleet.serve();
     fleet.wait_for_images(2);
-    let during = Shown::at(&address);
-    assert_eq!(during.sum("synth2real_worker_busy", &[]), 1.0);
-    assert!(during.sum(&format!("{UNET}_count"), &[]) > 0.0);
+    fleet.wait_until("it is busy", |_| {
+        Shown::at(&address).sum("synth2real_worker_busy", &[]) == 1.0
+    });
+    assert!(Shown::at(&address).sum(&format!("{UNET}_count"), &[]) > 0.0);
     fleet.wait_until_complete();
     fleet.wait_until("it waits again", |_| {
         Shown::at(&address).sum("synth2real_worker_busy", &[]) == 0.0
@@ -97,6 +100,8 @@ async fn what_a_worker_shows_while_it_converts_adds_up_to_the_manifest() {
     assert!(shown.sum(operations, &[]) >= 36.0);
     assert!(shown.sum(requests, &[]) >= shown.sum(operations, &[]));
     assert!(shown.sum("process_resident_memory_bytes", &[]) > model as f64);
+    let now = jiff::Timestamp::now().as_second() as f64;
+    assert!(shown.sum("process_start_time_seconds", &[]) <= now);
     let mut expected = with_prefix(&["synth2real_worker", "synth2real_engine", "synth2real_s3"]);
     // Nothing failed.
     expected.remove(names::WORKER_ATTEMPTS_FAILED.name);
@@ -112,12 +117,13 @@ fn check_times(shown: &Shown, rows: &[ManifestRow]) {
     let works: Vec<Work> = rows.iter().filter_map(|row| row.work).collect();
     assert_eq!(works.len(), 36);
     let sum = |of: Column| works.iter().map(of).sum::<f64>();
-    let stages: [(&str, Column); 5] = [
+    let stages: [(&str, Column); 6] = [
         ("load", |work| work.load_ms),
         ("encode", |work| work.encode_ms),
         ("denoise", |work| work.denoise_ms),
         ("decode", |work| work.decode_ms),
         ("store", |work| work.store_ms),
+        ("judge", |work| work.quality_ms),
     ];
     for (stage, of) in stages {
         let label = format!("stage=\"{stage}\"");
@@ -181,8 +187,20 @@ async fn a_port_that_somebody_else_has_is_refused_with_what_to_do() {
 /// The metrics of a process are kept once, so this is the only test here that keeps them in its own.
 #[tokio::test]
 async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
-    let exporter = Exporter::install(Some(metrics::forget_after(Duration::from_secs(1))));
-    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    let started = jiff::Timestamp::now().as_second() as f64;
+    let exporter = metrics::install();
+    let before_all = Shown::read(exporter.render());
+    for counter in [
+        "synth2real_collector_dead_letters_total",
+        "synth2real_s3_operations_total",
+        "synth2real_s3_requests_total",
+    ] {
+        assert_eq!(before_all.sum(counter, &[]), 0.0, "{counter}");
+    }
+    let last_look = "synth2real_collector_last_look_timestamp_seconds";
+    assert!(before_all.sum(last_look, &[]) >= started);
+    let folder = tempfile::tempdir().unwrap();
+    let storage: Arc<dyn Storage> = Arc::new(LocalStorage::new(folder.path()));
     let contents = ["a", "bad-b", "cursed-c", "d"].map(str::to_owned);
     let one = ShardSize {
         contents: 1,
@@ -190,6 +208,8 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
     };
     let run = planned::run("shown", &contents, &["night".to_owned()], one);
     planned::store(storage.as_ref(), &run).await;
+    let removed = planned::run("removed", &contents, &["night".to_owned()], one);
+    planned::store(storage.as_ref(), &removed).await;
     let queue = InProcessQueue::new();
     let collector = Collector {
         storage: Arc::clone(&storage),
@@ -211,11 +231,17 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
     };
     let before = until(exporter, "the run is seen", |shown| {
         shown.names().contains("synth2real_run_items")
+            && shown.text.contains("run=\"removed\"")
             && shown.sum("synth2real_queue_shards_ready", &[]) == 4.0
     });
     let before = before.await;
     assert_eq!(items(&before, "pending"), 4.0);
     assert_eq!(before.sum("synth2real_run_complete", &[]), 0.0);
+    std::fs::remove_dir_all(folder.path().join("runs/removed")).unwrap();
+    let without = until(exporter, "the removed run is forgotten", |shown| {
+        !shown.text.contains("run=\"removed\"")
+    });
+    assert_eq!(items(&without.await, "pending"), 4.0);
 
     let drain = CancellationToken::new();
     let consumer = Consumer {
@@ -262,14 +288,29 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
     );
     assert_eq!(by_class, 3.0);
     assert_eq!(after.sum("synth2real_run_unet_evaluations", &[]), 2.0);
+    assert_eq!(after.sum("synth2real_run_items_converted", &[]), 2.0);
     assert_eq!(after.sum("synth2real_queue_reachable", &[]), 1.0);
     let commit = after.sum("synth2real_run_last_commit_timestamp_seconds", &[]);
     let now = jiff::Timestamp::now().as_second() as f64;
-    assert!((now - 60.0..=now).contains(&commit), "{commit}");
+    assert!((started..=now).contains(&commit), "{commit}");
+    let last_decision = "synth2real_run_last_decision_timestamp_seconds";
+    assert_eq!(after.sum(last_decision, &[]), 0.0);
     let expected = with_prefix(&["synth2real_run", "synth2real_queue", "synth2real_collector"]);
     assert!(expected.is_subset(&ours(&after)), "{:?}", ours(&after));
     drain.cancel();
     working.await.unwrap().unwrap();
+
+    let halt = Decided::Halt {
+        reason: "cancelled".to_owned(),
+    };
+    let mut decisions = Decisions::default();
+    let deciding = decisions.decide(storage.as_ref(), &run.record.run, halt);
+    deciding.await.unwrap();
+    let halted = until(exporter, "the decision is seen", |shown| {
+        shown.sum("synth2real_run_halted", &[]) == 1.0
+    });
+    let decided = halted.await.sum(last_decision, &[]);
+    assert_eq!(decided, decisions.last_at.unwrap().as_second() as f64);
     collecting.abort();
 }
 
@@ -293,103 +334,4 @@ async fn until(exporter: &Exporter, what: &str, is_so: impl Fn(&Shown) -> bool) 
             );
         }
     }
-}
-
-#[test]
-fn the_alert_rules_pass_their_tests_and_each_has_one() {
-    for words in [
-        &["check", "config", "prometheus.yml"][..],
-        &["check", "rules", "--lint=all", "--lint-fatal", "alerts.yml"],
-        &["test", "rules", "alerts.test.yml"],
-    ] {
-        let _ = promtool(words, "").exits(0);
-    }
-    let read = |file| std::fs::read_to_string(repository("infra/monitoring").join(file)).unwrap();
-    let rules = read("alerts.yml");
-    let alerts = rules
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("- alert: "));
-    let tests = read("alerts.test.yml");
-    let tests: Vec<&str> = tests.split("- eval_time:").collect();
-    for alert in alerts {
-        let fires = |test: &&str| {
-            test.contains(&format!("alertname: {alert}\n")) && test.contains("exp_alerts")
-        };
-        assert!(tests.iter().any(fires), "nothing makes {alert} fire");
-    }
-}
-
-#[test]
-fn alerts_and_dashboard_use_the_metrics_that_there_are_and_all_of_them() {
-    let rules = std::fs::read_to_string(repository("infra/monitoring/alerts.yml")).unwrap();
-    let dashboard = std::fs::read_to_string(repository("infra/monitoring/grafana/synth2real.json"));
-    let dashboard: Value = serde_json::from_str(&dashboard.unwrap()).unwrap();
-    let mut used = mentioned(&rules);
-    used.extend(mentioned(&dashboard.to_string()));
-    let mut exported = BTreeSet::new();
-    for metric in names::ALL {
-        let series: &[&str] = match metric.kind() {
-            Kind::Counter | Kind::Gauge => &[""],
-            Kind::Histogram(_) => &["", "_bucket", "_sum", "_count"],
-        };
-        exported.extend(
-            series
-                .iter()
-                .map(|suffix| format!("{}{suffix}", metric.name())),
-        );
-        let is_used = series
-            .iter()
-            .any(|suffix| used.contains(&format!("{}{suffix}", metric.name())));
-        assert!(
-            is_used,
-            "{} is on no dashboard and in no alert",
-            metric.name()
-        );
-    }
-    let unknown: Vec<_> = used.difference(&exported).collect();
-    assert_eq!(unknown, [""; 0], "nobody exports them");
-}
-
-#[test]
-fn every_query_of_the_dashboard_is_understood() {
-    let path = repository("infra/monitoring/grafana/synth2real.json");
-    let dashboard = std::fs::read_to_string(path).unwrap();
-    let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap().iter();
-    let targets = panels
-        .filter_map(|panel| panel["targets"].as_array())
-        .flatten();
-    let queries = targets.map(|target| target["expr"].as_str().unwrap());
-    let variables = [
-        ("$__rate_interval", "5m"),
-        ("$run", "demo"),
-        ("$instance", "a"),
-    ];
-    let rules = queries.enumerate().map(|(number, query)| {
-        let given = variables.iter();
-        let query = given.fold(query.to_owned(), |query, (name, value)| {
-            query.replace(name, value)
-        });
-        json!({ "record": format!("query_{number}"), "expr": query })
-    });
-    let rules: Vec<Value> = rules.collect();
-    assert!(rules.len() > 20, "{rules:?}");
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let groups = json!({ "groups": [{ "name": "dashboard", "rules": rules }] });
-    std::fs::write(file.path(), groups.to_string()).unwrap();
-    let path = file.path().to_str().unwrap();
-    let _ = promtool(&["check", "rules", "--lint-fatal", path], "").exits(0);
-}
-
-/// Returns every name of ours in a text.
-fn mentioned(text: &str) -> BTreeSet<String> {
-    let starts = text.match_indices("synth2real_").map(|(start, _)| start);
-    starts
-        .map(|start| {
-            let rest = &text[start..];
-            let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-            let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-            rest[..end].to_owned()
-        })
-        .collect()
 }
