@@ -1,6 +1,6 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-rust test-export lint onnxruntime promtool chromium onnx-export build help
+.PHONY: bench bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-rust test-export lint onnxruntime promtool chromium onnx-export build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 PYTHON := onnx-export/.venv/bin/python
@@ -10,6 +10,7 @@ help:
 	@echo "make test            every test of the project"
 	@echo "make lint            formatting, lints, docs and dependencies, warnings as errors"
 	@echo "make build           the synth2real and worker programs, in target/release"
+	@echo "make bench           speed at Stable Diffusion's full width beside plain PyTorch: 25 GB of memory and disk, an hour"
 	@echo "make bench-scale     time and memory of a run of a million items"
 	@echo "make bench-dashboard first paint of the dashboard with 250,000 items"
 	@echo "make bench-quality   time of SSIM, FID and KID"
@@ -39,6 +40,12 @@ test-export: onnx-export onnxruntime
 test-demo: onnxruntime
 	cargo build --workspace --locked
 	cargo test --package tests --test resume --locked -- --ignored --nocapture
+
+# The model is made from seeded random numbers and stays in target/bench.
+bench: onnxruntime onnx-export
+	cargo build --release --locked --workspace --bins
+	ORT_DYLIB_PATH=$(abspath .cache/onnxruntime/libonnxruntime.so) \
+		cargo bench --workspace --bench speed --locked
 
 # Time and memory of a run of a million items, and shards a second through broker and bucket.
 bench-scale:

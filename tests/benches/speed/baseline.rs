@@ -45,9 +45,6 @@ struct Times {
 pub(super) struct Baseline {
     /// Seconds of an image of a whole conversion; the style's inversion is left out.
     pub(super) seconds: f64,
-    /// Seconds of an evaluation when inverting, and when denoising.
-    pub(super) inversion: f64,
-    pub(super) denoising: f64,
     pub(super) peak_bytes: u64,
 }
 
@@ -79,8 +76,6 @@ pub(super) fn convert(size: Size) -> Baseline {
         .sum();
     Baseline {
         seconds: STEPS * inversion + EXECUTED as f64 * A_STEP * denoising + around,
-        inversion,
-        denoising,
         peak_bytes: times.peak_rss_bytes,
     }
 }
