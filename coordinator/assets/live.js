@@ -39,6 +39,8 @@
     if (answer.redirected && new URL(answer.url).pathname === "/login") return location.reload();
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html"), next = fresh.getElementById("page");
     if (!is_ours(answer, next)) throw new Error(`no page of ours: ${answer.status}`);
+    // What is there at last may need scripts that the page which waited for it does not have.
+    if (page().dataset.version === "0-0" && next.dataset.version !== "0-0") return location.reload();
     if (number === asked) put(fresh, next);
   };
   const refresh = () => {

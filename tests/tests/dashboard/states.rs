@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use shared::storage::LocalStorage;
 use tests::browser::Browser;
 use tests::service::Service;
 
@@ -20,6 +21,13 @@ async fn an_empty_root_says_how_to_begin_and_a_run_appears_by_itself() {
     page.is_clean().await;
     fs::rename(planned.root.path().join("runs"), root.path().join("runs")).unwrap();
     page.wait_for_text("Waiting for workers").await;
+
+    page.go(&format!("{}/runs/late", service.address)).await;
+    page.wait_for_text("there is no run late").await;
+    let mut late = planned.run;
+    late.record.run = "late".parse().unwrap();
+    tests::planned::store(&LocalStorage::new(root.path()), &late).await;
+    page.wait_for_element("#grid[data-drawn]").await;
 
     page.go(&format!("{}/runs/another", service.address)).await;
     page.wait_for_text("there is no run another").await;
