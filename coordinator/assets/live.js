@@ -4,8 +4,10 @@
 (() => {
   const page = () => document.getElementById("page");
   const link = document.getElementById("link"), lost = document.getElementById("lost");
+  // A form never changes under the hands of whoever fills it in.
   const changes = page().dataset.version !== "";
-  let asked = 0, under_way = null, again = false;
+  const QUIET = 60000, TRY_AGAIN = 3000;
+  let asked = 0, under_way = null, again = false, trying_again = null, refreshed = Date.now();
 
   const keep = (old, fresh) => {
     if (old.nodeType !== 1 || !old.dataset || !old.dataset.keep || !fresh.dataset) return true;
@@ -15,40 +17,48 @@
   const callbacks = {
     beforeNodeMorphed: (old, fresh) => keep(old, fresh),
     // What somebody was told once stays until they go elsewhere.
-    beforeAttributeUpdated: (name, node) => !(name === "class" && node.classList.contains("gone")),
+    beforeAttributeUpdated: (name, node) => !(name === "class" && node.classList.contains("gone")) && !(name === "checked" && node.name === "shards"),
     beforeNodeRemoved: (old) => !(old.nodeType === 1 && old.dataset && old.dataset.keep === "once"),
   };
   // A picture that cannot be had is an empty place and no broken sign.
   const gone = (image) => { if (image.tagName === "IMG") image.classList.add("gone"); };
   document.addEventListener("error", (event) => { if (event.target.tagName) gone(event.target); }, true);
   for (const image of document.images) if (image.complete && image.naturalWidth === 0 && image.src) gone(image);
-  const put = (html) => {
-    const fresh = new DOMParser().parseFromString(html, "text/html"), next = fresh.getElementById("page");
-    if (!next) return location.reload();
+  const put = (fresh, next) => {
     document.title = fresh.title;
     Idiomorph.morph(page(), next, { ignoreActiveValue: true, callbacks });
+    refreshed = Date.now();
     document.dispatchEvent(new Event("refreshed"));
   };
+  // A page that waits for what is not there yet may be another one of its kind. Nothing else takes the place of a page
+  // that shows something: neither the troubles of a server that has just begun, nor what a proxy says for it.
+  const is_ours = (answer, next) => next && next.dataset.version !== undefined && (answer.ok || page().dataset.version === "0-0");
   const get = async (address) => {
     const number = ++asked;
-    const answer = await fetch(address, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+    const answer = await fetch(address, { headers: { Accept: "text/html", "X-Synth2real-Live": "1" }, credentials: "same-origin" });
     if (answer.redirected && new URL(answer.url).pathname === "/login") return location.reload();
-    const html = await answer.text();
-    if (number === asked) put(html);
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html"), next = fresh.getElementById("page");
+    if (!is_ours(answer, next)) throw new Error(`no page of ours: ${answer.status}`);
+    // What is there at last may need scripts that the page which waited for it does not have.
+    if (page().dataset.version === "0-0" && next.dataset.version !== "0-0") return location.reload();
+    if (number === asked) put(fresh, next);
   };
   const refresh = () => {
     if (document.hidden || under_way) { again = true; return; }
     again = false;
-    under_way = get(location.href).catch(() => {}).finally(() => { under_way = null; if (again) setTimeout(refresh, 250); });
+    clearTimeout(trying_again);
+    under_way = get(location.href)
+      .then(() => { if (events && events.readyState === EventSource.OPEN) say(true); })
+      .catch(() => { say(false); trying_again = setTimeout(refresh, TRY_AGAIN); })
+      .finally(() => { under_way = null; if (again) setTimeout(refresh, 250); });
   };
 
   // The run that this page shows; none for pages of all runs.
   const run = () => (/^\/runs\/([^/]+)/.exec(location.pathname) || [])[1];
-  const is_form = () => /\/(resume|cancel)$/.test(location.pathname);
   const concerns = (news) => {
-    if (is_form()) return false;
-    if (news.health || news.fleet) return true;
-    return run() ? news.runs.includes(run()) : news.runs.length > 0;
+    if (news.health) return true;
+    if (run()) return news.runs.includes(run());
+    return location.pathname === "/" ? news.runs.length > 0 : news.fleet;
   };
   const say = (live) => {
     link.hidden = false;
@@ -58,19 +68,19 @@
   };
   let events = null, trying = 0;
   const listen = () => {
-    if (!changes || is_form() || events || document.hidden) return;
+    if (!changes || events || document.hidden) return;
     events = new EventSource("/events?since=" + encodeURIComponent(page().dataset.version));
     events.onopen = () => { trying = 0; say(true); };
     events.onmessage = (event) => { if (concerns(JSON.parse(event.data))) refresh(); };
     events.onerror = () => {
       if (trying++ > 0 || events.readyState === EventSource.CLOSED) say(false);
       // Browsers give up after some answers; this does not.
-      if (events.readyState === EventSource.CLOSED) { events = null; setTimeout(async () => { await get(location.href).catch(() => {}); listen(); }, 3000); }
+      if (events.readyState === EventSource.CLOSED) { events = null; setTimeout(() => { refresh(); listen(); }, TRY_AGAIN); }
     };
   };
   // Browsers open few connections to a server: only what somebody looks at holds one.
   const rest = () => { if (events) { events.close(); events = null; } };
-  const wake = () => { if (document.hidden) { rest(); return; } if (!events) refresh(); listen(); };
+  const wake = () => { if (document.hidden) { rest(); return; } if (changes && !events) refresh(); listen(); };
   addEventListener("pagehide", rest);
   addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
   document.addEventListener("visibilitychange", wake);
@@ -111,6 +121,8 @@
   };
   setInterval(() => {
     if (document.hidden) return;
+    // Some things change although nothing happens: a pace that is too old, a run that nobody works on any more.
+    if (changes && Date.now() - refreshed > QUIET) refresh();
     for (const time of document.querySelectorAll("time")) {
       const text = ago(Math.max(0, Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000)));
       if (time.textContent !== text) time.textContent = text;

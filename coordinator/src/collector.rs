@@ -171,6 +171,7 @@ impl Collector {
             () = note_dead_letters => {}
             () = self.listen() => {}
             () = self.ask_broker() => {}
+            () = self.tell() => {}
             () = self.watch() => {}
         }
     }
@@ -183,7 +184,6 @@ impl Collector {
                 let runs = watched.values().map(|watched: &Watched| &watched.gauges);
                 metrics::looked(runs, started.elapsed());
             }
-            self.board.notice_silence();
             // A worker's word makes the next look come sooner, not at once: a large fleet speaks all the time.
             tokio::time::sleep(self.every / 5).await;
             let rest = self.every - self.every / 5;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use futures::future::try_join_all;
 use shared::decision::{Decided, DecisionError, Reopened};
 use shared::ids::ShardId;
 use shared::manifest::{ManifestRow, Status};
@@ -15,7 +16,7 @@ use crate::freeze::FrozenRun;
 use crate::ledger::{self, Ledger, LedgerError, ShardState};
 use crate::plan::Shard;
 use crate::stored_items::StoredItems;
-use crate::tally;
+use crate::tally::{self, READS_AT_ONCE};
 
 /// Which shards somebody wants to be done again.
 #[derive(Debug, Clone, Default)]
@@ -114,38 +115,57 @@ pub async fn find(
 ) -> Result<Vec<Redo>, ResumeError> {
     let chosen = Chosen::check(run, choice)?;
     let stored = StoredItems::read(storage, run).await?;
-    let max_attempts = run.record.limits.max_attempts;
+    let shards: Vec<&Shard> = run.plan.shards.iter().filter(|s| chosen.has(s)).collect();
     let mut found = Vec::new();
-    for shard in run.plan.shards.iter().filter(|shard| chosen.has(shard)) {
-        let why = match ledger.state(shard.id, max_attempts) {
-            ShardState::Open if choice.only != Some(Only::Failed) => Why::NotCommitted,
-            ShardState::Failed { last } if choice.only != Some(Only::Missing) => {
-                let failure = ledger::failed_attempt(storage, &run.record.run, shard.id, last);
-                let error = failure.await?.error;
-                Why::Failed { last, error }
-            }
-            ShardState::Committed if choice.only != Some(Only::Failed) => {
-                match missing_artifacts(storage, run, shard, &stored).await? {
-                    names if names.is_empty() => continue,
-                    names => Why::ArtifactsMissing(names),
-                }
-            }
-            ShardState::Open | ShardState::Failed { .. } | ShardState::Committed => continue,
-        };
-        let num_items = match &why {
-            Why::NotCommitted | Why::Failed { .. } => shard
+    for part in shards.chunks(READS_AT_ONCE) {
+        let looks = part.iter().map(|shard| async {
+            let why = why(storage, run, ledger, choice.only, shard, &stored).await?;
+            Ok::<_, ResumeError>(why.map(|why| Redo {
+                shard: shard.id,
+                num_items: why.num_items(shard, &stored),
+                why,
+            }))
+        });
+        found.extend(try_join_all(looks).await?.into_iter().flatten());
+    }
+    Ok(found)
+}
+
+/// Returns why a shard is to be done again; none if it is not.
+async fn why(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    only: Option<Only>,
+    shard: &Shard,
+    stored: &StoredItems,
+) -> Result<Option<Why>, ResumeError> {
+    let state = ledger.state(shard.id, run.record.limits.max_attempts);
+    Ok(match state {
+        ShardState::Open if only != Some(Only::Failed) => Some(Why::NotCommitted),
+        ShardState::Failed { last } if only != Some(Only::Missing) => {
+            let failure = ledger::failed_attempt(storage, &run.record.run, shard.id, last);
+            let error = failure.await?.error;
+            Some(Why::Failed { last, error })
+        }
+        ShardState::Committed if only != Some(Only::Failed) => {
+            let names = missing_artifacts(storage, run, shard, stored).await?;
+            (!names.is_empty()).then_some(Why::ArtifactsMissing(names))
+        }
+        ShardState::Open | ShardState::Failed { .. } | ShardState::Committed => None,
+    })
+}
+
+impl Why {
+    fn num_items(&self, shard: &Shard, stored: &StoredItems) -> usize {
+        match self {
+            Self::NotCommitted | Self::Failed { .. } => shard
                 .items()
                 .filter(|&item| !stored.has_image(item))
                 .count(),
-            Why::ArtifactsMissing(names) => names.len(),
-        };
-        found.push(Redo {
-            shard: shard.id,
-            why,
-            num_items,
-        });
+            Self::ArtifactsMissing(names) => names.len(),
+        }
     }
-    Ok(found)
 }
 
 /// Stores that the run goes on, and which failed shards are tried anew; nothing if that needs no decision.

@@ -102,6 +102,15 @@ impl Counts {
         self.quarantined + self.failed
     }
 
+    /// Returns the reasons for quarantine and failure, the most frequent first.
+    #[must_use]
+    pub fn frequent_reasons(&self) -> Vec<(&String, usize)> {
+        let reasons = self.reasons.iter();
+        let mut reasons: Vec<_> = reasons.map(|(reason, &number)| (reason, number)).collect();
+        reasons.sort_by_key(|&(_, number)| std::cmp::Reverse(number));
+        reasons
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         self.done += other.done;
         self.quarantined += other.quarantined;
@@ -261,6 +270,20 @@ mod tests {
         let bytes = Bytes::copy_from_slice(json.as_bytes());
         storage.replace(&key, bytes).await.unwrap();
         Tally::stored(&storage, &run).await.unwrap()
+    }
+
+    #[test]
+    fn the_most_frequent_reasons_come_first() {
+        let reasons = [("a", 1), ("b", 7), ("c", 7), ("d", 3)];
+        let counts = Counts {
+            reasons: reasons
+                .map(|(text, number)| (text.to_owned(), number))
+                .into(),
+            ..Counts::default()
+        };
+        let frequent = counts.frequent_reasons();
+        let texts: Vec<&str> = frequent.iter().map(|(text, _)| text.as_str()).collect();
+        assert_eq!(texts, ["b", "c", "d", "a"]);
     }
 
     #[tokio::test]

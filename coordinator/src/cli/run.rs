@@ -143,8 +143,7 @@ async fn convert(
         drain: shutdown::on_signal("finishing the image in hand", INTERRUPTED),
     };
     let span = tracing::info_span!("convert", run = %config.run);
-    let stopped = embedded.go(&ledger, before.quarantined);
-    let stopped = stopped.instrument(span).await;
+    let stopped = embedded.go().instrument(span).await;
     progress.finish();
     stopped.map_err(|error| {
         let stored = storage.locate(&ArtifactKey::RunRecord(config.run.clone()));

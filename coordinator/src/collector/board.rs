@@ -1,16 +1,19 @@
 //! What the collector saw last, for whoever shows it: written by the collector alone, read without waiting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::event::{Event, Happening, ShardInHand};
 use shared::ids::{RunId, ShardId};
 use shared::queue::Depth;
 use tokio::sync::{Notify, watch};
 
-use super::fleet::{Fleet, Worker, WorkerState};
+use super::fleet::{Fleet, Heard, Worker, WorkerState};
 use super::run_view::RunView;
+
+/// Between two times that pages are told that workers are alive, and nothing else.
+const TELL_ALIVE_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
 /// What was seen last.
 #[derive(Debug)]
@@ -32,6 +35,13 @@ struct Seen {
     fleet: Fleet,
     fleet_states: Vec<WorkerState>,
     fleet_version: u64,
+    /// When workers did something for a run last.
+    worked_on: BTreeMap<RunId, u64>,
+    /// What was heard and is not told yet.
+    untold: Heard,
+    /// For which runs a worker was heard that told nothing but that it is alive.
+    alive: Heard,
+    alive_told: Option<Timestamp>,
     broker: Option<Broker>,
 }
 
@@ -64,11 +74,11 @@ pub struct Broker {
 pub struct Changes {
     /// The version that this leads to.
     pub version: u64,
-    /// The runs that changed.
+    /// The runs that changed, or whose workers did something.
     pub runs: Vec<RunId>,
-    /// Whether workers did something, or the broker.
+    /// Whether workers did something, or messages at the broker.
     pub fleet: bool,
-    /// Whether storage answers again or no more, or runs came and went.
+    /// Whether storage or the broker answers again or no more, or runs came and went.
     pub health: bool,
 }
 
@@ -105,15 +115,16 @@ impl Board {
         let id = view.id().clone();
         let view = Arc::new(view);
         self.change(|seen, version| {
-            seen.unreadable.remove(&id);
             seen.runs.insert(id, Noted { view, version });
         });
     }
 
     /// Shows that a run cannot be read.
     pub fn show_unreadable(&self, run: &RunId, reason: String) {
-        if self.seen().unreadable.get(run).map(|known| &known.reason) != Some(&reason) {
-            let trouble = Trouble::now(reason);
+        let known = self.seen().unreadable.get(run).cloned();
+        if known.as_ref().map(|known| &known.reason) != Some(&reason) {
+            let since = known.map_or_else(Timestamp::now, |known| known.since);
+            let trouble = Trouble { reason, since };
             self.change(|seen, version| {
                 seen.unreadable.insert(run.clone(), trouble);
                 seen.health_version = version;
@@ -136,13 +147,17 @@ impl Board {
         let known = self.seen().storage.clone();
         match (runs, known) {
             (Ok(runs), known) => {
-                let all = |seen: &Seen| seen.runs.keys().all(|run| runs.contains(run));
+                let all = |seen: &Seen| {
+                    let mut shown = seen.runs.keys().chain(seen.unreadable.keys());
+                    shown.all(|run| runs.contains(run))
+                };
                 if known.is_some() || self.looked_at().is_none() || !all(&self.seen()) {
                     self.change(|seen, version| {
                         seen.health_version = version;
                         seen.storage = None;
                         seen.runs.retain(|run, _| runs.contains(run));
                         seen.unreadable.retain(|run, _| runs.contains(run));
+                        seen.worked_on.retain(|run, _| runs.contains(run));
                     });
                 }
             }
@@ -166,12 +181,19 @@ impl Board {
         }
     }
 
-    /// Takes note of what a worker says.
+    /// Takes note of what a worker says. Pages are told of it by [`Board::tell`]: a large fleet speaks all the time.
     pub fn hear(&self, event: &Event) {
-        self.change(|seen, version| {
-            seen.fleet.hear(event, Timestamp::now());
-            seen.fleet_version = version;
-        });
+        {
+            let mut seen = self.write();
+            let Heard { runs, is_news } = seen.fleet.hear(event, Timestamp::now());
+            let heard = if is_news {
+                &mut seen.untold
+            } else {
+                &mut seen.alive
+            };
+            heard.runs.extend(runs);
+            heard.is_news = true;
+        }
         match event.what {
             Happening::ShardCommitted { .. } | Happening::AttemptFailed { .. } => self.hurry(),
             Happening::Heartbeat { .. }
@@ -193,13 +215,36 @@ impl Board {
         });
     }
 
-    /// Takes note of workers that fell silent, which nobody tells.
-    pub fn notice_silence(&self) {
-        let states = self.write().fleet.states(Timestamp::now());
-        if states != self.seen().fleet_states {
-            self.change(|seen, version| {
+    /// Tells what workers said since, and which of them fell silent, which nobody tells.
+    pub fn tell(&self, now: Timestamp) {
+        let heard = {
+            let mut seen = self.write();
+            let states = seen.fleet.states(now);
+            if states != seen.fleet_states {
                 seen.fleet_states = states;
+                seen.untold.is_news = true;
+                // Who works on a run is no longer shown there once it is silent.
+                let works = seen
+                    .fleet
+                    .workers()
+                    .filter_map(|worker| worker.work.as_ref());
+                let runs: Vec<RunId> = works.map(|work| work.run.clone()).collect();
+                seen.untold.runs.extend(runs);
+            }
+            let alive = seen.alive_told;
+            if alive.is_none_or(|told| now.duration_since(told) >= TELL_ALIVE_EVERY) {
+                seen.alive_told = Some(now);
+                let alive = std::mem::take(&mut seen.alive);
+                seen.untold.is_news |= alive.is_news;
+                seen.untold.runs.extend(alive.runs);
+            }
+            std::mem::take(&mut seen.untold)
+        };
+        if heard.is_news {
+            self.change(|seen, version| {
                 seen.fleet_version = version;
+                let runs = heard.runs.into_iter();
+                seen.worked_on.extend(runs.map(|run| (run, version)));
             });
         }
     }
@@ -212,9 +257,13 @@ impl Board {
             let since = before.map_or_else(Timestamp::now, |before| before.since);
             Trouble { reason, since }
         });
+        let trouble = |broker: &Option<Broker>| broker.as_ref()?.depth.clone().err();
         let broker = Some(Broker { place, depth });
         if broker != known {
             self.change(|seen, version| {
+                if trouble(&broker) != trouble(&known) {
+                    seen.health_version = version;
+                }
                 seen.broker = broker;
                 seen.fleet_version = version;
             });
@@ -280,9 +329,14 @@ impl Board {
             .runs
             .iter()
             .filter(|(_, noted)| noted.version > version);
+        let worked_on = seen.worked_on.iter().filter(|(_, at)| **at > version);
+        let runs: BTreeSet<&RunId> = newer
+            .map(|(run, _)| run)
+            .chain(worked_on.map(|(run, _)| run))
+            .collect();
         Changes {
             version: *self.version.borrow(),
-            runs: newer.map(|(run, _)| run.clone()).collect(),
+            runs: runs.into_iter().cloned().collect(),
             fleet: seen.fleet_version > version,
             health: seen.health_version > version,
         }
@@ -295,11 +349,5 @@ impl Board {
     }
 }
 
-impl Trouble {
-    fn now(reason: String) -> Self {
-        Self {
-            reason,
-            since: Timestamp::now(),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

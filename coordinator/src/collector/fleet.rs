@@ -1,6 +1,6 @@
 //! The workers, as their events tell: who is there, with which shard in hand, and who fell silent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use shared::event::{Event, Happening, ShardInHand};
@@ -8,6 +8,8 @@ use shared::ids::{RunId, ShardId};
 
 /// A worker that was not heard for longer is taken for gone: it tells every five seconds that it is alive.
 const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(20);
+/// A request to drain that a worker did not follow for longer has been lost: it can be made again.
+const DRAIN_EXPIRES_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// A worker that is gone for longer is forgotten.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// Workers that are remembered at most, so that nobody fills the memory with names.
@@ -36,6 +38,15 @@ pub struct Worker {
     pub drained_at: Option<Timestamp>,
     /// Items that it was heard to end.
     pub items_ended: u64,
+}
+
+/// What an event changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// The runs that the worker works on, or did.
+    pub runs: BTreeSet<RunId>,
+    /// Whether there is more to it than that the worker is alive.
+    pub is_news: bool,
 }
 
 /// How a worker is.
@@ -68,11 +79,32 @@ impl Worker {
 }
 
 impl Fleet {
-    /// Takes note of an event that was heard at a time.
-    pub fn hear(&mut self, event: &Event, now: Timestamp) {
-        if !self.workers.contains_key(&event.worker) && self.workers.len() >= MOST {
-            return;
+    /// Takes note of an event that was heard at a time; returns what it changed.
+    pub fn hear(&mut self, event: &Event, now: Timestamp) -> Heard {
+        let before = self.workers.get(&event.worker);
+        if before.is_none() && self.workers.len() >= MOST {
+            return Heard::default();
         }
+        let before = before.map(|worker| (worker.state(now), worker.clone()));
+        self.take(event, now);
+        let after = self.workers.get(&event.worker);
+        let works = before.iter().map(|(_, worker)| worker).chain(after);
+        let works = works.filter_map(|worker| worker.work.as_ref());
+        let runs = works.map(|work| work.run.clone()).collect();
+        let is_news = match (&before, after) {
+            (Some((state, before)), Some(after)) => {
+                let before = Worker {
+                    heard_at: now,
+                    ..before.clone()
+                };
+                *state != after.state(now) || before != *after
+            }
+            (None, _) | (_, None) => true,
+        };
+        Heard { runs, is_news }
+    }
+
+    fn take(&mut self, event: &Event, now: Timestamp) {
         let worker = self.workers.entry(event.worker.clone());
         let worker = worker.or_insert_with(|| Worker {
             name: event.worker.clone(),
@@ -119,12 +151,19 @@ impl Fleet {
         }
     }
 
-    /// Forgets those that are gone for long; returns how each other one is.
+    /// Forgets those that are gone for long and requests that were lost; returns how each worker is.
     pub fn states(&mut self, now: Timestamp) -> Vec<WorkerState> {
         self.workers
             .retain(|_, worker| now.duration_since(worker.heard_at) <= FORGOTTEN_AFTER);
-        let workers = self.workers.values();
-        workers.map(|worker| worker.state(now)).collect()
+        let workers = self.workers.values_mut();
+        workers
+            .map(|worker| {
+                let drained = worker.drained_at;
+                worker.drained_at =
+                    drained.filter(|&at| now.duration_since(at) <= DRAIN_EXPIRES_AFTER);
+                worker.state(now)
+            })
+            .collect()
     }
 
     /// Returns the workers, in the order of their names.
@@ -223,6 +262,40 @@ mod tests {
         };
         fleet.hear(&event(committed), at(2));
         assert_eq!(fleet.in_hand(&run, at(2)), BTreeMap::new());
+    }
+
+    #[test]
+    fn being_alive_is_no_news_and_what_else_is_heard_is() {
+        let mut fleet = Fleet::default();
+        let work = heartbeat(Some(in_hand()));
+        let runs: BTreeSet<RunId> = [in_hand().run].into();
+        let heard = |is_news| Heard {
+            runs: runs.clone(),
+            is_news,
+        };
+        assert_eq!(fleet.hear(&work, at(0)), heard(true));
+        assert_eq!(fleet.hear(&work, at(5)), heard(false));
+        assert_eq!(fleet.hear(&work, at(60)), heard(true), "it was silent");
+        let idle = heartbeat(None);
+        assert_eq!(
+            fleet.hear(&idle, at(65)),
+            heard(true),
+            "it let its shard go"
+        );
+        assert_eq!(fleet.hear(&idle, at(70)), Heard::default());
+    }
+
+    #[test]
+    fn a_drain_that_nobody_took_can_be_asked_for_again() {
+        let mut fleet = Fleet::default();
+        fleet.hear(&heartbeat(None), at(0));
+        fleet.drain("a", at(0));
+        let drained = |fleet: &Fleet| fleet.workers().next().unwrap().drained_at;
+        for second in [600, 601] {
+            fleet.hear(&heartbeat(None), at(second));
+            fleet.states(at(second));
+            assert_eq!(drained(&fleet).is_some(), second == 600);
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ use shared::failure::chain;
 use super::Collector;
 use crate::metrics;
 
+/// Longest time between two times that pages are told what workers said.
+const TELL_EVERY: Duration = Duration::from_secs(2);
 /// Longest wait for the broker's answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -21,6 +23,14 @@ impl Collector {
             }
         }
         std::future::pending().await
+    }
+
+    /// Has pages told what workers said; ends never.
+    pub(super) async fn tell(&self) {
+        loop {
+            self.board.tell(jiff::Timestamp::now());
+            tokio::time::sleep(TELL_EVERY.min(self.every)).await;
+        }
     }
 
     /// Asks every now and then how many shards wait; ends never.

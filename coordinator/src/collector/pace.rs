@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The newest shards that say how fast a run goes now.
-const NEWEST: usize = 40;
-/// After this long without a shard a run is taken to have paused: what came before does not say how fast it goes now.
-const PAUSE: SignedDuration = SignedDuration::from_mins(15);
+/// The stretch of time that says how fast a run goes now.
+const WINDOW: SignedDuration = SignedDuration::from_mins(15);
+/// Where nothing is heard of the shards in hand, the stretch is as many times as long as the newest shard took: a
+/// shorter one would miss most of what a fleet has under way.
+const SHARDS_LONG: i32 = 4;
+/// While nobody works for longer a run pauses: what came before does not say how fast it goes now.
+const PAUSE: SignedDuration = SignedDuration::from_mins(2);
+/// After this long without a shard, or twice what the newest one took, it is not known how fast a run goes.
+const STALE: SignedDuration = SignedDuration::from_mins(15);
 
 /// A shard that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,29 +49,72 @@ pub struct Stretch {
 
 /// Returns the pace of a run whose `spans` are sorted by their ends and which has `remaining` items to make; none if
 /// too little was made lately to tell.
+///
+/// It is what all workers together made over a stretch of time, back to the last pause at most. A shard's images are
+/// spread over the time it took, so that it does not matter how many of them end at once.
 #[must_use]
 pub fn pace(spans: &[Span], remaining: usize, now: Timestamp) -> Option<Pace> {
     let newest = spans.last()?;
-    if now.duration_since(newest.end) > PAUSE {
+    let took = newest.end.duration_since(newest.start);
+    if now.duration_since(newest.end) > STALE.max(took * 2) {
         return None;
     }
-    let (mut images, mut since) = (0, newest.start);
-    for span in spans.iter().rev().take(NEWEST) {
-        if since.duration_since(span.end) > PAUSE {
-            break;
-        }
-        images += span.images;
-        since = since.min(span.start);
-    }
-    let minutes = now.duration_since(since).as_secs_f64() / 60.0;
-    if images == 0 || minutes <= 0.0 {
+    // What is in hand ends now; if nothing does, it is not known what was made since.
+    let window = if newest.end < now {
+        WINDOW.max(took * SHARDS_LONG)
+    } else {
+        WINDOW
+    };
+    let from = (newest.end - window).max(resumed(spans)?);
+    let images: f64 = spans
+        .iter()
+        .rev()
+        .take_while(|span| span.end > from)
+        .map(|span| span.images_since(from))
+        .sum();
+    let minutes = newest.end.duration_since(from).as_secs_f64() / 60.0;
+    if images <= 0.0 || minutes <= 0.0 {
         return None;
     }
-    let per_minute = images as f64 / minutes;
+    let per_minute = images / minutes;
     Some(Pace {
         per_minute,
         left: left(remaining, per_minute),
     })
+}
+
+impl Span {
+    /// Returns its images that were made since a time.
+    fn images_since(&self, from: Timestamp) -> f64 {
+        let took = self.end.duration_since(self.start).as_secs_f64();
+        let since = self.end.duration_since(self.start.max(from)).as_secs_f64();
+        let share = if took > 0.0 { since / took } else { 1.0 };
+        self.images as f64 * share
+    }
+}
+
+/// Returns when work began that has not paused since; none without spans, which are sorted by their ends.
+fn resumed(spans: &[Span]) -> Option<Timestamp> {
+    let mut since = spans.last()?.start;
+    for span in spans.iter().rev() {
+        if since.duration_since(span.end) > PAUSE {
+            break;
+        }
+        since = since.min(span.start);
+    }
+    Some(since)
+}
+
+/// Returns the time in which somebody worked, without pauses. The `spans` are sorted by their ends.
+#[must_use]
+pub fn worked(spans: &[Span]) -> Duration {
+    let mut worked = SignedDuration::ZERO;
+    let mut rest = spans;
+    while let (Some(newest), Some(since)) = (rest.last(), resumed(rest)) {
+        worked += newest.end.duration_since(since);
+        rest = &rest[..rest.partition_point(|span| span.end < since)];
+    }
+    worked.unsigned_abs()
 }
 
 fn left(remaining: usize, per_minute: f64) -> Option<Duration> {
@@ -140,15 +188,58 @@ mod tests {
         let pace = pace(&spans, 12, at(90)).unwrap();
         assert_eq!(pace.per_minute, 4.0);
         assert_eq!(pace.left, Some(Duration::from_secs(180)));
+        let slow = [span(0, 6000, 100), span(6000, 7000, 100)];
+        let lately = super::pace(&slow, 12, at(7000)).unwrap();
+        assert!((lately.per_minute - 6.0).abs() < 1e-9, "{lately:?}");
+    }
+
+    #[test]
+    fn the_pace_of_a_fleet_counts_every_worker_however_its_shards_end() {
+        // 100 workers make 60 images in half an hour each, which is 200 a minute, for five hours.
+        let (workers, took, rounds) = (100, 1800, 10);
+        let fleet = |apart: i64| {
+            let spans = (0..rounds * workers).map(|number| {
+                let start = took * (number / workers) + apart * (number % workers);
+                span(start, start + took, 60)
+            });
+            spans.collect::<Vec<_>>()
+        };
+        let (at_once, staggered) = (fleet(0), fleet(took / workers));
+        let now = took * rounds;
+        let whole = pace(&at_once, 2000, at(now)).unwrap();
+        assert!((whole.per_minute - 200.0).abs() < 1e-9, "{whole:?}");
+        assert_eq!(whole.left, Some(Duration::from_secs(600)));
+
+        let mut heard = staggered.clone();
+        heard.retain(|span| span.end <= at(now));
+        let in_hand = staggered.iter().filter(|span| span.end > at(now));
+        let in_hand: Vec<Span> = in_hand
+            .map(|whole| Span {
+                end: at(now),
+                images: (60 * at(now).duration_since(whole.start).as_secs() / took) as usize,
+                ..*whole
+            })
+            .collect();
+        let silent = pace(&heard, 2000, at(now + 5)).unwrap();
+        assert!((170.0..=200.0).contains(&silent.per_minute), "{silent:?}");
+        heard.extend(in_hand);
+        let heard = pace(&heard, 2000, at(now)).unwrap();
+        assert!((194.0..=200.0).contains(&heard.per_minute), "{heard:?}");
     }
 
     #[test]
     fn a_pause_does_not_count_and_after_a_long_one_there_is_no_pace() {
         let hour = 3600;
+        for resumed in [300, hour] {
+            let spans = [span(0, 30, 2), span(resumed, resumed + 60, 4)];
+            let pace = pace(&spans, 1, at(resumed + 60)).unwrap();
+            assert_eq!(pace.per_minute, 4.0);
+            assert_eq!(worked(&spans), Duration::from_secs(90));
+        }
         let spans = [span(0, 30, 2), span(hour, hour + 60, 4)];
-        assert_eq!(pace(&spans, 1, at(hour + 60)).unwrap().per_minute, 4.0);
         assert_eq!(pace(&spans, 1, at(2 * hour)), None);
         assert_eq!(pace(&[], 1, at(0)), None);
+        assert_eq!(worked(&[]), Duration::ZERO);
     }
 
     #[test]

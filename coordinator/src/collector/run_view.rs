@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::event::ShardInHand;
 use shared::ids::{RunId, ShardId};
 
-use super::pace::Span;
+use super::pace::{self, Pace, Span};
 use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, ShardState};
 use crate::report::RunReport;
@@ -161,13 +161,52 @@ impl RunView {
         in_hand: &BTreeMap<ShardId, ShardInHand>,
         now: Timestamp,
     ) -> Vec<Span> {
-        let open = in_hand.values().map(|work| Span {
+        let open = self.not_counted(in_hand).map(|work| Span {
             start: work.since.min(now),
             end: now,
             images: work.items_ended as usize,
             ended: work.items_ended as usize,
         });
-        self.spans.iter().copied().chain(open).collect()
+        let mut spans: Vec<Span> = self.spans.iter().copied().chain(open).collect();
+        // The clock of a worker may be ahead.
+        spans.sort_by_key(|span| span.end);
+        spans
+    }
+
+    /// Returns how many items have ended in shards that are in hand.
+    #[must_use]
+    pub fn num_ended_in(&self, in_hand: &BTreeMap<ShardId, ShardInHand>) -> usize {
+        self.not_counted(in_hand)
+            .map(|work| work.items_ended as usize)
+            .sum()
+    }
+
+    /// Returns how fast the run goes at a time, while workers have `in_hand` of it; none unless somebody works on it.
+    #[must_use]
+    pub fn pace(&self, in_hand: &BTreeMap<ShardId, ShardInHand>, now: Timestamp) -> Option<Pace> {
+        match self.state(in_hand.len(), now) {
+            RunState::Running => {
+                let remaining = self.num_remaining();
+                let remaining = remaining.saturating_sub(self.num_ended_in(in_hand));
+                pace::pace(&self.spans_with(in_hand, now), remaining, now)
+            }
+            RunState::Complete
+            | RunState::Ended
+            | RunState::Halted(_)
+            | RunState::Waiting
+            | RunState::Idle => None,
+        }
+    }
+
+    /// Returns what is in hand and not committed: that of a committed shard is counted already.
+    fn not_counted<'a>(
+        &'a self,
+        in_hand: &'a BTreeMap<ShardId, ShardInHand>,
+    ) -> impl Iterator<Item = &'a ShardInHand> {
+        let open = in_hand
+            .iter()
+            .filter(|(shard, _)| self.tally.shard(**shard).is_none());
+        open.map(|(_, work)| work)
     }
 
     /// Returns how a shard is, but for whether somebody has it in hand.

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::Dashboard;
 use super::error::PageError;
 use super::session::{self, Opened, Sessions};
-use super::token::Token;
+use super::token::{Checked, Token};
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
 const HEADERS: [(HeaderName, &str); 7] = [
@@ -36,6 +36,9 @@ const HEADERS: [(HeaderName, &str); 7] = [
     ),
 ];
 
+/// What a script sends along that keeps a page fresh.
+const LIVE: HeaderName = HeaderName::from_static("x-synth2real-live");
+
 /// Who may look.
 #[derive(Debug)]
 pub enum Access {
@@ -48,19 +51,32 @@ pub enum Access {
 /// Whoever asks, once it is known that they may.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
-    /// What forms bring along.
-    pub(super) csrf: String,
+    /// What forms bring along; nothing if the visitor has no session, so that no form is taken.
+    pub(super) csrf: Option<String>,
     /// What the browser keeps; none for a script that brings the token.
     pub(super) secret: Option<String>,
+    /// Name of the newest change when the visitor asked: what comes later may be missing on the page.
+    pub(super) version: String,
+    /// Whether a script keeps a page fresh, which nobody may be looking at.
+    pub(super) is_live: bool,
 }
 
 impl Visitor {
+    fn with(self, opened: Opened) -> Self {
+        Self {
+            csrf: Some(opened.csrf),
+            secret: Some(opened.secret),
+            ..self
+        }
+    }
+
     /// Refuses an act that another site may have caused.
     pub(super) fn may_act(&self, headers: &HeaderMap, csrf: &str) -> Result<(), PageError> {
         if self.secret.is_none() {
             return Ok(());
         }
-        if is_same_origin(headers) && session::same(&self.csrf, csrf) {
+        let known = self.csrf.as_deref();
+        if is_same_origin(headers) && known.is_some_and(|known| session::same(known, csrf)) {
             Ok(())
         } else {
             Err(PageError::Refused(
@@ -118,12 +134,12 @@ pub(super) fn set_cookie(port: u16, headers: &HeaderMap, secret: &str) -> String
     )
 }
 
-fn known(sessions: &Sessions, headers: &HeaderMap, port: u16) -> Option<Visitor> {
+fn known(sessions: &Sessions, headers: &HeaderMap, port: u16) -> Option<Opened> {
     let secret = cookie(headers, &cookie_name(port))?;
     let csrf = sessions.csrf(secret)?;
-    Some(Visitor {
+    Some(Opened {
+        secret: secret.to_owned(),
         csrf,
-        secret: Some(secret.to_owned()),
     })
 }
 
@@ -134,24 +150,30 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     let headers = request.headers();
-    if let Some(visitor) = known(&dashboard.sessions, headers, dashboard.port) {
-        request.extensions_mut().insert(visitor);
+    let visitor = Visitor {
+        csrf: None,
+        secret: None,
+        version: dashboard.version(),
+        is_live: headers.contains_key(LIVE),
+    };
+    if let Some(opened) = known(&dashboard.sessions, headers, dashboard.port) {
+        request.extensions_mut().insert(visitor.with(opened));
         return next.run(request).await;
     }
     match &dashboard.access {
-        Access::Loopback => open_session(&dashboard, request, next).await,
+        Access::Loopback => open_session(&dashboard, visitor, request, next).await,
         Access::Token(token) => {
             let bearer = headers.get(header::AUTHORIZATION);
             let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
             match bearer {
-                Some(bearer) if token.is(bearer).await => {
-                    request.extensions_mut().insert(Visitor {
-                        csrf: String::new(),
-                        secret: None,
-                    });
-                    next.run(request).await
-                }
-                Some(_) => StatusCode::UNAUTHORIZED.into_response(),
+                Some(bearer) => match token.check(bearer).await {
+                    Checked::Right => {
+                        request.extensions_mut().insert(visitor);
+                        next.run(request).await
+                    }
+                    Checked::Wrong => StatusCode::UNAUTHORIZED.into_response(),
+                    Checked::TooMany => StatusCode::TOO_MANY_REQUESTS.into_response(),
+                },
                 None => ask_for_login(&request),
             }
         }
@@ -159,32 +181,28 @@ pub(super) async fn guard(
 }
 
 /// A page opens a session, so that its forms work; nothing else needs one.
-async fn open_session(dashboard: &Dashboard, mut request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let opened = if wants_page(&request) {
-        dashboard.sessions.open().ok()
-    } else {
-        None
+async fn open_session(
+    dashboard: &Dashboard,
+    visitor: Visitor,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if !wants_page(&request) {
+        let nobody = Visitor {
+            secret: Some(String::new()),
+            ..visitor
+        };
+        request.extensions_mut().insert(nobody);
+        return next.run(request).await;
+    }
+    let opened = match dashboard.sessions.open() {
+        Ok(opened) => opened,
+        Err(error) => return PageError::Trouble(error.to_string()).into_response(),
     };
-    let set_cookie = opened
-        .as_ref()
-        .map(|opened| set_cookie(dashboard.port, headers, &opened.secret));
-    let Opened { secret, csrf } = opened.unwrap_or(Opened {
-        secret: String::new(),
-        csrf: String::new(),
-    });
-    // Without a session nothing can be done: no form brings along what nobody knows.
-    let csrf = if csrf.is_empty() {
-        session::random().unwrap_or_default()
-    } else {
-        csrf
-    };
-    request.extensions_mut().insert(Visitor {
-        csrf,
-        secret: Some(secret),
-    });
+    let cookie = set_cookie(dashboard.port, request.headers(), &opened.secret);
+    request.extensions_mut().insert(visitor.with(opened));
     let mut response = next.run(request).await;
-    if let Some(value) = set_cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
+    if let Ok(value) = HeaderValue::try_from(cookie) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
     response
@@ -291,6 +309,23 @@ mod tests {
             ("sec-fetch-site", "same-origin"),
             ("origin", "https://localhost:8080")
         ]));
+    }
+
+    #[test]
+    fn whoever_has_no_session_can_do_nothing_with_a_form_that_says_nothing() {
+        let nobody = Visitor {
+            csrf: None,
+            secret: Some(String::new()),
+            version: String::new(),
+            is_live: false,
+        };
+        assert!(nobody.may_act(&headers(&[]), "").is_err());
+        let known = Visitor {
+            csrf: Some("known".to_owned()),
+            ..nobody
+        };
+        assert!(known.may_act(&headers(&[]), "").is_err());
+        assert!(known.may_act(&headers(&[]), "known").is_ok());
     }
 
     #[test]

@@ -63,18 +63,7 @@ fn run_json(dashboard: &Dashboard, view: &RunView) -> RunJson {
     let now = Timestamp::now();
     let in_hand = dashboard.board.in_hand(view.id());
     let state = view.state(in_hand.len(), now);
-    let pace = match state {
-        RunState::Running => {
-            let items: usize = in_hand.values().map(|work| work.items_ended as usize).sum();
-            let remaining = view.num_remaining().saturating_sub(items);
-            pace::pace(&view.spans_with(&in_hand, now), remaining, now)
-        }
-        RunState::Complete
-        | RunState::Ended
-        | RunState::Halted(_)
-        | RunState::Waiting
-        | RunState::Idle => None,
-    };
+    let pace = view.pace(&in_hand, now);
     RunJson {
         run: view.id().clone(),
         state: states::of_run(&state).class,

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
+use shared::ids::RunId;
 
 use super::Dashboard;
 use super::access::{Access, Visitor};
@@ -59,7 +60,8 @@ impl Frame {
         section: Section,
         title: impl Into<String>,
     ) -> Self {
-        let notice = visitor.secret.as_deref();
+        // A page that is kept fresh has been read, and another one is still to be.
+        let notice = visitor.secret.as_deref().filter(|_| !visitor.is_live);
         let now = Timestamp::now();
         let storage = dashboard.board.storage_trouble().map(|trouble| Banner {
             what: "Storage does not answer",
@@ -79,12 +81,32 @@ impl Frame {
         Self {
             title: title.into(),
             section,
-            csrf: visitor.csrf.clone(),
+            csrf: visitor.csrf.clone().unwrap_or_default(),
             locked: matches!(dashboard.access, Access::Token(_)) && visitor.secret.is_some(),
             root: dashboard.root.clone(),
-            version: dashboard.version(),
+            version: visitor.version.clone(),
             notice: notice.and_then(|secret| dashboard.sessions.take_notice(secret)),
             banners: storage.into_iter().chain(broker).collect(),
+        }
+    }
+
+    /// Says that what is shown of a run is old, if it cannot be read.
+    pub(super) fn about(mut self, dashboard: &Dashboard, run: &RunId) -> Self {
+        let trouble = dashboard.board.unreadable().remove(run);
+        self.banners.extend(trouble.map(|trouble| Banner {
+            what: "This run cannot be read",
+            since: Moment::new(trouble.since, Timestamp::now()),
+            reason: trouble.reason,
+            then: "What you see is what was seen last.",
+        }));
+        self
+    }
+
+    /// Leaves the page as it is: a form must not change under the hands of whoever fills it in.
+    pub(super) fn still(self) -> Self {
+        Self {
+            version: String::new(),
+            ..self
         }
     }
 
@@ -131,5 +153,56 @@ pub(super) fn page(template: &impl Template) -> Response {
             tracing::error!(%error, "a page cannot be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use shared::storage::MemoryStorage;
+    use tokio_util::sync::CancellationToken;
+
+    use super::super::images::Images;
+    use super::super::session::Sessions;
+    use super::*;
+    use crate::collector::Board;
+
+    fn dashboard() -> Dashboard {
+        Dashboard {
+            storage: Arc::new(MemoryStorage::new()),
+            queue: None,
+            board: Arc::new(Board::default()),
+            access: Access::Loopback,
+            root: "out".to_owned(),
+            port: 8080,
+            sessions: Sessions::default(),
+            images: Images::default(),
+            start: "0a1b2c3d".to_owned(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    #[test]
+    fn what_changes_while_a_page_is_made_is_told_to_it_and_said_on_it() {
+        let dashboard = dashboard();
+        let visitor = Visitor {
+            csrf: None,
+            secret: None,
+            version: dashboard.version(),
+            is_live: false,
+        };
+        let run: RunId = "demo".parse().unwrap();
+        let frame = || Frame::new(&dashboard, &visitor, Section::Runs, "demo");
+        assert!(frame().about(&dashboard, &run).banners.is_empty());
+        dashboard.board.show_unreadable(&run, "no plan".to_owned());
+        let frame = frame().about(&dashboard, &run);
+        let changes = dashboard
+            .board
+            .changes_since(dashboard.version_of(&frame.version));
+        assert!(changes.health);
+        assert_eq!(frame.banners[0].what, "This run cannot be read");
+        assert_eq!(frame.banners[0].reason, "no plan");
+        assert_eq!(frame.still().version, "");
     }
 }

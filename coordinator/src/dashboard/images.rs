@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::io::Cursor;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -20,7 +20,7 @@ use shared::failure::chain;
 use shared::listing::Listing;
 use shared::location::Location;
 use shared::source::{self, Source};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{OnceCell, Semaphore};
 use worker::method::image::{CropBox, Size};
 
 use super::Dashboard;
@@ -35,12 +35,19 @@ const MAX_DECODER_BYTES: u64 = 1 << 29;
 const WIDTHS: [u32; 3] = [160, 320, 640];
 const QUALITY: u8 = 88;
 
+type Opening = Arc<OnceCell<Arc<dyn Source>>>;
+
+/// An output never changes: it is a function of what its tag names.
+const FOREVER: &str = "private, max-age=31536000, immutable";
+/// Whoever replaces an input in place sees the new one within the hour.
+const AN_HOUR: &str = "private, max-age=3600";
+
 /// What is needed to show images.
 #[derive(Debug)]
 pub(super) struct Images {
     places: Semaphore,
-    /// Opening a bucket takes requests, so each is opened once.
-    sources: Mutex<HashMap<Location, Arc<dyn Source>>>,
+    /// Opening a bucket takes requests, so each is opened once; whoever waits for one keeps no other waiting.
+    sources: Mutex<HashMap<Location, Opening>>,
 }
 
 impl Default for Images {
@@ -99,7 +106,7 @@ pub(super) async fn output(
     ));
     let tag = tag(&view, &format!("{style}/{content}/{:?}", look.width()));
     if is_known(&headers, &tag) {
-        return Ok(unchanged(tag));
+        return Ok(unchanged(tag, FOREVER));
     }
     let key = ArtifactKey::Image(view.id().clone(), item);
     let bytes = match dashboard.storage.read(&key).await {
@@ -109,14 +116,12 @@ pub(super) async fn output(
         }
         Err(error) => return Err(error.into()),
     };
-    // An output never changes: it is a function of what the tag names.
-    let forever = "private, max-age=31536000, immutable";
     match look.width() {
-        None => Ok(answer(bytes, "image/png", tag, forever)),
+        None => Ok(answer(bytes, "image/png", tag, FOREVER)),
         Some(_) => {
             let showing = showing(&view, &look);
             let jpeg = dashboard.images.resized(bytes, showing).await?;
-            Ok(answer(jpeg, "image/jpeg", tag, forever))
+            Ok(answer(jpeg, "image/jpeg", tag, FOREVER))
         }
     }
 }
@@ -156,20 +161,17 @@ async fn input(
     look: &Look,
     headers: &HeaderMap,
 ) -> Result<Response, PageError> {
-    let tag = tag(
-        view,
-        &format!("{root}/{}/{:?}", path.display(), look.width()),
-    );
-    if is_known(headers, &tag) {
-        return Ok(unchanged(tag));
-    }
     let source = dashboard.images.source(&root).await?;
     // A dataset that this machine does not have is no trouble of ours.
     let bytes = source.read(&path).await;
     let bytes = bytes.map_err(|error| PageError::Missing(chain(&error)))?;
+    let digest = shared::digest::sha256(&bytes);
+    let tag = tag(view, &format!("{digest}/{:?}", look.width()));
+    if is_known(headers, &tag) {
+        return Ok(unchanged(tag, AN_HOUR));
+    }
     let jpeg = dashboard.images.resized(bytes, showing(view, look)).await?;
-    // Whoever replaces an input in place sees the new one within the hour.
-    Ok(answer(jpeg, "image/jpeg", tag, "private, max-age=3600"))
+    Ok(answer(jpeg, "image/jpeg", tag, AN_HOUR))
 }
 
 fn showing(view: &RunView, look: &Look) -> Showing {
@@ -191,11 +193,18 @@ fn tag(view: &RunView, what: &str) -> String {
 
 fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let known = headers.get(header::IF_NONE_MATCH);
-    known.is_some_and(|known| known.as_bytes() == tag.as_bytes())
+    let known = known.and_then(|known| known.to_str().ok());
+    let mut known = known.into_iter().flat_map(|known| known.split(','));
+    // A proxy that compresses makes tags weak.
+    known.any(|known| known.trim().trim_start_matches("W/") == tag)
 }
 
-fn unchanged(tag: String) -> Response {
-    (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response()
+fn unchanged(tag: String, cache: &'static str) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, cache.to_owned()),
+        (header::ETAG, tag),
+    ];
+    (StatusCode::NOT_MODIFIED, headers).into_response()
 }
 
 fn answer(bytes: Bytes, media_type: &'static str, tag: String, cache: &'static str) -> Response {
@@ -209,13 +218,12 @@ fn answer(bytes: Bytes, media_type: &'static str, tag: String, cache: &'static s
 
 impl Images {
     async fn source(&self, root: &Location) -> Result<Arc<dyn Source>, PageError> {
-        let mut sources = self.sources.lock().await;
-        if let Some(source) = sources.get(root) {
-            return Ok(Arc::clone(source));
-        }
-        let source = source::open(root).await?;
-        sources.insert(root.clone(), Arc::clone(&source));
-        Ok(source)
+        let opening = {
+            let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(sources.entry(root.clone()).or_default())
+        };
+        let source = opening.get_or_try_init(|| source::open(root)).await?;
+        Ok(Arc::clone(source))
     }
 
     async fn resized(&self, bytes: Bytes, showing: Showing) -> Result<Bytes, PageError> {
@@ -269,6 +277,16 @@ fn encode(image: &RgbImage) -> Result<Bytes, image::ImageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_that_a_browser_has_is_kept_as_long_as_a_new_one() {
+        let mut headers = HeaderMap::new();
+        assert!(!is_known(&headers, "\"a\""));
+        headers.insert(header::IF_NONE_MATCH, "\"b\", W/\"a\"".parse().unwrap());
+        assert!(is_known(&headers, "\"a\"") && !is_known(&headers, "\"c\""));
+        let kept = unchanged("\"a\"".to_owned(), AN_HOUR);
+        assert_eq!(kept.headers()[header::CACHE_CONTROL], AN_HOUR);
+    }
 
     #[test]
     fn an_image_is_cropped_to_the_proportions_of_the_output() {

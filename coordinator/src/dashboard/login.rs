@@ -15,13 +15,14 @@ use super::access::{self, Access, Visitor};
 use super::acts::Act;
 use super::error::PageError;
 use super::frame::{Frame, page};
+use super::token::Checked;
 
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage {
     frame: Frame,
     next: String,
-    wrong: bool,
+    wrong: Option<&'static str>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -37,11 +38,17 @@ pub(super) struct Login {
     next: String,
 }
 
-/// Returns where to go after the login: a page of ours.
+/// Returns where to go after the login: a page of ours. Browsers leave out control characters and take a backslash for
+/// a slash, so an address with any of them may lead elsewhere.
 fn own(next: &str) -> &str {
-    let own =
-        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r']);
-    if own { next } else { "/" }
+    let plain = next
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if plain && next.starts_with('/') && !next.starts_with("//") {
+        next
+    } else {
+        "/"
+    }
 }
 
 pub(super) async fn show(
@@ -53,7 +60,7 @@ pub(super) async fn show(
         Access::Token(_) => page(&LoginPage {
             frame: Frame::bare("Log in"),
             next: own(&wanted.next).to_owned(),
-            wrong: false,
+            wrong: None,
         }),
     }
 }
@@ -72,14 +79,22 @@ pub(super) async fn login(
         ));
     }
     let next = own(&login.next).to_owned();
-    if !token.is(&login.token).await {
+    let refused = match token.check(&login.token).await {
+        Checked::Right => None,
+        Checked::Wrong => Some((StatusCode::UNAUTHORIZED, "That is not the token.")),
+        Checked::TooMany => Some((
+            StatusCode::TOO_MANY_REQUESTS,
+            "That is not the token, and too many wrong ones come in: wait a little.",
+        )),
+    };
+    if let Some((status, wrong)) = refused {
         tracing::warn!("somebody tried to log in with a wrong token");
-        let wrong = LoginPage {
+        let page_of_login = LoginPage {
             frame: Frame::bare("Log in"),
             next,
-            wrong: true,
+            wrong: Some(wrong),
         };
-        return Ok((StatusCode::UNAUTHORIZED, page(&wrong)).into_response());
+        return Ok((status, page(&page_of_login)).into_response());
     }
     let trouble = |error: std::io::Error| PageError::Trouble(error.to_string());
     let opened = dashboard.sessions.open().map_err(trouble)?;
@@ -117,6 +132,11 @@ mod tests {
             "https://evil.example",
             "//evil.example",
             "/\\evil.example",
+            "/\t/evil.example",
+            "/\r\n/evil.example",
+            "\t//evil.example",
+            "/\u{0}/evil.example",
+            "/runs/\\..",
             "runs",
         ] {
             assert_eq!(own(foreign), "/");

@@ -9,9 +9,9 @@ use super::session;
 
 /// Shorter ones can be guessed.
 const MIN_LENGTH: usize = 16;
-/// Tokens that are looked at at once.
+/// Wrong tokens that wait at once; others are turned away.
 const TRIES_AT_ONCE: usize = 4;
-/// How long a wrong one keeps its place, so that nobody tries many.
+/// How long a wrong one waits, so that nobody tries many.
 const WRONG_COSTS: Duration = Duration::from_secs(1);
 
 /// The token that opens the dashboard. Nothing shows it.
@@ -27,6 +27,17 @@ pub struct Token {
 )]
 pub struct TokenError {
     length: usize,
+}
+
+/// What somebody's token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checked {
+    /// The right one.
+    Right,
+    /// Another one.
+    Wrong,
+    /// Another one, as many others just now.
+    TooMany,
 }
 
 impl Token {
@@ -47,16 +58,16 @@ impl Token {
         })
     }
 
-    /// Returns whether somebody knows the token. A wrong one takes time.
-    pub(super) async fn is(&self, given: &str) -> bool {
-        let Ok(_place) = self.tries.acquire().await else {
-            return false;
-        };
-        let right = session::same(&self.secret, given.trim());
-        if !right {
-            tokio::time::sleep(WRONG_COSTS).await;
+    /// Returns whether somebody knows the token. A wrong one takes time, and keeps no right one waiting.
+    pub(super) async fn check(&self, given: &str) -> Checked {
+        if session::same(&self.secret, given.trim()) {
+            return Checked::Right;
         }
-        right
+        let Ok(_place) = self.tries.try_acquire() else {
+            return Checked::TooMany;
+        };
+        tokio::time::sleep(WRONG_COSTS).await;
+        Checked::Wrong
     }
 }
 
@@ -73,17 +84,24 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn wrong_tokens_take_time_and_the_right_one_none() {
+    async fn wrong_tokens_take_time_or_are_turned_away_and_the_right_one_passes_them() {
         let token = Token::new(" 0123456789abcdef\n").unwrap();
         let started = Instant::now();
-        assert!(token.is("0123456789abcdef").await);
-        assert!(started.elapsed() < WRONG_COSTS);
         let wrong = (0..2 * TRIES_AT_ONCE).map(|number| {
             let token = &token;
-            async move { token.is(&format!("guess {number}")).await }
+            async move { token.check(&format!("guess {number}")).await }
         });
-        assert!(!futures::future::join_all(wrong).await.contains(&true));
-        assert!(started.elapsed() >= 2 * WRONG_COSTS);
+        let right = async {
+            let checked = token.check("0123456789abcdef").await;
+            (checked, started.elapsed())
+        };
+        let (wrong, (right, waited)) = tokio::join!(futures::future::join_all(wrong), right);
+        assert_eq!(right, Checked::Right);
+        assert!(waited < WRONG_COSTS);
+        assert!(started.elapsed() >= WRONG_COSTS);
+        let (waited, turned_away) = wrong.split_at(TRIES_AT_ONCE);
+        assert_eq!(waited, [Checked::Wrong; TRIES_AT_ONCE]);
+        assert_eq!(turned_away, [Checked::TooMany; TRIES_AT_ONCE]);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Why the shards that failed for good did.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
+use futures::future::try_join_all;
 use shared::failure::FailedAttempt;
 use shared::ids::ShardId;
 use shared::storage::Storage;
 
+use super::READS_AT_ONCE;
 use crate::freeze::FrozenRun;
 use crate::ledger::{self, Ledger, LedgerError, ShardState};
 
@@ -37,15 +38,21 @@ impl Failures {
             .collect();
         self.0
             .retain(|shard, known| failed.get(shard) == Some(&known.attempt));
-        for (shard, last) in failed {
-            if let Entry::Vacant(place) = self.0.entry(shard) {
-                let id = &run.record.run;
+        let new: Vec<(ShardId, u32)> = failed
+            .into_iter()
+            .filter(|(shard, _)| !self.0.contains_key(shard))
+            .collect();
+        let id = &run.record.run;
+        for part in new.chunks(READS_AT_ONCE) {
+            let reads = part.iter().map(|&(shard, last)| async move {
                 let failure = ledger::failed_attempt(storage, id, shard, last).await?;
-                place.insert(FailedAttempt {
+                let failure = FailedAttempt {
                     attempt: last,
                     ..failure
-                });
-            }
+                };
+                Ok::<_, LedgerError>((shard, failure))
+            });
+            self.0.extend(try_join_all(reads).await?);
         }
         Ok(())
     }

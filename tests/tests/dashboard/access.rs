@@ -156,6 +156,15 @@ async fn no_other_site_makes_anybody_act() {
         303
     );
     assert_eq!(decided().await.halted.as_deref(), Some("cancelled"));
+    let said = |headers: &[&str]| {
+        let headers = [&[HTML, &session], headers].concat();
+        let page = get(&service, "/runs/planned", &headers);
+        page.body.contains("Run planned is cancelled")
+    };
+    let live = "X-Synth2real-Live: 1";
+    assert!(!said(&[live]), "a page that is kept fresh is another one");
+    assert!(said(&[]));
+    assert!(!said(&[]), "it is said once");
 }
 
 #[tokio::test]

@@ -110,6 +110,7 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     let workers = board.workers();
     assert_eq!(workers[0].name, "worker");
     assert_eq!(workers[0].state(now()), WorkerState::Stopped);
+    board.tell(now());
     let changes = board.changes_since(before.version);
     assert_eq!(changes.runs.len(), 1);
     assert!(changes.fleet);

@@ -41,6 +41,19 @@ async fn a_shard_is_reached_and_a_run_cancelled_by_keys_alone() {
 
     page.tab_to(".crumbs a[href='/runs/planned']").await;
     page.press("Enter").await;
+    for shard in ["000003", "000005"] {
+        page.tab_to(&format!("#choose-{shard}")).await;
+        page.press(" ").await;
+    }
+    page.value::<bool>("document.addEventListener('refreshed', () => { window.fresh = true; }), dispatchEvent(new PopStateEvent('popstate'))")
+        .await;
+    page.wait_for("the page is fresh", "window.fresh").await;
+    page.tab_to("#redo").await;
+    page.press("Enter").await;
+    page.wait_for_text("2 shards with 4 items would be done again")
+        .await;
+    page.go(&format!("{}/runs/planned", service.address)).await;
+    page.wait_for_element("#choose-000003").await;
     page.tab_to(".chip[href*='state=failed']").await;
     page.press("Enter").await;
     page.wait_for_text("No shard is like that.").await;

@@ -119,6 +119,8 @@ async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
             )
             .await;
             if *name == "run" {
+                page.wait_for_text("compared with 400 images of acdc-night.npz")
+                    .await;
                 page.wait_for_element("#chart canvas").await;
                 page.wait_for_element("#grid[data-drawn]").await;
             }

@@ -48,6 +48,8 @@ async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
     );
     page.is_clean().await;
 
+    page.value::<bool>("(window.drawn = ['#grid canvas', '#chart canvas'].map((one) => document.querySelector(one)), true)")
+        .await;
     page.wait_for(
         "it is told that the program has ended",
         "!document.getElementById('lost').hidden",
@@ -68,7 +70,17 @@ async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
         "the page was loaded again"
     );
 
+    assert!(
+        page.value::<bool>(
+            "window.drawn[0].isConnected && !!document.querySelector('#chart canvas')"
+        )
+        .await,
+        "grid or chart is lost"
+    );
+
     page.wait_for("FID of the whole run", &figure("FID")).await;
+    page.wait_for_element("dd[title*='not comparable with published figures'] .tag")
+        .await;
     page.click("#report").await;
     page.wait_for_text("24 of 24 items done").await;
     page.wait_for_text("not comparable with published figures")

@@ -36,7 +36,9 @@ pub(in super::super) async fn ask(
 ) -> Result<Response, PageError> {
     let view = dashboard.run(&run)?;
     Ok(page(&CancelPage {
-        frame: Frame::new(&dashboard, &visitor, Section::Runs, format!("Cancel {run}")),
+        frame: Frame::new(&dashboard, &visitor, Section::Runs, format!("Cancel {run}"))
+            .about(&dashboard, view.id())
+            .still(),
         remaining: count(view.num_remaining()),
         halted: view.ledger.decisions.halted.clone(),
         run,

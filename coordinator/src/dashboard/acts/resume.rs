@@ -37,6 +37,28 @@ pub(in super::super) struct Wish {
     shards: String,
 }
 
+/// Returns a wish that a list of shards may make, which says `shards` once for each that is chosen.
+fn wish(pairs: Vec<(String, String)>) -> Result<Wish, PageError> {
+    let mut wish = Wish::default();
+    let (mut shards, mut is_choice) = (Vec::new(), false);
+    for (name, value) in pairs {
+        match name.as_str() {
+            "only" => wish.only = value,
+            "style" => wish.style = value,
+            "shards" => shards.push(value),
+            "chosen" => is_choice = true,
+            _ => {}
+        }
+    }
+    if is_choice && shards.is_empty() {
+        return Err(PageError::Senseless(
+            "no shard is chosen: go back and tick those that are to be done again".to_owned(),
+        ));
+    }
+    wish.shards = shards.join(",");
+    Ok(wish)
+}
+
 #[derive(Template)]
 #[template(path = "resume.html")]
 struct PreviewPage {
@@ -125,20 +147,25 @@ pub(in super::super) async fn preview(
     State(dashboard): State<Arc<Dashboard>>,
     Extension(visitor): Extension<Visitor>,
     Path(run): Path<String>,
-    Query(wish): Query<Wish>,
+    Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
     let view = dashboard.run(&run)?;
+    let wish = wish(pairs)?;
     let Found { ledger, redo } = find(&dashboard, &view, &wish).await?;
     let num_items = resume::num_items(&redo);
-    let queue = dashboard.queue.as_deref();
-    let estimate = Estimate::of(num_items, &view.counts, queue).await;
+    let broker = dashboard.board.broker();
+    let depth = broker.and_then(|broker| broker.depth.ok());
+    let workers = depth.map_or(0, |depth| depth.consumers);
+    let estimate = Estimate::with(num_items, &view.counts, workers);
     let line = |redo: &Redo| Line {
         shard: redo.shard,
         num_items: redo.num_items,
         why: redo.why.to_string(),
     };
     Ok(page(&PreviewPage {
-        frame: Frame::new(&dashboard, &visitor, Section::Runs, format!("Resume {run}")),
+        frame: Frame::new(&dashboard, &visitor, Section::Runs, format!("Resume {run}"))
+            .about(&dashboard, view.id())
+            .still(),
         run,
         what: wish.what(),
         wish,
@@ -186,6 +213,23 @@ pub(in super::super) async fn publish(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shards_that_are_ticked_are_chosen_and_none_are_not_all() {
+        let asked = |pairs: &[(&str, &str)]| {
+            let own = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+            wish(pairs.iter().map(own).collect())
+        };
+        let ticked = asked(&[("chosen", "yes"), ("shards", "000007"), ("shards", "12")]).unwrap();
+        assert_eq!(ticked.choice().unwrap().shards, [ShardId(7), ShardId(12)]);
+        assert_eq!(
+            ticked.what(),
+            "Do again what is missing or failed, of the chosen shards"
+        );
+        assert!(asked(&[("chosen", "yes")]).is_err());
+        let all = asked(&[("only", "failed")]).unwrap();
+        assert!(all.choice().unwrap().shards.is_empty());
+    }
 
     #[test]
     fn a_wish_is_read_as_people_write_it() {

@@ -81,25 +81,24 @@ pub(in super::super) async fn show(
     );
     let part = pager.part(&shards).iter();
     let losses = part.map(|&shard| losses(&dashboard, &view, shard, &wish.reason));
-    let mut reasons: Vec<Reason> = view
-        .counts
-        .reasons
-        .iter()
-        .map(|(text, &number)| Reason {
-            address: address(text),
-            count: count(number),
-            chosen: *text == wish.reason,
-            text: text.clone(),
-        })
-        .collect();
-    reasons.truncate(MOST_REASONS);
+    let reasons = view.counts.frequent_reasons().into_iter().enumerate();
+    let reasons =
+        reasons.filter(|&(place, (text, _))| place < MOST_REASONS || *text == wish.reason);
+    let reasons = reasons.map(|(_, (text, number))| Reason {
+        address: address(text),
+        count: count(number),
+        chosen: *text == wish.reason,
+        text: text.clone(),
+    });
+    let reasons = reasons.collect();
     Ok(page(&LossesPage {
         frame: Frame::new(
             &dashboard,
             &visitor,
             Section::Runs,
             format!("{name}, losses"),
-        ),
+        )
+        .about(&dashboard, view.id()),
         losses: try_join_all(losses).await?.into_iter().flatten().collect(),
         reasons,
         reason: wish.reason,
@@ -147,8 +146,11 @@ async fn losses(
         }]);
     }
     let rows = ledger::shard_rows(dashboard.storage.as_ref(), view.id(), shard).await?;
-    let places = view.run.plan.shards[shard.0 as usize].items();
-    let places: Vec<_> = places
+    // Storage may hold a shard that the plan does not have.
+    let planned = view.run.plan.shards.get(shard.0 as usize);
+    let places: Vec<_> = planned
+        .into_iter()
+        .flat_map(|shard| shard.items())
         .map(|position| view.run.plan.item(position))
         .collect();
     let lost = rows.into_iter().filter(|row| {

@@ -48,11 +48,8 @@ struct Fact {
     is: String,
 }
 
-/// What the figures of the styles are.
+/// What the figures of the styles took.
 struct Figures {
-    extractor: String,
-    /// Whether they can be compared with published ones.
-    published: bool,
     cost: String,
 }
 
@@ -94,7 +91,7 @@ pub(in super::super) async fn show(
     };
     let run = RunLine::of(&dashboard, &view);
     Ok(page(&RunPage {
-        frame: Frame::new(&dashboard, &visitor, Section::Runs, &name),
+        frame: Frame::new(&dashboard, &visitor, Section::Runs, &name).about(&dashboard, view.id()),
         acts: Acts {
             can_resume: view.num_remaining() > 0,
             can_retry: !view.failures.is_empty(),
@@ -155,13 +152,7 @@ fn named(value: &impl serde::Serialize) -> String {
 }
 
 fn figures(report: &RunReport) -> Figures {
-    let extractor = report.extractor.as_ref();
     Figures {
-        extractor: extractor.map_or_else(String::new, |network| match &network.resize {
-            Some(resize) => format!("{}, {resize}", network.name),
-            None => network.name.clone(),
-        }),
-        published: extractor.is_none_or(|network| network.published),
         cost: format!(
             "{} s and {} UNet evaluations an image",
             figure(report.cost.seconds_per_image, 2),
@@ -171,13 +162,7 @@ fn figures(report: &RunReport) -> Figures {
 }
 
 fn reasons(view: &RunView) -> Vec<Reason> {
-    let mut reasons: Vec<(&String, usize)> = view
-        .counts
-        .reasons
-        .iter()
-        .map(|(reason, &number)| (reason, number))
-        .collect();
-    reasons.sort_by_key(|&(_, number)| std::cmp::Reverse(number));
+    let reasons = view.counts.frequent_reasons();
     let reason = |(text, number): (&String, usize)| Reason {
         text: text.clone(),
         count: count(number),

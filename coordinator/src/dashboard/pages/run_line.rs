@@ -1,5 +1,7 @@
 //! How far a run is, in a line or as the head of its page.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::super::Dashboard;
@@ -9,9 +11,12 @@ use super::states::{self, Badge};
 use crate::collector::RunView;
 use crate::collector::pace::{self, Pace, Span};
 use crate::collector::run_view::{RunState, StyleCounts};
+use crate::report::{RunReport, text};
 
 /// Points of a small drawing of a run's pace.
 const POINTS: usize = 40;
+/// References that are named one by one.
+const MOST_REFERENCES: usize = 3;
 /// Its size in its own units.
 const DRAWING: (f64, f64) = (120.0, 28.0);
 
@@ -32,30 +37,60 @@ pub(super) struct RunLine {
     pub(super) left: String,
     pub(super) fid: String,
     pub(super) num_fid: usize,
+    /// What its FID is to be read with.
+    pub(super) fid_label: Option<FidLabel>,
     pub(super) created: Moment,
     pub(super) newest: Option<Moment>,
     /// Points of a drawing of its pace.
     pub(super) drawing: String,
 }
 
+/// What an FID is to be read with, so that nobody takes it for a published one.
+#[derive(Debug)]
+pub(super) struct FidLabel {
+    /// Whether it can be compared with published ones.
+    pub(super) published: bool,
+    /// Its network, its caution and its references.
+    pub(super) text: String,
+}
+
+impl FidLabel {
+    /// Returns the label of a report's figures; none if no network made any.
+    pub(super) fn of(report: &RunReport) -> Option<Self> {
+        let network = report.extractor.as_ref()?;
+        let mut parts = vec![format!("features of {}", text::name_of_network(network))];
+        parts.extend(text::caution(network).map(str::to_owned));
+        let references = report.styles.iter().filter_map(|style| {
+            let reference = style.reference.as_ref()?;
+            let items = reference
+                .items
+                .map_or_else(|| "an unknown number of".to_owned(), count);
+            Some(format!("{items} images of {}", reference.path))
+        });
+        let references: BTreeSet<String> = references.collect();
+        match references.len() {
+            0 => {}
+            1..=MOST_REFERENCES => {
+                let references: Vec<String> = references.into_iter().collect();
+                parts.push(format!("compared with {}", references.join(", ")));
+            }
+            many => parts.push(format!("compared with {many} references")),
+        }
+        Some(Self {
+            published: network.published,
+            text: parts.join("; "),
+        })
+    }
+}
+
 impl RunLine {
     pub(super) fn of(dashboard: &Dashboard, view: &RunView) -> Self {
         let now = Timestamp::now();
         let in_hand = dashboard.board.in_hand(view.id());
-        let items_in_hand = in_hand.values().map(|work| work.items_ended as usize).sum();
+        let items_in_hand = view.num_ended_in(&in_hand);
         let spans = view.spans_with(&in_hand, now);
         let state = view.state(in_hand.len(), now);
-        let pace = match state {
-            RunState::Running => {
-                let remaining = view.num_remaining().saturating_sub(items_in_hand);
-                pace::pace(&spans, remaining, now)
-            }
-            RunState::Complete
-            | RunState::Ended
-            | RunState::Halted(_)
-            | RunState::Waiting
-            | RunState::Idle => None,
-        };
+        let pace = view.pace(&in_hand, now);
         let counts = &view.counts;
         let all = StyleCounts {
             planned: view.num_items,
@@ -79,6 +114,7 @@ impl RunLine {
             left: format::left(pace.and_then(|pace| pace.left)),
             fid: format::figure(fid, 1),
             num_fid,
+            fid_label: view.report.as_ref().and_then(FidLabel::of),
             created: Moment::new(view.run.record.created_at, now),
             newest: newest.map(|at| Moment::new(at, now)),
             drawing: drawing(&spans, view.num_items),
@@ -114,9 +150,7 @@ fn rate(state: &RunState, pace: Option<Pace>, view: &RunView) -> String {
 }
 
 fn whole_pace(view: &RunView) -> Option<f64> {
-    let start = view.spans.iter().map(|span| span.start).min()?;
-    let end = view.spans.last()?.end;
-    let minutes = end.duration_since(start).as_secs_f64() / 60.0;
+    let minutes = pace::worked(&view.spans).as_secs_f64() / 60.0;
     (minutes > 0.0).then(|| view.counts.converted as f64 / minutes)
 }
 

@@ -129,7 +129,8 @@ pub(in super::super) async fn show(
             &visitor,
             Section::Runs,
             format!("{name}, shard {}", shard.id),
-        ),
+        )
+        .about(&dashboard, view.id()),
         shard: shard.id,
         badge: states::of_shard(look),
         contents: range(|content| plan.contents[content].name(), &shard.contents),

@@ -44,6 +44,8 @@ pub(super) struct Filter {
 #[derive(Debug)]
 pub(super) struct ShardLine {
     pub(super) shard: ShardId,
+    /// Whether it can be chosen to be done again.
+    pub(super) can_redo: bool,
     pub(super) badge: Badge,
     pub(super) contents: String,
     pub(super) styles: String,
@@ -66,6 +68,11 @@ pub(super) struct Wanted<'a> {
 }
 
 impl ShardTable {
+    /// Returns whether any of the shards that are shown can be chosen.
+    pub(super) fn can_redo(&self) -> bool {
+        self.lines.iter().any(|line| line.can_redo)
+    }
+
     pub(super) fn of(dashboard: &Dashboard, view: &RunView, wanted: &Wanted<'_>) -> Self {
         let in_hand = dashboard.board.in_hand(view.id());
         let plan = &view.run.plan;
@@ -173,6 +180,7 @@ fn line(
         .or(failure.map(|failure| failure.failed_at));
     ShardLine {
         shard: shard.id,
+        can_redo: look != ShardLook::Done && look != ShardLook::Quarantined,
         badge: states::of_shard(look),
         contents: range(|content| plan.contents[content].name(), &shard.contents),
         styles: some(|style| plan.styles[style].name(), &shard.styles),

@@ -132,7 +132,7 @@ impl Link {
             channel.confirm_select(confirming).await?;
             let (exchange, key) = (self.address.exchange(talk).into(), talk.key());
             channel
-                .basic_publish(exchange, key, mandatory(), payload, json())
+                .basic_publish(exchange, key, mandatory(), payload, fleeting())
                 .await?
                 .await
         };
@@ -219,6 +219,11 @@ fn mandatory() -> BasicPublishOptions {
         mandatory: true,
         ..BasicPublishOptions::default()
     }
+}
+
+/// What nobody takes within a minute is not wanted any more.
+fn fleeting() -> BasicProperties {
+    json().with_expiration("60000".into())
 }
 
 fn json() -> BasicProperties {

@@ -1,0 +1,71 @@
+use shared::event::Event;
+
+use super::*;
+
+fn run() -> RunId {
+    "demo".parse().unwrap()
+}
+
+fn heartbeat(step: &str) -> Event {
+    Event {
+        at: Timestamp::now(),
+        worker: "a".to_owned(),
+        what: Happening::Heartbeat {
+            device: "cpu".to_owned(),
+            work: Some(ShardInHand {
+                run: run(),
+                shard: ShardId(0),
+                step: step.to_owned(),
+                items_ended: 0,
+                since: Timestamp::UNIX_EPOCH,
+            }),
+        },
+    }
+}
+
+#[test]
+fn pages_are_told_at_once_what_many_events_changed_and_seldom_that_nothing_did() {
+    let board = Board::default();
+    let now = Timestamp::now();
+    let told = |seconds| {
+        let before = *board.watch().borrow();
+        board.tell(now + SignedDuration::from_secs(seconds));
+        board.changes_since(before)
+    };
+    for step in ["load", "encode", "denoise"] {
+        board.hear(&heartbeat(step));
+    }
+    assert_eq!(board.changes_since(0).version, 0);
+    let changes = told(0);
+    assert_eq!((changes.version, changes.fleet), (1, true));
+    assert_eq!(changes.runs, [run()]);
+    board.hear(&heartbeat("denoise"));
+    assert!(!told(2).fleet);
+    assert!(told(11).fleet);
+    assert!(!told(13).fleet);
+    let silent = told(60);
+    assert!(silent.fleet, "nobody tells that a worker fell silent");
+    assert_eq!(silent.runs, [run()]);
+    assert!(!told(62).fleet);
+}
+
+#[test]
+fn a_run_is_unreadable_since_its_first_trouble_until_it_can_be_read() {
+    let board = Board::default();
+    board.show_unreadable(&run(), "no plan".to_owned());
+    let since = board.unreadable()[&run()].since;
+    let version = *board.watch().borrow();
+    board.show_unreadable(&run(), "no plan".to_owned());
+    assert_eq!(*board.watch().borrow(), version);
+    board.show_unreadable(&run(), "no record".to_owned());
+    let trouble = board.unreadable()[&run()].clone();
+    assert_eq!(
+        (trouble.reason.as_str(), trouble.since),
+        ("no record", since)
+    );
+    board.show_readable(&run());
+    assert!(board.unreadable().is_empty());
+    board.show_unreadable(&run(), "no plan".to_owned());
+    board.show_runs(Ok(&[]));
+    assert!(board.unreadable().is_empty(), "it is gone");
+}

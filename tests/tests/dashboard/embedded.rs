@@ -1,0 +1,119 @@
+//! A run in this process while others decide about it, as its dashboard lets them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use coordinator::dispatch;
+use coordinator::embedded::{EmbeddedRun, Stopped};
+use coordinator::freeze::FrozenRun;
+use coordinator::ledger::Ledger;
+use shared::decision::{Decided, Decisions};
+use shared::ids::ShardId;
+use shared::queue::InProcessQueue;
+use shared::settings::{Limits, ShardSize};
+use shared::storage::{MemoryStorage, Storage};
+use tests::planned;
+use tests::stand_in::{StandIn, StandInWorkshop};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use worker::attempt::Progress;
+
+/// Time that a conversion takes; a bad input takes none.
+const TAKES: Duration = Duration::from_secs(1);
+
+/// Does something when the worker takes up its first shard, before it looks at it.
+struct Meddler<F>(AtomicUsize, F);
+
+impl<F: Fn() + Send + Sync> Progress for Meddler<F> {
+    fn takes_up(&self) {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
+            (self.1)();
+        }
+    }
+}
+
+/// A run of shards with one item each, of which no more than one in five may fail.
+struct Stage {
+    run: FrozenRun,
+    storage: Arc<dyn Storage>,
+    queue: InProcessQueue,
+}
+
+impl Stage {
+    async fn new(contents: &[&str]) -> Self {
+        let size = ShardSize {
+            contents: 1,
+            styles: 1,
+        };
+        let contents: Vec<String> = contents.iter().map(|name| (*name).to_owned()).collect();
+        let run = planned::run("meddled", &contents, &["fog".to_owned()], size);
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+        planned::store(storage.as_ref(), &run).await;
+        Self {
+            run,
+            storage,
+            queue: InProcessQueue::with_delivery_limit(u64::MAX),
+        }
+    }
+
+    async fn go(&self, meddle: impl Fn() + Send + Sync + 'static) -> Stopped {
+        let embedded = EmbeddedRun {
+            run: &self.run,
+            storage: Arc::clone(&self.storage),
+            queue: self.queue.clone(),
+            workshop: Arc::new(StandInWorkshop(StandIn::new(TAKES))),
+            limits: Limits {
+                max_attempts: 3,
+                max_failed: 0.2,
+            },
+            progress: Arc::new(Meddler(AtomicUsize::new(0), meddle)),
+            drain: CancellationToken::new(),
+        };
+        embedded.go().await.unwrap()
+    }
+
+    async fn ledger(&self) -> Ledger {
+        let run = &self.run.record.run;
+        Ledger::read(self.storage.as_ref(), run).await.unwrap()
+    }
+
+    /// Returns what cancels the run.
+    fn cancel(&self) -> impl Fn() + Send + Sync + 'static {
+        let (storage, run) = (Arc::clone(&self.storage), self.run.record.run.clone());
+        move || {
+            let halt = Decided::Halt {
+                reason: "cancelled".to_owned(),
+            };
+            let mut decisions = Decisions::default();
+            let decided = decisions.decide(storage.as_ref(), &run, halt);
+            tokio::task::block_in_place(|| Handle::current().block_on(decided)).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_in_hand_that_is_dropped_when_its_run_is_cancelled_has_not_failed() {
+    for contents in [&["a", "b"][..], &["a"]] {
+        let stage = Stage::new(contents).await;
+        assert_eq!(stage.go(stage.cancel()).await, Stopped::Halted);
+        assert!(stage.ledger().await.committed.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shards_that_others_hand_out_count_towards_the_limit() {
+    let stage = Stage::new(&["bad1", "bad2", "bad3", "a", "b"]).await;
+    let (queue, run) = (stage.queue.clone(), &stage.run);
+    let tasks = run.plan.shards.iter().skip(1);
+    let tasks: Vec<_> = tasks
+        .map(|shard| run.plan.task(&run.record.run, shard))
+        .collect();
+    let hand_out = move || {
+        let published = dispatch::publish(&queue, tasks.iter().cloned(), |_| {});
+        tokio::task::block_in_place(|| Handle::current().block_on(published)).unwrap();
+    };
+    assert_eq!(stage.go(hand_out).await, Stopped::AtItsLimit);
+    let committed = stage.ledger().await.committed;
+    assert!(committed.contains(&ShardId(1)) && !committed.contains(&ShardId(4)));
+}
