@@ -17,7 +17,6 @@ use shared::storage::{self, Storage};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use worker::attempt::Progress;
-use worker::engine::runtime::Runtime;
 use worker::workshop::{EngineWorkshop, Workshop};
 
 use super::dashboard::{self, AccessArgs, Beside, Watch};
@@ -59,8 +58,6 @@ pub(super) struct RunArgs {
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
-    // What cannot work at all is told before anything is planned.
-    Runtime::load(&config.engine).map_err(Problem::environment)?;
     let listening = match &args.dashboard {
         Some(address) => Some(dashboard::listen(address, &args.access).await?),
         None => None,
