@@ -12,6 +12,7 @@ pub use recipe::Recipe;
 use shared::settings::{EngineConfig, MethodConfig};
 
 use crate::dataset::{ImageSize, Prepared};
+use crate::engine::attention::AttentionKernel;
 use crate::engine::injection::{self, InjectStyles, RecordStyle};
 use crate::engine::style_bank::{StyleBank, StyleRecord};
 use crate::engine::{Engine, EngineError};
@@ -25,6 +26,7 @@ pub struct Converter {
     recipe: Recipe,
     schedule: Schedule,
     bank: StyleBank,
+    attention: Box<dyn AttentionKernel>,
     seed: u64,
 }
 
@@ -71,13 +73,22 @@ impl Converter {
         config: &EngineConfig,
     ) -> Result<Self, EngineError> {
         let constants = engine.contract.schedule_constants();
+        let recipe = Recipe::new(method);
         Ok(Self {
+            attention: engine.attention(recipe.injection.sharpening),
             schedule: Schedule::new(&constants, method.steps, method.skip)?,
-            recipe: Recipe::new(method),
+            recipe,
             bank: StyleBank::new(config.style_bank_max_bytes, config.cache_dir.clone()),
             engine,
             seed: method.seed,
         })
+    }
+
+    /// Returns the converter with another attention in the injected layers.
+    #[must_use]
+    pub fn with_attention(mut self, attention: Box<dyn AttentionKernel>) -> Self {
+        self.attention = attention;
+        self
     }
 
     /// Returns the model's sizes.
@@ -157,6 +168,7 @@ impl Converter {
         let mut steps = self.bank.reserve(style.name, num_bytes)?;
         let mut pass = RecordStyle {
             unet: &mut self.engine.unet,
+            attention: self.attention.as_mut(),
             injection: &self.recipe.injection,
             steps: &mut steps,
         };
@@ -262,6 +274,7 @@ impl Converter {
         };
         let mut pass = InjectStyles {
             unet: &mut self.engine.unet,
+            attention: self.attention.as_mut(),
             injection: &self.recipe.injection,
             styles: &records,
         };

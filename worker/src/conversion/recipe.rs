@@ -2,6 +2,7 @@
 
 use shared::settings::{MethodConfig, Preset};
 
+use crate::engine::attention::Sharpening;
 use crate::engine::injection::Injection;
 use crate::method::class_adain::{ClassAdain, ClassScale};
 use crate::method::denoise::AdainPlan;
@@ -29,8 +30,10 @@ impl Recipe {
                     .clone()
                     .map(|step| injects && config.injected_steps.contains(step))
                     .collect(),
-                contrast_strength: config.contrast_strength as f32,
-                filter: config.method.filters().then(|| filter(config)),
+                sharpening: Sharpening {
+                    contrast_strength: config.contrast_strength as f32,
+                    filter: config.method.filters().then(|| filter(config)),
+                },
             },
             adain: AdainPlan {
                 class_adain: class_adain(config.preset),

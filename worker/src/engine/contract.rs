@@ -96,6 +96,17 @@ pub enum Precision {
     Fp16,
 }
 
+impl Precision {
+    /// Returns the bytes of a number.
+    #[must_use]
+    pub fn num_bytes(self) -> usize {
+        match self {
+            Self::Fp32 => 4,
+            Self::Fp16 => 2,
+        }
+    }
+}
+
 /// A noise schedule, in diffusers' words.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

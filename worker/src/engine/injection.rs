@@ -6,30 +6,31 @@
 
 use std::time::Instant;
 
-use ndarray::{Array2, Array3, ArrayView3};
+use ndarray::{Array3, ArrayView3};
+use ort::value::DynValue;
 
 use super::EngineError;
-use super::style_bank::{StyleBank, StyleLayer, StyleRecord, StyleSteps};
-use super::unet::{LayerAttention, LayerTensors, UnetChain};
-use crate::method::attention::{Heads, cross_image_attention, self_attention};
+use super::attention::{AttentionKernel, LayerTensors, Sharpening, StyleLayer};
+use super::contract::InjectedLayer;
+use super::style_bank::{StyleBank, StyleRecord, StyleSteps};
+use super::unet::{LayerAttention, UnetChain};
 use crate::method::denoise::{At, ContentPass, PassPredictions, StylePass};
-use crate::method::filtering::{Filter, filtered_attention};
 
-/// How an output attends to its style.
+/// How and when outputs attend to their styles.
 #[derive(Debug, Clone)]
 pub struct Injection {
     /// For each executed step: whether the style is injected.
     pub injected: Vec<bool>,
-    /// Contrast of the attention about its mean.
-    pub contrast_strength: f32,
-    /// The filter of CACTIF; none for plain injection.
-    pub filter: Option<Filter>,
+    /// How.
+    pub sharpening: Sharpening,
 }
 
 /// The style branch: evaluates and records.
 pub struct RecordStyle<'a> {
     /// The noise predictor.
     pub unet: &'a mut UnetChain,
+    /// What it leaves open.
+    pub attention: &'a mut dyn AttentionKernel,
     /// Which steps are worth recording.
     pub injection: &'a Injection,
     /// Where they are recorded.
@@ -41,6 +42,7 @@ impl StylePass for RecordStyle<'_> {
 
     fn evaluate(&mut self, at: At, style: ArrayView3<'_, f32>) -> Result<Array3<f32>, EngineError> {
         let mut branch = StyleBranch {
+            attention: &mut *self.attention,
             layers: self.injection.injected[at.step].then(Vec::new),
         };
         let noise_pred = self.unet.evaluate(style, at.timestep, &mut branch)?;
@@ -55,6 +57,8 @@ impl StylePass for RecordStyle<'_> {
 pub struct InjectStyles<'a> {
     /// The noise predictor.
     pub unet: &'a mut UnetChain,
+    /// What it leaves open.
+    pub attention: &'a mut dyn AttentionKernel,
     /// How outputs attend.
     pub injection: &'a Injection,
     /// The styles' records, in the order of the outputs.
@@ -74,8 +78,9 @@ impl ContentPass for InjectStyles<'_> {
     ) -> Result<PassPredictions, EngineError> {
         let started = Instant::now();
         let injected = self.injection.injected[at.step];
-        let keep = injected && self.injection.filter.is_some();
+        let keep = injected && self.injection.sharpening.filter.is_some();
         let mut content_branch = ContentBranch {
+            attention: &mut *self.attention,
             layers: keep.then(Vec::new),
         };
         let content_pred = self
@@ -87,18 +92,19 @@ impl ContentPass for InjectStyles<'_> {
             let noise_pred = if injected {
                 let style_layers = style.layers(at.step)?;
                 let mut branch = OutputBranch {
-                    injection: self.injection,
+                    attention: &mut *self.attention,
                     style: &style_layers,
                     content: &content_layers,
                 };
                 self.unet
                     .evaluate(latent.view(), at.timestep, &mut branch)?
             } else {
-                self.unet.evaluate(
-                    latent.view(),
-                    at.timestep,
-                    &mut ContentBranch { layers: None },
-                )?
+                let mut branch = ContentBranch {
+                    attention: &mut *self.attention,
+                    layers: None,
+                };
+                self.unet
+                    .evaluate(latent.view(), at.timestep, &mut branch)?
             };
             predictions.push(noise_pred);
         }
@@ -116,18 +122,20 @@ impl ContentPass for InjectStyles<'_> {
     }
 }
 
-struct StyleBranch {
+/// Attends to itself; its keys and values are recorded at a step that injects.
+struct StyleBranch<'a> {
+    attention: &'a mut dyn AttentionKernel,
     layers: Option<Vec<StyleLayer>>,
 }
 
-impl LayerAttention for StyleBranch {
+impl LayerAttention for StyleBranch<'_> {
     fn attend(
         &mut self,
         _: usize,
-        heads: Heads,
+        layer: &InjectedLayer,
         tensors: LayerTensors,
-    ) -> Result<Array2<f32>, EngineError> {
-        let output = self_attention(tensors.view(), heads)?;
+    ) -> Result<DynValue, EngineError> {
+        let output = self.attention.own(layer, &tensors)?;
         if let Some(layers) = &mut self.layers {
             layers.push(StyleLayer {
                 key: tensors.key,
@@ -138,18 +146,20 @@ impl LayerAttention for StyleBranch {
     }
 }
 
-struct ContentBranch {
+/// Attends to itself; its tensors are kept where outputs need them.
+struct ContentBranch<'a> {
+    attention: &'a mut dyn AttentionKernel,
     layers: Option<Vec<LayerTensors>>,
 }
 
-impl LayerAttention for ContentBranch {
+impl LayerAttention for ContentBranch<'_> {
     fn attend(
         &mut self,
         _: usize,
-        heads: Heads,
+        layer: &InjectedLayer,
         tensors: LayerTensors,
-    ) -> Result<Array2<f32>, EngineError> {
-        let output = self_attention(tensors.view(), heads)?;
+    ) -> Result<DynValue, EngineError> {
+        let output = self.attention.own(layer, &tensors)?;
         if let Some(layers) = &mut self.layers {
             layers.push(tensors);
         }
@@ -157,8 +167,9 @@ impl LayerAttention for ContentBranch {
     }
 }
 
+/// Attends to its style.
 struct OutputBranch<'a> {
-    injection: &'a Injection,
+    attention: &'a mut dyn AttentionKernel,
     style: &'a [StyleLayer],
     content: &'a [LayerTensors],
 }
@@ -167,25 +178,12 @@ impl LayerAttention for OutputBranch<'_> {
     fn attend(
         &mut self,
         position: usize,
-        heads: Heads,
+        layer: &InjectedLayer,
         tensors: LayerTensors,
-    ) -> Result<Array2<f32>, EngineError> {
-        let style = self.style[position].view();
-        let contrast = self.injection.contrast_strength;
-        Ok(match &self.injection.filter {
-            None => cross_image_attention(tensors.query.view(), style, heads, contrast)?,
-            Some(filter) => {
-                let content = self.content[position].view();
-                filtered_attention(
-                    tensors.query.view(),
-                    style,
-                    content,
-                    heads,
-                    contrast,
-                    filter,
-                )?
-            }
-        })
+    ) -> Result<DynValue, EngineError> {
+        let (style, content) = (&self.style[position], self.content.get(position));
+        self.attention
+            .injected(layer, &tensors.query, style, content)
     }
 }
 
@@ -194,7 +192,7 @@ impl LayerAttention for OutputBranch<'_> {
 pub fn style_num_bytes(unet: &UnetChain, injection: &Injection) -> u64 {
     let per_step: usize = unet
         .layers()
-        .map(|layer| 2 * 4 * layer.tokens * layer.heads * layer.head_width)
+        .map(|layer| 2 * unet.precision.num_bytes() * layer.tokens * layer.heads * layer.head_width)
         .sum();
     per_step as u64
         * injection

@@ -6,9 +6,10 @@
 //! - [`unet`]: the UNet's segments in order, with attention between them
 //! - [`vae`]: images to latents and back
 //! - [`style_bank`]: keys and values of styles, in memory or on disk
-//! - [`injection`]: what happens in the injected layers, for each branch
+//! - [`attention`]: what the injected layers compute; [`injection`]: on what, for each branch
 //! - [`network`], [`extractor`], [`perceptual`]: networks that judge outputs
 
+pub mod attention;
 pub mod contract;
 mod device;
 mod error;
@@ -29,6 +30,7 @@ pub use error::EngineError;
 use shared::metrics::names;
 use shared::settings::EngineConfig;
 
+use self::attention::{AttentionKernel, Sharpening};
 use self::contract::ModelContract;
 use self::runtime::Runtime;
 use self::unet::UnetChain;
@@ -42,6 +44,7 @@ pub struct Engine {
     pub unet: UnetChain,
     /// The autoencoder.
     pub vae: Vae,
+    runtime: Runtime,
 }
 
 impl Engine {
@@ -63,6 +66,13 @@ impl Engine {
             contract,
             unet,
             vae,
+            runtime,
         })
+    }
+
+    /// Returns the attention of the injected layers.
+    #[must_use]
+    pub fn attention(&self, sharpening: Sharpening) -> Box<dyn AttentionKernel> {
+        attention::on(&self.runtime, self.contract.model.dtype, sharpening)
     }
 }

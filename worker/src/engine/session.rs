@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use ort::editor::Model;
 use ort::memory::MemoryInfo;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{IoBinding, Session};
 use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
 
@@ -62,12 +63,51 @@ impl PartSession {
         })
     }
 
+    /// Returns a graph that was written here as a session.
+    pub(super) fn from_graph(
+        runtime: &Runtime,
+        name: &str,
+        inputs: &[&str],
+        output: &str,
+        graph: Model,
+    ) -> Result<Self, EngineError> {
+        let failed = |source| EngineError::Run {
+            part: name.to_owned(),
+            source,
+        };
+        let session = builder(runtime).and_then(|builder| graph.into_session(&builder));
+        Ok(Self {
+            name: name.to_owned(),
+            session: session.map_err(failed)?,
+            inputs: inputs.iter().map(|&input| input.to_owned()).collect(),
+            outputs: vec![output.to_owned()],
+            memory: device::memory(runtime.device()).map_err(failed)?,
+        })
+    }
+
     /// Runs the part on the tensors that it names among `tensors`; what it makes stays on its device.
     pub(super) fn run(&mut self, tensors: &Tensors) -> Result<Tensors, EngineError> {
+        self.run_with(|name| tensors.get(name))
+    }
+
+    /// Runs a part with one output on tensors by name.
+    pub(super) fn run_on(
+        &mut self,
+        tensors: &[(&str, &DynValue)],
+    ) -> Result<DynValue, EngineError> {
+        let named = |name: &str| tensors.iter().find(|(known, _)| *known == name);
+        let mut made = self.run_with(|name| named(name).map(|(_, tensor)| *tensor))?;
+        let output = self.outputs.first().and_then(|name| made.remove(name));
+        output.ok_or_else(|| self.error(ort::Error::new("nothing came out")))
+    }
+
+    fn run_with<'a>(
+        &mut self,
+        tensor: impl Fn(&str) -> Option<&'a DynValue>,
+    ) -> Result<Tensors, EngineError> {
         let made = bound(&mut self.session, |binding| {
             for name in &self.inputs {
-                let tensor = tensors
-                    .get(name)
+                let tensor = tensor(name)
                     .ok_or_else(|| ort::Error::new(format!("tensor {name} is missing")))?;
                 binding.bind_input(name, tensor)?;
             }
@@ -109,16 +149,19 @@ fn bound(
 }
 
 fn build(runtime: &Runtime, path: &Path) -> ort::Result<Session> {
+    builder(runtime)?.commit_from_file(path)
+}
+
+fn builder(runtime: &Runtime) -> ort::Result<SessionBuilder> {
     let device = runtime.device();
     let builder = Session::builder(runtime.environment())?
         .with_execution_providers([device::provider(device)])?
         .with_optimization_level(GraphOptimizationLevel::All)?;
-    let mut builder = match device {
+    Ok(match device {
         Device::Cpu => builder,
         // A node that the device cannot run is an error here, and not a copy to the processor and back at every run.
         Device::Cuda(_) => builder.with_disable_cpu_fallback()?,
-    };
-    builder.commit_from_file(path)
+    })
 }
 
 fn compare(kind: &str, expected: &[TensorContract], found: &[Outlet]) -> Result<(), String> {

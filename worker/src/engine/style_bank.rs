@@ -3,43 +3,20 @@
 //! Records stay in memory up to a limit; those beyond it are written to an unnamed temporary file, step by step, and
 //! read back a step at a time.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use ndarray::Array2;
-
+use ort::value::DynValue;
 use shared::metrics::names;
 
 use super::EngineError;
-use crate::method::attention::KeyValue;
+use super::attention::StyleLayer;
+use super::contract::Precision;
+use super::tensor;
 use crate::method::denoise::StyleTrajectory;
-
-/// Key and value of a layer, each `(tokens, heads * head_width)`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StyleLayer {
-    /// Key.
-    pub key: Array2<f32>,
-    /// Value.
-    pub value: Array2<f32>,
-}
-
-impl StyleLayer {
-    /// Returns them as views.
-    #[must_use]
-    pub fn view(&self) -> KeyValue<'_> {
-        KeyValue {
-            key: self.key.view(),
-            value: self.value.view(),
-        }
-    }
-
-    fn num_bytes(&self) -> u64 {
-        4 * (self.key.len() + self.value.len()) as u64
-    }
-}
 
 /// Everything about a style that conversions need.
 #[derive(Debug)]
@@ -67,7 +44,7 @@ pub struct StyleSteps {
 
 #[derive(Debug)]
 enum Place {
-    Memory(HashMap<usize, Vec<StyleLayer>>),
+    Memory(HashMap<usize, Arc<[StyleLayer]>>),
     Disk {
         file: File,
         steps: HashMap<usize, OnDisk>,
@@ -77,7 +54,14 @@ enum Place {
 #[derive(Debug)]
 struct OnDisk {
     offset: u64,
-    shapes: Vec<(usize, usize)>,
+    tensors: Vec<Stored>,
+}
+
+/// A tensor among others.
+#[derive(Debug, Clone, Copy)]
+struct Stored {
+    shape: [usize; 3],
+    precision: Precision,
 }
 
 impl StyleSteps {
@@ -89,7 +73,7 @@ impl StyleSteps {
     pub fn push(&mut self, step: usize, layers: Vec<StyleLayer>) -> Result<(), EngineError> {
         match &mut self.place {
             Place::Memory(steps) => {
-                steps.insert(step, layers);
+                steps.insert(step, layers.into());
                 Ok(())
             }
             Place::Disk { file, steps } => write_step(file, &layers)
@@ -101,14 +85,12 @@ impl StyleSteps {
     }
 
     /// Returns the layers of a step; none if the step was not recorded.
-    fn read(&self, step: usize) -> Result<Cow<'_, [StyleLayer]>, EngineError> {
+    fn read(&self, step: usize) -> Result<Arc<[StyleLayer]>, EngineError> {
         match &self.place {
-            Place::Memory(steps) => Ok(Cow::Borrowed(steps.get(&step).map_or(&[], Vec::as_slice))),
+            Place::Memory(steps) => Ok(steps.get(&step).cloned().unwrap_or_default()),
             Place::Disk { file, steps } => match steps.get(&step) {
-                Some(on_disk) => read_step(file, on_disk)
-                    .map(Cow::Owned)
-                    .map_err(|source| self.error(source)),
-                None => Ok(Cow::Borrowed(&[])),
+                Some(on_disk) => read_step(file, on_disk).map_err(|source| self.error(source)),
+                None => Ok(Arc::default()),
             },
         }
     }
@@ -203,46 +185,40 @@ impl StyleRecord {
     /// # Errors
     ///
     /// [`EngineError::StyleBank`] if they are on disk and cannot be read.
-    pub fn layers(&self, step: usize) -> Result<Cow<'_, [StyleLayer]>, EngineError> {
+    pub fn layers(&self, step: usize) -> Result<Arc<[StyleLayer]>, EngineError> {
         self.steps.read(step)
     }
 }
 
-/// Returns how many bytes layers take.
-#[must_use]
-pub fn num_bytes(layers: &[StyleLayer]) -> u64 {
-    layers.iter().map(StyleLayer::num_bytes).sum()
-}
-
 fn write_step(mut file: &File, layers: &[StyleLayer]) -> io::Result<OnDisk> {
     let offset = file.seek(SeekFrom::End(0))?;
-    for array in layers.iter().flat_map(|layer| [&layer.key, &layer.value]) {
-        let mut bytes = Vec::with_capacity(4 * array.len());
-        bytes.extend(array.iter().flat_map(|value| value.to_le_bytes()));
+    let mut tensors = Vec::with_capacity(2 * layers.len());
+    for value in layers.iter().flat_map(|layer| [&layer.key, &layer.value]) {
+        let bytes = tensor::bytes(value).map_err(io::Error::other)?;
         file.write_all(&bytes)?;
+        tensors.push(Stored {
+            shape: tensor::shape(value),
+            precision: tensor::precision(value),
+        });
     }
-    Ok(OnDisk {
-        offset,
-        shapes: layers.iter().map(|layer| layer.key.dim()).collect(),
-    })
+    Ok(OnDisk { offset, tensors })
 }
 
-fn read_step(mut file: &File, on_disk: &OnDisk) -> io::Result<Vec<StyleLayer>> {
+fn read_step(mut file: &File, on_disk: &OnDisk) -> io::Result<Arc<[StyleLayer]>> {
     file.seek(SeekFrom::Start(on_disk.offset))?;
-    let mut array = |shape: (usize, usize)| -> io::Result<Array2<f32>> {
-        let mut bytes = vec![0; 4 * shape.0 * shape.1];
+    let mut read = |stored: &Stored| -> io::Result<DynValue> {
+        let num_numbers: usize = stored.shape.iter().product();
+        let mut bytes = vec![0; stored.precision.num_bytes() * num_numbers];
         file.read_exact(&mut bytes)?;
-        let (words, _) = bytes.as_chunks::<4>();
-        let values = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
-        Array2::from_shape_vec(shape, values).map_err(io::Error::other)
+        tensor::from_bytes(&bytes, stored.shape, stored.precision).map_err(io::Error::other)
     };
-    on_disk
-        .shapes
+    let (layers, _) = on_disk.tensors.as_chunks::<2>();
+    layers
         .iter()
-        .map(|&shape| {
+        .map(|[key, value]| {
             Ok(StyleLayer {
-                key: array(shape)?,
-                value: array(shape)?,
+                key: read(key)?,
+                value: read(value)?,
             })
         })
         .collect()
@@ -250,15 +226,39 @@ fn read_step(mut file: &File, on_disk: &OnDisk) -> io::Result<Vec<StyleLayer>> {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array2;
+    use shared::settings::EngineConfig;
+
     use super::*;
+    use crate::engine::runtime::Runtime;
 
     fn layers(step: usize) -> Vec<StyleLayer> {
-        [(4, 6), (2, 8)]
-            .map(|shape| StyleLayer {
-                key: Array2::from_shape_fn(shape, |(r, c)| (step * 100 + r * 10 + c) as f32),
-                value: Array2::from_shape_fn(shape, |(r, c)| -((step * 100 + r * 10 + c) as f32)),
-            })
-            .into()
+        [(4, 6), (2, 8)].map(|shape| layer(step, shape)).into()
+    }
+
+    fn layer(step: usize, shape: (usize, usize)) -> StyleLayer {
+        let tensor = |sign: f32| {
+            let number = |(row, column)| sign * (step * 100 + row * 10 + column) as f32;
+            let tokens = Array2::from_shape_fn(shape, number);
+            tensor::from_tokens(tokens, Precision::Fp32).unwrap()
+        };
+        StyleLayer {
+            key: tensor(1.0),
+            value: tensor(-1.0),
+        }
+    }
+
+    /// Returns the bytes of all tensors, and their shapes.
+    fn contents(layers: &[StyleLayer]) -> Vec<([usize; 3], Vec<u8>)> {
+        let tensors = layers.iter().flat_map(|layer| [&layer.key, &layer.value]);
+        tensors
+            .map(|value| (tensor::shape(value), tensor::bytes(value).unwrap()))
+            .collect()
+    }
+
+    fn num_bytes(layers: &[StyleLayer]) -> u64 {
+        let tensors = contents(layers);
+        tensors.iter().map(|(_, bytes)| bytes.len() as u64).sum()
     }
 
     fn recorded(bank: &mut StyleBank, style: &str) {
@@ -275,6 +275,7 @@ mod tests {
 
     #[test]
     fn a_record_beyond_the_limit_is_read_back_from_disk_unchanged() {
+        Runtime::load(&EngineConfig::default()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut bank = StyleBank::new(3 * num_bytes(&layers(0)), folder.path().join("cache"));
         recorded(&mut bank, "in memory");
@@ -289,11 +290,8 @@ mod tests {
         ));
         for style in ["in memory", "on disk"] {
             for step in [3, 1, 2] {
-                assert_eq!(
-                    bank.get(style).unwrap().layers(step).unwrap().as_ref(),
-                    layers(step),
-                    "{style}"
-                );
+                let read = bank.get(style).unwrap().layers(step).unwrap();
+                assert_eq!(contents(&read), contents(&layers(step)), "{style}");
             }
             assert!(
                 bank.get(style).unwrap().layers(0).unwrap().is_empty(),

@@ -1,9 +1,9 @@
 //! Tensors of ONNX Runtime as arrays of `f32`, whatever precision the model computes in.
 
 use half::f16;
-use ndarray::{Array2, Array3, Array4, ArrayView3, Axis};
+use ndarray::{Array2, Array3, Array4, ArrayView3, Axis, CowArray, Ix2};
 use ort::memory::AllocationDevice;
-use ort::value::{DynTensorValueType, DynValue, Tensor};
+use ort::value::{DynTensorValueType, DynValue, Tensor, TensorElementType, ValueType};
 
 use super::contract::Precision;
 use super::session::Tensors;
@@ -44,11 +44,87 @@ pub(super) fn from_tokens(tokens: Array2<f32>, precision: Precision) -> ort::Res
     })
 }
 
-/// Returns a tensor's first element of the batch as `(tokens, width)`.
-pub(super) fn to_tokens(value: &DynValue) -> ort::Result<Array2<f32>> {
-    let array = to_f32(value)?;
-    let (rows, columns) = (dimension(array.shape(), 1), dimension(array.shape(), 2));
-    into_shape(array, (rows, columns))
+/// Tokens `(tokens, width)`: those of a tensor where it is one of `f32` that can be read here, else a copy.
+pub(super) type Tokens<'a> = CowArray<'a, f32, Ix2>;
+
+/// Returns a tensor's first element of the batch.
+pub(super) fn tokens(value: &DynValue) -> ort::Result<Tokens<'_>> {
+    let shape = |array: &[usize]| (dimension(array, 1), dimension(array, 2));
+    if !is_here(value)? || !is_of(value, TensorElementType::Float32) {
+        let array = to_f32(value)?;
+        let shape = shape(array.shape());
+        return Ok(into_shape::<Ix2>(array, shape)?.into());
+    }
+    let array = value.try_extract_array::<f32>()?;
+    let shape = shape(array.shape());
+    let array = array
+        .into_shape_with_order(shape)
+        .map_err(ort::Error::wrap)?;
+    Ok(array.into())
+}
+
+/// Returns the shape of a tensor of three dimensions.
+pub(super) fn shape(value: &DynValue) -> [usize; 3] {
+    let ValueType::Tensor { shape, .. } = value.dtype() else {
+        return [0; 3];
+    };
+    [0, 1, 2].map(|axis| {
+        let length = shape.get(axis).copied().unwrap_or(1);
+        usize::try_from(length).unwrap_or(0)
+    })
+}
+
+/// Returns what a tensor's numbers are.
+pub(super) fn precision(value: &DynValue) -> Precision {
+    if is_of(value, TensorElementType::Float16) {
+        Precision::Fp16
+    } else {
+        Precision::Fp32
+    }
+}
+
+fn is_of(value: &DynValue, expected: TensorElementType) -> bool {
+    matches!(value.dtype(), ValueType::Tensor { ty, .. } if *ty == expected)
+}
+
+/// Returns the bytes of a tensor's numbers, the lowest first.
+pub(super) fn bytes(value: &DynValue) -> ort::Result<Vec<u8>> {
+    if !is_here(value)? {
+        return bytes(&brought_here(value)?);
+    }
+    Ok(match value.try_extract_tensor::<f32>() {
+        Ok((_, numbers)) => numbers
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect(),
+        Err(_) => {
+            let (_, numbers) = value.try_extract_tensor::<f16>()?;
+            numbers
+                .iter()
+                .flat_map(|number| number.to_le_bytes())
+                .collect()
+        }
+    })
+}
+
+/// Returns the tensor whose numbers [`bytes`] gave, `(1, tokens, width)`.
+pub(super) fn from_bytes(
+    bytes: &[u8],
+    shape: [usize; 3],
+    precision: Precision,
+) -> ort::Result<DynValue> {
+    Ok(match precision {
+        Precision::Fp32 => {
+            let (words, _) = bytes.as_chunks::<4>();
+            let numbers: Vec<f32> = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
+            Tensor::from_array((shape, numbers))?.into_dyn()
+        }
+        Precision::Fp16 => {
+            let (words, _) = bytes.as_chunks::<2>();
+            let numbers: Vec<f16> = words.iter().map(|word| f16::from_le_bytes(*word)).collect();
+            Tensor::from_array((shape, numbers))?.into_dyn()
+        }
+    })
 }
 
 /// Returns a tensor's first element of the batch as `(channels, height, width)`.
@@ -65,12 +141,21 @@ pub(super) fn to_array(value: &DynValue) -> ort::Result<Array3<f32>> {
 
 /// Returns the numbers of a tensor, brought here from the device where it is on another one.
 fn to_f32(value: &DynValue) -> ort::Result<ndarray::ArrayD<f32>> {
-    let tensor = value.view().downcast::<DynTensorValueType>()?;
-    if tensor.memory_info().is_cpu_accessible() {
+    if is_here(value)? {
         read_f32(value)
     } else {
-        read_f32(&tensor.to(AllocationDevice::CPU, 0)?.into_dyn())
+        read_f32(&brought_here(value)?)
     }
+}
+
+fn is_here(value: &DynValue) -> ort::Result<bool> {
+    let tensor = value.view().downcast::<DynTensorValueType>()?;
+    Ok(tensor.memory_info().is_cpu_accessible())
+}
+
+fn brought_here(value: &DynValue) -> ort::Result<DynValue> {
+    let tensor = value.view().downcast::<DynTensorValueType>()?;
+    Ok(tensor.to(AllocationDevice::CPU, 0)?.into_dyn())
 }
 
 fn read_f32(value: &DynValue) -> ort::Result<ndarray::ArrayD<f32>> {

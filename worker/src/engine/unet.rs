@@ -4,42 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use ndarray::{Array2, Array3, ArrayView3, Axis};
-use ort::value::Tensor;
+use ort::value::{DynValue, Tensor};
 use shared::metrics::names;
 
 use super::EngineError;
+use super::attention::LayerTensors;
 use super::contract::{InjectedLayer, ModelContract, Precision};
 use super::runtime::Runtime;
 use super::session::{PartSession, Tensors};
 use super::tensor;
-use crate::method::attention::{Heads, QueryKeyValue};
-
-/// Query, key and value of a layer, each `(tokens, heads * head_width)`.
-#[derive(Debug, Clone)]
-pub struct LayerTensors {
-    /// Query.
-    pub query: Array2<f32>,
-    /// Key.
-    pub key: Array2<f32>,
-    /// Value.
-    pub value: Array2<f32>,
-}
-
-impl LayerTensors {
-    /// Returns them as views.
-    #[must_use]
-    pub fn view(&self) -> QueryKeyValue<'_> {
-        QueryKeyValue {
-            query: self.query.view(),
-            key: self.key.view(),
-            value: self.value.view(),
-        }
-    }
-}
 
 /// What happens in the layers between segments.
 pub trait LayerAttention {
-    /// Returns the attention's result `(tokens, heads * head_width)` for the layer at `position`.
+    /// Returns the attention's result `(1, tokens, heads * head_width)` for the layer at `position`.
     ///
     /// # Errors
     ///
@@ -47,15 +24,16 @@ pub trait LayerAttention {
     fn attend(
         &mut self,
         position: usize,
-        heads: Heads,
+        layer: &InjectedLayer,
         tensors: LayerTensors,
-    ) -> Result<Array2<f32>, EngineError>;
+    ) -> Result<DynValue, EngineError>;
 }
 
 /// The noise predictor.
 pub struct UnetChain {
     segments: Vec<LoadedSegment>,
-    precision: Precision,
+    /// What tensors are made of.
+    pub precision: Precision,
     /// `(tokens, width)`; small, so each evaluation gets a copy.
     prompt: Array2<f32>,
     evaluations: u64,
@@ -177,10 +155,8 @@ impl UnetChain {
                 value: take(&layer.value)?,
             };
             let attending = Instant::now();
-            let output = attention.attend(position, layer.shape(), input)?;
+            let output = attention.attend(position, layer, input)?;
             self.in_attention += attending.elapsed();
-            let output =
-                tensor::from_tokens(output, precision).map_err(|e| segment.session.error(e))?;
             tensors.insert(layer.output.clone(), output);
         }
         let noise_pred = tensors
@@ -196,11 +172,10 @@ impl UnetChain {
     }
 }
 
-fn take(tensors: &mut Tensors, name: &str) -> ort::Result<Array2<f32>> {
-    let value = tensors
+fn take(tensors: &mut Tensors, name: &str) -> ort::Result<DynValue> {
+    tensors
         .remove(name)
-        .ok_or_else(|| ort::Error::new(format!("tensor {name} is missing")))?;
-    tensor::to_tokens(&value)
+        .ok_or_else(|| ort::Error::new(format!("tensor {name} is missing")))
 }
 
 /// Returns, for each segment, the inputs that no later segment reads.

@@ -1,0 +1,103 @@
+//! Attention on the processor, by the kernels of [`method`](crate::method).
+
+use ort::value::DynValue;
+
+use super::{AttentionKernel, LayerTensors, Sharpening, StyleLayer};
+use crate::engine::EngineError;
+use crate::engine::contract::{InjectedLayer, Precision};
+use crate::engine::tensor::{self, Tokens};
+use crate::method::attention::{KeyValue, QueryKeyValue, cross_image_attention, self_attention};
+use crate::method::filtering::filtered_attention;
+
+/// Attention by kernels in Rust. Numbers of 16 bits are computed with as 32 bits.
+#[derive(Debug)]
+pub struct HostAttention {
+    precision: Precision,
+    sharpening: Sharpening,
+}
+
+impl HostAttention {
+    /// Returns attention whose results have the model's precision.
+    #[must_use]
+    pub fn new(precision: Precision, sharpening: Sharpening) -> Self {
+        Self {
+            precision,
+            sharpening,
+        }
+    }
+}
+
+/// Query, key and value as numbers.
+struct Numbers<'a> {
+    query: Tokens<'a>,
+    key: Tokens<'a>,
+    value: Tokens<'a>,
+}
+
+impl<'a> Numbers<'a> {
+    fn of(tensors: &'a LayerTensors) -> ort::Result<Self> {
+        Ok(Self {
+            query: tensor::tokens(&tensors.query)?,
+            key: tensor::tokens(&tensors.key)?,
+            value: tensor::tokens(&tensors.value)?,
+        })
+    }
+
+    fn view(&self) -> QueryKeyValue<'_> {
+        QueryKeyValue {
+            query: self.query.view(),
+            key: self.key.view(),
+            value: self.value.view(),
+        }
+    }
+}
+
+impl AttentionKernel for HostAttention {
+    fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<DynValue, EngineError> {
+        let failed = |source| failed(layer, source);
+        let numbers = Numbers::of(of).map_err(failed)?;
+        let output = self_attention(numbers.view(), layer.shape())?;
+        tensor::from_tokens(output, self.precision).map_err(failed)
+    }
+
+    fn injected(
+        &mut self,
+        layer: &InjectedLayer,
+        query: &DynValue,
+        style: &StyleLayer,
+        content: Option<&LayerTensors>,
+    ) -> Result<DynValue, EngineError> {
+        let failed = |source| failed(layer, source);
+        let query = tensor::tokens(query).map_err(failed)?;
+        let key = tensor::tokens(&style.key).map_err(failed)?;
+        let value = tensor::tokens(&style.value).map_err(failed)?;
+        let style = KeyValue {
+            key: key.view(),
+            value: value.view(),
+        };
+        let contrast = self.sharpening.contrast_strength;
+        let output = match (&self.sharpening.filter, content) {
+            (None, _) => cross_image_attention(query.view(), style, layer.shape(), contrast)?,
+            (Some(filter), Some(content)) => {
+                let content = Numbers::of(content).map_err(failed)?;
+                filtered_attention(
+                    query.view(),
+                    style,
+                    content.view(),
+                    layer.shape(),
+                    contrast,
+                    filter,
+                )?
+            }
+            (Some(_), None) => return Err(failed(super::no_content())),
+        };
+        tensor::from_tokens(output, self.precision).map_err(failed)
+    }
+}
+
+fn failed(layer: &InjectedLayer, source: ort::Error) -> EngineError {
+    EngineError::Run {
+        part: format!("attention of layer {}", layer.name),
+        source,
+    }
+}
