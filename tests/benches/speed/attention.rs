@@ -3,8 +3,12 @@
 use std::time::Instant;
 
 use ndarray::Array2;
-use worker::method::attention::{Heads, KeyValue, QueryKeyValue, cross_image_attention};
-use worker::method::filtering::{BestMatch, Exchange, Filter, Similarity, filtered_attention};
+use worker::method::attention::{
+    Heads, KeyValue, QueryKeyValue, cross_image_attention, self_attention_and_softmaxes,
+};
+use worker::method::filtering::{
+    BestMatch, Content, Exchange, Filter, Similarity, filtered_attention,
+};
 use worker::method::noise::standard_normal;
 
 /// Tokens and heads of the two kinds of injected layers.
@@ -56,10 +60,16 @@ fn of_shape(tokens: usize, heads: Heads) -> Attention {
         key: key.view(),
         value: value.view(),
     };
-    let content = QueryKeyValue {
+    let own = QueryKeyValue {
         query: own[0].view(),
         key: own[1].view(),
         value: own[2].view(),
+    };
+    // As in a pass, where the content attends to itself before its outputs attend to their styles.
+    let (_, softmaxes) = self_attention_and_softmaxes(own, heads).unwrap();
+    let content = Content {
+        own,
+        softmaxes: Some(&softmaxes),
     };
     let query = output.view();
     Attention {

@@ -111,7 +111,7 @@ pub(super) fn convert(size: Size, styles: usize, steps: usize) -> Converted {
     let pass = |event: &&Value| number(event, "elapsed_ms").unwrap() / 1000.0;
     let passes: Vec<f64> = said("evaluated pass").iter().map(pass).collect();
     assert_eq!(passes.len(), steps, "{}", log.join("\n"));
-    let converted = said("converted content")[0];
+    let told = said("converted content")[0];
     let rows = project.rows();
     assert_eq!(rows.len(), styles);
     let work: Vec<_> = rows.iter().map(|row| row.work.unwrap()).collect();
@@ -120,9 +120,9 @@ pub(super) fn convert(size: Size, styles: usize, steps: usize) -> Converted {
         sum / 1000.0 / styles as f64
     };
     let stages = work[0].stages().map(|(name, _)| name);
-    let in_unet = number(converted, "in_unet_ms").unwrap() / 1000.0;
+    let in_unet = number(told, "in_unet_ms").unwrap() / 1000.0;
     let denoise: f64 = work.iter().map(|work| work.denoise_ms / 1000.0).sum();
-    Converted {
+    let converted = Converted {
         outputs: styles,
         passes,
         stages: stages
@@ -133,10 +133,12 @@ pub(super) fn convert(size: Size, styles: usize, steps: usize) -> Converted {
             .collect(),
         around_unet: denoise - in_unet,
         in_unet,
-        in_attention: number(converted, "in_attention_ms").unwrap() / 1000.0,
-        evaluations: number(converted, "evaluations").unwrap(),
+        in_attention: number(told, "in_attention_ms").unwrap() / 1000.0,
+        evaluations: number(told, "evaluations").unwrap(),
         peak_bytes,
-    }
+    };
+    println!("{:.1} s an image", converted.seconds());
+    converted
 }
 
 /// Returns the most memory that a process has held; 0 if it has ended.

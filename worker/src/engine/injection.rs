@@ -10,7 +10,7 @@ use ndarray::{Array3, ArrayView3};
 use ort::value::DynValue;
 
 use super::EngineError;
-use super::attention::{AttentionKernel, LayerTensors, Sharpening, StyleLayer};
+use super::attention::{AttentionKernel, ContentLayer, LayerTensors, Own, Sharpening, StyleLayer};
 use super::contract::InjectedLayer;
 use super::style_bank::{StyleBank, StyleRecord, StyleSteps};
 use super::unet::{LayerAttention, UnetChain};
@@ -135,7 +135,7 @@ impl LayerAttention for StyleBranch<'_> {
         layer: &InjectedLayer,
         tensors: LayerTensors,
     ) -> Result<DynValue, EngineError> {
-        let output = self.attention.own(layer, &tensors)?;
+        let Own { output, .. } = self.attention.own(layer, &tensors)?;
         if let Some(layers) = &mut self.layers {
             layers.push(StyleLayer {
                 key: tensors.key,
@@ -149,7 +149,7 @@ impl LayerAttention for StyleBranch<'_> {
 /// Attends to itself; its tensors are kept where outputs need them.
 struct ContentBranch<'a> {
     attention: &'a mut dyn AttentionKernel,
-    layers: Option<Vec<LayerTensors>>,
+    layers: Option<Vec<ContentLayer>>,
 }
 
 impl LayerAttention for ContentBranch<'_> {
@@ -159,9 +159,9 @@ impl LayerAttention for ContentBranch<'_> {
         layer: &InjectedLayer,
         tensors: LayerTensors,
     ) -> Result<DynValue, EngineError> {
-        let output = self.attention.own(layer, &tensors)?;
+        let Own { output, softmaxes } = self.attention.own(layer, &tensors)?;
         if let Some(layers) = &mut self.layers {
-            layers.push(tensors);
+            layers.push(ContentLayer { tensors, softmaxes });
         }
         Ok(output)
     }
@@ -171,7 +171,7 @@ impl LayerAttention for ContentBranch<'_> {
 struct OutputBranch<'a> {
     attention: &'a mut dyn AttentionKernel,
     style: &'a [StyleLayer],
-    content: &'a [LayerTensors],
+    content: &'a [ContentLayer],
 }
 
 impl LayerAttention for OutputBranch<'_> {

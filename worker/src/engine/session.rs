@@ -40,7 +40,12 @@ impl PartSession {
             // Its files are those of the contract, so the device is what keeps it from being loaded.
             device @ Device::Cuda(_) => EngineError::Device {
                 device,
-                reason: format!("{}: {}", path.display(), first_line(error)),
+                reason: format!(
+                    "loading {} there fails: {}; does nvidia-smi show it, and are CUDA and cuDNN there in the versions \
+                     that this ONNX Runtime was built for?",
+                    path.display(),
+                    first_line(error)
+                ),
             },
         };
         let session = build(runtime, &path).map_err(|e| unusable(&e))?;

@@ -101,6 +101,14 @@ pub enum AttentionError {
     Fraction(f32),
 }
 
+/// What turned the scores of an image's attention to itself into their softmax. Whoever needs some columns of that
+/// attention again need not make all of it.
+#[derive(Clone, Debug)]
+pub struct Softmaxes {
+    /// For each tile, head and row.
+    pub(super) rows: Vec<Vec<Vec<RowSoftmax>>>,
+}
+
 /// Returns the attention of one image to itself, `(tokens, heads * width)`.
 ///
 /// # Errors
@@ -110,6 +118,19 @@ pub fn self_attention(
     input: QueryKeyValue<'_>,
     heads: Heads,
 ) -> Result<Array2<f32>, AttentionError> {
+    let (output, _) = self_attention_and_softmaxes(input, heads)?;
+    Ok(output)
+}
+
+/// Returns the same with its softmaxes.
+///
+/// # Errors
+///
+/// [`AttentionError`] like [`self_attention`].
+pub fn self_attention_and_softmaxes(
+    input: QueryKeyValue<'_>,
+    heads: Heads,
+) -> Result<(Array2<f32>, Softmaxes), AttentionError> {
     attend(input.query, input.key_value(), heads, None)
 }
 
@@ -127,7 +148,8 @@ pub fn cross_image_attention(
     contrast_strength: f32,
 ) -> Result<Array2<f32>, AttentionError> {
     let contrast = Contrast::new(contrast_strength, style.key.nrows());
-    attend(query_output, style, heads, Some(contrast))
+    let (output, _) = attend(query_output, style, heads, Some(contrast))?;
+    Ok(output)
 }
 
 /// Returns the attention of `query` to `key_value`, with or without contrast.
@@ -136,19 +158,21 @@ pub(super) fn attend(
     key_value: KeyValue<'_>,
     heads: Heads,
     contrast: Option<Contrast>,
-) -> Result<Array2<f32>, AttentionError> {
+) -> Result<(Array2<f32>, Softmaxes), AttentionError> {
     check(query, key_value, heads)?;
     let keys = Keys::all(key_value.key, heads);
     let values = Values::all(key_value.value, heads);
     let output = Array2::zeros(query.raw_dim());
-    let (output, _) = add_by_tiles(output, |tile, output| {
+    let (output, rows) = add_by_tiles(output, |tile, output| {
+        let mut rows = Vec::with_capacity(heads.num);
         for head in 0..heads.num {
             tile.score(head, query, &keys);
-            tile.softmax(contrast);
+            rows.push(tile.softmax(contrast));
             tile.average(head, &values, 1.0, output);
         }
+        rows
     });
-    Ok(output)
+    Ok((output, Softmaxes { rows }))
 }
 
 /// Checks the shapes of a query and what it attends to.

@@ -12,7 +12,7 @@ mod matching;
 
 use ndarray::{Array2, ArrayView2};
 
-use super::attention::{self, AttentionError, Heads, KeyValue, QueryKeyValue};
+use super::attention::{self, AttentionError, Heads, KeyValue, QueryKeyValue, Softmaxes};
 use exchange::{exchange_columns, exchange_rows};
 use matching::{Mixed, similarities, weak_positions};
 
@@ -41,6 +41,24 @@ pub enum Similarity {
     AbsoluteCosineOverHeads,
     /// The cosine over the full width (paper).
     FullWidthCosine,
+}
+
+/// What weak positions take instead: the content's own attention.
+#[derive(Clone, Copy, Debug)]
+pub struct Content<'a> {
+    /// Its queries, keys and values.
+    pub own: QueryKeyValue<'a>,
+    /// What its attention to itself left behind, if that was made before: most of it need not be made again then.
+    pub softmaxes: Option<&'a Softmaxes>,
+}
+
+impl<'a> From<QueryKeyValue<'a>> for Content<'a> {
+    fn from(own: QueryKeyValue<'a>) -> Self {
+        Self {
+            own,
+            softmaxes: None,
+        }
+    }
 }
 
 /// Which positions are weak, and what happens to them.
@@ -75,15 +93,16 @@ pub struct Matches {
 /// # Errors
 ///
 /// [`AttentionError`] if the arrays do not fit the heads or each other, or the fraction is none.
-pub fn filtered_attention(
+pub fn filtered_attention<'a>(
     query_output: ArrayView2<f32>,
     style: KeyValue<'_>,
-    content: QueryKeyValue<'_>,
+    content: impl Into<Content<'a>>,
     heads: Heads,
     contrast_strength: f32,
     filter: &Filter,
 ) -> Result<Array2<f32>, AttentionError> {
-    check(query_output, style, content, heads, filter)?;
+    let Content { own, softmaxes } = content.into();
+    check(query_output, style, own, heads, filter)?;
     let mixed = Mixed::new(query_output, style, heads, contrast_strength);
     let (attended, best) = match filter.best_match {
         BestMatch::ContrastedAttention => {
@@ -92,13 +111,18 @@ pub fn filtered_attention(
         }
         BestMatch::FullWidthScores => (None, mixed.match_full_width()),
     };
-    let weak = Matches::new(best, style.value, content.value, heads, filter).weak;
+    let weak = Matches::new(best, style.value, own.value, heads, filter).weak;
     match filter.exchange {
         Exchange::KeyColumns => {
             let attended = attended.unwrap_or_else(|| mixed.attend());
-            Ok(exchange_columns(&mixed, attended, content, &weak))
+            Ok(exchange_columns(
+                &mixed,
+                attended,
+                Content { own, softmaxes },
+                &weak,
+            ))
         }
-        Exchange::QueryRows => exchange_rows(&mixed, attended, content, &weak),
+        Exchange::QueryRows => exchange_rows(&mixed, attended, own, &weak),
     }
 }
 

@@ -12,7 +12,7 @@ use ort::editor::Model;
 use ort::value::DynValue;
 
 use super::writer::{LayerShape, Term, Writer, attribute};
-use super::{AttentionKernel, LayerTensors, Sharpening, StyleLayer};
+use super::{AttentionKernel, ContentLayer, LayerTensors, Own, Sharpening, StyleLayer};
 use crate::engine::EngineError;
 use crate::engine::contract::{InjectedLayer, Precision};
 use crate::engine::runtime::Runtime;
@@ -62,7 +62,7 @@ impl GraphAttention {
 }
 
 impl AttentionKernel for GraphAttention {
-    fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<DynValue, EngineError> {
+    fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<Own, EngineError> {
         let shape = LayerShape::from(layer);
         let session = match self.own.entry(shape) {
             std::collections::hash_map::Entry::Occupied(made) => made.into_mut(),
@@ -71,7 +71,12 @@ impl AttentionKernel for GraphAttention {
                 room.insert(load(&self.runtime, "attention to itself", &OWN, model)?)
             }
         };
-        session.run_on(&[(OWN[0], &of.query), (OWN[1], &of.key), (OWN[2], &of.value)])
+        let output =
+            session.run_on(&[(OWN[0], &of.query), (OWN[1], &of.key), (OWN[2], &of.value)])?;
+        Ok(Own {
+            output,
+            softmaxes: None,
+        })
     }
 
     fn injected(
@@ -79,7 +84,7 @@ impl AttentionKernel for GraphAttention {
         layer: &InjectedLayer,
         query: &DynValue,
         style: &StyleLayer,
-        content: Option<&LayerTensors>,
+        content: Option<&ContentLayer>,
     ) -> Result<DynValue, EngineError> {
         let shape = LayerShape::from(layer);
         let session = match self.injected.entry(shape) {
@@ -101,6 +106,7 @@ impl AttentionKernel for GraphAttention {
         ];
         if self.sharpening.filter.is_some() {
             let content = content.ok_or_else(|| session.error(super::no_content()))?;
+            let content = &content.tensors;
             inputs.extend([
                 (CONTENT[0], &content.query),
                 (CONTENT[1], &content.key),

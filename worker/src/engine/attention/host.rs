@@ -2,12 +2,14 @@
 
 use ort::value::DynValue;
 
-use super::{AttentionKernel, LayerTensors, Sharpening, StyleLayer};
+use super::{AttentionKernel, ContentLayer, LayerTensors, Own, Sharpening, StyleLayer};
 use crate::engine::EngineError;
 use crate::engine::contract::{InjectedLayer, Precision};
 use crate::engine::tensor::{self, Tokens};
-use crate::method::attention::{KeyValue, QueryKeyValue, cross_image_attention, self_attention};
-use crate::method::filtering::filtered_attention;
+use crate::method::attention::{
+    KeyValue, QueryKeyValue, cross_image_attention, self_attention_and_softmaxes,
+};
+use crate::method::filtering::{Content, filtered_attention};
 
 /// Attention by kernels in Rust. Numbers of 16 bits are computed with as 32 bits.
 #[derive(Debug)]
@@ -53,11 +55,14 @@ impl<'a> Numbers<'a> {
 }
 
 impl AttentionKernel for HostAttention {
-    fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<DynValue, EngineError> {
+    fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<Own, EngineError> {
         let failed = |source| failed(layer, source);
         let numbers = Numbers::of(of).map_err(failed)?;
-        let output = self_attention(numbers.view(), layer.shape())?;
-        tensor::from_tokens(output, self.precision).map_err(failed)
+        let (output, softmaxes) = self_attention_and_softmaxes(numbers.view(), layer.shape())?;
+        Ok(Own {
+            output: tensor::from_tokens(output, self.precision).map_err(failed)?,
+            softmaxes: Some(softmaxes),
+        })
     }
 
     fn injected(
@@ -65,7 +70,7 @@ impl AttentionKernel for HostAttention {
         layer: &InjectedLayer,
         query: &DynValue,
         style: &StyleLayer,
-        content: Option<&LayerTensors>,
+        content: Option<&ContentLayer>,
     ) -> Result<DynValue, EngineError> {
         let failed = |source| failed(layer, source);
         let query = tensor::tokens(query).map_err(failed)?;
@@ -79,11 +84,15 @@ impl AttentionKernel for HostAttention {
         let output = match (&self.sharpening.filter, content) {
             (None, _) => cross_image_attention(query.view(), style, layer.shape(), contrast)?,
             (Some(filter), Some(content)) => {
-                let content = Numbers::of(content).map_err(failed)?;
+                let own = Numbers::of(&content.tensors).map_err(failed)?;
+                let content = Content {
+                    own: own.view(),
+                    softmaxes: content.softmaxes.as_ref(),
+                };
                 filtered_attention(
                     query.view(),
                     style,
-                    content.view(),
+                    content,
                     layer.shape(),
                     contrast,
                     filter,

@@ -17,6 +17,7 @@ use shared::settings::Device;
 use super::EngineError;
 use super::contract::{InjectedLayer, Precision};
 use super::runtime::Runtime;
+use crate::method::attention::Softmaxes;
 use crate::method::filtering::Filter;
 
 /// Query, key and value of a layer, each `(1, tokens, heads * head_width)`.
@@ -39,6 +40,24 @@ pub struct StyleLayer {
     pub value: DynValue,
 }
 
+/// What a content leaves for its outputs.
+#[derive(Debug)]
+pub struct ContentLayer {
+    /// Its tensors.
+    pub tensors: LayerTensors,
+    /// What its attention to itself left behind, on the processor.
+    pub softmaxes: Option<Softmaxes>,
+}
+
+/// The attention of an image to itself.
+#[derive(Debug)]
+pub struct Own {
+    /// The result, as [`LayerTensors`] has them.
+    pub output: DynValue,
+    /// What it left behind, on the processor.
+    pub softmaxes: Option<Softmaxes>,
+}
+
 /// How outputs attend to their styles.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sharpening {
@@ -55,7 +74,7 @@ pub trait AttentionKernel: Send {
     /// # Errors
     ///
     /// [`EngineError`] if tensors do not fit the layer or the device fails.
-    fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<DynValue, EngineError>;
+    fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<Own, EngineError>;
 
     /// Returns the attention of an output to its style; a filter needs the content's tensors.
     ///
@@ -67,7 +86,7 @@ pub trait AttentionKernel: Send {
         layer: &InjectedLayer,
         query: &DynValue,
         style: &StyleLayer,
-        content: Option<&LayerTensors>,
+        content: Option<&ContentLayer>,
     ) -> Result<DynValue, EngineError>;
 }
 

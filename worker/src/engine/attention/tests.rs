@@ -43,7 +43,7 @@ fn image(name: &str, precision: Precision) -> LayerTensors {
 /// What both kinds of attention are asked for.
 struct Asked {
     output: LayerTensors,
-    content: LayerTensors,
+    content: ContentLayer,
     style: StyleLayer,
 }
 
@@ -52,13 +52,16 @@ impl Asked {
         let LayerTensors { key, value, .. } = image("style", precision);
         Self {
             output: image("output", precision),
-            content: image("content", precision),
+            content: ContentLayer {
+                tensors: image("content", precision),
+                softmaxes: None,
+            },
             style: StyleLayer { key, value },
         }
     }
 
     fn own(&self, kernel: &mut dyn AttentionKernel) -> Array2<f32> {
-        numbers(&kernel.own(&layer(), &self.content).unwrap())
+        numbers(&kernel.own(&layer(), &self.content.tensors).unwrap().output)
     }
 
     fn injected(&self, kernel: &mut dyn AttentionKernel) -> Array2<f32> {
@@ -176,5 +179,24 @@ fn a_filter_without_a_content_is_an_error() {
         let failed = kernel.injected(&layer(), &asked.output.query, &asked.style, None);
         let error = failed.unwrap_err();
         assert!(format!("{error:?}").contains("content"), "{error:?}");
+    }
+}
+
+#[test]
+fn what_a_contents_own_attention_left_behind_saves_work_and_changes_nothing() {
+    let _runtime = Runtime::load(&EngineConfig::default()).unwrap();
+    for filter in filters().into_iter().flatten() {
+        let sharpening = Sharpening {
+            contrast_strength: CONTRAST_STRENGTH,
+            filter: Some(filter),
+        };
+        let mut host = HostAttention::new(Precision::Fp32, sharpening);
+        let mut asked = Asked::new(Precision::Fp32);
+        let without = asked.injected(&mut host);
+        let own = host.own(&layer(), &asked.content.tensors).unwrap();
+        asked.content.softmaxes = own.softmaxes;
+        assert!(asked.content.softmaxes.is_some());
+        let what = format!("{filter:?}");
+        assert_agree(&without, &asked.injected(&mut host), 1e-6, &what);
     }
 }

@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
+use super::Content;
 use super::matching::{Attended, Mixed};
 use crate::method::attention::{
     AttentionError, Contrast, Heads, KeyValue, Keys, QueryKeyValue, Values, add_by_tiles, attend,
@@ -9,12 +10,12 @@ use crate::method::attention::{
 
 /// Returns an output in which the weak keys of the style have made way for those of the content.
 ///
-/// The content's keys are put in an order that begins with the weak ones: the softmax needs all of
-/// them, the average of the values only those.
+/// Of the content's attention only the weak columns are needed. Where its softmax is known, they are all that is made;
+/// else its keys are put in an order that begins with the weak ones: the softmax needs all of them.
 pub(super) fn exchange_columns(
     mixed: &Mixed<'_>,
     attended: Attended,
-    content: QueryKeyValue<'_>,
+    content: Content<'_>,
     weak: &[usize],
 ) -> Array2<f32> {
     if weak.is_empty() {
@@ -29,8 +30,12 @@ pub(super) fn exchange_columns(
     } = mixed;
     let weak_keys = Keys::of(style.key, heads, weak);
     let weak_values = Values::of(style.value, heads, weak);
-    let own_keys = Keys::of(content.key, heads, &weak_first(weak, content.key.nrows()));
-    let own_values = Values::of(content.value, heads, weak);
+    let Content { own, softmaxes } = content;
+    let own_keys = match softmaxes {
+        Some(_) => Keys::of(own.key, heads, weak),
+        None => Keys::of(own.key, heads, &weak_first(weak, own.key.nrows())),
+    };
+    let own_values = Values::of(own.value, heads, weak);
 
     let (output, _) = add_by_tiles(output, |tile, output| {
         for (head, rows) in rows[tile.index].iter().enumerate() {
@@ -38,8 +43,13 @@ pub(super) fn exchange_columns(
             tile.softmax_of_columns(Some(contrast), rows);
             tile.average(head, &weak_values, -1.0, output);
 
-            tile.score(head, content.query, &own_keys);
-            tile.softmax(None);
+            tile.score(head, own.query, &own_keys);
+            match softmaxes {
+                Some(known) => tile.softmax_of_columns(None, &known.rows[tile.index][head]),
+                None => {
+                    tile.softmax(None);
+                }
+            }
             tile.average(head, &own_values, 1.0, output);
         }
     });
@@ -96,7 +106,7 @@ fn attend_rows(
         return Ok(());
     }
     let query = query.select(Axis(0), rows);
-    let attended = attend(query.view(), key_value, heads, contrast)?;
+    let (attended, _) = attend(query.view(), key_value, heads, contrast)?;
     for (&row, attended) in rows.iter().zip(attended.rows()) {
         output.row_mut(row).assign(&attended);
     }
