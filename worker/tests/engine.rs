@@ -1,4 +1,5 @@
 //! Whole conversions on the golden model: how attention is computed changes next to nothing.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::{Path, PathBuf};
 
