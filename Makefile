@@ -10,7 +10,7 @@ help:
 	@echo "make test            every test of the project"
 	@echo "make lint            formatting, lints, docs and dependencies, warnings as errors"
 	@echo "make build           the synth2real and worker programs, in target/release"
-	@echo "make bench           speed at Stable Diffusion's full width beside plain PyTorch: 25 GB of memory and disk, an hour"
+	@echo "make bench           speed at Stable Diffusion's full width beside plain PyTorch: 20 GB of memory, 12 GB of disk, half an hour"
 	@echo "make bench-scale     time and memory of a run of a million items"
 	@echo "make bench-dashboard first paint of the dashboard with 250,000 items"
 	@echo "make bench-quality   time of SSIM, FID and KID"

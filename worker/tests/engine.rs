@@ -44,9 +44,9 @@ fn converted(method: &MethodConfig, by_graphs: bool) -> Vec<Array3<f32>> {
     let engine = Engine::load(&fixture("golden-model"), &config).unwrap();
     let mut converter = Converter::new(engine, method, &config).unwrap();
     if by_graphs {
-        let sharpening = Recipe::new(method).injection.sharpening;
+        let how = Recipe::new(method).injection.attention;
         let runtime = Runtime::load(&config).unwrap();
-        let graphs = GraphAttention::new(&runtime, Precision::Fp32, sharpening);
+        let graphs = GraphAttention::new(&runtime, Precision::Fp32, how);
         converter = converter.with_attention(Box::new(graphs));
     }
     let content = input(&converter, "00001.png", "00001_label.png");

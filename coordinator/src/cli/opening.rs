@@ -50,7 +50,7 @@ pub(super) async fn inventory(config: &RunConfig) -> Result<Inventory, Problem> 
 pub(super) async fn warn_of_references(config: &RunConfig, inventory: &Inventory) {
     let record = RunRecord::new(config, inventory.frozen.clone(), jiff::Timestamp::now());
     for problem in references::problems(&record).await {
-        tracing::warn!("{problem}; until that is mended, reports have no FID of them");
+        tracing::warn!("{problem}");
     }
 }
 

@@ -113,7 +113,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
         timing.judging.as_secs_f64()
     );
     for problem in references::problems(&record).await {
-        println!("         {problem}; until that is mended, reports have no FID of them");
+        println!("         {problem}");
     }
 
     let evaluations = planned_evaluations(&config, &inventory);

@@ -73,8 +73,11 @@ async fn read(at: &Location, network_sha256: &str) -> Result<ReferenceStatistics
     }
 }
 
+/// What follows from a reference that cannot be compared with.
+const UNTIL_MENDED: &str = "; until that is mended, reports have no FID of them";
+
 /// Returns what stands in the way of comparing a run's styles with the references that its settings name: a line for
-/// each reference.
+/// each reference, and what follows from it.
 pub async fn problems(record: &RunRecord) -> Vec<String> {
     let (Some(files), Some(network)) = (&record.quality.reference, &record.frozen.judges.features)
     else {
@@ -84,12 +87,14 @@ pub async fn problems(record: &RunRecord) -> Vec<String> {
     for (at, styles) in by_reference(files, record.frozen.styles.keys().map(String::as_str)) {
         let Some(at) = at else {
             let styles = styles.join(", ");
-            found.push(format!("quality.reference names no file for {styles}"));
+            found.push(format!(
+                "quality.reference names no file for {styles}{UNTIL_MENDED}"
+            ));
             continue;
         };
         if let Err(reason) = read(&at, network).await {
             let styles = styles.join(", ");
-            found.push(format!("reference {at} of {styles} {reason}"));
+            found.push(format!("reference {at} of {styles} {reason}{UNTIL_MENDED}"));
         }
     }
     found

@@ -7,7 +7,7 @@ use worker::method::attention::{
     Heads, KeyValue, QueryKeyValue, cross_image_attention, self_attention_and_softmaxes,
 };
 use worker::method::filtering::{
-    BestMatch, Content, Exchange, Filter, Similarity, filtered_attention,
+    BestMatch, ContentAttention, Exchange, Filter, Similarity, filtered_attention,
 };
 use worker::method::noise::standard_normal;
 
@@ -67,7 +67,7 @@ fn of_shape(tokens: usize, heads: Heads) -> Attention {
     };
     // As in a pass, where the content attends to itself before its outputs attend to their styles.
     let (_, softmaxes) = self_attention_and_softmaxes(own, heads).unwrap();
-    let content = Content {
+    let content = ContentAttention {
         own,
         softmaxes: Some(&softmaxes),
     };

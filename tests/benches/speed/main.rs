@@ -1,5 +1,5 @@
 //! Seconds and memory of an image at the full width of Stable Diffusion 1.5, beside the same work in plain PyTorch and
-//! beside what the machine could do at best. `make bench`; most of an hour.
+//! beside what the machine could do at best. `make bench`; half an hour.
 //!
 //! - [`model`]: the model, made from seeded random numbers and exported for each image size
 //! - [`ours`]: `synth2real run`

@@ -75,7 +75,7 @@ impl Converter {
         let constants = engine.contract.schedule_constants();
         let recipe = Recipe::new(method);
         Ok(Self {
-            attention: engine.attention(recipe.injection.sharpening),
+            attention: engine.attention(recipe.injection.attention),
             schedule: Schedule::new(&constants, method.steps, method.skip)?,
             recipe,
             bank: StyleBank::new(config.style_bank_max_bytes, config.cache_dir.clone()),

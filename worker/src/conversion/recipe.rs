@@ -2,7 +2,7 @@
 
 use shared::settings::{MethodConfig, Preset};
 
-use crate::engine::attention::Sharpening;
+use crate::engine::attention::InjectedAttention;
 use crate::engine::injection::Injection;
 use crate::method::class_adain::{ClassAdain, ClassScale};
 use crate::method::denoise::AdainPlan;
@@ -30,7 +30,7 @@ impl Recipe {
                     .clone()
                     .map(|step| injects && config.injected_steps.contains(step))
                     .collect(),
-                sharpening: Sharpening {
+                attention: InjectedAttention {
                     contrast_strength: config.contrast_strength as f32,
                     filter: config.method.filters().then(|| filter(config)),
                 },

@@ -10,7 +10,9 @@ use ndarray::{Array3, ArrayView3};
 use ort::value::DynValue;
 
 use super::EngineError;
-use super::attention::{AttentionKernel, ContentLayer, LayerTensors, Own, Sharpening, StyleLayer};
+use super::attention::{
+    AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, Own, StyleLayer,
+};
 use super::contract::InjectedLayer;
 use super::style_bank::{StyleBank, StyleRecord, StyleSteps};
 use super::unet::{LayerAttention, UnetChain};
@@ -22,7 +24,7 @@ pub struct Injection {
     /// For each executed step: whether the style is injected.
     pub injected: Vec<bool>,
     /// How.
-    pub sharpening: Sharpening,
+    pub attention: InjectedAttention,
 }
 
 /// The style branch: evaluates and records.
@@ -78,7 +80,7 @@ impl ContentPass for InjectStyles<'_> {
     ) -> Result<PassPredictions, EngineError> {
         let started = Instant::now();
         let injected = self.injection.injected[at.step];
-        let keep = injected && self.injection.sharpening.filter.is_some();
+        let keep = injected && self.injection.attention.filter.is_some();
         let mut content_branch = ContentBranch {
             attention: &mut *self.attention,
             layers: keep.then(Vec::new),

@@ -30,7 +30,7 @@ pub use error::EngineError;
 use shared::metrics::names;
 use shared::settings::EngineConfig;
 
-use self::attention::{AttentionKernel, Sharpening};
+use self::attention::{AttentionKernel, InjectedAttention};
 use self::contract::ModelContract;
 use self::runtime::Runtime;
 use self::unet::UnetChain;
@@ -72,7 +72,7 @@ impl Engine {
 
     /// Returns the attention of the injected layers.
     #[must_use]
-    pub fn attention(&self, sharpening: Sharpening) -> Box<dyn AttentionKernel> {
-        attention::on(&self.runtime, self.contract.model.dtype, sharpening)
+    pub fn attention(&self, how: InjectedAttention) -> Box<dyn AttentionKernel> {
+        attention::on(&self.runtime, self.contract.model.dtype, how)
     }
 }

@@ -14,6 +14,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::attention::{self, AttentionError, Heads, KeyValue, QueryKeyValue, Softmaxes};
 use exchange::{exchange_columns, exchange_rows};
+pub(crate) use matching::{EPSILON, Quantile};
 use matching::{Mixed, similarities, weak_positions};
 
 /// What weak positions exchange.
@@ -45,14 +46,14 @@ pub enum Similarity {
 
 /// What weak positions take instead: the content's own attention.
 #[derive(Clone, Copy, Debug)]
-pub struct Content<'a> {
+pub struct ContentAttention<'a> {
     /// Its queries, keys and values.
     pub own: QueryKeyValue<'a>,
     /// What its attention to itself left behind, if that was made before: most of it need not be made again then.
     pub softmaxes: Option<&'a Softmaxes>,
 }
 
-impl<'a> From<QueryKeyValue<'a>> for Content<'a> {
+impl<'a> From<QueryKeyValue<'a>> for ContentAttention<'a> {
     fn from(own: QueryKeyValue<'a>) -> Self {
         Self {
             own,
@@ -96,12 +97,12 @@ pub struct Matches {
 pub fn filtered_attention<'a>(
     query_output: ArrayView2<f32>,
     style: KeyValue<'_>,
-    content: impl Into<Content<'a>>,
+    content: impl Into<ContentAttention<'a>>,
     heads: Heads,
     contrast_strength: f32,
     filter: &Filter,
 ) -> Result<Array2<f32>, AttentionError> {
-    let Content { own, softmaxes } = content.into();
+    let ContentAttention { own, softmaxes } = content.into();
     check(query_output, style, own, heads, filter)?;
     let mixed = Mixed::new(query_output, style, heads, contrast_strength);
     let (attended, best) = match filter.best_match {
@@ -118,7 +119,7 @@ pub fn filtered_attention<'a>(
             Ok(exchange_columns(
                 &mixed,
                 attended,
-                Content { own, softmaxes },
+                ContentAttention { own, softmaxes },
                 &weak,
             ))
         }

@@ -83,9 +83,7 @@ impl Builder {
         inputs: &[&Name],
         attributes: impl IntoIterator<Item = Attribute>,
     ) -> ort::Result<Name> {
-        let output = self.fresh(operator);
-        self.node(operator, ONNX_DOMAIN, inputs, &[&output], attributes)?;
-        Ok(output)
+        self.one(operator, ONNX_DOMAIN, inputs, attributes)
     }
 
     /// Adds one of ONNX Runtime's own operators, with one output.
@@ -95,9 +93,7 @@ impl Builder {
         inputs: &[&Name],
         attributes: impl IntoIterator<Item = Attribute>,
     ) -> ort::Result<Name> {
-        let output = self.fresh(operator);
-        self.node(operator, FUSED_DOMAIN, inputs, &[&output], attributes)?;
-        Ok(output)
+        self.one(operator, FUSED_DOMAIN, inputs, attributes)
     }
 
     /// Adds an operator with several outputs.
@@ -124,6 +120,18 @@ impl Builder {
         ])?;
         model.set_graph(self.graph)?;
         Ok(model)
+    }
+
+    fn one(
+        &mut self,
+        operator: &str,
+        domain: &str,
+        inputs: &[&Name],
+        attributes: impl IntoIterator<Item = Attribute>,
+    ) -> ort::Result<Name> {
+        let output = self.fresh(operator);
+        self.node(operator, domain, inputs, &[&output], attributes)?;
+        Ok(output)
     }
 
     fn node(

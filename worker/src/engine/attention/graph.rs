@@ -7,12 +7,13 @@
 //! **Source:** as [`method`](crate::method), whose kernels these graphs agree with.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use ort::editor::Model;
 use ort::value::DynValue;
 
 use super::writer::{LayerShape, Term, Writer, attribute};
-use super::{AttentionKernel, ContentLayer, LayerTensors, Own, Sharpening, StyleLayer};
+use super::{AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, Own, StyleLayer};
 use crate::engine::EngineError;
 use crate::engine::contract::{InjectedLayer, Precision};
 use crate::engine::runtime::Runtime;
@@ -30,7 +31,7 @@ const CONTENT: [&str; 3] = ["content_query", "content_key", "content_value"];
 pub struct GraphAttention {
     runtime: Runtime,
     precision: Precision,
-    sharpening: Sharpening,
+    how: InjectedAttention,
     /// Memory of the attention of a tile of queries.
     tile_bytes: usize,
     own: HashMap<LayerShape, PartSession>,
@@ -40,21 +41,21 @@ pub struct GraphAttention {
 impl GraphAttention {
     /// Returns attention on the runtime's device.
     #[must_use]
-    pub fn new(runtime: &Runtime, precision: Precision, sharpening: Sharpening) -> Self {
-        Self::with_tiles(runtime, precision, sharpening, TILE_BYTES)
+    pub fn new(runtime: &Runtime, precision: Precision, how: InjectedAttention) -> Self {
+        Self::with_tiles(runtime, precision, how, TILE_BYTES)
     }
 
     pub(super) fn with_tiles(
         runtime: &Runtime,
         precision: Precision,
-        sharpening: Sharpening,
+        how: InjectedAttention,
         tile_bytes: usize,
     ) -> Self {
         Self {
             tile_bytes,
             runtime: runtime.clone(),
             precision,
-            sharpening,
+            how,
             own: HashMap::new(),
             injected: HashMap::new(),
         }
@@ -65,8 +66,8 @@ impl AttentionKernel for GraphAttention {
     fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<Own, EngineError> {
         let shape = LayerShape::from(layer);
         let session = match self.own.entry(shape) {
-            std::collections::hash_map::Entry::Occupied(made) => made.into_mut(),
-            std::collections::hash_map::Entry::Vacant(room) => {
+            Entry::Occupied(made) => made.into_mut(),
+            Entry::Vacant(room) => {
                 let model = own_graph(Writer::new(shape, self.precision, self.tile_bytes));
                 room.insert(load(&self.runtime, "attention to itself", &OWN, model)?)
             }
@@ -88,12 +89,12 @@ impl AttentionKernel for GraphAttention {
     ) -> Result<DynValue, EngineError> {
         let shape = LayerShape::from(layer);
         let session = match self.injected.entry(shape) {
-            std::collections::hash_map::Entry::Occupied(made) => made.into_mut(),
-            std::collections::hash_map::Entry::Vacant(room) => {
+            Entry::Occupied(made) => made.into_mut(),
+            Entry::Vacant(room) => {
                 let writer = Writer::new(shape, self.precision, self.tile_bytes);
-                let model = injected_graph(writer, &self.sharpening);
+                let model = injected_graph(writer, &self.how);
                 let mut inputs = STYLE.to_vec();
-                if self.sharpening.filter.is_some() {
+                if self.how.filter.is_some() {
                     inputs.extend(CONTENT);
                 }
                 room.insert(load(&self.runtime, "injected attention", &inputs, model)?)
@@ -104,7 +105,7 @@ impl AttentionKernel for GraphAttention {
             (STYLE[1], &style.key),
             (STYLE[2], &style.value),
         ];
-        if self.sharpening.filter.is_some() {
+        if self.how.filter.is_some() {
             let content = content.ok_or_else(|| session.error(super::no_content()))?;
             let content = &content.tensors;
             inputs.extend([
@@ -147,12 +148,12 @@ fn own_graph(writer: ort::Result<Writer>) -> ort::Result<Model> {
 }
 
 /// Returns the graph of an output's attention to its style.
-fn injected_graph(writer: ort::Result<Writer>, sharpening: &Sharpening) -> ort::Result<Model> {
+fn injected_graph(writer: ort::Result<Writer>, how: &InjectedAttention) -> ort::Result<Model> {
     let mut write = writer?;
     let [query, key, value] = STYLE.map(|name| write.input(name));
     let style = write.attention(&query, &key)?;
-    let contrast = Some(sharpening.contrast_strength);
-    let Some(filter) = &sharpening.filter else {
+    let contrast = Some(how.contrast_strength);
+    let Some(filter) = &how.filter else {
         let values = write.by_heads(&value)?;
         let attended = write.attend(&[Term {
             attention: &style,
@@ -164,7 +165,7 @@ fn injected_graph(writer: ort::Result<Writer>, sharpening: &Sharpening) -> ort::
     let [content_query, content_key, content_value] = CONTENT.map(|name| write.input(name));
     let content = write.attention(&content_query, &content_key)?;
     let best = match filter.best_match {
-        BestMatch::ContrastedAttention => write.match_by_attention(&style, sharpening)?,
+        BestMatch::ContrastedAttention => write.match_by_attention(&style, how)?,
         BestMatch::FullWidthScores => write.match_full_width(&query, &key)?,
     };
     let similarity = write.similarity(&content_value, &value, &best, filter.similarity)?;

@@ -2,30 +2,27 @@
 
 use ort::value::DynValue;
 
-use super::{AttentionKernel, ContentLayer, LayerTensors, Own, Sharpening, StyleLayer};
+use super::{AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, Own, StyleLayer};
 use crate::engine::EngineError;
 use crate::engine::contract::{InjectedLayer, Precision};
 use crate::engine::tensor::{self, Tokens};
 use crate::method::attention::{
     KeyValue, QueryKeyValue, cross_image_attention, self_attention_and_softmaxes,
 };
-use crate::method::filtering::{Content, filtered_attention};
+use crate::method::filtering::{ContentAttention, filtered_attention};
 
 /// Attention by kernels in Rust. Numbers of 16 bits are computed with as 32 bits.
 #[derive(Debug)]
 pub struct HostAttention {
     precision: Precision,
-    sharpening: Sharpening,
+    how: InjectedAttention,
 }
 
 impl HostAttention {
     /// Returns attention whose results have the model's precision.
     #[must_use]
-    pub fn new(precision: Precision, sharpening: Sharpening) -> Self {
-        Self {
-            precision,
-            sharpening,
-        }
+    pub fn new(precision: Precision, how: InjectedAttention) -> Self {
+        Self { precision, how }
     }
 }
 
@@ -80,12 +77,12 @@ impl AttentionKernel for HostAttention {
             key: key.view(),
             value: value.view(),
         };
-        let contrast = self.sharpening.contrast_strength;
-        let output = match (&self.sharpening.filter, content) {
+        let contrast = self.how.contrast_strength;
+        let output = match (&self.how.filter, content) {
             (None, _) => cross_image_attention(query.view(), style, layer.shape(), contrast)?,
             (Some(filter), Some(content)) => {
                 let own = Numbers::of(&content.tensors).map_err(failed)?;
-                let content = Content {
+                let content = ContentAttention {
                     own: own.view(),
                     softmaxes: content.softmaxes.as_ref(),
                 };

@@ -60,7 +60,7 @@ pub struct Own {
 
 /// How outputs attend to their styles.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sharpening {
+pub struct InjectedAttention {
     /// Contrast of the attention about its mean.
     pub contrast_strength: f32,
     /// The filter of CACTIF; none for plain injection.
@@ -95,11 +95,11 @@ pub trait AttentionKernel: Send {
 pub fn on(
     runtime: &Runtime,
     precision: Precision,
-    sharpening: Sharpening,
+    how: InjectedAttention,
 ) -> Box<dyn AttentionKernel> {
     match runtime.device() {
-        Device::Cpu => Box::new(host::HostAttention::new(precision, sharpening)),
-        Device::Cuda(_) => Box::new(graph::GraphAttention::new(runtime, precision, sharpening)),
+        Device::Cpu => Box::new(host::HostAttention::new(precision, how)),
+        Device::Cuda(_) => Box::new(graph::GraphAttention::new(runtime, precision, how)),
     }
 }
 

@@ -108,12 +108,12 @@ fn assert_kernels_agree(precision: Precision, tile_bytes: usize, tolerance: f32)
     let runtime = Runtime::load(&EngineConfig::default()).unwrap();
     let asked = Asked::new(precision);
     for filter in filters() {
-        let sharpening = Sharpening {
+        let how = InjectedAttention {
             contrast_strength: CONTRAST_STRENGTH,
             filter,
         };
-        let mut host = HostAttention::new(precision, sharpening);
-        let mut graph = GraphAttention::with_tiles(&runtime, precision, sharpening, tile_bytes);
+        let mut host = HostAttention::new(precision, how);
+        let mut graph = GraphAttention::with_tiles(&runtime, precision, how, tile_bytes);
         let what = format!("{filter:?}");
         assert_agree(
             &asked.injected(&mut host),
@@ -148,12 +148,12 @@ fn tiles_of_any_size_change_nothing() {
 fn numbers_of_16_bits_are_attended_to_with_sums_of_32() {
     let runtime = Runtime::load(&EngineConfig::default()).unwrap();
     let (exact, halves) = (Asked::new(Precision::Fp32), Asked::new(Precision::Fp16));
-    let sharpening = Sharpening {
+    let how = InjectedAttention {
         contrast_strength: CONTRAST_STRENGTH,
         filter: None,
     };
-    let mut host = HostAttention::new(Precision::Fp32, sharpening);
-    let mut graph = GraphAttention::new(&runtime, Precision::Fp16, sharpening);
+    let mut host = HostAttention::new(Precision::Fp32, how);
+    let mut graph = GraphAttention::new(&runtime, Precision::Fp16, how);
     assert_agree(
         &exact.injected(&mut host),
         &halves.injected(&mut graph),
@@ -165,15 +165,15 @@ fn numbers_of_16_bits_are_attended_to_with_sums_of_32() {
 
 #[test]
 fn a_filter_without_a_content_is_an_error() {
-    let sharpening = Sharpening {
+    let how = InjectedAttention {
         contrast_strength: CONTRAST_STRENGTH,
         filter: filters()[1],
     };
     let runtime = Runtime::load(&EngineConfig::default()).unwrap();
     let asked = Asked::new(Precision::Fp32);
     let kernels: [Box<dyn AttentionKernel>; 2] = [
-        Box::new(HostAttention::new(Precision::Fp32, sharpening)),
-        Box::new(GraphAttention::new(&runtime, Precision::Fp32, sharpening)),
+        Box::new(HostAttention::new(Precision::Fp32, how)),
+        Box::new(GraphAttention::new(&runtime, Precision::Fp32, how)),
     ];
     for mut kernel in kernels {
         let failed = kernel.injected(&layer(), &asked.output.query, &asked.style, None);
@@ -183,14 +183,14 @@ fn a_filter_without_a_content_is_an_error() {
 }
 
 #[test]
-fn what_a_contents_own_attention_left_behind_saves_work_and_changes_nothing() {
+fn what_a_contents_own_attention_left_behind_changes_nothing() {
     let _runtime = Runtime::load(&EngineConfig::default()).unwrap();
     for filter in filters().into_iter().flatten() {
-        let sharpening = Sharpening {
+        let how = InjectedAttention {
             contrast_strength: CONTRAST_STRENGTH,
             filter: Some(filter),
         };
-        let mut host = HostAttention::new(Precision::Fp32, sharpening);
+        let mut host = HostAttention::new(Precision::Fp32, how);
         let mut asked = Asked::new(Precision::Fp32);
         let without = asked.injected(&mut host);
         let own = host.own(&layer(), &asked.content.tensors).unwrap();

@@ -3,25 +3,22 @@
 use ort::operator::Attribute;
 use ort::value::TensorElementType;
 
-use super::Sharpening;
+use super::InjectedAttention;
 use super::builder::Name;
 use super::writer::{Attention, LayerShape, Writer, attribute};
-use crate::method::filtering::{Filter, Similarity};
-
-/// Keeps the cosine of a zero vector from being no number, as in PyTorch.
-const EPSILON: f32 = 1e-8;
+use crate::method::filtering::{EPSILON, Filter, Quantile, Similarity};
 
 impl Writer {
     /// Returns for each query the key with the largest sum of attention over heads.
     pub(super) fn match_by_attention(
         &mut self,
         attention: &Attention,
-        sharpening: &Sharpening,
+        how: &InjectedAttention,
     ) -> ort::Result<Name> {
         let heads = self.graph.whole(&[0])?;
         let mut best = Vec::new();
         for tile in 0..self.tiles().len() {
-            let contrast = Some(sharpening.contrast_strength);
+            let contrast = Some(how.contrast_strength);
             let softmax = self.softmax(attention, tile, contrast)?;
             let keepdims = Attribute::new("keepdims", 0_i64)?;
             let sums = self
@@ -115,8 +112,11 @@ impl Writer {
     /// Returns which positions are weak, `(tokens, 1)`: their similarity lies below the quantile.
     pub(super) fn weak(&mut self, similarity: &Name, filter: &Filter) -> ort::Result<Name> {
         let tokens = self.shape.tokens;
-        let position = f64::from(filter.fraction) * (tokens - 1) as f64;
-        let (below, above) = (position.floor() as usize, position.ceil() as usize);
+        let Quantile {
+            below,
+            above,
+            share,
+        } = Quantile::of(tokens, filter.fraction);
         let count = self.graph.whole(&[above + 1])?;
         let smallest = Attribute::new("largest", 0_i64)?;
         let sorted = self
@@ -127,7 +127,7 @@ impl Writer {
             self.graph.op("Gather", &[&sorted[0], &place], [])
         };
         let (below, above) = (at(below)?, at(above)?);
-        let share = self.exact(position.fract() as f32)?;
+        let share = self.exact(share)?;
         let apart = self.graph.op("Sub", &[&above, &below], [])?;
         let apart = self.graph.op("Mul", &[&apart, &share], [])?;
         let threshold = self.graph.op("Add", &[&below, &apart], [])?;

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use super::Content;
+use super::ContentAttention;
 use super::matching::{Attended, Mixed};
 use crate::method::attention::{
     AttentionError, Contrast, Heads, KeyValue, Keys, QueryKeyValue, Values, add_by_tiles, attend,
@@ -15,7 +15,7 @@ use crate::method::attention::{
 pub(super) fn exchange_columns(
     mixed: &Mixed<'_>,
     attended: Attended,
-    content: Content<'_>,
+    content: ContentAttention<'_>,
     weak: &[usize],
 ) -> Array2<f32> {
     if weak.is_empty() {
@@ -30,7 +30,7 @@ pub(super) fn exchange_columns(
     } = mixed;
     let weak_keys = Keys::of(style.key, heads, weak);
     let weak_values = Values::of(style.value, heads, weak);
-    let Content { own, softmaxes } = content;
+    let ContentAttention { own, softmaxes } = content;
     let own_keys = match softmaxes {
         Some(_) => Keys::of(own.key, heads, weak),
         None => Keys::of(own.key, heads, &weak_first(weak, own.key.nrows())),

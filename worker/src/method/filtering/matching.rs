@@ -9,7 +9,7 @@ use crate::method::attention::{
 };
 
 /// Keeps the cosine of a zero vector from being no number, as in PyTorch.
-const EPSILON: f32 = 1e-8;
+pub(crate) const EPSILON: f32 = 1e-8;
 
 /// Cross-image attention: the queries of the output, the keys and values of the style.
 pub(super) struct Mixed<'a> {
@@ -139,10 +139,35 @@ pub(super) fn weak_positions(similarity: &[f32], fraction: f32) -> Vec<usize> {
 fn quantile(values: &[f32], fraction: f32) -> f32 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f32::total_cmp);
-    let position = f64::from(fraction) * (sorted.len() - 1) as f64;
-    let below = sorted[position.floor() as usize];
-    let above = sorted[position.ceil() as usize];
-    below + (above - below) * position.fract() as f32
+    let Quantile {
+        below,
+        above,
+        share,
+    } = Quantile::of(sorted.len(), fraction);
+    let (below, above) = (sorted[below], sorted[above]);
+    below + (above - below) * share
+}
+
+/// Where a quantile lies among sorted values.
+pub(crate) struct Quantile {
+    /// Place of the value below it.
+    pub(crate) below: usize,
+    /// Place of the value above it.
+    pub(crate) above: usize,
+    /// How far it is from one to the other.
+    pub(crate) share: f32,
+}
+
+impl Quantile {
+    /// Returns the place of a quantile among so many values, at least one.
+    pub(crate) fn of(num_values: usize, fraction: f32) -> Self {
+        let position = f64::from(fraction) * (num_values - 1) as f64;
+        Self {
+            below: position.floor() as usize,
+            above: position.ceil() as usize,
+            share: position.fract() as f32,
+        }
+    }
 }
 
 #[cfg(test)]
