@@ -1,6 +1,7 @@
 //! Converts the items of a shard with the CACTI/CACTIF method.
 //!
 //! - [`method`]: the numerics, pure functions on arrays
+//! - [`operators`]: parts of graphs that are faster here than in ONNX Runtime, pure functions as well
 //! - [`engine`]: ONNX Runtime, split subgraphs and what happens between them
 //! - [`conversion`]: method and engine put together, for one content
 //! - [`dataset`]: images and labels as datasets publish them
@@ -19,5 +20,6 @@ pub mod engine;
 pub mod engine_thread;
 pub mod method;
 pub mod metrics;
+pub mod operators;
 pub mod quality;
 pub mod workshop;

@@ -26,8 +26,8 @@ pub(super) fn check(device: Device) -> Result<(), EngineError> {
 /// Returns what runs graphs on a device. Where it is not there, a session that asks for it fails.
 pub(super) fn provider(device: Device) -> ExecutionProviderDispatch {
     match device {
-        // Without an arena each part gives its working memory back, so the peak is that of one part and not of all.
-        Device::Cpu => ep::CPU::default().with_arena_allocator(false).build(),
+        // The arena is the one that all sessions share: see `arena`.
+        Device::Cpu => ep::CPU::default().with_arena_allocator(true).build(),
         Device::Cuda(number) => ep::CUDA::default()
             .with_device_id(i32::try_from(number).unwrap_or(i32::MAX))
             .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested)

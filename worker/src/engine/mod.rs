@@ -2,13 +2,16 @@
 //!
 //! - [`runtime`]: the shared library and its one thread pool; `device`: where graphs run
 //! - [`contract`]: `model.json`, read and checked
+//! - `arena`: one arena for all sessions
 //! - `session`: one ONNX file as a session that matches its contract
+//! - `operators`: what [operators](crate::operators) of our own do in place of ONNX Runtime
 //! - [`unet`]: the UNet's segments in order, with attention between them
 //! - [`vae`]: images to latents and back
 //! - [`style_bank`]: keys and values of styles, in memory or on disk
 //! - [`attention`]: what the injected layers compute; [`injection`]: on what, for each branch
 //! - [`network`], [`extractor`], [`perceptual`]: networks that judge outputs
 
+mod arena;
 pub mod attention;
 pub mod contract;
 mod device;
@@ -16,6 +19,7 @@ mod error;
 pub mod extractor;
 pub mod injection;
 pub mod network;
+mod operators;
 pub mod perceptual;
 pub mod runtime;
 mod session;

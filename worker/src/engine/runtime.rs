@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use ort::environment::{Environment, GlobalThreadPoolOptions};
 use shared::settings::{Device, EngineConfig};
 
-use super::{EngineError, device};
+use super::{EngineError, arena, device};
 
 const LIBRARY: &str = "libonnxruntime.so";
 const VARIABLE: &str = "ORT_DYLIB_PATH";
@@ -59,12 +59,14 @@ impl Runtime {
             // Between segments the cores belong to attention, so idle threads must not spin.
             .and_then(|pool| pool.with_spin_control(false))
             .map_err(|e| unusable(e.to_string()))?;
-        builder
+        let environment = builder
             .with_name("synth2real")
             .with_telemetry(false)
             .with_global_thread_pool(pool)
             .build()
-            .map_err(|e| unusable(e.to_string()))
+            .map_err(|e| unusable(e.to_string()))?;
+        arena::share(&environment).map_err(|e| unusable(e.to_string()))?;
+        Ok(environment)
     }
 
     pub(super) fn environment(&self) -> &Environment {

@@ -56,7 +56,7 @@ impl UnetChain {
         let sessions = model
             .segments
             .iter()
-            .map(|segment| PartSession::load(runtime, &contract.folder, &segment.part))
+            .map(|segment| PartSession::load_fast(runtime, &contract.folder, &segment.part))
             .collect::<Result<Vec<_>, _>>()?;
         let mut last_uses = last_uses(&sessions);
         let segments = sessions

@@ -1,0 +1,70 @@
+//! Which convolutions are replaced.
+
+use super::LoadError;
+use super::domain::Computation;
+use super::graph::Editor;
+use super::onnx::Attribute;
+use crate::operators::convolution::Convolution;
+
+/// With fewer channels on either side there is too little to save.
+const MIN_CHANNELS: usize = 16;
+
+/// Replaces convolutions of 3x3 pixels at stride 1, of images of a known size that is large enough.
+pub(super) fn replace(
+    editor: &mut Editor<'_>,
+    convolutions: &mut Vec<Convolution>,
+) -> Result<(), LoadError> {
+    for node in editor.of("Conv") {
+        let Some(convolution) = found(editor, node)? else {
+            continue;
+        };
+        let image = editor.node(node).input[..1].to_vec();
+        editor.replace(&[node], &image, Convolution::NAME, convolutions.len());
+        convolutions.push(convolution);
+    }
+    Ok(())
+}
+
+fn found(editor: &Editor<'_>, node: usize) -> Result<Option<Convolution>, LoadError> {
+    let (inputs, attributes) = (&editor.node(node).input, &editor.node(node).attribute);
+    let constant = |place: usize| editor.constant(inputs.get(place)?);
+    let Some(weights) = constant(1).filter(|_| is_plain(attributes)) else {
+        return Ok(None);
+    };
+    let [num_outputs, num_inputs, 3, 3] = weights.dims[..] else {
+        return Ok(None);
+    };
+    let Some([_, _, Some(height), Some(width)]) = inputs.first().and_then(|i| editor.shape(i))
+    else {
+        return Ok(None);
+    };
+    let length = |length: i64| usize::try_from(length).unwrap_or(0);
+    let (num_outputs, num_inputs) = (length(num_outputs), length(num_inputs));
+    if num_outputs.max(num_inputs) < MIN_CHANNELS || !Convolution::pays(*height, *width) {
+        return Ok(None);
+    }
+    let bias = match (inputs.get(2).filter(|name| !name.is_empty()), constant(2)) {
+        (None, _) => vec![0.0; num_outputs],
+        (Some(_), Some(bias)) => editor.numbers(bias)?,
+        (Some(_), None) => return Ok(None),
+    };
+    let weights = editor.numbers(weights)?;
+    Ok(Some(Convolution::new(&weights, bias, num_inputs)))
+}
+
+/// Returns whether a convolution has stride 1 and outputs as large as its inputs.
+fn is_plain(attributes: &[Attribute]) -> bool {
+    let has_pads = |a: &Attribute| a.name.as_deref() == Some("pads");
+    attributes.iter().any(has_pads)
+        && attributes.iter().all(|attribute| {
+            let Attribute { i, s, ints, .. } = attribute;
+            match attribute.name.as_deref().unwrap_or_default() {
+                "group" => *i == Some(1),
+                "auto_pad" => s.as_deref() == Some(b"NOTSET"),
+                "strides" | "dilations" => ints == &[1, 1],
+                "pads" => ints == &[1; 4],
+                "kernel_shape" => ints == &[3, 3],
+                _ => false,
+            }
+        })
+}

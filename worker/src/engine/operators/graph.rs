@@ -1,0 +1,263 @@
+//! A graph whose parts are replaced.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use prost::Message;
+
+use super::LoadError;
+use super::domain::{DOMAIN, INDEX};
+use super::onnx::{Attribute, EXTERNAL, Entry, FLOAT, Graph, INT, INT64, Node, Tensor, ValueInfo};
+
+/// A graph as its nodes and constants, and who reads what.
+pub(super) struct Editor<'a> {
+    graph: Graph,
+    nodes: Vec<Part>,
+    constants: HashMap<String, Tensor>,
+    /// Shapes of tensors; free dimensions are none.
+    shapes: HashMap<String, Vec<Option<usize>>>,
+    readers: HashMap<String, Vec<usize>>,
+    outputs: HashSet<String>,
+    folder: &'a Path,
+}
+
+struct Part {
+    node: Node,
+    /// As it was or is to be written; none if it is gone.
+    encoded: Option<Vec<u8>>,
+}
+
+impl<'a> Editor<'a> {
+    /// Returns a graph whose weights may be in files of a folder.
+    pub(super) fn new(mut graph: Graph, folder: &'a Path) -> Result<Self, LoadError> {
+        let mut nodes = Vec::with_capacity(graph.node.len());
+        for encoded in std::mem::take(&mut graph.node) {
+            nodes.push(Part {
+                node: Node::decode(encoded.as_slice())?,
+                encoded: Some(encoded),
+            });
+        }
+        let mut readers: HashMap<String, Vec<usize>> = HashMap::new();
+        for (reader, part) in nodes.iter().enumerate() {
+            for input in &part.node.input {
+                readers.entry(input.clone()).or_default().push(reader);
+            }
+        }
+        let name = |tensor: Tensor| Some((tensor.name.clone()?, tensor));
+        let constants = decoded::<Tensor>(&graph.initializer)?;
+        let outputs = decoded::<ValueInfo>(&graph.output)?;
+        let infos = decoded::<ValueInfo>(graph.input.iter().chain(&graph.value_info))?;
+        Ok(Self {
+            nodes,
+            readers,
+            constants: constants.into_iter().filter_map(name).collect(),
+            shapes: infos.into_iter().filter_map(shape).collect(),
+            outputs: outputs.into_iter().filter_map(|info| info.name).collect(),
+            graph,
+            folder,
+        })
+    }
+
+    /// Returns whether a node has a graph of its own: what that reads is not seen here.
+    pub(super) fn has_graphs_inside(&self) -> bool {
+        let is_nested = |a: &Attribute| a.graph.is_some() || !a.graphs.is_empty();
+        let has = |part: &Part| part.node.attribute.iter().any(is_nested);
+        self.nodes.iter().any(has)
+    }
+
+    /// Returns the nodes of ONNX's operator of a name.
+    pub(super) fn of(&self, operator: &str) -> Vec<usize> {
+        (0..self.nodes.len())
+            .filter(|&node| self.is(node, operator))
+            .collect()
+    }
+
+    /// Returns whether a node is ONNX's operator of a name.
+    pub(super) fn is(&self, node: usize, operator: &str) -> bool {
+        let Part { node, encoded } = &self.nodes[node];
+        encoded.is_some()
+            && node.op_type.as_deref() == Some(operator)
+            && node.domain.as_deref().unwrap_or_default().is_empty()
+    }
+
+    /// Returns a node.
+    pub(super) fn node(&self, node: usize) -> &Node {
+        &self.nodes[node].node
+    }
+
+    /// Returns a node's one output.
+    pub(super) fn output(&self, node: usize) -> Option<&str> {
+        match self.node(node).output.as_slice() {
+            [output] => Some(output),
+            _ => None,
+        }
+    }
+
+    /// Returns the node that makes a tensor.
+    pub(super) fn maker(&self, tensor: &str) -> Option<usize> {
+        let makes = |part: &Part| part.node.output.iter().any(|output| output == tensor);
+        self.nodes.iter().position(makes)
+    }
+
+    /// Returns the nodes that read a tensor, as often as they read it; none if it is also an output of the graph.
+    pub(super) fn readers(&self, tensor: &str) -> &[usize] {
+        match self.readers.get(tensor) {
+            Some(readers) if !self.outputs.contains(tensor) => readers,
+            _ => &[],
+        }
+    }
+
+    /// Returns the one node that reads a node's output, if it is ONNX's operator of a name.
+    pub(super) fn only_reader(&self, node: usize, operator: &str) -> Option<usize> {
+        match self.readers(self.output(node)?) {
+            [reader] if self.is(*reader, operator) => Some(*reader),
+            _ => None,
+        }
+    }
+
+    /// Returns a node's one input that is no constant and the one that is a constant of numbers, whatever their order.
+    pub(super) fn with_constant(&self, node: usize) -> Option<(&str, &Tensor)> {
+        let [a, b] = self.node(node).input.as_slice() else {
+            return None;
+        };
+        match (self.constant(a), self.constant(b)) {
+            (None, Some(constant)) => Some((a, constant)),
+            (Some(constant), None) => Some((b, constant)),
+            _ => None,
+        }
+    }
+
+    /// Returns a constant of single precision.
+    pub(super) fn constant(&self, name: &str) -> Option<&Tensor> {
+        let tensor = self.constants.get(name);
+        tensor.filter(|tensor| tensor.data_type == Some(FLOAT))
+    }
+
+    /// Returns the numbers of a constant, as many as its shape says.
+    pub(super) fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>, LoadError> {
+        let num = tensor.dims.iter().product::<i64>();
+        let num = usize::try_from(num).unwrap_or(0);
+        let numbers = if tensor.data_location == Some(EXTERNAL) {
+            from_bytes(&external(tensor, self.folder, 4 * num)?)
+        } else if let Some(raw) = &tensor.raw_data {
+            from_bytes(raw)
+        } else {
+            tensor.float_data.clone()
+        };
+        if numbers.len() == num {
+            Ok(numbers)
+        } else {
+            let name = tensor.name.clone().unwrap_or_default();
+            Err(LoadError::Length(name))
+        }
+    }
+
+    /// Returns a constant that is a shape.
+    pub(super) fn whole_numbers(&self, name: &str) -> Option<Vec<i64>> {
+        let tensor = self.constants.get(name)?;
+        if tensor.data_type != Some(INT64) || tensor.data_location == Some(EXTERNAL) {
+            return None;
+        }
+        Some(match &tensor.raw_data {
+            Some(raw) => {
+                let (words, _) = raw.as_chunks::<8>();
+                words.iter().map(|word| i64::from_le_bytes(*word)).collect()
+            }
+            None => tensor.int64_data.clone(),
+        })
+    }
+
+    /// Returns what is known of a tensor's shape.
+    pub(super) fn shape(&self, tensor: &str) -> Option<&[Option<usize>]> {
+        self.shapes.get(tensor).map(Vec::as_slice)
+    }
+
+    /// Puts one of our operators in the place of the last of some nodes, whose output it makes; all of them go.
+    pub(super) fn replace(&mut self, nodes: &[usize], inputs: &[String], name: &str, index: usize) {
+        let Some(&last) = nodes.iter().max() else {
+            return;
+        };
+        for &gone in nodes {
+            for input in &self.nodes[gone].node.input {
+                if let Some(readers) = self.readers.get_mut(input) {
+                    readers.retain(|reader| *reader != gone);
+                }
+            }
+            self.nodes[gone].encoded = None;
+        }
+        let Part { node, encoded } = &mut self.nodes[last];
+        node.input = inputs.to_vec();
+        node.domain = Some(DOMAIN.to_owned());
+        node.op_type = Some(name.to_owned());
+        node.attribute = vec![Attribute {
+            name: Some(INDEX.to_owned()),
+            i: Some(i64::try_from(index).unwrap_or(i64::MAX)),
+            r#type: Some(INT),
+            ..Attribute::default()
+        }];
+        *encoded = Some(node.encode_to_vec());
+        for input in inputs {
+            self.readers.entry(input.clone()).or_default().push(last);
+        }
+    }
+
+    /// Returns the graph with the nodes that are left and the constants that they read.
+    pub(super) fn finish(self) -> Graph {
+        let Self {
+            mut graph,
+            nodes,
+            readers,
+            outputs,
+            ..
+        } = self;
+        graph.initializer.retain(|encoded| {
+            let name = Tensor::decode(encoded.as_slice())
+                .ok()
+                .and_then(|tensor| tensor.name);
+            let is_read = |name| readers.get(&name).is_none_or(|r| !r.is_empty());
+            name.is_none_or(|name| outputs.contains(&name) || is_read(name))
+        });
+        graph.node = nodes.into_iter().filter_map(|part| part.encoded).collect();
+        graph
+    }
+}
+
+fn shape(info: ValueInfo) -> Option<(String, Vec<Option<usize>>)> {
+    let shape = info.r#type?.tensor_type?.shape?;
+    let length = |of: Option<i64>| usize::try_from(of?).ok().filter(|length| *length > 0);
+    let dimensions = shape
+        .dim
+        .into_iter()
+        .map(|dimension| length(dimension.dim_value));
+    Some((info.name?, dimensions.collect()))
+}
+
+fn decoded<'a, T: Message + Default>(
+    messages: impl IntoIterator<Item = &'a Vec<u8>>,
+) -> Result<Vec<T>, prost::DecodeError> {
+    messages
+        .into_iter()
+        .map(|message| T::decode(message.as_slice()))
+        .collect()
+}
+
+fn from_bytes(bytes: &[u8]) -> Vec<f32> {
+    let (words, _) = bytes.as_chunks::<4>();
+    words.iter().map(|word| f32::from_le_bytes(*word)).collect()
+}
+
+fn external(tensor: &Tensor, folder: &Path, num_bytes: usize) -> io::Result<Vec<u8>> {
+    let entry = |key: &str| {
+        let of_key = |entry: &&Entry| entry.key.as_deref() == Some(key);
+        tensor.external_data.iter().find(of_key)?.value.as_deref()
+    };
+    let offset = entry("offset").unwrap_or("0");
+    let offset = offset.parse().map_err(io::Error::other)?;
+    let mut file = File::open(folder.join(entry("location").unwrap_or_default()))?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = vec![0; num_bytes];
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
+}

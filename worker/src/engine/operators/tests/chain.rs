@@ -1,0 +1,210 @@
+//! Models under construction.
+
+use prost::Message;
+
+use super::super::onnx::{
+    Attribute, Dimension, FLOAT, Graph, INT64, Model, Node, OperatorSet, Shape, Tensor, TensorType,
+    Type, ValueInfo,
+};
+use crate::method::noise::standard_normal;
+
+const FLOAT_ATTRIBUTE: i32 = 1;
+const INTS: i32 = 7;
+pub(super) const HEIGHT: i64 = 20;
+pub(super) const WIDTH: i64 = 28;
+
+/// A model under construction: a chain of operators, each of which reads what the one before it made.
+#[derive(Default)]
+pub(super) struct Chain {
+    pub(super) graph: Graph,
+    pub(super) tensors: usize,
+}
+
+impl Chain {
+    pub(super) fn new(channels: i64) -> Self {
+        let mut chain = Self::default();
+        chain.graph.name = Some("chain".to_owned());
+        let input = info("tensor_0", channels);
+        chain.graph.input.push(input);
+        chain
+    }
+
+    /// Adds a convolution of `kernel` pixels with the given pads and strides.
+    pub(super) fn conv(
+        &mut self,
+        outputs: i64,
+        inputs: i64,
+        kernel: i64,
+        pads: i64,
+        strides: i64,
+    ) -> Tensor {
+        let number = self.tensors;
+        let dims = vec![outputs, inputs, kernel, kernel];
+        let weights = tensor(&format!("weights_{number}"), dims);
+        let bias = tensor(&format!("bias_{number}"), vec![outputs]);
+        self.graph.initializer.push(weights.encode_to_vec());
+        self.graph.initializer.push(bias.encode_to_vec());
+        let attributes = vec![ints("pads", &[pads; 4]), ints("strides", &[strides; 2])];
+        let constants = [weights.name.clone().unwrap(), bias.name.unwrap()];
+        self.node("Conv", &constants, attributes);
+        weights
+    }
+
+    /// Adds an operator on the tensor made last and some others.
+    pub(super) fn node(&mut self, operator: &str, others: &[String], attribute: Vec<Attribute>) {
+        let input = [&[self.last()], others].concat();
+        self.on(&input, operator, attribute);
+    }
+
+    /// Adds an operator on some tensors.
+    pub(super) fn on(&mut self, input: &[String], operator: &str, attribute: Vec<Attribute>) {
+        self.tensors += 1;
+        let node = Node {
+            input: input.to_vec(),
+            output: vec![self.last()],
+            name: Some(format!("node_{}", self.tensors)),
+            op_type: Some(operator.to_owned()),
+            attribute,
+            domain: None,
+        };
+        self.graph.node.push(node.encode_to_vec());
+    }
+
+    /// Returns the name of the tensor made last.
+    pub(super) fn last(&self) -> String {
+        format!("tensor_{}", self.tensors)
+    }
+
+    /// Adds a constant of random numbers; returns its name.
+    pub(super) fn constant(&mut self, dims: Vec<i64>) -> String {
+        let name = format!("constant_{}", self.graph.initializer.len());
+        self.keep(tensor(&name, dims))
+    }
+
+    /// Adds a constant of one number, repeated.
+    pub(super) fn repeated(&mut self, number: f32, num: i64) -> String {
+        let name = format!("constant_{}", self.graph.initializer.len());
+        self.keep(Tensor {
+            raw_data: None,
+            float_data: vec![number; usize::try_from(num).unwrap()],
+            ..tensor(&name, vec![num])
+        })
+    }
+
+    /// Adds a constant that is a shape.
+    fn shape(&mut self, dims: &[i64]) -> String {
+        self.keep(Tensor {
+            data_type: Some(INT64),
+            dims: vec![dims.len() as i64],
+            raw_data: Some(dims.iter().flat_map(|dim| dim.to_le_bytes()).collect()),
+            name: Some(format!("shape_{}", self.graph.initializer.len())),
+            ..Tensor::default()
+        })
+    }
+
+    fn keep(&mut self, tensor: Tensor) -> String {
+        self.graph.initializer.push(tensor.encode_to_vec());
+        tensor.name.unwrap()
+    }
+
+    /// Adds group normalisation as onnx-export writes it, with groups' factors that are all `unit`.
+    pub(super) fn group_norm(&mut self, channels: i64, groups: i64, unit: f32) {
+        let split = self.shape(&[-1, groups, channels / groups * HEIGHT * WIDTH]);
+        self.node("Reshape", &[split], vec![]);
+        let unit = [self.repeated(unit, groups), self.repeated(0.0, groups)];
+        let epsilon = Attribute {
+            name: Some("epsilon".to_owned()),
+            f: Some(1e-3),
+            r#type: Some(FLOAT_ATTRIBUTE),
+            ..Attribute::default()
+        };
+        self.node("InstanceNormalization", &unit, vec![epsilon]);
+        let joined = self.shape(&[-1, channels, HEIGHT, WIDTH]);
+        self.node("Reshape", &[joined], vec![]);
+        let weight = self.constant(vec![channels, 1, 1]);
+        self.node("Mul", &[weight], vec![]);
+        let bias = self.constant(vec![channels, 1, 1]);
+        self.node("Add", &[bias], vec![]);
+        self.known(channels);
+    }
+
+    /// Adds the product with the sigmoid.
+    pub(super) fn silu(&mut self, channels: i64) {
+        let x = self.last();
+        self.node("Sigmoid", &[], vec![]);
+        self.node("Mul", &[x], vec![]);
+        self.known(channels);
+    }
+
+    /// Says what size the tensor made last has.
+    pub(super) fn known(&mut self, channels: i64) {
+        self.graph.value_info.push(info(&self.last(), channels));
+    }
+
+    pub(super) fn model(&self) -> Vec<u8> {
+        let mut graph = self.graph.clone();
+        let output = ValueInfo {
+            name: Some(self.last()),
+            r#type: Some(Type {
+                tensor_type: Some(TensorType {
+                    elem_type: Some(FLOAT),
+                    shape: None,
+                }),
+            }),
+        };
+        graph.output.push(output.encode_to_vec());
+        let model = Model {
+            ir_version: Some(10),
+            graph: Some(graph),
+            opset_import: vec![OperatorSet {
+                domain: Some(String::new()),
+                version: Some(20),
+            }],
+            ..Model::default()
+        };
+        model.encode_to_vec()
+    }
+}
+
+fn info(name: &str, channels: i64) -> Vec<u8> {
+    let dim = [None, Some(channels), Some(HEIGHT), Some(WIDTH)]
+        .into_iter()
+        .map(|dim_value| Dimension { dim_value })
+        .collect();
+    let info = ValueInfo {
+        name: Some(name.to_owned()),
+        r#type: Some(Type {
+            tensor_type: Some(TensorType {
+                elem_type: Some(FLOAT),
+                shape: Some(Shape { dim }),
+            }),
+        }),
+    };
+    info.encode_to_vec()
+}
+
+fn tensor(name: &str, dims: Vec<i64>) -> Tensor {
+    let num: i64 = dims.iter().product();
+    let draws = standard_normal(1, name, 0, (1, 1, usize::try_from(num).unwrap()));
+    Tensor {
+        data_type: Some(FLOAT),
+        raw_data: Some(
+            draws
+                .iter()
+                .flat_map(|draw| (draw / 12.0).to_le_bytes())
+                .collect(),
+        ),
+        name: Some(name.to_owned()),
+        dims,
+        ..Tensor::default()
+    }
+}
+
+fn ints(name: &str, ints: &[i64]) -> Attribute {
+    Attribute {
+        name: Some(name.to_owned()),
+        ints: ints.to_vec(),
+        r#type: Some(INTS),
+        ..Attribute::default()
+    }
+}

@@ -1,0 +1,72 @@
+//! The transform of products back to pixels.
+
+use pulp::{Simd, WithSimd};
+
+use super::points::OfOutputs;
+use super::tiles::{GROUP, PATCH, Run, TILE, Tiles};
+use super::{BLOCK, SUMS_AT};
+
+/// Transforms the products of a group in up to a panel of channels.
+pub(super) struct TransformOutputs<'a> {
+    /// `(POINTS, SUMS_AT)`, from the group's first tile on.
+    pub(super) sums: &'a [f32],
+    pub(super) tiles: Tiles,
+    pub(super) group: &'a [Run],
+    /// What is added to each channel.
+    pub(super) bias: &'a [f32],
+    /// `(channels, height, width)`
+    pub(super) outputs: &'a mut [f32],
+}
+
+impl WithSimd for TransformOutputs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Tiles { height, width } = self.tiles;
+        let mut lines = [[0.0; TILE * GROUP]; TILE];
+        let planes = self.outputs.chunks_exact_mut(height * width);
+        for (channel, (plane, bias)) in planes.zip(self.bias).enumerate() {
+            let sums = &self.sums[channel * BLOCK * GROUP..];
+            transform(simd, sums, *bias, &mut lines);
+            for run in self.group {
+                let num = (TILE * run.num).min(width - run.x);
+                for (row, line) in lines.iter().enumerate().take(height - run.y) {
+                    plane[(run.y + row) * width + run.x..][..num]
+                        .copy_from_slice(&line[TILE * run.place..][..num]);
+                }
+            }
+        }
+    }
+}
+
+/// Writes the four rows of pixels of a group's tiles, `(tiles, TILE)` each.
+#[inline(always)]
+fn transform<S: Simd>(simd: S, sums: &[f32], bias: f32, lines: &mut [[f32; TILE * GROUP]; TILE]) {
+    let points = OfOutputs::new(simd);
+    let zero = simd.splat_f32s(0.0);
+    let bias = simd.splat_f32s(bias);
+    for vector in 0..GROUP / S::F32_LANES {
+        let mut columns = [[zero; PATCH]; TILE];
+        for column in 0..PATCH {
+            let mut products = [zero; PATCH];
+            for (row, product) in products.iter_mut().enumerate() {
+                let at = &sums[(row * PATCH + column) * SUMS_AT..][..GROUP];
+                *product = S::as_simd_f32s(at).0[vector];
+            }
+            let pixels = points.apply(simd, products);
+            for (columns, pixel) in columns.iter_mut().zip(pixels) {
+                columns[column] = pixel;
+            }
+        }
+        for (columns, line) in columns.into_iter().zip(lines.iter_mut()) {
+            let mut pixels = points.apply(simd, columns);
+            for pixel in &mut pixels {
+                *pixel = simd.add_f32s(*pixel, bias);
+            }
+            let pixels = simd.interleave_shfl_f32s(pixels);
+            let (line, _) = S::as_mut_simd_f32s(&mut line[TILE * vector * S::F32_LANES..]);
+            line[..TILE].copy_from_slice(&pixels);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+use pulp::{Scalar, Simd, WithSimd};
+
+use super::*;
+use crate::method::noise::standard_normal;
+
+/// Inputs, outputs, height, width.
+type Shape = [usize; 4];
+
+struct Case {
+    shape: Shape,
+    image: Vec<f32>,
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Case {
+    fn random(shape: Shape) -> Self {
+        let [inputs, outputs, height, width] = shape;
+        let draw = |name: &str, num: usize| {
+            let draws = standard_normal(1, name, 0, (1, 1, num));
+            draws.into_raw_vec_and_offset().0
+        };
+        let scale = 1.0 / (9.0 * inputs as f32).sqrt();
+        let weights = draw("weights", outputs * inputs * 9);
+        Self {
+            shape,
+            image: draw("image", inputs * height * width),
+            weights: weights.into_iter().map(|weight| scale * weight).collect(),
+            bias: draw("bias", outputs),
+        }
+    }
+
+    fn written(&self) -> Vec<f32> {
+        let [inputs, outputs, height, width] = self.shape;
+        let mut written = vec![f32::NAN; outputs * height * width];
+        let convolution = Convolution::new(&self.weights, self.bias.clone(), inputs);
+        convolution.write(&self.image, height, width, &mut written);
+        written
+    }
+
+    /// Computes the sums as they are defined, in double precision.
+    fn defined(&self) -> Vec<f64> {
+        let [inputs, outputs, height, width] = self.shape;
+        let pixel = |input: usize, y: usize, x: usize| -> f64 {
+            let is_there = (1..=height).contains(&y) && (1..=width).contains(&x);
+            let place = || (input * height + y - 1) * width + x - 1;
+            if is_there {
+                f64::from(self.image[place()])
+            } else {
+                0.0
+            }
+        };
+        let mut defined = Vec::new();
+        for output in 0..outputs {
+            for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+                let mut sum = f64::from(self.bias[output]);
+                for input in 0..inputs {
+                    for (i, j) in (0..3).flat_map(|i| (0..3).map(move |j| (i, j))) {
+                        let weight = self.weights[((output * inputs + input) * 3 + i) * 3 + j];
+                        sum += f64::from(weight) * pixel(input, y + i, x + j);
+                    }
+                }
+                defined.push(sum);
+            }
+        }
+        defined
+    }
+}
+
+#[test]
+fn outputs_are_the_sums_that_define_a_convolution() {
+    for shape in [
+        [1, 1, 1, 1],
+        [5, 7, 9, 14],
+        [3, 33, 33, 37],
+        [16, 40, 8, 64],
+        [150, 36, 4, 8],
+        [300, 33, 12, 16],
+        [2, 3, 2, 300],
+        [2, 3, 300, 2],
+    ] {
+        let case = Case::random(shape);
+        let written = case.written();
+        for (place, (written, defined)) in written.iter().zip(case.defined()).enumerate() {
+            let error = (f64::from(*written) - defined).abs();
+            assert!(
+                error < 2e-5,
+                "{shape:?}, output {place}: {written}, not {defined}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_byte() {
+    let case = Case::random([70, 70, 20, 60]);
+    let by = |num_threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads);
+        pool.build().unwrap().install(|| case.written())
+    };
+    assert!(by(1) == by(3));
+}
+
+/// One block, by the instructions of one kind of processor.
+struct ByInstructions<'a>(&'a Case);
+
+impl ByInstructions<'_> {
+    fn written<S: Simd>(&self, simd: S) -> Vec<f32> {
+        fn by<S: Simd>(simd: S, op: impl WithSimd<Output = ()>) {
+            simd.vectorize(op);
+        }
+        let [_, _, height, width] = self.0.shape;
+        let tiles = Tiles { height, width };
+        let groups = tiles.groups(0, BLOCK);
+        let [group] = groups.as_slice() else {
+            panic!("one group of tiles is enough");
+        };
+        let mut inputs = vec![0.0; INPUTS];
+        by(
+            simd,
+            TransformInputs {
+                planes: &self.0.image,
+                tiles,
+                group,
+                inputs: &mut inputs,
+            },
+        );
+        let weights = Weights::pack(&self.0.weights, self.0.shape[1], self.0.shape[0]);
+        let weights = weights.panels().find_first(|_| true).unwrap();
+        let mut at = vec![0.0; POINTS * WEIGHTS_AT];
+        by(
+            simd,
+            TransformWeights {
+                weights,
+                at: &mut at,
+            },
+        );
+        let mut sums = vec![0.0; POINTS * SUMS_AT];
+        for point in 0..POINTS {
+            by(
+                simd,
+                AddProducts {
+                    inputs: &inputs[point * CHUNK * GROUP..][..self.0.shape[0] * GROUP],
+                    weights: &at[point * WEIGHTS_AT..][..self.0.shape[0] * PANEL],
+                    sums: &mut sums[point * SUMS_AT..][..SUMS_AT],
+                    is_first: true,
+                },
+            );
+        }
+        let mut outputs = vec![0.0; self.0.shape[1] * height * width];
+        by(
+            simd,
+            TransformOutputs {
+                sums: &sums,
+                tiles,
+                group,
+                bias: &self.0.bias,
+                outputs: &mut outputs,
+            },
+        );
+        outputs
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_width_of_the_vectors_does_not_change_a_byte() {
+    let case = Case::random([70, 32, 14, 30]);
+    let by = ByInstructions(&case);
+    let scalar = by.written(Scalar);
+    assert!(case.written() == scalar, "this processor's");
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        assert!(by.written(simd) == scalar, "AVX2");
+    }
+    if let Some(simd) = pulp::x86::V4::try_new() {
+        assert!(by.written(simd) == scalar, "AVX-512");
+    }
+}

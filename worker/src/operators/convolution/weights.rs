@@ -1,0 +1,106 @@
+//! How weights are kept, and their transform.
+
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::WEIGHTS_AT;
+use super::points::{OfWeights, POINTS};
+
+/// The number of output channels that are worked on at once.
+pub(super) const PANEL: usize = 32;
+
+/// The number of input channels that are transformed before they go to their points: they fit in the first cache.
+const STAGE: usize = 4;
+
+/// Weights as they are read: `(panels, inputs, 9, PANEL)`.
+///
+/// They take as much memory as in the model. Kept at their points they would take four times as much; to transform them
+/// at every use takes a few hundredths of the products' time.
+pub(super) struct Weights {
+    packed: Vec<f32>,
+    num_inputs: usize,
+}
+
+impl Weights {
+    /// Packs weights `(outputs, inputs, 9)`; outputs that a panel lacks are zero.
+    pub(super) fn pack(weights: &[f32], num_outputs: usize, num_inputs: usize) -> Self {
+        let panel_len = num_inputs * 9 * PANEL;
+        let mut packed = vec![0.0; num_outputs.div_ceil(PANEL) * panel_len];
+        if num_inputs > 0 {
+            packed
+                .par_chunks_mut(panel_len)
+                .zip(weights.par_chunks(PANEL * num_inputs * 9))
+                .for_each(|(packed, weights)| {
+                    for (output, weights) in weights.chunks_exact(num_inputs * 9).enumerate() {
+                        let places = packed[output..].iter_mut().step_by(PANEL);
+                        for (packed, weight) in places.zip(weights) {
+                            *packed = *weight;
+                        }
+                    }
+                });
+        }
+        Self { packed, num_inputs }
+    }
+
+    /// Returns the number of input channels.
+    pub(super) fn num_inputs(&self) -> usize {
+        self.num_inputs
+    }
+
+    /// Returns the weights of each panel of output channels.
+    pub(super) fn panels(&self) -> impl IndexedParallelIterator<Item = &[f32]> {
+        self.packed.par_chunks(self.num_inputs * 9 * PANEL)
+    }
+}
+
+/// Transforms the weights of one panel and some input channels.
+pub(super) struct TransformWeights<'a> {
+    /// `(up to CHUNK, 9, PANEL)`
+    pub(super) weights: &'a [f32],
+    /// `(POINTS, WEIGHTS_AT)`
+    pub(super) at: &'a mut [f32],
+}
+
+impl WithSimd for TransformWeights<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let mut stage = [0.0; POINTS * STAGE * PANEL];
+        for (turn, weights) in self.weights.chunks(STAGE * 9 * PANEL).enumerate() {
+            for (input, weights) in weights.chunks_exact(9 * PANEL).enumerate() {
+                transform(simd, weights, &mut stage[input * PANEL..]);
+            }
+            let num = weights.len() / 9;
+            let start = turn * STAGE * PANEL;
+            let points = self.at.chunks_exact_mut(WEIGHTS_AT);
+            for (at, stage) in points.zip(stage.chunks_exact(STAGE * PANEL)) {
+                at[start..start + num].copy_from_slice(&stage[..num]);
+            }
+        }
+    }
+}
+
+/// Writes the values at all points of the weights `(9, PANEL)` to `stage`, `(POINTS, STAGE, PANEL)` from that input.
+#[inline(always)]
+fn transform<S: Simd>(simd: S, weights: &[f32], stage: &mut [f32]) {
+    let points = OfWeights::new(simd);
+    let zero = simd.splat_f32s(0.0);
+    for vector in 0..PANEL / S::F32_LANES {
+        let mut rows = [[zero; 6]; 3];
+        for (row, weights) in rows.iter_mut().zip(weights.chunks_exact(3 * PANEL)) {
+            let mut columns = [zero; 3];
+            for (column, weights) in columns.iter_mut().zip(weights.chunks_exact(PANEL)) {
+                *column = S::as_simd_f32s(weights).0[vector];
+            }
+            *row = points.apply(simd, columns);
+        }
+        for column in 0..6 {
+            let values = points.apply(simd, [rows[0][column], rows[1][column], rows[2][column]]);
+            for (row, value) in values.into_iter().enumerate() {
+                let at = &mut stage[(row * 6 + column) * STAGE * PANEL..][..PANEL];
+                S::as_mut_simd_f32s(at).0[vector] = value;
+            }
+        }
+    }
+}

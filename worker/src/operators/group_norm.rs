@@ -1,0 +1,200 @@
+//! Group normalisation of images, and SiLU after it.
+//!
+//! `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`, where mean and variance are those of all pixels of a
+//! group of neighbouring channels; then, where a network has it, `y * sigmoid(y)`.
+//!
+//! **Source:** Wu and He 2018 (arXiv:1803.08494); Hendrycks and Gimpel 2016 for SiLU (arXiv:1606.08415).
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::LANES;
+use super::exp2::exp2;
+
+/// The number of values whose sum is kept in single precision.
+const CHUNK: usize = 4096;
+
+/// A normalisation of images of some channels.
+pub struct GroupNorm {
+    /// The factor of each channel.
+    pub weight: Vec<f32>,
+    /// The summand of each channel.
+    pub bias: Vec<f32>,
+    /// The number of groups, which divides that of channels.
+    pub num_groups: usize,
+    /// What is added to variances.
+    pub epsilon: f32,
+    /// Whether SiLU follows.
+    pub silu: bool,
+}
+
+impl GroupNorm {
+    /// Writes the outputs of an image; both are `(channels, height, width)`.
+    ///
+    /// # Panics
+    ///
+    /// If `image` has other channels, or `outputs` another size.
+    pub fn write(&self, image: &[f32], outputs: &mut [f32]) {
+        let num_channels = self.weight.len();
+        let pixels = image.len() / num_channels;
+        assert_eq!(image.len(), num_channels * pixels);
+        assert_eq!(image.len(), outputs.len());
+        let in_group = num_channels / self.num_groups;
+        outputs
+            .par_chunks_mut((in_group * pixels).max(1))
+            .zip(image.par_chunks((in_group * pixels).max(1)))
+            .zip(self.weight.par_chunks(in_group))
+            .zip(self.bias.par_chunks(in_group))
+            .for_each(|(((outputs, image), weight), bias)| {
+                Arch::new().dispatch(WriteGroup {
+                    image,
+                    weight,
+                    bias,
+                    epsilon: self.epsilon,
+                    silu: self.silu,
+                    outputs,
+                });
+            });
+    }
+}
+
+/// One group of channels.
+struct WriteGroup<'a> {
+    image: &'a [f32],
+    weight: &'a [f32],
+    bias: &'a [f32],
+    epsilon: f32,
+    silu: bool,
+    outputs: &'a mut [f32],
+}
+
+impl WithSimd for WriteGroup<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let num = self.image.len() as f64;
+        let mean = sum_of_powers::<1>(self.image, 0.0) / num;
+        let variance = sum_of_powers::<2>(self.image, mean as f32) / num;
+        let scale = (1.0 / (variance + f64::from(self.epsilon)).sqrt()) as f32;
+        let pixels = self.image.len() / self.weight.len();
+        for (channel, (weight, bias)) in self.weight.iter().zip(self.bias).enumerate() {
+            let factor = weight * scale;
+            let summand = bias - mean as f32 * factor;
+            let image = &self.image[channel * pixels..][..pixels];
+            let outputs = &mut self.outputs[channel * pixels..][..pixels];
+            if self.silu {
+                for (output, x) in outputs.iter_mut().zip(image) {
+                    let y = x.mul_add(factor, summand);
+                    *output = y * sigmoid(y);
+                }
+            } else {
+                for (output, x) in outputs.iter_mut().zip(image) {
+                    *output = x.mul_add(factor, summand);
+                }
+            }
+        }
+    }
+}
+
+/// Returns the sum of `(value - from)^POWER`, the power being one or two.
+#[inline(always)]
+fn sum_of_powers<const POWER: usize>(values: &[f32], from: f32) -> f64 {
+    let mut sum = 0.0;
+    for chunk in values.chunks(CHUNK) {
+        let mut lanes = [0.0_f32; LANES];
+        let (parts, rest) = chunk.as_chunks::<LANES>();
+        for part in parts {
+            for i in 0..LANES {
+                let value = part[i] - from;
+                lanes[i] += if POWER == 1 { value } else { value * value };
+            }
+        }
+        for lane in lanes {
+            sum += f64::from(lane);
+        }
+        for value in rest {
+            let value = f64::from(value - from);
+            sum += if POWER == 1 { value } else { value * value };
+        }
+    }
+    sum
+}
+
+/// Returns `1 / (1 + exp(-x))`.
+#[inline(always)]
+fn sigmoid(x: f32) -> f32 {
+    let power = exp2(-x.abs() * std::f32::consts::LOG2_E);
+    let of_negative = power / (1.0 + power);
+    if x < 0.0 {
+        of_negative
+    } else {
+        1.0 - of_negative
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::method::noise::standard_normal;
+
+    /// Computes it as it is defined, in double precision.
+    fn defined(norm: &GroupNorm, image: &[f32]) -> Vec<f64> {
+        let num_channels = norm.weight.len();
+        let pixels = image.len() / num_channels;
+        let in_group = num_channels / norm.num_groups;
+        let mut defined = Vec::new();
+        for (number, group) in image.chunks(in_group * pixels).enumerate() {
+            let num = group.len() as f64;
+            let mean = group.iter().map(|x| f64::from(*x)).sum::<f64>() / num;
+            let squares = group.iter().map(|x| (f64::from(*x) - mean).powi(2));
+            let spread = (squares.sum::<f64>() / num + f64::from(norm.epsilon)).sqrt();
+            for (place, x) in group.iter().enumerate() {
+                let channel = number * in_group + place / pixels;
+                let y = (f64::from(*x) - mean) / spread * f64::from(norm.weight[channel])
+                    + f64::from(norm.bias[channel]);
+                defined.push(if norm.silu { y / (1.0 + (-y).exp()) } else { y });
+            }
+        }
+        defined
+    }
+
+    #[test]
+    fn outputs_are_what_defines_them_even_far_from_zero() {
+        let draw = |name: &str, num: usize| {
+            let draws = standard_normal(1, name, 0, (1, 1, num));
+            draws.into_raw_vec_and_offset().0
+        };
+        for (silu, pixels, offset) in [(false, 1, 0.0), (true, 77, 1.0), (true, 5000, 100.0)] {
+            let norm = GroupNorm {
+                weight: draw("weight", 24),
+                bias: draw("bias", 24),
+                num_groups: 4,
+                epsilon: 1e-5,
+                silu,
+            };
+            let image = draw("image", 24 * pixels);
+            let image: Vec<f32> = image.into_iter().map(|x| 4.0 * x + offset).collect();
+            let mut outputs = vec![f32::NAN; image.len()];
+            norm.write(&image, &mut outputs);
+            for (output, defined) in outputs.iter().zip(defined(&norm, &image)) {
+                let error = (f64::from(*output) - defined).abs();
+                // Single precision cannot tell values apart more finely so far from zero.
+                let bound = 2e-6 + 1e-6 * f64::from(offset);
+                assert!(error < bound, "{offset}: {output}, not {defined}");
+            }
+        }
+    }
+
+    #[test]
+    fn sigmoids_are_accurate_at_both_ends() {
+        for i in -2000..=2000 {
+            let x = 0.05 * i as f32;
+            let exact = 1.0 / (1.0 + (-f64::from(x)).exp());
+            let error = (f64::from(sigmoid(x)) - exact).abs();
+            // The exponent is rounded, the more the larger it is.
+            let bound = 2e-7 * f64::from(1.0 + x.abs()) * exact + 1e-37;
+            assert!(error < bound, "{x}: {error:e}");
+        }
+    }
+}
