@@ -13,7 +13,8 @@ use shared::manifest::Quality;
 use shared::run_record::RunRecord;
 use shared::storage::{StorageError, StorageErrorKind};
 use worker::attempt::{
-    AttemptError, InputKind, Inputs, Judge, LoadedInput, Made, Maker, Progress, Tools, Unusable,
+    AttemptError, InputKind, Inputs, Judge, LoadedInput, Made, Maker, OutputsAtOnce, Progress, Tools,
+    Unusable,
 };
 use worker::dataset::{ImageSize, NamedBytes, Prepared, decode_image, encode_png};
 use worker::quality::QualityError;
@@ -92,6 +93,7 @@ impl Workshop for StandInWorkshop {
             maker: Arc::new(StandInHandle(Arc::clone(&self.0))),
             judge: Arc::new(StandInHandle(Arc::clone(&self.0))),
             size: SIZE,
+            outputs_at_once: OutputsAtOnce::default(),
         })
     }
 

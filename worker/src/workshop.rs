@@ -13,7 +13,7 @@ use shared::settings::EngineConfig;
 use shared::source;
 use shared::storage::{StorageError, StorageErrorKind};
 
-use crate::attempt::{Datasets, Tools};
+use crate::attempt::{Datasets, OutputsAtOnce, Tools};
 use crate::conversion::Converter;
 use crate::engine::{Engine, EngineError, contract};
 use crate::engine_thread::EngineThread;
@@ -122,6 +122,7 @@ impl EngineWorkshop {
             maker: Arc::new(engine),
             judge: Arc::new(OutputJudge::new(networks::load(run, &self.config).await?)),
             size,
+            outputs_at_once: OutputsAtOnce::default(),
         })
     }
 }

@@ -71,7 +71,7 @@ metrics! {
     /// Size of the files of the model that is loaded.
     ENGINE_MODEL_BYTES = "synth2real_engine_model_bytes", Kind::Gauge, Some(Unit::Bytes), [];
 
-    /// Size of the keys and values of recorded styles, in memory or on disk.
+    /// Size of the keys and values of recorded styles: on the device, in memory or on disk.
     ENGINE_STYLE_BANK_BYTES = "synth2real_engine_style_bank_bytes", Kind::Gauge, Some(Unit::Bytes), ["place"];
 
     /// Operations on objects in buckets.

@@ -170,6 +170,10 @@ pub struct RawEngine {
     pub threads: Option<usize>,
     /// Memory for style keys and values before they go to disk, default 4 GiB.
     pub style_bank_max_bytes: Option<u64>,
+    /// Memory of a GPU for them before they go to the processor's, default 8 GiB.
+    pub style_bank_device_max_bytes: Option<u64>,
+    /// Memory of a GPU for everything; all of it if absent.
+    pub device_max_bytes: Option<u64>,
     /// Folder for what does not fit, default the system's folder for temporary files.
     pub cache_dir: Option<String>,
 }
@@ -205,6 +209,10 @@ pub struct RawWorkerConfig {
     pub threads: Option<usize>,
     /// Memory for style keys and values before they go to disk, default 4 GiB.
     pub style_bank_max_bytes: Option<u64>,
+    /// Memory of a GPU for them before they go to the processor's, default 8 GiB.
+    pub style_bank_device_max_bytes: Option<u64>,
+    /// Memory of a GPU for everything; all of it if absent.
+    pub device_max_bytes: Option<u64>,
     /// Folder for models and inputs of buckets and for what does not fit in memory.
     pub cache_dir: Option<String>,
     /// Size of what is kept of buckets, default 50 GiB.

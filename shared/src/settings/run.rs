@@ -114,6 +114,10 @@ pub struct EngineConfig {
     pub threads: usize,
     /// Memory for style keys and values before they go to disk.
     pub style_bank_max_bytes: u64,
+    /// Memory of a GPU for them before they go to the processor's.
+    pub style_bank_device_max_bytes: u64,
+    /// Memory of a GPU for everything; none is all of it.
+    pub device_max_bytes: Option<u64>,
     /// Folder for what does not fit in memory.
     pub cache_dir: PathBuf,
 }
@@ -124,6 +128,8 @@ impl Default for EngineConfig {
             device: Device::Cpu,
             threads: 0,
             style_bank_max_bytes: 4 << 30,
+            style_bank_device_max_bytes: 8 << 30,
+            device_max_bytes: None,
             cache_dir: std::env::temp_dir(),
         }
     }
@@ -303,9 +309,28 @@ impl EngineConfig {
                 SettingsError::value("engine.device", &text, error.to_string())
             })?,
         };
+        // By default half of what there is, so that weights and images have room as well.
+        let of_device = raw.device_max_bytes.map(|max_bytes| max_bytes / 2);
+        let style_bank_device_max_bytes = raw.style_bank_device_max_bytes.unwrap_or_else(|| {
+            let default = default.style_bank_device_max_bytes;
+            of_device.map_or(default, |half| half.min(default))
+        });
+        if let Some(max_bytes) = raw.device_max_bytes
+            && max_bytes <= style_bank_device_max_bytes
+        {
+            return Err(SettingsError::value(
+                "engine.device_max_bytes",
+                max_bytes,
+                format!(
+                    "must be more than style_bank_device_max_bytes ({style_bank_device_max_bytes}), which is a part of it"
+                ),
+            ));
+        }
         Ok(Self {
             device,
             threads: raw.threads.unwrap_or(default.threads),
+            style_bank_device_max_bytes,
+            device_max_bytes: raw.device_max_bytes,
             style_bank_max_bytes: raw
                 .style_bank_max_bytes
                 .unwrap_or(default.style_bank_max_bytes),

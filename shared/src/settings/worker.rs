@@ -73,6 +73,8 @@ impl WorkerConfig {
             device: raw.device,
             threads: raw.threads,
             style_bank_max_bytes: raw.style_bank_max_bytes,
+            style_bank_device_max_bytes: raw.style_bank_device_max_bytes,
+            device_max_bytes: raw.device_max_bytes,
             cache_dir: raw.cache_dir,
         };
         let missing = || {

@@ -5,6 +5,7 @@
 
 mod error;
 mod inputs;
+mod outputs_at_once;
 mod ports;
 mod rows;
 
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 pub use error::AttemptError;
 pub use inputs::Datasets;
+pub use outputs_at_once::OutputsAtOnce;
 pub use ports::{InputKind, Inputs, Judge, LoadedInput, Made, Maker, Part, Progress, Unusable};
 use shared::artifact::ArtifactKey;
 use shared::digest;
@@ -40,6 +42,8 @@ pub struct Tools {
     pub judge: Arc<dyn Judge>,
     /// The model's sizes.
     pub size: ImageSize,
+    /// What fits in the memory of what makes them.
+    pub outputs_at_once: OutputsAtOnce,
 }
 
 /// What every row says about the run and this process.
@@ -237,10 +241,9 @@ impl Attempt<'_> {
         label_sha256: &str,
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
-        let mut in_pass = styles.len().max(1);
         let mut rest = styles;
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(in_pass.min(rest.len()));
+            let (now, later) = rest.split_at(self.tools.outputs_at_once.of(rest.len()));
             self.progress.begin(Part::OutputStep);
             let names = now.iter().map(|(style, _)| style.name().to_owned());
             let made = self
@@ -258,15 +261,18 @@ impl Attempt<'_> {
                         .await?;
                     rest = later;
                 }
-                Err(error) if error.class() == FailureClass::Resources && now.len() > 1 => {
-                    in_pass = now.len() / 2;
+                Err(error) => {
+                    let is_memory = error.class() == FailureClass::Resources;
+                    let lowered = is_memory.then(|| self.tools.outputs_at_once.lower(now.len()));
+                    let Some(outputs) = lowered.flatten() else {
+                        return Err(error);
+                    };
                     tracing::warn!(
                         content = content.name(),
-                        outputs = in_pass,
-                        "out of memory: fewer outputs in a pass"
+                        outputs,
+                        "out of memory: fewer outputs in a pass from now on"
                     );
                 }
-                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -14,7 +14,7 @@ use shared::settings::{EngineConfig, MethodConfig};
 use crate::dataset::{ImageSize, Prepared};
 use crate::engine::attention::AttentionKernel;
 use crate::engine::injection::{self, InjectStyles, RecordStyle};
-use crate::engine::style_bank::{StyleBank, StyleRecord};
+use crate::engine::style_bank::{StyleBank, StyleBankLimits, StyleRecord};
 use crate::engine::{Engine, EngineError};
 use crate::method::denoise::{self, Content, DenoiseError, NoiseSource, Observer, StyleTrajectory};
 use crate::method::image::{from_unit_range, to_unit_range};
@@ -78,7 +78,7 @@ impl Converter {
             attention: engine.attention(recipe.injection.attention),
             schedule: Schedule::new(&constants, method.steps, method.skip)?,
             recipe,
-            bank: StyleBank::new(config.style_bank_max_bytes, config.cache_dir.clone()),
+            bank: StyleBank::new(StyleBankLimits::from(config)),
             engine,
             seed: method.seed,
         })

@@ -114,7 +114,37 @@ fn is_out_of_memory(error: &ort::Error) -> bool {
         "out of memory",
         "bad_alloc",
         "bad allocation",
+        // An arena at its limit, cuBLAS and cuDNN.
+        "is smaller than requested bytes",
+        "_status_alloc_failed",
     ]
     .iter()
     .any(|sign| message.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_lack_of_memory_asks_for_fewer_outputs_at_once() {
+        let class = |message: &str| {
+            let error = EngineError::Run {
+                part: "segment_0.onnx".to_owned(),
+                source: ort::Error::new(message),
+            };
+            error.class()
+        };
+        for message in [
+            "Failed to allocate memory for requested buffer of size 67108864",
+            "CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc((void**)&p, size);",
+            "BFCArena: Available memory of 1024 is smaller than requested bytes of 4096",
+            "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0",
+            "std::bad_alloc",
+        ] {
+            assert_eq!(class(message), FailureClass::Resources, "{message}");
+        }
+        let other = "CUDA failure 700: an illegal memory access was encountered";
+        assert_eq!(class(other), FailureClass::Fatal);
+    }
 }

@@ -1,7 +1,7 @@
 //! ONNX Runtime's shared library, loaded once for a process.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use ort::environment::{Environment, GlobalThreadPoolOptions};
 use shared::settings::{Device, EngineConfig};
@@ -12,13 +12,14 @@ const LIBRARY: &str = "libonnxruntime.so";
 const VARIABLE: &str = "ORT_DYLIB_PATH";
 
 /// The process has one environment, kept alive until it ends.
-static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
 
 /// ONNX Runtime with one thread pool for all sessions.
 #[derive(Debug, Clone)]
 pub struct Runtime {
     environment: Environment,
     device: Device,
+    device_max_bytes: Option<u64>,
 }
 
 impl Runtime {
@@ -31,17 +32,18 @@ impl Runtime {
     /// [`EngineError::RuntimeMissing`] naming every place looked at, [`EngineError::RuntimeUnusable`] if the library
     /// there cannot be used, [`EngineError::Device`] if it was built without the device's provider.
     pub fn load(config: &EngineConfig) -> Result<Self, EngineError> {
-        let environment = match ENVIRONMENT.get() {
-            Some(environment) => environment,
-            None => {
-                let environment = Self::start(config)?;
-                ENVIRONMENT.get_or_init(|| environment)
-            }
+        // Held while it starts: two threads that load at once must not start two.
+        let mut started = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
+        let environment = match &*started {
+            Some(environment) => environment.clone(),
+            None => started.insert(Self::start(config)?).clone(),
         };
+        drop(started);
         device::check(config.device)?;
         Ok(Self {
-            environment: environment.clone(),
+            environment,
             device: config.device,
+            device_max_bytes: config.device_max_bytes,
         })
     }
 
@@ -75,6 +77,11 @@ impl Runtime {
 
     pub(super) fn device(&self) -> Device {
         self.device
+    }
+
+    /// Returns the most memory of a GPU that graphs may take.
+    pub(super) fn device_max_bytes(&self) -> Option<u64> {
+        self.device_max_bytes
     }
 }
 

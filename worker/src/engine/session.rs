@@ -66,8 +66,8 @@ impl PartSession {
             device @ Device::Cuda(_) => EngineError::Device {
                 device,
                 reason: format!(
-                    "loading {} there fails: {}; does nvidia-smi show it, and are CUDA and cuDNN there in the versions \
-                     that this ONNX Runtime was built for?",
+                    "loading {} there fails: {}; does nvidia-smi show it with memory to spare (one worker for each \
+                     GPU), and are CUDA and cuDNN there in the versions that this ONNX Runtime was built for?",
                     path.display(),
                     error,
                 ),
@@ -181,7 +181,7 @@ fn bound(
 fn builder(runtime: &Runtime) -> ort::Result<SessionBuilder> {
     let device = runtime.device();
     let builder = Session::builder(runtime.environment())?
-        .with_execution_providers([device::provider(device)])?
+        .with_execution_providers([device::provider(device, runtime.device_max_bytes())])?
         .with_optimization_level(GraphOptimizationLevel::All)?;
     Ok(match device {
         Device::Cpu => builder.with_env_allocators()?,

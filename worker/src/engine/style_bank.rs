@@ -1,7 +1,8 @@
 //! Keys and values of styles at each step, recorded once and read for every content.
 //!
-//! Records stay in memory up to a limit; those beyond it are written to an unnamed temporary file, step by step, and
-//! read back a step at a time.
+//! Records stay where they were made up to a limit: on a GPU, if the model runs on one. Those beyond it are kept in the
+//! processor's memory up to a limit of its own, and those beyond that are written to an unnamed temporary file, step by
+//! step, and read back a step at a time.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use ort::value::DynValue;
 use shared::metrics::names;
+use shared::settings::{Device, EngineConfig};
 
 use super::EngineError;
 use super::attention::StyleLayer;
@@ -44,6 +46,7 @@ pub struct StyleSteps {
 
 #[derive(Debug)]
 enum Place {
+    Device(HashMap<usize, Arc<[StyleLayer]>>),
     Memory(HashMap<usize, Arc<[StyleLayer]>>),
     Disk {
         file: File,
@@ -69,13 +72,21 @@ impl StyleSteps {
     ///
     /// # Errors
     ///
-    /// [`EngineError::StyleBank`] if they go to disk and cannot be written.
+    /// [`EngineError::StyleBank`] if they cannot be brought from the device, or go to disk and cannot be written.
     pub fn push(&mut self, step: usize, layers: Vec<StyleLayer>) -> Result<(), EngineError> {
         match &mut self.place {
-            Place::Memory(steps) => {
+            Place::Device(steps) => {
                 steps.insert(step, layers.into());
                 Ok(())
             }
+            Place::Memory(steps) => layers
+                .into_iter()
+                .map(here)
+                .collect::<ort::Result<Arc<[_]>>>()
+                .map(|layers| {
+                    steps.insert(step, layers);
+                })
+                .map_err(|error| self.error(io::Error::other(error))),
             Place::Disk { file, steps } => write_step(file, &layers)
                 .map(|on_disk| {
                     steps.insert(step, on_disk);
@@ -87,7 +98,9 @@ impl StyleSteps {
     /// Returns the layers of a step; none if the step was not recorded.
     fn read(&self, step: usize) -> Result<Arc<[StyleLayer]>, EngineError> {
         match &self.place {
-            Place::Memory(steps) => Ok(steps.get(&step).cloned().unwrap_or_default()),
+            Place::Device(steps) | Place::Memory(steps) => {
+                Ok(steps.get(&step).cloned().unwrap_or_default())
+            }
             Place::Disk { file, steps } => match steps.get(&step) {
                 Some(on_disk) => read_step(file, on_disk).map_err(|source| self.error(source)),
                 None => Ok(Arc::default()),
@@ -104,24 +117,48 @@ impl StyleSteps {
     }
 }
 
+/// Where records may be and in how many bytes.
+#[derive(Debug, Clone)]
+pub struct StyleBankLimits {
+    /// On the device, if it is not the processor.
+    pub device: u64,
+    /// In the processor's memory.
+    pub memory: u64,
+    /// The folder for those beyond.
+    pub folder: PathBuf,
+}
+
+impl From<&EngineConfig> for StyleBankLimits {
+    fn from(config: &EngineConfig) -> Self {
+        Self {
+            device: match config.device {
+                Device::Cpu => 0,
+                Device::Cuda(_) => config.style_bank_device_max_bytes,
+            },
+            memory: config.style_bank_max_bytes,
+            folder: config.cache_dir.clone(),
+        }
+    }
+}
+
 /// The records of a run.
 #[derive(Debug)]
 pub struct StyleBank {
-    max_bytes: u64,
-    folder: PathBuf,
-    reserved_bytes: u64,
+    limits: StyleBankLimits,
+    on_device_bytes: u64,
+    in_memory_bytes: u64,
     on_disk_bytes: u64,
     records: HashMap<String, StyleRecord>,
 }
 
 impl StyleBank {
-    /// Returns an empty bank that keeps up to `max_bytes` in memory and the rest in `folder`.
+    /// Returns an empty bank.
     #[must_use]
-    pub fn new(max_bytes: u64, folder: PathBuf) -> Self {
+    pub fn new(limits: StyleBankLimits) -> Self {
         let bank = Self {
-            max_bytes,
-            folder,
-            reserved_bytes: 0,
+            limits,
+            on_device_bytes: 0,
+            in_memory_bytes: 0,
             on_disk_bytes: 0,
             records: HashMap::new(),
         };
@@ -129,24 +166,28 @@ impl StyleBank {
         bank
     }
 
-    /// Returns room for a style of `num_bytes`, in memory or on disk.
+    /// Returns room for a style of `num_bytes`: on the device, in memory or on disk.
     ///
     /// # Errors
     ///
     /// [`EngineError::StyleBank`] if no temporary file can be made.
     pub fn reserve(&mut self, style: &str, num_bytes: u64) -> Result<StyleSteps, EngineError> {
+        let limits = &self.limits;
         let mut steps = StyleSteps {
             style: style.to_owned(),
-            folder: self.folder.clone(),
+            folder: limits.folder.clone(),
             place: Place::Memory(HashMap::new()),
         };
-        if self.reserved_bytes + num_bytes <= self.max_bytes {
-            self.reserved_bytes += num_bytes;
+        if self.on_device_bytes + num_bytes <= limits.device {
+            steps.place = Place::Device(HashMap::new());
+            self.on_device_bytes += num_bytes;
+        } else if self.in_memory_bytes + num_bytes <= limits.memory {
+            self.in_memory_bytes += num_bytes;
         } else {
-            let made = std::fs::create_dir_all(&self.folder)
-                .and_then(|()| tempfile::tempfile_in(&self.folder));
+            let made = std::fs::create_dir_all(&limits.folder)
+                .and_then(|()| tempfile::tempfile_in(&limits.folder));
             let file = made.map_err(|source| steps.error(source))?;
-            tracing::info!(style, num_bytes, folder = %self.folder.display(), "style record goes to disk");
+            tracing::info!(style, num_bytes, folder = %limits.folder.display(), "style record goes to disk");
             steps.place = Place::Disk {
                 file,
                 steps: HashMap::new(),
@@ -159,7 +200,8 @@ impl StyleBank {
 
     fn show_size(&self) {
         for (place, num_bytes) in [
-            ("memory", self.reserved_bytes),
+            ("device", self.on_device_bytes),
+            ("memory", self.in_memory_bytes),
             ("disk", self.on_disk_bytes),
         ] {
             let bytes = names::ENGINE_STYLE_BANK_BYTES.gauge([place]);
@@ -188,6 +230,13 @@ impl StyleRecord {
     pub fn layers(&self, step: usize) -> Result<Arc<[StyleLayer]>, EngineError> {
         self.steps.read(step)
     }
+}
+
+fn here(layer: StyleLayer) -> ort::Result<StyleLayer> {
+    Ok(StyleLayer {
+        key: tensor::here(layer.key)?,
+        value: tensor::here(layer.value)?,
+    })
 }
 
 fn write_step(mut file: &File, layers: &[StyleLayer]) -> io::Result<OnDisk> {
@@ -227,8 +276,6 @@ fn read_step(mut file: &File, on_disk: &OnDisk) -> io::Result<Arc<[StyleLayer]>>
 #[cfg(test)]
 mod tests {
     use ndarray::Array2;
-    use shared::settings::EngineConfig;
-
     use super::*;
     use crate::engine::runtime::Runtime;
 
@@ -274,12 +321,21 @@ mod tests {
     }
 
     #[test]
-    fn a_record_beyond_the_limit_is_read_back_from_disk_unchanged() {
+    fn records_beyond_a_limit_go_on_to_memory_and_disk_and_are_read_back_unchanged() {
         Runtime::load(&EngineConfig::default()).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let mut bank = StyleBank::new(3 * num_bytes(&layers(0)), folder.path().join("cache"));
+        let mut bank = StyleBank::new(StyleBankLimits {
+            device: 3 * num_bytes(&layers(0)),
+            memory: 3 * num_bytes(&layers(0)),
+            folder: folder.path().join("cache"),
+        });
+        recorded(&mut bank, "on the device");
         recorded(&mut bank, "in memory");
         recorded(&mut bank, "on disk");
+        assert!(matches!(
+            bank.get("on the device").unwrap().steps.place,
+            Place::Device(_)
+        ));
         assert!(matches!(
             bank.get("in memory").unwrap().steps.place,
             Place::Memory(_)
@@ -288,7 +344,7 @@ mod tests {
             bank.get("on disk").unwrap().steps.place,
             Place::Disk { .. }
         ));
-        for style in ["in memory", "on disk"] {
+        for style in ["on the device", "in memory", "on disk"] {
             for step in [3, 1, 2] {
                 let read = bank.get(style).unwrap().layers(step).unwrap();
                 assert_eq!(contents(&read), contents(&layers(step)), "{style}");
@@ -302,11 +358,28 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_written_is_named() {
-        let mut bank = StyleBank::new(0, "/proc/synth2real".into());
+        let mut bank = StyleBank::new(StyleBankLimits {
+            device: 0,
+            memory: 0,
+            folder: "/proc/synth2real".into(),
+        });
         let error = bank.reserve("night", 1).unwrap_err().to_string();
         assert!(
             error.contains("night") && error.contains("/proc/synth2real"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn the_processor_is_no_device_with_memory_of_its_own() {
+        let of = |device| {
+            let config = EngineConfig {
+                device,
+                style_bank_device_max_bytes: 7,
+                ..EngineConfig::default()
+            };
+            StyleBankLimits::from(&config).device
+        };
+        assert_eq!((of(Device::Cpu), of(Device::Cuda(0))), (0, 7));
     }
 }

@@ -148,6 +148,15 @@ fn to_f32(value: &DynValue) -> ort::Result<ndarray::ArrayD<f32>> {
     }
 }
 
+/// Returns a tensor that the processor can read: the same where it can already.
+pub(super) fn here(value: DynValue) -> ort::Result<DynValue> {
+    if is_here(&value)? {
+        Ok(value)
+    } else {
+        brought_here(&value)
+    }
+}
+
 fn is_here(value: &DynValue) -> ort::Result<bool> {
     let tensor = value.view().downcast::<DynTensorValueType>()?;
     Ok(tensor.memory_info().is_cpu_accessible())

@@ -1,0 +1,36 @@
+//! How many outputs of a content fit in memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How many outputs an engine makes at once: as many as are asked for, until memory runs out.
+///
+/// Clones know what one of them has learnt, so that an engine runs out of memory once and not at each content.
+#[derive(Debug, Clone)]
+pub struct OutputsAtOnce(Arc<AtomicUsize>);
+
+impl Default for OutputsAtOnce {
+    fn default() -> Self {
+        Self(Arc::new(AtomicUsize::new(usize::MAX)))
+    }
+}
+
+impl OutputsAtOnce {
+    /// Returns how many of `wanted` outputs may be made at once; at least one.
+    #[must_use]
+    pub fn of(&self, wanted: usize) -> usize {
+        wanted.min(self.0.load(Ordering::Relaxed)).max(1)
+    }
+
+    /// Learns that so many outputs were too many; returns how many are allowed from now on, or none if there is nothing
+    /// left to lower.
+    #[must_use]
+    pub fn lower(&self, too_many: usize) -> Option<usize> {
+        let fewer = too_many / 2;
+        if fewer == 0 {
+            return None;
+        }
+        self.0.fetch_min(fewer, Ordering::Relaxed);
+        Some(fewer)
+    }
+}
