@@ -13,8 +13,8 @@ use shared::manifest::Quality;
 use shared::run_record::RunRecord;
 use shared::storage::{StorageError, StorageErrorKind};
 use worker::attempt::{
-    AttemptError, InputKind, Inputs, Judge, LoadedInput, Made, Maker, OutputsAtOnce, Progress, Tools,
-    Unusable,
+    AttemptError, InputKind, Inputs, Judge, LoadedInput, Made, Maker, OutputsAtOnce, Progress,
+    Tools, Unusable,
 };
 use worker::dataset::{ImageSize, NamedBytes, Prepared, decode_image, encode_png};
 use worker::quality::QualityError;

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use worker::method::noise::standard_normal;
-use worker::operators::convolution::Convolution;
+use worker::operators::convolution::{Convolution, Image};
 
 /// Where it is, input and output channels, height and width.
 const SHAPES: [(&str, [usize; 4]); 11] = [
@@ -37,7 +37,12 @@ fn main() {
             let draws = standard_normal(1, name, 0, (1, 1, num));
             draws.into_raw_vec_and_offset().0
         };
-        let image = random("image", inputs * height * width);
+        let pixels = random("image", inputs * height * width);
+        let image = Image {
+            pixels: &pixels,
+            height,
+            width,
+        };
         let weights = random("weights", 9 * inputs * outputs);
         let convolution = Convolution::new(&weights, vec![0.0; outputs], inputs);
         let mut written = vec![0.0; outputs * height * width];
@@ -45,7 +50,7 @@ fn main() {
         let mut shortest = f64::INFINITY;
         while begun.elapsed() < TIME {
             let started = Instant::now();
-            convolution.write(&image, height, width, &mut written);
+            convolution.write(&image, None, &mut written);
             shortest = shortest.min(started.elapsed().as_secs_f64());
         }
         let operations = 18.0 * (inputs * outputs * height * width) as f64;

@@ -63,7 +63,11 @@ impl Maker for Handle {
         Ok(true)
     }
 
-    async fn record_style(&self, _: LoadedInput, _: Arc<dyn Progress>) -> Result<u64, AttemptError> {
+    async fn record_style(
+        &self,
+        _: LoadedInput,
+        _: Arc<dyn Progress>,
+    ) -> Result<u64, AttemptError> {
         Ok(1)
     }
 

@@ -1,7 +1,7 @@
 //! Which convolutions are replaced.
 
 use super::LoadError;
-use super::domain::Computation;
+use super::domain::{Computation, ConvolutionWithResidual};
 use super::graph::Editor;
 use super::onnx::Attribute;
 use crate::operators::convolution::Convolution;
@@ -9,18 +9,27 @@ use crate::operators::convolution::Convolution;
 /// With fewer channels on either side there is too little to save.
 const MIN_CHANNELS: usize = 16;
 
-/// Replaces convolutions of 3x3 pixels at stride 1, of images of a known size that is large enough.
+/// Replaces convolutions of 3x3 pixels at stride 1, of images of a known size that is large enough, with the sum of
+/// their outputs and another image if nothing else reads them.
 pub(super) fn replace(
     editor: &mut Editor<'_>,
     convolutions: &mut Vec<Convolution>,
+    with_residual: &mut Vec<ConvolutionWithResidual>,
 ) -> Result<(), LoadError> {
     for node in editor.of("Conv") {
         let Some(convolution) = found(editor, node)? else {
             continue;
         };
-        let image = editor.node(node).input[..1].to_vec();
-        editor.replace(&[node], &image, Convolution::NAME, convolutions.len());
-        convolutions.push(convolution);
+        let mut inputs = editor.node(node).input[..1].to_vec();
+        if let Some((sum, other)) = editor.sum_with_another(node) {
+            inputs.push(other);
+            let (nodes, index) = ([node, sum], with_residual.len());
+            editor.replace(&nodes, &inputs, ConvolutionWithResidual::NAME, index);
+            with_residual.push(ConvolutionWithResidual(convolution));
+        } else {
+            editor.replace(&[node], &inputs, Convolution::NAME, convolutions.len());
+            convolutions.push(convolution);
+        }
     }
     Ok(())
 }

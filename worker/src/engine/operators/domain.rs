@@ -8,9 +8,10 @@ use ort::operator::{
 };
 use ort::value::{Shape, SymbolicDimensions, TensorElementType, ValueType};
 
-use crate::operators::convolution::Convolution;
+use crate::operators::convolution::{Convolution, Image};
 use crate::operators::gated_gelu::GatedGelu;
 use crate::operators::group_norm::GroupNorm;
+use crate::operators::linear::Linear;
 
 /// The domain of our operators.
 pub(super) const DOMAIN: &str = "synth2real";
@@ -21,16 +22,22 @@ pub(super) const INDEX: &str = "index";
 #[derive(Default)]
 pub(super) struct Operators {
     pub(super) convolutions: Vec<Convolution>,
+    pub(super) convolutions_with_residual: Vec<ConvolutionWithResidual>,
     pub(super) group_norms: Vec<GroupNorm>,
     pub(super) gated_gelus: Vec<GatedGelu>,
+    pub(super) linears: Vec<Linear>,
+    pub(super) linears_with_residual: Vec<LinearWithResidual>,
 }
 
 /// Returns the domain of a graph.
 pub(super) fn of(operators: Operators) -> ort::Result<OperatorDomain> {
     OperatorDomain::new(DOMAIN)?
         .add(Table::new(operators.convolutions))?
+        .add(Table::new(operators.convolutions_with_residual))?
         .add(Table::new(operators.group_norms))?
-        .add(Table::new(operators.gated_gelus))
+        .add(Table::new(operators.gated_gelus))?
+        .add(Table::new(operators.linears))?
+        .add(Table::new(operators.linears_with_residual))
 }
 
 /// What makes one tensor of some others; all are of single precision.
@@ -38,10 +45,10 @@ pub(super) trait Computation: Send + Sync + 'static {
     const NAME: &'static str;
     const NUM_INPUTS: usize;
 
-    /// Returns the output's shape for inputs of a shape; a free dimension is -1. None if they do not fit.
-    fn shape(&self, inputs: &[i64]) -> Option<Vec<i64>>;
+    /// Returns the output's shape for inputs of some shapes; a free dimension is -1. None if they do not fit.
+    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>>;
 
-    /// Writes the output for inputs of a shape that fits.
+    /// Writes the output for inputs that fit, the first of them of a shape.
     fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]);
 }
 
@@ -49,21 +56,59 @@ impl Computation for Convolution {
     const NAME: &'static str = "Convolution";
     const NUM_INPUTS: usize = 1;
 
-    fn shape(&self, inputs: &[i64]) -> Option<Vec<i64>> {
-        let [batch, channels, height, width] = *inputs else {
+    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
+        let [[batch, channels, height, width]] = *inputs else {
             return None;
         };
+        let (batch, channels, height, width) = (*batch, *channels, *height, *width);
         let fits = usize::try_from(channels) == Ok(self.num_inputs());
         fits.then(|| vec![batch, self.num_outputs() as i64, height, width])
     }
 
     fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
-        let (height, width) = (shape[2], shape[3]);
-        let images = inputs[0].chunks_exact(self.num_inputs() * height * width);
-        let outputs = output.chunks_exact_mut(self.num_outputs() * height * width);
-        for (image, output) in images.zip(outputs) {
-            self.write(image, height, width, output);
-        }
+        write_images(self, shape, inputs[0], None, output);
+    }
+}
+
+/// A convolution to whose outputs a second image is added.
+pub(super) struct ConvolutionWithResidual(pub(super) Convolution);
+
+impl Computation for ConvolutionWithResidual {
+    const NAME: &'static str = "ConvolutionWithResidual";
+    const NUM_INPUTS: usize = 2;
+
+    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
+        let [images, residual] = *inputs else {
+            return None;
+        };
+        let shape = self.0.shape(&[images])?;
+        (shape == residual).then_some(shape)
+    }
+
+    fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
+        write_images(&self.0, shape, inputs[0], Some(inputs[1]), output);
+    }
+}
+
+fn write_images(
+    convolution: &Convolution,
+    shape: &[usize],
+    images: &[f32],
+    residuals: Option<&[f32]>,
+    outputs: &mut [f32],
+) {
+    let (height, width) = (shape[2], shape[3]);
+    let (num_inputs, num_outputs) = (convolution.num_inputs(), convolution.num_outputs());
+    let images = images.chunks_exact(num_inputs * height * width);
+    let len = num_outputs * height * width;
+    for (place, (pixels, outputs)) in images.zip(outputs.chunks_exact_mut(len)).enumerate() {
+        let image = Image {
+            pixels,
+            height,
+            width,
+        };
+        let residual = residuals.map(|residuals| &residuals[place * len..][..len]);
+        convolution.write(&image, residual, outputs);
     }
 }
 
@@ -71,9 +116,11 @@ impl Computation for GroupNorm {
     const NAME: &'static str = "GroupNorm";
     const NUM_INPUTS: usize = 1;
 
-    fn shape(&self, inputs: &[i64]) -> Option<Vec<i64>> {
-        let fits = inputs.len() == 4 && usize::try_from(inputs[1]) == Ok(self.weight.len());
-        fits.then(|| inputs.to_vec())
+    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
+        let [[_, channels, _, _]] = *inputs else {
+            return None;
+        };
+        (usize::try_from(*channels) == Ok(self.weight.len())).then(|| inputs[0].to_vec())
     }
 
     fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
@@ -91,13 +138,51 @@ impl Computation for GatedGelu {
     const NAME: &'static str = "GatedGelu";
     const NUM_INPUTS: usize = 2;
 
-    fn shape(&self, inputs: &[i64]) -> Option<Vec<i64>> {
-        let width = usize::try_from(*inputs.last()?);
-        (width == Ok(self.hidden_bias.len())).then(|| inputs.to_vec())
+    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
+        let [hidden, gate] = *inputs else {
+            return None;
+        };
+        let width = usize::try_from(*hidden.last()?);
+        (width == Ok(self.hidden_bias.len()) && hidden == gate).then(|| hidden.to_vec())
     }
 
     fn write(&self, _: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
         self.write(inputs[0], inputs[1], output);
+    }
+}
+
+impl Computation for Linear {
+    const NAME: &'static str = "Linear";
+    const NUM_INPUTS: usize = 1;
+
+    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
+        let (width, others) = inputs.first()?.split_last()?;
+        let fits = usize::try_from(*width) == Ok(self.num_inputs());
+        fits.then(|| [others, &[self.num_outputs() as i64]].concat())
+    }
+
+    fn write(&self, _: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
+        self.write(inputs[0], None, output);
+    }
+}
+
+/// A layer to whose outputs a second tensor is added.
+pub(super) struct LinearWithResidual(pub(super) Linear);
+
+impl Computation for LinearWithResidual {
+    const NAME: &'static str = "LinearWithResidual";
+    const NUM_INPUTS: usize = 2;
+
+    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
+        let [x, residual] = *inputs else {
+            return None;
+        };
+        let shape = self.0.shape(&[x])?;
+        (shape == residual).then_some(shape)
+    }
+
+    fn write(&self, _: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
+        self.0.write(inputs[0], Some(inputs[1]), output);
     }
 }
 
@@ -137,9 +222,15 @@ impl<C: Computation> Operator for Table<C> {
 
     fn infer_shape(&self, context: &mut ShapeInferenceContext) -> ort::Result<()> {
         let computation = self.get(context.attr(INDEX).ok())?;
-        if let Some(ValueType::Tensor { shape, .. }) = context.inputs().first()
-            && let Some(shape) = computation.shape(shape)
-        {
+        let inputs = context.inputs();
+        let shapes: Vec<&[i64]> = inputs
+            .iter()
+            .filter_map(|input| match input {
+                ValueType::Tensor { shape, .. } => Some(&shape[..]),
+                _ => None,
+            })
+            .collect();
+        if let Some(shape) = computation.shape(&shapes) {
             let output = ValueType::Tensor {
                 ty: TensorElementType::Float32,
                 dimension_symbols: SymbolicDimensions::empty(shape.len()),
@@ -161,29 +252,21 @@ impl<C: Computation> Kernel for OneOf<C> {
             .map(|place| context.input(place)?.ok_or_else(absent))
             .collect::<ort::Result<Vec<_>>>()?;
         let mut inputs = Vec::with_capacity(C::NUM_INPUTS);
-        let mut lengths = Vec::new();
+        let mut shapes: Vec<&[i64]> = Vec::with_capacity(C::NUM_INPUTS);
         for value in &values {
             let (shape, numbers) = value.try_extract_tensor::<f32>()?;
-            if inputs.is_empty() {
-                lengths = shape.to_vec();
-            } else if lengths[..] != shape[..] {
-                let reason = format!("{} got shapes {lengths:?} and {shape:?}", C::NAME);
-                return Err(ort::Error::new(reason));
-            }
+            shapes.push(shape);
             inputs.push(numbers);
         }
-        let shape = self.0.shape(&lengths);
-        let shape = shape.ok_or_else(|| {
-            ort::Error::new(format!(
-                "{} got shape {lengths:?}, which does not fit",
-                C::NAME
-            ))
+        let shape = self.0.shape(&shapes).ok_or_else(|| {
+            let reason = format!("{} got shapes {shapes:?}, which do not fit", C::NAME);
+            ort::Error::new(reason)
         })?;
         let mut output = context.output(0, shape)?.ok_or_else(absent)?;
         let (_, output) = output.try_extract_tensor_mut::<f32>()?;
         if !output.is_empty() {
             let length = |length: &i64| usize::try_from(*length).unwrap_or(0);
-            let lengths: Vec<usize> = lengths.iter().map(length).collect();
+            let lengths: Vec<usize> = shapes[0].iter().map(length).collect();
             self.0.write(&lengths, &inputs, output);
         }
         Ok(())

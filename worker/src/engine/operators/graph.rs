@@ -129,6 +129,20 @@ impl<'a> Editor<'a> {
         }
     }
 
+    /// Returns the sum that alone reads a node's output, and what it adds: another tensor whose shape, but for the batch,
+    /// is the sum's.
+    pub(super) fn sum_with_another(&self, node: usize) -> Option<(usize, String)> {
+        let sum = self.only_reader(node, "Add")?;
+        let added = self.output(node)?;
+        let mut others = self.node(sum).input.iter().filter(|input| *input != added);
+        let other = others.next()?;
+        let known = |tensor: &str| -> Option<Vec<usize>> {
+            let (_, lengths) = self.shape(tensor)?.split_first()?;
+            lengths.iter().copied().collect()
+        };
+        (known(other)? == known(self.output(sum)?)?).then(|| (sum, other.clone()))
+    }
+
     /// Returns a constant of single precision.
     pub(super) fn constant(&self, name: &str) -> Option<&Tensor> {
         let tensor = self.constants.get(name);

@@ -1,7 +1,7 @@
 //! Parts of a graph by our own [operators](crate::operators).
 //!
 //! A model file stays plain ONNX. When it is loaded, what it says is read (`onnx`); parts that an operator of ours
-//! computes faster are found (`convolutions`, `group_norms`, `gated_gelus`) and replaced (`graph`) by nodes of a domain
+//! computes faster are found (`convolutions`, `group_norms`, `linears`, `gated_gelus`) and replaced (`graph`) by nodes of a domain
 //! that this program brings along (`domain`). The rest is ONNX Runtime's.
 
 mod convolutions;
@@ -9,6 +9,7 @@ mod domain;
 mod gated_gelus;
 mod graph;
 mod group_norms;
+mod linears;
 mod onnx;
 #[cfg(test)]
 mod tests;
@@ -51,9 +52,10 @@ pub(super) fn load(builder: SessionBuilder, path: &Path) -> Result<Session, Load
     let (model, operators) = replace(&model, folder)?;
     tracing::debug!(
         file = %path.display(),
-        convolutions = operators.convolutions.len(),
+        convolutions = operators.convolutions.len() + operators.convolutions_with_residual.len(),
         group_norms = operators.group_norms.len(),
         gated_gelus = operators.gated_gelus.len(),
+        linears = operators.linears.len() + operators.linears_with_residual.len(),
         "replaced parts of the graph"
     );
     let mut builder = builder
@@ -72,10 +74,19 @@ fn replace(model: &[u8], folder: &Path) -> Result<(Vec<u8>, Operators), LoadErro
     if let Some(graph) = model.graph.take() {
         let mut editor = Editor::new(graph, folder)?;
         if !editor.has_graphs_inside() {
-            // Normalisations first: what is left of one is read by the convolution after it.
+            // The sums before an activation are its own, so products come after it.
             group_norms::replace(&mut editor, &mut operators.group_norms)?;
             gated_gelus::replace(&mut editor, &mut operators.gated_gelus)?;
-            convolutions::replace(&mut editor, &mut operators.convolutions)?;
+            linears::replace(
+                &mut editor,
+                &mut operators.linears,
+                &mut operators.linears_with_residual,
+            )?;
+            convolutions::replace(
+                &mut editor,
+                &mut operators.convolutions,
+                &mut operators.convolutions_with_residual,
+            )?;
         }
         model.graph = Some(editor.finish());
     }

@@ -74,6 +74,17 @@ impl Default for PanelScratch {
     }
 }
 
+/// An image `(channels, height, width)`.
+#[derive(Debug, Clone, Copy)]
+pub struct Image<'a> {
+    /// Its numbers.
+    pub pixels: &'a [f32],
+    /// Its height.
+    pub height: usize,
+    /// Its width.
+    pub width: usize,
+}
+
 /// A convolution of 3x3 pixels at stride 1 whose outputs are as large as its inputs: pixels beyond the edge are zero.
 pub struct Convolution {
     weights: Weights,
@@ -113,16 +124,23 @@ impl Convolution {
         Tiles { height, width }.num() >= GROUP / 2
     }
 
-    /// Writes the outputs `(outputs, height, width)` of an image `(inputs, height, width)`.
+    /// Writes the outputs `(outputs, height, width)` of an image `(inputs, height, width)`, to which `residual` of their
+    /// size is added if there is one.
     ///
     /// The bytes depend neither on the number of threads nor on the width of the processor's vectors.
     ///
     /// # Panics
     ///
-    /// If `image` or `outputs` has another size.
-    pub fn write(&self, image: &[f32], height: usize, width: usize, outputs: &mut [f32]) {
-        assert_eq!(image.len(), self.num_inputs() * height * width);
+    /// If `image`, `residual` or `outputs` has another size.
+    pub fn write(&self, image: &Image<'_>, residual: Option<&[f32]>, outputs: &mut [f32]) {
+        let Image {
+            pixels,
+            height,
+            width,
+        } = *image;
+        assert_eq!(pixels.len(), self.num_inputs() * height * width);
         assert_eq!(outputs.len(), self.num_outputs() * height * width);
+        assert!(residual.is_none_or(|residual| residual.len() == outputs.len()));
         let tiles = Tiles { height, width };
         let mut inputs = INPUTS_OF_BLOCK.take();
         for first in (0..tiles.num()).step_by(BLOCK * GROUP) {
@@ -131,27 +149,36 @@ impl Convolution {
                 groups: tiles.groups(first, BLOCK),
                 num_chunks: self.num_inputs().div_ceil(CHUNK),
             };
-            block.transform(image, &mut inputs);
-            self.write_block(&block, &inputs, outputs);
+            block.transform(pixels, &mut inputs);
+            self.write_block(&block, &inputs, residual, outputs);
         }
         INPUTS_OF_BLOCK.set(inputs);
     }
 
-    fn write_block(&self, block: &Block, inputs: &[f32], outputs: &mut [f32]) {
-        let plane = block.tiles.height * block.tiles.width;
+    fn write_block(
+        &self,
+        block: &Block,
+        inputs: &[f32],
+        residual: Option<&[f32]>,
+        outputs: &mut [f32],
+    ) {
+        let panel = PANEL * block.tiles.height * block.tiles.width;
         outputs
-            .par_chunks_mut(PANEL * plane)
+            .par_chunks_mut(panel)
             .zip(self.weights.panels())
             .zip(self.bias.par_chunks(PANEL))
-            .for_each(|((outputs, weights), bias)| {
+            .enumerate()
+            .for_each(|(place, ((outputs, weights), bias))| {
                 let mut scratch = PANEL_SCRATCH.take();
                 block.multiply(inputs, weights, &mut scratch);
+                let residual = residual.map(|residual| &residual[place * panel..][..outputs.len()]);
                 for (g, group) in block.groups.iter().enumerate() {
                     Arch::new().dispatch(TransformOutputs {
                         sums: &scratch.sums[g * GROUP..],
                         tiles: block.tiles,
                         group,
                         bias,
+                        residual,
                         outputs,
                     });
                 }

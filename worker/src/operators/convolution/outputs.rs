@@ -14,6 +14,8 @@ pub(super) struct TransformOutputs<'a> {
     pub(super) group: &'a [Run],
     /// What is added to each channel.
     pub(super) bias: &'a [f32],
+    /// What is added to outputs, as large as they are.
+    pub(super) residual: Option<&'a [f32]>,
     /// `(channels, height, width)`
     pub(super) outputs: &'a mut [f32],
 }
@@ -32,8 +34,18 @@ impl WithSimd for TransformOutputs<'_> {
             for run in self.group {
                 let num = (TILE * run.num).min(width - run.x);
                 for (row, line) in lines.iter().enumerate().take(height - run.y) {
-                    plane[(run.y + row) * width + run.x..][..num]
-                        .copy_from_slice(&line[TILE * run.place..][..num]);
+                    let start = (run.y + row) * width + run.x;
+                    let line = &line[TILE * run.place..][..num];
+                    let pixels = &mut plane[start..start + num];
+                    match self.residual {
+                        None => pixels.copy_from_slice(line),
+                        Some(residual) => {
+                            let residual = &residual[channel * height * width + start..][..num];
+                            for i in 0..num {
+                                pixels[i] = line[i] + residual[i];
+                            }
+                        }
+                    }
                 }
             }
         }

@@ -34,7 +34,18 @@ impl Case {
         let [inputs, outputs, height, width] = self.shape;
         let mut written = vec![f32::NAN; outputs * height * width];
         let convolution = Convolution::new(&self.weights, self.bias.clone(), inputs);
-        convolution.write(&self.image, height, width, &mut written);
+        let image = Image {
+            pixels: &self.image,
+            height,
+            width,
+        };
+        convolution.write(&image, None, &mut written);
+        // What is added makes no difference but itself.
+        let residual = vec![0.5; written.len()];
+        let mut added = vec![f32::NAN; written.len()];
+        convolution.write(&image, Some(&residual), &mut added);
+        let sums = written.iter().map(|written| written + 0.5);
+        assert!(sums.eq(added));
         written
     }
 
@@ -155,6 +166,7 @@ impl ByInstructions<'_> {
                 tiles,
                 group,
                 bias: &self.0.bias,
+                residual: None,
                 outputs: &mut outputs,
             },
         );
