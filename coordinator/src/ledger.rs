@@ -160,10 +160,7 @@ async fn read_shard(
 ) -> Result<Vec<ManifestRow>, LedgerError> {
     let key = ArtifactKey::Shard(run.clone(), shard);
     let bytes = storage.read(&key).await?;
-    let rows = match tokio::task::spawn_blocking(move || read(bytes)).await {
-        Ok(rows) => rows,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    };
+    let rows = shared::blocking::run(move || read(bytes)).await;
     rows.map_err(|source| LedgerError::Manifest {
         path: storage.locate(&key),
         source,

@@ -10,9 +10,10 @@
 //! - [`run_record`], [`decision`], [`manifest`]: the formats that outlive a process
 //! - [`failure`]: the four classes of failure and what each leads to
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
-//! - [`digest`], [`shutdown`]: SHA-256 of bytes and files; being told to stop
+//! - [`digest`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; work that waits; being told to stop
 
 pub mod artifact;
+pub mod blocking;
 pub mod decision;
 pub mod digest;
 pub mod event;

@@ -229,10 +229,7 @@ impl Images {
     async fn resized(&self, bytes: Bytes, showing: Showing) -> Result<Bytes, PageError> {
         let _place = self.places.acquire().await.ok();
         let work = move || resized(&bytes, &showing);
-        let made = match tokio::task::spawn_blocking(work).await {
-            Ok(made) => made,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
+        let made = shared::blocking::run(work).await;
         made.map_err(|error| PageError::Missing(format!("the image cannot be shown: {error}")))
     }
 }

@@ -50,8 +50,5 @@ async fn count_label(
         };
         count_classes(label, kind).unwrap_or_default()
     };
-    match tokio::task::spawn_blocking(count).await {
-        Ok(counted) => Ok(counted),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    Ok(shared::blocking::run(count).await)
 }

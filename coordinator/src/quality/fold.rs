@@ -106,10 +106,7 @@ impl RunFold {
             }
             (fold, rows)
         };
-        let (fold, rows) = match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
+        let (fold, rows) = shared::blocking::run(work).await;
         *self = fold;
         rows
     }

@@ -92,10 +92,7 @@ impl Photographs {
             let features = features(&mut extractor, &named);
             (extractor, features)
         };
-        let (extractor, features) = match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
+        let (extractor, features) = shared::blocking::run(work).await;
         self.extractor = Some(extractor);
         for (path, features) in paths.iter().zip(features?) {
             match features {

@@ -260,8 +260,5 @@ async fn data_uri(image: impl FnOnce() -> Option<DynamicImage> + Send + 'static)
         let base64 = STANDARD.encode(jpeg.into_inner());
         Some(format!("data:image/jpeg;base64,{base64}"))
     };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(uri) => uri,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    shared::blocking::run(work).await
 }

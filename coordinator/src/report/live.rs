@@ -112,7 +112,11 @@ impl LiveReport {
         }
         match task.await {
             Ok(report) => Some(report),
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The program is going down.
+                Err(_) => None,
+            },
         }
     }
 }

@@ -124,10 +124,7 @@ impl Material<'_> {
             compare(&mut report, &fold, &reference);
             report
         };
-        match tokio::task::spawn_blocking(compare).await {
-            Ok(report) => report,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        shared::blocking::run(compare).await
     }
 }
 

@@ -241,10 +241,8 @@ pub async fn publish(
                 &extractor,
             ))
         };
-        let file = match tokio::task::spawn_blocking(write).await {
-            Ok(Some(file)) => file,
-            Ok(None) => continue,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        let Some(file) = shared::blocking::run(write).await else {
+            continue;
         };
         let file = file.map_err(|source| ReportError::Statistics {
             style: style.clone(),

@@ -47,10 +47,7 @@ async fn open(at: &Location, network_sha256: &str) -> Result<Opened, String> {
         Ok(gaussian) => Ok(Opened { file, gaussian }),
         Err(error) => Err(chain(&error)),
     };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(opened) => opened,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    shared::blocking::run(work).await
 }
 
 async fn read(at: &Location, network_sha256: &str) -> Result<ReferenceStatistics, String> {
@@ -67,10 +64,7 @@ async fn read(at: &Location, network_sha256: &str) -> Result<ReferenceStatistics
             Some(_) | None => Ok(file),
         }
     };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(file) => file,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    shared::blocking::run(work).await
 }
 
 /// What follows from a reference that cannot be compared with.

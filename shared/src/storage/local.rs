@@ -214,10 +214,7 @@ fn listed(found: Found) -> Listed {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
 ) -> Result<T, StorageError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    crate::blocking::run(work).await
 }
 
 /// A new name is durable only when its folder is.

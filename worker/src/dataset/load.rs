@@ -47,10 +47,7 @@ pub async fn load(
             image_sha256: digest::sha256(&image.bytes),
         })
     };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(loaded) => loaded,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    shared::blocking::run(work).await
 }
 
 struct File {

@@ -1,6 +1,6 @@
 //! Devices as ONNX Runtime knows them.
 
-use ort::ep::{self, ArenaExtendStrategy, ExecutionProvider as _, ExecutionProviderDispatch};
+use ort::ep::{self, ExecutionProvider as _, ExecutionProviderDispatch};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use shared::settings::Device;
 
@@ -23,22 +23,14 @@ pub(super) fn check(device: Device) -> Result<(), EngineError> {
     }
 }
 
-/// Returns what runs graphs on a device, in so much of a GPU's memory. Where it is not there, a session that asks for it fails.
-pub(super) fn provider(device: Device, max_bytes: Option<u64>) -> ExecutionProviderDispatch {
+/// Returns what runs graphs on a device. Where it is not there, a session that asks for it fails.
+pub(super) fn provider(device: Device) -> ExecutionProviderDispatch {
+    // Arenas are those that all sessions share: see `arena`.
     match device {
-        // The arena is the one that all sessions share: see `arena`.
         Device::Cpu => ep::CPU::default().with_arena_allocator(true).build(),
-        Device::Cuda(number) => {
-            let provider = ep::CUDA::default()
-                .with_device_id(i32::try_from(number).unwrap_or(i32::MAX))
-                .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested);
-            match max_bytes {
-                Some(max_bytes) => provider
-                    .with_memory_limit(usize::try_from(max_bytes).unwrap_or(usize::MAX))
-                    .build(),
-                None => provider.build(),
-            }
-        }
+        Device::Cuda(number) => ep::CUDA::default()
+            .with_device_id(i32::try_from(number).unwrap_or(i32::MAX))
+            .build(),
     }
     .error_on_failure()
 }

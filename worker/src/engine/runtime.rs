@@ -12,20 +12,25 @@ const LIBRARY: &str = "libonnxruntime.so";
 const VARIABLE: &str = "ORT_DYLIB_PATH";
 
 /// The process has one environment, kept alive until it ends.
-static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+static STARTED: Mutex<Option<Started>> = Mutex::new(None);
 
 /// ONNX Runtime with one thread pool for all sessions.
 #[derive(Debug, Clone)]
 pub struct Runtime {
     environment: Environment,
     device: Device,
-    device_max_bytes: Option<u64>,
+}
+
+/// The process's environment, and the GPUs of which it has an arena.
+struct Started {
+    environment: Environment,
+    gpus: Vec<Device>,
 }
 
 impl Runtime {
     /// Loads the library that `ORT_DYLIB_PATH` names, or else one beside the program.
     ///
-    /// The first call decides the number of threads of the process.
+    /// The first call decides the number of threads of the process, and the first for a GPU the memory taken of it.
     ///
     /// # Errors
     ///
@@ -33,17 +38,28 @@ impl Runtime {
     /// there cannot be used, [`EngineError::Device`] if it was built without the device's provider.
     pub fn load(config: &EngineConfig) -> Result<Self, EngineError> {
         // Held while it starts: two threads that load at once must not start two.
-        let mut started = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
-        let environment = match &*started {
-            Some(environment) => environment.clone(),
-            None => started.insert(Self::start(config)?).clone(),
+        let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+        let started = match &mut *started {
+            Some(started) => started,
+            none => none.insert(Started {
+                environment: Self::start(config)?,
+                gpus: Vec::new(),
+            }),
         };
-        drop(started);
-        device::check(config.device)?;
+        let device = config.device;
+        device::check(device)?;
+        if device != Device::Cpu && !started.gpus.contains(&device) {
+            arena::share(&started.environment, device, config.device_max_bytes).map_err(|e| {
+                EngineError::Device {
+                    device,
+                    reason: format!("its memory cannot be shared by the model's parts: {e}"),
+                }
+            })?;
+            started.gpus.push(device);
+        }
         Ok(Self {
-            environment,
-            device: config.device,
-            device_max_bytes: config.device_max_bytes,
+            environment: started.environment.clone(),
+            device,
         })
     }
 
@@ -67,7 +83,7 @@ impl Runtime {
             .with_global_thread_pool(pool)
             .build()
             .map_err(|e| unusable(e.to_string()))?;
-        arena::share(&environment).map_err(|e| unusable(e.to_string()))?;
+        arena::share(&environment, Device::Cpu, None).map_err(|e| unusable(e.to_string()))?;
         Ok(environment)
     }
 
@@ -77,11 +93,6 @@ impl Runtime {
 
     pub(super) fn device(&self) -> Device {
         self.device
-    }
-
-    /// Returns the most memory of a GPU that graphs may take.
-    pub(super) fn device_max_bytes(&self) -> Option<u64> {
-        self.device_max_bytes
     }
 }
 

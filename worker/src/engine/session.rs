@@ -181,10 +181,11 @@ fn bound(
 fn builder(runtime: &Runtime) -> ort::Result<SessionBuilder> {
     let device = runtime.device();
     let builder = Session::builder(runtime.environment())?
-        .with_execution_providers([device::provider(device, runtime.device_max_bytes())])?
-        .with_optimization_level(GraphOptimizationLevel::All)?;
+        .with_execution_providers([device::provider(device)])?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_env_allocators()?;
     Ok(match device {
-        Device::Cpu => builder.with_env_allocators()?,
+        Device::Cpu => builder,
         // A node that the device cannot run is an error here, and not a copy to the processor and back at every run.
         Device::Cuda(_) => builder.with_disable_cpu_fallback()?,
     })

@@ -122,9 +122,6 @@ impl Judge for OutputJudge {
             let mut networks = networks.lock().unwrap_or_else(PoisonError::into_inner);
             networks.judge(&content.prepared, &png)
         };
-        match tokio::task::spawn_blocking(work).await {
-            Ok(quality) => quality,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        shared::blocking::run(work).await
     }
 }

@@ -58,10 +58,7 @@ impl<T: Send + 'static> Wanted<'_, T> {
         let files = source::open(at).await?;
         let folder = source::local_folder(at, files.as_ref(), self.file, &config.cache_dir).await?;
         let (load, config) = (self.load, config.clone());
-        let network = match tokio::task::spawn_blocking(move || load(&folder, &config)).await {
-            Ok(network) => network?,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
+        let network = shared::blocking::run(move || load(&folder, &config)).await?;
         let found = &(self.contract)(&network).sha256;
         if found == planned {
             return Ok(Some(network));

@@ -53,11 +53,7 @@ fn found(editor: &Editor<'_>, product: usize) -> Result<Option<Found>, LoadError
     if !fits || num_inputs == 0 || num_outputs == 0 {
         return Ok(None);
     }
-    let mut found = Found {
-        nodes: vec![product],
-        inputs: vec![x.clone()],
-        layer: Linear::new(&[], Vec::new(), 0),
-    };
+    let (mut nodes, mut inputs) = (vec![product], vec![x.clone()]);
     let mut bias = vec![0.0; num_outputs];
     let mut last = product;
     if let Some(sum) = editor.only_reader(last, "Add")
@@ -65,13 +61,17 @@ fn found(editor: &Editor<'_>, product: usize) -> Result<Option<Found>, LoadError
         && constant.dims == [num_outputs as i64]
     {
         bias = editor.numbers(constant)?;
-        found.nodes.push(sum);
+        nodes.push(sum);
         last = sum;
     }
     if let Some((sum, other)) = editor.sum_with_another(last) {
-        found.inputs.push(other);
-        found.nodes.push(sum);
+        inputs.push(other);
+        nodes.push(sum);
     }
-    found.layer = Linear::new(&editor.numbers(weights)?, bias, num_inputs);
-    Ok(Some(found))
+    let layer = Linear::new(&editor.numbers(weights)?, bias, num_inputs);
+    Ok(Some(Found {
+        nodes,
+        inputs,
+        layer,
+    }))
 }

@@ -11,7 +11,7 @@ use crate::method::noise::standard_normal;
 const FLOAT_ATTRIBUTE: i32 = 1;
 const INTS: i32 = 7;
 pub(super) const HEIGHT: i64 = 20;
-pub(super) const WIDTH: i64 = 28;
+pub(super) const WIDTH: i64 = 32;
 
 /// A model under construction: a chain of operators, each of which reads what the one before it made.
 #[derive(Default)]

@@ -225,6 +225,67 @@ fn a_gated_activation_is_one_operator_with_the_sums_before_it() {
 }
 
 #[test]
+fn products_are_one_operator_with_the_sums_after_them() {
+    let mut chain = Chain::new(8);
+    let x = chain.last();
+    let weights = chain.constant(vec![WIDTH, WIDTH]);
+    chain.node("MatMul", &[weights], vec![]);
+    let bias = chain.constant(vec![WIDTH]);
+    chain.node("Add", &[bias], vec![]);
+    let sum = chain.last();
+    chain.on(&[x, sum], "Add", vec![]);
+    chain.known(8);
+    let weights = chain.constant(vec![WIDTH, WIDTH]);
+    chain.node("MatMul", &[weights], vec![]);
+    chain.node("Relu", &[], vec![]);
+    let weights = chain.constant(vec![WIDTH, WIDTH]);
+    chain.node("MatMul", &[weights], vec![]);
+    let of_channels = chain.constant(vec![8, 1, 1]);
+    chain.node("Add", &[of_channels], vec![]);
+    let odd = chain.constant(vec![WIDTH, 33]);
+    chain.node("MatMul", &[odd], vec![]);
+    assert_eq!(
+        replaced(&chain),
+        [
+            "synth2real:LinearWithResidual",
+            "synth2real:Linear",
+            ":Relu",
+            "synth2real:Linear",
+            ":Add",
+            ":MatMul"
+        ]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    assert_same(&chain, folder.path(), 8);
+}
+
+#[test]
+fn a_convolution_takes_the_sum_that_alone_reads_it() {
+    let mut chain = Chain::new(24);
+    let x = chain.last();
+    chain.conv(24, 24, 3, 1, 1);
+    let outputs = chain.last();
+    chain.on(&[x.clone(), outputs], "Add", vec![]);
+    chain.known(24);
+    chain.conv(24, 24, 3, 1, 1);
+    let read_twice = chain.last();
+    chain.on(&[x, read_twice.clone()], "Add", vec![]);
+    chain.known(24);
+    chain.node("Mul", &[read_twice], vec![]);
+    assert_eq!(
+        replaced(&chain),
+        [
+            "synth2real:ConvolutionWithResidual",
+            "synth2real:Convolution",
+            ":Add",
+            ":Mul"
+        ]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    assert_same(&chain, folder.path(), 24);
+}
+
+#[test]
 fn a_graph_with_graphs_inside_is_left_alone() {
     let mut chain = Chain::new(20);
     chain.conv(40, 20, 3, 1, 1);
