@@ -1,14 +1,14 @@
 //! Convolutions of 3x3 pixels, at a quarter of their multiplications.
 //!
 //! An image is cut into tiles of 4x4 outputs, each made from a patch of 6x6 inputs. Patches and weights are turned into
-//! their values at 36 points ([`points`]), where a convolution is a product of matrices, tiles by input channels by
+//! their values at 36 points (`points`), where a convolution is a product of matrices, tiles by input channels by
 //! output channels; the products are turned back into outputs. Work goes by blocks of tiles, so that patches, weights
 //! and products of a block stay in the processor's caches.
 //!
-//! - [`points`]: the transforms in one dimension
-//! - [`tiles`]: which pixels tiles are made of; [`inputs`], [`outputs`]: the transforms of an image's tiles
-//! - [`weights`]: how weights are kept, and their transform
-//! - [`product`]: the products
+//! - `points`: the transforms in one dimension
+//! - `tiles`: which pixels tiles are made of; `inputs`, `outputs`: the transforms of an image's tiles
+//! - `weights`: how weights are kept, and their transform
+//! - `product`: the products
 //!
 //! **Source:** Lavin and Gray 2015, F(4x4, 3x3) (arXiv:1509.09308).
 //! **Differs:** the points are 0, ±5/8, ±3/2 and infinity in place of 0, ±1, ±2 and infinity: they halve the rounding
