@@ -1,7 +1,7 @@
 //! An engine that makes tiny images from a hash: for tests of everything around the engine.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,6 +17,7 @@ use worker::attempt::{
     Tools, Unusable,
 };
 use worker::dataset::{ImageSize, NamedBytes, Prepared, decode_image, encode_png};
+use worker::engine::{EngineError, RuntimeError};
 use worker::quality::QualityError;
 use worker::workshop::{Workshop, WorkshopError};
 
@@ -43,6 +44,11 @@ const SIZE: ImageSize = ImageSize {
 pub struct StandIn {
     /// Time that a conversion takes.
     pub takes: Duration,
+    /// Outputs of a content that fit in its memory at once; none if any number does.
+    fits: Option<usize>,
+    outputs_at_once: OutputsAtOnce,
+    /// How many it was asked for at once, each time.
+    passes: Mutex<Vec<usize>>,
     conversions: AtomicU64,
 }
 
@@ -54,6 +60,31 @@ impl StandIn {
             takes,
             ..Self::default()
         })
+    }
+
+    /// Returns an engine in whose memory some outputs of a content fit at once.
+    #[must_use]
+    pub fn that_fits(outputs: usize) -> Arc<Self> {
+        Arc::new(Self {
+            fits: Some(outputs),
+            ..Self::default()
+        })
+    }
+
+    /// Returns how many outputs it was asked for at once, each time.
+    ///
+    /// # Panics
+    ///
+    /// If a test has panicked meanwhile.
+    pub fn passes(&self) -> Vec<usize> {
+        self.passes.lock().expect("nobody panicked").clone()
+    }
+
+    /// Notes a pass; returns whether it fits in memory.
+    fn begins(&self, outputs: usize) -> bool {
+        let mut passes = self.passes.lock().expect("nobody panicked");
+        passes.push(outputs);
+        self.fits.is_none_or(|fits| outputs <= fits)
     }
 
     /// Returns how many images it has made.
@@ -93,7 +124,7 @@ impl Workshop for StandInWorkshop {
             maker: Arc::new(StandInHandle(Arc::clone(&self.0))),
             judge: Arc::new(StandInHandle(Arc::clone(&self.0))),
             size: SIZE,
-            outputs_at_once: OutputsAtOnce::default(),
+            outputs_at_once: self.0.outputs_at_once.clone(),
         })
     }
 
@@ -156,6 +187,12 @@ impl Maker for StandInHandle {
                 source: None,
             }))
         };
+        if !self.0.begins(styles.len()) {
+            return Err(AttemptError::Engine(EngineError::Run {
+                part: "the stand-in".to_owned(),
+                source: RuntimeError::new("failed to allocate memory"),
+            }));
+        }
         match content.name.as_str() {
             name if name.starts_with(CURSED) => return fail(StorageErrorKind::Unavailable),
             name if name.starts_with(FATAL) => return fail(StorageErrorKind::Denied),

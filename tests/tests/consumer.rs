@@ -48,12 +48,31 @@ impl Stage {
     async fn on(storage: Arc<dyn Storage>, contents: &[&str]) -> Self {
         let contents: Vec<String> = contents.iter().map(ToString::to_string).collect();
         let run = planned::run("staged", &contents, &["night".to_owned()], ONE);
+        let engine = StandIn::new(Duration::from_millis(10));
+        Self::of_run(storage, run, engine).await
+    }
+
+    /// One shard of two contents in five styles, of which some fit in the engine's memory at once.
+    async fn that_fits(outputs: usize) -> Self {
+        let named =
+            |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
+        let size = ShardSize {
+            contents: 2,
+            styles: 5,
+        };
+        let styles = named(&["night", "snow", "rain", "fog", "day"]);
+        let run = planned::run("staged", &named(&["a", "b"]), &styles, size);
+        let engine = StandIn::that_fits(outputs);
+        Self::of_run(Arc::new(MemoryStorage::new()), run, engine).await
+    }
+
+    async fn of_run(storage: Arc<dyn Storage>, run: FrozenRun, engine: Arc<StandIn>) -> Self {
         planned::store(storage.as_ref(), &run).await;
         Self {
             storage,
             queue: InProcessQueue::new(),
             run,
-            engine: StandIn::new(Duration::from_millis(10)),
+            engine,
         }
     }
 
@@ -365,4 +384,22 @@ async fn a_damaged_image_fails_its_shard_and_names_itself() {
     let failure = failure.await.unwrap();
     assert!(failure.error.contains("night/a.png"), "{failure:?}");
     assert!(failure.error.contains("other bytes"), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_did_not_fit_at_once_is_made_in_parts_and_not_tried_at_once_again() {
+    let stage = Stage::that_fits(2).await;
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Committed]);
+    assert_eq!(stage.engine.passes(), [5, 2, 2, 1, 2, 2, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_of_which_no_single_output_fits_is_given_up() {
+    let stage = Stage::that_fits(0).await;
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
+    assert_eq!(stage.engine.passes(), [5, 2, 1, 1, 1]);
 }

@@ -6,9 +6,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
+use crate::blocking;
 use crate::digest;
 use crate::storage::StorageError;
-use crate::storage::local::{blocking, io_error};
+use crate::storage::local::io_error;
 
 /// An object of a listing.
 #[derive(Debug, Clone)]
@@ -90,7 +91,7 @@ impl Body<'_> {
             Self::Bytes(bytes) => Ok((base64(&digest::sha256(bytes)), bytes.len() as u64)),
             Self::File(path) => {
                 let path = path.to_owned();
-                blocking(move || {
+                blocking::run(move || {
                     let size = path.metadata().map(|metadata| metadata.len());
                     let sha256 = digest::sha256_of_file(&path);
                     let fail = |error| io_error("read", &path, error);

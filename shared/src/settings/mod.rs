@@ -4,6 +4,7 @@
 
 mod broker;
 mod device;
+mod engine;
 mod error;
 mod method;
 mod quality;
@@ -14,12 +15,12 @@ mod worker;
 
 pub use broker::{BROKER_PASSWORD, BROKER_URL, BROKER_USER, BrokerConfig};
 pub use device::{Device, DeviceError};
+pub use engine::EngineConfig;
 pub use error::SettingsError;
 pub use method::{Method, MethodConfig, Preset};
 pub use quality::{QualityConfig, ReferenceFiles};
 pub use run::{
-    ContentConfig, EngineConfig, Limits, Pairing, PairingMode, RunConfig, ShardSize, StyleConfig,
-    resolve_root,
+    ContentConfig, Limits, Pairing, PairingMode, RunConfig, ShardSize, StyleConfig, resolve_root,
 };
 pub use steps::StepSet;
 pub use worker::{WatchdogConfig, WorkerConfig};

@@ -1,12 +1,12 @@
 //! A run's settings, complete and checked.
 
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::raw::{RawConfig, RawEngine, RawLimits, RawPairing, RawShards};
-use super::{BrokerConfig, Device, DeviceError, MethodConfig, QualityConfig, SettingsError};
+use super::raw::{RawConfig, RawLimits, RawPairing, RawShards};
+use super::{BrokerConfig, EngineConfig, MethodConfig, QualityConfig, SettingsError};
 use crate::ids::RunId;
 use crate::layout::Layout;
 use crate::location::Location;
@@ -103,36 +103,6 @@ pub struct Limits {
     pub max_attempts: u32,
     /// Share of a run's items that may be quarantined or failed before the run stops.
     pub max_failed: f64,
-}
-
-/// How a process computes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EngineConfig {
-    /// Where graphs run.
-    pub device: Device,
-    /// Threads of a computation; 0 is one for each core.
-    pub threads: usize,
-    /// Memory for style keys and values before they go to disk.
-    pub style_bank_max_bytes: u64,
-    /// Memory of a GPU for them before they go to the processor's.
-    pub style_bank_device_max_bytes: u64,
-    /// Memory of a GPU for everything; none is all of it.
-    pub device_max_bytes: Option<u64>,
-    /// Folder for what does not fit in memory.
-    pub cache_dir: PathBuf,
-}
-
-impl Default for EngineConfig {
-    fn default() -> Self {
-        Self {
-            device: Device::Cpu,
-            threads: 0,
-            style_bank_max_bytes: 4 << 30,
-            style_bank_device_max_bytes: 8 << 30,
-            device_max_bytes: None,
-            cache_dir: std::env::temp_dir(),
-        }
-    }
 }
 
 impl RunConfig {
@@ -297,47 +267,6 @@ impl TryFrom<RawLimits> for Limits {
             ));
         }
         Ok(limits)
-    }
-}
-
-impl EngineConfig {
-    pub(super) fn from_raw(raw: RawEngine, base: &Path) -> Result<Self, SettingsError> {
-        let default = Self::default();
-        let device = match raw.device {
-            None => default.device,
-            Some(text) => text.parse().map_err(|error: DeviceError| {
-                SettingsError::value("engine.device", &text, error.to_string())
-            })?,
-        };
-        // By default half of what there is, so that weights and images have room as well.
-        let of_device = raw.device_max_bytes.map(|max_bytes| max_bytes / 2);
-        let style_bank_device_max_bytes = raw.style_bank_device_max_bytes.unwrap_or_else(|| {
-            let default = default.style_bank_device_max_bytes;
-            of_device.map_or(default, |half| half.min(default))
-        });
-        if let Some(max_bytes) = raw.device_max_bytes
-            && max_bytes <= style_bank_device_max_bytes
-        {
-            return Err(SettingsError::value(
-                "engine.device_max_bytes",
-                max_bytes,
-                format!(
-                    "must be more than style_bank_device_max_bytes ({style_bank_device_max_bytes}), which is a part of it"
-                ),
-            ));
-        }
-        Ok(Self {
-            device,
-            threads: raw.threads.unwrap_or(default.threads),
-            style_bank_device_max_bytes,
-            device_max_bytes: raw.device_max_bytes,
-            style_bank_max_bytes: raw
-                .style_bank_max_bytes
-                .unwrap_or(default.style_bank_max_bytes),
-            cache_dir: raw
-                .cache_dir
-                .map_or(default.cache_dir, |folder| base.join(folder)),
-        })
     }
 }
 

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::bucket::key;
 use super::disk_cache::DiskCache;
 use super::{BucketSource, Source, SourceFile};
+use crate::blocking;
 use crate::digest;
-use crate::storage::local::blocking;
 use crate::storage::{StorageError, StorageErrorKind};
 
 /// Files of a bucket that are read again and again: `read` keeps copies and asks the bucket only whether they still
@@ -54,14 +54,14 @@ impl Source for CachedSource {
         })?;
         let identity = self.identity(path, head.size_bytes, &head.etag);
         let copies = Arc::clone(&self.copies);
-        if let Some(bytes) = blocking(move || Ok(copies.get(&identity))).await? {
+        if let Some(bytes) = blocking::run(move || copies.get(&identity)).await {
             return Ok(bytes);
         }
         let (bytes, etag) = self.source.bucket.get(&key(path)).await?;
         if !etag.is_empty() {
             let identity = self.identity(path, bytes.len() as u64, &etag);
             let (copies, bytes) = (Arc::clone(&self.copies), bytes.clone());
-            blocking(move || {
+            blocking::run(move || {
                 copies.put(&identity, &bytes);
                 Ok(())
             })

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{Source, SourceFile};
+use crate::blocking;
 use crate::storage::StorageError;
-use crate::storage::local::{blocking, io_error};
+use crate::storage::local::io_error;
 use crate::storage::walk::Walk;
 
 /// Files below a folder. Links are followed.
@@ -29,7 +30,7 @@ impl LocalSource {
 impl Source for LocalSource {
     async fn list(&self, folder: &Path) -> Result<Vec<SourceFile>, StorageError> {
         let mut walk = Walk::new(self.root.clone(), folder, true);
-        blocking(move || {
+        blocking::run(move || {
             let mut files = Vec::new();
             loop {
                 let page = walk.next_page();
@@ -48,7 +49,7 @@ impl Source for LocalSource {
 
     async fn read(&self, path: &Path) -> Result<Bytes, StorageError> {
         let path = self.root.join(path);
-        blocking(move || {
+        blocking::run(move || {
             let bytes = fs::read(&path).map_err(|e| io_error("read", &path, e))?;
             Ok(bytes.into())
         })
@@ -57,7 +58,7 @@ impl Source for LocalSource {
 
     async fn fetch(&self, path: &Path, to: &Path) -> Result<(), StorageError> {
         let (path, to) = (self.root.join(path), to.to_owned());
-        blocking(move || {
+        blocking::run(move || {
             let from = fs::File::open(&path).map_err(|e| io_error("read", &path, e))?;
             let copy = || {
                 let mut file = fs::File::create(&to)?;

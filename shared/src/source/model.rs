@@ -9,10 +9,11 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
 use super::{Source, SourceFile};
+use crate::blocking;
 use crate::digest;
 use crate::location::Location;
 use crate::storage::StorageError;
-use crate::storage::local::{blocking, io_error};
+use crate::storage::local::io_error;
 
 /// Files that are fetched at the same time.
 const AT_ONCE: usize = 4;
@@ -83,7 +84,7 @@ async fn fetch_all(
         .await?;
 
     let folder = folder.to_owned();
-    blocking(move || {
+    blocking::run(move || {
         let finish = || {
             let path = unfinished.path().join(&contract.path);
             fs::write(&path, &contract.bytes)?;

@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 use super::walk::{Found, Walk};
 use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
+use crate::blocking;
 use crate::digest;
 use crate::ids::RunId;
 
@@ -106,18 +107,18 @@ impl LocalStorage {
 impl Storage for LocalStorage {
     async fn create(&self, key: &ArtifactKey, bytes: Bytes) -> Result<Created, StorageError> {
         let (storage, path) = (self.clone(), self.file(key));
-        blocking(move || storage.create_file(&path, &bytes)).await
+        blocking::run(move || storage.create_file(&path, &bytes)).await
     }
 
     async fn replace(&self, key: &ArtifactKey, bytes: Bytes) -> Result<(), StorageError> {
         let (storage, path) = (self.clone(), self.file(key));
-        blocking(move || storage.replace_file(&path, &bytes)).await
+        blocking::run(move || storage.replace_file(&path, &bytes)).await
     }
 
     async fn replace_from_file(&self, key: &ArtifactKey, file: &Path) -> Result<(), StorageError> {
         let (path, file) = (self.file(key), file.to_owned());
         let storage = self.clone();
-        blocking(move || {
+        blocking::run(move || {
             let copy = || -> io::Result<()> {
                 let mut temporary = storage.prepare(&path, b"")?;
                 io::copy(&mut File::open(&file)?, temporary.as_file_mut())?;
@@ -132,7 +133,7 @@ impl Storage for LocalStorage {
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
         let path = self.file(key);
-        blocking(move || {
+        blocking::run(move || {
             fs::read(&path)
                 .map(Bytes::from)
                 .map_err(|e| io_error("read", &path, e))
@@ -142,7 +143,7 @@ impl Storage for LocalStorage {
 
     async fn exists(&self, key: &ArtifactKey) -> Result<bool, StorageError> {
         let path = self.file(key);
-        blocking(move || {
+        blocking::run(move || {
             path.try_exists()
                 .map_err(|e| io_error("look for", &path, e))
         })
@@ -152,7 +153,7 @@ impl Storage for LocalStorage {
     fn list(&self, prefix: &ArtifactPrefix) -> Pages {
         let walk = Walk::new(self.root.clone(), Path::new(&prefix.path()), false);
         futures::stream::try_unfold(walk, |mut walk| {
-            blocking(move || {
+            blocking::run(move || {
                 let page = walk
                     .next_page()
                     .map_err(|(path, e)| io_error("list", &path, e))?;
@@ -165,7 +166,7 @@ impl Storage for LocalStorage {
 
     async fn runs(&self) -> Result<Vec<RunId>, StorageError> {
         let folder = self.root.join(ArtifactPrefix::Runs.path());
-        blocking(move || {
+        blocking::run(move || {
             let entries = match fs::read_dir(&folder) {
                 Ok(entries) => entries,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -189,7 +190,7 @@ impl Storage for LocalStorage {
 
     async fn check_writable(&self) -> Result<(), StorageError> {
         let storage = self.clone();
-        blocking(move || {
+        blocking::run(move || {
             let written = storage.write_temporary(b"synth2real").map(drop);
             written.map_err(|e| io_error("write below", &storage.root, e))?;
             remove_abandoned(&storage.root.join(TEMPORARY_FOLDER));
@@ -208,13 +209,6 @@ fn listed(found: Found) -> Listed {
         path: found.path.to_string_lossy().into_owned(),
         size_bytes: found.size_bytes,
     }
-}
-
-/// Does what waits for a disk away from the threads that only wait.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
-) -> Result<T, StorageError> {
-    crate::blocking::run(work).await
 }
 
 /// A new name is durable only when its folder is.

@@ -261,18 +261,15 @@ impl Attempt<'_> {
                         .await?;
                     rest = later;
                 }
-                Err(error) => {
-                    let is_memory = error.class() == FailureClass::Resources;
-                    let lowered = is_memory.then(|| self.tools.outputs_at_once.lower(now.len()));
-                    let Some(outputs) = lowered.flatten() else {
-                        return Err(error);
-                    };
+                Err(error) if error.class() == FailureClass::Resources && now.len() > 1 => {
+                    let outputs = self.tools.outputs_at_once.lower(now.len());
                     tracing::warn!(
                         content = content.name(),
                         outputs,
                         "out of memory: fewer outputs in a pass from now on"
                     );
                 }
+                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -16,21 +16,15 @@ impl Default for OutputsAtOnce {
 }
 
 impl OutputsAtOnce {
-    /// Returns how many of `wanted` outputs may be made at once; at least one.
+    /// Returns how many of `wanted` outputs may be made at once.
     #[must_use]
     pub fn of(&self, wanted: usize) -> usize {
-        wanted.min(self.0.load(Ordering::Relaxed)).max(1)
+        wanted.min(self.0.load(Ordering::Relaxed))
     }
 
-    /// Learns that so many outputs were too many; returns how many are allowed from now on, or none if there is nothing
-    /// left to lower.
-    #[must_use]
-    pub fn lower(&self, too_many: usize) -> Option<usize> {
-        let fewer = too_many / 2;
-        if fewer == 0 {
-            return None;
-        }
-        self.0.fetch_min(fewer, Ordering::Relaxed);
-        Some(fewer)
+    /// Learns that so many outputs were too many; returns how many may be made at once from now on.
+    pub fn lower(&self, too_many: usize) -> usize {
+        let fewer = (too_many / 2).max(1);
+        self.0.fetch_min(fewer, Ordering::Relaxed).min(fewer)
     }
 }

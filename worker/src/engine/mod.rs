@@ -31,6 +31,8 @@ pub mod vae;
 use std::path::Path;
 
 pub use error::EngineError;
+/// What ONNX Runtime says when it fails.
+pub use ort::Error as RuntimeError;
 use shared::metrics::names;
 use shared::settings::EngineConfig;
 

@@ -275,9 +275,10 @@ fn read_step(mut file: &File, on_disk: &OnDisk) -> io::Result<Arc<[StyleLayer]>>
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array2;
+
     use super::*;
     use crate::engine::runtime::Runtime;
-    use ndarray::Array2;
 
     fn layers(step: usize) -> Vec<StyleLayer> {
         [(4, 6), (2, 8)].map(|shape| layer(step, shape)).into()

@@ -13,3 +13,4 @@ pub mod label_map;
 pub mod noise;
 mod resample;
 pub mod schedule;
+pub(crate) mod vectorised;

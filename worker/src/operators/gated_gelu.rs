@@ -7,7 +7,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::exp2::exp2;
+use crate::method::vectorised::exp2;
 
 /// The number of tokens that one thread takes at once.
 const TOKENS: usize = 16;

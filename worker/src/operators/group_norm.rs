@@ -8,8 +8,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::LANES;
-use super::exp2::exp2;
+use crate::method::vectorised::{LANES, exp2};
 
 /// The number of values whose sum is kept in single precision.
 const CHUNK: usize = 4096;

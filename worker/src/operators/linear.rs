@@ -6,6 +6,8 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::method::vectorised::MAX_LANES;
+
 /// The number of outputs that are worked on at once.
 pub(crate) const PANEL: usize = 32;
 /// The number of tokens that are worked on at once.
@@ -142,7 +144,7 @@ impl WithSimd for WriteTokens<'_> {
                     num_outputs,
                 };
                 // As many sums as leave registers for the operands: 32 with the widest vectors, else 16.
-                if S::F32_LANES == 16 {
+                if S::F32_LANES == MAX_LANES {
                     block.add_all::<S, TOKENS>(simd);
                 } else {
                     block.add_all::<S, { TOKENS / 2 }>(simd);
@@ -254,6 +256,30 @@ mod tests {
                     assert!(error < 1e-6 * inputs as f64, "{written}, not {defined}");
                 }
             }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_width_of_the_vectors_does_not_change_a_byte() {
+        fn by<S: Simd>(simd: S) -> Vec<f32> {
+            let (tokens, inputs, outputs) = (13, 600, 64);
+            let layer = Linear::new(&draw("w", inputs * outputs), draw("b", outputs), inputs);
+            let mut written = vec![0.0; tokens * outputs];
+            simd.vectorize(WriteTokens {
+                layer: &layer,
+                x: &draw("x", tokens * inputs),
+                residual: None,
+                outputs: &mut written,
+            });
+            written
+        }
+        let scalar = by(pulp::Scalar);
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            assert!(by(simd) == scalar, "AVX2");
+        }
+        if let Some(simd) = pulp::x86::V4::try_new() {
+            assert!(by(simd) == scalar, "AVX-512");
         }
     }
 

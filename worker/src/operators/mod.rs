@@ -6,10 +6,6 @@
 //! - [`gated_gelu`]: the activation of transformers' feed-forward layers with the sums before it
 
 pub mod convolution;
-pub(crate) mod exp2;
 pub mod gated_gelu;
 pub mod group_norm;
 pub mod linear;
-
-/// The number of partial results that a loop keeps, so that it vectorises in one order.
-const LANES: usize = 64;

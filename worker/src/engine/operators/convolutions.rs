@@ -1,7 +1,7 @@
 //! Which convolutions are replaced.
 
 use super::LoadError;
-use super::domain::{Computation, ConvolutionWithResidual};
+use super::domain::Computation;
 use super::graph::Editor;
 use super::onnx::Attribute;
 use crate::operators::convolution::Convolution;
@@ -14,22 +14,18 @@ const MIN_CHANNELS: usize = 16;
 pub(super) fn replace(
     editor: &mut Editor<'_>,
     convolutions: &mut Vec<Convolution>,
-    with_residual: &mut Vec<ConvolutionWithResidual>,
 ) -> Result<(), LoadError> {
     for node in editor.of("Conv") {
         let Some(convolution) = found(editor, node)? else {
             continue;
         };
-        let mut inputs = editor.node(node).input[..1].to_vec();
+        let (mut nodes, mut inputs) = (vec![node], editor.node(node).input[..1].to_vec());
         if let Some((sum, other)) = editor.sum_with_another(node) {
+            nodes.push(sum);
             inputs.push(other);
-            let (nodes, index) = ([node, sum], with_residual.len());
-            editor.replace(&nodes, &inputs, ConvolutionWithResidual::NAME, index);
-            with_residual.push(ConvolutionWithResidual(convolution));
-        } else {
-            editor.replace(&[node], &inputs, Convolution::NAME, convolutions.len());
-            convolutions.push(convolution);
         }
+        editor.replace(&nodes, &inputs, Convolution::NAME, convolutions.len());
+        convolutions.push(convolution);
     }
     Ok(())
 }

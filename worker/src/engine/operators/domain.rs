@@ -1,5 +1,6 @@
 //! Our operators as ONNX Runtime calls them.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ort::operator::{
@@ -22,28 +23,25 @@ pub(super) const INDEX: &str = "index";
 #[derive(Default)]
 pub(super) struct Operators {
     pub(super) convolutions: Vec<Convolution>,
-    pub(super) convolutions_with_residual: Vec<ConvolutionWithResidual>,
     pub(super) group_norms: Vec<GroupNorm>,
     pub(super) gated_gelus: Vec<GatedGelu>,
     pub(super) linears: Vec<Linear>,
-    pub(super) linears_with_residual: Vec<LinearWithResidual>,
 }
 
 /// Returns the domain of a graph.
 pub(super) fn of(operators: Operators) -> ort::Result<OperatorDomain> {
     OperatorDomain::new(DOMAIN)?
         .add(Table::new(operators.convolutions))?
-        .add(Table::new(operators.convolutions_with_residual))?
         .add(Table::new(operators.group_norms))?
         .add(Table::new(operators.gated_gelus))?
-        .add(Table::new(operators.linears))?
-        .add(Table::new(operators.linears_with_residual))
+        .add(Table::new(operators.linears))
 }
 
 /// What makes one tensor of some others; all are of single precision.
 pub(super) trait Computation: Send + Sync + 'static {
     const NAME: &'static str;
-    const NUM_INPUTS: usize;
+    /// How many it takes; those beyond the first number may be absent.
+    const NUM_INPUTS: RangeInclusive<usize>;
 
     /// Returns the output's shape for inputs of some shapes; a free dimension is -1. None if they do not fit.
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>>;
@@ -52,69 +50,42 @@ pub(super) trait Computation: Send + Sync + 'static {
     fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]);
 }
 
+/// The second input, if there is one, is added to the outputs.
 impl Computation for Convolution {
     const NAME: &'static str = "Convolution";
-    const NUM_INPUTS: usize = 1;
+    const NUM_INPUTS: RangeInclusive<usize> = 1..=2;
 
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
-        let [[batch, channels, height, width]] = *inputs else {
+        let (images, residual) = inputs.split_first()?;
+        let [batch, channels, height, width] = **images else {
             return None;
         };
-        let (batch, channels, height, width) = (*batch, *channels, *height, *width);
         let fits = usize::try_from(channels) == Ok(self.num_inputs());
-        fits.then(|| vec![batch, self.num_outputs() as i64, height, width])
+        let shape = vec![batch, self.num_outputs() as i64, height, width];
+        (fits && residual.iter().all(|residual| *residual == shape)).then_some(shape)
     }
 
     fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
-        write_images(self, shape, inputs[0], None, output);
-    }
-}
-
-/// A convolution to whose outputs a second image is added.
-pub(super) struct ConvolutionWithResidual(pub(super) Convolution);
-
-impl Computation for ConvolutionWithResidual {
-    const NAME: &'static str = "ConvolutionWithResidual";
-    const NUM_INPUTS: usize = 2;
-
-    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
-        let [images, residual] = *inputs else {
-            return None;
-        };
-        let shape = self.0.shape(&[images])?;
-        (shape == residual).then_some(shape)
-    }
-
-    fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
-        write_images(&self.0, shape, inputs[0], Some(inputs[1]), output);
-    }
-}
-
-fn write_images(
-    convolution: &Convolution,
-    shape: &[usize],
-    images: &[f32],
-    residuals: Option<&[f32]>,
-    outputs: &mut [f32],
-) {
-    let (height, width) = (shape[2], shape[3]);
-    let (num_inputs, num_outputs) = (convolution.num_inputs(), convolution.num_outputs());
-    let images = images.chunks_exact(num_inputs * height * width);
-    let len = num_outputs * height * width;
-    for (place, (pixels, outputs)) in images.zip(outputs.chunks_exact_mut(len)).enumerate() {
-        let image = Image {
-            pixels,
-            height,
-            width,
-        };
-        let residual = residuals.map(|residuals| &residuals[place * len..][..len]);
-        convolution.write(&image, residual, outputs);
+        let (height, width) = (shape[2], shape[3]);
+        let images = inputs[0].chunks_exact(self.num_inputs() * height * width);
+        let len = self.num_outputs() * height * width;
+        for (place, (pixels, output)) in images.zip(output.chunks_exact_mut(len)).enumerate() {
+            let image = Image {
+                pixels,
+                height,
+                width,
+            };
+            let residual = inputs
+                .get(1)
+                .map(|residual| &residual[place * len..][..len]);
+            self.write(&image, residual, output);
+        }
     }
 }
 
 impl Computation for GroupNorm {
     const NAME: &'static str = "GroupNorm";
-    const NUM_INPUTS: usize = 1;
+    const NUM_INPUTS: RangeInclusive<usize> = 1..=1;
 
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
         let [[_, channels, _, _]] = *inputs else {
@@ -136,7 +107,7 @@ impl Computation for GroupNorm {
 
 impl Computation for GatedGelu {
     const NAME: &'static str = "GatedGelu";
-    const NUM_INPUTS: usize = 2;
+    const NUM_INPUTS: RangeInclusive<usize> = 2..=2;
 
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
         let [hidden, gate] = *inputs else {
@@ -151,38 +122,21 @@ impl Computation for GatedGelu {
     }
 }
 
+/// The second input, if there is one, is added to the outputs.
 impl Computation for Linear {
     const NAME: &'static str = "Linear";
-    const NUM_INPUTS: usize = 1;
+    const NUM_INPUTS: RangeInclusive<usize> = 1..=2;
 
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
-        let (width, others) = inputs.first()?.split_last()?;
+        let (tokens, residual) = inputs.split_first()?;
+        let (width, others) = tokens.split_last()?;
         let fits = usize::try_from(*width) == Ok(self.num_inputs());
-        fits.then(|| [others, &[self.num_outputs() as i64]].concat())
+        let shape = [others, &[self.num_outputs() as i64]].concat();
+        (fits && residual.iter().all(|residual| *residual == shape)).then_some(shape)
     }
 
     fn write(&self, _: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
-        self.write(inputs[0], None, output);
-    }
-}
-
-/// A layer to whose outputs a second tensor is added.
-pub(super) struct LinearWithResidual(pub(super) Linear);
-
-impl Computation for LinearWithResidual {
-    const NAME: &'static str = "LinearWithResidual";
-    const NUM_INPUTS: usize = 2;
-
-    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
-        let [x, residual] = *inputs else {
-            return None;
-        };
-        let shape = self.0.shape(&[x])?;
-        (shape == residual).then_some(shape)
-    }
-
-    fn write(&self, _: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
-        self.0.write(inputs[0], Some(inputs[1]), output);
+        self.write(inputs[0], inputs.get(1).copied(), output);
     }
 }
 
@@ -209,7 +163,14 @@ impl<C: Computation> Operator for Table<C> {
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
-        (0..C::NUM_INPUTS).map(|_| OperatorInput::required(TensorElementType::Float32))
+        let (required, all) = (*C::NUM_INPUTS.start(), *C::NUM_INPUTS.end());
+        (0..all).map(move |place| {
+            if place < required {
+                OperatorInput::required(TensorElementType::Float32)
+            } else {
+                OperatorInput::optional(TensorElementType::Float32)
+            }
+        })
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
@@ -247,12 +208,12 @@ struct OneOf<C>(Arc<C>);
 
 impl<C: Computation> Kernel for OneOf<C> {
     fn compute(&mut self, context: &ComputeContext) -> ort::Result<()> {
-        let absent = || ort::Error::new(format!("{} got too few tensors", C::NAME));
-        let values = (0..C::NUM_INPUTS)
+        let absent = || ort::Error::new(format!("{} lacks a tensor", C::NAME));
+        let values = (0..context.num_inputs()?)
             .map(|place| context.input(place)?.ok_or_else(absent))
             .collect::<ort::Result<Vec<_>>>()?;
-        let mut inputs = Vec::with_capacity(C::NUM_INPUTS);
-        let mut shapes: Vec<&[i64]> = Vec::with_capacity(C::NUM_INPUTS);
+        let mut inputs = Vec::with_capacity(values.len());
+        let mut shapes: Vec<&[i64]> = Vec::with_capacity(values.len());
         for value in &values {
             let (shape, numbers) = value.try_extract_tensor::<f32>()?;
             shapes.push(shape);

@@ -48,7 +48,8 @@ impl<'a> Editor<'a> {
         let name = |tensor: Tensor| Some((tensor.name.clone()?, tensor));
         let constants = decoded::<Tensor>(&graph.initializer)?;
         let outputs = decoded::<ValueInfo>(&graph.output)?;
-        let infos = decoded::<ValueInfo>(graph.input.iter().chain(&graph.value_info))?;
+        let infos = graph.input.iter().chain(&graph.value_info);
+        let infos = decoded::<ValueInfo>(infos.chain(&graph.output))?;
         Ok(Self {
             nodes,
             readers,
@@ -129,18 +130,18 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// Returns the sum that alone reads a node's output, and what it adds: another tensor whose shape, but for the batch,
-    /// is the sum's.
+    /// Returns the sum that alone reads a node's output, and what it adds: another tensor of the same shape, which is
+    /// known but for the batch.
     pub(super) fn sum_with_another(&self, node: usize) -> Option<(usize, String)> {
         let sum = self.only_reader(node, "Add")?;
         let added = self.output(node)?;
         let mut others = self.node(sum).input.iter().filter(|input| *input != added);
         let other = others.next()?;
-        let known = |tensor: &str| -> Option<Vec<usize>> {
-            let (_, lengths) = self.shape(tensor)?.split_first()?;
-            lengths.iter().copied().collect()
-        };
-        (known(other)? == known(self.output(sum)?)?).then(|| (sum, other.clone()))
+        let shape = self.shape(self.output(sum)?)?;
+        let (_, lengths) = shape.split_first()?;
+        let is_plain = lengths.iter().all(Option::is_some)
+            && [added, other].map(|tensor| self.shape(tensor)) == [Some(shape); 2];
+        is_plain.then(|| (sum, other.clone()))
     }
 
     /// Returns a constant of single precision.
@@ -154,7 +155,7 @@ impl<'a> Editor<'a> {
         let num = tensor.dims.iter().product::<i64>();
         let num = usize::try_from(num).unwrap_or(0);
         let numbers = if tensor.data_location == Some(EXTERNAL) {
-            from_bytes(&external(tensor, self.folder, 4 * num)?)
+            from_bytes(&self.external(tensor, 4 * num)?)
         } else if let Some(raw) = &tensor.raw_data {
             from_bytes(raw)
         } else {
@@ -166,6 +167,23 @@ impl<'a> Editor<'a> {
             let name = tensor.name.clone().unwrap_or_default();
             Err(LoadError::Length(name))
         }
+    }
+
+    fn external(&self, tensor: &Tensor, num_bytes: usize) -> Result<Vec<u8>, LoadError> {
+        let entry = |key: &str| {
+            let of_key = |entry: &&Entry| entry.key.as_deref() == Some(key);
+            tensor.external_data.iter().find(of_key)?.value.as_deref()
+        };
+        let path = self.folder.join(entry("location").unwrap_or_default());
+        let read = || -> io::Result<Vec<u8>> {
+            let offset = entry("offset").unwrap_or("0").parse();
+            let mut file = File::open(&path)?;
+            file.seek(SeekFrom::Start(offset.map_err(io::Error::other)?))?;
+            let mut bytes = vec![0; num_bytes];
+            file.read_exact(&mut bytes)?;
+            Ok(bytes)
+        };
+        read().map_err(|source| LoadError::Read { path, source })
     }
 
     /// Returns a constant that is a shape.
@@ -260,18 +278,4 @@ fn decoded<'a, T: Message + Default>(
 fn from_bytes(bytes: &[u8]) -> Vec<f32> {
     let (words, _) = bytes.as_chunks::<4>();
     words.iter().map(|word| f32::from_le_bytes(*word)).collect()
-}
-
-fn external(tensor: &Tensor, folder: &Path, num_bytes: usize) -> io::Result<Vec<u8>> {
-    let entry = |key: &str| {
-        let of_key = |entry: &&Entry| entry.key.as_deref() == Some(key);
-        tensor.external_data.iter().find(of_key)?.value.as_deref()
-    };
-    let offset = entry("offset").unwrap_or("0");
-    let offset = offset.parse().map_err(io::Error::other)?;
-    let mut file = File::open(folder.join(entry("location").unwrap_or_default()))?;
-    file.seek(SeekFrom::Start(offset))?;
-    let mut bytes = vec![0; num_bytes];
-    file.read_exact(&mut bytes)?;
-    Ok(bytes)
 }

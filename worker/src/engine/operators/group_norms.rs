@@ -51,7 +51,8 @@ impl<'a> Found<'a> {
         let image = editor.node(split).input.first()?;
         let joined = editor.only_reader(norm, "Reshape")?;
         let shape = editor.whole_numbers(editor.node(joined).input.get(1)?)?;
-        if !is_shape_of(editor, image, &shape) {
+        let split_shape = editor.whole_numbers(editor.node(split).input.get(1)?)?;
+        if !is_shape_of(editor, image, &shape) || !are_groups_of(&shape, &split_shape) {
             return None;
         }
         let scaled = editor.only_reader(joined, "Mul")?;
@@ -106,6 +107,12 @@ fn is_shape_of(editor: &Editor<'_>, tensor: &str, shape: &[i64]) -> bool {
         && known.len() == 4
         && shape[0] == -1
         && known[1..].iter().zip(&shape[1..]).all(is_same)
+}
+
+/// Returns whether `Reshape` makes groups of whole images, and keeps the batch.
+fn are_groups_of(shape: &[i64], split: &[i64]) -> bool {
+    let size = |shape: &[i64]| shape[1..].iter().product::<i64>();
+    split.len() > 2 && split[0] == -1 && split[1] > 0 && size(shape) == size(split)
 }
 
 /// Returns the nodes that multiply a node's output by its sigmoid, if nothing else reads it.

@@ -1,28 +1,18 @@
 //! Which products are replaced.
 
 use super::LoadError;
-use super::domain::{Computation, LinearWithResidual};
+use super::domain::Computation;
 use super::graph::Editor;
 use crate::operators::linear::{Linear, PANEL, STEP};
 
 /// Replaces products of tokens and constant weights, with the sums that follow if nothing else reads what is between.
-pub(super) fn replace(
-    editor: &mut Editor<'_>,
-    linears: &mut Vec<Linear>,
-    with_residual: &mut Vec<LinearWithResidual>,
-) -> Result<(), LoadError> {
+pub(super) fn replace(editor: &mut Editor<'_>, linears: &mut Vec<Linear>) -> Result<(), LoadError> {
     for node in editor.of("MatMul") {
         let Some(found) = found(editor, node)? else {
             continue;
         };
-        if found.inputs.len() == 1 {
-            editor.replace(&found.nodes, &found.inputs, Linear::NAME, linears.len());
-            linears.push(found.layer);
-        } else {
-            let index = with_residual.len();
-            editor.replace(&found.nodes, &found.inputs, LinearWithResidual::NAME, index);
-            with_residual.push(LinearWithResidual(found.layer));
-        }
+        editor.replace(&found.nodes, &found.inputs, Linear::NAME, linears.len());
+        linears.push(found.layer);
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Parts of a graph by our own [operators](crate::operators).
 //!
 //! A model file stays plain ONNX. When it is loaded, what it says is read (`onnx`); parts that an operator of ours
-//! computes faster are found (`convolutions`, `group_norms`, `linears`, `gated_gelus`) and replaced (`graph`) by nodes of a domain
-//! that this program brings along (`domain`). The rest is ONNX Runtime's.
+//! computes faster are found (`convolutions`, `group_norms`, `linears`, `gated_gelus`) and replaced (`graph`) by nodes of
+//! a domain that this program brings along (`domain`). The rest is ONNX Runtime's.
 
 mod convolutions;
 mod domain;
@@ -15,7 +15,7 @@ mod onnx;
 mod tests;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
@@ -31,8 +31,8 @@ const FOLDER_OF_WEIGHTS: &str = "session.model_external_initializers_file_folder
 /// Why a model cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoadError {
-    #[error("its file or its weights cannot be read: {0}")]
-    Read(#[from] io::Error),
+    #[error("{} cannot be read: {source}", .path.display())]
+    Read { path: PathBuf, source: io::Error },
     #[error("it is no ONNX model: {0}")]
     Decode(#[from] prost::DecodeError),
     #[error("the weights {0} are not as long as their shape says")]
@@ -48,14 +48,17 @@ pub(super) enum LoadError {
 /// [`LoadError`] if the file or its weights cannot be read, or ONNX Runtime refuses the model.
 pub(super) fn load(builder: SessionBuilder, path: &Path) -> Result<Session, LoadError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let model = std::fs::read(path)?;
+    let model = std::fs::read(path).map_err(|source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     let (model, operators) = replace(&model, folder)?;
     tracing::debug!(
         file = %path.display(),
-        convolutions = operators.convolutions.len() + operators.convolutions_with_residual.len(),
+        convolutions = operators.convolutions.len(),
         group_norms = operators.group_norms.len(),
         gated_gelus = operators.gated_gelus.len(),
-        linears = operators.linears.len() + operators.linears_with_residual.len(),
+        linears = operators.linears.len(),
         "replaced parts of the graph"
     );
     let mut builder = builder
@@ -77,16 +80,8 @@ fn replace(model: &[u8], folder: &Path) -> Result<(Vec<u8>, Operators), LoadErro
             // The sums before an activation are its own, so products come after it.
             group_norms::replace(&mut editor, &mut operators.group_norms)?;
             gated_gelus::replace(&mut editor, &mut operators.gated_gelus)?;
-            linears::replace(
-                &mut editor,
-                &mut operators.linears,
-                &mut operators.linears_with_residual,
-            )?;
-            convolutions::replace(
-                &mut editor,
-                &mut operators.convolutions,
-                &mut operators.convolutions_with_residual,
-            )?;
+            linears::replace(&mut editor, &mut operators.linears)?;
+            convolutions::replace(&mut editor, &mut operators.convolutions)?;
         }
         model.graph = Some(editor.finish());
     }

@@ -6,7 +6,8 @@ use ndarray::{ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
 
 use super::Heads;
-use super::product::{GROUP, MAX_LANES, PANEL};
+use super::product::{GROUP, PANEL};
+use crate::method::vectorised::MAX_LANES;
 
 /// The keys of some tokens: for each head, `(panels, width, PANEL)`.
 ///
@@ -112,6 +113,7 @@ impl Values {
     }
 }
 
+/// Returns a width that vectors divide.
 fn padded(width: usize) -> usize {
     width.next_multiple_of(MAX_LANES)
 }

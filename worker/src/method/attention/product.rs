@@ -6,14 +6,13 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use crate::method::vectorised::MAX_LANES;
+
 /// The number of queries that are worked on at once.
 pub(super) const GROUP: usize = 6;
 
 /// The number of keys that lie next to each other.
 pub(super) const PANEL: usize = 64;
-
-/// Widths of values are padded to a multiple of this: the lanes of the widest vectors.
-pub(super) const MAX_LANES: usize = 16;
 
 /// The number of values that are averaged before the next queries' turn; they fit in the first cache.
 const BLOCK: usize = 128;

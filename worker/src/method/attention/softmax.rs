@@ -5,7 +5,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::operators::exp2::exp2;
+use crate::method::vectorised::{LANES, exp2};
 
 /// The sharpening of a row of attention around its mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,9 +109,6 @@ impl WithSimd for Max<'_> {
         max(self.0)
     }
 }
-
-/// The number of partial results that a reduction keeps, so that it vectorises in one order.
-const LANES: usize = 64;
 
 #[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {

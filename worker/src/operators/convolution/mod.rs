@@ -50,28 +50,14 @@ thread_local! {
     /// The transformed inputs of a block, of the thread that asks for a convolution.
     static INPUTS_OF_BLOCK: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
     /// Transformed weights and products of a panel, of a thread that works on one.
-    static PANEL_SCRATCH: Cell<PanelScratch> = const { Cell::new(PanelScratch::new()) };
+    static PANEL_SCRATCH: Cell<PanelScratch> = Cell::default();
 }
 
 /// Room for one panel of output channels.
+#[derive(Default)]
 struct PanelScratch {
     weights: Vec<f32>,
     sums: Vec<f32>,
-}
-
-impl PanelScratch {
-    const fn new() -> Self {
-        Self {
-            weights: Vec::new(),
-            sums: Vec::new(),
-        }
-    }
-}
-
-impl Default for PanelScratch {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 /// An image `(channels, height, width)`.
@@ -198,11 +184,15 @@ impl Block {
     /// Writes the transformed inputs `(groups, chunks, INPUTS)`.
     fn transform(&self, image: &[f32], inputs: &mut Vec<f32>) {
         let plane = self.tiles.height * self.tiles.width;
-        inputs.resize(BLOCK * self.num_chunks * INPUTS, 0.0);
+        let num = self.groups.len() * self.num_chunks;
+        // It only grows: what layers with fewer channels leave unused need not be cleared for the next.
+        if inputs.len() < num * INPUTS {
+            inputs.resize(num * INPUTS, 0.0);
+        }
         let chunks: Vec<&[f32]> = image.chunks(CHUNK * plane).collect();
         inputs
             .par_chunks_mut(INPUTS)
-            .take(self.groups.len() * self.num_chunks)
+            .take(num)
             .enumerate()
             .for_each(|(place, inputs)| {
                 Arch::new().dispatch(TransformInputs {

@@ -8,9 +8,8 @@ use pulp::{Simd, WithSimd};
 use super::BLOCK;
 use super::tiles::GROUP;
 use super::weights::PANEL;
+use crate::method::vectorised::MAX_LANES;
 
-/// The number of lanes of the widest vectors.
-const MAX_LANES: usize = 16;
 /// The number of vectors of a block of sums.
 const VECTORS: usize = 2;
 

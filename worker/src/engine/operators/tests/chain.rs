@@ -75,6 +75,14 @@ impl Chain {
         format!("tensor_{}", self.tensors)
     }
 
+    /// Makes a node read another tensor.
+    pub(super) fn read_instead(&mut self, node: usize, place: usize, tensor: &str) {
+        let encoded = &mut self.graph.node[node];
+        let mut node = Node::decode(encoded.as_slice()).unwrap();
+        node.input[place] = tensor.to_owned();
+        *encoded = node.encode_to_vec();
+    }
+
     /// Adds a constant of random numbers; returns its name.
     pub(super) fn constant(&mut self, dims: Vec<i64>) -> String {
         let name = format!("constant_{}", self.graph.initializer.len());
@@ -92,7 +100,7 @@ impl Chain {
     }
 
     /// Adds a constant that is a shape.
-    fn shape(&mut self, dims: &[i64]) -> String {
+    pub(super) fn shape(&mut self, dims: &[i64]) -> String {
         self.keep(Tensor {
             data_type: Some(INT64),
             dims: vec![dims.len() as i64],
@@ -134,6 +142,12 @@ impl Chain {
         self.node("Sigmoid", &[], vec![]);
         self.node("Mul", &[x], vec![]);
         self.known(channels);
+    }
+
+    /// Makes the tensor made last an output, of a size that is said.
+    pub(super) fn gives(&mut self, channels: i64) {
+        let last = self.last();
+        self.graph.output.push(info(&last, channels));
     }
 
     /// Says what size the tensor made last has.

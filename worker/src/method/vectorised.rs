@@ -1,4 +1,10 @@
-//! Powers of two, in a form that loops over them are vectorised in.
+//! What loops share that are compiled once for each kind of vectors.
+
+/// The number of lanes of the widest vectors.
+pub(crate) const MAX_LANES: usize = 16;
+
+/// The number of partial results that a reduction keeps, so that it vectorises in one order.
+pub(crate) const LANES: usize = 64;
 
 /// Returns `2^x` for `x <= 0`, with a relative error below 1.5e-7; results below 2^-126 become that.
 #[inline(always)]
