@@ -1,5 +1,7 @@
 //! Devices as ONNX Runtime knows them.
 
+use std::ptr;
+
 use ort::ep::{self, ExecutionProvider as _, ExecutionProviderDispatch};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use shared::settings::Device;
@@ -28,11 +30,21 @@ pub(super) fn provider(device: Device) -> ExecutionProviderDispatch {
     // Arenas are those that all sessions share: see `arena`.
     match device {
         Device::Cpu => ep::CPU::default().with_arena_allocator(true).build(),
-        Device::Cuda(number) => ep::CUDA::default()
-            .with_device_id(i32::try_from(number).unwrap_or(i32::MAX))
-            .build(),
+        Device::Cuda(number) => on_default_stream(
+            ep::CUDA::default().with_device_id(i32::try_from(number).unwrap_or(i32::MAX)),
+        )
+        .build(),
     }
     .error_on_failure()
+}
+
+/// Puts the work of all sessions on one stream of their GPU: the one that each GPU has, and which is never destroyed.
+#[expect(unsafe_code, reason = "ONNX Runtime takes streams as pointers")]
+fn on_default_stream(provider: ep::CUDA) -> ep::CUDA {
+    // CUDA's name for it (cudaStreamLegacy). ONNX Runtime takes 0, which means the same, for none.
+    let stream = ptr::without_provenance_mut(1);
+    // SAFETY: a handle that points nowhere, and stands for a stream that outlives every session.
+    unsafe { provider.with_compute_stream(stream) }
 }
 
 /// Returns where a device keeps the tensors that it makes.
