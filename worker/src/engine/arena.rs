@@ -2,7 +2,8 @@
 //!
 //! Memory that one session is done with serves the next, so the most that is held is the most that one of them needs at
 //! once. It is not given back: the system would clear its pages each time. Sessions take it if they are told to use
-//! their environment's allocators.
+//! their environment's allocators, tensor by tensor: a plan of a whole run (ONNX Runtime's memory patterns) would ask for
+//! one block for all of them, which nothing that is free is large enough for.
 
 use std::ptr;
 
@@ -12,10 +13,25 @@ use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::ortsys;
 use shared::settings::Device;
 
-/// How arenas grow: by what is asked for, and not by powers of two.
-const SAME_AS_REQUESTED: i32 = 1;
-/// What ONNX Runtime chooses by itself.
-const BY_DEFAULT: i32 = -1;
+/// How an arena grows.
+struct Growth {
+    strategy: i32,
+    first_bytes: i32,
+}
+
+/// Of the processor: by large regions, in which what is free joins into blocks for tensors of any size. They cost no
+/// memory before it is written.
+const BY_REGIONS: Growth = Growth {
+    strategy: 0,
+    first_bytes: i32::MAX,
+};
+/// Of a GPU, whose memory is gone when it is asked for: by just that. What comes first is left to ONNX Runtime.
+const AS_REQUESTED: Growth = Growth {
+    strategy: 1,
+    first_bytes: -1,
+};
+/// The most bytes that a block may have beyond those asked for.
+const MAX_DEAD_BYTES: i32 = 1 << 20;
 
 /// Gives an environment an arena of a device, of at most so many bytes of a GPU; at most once for each device.
 pub(super) fn share(
@@ -23,17 +39,21 @@ pub(super) fn share(
     device: Device,
     max_bytes: Option<u64>,
 ) -> ort::Result<()> {
-    let (place, number) = match device {
-        Device::Cpu => (AllocationDevice::CPU, 0),
-        Device::Cuda(number) => (AllocationDevice::CUDA, number),
+    let (place, number, growth) = match device {
+        Device::Cpu => (AllocationDevice::CPU, 0, BY_REGIONS),
+        Device::Cuda(number) => (AllocationDevice::CUDA, number, AS_REQUESTED),
     };
+    let Growth {
+        strategy,
+        first_bytes,
+    } = growth;
     let number = i32::try_from(number).unwrap_or(i32::MAX);
     let memory = MemoryInfo::new(place, number, AllocatorType::Arena, MemoryType::Default)?;
     let max_bytes = max_bytes.and_then(|max_bytes| usize::try_from(max_bytes).ok());
     let max_bytes = max_bytes.unwrap_or(usize::MAX);
     let mut config = ptr::null_mut();
     // SAFETY: `config` is written before it is read.
-    ortsys![unsafe CreateArenaCfg(max_bytes, SAME_AS_REQUESTED, BY_DEFAULT, BY_DEFAULT, &mut config)?];
+    ortsys![unsafe CreateArenaCfg(max_bytes, strategy, first_bytes, MAX_DEAD_BYTES, &mut config)?];
     let shared = register(environment, device, &memory, config);
     // SAFETY: it was created above and is released once; ONNX Runtime has copied what it says.
     ortsys![unsafe ReleaseArenaCfg(config)];

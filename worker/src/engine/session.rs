@@ -183,7 +183,9 @@ fn builder(runtime: &Runtime) -> ort::Result<SessionBuilder> {
     let builder = Session::builder(runtime.environment())?
         .with_execution_providers([device::provider(device)])?
         .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_env_allocators()?;
+        .with_env_allocators()?
+        // See `arena`.
+        .with_memory_pattern(false)?;
     Ok(match device {
         Device::Cpu => builder,
         // A node that the device cannot run is an error here, and not a copy to the processor and back at every run.

@@ -31,34 +31,61 @@ pub(super) fn replace(
 }
 
 fn found(editor: &Editor<'_>, node: usize) -> Result<Option<Convolution>, LoadError> {
-    let (inputs, attributes) = (&editor.node(node).input, &editor.node(node).attribute);
-    let constant = |place: usize| editor.constant(inputs.get(place)?);
-    let Some(weights) = constant(1).filter(|_| is_plain(attributes)) else {
-        return Ok(None);
-    };
-    let [num_outputs, num_inputs, 3, 3] = weights.dims[..] else {
-        return Ok(None);
-    };
-    let Some([_, _, Some(height), Some(width)]) = inputs.first().and_then(|i| editor.shape(i))
+    let shape = editor.node(node).input.first();
+    let Some([_, _, Some(height), Some(width)]) = shape.and_then(|input| editor.shape(input))
     else {
         return Ok(None);
     };
-    let length = |length: i64| usize::try_from(length).unwrap_or(0);
-    let (num_outputs, num_inputs) = (length(num_outputs), length(num_inputs));
-    if num_outputs.max(num_inputs) < MIN_CHANNELS || !Convolution::pays(*height, *width) {
+    if !Convolution::pays(*height, *width) {
         return Ok(None);
     }
-    let bias = match (inputs.get(2).filter(|name| !name.is_empty()), constant(2)) {
-        (None, _) => vec![0.0; num_outputs],
-        (Some(_), Some(bias)) => editor.numbers(bias)?,
-        (Some(_), None) => return Ok(None),
-    };
-    let weights = editor.numbers(weights)?;
-    Ok(Some(Convolution::new(&weights, bias, num_inputs)))
+    let layer = Layer::read(editor, node, 3)?;
+    Ok(layer.map(|layer| Convolution::new(&layer.weights, layer.bias, layer.num_inputs)))
+}
+
+/// The numbers of a convolution whose outputs are as large as its inputs.
+pub(super) struct Layer {
+    /// `(outputs, inputs, kernel, kernel)`
+    pub(super) weights: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+    pub(super) num_inputs: usize,
+}
+
+impl Layer {
+    /// Reads a convolution of `kernel` pixels at stride 1; none if it is another, or one of few channels.
+    pub(super) fn read(
+        editor: &Editor<'_>,
+        node: usize,
+        kernel: i64,
+    ) -> Result<Option<Self>, LoadError> {
+        let (inputs, attributes) = (&editor.node(node).input, &editor.node(node).attribute);
+        let constant = |place: usize| editor.constant(inputs.get(place)?);
+        let Some(weights) = constant(1).filter(|_| is_plain(attributes, kernel)) else {
+            return Ok(None);
+        };
+        let [num_outputs, num_inputs, height, width] = weights.dims[..] else {
+            return Ok(None);
+        };
+        let length = |length: i64| usize::try_from(length).unwrap_or(0);
+        let (num_outputs, num_inputs) = (length(num_outputs), length(num_inputs));
+        if [height, width] != [kernel; 2] || num_outputs.max(num_inputs) < MIN_CHANNELS {
+            return Ok(None);
+        }
+        let bias = match (inputs.get(2).filter(|name| !name.is_empty()), constant(2)) {
+            (None, _) => vec![0.0; num_outputs],
+            (Some(_), Some(bias)) => editor.numbers(bias)?,
+            (Some(_), None) => return Ok(None),
+        };
+        Ok(Some(Self {
+            weights: editor.numbers(weights)?,
+            bias,
+            num_inputs,
+        }))
+    }
 }
 
 /// Returns whether a convolution has stride 1 and outputs as large as its inputs.
-fn is_plain(attributes: &[Attribute]) -> bool {
+fn is_plain(attributes: &[Attribute], kernel: i64) -> bool {
     let has_pads = |a: &Attribute| a.name.as_deref() == Some("pads");
     attributes.iter().any(has_pads)
         && attributes.iter().all(|attribute| {
@@ -67,8 +94,8 @@ fn is_plain(attributes: &[Attribute]) -> bool {
                 "group" => *i == Some(1),
                 "auto_pad" => s.as_deref() == Some(b"NOTSET"),
                 "strides" | "dilations" => ints == &[1, 1],
-                "pads" => ints == &[1; 4],
-                "kernel_shape" => ints == &[3, 3],
+                "pads" => ints == &[kernel / 2; 4],
+                "kernel_shape" => ints == &[kernel; 2],
                 _ => false,
             }
         })

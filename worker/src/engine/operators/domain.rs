@@ -13,6 +13,7 @@ use crate::operators::convolution::{Convolution, Image};
 use crate::operators::gated_gelu::GatedGelu;
 use crate::operators::group_norm::GroupNorm;
 use crate::operators::linear::Linear;
+use crate::operators::pointwise::Pointwise;
 
 /// The domain of our operators.
 pub(super) const DOMAIN: &str = "synth2real";
@@ -23,6 +24,7 @@ pub(super) const INDEX: &str = "index";
 #[derive(Default)]
 pub(super) struct Operators {
     pub(super) convolutions: Vec<Convolution>,
+    pub(super) pointwise: Vec<Pointwise>,
     pub(super) group_norms: Vec<GroupNorm>,
     pub(super) gated_gelus: Vec<GatedGelu>,
     pub(super) linears: Vec<Linear>,
@@ -32,6 +34,7 @@ pub(super) struct Operators {
 pub(super) fn of(operators: Operators) -> ort::Result<OperatorDomain> {
     OperatorDomain::new(DOMAIN)?
         .add(Table::new(operators.convolutions))?
+        .add(Table::new(operators.pointwise))?
         .add(Table::new(operators.group_norms))?
         .add(Table::new(operators.gated_gelus))?
         .add(Table::new(operators.linears))
@@ -56,13 +59,7 @@ impl Computation for Convolution {
     const NUM_INPUTS: RangeInclusive<usize> = 1..=2;
 
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
-        let (images, residual) = inputs.split_first()?;
-        let [batch, channels, height, width] = **images else {
-            return None;
-        };
-        let fits = usize::try_from(channels) == Ok(self.num_inputs());
-        let shape = vec![batch, self.num_outputs() as i64, height, width];
-        (fits && residual.iter().all(|residual| *residual == shape)).then_some(shape)
+        shape_of_outputs(self.num_inputs(), self.num_outputs(), inputs)
     }
 
     fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
@@ -75,12 +72,41 @@ impl Computation for Convolution {
                 height,
                 width,
             };
-            let residual = inputs
-                .get(1)
-                .map(|residual| &residual[place * len..][..len]);
+            let residual = inputs.get(1).map(|all| &all[place * len..][..len]);
             self.write(&image, residual, output);
         }
     }
+}
+
+/// The second input, if there is one, is added to the outputs.
+impl Computation for Pointwise {
+    const NAME: &'static str = "Pointwise";
+    const NUM_INPUTS: RangeInclusive<usize> = 1..=2;
+
+    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
+        shape_of_outputs(self.num_inputs(), self.num_outputs(), inputs)
+    }
+
+    fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
+        let pixels = shape[2] * shape[3];
+        let images = inputs[0].chunks_exact(self.num_inputs() * pixels);
+        let len = self.num_outputs() * pixels;
+        for (place, (image, output)) in images.zip(output.chunks_exact_mut(len)).enumerate() {
+            let residual = inputs.get(1).map(|all| &all[place * len..][..len]);
+            self.write(image, residual, output);
+        }
+    }
+}
+
+/// Returns the shape of what a convolution makes of images, and of a residual if there is one.
+fn shape_of_outputs(num_inputs: usize, num_outputs: usize, inputs: &[&[i64]]) -> Option<Vec<i64>> {
+    let (images, residual) = inputs.split_first()?;
+    let [batch, channels, height, width] = **images else {
+        return None;
+    };
+    let fits = usize::try_from(channels) == Ok(num_inputs);
+    let shape = vec![batch, num_outputs as i64, height, width];
+    (fits && residual.iter().all(|residual| *residual == shape)).then_some(shape)
 }
 
 impl Computation for GroupNorm {

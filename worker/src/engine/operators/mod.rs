@@ -1,7 +1,8 @@
 //! Parts of a graph by our own [operators](crate::operators).
 //!
 //! A model file stays plain ONNX. When it is loaded, what it says is read (`onnx`); parts that an operator of ours
-//! computes faster are found (`convolutions`, `group_norms`, `linears`, `gated_gelus`) and replaced (`graph`) by nodes of
+//! computes faster are found (`convolutions`, `group_norms`, `pointwise`, `linears`,
+//! `gated_gelus`) and replaced (`graph`) by nodes of
 //! a domain that this program brings along (`domain`). The rest is ONNX Runtime's.
 
 mod convolutions;
@@ -11,6 +12,7 @@ mod graph;
 mod group_norms;
 mod linears;
 mod onnx;
+mod pointwise;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +58,7 @@ pub(super) fn load(builder: SessionBuilder, path: &Path) -> Result<Session, Load
     tracing::debug!(
         file = %path.display(),
         convolutions = operators.convolutions.len(),
+        pointwise = operators.pointwise.len(),
         group_norms = operators.group_norms.len(),
         gated_gelus = operators.gated_gelus.len(),
         linears = operators.linears.len(),
@@ -82,6 +85,7 @@ fn replace(model: &[u8], folder: &Path) -> Result<(Vec<u8>, Operators), LoadErro
             gated_gelus::replace(&mut editor, &mut operators.gated_gelus)?;
             linears::replace(&mut editor, &mut operators.linears)?;
             convolutions::replace(&mut editor, &mut operators.convolutions)?;
+            pointwise::replace(&mut editor, &mut operators.pointwise)?;
         }
         model.graph = Some(editor.finish());
     }

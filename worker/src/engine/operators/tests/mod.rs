@@ -81,7 +81,7 @@ fn replaced(chain: &Chain) -> Vec<String> {
 }
 
 #[test]
-fn only_wide_convolutions_of_3x3_pixels_at_stride_1_are_replaced() {
+fn only_wide_convolutions_of_3x3_pixels_or_one_at_stride_1_are_replaced() {
     let mut chain = Chain::new(8);
     chain.conv(12, 8, 3, 1, 1); // few channels
     chain.known(12);
@@ -105,7 +105,7 @@ fn only_wide_convolutions_of_3x3_pixels_at_stride_1_are_replaced() {
             "Conv",
             "synth2real:Convolution of 1",
             "synth2real:Convolution of 1",
-            "Conv",
+            "synth2real:Pointwise of 1",
             "Relu",
             "synth2real:Convolution of 1",
             "Conv",
@@ -113,7 +113,7 @@ fn only_wide_convolutions_of_3x3_pixels_at_stride_1_are_replaced() {
         ]
     );
     let of = |number| [format!("weights_{number}"), format!("bias_{number}")];
-    assert_eq!(constants, [of(0), of(3), of(6), of(7)].concat());
+    assert_eq!(constants, [of(0), of(6), of(7)].concat());
     let sizes = ours.convolutions.iter();
     let sizes: Vec<_> = sizes.map(|c| (c.num_inputs(), c.num_outputs())).collect();
     assert_eq!(sizes, [(12, 32), (32, 40), (32, 24)]);
@@ -298,6 +298,38 @@ fn a_convolution_takes_the_sum_that_alone_reads_it() {
             "synth2real:Convolution of 1",
             "Add",
             "Mul"
+        ]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    assert_same(&chain, folder.path(), 24);
+}
+
+#[test]
+fn convolutions_of_single_pixels_are_replaced_unless_images_are_transposed_beside_them() {
+    let mut chain = Chain::new(24);
+    let x = chain.last();
+    chain.conv(24, 24, 1, 0, 1);
+    chain.known(24);
+    let outputs = chain.last();
+    chain.on(&[x, outputs], "Add", vec![]);
+    chain.known(24);
+    chain.conv(24, 24, 1, 0, 1);
+    chain.known(24);
+    chain.node("Relu", &[], vec![]);
+    chain.conv(24, 24, 1, 0, 1);
+    chain.node("Transpose", &[], vec![]);
+    chain.node("Transpose", &[], vec![]);
+    chain.conv(24, 24, 1, 0, 1);
+    assert_eq!(
+        replaced(&chain),
+        [
+            "synth2real:Pointwise of 2",
+            "synth2real:Pointwise of 1",
+            "Relu",
+            "Conv",
+            "Transpose",
+            "Transpose",
+            "Conv"
         ]
     );
     let folder = tempfile::tempdir().unwrap();

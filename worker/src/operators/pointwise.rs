@@ -1,0 +1,142 @@
+//! Convolutions of single pixels.
+//!
+//! `y = W x + bias + residual` at every pixel: a product of matrices, weights by an image as it lies in memory. ONNX
+//! Runtime turns images into an order of its own and back.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, get_global_parallelism};
+use rayon::prelude::*;
+
+/// The number of pixels of one product: their inputs stay in the processor's caches.
+const PIXELS: usize = 4096;
+
+/// A convolution of single pixels.
+pub struct Pointwise {
+    /// `(outputs, inputs)`
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+    num_inputs: usize,
+}
+
+impl Pointwise {
+    /// Returns the convolution by `weights` `(outputs, inputs)`, to whose outputs `bias` `(outputs)` is added.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one weight for each pair of an output and an input, or no input.
+    #[must_use]
+    pub fn new(weights: Vec<f32>, bias: Vec<f32>, num_inputs: usize) -> Self {
+        assert!(num_inputs > 0);
+        assert_eq!(weights.len(), bias.len() * num_inputs);
+        Self {
+            weights,
+            bias,
+            num_inputs,
+        }
+    }
+
+    /// Returns the number of input channels.
+    #[must_use]
+    pub fn num_inputs(&self) -> usize {
+        self.num_inputs
+    }
+
+    /// Returns the number of output channels.
+    #[must_use]
+    pub fn num_outputs(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// Writes the outputs `(outputs, pixels)` of an image `(inputs, pixels)`, to which `residual` of their size is added
+    /// if there is one. The number of threads does not change a byte.
+    ///
+    /// # Panics
+    ///
+    /// If `image`, `residual` or `outputs` has another size.
+    pub fn write(&self, image: &[f32], residual: Option<&[f32]>, outputs: &mut [f32]) {
+        let (num_inputs, num_outputs) = (self.num_inputs(), self.num_outputs());
+        let pixels = image.len() / num_inputs;
+        assert_eq!(image.len(), num_inputs * pixels);
+        assert_eq!(outputs.len(), num_outputs * pixels);
+        assert!(residual.is_none_or(|residual| residual.len() == outputs.len()));
+        outputs
+            .par_chunks_mut(pixels.max(1))
+            .zip(&self.bias)
+            .enumerate()
+            .for_each(|(channel, (outputs, bias))| match residual {
+                None => outputs.fill(*bias),
+                Some(residual) => {
+                    let residual = &residual[channel * pixels..][..pixels];
+                    for (output, residual) in outputs.iter_mut().zip(residual) {
+                        *output = bias + residual;
+                    }
+                }
+            });
+        // Channels are columns here, which are what lies together in memory.
+        let weights = MatRef::from_column_major_slice(&self.weights, num_inputs, num_outputs);
+        let image = MatRef::from_column_major_slice(image, pixels, num_inputs);
+        let mut outputs = MatMut::from_column_major_slice_mut(outputs, pixels, num_outputs);
+        for first in (0..pixels).step_by(PIXELS) {
+            let num = PIXELS.min(pixels - first);
+            matmul(
+                outputs.as_mut().subrows_mut(first, num),
+                Accum::Add,
+                image.subrows(first, num),
+                weights,
+                1.0,
+                get_global_parallelism(),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::method::noise::standard_normal;
+
+    fn draw(name: &str, num: usize) -> Vec<f32> {
+        let draws = standard_normal(1, name, 0, (1, 1, num));
+        draws.into_raw_vec_and_offset().0
+    }
+
+    #[test]
+    fn outputs_are_the_sums_that_define_a_convolution() {
+        for (inputs, outputs, pixels) in [(1, 1, 1), (5, 3, 77), (70, 33, 4200)] {
+            let (image, weights) = (draw("i", inputs * pixels), draw("w", inputs * outputs));
+            let (bias, residual) = (draw("bias", outputs), draw("r", outputs * pixels));
+            let layer = Pointwise::new(weights.clone(), bias.clone(), inputs);
+            for residual in [None, Some(residual.as_slice())] {
+                let mut written = vec![f32::NAN; outputs * pixels];
+                layer.write(&image, residual, &mut written);
+                for (place, written) in written.iter().enumerate() {
+                    let (output, pixel) = (place / pixels, place % pixels);
+                    let product = |k: usize| {
+                        f64::from(weights[output * inputs + k])
+                            * f64::from(image[k * pixels + pixel])
+                    };
+                    let sum: f64 = (0..inputs).map(product).sum();
+                    let added = residual.map_or(0.0, |residual| residual[place]);
+                    let defined = sum + f64::from(bias[output]) + f64::from(added);
+                    let error = (f64::from(*written) - defined).abs();
+                    assert!(error < 2e-5, "{place}: {written}, not {defined}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_number_of_threads_does_not_change_a_byte() {
+        let (inputs, outputs, pixels) = (300, 130, 5000);
+        let image = draw("image", inputs * pixels);
+        let layer = Pointwise::new(draw("w", inputs * outputs), draw("b", outputs), inputs);
+        let by = |num_threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads);
+            let mut written = vec![0.0; outputs * pixels];
+            let write = || layer.write(&image, None, &mut written);
+            pool.build().unwrap().install(write);
+            written
+        };
+        assert!(by(1) == by(3));
+    }
+}
