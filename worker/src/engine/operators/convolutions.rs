@@ -19,11 +19,7 @@ pub(super) fn replace(
         let Some(convolution) = found(editor, node)? else {
             continue;
         };
-        let (mut nodes, mut inputs) = (vec![node], editor.node(node).input[..1].to_vec());
-        if let Some((sum, other)) = editor.sum_with_another(node) {
-            nodes.push(sum);
-            inputs.push(other);
-        }
+        let (nodes, inputs) = with_sum(editor, node);
         editor.replace(&nodes, &inputs, Convolution::NAME, convolutions.len());
         convolutions.push(convolution);
     }
@@ -41,6 +37,16 @@ fn found(editor: &Editor<'_>, node: usize) -> Result<Option<Convolution>, LoadEr
     }
     let layer = Layer::read(editor, node, 3)?;
     Ok(layer.map(|layer| Convolution::new(&layer.weights, layer.bias, layer.num_inputs)))
+}
+
+/// Returns a convolution and the sum that alone reads it, if there is one, and the images that both read.
+pub(super) fn with_sum(editor: &Editor<'_>, node: usize) -> (Vec<usize>, Vec<String>) {
+    let (mut nodes, mut inputs) = (vec![node], editor.node(node).input[..1].to_vec());
+    if let Some((sum, other)) = editor.sum_with_another(node) {
+        nodes.push(sum);
+        inputs.push(other);
+    }
+    (nodes, inputs)
 }
 
 /// The numbers of a convolution whose outputs are as large as its inputs.

@@ -1,7 +1,7 @@
 //! Which convolutions of single pixels are replaced.
 
 use super::LoadError;
-use super::convolutions::Layer;
+use super::convolutions::{Layer, with_sum};
 use super::domain::Computation;
 use super::graph::Editor;
 use crate::operators::pointwise::Pointwise;
@@ -20,11 +20,7 @@ pub(super) fn replace(
         let Some(layer) = Layer::read(editor, node, 1)? else {
             continue;
         };
-        let (mut nodes, mut inputs) = (vec![node], editor.node(node).input[..1].to_vec());
-        if let Some((sum, other)) = editor.sum_with_another(node) {
-            nodes.push(sum);
-            inputs.push(other);
-        }
+        let (nodes, inputs) = with_sum(editor, node);
         editor.replace(&nodes, &inputs, Pointwise::NAME, pointwise.len());
         pointwise.push(Pointwise::new(layer.weights, layer.bias, layer.num_inputs));
     }
