@@ -39,31 +39,104 @@ impl GroupNorm {
         assert_eq!(image.len(), num_channels * pixels);
         assert_eq!(image.len(), outputs.len());
         let in_group = num_channels / self.num_groups;
+        let len = (in_group * pixels).max(1);
         outputs
-            .par_chunks_mut((in_group * pixels).max(1))
-            .zip(image.par_chunks((in_group * pixels).max(1)))
+            .par_chunks_mut(len)
+            .zip(self.groups(image))
+            .for_each(|(outputs, group)| Arch::new().dispatch(WriteGroup { group, outputs }));
+    }
+
+    /// Returns what is done to each channel of an image `(channels, height, width)`.
+    ///
+    /// # Panics
+    ///
+    /// If `image` has other channels.
+    pub(super) fn channels(&self, image: &[f32]) -> Vec<Channel> {
+        assert!(image.len().is_multiple_of(self.weight.len()));
+        let channels = self.groups(image).map(|group| Arch::new().dispatch(group));
+        channels.collect::<Vec<_>>().concat()
+    }
+
+    fn groups<'a>(&'a self, image: &'a [f32]) -> impl IndexedParallelIterator<Item = Group<'a>> {
+        let in_group = self.weight.len() / self.num_groups;
+        let pixels = image.len() / self.weight.len();
+        image
+            .par_chunks((in_group * pixels).max(1))
             .zip(self.weight.par_chunks(in_group))
             .zip(self.bias.par_chunks(in_group))
-            .for_each(|(((outputs, image), weight), bias)| {
-                Arch::new().dispatch(WriteGroup {
-                    image,
-                    weight,
-                    bias,
-                    epsilon: self.epsilon,
-                    silu: self.silu,
-                    outputs,
-                });
-            });
+            .map(|((image, weight), bias)| Group {
+                image,
+                weight,
+                bias,
+                epsilon: self.epsilon,
+                silu: self.silu,
+            })
+    }
+}
+
+/// What is done to the pixels of one channel of an image.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Channel {
+    factor: f32,
+    summand: f32,
+    silu: bool,
+}
+
+impl Channel {
+    /// Writes what becomes of pixels.
+    #[inline(always)]
+    pub(super) fn write(self, pixels: &[f32], outputs: &mut [f32]) {
+        let Self {
+            factor, summand, ..
+        } = self;
+        if self.silu {
+            for (output, x) in outputs.iter_mut().zip(pixels) {
+                let y = x.mul_add(factor, summand);
+                *output = y * sigmoid(y);
+            }
+        } else {
+            for (output, x) in outputs.iter_mut().zip(pixels) {
+                *output = x.mul_add(factor, summand);
+            }
+        }
     }
 }
 
 /// One group of channels.
-struct WriteGroup<'a> {
+#[derive(Clone, Copy)]
+struct Group<'a> {
     image: &'a [f32],
     weight: &'a [f32],
     bias: &'a [f32],
     epsilon: f32,
     silu: bool,
+}
+
+impl WithSimd for Group<'_> {
+    type Output = Vec<Channel>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Vec<Channel> {
+        let num = self.image.len() as f64;
+        let mean = sum_of_powers::<1>(self.image, 0.0) / num;
+        let variance = sum_of_powers::<2>(self.image, mean as f32) / num;
+        let scale = (1.0 / (variance + f64::from(self.epsilon)).sqrt()) as f32;
+        let mut channels = Vec::with_capacity(self.weight.len());
+        for (weight, bias) in self.weight.iter().zip(self.bias) {
+            let factor = weight * scale;
+            channels.push(Channel {
+                factor,
+                summand: bias - mean as f32 * factor,
+                silu: self.silu,
+            });
+        }
+        channels
+    }
+}
+
+/// One group of channels, and where it goes.
+struct WriteGroup<'a> {
+    group: Group<'a>,
     outputs: &'a mut [f32],
 }
 
@@ -71,27 +144,15 @@ impl WithSimd for WriteGroup<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let num = self.image.len() as f64;
-        let mean = sum_of_powers::<1>(self.image, 0.0) / num;
-        let variance = sum_of_powers::<2>(self.image, mean as f32) / num;
-        let scale = (1.0 / (variance + f64::from(self.epsilon)).sqrt()) as f32;
-        let pixels = self.image.len() / self.weight.len();
-        for (channel, (weight, bias)) in self.weight.iter().zip(self.bias).enumerate() {
-            let factor = weight * scale;
-            let summand = bias - mean as f32 * factor;
-            let image = &self.image[channel * pixels..][..pixels];
-            let outputs = &mut self.outputs[channel * pixels..][..pixels];
-            if self.silu {
-                for (output, x) in outputs.iter_mut().zip(image) {
-                    let y = x.mul_add(factor, summand);
-                    *output = y * sigmoid(y);
-                }
-            } else {
-                for (output, x) in outputs.iter_mut().zip(image) {
-                    *output = x.mul_add(factor, summand);
-                }
-            }
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { group, outputs } = self;
+        let pixels = group.image.len() / group.weight.len();
+        let images = group.image.chunks_exact(pixels);
+        let outputs = outputs.chunks_exact_mut(pixels);
+        for ((channel, image), outputs) in
+            group.with_simd(simd).into_iter().zip(images).zip(outputs)
+        {
+            channel.write(image, outputs);
         }
     }
 }

@@ -1,25 +1,39 @@
 //! Which convolutions are replaced.
 
+use std::collections::HashMap;
+
 use super::LoadError;
 use super::domain::Computation;
 use super::graph::Editor;
+use super::group_norms::{self, Normalisation};
 use super::onnx::Attribute;
 use crate::operators::convolution::Convolution;
 
 /// With fewer channels on either side there is too little to save.
 const MIN_CHANNELS: usize = 16;
 
-/// Replaces convolutions of 3x3 pixels at stride 1, of images of a known size that is large enough, with the sum of
-/// their outputs and another image if nothing else reads them.
+/// Replaces convolutions of 3x3 pixels at stride 1, of images of a known size that is large enough, with the normalisation
+/// before them and the sum of their outputs and another image, if nothing else reads those.
 pub(super) fn replace(
     editor: &mut Editor<'_>,
     convolutions: &mut Vec<Convolution>,
 ) -> Result<(), LoadError> {
+    let mut norms: HashMap<String, Normalisation> = group_norms::all(editor)?
+        .into_iter()
+        .map(|norm| (norm.output.clone(), norm))
+        .collect();
     for node in editor.of("Conv") {
-        let Some(convolution) = found(editor, node)? else {
+        let Some(mut convolution) = found(editor, node)? else {
             continue;
         };
-        let (nodes, inputs) = with_sum(editor, node);
+        let (mut nodes, mut inputs) = with_sum(editor, node);
+        if editor.readers(&inputs[0]) == [node]
+            && let Some(before) = norms.remove(&inputs[0])
+        {
+            nodes.extend(before.nodes);
+            inputs[0] = before.image;
+            convolution = convolution.after(before.norm);
+        }
         editor.replace(&nodes, &inputs, Convolution::NAME, convolutions.len());
         convolutions.push(convolution);
     }

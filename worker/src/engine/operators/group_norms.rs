@@ -9,23 +9,48 @@ use super::graph::Editor;
 use super::onnx::Tensor;
 use crate::operators::group_norm::GroupNorm;
 
-/// Replaces `Reshape`, `InstanceNormalization`, `Reshape`, `Mul` and `Add`, and SiLU if it is all that follows.
+/// Replaces the normalisations that are left.
 pub(super) fn replace(
     editor: &mut Editor<'_>,
     group_norms: &mut Vec<GroupNorm>,
 ) -> Result<(), LoadError> {
+    for Normalisation {
+        nodes, image, norm, ..
+    } in all(editor)?
+    {
+        editor.replace(&nodes, &[image], GroupNorm::NAME, group_norms.len());
+        group_norms.push(norm);
+    }
+    Ok(())
+}
+
+/// A normalisation in a graph.
+pub(super) struct Normalisation {
+    /// `Reshape`, `InstanceNormalization`, `Reshape`, `Mul` and `Add`, and SiLU if it is all that follows.
+    pub(super) nodes: Vec<usize>,
+    pub(super) image: String,
+    pub(super) output: String,
+    pub(super) norm: GroupNorm,
+}
+
+/// Returns the normalisations of a graph.
+pub(super) fn all(editor: &Editor<'_>) -> Result<Vec<Normalisation>, LoadError> {
+    let mut all = Vec::new();
     for node in editor.of("InstanceNormalization") {
         let Some(found) = Found::around(editor, node) else {
             continue;
         };
-        let Some(group_norm) = found.read(editor)? else {
-            continue;
-        };
-        let (nodes, image) = (found.nodes.clone(), vec![found.image.to_owned()]);
-        editor.replace(&nodes, &image, GroupNorm::NAME, group_norms.len());
-        group_norms.push(group_norm);
+        let last = found.nodes.last().and_then(|last| editor.output(*last));
+        if let (Some(norm), Some(output)) = (found.read(editor)?, last) {
+            all.push(Normalisation {
+                nodes: found.nodes.clone(),
+                image: found.image.to_owned(),
+                output: output.to_owned(),
+                norm,
+            });
+        }
     }
-    Ok(())
+    Ok(all)
 }
 
 struct Found<'a> {

@@ -80,11 +80,12 @@ fn replace(model: &[u8], folder: &Path) -> Result<(Vec<u8>, Operators), LoadErro
     if let Some(graph) = model.graph.take() {
         let mut editor = Editor::new(graph, folder)?;
         if !editor.has_graphs_inside() {
-            // The sums before an activation are its own, so products come after it.
+            // A convolution takes the normalisation before it along.
+            convolutions::replace(&mut editor, &mut operators.convolutions)?;
             group_norms::replace(&mut editor, &mut operators.group_norms)?;
+            // The sums before an activation are its own, so products come after it.
             gated_gelus::replace(&mut editor, &mut operators.gated_gelus)?;
             linears::replace(&mut editor, &mut operators.linears)?;
-            convolutions::replace(&mut editor, &mut operators.convolutions)?;
             pointwise::replace(&mut editor, &mut operators.pointwise)?;
         }
         model.graph = Some(editor.finish());

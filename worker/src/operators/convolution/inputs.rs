@@ -5,17 +5,22 @@ use pulp::{Simd, WithSimd};
 use super::CHUNK;
 use super::points::{OfInputs, POINTS};
 use super::tiles::{GROUP, PATCH, Run, TILE, Tiles};
+use crate::operators::group_norm::Channel;
 
 /// The number of channels that are gathered before they go to their points: they fit in the first cache.
 const STAGE: usize = 4;
 
 /// The pixels of a group's patches in one row, `(tiles, TILE)`: the first four of each patch, and the four after them.
 type Lines = [[f32; TILE * GROUP]; 2];
+/// Pixels of neighbouring patches in one row of an image.
+type Row = [f32; TILE * (GROUP + 1)];
 
 /// Transforms the patches of a group in some channels.
 pub(super) struct TransformInputs<'a> {
     /// `(up to CHUNK, height, width)`
     pub(super) planes: &'a [f32],
+    /// What is done to the pixels of each channel before.
+    pub(super) channels: Option<&'a [Channel]>,
     pub(super) tiles: Tiles,
     pub(super) group: &'a [Run],
     /// `(POINTS, CHUNK, GROUP)`
@@ -29,13 +34,19 @@ impl WithSimd for TransformInputs<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let plane = self.tiles.height * self.tiles.width;
         let mut lines = [[[0.0; TILE * GROUP]; 2]; PATCH];
+        let mut changed = [0.0; TILE * (GROUP + 1)];
         let mut stage = [0.0; POINTS * STAGE * GROUP];
         for (turn, planes) in self.planes.chunks(STAGE * plane).enumerate() {
-            for (channel, plane) in planes.chunks_exact(plane).enumerate() {
+            for (place, pixels) in planes.chunks_exact(plane).enumerate() {
+                let plane = Plane {
+                    pixels,
+                    tiles: self.tiles,
+                    channel: self.channels.map(|channels| channels[turn * STAGE + place]),
+                };
                 for (row, lines) in lines.iter_mut().enumerate() {
-                    gather(plane, self.tiles, self.group, row, lines);
+                    plane.gather(self.group, row, &mut changed, lines);
                 }
-                transform(simd, &lines, &mut stage[channel * GROUP..]);
+                transform(simd, &lines, &mut stage[place * GROUP..]);
             }
             let num = planes.len() / plane * GROUP;
             let start = turn * STAGE * GROUP;
@@ -47,27 +58,44 @@ impl WithSimd for TransformInputs<'_> {
     }
 }
 
-/// Copies one row of each patch; pixels beyond the image are zero.
-#[inline(always)]
-fn gather(plane: &[f32], tiles: Tiles, group: &[Run], row: usize, lines: &mut Lines) {
-    let Tiles { height, width } = tiles;
-    for run in group {
-        // The row and the column of a patch's first pixel are those of its tile less one.
-        let y = (run.y + row).wrapping_sub(1);
-        for (half, line) in lines.iter_mut().enumerate() {
-            let line = &mut line[TILE * run.place..][..TILE * run.num];
-            if y >= height {
-                line.fill(0.0);
-                continue;
+/// One channel of an image.
+struct Plane<'a> {
+    pixels: &'a [f32],
+    tiles: Tiles,
+    channel: Option<Channel>,
+}
+
+impl Plane<'_> {
+    /// Copies one row of each patch of a group; what is beyond the image is zero. `changed` is room for pixels.
+    #[inline(always)]
+    fn gather(&self, group: &[Run], row: usize, changed: &mut Row, lines: &mut Lines) {
+        let Tiles { height, width } = self.tiles;
+        for run in group {
+            // The row and the column of a patch's first pixel are those of its tile less one.
+            let y = (run.y + row).wrapping_sub(1);
+            let is_beyond = usize::from(run.x == 0);
+            let start = run.x + is_beyond - 1;
+            let mut pixels: &[f32] = &[];
+            if y < height {
+                let num = (TILE * (run.num + 1) - is_beyond).min(width - start);
+                pixels = &self.pixels[y * width + start..][..num];
             }
-            let pixels = &plane[y * width..][..width];
-            let after = run.x + TILE * half;
-            let is_beyond = usize::from(after == 0);
-            let start = (after + is_beyond - 1).min(width);
-            let num = (line.len() - is_beyond).min(width - start);
-            line[..is_beyond].fill(0.0);
-            line[is_beyond..is_beyond + num].copy_from_slice(&pixels[start..start + num]);
-            line[is_beyond + num..].fill(0.0);
+            if let Some(channel) = self.channel {
+                channel.write(pixels, changed);
+                pixels = &changed[..pixels.len()];
+            }
+            for (half, line) in lines.iter_mut().enumerate() {
+                let line = &mut line[TILE * run.place..][..TILE * run.num];
+                let (before, first) = match half {
+                    0 => (is_beyond, 0),
+                    _ => (0, TILE - is_beyond),
+                };
+                let there = &pixels[first.min(pixels.len())..];
+                let num = there.len().min(line.len() - before);
+                line[..before].fill(0.0);
+                line[before..before + num].copy_from_slice(&there[..num]);
+                line[before + num..].fill(0.0);
+            }
         }
     }
 }

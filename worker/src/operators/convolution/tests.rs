@@ -103,6 +103,40 @@ fn outputs_are_the_sums_that_define_a_convolution() {
 }
 
 #[test]
+fn a_normalisation_before_it_makes_the_bytes_that_it_makes_on_its_own() {
+    for (shape, num_groups, silu) in [
+        ([150, 36, 13, 70], 5, true),
+        ([6, 3, 1, 1], 2, false),
+        ([20, 40, 9, 300], 4, true),
+    ] {
+        let case = Case::random(shape);
+        let [inputs, outputs, height, width] = shape;
+        let norm = || GroupNorm {
+            weight: case.weights[..inputs].to_vec(),
+            bias: (0..inputs).map(|i| 0.1 + i as f32).collect(),
+            num_groups,
+            epsilon: 1e-5,
+            silu,
+        };
+        let convolution = || Convolution::new(&case.weights, case.bias.clone(), inputs);
+        let written = |convolution: Convolution, pixels: &[f32]| {
+            let image = Image {
+                pixels,
+                height,
+                width,
+            };
+            let mut written = vec![f32::NAN; outputs * height * width];
+            convolution.write(&image, None, &mut written);
+            written
+        };
+        let mut normalised = vec![f32::NAN; case.image.len()];
+        norm().write(&case.image, &mut normalised);
+        let both = written(convolution().after(norm()), &case.image);
+        assert!(both == written(convolution(), &normalised), "{shape:?}");
+    }
+}
+
+#[test]
 fn the_number_of_threads_does_not_change_a_byte() {
     let case = Case::random([70, 70, 20, 60]);
     let by = |num_threads| {
@@ -131,6 +165,7 @@ impl ByInstructions<'_> {
             simd,
             TransformInputs {
                 planes: &self.0.image,
+                channels: None,
                 tiles,
                 group,
                 inputs: &mut inputs,

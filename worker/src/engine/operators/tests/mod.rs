@@ -305,6 +305,45 @@ fn a_convolution_takes_the_sum_that_alone_reads_it() {
 }
 
 #[test]
+fn a_convolution_takes_the_normalisation_that_it_alone_reads() {
+    let mut chain = Chain::new(24);
+    let x = chain.last();
+    chain.group_norm(24, 4, 1.0);
+    chain.silu(24);
+    chain.conv(40, 24, 3, 1, 1);
+    chain.known(40);
+    chain.group_norm(40, 8, 1.0);
+    chain.conv(24, 40, 3, 1, 1);
+    chain.known(24);
+    let outputs = chain.last();
+    chain.on(&[x, outputs], "Add", vec![]);
+    chain.known(24);
+    chain.group_norm(24, 4, 1.0);
+    let read_twice = chain.last();
+    chain.conv(24, 24, 3, 1, 1);
+    chain.known(24);
+    chain.node("Mul", &[read_twice], vec![]);
+    chain.known(24);
+    chain.group_norm(24, 4, 1.0);
+    chain.gives(24); // a later segment reads it too
+    chain.conv(24, 24, 3, 1, 1);
+    assert_eq!(
+        replaced(&chain),
+        [
+            "synth2real:Convolution of 1",
+            "synth2real:Convolution of 2",
+            "synth2real:GroupNorm of 1",
+            "synth2real:Convolution of 1",
+            "Mul",
+            "synth2real:GroupNorm of 1",
+            "synth2real:Convolution of 1"
+        ]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    assert_same(&chain, folder.path(), 24);
+}
+
+#[test]
 fn convolutions_of_single_pixels_are_replaced_unless_images_are_transposed_beside_them() {
     let mut chain = Chain::new(24);
     let x = chain.last();
