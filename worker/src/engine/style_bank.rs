@@ -80,8 +80,8 @@ impl StyleSteps {
                 Ok(())
             }
             Place::Memory(steps) => layers
-                .into_iter()
-                .map(here)
+                .iter()
+                .map(kept)
                 .collect::<ort::Result<Arc<[_]>>>()
                 .map(|layers| {
                     steps.insert(step, layers);
@@ -232,10 +232,10 @@ impl StyleRecord {
     }
 }
 
-fn here(layer: StyleLayer) -> ort::Result<StyleLayer> {
+fn kept(layer: &StyleLayer) -> ort::Result<StyleLayer> {
     Ok(StyleLayer {
-        key: tensor::here(layer.key)?,
-        value: tensor::here(layer.value)?,
+        key: tensor::kept(&layer.key)?,
+        value: tensor::kept(&layer.value)?,
     })
 }
 

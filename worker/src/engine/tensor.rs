@@ -148,13 +148,20 @@ fn to_f32(value: &DynValue) -> ort::Result<ndarray::ArrayD<f32>> {
     }
 }
 
-/// Returns a tensor that the processor can read: the same where it can already.
-pub(super) fn here(value: DynValue) -> ort::Result<DynValue> {
-    if is_here(&value)? {
-        Ok(value)
-    } else {
-        brought_here(&value)
+/// Returns a copy `(1, tokens, width)` that the processor can read, in memory of its own: a tensor that stays in the arena
+/// splits what is free there, and then nothing large fits.
+pub(super) fn kept(value: &DynValue) -> ort::Result<DynValue> {
+    if !is_here(value)? {
+        return kept(&brought_here(value)?);
     }
+    let shape = shape(value);
+    Ok(match value.try_extract_tensor::<f32>() {
+        Ok((_, numbers)) => Tensor::from_array((shape, numbers.to_vec()))?.into_dyn(),
+        Err(_) => {
+            let (_, numbers) = value.try_extract_tensor::<f16>()?;
+            Tensor::from_array((shape, numbers.to_vec()))?.into_dyn()
+        }
+    })
 }
 
 fn is_here(value: &DynValue) -> ort::Result<bool> {
