@@ -281,14 +281,16 @@ mod tests {
     use crate::engine::runtime::Runtime;
 
     fn layers(step: usize) -> Vec<StyleLayer> {
-        [(4, 6), (2, 8)].map(|shape| layer(step, shape)).into()
+        [((4, 6), Precision::Fp32), ((2, 8), Precision::Fp16)]
+            .map(|(shape, precision)| layer(step, shape, precision))
+            .into()
     }
 
-    fn layer(step: usize, shape: (usize, usize)) -> StyleLayer {
+    fn layer(step: usize, shape: (usize, usize), precision: Precision) -> StyleLayer {
         let tensor = |sign: f32| {
             let number = |(row, column)| sign * (step * 100 + row * 10 + column) as f32;
             let tokens = Array2::from_shape_fn(shape, number);
-            tensor::from_tokens(tokens, Precision::Fp32).unwrap()
+            tensor::from_tokens(tokens, precision).unwrap()
         };
         StyleLayer {
             key: tensor(1.0),

@@ -1,9 +1,8 @@
 //! Parts of a graph by our own [operators](crate::operators).
 //!
 //! A model file stays plain ONNX. When it is loaded, what it says is read (`onnx`); parts that an operator of ours
-//! computes faster are found (`convolutions`, `group_norms`, `pointwise`, `linears`,
-//! `gated_gelus`) and replaced (`graph`) by nodes of
-//! a domain that this program brings along (`domain`). The rest is ONNX Runtime's.
+//! computes faster are found (`convolutions`, `group_norms`, `pointwise`, `linears`, `gated_gelus`) and replaced
+//! (`graph`) by nodes of a domain that this program brings along (`domain`). The rest is ONNX Runtime's.
 
 mod convolutions;
 mod domain;

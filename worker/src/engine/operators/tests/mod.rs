@@ -81,7 +81,7 @@ fn replaced(chain: &Chain) -> Vec<String> {
 }
 
 #[test]
-fn only_wide_convolutions_of_3x3_pixels_or_one_at_stride_1_are_replaced() {
+fn only_wide_convolutions_of_nine_pixels_or_one_at_stride_1_are_replaced() {
     let mut chain = Chain::new(8);
     chain.conv(12, 8, 3, 1, 1); // few channels
     chain.known(12);
