@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::method::vectorised::{LANES, exp2};
 
-/// The number of values whose sum is kept in single precision.
+/// The number of values whose sums are kept in single precision.
 const CHUNK: usize = 4096;
 
 /// A normalisation of images of some channels.
@@ -91,8 +91,7 @@ impl Channel {
         } = self;
         if self.silu {
             for (output, x) in outputs.iter_mut().zip(pixels) {
-                let y = x.mul_add(factor, summand);
-                *output = y * sigmoid(y);
+                *output = silu(x.mul_add(factor, summand));
             }
         } else {
             for (output, x) in outputs.iter_mut().zip(pixels) {
@@ -118,8 +117,14 @@ impl WithSimd for Group<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> Vec<Channel> {
         let num = self.image.len() as f64;
-        let mean = sum_of_powers::<1>(self.image, 0.0) / num;
-        let variance = sum_of_powers::<2>(self.image, mean as f32) / num;
+        // Counted from about the mean, squares are not so large that their sum hides the variance.
+        let first = &self.image[..CHUNK.min(self.image.len())];
+        let [sum, _] = sums_of_powers(first, 0.0);
+        let from = (sum / first.len() as f64) as f32;
+        let [sum, squares] = sums_of_powers(self.image, from);
+        let offset = sum / num;
+        let mean = f64::from(from) + offset;
+        let variance = (squares / num - offset * offset).max(0.0);
         let scale = (1.0 / (variance + f64::from(self.epsilon)).sqrt()) as f32;
         let mut channels = Vec::with_capacity(self.weight.len());
         for (weight, bias) in self.weight.iter().zip(self.bias) {
@@ -157,40 +162,38 @@ impl WithSimd for WriteGroup<'_> {
     }
 }
 
-/// Returns the sum of `(value - from)^POWER`, the power being one or two.
+/// Returns the sums of `value - from` and of its squares.
 #[inline(always)]
-fn sum_of_powers<const POWER: usize>(values: &[f32], from: f32) -> f64 {
-    let mut sum = 0.0;
+fn sums_of_powers(values: &[f32], from: f32) -> [f64; 2] {
+    let mut sums = [0.0; 2];
     for chunk in values.chunks(CHUNK) {
-        let mut lanes = [0.0_f32; LANES];
+        let (mut lanes, mut squares) = ([0.0_f32; LANES], [0.0_f32; LANES]);
         let (parts, rest) = chunk.as_chunks::<LANES>();
         for part in parts {
             for i in 0..LANES {
                 let value = part[i] - from;
-                lanes[i] += if POWER == 1 { value } else { value * value };
+                lanes[i] += value;
+                squares[i] = value.mul_add(value, squares[i]);
             }
         }
-        for lane in lanes {
-            sum += f64::from(lane);
+        for i in 0..LANES {
+            sums[0] += f64::from(lanes[i]);
+            sums[1] += f64::from(squares[i]);
         }
         for value in rest {
             let value = f64::from(value - from);
-            sum += if POWER == 1 { value } else { value * value };
+            sums[0] += value;
+            sums[1] += value * value;
         }
     }
-    sum
+    sums
 }
 
-/// Returns `1 / (1 + exp(-x))`.
+/// Returns `x / (1 + exp(-x))`.
 #[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    let power = exp2(-x.abs() * std::f32::consts::LOG2_E);
-    let of_negative = power / (1.0 + power);
-    if x < 0.0 {
-        of_negative
-    } else {
-        1.0 - of_negative
-    }
+fn silu(x: f32) -> f32 {
+    let exponent = x * -std::f32::consts::LOG2_E;
+    x / (1.0 + exp2(if exponent < 126.0 { exponent } else { 126.0 }))
 }
 
 #[cfg(test)]
@@ -247,13 +250,13 @@ mod tests {
     }
 
     #[test]
-    fn sigmoids_are_accurate_at_both_ends() {
+    fn silu_is_accurate_at_both_ends() {
         for i in -2000..=2000 {
             let x = 0.05 * i as f32;
-            let exact = 1.0 / (1.0 + (-f64::from(x)).exp());
-            let error = (f64::from(sigmoid(x)) - exact).abs();
+            let exact = f64::from(x) / (1.0 + (-f64::from(x)).exp());
+            let error = (f64::from(silu(x)) - exact).abs();
             // The exponent is rounded, the more the larger it is.
-            let bound = 2e-7 * f64::from(1.0 + x.abs()) * exact + 1e-37;
+            let bound = 2e-7 * f64::from(1.0 + x.abs()) * exact.abs() + 2e-36;
             assert!(error < bound, "{x}: {error:e}");
         }
     }
