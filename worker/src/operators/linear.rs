@@ -1,7 +1,7 @@
 //! Products of tokens and weights, with the sums that follow them.
 //!
-//! `y = x W + bias + residual`. A library's product would write `x W` first, and then it is read and written once for
-//! each sum.
+//! `y = x W + bias`, which may be added to what is there. A library's product would write `x W` first, and then it is
+//! read and written once for each sum.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -67,14 +67,27 @@ impl Linear {
         self.bias.len()
     }
 
-    /// Writes the outputs `(tokens, outputs)` of `x` `(tokens, inputs)`, to which `residual` is added if there is one.
+    /// Writes the outputs `(tokens, outputs)` of `x` `(tokens, inputs)`.
     ///
     /// The bytes depend neither on the number of threads or tokens nor on the width of the processor's vectors.
     ///
     /// # Panics
     ///
     /// If they differ in tokens.
-    pub fn write(&self, x: &[f32], residual: Option<&[f32]>, outputs: &mut [f32]) {
+    pub fn write(&self, x: &[f32], outputs: &mut [f32]) {
+        self.put(x, outputs, false);
+    }
+
+    /// Adds the outputs of `x` to what is there, as [`write`](Self::write) writes them.
+    ///
+    /// # Panics
+    ///
+    /// If they differ in tokens.
+    pub fn add(&self, x: &[f32], outputs: &mut [f32]) {
+        self.put(x, outputs, true);
+    }
+
+    fn put(&self, x: &[f32], outputs: &mut [f32], adds: bool) {
         let (num_inputs, num_outputs) = (self.num_inputs(), self.num_outputs());
         let num_tokens = x.len() / num_inputs;
         assert_eq!(x.len(), num_tokens * num_inputs);
@@ -85,29 +98,27 @@ impl Linear {
         outputs
             .par_chunks_mut(part * num_outputs)
             .zip(x.par_chunks(part * num_inputs))
-            .enumerate()
-            .for_each(|(place, (outputs, x))| {
-                let start = place * part * num_outputs;
-                let residual = residual.map(|residual| &residual[start..][..outputs.len()]);
-                Arch::new().dispatch(WriteTokens {
+            .for_each(|(outputs, x)| {
+                Arch::new().dispatch(PutTokens {
                     layer: self,
                     x,
-                    residual,
                     outputs,
+                    adds,
                 });
             });
     }
 }
 
 /// The tokens of one thread.
-struct WriteTokens<'a> {
+struct PutTokens<'a> {
     layer: &'a Linear,
     x: &'a [f32],
-    residual: Option<&'a [f32]>,
     outputs: &'a mut [f32],
+    /// Whether outputs are added to what is there.
+    adds: bool,
 }
 
-impl WithSimd for WriteTokens<'_> {
+impl WithSimd for PutTokens<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -115,20 +126,17 @@ impl WithSimd for WriteTokens<'_> {
         let Self {
             layer,
             x,
-            residual,
             outputs,
+            adds,
         } = self;
         let (num_inputs, num_outputs) = (layer.num_inputs, layer.bias.len());
-        let rows = outputs.chunks_exact_mut(num_outputs);
-        for (token, row) in rows.enumerate() {
-            match residual {
-                None => row.copy_from_slice(&layer.bias),
-                Some(residual) => {
-                    let residual = &residual[token * num_outputs..][..num_outputs];
-                    for i in 0..num_outputs {
-                        row[i] = layer.bias[i] + residual[i];
-                    }
+        for row in outputs.chunks_exact_mut(num_outputs) {
+            if adds {
+                for (output, bias) in row.iter_mut().zip(&layer.bias) {
+                    *output += bias;
                 }
+            } else {
+                row.copy_from_slice(&layer.bias);
             }
         }
         for first in (0..num_inputs).step_by(CHUNK) {
@@ -238,22 +246,23 @@ mod tests {
     fn outputs_are_products_and_the_sums_after_them() {
         for (tokens, inputs, outputs) in [(1, 4, 32), (13, 600, 64), (150, 36, 96)] {
             let (x, weights) = (draw("x", tokens * inputs), draw("w", inputs * outputs));
-            let (bias, residual) = (draw("bias", outputs), draw("r", tokens * outputs));
+            let (bias, there) = (draw("bias", outputs), draw("there", tokens * outputs));
             let layer = Linear::new(&weights, bias.clone(), inputs);
-            for residual in [None, Some(residual.as_slice())] {
-                let mut written = vec![f32::NAN; tokens * outputs];
-                layer.write(&x, residual, &mut written);
-                for (place, written) in written.iter().enumerate() {
+            let mut written = vec![f32::NAN; tokens * outputs];
+            layer.write(&x, &mut written);
+            let mut added = there.clone();
+            layer.add(&x, &mut added);
+            for (found, there) in [(written, vec![0.0; tokens * outputs]), (added, there)] {
+                for (place, found) in found.iter().enumerate() {
                     let (token, output) = (place / outputs, place % outputs);
                     let product = |k: usize| {
                         let weight = weights[k * outputs + output];
                         f64::from(x[token * inputs + k]) * f64::from(weight)
                     };
                     let sum: f64 = (0..inputs).map(product).sum();
-                    let added = residual.map_or(0.0, |residual| residual[place]);
-                    let defined = sum + f64::from(bias[output]) + f64::from(added);
-                    let error = (f64::from(*written) - defined).abs();
-                    assert!(error < 1e-6 * inputs as f64, "{written}, not {defined}");
+                    let defined = sum + f64::from(bias[output]) + f64::from(there[place]);
+                    let error = (f64::from(*found) - defined).abs();
+                    assert!(error < 1e-6 * inputs as f64, "{found}, not {defined}");
                 }
             }
         }
@@ -266,11 +275,11 @@ mod tests {
             let (tokens, inputs, outputs) = (13, 600, 64);
             let layer = Linear::new(&draw("w", inputs * outputs), draw("b", outputs), inputs);
             let mut written = vec![0.0; tokens * outputs];
-            simd.vectorize(WriteTokens {
+            simd.vectorize(PutTokens {
                 layer: &layer,
                 x: &draw("x", tokens * inputs),
-                residual: None,
                 outputs: &mut written,
+                adds: false,
             });
             written
         }
@@ -291,7 +300,7 @@ mod tests {
         let by = |num_threads: usize, tokens: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads);
             let mut written = vec![0.0; tokens * outputs];
-            let write = || layer.write(&x[..tokens * inputs], None, &mut written);
+            let write = || layer.write(&x[..tokens * inputs], &mut written);
             pool.build().unwrap().install(write);
             written
         };

@@ -1,6 +1,6 @@
 //! Convolutions of single pixels.
 //!
-//! `y = W x + bias + residual` at every pixel: a product of matrices, weights by an image as it lies in memory. ONNX
+//! `y = W x + bias` at every pixel: a product of matrices, weights by an image as it lies in memory. ONNX
 //! Runtime turns images into an order of its own and back.
 
 use faer::linalg::matmul::matmul;
@@ -47,39 +47,47 @@ impl Pointwise {
         self.bias.len()
     }
 
-    /// Writes the outputs `(outputs, pixels)` of an image `(inputs, pixels)`, to which `residual` of their size is added
-    /// if there is one. The number of threads does not change a byte.
+    /// Writes the outputs `(outputs, pixels)` of an image `(inputs, pixels)`. The number of threads does not change a
+    /// byte.
     ///
     /// # Panics
     ///
-    /// If `image`, `residual` or `outputs` has another size.
-    pub fn write(&self, image: &[f32], residual: Option<&[f32]>, outputs: &mut [f32]) {
+    /// If `image` or `outputs` has another size.
+    pub fn write(&self, image: &[f32], outputs: &mut [f32]) {
+        self.put(image, outputs, |output, bias| output.fill(bias));
+    }
+
+    /// Adds the outputs of an image to what is there, as [`write`](Self::write) writes them.
+    ///
+    /// # Panics
+    ///
+    /// If `image` or `outputs` has another size.
+    pub fn add(&self, image: &[f32], outputs: &mut [f32]) {
+        self.put(image, outputs, |output, bias| {
+            for pixel in output {
+                *pixel += bias;
+            }
+        });
+    }
+
+    /// Adds products to what `begin` makes of the outputs of a channel and its bias.
+    fn put(&self, image: &[f32], outputs: &mut [f32], begin: impl Fn(&mut [f32], f32) + Sync) {
         let (num_inputs, num_outputs) = (self.num_inputs(), self.num_outputs());
         let pixels = image.len() / num_inputs;
         assert_eq!(image.len(), num_inputs * pixels);
         assert_eq!(outputs.len(), num_outputs * pixels);
-        assert!(residual.is_none_or(|residual| residual.len() == outputs.len()));
-        outputs
-            .par_chunks_mut(pixels.max(1))
-            .zip(&self.bias)
-            .enumerate()
-            .for_each(|(channel, (outputs, bias))| match residual {
-                None => outputs.fill(*bias),
-                Some(residual) => {
-                    let residual = &residual[channel * pixels..][..pixels];
-                    for (output, residual) in outputs.iter_mut().zip(residual) {
-                        *output = bias + residual;
-                    }
-                }
-            });
         // Channels are columns here, which are what lies together in memory.
         let weights = MatRef::from_column_major_slice(&self.weights, num_inputs, num_outputs);
         let image = MatRef::from_column_major_slice(image, pixels, num_inputs);
-        let mut outputs = MatMut::from_column_major_slice_mut(outputs, pixels, num_outputs);
         for first in (0..pixels).step_by(PIXELS) {
             let num = PIXELS.min(pixels - first);
+            outputs
+                .par_chunks_mut(pixels)
+                .zip(&self.bias)
+                .for_each(|(output, bias)| begin(&mut output[first..first + num], *bias));
+            let outputs = MatMut::from_column_major_slice_mut(outputs, pixels, num_outputs);
             matmul(
-                outputs.as_mut().subrows_mut(first, num),
+                outputs.subrows_mut(first, num),
                 Accum::Add,
                 image.subrows(first, num),
                 weights,
@@ -104,22 +112,23 @@ mod tests {
     fn outputs_are_the_sums_that_define_a_convolution() {
         for (inputs, outputs, pixels) in [(1, 1, 1), (5, 3, 77), (70, 33, 4200)] {
             let (image, weights) = (draw("i", inputs * pixels), draw("w", inputs * outputs));
-            let (bias, residual) = (draw("bias", outputs), draw("r", outputs * pixels));
+            let (bias, there) = (draw("bias", outputs), draw("there", outputs * pixels));
             let layer = Pointwise::new(weights.clone(), bias.clone(), inputs);
-            for residual in [None, Some(residual.as_slice())] {
-                let mut written = vec![f32::NAN; outputs * pixels];
-                layer.write(&image, residual, &mut written);
-                for (place, written) in written.iter().enumerate() {
+            let mut written = vec![f32::NAN; outputs * pixels];
+            layer.write(&image, &mut written);
+            let mut added = there.clone();
+            layer.add(&image, &mut added);
+            for (found, there) in [(written, vec![0.0; outputs * pixels]), (added, there)] {
+                for (place, found) in found.iter().enumerate() {
                     let (output, pixel) = (place / pixels, place % pixels);
                     let product = |k: usize| {
                         f64::from(weights[output * inputs + k])
                             * f64::from(image[k * pixels + pixel])
                     };
                     let sum: f64 = (0..inputs).map(product).sum();
-                    let added = residual.map_or(0.0, |residual| residual[place]);
-                    let defined = sum + f64::from(bias[output]) + f64::from(added);
-                    let error = (f64::from(*written) - defined).abs();
-                    assert!(error < 2e-5, "{place}: {written}, not {defined}");
+                    let defined = sum + f64::from(bias[output]) + f64::from(there[place]);
+                    let error = (f64::from(*found) - defined).abs();
+                    assert!(error < 2e-5, "{place}: {found}, not {defined}");
                 }
             }
         }
@@ -133,7 +142,7 @@ mod tests {
         let by = |num_threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads);
             let mut written = vec![0.0; outputs * pixels];
-            let write = || layer.write(&image, None, &mut written);
+            let write = || layer.write(&image, &mut written);
             pool.build().unwrap().install(write);
             written
         };

@@ -6,14 +6,14 @@ use super::LoadError;
 use super::domain::Computation;
 use super::graph::Editor;
 use super::group_norms::{self, Normalisation};
-use super::onnx::Attribute;
+use super::onnx::{Attribute, Node};
 use crate::operators::convolution::Convolution;
 
 /// With fewer channels on either side there is too little to save.
 const MIN_CHANNELS: usize = 16;
 
 /// Replaces convolutions of 3x3 pixels at stride 1, of images of a known size that is large enough, with the normalisation
-/// before them and the sum of their outputs and another image, if nothing else reads those.
+/// or enlargement before them and the sum of their outputs and another image, if nothing else reads those.
 pub(super) fn replace(
     editor: &mut Editor<'_>,
     convolutions: &mut Vec<Convolution>,
@@ -27,12 +27,16 @@ pub(super) fn replace(
             continue;
         };
         let (mut nodes, mut inputs) = with_sum(editor, node);
-        if editor.readers(&inputs[0]) == [node]
-            && let Some(before) = norms.remove(&inputs[0])
-        {
-            nodes.extend(before.nodes);
-            inputs[0] = before.image;
-            convolution = convolution.after(before.norm);
+        if editor.readers(&inputs[0]) == [node] {
+            if let Some(before) = norms.remove(&inputs[0]) {
+                nodes.extend(before.nodes);
+                inputs[0] = before.image;
+                convolution = convolution.after_normalisation(before.norm);
+            } else if let Some((enlargement, image)) = enlarged(editor, &inputs[0])? {
+                nodes.push(enlargement);
+                inputs[0] = image;
+                convolution = convolution.after_enlargement();
+            }
         }
         editor.replace(&nodes, &inputs, Convolution::NAME, convolutions.len());
         convolutions.push(convolution);
@@ -51,6 +55,33 @@ fn found(editor: &Editor<'_>, node: usize) -> Result<Option<Convolution>, LoadEr
     }
     let layer = Layer::read(editor, node, 3)?;
     Ok(layer.map(|layer| Convolution::new(&layer.weights, layer.bias, layer.num_inputs)))
+}
+
+/// Returns the node that makes an image by repeating each pixel of another in either direction, and that other image.
+fn enlarged(editor: &Editor<'_>, image: &str) -> Result<Option<(usize, String)>, LoadError> {
+    let maker = editor.maker(image);
+    let Some(resize) = maker.filter(|maker| editor.is(*maker, "Resize")) else {
+        return Ok(None);
+    };
+    let Node {
+        input, attribute, ..
+    } = editor.node(resize);
+    let [smaller, _, factors] = input.as_slice() else {
+        return Ok(None);
+    };
+    let says = |name: &str, value: &str| {
+        let mut of_name = attribute.iter().filter(|a| a.name.as_deref() == Some(name));
+        of_name.any(|attribute| attribute.s.as_deref() == Some(value.as_bytes()))
+    };
+    let repeats = says("mode", "nearest")
+        && says("coordinate_transformation_mode", "asymmetric")
+        && says("nearest_mode", "floor")
+        && !attribute.iter().any(|a| a.name.as_deref() == Some("axes"));
+    let Some(factors) = editor.constant(factors).filter(|_| repeats) else {
+        return Ok(None);
+    };
+    let is_ours = editor.numbers(factors)? == Convolution::ENLARGEMENT;
+    Ok(is_ours.then(|| (resize, smaller.clone())))
 }
 
 /// Returns a convolution and the sum that alone reads it, if there is one, and the images that both read.

@@ -1,6 +1,5 @@
 //! Our operators as ONNX Runtime calls them.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ort::operator::{
@@ -43,75 +42,88 @@ pub(super) fn of(operators: Operators) -> ort::Result<OperatorDomain> {
 /// What makes one tensor of some others; all are of single precision.
 pub(super) trait Computation: Send + Sync + 'static {
     const NAME: &'static str;
-    /// How many it takes; those beyond the first number may be absent.
-    const NUM_INPUTS: RangeInclusive<usize>;
+    /// How many it takes.
+    const NUM_INPUTS: usize;
+    /// Whether one more may be added to the output.
+    const ADDS: bool;
 
     /// Returns the output's shape for inputs of some shapes; a free dimension is -1. None if they do not fit.
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>>;
 
-    /// Writes the output for inputs that fit, the first of them of a shape.
-    fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]);
+    /// Writes the output for inputs that fit, the first of them of a shape, or adds it to what is there.
+    fn put(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32], adds: bool);
 }
 
-/// The second input, if there is one, is added to the outputs.
 impl Computation for Convolution {
     const NAME: &'static str = "Convolution";
-    const NUM_INPUTS: RangeInclusive<usize> = 1..=2;
+    const NUM_INPUTS: usize = 1;
+    const ADDS: bool = true;
 
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
-        shape_of_outputs(self.num_inputs(), self.num_outputs(), inputs)
+        let mut shape = shape_of_outputs(self.num_inputs(), self.num_outputs(), inputs)?;
+        for length in &mut shape[2..] {
+            if let Ok(known) = usize::try_from(*length) {
+                *length = i64::try_from(self.length_of_outputs(known)).ok()?;
+            }
+        }
+        Some(shape)
     }
 
-    fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
+    fn put(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32], adds: bool) {
         let (height, width) = (shape[2], shape[3]);
         let images = inputs[0].chunks_exact(self.num_inputs() * height * width);
-        let len = self.num_outputs() * height * width;
-        for (place, (pixels, output)) in images.zip(output.chunks_exact_mut(len)).enumerate() {
+        let outputs = output.chunks_exact_mut(output.len() / shape[0]);
+        for (pixels, output) in images.zip(outputs) {
             let image = Image {
                 pixels,
                 height,
                 width,
             };
-            let residual = inputs.get(1).map(|all| &all[place * len..][..len]);
-            self.write(&image, residual, output);
+            if adds {
+                self.add(&image, output);
+            } else {
+                self.write(&image, output);
+            }
         }
     }
 }
 
-/// The second input, if there is one, is added to the outputs.
 impl Computation for Pointwise {
     const NAME: &'static str = "Pointwise";
-    const NUM_INPUTS: RangeInclusive<usize> = 1..=2;
+    const NUM_INPUTS: usize = 1;
+    const ADDS: bool = true;
 
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
         shape_of_outputs(self.num_inputs(), self.num_outputs(), inputs)
     }
 
-    fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
+    fn put(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32], adds: bool) {
         let pixels = shape[2] * shape[3];
         let images = inputs[0].chunks_exact(self.num_inputs() * pixels);
-        let len = self.num_outputs() * pixels;
-        for (place, (image, output)) in images.zip(output.chunks_exact_mut(len)).enumerate() {
-            let residual = inputs.get(1).map(|all| &all[place * len..][..len]);
-            self.write(image, residual, output);
+        let outputs = output.chunks_exact_mut(self.num_outputs() * pixels);
+        for (image, output) in images.zip(outputs) {
+            if adds {
+                self.add(image, output);
+            } else {
+                self.write(image, output);
+            }
         }
     }
 }
 
-/// Returns the shape of what a convolution makes of images, and of a residual if there is one.
+/// Returns the shape of what a convolution makes of images.
 fn shape_of_outputs(num_inputs: usize, num_outputs: usize, inputs: &[&[i64]]) -> Option<Vec<i64>> {
-    let (images, residual) = inputs.split_first()?;
-    let [batch, channels, height, width] = **images else {
+    let [[batch, channels, height, width]] = *inputs else {
         return None;
     };
-    let fits = usize::try_from(channels) == Ok(num_inputs);
-    let shape = vec![batch, num_outputs as i64, height, width];
-    (fits && residual.iter().all(|residual| *residual == shape)).then_some(shape)
+    let fits = usize::try_from(*channels) == Ok(num_inputs);
+    fits.then(|| vec![*batch, num_outputs as i64, *height, *width])
 }
 
 impl Computation for GroupNorm {
     const NAME: &'static str = "GroupNorm";
-    const NUM_INPUTS: RangeInclusive<usize> = 1..=1;
+    const NUM_INPUTS: usize = 1;
+    const ADDS: bool = false;
 
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
         let [[_, channels, _, _]] = *inputs else {
@@ -120,7 +132,7 @@ impl Computation for GroupNorm {
         (usize::try_from(*channels) == Ok(self.weight.len())).then(|| inputs[0].to_vec())
     }
 
-    fn write(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
+    fn put(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32], _: bool) {
         let len: usize = shape[1..].iter().product();
         for (image, output) in inputs[0]
             .chunks_exact(len)
@@ -133,7 +145,8 @@ impl Computation for GroupNorm {
 
 impl Computation for GatedGelu {
     const NAME: &'static str = "GatedGelu";
-    const NUM_INPUTS: RangeInclusive<usize> = 2..=2;
+    const NUM_INPUTS: usize = 2;
+    const ADDS: bool = false;
 
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
         let [hidden, gate] = *inputs else {
@@ -143,26 +156,31 @@ impl Computation for GatedGelu {
         (width == Ok(self.hidden_bias.len()) && hidden == gate).then(|| hidden.to_vec())
     }
 
-    fn write(&self, _: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
+    fn put(&self, _: &[usize], inputs: &[&[f32]], output: &mut [f32], _: bool) {
         self.write(inputs[0], inputs[1], output);
     }
 }
 
-/// The second input, if there is one, is added to the outputs.
 impl Computation for Linear {
     const NAME: &'static str = "Linear";
-    const NUM_INPUTS: RangeInclusive<usize> = 1..=2;
+    const NUM_INPUTS: usize = 1;
+    const ADDS: bool = true;
 
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
-        let (tokens, residual) = inputs.split_first()?;
+        let [tokens] = *inputs else {
+            return None;
+        };
         let (width, others) = tokens.split_last()?;
         let fits = usize::try_from(*width) == Ok(self.num_inputs());
-        let shape = [others, &[self.num_outputs() as i64]].concat();
-        (fits && residual.iter().all(|residual| *residual == shape)).then_some(shape)
+        fits.then(|| [others, &[self.num_outputs() as i64]].concat())
     }
 
-    fn write(&self, _: &[usize], inputs: &[&[f32]], output: &mut [f32]) {
-        self.write(inputs[0], inputs.get(1).copied(), output);
+    fn put(&self, _: &[usize], inputs: &[&[f32]], output: &mut [f32], adds: bool) {
+        if adds {
+            self.add(inputs[0], output);
+        } else {
+            self.write(inputs[0], output);
+        }
     }
 }
 
@@ -184,19 +202,21 @@ impl<C> Table<C> {
 impl<C: Computation> Operator for Table<C> {
     type Kernel<'attr> = OneOf<C>;
 
+    /// What is added may be where the output is to be.
+    const INPLACES: &[(u32, u32)] = if C::ADDS {
+        &[(C::NUM_INPUTS as u32, 0)]
+    } else {
+        &[]
+    };
+
     fn name(&self) -> &str {
         C::NAME
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
-        let (required, all) = (*C::NUM_INPUTS.start(), *C::NUM_INPUTS.end());
-        (0..all).map(move |place| {
-            if place < required {
-                OperatorInput::required(TensorElementType::Float32)
-            } else {
-                OperatorInput::optional(TensorElementType::Float32)
-            }
-        })
+        let required = |_| OperatorInput::required(TensorElementType::Float32);
+        let added = C::ADDS.then(|| OperatorInput::optional(TensorElementType::Float32));
+        (0..C::NUM_INPUTS).map(required).chain(added)
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
@@ -217,7 +237,8 @@ impl<C: Computation> Operator for Table<C> {
                 _ => None,
             })
             .collect();
-        if let Some(shape) = computation.shape(&shapes) {
+        let own = &shapes[..C::NUM_INPUTS.min(shapes.len())];
+        if let Some(shape) = computation.shape(own) {
             let output = ValueType::Tensor {
                 ty: TensorElementType::Float32,
                 dimension_symbols: SymbolicDimensions::empty(shape.len()),
@@ -238,23 +259,38 @@ impl<C: Computation> Kernel for OneOf<C> {
         let values = (0..context.num_inputs()?)
             .map(|place| context.input(place)?.ok_or_else(absent))
             .collect::<ort::Result<Vec<_>>>()?;
-        let mut inputs = Vec::with_capacity(values.len());
-        let mut shapes: Vec<&[i64]> = Vec::with_capacity(values.len());
-        for value in &values {
+        let (own, added) = values.split_at_checked(C::NUM_INPUTS).ok_or_else(absent)?;
+        let mut inputs = Vec::with_capacity(own.len());
+        let mut shapes: Vec<&[i64]> = Vec::with_capacity(own.len());
+        for value in own {
             let (shape, numbers) = value.try_extract_tensor::<f32>()?;
             shapes.push(shape);
             inputs.push(numbers);
         }
-        let shape = self.0.shape(&shapes).ok_or_else(|| {
+        let unfit = |shapes: &[&[i64]]| {
             let reason = format!("{} got shapes {shapes:?}, which do not fit", C::NAME);
             ort::Error::new(reason)
-        })?;
-        let mut output = context.output(0, shape)?.ok_or_else(absent)?;
+        };
+        let shape = self.0.shape(&shapes).ok_or_else(|| unfit(&shapes))?;
+        let mut output = context.output(0, shape.clone())?.ok_or_else(absent)?;
+        if let Some(added) = added.first() {
+            let (shape_of_added, numbers) = added.try_extract_tensor::<f32>()?;
+            if shape_of_added[..] != shape {
+                return Err(unfit(&[&shape, shape_of_added]));
+            }
+            // Where the output is, it is there already, and must not be looked at beside it.
+            let place = numbers.as_ptr();
+            let (_, output) = output.try_extract_tensor_mut::<f32>()?;
+            if place != output.as_ptr() {
+                let (_, numbers) = added.try_extract_tensor::<f32>()?;
+                output.copy_from_slice(numbers);
+            }
+        }
         let (_, output) = output.try_extract_tensor_mut::<f32>()?;
         if !output.is_empty() {
             let length = |length: &i64| usize::try_from(*length).unwrap_or(0);
             let lengths: Vec<usize> = shapes[0].iter().map(length).collect();
-            self.0.write(&lengths, &inputs, output);
+            self.0.put(&lengths, &inputs, output, !added.is_empty());
         }
         Ok(())
     }

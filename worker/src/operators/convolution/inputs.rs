@@ -2,26 +2,51 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::CHUNK;
 use super::points::{OfInputs, POINTS};
-use super::tiles::{GROUP, PATCH, Run, TILE, Tiles};
+use super::tiles::{GROUP, PATCH, Run, TILE};
+use super::{CHUNK, ENLARGED};
+use crate::method::vectorised::{MAX_LANES, prefetch};
 use crate::operators::group_norm::Channel;
 
 /// The number of channels that are gathered before they go to their points: they fit in the first cache.
 const STAGE: usize = 4;
 
-/// The pixels of a group's patches in one row, `(tiles, TILE)`: the first four of each patch, and the four after them.
-type Lines = [[f32; TILE * GROUP]; 2];
-/// Pixels of neighbouring patches in one row of an image.
-type Row = [f32; TILE * (GROUP + 1)];
+/// Four pixels of each of a group's patches in one row.
+type Line = [f32; TILE * GROUP];
+/// Room for the pixels of a group's patches in one row, and for what is written beyond them.
+type Room = [f32; 2 * TILE * GROUP];
+/// The number of pixels of neighbouring patches in one row.
+const PIXELS: usize = TILE * (GROUP + 1);
+/// What is beyond an image.
+static NOTHING: Line = [0.0; TILE * GROUP];
+
+/// What is done to the pixels of an image as they are read.
+#[derive(Clone, Copy)]
+pub(super) enum Reading<'a> {
+    Plain,
+    /// What each channel says.
+    Normalised(&'a [Channel]),
+    /// Each is repeated in either direction.
+    Enlarged,
+}
+
+impl Reading<'_> {
+    /// Returns what is done from a channel on.
+    pub(super) fn from(self, channel: usize) -> Self {
+        match self {
+            Self::Normalised(channels) => Self::Normalised(&channels[channel..]),
+            Self::Plain | Self::Enlarged => self,
+        }
+    }
+}
 
 /// Transforms the patches of a group in some channels.
 pub(super) struct TransformInputs<'a> {
     /// `(up to CHUNK, height, width)`
     pub(super) planes: &'a [f32],
-    /// What is done to the pixels of each channel before.
-    pub(super) channels: Option<&'a [Channel]>,
-    pub(super) tiles: Tiles,
+    pub(super) height: usize,
+    pub(super) width: usize,
+    pub(super) reading: Reading<'a>,
     pub(super) group: &'a [Run],
     /// `(POINTS, CHUNK, GROUP)`
     pub(super) inputs: &'a mut [f32],
@@ -32,23 +57,26 @@ impl WithSimd for TransformInputs<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let plane = self.tiles.height * self.tiles.width;
-        let mut lines = [[[0.0; TILE * GROUP]; 2]; PATCH];
-        let mut changed = [0.0; TILE * (GROUP + 1)];
+        let len = self.height * self.width;
+        let mut rooms = [[0.0; 2 * TILE * GROUP]; PATCH];
         let mut stage = [0.0; POINTS * STAGE * GROUP];
-        for (turn, planes) in self.planes.chunks(STAGE * plane).enumerate() {
-            for (place, pixels) in planes.chunks_exact(plane).enumerate() {
+        for (turn, planes) in self.planes.chunks(STAGE * len).enumerate() {
+            let channels = planes.len() / len;
+            for place in 0..channels {
+                let channel = turn * STAGE + place;
                 let plane = Plane {
-                    pixels,
-                    tiles: self.tiles,
-                    channel: self.channels.map(|channels| channels[turn * STAGE + place]),
+                    pixels: &self.planes[channel * len..],
+                    height: self.height,
+                    width: self.width,
+                    reading: self.reading.from(channel),
                 };
-                for (row, lines) in lines.iter_mut().enumerate() {
-                    plane.gather(self.group, row, &mut changed, lines);
+                let mut lines = [[&NOTHING; 2]; PATCH];
+                for (row, (lines, room)) in lines.iter_mut().zip(&mut rooms).enumerate() {
+                    *lines = plane.gather(self.group, row, room);
                 }
-                transform(simd, &lines, &mut stage[place * GROUP..]);
+                transform(simd, lines, &mut stage[place * GROUP..]);
             }
-            let num = planes.len() / plane * GROUP;
+            let num = channels * GROUP;
             let start = turn * STAGE * GROUP;
             let points = self.inputs.chunks_exact_mut(CHUNK * GROUP);
             for (inputs, stage) in points.zip(stage.chunks_exact(STAGE * GROUP)) {
@@ -60,56 +88,101 @@ impl WithSimd for TransformInputs<'_> {
 
 /// One channel of an image.
 struct Plane<'a> {
+    /// Of this channel and those after it.
     pixels: &'a [f32],
-    tiles: Tiles,
-    channel: Option<Channel>,
+    height: usize,
+    width: usize,
+    /// Of this channel and those after it.
+    reading: Reading<'a>,
 }
 
 impl Plane<'_> {
-    /// Copies one row of each patch of a group; what is beyond the image is zero. `changed` is room for pixels.
+    /// Returns one row of each patch of a group: their first four pixels, and the four after them. What is beyond the
+    /// image is zero.
     #[inline(always)]
-    fn gather(&self, group: &[Run], row: usize, changed: &mut Row, lines: &mut Lines) {
-        let Tiles { height, width } = self.tiles;
+    fn gather<'a>(&'a self, group: &[Run], row: usize, room: &'a mut Room) -> [&'a Line; 2] {
+        if let [run] = group {
+            // The four pixels after those of a patch are the first of the next.
+            let pixels = self.read(run, row, room);
+            let (first, next) = (pixels.first_chunk(), pixels[TILE..].first_chunk());
+            return [first.unwrap_or(&NOTHING), next.unwrap_or(&NOTHING)];
+        }
+        let mut of_run = [0.0; 2 * TILE * GROUP];
+        let (first, next) = room.split_at_mut(TILE * GROUP);
         for run in group {
-            // The row and the column of a patch's first pixel are those of its tile less one.
-            let y = (run.y + row).wrapping_sub(1);
-            let is_beyond = usize::from(run.x == 0);
-            let start = run.x + is_beyond - 1;
-            let mut pixels: &[f32] = &[];
-            if y < height {
-                let num = (TILE * (run.num + 1) - is_beyond).min(width - start);
-                pixels = &self.pixels[y * width + start..][..num];
-            }
-            if let Some(channel) = self.channel {
-                channel.write(pixels, changed);
-                pixels = &changed[..pixels.len()];
-            }
-            for (half, line) in lines.iter_mut().enumerate() {
-                let line = &mut line[TILE * run.place..][..TILE * run.num];
-                let (before, first) = match half {
-                    0 => (is_beyond, 0),
-                    _ => (0, TILE - is_beyond),
-                };
-                let there = &pixels[first.min(pixels.len())..];
-                let num = there.len().min(line.len() - before);
-                line[..before].fill(0.0);
-                line[before..before + num].copy_from_slice(&there[..num]);
-                line[before + num..].fill(0.0);
+            let pixels = self.read(run, row, &mut of_run);
+            let len = TILE * run.num;
+            first[TILE * run.place..][..len].copy_from_slice(&pixels[..len]);
+            next[TILE * run.place..][..len].copy_from_slice(&pixels[TILE..][..len]);
+        }
+        let (first, next) = (first.first_chunk(), next.first_chunk());
+        [first.unwrap_or(&NOTHING), next.unwrap_or(&NOTHING)]
+    }
+
+    /// Returns the [`PIXELS`] of one row from the first of a run's patches on. Those beyond the image are zero, those
+    /// beyond the run's patches anything.
+    #[inline(always)]
+    fn read<'a>(&'a self, run: &Run, row: usize, room: &'a mut Room) -> &'a [f32] {
+        let factor = match self.reading {
+            Reading::Enlarged => ENLARGED,
+            Reading::Plain | Reading::Normalised(_) => 1,
+        };
+        // The row and the column of a patch's first pixel are those of its tile less one.
+        let y = (run.y + row).wrapping_sub(1);
+        if y >= factor * self.height {
+            room[..PIXELS].fill(0.0);
+            return room;
+        }
+        let is_beyond = usize::from(run.x == 0);
+        let x = run.x + is_beyond - 1;
+        let num = factor * self.width - x;
+        let start = y / factor * self.width + x / factor;
+        let wanted = (TILE * (run.num + 1)).next_multiple_of(MAX_LANES);
+        let in_next = start + self.height * self.width;
+        if let Some(next) = self.pixels.get(in_next..in_next + wanted / factor) {
+            prefetch(next);
+        }
+        let pixels = &self.pixels[start..];
+        if let Reading::Plain = self.reading
+            && is_beyond == 0
+            && num >= PIXELS
+        {
+            return pixels;
+        }
+        // What follows the row is read with it, so that vectors are full.
+        let pixels = &pixels[..wanted.min(pixels.len())];
+        match self.reading {
+            Reading::Plain => room[is_beyond..][..pixels.len()].copy_from_slice(pixels),
+            Reading::Normalised(channels) => channels[0].write(pixels, &mut room[is_beyond..]),
+            Reading::Enlarged => {
+                // A pixel before the first tile is the second of two.
+                let (before, pixels) = pixels.split_at(1 - is_beyond);
+                room[..before.len()].copy_from_slice(before);
+                let (pairs, _) = room[1..].as_chunks_mut::<ENLARGED>();
+                for (pair, pixel) in pairs.iter_mut().zip(pixels) {
+                    *pair = [*pixel; ENLARGED];
+                }
             }
         }
+        room[..is_beyond].fill(0.0);
+        let end = is_beyond + num;
+        if end < PIXELS {
+            room[end..PIXELS].fill(0.0);
+        }
+        room
     }
 }
 
 /// Writes the values at all points of the patches of one channel to `stage`, `(POINTS, STAGE, GROUP)` from that channel.
 #[inline(always)]
-fn transform<S: Simd>(simd: S, lines: &[Lines; PATCH], stage: &mut [f32]) {
+fn transform<S: Simd>(simd: S, lines: [[&Line; 2]; PATCH], stage: &mut [f32]) {
     let points = OfInputs::new(simd);
     let zero = simd.splat_f32s(0.0);
     for vector in 0..GROUP / S::F32_LANES {
         let mut rows = [[zero; PATCH]; PATCH];
-        for (row, lines) in rows.iter_mut().zip(lines) {
-            let first = deinterleaved(simd, &lines[0], vector);
-            let next = deinterleaved(simd, &lines[1], vector);
+        for (row, [first, next]) in rows.iter_mut().zip(lines) {
+            let first = deinterleaved(simd, first, vector);
+            let next = deinterleaved(simd, next, vector);
             *row = points.apply(
                 simd,
                 [first[0], first[1], first[2], first[3], next[0], next[1]],
@@ -130,7 +203,7 @@ fn transform<S: Simd>(simd: S, lines: &[Lines; PATCH], stage: &mut [f32]) {
 
 /// Returns the first, second, third and fourth pixels of as many tiles as a vector has lanes.
 #[inline(always)]
-fn deinterleaved<S: Simd>(simd: S, line: &[f32; TILE * GROUP], vector: usize) -> [S::f32s; TILE] {
+fn deinterleaved<S: Simd>(simd: S, line: &Line, vector: usize) -> [S::f32s; TILE] {
     let (line, _) = S::as_simd_f32s(&line[TILE * vector * S::F32_LANES..]);
     simd.deinterleave_shfl_f32s([line[0], line[1], line[2], line[3]])
 }

@@ -5,9 +5,9 @@
 //! output channels; the products are turned back into outputs. Work goes by blocks of tiles, so that patches, weights
 //! and products of a block stay in the processor's caches.
 //!
-//! A normalisation before a convolution is done to patches as they are gathered. That takes as long as on its own, half
-//! of it being done twice, but what it makes of the image is never in memory: half a gigabyte where Stable Diffusion
-//! decodes 1024x512.
+//! A normalisation or an enlargement before a convolution is done to patches as they are gathered. A normalisation takes
+//! as long as on its own, half of it being done twice, but what is made of the image is never in memory: half a gigabyte
+//! where Stable Diffusion decodes 1024x512.
 //!
 //! - `points`: the transforms in one dimension
 //! - `tiles`: which pixels tiles are made of; `inputs`, `outputs`: the transforms of an image's tiles
@@ -32,13 +32,13 @@ use std::cell::Cell;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use self::inputs::TransformInputs;
+use self::inputs::{Reading, TransformInputs};
 use self::outputs::TransformOutputs;
 use self::points::POINTS;
 use self::product::AddProducts;
 use self::tiles::{GROUP, Group, Tiles};
 use self::weights::{PANEL, TransformWeights, Weights};
-use super::group_norm::{Channel, GroupNorm};
+use super::group_norm::GroupNorm;
 
 /// The number of input channels that are summed over at once.
 const CHUNK: usize = 128;
@@ -80,11 +80,23 @@ pub struct Image<'a> {
 pub struct Convolution {
     weights: Weights,
     bias: Vec<f32>,
-    /// What is done to images before.
-    norm: Option<GroupNorm>,
+    before: Before,
 }
 
+/// What is done to images before they are convolved. Pixels beyond the edge are zero all the same.
+enum Before {
+    Nothing,
+    Normalisation(GroupNorm),
+    Enlargement,
+}
+
+/// How often an enlargement repeats each pixel in either direction.
+const ENLARGED: usize = 2;
+
 impl Convolution {
+    /// The factors of an enlargement: batch, channels, height and width.
+    pub const ENLARGEMENT: [f32; 4] = [1.0, 1.0, ENLARGED as f32, ENLARGED as f32];
+
     /// Returns the convolution by `weights` `(outputs, inputs, 3, 3)`, to whose outputs `bias` `(outputs)` is added.
     ///
     /// # Panics
@@ -96,7 +108,7 @@ impl Convolution {
         Self {
             weights: Weights::pack(weights, bias.len(), num_inputs),
             bias,
-            norm: None,
+            before: Before::Nothing,
         }
     }
 
@@ -106,9 +118,17 @@ impl Convolution {
     ///
     /// If the normalisation is of another number of channels.
     #[must_use]
-    pub fn after(mut self, norm: GroupNorm) -> Self {
+    pub fn after_normalisation(mut self, norm: GroupNorm) -> Self {
         assert_eq!(norm.weight.len(), self.num_inputs());
-        self.norm = Some(norm);
+        self.before = Before::Normalisation(norm);
+        self
+    }
+
+    /// Returns the convolution of images enlarged by two in either direction, each pixel being repeated; they are then
+    /// never written as a whole.
+    #[must_use]
+    pub fn after_enlargement(mut self) -> Self {
+        self.before = Before::Enlargement;
         self
     }
 
@@ -124,31 +144,66 @@ impl Convolution {
         self.bias.len()
     }
 
-    /// Returns whether images of this size have tiles enough for the weights' transform to pay.
+    /// Returns the height or width of the outputs of an image of some height or width.
+    #[must_use]
+    pub fn length_of_outputs(&self, length: usize) -> usize {
+        match self.before {
+            Before::Nothing | Before::Normalisation(_) => length,
+            Before::Enlargement => ENLARGED * length,
+        }
+    }
+
+    /// Returns whether outputs of this size have tiles enough for the weights' transform to pay.
     #[must_use]
     pub fn pays(height: usize, width: usize) -> bool {
         Tiles { height, width }.num() >= GROUP / 2
     }
 
-    /// Writes the outputs `(outputs, height, width)` of an image `(inputs, height, width)`, to which `residual` of their
-    /// size is added if there is one.
+    /// Writes the outputs `(outputs, height, width)` of an image `(inputs, height, width)`; their height and width are
+    /// twice the image's if it is enlarged.
     ///
     /// The bytes depend neither on the number of threads nor on the width of the processor's vectors.
     ///
     /// # Panics
     ///
-    /// If `image`, `residual` or `outputs` has another size.
-    pub fn write(&self, image: &Image<'_>, residual: Option<&[f32]>, outputs: &mut [f32]) {
+    /// If `image` or `outputs` has another size.
+    pub fn write(&self, image: &Image<'_>, outputs: &mut [f32]) {
+        self.put(image, outputs, false);
+    }
+
+    /// Adds the outputs of an image to what is there, as [`write`](Self::write) writes them.
+    ///
+    /// # Panics
+    ///
+    /// If `image` or `outputs` has another size.
+    pub fn add(&self, image: &Image<'_>, outputs: &mut [f32]) {
+        self.put(image, outputs, true);
+    }
+
+    fn put(&self, image: &Image<'_>, outputs: &mut [f32], adds: bool) {
         let Image {
             pixels,
             height,
             width,
         } = *image;
+        let tiles = Tiles {
+            height: self.length_of_outputs(height),
+            width: self.length_of_outputs(width),
+        };
         assert_eq!(pixels.len(), self.num_inputs() * height * width);
-        assert_eq!(outputs.len(), self.num_outputs() * height * width);
-        assert!(residual.is_none_or(|residual| residual.len() == outputs.len()));
-        let tiles = Tiles { height, width };
-        let channels = self.norm.as_ref().map(|norm| norm.channels(pixels));
+        assert_eq!(
+            outputs.len(),
+            self.num_outputs() * tiles.height * tiles.width
+        );
+        let channels;
+        let reading = match &self.before {
+            Before::Nothing => Reading::Plain,
+            Before::Normalisation(norm) => {
+                channels = norm.channels(pixels);
+                Reading::Normalised(&channels)
+            }
+            Before::Enlargement => Reading::Enlarged,
+        };
         let mut inputs = INPUTS_OF_BLOCK.take();
         for first in (0..tiles.num()).step_by(BLOCK * GROUP) {
             let block = Block {
@@ -156,37 +211,28 @@ impl Convolution {
                 groups: tiles.groups(first, BLOCK),
                 num_chunks: self.num_inputs().div_ceil(CHUNK),
             };
-            block.transform(pixels, channels.as_deref(), &mut inputs);
-            self.write_block(&block, &inputs, residual, outputs);
+            block.transform(image, reading, &mut inputs);
+            self.put_block(&block, &inputs, outputs, adds);
         }
         INPUTS_OF_BLOCK.set(inputs);
     }
 
-    fn write_block(
-        &self,
-        block: &Block,
-        inputs: &[f32],
-        residual: Option<&[f32]>,
-        outputs: &mut [f32],
-    ) {
-        let panel = PANEL * block.tiles.height * block.tiles.width;
+    fn put_block(&self, block: &Block, inputs: &[f32], outputs: &mut [f32], adds: bool) {
         outputs
-            .par_chunks_mut(panel)
+            .par_chunks_mut(PANEL * block.tiles.height * block.tiles.width)
             .zip(self.weights.panels())
             .zip(self.bias.par_chunks(PANEL))
-            .enumerate()
-            .for_each(|(place, ((outputs, weights), bias))| {
+            .for_each(|((outputs, weights), bias)| {
                 let mut scratch = PANEL_SCRATCH.take();
                 block.multiply(inputs, weights, &mut scratch);
-                let residual = residual.map(|residual| &residual[place * panel..][..outputs.len()]);
                 for (g, group) in block.groups.iter().enumerate() {
                     Arch::new().dispatch(TransformOutputs {
                         sums: &scratch.sums[g * GROUP..],
                         tiles: block.tiles,
                         group,
                         bias,
-                        residual,
                         outputs,
+                        adds,
                     });
                 }
                 PANEL_SCRATCH.set(scratch);
@@ -203,14 +249,14 @@ struct Block {
 
 impl Block {
     /// Writes the transformed inputs `(groups, chunks, INPUTS)`.
-    fn transform(&self, image: &[f32], channels: Option<&[Channel]>, inputs: &mut Vec<f32>) {
-        let plane = self.tiles.height * self.tiles.width;
+    fn transform(&self, image: &Image<'_>, reading: Reading<'_>, inputs: &mut Vec<f32>) {
+        let plane = image.height * image.width;
         let num = self.groups.len() * self.num_chunks;
         // It only grows: what layers with fewer channels leave unused need not be cleared for the next.
         if inputs.len() < num * INPUTS {
             inputs.resize(num * INPUTS, 0.0);
         }
-        let chunks: Vec<&[f32]> = image.chunks(CHUNK * plane).collect();
+        let chunks: Vec<&[f32]> = image.pixels.chunks(CHUNK * plane).collect();
         inputs
             .par_chunks_mut(INPUTS)
             .take(num)
@@ -219,8 +265,9 @@ impl Block {
                 let chunk = place % self.num_chunks;
                 Arch::new().dispatch(TransformInputs {
                     planes: chunks[chunk],
-                    channels: channels.map(|channels| &channels[chunk * CHUNK..]),
-                    tiles: self.tiles,
+                    height: image.height,
+                    width: image.width,
+                    reading: reading.from(chunk * CHUNK),
                     group: &self.groups[place / self.num_chunks],
                     inputs,
                 });

@@ -5,6 +5,7 @@ use pulp::{Simd, WithSimd};
 use super::points::OfOutputs;
 use super::tiles::{GROUP, PATCH, Run, TILE, Tiles};
 use super::{BLOCK, SUMS_AT};
+use crate::method::vectorised::prefetch;
 
 /// Transforms the products of a group in up to a panel of channels.
 pub(super) struct TransformOutputs<'a> {
@@ -14,10 +15,10 @@ pub(super) struct TransformOutputs<'a> {
     pub(super) group: &'a [Run],
     /// What is added to each channel.
     pub(super) bias: &'a [f32],
-    /// What is added to outputs, as large as they are.
-    pub(super) residual: Option<&'a [f32]>,
     /// `(channels, height, width)`
     pub(super) outputs: &'a mut [f32],
+    /// Whether outputs are added to what is there.
+    pub(super) adds: bool,
 }
 
 impl WithSimd for TransformOutputs<'_> {
@@ -29,6 +30,12 @@ impl WithSimd for TransformOutputs<'_> {
         let mut lines = [[0.0; TILE * GROUP]; TILE];
         let planes = self.outputs.chunks_exact_mut(height * width);
         for (channel, (plane, bias)) in planes.zip(self.bias).enumerate() {
+            for run in self.group {
+                for y in run.y..height.min(run.y + TILE) {
+                    let row = &plane[y * width..][..width];
+                    prefetch(&row[run.x..width.min(run.x + TILE * run.num)]);
+                }
+            }
             let sums = &self.sums[channel * BLOCK * GROUP..];
             transform(simd, sums, *bias, &mut lines);
             for run in self.group {
@@ -37,14 +44,12 @@ impl WithSimd for TransformOutputs<'_> {
                     let start = (run.y + row) * width + run.x;
                     let line = &line[TILE * run.place..][..num];
                     let pixels = &mut plane[start..start + num];
-                    match self.residual {
-                        None => pixels.copy_from_slice(line),
-                        Some(residual) => {
-                            let residual = &residual[channel * height * width + start..][..num];
-                            for i in 0..num {
-                                pixels[i] = line[i] + residual[i];
-                            }
+                    if self.adds {
+                        for i in 0..num {
+                            pixels[i] += line[i];
                         }
+                    } else {
+                        pixels.copy_from_slice(line);
                     }
                 }
             }

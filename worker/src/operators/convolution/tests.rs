@@ -39,11 +39,10 @@ impl Case {
             height,
             width,
         };
-        convolution.write(&image, None, &mut written);
-        // What is added makes no difference but itself.
-        let residual = vec![0.5; written.len()];
-        let mut added = vec![f32::NAN; written.len()];
-        convolution.write(&image, Some(&residual), &mut added);
+        convolution.write(&image, &mut written);
+        // What is there makes no difference but itself.
+        let mut added = vec![0.5; written.len()];
+        convolution.add(&image, &mut added);
         let sums = written.iter().map(|written| written + 0.5);
         assert!(sums.eq(added));
         written
@@ -126,13 +125,38 @@ fn a_normalisation_before_it_makes_the_bytes_that_it_makes_on_its_own() {
                 width,
             };
             let mut written = vec![f32::NAN; outputs * height * width];
-            convolution.write(&image, None, &mut written);
+            convolution.write(&image, &mut written);
             written
         };
         let mut normalised = vec![f32::NAN; case.image.len()];
         norm().write(&case.image, &mut normalised);
-        let both = written(convolution().after(norm()), &case.image);
+        let both = written(convolution().after_normalisation(norm()), &case.image);
         assert!(both == written(convolution(), &normalised), "{shape:?}");
+    }
+}
+
+#[test]
+fn an_enlargement_before_it_makes_the_bytes_that_it_makes_on_its_own() {
+    for shape in [[150, 36, 5, 34], [6, 3, 1, 1], [20, 40, 9, 300]] {
+        let case = Case::random(shape);
+        let [inputs, outputs, height, width] = shape;
+        let image = |pixels, factor| Image {
+            pixels,
+            height: factor * height,
+            width: factor * width,
+        };
+        let mut enlarged = vec![0.0; 4 * case.image.len()];
+        for (place, pixel) in enlarged.iter_mut().enumerate() {
+            let (row, column) = (place / (2 * width), place % (2 * width));
+            *pixel = case.image[row / 2 * width + column / 2];
+        }
+        let convolution = || Convolution::new(&case.weights, case.bias.clone(), inputs);
+        let mut both = vec![f32::NAN; outputs * 4 * height * width];
+        let mut alone = both.clone();
+        let joined = convolution().after_enlargement();
+        joined.write(&image(&case.image, 1), &mut both);
+        convolution().write(&image(&enlarged, 2), &mut alone);
+        assert!(both == alone, "{shape:?}");
     }
 }
 
@@ -165,8 +189,9 @@ impl ByInstructions<'_> {
             simd,
             TransformInputs {
                 planes: &self.0.image,
-                channels: None,
-                tiles,
+                height,
+                width,
+                reading: Reading::Plain,
                 group,
                 inputs: &mut inputs,
             },
@@ -201,8 +226,8 @@ impl ByInstructions<'_> {
                 tiles,
                 group,
                 bias: &self.0.bias,
-                residual: None,
                 outputs: &mut outputs,
+                adds: false,
             },
         );
         outputs

@@ -9,6 +9,7 @@ use super::super::onnx::{
 use crate::method::noise::standard_normal;
 
 const FLOAT_ATTRIBUTE: i32 = 1;
+const STRING: i32 = 3;
 const INTS: i32 = 7;
 pub(super) const HEIGHT: i64 = 20;
 pub(super) const WIDTH: i64 = 32;
@@ -18,13 +19,15 @@ pub(super) const WIDTH: i64 = 32;
 pub(super) struct Chain {
     pub(super) graph: Graph,
     pub(super) tensors: usize,
+    /// How often images were made twice as large.
+    enlargements: u32,
 }
 
 impl Chain {
     pub(super) fn new(channels: i64) -> Self {
         let mut chain = Self::default();
         chain.graph.name = Some("chain".to_owned());
-        let input = info("tensor_0", channels);
+        let input = chain.info(channels);
         chain.graph.input.push(input);
         chain
     }
@@ -136,6 +139,25 @@ impl Chain {
         self.known(channels);
     }
 
+    /// Adds an enlargement by two, which repeats pixels if it rounds to the `floor`.
+    pub(super) fn enlarge(&mut self, nearest_mode: &str) {
+        let factors = self.keep(Tensor {
+            raw_data: None,
+            float_data: vec![1.0, 1.0, 2.0, 2.0],
+            ..tensor(
+                &format!("constant_{}", self.graph.initializer.len()),
+                vec![4],
+            )
+        });
+        let attributes = vec![
+            string("mode", "nearest"),
+            string("coordinate_transformation_mode", "asymmetric"),
+            string("nearest_mode", nearest_mode),
+        ];
+        self.node("Resize", &[String::new(), factors], attributes);
+        self.enlargements += 1;
+    }
+
     /// Adds the product with the sigmoid.
     pub(super) fn silu(&mut self, channels: i64) {
         let x = self.last();
@@ -146,13 +168,33 @@ impl Chain {
 
     /// Makes the tensor made last an output, of a size that is said.
     pub(super) fn gives(&mut self, channels: i64) {
-        let last = self.last();
-        self.graph.output.push(info(&last, channels));
+        let info = self.info(channels);
+        self.graph.output.push(info);
     }
 
     /// Says what size the tensor made last has.
     pub(super) fn known(&mut self, channels: i64) {
-        self.graph.value_info.push(info(&self.last(), channels));
+        let info = self.info(channels);
+        self.graph.value_info.push(info);
+    }
+
+    /// Returns the name and shape of the tensor made last.
+    fn info(&self, channels: i64) -> Vec<u8> {
+        let [height, width] = [HEIGHT, WIDTH].map(|length| length << self.enlargements);
+        let dim = [None, Some(channels), Some(height), Some(width)]
+            .into_iter()
+            .map(|dim_value| Dimension { dim_value })
+            .collect();
+        let info = ValueInfo {
+            name: Some(self.last()),
+            r#type: Some(Type {
+                tensor_type: Some(TensorType {
+                    elem_type: Some(FLOAT),
+                    shape: Some(Shape { dim }),
+                }),
+            }),
+        };
+        info.encode_to_vec()
     }
 
     pub(super) fn model(&self) -> Vec<u8> {
@@ -180,23 +222,6 @@ impl Chain {
     }
 }
 
-fn info(name: &str, channels: i64) -> Vec<u8> {
-    let dim = [None, Some(channels), Some(HEIGHT), Some(WIDTH)]
-        .into_iter()
-        .map(|dim_value| Dimension { dim_value })
-        .collect();
-    let info = ValueInfo {
-        name: Some(name.to_owned()),
-        r#type: Some(Type {
-            tensor_type: Some(TensorType {
-                elem_type: Some(FLOAT),
-                shape: Some(Shape { dim }),
-            }),
-        }),
-    };
-    info.encode_to_vec()
-}
-
 fn tensor(name: &str, dims: Vec<i64>) -> Tensor {
     let num: i64 = dims.iter().product();
     let draws = standard_normal(1, name, 0, (1, 1, usize::try_from(num).unwrap()));
@@ -219,6 +244,15 @@ fn ints(name: &str, ints: &[i64]) -> Attribute {
         name: Some(name.to_owned()),
         ints: ints.to_vec(),
         r#type: Some(INTS),
+        ..Attribute::default()
+    }
+}
+
+fn string(name: &str, value: &str) -> Attribute {
+    Attribute {
+        name: Some(name.to_owned()),
+        s: Some(value.as_bytes().to_vec()),
+        r#type: Some(STRING),
         ..Attribute::default()
     }
 }

@@ -344,6 +344,46 @@ fn a_convolution_takes_the_normalisation_that_it_alone_reads() {
 }
 
 #[test]
+fn a_convolution_takes_the_enlargement_that_it_alone_reads() {
+    let mut chain = Chain::new(24);
+    chain.enlarge("floor");
+    chain.known(24);
+    chain.conv(24, 24, 3, 1, 1);
+    let residual = chain.last();
+    chain.known(24);
+    chain.conv(24, 24, 3, 1, 1);
+    let outputs = chain.last();
+    chain.known(24);
+    chain.on(&[outputs, residual], "Add", vec![]);
+    chain.known(24);
+    assert_eq!(
+        replaced(&chain),
+        ["synth2real:Convolution of 1", "synth2real:Convolution of 2"]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    assert_same(&chain, folder.path(), 24);
+
+    let mut other = Chain::new(24);
+    other.enlarge("ceil"); // it repeats other pixels
+    other.known(24);
+    other.conv(24, 24, 3, 1, 1);
+    other.known(24);
+    other.enlarge("floor");
+    other.gives(24); // a later segment reads it too
+    other.conv(24, 24, 3, 1, 1);
+    assert_eq!(
+        replaced(&other),
+        [
+            "Resize",
+            "synth2real:Convolution of 1",
+            "Resize",
+            "synth2real:Convolution of 1"
+        ]
+    );
+    assert_same(&other, folder.path(), 24);
+}
+
+#[test]
 fn convolutions_of_single_pixels_are_replaced_unless_images_are_transposed_beside_them() {
     let mut chain = Chain::new(24);
     let x = chain.last();
