@@ -61,11 +61,14 @@ impl WithSimd for WriteTokens<'_> {
             hidden_bias,
             gate_bias,
         } = self.biases;
+        // Slices of one length, so that nothing is checked or looked up at each value: the loop becomes one of vectors.
         let width = hidden_bias.len();
+        let (hidden_bias, gate_bias) = (hidden_bias.as_slice(), &gate_bias[..width]);
         let hidden = self.hidden.chunks_exact(width);
         let gate = self.gate.chunks_exact(width);
         let outputs = self.outputs.chunks_exact_mut(width);
         for ((outputs, hidden), gate) in outputs.zip(hidden).zip(gate) {
+            let (outputs, hidden, gate) = (&mut outputs[..width], &hidden[..width], &gate[..width]);
             for i in 0..width {
                 outputs[i] = (hidden[i] + hidden_bias[i]) * gelu(gate[i] + gate_bias[i]);
             }
