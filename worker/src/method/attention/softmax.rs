@@ -54,13 +54,13 @@ impl WithSimd for Softmax<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         for (scores, row) in self.scores.chunks_exact_mut(self.stride).zip(self.rows) {
             let scores = &mut scores[..self.num_keys];
             if self.is_known {
                 exp2_minus(scores, row.max);
             } else {
-                row.max = max(scores);
+                row.max = max(simd, scores);
                 row.sum = exp2_minus(scores, row.max);
             }
             weigh(scores, row.sum, self.contrast);
@@ -105,8 +105,8 @@ impl WithSimd for Max<'_> {
     type Output = f32;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> f32 {
-        max(self.0)
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        max(simd, self.0)
     }
 }
 
@@ -120,23 +120,24 @@ fn smaller(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
 
+/// Returns the largest value. A plain loop would keep what is largest so far in memory, and wait for it each time.
 #[inline(always)]
-fn max(row: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let (chunks, rest) = row.as_chunks::<LANES>();
-    for chunk in chunks {
-        for i in 0..LANES {
-            lanes[i] = larger(chunk[i], lanes[i]);
+fn max<S: Simd>(simd: S, row: &[f32]) -> f32 {
+    const VECTORS: usize = 4;
+    let (vectors, rest) = S::as_simd_f32s(row);
+    let (groups, others) = vectors.as_chunks::<VECTORS>();
+    let mut largest = [simd.splat_f32s(f32::NEG_INFINITY); VECTORS];
+    for group in groups {
+        for i in 0..VECTORS {
+            largest[i] = simd.max_f32s(group[i], largest[i]);
         }
     }
-    let mut num_lanes = LANES;
-    while num_lanes > 1 {
-        num_lanes /= 2;
-        for i in 0..num_lanes {
-            lanes[i] = larger(lanes[i], lanes[i + num_lanes]);
-        }
+    for i in 0..others.len() {
+        largest[i] = simd.max_f32s(others[i], largest[i]);
     }
-    let mut max = lanes[0];
+    let [a, b, c, d] = largest;
+    let largest = simd.max_f32s(simd.max_f32s(a, b), simd.max_f32s(c, d));
+    let mut max = simd.reduce_max_f32s(largest);
     for &x in rest {
         max = larger(x, max);
     }
