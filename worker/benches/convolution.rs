@@ -10,10 +10,11 @@ use worker::method::noise::standard_normal;
 use worker::operators::convolution::{Convolution, Image};
 
 /// Where it is, input and output channels, height and width.
-const SHAPES: [(&str, [usize; 4]); 11] = [
+const SHAPES: [(&str, [usize; 4]); 12] = [
     ("unet", [320, 320, 64, 128]),
     ("unet", [640, 320, 64, 128]),
     ("unet", [640, 640, 64, 128]),
+    ("unet", [960, 320, 64, 128]),
     ("unet", [640, 640, 32, 64]),
     ("unet", [1280, 1280, 32, 64]),
     ("unet", [1280, 1280, 16, 32]),
