@@ -5,19 +5,18 @@
 //! outputs, each once: a rate far below the memory's says that a loop does not use vectors.
 #![expect(clippy::print_stdout, reason = "it is a program that prints a table")]
 
-use std::time::{Duration, Instant};
+mod timing;
 
 use worker::method::noise::standard_normal;
 use worker::operators::gated_gelu::GatedGelu;
 use worker::operators::group_norm::GroupNorm;
 
+use self::timing::shortest;
+
 /// Tokens and width of a feed-forward layer.
 const LAYERS: [[usize; 2]; 3] = [[8192, 1280], [2048, 2560], [512, 5120]];
 /// Channels and pixels of an image.
 const IMAGES: [[usize; 2]; 3] = [[320, 64 * 128], [512, 128 * 256], [128, 512 * 1024]];
-
-/// How long one shape is repeated.
-const TIME: Duration = Duration::from_secs(1);
 
 fn main() {
     println!(
@@ -49,23 +48,6 @@ fn main() {
     }
 }
 
-fn random(name: &str, num: usize) -> Vec<f32> {
-    let draws = standard_normal(1, name, 0, (1, 1, num));
-    draws.into_raw_vec_and_offset().0
-}
-
-/// Returns the seconds of the shortest of many calls.
-fn shortest(mut call: impl FnMut()) -> f64 {
-    let begun = Instant::now();
-    let mut shortest = f64::INFINITY;
-    while begun.elapsed() < TIME {
-        let started = Instant::now();
-        call();
-        shortest = shortest.min(started.elapsed().as_secs_f64());
-    }
-    shortest
-}
-
 fn tell(operator: &str, shape: [usize; 2], seconds: f64, tensors: usize) {
     let [rows, columns] = shape;
     let bytes = (tensors * rows * columns * size_of::<f32>()) as f64;
@@ -75,4 +57,9 @@ fn tell(operator: &str, shape: [usize; 2], seconds: f64, tensors: usize) {
         1e3 * seconds,
         bytes / seconds / 1e9
     );
+}
+
+fn random(name: &str, num: usize) -> Vec<f32> {
+    let draws = standard_normal(1, name, 0, (1, 1, num));
+    draws.into_raw_vec_and_offset().0
 }

@@ -1,9 +1,9 @@
 //! Times the attention kernels at the shapes of real models, and prints a table.
 //!
-//! `cargo bench -p worker --bench attention [-- PART_OF_A_SHAPE]`; RAYON_NUM_THREADS sets the threads.
+//! `cargo bench --workspace --bench attention [-- PART_OF_A_SHAPE]`; RAYON_NUM_THREADS sets the threads.
 #![expect(clippy::print_stdout, reason = "it is a program that prints a table")]
 
-use std::time::{Duration, Instant};
+mod timing;
 
 use ndarray::Array2;
 use worker::method::attention::{
@@ -11,6 +11,8 @@ use worker::method::attention::{
 };
 use worker::method::filtering::{BestMatch, Exchange, Filter, Similarity, filtered_attention};
 use worker::method::noise::standard_normal;
+
+use self::timing::shortest;
 
 /// Name, tokens and heads of a layer.
 const SHAPES: [(&str, usize, Heads); 4] = [
@@ -35,9 +37,6 @@ const PAPER: Filter = Filter {
 };
 
 const CONTRAST_STRENGTH: f32 = 1.67;
-
-/// How long one kernel is repeated.
-const TIME: Duration = Duration::from_secs(3);
 
 fn main() -> Result<(), AttentionError> {
     let wanted = std::env::args()
@@ -73,10 +72,10 @@ fn main() -> Result<(), AttentionError> {
         let filtered = |filter: &Filter| {
             filtered_attention(query, style, content, heads, CONTRAST_STRENGTH, filter)
         };
-        let own = shortest(|| self_attention(content, heads))?;
-        let cross = shortest(|| cross_image_attention(query, style, heads, CONTRAST_STRENGTH))?;
-        let released = shortest(|| filtered(&RELEASED_CODE))?;
-        let paper = shortest(|| filtered(&PAPER))?;
+        let own = milliseconds(|| self_attention(content, heads))?;
+        let cross = milliseconds(|| cross_image_attention(query, style, heads, CONTRAST_STRENGTH))?;
+        let released = milliseconds(|| filtered(&RELEASED_CODE))?;
+        let paper = milliseconds(|| filtered(&PAPER))?;
         println!(
             "{name:<10} {tokens:>7} {own:>7.1} ms {cross:>11.1} ms {released:>7.1} ms {paper:>7.1} ms"
         );
@@ -89,16 +88,9 @@ fn random(id: &str, tokens: usize, heads: Heads) -> Array2<f32> {
     standard_normal(1, id, 0, (1, tokens, columns)).remove_axis(ndarray::Axis(0))
 }
 
-/// Returns the shortest of several runs in milliseconds: what the machine can do undisturbed.
-fn shortest(
+fn milliseconds(
     kernel: impl Fn() -> Result<Array2<f32>, AttentionError>,
 ) -> Result<f64, AttentionError> {
-    let begun = Instant::now();
-    let mut shortest = f64::INFINITY;
-    while begun.elapsed() < TIME {
-        let started = Instant::now();
-        std::hint::black_box(kernel()?);
-        shortest = shortest.min(started.elapsed().as_secs_f64() * 1e3);
-    }
-    Ok(shortest)
+    kernel()?;
+    Ok(1e3 * shortest(kernel))
 }

@@ -4,10 +4,13 @@
 //! convolution is defined, `18 * inputs * outputs * pixels`, and not as the kernel does them: a quarter of that.
 #![expect(clippy::print_stdout, reason = "it is a program that prints a table")]
 
-use std::time::{Duration, Instant};
+mod timing;
 
+use faer::Accum;
 use worker::method::noise::standard_normal;
 use worker::operators::convolution::{Convolution, Image};
+
+use self::timing::shortest;
 
 /// Where it is, input and output channels, height and width.
 const SHAPES: [(&str, [usize; 4]); 12] = [
@@ -25,19 +28,12 @@ const SHAPES: [(&str, [usize; 4]); 12] = [
     ("vae", [128, 128, 512, 1024]),
 ];
 
-/// How long one shape is repeated.
-const TIME: Duration = Duration::from_secs(1);
-
 fn main() {
     println!(
         "{:<5} {:>14} {:>9} {:>10} {:>12}",
         "model", "channels", "image", "time", "GFLOP/s"
     );
     for (model, [inputs, outputs, height, width]) in SHAPES {
-        let random = |name: &str, num: usize| {
-            let draws = standard_normal(1, name, 0, (1, 1, num));
-            draws.into_raw_vec_and_offset().0
-        };
         let pixels = random("image", inputs * height * width);
         let image = Image {
             pixels: &pixels,
@@ -47,13 +43,7 @@ fn main() {
         let weights = random("weights", 9 * inputs * outputs);
         let convolution = Convolution::new(&weights, vec![0.0; outputs], inputs);
         let mut written = vec![0.0; outputs * height * width];
-        let begun = Instant::now();
-        let mut shortest = f64::INFINITY;
-        while begun.elapsed() < TIME {
-            let started = Instant::now();
-            convolution.write(&image, &mut written);
-            shortest = shortest.min(started.elapsed().as_secs_f64());
-        }
+        let shortest = shortest(|| convolution.write(&image, Accum::Replace, &mut written));
         let operations = 18.0 * (inputs * outputs * height * width) as f64;
         println!(
             "{model:<5} {:>14} {:>9} {:>7.1} ms {:>12.0}",
@@ -63,4 +53,9 @@ fn main() {
             operations / shortest / 1e9
         );
     }
+}
+
+fn random(name: &str, num: usize) -> Vec<f32> {
+    let draws = standard_normal(1, name, 0, (1, 1, num));
+    draws.into_raw_vec_and_offset().0
 }

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn powers_are_accurate_down_to_the_smallest_floats() {
+    fn powers_are_accurate_from_the_smallest_floats_to_the_largest() {
         for i in -1_260_000..=1_260_000 {
             let x = 1e-4 * i as f32;
             let exact = f64::from(x).exp2();

@@ -255,9 +255,10 @@ mod tests {
             let x = 0.05 * i as f32;
             let exact = f64::from(x) / (1.0 + (-f64::from(x)).exp());
             let error = (f64::from(silu(x)) - exact).abs();
-            // The exponent is rounded, the more the larger it is.
-            let bound = 2e-7 * f64::from(1.0 + x.abs()) * exact.abs() + 2e-36;
-            assert!(error < bound, "{x}: {error:e}");
+            // The exponent is rounded, the more the larger it is, and larger ones than 126 become that.
+            let beyond = f64::from(x.abs()) * 126_f64.exp2().recip();
+            let bound = 2e-7 * f64::from(1.0 + x.abs()) * exact.abs() + beyond;
+            assert!(error <= bound, "{x}: {error:e}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! `y = x W + bias`, which may be added to what is there. A library's product would write `x W` first, and then it is
 //! read and written once for each sum.
 
+use faer::Accum;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -67,27 +68,14 @@ impl Linear {
         self.bias.len()
     }
 
-    /// Writes the outputs `(tokens, outputs)` of `x` `(tokens, inputs)`.
+    /// Writes the outputs `(tokens, outputs)` of `x` `(tokens, inputs)`, or adds them to what is there.
     ///
     /// The bytes depend neither on the number of threads or tokens nor on the width of the processor's vectors.
     ///
     /// # Panics
     ///
     /// If they differ in tokens.
-    pub fn write(&self, x: &[f32], outputs: &mut [f32]) {
-        self.put(x, outputs, false);
-    }
-
-    /// Adds the outputs of `x` to what is there, as [`write`](Self::write) writes them.
-    ///
-    /// # Panics
-    ///
-    /// If they differ in tokens.
-    pub fn add(&self, x: &[f32], outputs: &mut [f32]) {
-        self.put(x, outputs, true);
-    }
-
-    fn put(&self, x: &[f32], outputs: &mut [f32], adds: bool) {
+    pub fn write(&self, x: &[f32], accum: Accum, outputs: &mut [f32]) {
         let (num_inputs, num_outputs) = (self.num_inputs(), self.num_outputs());
         let num_tokens = x.len() / num_inputs;
         assert_eq!(x.len(), num_tokens * num_inputs);
@@ -99,26 +87,25 @@ impl Linear {
             .par_chunks_mut(part * num_outputs)
             .zip(x.par_chunks(part * num_inputs))
             .for_each(|(outputs, x)| {
-                Arch::new().dispatch(PutTokens {
+                Arch::new().dispatch(WriteTokens {
                     layer: self,
                     x,
+                    accum,
                     outputs,
-                    adds,
                 });
             });
     }
 }
 
 /// The tokens of one thread.
-struct PutTokens<'a> {
+struct WriteTokens<'a> {
     layer: &'a Linear,
     x: &'a [f32],
+    accum: Accum,
     outputs: &'a mut [f32],
-    /// Whether outputs are added to what is there.
-    adds: bool,
 }
 
-impl WithSimd for PutTokens<'_> {
+impl WithSimd for WriteTokens<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -126,17 +113,18 @@ impl WithSimd for PutTokens<'_> {
         let Self {
             layer,
             x,
+            accum,
             outputs,
-            adds,
         } = self;
         let (num_inputs, num_outputs) = (layer.num_inputs, layer.bias.len());
         for row in outputs.chunks_exact_mut(num_outputs) {
-            if adds {
-                for (output, bias) in row.iter_mut().zip(&layer.bias) {
-                    *output += bias;
+            match accum {
+                Accum::Replace => row.copy_from_slice(&layer.bias),
+                Accum::Add => {
+                    for (output, bias) in row.iter_mut().zip(&layer.bias) {
+                        *output += bias;
+                    }
                 }
-            } else {
-                row.copy_from_slice(&layer.bias);
             }
         }
         for first in (0..num_inputs).step_by(CHUNK) {
@@ -249,9 +237,9 @@ mod tests {
             let (bias, there) = (draw("bias", outputs), draw("there", tokens * outputs));
             let layer = Linear::new(&weights, bias.clone(), inputs);
             let mut written = vec![f32::NAN; tokens * outputs];
-            layer.write(&x, &mut written);
+            layer.write(&x, Accum::Replace, &mut written);
             let mut added = there.clone();
-            layer.add(&x, &mut added);
+            layer.write(&x, Accum::Add, &mut added);
             for (found, there) in [(written, vec![0.0; tokens * outputs]), (added, there)] {
                 for (place, found) in found.iter().enumerate() {
                     let (token, output) = (place / outputs, place % outputs);
@@ -275,11 +263,11 @@ mod tests {
             let (tokens, inputs, outputs) = (13, 600, 64);
             let layer = Linear::new(&draw("w", inputs * outputs), draw("b", outputs), inputs);
             let mut written = vec![0.0; tokens * outputs];
-            simd.vectorize(PutTokens {
+            simd.vectorize(WriteTokens {
                 layer: &layer,
                 x: &draw("x", tokens * inputs),
+                accum: Accum::Replace,
                 outputs: &mut written,
-                adds: false,
             });
             written
         }
@@ -300,7 +288,7 @@ mod tests {
         let by = |num_threads: usize, tokens: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads);
             let mut written = vec![0.0; tokens * outputs];
-            let write = || layer.write(&x[..tokens * inputs], &mut written);
+            let write = || layer.write(&x[..tokens * inputs], Accum::Replace, &mut written);
             pool.build().unwrap().install(write);
             written
         };

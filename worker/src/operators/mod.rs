@@ -1,7 +1,7 @@
 //! Parts of graphs that are faster here than in ONNX Runtime.
 //!
-//! - [`convolution`]: convolutions of 3x3 pixels, at a quarter of their multiplications, with the normalisation before
-//!   them
+//! - [`convolution`]: convolutions of 3x3 pixels, at a quarter of their multiplications, with the normalisation or
+//!   upsampling before them
 //! - [`pointwise`]: convolutions of single pixels, on images as they lie in memory
 //! - [`group_norm`]: group normalisation with the activation after it
 //! - [`linear`]: products of tokens and weights with the sums that follow them

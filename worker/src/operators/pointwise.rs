@@ -1,7 +1,7 @@
 //! Convolutions of single pixels.
 //!
-//! `y = W x + bias` at every pixel: a product of matrices, weights by an image as it lies in memory. ONNX
-//! Runtime turns images into an order of its own and back.
+//! `y = W x + bias` at every pixel: a product of matrices, weights by an image as it lies in memory. ONNX Runtime turns
+//! images into an order of its own and back.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, get_global_parallelism};
@@ -47,31 +47,13 @@ impl Pointwise {
         self.bias.len()
     }
 
-    /// Writes the outputs `(outputs, pixels)` of an image `(inputs, pixels)`. The number of threads does not change a
-    /// byte.
+    /// Writes the outputs `(outputs, pixels)` of an image `(inputs, pixels)`, or adds them to what is there. The number of
+    /// threads does not change a byte.
     ///
     /// # Panics
     ///
     /// If `image` or `outputs` has another size.
-    pub fn write(&self, image: &[f32], outputs: &mut [f32]) {
-        self.put(image, outputs, |output, bias| output.fill(bias));
-    }
-
-    /// Adds the outputs of an image to what is there, as [`write`](Self::write) writes them.
-    ///
-    /// # Panics
-    ///
-    /// If `image` or `outputs` has another size.
-    pub fn add(&self, image: &[f32], outputs: &mut [f32]) {
-        self.put(image, outputs, |output, bias| {
-            for pixel in output {
-                *pixel += bias;
-            }
-        });
-    }
-
-    /// Adds products to what `begin` makes of the outputs of a channel and its bias.
-    fn put(&self, image: &[f32], outputs: &mut [f32], begin: impl Fn(&mut [f32], f32) + Sync) {
+    pub fn write(&self, image: &[f32], accum: Accum, outputs: &mut [f32]) {
         let (num_inputs, num_outputs) = (self.num_inputs(), self.num_outputs());
         let pixels = image.len() / num_inputs;
         assert_eq!(image.len(), num_inputs * pixels);
@@ -84,7 +66,13 @@ impl Pointwise {
             outputs
                 .par_chunks_mut(pixels)
                 .zip(&self.bias)
-                .for_each(|(output, bias)| begin(&mut output[first..first + num], *bias));
+                .for_each(|(output, bias)| {
+                    let output = &mut output[first..first + num];
+                    match accum {
+                        Accum::Replace => output.fill(*bias),
+                        Accum::Add => output.iter_mut().for_each(|pixel| *pixel += bias),
+                    }
+                });
             let outputs = MatMut::from_column_major_slice_mut(outputs, pixels, num_outputs);
             matmul(
                 outputs.subrows_mut(first, num),
@@ -115,9 +103,9 @@ mod tests {
             let (bias, there) = (draw("bias", outputs), draw("there", outputs * pixels));
             let layer = Pointwise::new(weights.clone(), bias.clone(), inputs);
             let mut written = vec![f32::NAN; outputs * pixels];
-            layer.write(&image, &mut written);
+            layer.write(&image, Accum::Replace, &mut written);
             let mut added = there.clone();
-            layer.add(&image, &mut added);
+            layer.write(&image, Accum::Add, &mut added);
             for (found, there) in [(written, vec![0.0; outputs * pixels]), (added, there)] {
                 for (place, found) in found.iter().enumerate() {
                     let (output, pixel) = (place / pixels, place % pixels);
@@ -142,7 +130,7 @@ mod tests {
         let by = |num_threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads);
             let mut written = vec![0.0; outputs * pixels];
-            let write = || layer.write(&image, &mut written);
+            let write = || layer.write(&image, Accum::Replace, &mut written);
             pool.build().unwrap().install(write);
             written
         };

@@ -13,7 +13,7 @@ use crate::operators::convolution::Convolution;
 const MIN_CHANNELS: usize = 16;
 
 /// Replaces convolutions of 3x3 pixels at stride 1, of images of a known size that is large enough, with the normalisation
-/// or enlargement before them and the sum of their outputs and another image, if nothing else reads those.
+/// or upsampling before them and the sum of their outputs and another image, if nothing else reads those.
 pub(super) fn replace(
     editor: &mut Editor<'_>,
     convolutions: &mut Vec<Convolution>,
@@ -32,10 +32,10 @@ pub(super) fn replace(
                 nodes.extend(before.nodes);
                 inputs[0] = before.image;
                 convolution = convolution.after_normalisation(before.norm);
-            } else if let Some((enlargement, image)) = enlarged(editor, &inputs[0])? {
-                nodes.push(enlargement);
+            } else if let Some((upsampling, image)) = upsampled(editor, &inputs[0])? {
+                nodes.push(upsampling);
                 inputs[0] = image;
-                convolution = convolution.after_enlargement();
+                convolution = convolution.after_upsampling();
             }
         }
         editor.replace(&nodes, &inputs, Convolution::NAME, convolutions.len());
@@ -58,7 +58,7 @@ fn found(editor: &Editor<'_>, node: usize) -> Result<Option<Convolution>, LoadEr
 }
 
 /// Returns the node that makes an image by repeating each pixel of another in either direction, and that other image.
-fn enlarged(editor: &Editor<'_>, image: &str) -> Result<Option<(usize, String)>, LoadError> {
+fn upsampled(editor: &Editor<'_>, image: &str) -> Result<Option<(usize, String)>, LoadError> {
     let maker = editor.maker(image);
     let Some(resize) = maker.filter(|maker| editor.is(*maker, "Resize")) else {
         return Ok(None);
@@ -80,7 +80,9 @@ fn enlarged(editor: &Editor<'_>, image: &str) -> Result<Option<(usize, String)>,
     let Some(factors) = editor.constant(factors).filter(|_| repeats) else {
         return Ok(None);
     };
-    let is_ours = editor.numbers(factors)? == Convolution::ENLARGEMENT;
+    // Of batch, channels, height and width.
+    let factor = Convolution::UPSAMPLING as f32;
+    let is_ours = editor.numbers(factors)? == [1.0, 1.0, factor, factor];
     Ok(is_ours.then(|| (resize, smaller.clone())))
 }
 

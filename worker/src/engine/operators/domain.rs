@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use faer::Accum;
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput,
     ShapeInferenceContext,
@@ -51,7 +52,7 @@ pub(super) trait Computation: Send + Sync + 'static {
     fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>>;
 
     /// Writes the output for inputs that fit, the first of them of a shape, or adds it to what is there.
-    fn put(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32], adds: bool);
+    fn write(&self, shape: &[usize], inputs: &[&[f32]], accum: Accum, output: &mut [f32]);
 }
 
 impl Computation for Convolution {
@@ -69,7 +70,7 @@ impl Computation for Convolution {
         Some(shape)
     }
 
-    fn put(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32], adds: bool) {
+    fn write(&self, shape: &[usize], inputs: &[&[f32]], accum: Accum, output: &mut [f32]) {
         let (height, width) = (shape[2], shape[3]);
         let images = inputs[0].chunks_exact(self.num_inputs() * height * width);
         let outputs = output.chunks_exact_mut(output.len() / shape[0]);
@@ -79,11 +80,7 @@ impl Computation for Convolution {
                 height,
                 width,
             };
-            if adds {
-                self.add(&image, output);
-            } else {
-                self.write(&image, output);
-            }
+            self.write(&image, accum, output);
         }
     }
 }
@@ -97,16 +94,12 @@ impl Computation for Pointwise {
         shape_of_outputs(self.num_inputs(), self.num_outputs(), inputs)
     }
 
-    fn put(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32], adds: bool) {
+    fn write(&self, shape: &[usize], inputs: &[&[f32]], accum: Accum, output: &mut [f32]) {
         let pixels = shape[2] * shape[3];
         let images = inputs[0].chunks_exact(self.num_inputs() * pixels);
         let outputs = output.chunks_exact_mut(self.num_outputs() * pixels);
         for (image, output) in images.zip(outputs) {
-            if adds {
-                self.add(image, output);
-            } else {
-                self.write(image, output);
-            }
+            self.write(image, accum, output);
         }
     }
 }
@@ -132,7 +125,7 @@ impl Computation for GroupNorm {
         (usize::try_from(*channels) == Ok(self.weight.len())).then(|| inputs[0].to_vec())
     }
 
-    fn put(&self, shape: &[usize], inputs: &[&[f32]], output: &mut [f32], _: bool) {
+    fn write(&self, shape: &[usize], inputs: &[&[f32]], _: Accum, output: &mut [f32]) {
         let len: usize = shape[1..].iter().product();
         for (image, output) in inputs[0]
             .chunks_exact(len)
@@ -156,7 +149,7 @@ impl Computation for GatedGelu {
         (width == Ok(self.hidden_bias.len()) && hidden == gate).then(|| hidden.to_vec())
     }
 
-    fn put(&self, _: &[usize], inputs: &[&[f32]], output: &mut [f32], _: bool) {
+    fn write(&self, _: &[usize], inputs: &[&[f32]], _: Accum, output: &mut [f32]) {
         self.write(inputs[0], inputs[1], output);
     }
 }
@@ -175,12 +168,8 @@ impl Computation for Linear {
         fits.then(|| [others, &[self.num_outputs() as i64]].concat())
     }
 
-    fn put(&self, _: &[usize], inputs: &[&[f32]], output: &mut [f32], adds: bool) {
-        if adds {
-            self.add(inputs[0], output);
-        } else {
-            self.write(inputs[0], output);
-        }
+    fn write(&self, _: &[usize], inputs: &[&[f32]], accum: Accum, output: &mut [f32]) {
+        self.write(inputs[0], accum, output);
     }
 }
 
@@ -273,7 +262,9 @@ impl<C: Computation> Kernel for OneOf<C> {
         };
         let shape = self.0.shape(&shapes).ok_or_else(|| unfit(&shapes))?;
         let mut output = context.output(0, shape.clone())?.ok_or_else(absent)?;
+        let mut accum = Accum::Replace;
         if let Some(added) = added.first() {
+            accum = Accum::Add;
             let (shape_of_added, numbers) = added.try_extract_tensor::<f32>()?;
             if shape_of_added[..] != shape {
                 return Err(unfit(&[&shape, shape_of_added]));
@@ -290,7 +281,7 @@ impl<C: Computation> Kernel for OneOf<C> {
         if !output.is_empty() {
             let length = |length: &i64| usize::try_from(*length).unwrap_or(0);
             let lengths: Vec<usize> = shapes[0].iter().map(length).collect();
-            self.0.put(&lengths, &inputs, output, !added.is_empty());
+            self.0.write(&lengths, &inputs, accum, output);
         }
         Ok(())
     }

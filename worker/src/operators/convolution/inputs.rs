@@ -4,7 +4,7 @@ use pulp::{Simd, WithSimd};
 
 use super::points::{OfInputs, POINTS};
 use super::tiles::{GROUP, PATCH, Run, TILE};
-use super::{CHUNK, ENLARGED};
+use super::{CHUNK, Convolution};
 use crate::method::vectorised::{MAX_LANES, prefetch};
 use crate::operators::group_norm::Channel;
 
@@ -17,7 +17,7 @@ type Line = [f32; TILE * GROUP];
 type Room = [f32; 2 * TILE * GROUP];
 /// The number of pixels of neighbouring patches in one row.
 const PIXELS: usize = TILE * (GROUP + 1);
-/// What is beyond an image.
+/// What stands for lines that are not gathered yet.
 static NOTHING: Line = [0.0; TILE * GROUP];
 
 /// What is done to the pixels of an image as they are read.
@@ -27,15 +27,15 @@ pub(super) enum Reading<'a> {
     /// What each channel says.
     Normalised(&'a [Channel]),
     /// Each is repeated in either direction.
-    Enlarged,
+    Upsampled,
 }
 
 impl Reading<'_> {
-    /// Returns what is done from a channel on.
-    pub(super) fn from(self, channel: usize) -> Self {
+    /// Returns what is done to the channels after some.
+    pub(super) fn skip_channels(self, num: usize) -> Self {
         match self {
-            Self::Normalised(channels) => Self::Normalised(&channels[channel..]),
-            Self::Plain | Self::Enlarged => self,
+            Self::Normalised(channels) => Self::Normalised(&channels[num..]),
+            Self::Plain | Self::Upsampled => self,
         }
     }
 }
@@ -68,7 +68,7 @@ impl WithSimd for TransformInputs<'_> {
                     pixels: &self.planes[channel * len..],
                     height: self.height,
                     width: self.width,
-                    reading: self.reading.from(channel),
+                    reading: self.reading.skip_channels(channel),
                 };
                 let mut lines = [[&NOTHING; 2]; PATCH];
                 for (row, (lines, room)) in lines.iter_mut().zip(&mut rooms).enumerate() {
@@ -104,8 +104,7 @@ impl Plane<'_> {
         if let [run] = group {
             // The four pixels after those of a patch are the first of the next.
             let pixels = self.read(run, row, room);
-            let (first, next) = (pixels.first_chunk(), pixels[TILE..].first_chunk());
-            return [first.unwrap_or(&NOTHING), next.unwrap_or(&NOTHING)];
+            return [line(pixels), line(&pixels[TILE..])];
         }
         let mut of_run = [0.0; 2 * TILE * GROUP];
         let (first, next) = room.split_at_mut(TILE * GROUP);
@@ -115,8 +114,7 @@ impl Plane<'_> {
             first[TILE * run.place..][..len].copy_from_slice(&pixels[..len]);
             next[TILE * run.place..][..len].copy_from_slice(&pixels[TILE..][..len]);
         }
-        let (first, next) = (first.first_chunk(), next.first_chunk());
-        [first.unwrap_or(&NOTHING), next.unwrap_or(&NOTHING)]
+        [line(first), line(next)]
     }
 
     /// Returns the [`PIXELS`] of one row from the first of a run's patches on. Those beyond the image are zero, those
@@ -124,7 +122,7 @@ impl Plane<'_> {
     #[inline(always)]
     fn read<'a>(&'a self, run: &Run, row: usize, room: &'a mut Room) -> &'a [f32] {
         let factor = match self.reading {
-            Reading::Enlarged => ENLARGED,
+            Reading::Upsampled => Convolution::UPSAMPLING,
             Reading::Plain | Reading::Normalised(_) => 1,
         };
         // The row and the column of a patch's first pixel are those of its tile less one.
@@ -154,13 +152,13 @@ impl Plane<'_> {
         match self.reading {
             Reading::Plain => room[is_beyond..][..pixels.len()].copy_from_slice(pixels),
             Reading::Normalised(channels) => channels[0].write(pixels, &mut room[is_beyond..]),
-            Reading::Enlarged => {
+            Reading::Upsampled => {
                 // A pixel before the first tile is the second of two.
                 let (before, pixels) = pixels.split_at(1 - is_beyond);
                 room[..before.len()].copy_from_slice(before);
-                let (pairs, _) = room[1..].as_chunks_mut::<ENLARGED>();
+                let (pairs, _) = room[1..].as_chunks_mut::<{ Convolution::UPSAMPLING }>();
                 for (pair, pixel) in pairs.iter_mut().zip(pixels) {
-                    *pair = [*pixel; ENLARGED];
+                    *pair = [*pixel; Convolution::UPSAMPLING];
                 }
             }
         }
@@ -171,6 +169,12 @@ impl Plane<'_> {
         }
         room
     }
+}
+
+/// Returns the first pixels of many as a line.
+#[inline(always)]
+fn line(pixels: &[f32]) -> &Line {
+    &pixels.as_chunks().0[0]
 }
 
 /// Writes the values at all points of the patches of one channel to `stage`, `(POINTS, STAGE, GROUP)` from that channel.

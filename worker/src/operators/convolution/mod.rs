@@ -5,7 +5,7 @@
 //! output channels; the products are turned back into outputs. Work goes by blocks of tiles, so that patches, weights
 //! and products of a block stay in the processor's caches.
 //!
-//! A normalisation or an enlargement before a convolution is done to patches as they are gathered. A normalisation takes
+//! A normalisation or an upsampling before a convolution is done to patches as they are gathered. A normalisation takes
 //! as long as on its own, half of it being done twice, but what is made of the image is never in memory: half a gigabyte
 //! where Stable Diffusion decodes 1024x512.
 //!
@@ -29,6 +29,7 @@ mod weights;
 
 use std::cell::Cell;
 
+use faer::Accum;
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -87,15 +88,13 @@ pub struct Convolution {
 enum Before {
     Nothing,
     Normalisation(GroupNorm),
-    Enlargement,
+    /// By the nearest neighbour.
+    Upsampling,
 }
 
-/// How often an enlargement repeats each pixel in either direction.
-const ENLARGED: usize = 2;
-
 impl Convolution {
-    /// The factors of an enlargement: batch, channels, height and width.
-    pub const ENLARGEMENT: [f32; 4] = [1.0, 1.0, ENLARGED as f32, ENLARGED as f32];
+    /// How often an upsampling before a convolution repeats each pixel in either direction.
+    pub const UPSAMPLING: usize = 2;
 
     /// Returns the convolution by `weights` `(outputs, inputs, 3, 3)`, to whose outputs `bias` `(outputs)` is added.
     ///
@@ -124,11 +123,11 @@ impl Convolution {
         self
     }
 
-    /// Returns the convolution of images enlarged by two in either direction, each pixel being repeated; they are then
-    /// never written as a whole.
+    /// Returns the convolution of images upsampled by [`UPSAMPLING`](Self::UPSAMPLING), which are then never written as a
+    /// whole.
     #[must_use]
-    pub fn after_enlargement(mut self) -> Self {
-        self.before = Before::Enlargement;
+    pub fn after_upsampling(mut self) -> Self {
+        self.before = Before::Upsampling;
         self
     }
 
@@ -149,7 +148,7 @@ impl Convolution {
     pub fn length_of_outputs(&self, length: usize) -> usize {
         match self.before {
             Before::Nothing | Before::Normalisation(_) => length,
-            Before::Enlargement => ENLARGED * length,
+            Before::Upsampling => Self::UPSAMPLING * length,
         }
     }
 
@@ -159,28 +158,15 @@ impl Convolution {
         Tiles { height, width }.num() >= GROUP / 2
     }
 
-    /// Writes the outputs `(outputs, height, width)` of an image `(inputs, height, width)`; their height and width are
-    /// twice the image's if it is enlarged.
+    /// Writes the outputs `(outputs, height, width)` of an image `(inputs, height, width)`, or adds them to what is there;
+    /// their height and width are those that [`length_of_outputs`](Self::length_of_outputs) returns.
     ///
     /// The bytes depend neither on the number of threads nor on the width of the processor's vectors.
     ///
     /// # Panics
     ///
     /// If `image` or `outputs` has another size.
-    pub fn write(&self, image: &Image<'_>, outputs: &mut [f32]) {
-        self.put(image, outputs, false);
-    }
-
-    /// Adds the outputs of an image to what is there, as [`write`](Self::write) writes them.
-    ///
-    /// # Panics
-    ///
-    /// If `image` or `outputs` has another size.
-    pub fn add(&self, image: &Image<'_>, outputs: &mut [f32]) {
-        self.put(image, outputs, true);
-    }
-
-    fn put(&self, image: &Image<'_>, outputs: &mut [f32], adds: bool) {
+    pub fn write(&self, image: &Image<'_>, accum: Accum, outputs: &mut [f32]) {
         let Image {
             pixels,
             height,
@@ -202,7 +188,7 @@ impl Convolution {
                 channels = norm.channels(pixels);
                 Reading::Normalised(&channels)
             }
-            Before::Enlargement => Reading::Enlarged,
+            Before::Upsampling => Reading::Upsampled,
         };
         let mut inputs = INPUTS_OF_BLOCK.take();
         for first in (0..tiles.num()).step_by(BLOCK * GROUP) {
@@ -212,12 +198,12 @@ impl Convolution {
                 num_chunks: self.num_inputs().div_ceil(CHUNK),
             };
             block.transform(image, reading, &mut inputs);
-            self.put_block(&block, &inputs, outputs, adds);
+            self.write_block(&block, &inputs, accum, outputs);
         }
         INPUTS_OF_BLOCK.set(inputs);
     }
 
-    fn put_block(&self, block: &Block, inputs: &[f32], outputs: &mut [f32], adds: bool) {
+    fn write_block(&self, block: &Block, inputs: &[f32], accum: Accum, outputs: &mut [f32]) {
         outputs
             .par_chunks_mut(PANEL * block.tiles.height * block.tiles.width)
             .zip(self.weights.panels())
@@ -231,8 +217,8 @@ impl Convolution {
                         tiles: block.tiles,
                         group,
                         bias,
+                        accum,
                         outputs,
-                        adds,
                     });
                 }
                 PANEL_SCRATCH.set(scratch);
@@ -267,7 +253,7 @@ impl Block {
                     planes: chunks[chunk],
                     height: image.height,
                     width: image.width,
-                    reading: reading.from(chunk * CHUNK),
+                    reading: reading.skip_channels(chunk * CHUNK),
                     group: &self.groups[place / self.num_chunks],
                     inputs,
                 });

@@ -1,5 +1,6 @@
 //! The transform of products back to pixels.
 
+use faer::Accum;
 use pulp::{Simd, WithSimd};
 
 use super::points::OfOutputs;
@@ -15,10 +16,9 @@ pub(super) struct TransformOutputs<'a> {
     pub(super) group: &'a [Run],
     /// What is added to each channel.
     pub(super) bias: &'a [f32],
+    pub(super) accum: Accum,
     /// `(channels, height, width)`
     pub(super) outputs: &'a mut [f32],
-    /// Whether outputs are added to what is there.
-    pub(super) adds: bool,
 }
 
 impl WithSimd for TransformOutputs<'_> {
@@ -44,12 +44,13 @@ impl WithSimd for TransformOutputs<'_> {
                     let start = (run.y + row) * width + run.x;
                     let line = &line[TILE * run.place..][..num];
                     let pixels = &mut plane[start..start + num];
-                    if self.adds {
-                        for i in 0..num {
-                            pixels[i] += line[i];
+                    match self.accum {
+                        Accum::Replace => pixels.copy_from_slice(line),
+                        Accum::Add => {
+                            for i in 0..num {
+                                pixels[i] += line[i];
+                            }
                         }
-                    } else {
-                        pixels.copy_from_slice(line);
                     }
                 }
             }

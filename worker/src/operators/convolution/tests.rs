@@ -39,10 +39,10 @@ impl Case {
             height,
             width,
         };
-        convolution.write(&image, &mut written);
+        convolution.write(&image, Accum::Replace, &mut written);
         // What is there makes no difference but itself.
         let mut added = vec![0.5; written.len()];
-        convolution.add(&image, &mut added);
+        convolution.write(&image, Accum::Add, &mut added);
         let sums = written.iter().map(|written| written + 0.5);
         assert!(sums.eq(added));
         written
@@ -125,7 +125,7 @@ fn a_normalisation_before_it_makes_the_bytes_that_it_makes_on_its_own() {
                 width,
             };
             let mut written = vec![f32::NAN; outputs * height * width];
-            convolution.write(&image, &mut written);
+            convolution.write(&image, Accum::Replace, &mut written);
             written
         };
         let mut normalised = vec![f32::NAN; case.image.len()];
@@ -136,7 +136,7 @@ fn a_normalisation_before_it_makes_the_bytes_that_it_makes_on_its_own() {
 }
 
 #[test]
-fn an_enlargement_before_it_makes_the_bytes_that_it_makes_on_its_own() {
+fn an_upsampling_before_it_makes_the_bytes_that_it_makes_on_its_own() {
     for shape in [[150, 36, 5, 34], [6, 3, 1, 1], [20, 40, 9, 300]] {
         let case = Case::random(shape);
         let [inputs, outputs, height, width] = shape;
@@ -145,17 +145,17 @@ fn an_enlargement_before_it_makes_the_bytes_that_it_makes_on_its_own() {
             height: factor * height,
             width: factor * width,
         };
-        let mut enlarged = vec![0.0; 4 * case.image.len()];
-        for (place, pixel) in enlarged.iter_mut().enumerate() {
+        let mut upsampled = vec![0.0; 4 * case.image.len()];
+        for (place, pixel) in upsampled.iter_mut().enumerate() {
             let (row, column) = (place / (2 * width), place % (2 * width));
             *pixel = case.image[row / 2 * width + column / 2];
         }
         let convolution = || Convolution::new(&case.weights, case.bias.clone(), inputs);
         let mut both = vec![f32::NAN; outputs * 4 * height * width];
         let mut alone = both.clone();
-        let joined = convolution().after_enlargement();
-        joined.write(&image(&case.image, 1), &mut both);
-        convolution().write(&image(&enlarged, 2), &mut alone);
+        let joined = convolution().after_upsampling();
+        joined.write(&image(&case.image, 1), Accum::Replace, &mut both);
+        convolution().write(&image(&upsampled, 2), Accum::Replace, &mut alone);
         assert!(both == alone, "{shape:?}");
     }
 }
@@ -226,8 +226,8 @@ impl ByInstructions<'_> {
                 tiles,
                 group,
                 bias: &self.0.bias,
+                accum: Accum::Replace,
                 outputs: &mut outputs,
-                adds: false,
             },
         );
         outputs

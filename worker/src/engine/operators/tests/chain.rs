@@ -19,8 +19,8 @@ pub(super) const WIDTH: i64 = 32;
 pub(super) struct Chain {
     pub(super) graph: Graph,
     pub(super) tensors: usize,
-    /// How often images were made twice as large.
-    enlargements: u32,
+    /// How often images were upsampled by two.
+    upsamplings: u32,
 }
 
 impl Chain {
@@ -88,17 +88,15 @@ impl Chain {
 
     /// Adds a constant of random numbers; returns its name.
     pub(super) fn constant(&mut self, dims: Vec<i64>) -> String {
-        let name = format!("constant_{}", self.graph.initializer.len());
-        self.keep(tensor(&name, dims))
+        self.keep(tensor(&self.name_of_constant(), dims))
     }
 
     /// Adds a constant of one number, repeated.
     pub(super) fn repeated(&mut self, number: f32, num: i64) -> String {
-        let name = format!("constant_{}", self.graph.initializer.len());
         self.keep(Tensor {
             raw_data: None,
             float_data: vec![number; usize::try_from(num).unwrap()],
-            ..tensor(&name, vec![num])
+            ..tensor(&self.name_of_constant(), vec![num])
         })
     }
 
@@ -111,6 +109,10 @@ impl Chain {
             name: Some(format!("shape_{}", self.graph.initializer.len())),
             ..Tensor::default()
         })
+    }
+
+    fn name_of_constant(&self) -> String {
+        format!("constant_{}", self.graph.initializer.len())
     }
 
     fn keep(&mut self, tensor: Tensor) -> String {
@@ -139,15 +141,12 @@ impl Chain {
         self.known(channels);
     }
 
-    /// Adds an enlargement by two, which repeats pixels if it rounds to the `floor`.
-    pub(super) fn enlarge(&mut self, nearest_mode: &str) {
+    /// Adds an upsampling by two, which repeats pixels if it rounds to the `floor`.
+    pub(super) fn upsample(&mut self, nearest_mode: &str) {
         let factors = self.keep(Tensor {
             raw_data: None,
             float_data: vec![1.0, 1.0, 2.0, 2.0],
-            ..tensor(
-                &format!("constant_{}", self.graph.initializer.len()),
-                vec![4],
-            )
+            ..tensor(&self.name_of_constant(), vec![4])
         });
         let attributes = vec![
             string("mode", "nearest"),
@@ -155,7 +154,7 @@ impl Chain {
             string("nearest_mode", nearest_mode),
         ];
         self.node("Resize", &[String::new(), factors], attributes);
-        self.enlargements += 1;
+        self.upsamplings += 1;
     }
 
     /// Adds the product with the sigmoid.
@@ -180,7 +179,7 @@ impl Chain {
 
     /// Returns the name and shape of the tensor made last.
     fn info(&self, channels: i64) -> Vec<u8> {
-        let [height, width] = [HEIGHT, WIDTH].map(|length| length << self.enlargements);
+        let [height, width] = [HEIGHT, WIDTH].map(|length| length << self.upsamplings);
         let dim = [None, Some(channels), Some(height), Some(width)]
             .into_iter()
             .map(|dim_value| Dimension { dim_value })
