@@ -57,14 +57,14 @@ fn the_default_schedule_takes_20_evaluations_a_style_and_20_and_a_share_an_image
 }
 
 #[test]
-fn attention_has_as_many_threads_as_the_settings_say() {
+fn kernels_have_as_many_threads_as_the_settings_say() {
     let mut project = Project::new(1, 1);
     project.set("engine.threads", 1);
     let mut running = Running::start(&mut project.run_command());
     let label = project.stored("labels/00001.png");
     assert!(running.wait_until(|| label.exists()));
     let threads = running.threads();
-    let of_attention = threads.iter().filter(|name| name.starts_with("attention-"));
-    assert_eq!(of_attention.count(), 1, "{threads:?}");
+    let of_kernels = threads.iter().filter(|name| name.starts_with("kernels-"));
+    assert_eq!(of_kernels.count(), 1, "{threads:?}");
     let _ = running.end().exits(0);
 }

@@ -89,7 +89,7 @@ fn random(id: &str, tokens: usize, heads: Heads) -> Array2<f32> {
 }
 
 fn milliseconds(
-    kernel: impl Fn() -> Result<Array2<f32>, AttentionError>,
+    kernel: impl Fn() -> Result<Array2<f32>, AttentionError> + Send,
 ) -> Result<f64, AttentionError> {
     kernel()?;
     Ok(1e3 * shortest(kernel))

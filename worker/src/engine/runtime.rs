@@ -69,12 +69,12 @@ impl Runtime {
             path: path.clone(),
             reason,
         };
-        start_attention_threads(config);
+        start_threads_of_kernels(config);
         let builder = ort::init_from(&path).map_err(|e| unusable(e.to_string()))?;
         let pool = GlobalThreadPoolOptions::default()
             .with_intra_threads(config.threads)
             .and_then(|pool| pool.with_inter_threads(1))
-            // Between segments the cores belong to attention, so idle threads must not spin.
+            // Between segments and in operators of ours the cores belong to kernels, so idle threads must not spin.
             .and_then(|pool| pool.with_spin_control(false))
             .map_err(|e| unusable(e.to_string()))?;
         let environment = builder
@@ -96,13 +96,13 @@ impl Runtime {
     }
 }
 
-/// Attention between segments has as many threads as the graphs. A process has one such pool: the first stays.
-fn start_attention_threads(config: &EngineConfig) {
+/// Attention and operators of ours have as many threads as the graphs. A process has one such pool: the first stays.
+fn start_threads_of_kernels(config: &EngineConfig) {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(config.threads)
-        .thread_name(|thread| format!("attention-{thread}"));
+        .thread_name(|thread| format!("kernels-{thread}"));
     if let Err(error) = pool.build_global() {
-        tracing::debug!(%error, "attention keeps the threads it has");
+        tracing::debug!(%error, "kernels keep the threads they have");
     }
 }
 

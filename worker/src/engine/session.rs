@@ -25,6 +25,7 @@ pub(super) struct PartSession {
     session: Session,
     inputs: Vec<String>,
     outputs: Vec<String>,
+    device: Device,
     memory: MemoryInfo<'static>,
 }
 
@@ -89,6 +90,7 @@ impl PartSession {
             session,
             inputs: names(&part.inputs),
             outputs: names(&part.outputs),
+            device: runtime.device(),
             memory,
         })
     }
@@ -111,6 +113,7 @@ impl PartSession {
             session: session.map_err(failed)?,
             inputs: inputs.iter().map(|&input| input.to_owned()).collect(),
             outputs: vec![output.to_owned()],
+            device: runtime.device(),
             memory: device::memory(runtime.device()).map_err(failed)?,
         })
     }
@@ -133,9 +136,9 @@ impl PartSession {
 
     fn run_with<'a>(
         &mut self,
-        tensor: impl Fn(&str) -> Option<&'a DynValue>,
+        tensor: impl Fn(&str) -> Option<&'a DynValue> + Sync,
     ) -> Result<Tensors, EngineError> {
-        let made = bound(&mut self.session, |binding| {
+        let bind = |binding: &mut IoBinding| {
             for name in &self.inputs {
                 let tensor = tensor(name)
                     .ok_or_else(|| ort::Error::new(format!("tensor {name} is missing")))?;
@@ -145,7 +148,14 @@ impl PartSession {
                 binding.bind_output_to_device(name, &self.memory)?;
             }
             Ok(())
-        });
+        };
+        let session = &mut self.session;
+        let made = match self.device {
+            // Operators of ours are called here. From a thread that does not share their work, each of its many parts
+            // would wake those that do.
+            Device::Cpu => rayon::scope(|_| bound(session, bind)),
+            Device::Cuda(_) => bound(session, bind),
+        };
         made.map_err(|source| EngineError::Run {
             part: self.name.clone(),
             source,

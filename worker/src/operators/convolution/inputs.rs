@@ -2,14 +2,11 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::points::{OfInputs, POINTS};
+use super::points::{OfInputs, Points};
 use super::tiles::{GROUP, PATCH, Run, TILE};
-use super::{CHUNK, Convolution};
+use super::{Convolution, INPUTS_AT};
 use crate::method::vectorised::{MAX_LANES, prefetch};
 use crate::operators::group_norm::Channel;
-
-/// The number of channels that are gathered before they go to their points: they fit in the first cache.
-const STAGE: usize = 4;
 
 /// Four pixels of each of a group's patches in one row.
 type Line = [f32; TILE * GROUP];
@@ -38,6 +35,13 @@ impl Reading<'_> {
             Self::Plain | Self::Upsampled => self,
         }
     }
+
+    fn points(self) -> Points {
+        match self {
+            Self::Plain | Self::Normalised(_) => Points::OfAny,
+            Self::Upsampled => Points::OfUpsampled,
+        }
+    }
 }
 
 /// Transforms the patches of a group in some channels.
@@ -48,7 +52,7 @@ pub(super) struct TransformInputs<'a> {
     pub(super) width: usize,
     pub(super) reading: Reading<'a>,
     pub(super) group: &'a [Run],
-    /// `(POINTS, CHUNK, GROUP)`
+    /// `(POINTS, INPUTS_AT)`
     pub(super) inputs: &'a mut [f32],
 }
 
@@ -57,30 +61,27 @@ impl WithSimd for TransformInputs<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        let points = self.reading.points();
         let len = self.height * self.width;
         let mut rooms = [[0.0; 2 * TILE * GROUP]; PATCH];
-        let mut stage = [0.0; POINTS * STAGE * GROUP];
-        for (turn, planes) in self.planes.chunks(STAGE * len).enumerate() {
-            let channels = planes.len() / len;
-            for place in 0..channels {
-                let channel = turn * STAGE + place;
-                let plane = Plane {
-                    pixels: &self.planes[channel * len..],
-                    height: self.height,
-                    width: self.width,
-                    reading: self.reading.skip_channels(channel),
-                };
-                let mut lines = [[&NOTHING; 2]; PATCH];
-                for (row, (lines, room)) in lines.iter_mut().zip(&mut rooms).enumerate() {
+        for (channel, _) in self.planes.chunks(len).enumerate() {
+            let plane = Plane {
+                pixels: &self.planes[channel * len..],
+                height: self.height,
+                width: self.width,
+                reading: self.reading.skip_channels(channel),
+            };
+            let mut lines = [[&NOTHING; 2]; PATCH];
+            for (row, (lines, room)) in lines.iter_mut().zip(&mut rooms).enumerate() {
+                if !points.repeat(row) {
                     *lines = plane.gather(self.group, row, room);
                 }
-                transform(simd, lines, &mut stage[place * GROUP..]);
             }
-            let num = channels * GROUP;
-            let start = turn * STAGE * GROUP;
-            let points = self.inputs.chunks_exact_mut(CHUNK * GROUP);
-            for (inputs, stage) in points.zip(stage.chunks_exact(STAGE * GROUP)) {
-                inputs[start..start + num].copy_from_slice(&stage[..num]);
+            let inputs = &mut self.inputs[channel * GROUP..];
+            // The compiler makes one function for each.
+            match points {
+                Points::OfAny => transform(simd, Points::OfAny, lines, inputs),
+                Points::OfUpsampled => transform(simd, Points::OfUpsampled, lines, inputs),
             }
         }
     }
@@ -177,28 +178,36 @@ fn line(pixels: &[f32]) -> &Line {
     &pixels.as_chunks().0[0]
 }
 
-/// Writes the values at all points of the patches of one channel to `stage`, `(POINTS, STAGE, GROUP)` from that channel.
+/// Writes the values at the needed points of the patches of one channel to `inputs`, `(POINTS, INPUTS_AT)` from that
+/// channel. Lines that repeat those before them are not looked at.
 #[inline(always)]
-fn transform<S: Simd>(simd: S, lines: [[&Line; 2]; PATCH], stage: &mut [f32]) {
-    let points = OfInputs::new(simd);
+fn transform<S: Simd>(simd: S, points: Points, lines: [[&Line; 2]; PATCH], inputs: &mut [f32]) {
+    let to_points = OfInputs::new(simd, points);
     let zero = simd.splat_f32s(0.0);
     for vector in 0..GROUP / S::F32_LANES {
         let mut rows = [[zero; PATCH]; PATCH];
-        for (row, [first, next]) in rows.iter_mut().zip(lines) {
+        for (row, [first, next]) in lines.into_iter().enumerate() {
+            if points.repeat(row) {
+                rows[row] = rows[row - 1];
+                continue;
+            }
             let first = deinterleaved(simd, first, vector);
             let next = deinterleaved(simd, next, vector);
-            *row = points.apply(
+            rows[row] = to_points.apply(
                 simd,
                 [first[0], first[1], first[2], first[3], next[0], next[1]],
             );
         }
         for column in 0..PATCH {
+            if points.is_zero_at(column) {
+                continue;
+            }
             let mut patch = [zero; PATCH];
             for (patch, row) in patch.iter_mut().zip(&rows) {
                 *patch = row[column];
             }
-            for (row, value) in points.apply(simd, patch).into_iter().enumerate() {
-                let at = &mut stage[(row * PATCH + column) * STAGE * GROUP..][..GROUP];
+            for (row, value) in to_points.apply(simd, patch).into_iter().enumerate() {
+                let at = &mut inputs[(row * PATCH + column) * INPUTS_AT..][..GROUP];
                 S::as_mut_simd_f32s(at).0[vector] = value;
             }
         }

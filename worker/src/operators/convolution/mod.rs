@@ -7,7 +7,8 @@
 //!
 //! A normalisation or an upsampling before a convolution is done to patches as they are gathered. A normalisation takes
 //! as long as on its own, half of it being done twice, but what is made of the image is never in memory: half a gigabyte
-//! where Stable Diffusion decodes 1024x512.
+//! where Stable Diffusion decodes 1024x512. An upsampling leaves 25 of the 36 points: patches that repeat their pixels are
+//! zero at the others.
 //!
 //! - `points`: the transforms in one dimension
 //! - `tiles`: which pixels tiles are made of; `inputs`, `outputs`: the transforms of an image's tiles
@@ -16,7 +17,8 @@
 //!
 //! **Source:** Lavin and Gray 2015, F(4x4, 3x3) (arXiv:1509.09308).
 //! **Differs:** the points are 0, ±5/8, ±3/2 and infinity in place of 0, ±1, ±2 and infinity: they halve the rounding
-//! errors (measured on 320 channels; Barabasz et al. 2018, arXiv:1803.10986, say why) and are exact in binary.
+//! errors (measured on 320 channels; Barabasz et al. 2018, arXiv:1803.10986, say why) and are exact in binary. Those of
+//! upsampled images, with ±1 in place of ±3/2, have twice the errors of the former.
 
 mod inputs;
 mod outputs;
@@ -28,6 +30,7 @@ mod tiles;
 mod weights;
 
 use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
 
 use faer::Accum;
 use pulp::Arch;
@@ -35,7 +38,7 @@ use rayon::prelude::*;
 
 use self::inputs::{Reading, TransformInputs};
 use self::outputs::TransformOutputs;
-use self::points::POINTS;
+use self::points::{POINTS, Points};
 use self::product::AddProducts;
 use self::tiles::{GROUP, Group, Tiles};
 use self::weights::{PANEL, TransformWeights, Weights};
@@ -45,16 +48,21 @@ use super::group_norm::GroupNorm;
 const CHUNK: usize = 128;
 /// The number of groups of tiles that are worked on at once.
 const BLOCK: usize = 4;
-/// The transformed inputs of one group and chunk: `(POINTS, CHUNK, GROUP)`.
-const INPUTS: usize = POINTS * CHUNK * GROUP;
-/// The transformed weights at one point, `(CHUNK, PANEL)`. The gap keeps points from falling on the same cache lines.
-const WEIGHTS_AT: usize = CHUNK * PANEL + 16;
-/// The products at one point, `(PANEL, BLOCK * GROUP)`, and such a gap.
-const SUMS_AT: usize = PANEL * BLOCK * GROUP + 16;
+/// What keeps points from falling on the same cache lines.
+const GAP: usize = 16;
+/// The transformed inputs of one group and chunk at one point, `(CHUNK, GROUP)`, and a gap.
+const INPUTS_AT: usize = CHUNK * GROUP + GAP;
+/// The transformed weights at one point, `(CHUNK, PANEL)`, and a gap.
+const WEIGHTS_AT: usize = CHUNK * PANEL + GAP;
+/// The products at one point, `(PANEL, BLOCK * GROUP)`, and a gap.
+const SUMS_AT: usize = PANEL * BLOCK * GROUP + GAP;
+/// The transformed inputs of one group and chunk at all points.
+const INPUTS: usize = POINTS * INPUTS_AT;
+
+/// Room for the transformed inputs of a block, of each convolution at a time.
+static ROOMS: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
 thread_local! {
-    /// The transformed inputs of a block, of the thread that asks for a convolution.
-    static INPUTS_OF_BLOCK: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
     /// Transformed weights and products of a panel, of a thread that works on one.
     static PANEL_SCRATCH: Cell<PanelScratch> = Cell::default();
 }
@@ -190,17 +198,26 @@ impl Convolution {
             }
             Before::Upsampling => Reading::Upsampled,
         };
-        let mut inputs = INPUTS_OF_BLOCK.take();
+        let rooms = || ROOMS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inputs = rooms().pop().unwrap_or_default();
         for first in (0..tiles.num()).step_by(BLOCK * GROUP) {
             let block = Block {
                 tiles,
                 groups: tiles.groups(first, BLOCK),
+                points: self.points(),
                 num_chunks: self.num_inputs().div_ceil(CHUNK),
             };
             block.transform(image, reading, &mut inputs);
             self.write_block(&block, &inputs, accum, outputs);
         }
-        INPUTS_OF_BLOCK.set(inputs);
+        rooms().push(inputs);
+    }
+
+    fn points(&self) -> Points {
+        match self.before {
+            Before::Nothing | Before::Normalisation(_) => Points::OfAny,
+            Before::Upsampling => Points::OfUpsampled,
+        }
     }
 
     fn write_block(&self, block: &Block, inputs: &[f32], accum: Accum, outputs: &mut [f32]) {
@@ -210,10 +227,11 @@ impl Convolution {
             .zip(self.bias.par_chunks(PANEL))
             .for_each(|((outputs, weights), bias)| {
                 let mut scratch = PANEL_SCRATCH.take();
-                block.multiply(inputs, weights, &mut scratch);
+                block.multiply(inputs, weights, bias.len(), &mut scratch);
                 for (g, group) in block.groups.iter().enumerate() {
                     Arch::new().dispatch(TransformOutputs {
                         sums: &scratch.sums[g * GROUP..],
+                        points: block.points,
                         tiles: block.tiles,
                         group,
                         bias,
@@ -230,6 +248,7 @@ impl Convolution {
 struct Block {
     tiles: Tiles,
     groups: Vec<Group>,
+    points: Points,
     num_chunks: usize,
 }
 
@@ -260,24 +279,35 @@ impl Block {
             });
     }
 
-    /// Writes the products of one panel of output channels to `scratch.sums`, `(POINTS, SUMS_AT)`.
-    fn multiply(&self, inputs: &[f32], weights: &[f32], scratch: &mut PanelScratch) {
+    /// Writes the products of the outputs of one panel to `scratch.sums`, `(POINTS, SUMS_AT)`.
+    fn multiply(
+        &self,
+        inputs: &[f32],
+        weights: &[f32],
+        num_outputs: usize,
+        scratch: &mut PanelScratch,
+    ) {
         let PanelScratch { weights: at, sums } = scratch;
         at.resize(POINTS * WEIGHTS_AT, 0.0);
         sums.resize(POINTS * SUMS_AT, 0.0);
         let arch = Arch::new();
         for (chunk, weights) in weights.chunks(CHUNK * 9 * PANEL).enumerate() {
             let num_inputs = weights.len() / (9 * PANEL);
-            arch.dispatch(TransformWeights { weights, at });
-            for point in 0..POINTS {
+            arch.dispatch(TransformWeights {
+                weights,
+                points: self.points,
+                at,
+            });
+            for &point in self.points.needed() {
                 let weights = &at[point * WEIGHTS_AT..][..num_inputs * PANEL];
                 let sums = &mut sums[point * SUMS_AT..][..SUMS_AT];
                 for group in 0..self.groups.len() {
-                    let start = (group * self.num_chunks + chunk) * INPUTS + point * CHUNK * GROUP;
+                    let start = (group * self.num_chunks + chunk) * INPUTS + point * INPUTS_AT;
                     arch.dispatch(AddProducts {
                         inputs: &inputs[start..][..num_inputs * GROUP],
                         weights,
                         sums: &mut sums[group * GROUP..],
+                        num_outputs,
                         is_first: chunk == 0,
                     });
                 }

@@ -3,7 +3,7 @@
 use faer::Accum;
 use pulp::{Simd, WithSimd};
 
-use super::points::OfOutputs;
+use super::points::{OfOutputs, Points};
 use super::tiles::{GROUP, PATCH, Run, TILE, Tiles};
 use super::{BLOCK, SUMS_AT};
 use crate::method::vectorised::prefetch;
@@ -12,6 +12,7 @@ use crate::method::vectorised::prefetch;
 pub(super) struct TransformOutputs<'a> {
     /// `(POINTS, SUMS_AT)`, from the group's first tile on.
     pub(super) sums: &'a [f32],
+    pub(super) points: Points,
     pub(super) tiles: Tiles,
     pub(super) group: &'a [Run],
     /// What is added to each channel.
@@ -37,7 +38,13 @@ impl WithSimd for TransformOutputs<'_> {
                 }
             }
             let sums = &self.sums[channel * BLOCK * GROUP..];
-            transform(simd, sums, *bias, &mut lines);
+            // The compiler makes one function for each.
+            match self.points {
+                Points::OfAny => transform(simd, Points::OfAny, sums, *bias, &mut lines),
+                Points::OfUpsampled => {
+                    transform(simd, Points::OfUpsampled, sums, *bias, &mut lines);
+                }
+            }
             for run in self.group {
                 let num = (TILE * run.num).min(width - run.x);
                 for (row, line) in lines.iter().enumerate().take(height - run.y) {
@@ -60,25 +67,37 @@ impl WithSimd for TransformOutputs<'_> {
 
 /// Writes the four rows of pixels of a group's tiles, `(tiles, TILE)` each.
 #[inline(always)]
-fn transform<S: Simd>(simd: S, sums: &[f32], bias: f32, lines: &mut [[f32; TILE * GROUP]; TILE]) {
-    let points = OfOutputs::new(simd);
+fn transform<S: Simd>(
+    simd: S,
+    points: Points,
+    sums: &[f32],
+    bias: f32,
+    lines: &mut [[f32; TILE * GROUP]; TILE],
+) {
+    let to_pixels = OfOutputs::new(simd, points);
     let zero = simd.splat_f32s(0.0);
     let bias = simd.splat_f32s(bias);
     for vector in 0..GROUP / S::F32_LANES {
         let mut columns = [[zero; PATCH]; TILE];
         for column in 0..PATCH {
+            if points.is_zero_at(column) {
+                continue;
+            }
             let mut products = [zero; PATCH];
             for (row, product) in products.iter_mut().enumerate() {
+                if points.is_zero_at(row) {
+                    continue;
+                }
                 let at = &sums[(row * PATCH + column) * SUMS_AT..][..GROUP];
                 *product = S::as_simd_f32s(at).0[vector];
             }
-            let pixels = points.apply(simd, products);
+            let pixels = to_pixels.apply(simd, products);
             for (columns, pixel) in columns.iter_mut().zip(pixels) {
                 columns[column] = pixel;
             }
         }
         for (columns, line) in columns.into_iter().zip(lines.iter_mut()) {
-            let mut pixels = points.apply(simd, columns);
+            let mut pixels = to_pixels.apply(simd, columns);
             for pixel in &mut pixels {
                 *pixel = simd.add_f32s(*pixel, bias);
             }

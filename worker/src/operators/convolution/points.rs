@@ -6,12 +6,74 @@
 use pulp::Simd;
 
 /// The points of a patch: six in either direction.
-pub(super) const POINTS: usize = 36;
+pub(super) const POINTS: usize = LENGTH * LENGTH;
+/// The points in one direction: 0, ±A, ±B and infinity.
+const LENGTH: usize = 6;
 
 const A: f32 = 0.625;
-const B: f32 = 1.5;
 const A2: f32 = A * A;
-const B2: f32 = B * B;
+
+/// The place of -B in one direction.
+const MINUS_B: usize = 4;
+
+/// All points of both directions.
+const ALL: [usize; POINTS] = without(LENGTH);
+/// Those that are not at -B in either direction.
+const WITHOUT_MINUS_B: [usize; 25] = without(MINUS_B);
+
+/// Returns the points of both directions that are not at a place in either.
+const fn without<const NUM: usize>(place: usize) -> [usize; NUM] {
+    let mut points = [0; NUM];
+    let (mut point, mut num) = (0, 0);
+    while point < POINTS {
+        if point / LENGTH != place && point % LENGTH != place {
+            points[num] = point;
+            num += 1;
+        }
+        point += 1;
+    }
+    points
+}
+
+/// The points that suit an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Points {
+    /// Those of any image.
+    OfAny,
+    /// Those of an image that was upsampled by two: in either direction, its patches are pixels 0, 1, 1, 2, 2 and 3 of
+    /// another. With B = 1, their value at -B is the difference of equal numbers whatever they are.
+    OfUpsampled,
+}
+
+impl Points {
+    fn b(self) -> f32 {
+        match self {
+            Self::OfAny => 1.5,
+            Self::OfUpsampled => 1.0,
+        }
+    }
+
+    /// Returns whether patches are zero at a point of one direction.
+    #[inline(always)]
+    pub(super) fn is_zero_at(self, point: usize) -> bool {
+        self == Self::OfUpsampled && point == MINUS_B
+    }
+
+    /// Returns whether a row of all patches is the one before it again.
+    #[inline(always)]
+    pub(super) fn repeat(self, row: usize) -> bool {
+        self == Self::OfUpsampled && (row == 2 || row == 4)
+    }
+
+    /// Returns the points of both directions at which patches are not all zero.
+    #[inline(always)]
+    pub(super) fn needed(self) -> &'static [usize] {
+        match self {
+            Self::OfAny => &ALL,
+            Self::OfUpsampled => &WITHOUT_MINUS_B,
+        }
+    }
+}
 
 /// Six inputs to six points.
 #[derive(Clone, Copy)]
@@ -26,19 +88,21 @@ pub(super) struct OfInputs<S: Simd> {
 
 impl<S: Simd> OfInputs<S> {
     #[inline(always)]
-    pub(super) fn new(simd: S) -> Self {
+    pub(super) fn new(simd: S, points: Points) -> Self {
+        let b = points.b();
+        let b2 = b * b;
         Self {
             a: simd.splat_f32s(A),
-            b: simd.splat_f32s(B),
+            b: simd.splat_f32s(b),
             minus_a2: simd.splat_f32s(-A2),
-            minus_b2: simd.splat_f32s(-B2),
-            product: simd.splat_f32s(A2 * B2),
-            minus_sum: simd.splat_f32s(-(A2 + B2)),
+            minus_b2: simd.splat_f32s(-b2),
+            product: simd.splat_f32s(A2 * b2),
+            minus_sum: simd.splat_f32s(-(A2 + b2)),
         }
     }
 
     #[inline(always)]
-    pub(super) fn apply(self, simd: S, x: [S::f32s; 6]) -> [S::f32s; 6] {
+    pub(super) fn apply(self, simd: S, x: [S::f32s; LENGTH]) -> [S::f32s; LENGTH] {
         let even_a = simd.mul_add_f32s(x[2], self.minus_b2, x[4]);
         let odd_a = simd.mul_f32s(self.a, simd.mul_add_f32s(x[1], self.minus_b2, x[3]));
         let even_b = simd.mul_add_f32s(x[2], self.minus_a2, x[4]);
@@ -66,26 +130,28 @@ pub(super) struct OfWeights<S: Simd> {
 
 impl<S: Simd> OfWeights<S> {
     #[inline(always)]
-    pub(super) fn new(simd: S) -> Self {
-        const OVER_A: f32 = 1.0 / (2.0 * A2 * (A2 - B2));
-        const OVER_B: f32 = 1.0 / (2.0 * B2 * (B2 - A2));
+    pub(super) fn new(simd: S, points: Points) -> Self {
+        let b = points.b();
+        let b2 = b * b;
+        let over_a = 1.0 / (2.0 * A2 * (A2 - b2));
+        let over_b = 1.0 / (2.0 * b2 * (b2 - A2));
         Self {
-            at_zero: simd.splat_f32s(1.0 / (A2 * B2)),
+            at_zero: simd.splat_f32s(1.0 / (A2 * b2)),
             at_a: [
-                simd.splat_f32s(OVER_A),
-                simd.splat_f32s(A * OVER_A),
-                simd.splat_f32s(A2 * OVER_A),
+                simd.splat_f32s(over_a),
+                simd.splat_f32s(A * over_a),
+                simd.splat_f32s(A2 * over_a),
             ],
             at_b: [
-                simd.splat_f32s(OVER_B),
-                simd.splat_f32s(B * OVER_B),
-                simd.splat_f32s(B2 * OVER_B),
+                simd.splat_f32s(over_b),
+                simd.splat_f32s(b * over_b),
+                simd.splat_f32s(b2 * over_b),
             ],
         }
     }
 
     #[inline(always)]
-    pub(super) fn apply(self, simd: S, x: [S::f32s; 3]) -> [S::f32s; 6] {
+    pub(super) fn apply(self, simd: S, x: [S::f32s; 3]) -> [S::f32s; LENGTH] {
         let even_a = simd.mul_add_f32s(x[2], self.at_a[2], simd.mul_f32s(x[0], self.at_a[0]));
         let odd_a = simd.mul_f32s(x[1], self.at_a[1]);
         let even_b = simd.mul_add_f32s(x[2], self.at_b[2], simd.mul_f32s(x[0], self.at_b[0]));
@@ -110,7 +176,8 @@ pub(super) struct OfOutputs<S: Simd> {
 
 impl<S: Simd> OfOutputs<S> {
     #[inline(always)]
-    pub(super) fn new(simd: S) -> Self {
+    pub(super) fn new(simd: S, points: Points) -> Self {
+        let b = points.b();
         Self {
             powers_of_a: [
                 simd.splat_f32s(A),
@@ -118,15 +185,15 @@ impl<S: Simd> OfOutputs<S> {
                 simd.splat_f32s(A2 * A),
             ],
             powers_of_b: [
-                simd.splat_f32s(B),
-                simd.splat_f32s(B2),
-                simd.splat_f32s(B2 * B),
+                simd.splat_f32s(b),
+                simd.splat_f32s(b * b),
+                simd.splat_f32s(b * b * b),
             ],
         }
     }
 
     #[inline(always)]
-    pub(super) fn apply(self, simd: S, x: [S::f32s; 6]) -> [S::f32s; 4] {
+    pub(super) fn apply(self, simd: S, x: [S::f32s; LENGTH]) -> [S::f32s; 4] {
         let [a, a2, a3] = self.powers_of_a;
         let [b, b2, b3] = self.powers_of_b;
         let (even_a, odd_a) = (simd.add_f32s(x[1], x[2]), simd.sub_f32s(x[1], x[2]));

@@ -21,6 +21,8 @@ pub(super) struct AddProducts<'a> {
     pub(super) weights: &'a [f32],
     /// `(PANEL, BLOCK * GROUP)`, from the group's first tile on.
     pub(super) sums: &'a mut [f32],
+    /// How many of the panel's outputs are wanted.
+    pub(super) num_outputs: usize,
     /// Whether the sums begin here.
     pub(super) is_first: bool,
 }
@@ -46,7 +48,7 @@ impl AddProducts<'_> {
         let (weights, _) = self.weights.as_chunks::<PANEL>();
         let part = VECTORS * S::F32_LANES;
         for tile in (0..GROUP).step_by(part) {
-            for output in (0..PANEL).step_by(OUTPUTS) {
+            for output in (0..self.num_outputs).step_by(OUTPUTS) {
                 let mut sums = [[simd.splat_f32s(0.0); VECTORS]; OUTPUTS];
                 if !self.is_first {
                     for (o, sums) in sums.iter_mut().enumerate() {

@@ -4,13 +4,10 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::WEIGHTS_AT;
-use super::points::{OfWeights, POINTS};
+use super::points::{OfWeights, Points};
 
 /// The number of output channels that are worked on at once.
 pub(super) const PANEL: usize = 32;
-
-/// The number of input channels that are transformed before they go to their points: they fit in the first cache.
-const STAGE: usize = 4;
 
 /// Weights as they are read: `(panels, inputs, 9, PANEL)`.
 ///
@@ -57,6 +54,7 @@ impl Weights {
 pub(super) struct TransformWeights<'a> {
     /// `(up to CHUNK, 9, PANEL)`
     pub(super) weights: &'a [f32],
+    pub(super) points: Points,
     /// `(POINTS, WEIGHTS_AT)`
     pub(super) at: &'a mut [f32],
 }
@@ -66,25 +64,21 @@ impl WithSimd for TransformWeights<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let mut stage = [0.0; POINTS * STAGE * PANEL];
-        for (turn, weights) in self.weights.chunks(STAGE * 9 * PANEL).enumerate() {
-            for (input, weights) in weights.chunks_exact(9 * PANEL).enumerate() {
-                transform(simd, weights, &mut stage[input * PANEL..]);
-            }
-            let num = weights.len() / 9;
-            let start = turn * STAGE * PANEL;
-            let points = self.at.chunks_exact_mut(WEIGHTS_AT);
-            for (at, stage) in points.zip(stage.chunks_exact(STAGE * PANEL)) {
-                at[start..start + num].copy_from_slice(&stage[..num]);
+        for (input, weights) in self.weights.chunks_exact(9 * PANEL).enumerate() {
+            let at = &mut self.at[input * PANEL..];
+            // The compiler makes one function for each.
+            match self.points {
+                Points::OfAny => transform(simd, Points::OfAny, weights, at),
+                Points::OfUpsampled => transform(simd, Points::OfUpsampled, weights, at),
             }
         }
     }
 }
 
-/// Writes the values at all points of the weights `(9, PANEL)` to `stage`, `(POINTS, STAGE, PANEL)` from that input.
+/// Writes the values at the needed points of the weights `(9, PANEL)` to `at`, `(POINTS, WEIGHTS_AT)` from that input.
 #[inline(always)]
-fn transform<S: Simd>(simd: S, weights: &[f32], stage: &mut [f32]) {
-    let points = OfWeights::new(simd);
+fn transform<S: Simd>(simd: S, points: Points, weights: &[f32], at: &mut [f32]) {
+    let to_points = OfWeights::new(simd, points);
     let zero = simd.splat_f32s(0.0);
     for vector in 0..PANEL / S::F32_LANES {
         let mut rows = [[zero; 6]; 3];
@@ -93,12 +87,15 @@ fn transform<S: Simd>(simd: S, weights: &[f32], stage: &mut [f32]) {
             for (column, weights) in columns.iter_mut().zip(weights.chunks_exact(PANEL)) {
                 *column = S::as_simd_f32s(weights).0[vector];
             }
-            *row = points.apply(simd, columns);
+            *row = to_points.apply(simd, columns);
         }
         for column in 0..6 {
-            let values = points.apply(simd, [rows[0][column], rows[1][column], rows[2][column]]);
+            if points.is_zero_at(column) {
+                continue;
+            }
+            let values = to_points.apply(simd, [rows[0][column], rows[1][column], rows[2][column]]);
             for (row, value) in values.into_iter().enumerate() {
-                let at = &mut stage[(row * 6 + column) * STAGE * PANEL..][..PANEL];
+                let at = &mut at[(row * 6 + column) * WEIGHTS_AT..][..PANEL];
                 S::as_mut_simd_f32s(at).0[vector] = value;
             }
         }
