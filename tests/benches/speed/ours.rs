@@ -1,4 +1,4 @@
-//! What `synth2real run` takes for a content and some styles.
+//! What `synth2real run` takes for contents and some styles.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -14,16 +14,18 @@ use super::{EXECUTED, Size, model};
 /// GTA5's frames are 1914x1052, the golden content 480x264.
 const ENLARGED: u32 = 4;
 
-/// A conversion of one content into some styles.
+/// A conversion of contents into some styles.
 pub(super) struct Converted {
+    /// The number of outputs of a content.
     pub(super) outputs: usize,
-    /// Seconds of each pass over content and outputs: the first injects nothing, the others do.
+    /// Seconds of each pass over a content and its outputs, the mean of all contents: the first injects nothing, the
+    /// others do.
     pub(super) passes: Vec<f64>,
     /// Seconds of an output, each with its share of what they have in common, by stage; denoising is left out.
     pub(super) stages: Vec<(&'static str, f64)>,
-    /// Seconds of denoising that were not in UNet or injected attention, of all executed steps.
+    /// Seconds of denoising a content that were not in UNet or injected attention, of all executed steps.
     pub(super) around_unet: f64,
-    /// Seconds in UNet and attention, and of these in attention alone.
+    /// Seconds in UNet and attention of a content, and of these in attention alone.
     pub(super) in_unet: f64,
     pub(super) in_attention: f64,
     pub(super) evaluations: f64,
@@ -66,11 +68,13 @@ impl Converted {
     }
 }
 
-/// Converts with some executed steps, in a process of its own.
-pub(super) fn convert(size: Size, styles: usize, steps: usize) -> Converted {
+/// Converts some contents with some executed steps, in a process of its own.
+pub(super) fn convert(size: Size, contents: usize, styles: usize, steps: usize) -> Converted {
     let mut project = Project::empty();
     let enlarged = |picture: Picture| picture.enlarged(ENLARGED);
-    project.add_content("00001", enlarged, enlarged);
+    for content in 1..=contents {
+        project.add_content(&format!("{content:05}"), enlarged, enlarged);
+    }
     for style in &STYLES[..styles] {
         project.add_style(style, &style.replace("night_000002", "night_000001"));
     }
@@ -80,7 +84,7 @@ pub(super) fn convert(size: Size, styles: usize, steps: usize) -> Converted {
     project.set("method.class_adain_steps", "5..15");
     project.set("model.path", model::exported(size).display().to_string());
     project.set("engine.threads", 0);
-    println!("$ synth2real run: {size}, {styles} styles, {steps} steps");
+    println!("$ synth2real run: {size}, {contents} contents, {styles} styles, {steps} steps");
 
     let mut command = project.run_command();
     command.env("RUST_LOG", "warn,worker=debug");
@@ -108,33 +112,46 @@ pub(super) fn convert(size: Size, styles: usize, steps: usize) -> Converted {
         let named = |event: &&Value| event["fields"]["message"] == message;
         events.iter().filter(named).collect()
     };
-    let pass = |event: &&Value| number(event, "elapsed_ms").unwrap() / 1000.0;
-    let passes: Vec<f64> = said("evaluated pass").iter().map(pass).collect();
-    assert_eq!(passes.len(), steps, "{}", log.join("\n"));
-    let told = said("converted content")[0];
+    let of_all = contents as f64;
+    let sum = |events: &[&Value], field: &str| -> f64 {
+        let numbers = events.iter().map(|event| number(event, field).unwrap());
+        numbers.sum()
+    };
+    let evaluated = said("evaluated pass");
+    assert_eq!(evaluated.len(), contents * steps, "{}", log.join("\n"));
+    let pass = |step: usize| -> f64 {
+        let of_contents: Vec<_> = evaluated
+            .iter()
+            .skip(step)
+            .step_by(steps)
+            .copied()
+            .collect();
+        sum(&of_contents, "elapsed_ms") / 1000.0 / of_all
+    };
+    let told = said("converted content");
     let rows = project.rows();
-    assert_eq!(rows.len(), styles);
+    assert_eq!(rows.len(), contents * styles);
     let work: Vec<_> = rows.iter().map(|row| row.work.unwrap()).collect();
     let mean = |stage: usize| {
         let sum: f64 = work.iter().map(|work| work.stages()[stage].1).sum();
-        sum / 1000.0 / styles as f64
+        sum / 1000.0 / rows.len() as f64
     };
     let stages = work[0].stages().map(|(name, _)| name);
-    let in_unet = number(told, "in_unet_ms").unwrap() / 1000.0;
+    let in_unet = sum(&told, "in_unet_ms") / 1000.0 / of_all;
     let denoise: f64 = work.iter().map(|work| work.denoise_ms / 1000.0).sum();
     let converted = Converted {
         outputs: styles,
-        passes,
+        passes: (0..steps).map(pass).collect(),
         stages: stages
             .into_iter()
             .enumerate()
             .filter(|(_, name)| *name != "denoise")
             .map(|(stage, name)| (name, mean(stage)))
             .collect(),
-        around_unet: denoise - in_unet,
+        around_unet: denoise / of_all - in_unet,
         in_unet,
-        in_attention: number(told, "in_attention_ms").unwrap() / 1000.0,
-        evaluations: number(told, "evaluations").unwrap(),
+        in_attention: sum(&told, "in_attention_ms") / 1000.0 / of_all,
+        evaluations: sum(&told, "evaluations") / of_all,
         peak_bytes,
     };
     println!("{:.1} s an image", converted.seconds());

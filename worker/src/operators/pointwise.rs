@@ -4,11 +4,11 @@
 //! images into an order of its own and back.
 
 use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, get_global_parallelism};
+use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-/// The number of pixels of one product: their inputs stay in the processor's caches.
-const PIXELS: usize = 4096;
+/// The most pixels of one product: their inputs stay in a processor's cache.
+const PIXELS: usize = 512;
 
 /// A convolution of single pixels.
 pub struct Pointwise {
@@ -61,28 +61,20 @@ impl Pointwise {
         // Channels are columns here, which are what lies together in memory.
         let weights = MatRef::from_column_major_slice(&self.weights, num_inputs, num_outputs);
         let image = MatRef::from_column_major_slice(image, pixels, num_inputs);
-        for first in (0..pixels).step_by(PIXELS) {
-            let num = PIXELS.min(pixels - first);
-            outputs
-                .par_chunks_mut(pixels)
-                .zip(&self.bias)
-                .for_each(|(output, bias)| {
-                    let output = &mut output[first..first + num];
+        let outputs = MatMut::from_column_major_slice_mut(outputs, pixels, num_outputs);
+        let part = (pixels / 8).clamp(PIXELS / 8, PIXELS);
+        outputs
+            .par_row_chunks_mut(part)
+            .zip(image.par_row_chunks(part))
+            .for_each(|(mut outputs, image)| {
+                for (mut output, bias) in outputs.as_mut().col_iter_mut().zip(&self.bias) {
                     match accum {
                         Accum::Replace => output.fill(*bias),
                         Accum::Add => output.iter_mut().for_each(|pixel| *pixel += bias),
                     }
-                });
-            let outputs = MatMut::from_column_major_slice_mut(outputs, pixels, num_outputs);
-            matmul(
-                outputs.subrows_mut(first, num),
-                Accum::Add,
-                image.subrows(first, num),
-                weights,
-                1.0,
-                get_global_parallelism(),
-            );
-        }
+                }
+                matmul(outputs, Accum::Add, image, weights, 1.0, Par::Seq);
+            });
     }
 }
 
