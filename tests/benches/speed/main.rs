@@ -64,14 +64,15 @@ fn main() {
     let mut sizes = Vec::new();
     for size in [SMALL, LARGE] {
         // One whole conversion at the large size shows that steps cost the same and what memory it takes in the end.
-        // Others are of few steps, and of two contents: what the first of a run does for all would weigh too much.
-        let (contents, steps) = if size == LARGE { (1, EXECUTED) } else { (2, 4) };
+        // Others are of few steps and of more contents: what the first of a run does for all would weigh too much.
+        let (contents, steps) = if size == LARGE { (1, EXECUTED) } else { (4, 4) };
+        let contents_of_three = if size == LARGE { 2 } else { 4 };
         sizes.push(figures::OfSize {
             size,
             // In this order, so that what is compared is measured close together: machines have good and bad minutes.
             one: ours::convert(size, contents, 1, steps),
             baseline: baseline::convert(size),
-            three: ours::convert(size, 2, 3, 3),
+            three: ours::convert(size, contents_of_three, 3, 3),
         });
     }
     let figures = figures::Figures {
