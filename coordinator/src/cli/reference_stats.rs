@@ -38,7 +38,7 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
     let cache = &config.cache_dir;
     let model = source::local_folder(&args.model, model.as_ref(), FEATURES_FILE, cache).await;
     let model = model.map_err(Problem::environment)?;
-    let extractor = Extractor::load(&model, &config).map_err(Problem::environment)?;
+    let extractor = Extractor::load(&model, &config, None).map_err(Problem::environment)?;
     let sha256 = extractor.contract.sha256.clone();
     let name = extractor.contract.network.name.clone();
 

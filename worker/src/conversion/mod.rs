@@ -2,6 +2,7 @@
 
 mod noise;
 mod recipe;
+mod trial;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -9,7 +10,8 @@ use std::time::{Duration, Instant};
 use ndarray::{Array3, ArrayView2};
 pub use noise::{DrawnNoise, GivenNoise};
 pub use recipe::Recipe;
-use shared::settings::{EngineConfig, MethodConfig};
+use shared::failure::{FailureClass, chain};
+use shared::settings::{Device, EngineConfig, MethodConfig};
 
 use crate::dataset::{ImageSize, Prepared};
 use crate::engine::attention::AttentionKernel;
@@ -62,11 +64,12 @@ pub struct Converted {
 }
 
 impl Converter {
-    /// Returns a converter whose styles are still to be recorded.
+    /// Returns a converter whose styles are still to be recorded. One on a GPU has been [tried out](Self::try_out).
     ///
     /// # Errors
     ///
-    /// [`EngineError::Schedule`] if the settings do not fit the model's schedule.
+    /// [`EngineError::Schedule`] if the settings do not fit the model's schedule, [`EngineError::Device`] if a GPU cannot
+    /// compute what a conversion does.
     pub fn new(
         engine: Engine,
         method: &MethodConfig,
@@ -74,14 +77,20 @@ impl Converter {
     ) -> Result<Self, EngineError> {
         let constants = engine.contract.schedule_constants();
         let recipe = Recipe::new(method);
-        Ok(Self {
+        let mut converter = Self {
             attention: engine.attention(recipe.injection.attention),
             schedule: Schedule::new(&constants, method.steps, method.skip)?,
             recipe,
             bank: StyleBank::new(StyleBankLimits::from(config)),
             engine,
             seed: method.seed,
-        })
+        };
+        match config.device {
+            // What was loaded there runs there.
+            Device::Cpu => {}
+            device @ Device::Cuda(_) => converter.try_out(device)?,
+        }
+        Ok(converter)
     }
 
     /// Returns the converter with another attention in the injected layers.
@@ -161,6 +170,14 @@ impl Converter {
         style: &Source<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Array3<f32>, EngineError> {
+        self.with_room(|converter| converter.record_style_once(style, observer))
+    }
+
+    fn record_style_once(
+        &mut self,
+        style: &Source<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Array3<f32>, EngineError> {
         let started = Instant::now();
         let image = to_unit_range(style.prepared.image.view());
         let latent = self.engine.vae.encode(image.view())?;
@@ -205,6 +222,15 @@ impl Converter {
         styles: &[&str],
         observer: &mut dyn Observer,
     ) -> Result<Converted, EngineError> {
+        self.with_room(|converter| converter.convert_once(content, styles, observer))
+    }
+
+    fn convert_once(
+        &mut self,
+        content: &Source<'_>,
+        styles: &[&str],
+        observer: &mut dyn Observer,
+    ) -> Result<Converted, EngineError> {
         let unet = &self.engine.unet;
         let (evaluations, in_unet) = (unet.evaluations(), unet.busy());
         let in_attention = unet.in_attention();
@@ -232,6 +258,26 @@ impl Converter {
             denoise: denoised - encoded,
             decode: denoised.elapsed(),
         })
+    }
+
+    /// Does something, once more without styles on the device if it runs out of memory with some there.
+    fn with_room<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Self) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let error = match work(self) {
+            Err(error) if error.class() == FailureClass::Resources => error,
+            done => return done,
+        };
+        let unet = &mut self.engine.unet;
+        if !self.bank.leave_device(|layer| unet.bring_here(layer))? {
+            return Err(error);
+        }
+        tracing::warn!(
+            error = chain(&error),
+            "the device is out of memory: keys and values of styles leave it from now on"
+        );
+        work(self)
     }
 
     /// Returns what a person should know about this pair, if anything.

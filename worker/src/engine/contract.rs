@@ -183,6 +183,23 @@ pub struct TensorContract {
     pub shape: Vec<Dimension>,
 }
 
+impl Part {
+    /// Returns the part with some of its free dimensions fixed, by their names.
+    pub(super) fn with_known(&self, known: &[(&str, usize)]) -> Self {
+        let mut part = self.clone();
+        let tensors = part.inputs.iter_mut().chain(&mut part.outputs);
+        for dimension in tensors.flat_map(|tensor| &mut tensor.shape) {
+            let Dimension::Free(name) = &*dimension else {
+                continue;
+            };
+            if let Some((_, length)) = known.iter().find(|(known, _)| known == name) {
+                *dimension = Dimension::Fixed(i64::try_from(*length).unwrap_or(i64::MAX));
+            }
+        }
+        part
+    }
+}
+
 /// A dimension: a number, or a name where it is free.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]

@@ -122,9 +122,47 @@ fn is_out_of_memory(error: &ort::Error) -> bool {
     .any(|sign| message.contains(sign))
 }
 
+/// Returns what ONNX Runtime says went wrong, without the places in its source that it passed on the way.
+pub(crate) fn cause(message: &str) -> &str {
+    let line = message.lines().next().unwrap_or_default();
+    // `[ONNXRuntimeError] : number : KIND : words`, after what each caller wrote before it.
+    let words = match line.rsplit_once("[ONNXRuntimeError] : ") {
+        Some((_, error)) => error.splitn(3, " : ").nth(2).unwrap_or(error),
+        None => line,
+    };
+    // `CUDA failure number: words ; GPU=0 ; file=...`
+    match words.find(" failure ") {
+        Some(place) => {
+            let library = words[..place].rfind(' ').map_or(0, |space| space + 1);
+            let words = &words[library..];
+            words.split(" ; ").next().unwrap_or(words)
+        }
+        None => words,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_told_without_the_way_it_took() {
+        for (message, told) in [
+            ("std::bad_alloc\nand more", "std::bad_alloc"),
+            (
+                "/onnxruntime_src/a.cc:2043 Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load library x with error: \
+                 libcublasLt.so.13: cannot open shared object file",
+                "Failed to load library x with error: libcublasLt.so.13: cannot open shared object file",
+            ),
+            (
+                "Exception during initialization: /onnxruntime_src/a.cc:154 bool CudaCall(int) [with T = int] CUBLAS \
+                 failure 1: the library was not initialized ; GPU=0 ; hostname=vm",
+                "CUBLAS failure 1: the library was not initialized",
+            ),
+        ] {
+            assert_eq!(cause(message), told);
+        }
+    }
 
     #[test]
     fn only_a_lack_of_memory_asks_for_fewer_outputs_at_once() {

@@ -6,7 +6,7 @@ use ndarray::ArrayView3;
 use shared::settings::EngineConfig;
 
 use super::EngineError;
-use super::network::{FEATURES_FILE, NetworkContract};
+use super::network::{FEATURES_FILE, InputSize, NetworkContract};
 use super::runtime::Runtime;
 use super::session::{PartSession, Tensors};
 use super::tensor;
@@ -20,12 +20,16 @@ pub struct Extractor {
 }
 
 impl Extractor {
-    /// Loads a folder that `onnx_export.features` wrote.
+    /// Loads a folder that `onnx_export.features` wrote, for images of a size, or of any. A GPU wants to know.
     ///
     /// # Errors
     ///
     /// [`EngineError`] if ONNX Runtime cannot be loaded, or a file is missing, altered or not what the contract says.
-    pub fn load(folder: &Path, config: &EngineConfig) -> Result<Self, EngineError> {
+    pub fn load(
+        folder: &Path,
+        config: &EngineConfig,
+        size: Option<InputSize>,
+    ) -> Result<Self, EngineError> {
         let runtime = Runtime::load(config)?;
         let contract = NetworkContract::load(folder, FEATURES_FILE)?;
         contract.expect(&["images"], "features")?;
@@ -35,7 +39,7 @@ impl Extractor {
             .filter(|&count| count > 0)
             .ok_or_else(|| contract.refuse("must say num_features, at least 1"))?;
         Ok(Self {
-            session: contract.session(&runtime)?,
+            session: contract.session(&runtime, size)?,
             num_features,
             contract,
         })

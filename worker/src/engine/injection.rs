@@ -48,7 +48,11 @@ impl StylePass for RecordStyle<'_> {
             layers: self.injection.injected[at.step].then(Vec::new),
         };
         let noise_pred = self.unet.evaluate(style, at.timestep, &mut branch)?;
-        if let Some(layers) = branch.layers {
+        if let Some(mut layers) = branch.layers {
+            if !self.steps.are_on_device() && !self.unet.tensors_are_here() {
+                let brought = layers.iter().map(|layer| self.unet.bring_here(layer));
+                layers = brought.collect::<Result<_, _>>()?;
+            }
             self.steps.push(at.step, layers)?;
         }
         Ok(noise_pred)

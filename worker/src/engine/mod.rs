@@ -4,6 +4,7 @@
 //! - [`contract`]: `model.json`, read and checked
 //! - `arena`: one arena for all sessions
 //! - `session`: one ONNX file as a session that matches its contract
+//! - `builder`: graphs written node by node; `transfer`: one that brings tensors to the processor
 //! - `operators`: what [operators](crate::operators) of our own do in place of ONNX Runtime
 //! - [`unet`]: the UNet's segments in order, with attention between them
 //! - [`vae`]: images to latents and back
@@ -13,6 +14,7 @@
 
 mod arena;
 pub mod attention;
+mod builder;
 pub mod contract;
 mod device;
 mod error;
@@ -25,12 +27,14 @@ pub mod runtime;
 mod session;
 pub mod style_bank;
 mod tensor;
+mod transfer;
 pub mod unet;
 pub mod vae;
 
 use std::path::Path;
 
 pub use error::EngineError;
+pub(crate) use error::cause;
 /// What ONNX Runtime says when it fails.
 pub use ort::Error as RuntimeError;
 use shared::metrics::names;

@@ -73,6 +73,15 @@ impl std::fmt::Display for Resize {
     }
 }
 
+/// The size of the images that a network is loaded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputSize {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+}
+
 impl NetworkContract {
     /// Reads a contract: [`FEATURES_FILE`] or [`PERCEPTUAL_FILE`] of a folder.
     ///
@@ -116,11 +125,20 @@ impl NetworkContract {
         })
     }
 
-    /// Loads the graph, after its files were compared with their digests.
-    pub(super) fn session(&self, runtime: &Runtime) -> Result<PartSession, EngineError> {
+    /// Loads the graph for images of a size, or of any, after its files were compared with their digests.
+    pub(super) fn session(
+        &self,
+        runtime: &Runtime,
+        size: Option<InputSize>,
+    ) -> Result<PartSession, EngineError> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        verify_part(folder, &self.network.part)?;
-        PartSession::load(runtime, folder, &self.network.part)
+        let part = &self.network.part;
+        verify_part(folder, part)?;
+        let session = match size {
+            Some(size) => PartSession::load_for(runtime, folder, part, size)?,
+            None => PartSession::load(runtime, folder, part)?,
+        };
+        session.with_outputs_here()
     }
 
     /// Returns an error about this contract.

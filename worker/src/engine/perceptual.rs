@@ -8,7 +8,7 @@ use ndarray::ArrayView3;
 use shared::settings::EngineConfig;
 
 use super::EngineError;
-use super::network::{NetworkContract, PERCEPTUAL_FILE};
+use super::network::{InputSize, NetworkContract, PERCEPTUAL_FILE};
 use super::runtime::Runtime;
 use super::session::{PartSession, Tensors};
 use super::tensor;
@@ -21,17 +21,21 @@ pub struct Perceptual {
 }
 
 impl Perceptual {
-    /// Loads a folder that `onnx_export.perceptual` wrote.
+    /// Loads a folder that `onnx_export.perceptual` wrote, for images of a size, or of any. A GPU wants to know.
     ///
     /// # Errors
     ///
     /// [`EngineError`] if ONNX Runtime cannot be loaded, or a file is missing, altered or not what the contract says.
-    pub fn load(folder: &Path, config: &EngineConfig) -> Result<Self, EngineError> {
+    pub fn load(
+        folder: &Path,
+        config: &EngineConfig,
+        size: Option<InputSize>,
+    ) -> Result<Self, EngineError> {
         let runtime = Runtime::load(config)?;
         let contract = NetworkContract::load(folder, PERCEPTUAL_FILE)?;
         contract.expect(&["first", "second"], "distance")?;
         Ok(Self {
-            session: contract.session(&runtime)?,
+            session: contract.session(&runtime, size)?,
             contract,
         })
     }

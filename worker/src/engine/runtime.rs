@@ -1,9 +1,10 @@
 //! ONNX Runtime's shared library, loaded once for a process.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::{Environment, GlobalThreadPoolOptions};
+use ort::logging::LogLevel;
 use shared::settings::{Device, EngineConfig};
 
 use super::{EngineError, arena, device};
@@ -47,7 +48,7 @@ impl Runtime {
             }),
         };
         let device = config.device;
-        device::check(device)?;
+        device::check(&started.environment, device)?;
         if device != Device::Cpu && !started.gpus.contains(&device) {
             arena::share(&started.environment, device, config.device_max_bytes).map_err(|e| {
                 EngineError::Device {
@@ -80,6 +81,7 @@ impl Runtime {
         let environment = builder
             .with_name("synth2real")
             .with_telemetry(false)
+            .with_logger(Arc::new(log))
             .with_global_thread_pool(pool)
             .build()
             .map_err(|e| unusable(e.to_string()))?;
@@ -93,6 +95,20 @@ impl Runtime {
 
     pub(super) fn device(&self) -> Device {
         self.device
+    }
+}
+
+/// Takes what ONNX Runtime would write to standard error: most of it says again what a call returns as its error.
+fn log(level: LogLevel, _category: &str, _id: &str, location: &str, message: &str) {
+    let message = message.trim();
+    match level {
+        LogLevel::Verbose | LogLevel::Info => {
+            tracing::trace!(location, "ONNX Runtime says: {message}");
+        }
+        LogLevel::Warning => tracing::debug!(location, "ONNX Runtime warns: {message}"),
+        LogLevel::Error | LogLevel::Fatal => {
+            tracing::warn!(location, "ONNX Runtime complains: {message}");
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
 
 use shared::settings::Device;
 
-use super::contract::{Dimension, Part, TensorContract};
+use super::contract::{Dimension, Part, Precision, TensorContract};
+use super::network::InputSize;
 use super::operators::{self, LoadError};
 use super::runtime::Runtime;
 use super::{EngineError, device};
@@ -26,14 +27,51 @@ pub(super) struct PartSession {
     inputs: Vec<String>,
     outputs: Vec<String>,
     device: Device,
+    /// Where outputs go.
     memory: MemoryInfo<'static>,
+}
+
+/// A graph that was written here and not read from a file.
+pub(super) struct WrittenGraph<'a> {
+    /// What errors call it.
+    pub(super) name: &'a str,
+    /// What it computes with.
+    pub(super) precision: Precision,
+    /// The names of its inputs.
+    pub(super) inputs: &'a [&'a str],
+    /// The name of its output.
+    pub(super) output: &'a str,
+    /// The graph, if it could be written.
+    pub(super) model: ort::Result<Model>,
 }
 
 impl PartSession {
     /// Loads a part as its file says, and refuses it where it differs from its contract.
     pub(super) fn load(runtime: &Runtime, folder: &Path, part: &Part) -> Result<Self, EngineError> {
-        let build = |path: &Path| Ok(builder(runtime)?.commit_from_file(path)?);
+        let build = |path: &Path| Ok(builder(runtime, precision_of(part))?.commit_from_file(path)?);
         Self::load_by(runtime, folder, part, build)
+    }
+
+    /// Loads a part for images of one size, one at a time, where its graph takes any: what it computes of sizes is then
+    /// known, and not left to the processor.
+    pub(super) fn load_for(
+        runtime: &Runtime,
+        folder: &Path,
+        part: &Part,
+        size: InputSize,
+    ) -> Result<Self, EngineError> {
+        let known = [("batch", 1), ("height", size.height), ("width", size.width)];
+        let build = |path: &Path| {
+            let mut builder = builder(runtime, precision_of(part))?;
+            for (name, length) in known {
+                let length = i64::try_from(length).unwrap_or(i64::MAX);
+                builder = builder
+                    .with_dimension_override(name, length)
+                    .map_err(ort::Error::from)?;
+            }
+            Ok(builder.commit_from_file(path)?)
+        };
+        Self::load_by(runtime, folder, &part.with_known(&known), build)
     }
 
     /// Loads a part with our operators where they are faster, and refuses it where it differs from its contract.
@@ -44,7 +82,7 @@ impl PartSession {
     ) -> Result<Self, EngineError> {
         match runtime.device() {
             Device::Cpu => Self::load_by(runtime, folder, part, |path| {
-                operators::load(builder(runtime)?, path)
+                operators::load(builder(runtime, precision_of(part))?, path)
             }),
             Device::Cuda(_) => Self::load(runtime, folder, part),
         }
@@ -98,16 +136,20 @@ impl PartSession {
     /// Returns a graph that was written here as a session.
     pub(super) fn from_graph(
         runtime: &Runtime,
-        name: &str,
-        inputs: &[&str],
-        output: &str,
-        graph: Model,
+        written: WrittenGraph<'_>,
     ) -> Result<Self, EngineError> {
+        let WrittenGraph {
+            name,
+            precision,
+            inputs,
+            output,
+            model,
+        } = written;
         let failed = |source| EngineError::Run {
             part: name.to_owned(),
             source,
         };
-        let session = builder(runtime).and_then(|builder| graph.into_session(&builder));
+        let session = model.and_then(|model| model.into_session(&builder(runtime, precision)?));
         Ok(Self {
             name: name.to_owned(),
             session: session.map_err(failed)?,
@@ -118,7 +160,14 @@ impl PartSession {
         })
     }
 
-    /// Runs the part on the tensors that it names among `tensors`; what it makes stays on its device.
+    /// Has outputs brought to the processor's memory, where they would stay on the device.
+    pub(super) fn with_outputs_here(mut self) -> Result<Self, EngineError> {
+        self.memory = device::memory(Device::Cpu).map_err(|source| self.error(source))?;
+        Ok(self)
+    }
+
+    /// Runs the part on the tensors that it names among `tensors`; what it makes stays on its device if nothing else was
+    /// said.
     pub(super) fn run(&mut self, tensors: &Tensors) -> Result<Tensors, EngineError> {
         self.run_with(|name| tensors.get(name))
     }
@@ -188,18 +237,31 @@ fn bound(
     Ok(outputs.into_iter().map(named).collect())
 }
 
-fn builder(runtime: &Runtime) -> ort::Result<SessionBuilder> {
+/// Returns what a part computes with.
+fn precision_of(part: &Part) -> Precision {
+    let is_half = |tensor: &TensorContract| tensor.dtype == "float16";
+    if part.inputs.iter().chain(&part.outputs).any(is_half) {
+        Precision::Fp16
+    } else {
+        Precision::Fp32
+    }
+}
+
+fn builder(runtime: &Runtime, precision: Precision) -> ort::Result<SessionBuilder> {
     let device = runtime.device();
     let builder = Session::builder(runtime.environment())?
-        .with_execution_providers([device::provider(device)])?
+        .with_execution_providers([device::provider(device, precision)])?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_env_allocators()?
         // See `arena`.
         .with_memory_pattern(false)?;
     Ok(match device {
         Device::Cpu => builder,
-        // A node that the device cannot run is an error here, and not a copy to the processor and back at every run.
-        Device::Cuda(_) => builder.with_disable_cpu_fallback()?,
+        Device::Cuda(_) => builder
+            // A node that the device cannot run is an error here, and not a copy to the processor and back at every run.
+            .with_disable_cpu_fallback()?
+            // The bytes of an image must not depend on which attempt made it.
+            .with_deterministic_compute(true)?,
     })
 }
 

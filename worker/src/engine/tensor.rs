@@ -1,9 +1,10 @@
 //! Tensors of ONNX Runtime as arrays of `f32`, whatever precision the model computes in.
+//!
+//! They are read where they are: one that is on another device is an error.
 
 use half::f16;
 use ndarray::{Array2, Array3, Array4, ArrayView3, Axis, CowArray, Ix2};
-use ort::memory::AllocationDevice;
-use ort::value::{DynTensorValueType, DynValue, Tensor, TensorElementType, ValueType};
+use ort::value::{DynValue, Tensor, TensorElementType, ValueType};
 
 use super::contract::Precision;
 use super::session::Tensors;
@@ -44,13 +45,13 @@ pub(super) fn from_tokens(tokens: Array2<f32>, precision: Precision) -> ort::Res
     })
 }
 
-/// Tokens `(tokens, width)`: those of a tensor where it is one of `f32` that can be read here, else a copy.
+/// Tokens `(tokens, width)`: those of a tensor where it is one of `f32`, else a copy.
 pub(super) type Tokens<'a> = CowArray<'a, f32, Ix2>;
 
 /// Returns a tensor's first element of the batch.
 pub(super) fn tokens(value: &DynValue) -> ort::Result<Tokens<'_>> {
     let shape = |array: &[usize]| (dimension(array, 1), dimension(array, 2));
-    if !is_here(value)? || !is_of(value, TensorElementType::Float32) {
+    if !is_of(value, TensorElementType::Float32) {
         let array = to_f32(value)?;
         let shape = shape(array.shape());
         return Ok(into_shape::<Ix2>(array, shape)?.into());
@@ -89,9 +90,6 @@ fn is_of(value: &DynValue, expected: TensorElementType) -> bool {
 
 /// Returns the bytes of a tensor's numbers, the lowest first.
 pub(super) fn bytes(value: &DynValue) -> ort::Result<Vec<u8>> {
-    if !is_here(value)? {
-        return bytes(&brought_here(value)?);
-    }
     Ok(match value.try_extract_tensor::<f32>() {
         Ok((_, numbers)) => numbers
             .iter()
@@ -139,21 +137,17 @@ pub(super) fn to_array(value: &DynValue) -> ort::Result<Array3<f32>> {
     Ok(array.index_axis_move(Axis(0), 0))
 }
 
-/// Returns the numbers of a tensor, brought here from the device where it is on another one.
+/// Returns the numbers of a tensor.
 fn to_f32(value: &DynValue) -> ort::Result<ndarray::ArrayD<f32>> {
-    if is_here(value)? {
-        read_f32(value)
-    } else {
-        read_f32(&brought_here(value)?)
+    match value.try_extract_array::<f32>() {
+        Ok(array) => Ok(array.to_owned()),
+        Err(_) => Ok(value.try_extract_array::<f16>()?.mapv(f32::from)),
     }
 }
 
 /// Returns a copy `(1, tokens, width)` that the processor can read, in memory of its own: a tensor that stays in the arena
 /// splits what is free there, and then nothing large fits.
 pub(super) fn kept(value: &DynValue) -> ort::Result<DynValue> {
-    if !is_here(value)? {
-        return kept(&brought_here(value)?);
-    }
     let shape = shape(value);
     Ok(match value.try_extract_tensor::<f32>() {
         Ok((_, numbers)) => Tensor::from_array((shape, numbers.to_vec()))?.into_dyn(),
@@ -162,23 +156,6 @@ pub(super) fn kept(value: &DynValue) -> ort::Result<DynValue> {
             Tensor::from_array((shape, numbers.to_vec()))?.into_dyn()
         }
     })
-}
-
-fn is_here(value: &DynValue) -> ort::Result<bool> {
-    let tensor = value.view().downcast::<DynTensorValueType>()?;
-    Ok(tensor.memory_info().is_cpu_accessible())
-}
-
-fn brought_here(value: &DynValue) -> ort::Result<DynValue> {
-    let tensor = value.view().downcast::<DynTensorValueType>()?;
-    Ok(tensor.to(AllocationDevice::CPU, 0)?.into_dyn())
-}
-
-fn read_f32(value: &DynValue) -> ort::Result<ndarray::ArrayD<f32>> {
-    match value.try_extract_array::<f32>() {
-        Ok(array) => Ok(array.to_owned()),
-        Err(_) => Ok(value.try_extract_array::<f16>()?.mapv(f32::from)),
-    }
 }
 
 fn dimension(shape: &[usize], axis: usize) -> usize {

@@ -8,11 +8,12 @@ use ort::value::{DynValue, Tensor};
 use shared::metrics::names;
 
 use super::EngineError;
-use super::attention::LayerTensors;
+use super::attention::{LayerTensors, StyleLayer};
 use super::contract::{InjectedLayer, ModelContract, Precision};
 use super::runtime::Runtime;
 use super::session::{PartSession, Tensors};
 use super::tensor;
+use super::transfer::Transfer;
 
 /// What happens in the layers between segments.
 pub trait LayerAttention {
@@ -41,6 +42,7 @@ pub struct UnetChain {
     busy: Duration,
     /// Time of that in attention between segments.
     in_attention: Duration,
+    transfer: Transfer,
 }
 
 struct LoadedSegment {
@@ -56,7 +58,13 @@ impl UnetChain {
         let sessions = model
             .segments
             .iter()
-            .map(|segment| PartSession::load_fast(runtime, &contract.folder, &segment.part))
+            .map(|segment| {
+                let session = PartSession::load_fast(runtime, &contract.folder, &segment.part)?;
+                match segment.layer {
+                    Some(_) => Ok(session),
+                    None => session.with_outputs_here(),
+                }
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let mut last_uses = last_uses(&sessions);
         let segments = sessions
@@ -76,6 +84,7 @@ impl UnetChain {
             evaluations: 0,
             busy: Duration::ZERO,
             in_attention: Duration::ZERO,
+            transfer: Transfer::new(runtime, model.dtype),
         })
     }
 
@@ -102,6 +111,24 @@ impl UnetChain {
     #[must_use]
     pub fn in_attention(&self) -> Duration {
         self.in_attention
+    }
+
+    /// Returns whether the processor can read tensors where segments leave them.
+    #[must_use]
+    pub fn tensors_are_here(&self) -> bool {
+        self.transfer.is_needless()
+    }
+
+    /// Returns a copy of a layer's key and value that the processor can read.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Run`] if they cannot be brought from the device.
+    pub fn bring_here(&mut self, layer: &StyleLayer) -> Result<StyleLayer, EngineError> {
+        Ok(StyleLayer {
+            key: self.transfer.bring_here(&layer.key)?,
+            value: self.transfer.bring_here(&layer.value)?,
+        })
     }
 
     /// Returns the noise prediction for one latent `(channels, height, width)`.

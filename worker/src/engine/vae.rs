@@ -17,7 +17,9 @@ pub struct Vae {
 
 impl Vae {
     pub(super) fn load(runtime: &Runtime, contract: &ModelContract) -> Result<Self, EngineError> {
-        let load = |part: &Part| PartSession::load_fast(runtime, &contract.folder, part);
+        let load = |part: &Part| {
+            PartSession::load_fast(runtime, &contract.folder, part)?.with_outputs_here()
+        };
         Ok(Self {
             encoder: load(&contract.model.vae_encoder)?,
             decoder: load(&contract.model.vae_decoder)?,

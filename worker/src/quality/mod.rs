@@ -85,6 +85,8 @@ impl Networks {
             name: "the output",
             bytes: png,
         })?;
+        // It says so of an output of another size, which networks were not loaded for.
+        let ssim = ssim::ssim(before, after.view())?;
         let features = match &mut self.extractor {
             Some(extractor) => Some(extractor.features(after.view())?),
             None => None,
@@ -100,7 +102,7 @@ impl Networks {
             }
         }
         Ok(Quality {
-            ssim: ssim::ssim(before, after.view())?,
+            ssim,
             lpips,
             train_ids: (0..)
                 .zip(shown)

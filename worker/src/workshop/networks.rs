@@ -10,7 +10,7 @@ use shared::source;
 use super::WorkshopError;
 use crate::engine::EngineError;
 use crate::engine::extractor::Extractor;
-use crate::engine::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
+use crate::engine::network::{FEATURES_FILE, InputSize, NetworkContract, PERCEPTUAL_FILE};
 use crate::engine::perceptual::Perceptual;
 use crate::quality::Networks;
 
@@ -35,9 +35,13 @@ pub async fn load(run: &RunRecord, config: &EngineConfig) -> Result<Networks, Wo
         load: Perceptual::load,
         contract: |perceptual: &Perceptual| &perceptual.contract,
     };
+    let size = InputSize {
+        width: run.frozen.model.width,
+        height: run.frozen.model.height,
+    };
     Ok(Networks {
-        extractor: extractor.open(config).await?,
-        perceptual: perceptual.open(config).await?,
+        extractor: extractor.open(config, size).await?,
+        perceptual: perceptual.open(config, size).await?,
     })
 }
 
@@ -46,19 +50,24 @@ struct Wanted<'a, T> {
     at: Option<&'a Location>,
     planned: Option<&'a str>,
     file: &'static str,
-    load: fn(&Path, &EngineConfig) -> Result<T, EngineError>,
+    load: fn(&Path, &EngineConfig, Option<InputSize>) -> Result<T, EngineError>,
     contract: fn(&T) -> &NetworkContract,
 }
 
 impl<T: Send + 'static> Wanted<'_, T> {
-    async fn open(self, config: &EngineConfig) -> Result<Option<T>, WorkshopError> {
+    /// Loads it for outputs of a size.
+    async fn open(
+        self,
+        config: &EngineConfig,
+        size: InputSize,
+    ) -> Result<Option<T>, WorkshopError> {
         let (Some(at), Some(planned)) = (self.at, self.planned) else {
             return Ok(None);
         };
         let files = source::open(at).await?;
         let folder = source::local_folder(at, files.as_ref(), self.file, &config.cache_dir).await?;
         let (load, config) = (self.load, config.clone());
-        let network = shared::blocking::run(move || load(&folder, &config)).await?;
+        let network = shared::blocking::run(move || load(&folder, &config, Some(size))).await?;
         let found = &(self.contract)(&network).sha256;
         if found == planned {
             return Ok(Some(network));

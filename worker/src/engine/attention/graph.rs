@@ -17,7 +17,7 @@ use super::{AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, Own,
 use crate::engine::EngineError;
 use crate::engine::contract::{InjectedLayer, Precision};
 use crate::engine::runtime::Runtime;
-use crate::engine::session::PartSession;
+use crate::engine::session::{PartSession, WrittenGraph};
 use crate::method::filtering::{BestMatch, Exchange};
 
 /// The attention of a tile of queries takes about so much memory.
@@ -69,7 +69,14 @@ impl AttentionKernel for GraphAttention {
             Entry::Occupied(made) => made.into_mut(),
             Entry::Vacant(room) => {
                 let model = own_graph(Writer::new(shape, self.precision, self.tile_bytes));
-                room.insert(load(&self.runtime, "attention to itself", &OWN, model)?)
+                let written = WrittenGraph {
+                    name: "attention to itself",
+                    precision: self.precision,
+                    inputs: &OWN,
+                    output: Writer::OUTPUT,
+                    model,
+                };
+                room.insert(PartSession::from_graph(&self.runtime, written)?)
             }
         };
         let output =
@@ -97,7 +104,14 @@ impl AttentionKernel for GraphAttention {
                 if self.how.filter.is_some() {
                     inputs.extend(CONTENT);
                 }
-                room.insert(load(&self.runtime, "injected attention", &inputs, model)?)
+                let written = WrittenGraph {
+                    name: "injected attention",
+                    precision: self.precision,
+                    inputs: &inputs,
+                    output: Writer::OUTPUT,
+                    model,
+                };
+                room.insert(PartSession::from_graph(&self.runtime, written)?)
             }
         };
         let mut inputs = vec![
@@ -116,25 +130,6 @@ impl AttentionKernel for GraphAttention {
         }
         session.run_on(&inputs)
     }
-}
-
-fn load(
-    runtime: &Runtime,
-    name: &str,
-    inputs: &[&str],
-    model: ort::Result<Model>,
-) -> Result<PartSession, EngineError> {
-    let failed = |source| EngineError::Run {
-        part: name.to_owned(),
-        source,
-    };
-    PartSession::from_graph(
-        runtime,
-        name,
-        inputs,
-        Writer::OUTPUT,
-        model.map_err(failed)?,
-    )
 }
 
 /// Returns the graph of an image's attention to itself.

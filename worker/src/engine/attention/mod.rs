@@ -1,9 +1,8 @@
 //! What an injected layer does, on the device that its tensors are on.
 //!
 //! - [`host`]: the kernels of [`method`](crate::method), on the processor
-//! - [`graph`]: the same as ONNX graphs, on any device; `writer` and `weak` say what is in them, `builder` writes nodes
+//! - [`graph`]: the same as ONNX graphs, on any device; `writer` and `weak` say what is in them
 
-mod builder;
 pub mod graph;
 pub mod host;
 #[cfg(test)]

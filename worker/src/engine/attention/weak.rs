@@ -4,8 +4,8 @@ use ort::operator::Attribute;
 use ort::value::TensorElementType;
 
 use super::InjectedAttention;
-use super::builder::Name;
 use super::writer::{Attention, LayerShape, Writer, attribute};
+use crate::engine::builder::Name;
 use crate::method::filtering::{EPSILON, Filter, Quantile, Similarity};
 
 impl Writer {

@@ -5,7 +5,7 @@ use ort::editor::Model;
 use ort::operator::Attribute;
 use ort::value::TensorElementType;
 
-use super::builder::{Builder, Name};
+use crate::engine::builder::{Builder, Name};
 use crate::engine::contract::{InjectedLayer, Precision};
 
 /// Tokens, heads and columns of a head.

@@ -25,6 +25,7 @@ use prost::Message;
 use self::domain::Operators;
 use self::graph::Editor;
 use self::onnx::{Model, OperatorSet};
+use super::cause;
 
 /// Where ONNX Runtime looks for the weights of a model that it gets as bytes.
 const FOLDER_OF_WEIGHTS: &str = "session.model_external_initializers_file_folder_path";
@@ -38,7 +39,7 @@ pub(super) enum LoadError {
     Decode(#[from] prost::DecodeError),
     #[error("the weights {0} are not as long as their shape says")]
     Length(String),
-    #[error("{}", .0.message().lines().next().unwrap_or_default())]
+    #[error("{}", cause(.0.message()))]
     Refused(#[from] ort::Error),
 }
 
