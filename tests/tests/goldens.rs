@@ -1,4 +1,4 @@
-//! Every golden of the method, through the program.
+//! Every golden of the method, through the program; on a GPU where `SYNTH2REAL_TEST_DEVICE` names one.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -72,6 +72,9 @@ fn check(folder: &str) {
     }
     command.arg("--noise").arg(noise).arg("--trace").arg(&trace);
     command.arg("--out").arg(&image);
+    if let Some(device) = std::env::var_os("SYNTH2REAL_TEST_DEVICE") {
+        command.arg("--device").arg(device);
+    }
     for setting in settings(&meta) {
         command.arg("--set").arg(setting);
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use ndarray::Array4;
 use ndarray_npy::NpzReader;
 use shared::settings::raw::RawMethod;
-use shared::settings::{EngineConfig, MethodConfig};
+use shared::settings::{Device, EngineConfig, MethodConfig};
 use worker::conversion::{Converter, GivenNoise, Source};
 use worker::dataset::{NamedBytes, Prepared, encode_png, label_kind_of_file, prepare};
 use worker::engine::Engine;
@@ -43,6 +43,9 @@ pub(super) struct TransferArgs {
     /// One method setting, for example preset=paper or injected_steps=0,2..; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    /// Where to compute: cpu, or cuda:N for an NVIDIA GPU
+    #[arg(long, default_value_t)]
+    device: Device,
     /// Noise instead of the seed's: arrays `content` and `style`, (steps, 4, height / 8, width / 8) of float32
     #[arg(long, value_name = "NPZ")]
     noise: Option<PathBuf>,
@@ -65,7 +68,10 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
         opening::check_folder("--trace", trace)?;
     }
 
-    let config = EngineConfig::default();
+    let config = EngineConfig {
+        device: args.device,
+        ..EngineConfig::default()
+    };
     let engine = Engine::load(&args.model, &config).map_err(Problem::environment)?;
     let mut converter = Converter::new(engine, &method, &config).map_err(Problem::environment)?;
     let content = load(&converter, &args.content, &args.content_label)?;
