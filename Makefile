@@ -1,6 +1,6 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: bench bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-rust test-export lint onnxruntime promtool chromium onnx-export build help
+.PHONY: bench bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-rust test-export lint onnxruntime onnxruntime-gpu cuda-stand-in promtool chromium onnx-export build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 PYTHON := onnx-export/.venv/bin/python
@@ -16,6 +16,7 @@ help:
 	@echo "make bench-quality   time of SSIM, FID and KID"
 	@echo "make bench-dispatch  shards a second through broker and bucket"
 	@echo "make onnx-export     the Python environment that exports models"
+	@echo "make onnxruntime-gpu ONNX Runtime with CUDA, in .cache/onnxruntime-gpu"
 
 demo: build
 	target/release/synth2real run infra/demo/run.toml
@@ -26,7 +27,7 @@ build: onnxruntime
 
 test: test-rust test-export
 
-test-rust: onnxruntime promtool chromium
+test-rust: onnxruntime cuda-stand-in promtool chromium
 	cargo build --workspace --locked
 	infra/with-servers.sh cargo $(CARGO_TEST) --workspace --locked
 	cargo test --workspace --locked --doc
@@ -71,6 +72,13 @@ lint: onnx-export
 
 onnxruntime:
 	@infra/setup/onnxruntime.sh
+
+onnxruntime-gpu:
+	@infra/setup/onnxruntime.sh gpu
+
+# What the tests of CUDA run on: no GPU, but all that ONNX Runtime asks of one.
+cuda-stand-in:
+	@infra/setup/cuda-stand-in.sh
 
 promtool:
 	@infra/setup/prometheus.sh
