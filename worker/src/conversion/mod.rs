@@ -260,7 +260,7 @@ impl Converter {
         })
     }
 
-    /// Does something, once more without styles on the device if it runs out of memory with some there.
+    /// Does something, and once more without styles on the device if it runs out of memory where they may be there.
     fn with_room<T>(
         &mut self,
         mut work: impl FnMut(&mut Self) -> Result<T, EngineError>,

@@ -131,8 +131,8 @@ impl StyleBank {
         self.records.get(style)
     }
 
-    /// Moves every record from the device, brought by `bring_here`, and has none there any more; returns whether there was
-    /// one, so that there is more room now.
+    /// Moves every record from the device, brought by `bring_here`, and has none there any more; returns whether there could
+    /// be one until now, so that there may be more room.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl StyleBank {
         &mut self,
         mut bring_here: impl FnMut(&StyleLayer) -> Result<StyleLayer, EngineError>,
     ) -> Result<bool, EngineError> {
-        self.limits.device = 0;
+        let could_be_there = std::mem::take(&mut self.limits.device) > 0;
         let is_there = |(_, record): &(&String, &StyleRecord)| record.steps.are_on_device();
         let there = self.records.iter().filter(is_there);
         let there: Vec<String> = there.map(|(style, _)| style.clone()).collect();
@@ -161,7 +161,7 @@ impl StyleBank {
             }
         }
         self.show_size();
-        Ok(!there.is_empty())
+        Ok(could_be_there)
     }
 
     fn held(&self) -> Held {

@@ -123,7 +123,10 @@ fn records_leave_a_device_that_is_full_and_none_go_there_any_more() {
     }
     recorded(&mut bank, "third");
     assert_eq!(bank.held().device, 0);
-    assert!(!bank.leave_device(bring).unwrap(), "nothing is left there");
+    assert!(
+        !bank.leave_device(bring).unwrap(),
+        "none has been there since"
+    );
 }
 
 #[test]
