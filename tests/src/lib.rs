@@ -29,6 +29,12 @@ pub mod traces;
 
 use std::path::{Path, PathBuf};
 
+/// Returns the device that conversions run on, `SYNTH2REAL_TEST_DEVICE`; none for the processor.
+#[must_use]
+pub fn device() -> Option<String> {
+    std::env::var("SYNTH2REAL_TEST_DEVICE").ok()
+}
+
 /// Returns a path in the repository.
 #[must_use]
 pub fn repository(relative: &str) -> PathBuf {

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::pictures::Picture;
 use crate::program::{Outcome, synth2real};
-use crate::{golden_model, repository, stored};
+use crate::{device, golden_model, repository, stored};
 
 /// Name of every project's run.
 pub const RUN: &str = "small";
@@ -66,11 +66,11 @@ impl Project {
             model.display()
         );
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let project = Self {
+        let mut project = Self {
             settings: settings.parse().expect("valid settings"),
             folder,
         };
-        project.write_settings();
+        project.set("engine.device", device().as_deref().unwrap_or("cpu"));
         project
     }
 

@@ -1,4 +1,4 @@
-//! Every golden of the method, through the program; on a GPU where `SYNTH2REAL_TEST_DEVICE` names one.
+//! Every golden of the method, through the program.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2, Array3, Array4, ArrayD, Axis, Dimension};
 use ndarray_npy::{NpzReader, NpzWriter, ReadableElement};
 use serde_json::Value;
 use tests::program::{Outcome, synth2real};
-use tests::{golden, golden_model};
+use tests::{device, golden, golden_model};
 
 const WORST: f32 = 1e-3;
 const MEAN: f32 = 1e-5;
@@ -72,7 +72,7 @@ fn check(folder: &str) {
     }
     command.arg("--noise").arg(noise).arg("--trace").arg(&trace);
     command.arg("--out").arg(&image);
-    if let Some(device) = std::env::var_os("SYNTH2REAL_TEST_DEVICE") {
+    if let Some(device) = device() {
         command.arg("--device").arg(device);
     }
     for setting in settings(&meta) {
