@@ -70,16 +70,14 @@ impl Figures {
             for ours in [&of.one, &of.three] {
                 let name = format!("seconds_{width}_n{}", ours.outputs);
                 report.insert(name, json!(ours.seconds()));
+                let name = format!("overhead_share_{width}_n{}", ours.outputs);
+                report.insert(name, json!(ours.overhead() / ours.seconds()));
             }
             report.insert(
                 format!("baseline_seconds_{width}"),
                 json!(of.baseline.seconds),
             );
             report.insert(format!("flop_share_{width}"), json!(self.flop_share(of)));
-            report.insert(
-                format!("overhead_share_{width}"),
-                json!(of.one.overhead() / of.one.seconds()),
-            );
             report.insert(format!("spread_of_passes_{width}"), json!(of.one.spread()));
         }
         let large = self.large();
