@@ -197,6 +197,19 @@ fn a_single_pair_can_be_converted_on_the_gpu() {
 }
 
 #[test]
+fn every_reading_of_the_method_runs_on_the_gpu() {
+    for (key, value) in [
+        ("method.preset", "paper"),
+        ("method.method", "cross-image"),
+        ("method.method", "adain"),
+    ] {
+        let mut project = Project::new(1, 1);
+        project.set(key, value);
+        let _ = Machine::new().run(&mut project).exits(0);
+    }
+}
+
+#[test]
 fn networks_that_judge_run_on_the_gpu_too() {
     let mut project = Project::new(2, 1);
     project.judge_by_demo_features();
