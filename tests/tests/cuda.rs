@@ -13,6 +13,8 @@ use tests::project::Project;
 use tests::{golden, golden_model, repository};
 
 const ENVIRONMENT: i32 = 3;
+/// Where the stand-in writes what it counted.
+const REPORT: &str = "CUDA_STAND_IN_REPORT";
 
 /// What the stand-in counted until the program ended.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -76,7 +78,7 @@ impl Machine {
     fn run_as_it_is(&self, project: &Project) -> Outcome {
         let mut command = project.run_command();
         self.equip(&mut command);
-        Outcome::of(command.env("CUDA_STAND_IN_REPORT", report_of(project)))
+        Outcome::of(command.env(REPORT, report_of(project)))
     }
 
     fn equip(&self, command: &mut Command) {
@@ -95,7 +97,11 @@ fn report_of(project: &Project) -> PathBuf {
 
 /// Returns what was counted in a project's last run.
 fn counted(project: &Project) -> Counted {
-    let lines = fs::read_to_string(report_of(project)).unwrap();
+    last_counted(&report_of(project))
+}
+
+fn last_counted(report: &Path) -> Counted {
+    let lines = fs::read_to_string(report).unwrap();
     serde_json::from_str(lines.lines().last().unwrap()).unwrap()
 }
 
@@ -192,8 +198,11 @@ fn a_single_pair_can_be_converted_on_the_gpu() {
         command.arg(argument).arg(golden("inputs").join(file));
     }
     Machine::new().equip(&mut command);
-    let _ = Outcome::of(command.arg("--out").arg(&out)).exits(0);
+    let report = folder.path().join("counted.json");
+    command.env(REPORT, &report).arg("--out").arg(&out);
+    let _ = Outcome::of(&mut command).exits(0);
     assert!(out.is_file());
+    assert!(last_counted(&report).launches > 0);
 }
 
 #[test]
@@ -206,6 +215,7 @@ fn every_reading_of_the_method_runs_on_the_gpu() {
         let mut project = Project::new(1, 1);
         project.set(key, value);
         let _ = Machine::new().run(&mut project).exits(0);
+        assert!(counted(&project).launches > 0, "{value}");
     }
 }
 

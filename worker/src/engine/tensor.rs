@@ -84,6 +84,14 @@ pub(super) fn precision(value: &DynValue) -> Precision {
     }
 }
 
+/// Returns what ONNX Runtime calls numbers of a precision.
+pub(super) fn element(precision: Precision) -> TensorElementType {
+    match precision {
+        Precision::Fp32 => TensorElementType::Float32,
+        Precision::Fp16 => TensorElementType::Float16,
+    }
+}
+
 fn is_of(value: &DynValue, expected: TensorElementType) -> bool {
     matches!(value.dtype(), ValueType::Tensor { ty, .. } if *ty == expected)
 }

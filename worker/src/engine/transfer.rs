@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use ort::editor::Model;
-use ort::value::{DynValue, TensorElementType};
+use ort::value::DynValue;
 use shared::settings::Device;
 
 use super::EngineError;
@@ -68,10 +68,7 @@ impl Transfer {
 
 /// Returns the graph that hands on a tensor.
 fn graph(shape: Shape, precision: Precision) -> ort::Result<Model> {
-    let dtype = match precision {
-        Precision::Fp32 => TensorElementType::Float32,
-        Precision::Fp16 => TensorElementType::Float16,
-    };
+    let dtype = tensor::element(precision);
     let mut graph = Builder::new()?;
     let there = graph.input(THERE, dtype, &shape);
     graph.output(&there, HERE, dtype, &shape)?;

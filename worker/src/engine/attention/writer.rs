@@ -7,6 +7,7 @@ use ort::value::TensorElementType;
 
 use crate::engine::builder::{Builder, Name};
 use crate::engine::contract::{InjectedLayer, Precision};
+use crate::engine::tensor;
 
 /// Tokens, heads and columns of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,10 +67,7 @@ impl Writer {
     }
 
     fn dtype(&self) -> TensorElementType {
-        match self.precision {
-            Precision::Fp32 => TensorElementType::Float32,
-            Precision::Fp16 => TensorElementType::Float16,
-        }
+        tensor::element(self.precision)
     }
 
     pub(super) fn input(&mut self, name: &str) -> Name {
