@@ -12,7 +12,7 @@
 mod pack;
 mod product;
 mod softmax;
-mod tile;
+mod strip;
 
 #[cfg(test)]
 mod reference;
@@ -20,9 +20,11 @@ mod reference;
 use ndarray::{Array2, ArrayView2};
 use thiserror::Error;
 
-pub(super) use pack::{Keys, Values};
-pub(super) use softmax::{Contrast, RowSoftmax};
-pub(super) use tile::{add_by_tiles, map_tiles};
+pub(crate) use pack::{Keys, Queries, Values};
+pub(super) use softmax::Contrast;
+pub(crate) use strip::Attention;
+pub use strip::Softmaxes;
+pub(super) use strip::{Length, add_by_strips, map_strips};
 
 /// How the columns of a token are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,14 +103,6 @@ pub enum AttentionError {
     Fraction(f32),
 }
 
-/// What turned the scores of an image's attention to itself into their softmax. Whoever needs some columns of that
-/// attention again need not make all of it.
-#[derive(Clone, Debug)]
-pub struct Softmaxes {
-    /// For each tile, head and row.
-    pub(super) rows: Vec<Vec<Vec<RowSoftmax>>>,
-}
-
 /// Returns the attention of one image to itself, `(tokens, heads * width)`.
 ///
 /// # Errors
@@ -160,19 +154,16 @@ pub(super) fn attend(
     contrast: Option<Contrast>,
 ) -> Result<(Array2<f32>, Softmaxes), AttentionError> {
     check(query, key_value, heads)?;
-    let keys = Keys::all(key_value.key, heads);
-    let values = Values::all(key_value.value, heads);
-    let output = Array2::zeros(query.raw_dim());
-    let (output, rows) = add_by_tiles(output, |tile, output| {
-        let mut rows = Vec::with_capacity(heads.num);
-        for head in 0..heads.num {
-            tile.score(head, query, &keys);
-            rows.push(tile.softmax(contrast));
-            tile.average(head, &values, 1.0, output);
-        }
-        rows
-    });
-    Ok((output, Softmaxes { rows }))
+    let attention = Attention {
+        queries: &Queries::all(query, heads),
+        keys: &Keys::all(key_value.key, heads),
+        values: &Values::all(key_value.value, heads),
+        contrast,
+        softmaxes: None,
+    };
+    let mut output = Array2::zeros(query.raw_dim());
+    let softmaxes = attention.add_to(output.as_slice_mut().unwrap_or_default());
+    Ok((output, softmaxes))
 }
 
 /// Checks the shapes of a query and what it attends to.

@@ -115,7 +115,10 @@ pub fn filtered_attention<'a>(
     let weak = Matches::new(best, style.value, own.value, heads, filter).weak;
     match filter.exchange {
         Exchange::KeyColumns => {
-            let attended = attended.unwrap_or_else(|| mixed.attend());
+            let attended = match attended {
+                Some(attended) => attended,
+                None => mixed.attend()?,
+            };
             Ok(exchange_columns(
                 &mixed,
                 attended,

@@ -1,5 +1,7 @@
 //! What loops share that are compiled once for each kind of vectors.
 
+use pulp::Simd;
+
 /// The number of lanes of the widest vectors.
 pub(crate) const MAX_LANES: usize = 16;
 
@@ -28,28 +30,61 @@ pub(crate) fn prefetch(values: &[f32]) {
     let _ = values;
 }
 
+/// The least exponent that [`exp2`] takes as it is.
+const LEAST: f32 = -126.0;
+/// 1.5 * 2^23: adding it rounds to an integer, which then stands in the lowest bits.
+const TO_INTEGER: f32 = 12_582_912.0;
+/// The best polynomial of degree 6 for 2^r on -1/2..=1/2, highest power first; its relative error is 2e-9.
+const POWERS: [f32; 7] = [
+    1.534_581_2e-4,
+    1.339_993_1e-3,
+    9.618_489e-3,
+    5.550_329e-2,
+    0.240_226_47,
+    std::f32::consts::LN_2,
+    1.0,
+];
+/// Where the exponent begins in a float's bits.
+const MANTISSA_BITS: u32 = f32::MANTISSA_DIGITS - 1;
+
 /// Returns `2^x` for `x <= 126`, with a relative error below 1.5e-7; results below 2^-126 become that.
 #[inline(always)]
 pub(crate) fn exp2(x: f32) -> f32 {
-    // 1.5 * 2^23: adding it rounds to an integer, which then stands in the lowest bits.
-    const TO_INTEGER: f32 = 12_582_912.0;
-
-    let x = if x > -126.0 { x } else { -126.0 };
+    let x = if x > LEAST { x } else { LEAST };
     let shifted = x + TO_INTEGER;
     let r = x - (shifted - TO_INTEGER);
-    // The best polynomial of degree 6 for 2^r on -1/2..=1/2; its relative error is 2e-9.
-    let mut power = 1.534_581_2e-4_f32;
-    power = power.mul_add(r, 1.339_993_1e-3);
-    power = power.mul_add(r, 9.618_489e-3);
-    power = power.mul_add(r, 5.550_329e-2);
-    power = power.mul_add(r, 0.240_226_47);
-    power = power.mul_add(r, std::f32::consts::LN_2);
-    power = power.mul_add(r, 1.0);
-    f32::from_bits(power.to_bits().wrapping_add(shifted.to_bits() << 23))
+    let mut power = POWERS[0];
+    for factor in &POWERS[1..] {
+        power = power.mul_add(r, *factor);
+    }
+    f32::from_bits(
+        power
+            .to_bits()
+            .wrapping_add(shifted.to_bits() << MANTISSA_BITS),
+    )
+}
+
+/// Returns the same for each lane, to the byte. Loops that keep more than a lane's worth of it in registers need it said.
+#[inline(always)]
+pub(crate) fn exp2_of_lanes<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let x = simd.max_f32s(x, simd.splat_f32s(LEAST));
+    let to_integer = simd.splat_f32s(TO_INTEGER);
+    let shifted = simd.add_f32s(x, to_integer);
+    let r = simd.sub_f32s(x, simd.sub_f32s(shifted, to_integer));
+    let mut power = simd.splat_f32s(POWERS[0]);
+    for factor in &POWERS[1..] {
+        power = simd.mul_add_f32s(power, r, simd.splat_f32s(*factor));
+    }
+    let bits = simd.transmute_u32s_f32s(power);
+    let shift = simd.splat_u32s(MANTISSA_BITS);
+    let exponents = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), shift);
+    simd.transmute_f32s_u32s(simd.add_u32s(bits, exponents))
 }
 
 #[cfg(test)]
 mod tests {
+    use pulp::{Arch, WithSimd};
+
     use super::*;
 
     #[test]
@@ -62,5 +97,26 @@ mod tests {
         }
         assert_eq!(exp2(0.0), 1.0);
         assert!(exp2(f32::NEG_INFINITY) < 1.2e-38);
+    }
+
+    struct Powers([f32; 4 * MAX_LANES]);
+
+    impl WithSimd for Powers {
+        type Output = [f32; 4 * MAX_LANES];
+
+        fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+            let mut powers = [0.0; 4 * MAX_LANES];
+            let (x, _) = S::as_simd_f32s(&self.0);
+            for (power, x) in S::as_mut_simd_f32s(&mut powers).0.iter_mut().zip(x) {
+                *power = exp2_of_lanes(simd, *x);
+            }
+            powers
+        }
+    }
+
+    #[test]
+    fn powers_of_lanes_are_those_of_single_numbers() {
+        let x = std::array::from_fn(|i| 3.3 * i as f32 - 180.0);
+        assert_eq!(Arch::new().dispatch(Powers(x)), x.map(exp2));
     }
 }

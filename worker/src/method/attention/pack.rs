@@ -2,14 +2,37 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView1, ArrayView2, s};
+use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::Heads;
 use super::product::{GROUP, PANEL};
 use crate::method::vectorised::MAX_LANES;
 
-/// The keys of some tokens: for each head, `(panels, width, PANEL)`.
+/// The queries of an image: for each head, `(groups, width, GROUP)`; absent ones are zero.
+pub(crate) struct Queries {
+    packed: Vec<f32>,
+    heads: Heads,
+}
+
+impl Queries {
+    /// Packs every query.
+    pub(crate) fn all(queries: ArrayView2<f32>, heads: Heads) -> Self {
+        let tokens: Vec<usize> = (0..queries.nrows()).collect();
+        let packed = interleaved::<GROUP>(queries, heads, &tokens, 1.0);
+        Self { packed, heads }
+    }
+
+    /// Returns one head of `tokens`, the first of which begins a group.
+    pub(super) fn of(&self, head: usize, tokens: Range<usize>) -> &[f32] {
+        let size = self.packed.len() / self.heads.num;
+        let groups = tokens.start / GROUP..tokens.end.div_ceil(GROUP);
+        let group = GROUP * self.heads.width;
+        &self.packed[head * size..(head + 1) * size][groups.start * group..groups.end * group]
+    }
+}
+
+/// The keys of some tokens: for each head, `(panels, width, PANEL)`; absent ones are zero.
 ///
 /// They are scaled so that powers of two of the scores make the softmax.
 pub(crate) struct Keys {
@@ -22,24 +45,11 @@ impl Keys {
     /// Packs the keys of `tokens`, in their order.
     pub(crate) fn of(keys: ArrayView2<f32>, heads: Heads, tokens: &[usize]) -> Self {
         let scale = std::f32::consts::LOG2_E / (heads.width as f32).sqrt();
-        let num = tokens.len();
-        let size = num.div_ceil(PANEL) * PANEL * heads.width;
-        let mut packed = vec![0.0; heads.num * size];
-        packed
-            .par_chunks_mut(size.max(1))
-            .enumerate()
-            .for_each(|(head, packed)| {
-                let panels = packed.chunks_exact_mut(PANEL * heads.width);
-                for (panel, tokens) in panels.zip(tokens.chunks(PANEL)) {
-                    for (place, &token) in tokens.iter().enumerate() {
-                        let places = panel[place..].iter_mut().step_by(PANEL);
-                        for (packed, key) in places.zip(columns(keys, heads, head, token)) {
-                            *packed = key * scale;
-                        }
-                    }
-                }
-            });
-        Self { packed, num, heads }
+        Self {
+            packed: interleaved::<PANEL>(keys, heads, tokens, scale),
+            num: tokens.len(),
+            heads,
+        }
     }
 
     /// Packs the keys of every token.
@@ -65,8 +75,11 @@ impl Keys {
 }
 
 /// The values of some tokens: for each head, `(tokens, padded width)`.
+///
+/// What would fill half a vector or less at the end of a value is there twice, half a vector apart.
 pub(crate) struct Values {
     packed: Vec<f32>,
+    num: usize,
     heads: Heads,
 }
 
@@ -75,20 +88,25 @@ impl Values {
     pub(crate) fn of(values: ArrayView2<f32>, heads: Heads, tokens: &[usize]) -> Self {
         let width = padded(heads.width);
         let size = tokens.len() * width;
+        let vectors = heads.width / MAX_LANES * MAX_LANES;
+        let values = values.as_standard_layout();
+        let values = values.as_slice().unwrap_or_default();
         let mut packed = vec![0.0; heads.num * size];
         packed
             .par_chunks_mut(size.max(1))
             .enumerate()
             .for_each(|(head, packed)| {
                 for (packed, &token) in packed.chunks_exact_mut(width).zip(tokens) {
-                    for (packed, value) in
-                        packed.iter_mut().zip(columns(values, heads, head, token))
-                    {
-                        *packed = *value;
+                    let value = one_head(values, heads, head, token);
+                    packed[..heads.width].copy_from_slice(value);
+                    if has_half(heads.width) {
+                        let half = &value[vectors..];
+                        packed[vectors + MAX_LANES / 2..][..half.len()].copy_from_slice(half);
                     }
                 }
             });
-        Self { packed, heads }
+        let num = tokens.len();
+        Self { packed, num, heads }
     }
 
     /// Packs the values of every token.
@@ -97,14 +115,14 @@ impl Values {
         Self::of(values, heads, &tokens)
     }
 
+    /// Returns the number of values.
+    pub(crate) fn num(&self) -> usize {
+        self.num
+    }
+
     /// Returns the division of the values' columns.
     pub(crate) fn heads(&self) -> Heads {
         self.heads
-    }
-
-    /// Returns the number of columns of a packed value.
-    pub(super) fn width(&self) -> usize {
-        padded(self.heads.width)
     }
 
     pub(super) fn head(&self, head: usize) -> &[f32] {
@@ -113,36 +131,46 @@ impl Values {
     }
 }
 
-/// Returns a width that vectors divide.
-fn padded(width: usize) -> usize {
+/// Returns a width that the widest vectors divide.
+pub(super) fn padded(width: usize) -> usize {
     width.next_multiple_of(MAX_LANES)
 }
 
-/// Writes the queries of one head to `packed`, as `(groups, width, GROUP)`; absent ones are zero.
-pub(super) fn queries(
-    packed: &mut Vec<f32>,
-    queries: ArrayView2<f32>,
-    heads: Heads,
-    head: usize,
-    tokens: Range<usize>,
-) {
-    packed.clear();
-    packed.resize(tokens.len().div_ceil(GROUP) * GROUP * heads.width, 0.0);
-    for (place, token) in tokens.enumerate() {
-        let group = &mut packed[place / GROUP * GROUP * heads.width..];
-        let places = group[place % GROUP..].iter_mut().step_by(GROUP);
-        for (packed, query) in places.zip(columns(queries, heads, head, token)) {
-            *packed = *query;
-        }
-    }
+/// Returns whether values of a width end in half of the widest vector or less.
+pub(super) fn has_half(width: usize) -> bool {
+    (1..=MAX_LANES / 2).contains(&(width % MAX_LANES))
 }
 
-/// Returns one head of one token.
-fn columns<'a>(
-    array: ArrayView2<'a, f32>,
+/// Returns some tokens times `scale`, for each head `(groups, width, NUM)`: those of a group lie next to each other.
+fn interleaved<const NUM: usize>(
+    array: ArrayView2<f32>,
     heads: Heads,
-    head: usize,
-    token: usize,
-) -> ArrayView1<'a, f32> {
-    array.slice_move(s![token, head * heads.width..(head + 1) * heads.width])
+    tokens: &[usize],
+    scale: f32,
+) -> Vec<f32> {
+    let array = array.as_standard_layout();
+    let array = array.as_slice().unwrap_or_default();
+    let size = tokens.len().div_ceil(NUM) * NUM * heads.width;
+    let mut packed = vec![0.0; heads.num * size];
+    packed
+        .par_chunks_mut(size.max(1))
+        .enumerate()
+        .for_each(|(head, packed)| {
+            let groups = packed.chunks_exact_mut(NUM * heads.width);
+            for (group, tokens) in groups.zip(tokens.chunks(NUM)) {
+                let (group, _) = group.as_chunks_mut::<NUM>();
+                for (place, &token) in tokens.iter().enumerate() {
+                    let row = one_head(array, heads, head, token);
+                    for (packed, value) in group.iter_mut().zip(row) {
+                        packed[place] = value * scale;
+                    }
+                }
+            }
+        });
+    packed
+}
+
+/// Returns one head of one token of an array `(tokens, heads * width)`.
+fn one_head(array: &[f32], heads: Heads, head: usize, token: usize) -> &[f32] {
+    &array[(token * heads.num + head) * heads.width..][..heads.width]
 }

@@ -157,13 +157,14 @@ mod tests {
     use crate::method::noise::standard_normal;
 
     /// Shapes around the bounds of tiles and vectors.
-    const SHAPES: [(usize, Heads); 6] = [
+    const SHAPES: [(usize, Heads); 7] = [
         (1, Heads { num: 1, width: 1 }),
         (17, Heads { num: 3, width: 5 }),
         (64, Heads { num: 2, width: 16 }),
         (130, Heads { num: 8, width: 40 }),
         (162, Heads { num: 4, width: 24 }),
         (257, Heads { num: 2, width: 80 }),
+        (530, Heads { num: 2, width: 56 }),
     ];
 
     fn random(seed: u64, name: &str, tokens: usize, heads: Heads) -> Array2<f32> {

@@ -1,11 +1,12 @@
-//! Rows of scores to rows of attention, vectorised for the processor at hand.
+//! Scores to attention, vectorised for the processor at hand.
 //!
 //! The loops are plain and compiled once for each kind of vectors. They avoid closures: what is not
 //! inlined into such a copy is not vectorised.
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::method::vectorised::{LANES, exp2};
+use super::product::BLOCK;
+use crate::method::vectorised::{LANES, MAX_LANES, exp2, exp2_of_lanes};
 
 /// The sharpening of a row of attention around its mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,50 +28,177 @@ impl Contrast {
 /// What turns the scores of one row into its softmax: `2^(score - max) / sum`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct RowSoftmax {
-    max: f32,
-    sum: f32,
+    pub(super) max: f32,
+    pub(super) sum: f32,
 }
 
-/// Turns rows of scores into attention; rows are `stride` long, of which the first `num_keys` count.
-pub(super) struct Softmax<'a> {
-    pub(super) scores: &'a mut [f32],
-    pub(super) stride: usize,
-    pub(super) num_keys: usize,
-    pub(super) contrast: Option<Contrast>,
-    /// One for each row: found if `is_known` is not set, and used.
-    pub(super) rows: &'a mut [RowSoftmax],
-    /// Whether the scores are some columns of larger rows, whose softmax is in `rows`.
-    pub(super) is_known: bool,
+/// The sum of the powers of a row, lane by lane, so that it is added up in one order.
+pub(super) type Lanes = [f32; LANES];
+
+/// Returns the sum of all lanes.
+pub(super) fn sum_of(mut lanes: Lanes) -> f32 {
+    let mut num_lanes = LANES;
+    while num_lanes > 1 {
+        num_lanes /= 2;
+        for i in 0..num_lanes {
+            lanes[i] += lanes[i + num_lanes];
+        }
+    }
+    lanes[0]
 }
 
-impl Softmax<'_> {
-    /// Overwrites the scores.
-    pub(super) fn apply(self) {
+/// Sums the powers of a block of scores.
+pub(super) struct SumPowers<'a> {
+    /// `(rows, BLOCK)`
+    pub(super) scores: &'a [f32],
+    /// How many columns count.
+    pub(super) num: usize,
+    /// Of each row, the largest score.
+    pub(super) rows: &'a [RowSoftmax],
+    /// Of each row, what its powers are added to.
+    pub(super) powers: &'a mut [Lanes],
+}
+
+impl SumPowers<'_> {
+    /// Adds each `2^(score - max)`.
+    pub(super) fn add(self) {
         Arch::new().dispatch(self);
     }
 }
 
-impl WithSimd for Softmax<'_> {
+impl WithSimd for SumPowers<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        for (scores, row) in self.scores.chunks_exact_mut(self.stride).zip(self.rows) {
-            let scores = &mut scores[..self.num_keys];
-            if self.is_known {
-                exp2_minus(scores, row.max);
+        let scores = self.scores.chunks_exact(BLOCK);
+        for ((scores, row), lanes) in scores.zip(self.rows).zip(self.powers) {
+            let (chunks, rest) = scores[..self.num].as_chunks::<LANES>();
+            if S::F32_LANES == MAX_LANES {
+                sum_powers::<S, 4>(simd, chunks, row.max, lanes);
             } else {
-                row.max = max(simd, scores);
-                row.sum = exp2_minus(scores, row.max);
+                sum_powers::<S, 1>(simd, chunks, row.max, lanes);
             }
-            weigh(scores, row.sum, self.contrast);
+            for (lane, score) in lanes.iter_mut().zip(rest) {
+                *lane += exp2(score - row.max);
+            }
         }
     }
 }
 
-/// Adds rows of attention to sums of the same shape, `(rows, stride)`.
+/// Adds `2^(score - max)` to `lanes`, a few vectors of which are kept in registers.
+#[inline(always)]
+fn sum_powers<S: Simd, const VECTORS: usize>(
+    simd: S,
+    chunks: &[[f32; LANES]],
+    max: f32,
+    lanes: &mut Lanes,
+) {
+    let max = simd.splat_f32s(max);
+    let part = VECTORS * S::F32_LANES;
+    for first in (0..LANES).step_by(part) {
+        let (lanes, _) = S::as_mut_simd_f32s(&mut lanes[first..first + part]);
+        let mut sums = [simd.splat_f32s(0.0); VECTORS];
+        sums.copy_from_slice(lanes);
+        for scores in chunks {
+            let (scores, _) = S::as_simd_f32s(&scores[first..first + part]);
+            for v in 0..VECTORS {
+                let power = exp2_of_lanes(simd, simd.sub_f32s(scores[v], max));
+                sums[v] = simd.add_f32s(sums[v], power);
+            }
+        }
+        lanes.copy_from_slice(&sums);
+    }
+}
+
+/// Turns a block of scores into what their values are weighted by.
+pub(super) struct Weigh<'a> {
+    /// `(rows, BLOCK)`
+    pub(super) scores: &'a [f32],
+    /// How many columns count.
+    pub(super) num: usize,
+    pub(super) rows: &'a [RowSoftmax],
+    /// With contrast, weights are attention; without, they are its powers, still to be divided by their sum.
+    pub(super) contrast: Option<Contrast>,
+    /// `(rows, BLOCK)`
+    pub(super) weights: &'a mut [f32],
+    /// For each row, what the powers are added to.
+    pub(super) powers: &'a mut [Lanes],
+}
+
+impl Weigh<'_> {
+    /// Overwrites the weights.
+    pub(super) fn write(self) {
+        Arch::new().dispatch(self);
+    }
+}
+
+impl WithSimd for Weigh<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let scores = self.scores.chunks_exact(BLOCK);
+        let weights = self.weights.chunks_exact_mut(BLOCK);
+        for (((scores, weights), row), sums) in scores.zip(weights).zip(self.rows).zip(self.powers)
+        {
+            let scores = &scores[..self.num];
+            let weights = &mut weights[..self.num];
+            match self.contrast {
+                None if S::F32_LANES == MAX_LANES => {
+                    write_powers::<S, 4>(simd, scores, row.max, weights, sums);
+                }
+                None => write_powers::<S, 1>(simd, scores, row.max, weights, sums),
+                Some(Contrast { strength, mean }) => {
+                    let factor = strength / row.sum;
+                    let summand = mean - mean * strength;
+                    for (weight, score) in weights.iter_mut().zip(scores) {
+                        let attention = exp2(score - row.max).mul_add(factor, summand);
+                        *weight = smaller(larger(attention, 0.0), 1.0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes `2^(score - max)` and adds it to `lanes`, a few vectors of which are kept in registers.
+#[inline(always)]
+fn write_powers<S: Simd, const VECTORS: usize>(
+    simd: S,
+    scores: &[f32],
+    max: f32,
+    powers: &mut [f32],
+    lanes: &mut Lanes,
+) {
+    let part = VECTORS * S::F32_LANES;
+    let (chunks, rest) = scores.as_chunks::<LANES>();
+    let (power_chunks, power_rest) = powers.as_chunks_mut::<LANES>();
+    for first in (0..LANES).step_by(part) {
+        let (lanes, _) = S::as_mut_simd_f32s(&mut lanes[first..first + part]);
+        let mut sums = [simd.splat_f32s(0.0); VECTORS];
+        sums.copy_from_slice(lanes);
+        for (scores, powers) in chunks.iter().zip(&mut *power_chunks) {
+            let (scores, _) = S::as_simd_f32s(&scores[first..first + part]);
+            let (powers, _) = S::as_mut_simd_f32s(&mut powers[first..first + part]);
+            for v in 0..VECTORS {
+                powers[v] = exp2_of_lanes(simd, simd.sub_f32s(scores[v], simd.splat_f32s(max)));
+                sums[v] = simd.add_f32s(sums[v], powers[v]);
+            }
+        }
+        lanes.copy_from_slice(&sums);
+    }
+    for ((power, score), lane) in power_rest.iter_mut().zip(rest).zip(lanes) {
+        *power = exp2(score - max);
+        *lane += *power;
+    }
+}
+
+/// Adds weights to sums, both `(rows, BLOCK)`.
 pub(super) struct AddTo<'a> {
     pub(super) sums: &'a mut [f32],
+    /// How many columns count.
+    pub(super) num: usize,
     pub(super) weights: &'a [f32],
 }
 
@@ -86,17 +214,25 @@ impl WithSimd for AddTo<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for (sum, weight) in self.sums.iter_mut().zip(self.weights) {
-            *sum += weight;
+        let sums = self.sums.chunks_exact_mut(BLOCK);
+        for (sums, weights) in sums.zip(self.weights.chunks_exact(BLOCK)) {
+            for (sum, weight) in sums[..self.num].iter_mut().zip(weights) {
+                *sum += weight;
+            }
         }
     }
 }
 
 /// Returns the index of the first of the largest values.
 pub(crate) fn argmax(row: &[f32]) -> usize {
-    let max = Arch::new().dispatch(Max(row));
+    let max = largest(row);
     let first = row.iter().position(|&value| value == max);
     first.unwrap_or_default()
+}
+
+/// Returns the largest value, minus infinity if there is none.
+pub(super) fn largest(row: &[f32]) -> f32 {
+    Arch::new().dispatch(Max(row))
 }
 
 struct Max<'a>(&'a [f32]);
@@ -144,74 +280,9 @@ fn max<S: Simd>(simd: S, row: &[f32]) -> f32 {
     max
 }
 
-/// Replaces every `x` of `row` by `2^(x - max)` and returns their sum.
-#[inline(always)]
-fn exp2_minus(row: &mut [f32], max: f32) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let (chunks, rest) = row.as_chunks_mut::<LANES>();
-    for chunk in chunks {
-        for i in 0..LANES {
-            let power = exp2(chunk[i] - max);
-            chunk[i] = power;
-            lanes[i] += power;
-        }
-    }
-    let mut num_lanes = LANES;
-    while num_lanes > 1 {
-        num_lanes /= 2;
-        for i in 0..num_lanes {
-            lanes[i] += lanes[i + num_lanes];
-        }
-    }
-    let mut sum = lanes[0];
-    for x in rest {
-        *x = exp2(*x - max);
-        sum += *x;
-    }
-    sum
-}
-
-/// Divides powers by their `sum` and applies the contrast.
-#[inline(always)]
-fn weigh(row: &mut [f32], sum: f32, contrast: Option<Contrast>) {
-    match contrast {
-        None => {
-            let factor = 1.0 / sum;
-            for a in row {
-                *a *= factor;
-            }
-        }
-        Some(Contrast { strength, mean }) => {
-            let factor = strength / sum;
-            let summand = mean - mean * strength;
-            for a in row {
-                *a = smaller(larger(a.mul_add(factor, summand), 0.0), 1.0);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_row_sums_to_one_whatever_its_length() {
-        for num_keys in [1, 3, 63, 64, 65, 1000] {
-            let mut scores: Vec<f32> = (0..num_keys).map(|i| (i % 17) as f32 - 90.0).collect();
-            let softmax = Softmax {
-                scores: &mut scores,
-                stride: num_keys,
-                num_keys,
-                contrast: None,
-                rows: &mut [RowSoftmax::default()],
-                is_known: false,
-            };
-            softmax.apply();
-            let sum: f32 = scores.iter().sum();
-            assert!((sum - 1.0).abs() < 1e-5, "{num_keys}: {sum}");
-        }
-    }
 
     #[test]
     fn the_first_of_equal_values_is_the_largest() {

@@ -5,7 +5,8 @@ use ndarray::{Array2, ArrayView2, Axis};
 use super::ContentAttention;
 use super::matching::{Attended, Mixed};
 use crate::method::attention::{
-    AttentionError, Contrast, Heads, KeyValue, Keys, QueryKeyValue, Values, add_by_tiles, attend,
+    Attention, AttentionError, Contrast, Heads, KeyValue, Keys, Length, Queries, QueryKeyValue,
+    Values, add_by_strips, attend,
 };
 
 /// Returns an output in which the weak keys of the style have made way for those of the content.
@@ -21,36 +22,39 @@ pub(super) fn exchange_columns(
     if weak.is_empty() {
         return attended.output;
     }
-    let Attended { output, rows } = attended;
+    let Attended {
+        mut output,
+        softmaxes,
+    } = attended;
     let &Mixed {
         query,
         style,
         heads,
         contrast,
     } = mixed;
-    let weak_keys = Keys::of(style.key, heads, weak);
-    let weak_values = Values::of(style.value, heads, weak);
-    let ContentAttention { own, softmaxes } = content;
-    let own_keys = match softmaxes {
-        Some(_) => Keys::of(own.key, heads, weak),
-        None => Keys::of(own.key, heads, &weak_first(weak, own.key.nrows())),
+    let left_out = Attention {
+        queries: &Queries::all(query, heads),
+        keys: &Keys::of(style.key, heads, weak),
+        values: &Values::of(style.value, heads, weak),
+        contrast: Some(contrast),
+        softmaxes: Some(&softmaxes),
     };
-    let own_values = Values::of(own.value, heads, weak);
-
-    let (output, _) = add_by_tiles(output, |tile, output| {
-        for (head, rows) in rows[tile.index].iter().enumerate() {
-            tile.score(head, query, &weak_keys);
-            tile.softmax_of_columns(Some(contrast), rows);
-            tile.average(head, &weak_values, -1.0, output);
-
-            tile.score(head, own.query, &own_keys);
-            match softmaxes {
-                Some(known) => tile.softmax_of_columns(None, &known.rows[tile.index][head]),
-                None => {
-                    tile.softmax(None);
-                }
-            }
-            tile.average(head, &own_values, 1.0, output);
+    let ContentAttention { own, softmaxes } = content;
+    let taken_in = Attention {
+        queries: &Queries::all(own.query, heads),
+        keys: &match softmaxes {
+            Some(_) => Keys::of(own.key, heads, weak),
+            None => Keys::of(own.key, heads, &weak_first(weak, own.key.nrows())),
+        },
+        values: &Values::of(own.value, heads, weak),
+        contrast: None,
+        softmaxes,
+    };
+    let values = output.as_slice_mut().unwrap_or_default();
+    add_by_strips(values, heads, Length::Any, |strip, output| {
+        for head in 0..heads.num {
+            strip.attend(head, &left_out, -1.0, output);
+            strip.attend(head, &taken_in, 1.0, output);
         }
     });
     output

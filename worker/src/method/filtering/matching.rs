@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::Similarity;
 use crate::method::attention::{
-    Contrast, Heads, KeyValue, Keys, RowSoftmax, Values, add_by_tiles, map_tiles,
+    Attention, AttentionError, Contrast, Heads, KeyValue, Keys, Length, Queries, Softmaxes, Values,
+    add_by_strips, attend, map_strips,
 };
 
 /// Keeps the cosine of a zero vector from being no number, as in PyTorch.
@@ -23,8 +24,8 @@ pub(super) struct Mixed<'a> {
 pub(super) struct Attended {
     /// `(tokens, heads * width)`
     pub(super) output: Array2<f32>,
-    /// For each tile and each head, the softmax of each row.
-    pub(super) rows: Vec<Vec<Vec<RowSoftmax>>>,
+    /// Its softmaxes.
+    pub(super) softmaxes: Softmaxes,
 }
 
 impl<'a> Mixed<'a> {
@@ -46,39 +47,31 @@ impl<'a> Mixed<'a> {
     }
 
     /// Returns the attention alone.
-    pub(super) fn attend(&self) -> Attended {
-        let keys = Keys::all(self.style.key, self.heads);
-        let values = Values::all(self.style.value, self.heads);
-        let output = Array2::zeros(self.query.raw_dim());
-        let (output, rows) = add_by_tiles(output, |tile, output| {
-            let mut rows = Vec::with_capacity(self.heads.num);
-            for head in 0..self.heads.num {
-                tile.score(head, self.query, &keys);
-                rows.push(tile.softmax(Some(self.contrast)));
-                tile.average(head, &values, 1.0, output);
-            }
-            rows
-        });
-        Attended { output, rows }
+    pub(super) fn attend(&self) -> Result<Attended, AttentionError> {
+        let contrast = Some(self.contrast);
+        let (output, softmaxes) = attend(self.query, self.style, self.heads, contrast)?;
+        Ok(Attended { output, softmaxes })
     }
 
     /// Returns the attention, and for each query the key with the largest sum of it over heads.
     pub(super) fn attend_and_match(&self) -> (Attended, Vec<usize>) {
-        let keys = Keys::all(self.style.key, self.heads);
-        let values = Values::all(self.style.value, self.heads);
-        let output = Array2::zeros(self.query.raw_dim());
-        let (output, tiles) = add_by_tiles(output, |tile, output| {
-            let mut rows = Vec::with_capacity(self.heads.num);
-            for head in 0..self.heads.num {
-                tile.score(head, self.query, &keys);
-                rows.push(tile.softmax(Some(self.contrast)));
-                tile.add_to_sums();
-                tile.average(head, &values, 1.0, output);
-            }
-            (rows, tile.best_by_sums())
+        let attention = Attention {
+            queries: &Queries::all(self.query, self.heads),
+            keys: &Keys::all(self.style.key, self.heads),
+            values: &Values::all(self.style.value, self.heads),
+            contrast: Some(self.contrast),
+            softmaxes: None,
+        };
+        let mut output = Array2::zeros(self.query.raw_dim());
+        let values = output.as_slice_mut().unwrap_or_default();
+        let strips = add_by_strips(values, self.heads, Length::OfSums, |strip, output| {
+            let heads = 0..self.heads.num;
+            let softmaxes = heads.map(|head| strip.attend_and_sum(head, &attention, output));
+            (softmaxes.collect(), strip.best_by_sums())
         });
-        let (rows, best): (Vec<_>, Vec<_>) = tiles.into_iter().unzip();
-        (Attended { output, rows }, best.concat())
+        let (softmaxes, best): (Vec<_>, Vec<_>) = strips.into_iter().unzip();
+        let softmaxes = Softmaxes::of(softmaxes);
+        (Attended { output, softmaxes }, best.concat())
     }
 
     /// Returns for each query the key with the largest product over the full width.
@@ -88,12 +81,12 @@ impl<'a> Mixed<'a> {
             num: 1,
             width: num * width,
         };
+        let queries = Queries::all(self.query, whole);
         let keys = Keys::all(self.style.key, whole);
-        let tiles = map_tiles(self.query.nrows(), |tile| {
-            tile.score(0, self.query, &keys);
-            tile.best_by_scores()
+        let strips = map_strips(self.query.nrows(), whole, |strip| {
+            strip.best_by_scores(&queries, &keys)
         });
-        tiles.concat()
+        strips.concat()
     }
 }
 
