@@ -18,7 +18,7 @@ pub(crate) const STEP: usize = 4;
 /// The number of inputs that are summed over at once.
 const CHUNK: usize = 512;
 /// The most tokens that one thread takes at once: with a chunk of inputs they fit in the second cache.
-const MAX_TOKENS: usize = 64;
+const MAX_TOKENS: usize = 256;
 
 /// A layer of some inputs and outputs.
 pub struct Linear {
@@ -81,7 +81,7 @@ impl Linear {
         assert_eq!(x.len(), num_tokens * num_inputs);
         assert_eq!(outputs.len(), num_tokens * num_outputs);
         // Enough parts for every thread, each of whole groups.
-        let part = num_tokens.div_ceil(2 * rayon::current_num_threads());
+        let part = num_tokens.div_ceil(rayon::current_num_threads());
         let part = part.next_multiple_of(TOKENS).min(MAX_TOKENS);
         outputs
             .par_chunks_mut(part * num_outputs)
