@@ -7,8 +7,9 @@ use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput,
     ShapeInferenceContext,
 };
-use ort::value::{Shape, SymbolicDimensions, TensorElementType, ValueType};
+use ort::value::{Shape, TensorElementType, ValueType};
 
+use crate::operators::attention::MultiHeadAttention;
 use crate::operators::convolution::{Convolution, Image};
 use crate::operators::gated_gelu::GatedGelu;
 use crate::operators::group_norm::GroupNorm;
@@ -28,6 +29,7 @@ pub(super) struct Operators {
     pub(super) group_norms: Vec<GroupNorm>,
     pub(super) gated_gelus: Vec<GatedGelu>,
     pub(super) linears: Vec<Linear>,
+    pub(super) attentions: Vec<MultiHeadAttention>,
 }
 
 /// Returns the domain of a graph.
@@ -37,7 +39,8 @@ pub(super) fn of(operators: Operators) -> ort::Result<OperatorDomain> {
         .add(Table::new(operators.pointwise))?
         .add(Table::new(operators.group_norms))?
         .add(Table::new(operators.gated_gelus))?
-        .add(Table::new(operators.linears))
+        .add(Table::new(operators.linears))?
+        .add(Table::new(operators.attentions))
 }
 
 /// What makes one tensor of some others; all are of single precision.
@@ -173,6 +176,40 @@ impl Computation for Linear {
     }
 }
 
+impl Computation for MultiHeadAttention {
+    const NAME: &'static str = "MultiHeadAttention";
+    const NUM_INPUTS: usize = 3;
+    const ADDS: bool = false;
+
+    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
+        let [query, key, value] = *inputs else {
+            return None;
+        };
+        let ([batch, _, columns], [of_keys, keys, key_columns]) = (query, key) else {
+            return None;
+        };
+        let width = usize::try_from(*columns).ok()?;
+        let fits = [batch, columns] == [of_keys, key_columns]
+            && key == value
+            && *keys != 0
+            && width > 0
+            && width.is_multiple_of(self.num_heads);
+        fits.then(|| query.to_vec())
+    }
+
+    fn write(&self, shape: &[usize], inputs: &[&[f32]], _: Accum, output: &mut [f32]) {
+        let (batch, columns) = (shape[0], shape[2]);
+        let [query, key, value] = [0, 1, 2].map(|input| {
+            let tokens = inputs[input];
+            tokens.chunks_exact(tokens.len() / batch)
+        });
+        let outputs = output.chunks_exact_mut(output.len() / batch);
+        for (((query, key), value), output) in query.zip(key).zip(value).zip(outputs) {
+            self.write(query, key, value, columns, output);
+        }
+    }
+}
+
 /// The computations of one kind in a graph.
 struct Table<C>(Vec<Arc<C>>);
 
@@ -219,18 +256,31 @@ impl<C: Computation> Operator for Table<C> {
     fn infer_shape(&self, context: &mut ShapeInferenceContext) -> ort::Result<()> {
         let computation = self.get(context.attr(INDEX).ok())?;
         let inputs = context.inputs();
-        let shapes: Vec<&[i64]> = inputs
+        let (shapes, names): (Vec<&[i64]>, Vec<&[String]>) = inputs
             .iter()
             .filter_map(|input| match input {
-                ValueType::Tensor { shape, .. } => Some(&shape[..]),
+                ValueType::Tensor {
+                    shape,
+                    dimension_symbols,
+                    ..
+                } => Some((&shape[..], &dimension_symbols[..])),
                 _ => None,
             })
-            .collect();
+            .unzip();
         let own = &shapes[..C::NUM_INPUTS.min(shapes.len())];
-        if let Some(shape) = computation.shape(own) {
+        let Some(shape) = computation.shape(own) else {
+            return Ok(());
+        };
+        // What is free is as long as in the first input. It is told by its name: ONNX Runtime would take -1 for a length.
+        let name = |(place, length): (usize, &i64)| match names[0].get(place) {
+            _ if *length >= 0 => Some(String::new()),
+            name => name.filter(|name| !name.is_empty()).cloned(),
+        };
+        let dimension_symbols: Option<_> = shape.iter().enumerate().map(name).collect();
+        if let Some(dimension_symbols) = dimension_symbols {
             let output = ValueType::Tensor {
                 ty: TensorElementType::Float32,
-                dimension_symbols: SymbolicDimensions::empty(shape.len()),
+                dimension_symbols,
                 shape: Shape::new(shape),
             };
             context.set_output(0, &output)?;

@@ -11,6 +11,9 @@ use super::LoadError;
 use super::domain::{DOMAIN, INDEX};
 use super::onnx::{Attribute, EXTERNAL, Entry, FLOAT, Graph, INT, INT64, Node, Tensor, ValueInfo};
 
+/// The domain of ONNX Runtime's own operators.
+pub(super) const RUNTIME: &str = "com.microsoft";
+
 /// A graph as its nodes and constants, and who reads what.
 pub(super) struct Editor<'a> {
     graph: Graph,
@@ -18,6 +21,8 @@ pub(super) struct Editor<'a> {
     constants: HashMap<String, Tensor>,
     /// Shapes of tensors; free dimensions are none.
     shapes: HashMap<String, Vec<Option<usize>>>,
+    /// Tensors that are known to be of single precision.
+    singles: HashSet<String>,
     readers: HashMap<String, Vec<usize>>,
     outputs: HashSet<String>,
     folder: &'a Path,
@@ -54,6 +59,7 @@ impl<'a> Editor<'a> {
             nodes,
             readers,
             constants: constants.into_iter().filter_map(name).collect(),
+            singles: infos.iter().filter_map(single).collect(),
             shapes: infos.into_iter().filter_map(shape).collect(),
             outputs: outputs.into_iter().filter_map(|info| info.name).collect(),
             graph,
@@ -75,12 +81,23 @@ impl<'a> Editor<'a> {
             .collect()
     }
 
+    /// Returns the nodes of ONNX Runtime's own operator of a name.
+    pub(super) fn fused(&self, operator: &str) -> Vec<usize> {
+        (0..self.nodes.len())
+            .filter(|&node| self.is_of(node, RUNTIME, operator))
+            .collect()
+    }
+
     /// Returns whether a node is ONNX's operator of a name.
     pub(super) fn is(&self, node: usize, operator: &str) -> bool {
+        self.is_of(node, "", operator)
+    }
+
+    fn is_of(&self, node: usize, domain: &str, operator: &str) -> bool {
         let Part { node, encoded } = &self.nodes[node];
         encoded.is_some()
             && node.op_type.as_deref() == Some(operator)
-            && node.domain.as_deref().unwrap_or_default().is_empty()
+            && node.domain.as_deref().unwrap_or_default() == domain
     }
 
     /// Returns a node.
@@ -206,6 +223,11 @@ impl<'a> Editor<'a> {
         self.shapes.get(tensor).map(Vec::as_slice)
     }
 
+    /// Returns whether a tensor is known to be of single precision.
+    pub(super) fn is_single(&self, tensor: &str) -> bool {
+        self.singles.contains(tensor)
+    }
+
     /// Puts one of our operators in the place of the last of some nodes, whose output it makes; all of them go.
     pub(super) fn replace(&mut self, nodes: &[usize], inputs: &[String], name: &str, index: usize) {
         let Some(&last) = nodes.iter().max() else {
@@ -254,6 +276,12 @@ impl<'a> Editor<'a> {
         graph.node = nodes.into_iter().filter_map(|part| part.encoded).collect();
         graph
     }
+}
+
+fn single(info: &ValueInfo) -> Option<String> {
+    let of_numbers = info.r#type.as_ref()?.tensor_type.as_ref()?;
+    let is_single = of_numbers.elem_type == Some(FLOAT);
+    info.name.clone().filter(|_| is_single)
 }
 
 fn shape(info: ValueInfo) -> Option<(String, Vec<Option<usize>>)> {

@@ -1,9 +1,10 @@
 //! Parts of a graph by our own [operators](crate::operators).
 //!
 //! A model file stays plain ONNX. When it is loaded, what it says is read (`onnx`); parts that an operator of ours
-//! computes faster are found (`convolutions`, `group_norms`, `pointwise`, `linears`, `gated_gelus`) and replaced
+//! computes faster are found (`convolutions`, `group_norms`, `pointwise`, `linears`, `gated_gelus`, `attentions`) and replaced
 //! (`graph`) by nodes of a domain that this program brings along (`domain`). The rest is ONNX Runtime's.
 
+mod attentions;
 mod convolutions;
 mod domain;
 mod gated_gelus;
@@ -62,6 +63,7 @@ pub(super) fn load(builder: SessionBuilder, path: &Path) -> Result<Session, Load
         group_norms = operators.group_norms.len(),
         gated_gelus = operators.gated_gelus.len(),
         linears = operators.linears.len(),
+        attentions = operators.attentions.len(),
         "replaced parts of the graph"
     );
     let mut builder = builder
@@ -87,6 +89,7 @@ fn replace(model: &[u8], folder: &Path) -> Result<(Vec<u8>, Operators), LoadErro
             gated_gelus::replace(&mut editor, &mut operators.gated_gelus)?;
             linears::replace(&mut editor, &mut operators.linears)?;
             pointwise::replace(&mut editor, &mut operators.pointwise)?;
+            attentions::replace(&mut editor, &mut operators.attentions);
         }
         model.graph = Some(editor.finish());
     }

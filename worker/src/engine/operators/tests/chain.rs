@@ -2,9 +2,10 @@
 
 use prost::Message;
 
+use super::super::graph::RUNTIME;
 use super::super::onnx::{
-    Attribute, Dimension, FLOAT, Graph, INT64, Model, Node, OperatorSet, Shape, Tensor, TensorType,
-    Type, ValueInfo,
+    Attribute, Dimension, FLOAT, Graph, INT, INT64, Model, Node, OperatorSet, Shape, Tensor,
+    TensorType, Type, ValueInfo,
 };
 use crate::method::noise::standard_normal;
 
@@ -61,6 +62,40 @@ impl Chain {
 
     /// Adds an operator on some tensors.
     pub(super) fn on(&mut self, input: &[String], operator: &str, attribute: Vec<Attribute>) {
+        self.add(None, input, operator, attribute);
+    }
+
+    /// Adds an attention of some heads by ONNX Runtime's own operator, on queries, keys and values; `scale` is its
+    /// attribute of that name.
+    pub(super) fn attention(&mut self, input: &[String], num_heads: i64, scale: Option<f32>) {
+        let heads = Attribute {
+            name: Some("num_heads".to_owned()),
+            i: Some(num_heads),
+            r#type: Some(INT),
+            ..Attribute::default()
+        };
+        let scale = scale.map(|scale| Attribute {
+            name: Some("scale".to_owned()),
+            f: Some(scale),
+            r#type: Some(FLOAT_ATTRIBUTE),
+            ..Attribute::default()
+        });
+        let attribute = [heads].into_iter().chain(scale).collect();
+        self.add(
+            Some(RUNTIME.to_owned()),
+            input,
+            "MultiHeadAttention",
+            attribute,
+        );
+    }
+
+    fn add(
+        &mut self,
+        domain: Option<String>,
+        input: &[String],
+        operator: &str,
+        attribute: Vec<Attribute>,
+    ) {
         self.tensors += 1;
         let node = Node {
             input: input.to_vec(),
@@ -68,7 +103,7 @@ impl Chain {
             name: Some(format!("node_{}", self.tensors)),
             op_type: Some(operator.to_owned()),
             attribute,
-            domain: None,
+            domain,
         };
         self.graph.node.push(node.encode_to_vec());
     }
@@ -171,6 +206,16 @@ impl Chain {
         self.graph.output.push(info);
     }
 
+    /// Says that the tensor made last is of tokens; their number is free.
+    pub(super) fn of_tokens(&mut self, width: i64) {
+        let dim = [None, None, Some(width)]
+            .into_iter()
+            .map(|dim_value| Dimension { dim_value })
+            .collect();
+        let info = self.info_of(dim);
+        self.graph.value_info.push(info);
+    }
+
     /// Says what size the tensor made last has.
     pub(super) fn known(&mut self, channels: i64) {
         let info = self.info(channels);
@@ -184,6 +229,10 @@ impl Chain {
             .into_iter()
             .map(|dim_value| Dimension { dim_value })
             .collect();
+        self.info_of(dim)
+    }
+
+    fn info_of(&self, dim: Vec<Dimension>) -> Vec<u8> {
         let info = ValueInfo {
             name: Some(self.last()),
             r#type: Some(Type {
@@ -211,10 +260,12 @@ impl Chain {
         let model = Model {
             ir_version: Some(10),
             graph: Some(graph),
-            opset_import: vec![OperatorSet {
-                domain: Some(String::new()),
-                version: Some(20),
-            }],
+            opset_import: [("", 20), (RUNTIME, 1)]
+                .map(|(domain, version)| OperatorSet {
+                    domain: Some(domain.to_owned()),
+                    version: Some(version),
+                })
+                .into(),
             ..Model::default()
         };
         model.encode_to_vec()

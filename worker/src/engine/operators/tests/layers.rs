@@ -126,3 +126,46 @@ fn products_are_one_operator_with_the_sums_after_them() {
     let folder = tempfile::tempdir().unwrap();
     assert_same(&chain, folder.path(), 8);
 }
+
+/// Returns a chain that makes tokens of images of 8 channels, 24 numbers wide, and the names of three different ones.
+fn tokens() -> (Chain, [String; 3]) {
+    let mut chain = Chain::new(8);
+    let joined = chain.shape(&[0, 8 * HEIGHT, WIDTH]);
+    chain.node("Reshape", &[joined], vec![]);
+    let x = chain.last();
+    let tokens = [0, 1, 2].map(|_| {
+        let weights = chain.constant(vec![WIDTH, 24]);
+        chain.on(&[x.clone(), weights], "MatMul", vec![]);
+        chain.of_tokens(24);
+        chain.last()
+    });
+    (chain, tokens)
+}
+
+#[test]
+fn attention_is_one_operator_of_plain_queries_keys_and_values() {
+    let (mut chain, tokens) = tokens();
+    chain.attention(&tokens, 3, None);
+    chain.node("Relu", &[], vec![]);
+    assert_eq!(
+        replaced(&chain)[4..],
+        ["synth2real:MultiHeadAttention of 3", "Relu"]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    assert_same(&chain, folder.path(), 8);
+}
+
+#[test]
+fn an_attention_of_another_kind_stays() {
+    let (mut scaled, tokens) = tokens();
+    scaled.attention(&tokens, 3, Some(0.1));
+    assert!(replaced(&scaled)[4].starts_with("com.microsoft:"));
+    let folder = tempfile::tempdir().unwrap();
+    assert_same(&scaled, folder.path(), 8);
+
+    // Nothing says that these are of single precision.
+    let (mut unknown, tokens) = self::tokens();
+    unknown.graph.value_info.pop();
+    unknown.attention(&tokens, 3, None);
+    assert!(replaced(&unknown)[4].starts_with("com.microsoft:"));
+}
