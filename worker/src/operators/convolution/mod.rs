@@ -46,8 +46,11 @@ use super::group_norm::GroupNorm;
 
 /// The number of input channels that are summed over at once.
 const CHUNK: usize = 128;
-/// The number of groups of tiles that are worked on at once.
+/// The most groups of tiles that are worked on at once.
 const BLOCK: usize = 4;
+/// The most transformed inputs of a group and chunk that are needed at once: all are read for each panel of outputs, so
+/// they are to stay in the third cache, where these take 12 MB.
+const MAX_CHUNKS: usize = 20;
 /// What keeps points from falling on the same cache lines.
 const GAP: usize = 16;
 /// The transformed inputs of one group and chunk at one point, `(CHUNK, GROUP)`, and a gap.
@@ -200,12 +203,14 @@ impl Convolution {
         };
         let rooms = || ROOMS.lock().unwrap_or_else(PoisonError::into_inner);
         let mut inputs = rooms().pop().unwrap_or_default();
-        for first in (0..tiles.num()).step_by(BLOCK * GROUP) {
+        let num_chunks = self.num_inputs().div_ceil(CHUNK).max(1);
+        let num_groups = (MAX_CHUNKS / num_chunks).clamp(1, BLOCK);
+        for first in (0..tiles.num()).step_by(num_groups * GROUP) {
             let block = Block {
                 tiles,
-                groups: tiles.groups(first, BLOCK),
+                groups: tiles.groups(first, num_groups),
                 points: self.points(),
-                num_chunks: self.num_inputs().div_ceil(CHUNK),
+                num_chunks,
             };
             block.transform(image, reading, &mut inputs);
             self.write_block(&block, &inputs, accum, outputs);
