@@ -113,7 +113,7 @@ pub(super) fn bytes(value: &DynValue) -> ort::Result<Vec<u8>> {
     })
 }
 
-/// Returns the tensor whose numbers [`bytes`] gave, `(1, tokens, width)`.
+/// Returns the tensor whose numbers [`bytes`](bytes()) gave, `(1, tokens, width)`.
 pub(super) fn from_bytes(
     bytes: &[u8],
     shape: [usize; 3],
