@@ -13,6 +13,7 @@ mod pack;
 mod product;
 mod softmax;
 mod strip;
+mod tile;
 
 #[cfg(test)]
 mod reference;
@@ -20,11 +21,11 @@ mod reference;
 use ndarray::{Array2, ArrayView2};
 use thiserror::Error;
 
-pub(crate) use pack::{Keys, Queries, Values};
+pub(super) use pack::{Keys, Queries, Values};
 pub(super) use softmax::Contrast;
-pub(crate) use strip::Attention;
-pub use strip::Softmaxes;
 pub(super) use strip::{Length, add_by_strips, map_strips};
+pub(super) use tile::Attention;
+pub use tile::Softmaxes;
 
 /// How the columns of a token are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +155,20 @@ pub(super) fn attend(
     contrast: Option<Contrast>,
 ) -> Result<(Array2<f32>, Softmaxes), AttentionError> {
     check(query, key_value, heads)?;
+    let mut output = Array2::zeros(query.raw_dim());
+    let values = output.as_slice_mut().unwrap_or_default();
+    let softmaxes = add_attention(query, key_value, heads, contrast, values);
+    Ok((output, softmaxes))
+}
+
+/// Adds the attention of arrays that fit each other to `output`, `(query tokens, heads * width)`.
+pub(crate) fn add_attention(
+    query: ArrayView2<f32>,
+    key_value: KeyValue<'_>,
+    heads: Heads,
+    contrast: Option<Contrast>,
+    output: &mut [f32],
+) -> Softmaxes {
     let attention = Attention {
         queries: &Queries::all(query, heads),
         keys: &Keys::all(key_value.key, heads),
@@ -161,9 +176,12 @@ pub(super) fn attend(
         contrast,
         softmaxes: None,
     };
-    let mut output = Array2::zeros(query.raw_dim());
-    let softmaxes = attention.add_to(output.as_slice_mut().unwrap_or_default());
-    Ok((output, softmaxes))
+    let strips = add_by_strips(output, heads, Length::Any, |strip, output| {
+        let heads = 0..heads.num;
+        let softmaxes = heads.map(|head| strip.attend(head, &attention, 1.0, output));
+        softmaxes.collect()
+    });
+    Softmaxes::of(strips)
 }
 
 /// Checks the shapes of a query and what it attends to.

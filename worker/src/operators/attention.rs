@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use crate::method::attention::{Attention, Heads, Keys, Queries, Values};
+use crate::method::attention::{Heads, KeyValue, add_attention};
 
 /// A layer of attention: `softmax(Q K^T / sqrt(width)) V` for each head.
 pub struct MultiHeadAttention {
@@ -38,13 +38,6 @@ impl MultiHeadAttention {
             ArrayView2::from_shape(shape, tokens).expect("whole tokens")
         });
         output.fill(0.0);
-        let attention = Attention {
-            queries: &Queries::all(query, heads),
-            keys: &Keys::all(key, heads),
-            values: &Values::all(value, heads),
-            contrast: None,
-            softmaxes: None,
-        };
-        attention.add_to(output);
+        add_attention(query, KeyValue { key, value }, heads, None, output);
     }
 }

@@ -379,7 +379,7 @@ mod tests {
     #[test]
     fn the_width_of_the_vectors_does_not_change_a_byte() {
         let contrast = Some(Contrast::new(1.67, NUM_KEYS));
-        for width in [5, 16, 24, 40, 64, 80, 120] {
+        for width in [5, 16, 24, 40, 64, 80, 120, 260] {
             for contrast in [None, contrast] {
                 let scalar = one_head(Scalar, width, contrast);
                 if let Some(simd) = V3::try_new() {

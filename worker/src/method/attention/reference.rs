@@ -157,7 +157,7 @@ mod tests {
     use crate::method::noise::standard_normal;
 
     /// Shapes around the bounds of tiles and vectors.
-    const SHAPES: [(usize, Heads); 7] = [
+    const SHAPES: [(usize, Heads); 8] = [
         (1, Heads { num: 1, width: 1 }),
         (17, Heads { num: 3, width: 5 }),
         (64, Heads { num: 2, width: 16 }),
@@ -165,6 +165,7 @@ mod tests {
         (162, Heads { num: 4, width: 24 }),
         (257, Heads { num: 2, width: 80 }),
         (530, Heads { num: 2, width: 56 }),
+        (100, Heads { num: 2, width: 260 }),
     ];
 
     fn random(seed: u64, name: &str, tokens: usize, heads: Heads) -> Array2<f32> {
@@ -202,6 +203,41 @@ mod tests {
             let expected = weighted(&mixed, input.value, heads);
             let found = cross_image_attention(input.query, input.key_value(), heads, 1.67);
             assert_close(&found.unwrap(), &expected, &what);
+        }
+    }
+
+    // As wide as a VAE's one head. Queries are not made sharper: single precision rounds scores of 512 columns more.
+    #[test]
+    fn attention_of_one_wide_head_is_that_of_whole_matrices() {
+        let heads = Heads { num: 1, width: 512 };
+        let arrays = ["query", "key", "value"].map(|name| random(8, name, 210, heads));
+        let [query, key, value] = &arrays;
+        let input = QueryKeyValue {
+            query: query.view(),
+            key: key.view(),
+            value: value.view(),
+        };
+        let own = attention(input.query, input.key, heads, None);
+        let expected = weighted(&own, input.value, heads);
+        let found = self_attention(input, heads).unwrap();
+        assert_close(&found, &expected, "seed 8");
+    }
+
+    #[test]
+    fn a_row_of_attention_sums_to_one_whatever_its_length() {
+        let heads = Heads { num: 1, width: 8 };
+        let query = random(5, "query", 7, heads) * 3.0;
+        for num_keys in [1, 3, 63, 64, 65, 511, 512, 513, 1000, 1025] {
+            let key = random(5, "key", num_keys, heads);
+            let value = Array2::ones(key.raw_dim());
+            let input = QueryKeyValue {
+                query: query.view(),
+                key: key.view(),
+                value: value.view(),
+            };
+            for sum in self_attention(input, heads).unwrap() {
+                assert!((sum - 1.0).abs() < 1e-5, "{num_keys}: {sum}");
+            }
         }
     }
 
