@@ -201,6 +201,7 @@ fn failed_rows(run: &FrozenRun, shard: &Shard, failure: &FailedAttempt) -> Vec<M
         error_class: Some(failure.error_class),
         error: Some(failure.error.clone()),
         warning: None,
+        warning_kinds: Vec::new(),
         attempt: failure.attempt,
         worker: failure.worker.clone(),
         device: String::new(),

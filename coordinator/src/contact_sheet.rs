@@ -97,10 +97,7 @@ pub(crate) async fn input_image(
     listing: &Listing,
     size: ImageSize,
 ) -> Option<RgbImage> {
-    let Listing::Pair(pair) = listing else {
-        return None;
-    };
-    let prepared = load(source, pair, size).await.ok()?.prepared;
+    let prepared = load(source, listing, size).await.ok()?.prepared;
     let pixels = prepared.image.into_raw_vec_and_offset().0;
     RgbImage::from_raw(size.width as u32, size.height as u32, pixels)
 }

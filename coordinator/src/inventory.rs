@@ -39,7 +39,6 @@ pub struct Inventory {
 struct Dataset {
     source: Arc<dyn Source>,
     shown: String,
-    files: BTreeMap<PathBuf, u64>,
     listings: Vec<Listing>,
 }
 
@@ -237,10 +236,6 @@ impl Dataset {
         let shown = root.to_string();
         Ok(Self {
             listings: list(&files, &shown, role)?,
-            files: files
-                .into_iter()
-                .map(|file| (file.path, file.size_bytes))
-                .collect(),
             source,
             shown,
         })
@@ -248,20 +243,7 @@ impl Dataset {
 
     /// Over names and sizes: reading a whole dataset to start a run would take hours.
     fn sha256_of_sizes(&self) -> String {
-        let size = |path: &Path| self.files.get(path).copied().unwrap_or_default();
-        let sizes: Vec<_> = self
-            .listings
-            .iter()
-            .map(|content| match content {
-                Listing::Pair(pair) => (
-                    pair.name.as_str(),
-                    size(&pair.image),
-                    Some(size(&pair.label)),
-                ),
-                Listing::MissingLabel { name, image, .. } => (name.as_str(), size(image), None),
-            })
-            .collect();
-        digest::sha256_of_json(&sizes)
+        digest::sha256_of_json(&self.listings)
     }
 
     /// Over the bytes of each image and its label.
@@ -269,13 +251,11 @@ impl Dataset {
         let mut found = BTreeMap::new();
         for listing in &self.listings {
             tracing::debug!(style = listing.name(), root = self.shown, "reading a style");
-            let files = match listing {
-                Listing::Pair(pair) => (
-                    self.sha256(&pair.image).await?,
-                    Some(self.sha256(&pair.label).await?),
-                ),
-                Listing::MissingLabel { image, .. } => (self.sha256(image).await?, None),
+            let label = match &listing.label {
+                Some(label) => Some(self.sha256(&label.file.path).await?),
+                None => None,
             };
+            let files = (self.sha256(&listing.image.path).await?, label);
             found.insert(listing.name().to_owned(), digest::sha256_of_json(&files));
         }
         Ok(found)

@@ -1,4 +1,4 @@
-//! The four classes of failure, and what each leads to.
+//! The classes of failure, and what each leads to.
 
 use std::fmt;
 
@@ -16,6 +16,10 @@ pub enum FailureClass {
     Transient,
     /// An input that cannot be converted: its items are quarantined, the shard goes on.
     BadInput,
+    /// An input that was listed and is gone while its neighbours are there: its items are quarantined, the shard goes on.
+    Missing,
+    /// An output that is no image, such as one of numbers that are not finite: its item is quarantined, the shard goes on.
+    BadOutput,
     /// Not enough memory: tried again with fewer outputs in a pass.
     Resources,
     /// Nothing will work here: the worker stops, its shard goes back uncounted.
@@ -24,9 +28,11 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// Every class.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Transient,
         Self::BadInput,
+        Self::Missing,
+        Self::BadOutput,
         Self::Resources,
         Self::Fatal,
     ];
@@ -37,6 +43,8 @@ impl FailureClass {
         match self {
             Self::Transient => "transient",
             Self::BadInput => "bad-input",
+            Self::Missing => "missing",
+            Self::BadOutput => "bad-output",
             Self::Resources => "resources",
             Self::Fatal => "fatal",
         }

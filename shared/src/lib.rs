@@ -8,7 +8,7 @@
 //! - [`s3`]: the bucket under both
 //! - [`queue`], [`task`], [`event`], [`request`]: shards waiting for workers, what workers say, and what they are asked
 //! - [`run_record`], [`decision`], [`manifest`]: the formats that outlive a process
-//! - [`failure`]: the four classes of failure and what each leads to
+//! - [`failure`], [`warning`]: the classes of failure and what each leads to; what is odd about an item that is done
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
 //! - [`digest`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; work that waits; being told to stop
 
@@ -34,3 +34,4 @@ pub mod source;
 pub mod storage;
 pub mod task;
 pub mod telemetry;
+pub mod warning;

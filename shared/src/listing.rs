@@ -18,43 +18,48 @@ pub enum LabelKind {
     Colour,
 }
 
-/// An image and its label.
+/// A file of a dataset as it was listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listed {
-    /// The stem of the image without the suffix of its layout.
-    pub name: String,
-    /// The image, relative to the root of the dataset.
-    pub image: PathBuf,
-    /// The label, relative to the root of the dataset.
-    pub label: PathBuf,
-    /// What the pixels of the label are.
-    pub label_kind: LabelKind,
+#[serde(deny_unknown_fields)]
+pub struct ListedFile {
+    /// Where it lies, relative to the root of the dataset.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+}
+
+/// The label file of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListedLabel {
+    /// The file.
+    pub file: ListedFile,
+    /// What its name and the dataset's layout promise of its pixels.
+    pub kind: LabelKind,
 }
 
 /// An image of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Listing {
-    /// An image with its label.
-    Pair(Listed),
-    /// An image that has none.
-    MissingLabel {
-        /// The stem of the image without the suffix of its layout.
-        name: String,
-        /// The image, relative to the root of the dataset.
-        image: PathBuf,
-        /// What was looked for and where, for a person to read.
-        expected: String,
-    },
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// The stem of the image without the suffix of its layout.
+    pub name: String,
+    /// The image.
+    pub image: ListedFile,
+    /// Its label, if it has one.
+    pub label: Option<ListedLabel>,
 }
 
 impl Listing {
     /// Returns the name of the image.
     #[must_use]
     pub fn name(&self) -> &str {
-        match self {
-            Listing::Pair(listed) => &listed.name,
-            Listing::MissingLabel { name, .. } => name,
-        }
+        &self.name
+    }
+
+    /// Returns the image and the label, where there is one.
+    pub fn files(&self) -> impl Iterator<Item = &ListedFile> {
+        let label = self.label.as_ref().map(|label| &label.file);
+        std::iter::once(&self.image).chain(label)
     }
 }

@@ -11,7 +11,7 @@ use crate::location::Location;
 use crate::settings::{Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize};
 
 /// Version of the format of `run.json`.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// What a run is. Two runs of one name with different records are never mixed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

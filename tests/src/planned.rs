@@ -9,7 +9,7 @@ use coordinator::plan::{self, Plan};
 use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::layout::Layout;
-use shared::listing::{LabelKind, Listed, Listing};
+use shared::listing::{LabelKind, ListedFile, ListedLabel, Listing};
 use shared::location::Location;
 use shared::run_record::{
     FORMAT_VERSION, Frozen, FrozenContent, FrozenJudges, FrozenModel, Inputs, RunRecord,
@@ -102,11 +102,19 @@ fn plan_json(plan: &Plan) -> Vec<u8> {
     serde_json::to_vec(plan).expect("a plan is JSON")
 }
 
-fn listing(name: &str) -> Listing {
-    Listing::Pair(Listed {
+/// Returns a listed pair of files that are nowhere.
+#[must_use]
+pub fn listing(name: &str) -> Listing {
+    let file = |path: String| ListedFile {
+        path: path.into(),
+        size_bytes: 1,
+    };
+    Listing {
         name: name.to_owned(),
-        image: PathBuf::from(format!("images/{name}.png")),
-        label: PathBuf::from(format!("labels/{name}.png")),
-        label_kind: LabelKind::PaletteIds,
-    })
+        image: file(format!("images/{name}.png")),
+        label: Some(ListedLabel {
+            file: file(format!("labels/{name}.png")),
+            kind: LabelKind::PaletteIds,
+        }),
+    }
 }

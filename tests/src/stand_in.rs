@@ -8,13 +8,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ndarray::{Array2, Array3};
 use shared::digest;
+use shared::failure::FailureClass;
 use shared::listing::Listing;
 use shared::manifest::Quality;
 use shared::run_record::RunRecord;
 use shared::storage::{StorageError, StorageErrorKind};
+use shared::warning::ItemWarning;
 use worker::attempt::{
     AttemptError, InputKind, Inputs, Judge, LoadedInput, Made, Maker, OutputsAtOnce, Progress,
-    Tools, Unusable,
+    Quarantine, Tools, Unusable,
 };
 use worker::dataset::{ImageSize, NamedBytes, Prepared, decode_image, encode_png};
 use worker::engine::{EngineError, RuntimeError};
@@ -138,7 +140,10 @@ impl Inputs for StandInHandle {
     async fn load(&self, _: InputKind, listing: &Listing) -> Result<LoadedInput, Unusable> {
         let name = listing.name().to_owned();
         if name.starts_with(BAD) {
-            return Err(Unusable::Input(format!("{name} is damaged")));
+            return Err(Unusable::Quarantine(Quarantine {
+                class: FailureClass::BadInput,
+                reason: format!("{name} is damaged"),
+            }));
         }
         let prepared = Prepared {
             image: Array3::zeros((1, 1, 3)),
@@ -208,7 +213,7 @@ impl Maker for StandInHandle {
                 .iter()
                 .map(|style| image(&content.name, style))
                 .collect(),
-            warnings: vec![None; styles.len()],
+            warnings: vec![Vec::new(); styles.len()],
             evaluations: styles.len() as u64,
             encode: Duration::ZERO,
             denoise: self.0.takes,
@@ -216,12 +221,12 @@ impl Maker for StandInHandle {
         })
     }
 
-    async fn warning(
+    async fn warnings(
         &self,
         _: Arc<LoadedInput>,
         _: LoadedInput,
-    ) -> Result<Option<String>, AttemptError> {
-        Ok(None)
+    ) -> Result<Vec<ItemWarning>, AttemptError> {
+        Ok(Vec::new())
     }
 }
 

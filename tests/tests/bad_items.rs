@@ -57,10 +57,7 @@ fn a_content_that_cannot_be_used_is_quarantined_with_its_reason_and_the_others_a
         ),
         ("empty", &["images/empty.png", "is empty"]),
         ("text", &["images/text.png", "PNG or JPEG"]),
-        (
-            "unlabelled",
-            &["images/unlabelled.png", "has no label", "labels/"],
-        ),
+        ("unlabelled", &["images/unlabelled.png", "has no label"]),
         ("empty-label", &["labels/empty-label.png", "is empty"]),
         (
             "other-size",

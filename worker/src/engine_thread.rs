@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use shared::warning::ItemWarning;
 use tokio::sync::oneshot;
 
 use crate::attempt::{AttemptError, LoadedInput, Made, Maker, Progress};
@@ -122,16 +123,16 @@ impl Maker for EngineThread {
         .await?
     }
 
-    async fn warning(
+    async fn warnings(
         &self,
         content: Arc<LoadedInput>,
         style: LoadedInput,
-    ) -> Result<Option<String>, AttemptError> {
-        let warning = self.call(move |converter| {
+    ) -> Result<Vec<ItemWarning>, AttemptError> {
+        let warnings = self.call(move |converter| {
             let labels = style.prepared.label_latent.view();
-            converter.warning_of_labels(&content.prepared, labels)
+            converter.warnings_of_labels(&content.prepared, labels)
         });
-        Ok(warning.await?)
+        Ok(warnings.await?)
     }
 }
 
@@ -158,7 +159,7 @@ fn convert(
     );
     let warnings = styles
         .iter()
-        .map(|style| converter.warning(&content.prepared, style))
+        .map(|style| converter.warnings(&content.prepared, style))
         .collect();
     let started = Instant::now();
     let pngs = converted

@@ -45,13 +45,10 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     let (items, shards) = (inventory.plan.num_items(), inventory.plan.shards.len());
     println!("dataset  {contents} contents, {styles} styles, {items} items in {shards} shards");
     for listing in plan.contents.iter().chain(&plan.styles) {
-        if let Listing::MissingLabel {
-            image, expected, ..
-        } = listing
-        {
+        if listing.label.is_none() {
             println!(
-                "         {} has no label (expected {expected}): its items will be quarantined",
-                image.display()
+                "         {} has no label: its items will be quarantined",
+                listing.image.path.display()
             );
         }
     }
@@ -211,10 +208,7 @@ async fn first_usable(
     let source = source::open(root).await.map_err(Problem::environment)?;
     let mut reason = "there is none with a label".to_owned();
     for listing in listings {
-        let Listing::Pair(pair) = listing else {
-            continue;
-        };
-        match load(source.as_ref(), pair, converter.size()).await {
+        match load(source.as_ref(), listing, converter.size()).await {
             Ok(loaded) => return Ok(loaded.prepared),
             Err(error) => reason = shared::failure::chain(&error),
         }

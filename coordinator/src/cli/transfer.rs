@@ -95,7 +95,7 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     let converted = converter
         .convert(&content_source, &["style"], &mut trace)
         .map_err(Problem::environment)?;
-    if let Some(warning) = converter.warning(&content, "style") {
+    for warning in converter.warnings(&content, "style") {
         tracing::warn!("{warning}");
     }
     if let Some(path) = &args.trace {

@@ -84,13 +84,6 @@ fn position(listings: &[Listing], name: &str) -> Result<usize, PageError> {
     found.ok_or_else(|| PageError::Missing(format!("the run has no image {name:?}")))
 }
 
-fn image_of(listing: &Listing) -> &PathBuf {
-    match listing {
-        Listing::Pair(pair) => &pair.image,
-        Listing::MissingLabel { image, .. } => image,
-    }
-}
-
 /// Returns an output.
 pub(super) async fn output(
     State(dashboard): State<Arc<Dashboard>>,
@@ -135,7 +128,7 @@ pub(super) async fn content(
 ) -> Result<Response, PageError> {
     let view = dashboard.run(&run)?;
     let contents = &view.run.plan.contents;
-    let path = image_of(&contents[position(contents, &content)?]).clone();
+    let path = contents[position(contents, &content)?].image.path.clone();
     let root = view.run.record.inputs.content.clone();
     input(&dashboard, &view, (root, path), &look, &headers).await
 }
@@ -149,7 +142,7 @@ pub(super) async fn style(
 ) -> Result<Response, PageError> {
     let view = dashboard.run(&run)?;
     let styles = &view.run.plan.styles;
-    let path = image_of(&styles[position(styles, &style)?]).clone();
+    let path = styles[position(styles, &style)?].image.path.clone();
     let root = view.run.record.inputs.style.clone();
     input(&dashboard, &view, (root, path), &look, &headers).await
 }

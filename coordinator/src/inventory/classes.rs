@@ -31,9 +31,9 @@ async fn count_content(
     source: &dyn Source,
     content: &Listing,
 ) -> Result<ClassPixels, InventoryError> {
-    match content {
-        Listing::Pair(pair) => count_label(source, &pair.label, pair.label_kind).await,
-        Listing::MissingLabel { .. } => Ok([0; 19]),
+    match &content.label {
+        Some(label) => count_label(source, &label.file.path, label.kind).await,
+        None => Ok([0; 19]),
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::FailureClass;
 use crate::ids::{ItemId, RunId, ShardId};
+use crate::warning::WarningKind;
 
 /// How an item ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,6 +52,8 @@ pub struct ManifestRow {
     pub error: Option<String>,
     /// What a person should know about an item that is done.
     pub warning: Option<String>,
+    /// What that is about, in rising order, each once.
+    pub warning_kinds: Vec<WarningKind>,
     /// Number of the shard's attempt that wrote this row.
     pub attempt: u32,
     /// Name of the worker.

@@ -156,6 +156,7 @@ mod tests {
     use crate::failure::FailureClass;
     use crate::ids::{ItemId, ShardId};
     use crate::manifest::{Output, Quality, Status, Work};
+    use crate::warning::WarningKind;
 
     fn row(style: &str, content: &str, done: bool) -> ManifestRow {
         ManifestRow {
@@ -172,7 +173,8 @@ mod tests {
             },
             error_class: (!done).then_some(FailureClass::BadInput),
             error: (!done).then(|| "images/00001.png: is truncated".into()),
-            warning: None,
+            warning: done.then(|| "a.png is greyscale".into()),
+            warning_kinds: done.then_some(WarningKind::Greyscale).into_iter().collect(),
             attempt: 2,
             worker: "here".into(),
             device: "cpu".into(),

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, FixedSizeListArray, Float32Array, Float64Array, ListArray, RecordBatch,
-    StringArray, TimestampMicrosecondArray, UInt8Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, FixedSizeListArray, Float32Array, Float64Array, ListArray, ListBuilder,
+    RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray, UInt8Array, UInt32Array,
+    UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Float32Type, Schema, SchemaRef, TimeUnit, UInt8Type};
 
 use super::{ManifestError, ManifestRow, Output, Quality, Status, Work};
 use crate::failure::FailureClass;
 use crate::ids::{ItemId, ShardId};
+use crate::warning::WarningKind;
 
 const UTC: &str = "UTC";
 
@@ -59,6 +61,11 @@ fn fields() -> Vec<Field> {
         text("error_class", true),
         text("error", true),
         text("warning", true),
+        Field::new_list(
+            "warning_kinds",
+            Field::new_list_field(DataType::Utf8, true),
+            false,
+        ),
         number("attempt", false),
         text("worker", false),
         text("device", false),
@@ -144,6 +151,7 @@ pub(super) fn batch(
         text(|row| row.error_class.map(FailureClass::as_str)),
         text(|row| row.error.as_deref()),
         text(|row| row.warning.as_deref()),
+        warning_kinds(rows),
         number(|row| row.attempt),
         text(|row| Some(&row.worker)),
         text(|row| Some(&row.device)),
@@ -177,6 +185,17 @@ pub(super) fn batch(
         columns.push(feature_lists(rows, length));
     }
     Ok(RecordBatch::try_new(schema(num_features), columns)?)
+}
+
+fn warning_kinds(rows: &[ManifestRow]) -> ArrayRef {
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    for row in rows {
+        for kind in &row.warning_kinds {
+            lists.values().append_value(kind.as_str());
+        }
+        lists.append(true);
+    }
+    Arc::new(lists.finish())
 }
 
 fn train_ids(rows: &[ManifestRow]) -> ArrayRef {
@@ -259,6 +278,19 @@ impl Columns<'_> {
         }))
     }
 
+    fn warning_kinds(&self, row: usize) -> Result<Vec<WarningKind>, ManifestError> {
+        const NAME: &str = "warning_kinds";
+        let lists: &ListArray = self.column(NAME)?;
+        let list = lists.value(row);
+        let names: &StringArray = list
+            .as_any()
+            .downcast_ref()
+            .ok_or(ManifestError::Column(NAME))?;
+        let kind = |name: Option<&str>| WarningKind::from_name(name?);
+        let kinds = names.iter().map(kind).collect::<Option<Vec<_>>>();
+        kinds.ok_or(ManifestError::Column(NAME))
+    }
+
     fn quality(&self, row: usize) -> Result<Option<Quality>, ManifestError> {
         let Some(ssim) = self.float("ssim", row)? else {
             return Ok(None);
@@ -338,6 +370,7 @@ impl Columns<'_> {
             error_class,
             error: self.text("error", row)?,
             warning: self.text("warning", row)?,
+            warning_kinds: self.warning_kinds(row)?,
             attempt: self.some_number("attempt", row)?,
             worker: self.some_text("worker", row)?,
             device: self.some_text("device", row)?,

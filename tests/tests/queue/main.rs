@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::listing::{LabelKind, Listed, Listing};
 use shared::queue::conformance::{Subject, task};
 use shared::queue::{
     Deliveries, Delivery, InProcessQueue, Queue, QueueErrorKind, RabbitMq, Settlement,
@@ -105,14 +104,7 @@ mod at_a_broker {
         let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
         let queue = RabbitMq::open(&config.expect("an address")).await;
         let queue = queue.expect("a broker");
-        let listed = |number: usize| {
-            Listing::Pair(Listed {
-                name: format!("{number:05}"),
-                image: format!("images/{number:05}.png").into(),
-                label: format!("labels/{number:05}.png").into(),
-                label_kind: LabelKind::PaletteIds,
-            })
-        };
+        let listed = |number: usize| tests::planned::listing(&format!("{number:05}"));
         let of_usual_size = |number| ShardTask {
             contents: (0..4).map(listed).collect(),
             styles: (0..3).map(listed).collect(),

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use shared::failure::chain;
+use shared::failure::{FailureClass, chain};
 use shared::listing::Listing;
 use shared::source::Source;
 use shared::storage::StorageErrorKind;
 
-use super::ports::{InputKind, Inputs, LoadedInput, Unusable};
+use super::ports::{InputKind, Inputs, LoadedInput, Quarantine, Unusable};
 use crate::dataset::{self, ImageSize, LoadError};
 
 /// A run's datasets.
@@ -30,35 +30,29 @@ impl Inputs for Datasets {
             InputKind::Content => &self.content,
             InputKind::Style => &self.style,
         };
-        let listed = match listing {
-            Listing::Pair(listed) => listed,
-            Listing::MissingLabel {
-                image, expected, ..
-            } => {
-                let image = source.locate(image);
-                return Err(Unusable::Input(format!(
-                    "{image} has no label: expected {expected}"
-                )));
-            }
-        };
         let started = Instant::now();
-        let loaded = dataset::load(source.as_ref(), listed, self.size).await;
+        let loaded = dataset::load(source.as_ref(), listing, self.size).await;
         let loaded = loaded.map_err(|error| match error {
             LoadError::Read(error) => match error.kind {
-                StorageErrorKind::NotFound | StorageErrorKind::Denied => {
-                    Unusable::Input(chain(&error))
-                }
+                StorageErrorKind::NotFound | StorageErrorKind::Denied => bad_input(&error),
                 StorageErrorKind::Unavailable
                 | StorageErrorKind::Full
                 | StorageErrorKind::Conflict => Unusable::Transient(error.into()),
             },
-            LoadError::Input(_) => Unusable::Input(chain(&error)),
+            LoadError::Input(_) => bad_input(&error),
         })?;
         Ok(LoadedInput {
-            name: listed.name.clone(),
+            name: listing.name.clone(),
             prepared: loaded.prepared,
             image_sha256: loaded.image_sha256,
             elapsed: started.elapsed(),
         })
     }
+}
+
+fn bad_input(error: &(dyn std::error::Error + 'static)) -> Unusable {
+    Unusable::Quarantine(Quarantine {
+        class: FailureClass::BadInput,
+        reason: chain(error),
+    })
 }

@@ -17,7 +17,9 @@ use bytes::Bytes;
 pub use error::AttemptError;
 pub use inputs::Datasets;
 pub use outputs_at_once::OutputsAtOnce;
-pub use ports::{InputKind, Inputs, Judge, LoadedInput, Made, Maker, Part, Progress, Unusable};
+pub use ports::{
+    InputKind, Inputs, Judge, LoadedInput, Made, Maker, Part, Progress, Quarantine, Unusable,
+};
 use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::failure::FailureClass;
@@ -26,6 +28,7 @@ use shared::listing::Listing;
 use shared::manifest::{self, ManifestRow, Output, Quality, Work};
 use shared::storage::{Storage, StorageErrorKind};
 use shared::task::ShardTask;
+use shared::warning::ItemWarning;
 use tracing::Instrument;
 
 use self::rows::{RowMaker, Stored};
@@ -131,9 +134,9 @@ impl Attempt<'_> {
         self.progress.begin(Part::Load);
         let loaded = match self.tools.inputs.load(InputKind::Content, content).await {
             Ok(loaded) => Arc::new(loaded),
-            Err(Unusable::Input(reason)) => {
+            Err(Unusable::Quarantine(why)) => {
                 for style in &self.task.styles {
-                    rows.quarantined(content.name(), style.name(), &reason);
+                    rows.quarantined(content.name(), style.name(), &why);
                 }
                 return Ok(());
             }
@@ -152,7 +155,7 @@ impl Attempt<'_> {
         for style in missing {
             match self.record_style(style).await? {
                 Ok(style_evaluations) => usable.push((style, style_evaluations)),
-                Err(reason) => rows.quarantined(content.name(), style.name(), &reason),
+                Err(why) => rows.quarantined(content.name(), style.name(), &why),
             }
         }
         self.convert(content, &loaded, &usable, &label_sha256, rows)
@@ -193,7 +196,7 @@ impl Attempt<'_> {
                 output,
                 quality,
                 work: None,
-                warning: self.warning_of_stored(loaded, style).await?,
+                warnings: self.warnings_of_stored(loaded, style).await?,
             };
             rows.done(loaded, style.name(), stored);
         }
@@ -201,7 +204,7 @@ impl Attempt<'_> {
     }
 
     /// Records a style unless it has been; returns the evaluations it took, or why the style cannot be used.
-    async fn record_style(&self, style: &Listing) -> Result<Result<u64, String>, AttemptError> {
+    async fn record_style(&self, style: &Listing) -> Result<Result<u64, Quarantine>, AttemptError> {
         let maker = &self.tools.maker;
         if maker.has_style(style.name()).await? {
             return Ok(Ok(0));
@@ -209,7 +212,7 @@ impl Attempt<'_> {
         self.progress.begin(Part::Load);
         let loaded = match self.tools.inputs.load(InputKind::Style, style).await {
             Ok(loaded) => loaded,
-            Err(Unusable::Input(reason)) => return Ok(Err(reason)),
+            Err(Unusable::Quarantine(why)) => return Ok(Err(why)),
             Err(Unusable::Transient(error)) => return Err(error),
         };
         self.progress.begin(Part::StyleStep);
@@ -217,19 +220,19 @@ impl Attempt<'_> {
         Ok(Ok(maker.record_style(loaded, progress).await?))
     }
 
-    /// Returns the warning of an item that an earlier attempt stored, so that its row says what that attempt's would.
-    async fn warning_of_stored(
+    /// Returns the warnings of an item that an earlier attempt stored, so that its row says what that attempt's would.
+    async fn warnings_of_stored(
         &self,
         content: &Arc<LoadedInput>,
         style: &Listing,
-    ) -> Result<Option<String>, AttemptError> {
+    ) -> Result<Vec<ItemWarning>, AttemptError> {
         self.progress.begin(Part::Load);
         let style = match self.tools.inputs.load(InputKind::Style, style).await {
             Ok(style) => style,
-            Err(Unusable::Input(_)) => return Ok(None),
+            Err(Unusable::Quarantine(_)) => return Ok(Vec::new()),
             Err(Unusable::Transient(error)) => return Err(error),
         };
-        self.tools.maker.warning(Arc::clone(content), style).await
+        self.tools.maker.warnings(Arc::clone(content), style).await
     }
 
     /// Makes and stores a content's images, with fewer at once when memory runs out.
@@ -286,7 +289,7 @@ impl Attempt<'_> {
     ) -> Result<(), AttemptError> {
         let outputs = styles.len() as f64;
         let share = |duration: Duration| 1000.0 * duration.as_secs_f64() / outputs;
-        for (((style, style_evaluations), png), warning) in
+        for (((style, style_evaluations), png), warnings) in
             styles.iter().zip(made.pngs).zip(made.warnings)
         {
             self.progress.begin(Part::Store);
@@ -313,7 +316,7 @@ impl Attempt<'_> {
                 output: self.output(content, style, sha256, label_sha256),
                 quality,
                 work: Some(work),
-                warning,
+                warnings,
             };
             rows.done(loaded, style.name(), stored);
         }

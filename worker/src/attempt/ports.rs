@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use shared::failure::FailureClass;
 use shared::ids::RunId;
 use shared::listing::Listing;
 use shared::manifest::{ManifestRow, Quality};
+use shared::warning::ItemWarning;
 
 use super::{AttemptError, ShardOutcome};
 use crate::dataset::Prepared;
@@ -34,11 +36,20 @@ pub struct LoadedInput {
     pub elapsed: Duration,
 }
 
+/// Why items are not made and never will be as things are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantine {
+    /// What was wrong.
+    pub class: FailureClass,
+    /// The reason, for people.
+    pub reason: String,
+}
+
 /// Why an input cannot be loaded.
 #[derive(Debug)]
 pub enum Unusable {
-    /// It never will: the reason is for people.
-    Input(String),
+    /// It never will.
+    Quarantine(Quarantine),
     /// It may later.
     Transient(AttemptError),
 }
@@ -59,7 +70,7 @@ pub struct Made {
     /// The images as PNG files, in the order of the styles.
     pub pngs: Vec<Vec<u8>>,
     /// What a person should know about each.
-    pub warnings: Vec<Option<String>>,
+    pub warnings: Vec<Vec<ItemWarning>>,
     /// UNet evaluations of all of them.
     pub evaluations: u64,
     /// Time in the VAE encoder.
@@ -108,11 +119,11 @@ pub trait Maker: Send + Sync {
     /// # Errors
     ///
     /// If the engine is gone.
-    async fn warning(
+    async fn warnings(
         &self,
         content: Arc<LoadedInput>,
         style: LoadedInput,
-    ) -> Result<Option<String>, AttemptError>;
+    ) -> Result<Vec<ItemWarning>, AttemptError>;
 }
 
 /// Somebody who judges outputs.

@@ -1,11 +1,13 @@
 //! Manifest rows of an attempt.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
-use shared::failure::FailureClass;
 use shared::ids::ItemId;
 use shared::manifest::{ManifestRow, Output, Quality, Status, Work};
+use shared::warning::{ItemWarning, WarningKind};
 
-use super::{Attempt, LoadedInput};
+use super::{Attempt, LoadedInput, Quarantine};
 
 /// An output that is stored.
 pub(super) struct Stored {
@@ -13,7 +15,7 @@ pub(super) struct Stored {
     pub(super) quality: Quality,
     /// What was done for it; nothing if an earlier attempt stored it.
     pub(super) work: Option<Work>,
-    pub(super) warning: Option<String>,
+    pub(super) warnings: Vec<ItemWarning>,
 }
 
 /// Returns the span of what concerns one item.
@@ -42,25 +44,23 @@ impl<'a> RowMaker<'a> {
         self.started_at = Timestamp::now();
     }
 
-    pub(super) fn quarantined(&mut self, content: &str, style: &str, reason: &str) {
+    pub(super) fn quarantined(&mut self, content: &str, style: &str, why: &Quarantine) {
+        let reason = &why.reason;
         span(content, style).in_scope(|| tracing::warn!(reason, "quarantined item"));
         let mut row = self.row(content, style);
         row.status = Status::Quarantined;
-        row.error_class = Some(FailureClass::BadInput);
+        row.error_class = Some(why.class);
         row.error = Some(reason.to_owned());
         self.push(row);
     }
 
     pub(super) fn done(&mut self, content: &LoadedInput, style: &str, stored: Stored) {
         let mut row = self.row(&content.name, style);
-        let warnings: Vec<String> = content
-            .prepared
-            .warnings
-            .iter()
-            .cloned()
-            .chain(stored.warning)
-            .collect();
-        row.warning = (!warnings.is_empty()).then(|| warnings.join("; "));
+        let warnings = content.prepared.warnings.iter().chain(&stored.warnings);
+        let texts: Vec<&str> = warnings.clone().map(|w| w.text.as_str()).collect();
+        row.warning = (!texts.is_empty()).then(|| texts.join("; "));
+        let kinds: BTreeSet<WarningKind> = warnings.map(|warning| warning.kind).collect();
+        row.warning_kinds = kinds.into_iter().collect();
         row.output = Some(stored.output);
         row.quality = Some(stored.quality);
         row.content_sha256 = Some(content.image_sha256.clone());
@@ -90,6 +90,7 @@ impl<'a> RowMaker<'a> {
             error_class: None,
             error: None,
             warning: None,
+            warning_kinds: Vec::new(),
             attempt: self.attempt.number,
             worker: provenance.worker,
             device: provenance.device,

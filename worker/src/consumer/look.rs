@@ -78,7 +78,11 @@ impl Consumer {
                 Err(error) => error,
             };
             match error.class() {
-                FailureClass::Transient | FailureClass::Resources | FailureClass::BadInput => {}
+                FailureClass::Transient
+                | FailureClass::Resources
+                | FailureClass::BadInput
+                | FailureClass::Missing
+                | FailureClass::BadOutput => {}
                 FailureClass::Fatal => return Look::Fatal(chain(&error)),
             }
             tracing::warn!(error = chain(&error), "cannot begin yet, trying again");

@@ -218,9 +218,11 @@ enum Consequence {
 
 fn consequence(class: FailureClass) -> Consequence {
     match class {
-        FailureClass::Transient | FailureClass::Resources | FailureClass::BadInput => {
-            Consequence::Counts
-        }
+        FailureClass::Transient
+        | FailureClass::Resources
+        | FailureClass::BadInput
+        | FailureClass::Missing
+        | FailureClass::BadOutput => Consequence::Counts,
         FailureClass::Fatal => Consequence::StopsWorker,
     }
 }

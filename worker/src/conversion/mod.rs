@@ -12,6 +12,7 @@ pub use noise::{DrawnNoise, GivenNoise};
 pub use recipe::Recipe;
 use shared::failure::{FailureClass, chain};
 use shared::settings::{Device, EngineConfig, MethodConfig};
+use shared::warning::{ItemWarning, WarningKind};
 
 use crate::dataset::{ImageSize, Prepared};
 use crate::engine::attention::AttentionKernel;
@@ -280,27 +281,32 @@ impl Converter {
         work(self)
     }
 
-    /// Returns what a person should know about this pair, if anything.
+    /// Returns what a person should know about this pair.
     #[must_use]
-    pub fn warning(&self, content: &Prepared, style: &str) -> Option<String> {
-        let record = self.bank.get(style)?;
-        self.warning_of_labels(content, record.trajectory.labels.view())
+    pub fn warnings(&self, content: &Prepared, style: &str) -> Vec<ItemWarning> {
+        self.bank.get(style).map_or_else(Vec::new, |record| {
+            self.warnings_of_labels(content, record.trajectory.labels.view())
+        })
     }
 
     /// Returns the same of a style that need not be recorded, given its labels at the size of the latent.
     #[must_use]
-    pub fn warning_of_labels(
+    pub fn warnings_of_labels(
         &self,
         content: &Prepared,
         style: ArrayView2<'_, u8>,
-    ) -> Option<String> {
+    ) -> Vec<ItemWarning> {
         let class_adain = &self.recipe.adain.class_adain;
         let shared = class_adain.num_shared_classes(content.label_latent.view(), style);
-        (self.recipe.adain.class_wise.contains(&true) && shared == 0).then(|| {
-            "content and style have no class in common, so class-wise AdaIN changed nothing; \
-             the image was converted by injection and global AdaIN"
-                .to_owned()
-        })
+        let unrelated = self.recipe.adain.class_wise.contains(&true) && shared == 0;
+        let warning = unrelated.then(|| ItemWarning {
+            kind: WarningKind::NoCommonClass,
+            text:
+                "content and style have no class in common, so class-wise AdaIN changed nothing; \
+                   the image was converted by injection and global AdaIN"
+                    .to_owned(),
+        });
+        warning.into_iter().collect()
     }
 
     fn denoise(

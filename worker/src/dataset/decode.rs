@@ -8,6 +8,7 @@ use ndarray::{Array2, Array3};
 use super::error::InputError;
 use super::prepare::NamedBytes;
 use shared::listing::LabelKind;
+use shared::warning::{ItemWarning, WarningKind};
 
 /// The most pixels of an image: far more than a camera's, far less than a decompression bomb's.
 const MAX_PIXELS: u64 = 1 << 25;
@@ -28,7 +29,7 @@ pub fn decode_image(file: NamedBytes<'_>) -> Result<Array3<u8>, InputError> {
 }
 
 /// Returns an image as RGB of 8 bits `(height, width, 3)`, and what was lost on the way.
-pub(super) fn image(file: NamedBytes<'_>) -> Result<(Array3<u8>, Vec<String>), InputError> {
+pub(super) fn image(file: NamedBytes<'_>) -> Result<(Array3<u8>, Vec<ItemWarning>), InputError> {
     check_not_empty(file)?;
     let undecodable = |source| undecodable(file, PNG_OR_JPEG, source);
     let mut reader = ImageReader::new(Cursor::new(file.bytes))
@@ -56,19 +57,31 @@ pub(super) fn image(file: NamedBytes<'_>) -> Result<(Array3<u8>, Vec<String>), I
 }
 
 /// Says what becomes of an image that is not RGB of 8 bits.
-fn lost(file: NamedBytes<'_>, colour: ColorType) -> Vec<String> {
+fn lost(file: NamedBytes<'_>, colour: ColorType) -> Vec<ItemWarning> {
     let mut changes = Vec::new();
     if !colour.has_color() {
-        changes.push("is greyscale and was converted to RGB");
+        changes.push((
+            WarningKind::Greyscale,
+            "is greyscale and was converted to RGB",
+        ));
     }
     if colour.has_alpha() {
-        changes.push("has an alpha channel, which was dropped");
+        changes.push((
+            WarningKind::AlphaDropped,
+            "has an alpha channel, which was dropped",
+        ));
     }
     if colour.bytes_per_pixel() > colour.channel_count() {
-        changes.push("has more than 8 bits per channel and was scaled to 8");
+        changes.push((
+            WarningKind::DepthReduced,
+            "has more than 8 bits per channel and was scaled to 8",
+        ));
     }
     let name = file.name;
-    let warnings = changes.iter().map(|change| format!("{name} {change}"));
+    let warnings = changes.into_iter().map(|(kind, change)| ItemWarning {
+        kind,
+        text: format!("{name} {change}"),
+    });
     warnings.collect()
 }
 

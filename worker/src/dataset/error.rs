@@ -52,6 +52,12 @@ pub enum InputError {
         /// The least height that is accepted.
         min_height: usize,
     },
+    /// An image without a label, where one is needed.
+    #[error("{name} has no label: put one beside it, named as its layout says")]
+    NoLabel {
+        /// The image.
+        name: String,
+    },
     /// A label that belongs to another image.
     #[error(
         "{label} is {}x{} but its image {image} is {}x{}: expected the same size, \

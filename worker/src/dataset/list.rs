@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use shared::layout::Layout;
-use shared::listing::{Listed, Listing};
+use shared::listing::{ListedFile, ListedLabel, Listing};
 use shared::source::SourceFile;
 use thiserror::Error;
 
@@ -87,8 +87,8 @@ pub fn list(
             if let Some(other) = listings.insert(name.to_owned(), listing) {
                 return Err(DatasetError::DuplicateName {
                     name: name.to_owned(),
-                    first: image_of(&other).to_owned(),
-                    second: image.to_owned(),
+                    first: other.image.path,
+                    second: image.path.clone(),
                 });
             }
         }
@@ -99,57 +99,40 @@ pub fn list(
     Ok(listings.into_values().collect())
 }
 
-fn image_of(listing: &Listing) -> &Path {
-    match listing {
-        Listing::Pair(listed) => &listed.image,
-        Listing::MissingLabel { image, .. } => image,
-    }
-}
-
 fn listing(
     name: &str,
-    image: &Path,
+    image: &ListedFile,
     naming: &Naming,
-    labels: &BTreeMap<String, Vec<PathBuf>>,
+    labels: &Stems,
 ) -> Result<Listing, DatasetError> {
-    for &(suffix, label_kind) in naming.labels {
-        if let Some(found) = labels.get(&format!("{name}{suffix}")) {
-            return Ok(Listing::Pair(Listed {
-                name: name.to_owned(),
-                image: image.to_owned(),
-                label: only(name, found)?.to_owned(),
-                label_kind,
-            }));
-        }
-    }
-    let files = naming.labels.iter();
-    let files = files.map(|(suffix, _)| format!("{name}{suffix}.{LABEL_EXTENSION}"));
-    Ok(Listing::MissingLabel {
+    let found = naming
+        .labels
+        .iter()
+        .find_map(|(suffix, kind)| Some((labels.get(&format!("{name}{suffix}"))?, *kind)));
+    let label = match found {
+        Some((files, kind)) => Some(ListedLabel {
+            file: only(name, files)?.clone(),
+            kind,
+        }),
+        None => None,
+    };
+    Ok(Listing {
         name: name.to_owned(),
-        image: image.to_owned(),
-        expected: format!(
-            "{} below {}",
-            either(files),
-            either(
-                naming
-                    .label_folders
-                    .iter()
-                    .map(|folder| format!("{folder}/"))
-            )
-        ),
+        image: image.clone(),
+        label,
     })
 }
 
 /// Returns the one file of a name.
-fn only<'a>(name: &str, files: &'a [PathBuf]) -> Result<&'a Path, DatasetError> {
+fn only<'a>(name: &str, files: &'a [ListedFile]) -> Result<&'a ListedFile, DatasetError> {
     match files {
         [first, second, ..] => Err(DatasetError::DuplicateName {
             name: name.to_owned(),
-            first: first.clone(),
-            second: second.clone(),
+            first: first.path.clone(),
+            second: second.path.clone(),
         }),
         [file] => Ok(file),
-        [] => Ok(Path::new("")),
+        [] => unreachable!("a stem has a file"),
     }
 }
 
@@ -190,14 +173,17 @@ fn first_with_files(files: &[SourceFile], folders: &[&'static str]) -> Option<&'
     folders.find(|folder| files.iter().any(|file| file.path.starts_with(folder)))
 }
 
+/// Files by stem, each stem with at least one.
+type Stems = BTreeMap<String, Vec<ListedFile>>;
+
 /// Returns the files below some folders, by stem.
 fn stems(
     files: &[SourceFile],
     folders: &[&str],
     extensions: &[&str],
-) -> Result<BTreeMap<String, Vec<PathBuf>>, DatasetError> {
-    let mut stems: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    for SourceFile { path, .. } in files {
+) -> Result<Stems, DatasetError> {
+    let mut stems = Stems::new();
+    for SourceFile { path, size_bytes } in files {
         let below = folders.iter().any(|folder| path.starts_with(folder));
         if !below || !has_extension(path, extensions) {
             continue;
@@ -205,9 +191,13 @@ fn stems(
         let Some(stem) = path.file_stem().and_then(OsStr::to_str) else {
             return Err(DatasetError::NotUnicode { path: path.clone() });
         };
-        stems.entry(stem.to_owned()).or_default().push(path.clone());
+        stems.entry(stem.to_owned()).or_default().push(ListedFile {
+            path: path.clone(),
+            size_bytes: *size_bytes,
+        });
     }
-    stems.values_mut().for_each(|paths| paths.sort());
+    let files = stems.values_mut();
+    files.for_each(|files| files.sort_by(|a, b| a.path.cmp(&b.path)));
     Ok(stems)
 }
 

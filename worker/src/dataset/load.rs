@@ -7,7 +7,7 @@ use shared::digest;
 use shared::source::Source;
 use shared::storage::StorageError;
 
-use super::{ImageSize, InputError, Listed, NamedBytes, Prepared, prepare};
+use super::{ImageSize, InputError, Listing, NamedBytes, Prepared, prepare};
 
 /// A pair at the model's size.
 pub struct Loaded {
@@ -35,12 +35,17 @@ pub enum LoadError {
 /// [`LoadError`] naming the file.
 pub async fn load(
     source: &dyn Source,
-    listed: &Listed,
+    listing: &Listing,
     size: ImageSize,
 ) -> Result<Loaded, LoadError> {
-    let image = File::read(source, &listed.image).await?;
-    let label = File::read(source, &listed.label).await?;
-    let kind = listed.label_kind;
+    let image = &listing.image.path;
+    let Some(label) = &listing.label else {
+        let name = source.locate(image);
+        return Err(InputError::NoLabel { name }.into());
+    };
+    let image = File::read(source, image).await?;
+    let kind = label.kind;
+    let label = File::read(source, &label.file.path).await?;
     let work = move || -> Result<Loaded, LoadError> {
         Ok(Loaded {
             prepared: prepare(image.named(), label.named(), kind, size)?,

@@ -20,4 +20,4 @@ pub use list::{DatasetError, Role, list};
 pub use load::{LoadError, Loaded, load};
 pub use naming::{is_photograph, label_kind_of_file};
 pub use prepare::{ImageSize, NamedBytes, Prepared, prepare};
-pub use shared::listing::{LabelKind, Listed, Listing};
+pub use shared::listing::{LabelKind, ListedFile, ListedLabel, Listing};

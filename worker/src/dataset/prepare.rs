@@ -10,6 +10,7 @@ use crate::method::image::{
 };
 use crate::method::label_map::{LabelMap, UNKNOWN, train_id_of_label_id, train_id_of_train_id};
 use shared::listing::LabelKind;
+use shared::warning::{ItemWarning, WarningKind};
 
 /// The sizes that a model works at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ pub struct Prepared {
     /// The label at the size of the image, as a PNG in the format that it came in.
     pub stored_label: Vec<u8>,
     /// What a person should know about the files; each names its file.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<ItemWarning>,
 }
 
 /// Returns an image and its label, cropped and resized.
@@ -100,10 +101,13 @@ pub fn prepare(
         });
     }
     if kept.width < size.width {
-        warnings.push(format!(
-            "{} is {width}x{height} and was enlarged to {}x{}",
-            image.name, size.width, size.height
-        ));
+        warnings.push(ItemWarning {
+            kind: WarningKind::Enlarged,
+            text: format!(
+                "{} is {width}x{height} and was enlarged to {}x{}",
+                image.name, size.width, size.height
+            ),
+        });
     }
 
     let resize_error = |name: &str| {

@@ -1,0 +1,85 @@
+//! What a person should know about an item that is done.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A kind of warning: what reports count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WarningKind {
+    /// A greyscale image was converted to RGB.
+    Greyscale,
+    /// An alpha channel was dropped.
+    AlphaDropped,
+    /// More than 8 bits per channel were scaled to 8.
+    DepthReduced,
+    /// An image of fewer pixels than the model's was enlarged.
+    Enlarged,
+    /// Content and style have no class in common.
+    NoCommonClass,
+}
+
+impl WarningKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Greyscale,
+        Self::AlphaDropped,
+        Self::DepthReduced,
+        Self::Enlarged,
+        Self::NoCommonClass,
+    ];
+
+    /// Returns the name in manifests and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Greyscale => "greyscale",
+            Self::AlphaDropped => "alpha-dropped",
+            Self::DepthReduced => "depth-reduced",
+            Self::Enlarged => "enlarged",
+            Self::NoCommonClass => "no-common-class",
+        }
+    }
+
+    /// Returns the kind of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+impl fmt::Display for WarningKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A warning about an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemWarning {
+    /// What reports count it as.
+    pub kind: WarningKind,
+    /// What was found and what was done about it, with the file's name.
+    pub text: String,
+}
+
+impl fmt::Display for ItemWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_has_one_name_everywhere() {
+        for kind in WarningKind::ALL {
+            assert_eq!(WarningKind::from_name(kind.as_str()), Some(kind));
+            let quoted = serde_json::to_string(&kind).unwrap();
+            assert_eq!(quoted, format!("{:?}", kind.as_str()));
+        }
+    }
+}
