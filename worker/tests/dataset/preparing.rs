@@ -36,7 +36,7 @@ fn prepared_pairs_are_those_of_the_authors_to_the_last_bit() {
         assert!(prepared.label == expected, "{label}");
         let expected: Array2<u8> = npz.by_name(&format!("label_{arrays}_latent")).unwrap();
         assert!(prepared.label_latent == expected, "{label}");
-        assert_eq!(prepared.warnings, [] as [String; 0]);
+        assert_eq!(prepared.warnings, []);
     }
 }
 
@@ -171,8 +171,8 @@ fn images_of_other_formats_become_rgb_with_a_warning() {
         );
         assert_eq!(prepared.warnings.len(), warnings.len());
         for (warning, expected) in prepared.warnings.iter().zip(warnings) {
-            assert!(warning.starts_with("images/a.png "), "{warning}");
-            assert!(warning.contains(expected), "{warning}");
+            assert!(warning.text.starts_with("images/a.png "), "{warning}");
+            assert!(warning.text.contains(expected), "{warning}");
         }
     }
 }
@@ -191,7 +191,7 @@ fn a_jpeg_is_an_image_and_an_unfinished_one_is_not() {
         .write_to(&mut Cursor::new(&mut jpeg), image::ImageFormat::Jpeg)
         .unwrap();
     let prepared = prepare_bytes(&jpeg, &label, LabelKind::PaletteIds).unwrap();
-    assert_eq!(prepared.warnings, [] as [String; 0]);
+    assert_eq!(prepared.warnings, []);
 
     let cut = &jpeg[..jpeg.len() / 2];
     let error = prepare_bytes(cut, &label, LabelKind::PaletteIds).unwrap_err();
@@ -221,8 +221,8 @@ fn a_small_image_is_enlarged_with_a_warning_and_a_tiny_one_refused() {
         prepare_bytes(&image, &label, LabelKind::PaletteIds)
     };
     assert_eq!(
-        pair(100, 100).unwrap().warnings,
-        ["images/a.png is 100x100 and was enlarged to 256x128"]
+        pair(100, 100).unwrap().warnings[0].text,
+        "images/a.png is 100x100 and was enlarged to 256x128"
     );
     assert_eq!(
         pair(30, 200).unwrap_err().to_string(),
