@@ -32,6 +32,7 @@ from onnx_export.errors import exit_code_of
 from onnx_export.prompt import TOKENS
 from onnx_export.write import whole_folder
 
+PROMPT = "prompt_embedding.npy"
 SELF_ATTENTION_SCALE = 2.5
 
 SCHEDULE: dict[str, Any] = {
@@ -114,12 +115,12 @@ def make_vae(width: Width) -> AutoencoderKL:
 
 def write_checkpoint(out: Path, width: Width, seed: int, force: bool = False) -> None:
     """Writes the checkpoint, whole or not at all; an `out` with files in it needs `force`."""
-    with whole_folder(out, force) as folder:
+    with whole_folder(out, PROMPT, force) as folder:
         torch.manual_seed(seed)
         make_unet(width).save_pretrained(folder / "unet")
         make_vae(width).save_pretrained(folder / "vae")
         prompt = torch.randn(1, TOKENS, width.unet["cross_attention_dim"])
-        np.save(folder / "prompt_embedding.npy", prompt.numpy())
+        np.save(folder / PROMPT, prompt.numpy())
         DDIMScheduler(**SCHEDULE).save_pretrained(folder / "scheduler")
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Callable
+from typing import Any
 
 
 class ExportError(Exception):
@@ -24,8 +27,22 @@ class CheckpointError(ExportError):
     exit_code = 3
 
 
+class Terminated(BaseException):
+    """The process was asked to end; on its way out, what is half made is removed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+ENDING = (signal.SIGHUP, signal.SIGTERM)
+INTERRUPTED = 130
+NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "Failed to allocate memory")
+
+
 def exit_code_of(program: str, action: Callable[[], None]) -> int:
     """Returns 0, or says on stderr in one line why `action` failed and returns its exit code."""
+    before = terminating()
     try:
         action()
     except ExportError as error:
@@ -34,7 +51,40 @@ def exit_code_of(program: str, action: Callable[[], None]) -> int:
     except OSError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return CheckpointError.exit_code
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(said in str(error) for said in NO_MEMORY):
+            raise
+        print(
+            f"{program}: memory is not enough ({first_line(error)}): export a smaller size, or on "
+            "a machine with more",
+            file=sys.stderr,
+        )
+        return CheckpointError.exit_code
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Terminated as ended:
+        print(f"{program}: terminated", file=sys.stderr)
+        return ended.exit_code
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
+
+
+def terminating() -> dict[signal.Signals, Any]:
+    """Makes signals that end the process raise `Terminated`; returns what handled them before.
+
+    Only the main thread may do that, and signals that are ignored (as under nohup) stay so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+
+    def terminate(number: int, _: object) -> None:
+        raise Terminated(number)
+
+    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    return {number: signal.signal(number, terminate) for number in heard}
 
 
 def first_line(error: Exception) -> str:

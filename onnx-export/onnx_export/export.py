@@ -12,25 +12,29 @@ import torch
 from torch import nn
 
 from onnx_export import __version__
-from onnx_export.checkpoint import Checkpoint
+from onnx_export.checkpoint import PARTS, Checkpoint
 from onnx_export.contract import FORMAT_VERSION, part_entry, segment_entry
 from onnx_export.cut import cut_at_markers
 from onnx_export.errors import UsageError
+from onnx_export.finite import SINGLE, refuse_beyond_half, refuse_constants
 from onnx_export.freeu import FreeUScales
 from onnx_export.precision import store_weights_as_fp16
-from onnx_export.prompt import Prompt, encode_prompt, read_prompt
+from onnx_export.prompt import Prompt, encode_prompt, read_prompt, refuse_prompt_beyond_half
 from onnx_export.simplify import simplify
 from onnx_export.trace import Input, trace
-from onnx_export.unet import ExportedUnet, LatentSize
+from onnx_export.unet import ExportedUnet, LatentSize, mark_injected_layers
 from onnx_export.vae import VaeDecoder, VaeEncoder
+from onnx_export.verify import OTHER_VAE, expected, probe, verify
 from onnx_export.write import (
     refuse_existing,
+    refuse_overlap,
     whole_folder,
     write_array,
     write_contract,
     write_graph,
 )
 
+MADE_HERE = "model.json"
 VAE_SCALE_FACTOR = 8
 FREEU = FreeUScales()
 TORCH_DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
@@ -56,15 +60,26 @@ class Settings:
 def export(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
     """Writes the model folder `settings.out`.
 
-    Raises `UsageError` or `CheckpointError`; then `settings.out` is as it was.
+    Every part of the checkpoint is read and checked before anything is traced, and the graphs are
+    held against the checkpoint before the folder gets its name. Raises `UsageError` or
+    `CheckpointError`; then `settings.out` is as it was.
     """
-    refuse_existing(settings.out, settings.force)
+    refuse_overlap(settings.out, settings.checkpoint, PARTS)
+    refuse_existing(settings.out, MADE_HERE, settings.force)
     checkpoint = Checkpoint.open(settings.checkpoint)
-    unet, vae = checkpoint.unet(), checkpoint.vae()
-    latent = latent_size(settings, len(unet.config.block_out_channels))
-    prompt = prompt_of(settings, checkpoint, unet.config.cross_attention_dim)
+    latent = latent_size(settings, checkpoint.num_levels)
+    prompt = prompt_of(settings, checkpoint)
+    vae, unet = checkpoint.vae(), checkpoint.unet()
+    notes = [*checkpoint.notes(), *prompt.notes, *half_notes(settings, checkpoint, unet, vae)]
+    if settings.dtype == "fp16":
+        refuse_prompt_beyond_half(prompt)
+    exported_unet = ExportedUnet(unet, latent, settings.freeu)
+    given = probe(settings.height, settings.width, prompt.embedding, checkpoint.schedule)
+    wanted = expected(given, exported_unet, vae, half=settings.dtype == "fp16")
+    for line in (str(prompt), *notes, *wanted.notes):
+        say(line)
 
-    with whole_folder(settings.out, settings.force) as folder:
+    with whole_folder(settings.out, MADE_HERE, settings.force) as folder:
         contract = header(settings, checkpoint, latent, vae.config.scaling_factor)
         contract["prompt"] = write_prompt(folder, prompt)
         say("tracing the VAE")
@@ -76,21 +91,43 @@ def export(settings: Settings, say: Callable[[str], None] = lambda _: None) -> N
             contract[name] = part_entry(model, save(settings, folder, name, model))
 
         say("tracing the UNet")
+        mark_injected_layers(unet)
         inputs = [
             Input("sample", sample, True),
             Input("timestep", torch.tensor([981]), False),
             Input("prompt_embedding", torch.from_numpy(prompt.embedding), False),
         ]
-        model = traced(settings, ExportedUnet(unet, latent, settings.freeu), inputs, "noise_pred")
+        model = traced(settings, exported_unet, inputs, "noise_pred")
         contract["segments"] = []
         for i, segment in enumerate(cut_at_markers(model)):
             files = save(settings, folder, f"unet/segment_{i}", segment.model)
             contract["segments"].append(segment_entry(segment.model, files, segment.layer))
+        say("holding the graphs against the checkpoint")
+        verify(folder, contract, wanted)
         write_contract(folder, contract)
         say(f"wrote {len(contract['segments'])} segments of the UNet")
 
 
-def prompt_of(settings: Settings, checkpoint: Checkpoint, width: int) -> Prompt:
+def half_notes(
+    settings: Settings, checkpoint: Checkpoint, unet: nn.Module, vae: nn.Module
+) -> list[str]:
+    """Returns what half precision loses of the weights, if they are stored in it.
+
+    Raises `CheckpointError` if it cannot hold them.
+    """
+    if "fp16" not in (settings.dtype, settings.weights):
+        return []
+    matrices_only = settings.dtype == "fp32"
+    notes = []
+    for part, module, advice in (("vae", vae, OTHER_VAE), ("unet", unet, SINGLE)):
+        path = checkpoint.folder / part
+        lost = refuse_beyond_half(module.state_dict(), path, matrices_only, advice).note()
+        notes += [f"{part}: {lost}"] if lost else []
+    return notes
+
+
+def prompt_of(settings: Settings, checkpoint: Checkpoint) -> Prompt:
+    width = checkpoint.prompt_width
     if settings.prompt_embedding is None:
         return encode_prompt(checkpoint, settings.prompt, width)
     return read_prompt(settings.prompt_embedding, width)
@@ -106,6 +143,7 @@ def save(settings: Settings, folder: Path, name: str, model: ir.Model) -> dict[s
     """Writes a graph with its weights as `settings` ask for, and returns its files' entry."""
     if (settings.dtype, settings.weights) == ("fp32", "fp16"):
         store_weights_as_fp16(model)
+    refuse_constants(model, name)
     return write_graph(folder, name, model)
 
 

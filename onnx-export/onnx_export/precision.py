@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import onnx_ir as ir
 
 KEPT = "freeu."
+
+
+def is_matrix(shape: Iterable[int]) -> bool:
+    """Returns whether a tensor is more than a vector, and so worth storing in half the bytes."""
+    return sum(size > 1 for size in shape) >= 2
 
 
 def store_weights_as_fp16(model: ir.Model) -> None:
@@ -19,7 +26,7 @@ def store_weights_as_fp16(model: ir.Model) -> None:
         tensor = value.const_value
         if tensor is None or tensor.dtype != ir.DataType.FLOAT or KEPT in name:
             continue
-        if sum(size > 1 for size in tensor.shape) < 2:
+        if not is_matrix(tensor.shape):
             continue
         half = ir.tensor(tensor.numpy().astype(np.float16), name=f"{name}.fp16")
         stored = ir.Value(

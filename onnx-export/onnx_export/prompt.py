@@ -4,67 +4,101 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from onnx_export.checkpoint import Checkpoint
+from onnx_export.configs import text_settings
 from onnx_export.errors import CheckpointError
+from onnx_export.files import needed_file
+from onnx_export.finite import HALF_MAX, refuse_not_finite
+from onnx_export.loading import load_transformers
+from onnx_export.tokenizer import TOKENS, TextEncoderSize, Tokens, tokens_of
+from onnx_export.weight_files import TRANSFORMERS, weight_files
 
-TOKENS = 77
+SAVE = "save the prompt embedding with numpy.save"
+
+# What the two ends were called in every text encoder of CLIP before it was mended; nothing that
+# the embedding needs was computed from them.
+USED_TO_BE = {"bos_token_id": 0, "eos_token_id": 2}
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """An embedding, and the text it came from (none if it came from a file)."""
+    """An embedding, and where it came from.
+
+    `text` and `tokens` are none if it came from a file; `notes` are what else is to be said.
+    """
 
     text: str | None
     embedding: np.ndarray
+    tokens: Tokens | None = None
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Returns what the prompt is, as people read it."""
+        if self.tokens is None:
+            return "the prompt is an embedding from a file"
+        return f"the prompt {self.text!r} is {self.tokens}"
 
 
 def encode_prompt(checkpoint: Checkpoint, text: str, width: int) -> Prompt:
     """Returns the text encoder's last hidden state for `text`, padded to 77 tokens."""
-    if not checkpoint.has_text_encoder():
-        raise CheckpointError(
-            f"{checkpoint.folder} has no text_encoder and tokenizer: give --prompt-embedding NPY"
-        )
-    from transformers import CLIPTextModel, CLIPTokenizer
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
     folder = checkpoint.folder
-    try:
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-        encoder = CLIPTextModel.from_pretrained(
-            folder / "text_encoder", local_files_only=True, dtype=torch.float32
-        )
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(
-            f"{folder / 'text_encoder'} or tokenizer cannot be loaded: {reason}"
-        ) from error
-    tokens = tokenizer(
-        text, padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
-    )
+    for part in ("text_encoder", "tokenizer"):
+        if not (folder / part).is_dir():
+            raise CheckpointError(
+                f"{folder} has no {part}: download it, or give --prompt-embedding NPY"
+            )
+    settings = text_settings(folder, width, TOKENS)
+    files = weight_files(folder / "text_encoder", TRANSFORMERS)
+    size = TextEncoderSize(settings["vocab_size"], settings["hidden_size"])
+    tokens = tokens_of(folder / "tokenizer", text, size)
+    refuse_other_ends(folder / "text_encoder/config.json", settings, tokens)
+
+    from transformers import CLIPTextModel
+
+    encoder, notes = load_transformers(CLIPTextModel, folder / "text_encoder", files)
+    refuse_not_finite(encoder.state_dict(), folder / "text_encoder")
     with torch.no_grad():
-        embedding = encoder.eval()(tokens.input_ids)[0].numpy()
-    return Prompt(text, checked(embedding, folder / "text_encoder", width))
+        embedding = encoder(torch.tensor([tokens.ids]))[0].numpy()
+    if note := files.note():
+        notes = [f"text_encoder: {note}", *notes]
+    checked_embedding = checked(embedding, folder / "text_encoder", width)
+    return Prompt(text, checked_embedding, tokens, tuple(notes))
+
+
+def refuse_other_ends(path: Path, settings: dict[str, Any], tokens: Tokens) -> None:
+    """Raises if the text encoder was made for other tokens at the ends of a prompt."""
+    for role, ours in (("bos_token_id", tokens.begin), ("eos_token_id", tokens.end)):
+        said = settings.get(role)
+        if said not in (None, USED_TO_BE[role], ours):
+            raise CheckpointError(
+                f"{path} has {role} {said!r}, and the tokenizer has {ours}: use the tokenizer that "
+                "belongs to it, or give --prompt-embedding NPY"
+            )
 
 
 def read_prompt(path: Path, width: int) -> Prompt:
     """Returns the embedding in an `.npy` file, `(1, 77, width)` or `(77, width)`."""
     try:
-        embedding = np.load(path, allow_pickle=False)
+        embedding = np.load(needed_file(path, SAVE), allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise CheckpointError(f"{path} cannot be read as .npy: {error}") from error
     if not isinstance(embedding, np.ndarray) or embedding.dtype.kind != "f":
+        found = getattr(embedding, "dtype", None)
         raise CheckpointError(
-            f"{path} is no array of floats: save the prompt embedding with numpy.save"
+            f"{path} is no array of floats{'' if found is None else f' but of {found}'}: {SAVE}"
         )
-    return Prompt(None, checked(embedding, path, width))
+    embedding = checked(embedding, path, width)
+    same = f"{path} has the same number everywhere" if np.ptp(embedding) == 0 else None
+    return Prompt(None, embedding, notes=() if same is None else (same,))
 
 
 def checked(embedding: np.ndarray, path: Path, width: int) -> np.ndarray:
+    """Returns the embedding as `(1, 77, width)` float32, if it is one and finite."""
     if embedding.ndim == 2:
         embedding = embedding[None]
     if embedding.shape != (1, TOKENS, width):
@@ -72,6 +106,22 @@ def checked(embedding: np.ndarray, path: Path, width: int) -> np.ndarray:
             f"{path} gives an embedding of shape {embedding.shape}, and the UNet takes "
             f"{(1, TOKENS, width)}: use the text encoder that belongs to this UNet"
         )
+    with np.errstate(over="ignore"):
+        embedding = np.ascontiguousarray(embedding, dtype=np.float32)
     if not np.isfinite(embedding).all():
-        raise CheckpointError(f"{path} gives an embedding with values that are not finite")
-    return np.ascontiguousarray(embedding, dtype=np.float32)
+        bad = np.argwhere(~np.isfinite(embedding))
+        raise CheckpointError(
+            f"{path} gives an embedding with {len(bad)} values that are not finite in float32, "
+            f"{embedding[tuple(bad[0])]} for token {bad[0][1]} among them: make it again in float32"
+        )
+    return embedding
+
+
+def refuse_prompt_beyond_half(prompt: Prompt) -> None:
+    """Raises if half precision cannot hold the embedding."""
+    largest = float(np.abs(prompt.embedding).max())
+    if largest > HALF_MAX:
+        raise CheckpointError(
+            f"the prompt embedding reaches {largest:g}, and half precision ends at {HALF_MAX:g}: "
+            "export with --dtype fp32"
+        )

@@ -27,7 +27,8 @@ class ExportedUnet(nn.Module):
     """A UNet at one latent size.
 
     `sample` is `(batch, 4, h, w)`, `timestep` `(1,)` int64 and `prompt_embedding` `(1, 77, d)`,
-    both common to the whole batch. Returns the noise prediction, shaped as `sample`.
+    both common to the whole batch. Returns the noise prediction, shaped as `sample`. Attention is
+    diffusers' own until `mark_injected_layers`.
 
     **Source:** `UNet2DConditionModel.forward` of diffusers.
     **Differs:** the time embedding stays one row, since the timestep is common to the batch.
@@ -39,7 +40,6 @@ class ExportedUnet(nn.Module):
         super().__init__()
         self.unet = unet
         self.freeu = nn.ModuleList(freeu_filters(unet, latent, freeu))
-        mark_injected_layers(unet)
 
     def forward(
         self, sample: torch.Tensor, timestep: torch.Tensor, prompt_embedding: torch.Tensor

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,33 +21,60 @@ INLINE_BYTES = 256
 
 
 @contextmanager
-def whole_folder(target: Path, force: bool) -> Iterator[Path]:
+def whole_folder(target: Path, made_here: str, force: bool) -> Iterator[Path]:
     """Gives a temporary folder beside `target` and renames it to `target` at the end.
 
     If the body raises, `target` is as it was. An existing, non-empty `target` is refused without
-    `force`.
+    `force`, and with it unless it has the file `made_here`, which the body writes as well.
     """
-    refuse_existing(target, force)
+    refuse_existing(target, made_here, force)
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-    replaced = target.with_name(f".{target.name}.replaced-{os.getpid()}")
+    beside = f"{os.getpid()}-{secrets.token_hex(4)}"
+    partial = target.with_name(f".{target.name}.partial-{beside}")
+    replaced = target.with_name(f".{target.name}.replaced-{beside}")
     partial.mkdir()
     try:
         yield partial
+        refuse_existing(target, made_here, force)
         if target.exists():
             target.rename(replaced)
-        partial.rename(target)
+        try:
+            partial.rename(target)
+        except BaseException:
+            if replaced.exists():
+                replaced.rename(target)
+            raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
 
 
-def refuse_existing(target: Path, force: bool) -> None:
+def refuse_existing(target: Path, made_here: str, force: bool) -> None:
+    """Raises `UsageError` if `target` holds what must not be replaced."""
+    if target.is_symlink() and not target.exists():
+        raise UsageError(f"--out {target} is a link to {target.readlink()}, which is not there")
     if target.exists() and not target.is_dir():
         raise UsageError(f"--out {target} is a file: name a folder")
-    if target.is_dir() and any(target.iterdir()) and not force:
+    if not target.is_dir() or not any(target.iterdir()):
+        return
+    if not force:
         raise UsageError(f"--out {target} is not empty: name another folder or add --force")
+    if not (target / made_here).is_file():
+        raise UsageError(
+            f"--out {target} is not empty and has no {made_here}, so that it is no earlier export, "
+            "which is all that --force replaces: name another folder, or empty it"
+        )
+
+
+def refuse_overlap(target: Path, source: Path, parts: Iterable[str] = ()) -> None:
+    """Raises `UsageError` if writing `target` would touch the checkpoint that it is made from."""
+    out, checkpoint = target.resolve(), source.resolve()
+    if out == checkpoint or out in checkpoint.parents:
+        raise UsageError(f"--out {target} has the checkpoint {source} in it: name another folder")
+    for part in (checkpoint / name for name in parts):
+        if out == part or part in out.parents:
+            raise UsageError(f"--out {target} is a part of the checkpoint: name another folder")
 
 
 def write_graph(folder: Path, name: str, model: ir.Model) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from baseline.checkpoint import WIDTHS, write_checkpoint
 from onnx_export.export import Settings, export
 from tests.chain import Chain
 from tests.checkpoints import PROMPT_WIDTH, sd2_shaped, sd15_shaped
+from tests.refusals import accepted  # noqa: F401  (a fixture)
 
 HEIGHT, WIDTH = 64, 128
 GOLDEN = Path(__file__).parents[2] / "tests/fixtures/golden"
@@ -33,6 +35,12 @@ def sd15(workspace: Path) -> Path:
 @pytest.fixture(scope="session")
 def sd2(workspace: Path) -> Path:
     return sd2_shaped(workspace / "sd2")
+
+
+@pytest.fixture
+def copy(sd2: Path, tmp_path: Path) -> Path:
+    """A checkpoint of its own for a test that damages it, alone in a folder."""
+    return shutil.copytree(sd2, tmp_path / "at" / "checkpoint")
 
 
 @pytest.fixture(scope="session")

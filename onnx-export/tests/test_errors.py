@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,35 +13,11 @@ import pytest
 
 from onnx_export import export as export_module
 from onnx_export.cli import main
-from onnx_export.errors import CheckpointError
+from onnx_export.errors import CheckpointError, exit_code_of
 from onnx_export.export import Settings, export
+from onnx_export.verify import Expected
 from onnx_export.write import whole_folder
-
-
-@pytest.fixture
-def copy(sd2: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(sd2, tmp_path / "checkpoint")
-
-
-def refused(
-    capsys: pytest.CaptureFixture,
-    checkpoint: Path,
-    *options: object,
-    size: tuple[int, int] = (64, 128),
-) -> tuple[int, str]:
-    """Runs the command line; returns its exit code and its one line."""
-    out = checkpoint.parent / "refused-out"
-    height, width = size
-    arguments = [checkpoint, "--out", out, "--height", height, "--width", width, *options]
-    code = main([str(a) for a in arguments])
-    line = capsys.readouterr().err.strip()
-    assert "\n" not in line, line
-    assert not out.exists()
-    return code, line
-
-
-def change(path: Path, **settings: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+from tests.refusals import change, refused
 
 
 def test_a_folder_that_is_no_checkpoint_is_named(capsys, tmp_path: Path) -> None:
@@ -112,7 +90,7 @@ def test_damaged_weights_are_named(capsys, copy: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:1000])
     code, line = refused(capsys, copy)
     assert code == 3
-    assert f"{copy / 'unet'} cannot be loaded" in line
+    assert f"{weights} is truncated: it has 1000 bytes" in line
     weights.unlink()
     code, line = refused(capsys, copy)
     assert code == 3
@@ -131,11 +109,13 @@ def test_weights_that_lack_a_tensor_are_refused(capsys, copy: Path) -> None:
     assert "conv_out.weight" in line
 
 
-def test_an_output_that_cannot_be_made_is_an_environment_problem(capsys, sd2: Path) -> None:
-    out = sd2 / "unet/config.json/out"
+def test_an_output_that_cannot_be_made_is_an_environment_problem(
+    capsys, sd2: Path, prompt_file: Path
+) -> None:
+    out = prompt_file / "out"
     code = main([str(sd2), "--out", str(out), "--height", "64", "--width", "128"])
     assert code == 3
-    assert "config.json" in capsys.readouterr().err.strip().splitlines()[-1]
+    assert prompt_file.name in capsys.readouterr().err.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -163,26 +143,126 @@ def test_a_folder_with_something_in_it_is_not_overwritten(
     assert (tmp_path / "precious").read_text() == "keep"
 
 
-def test_an_export_that_fails_late_leaves_nothing(
+def test_an_export_that_is_not_the_checkpoint_leaves_nothing(
     sd2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise CheckpointError("no space left")
+    whole = export_module.verify
 
-    monkeypatch.setattr(export_module, "write_graph", full)
-    with pytest.raises(CheckpointError):
+    def verify_damaged(folder: Path, contract: dict, wanted: Expected) -> None:
+        assert not (folder / "model.json").exists()
+        data = folder / "unet/segment_1.data"
+        data.write_bytes(np.zeros(data.stat().st_size // 4, np.float32).tobytes())
+        whole(folder, contract, wanted)
+
+    monkeypatch.setattr(export_module, "verify", verify_damaged)
+    with pytest.raises(CheckpointError, match=r"the exported UNet is .* away from"):
         export(Settings(sd2, tmp_path / "out", 64, 128))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_force_replaces_nothing_but_an_earlier_export(capsys, sd2: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "precious").write_text("keep")
+    arguments = [str(sd2), "--height", "64", "--width", "128", "--force", "--out"]
+    assert main([*arguments, str(home)]) == 2
+    assert "is not empty and has no model.json" in capsys.readouterr().err
+    assert (home / "precious").read_text() == "keep"
+
+
+@pytest.mark.parametrize(
+    ("out", "reason"),
+    [
+        (".", "has the checkpoint"),
+        ("..", "has the checkpoint"),
+        ("../checkpoint", "has the checkpoint"),
+        ("vae", "is a part of the checkpoint"),
+        ("unet/onnx", "is a part of the checkpoint"),
+    ],
+)
+def test_a_checkpoint_is_not_replaced_by_its_own_export(
+    capsys, copy: Path, out: str, reason: str
+) -> None:
+    (copy / "model.json").touch()
+    code = main(
+        [str(copy), "--height", "64", "--width", "128", "--force", "--out", str(copy / out)]
+    )
+    assert code == 2
+    assert reason in capsys.readouterr().err
+    assert (copy / "vae/config.json").is_file()
+
+
+def test_a_link_that_leads_nowhere_is_no_place_to_write(capsys, sd2: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to(tmp_path / "unmounted")
+    arguments = [str(sd2), "--height", "64", "--width", "128", "--out", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    assert "is a link to" in capsys.readouterr().err
+    assert not (tmp_path / "unmounted").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_an_export_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from onnx_export.errors import exit_code_of
+from onnx_export.verify import Expected
+from onnx_export.write import whole_folder
+
+def run():
+    with whole_folder(Path({str(tmp_path / "out")!r}), "model.json", False) as folder:
+        (folder / "model.json").touch()
+        print("begun", flush=True)
+        sys.stdin.read()
+
+sys.exit(exit_code_of("onnx_export", run))
+"""
+    command = [sys.executable, "-c", program]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(number)
+        assert process.wait() == 128 + number
+        assert process.stderr.read().startswith("onnx_export: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (MemoryError("std::bad_alloc"), 3, "memory is not enough (std::bad_alloc)"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 3, "memory is not enough"),
+        (OSError(28, "No space left on device", "model.data"), 3, "No space left on device"),
+    ],
+)
+def test_what_the_machine_lacks_is_said_in_a_line(
+    capsys, error: Exception, code: int, said: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    assert exit_code_of("onnx_export", fail) == code
+    line = capsys.readouterr().err.strip()
+    assert said in line
+    assert "\n" not in line
+
+
+def test_a_mistake_of_the_program_is_not_taken_for_the_checkpoints() -> None:
+    def fail() -> None:
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError):
+        exit_code_of("onnx_export", fail)
 
 
 def test_force_replaces_a_folder_only_when_the_new_one_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "model"
     target.mkdir()
     (target / "old").touch()
-    with pytest.raises(RuntimeError), whole_folder(target, force=True):
+    with pytest.raises(RuntimeError), whole_folder(target, "old", force=True):
         raise RuntimeError
     assert [p.name for p in target.iterdir()] == ["old"]
-    with whole_folder(target, force=True) as folder:
+    with whole_folder(target, "old", force=True) as folder:
         (folder / "new").touch()
     assert [p.name for p in target.iterdir()] == ["new"]
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
