@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from onnx_export.errors import CheckpointError, first_line
+from onnx_export.files import needed_file
+from onnx_export.finite import refuse_negative_variances, refuse_not_finite
 
 StateDict = Mapping[str, Tensor]
 
@@ -20,9 +22,20 @@ UNUSED = "num_batches_tracked"
 
 
 def read_state_dict(path: Path) -> StateDict:
-    """Returns the tensors of a `.safetensors` file or of one that `torch.save` wrote."""
+    """Returns the tensors of a `.safetensors` file or of one that `torch.save` wrote.
+
+    All of them are finite.
+    """
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file: give a state dict (.pth or .safetensors)")
+    needed_file(path)
+    state = stored_state(path)
+    refuse_not_finite(state, path)
+    refuse_negative_variances(state, path)
+    return state
+
+
+def stored_state(path: Path) -> StateDict:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -65,6 +78,11 @@ def load_weights(
             raise CheckpointError(
                 f"{path} has {count} tensors that {network} does not have, {key} among them: "
                 f"{advice}"
+            )
+        if tensor.is_floating_point() != expected[key].is_floating_point():
+            raise CheckpointError(
+                f"{path} has {key} as {tensor.dtype}, and {network} needs {expected[key].dtype}: "
+                f"give the checkpoint before it was quantised: {advice}"
             )
         if tensor.shape != expected[key].shape:
             raise CheckpointError(

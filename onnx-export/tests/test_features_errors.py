@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -148,7 +149,9 @@ def test_a_factory_that_makes_no_network_is_named(
         ((*RESNET, "--layer", "avgpool", *AT_64, "--filter", "none"), "contradicts --filter none"),
         ((*RESNET, "--layer", "avgpool", "--resize", "64"), "is not WIDTHxHEIGHT"),
         ((*RESNET, "--layer", "avgpool", *AT_64, "--mean", "1,2"), "is not three numbers"),
+        ((*RESNET, "--layer", "avgpool", *AT_64, "--mean", "nan,0,0"), "is not three numbers"),
         ((*RESNET, "--layer", "avgpool", *AT_64, "--std", "0,1,1"), "three numbers above 0"),
+        ((*RESNET, "--layer", "avgpool", *AT_64, "--std", "1,inf,1"), "is not three numbers"),
         ((*RESNET, "--layer", "avgpool", *AT_64, "--option", "depth"), "is not NAME=VALUE"),
     ],
 )
@@ -169,6 +172,59 @@ def test_a_folder_with_something_in_it_is_replaced_only_when_forced(
     assert main(given) == 2
     assert "is not empty: name another folder or add --force" in capsys.readouterr().err
     assert (tmp_path / "precious").read_text() == "keep"
+    assert main([*given, "--force"]) == 2
+    assert "has no features.json, so that it is no earlier export" in capsys.readouterr().err
+    assert (tmp_path / "precious").read_text() == "keep"
+    (tmp_path / "features.json").touch()
     assert main([*given, "--force"]) == 0
     assert not (tmp_path / "precious").exists()
-    assert (tmp_path / "features.json").is_file()
+    assert (tmp_path / "features.json").stat().st_size > 0
+
+
+def test_a_network_is_not_replaced_by_its_own_export(capsys, resnet: Path, tmp_path: Path) -> None:
+    checkpoint = shutil.copy(resnet, tmp_path / "resnet18.pth")
+    (tmp_path / "features.json").touch()
+    given = ["--force", "--out", str(tmp_path), *RESNET, "--layer", "avgpool", *AT_64]
+    assert main([str(checkpoint), *given]) == 2
+    assert "has the checkpoint" in capsys.readouterr().err
+    assert checkpoint.is_file()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_are_refused(
+    capsys, resnet: Path, tmp_path: Path, value: float
+) -> None:
+    state = torch.load(resnet, weights_only=True)
+    state["layer2.0.conv1.weight"][3, 2, 1, 0] = value
+    torch.save(state, tmp_path / "resnet18.pth")
+    code, line = refused(capsys, tmp_path / "resnet18.pth", *RESNET, "--layer", "avgpool", *AT_64)
+    assert code == 3
+    assert "has layer2.0.conv1.weight with 1 of 73728 values that are not finite" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "reason"),
+    [
+        ("bn1.running_var", torch.full((64,), -0.5), "with a variance of -0.5"),
+        ("fc.bias", torch.full((10,), 1e300, dtype=torch.float64), "that are not finite"),
+        ("fc.bias", torch.ones(10, dtype=torch.int8), "fc.bias as torch.int8, and"),
+        ("conv1.weight", torch.full((64, 3, 7, 7), 3e38), "features that are not finite"),
+        ("bn1.weight", torch.zeros(64), "the same features for two different pictures"),
+    ],
+)
+def test_weights_that_make_no_features_are_refused(
+    capsys, resnet: Path, tmp_path: Path, name: str, tensor: torch.Tensor, reason: str
+) -> None:
+    state = torch.load(resnet, weights_only=True)
+    torch.save(state | {name: tensor}, tmp_path / "resnet18.pth")
+    code, line = refused(capsys, tmp_path / "resnet18.pth", *RESNET, "--layer", "avgpool", *AT_64)
+    assert code == 3
+    assert reason in line
+
+
+def test_a_pointer_of_git_lfs_is_no_state_dict(capsys, tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\nsize 46830571\n"
+    (tmp_path / "resnet18.pth").write_text(pointer)
+    code, line = refused(capsys, tmp_path / "resnet18.pth", *RESNET, "--layer", "avgpool", *AT_64)
+    assert code == 3
+    assert "resnet18.pth is a Git LFS pointer" in line

@@ -114,3 +114,22 @@ def test_another_backbone_is_named(capsys: pytest.CaptureFixture, tmp_path: Path
     assert main(["--net", "alex", *given]) == 3
     assert "has no tensors named features.*" in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (float("nan"), "has features.0.weight with 23232 of 23232 values that are not finite"),
+        (0.0, "gives the distances"),
+    ],
+)
+def test_a_backbone_that_tells_nothing_apart_is_refused(
+    capsys: pytest.CaptureFixture, tmp_path: Path, value: float, reason: str
+) -> None:
+    weights, out = tmp_path / "alexnet.pth", tmp_path / "out"
+    state = {name: torch.zeros_like(t) for name, t in backbone("alex").state_dict().items()}
+    state["features.0.weight"] += value
+    torch.save(state, weights)
+    assert main(["--net", "alex", "--backbone", str(weights), "--out", str(out)]) == 3
+    assert reason in capsys.readouterr().err
+    assert not out.exists()

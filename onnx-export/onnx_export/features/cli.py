@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -123,6 +124,8 @@ def size(text: str) -> tuple[int, int]:
 def channels(text: str) -> tuple[float, float, float]:
     try:
         red, green, blue = (float(part) for part in text.split(","))
+        if not all(math.isfinite(value) for value in (red, green, blue)):
+            raise ValueError(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not three numbers, as in 0.5,0.5,0.5"
