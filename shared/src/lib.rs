@@ -1,7 +1,7 @@
 //! What crosses a process boundary, and the ports to the world.
 //!
 //! - [`ids`], [`artifact`]: names of things, and where each kind of object is stored
-//! - [`location`]: a folder or a bucket
+//! - [`location`], [`paths`]: a folder or a bucket; paths as they are written, and where they really are
 //! - [`settings`]: what a run or a worker may be told, checked once and passed on
 //! - [`storage`]: results; everything durable goes through this port
 //! - [`source`]: datasets and models, which are only read
@@ -24,6 +24,7 @@ pub mod listing;
 pub mod location;
 pub mod manifest;
 pub mod metrics;
+pub mod paths;
 pub mod queue;
 pub mod request;
 pub mod run_record;

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::paths::{self, PathError};
+
 /// A folder, or a bucket with a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -37,10 +39,42 @@ pub enum LocationError {
     /// An S3 address that names no bucket.
     #[error("must be s3://bucket/prefix: it names no bucket")]
     NoBucket,
+    /// An S3 address with a slash too few.
+    #[error("must be s3://bucket/prefix, with two slashes")]
+    OneSlash,
+    /// A path of Windows.
+    #[error(
+        "must be a folder or s3://bucket/prefix: it is a path of Windows; write /mnt/c/... in WSL"
+    )]
+    Windows,
+    /// A path that cannot be expanded.
+    #[error(transparent)]
+    Path(#[from] PathError),
 }
 
 impl Location {
-    /// Returns what a text names; a relative folder is relative to `base`.
+    /// Returns what a person's text names, where it really is: `~` and `${NAME}` are expanded, a relative folder is relative
+    /// to `base`, and links are followed as far as there are any.
+    ///
+    /// # Errors
+    ///
+    /// [`LocationError`] saying what it must be.
+    pub fn given(text: &str, base: &Path) -> Result<Self, LocationError> {
+        let text = paths::expand(text)?;
+        let is_drive = |start: &[u8]| {
+            start.first().is_some_and(u8::is_ascii_alphabetic)
+                && matches!(start.get(1..3), Some(b":\\" | b":/"))
+        };
+        if text.starts_with("s3:") && !text.starts_with("s3://") {
+            return Err(LocationError::OneSlash);
+        }
+        if (is_drive(text.as_bytes()) && !text.contains("://")) || text.starts_with(r"\\") {
+            return Err(LocationError::Windows);
+        }
+        Ok(Self::parse(&text, base)?.absolute())
+    }
+
+    /// Returns what a text names as it stands; a relative folder is relative to `base`.
     ///
     /// # Errors
     ///
@@ -97,11 +131,7 @@ impl Location {
     #[must_use]
     pub fn absolute(&self) -> Self {
         match self {
-            Self::Folder(folder) => {
-                let whole = std::fs::canonicalize(folder);
-                let whole = whole.or_else(|_| std::path::absolute(folder));
-                Self::Folder(whole.unwrap_or_else(|_| folder.clone()))
-            }
+            Self::Folder(folder) => Self::Folder(paths::real(folder)),
             Self::Bucket(_) => self.clone(),
         }
     }

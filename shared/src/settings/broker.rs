@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::SettingsError;
 use super::raw::RawBroker;
+use crate::paths;
 
 /// The variable that goes before the settings file.
 pub const BROKER_URL: &str = "SYNTH2REAL_BROKER_URL";
@@ -11,6 +12,9 @@ pub const BROKER_URL: &str = "SYNTH2REAL_BROKER_URL";
 pub const BROKER_USER: &str = "SYNTH2REAL_BROKER_USER";
 /// See [`BROKER_USER`].
 pub const BROKER_PASSWORD: &str = "SYNTH2REAL_BROKER_PASSWORD";
+/// The key of the address in the settings files.
+const URL: &str = "broker.url";
+const NOT_SHOWN: &str = "not shown: it may hold a password";
 const NAMESPACE: &str = "synth2real";
 /// Names at a broker have at most 255 bytes, and ours go on after the namespace.
 const NAMESPACE_MAX: usize = 200;
@@ -31,9 +35,7 @@ impl BrokerConfig {
     ///
     /// [`SettingsError::Value`] if it is no AMQP address; the message does not show it.
     pub fn new(url: &str, namespace: Option<&str>) -> Result<Self, SettingsError> {
-        Parts::of(url).map_err(|expected| {
-            SettingsError::value("broker.url", "not shown: it may hold a password", expected)
-        })?;
+        Parts::of(url).map_err(|expected| SettingsError::value(URL, NOT_SHOWN, expected))?;
         let namespace = namespace.unwrap_or(NAMESPACE);
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let length = 1..=NAMESPACE_MAX;
@@ -60,10 +62,17 @@ impl BrokerConfig {
     pub fn find(raw: Option<RawBroker>) -> Result<Option<Self>, SettingsError> {
         let raw = raw.unwrap_or_default();
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let Some(url) = variable(BROKER_URL).or(raw.url) else {
-            return Ok(None);
+        let broker = match (variable(BROKER_URL), raw.url) {
+            (Some(url), _) => Self::new(&url, raw.namespace.as_deref()).map_err(|error| {
+                error.renamed(|field| match field.as_str() {
+                    URL => BROKER_URL.to_owned(),
+                    _ => field,
+                })
+            })?,
+            (None, Some(url)) => Self::new(&expanded(&url)?, raw.namespace.as_deref())?,
+            (None, None) => return Ok(None),
         };
-        Self::new(&url, raw.namespace.as_deref())?
+        broker
             .with_credentials(
                 variable(BROKER_USER).as_deref(),
                 variable(BROKER_PASSWORD).as_deref(),
@@ -133,6 +142,23 @@ impl BrokerConfig {
     }
 }
 
+/// Returns an address of a settings file with `${NAME}` replaced. Other dollar signs may be part of a password.
+fn expanded(url: &str) -> Result<String, SettingsError> {
+    let mut expanded = String::with_capacity(url.len());
+    let mut rest = url;
+    while let Some((before, after)) = rest.split_once("${") {
+        let refused = |expected| SettingsError::value(URL, NOT_SHOWN, expected);
+        let (name, after) = after
+            .split_once('}')
+            .ok_or_else(|| refused("must have } after ${ and the name of a variable".to_owned()))?;
+        expanded.push_str(before);
+        expanded.push_str(&paths::variable(name).map_err(|error| refused(error.to_string()))?);
+        rest = after;
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
 /// What an address is made of.
 #[derive(Default)]
 struct Parts<'a> {
@@ -170,8 +196,9 @@ impl<'a> Parts<'a> {
             Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
             _ => (host, None),
         };
-        if name.is_empty() || port.is_some_and(|port| port.parse::<u16>().is_err()) {
-            return Err("must name a host, and a port from 0 to 65535 if any".to_owned());
+        let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+        if name.is_empty() || !port.is_none_or(is_port) {
+            return Err("must name a host, and a port from 1 to 65535 if any".to_owned());
         }
         Ok(Self {
             scheme,
@@ -243,6 +270,32 @@ mod tests {
         let expected =
             "SYNTH2REAL_BROKER_PASSWORD (absent) must be set as SYNTH2REAL_BROKER_USER is";
         assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn a_variable_in_an_address_is_expanded_and_its_value_is_in_no_message() {
+        let home = std::env::var("HOME").unwrap();
+        assert_eq!(
+            expanded("amqp://me:pa$$w$rd@${HOME}:1").unwrap(),
+            format!("amqp://me:pa$$w$rd@{home}:1")
+        );
+        for (url, words) in [
+            (
+                "amqp://me:${SYNTH2REAL_NOWHERE}@h",
+                "SYNTH2REAL_NOWHERE is not set",
+            ),
+            ("amqp://me:s3cret${HOME@h", "must have } after ${"),
+            // A home folder has slashes, which an address has not.
+            ("amqp://me:${HOME}@h", "must have / as %2F"),
+        ] {
+            let found = expanded(url).and_then(|url| BrokerConfig::new(&url, None));
+            let message = found.unwrap_err().to_string();
+            assert!(message.contains(words), "{message}");
+            assert!(
+                !message.contains(&home) && !message.contains("s3cret"),
+                "{message}"
+            );
+        }
     }
 
     #[test]

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// No machine has more GPUs.
+const MAX_NUMBER: u32 = 255;
+
 /// A device that graphs run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Device {
@@ -15,7 +18,7 @@ pub enum Device {
 
 /// Text that names no device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be cpu or cuda:N, N the number of an NVIDIA GPU from 0")]
+#[error("must be cpu or cuda:N, N the number of an NVIDIA GPU, 0 to {MAX_NUMBER}")]
 pub struct DeviceError;
 
 impl FromStr for Device {
@@ -28,7 +31,7 @@ impl FromStr for Device {
         let number = text.strip_prefix("cuda:").ok_or(DeviceError)?;
         let digits = number.bytes().all(|byte| byte.is_ascii_digit());
         match number.parse() {
-            Ok(number) if digits => Ok(Self::Cuda(number)),
+            Ok(number) if digits && number <= MAX_NUMBER => Ok(Self::Cuda(number)),
             Ok(_) | Err(_) => Err(DeviceError),
         }
     }
@@ -56,7 +59,8 @@ mod tests {
 
     #[test]
     fn what_names_no_device_is_refused() {
-        for text in ["", "CPU", "cuda", "cuda:", "cuda:+1", "cuda:-1", "gpu:0"] {
+        let numbers = ["cuda:", "cuda:+1", "cuda:-1", "cuda:256", "cuda:4294967295"];
+        for text in ["", "CPU", "cuda", "gpu:0"].into_iter().chain(numbers) {
             assert_eq!(text.parse::<Device>(), Err(DeviceError), "{text}");
         }
     }

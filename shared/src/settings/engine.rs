@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::SettingsError;
 use super::device::{Device, DeviceError};
 use super::raw::RawEngine;
+use super::run::location;
+use super::{Machine, SettingsError, bounds};
+use crate::location::Location;
 
 /// How a process computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,43 @@ impl Default for EngineConfig {
     }
 }
 
+/// More threads than this for each core only take time from each other.
+const MAX_THREADS_PER_CORE: usize = 4;
+
 impl EngineConfig {
+    /// Proves that this process may use what it is told to use.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::Value`] with what is told and what the machine has.
+    pub fn fits(&self, machine: &Machine) -> Result<(), SettingsError> {
+        let max_threads = MAX_THREADS_PER_CORE * machine.cores;
+        if self.threads > max_threads {
+            return Err(SettingsError::value(
+                "engine.threads",
+                self.threads,
+                format!(
+                    "must be 0 to {max_threads}: this machine has {} cores, and 0 is one for each",
+                    machine.cores
+                ),
+            ));
+        }
+        // What nobody asked for is not refused: a small machine has less than is kept by default.
+        let default = Self::default().style_bank_max_bytes;
+        match machine.memory_bytes {
+            Some(memory) if self.style_bank_max_bytes > memory.max(default) => {
+                Err(SettingsError::value(
+                    "engine.style_bank_max_bytes",
+                    self.style_bank_max_bytes,
+                    format!(
+                        "must be 0 to {memory}: this machine has no more memory; what is beyond goes to disk"
+                    ),
+                ))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     pub(super) fn from_raw(raw: RawEngine, base: &Path) -> Result<Self, SettingsError> {
         let default = Self::default();
         let device = match raw.device {
@@ -44,6 +82,14 @@ impl EngineConfig {
             Some(text) => text.parse().map_err(|error: DeviceError| {
                 SettingsError::value("engine.device", &text, error.to_string())
             })?,
+        };
+        bounds::THREADS.check_given(raw.threads)?;
+        bounds::STYLE_BANK_MAX_BYTES.check_given(raw.style_bank_max_bytes)?;
+        bounds::STYLE_BANK_DEVICE_MAX_BYTES.check_given(raw.style_bank_device_max_bytes)?;
+        bounds::DEVICE_MAX_BYTES.check_given(raw.device_max_bytes)?;
+        let cache_dir = match raw.cache_dir {
+            Some(folder) => folder_of("engine.cache_dir", &folder, base)?,
+            None => default.cache_dir,
         };
         // Half of what there is at most, so that weights and images have room as well.
         let half = raw
@@ -71,16 +117,55 @@ impl EngineConfig {
             style_bank_max_bytes: raw
                 .style_bank_max_bytes
                 .unwrap_or(default.style_bank_max_bytes),
-            cache_dir: raw
-                .cache_dir
-                .map_or(default.cache_dir, |folder| base.join(folder)),
+            cache_dir,
         })
+    }
+}
+
+/// Returns the folder of this machine that a text names.
+fn folder_of(field: &'static str, text: &str, base: &Path) -> Result<PathBuf, SettingsError> {
+    match location(field, text, base)? {
+        Location::Folder(folder) => Ok(folder),
+        Location::Bucket(_) => Err(SettingsError::value(
+            field,
+            format!("{text:?}"),
+            "must be a folder of this machine",
+        )),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_threads_than_the_machine_can_run_are_refused_with_both_numbers() {
+        let machine = Machine {
+            cores: 2,
+            memory_bytes: Some(1 << 33),
+        };
+        let fits = |toml: &str| {
+            let fits = checked(toml).unwrap().fits(&machine);
+            fits.map_err(|error| error.to_string())
+        };
+        assert_eq!(fits("threads = 8"), Ok(()));
+        assert_eq!(
+            fits("threads = 9").unwrap_err(),
+            "engine.threads (9) must be 0 to 8: this machine has 2 cores, and 0 is one for each"
+        );
+        assert_eq!(
+            checked("threads = 2000").unwrap_err(),
+            "engine.threads (2000) must be 0 to 1024: 0 is one for each core"
+        );
+        assert_eq!(fits("style_bank_max_bytes = 8589934592"), Ok(()));
+        let error = fits("style_bank_max_bytes = 8589934593").unwrap_err();
+        assert!(error.contains("must be 0 to 8589934592"), "{error}");
+        let small = Machine {
+            cores: 1,
+            memory_bytes: Some(1 << 30),
+        };
+        assert!(checked("").unwrap().fits(&small).is_ok());
+    }
 
     fn checked(toml: &str) -> Result<EngineConfig, String> {
         let raw: RawEngine = toml::from_str(toml).unwrap();

@@ -13,12 +13,12 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// The file is no TOML, has an unknown key or a value of the wrong type.
-    #[error("settings file {} is not usable: {}", .path.display(), one_line(.source))]
+    #[error("settings file {}{reason}", .path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Why; shown with line and column.
-        source: Box<toml::de::Error>,
+        /// What is wrong, from `, line 3: ` or a verb on.
+        reason: String,
     },
     /// A `--set` is not `KEY=VALUE` of a known key.
     #[error("--set {argument} is not usable: {reason}")]
@@ -31,36 +31,68 @@ pub enum SettingsError {
     /// A value is out of its range.
     #[error("{field} ({value}) {expected}")]
     Value {
-        /// The key as it stands in the file, for example `method.filter_fraction`.
-        field: &'static str,
+        /// Where it was given: the key as it stands in the file, for example `method.filter_fraction`, a variable, or an
+        /// option of the command line.
+        field: String,
         /// The value given.
         value: String,
         /// What it must be.
         expected: String,
     },
+    /// A value in a file is out of its range.
+    #[error("settings file {}: {error}", .path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// The value.
+        error: Box<SettingsError>,
+    },
 }
 
 impl SettingsError {
     pub(crate) fn value(
-        field: &'static str,
+        field: impl Into<String>,
         value: impl ToString,
         expected: impl Into<String>,
     ) -> Self {
         Self::Value {
-            field,
+            field: field.into(),
             value: value.to_string(),
             expected: expected.into(),
         }
     }
-}
 
-/// toml draws the offending line over several lines; people get one.
-fn one_line(error: &toml::de::Error) -> String {
-    error
-        .to_string()
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    /// Returns the same error with the field that is out of its range called by another name.
+    pub(super) fn renamed(self, name: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Value {
+                field,
+                value,
+                expected,
+            } => Self::Value {
+                field: name(field),
+                value,
+                expected,
+            },
+            Self::Unreadable { .. }
+            | Self::Malformed { .. }
+            | Self::Override { .. }
+            | Self::InFile { .. } => self,
+        }
+    }
+
+    /// Returns the same error with the file that a value stands in. What the environment says stands in none.
+    pub(super) fn in_file(self, path: PathBuf) -> Self {
+        match &self {
+            Self::Value { field, .. } if !field.starts_with("SYNTH2REAL_") => Self::InFile {
+                path,
+                error: Box::new(self),
+            },
+            Self::Value { .. }
+            | Self::Unreadable { .. }
+            | Self::Malformed { .. }
+            | Self::Override { .. }
+            | Self::InFile { .. } => self,
+        }
+    }
 }

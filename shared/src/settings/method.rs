@@ -1,11 +1,13 @@
 //! The conversion's settings, complete and checked.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::raw::RawMethod;
-use super::{SettingsError, StepSet};
+use super::{SettingsError, StepSet, bounds};
+use crate::paths;
 
 /// A row of the paper's first table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +98,34 @@ pub struct MethodConfig {
 }
 
 impl MethodConfig {
+    /// Returns the settings of a file's `[method]` table, if a file is given, with `KEY=VALUE` arguments put over them.
+    ///
+    /// # Errors
+    ///
+    /// A [`SettingsError`] that names the file or the argument, and the value.
+    pub fn given(file: Option<&Path>, arguments: &[String]) -> Result<Self, SettingsError> {
+        let raw = file.map(RawMethod::load).transpose()?.unwrap_or_default();
+        let raw = raw.with_overrides(arguments)?;
+        Self::try_from(raw).map_err(|error| {
+            let set = |key: &str| {
+                let mut keys = arguments.iter().filter_map(|text| text.split_once('='));
+                keys.any(|(set, _)| set.trim() == key)
+            };
+            let mut is_set = false;
+            let error = error.renamed(|field| match field.strip_prefix("method.") {
+                Some(key) if set(key) => {
+                    is_set = true;
+                    format!("--set {key}")
+                }
+                _ => field,
+            });
+            match file {
+                Some(file) if !is_set => error.in_file(paths::place(file)),
+                _ => error,
+            }
+        })
+    }
+
     /// Returns the number of steps that are executed.
     #[must_use]
     pub fn num_executed(&self) -> usize {
@@ -123,32 +153,13 @@ impl TryFrom<RawMethod> for MethodConfig {
             contrast_strength: raw.contrast_strength.unwrap_or(1.67),
             filter_fraction: raw.filter_fraction.unwrap_or(0.25),
         };
-        if config.steps == 0 || config.steps > 1000 {
-            return Err(SettingsError::value(
-                "method.steps",
-                config.steps,
-                "must be 1 to 1000",
-            ));
-        }
+        bounds::STEPS.check(config.steps)?;
         if config.skip >= config.steps {
             let expected = format!("must be below method.steps ({})", config.steps);
             return Err(SettingsError::value("method.skip", config.skip, expected));
         }
-        if !(config.contrast_strength.is_finite() && config.contrast_strength > 0.0) {
-            let expected = "must be above 0; 1 changes nothing";
-            return Err(SettingsError::value(
-                "method.contrast_strength",
-                config.contrast_strength,
-                expected,
-            ));
-        }
-        if !(0.0..=1.0).contains(&config.filter_fraction) {
-            return Err(SettingsError::value(
-                "method.filter_fraction",
-                config.filter_fraction,
-                "must be 0 to 1",
-            ));
-        }
+        bounds::CONTRAST_STRENGTH.check(config.contrast_strength)?;
+        bounds::FILTER_FRACTION.check(config.filter_fraction)?;
         Ok(config)
     }
 }
@@ -202,10 +213,62 @@ mod tests {
             .expect_err("no such key")
             .to_string();
         assert!(
-            message.contains("contrast=2") && message.contains("unknown field"),
+            message.contains("contrast=2")
+                && message.contains("unknown key contrast: did you mean"),
             "{message}"
         );
         assert!(config(&["steps"]).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_argument_is_said_of_the_argument() {
+        let given = |arguments: &[&str]| {
+            let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+            let config = MethodConfig::given(None, &arguments);
+            config.expect_err("it is wrong").to_string()
+        };
+        for (argument, expected) in [
+            ("skip=60", "--set skip (60) must be below method.steps (50)"),
+            (
+                "steps=5000",
+                "--set steps (5000) must be 1 to 1000: a model knows 1000 timesteps",
+            ),
+            (
+                "steps=many",
+                "--set steps=many is not usable: steps (\"many\") must be a whole number from 0",
+            ),
+            (
+                "method=cacty",
+                "--set method=cacty is not usable: method (\"cacty\") must be one of adain, cross-image, cacti, cactif; \
+                 did you mean cacti?",
+            ),
+            (
+                "injected_steps=1001..",
+                "--set injected_steps=1001.. is not usable: injected_steps: step set \"1001..\" must not go beyond 1000: \
+                 no schedule has more steps",
+            ),
+        ] {
+            assert_eq!(given(&[argument]), expected);
+        }
+        // The key that is refused is not the one that was set.
+        assert_eq!(
+            given(&["steps=20"]),
+            "method.skip (30) must be below method.steps (20)"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_file_is_said_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("method.toml");
+        std::fs::write(&file, "[method]\nfilter_fraction = 2\n").unwrap();
+        let refused = MethodConfig::given(Some(&file), &["steps=40".to_owned()]);
+        let message = refused.expect_err("it is wrong").to_string();
+        assert!(
+            message.ends_with("method.toml: method.filter_fraction (2) must be 0 to 1"),
+            "{message}"
+        );
+        assert!(MethodConfig::given(Some(&file), &["filter_fraction=1".to_owned()]).is_ok());
     }
 
     #[test]

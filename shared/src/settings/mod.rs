@@ -2,10 +2,16 @@
 //!
 //! [`raw`] mirrors the files, unknown keys refused; [`RunConfig`], [`WorkerConfig`] and what they hold are passed on.
 
+mod bounds;
 mod broker;
 mod device;
 mod engine;
 mod error;
+mod explain;
+mod file;
+#[cfg(test)]
+mod keys;
+mod machine;
 mod method;
 mod quality;
 pub mod raw;
@@ -17,6 +23,7 @@ pub use broker::{BROKER_PASSWORD, BROKER_URL, BROKER_USER, BrokerConfig};
 pub use device::{Device, DeviceError};
 pub use engine::EngineConfig;
 pub use error::SettingsError;
+pub use machine::Machine;
 pub use method::{Method, MethodConfig, Preset};
 pub use quality::{QualityConfig, ReferenceFiles};
 pub use run::{

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::SettingsError;
 use super::raw::{RawQuality, RawReference};
-use super::run::location;
+use super::run::{file_location, location};
 use crate::location::Location;
+use crate::paths;
 
 /// Stands for the style in `quality.reference`.
 const STYLE: &str = "{style}";
@@ -93,10 +94,8 @@ impl ReferenceFiles {
     #[must_use]
     pub fn absolute(&self) -> Self {
         let absolute = |file: &Location| match file {
-            // Not `Location::absolute`, which follows links and so needs the file to be there.
-            Location::Folder(path) => {
-                Location::Folder(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
-            }
+            // Not `Location::absolute`, which follows a link to the newest of several files.
+            Location::Folder(path) => Location::Folder(paths::place(path)),
             Location::Bucket(_) => file.clone(),
         };
         Self(
@@ -110,7 +109,7 @@ impl ReferenceFiles {
 
 fn reference_file(field: &'static str, text: &str, base: &Path) -> Result<Location, SettingsError> {
     if text.ends_with(".npz") {
-        return location(field, text, base);
+        return file_location(field, text, base);
     }
     Err(SettingsError::value(
         field,

@@ -1,11 +1,12 @@
 //! The settings file as it may be written: every key, nothing else.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Method, PairingMode, Preset, SettingsError, StepSet};
+use super::explain::{Mistake, explain};
+use super::{Method, PairingMode, Preset, SettingsError, StepSet, file};
 use crate::layout::Layout;
 
 /// `run.toml`.
@@ -245,7 +246,7 @@ impl RawWorkerConfig {
     ///
     /// [`SettingsError::Unreadable`] or [`SettingsError::Malformed`], naming the file.
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
-        parse_file(path)
+        file::parse(path)
     }
 }
 
@@ -256,7 +257,7 @@ impl RawConfig {
     ///
     /// [`SettingsError::Unreadable`] or [`SettingsError::Malformed`], naming the file.
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
-        parse_file(path)
+        file::parse(path)
     }
 }
 
@@ -274,7 +275,7 @@ impl RawMethod {
     ///
     /// [`SettingsError::Unreadable`] or [`SettingsError::Malformed`], naming the file.
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
-        parse_file::<MethodOnly>(path).map(|file| file.method)
+        file::parse::<MethodOnly>(path).map(|file| file.method)
     }
 
     /// Returns these settings with `KEY=VALUE` arguments put over them.
@@ -293,16 +294,22 @@ impl RawMethod {
                 .split_once('=')
                 .ok_or_else(|| refuse("expected KEY=VALUE".into()))?;
             let current = toml::Table::try_from(&settings).map_err(|e| refuse(e.to_string()))?;
-            let with = |value: toml::Value| -> Result<Self, toml::de::Error> {
+            let with = |value: toml::Value| -> Result<Self, String> {
                 let mut table = current.clone();
                 table.insert(key.trim().to_owned(), value);
-                table.try_into()
+                serde_path_to_error::deserialize(table).map_err(|error| {
+                    explain(&Mistake {
+                        keys: Some(&error.path().to_string()),
+                        message: error.inner().message(),
+                        found: None,
+                    })
+                })
             };
             // A lone step number is a step set, which is text: what reads as a number may be meant as text.
             let text = toml::Value::String(value.trim().to_owned());
             settings = with(guess(value.trim()))
                 .or_else(|error| with(text).map_err(|_| error))
-                .map_err(|e| refuse(e.message().to_owned()))?;
+                .map_err(refuse)?;
         }
         Ok(settings)
     }
@@ -317,15 +324,4 @@ fn guess(value: &str) -> toml::Value {
     } else {
         toml::Value::String(value.to_owned())
     }
-}
-
-fn parse_file<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, SettingsError> {
-    let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    toml::from_str(&text).map_err(|source| SettingsError::Malformed {
-        path: PathBuf::from(path),
-        source: Box::new(source),
-    })
 }

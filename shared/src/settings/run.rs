@@ -6,13 +6,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::raw::{RawConfig, RawLimits, RawPairing, RawShards};
-use super::{BrokerConfig, EngineConfig, MethodConfig, QualityConfig, SettingsError};
+use super::{
+    BrokerConfig, EngineConfig, Machine, MethodConfig, QualityConfig, SettingsError, bounds,
+};
 use crate::ids::RunId;
 use crate::layout::Layout;
 use crate::location::Location;
-
-/// The broker gives a message up after 20 deliveries, and drained workers take some of them.
-const MAX_ATTEMPTS: u32 = 10;
+use crate::paths;
 
 /// Everything a run is told.
 #[derive(Debug, Clone)]
@@ -114,7 +114,20 @@ impl RunConfig {
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
         let raw = RawConfig::load(path)?;
         let base = path.parent().unwrap_or(Path::new("."));
-        Self::check(raw, base)
+        Self::check(raw, base).map_err(|error| error.in_file(paths::place(path)))
+    }
+
+    /// Reads and checks a settings file as [`Self::load`] does, for a process that computes on this machine itself.
+    ///
+    /// # Errors
+    ///
+    /// Also if the engine is told to use more than this machine has.
+    pub fn load_to_compute(path: &Path) -> Result<Self, SettingsError> {
+        let config = Self::load(path)?;
+        match config.engine.fits(&Machine::this()) {
+            Ok(()) => Ok(config),
+            Err(error) => Err(error.in_file(paths::place(path))),
+        }
     }
 
     /// Checks settings whose relative paths are relative to `base`.
@@ -170,7 +183,7 @@ impl RunConfig {
 ///
 /// [`SettingsError::Value`] if it is neither a folder nor a bucket.
 pub fn resolve_root(text: &str) -> Result<Location, SettingsError> {
-    location("root", text, Path::new(""))
+    location("--root", text, Path::new(""))
 }
 
 pub(super) fn location(
@@ -178,8 +191,24 @@ pub(super) fn location(
     text: &str,
     base: &Path,
 ) -> Result<Location, SettingsError> {
-    Location::parse(text, base)
+    Location::given(text, base)
         .map_err(|error| SettingsError::value(field, format!("{text:?}"), error.to_string()))
+}
+
+/// Returns where a file is that a text names, under its own name: a link to a file is not followed.
+pub(super) fn file_location(
+    field: &'static str,
+    text: &str,
+    base: &Path,
+) -> Result<Location, SettingsError> {
+    let refused = |error: String| SettingsError::value(field, format!("{text:?}"), error);
+    match location(field, text, base)? {
+        Location::Folder(_) => {
+            let meant = paths::expand(text).map_err(|error| refused(error.to_string()))?;
+            Ok(Location::Folder(paths::place(&base.join(meant))))
+        }
+        bucket @ Location::Bucket(_) => Ok(bucket),
+    }
 }
 
 fn parse_range(text: &str) -> Result<RangeInclusive<usize>, SettingsError> {
@@ -193,6 +222,13 @@ fn parse_range(text: &str) -> Result<RangeInclusive<usize>, SettingsError> {
     let (first, last) = text.split_once("..=").ok_or_else(wrong)?;
     let first: usize = first.trim().parse().map_err(|_| wrong())?;
     let last: usize = last.trim().parse().map_err(|_| wrong())?;
+    if last > bounds::MAX_IMAGES {
+        let expected = format!(
+            "must end at {} at most: no dataset is larger",
+            bounds::MAX_IMAGES
+        );
+        return Err(SettingsError::value("content.range", text, expected));
+    }
     if first == 0 || last < first {
         Err(wrong())
     } else {
@@ -204,16 +240,9 @@ impl TryFrom<RawPairing> for Pairing {
     type Error = SettingsError;
 
     fn try_from(raw: RawPairing) -> Result<Self, SettingsError> {
-        if raw.contents_per_style == Some(0) {
-            return Err(SettingsError::value(
-                "pairing.contents_per_style",
-                0,
-                "must be at least 1",
-            ));
-        }
         Ok(Self {
             mode: raw.mode.unwrap_or(PairingMode::EveryStyle),
-            contents_per_style: raw.contents_per_style,
+            contents_per_style: bounds::CONTENTS_PER_STYLE.check_given(raw.contents_per_style)?,
         })
     }
 }
@@ -222,25 +251,10 @@ impl TryFrom<RawShards> for ShardSize {
     type Error = SettingsError;
 
     fn try_from(raw: RawShards) -> Result<Self, SettingsError> {
-        let size = Self {
-            contents: raw.contents.unwrap_or(4),
-            styles: raw.styles.unwrap_or(3),
-        };
-        if size.contents == 0 {
-            return Err(SettingsError::value(
-                "shards.contents",
-                0,
-                "must be at least 1",
-            ));
-        }
-        if size.styles == 0 {
-            return Err(SettingsError::value(
-                "shards.styles",
-                0,
-                "must be at least 1",
-            ));
-        }
-        Ok(size)
+        Ok(Self {
+            contents: bounds::SHARD_CONTENTS.check(raw.contents.unwrap_or(4))?,
+            styles: bounds::SHARD_STYLES.check(raw.styles.unwrap_or(3))?,
+        })
     }
 }
 
@@ -248,25 +262,10 @@ impl TryFrom<RawLimits> for Limits {
     type Error = SettingsError;
 
     fn try_from(raw: RawLimits) -> Result<Self, SettingsError> {
-        let limits = Self {
-            max_attempts: raw.max_attempts.unwrap_or(3),
-            max_failed: raw.max_failed.unwrap_or(0.05),
-        };
-        if !(1..=MAX_ATTEMPTS).contains(&limits.max_attempts) {
-            return Err(SettingsError::value(
-                "limits.max_attempts",
-                limits.max_attempts,
-                format!("must be 1 to {MAX_ATTEMPTS}"),
-            ));
-        }
-        if !(0.0..=1.0).contains(&limits.max_failed) {
-            return Err(SettingsError::value(
-                "limits.max_failed",
-                limits.max_failed,
-                "must be 0 to 1",
-            ));
-        }
-        Ok(limits)
+        Ok(Self {
+            max_attempts: bounds::MAX_ATTEMPTS.check(raw.max_attempts.unwrap_or(3))?,
+            max_failed: bounds::MAX_FAILED.check(raw.max_failed.unwrap_or(0.05))?,
+        })
     }
 }
 
@@ -288,8 +287,11 @@ mod tests {
     "#;
 
     fn check(extra: &str) -> Result<RunConfig, String> {
-        let raw: RawConfig =
-            toml::from_str(&format!("{SMALLEST}\n{extra}")).map_err(|e| e.to_string())?;
+        check_settings(&format!("{SMALLEST}\n{extra}"))
+    }
+
+    fn check_settings(settings: &str) -> Result<RunConfig, String> {
+        let raw: RawConfig = toml::from_str(settings).map_err(|e| e.to_string())?;
         RunConfig::check(raw, Path::new("/base")).map_err(|e| e.to_string())
     }
 
@@ -311,7 +313,7 @@ mod tests {
         for (extra, message) in [
             (
                 "[shards]\ncontents = 0",
-                "shards.contents (0) must be at least 1",
+                "shards.contents (0) must be 1 to 10000: a shard is stored, and made again, as a whole",
             ),
             (
                 "[limits]\nmax_failed = 1.5",
@@ -319,7 +321,7 @@ mod tests {
             ),
             (
                 "[pairing]\ncontents_per_style = 0",
-                "pairing.contents_per_style (0) must be at least 1",
+                "pairing.contents_per_style (0) must be 1 to 10000000: no dataset is larger",
             ),
             (
                 "[method]\nskip = 50",
@@ -327,6 +329,46 @@ mod tests {
             ),
         ] {
             assert_eq!(check(extra).expect_err("out of range"), message);
+        }
+    }
+
+    #[test]
+    fn home_and_variables_in_paths_are_expanded_or_refused_with_the_key() {
+        let at = |root: &str| check_settings(&SMALLEST.replace("../../out", root));
+        let home = std::env::home_dir().unwrap();
+        let root = at("~/not/yet").unwrap().root.to_string();
+        assert_eq!(
+            root,
+            paths::real(&home.join("not/yet")).display().to_string()
+        );
+        assert_eq!(
+            at("$HOME/out").unwrap_err(),
+            "run.root (\"$HOME/out\") must have ${HOME} for the variable HOME, or $$ for a dollar sign"
+        );
+        let refused =
+            |from: &str, to: &str| check_settings(&SMALLEST.replace(from, to)).unwrap_err();
+        for (from, to, key) in [
+            ("data/gta5", "~else/gta5", "content.root"),
+            ("data/style", "${SYNTH2REAL_NOWHERE}/style", "style.root"),
+            ("\"model\"", "\"model \"", "model.path"),
+            ("../../out", "s3://${SYNTH2REAL_NOWHERE}/out", "run.root"),
+            ("../../out", "s3:/bucket/out", "run.root"),
+            ("../../out", "C:/out", "run.root"),
+        ] {
+            let told = refused(from, to);
+            assert!(told.starts_with(&format!("{key} (")), "{told}");
+        }
+        for (extra, key) in [
+            ("[engine]\ncache_dir = '$TMPDIR'", "engine.cache_dir"),
+            ("[quality]\nfeatures = '~x'", "quality.features"),
+            ("[quality]\nlpips = '${}'", "quality.lpips"),
+            (
+                "[quality]\nfeatures = 'f'\nreference = '$A/{style}.npz'",
+                "quality.reference",
+            ),
+        ] {
+            let told = check(extra).unwrap_err();
+            assert!(told.starts_with(&format!("{key} (")), "{told}");
         }
     }
 
@@ -339,7 +381,7 @@ mod tests {
     #[test]
     fn a_range_counts_from_one_and_includes_its_end() {
         assert_eq!(parse_range("1..=24966").expect("a range"), 1..=24966);
-        for wrong in ["0..=3", "5..=4", "1..3", "x"] {
+        for wrong in ["0..=3", "5..=4", "1..3", "x", "1..=99999999"] {
             assert!(parse_range(wrong).is_err(), "{wrong} was accepted");
         }
     }

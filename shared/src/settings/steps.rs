@@ -6,6 +6,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// No schedule has more steps.
+const MAX_STEP: usize = 1000;
+/// Nor a set more parts.
+const MAX_PARTS: usize = 1000;
+
 /// A set of steps (executed indices, from 0) as half-open ranges.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -54,7 +59,20 @@ impl FromStr for StepSet {
                 "step set {text:?} must be steps and half-open ranges such as 5..15, 1.. or 0,2.."
             )
         };
-        let number = |digits: &str| digits.trim().parse::<usize>().map_err(|_| wrong());
+        if text.split(',').count() > MAX_PARTS {
+            return Err(format!(
+                "step set must not have more than {MAX_PARTS} parts"
+            ));
+        }
+        let number = |digits: &str| {
+            let step = digits.trim().parse::<usize>().map_err(|_| wrong())?;
+            if step > MAX_STEP {
+                return Err(format!(
+                    "step set {text:?} must not go beyond {MAX_STEP}: no schedule has more steps"
+                ));
+            }
+            Ok(step)
+        };
         let ranges = text
             .split(',')
             .map(|part| match part.split_once("..") {
@@ -138,7 +156,17 @@ mod tests {
 
     #[test]
     fn what_is_no_step_set_is_refused() {
-        for text in ["", "a", "5..3", "1,,2", "-1.."] {
+        let long = "1,".repeat(2000);
+        for text in [
+            "",
+            "a",
+            "5..3",
+            "1,,2",
+            "-1..",
+            "1001",
+            "5..18446744073709551615",
+            &long,
+        ] {
             assert!(text.parse::<StepSet>().is_err(), "{text:?} was accepted");
         }
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::raw::{RawEngine, RawWatchdog, RawWorkerConfig};
 use super::run::location;
-use super::{BrokerConfig, EngineConfig, SettingsError};
+use super::{BrokerConfig, EngineConfig, Machine, SettingsError, bounds};
 use crate::location::Location;
+use crate::paths;
 
 /// The longest name that a broker routes messages by.
 const MAX_NAME_BYTES: usize = 255;
@@ -60,7 +61,12 @@ impl WorkerConfig {
     /// A [`SettingsError`] that names the file, or the field and its value.
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
         let raw = RawWorkerConfig::load(path)?;
-        Self::check(raw, path.parent().unwrap_or(Path::new(".")))
+        let base = path.parent().unwrap_or(Path::new("."));
+        let config = Self::check(raw, base).and_then(|config| {
+            config.engine.fits(&Machine::this()).map_err(own_key)?;
+            Ok(config)
+        });
+        config.map_err(|error| error.in_file(paths::place(path)))
     }
 
     /// Checks settings whose relative paths are relative to `base`.
@@ -94,13 +100,22 @@ impl WorkerConfig {
         Ok(Self {
             root: location("root", &raw.root, base)?,
             name: raw.name,
-            engine: EngineConfig::from_raw(engine, base)?,
-            cache_max_bytes: raw.cache_max_bytes.unwrap_or(50 << 30),
+            engine: EngineConfig::from_raw(engine, base).map_err(own_key)?,
+            cache_max_bytes: bounds::CACHE_MAX_BYTES
+                .check(raw.cache_max_bytes.unwrap_or(50 << 30))?,
             metrics: raw.metrics.as_deref().map(metrics).transpose()?,
             watchdog: WatchdogConfig::try_from(raw.watchdog)?,
             broker: BrokerConfig::find(raw.broker)?.ok_or_else(missing)?,
         })
     }
+}
+
+/// Names a key of `[engine]` as it stands in `worker.toml`, where it has no table.
+fn own_key(error: SettingsError) -> SettingsError {
+    error.renamed(|field| match field.strip_prefix("engine.") {
+        Some(key) => key.to_owned(),
+        None => field,
+    })
 }
 
 fn metrics(text: &str) -> Result<SocketAddr, SettingsError> {
@@ -118,24 +133,12 @@ impl TryFrom<RawWatchdog> for WatchdogConfig {
     fn try_from(raw: RawWatchdog) -> Result<Self, SettingsError> {
         let default = Self::default();
         let times_usual = raw.times_usual.unwrap_or(default.times_usual);
-        if !(times_usual >= 2.0 && times_usual.is_finite()) {
-            return Err(SettingsError::value(
-                "watchdog.times_usual",
-                times_usual,
-                "must be at least 2",
-            ));
-        }
-        let seconds = |field, given: Option<f64>, default: Duration| match given {
-            None => Ok(default),
-            Some(seconds) => Duration::try_from_secs_f64(seconds)
-                .ok()
-                .filter(|duration| !duration.is_zero())
-                .ok_or_else(|| SettingsError::value(field, seconds, "must be above 0")),
-        };
+        let min = bounds::MIN_SECONDS.check_given(raw.min_seconds)?;
+        let first = bounds::FIRST_SECONDS.check_given(raw.first_seconds)?;
         Ok(Self {
-            times_usual,
-            min: seconds("watchdog.min_seconds", raw.min_seconds, default.min)?,
-            first: seconds("watchdog.first_seconds", raw.first_seconds, default.first)?,
+            times_usual: bounds::TIMES_USUAL.check(times_usual)?,
+            min: min.map_or(default.min, Duration::from_secs_f64),
+            first: first.map_or(default.first, Duration::from_secs_f64),
         })
     }
 }
@@ -155,6 +158,35 @@ mod tests {
         assert_eq!(config.root.to_string(), "s3://b/p");
         assert_eq!(config.watchdog, WatchdogConfig::default());
         assert_eq!(config.metrics, None);
+    }
+
+    #[test]
+    fn a_key_is_refused_by_the_name_it_has_in_this_file() {
+        for (extra, expected) in [
+            (
+                "device = 'gpu'",
+                "device (gpu) must be cpu or cuda:N, N the number of an NVIDIA GPU, 0 to 255",
+            ),
+            (
+                "threads = 2000",
+                "threads (2000) must be 0 to 1024: 0 is one for each core",
+            ),
+            (
+                "cache_dir = '$HOME/cache'",
+                "cache_dir (\"$HOME/cache\") must have ${HOME} for the variable HOME, or $$ for a dollar sign",
+            ),
+            (
+                "cache_dir = 's3://b/cache'",
+                "cache_dir (\"s3://b/cache\") must be a folder of this machine",
+            ),
+            (
+                "device_max_bytes = 10\nstyle_bank_device_max_bytes = 10",
+                "device_max_bytes (10) must be more than style_bank_device_max_bytes (10), which is a part of it",
+            ),
+        ] {
+            let settings = format!("root = 'r'\n{extra}\n[broker]\nurl = 'amqp://h'");
+            assert_eq!(check(&settings).unwrap_err(), expected);
+        }
     }
 
     #[test]
@@ -193,11 +225,11 @@ mod tests {
         for (extra, message) in [
             (
                 "times_usual = 1",
-                "watchdog.times_usual (1) must be at least 2",
+                "watchdog.times_usual (1) must be 2 to 1000: a step takes a little more or less time than usual",
             ),
             (
                 "min_seconds = 0",
-                "watchdog.min_seconds (0) must be above 0",
+                "watchdog.min_seconds (0) must be 0.001 to 604800: seconds, up to a week",
             ),
         ] {
             assert_eq!(check(&format!("{text}{extra}")).unwrap_err(), message);
