@@ -26,8 +26,8 @@ pub enum CollectError {
     /// The manifest cannot be stored.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// There is no room for it on this machine's disk.
-    #[error("cannot write a temporary file in {}", std::env::temp_dir().display())]
+    /// The file in which it is made cannot be opened again.
+    #[error("cannot open the file in which the run's manifest is made")]
     Temporary(#[from] std::io::Error),
 }
 
@@ -54,7 +54,7 @@ pub async fn collect(
     ledger: &Ledger,
 ) -> Result<Collected, CollectError> {
     let id = &run.record.run;
-    let file = tempfile::NamedTempFile::new()?;
+    let file = storage.temporary_file()?;
     let mut writer = ManifestWriter::new(file.reopen()?)?;
     let mut collected = Collected {
         fold: RunFold::new(run.record.quality.per_class),

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
-use s3s::dto::PutObjectInput;
+use s3s::dto::{DeleteObjectInput, PutObjectInput};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Request, S3Result};
 use shared::location::BucketPrefix;
@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 
 pub use self::trouble::{Asked, Fault};
 
-use self::trouble::Trouble;
+use self::trouble::{FoundFree, Trouble};
 
 /// The bucket that every server has.
 pub const BUCKET: &str = "synth2real";
@@ -65,19 +65,41 @@ impl S3Server {
         Self::start_with(Conditions::Ignored)
     }
 
+    /// Starts a server that heeds `If-None-Match` by a look before the write: of creates at once several succeed.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot.
+    #[must_use]
+    pub fn start_racing() -> Self {
+        Self::start_with(Conditions::HeededBefore)
+    }
+
+    /// Starts a server that permits no object to be removed.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot.
+    #[must_use]
+    pub fn start_keeping() -> Self {
+        Self::start_with(Conditions::NothingRemoved)
+    }
+
     fn start_with(conditions: Conditions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join(BUCKET)).expect("a bucket");
         let files = s3s_fs::FileSystem::new(folder.path()).expect("a file system");
         let mut builder = S3ServiceBuilder::new(files);
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
+        let racing = matches!(conditions, Conditions::HeededBefore);
+        let racing = racing.then(|| folder.path().to_owned());
         builder.set_access(conditions);
         let service = builder.build();
 
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a socket");
         let address = listener.local_addr().expect("an address");
-        let trouble = Arc::new(Trouble::default());
+        let trouble = Arc::new(Trouble::new(racing));
         let (stop, stopped) = oneshot::channel();
         let serving = serve(listener, service, Arc::clone(&trouble));
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -183,10 +205,12 @@ async fn serve(listener: std::net::TcpListener, service: S3Service, trouble: Arc
     }
 }
 
-/// Whether a server heeds the conditions of a write.
+/// Whether a server heeds the conditions of a write, and what it permits.
 enum Conditions {
     Heeded,
     Ignored,
+    HeededBefore,
+    NothingRemoved,
 }
 
 #[async_trait::async_trait]
@@ -199,9 +223,21 @@ impl S3Access for Conditions {
     }
 
     async fn put_object(&self, request: &mut S3Request<PutObjectInput>) -> S3Result<()> {
-        if matches!(self, Self::Ignored) {
+        let is_ignored = match self {
+            Self::Heeded | Self::NothingRemoved => false,
+            Self::Ignored => true,
+            Self::HeededBefore => request.extensions.get::<FoundFree>().is_some(),
+        };
+        if is_ignored {
             request.input.if_none_match = None;
         }
         Ok(())
+    }
+
+    async fn delete_object(&self, _request: &mut S3Request<DeleteObjectInput>) -> S3Result<()> {
+        match self {
+            Self::NothingRemoved => Err(s3s::s3_error!(AccessDenied, "Nothing is removed here")),
+            Self::Heeded | Self::Ignored | Self::HeededBefore => Ok(()),
+        }
     }
 }

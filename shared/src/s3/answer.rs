@@ -42,6 +42,30 @@ pub(super) enum Cause {
          use a store with conditional writes (AWS S3, MinIO of November 2024 or later, ...)"
     )]
     Unconditional(String),
+    /// The store looks whether a key is free and then writes, without a lock.
+    #[error(
+        "bucket {bucket} let {winners} of {writers} creates of one object at once succeed though all had If-None-Match, \
+         so two workers could overwrite each other; use a store whose conditional writes are atomic (AWS S3, MinIO of \
+         November 2024 or later, ...)"
+    )]
+    Races {
+        /// The bucket.
+        bucket: String,
+        /// Creates at once.
+        writers: usize,
+        /// How many of them succeeded.
+        winners: usize,
+    },
+    /// The store gives back what it was not given.
+    #[error(
+        "bucket {0} does not give back what was just written; use a store that is strongly consistent"
+    )]
+    ReadsOther(String),
+    /// The store lists what was there a while ago.
+    #[error(
+        "bucket {0} does not list what was just written; use a store that is strongly consistent"
+    )]
+    ListsLate(String),
     /// The store lists as no S3 does.
     #[error("bucket {0} lists its objects in another order than S3 does; use another store")]
     Unsorted(String),
@@ -139,7 +163,7 @@ impl Answer {
                 "; create it, or check its name, AWS_REGION and AWS_ENDPOINT_URL_S3"
             }
             Meaning::NoPermission => {
-                "; its policy must allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject \
+                "; its policy must allow s3:ListBucket, s3:GetObject and s3:PutObject \
                  to AWS_ACCESS_KEY_ID (or AWS_PROFILE)"
             }
             Meaning::BadKeys => {

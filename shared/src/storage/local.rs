@@ -1,4 +1,12 @@
-//! Storage in a folder: temporary file, fsync, then a hard link or a rename into place.
+//! Storage in a folder: temporary file, fsync, then its name.
+//!
+//! - `naming`: how a file gets its name where none is
+//! - `trial`: the proof that a folder can keep results; `cause`, `mounts`: why one cannot, and what it is
+
+mod cause;
+mod mounts;
+mod naming;
+mod trial;
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -9,8 +17,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
+use self::naming::{Naming, is};
 use super::walk::{Found, Walk};
 use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
@@ -27,13 +37,17 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug, Clone)]
 pub struct LocalStorage {
     root: PathBuf,
+    naming: Naming,
 }
 
 impl LocalStorage {
     /// Returns storage below `root`, which need not exist yet.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            naming: Naming::SYSTEM,
+        }
     }
 
     /// Returns the folder below which everything is stored.
@@ -46,14 +60,19 @@ impl LocalStorage {
         self.root.join(key.path())
     }
 
-    /// Returns a file with these bytes, safe from a crash and not yet under its name.
-    fn write_temporary(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    /// Returns an empty file that is not yet under its name.
+    fn new_temporary(&self) -> io::Result<NamedTempFile> {
         let folder = self.root.join(TEMPORARY_FOLDER);
         fs::create_dir_all(&folder)?;
         // Temporary files are private by default; what is stored is as readable as the umask lets it be.
-        let mut file = tempfile::Builder::new()
+        tempfile::Builder::new()
             .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)?;
+            .tempfile_in(folder)
+    }
+
+    /// Returns a file with these bytes, safe from a crash and not yet under its name.
+    fn write_temporary(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
+        let mut file = self.new_temporary()?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         Ok(file)
@@ -69,12 +88,12 @@ impl LocalStorage {
         let temporary = self
             .prepare(path, bytes)
             .map_err(|e| io_error("create", path, e))?;
-        match temporary.persist_noclobber(path) {
-            Ok(_) => {
+        match self.naming.publish(temporary, path) {
+            Ok(()) => {
                 sync_folder(path).map_err(|e| io_error("create", path, e))?;
                 Ok(Created::New)
             }
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let there =
                     digest::sha256_of_file(path).map_err(|e| io_error("compare", path, e))?;
                 if there == digest::sha256(bytes) {
@@ -88,7 +107,7 @@ impl LocalStorage {
                     })
                 }
             }
-            Err(error) => Err(io_error("create", path, error.error)),
+            Err(error) => Err(io_error("create", path, self.explained(error, path))),
         }
     }
 
@@ -98,8 +117,16 @@ impl LocalStorage {
             .map_err(|e| io_error("write", path, e))?;
         temporary
             .persist(path)
-            .map_err(|e| io_error("write", path, e.error))?;
+            .map_err(|e| io_error("write", path, self.explained(e.error, path)))?;
         sync_folder(path).map_err(|e| io_error("write", path, e))
+    }
+
+    /// Returns an error with what a person can do about it where the system's own words do not say.
+    fn explained(&self, error: io::Error, path: &Path) -> io::Error {
+        if error.kind() == io::ErrorKind::CrossesDevices {
+            return cause::other_file_system(&self.root.join(TEMPORARY_FOLDER), path);
+        }
+        error
     }
 }
 
@@ -123,7 +150,8 @@ impl Storage for LocalStorage {
                 let mut temporary = storage.prepare(&path, b"")?;
                 io::copy(&mut File::open(&file)?, temporary.as_file_mut())?;
                 temporary.as_file().sync_all()?;
-                temporary.persist(&path).map_err(|e| e.error)?;
+                let named = temporary.persist(&path);
+                named.map_err(|e| storage.explained(e.error, &path))?;
                 sync_folder(&path)
             };
             copy().map_err(|e| io_error("write", &path, e))
@@ -191,12 +219,19 @@ impl Storage for LocalStorage {
     async fn check_writable(&self) -> Result<(), StorageError> {
         let storage = self.clone();
         blocking::run(move || {
-            let written = storage.write_temporary(b"synth2real").map(drop);
-            written.map_err(|e| io_error("write below", &storage.root, e))?;
-            remove_abandoned(&storage.root.join(TEMPORARY_FOLDER));
+            trial::run(&storage)?;
+            remove_abandoned(&storage.root.join(TEMPORARY_FOLDER), "");
+            for folder in ["", &ArtifactPrefix::Runs.path()] {
+                remove_abandoned(&storage.root.join(folder), trial::PREFIX);
+            }
             Ok(())
         })
         .await
+    }
+
+    fn temporary_file(&self) -> Result<NamedTempFile, StorageError> {
+        let made = self.new_temporary();
+        made.map_err(|e| io_error("write below", &self.root, e))
     }
 
     fn locate(&self, key: &ArtifactKey) -> String {
@@ -211,21 +246,33 @@ fn listed(found: Found) -> Listed {
     }
 }
 
-/// A new name is durable only when its folder is.
+/// A new name is durable only when its folder is. A file system that knows no such thing for folders (SMB, some of
+/// FUSE) has its own way, so that is no error.
 fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
+    let Some(folder) = path.parent() else {
+        return Ok(());
+    };
+    match File::open(folder)?.sync_all() {
+        Err(error) if is(&error, Errno::INVAL) || is(&error, Errno::OPNOTSUPP) => Ok(()),
+        synced => synced,
     }
 }
 
 /// Leftovers only cost space, so one that cannot be removed is left.
-fn remove_abandoned(folder: &Path) {
+fn remove_abandoned(folder: &Path, prefix: &str) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(prefix) {
+            continue;
+        }
         let age = entry.metadata().and_then(|metadata| metadata.modified());
         let age = age.ok().and_then(|modified| modified.elapsed().ok());
         if age.is_some_and(|age| age > ABANDONED_AFTER) {
-            let _ = fs::remove_file(entry.path());
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let _ = if is_folder {
+                fs::remove_dir_all(entry.path())
+            } else {
+                fs::remove_file(entry.path())
+            };
         }
     }
 }
@@ -239,6 +286,7 @@ pub(crate) fn io_error(operation: &'static str, path: &Path, source: io::Error) 
         }
         io::ErrorKind::PermissionDenied
         | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::Unsupported
         | io::ErrorKind::NotADirectory => StorageErrorKind::Denied,
         _ => StorageErrorKind::Unavailable,
     };
@@ -251,54 +299,4 @@ pub(crate) fn io_error(operation: &'static str, path: &Path, source: io::Error) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::storage::{conformance, list_all};
-
-    #[tokio::test]
-    async fn local_storage_keeps_the_contract() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        conformance::check(&LocalStorage::new(folder.path().join("not/yet/there"))).await;
-    }
-
-    #[tokio::test]
-    async fn an_unfinished_file_lies_away_from_every_run_and_goes_when_it_is_old() {
-        let folder = tempfile::tempdir().unwrap();
-        let storage = LocalStorage::new(folder.path());
-        let new = storage.write_temporary(b"half").unwrap();
-        let old = storage.write_temporary(b"half").unwrap();
-        let two_days_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
-        old.as_file().set_modified(two_days_ago).unwrap();
-        assert_eq!(
-            list_all(&storage, &ArtifactPrefix::Runs).await.unwrap(),
-            vec![]
-        );
-        storage.check_writable().await.unwrap();
-        assert!(new.path().exists() && !old.path().exists());
-    }
-
-    #[tokio::test]
-    async fn what_is_stored_is_as_readable_as_any_other_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let storage = LocalStorage::new(folder.path());
-        let key = ArtifactKey::Manifest("demo".parse().unwrap());
-        storage
-            .replace(&key, Bytes::from_static(b"rows"))
-            .await
-            .unwrap();
-        let plain = folder.path().join("plain");
-        fs::write(&plain, b"rows").unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode(&storage.file(&key)), mode(&plain));
-    }
-
-    #[tokio::test]
-    async fn a_folder_that_cannot_be_written_is_named() {
-        let storage = LocalStorage::new("/proc/synth2real");
-        let error = storage
-            .check_writable()
-            .await
-            .expect_err("nobody can write there");
-        assert!(error.to_string().contains("/proc/synth2real"), "{error}");
-    }
-}
+mod tests;

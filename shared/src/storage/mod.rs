@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
+use tempfile::NamedTempFile;
 
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::ids::RunId;
@@ -22,6 +23,7 @@ pub mod conformance;
 pub(crate) mod local;
 mod memory;
 mod s3;
+pub mod scratch;
 pub(crate) mod walk;
 
 pub use local::LocalStorage;
@@ -74,7 +76,7 @@ pub enum StorageErrorKind {
 
 /// A storage operation that did not happen.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {operation} {path}{}", advice(*.kind, .path))]
+#[error("cannot {operation} {path}{}", advice(*.kind, .source.as_deref()))]
 pub struct StorageError {
     /// What a caller can do about it.
     pub kind: StorageErrorKind,
@@ -87,8 +89,12 @@ pub struct StorageError {
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What a bucket refuses has many reasons, so its cause says what to do.
-fn advice(kind: StorageErrorKind, path: &str) -> &'static str {
+/// What a bucket or an unsuitable file system refuses has many reasons, so their causes say what to do.
+fn advice(
+    kind: StorageErrorKind,
+    source: Option<&(dyn std::error::Error + Send + Sync + 'static)>,
+) -> &'static str {
+    let of_disk = source.and_then(|source| source.downcast_ref::<std::io::Error>());
     match kind {
         StorageErrorKind::NotFound => ": it is not there",
         StorageErrorKind::Conflict => {
@@ -96,8 +102,16 @@ fn advice(kind: StorageErrorKind, path: &str) -> &'static str {
              so this storage holds results of something else or is damaged"
         }
         StorageErrorKind::Full => ": no space is left; free some and run again to resume",
-        StorageErrorKind::Denied if path.starts_with("s3://") => "",
-        StorageErrorKind::Denied => ": not permitted; check the owner and mode of the folder",
+        StorageErrorKind::Denied => match of_disk.map(std::io::Error::kind) {
+            Some(std::io::ErrorKind::PermissionDenied) => {
+                ": not permitted; check the owner and mode of the folder"
+            }
+            Some(std::io::ErrorKind::ReadOnlyFilesystem) => {
+                ": what is mounted there cannot be written; mount it anew, or choose another folder"
+            }
+            Some(std::io::ErrorKind::NotADirectory) => ": a file is in the place of a folder",
+            Some(_) | None => "",
+        },
         StorageErrorKind::Unavailable => "",
     }
 }
@@ -185,12 +199,24 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// `Denied` or `Unavailable`.
     async fn runs(&self) -> Result<Vec<RunId>, StorageError>;
 
-    /// Proves before any work that objects can be created here, and that a second create is noticed.
+    /// Proves before any work that all that the contract says can be done here, by doing it: objects are created, a second
+    /// create is noticed, of several at once exactly one succeeds, what is replaced is read back. Nothing is left of it.
     ///
     /// # Errors
     ///
     /// `Full`, `Denied` or `Unavailable`.
     async fn check_writable(&self) -> Result<(), StorageError>;
+
+    /// Returns an empty file for what is made before [`Storage::replace_from_file`] stores it, near its place if that is
+    /// on this machine.
+    ///
+    /// # Errors
+    ///
+    /// `Full`, `Denied` or `Unavailable`.
+    fn temporary_file(&self) -> Result<NamedTempFile, StorageError> {
+        let made = NamedTempFile::new();
+        made.map_err(|e| local::io_error("make a temporary file in", &std::env::temp_dir(), e))
+    }
 
     /// Returns where a person finds an object.
     fn locate(&self, key: &ArtifactKey) -> String;

@@ -1,15 +1,16 @@
 //! Storage in a bucket: conditional puts, and digests to tell one's own objects from others.
 
-use std::hash::{BuildHasher, RandomState};
+mod trial;
+
 use std::path::Path;
-use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 
-use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind};
+use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind, scratch};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
+use crate::blocking;
 use crate::ids::RunId;
 use crate::location::BucketPrefix;
 use crate::s3::{Body, Bucket, BucketObject, Put, S3Settings};
@@ -108,19 +109,9 @@ impl Storage for S3Storage {
     }
 
     async fn check_writable(&self) -> Result<(), StorageError> {
-        let random = RandomState::new().hash_one((std::process::id(), SystemTime::now()));
-        let probe = format!(".probe/{random:016x}");
-        let body = Bytes::from_static(b"synth2real");
-        // The first may be taken, too: by itself, if its answer was lost.
-        self.bucket.put_new(&probe, Body::Bytes(&body)).await?;
-        let second = self.bucket.put_new(&probe, Body::Bytes(&body)).await?;
-        if let Err(error) = self.bucket.delete(&probe).await {
-            tracing::warn!(%error, "a probe is left behind");
-        }
-        match second {
-            Put::Taken => Ok(()),
-            Put::Written => Err(self.bucket.unconditional()),
-        }
+        trial::run(self).await?;
+        // Manifests are made in a file before they are sent.
+        blocking::run(|| scratch::check(&std::env::temp_dir())).await
     }
 
     fn locate(&self, key: &ArtifactKey) -> String {

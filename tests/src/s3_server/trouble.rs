@@ -1,7 +1,9 @@
 //! What goes wrong between a client and an S3 server.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -42,7 +44,16 @@ pub enum Fault {
     CutAfter,
     /// It is carried out, and the connection is cut in the middle of the answer's body.
     CutInside,
+    /// It is never answered, and the connection stays.
+    Silence,
 }
+
+/// What a store without a lock takes between a look and a write.
+const BETWEEN_LOOK_AND_WRITE: Duration = Duration::from_millis(50);
+
+/// A conditional write whose key was free when it came, which is written whatever is there by now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FoundFree;
 
 /// The faults that are to come, and the requests that came.
 #[derive(Default)]
@@ -53,15 +64,39 @@ pub(super) struct Trouble {
     requests: Mutex<HashMap<Asked, usize>>,
     /// Writes have it alone.
     turn: RwLock<()>,
+    /// The folder of all buckets, if conditional writes look first and write later.
+    racing: Option<PathBuf>,
 }
 
 impl Trouble {
+    /// Returns no trouble, but for conditional writes that look first and write later if a folder of buckets is given.
+    pub(super) fn new(racing: Option<PathBuf>) -> Self {
+        Self {
+            racing,
+            ..Self::default()
+        }
+    }
+
+    /// Looks whether the key of a conditional write is free, and takes its time.
+    async fn look(&self, request: &mut Request<Incoming>) {
+        let Some(folder) = &self.racing else {
+            return;
+        };
+        let conditional = request.headers().contains_key("if-none-match");
+        let object = folder.join(request.uri().path().trim_start_matches('/'));
+        if conditional && !object.exists() {
+            request.extensions_mut().insert(FoundFree);
+            tokio::time::sleep(BETWEEN_LOOK_AND_WRITE).await;
+        }
+    }
+
     /// Answers a request, or does not.
     pub(super) async fn answer(
         self: Arc<Self>,
         service: S3Service,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Result<HttpResponse, HttpError> {
+        self.look(&mut request).await;
         let asked = asked(&request);
         match self.next_fault(asked) {
             None => self.carry_out(&service, request).await,
@@ -75,6 +110,7 @@ impl Trouble {
                 refuse(request, StatusCode::CONFLICT, "ConditionalRequestConflict").await
             }
             Some(Fault::CutBefore) => Err(cut()),
+            Some(Fault::Silence) => std::future::pending().await,
             Some(Fault::CutAfter) => {
                 self.carry_out(&service, request).await?;
                 Err(cut())

@@ -1,7 +1,7 @@
 //! Stores that must not be used, and what a person is told.
 
 use shared::s3::{S3Credentials, S3Settings};
-use shared::storage::{S3Storage, Storage, StorageError, StorageErrorKind};
+use shared::storage::{Created, S3Storage, Storage, StorageError, StorageErrorKind};
 use tests::s3_server::S3Server;
 
 use crate::{chain, impatient, rows, shard, storage};
@@ -30,6 +30,43 @@ async fn a_store_that_ignores_conditions_is_refused() {
     );
     let probes = server.folder().join("some/prefix/.probe");
     assert_eq!(std::fs::read_dir(probes).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_store_that_lets_several_creates_at_once_succeed_is_refused() {
+    let server = S3Server::start_racing();
+    let storage = storage(&server).await;
+    // One after the other it heeds the condition, which is all that two writes in sequence show.
+    let created = storage.create(&shard(1), rows()).await.unwrap();
+    assert_eq!(created, Created::New);
+    let again = storage.create(&shard(1), "other rows".into()).await;
+    assert_eq!(again.unwrap_err().kind, StorageErrorKind::Conflict);
+
+    let error = storage.check_writable().await.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Denied);
+    let told = chain(&error);
+    for words in [
+        "bucket synth2real let ",
+        "of 8 creates of one object at once succeed",
+        "conditional writes are atomic",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+    let probes = server.folder().join("some/prefix/.probe");
+    assert_eq!(std::fs::read_dir(probes).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_store_that_lets_nothing_be_removed_is_used_again_and_again() {
+    let server = S3Server::start_keeping();
+    let storage = storage(&server).await;
+    for trials in 1..=2 {
+        storage.check_writable().await.unwrap();
+        let left = server.folder().join("some/prefix/.probe");
+        assert_eq!(std::fs::read_dir(left).unwrap().count(), 3 * trials);
+    }
+    // What is left is below no run.
+    assert_eq!(storage.runs().await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -1,0 +1,234 @@
+use super::*;
+use crate::storage::{conformance, list_all};
+
+#[tokio::test]
+async fn local_storage_keeps_the_contract() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    conformance::check(&LocalStorage::new(folder.path().join("not/yet/there"))).await;
+}
+
+#[tokio::test]
+async fn an_unfinished_file_lies_away_from_every_run_and_goes_when_it_is_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path());
+    let new = storage.write_temporary(b"half").unwrap();
+    let old = storage.write_temporary(b"half").unwrap();
+    let two_days_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
+    old.as_file().set_modified(two_days_ago).unwrap();
+    assert_eq!(
+        list_all(&storage, &ArtifactPrefix::Runs).await.unwrap(),
+        vec![]
+    );
+    storage.check_writable().await.unwrap();
+    assert!(new.path().exists() && !old.path().exists());
+}
+
+#[tokio::test]
+async fn what_is_stored_is_as_readable_as_any_other_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path());
+    let key = ArtifactKey::Manifest("demo".parse().unwrap());
+    storage
+        .replace(&key, Bytes::from_static(b"rows"))
+        .await
+        .unwrap();
+    let plain = folder.path().join("plain");
+    fs::write(&plain, b"rows").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(&storage.file(&key)), mode(&plain));
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_named() {
+    let storage = LocalStorage::new("/proc/synth2real");
+    let error = storage
+        .check_writable()
+        .await
+        .expect_err("nobody can write there");
+    assert!(error.to_string().contains("/proc/synth2real"), "{error}");
+}
+
+/// A file system on which renames and links end with these errors, or are the system's own.
+fn on(
+    rename: Option<fn(&Path, &Path) -> io::Result<()>>,
+    link: Option<fn(&Path, &Path) -> io::Result<()>>,
+) -> (tempfile::TempDir, LocalStorage) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storage = LocalStorage::new(folder.path());
+    storage.naming = Naming {
+        rename: rename.unwrap_or(Naming::SYSTEM.rename),
+        link: link.unwrap_or(Naming::SYSTEM.link),
+    };
+    (folder, storage)
+}
+
+fn unknown(_: &Path, _: &Path) -> io::Result<()> {
+    Err(Errno::INVAL.into())
+}
+
+fn not_permitted(_: &Path, _: &Path) -> io::Result<()> {
+    Err(Errno::PERM.into())
+}
+
+fn overwrites(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Looks and then renames, as a file system without a lock.
+fn looks_before(from: &Path, to: &Path) -> io::Result<()> {
+    static ALL_LOOKED: std::sync::Barrier = std::sync::Barrier::new(8);
+    if to.try_exists()? {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    if to.ends_with("contended") {
+        ALL_LOOKED.wait();
+    }
+    fs::rename(from, to)
+}
+
+fn loses(from: &Path, to: &Path) -> io::Result<()> {
+    if to.try_exists()? {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    fs::write(from, "torn")?;
+    fs::rename(from, to)
+}
+
+async fn refused(storage: &LocalStorage) -> String {
+    let error = storage
+        .check_writable()
+        .await
+        .expect_err("it cannot keep results");
+    assert_eq!(error.kind, StorageErrorKind::Denied);
+    let left: Vec<_> = fs::read_dir(storage.root()).unwrap().flatten().collect();
+    assert_eq!(
+        left.len(),
+        1,
+        "only the folder for unfinished files: {left:?}"
+    );
+    crate::failure::chain(&error)
+}
+
+#[tokio::test]
+async fn a_file_system_without_renames_that_replace_nothing_is_used_by_hard_links() {
+    let (_folder, storage) = on(Some(unknown), None);
+    conformance::check(&storage).await;
+    let unfinished = storage.root().join(TEMPORARY_FOLDER);
+    assert_eq!(fs::read_dir(unfinished).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_file_system_without_hard_links_is_used_by_renames() {
+    let (_folder, storage) = on(None, Some(not_permitted));
+    conformance::check(&storage).await;
+}
+
+#[tokio::test]
+async fn a_file_system_with_neither_is_refused_by_its_name_and_with_what_helps() {
+    for link in [unknown, not_permitted] {
+        let (folder, storage) = on(Some(unknown), Some(link));
+        let told = refused(&storage).await;
+        let name = mounts::file_system_of(folder.path()).unwrap();
+        for words in [
+            "neither hard links nor a rename that replaces nothing",
+            &format!("its file system is {name}"),
+            "a local disk or on NFS, or a bucket",
+        ] {
+            assert!(told.contains(words), "{told}");
+        }
+        assert!(!told.contains("owner and mode"), "{told}");
+        let key = ArtifactKey::Manifest("demo".parse().unwrap());
+        let created = storage.create(&key, Bytes::from_static(b"rows")).await;
+        assert_eq!(created.unwrap_err().kind, StorageErrorKind::Denied);
+    }
+}
+
+#[tokio::test]
+async fn a_file_system_that_overwrites_is_refused() {
+    let (_folder, storage) = on(Some(overwrites), None);
+    let told = refused(&storage).await;
+    assert!(
+        told.contains("does not notice that a file is there"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_system_that_lets_several_creates_at_once_succeed_is_refused() {
+    let (_folder, storage) = on(Some(looks_before), None);
+    let told = refused(&storage).await;
+    assert!(
+        told.contains("of eight creates of one file at once"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_system_that_gives_back_other_bytes_is_refused() {
+    let (_folder, storage) = on(Some(loses), None);
+    let told = refused(&storage).await;
+    assert!(
+        told.contains("does not give back what was written"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_trial_that_was_killed_is_no_run_and_is_removed_when_it_is_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path());
+    let places = [
+        ".trial-old",
+        "runs/.trial-old",
+        "runs/.trial-new",
+        "runs/kept",
+    ];
+    for place in places {
+        fs::create_dir_all(folder.path().join(place)).unwrap();
+        fs::write(folder.path().join(place).join("created"), "x").unwrap();
+    }
+    let two_days_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
+    for place in places.iter().filter(|place| !place.ends_with("new")) {
+        let place = File::open(folder.path().join(place)).unwrap();
+        place.set_modified(two_days_ago).unwrap();
+    }
+    storage.check_writable().await.unwrap();
+    let there = |place: &&str| folder.path().join(place).exists();
+    let left: Vec<_> = places.into_iter().filter(|place| there(place)).collect();
+    assert_eq!(left, ["runs/.trial-new", "runs/kept"]);
+    assert_eq!(storage.runs().await.unwrap(), ["kept".parse().unwrap()]);
+}
+
+#[tokio::test]
+async fn a_file_for_what_is_to_be_stored_lies_beside_unfinished_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path());
+    let file = storage.temporary_file().unwrap();
+    assert_eq!(
+        file.path().parent().unwrap(),
+        folder.path().join(TEMPORARY_FOLDER)
+    );
+    let error = LocalStorage::new("/proc/synth2real")
+        .temporary_file()
+        .unwrap_err();
+    assert!(error.to_string().contains("/proc/synth2real"), "{error}");
+}
+
+#[test]
+fn what_a_disk_refuses_says_what_to_do_about_it() {
+    for (error, words) in [
+        (Errno::ACCESS, "check the owner and mode"),
+        (Errno::ROFS, "cannot be written; mount it anew"),
+        (Errno::NOTDIR, "a file is in the place of a folder"),
+        (Errno::NOSPC, "no space is left"),
+    ] {
+        let error = io_error("create", Path::new("/out/a"), error.into());
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let elsewhere =
+        LocalStorage::new("/out").explained(Errno::XDEV.into(), Path::new("/out/runs/a"));
+    let told = crate::failure::chain(&io_error("create", Path::new("/out/runs/a"), elsewhere));
+    for words in ["another file system than /out/.writing", "the whole root"] {
+        assert!(told.contains(words), "{told}");
+    }
+}

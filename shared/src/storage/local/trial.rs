@@ -1,0 +1,101 @@
+//! Proof that a folder can keep results: what the work does is done once, by the same functions, and removed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Barrier;
+
+use tempfile::TempDir;
+
+use super::cause::Cause;
+use super::{LocalStorage, io_error};
+use crate::artifact::ArtifactPrefix;
+use crate::storage::{Created, StorageError, StorageErrorKind};
+
+/// How names of folders begin in which something is tried out. Hidden, so that they are no run's.
+pub(super) const PREFIX: &str = ".trial-";
+/// Creates at once.
+const WRITERS: usize = 8;
+
+/// Creates, replaces and reads back as the work does, and proves that of several creates exactly one succeeds.
+///
+/// # Errors
+///
+/// `Full`, `Denied` or `Unavailable`, saying what cannot be done there and what helps.
+pub(super) fn run(storage: &LocalStorage) -> Result<(), StorageError> {
+    let folder = folder(storage).map_err(|e| io_error("write below", &storage.root, e))?;
+    let tried = try_out(storage, folder.path());
+    let removed = folder.close();
+    tried?;
+    removed.map_err(|e| io_error("remove a folder below", &storage.root, e))
+}
+
+/// Returns a new folder where the run's own are, which may be mounted separately.
+fn folder(storage: &LocalStorage) -> io::Result<TempDir> {
+    let runs = storage.root.join(ArtifactPrefix::Runs.path());
+    let place = if runs.is_dir() { &runs } else { &storage.root };
+    fs::create_dir_all(place)?;
+    tempfile::Builder::new().prefix(PREFIX).tempdir_in(place)
+}
+
+fn try_out(storage: &LocalStorage, folder: &Path) -> Result<(), StorageError> {
+    let fails = |cause: Cause, path: &Path| io_error("use", &storage.root, cause.at(path));
+    let file = folder.join("created");
+    match storage.create_file(&file, b"first")? {
+        Created::New => {}
+        Created::AlreadyThere => return Err(fails(Cause::Overwrites, &file)),
+    }
+    match storage.create_file(&file, b"second") {
+        Err(error) if error.kind == StorageErrorKind::Conflict => {}
+        Err(error) => return Err(error),
+        Ok(_) => return Err(fails(Cause::Overwrites, &file)),
+    }
+    let reads = |path: &Path, expected: &[u8]| match fs::read(path) {
+        Ok(there) if there == expected => Ok(()),
+        Ok(_) => Err(fails(Cause::ReadsOther, path)),
+        Err(error) => Err(io_error("read", path, error)),
+    };
+    reads(&file, b"first")?;
+    storage.replace_file(&file, b"third")?;
+    reads(&file, b"third")?;
+
+    let contended = folder.join("contended");
+    let winners = race(storage, &contended)?;
+    match winners[..] {
+        [winner] => reads(&contended, &bytes_of(winner)),
+        _ => {
+            let winners = winners.len();
+            Err(fails(Cause::Races { winners }, &contended))
+        }
+    }
+}
+
+/// Returns the writers that took the same name at once.
+fn race(storage: &LocalStorage, path: &PathBuf) -> Result<Vec<usize>, StorageError> {
+    let start = Barrier::new(WRITERS);
+    let created: Vec<_> = std::thread::scope(|scope| {
+        let writer = |number| {
+            let start = &start;
+            scope.spawn(move || {
+                start.wait();
+                storage.create_file(path, &bytes_of(number))
+            })
+        };
+        let writers: Vec<_> = (0..WRITERS).map(writer).collect();
+        writers.into_iter().map(|writer| writer.join()).collect()
+    });
+    let mut winners = Vec::new();
+    for (number, created) in created.into_iter().enumerate() {
+        match created {
+            Ok(Ok(_)) => winners.push(number),
+            Ok(Err(error)) if error.kind == StorageErrorKind::Conflict => {}
+            Ok(Err(error)) => return Err(error),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+    Ok(winners)
+}
+
+fn bytes_of(writer: usize) -> Vec<u8> {
+    format!("of writer {writer}").into_bytes()
+}
