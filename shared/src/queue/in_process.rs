@@ -224,6 +224,10 @@ impl Queue for InProcessQueue {
         Ok(self.consumer(true))
     }
 
+    async fn try_out(&self) -> Result<(), QueueError> {
+        Ok(())
+    }
+
     async fn depth(&self) -> Result<Depth, QueueError> {
         let state = self.shared.state();
         Ok(Depth {

@@ -119,6 +119,14 @@ pub trait Queue: Send + Sync + fmt::Debug {
     /// As [`Queue::consume`].
     async fn consume_dead(&self) -> Result<Box<dyn Deliveries>, QueueError>;
 
+    /// Proves that tasks can be added and taken, by one that no worker sees: what [`Queue::publish`] and a consumer do is
+    /// done once on a queue of its own.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Denied` or `Misconfigured`.
+    async fn try_out(&self) -> Result<(), QueueError>;
+
     /// Returns how many messages wait.
     ///
     /// # Errors

@@ -204,3 +204,18 @@ pub async fn messages_and_consumers_are_counted(subject: &Subject) {
     })
     .await;
 }
+
+pub async fn a_trial_is_seen_by_no_consumer_and_leaves_nothing(subject: &Subject) {
+    let mut consumer = consume(subject).await;
+    for _ in 0..2 {
+        subject.queue.try_out().await.expect("a usable queue");
+    }
+    publish(subject, 1).await;
+    // The first that comes is the first that was published.
+    settle(next(&mut consumer).await, Settlement::Ack).await;
+    until("nothing waits", || async {
+        let depth = subject.queue.depth().await.expect("counts");
+        (depth.ready, depth.dead, depth.consumers) == (0, 0, 1)
+    })
+    .await;
+}

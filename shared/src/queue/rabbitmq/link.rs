@@ -7,9 +7,10 @@ use tokio::time::timeout;
 
 use super::address::{Address, Line, Talk};
 use super::client::{
-    ANSWER, BasicConsumeOptions, BasicProperties, BasicPublishOptions, BasicQosOptions, Channel,
-    ClientResult, ConfirmSelectOptions, Confirmation, Connection, Consumer, FieldTable,
-    QueueDeclareOptions, ShortString, answered, connect, text,
+    ANSWER, BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicProperties,
+    BasicPublishOptions, BasicQosOptions, Channel, ClientResult, ConfirmSelectOptions,
+    Confirmation, Connection, Consumer, FieldTable, QueueDeclareOptions, ShortString, answered,
+    connect, text,
 };
 use super::delivery::{Hearing, Subscription};
 use super::topology;
@@ -141,6 +142,46 @@ impl Link {
             Confirmation::Nack(_) | Confirmation::NotRequested => {
                 Err(self.not_taken("ask a worker"))
             }
+        }
+    }
+
+    /// Publishes a message to a queue of its own as shards are, and takes it back as they are taken.
+    pub(super) async fn try_out(&self) -> Result<(), QueueError> {
+        let operation = "publish and take a message";
+        let tried = async {
+            let channel = self.connection.create_channel().await?;
+            let confirming = ConfirmSelectOptions::default();
+            channel.confirm_select(confirming).await?;
+            let options = QueueDeclareOptions::exclusive().auto_delete();
+            let unnamed = ShortString::default();
+            let queue = channel.queue_declare(unnamed, options, FieldTable::default());
+            let queue = queue.await?.name().clone();
+            let properties = json().with_delivery_mode(PERSISTENT);
+            let default_exchange = ShortString::default();
+            let confirmation = channel
+                .basic_publish(
+                    default_exchange,
+                    queue.clone(),
+                    mandatory(),
+                    b"{}",
+                    properties,
+                )
+                .await?
+                .await?;
+            let taken = channel.basic_get(queue, BasicGetOptions::default()).await?;
+            if let Some(taken) = &taken {
+                taken.delivery.acker.ack(BasicAckOptions::default()).await?;
+            }
+            channel.close(200, "done".into()).await?;
+            Ok((confirmation, taken.is_some()))
+        };
+        let (confirmation, is_taken) = answered(&self.address, operation, tried).await?;
+        self.check(confirmation)?;
+        if is_taken {
+            Ok(())
+        } else {
+            let cause = "a message that was confirmed is not there".to_owned();
+            Err(self.refused(operation, cause))
         }
     }
 

@@ -110,6 +110,15 @@ impl Queue for RabbitMq {
         self.consumer(Line::DeadLetters).await
     }
 
+    async fn try_out(&self) -> Result<(), QueueError> {
+        let link = self.link().await?;
+        let tried = link.try_out().await;
+        if tried.is_err() {
+            self.forget(&link).await;
+        }
+        tried
+    }
+
     async fn depth(&self) -> Result<Depth, QueueError> {
         let link = self.link().await?;
         let depth = link.depth().await;
