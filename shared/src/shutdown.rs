@@ -1,34 +1,57 @@
-//! Being told to stop: the first SIGTERM or Ctrl-C asks, the second leaves at once.
+//! Being told to stop: the first SIGTERM or Ctrl-C asks those who listen, the next one ends the process at once.
+//!
+//! A process ends in the signal's own handler, with 128 and the signal's number as its exit code, so that no thread has
+//! to run for it: not one that waits for a disk that is away, nor one among thousands that all compute.
 
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// Whether the next signal ends the process: so it is until work begins that can be finished, and after the first signal.
+static AT_ONCE: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
+
+/// Has signals end the process at once with 130 (Ctrl-C) or 143 (SIGTERM), until [`on_signal`] is called. To be called
+/// before anything else.
+///
+/// # Errors
+///
+/// If the system has no such signals.
+pub fn end_on_signals() -> io::Result<()> {
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first signal sets what the second one finds.
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&AT_ONCE))?;
+        flag::register(signal, Arc::clone(&AT_ONCE))?;
+    }
+    Ok(())
+}
+
 /// Returns a token that the first signal cancels, with a word to the log about what happens until the process ends.
-/// The second signal ends it at once with `exit_code`.
+/// The second signal ends it at once, as [`end_on_signals`] says.
 #[must_use]
-pub fn on_signal(what_happens: &'static str, exit_code: i32) -> CancellationToken {
+pub fn on_signal(what_happens: &'static str) -> CancellationToken {
     let stop = CancellationToken::new();
+    let listening = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    );
+    let (Ok(mut interrupt), Ok(mut terminate)) = listening else {
+        // Then signals go on ending the process at once.
+        return stop;
+    };
+    AT_ONCE.store(false, Ordering::SeqCst);
     let token = stop.clone();
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::terminate()),
-        ) else {
-            return;
-        };
-        let mut signals = 0;
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            signals += 1;
-            if signals > 1 {
-                std::process::exit(exit_code);
-            }
-            tracing::warn!("{what_happens}; once more to leave at once");
-            stop.cancel();
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
+        tracing::warn!("{what_happens}; once more to leave at once");
+        stop.cancel();
     });
     token
 }

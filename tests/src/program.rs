@@ -105,7 +105,15 @@ impl Outcome {
     #[must_use]
     pub fn complaint(&self) -> &str {
         let is_log = |line: &&str| line.starts_with('{') && line.ends_with('}');
-        let lines: Vec<&str> = self.stderr.lines().filter(|line| !is_log(line)).collect();
+        // A slow machine has time to tell how far it is: `1 of 4 images`.
+        let is_progress = |line: &&str| {
+            let count = line.split_once(" of ").map(|(count, _)| count.trim());
+            count.is_some_and(|count| count.parse::<usize>().is_ok())
+        };
+        let lines = self.stderr.lines();
+        let lines: Vec<&str> = lines
+            .filter(|line| !is_log(line) && !is_progress(line))
+            .collect();
         match lines[..] {
             [line] if line.starts_with("synth2real: ") => line,
             _ => panic!("expected one line of complaint: {self}"),

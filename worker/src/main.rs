@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use backon::ExponentialBuilder;
 use clap::Parser;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use shared::failure::chain;
+use shared::paths;
 use shared::queue;
 use shared::settings::{SettingsError, WorkerConfig};
 use shared::shutdown;
-use shared::storage::{self, StorageError};
+use shared::storage::{self, StorageError, scratch};
 use shared::telemetry;
 use worker::consumer::{Consumer, ConsumerError};
 use worker::engine::EngineError;
@@ -25,17 +27,14 @@ use worker::workshop::EngineWorkshop;
 /// leaves at once. Whatever happens to a worker, nothing that is stored is lost and its shard is done by another.
 ///
 /// Exit codes: 0 told or asked to stop; 2 wrong usage or settings; 3 model, device, storage or broker cannot be used, or the
-/// engine hangs: start it anew; 143 told twice.
+/// engine hangs: start it anew; 130 or 143 told twice, or before there was anything to finish.
 #[derive(Debug, Parser)]
 #[command(name = "worker", version, max_term_width = 100)]
 struct Args {
     /// The worker's settings file, such as infra/demo/worker.toml
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(paths::given))]
     config: PathBuf,
 }
-
-/// The exit code of a worker that was told twice to stop, as of a process that SIGTERM ends.
-const TERMINATED: i32 = 143;
 
 /// Why a worker ends without being asked to.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +54,11 @@ enum Problem {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
+    let signals = shutdown::end_on_signals();
     telemetry::init("synth2real-worker", "info,ort=error,lapin=error");
+    if let Err(error) = signals {
+        tracing::warn!(%error, "signals end the program as the system has it");
+    }
     let code = match work(&args).await {
         Ok(()) => 0,
         Err(problem) => {
@@ -81,12 +84,13 @@ async fn work(args: &Args) -> Result<(), Problem> {
     Runtime::load(&config.engine)?;
     let storage = storage::open(&config.root).await?;
     storage.check_writable().await?;
+    scratch::check(&config.engine.cache_dir)?;
     let queue = queue::open(&config.broker)
         .await
         .map_err(ConsumerError::Queue)?;
     let name = config.name.clone().unwrap_or_else(own_name);
     let happens = "finishing the image in hand and giving the shard back";
-    let drain = shutdown::on_signal(happens, TERMINATED);
+    let drain = shutdown::on_signal(happens);
     tracing::info!(worker = name, root = %config.root, broker = queue.locate(), "worker starts");
     let meters = Arc::new(Meters::new(Identity {
         name: &name,

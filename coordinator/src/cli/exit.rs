@@ -4,9 +4,6 @@ use std::process::ExitCode;
 
 use shared::failure::chain;
 
-/// The exit code of a command that was told to leave at once.
-pub(super) const INTERRUPTED: i32 = 130;
-
 /// How a command that did its work ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
