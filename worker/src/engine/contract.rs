@@ -1,6 +1,7 @@
 //! `model.json`: what the exported model is, and that its files are those it was written with.
 
 mod check;
+mod sizes;
 
 use std::path::{Path, PathBuf};
 

@@ -118,6 +118,7 @@ impl NetworkContract {
                 network.format_version
             )));
         }
+        network.check_sizes().map_err(refuse)?;
         Ok(Self {
             sha256: digest::sha256(bytes),
             path,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::{Environment, GlobalThreadPoolOptions};
 use ort::logging::LogLevel;
+use shared::paths;
 use shared::settings::{Device, EngineConfig};
 
 use super::{EngineError, arena, device};
@@ -124,7 +125,10 @@ fn start_threads_of_kernels(config: &EngineConfig) {
 
 fn find_library() -> Result<PathBuf, EngineError> {
     let candidates = match std::env::var_os(VARIABLE) {
-        Some(path) if !path.is_empty() => vec![PathBuf::from(path)],
+        Some(path) if !path.is_empty() => {
+            let path = PathBuf::from(path);
+            vec![paths::given(&path).unwrap_or(path)]
+        }
         _ => beside_the_program(),
     };
     candidates

@@ -11,6 +11,7 @@ impl Model {
                 self.format_version
             ));
         }
+        self.check_sizes()?;
         let schedule = &self.schedule;
         for (key, value, expected) in [
             ("beta_schedule", &schedule.beta_schedule, "scaled_linear"),
