@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from onnx_export.configs import unet_settings, vae_settings
 from onnx_export.errors import CheckpointError
 from onnx_export.files import is_named, names_in
-from onnx_export.finite import refuse_not_finite, refuse_nothing_but_zeros
+from onnx_export.finite import refuse_not_finite
 from onnx_export.loading import load_diffusers
 from onnx_export.schedule import read_schedule
 from onnx_export.weight_files import DIFFUSERS, WeightFiles, weight_files
@@ -93,5 +93,4 @@ class Checkpoint:
         folder = self.folder / part
         model = load_diffusers(kind, folder, self.files[part])
         refuse_not_finite(model.state_dict(), folder)
-        refuse_nothing_but_zeros(model.state_dict(), folder)
         return model

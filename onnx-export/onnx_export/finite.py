@@ -66,20 +66,6 @@ def refuse_not_finite(state: Mapping[str, Tensor], path: Path) -> None:
         )
 
 
-def refuse_nothing_but_zeros(state: Mapping[str, Tensor], path: Path) -> None:
-    """Raises `CheckpointError` if a weight matrix is 0 throughout, as no trained one is.
-
-    Programs that download reserve a file's whole length at once, so that one that was cut short
-    is as long as its header says.
-    """
-    empty = [n for n, t in numbers_of(state) if is_matrix(t.shape) and not bool(t.any())]
-    if empty:
-        raise CheckpointError(
-            f"{path} has {len(empty)} weights that are 0 throughout, {empty[0]} among them: its "
-            "download stopped midway, or it was never trained: download it again"
-        )
-
-
 def refuse_beyond_half(
     state: Mapping[str, Tensor], path: Path, matrices_only: bool, advice: str = SINGLE
 ) -> Vanished:

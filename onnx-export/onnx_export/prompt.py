@@ -13,7 +13,7 @@ from onnx_export.checkpoint import Checkpoint
 from onnx_export.configs import text_settings
 from onnx_export.errors import CheckpointError
 from onnx_export.files import needed_file
-from onnx_export.finite import HALF_MAX, refuse_not_finite, refuse_nothing_but_zeros
+from onnx_export.finite import HALF_MAX, refuse_not_finite
 from onnx_export.loading import load_transformers
 from onnx_export.tokenizer import TOKENS, TextEncoderSize, Tokens, tokens_of
 from onnx_export.weight_files import TRANSFORMERS, weight_files
@@ -62,7 +62,6 @@ def encode_prompt(checkpoint: Checkpoint, text: str, width: int) -> Prompt:
 
     encoder, notes = load_transformers(CLIPTextModel, folder / "text_encoder", files)
     refuse_not_finite(encoder.state_dict(), folder / "text_encoder")
-    refuse_nothing_but_zeros(encoder.state_dict(), folder / "text_encoder")
     with torch.no_grad():
         embedding = encoder(torch.tensor([tokens.ids]))[0].numpy()
     if note := files.note():

@@ -80,19 +80,6 @@ def test_weights_cut_short_are_told_with_both_sizes(capsys, copy: Path, file: st
     assert f"{copy / file} is truncated: it has {whole - 10} bytes, its header says {whole}" in line
 
 
-@pytest.mark.parametrize("file", WEIGHTS)
-def test_a_download_that_stopped_in_a_reserved_file_is_refused(
-    capsys, copy: Path, file: str
-) -> None:
-    whole = (copy / file).read_bytes()
-    (copy / file).write_bytes(whole[: 4 * len(whole) // 5].ljust(len(whole), b"\0"))
-    code, line = refused(capsys, copy)
-    assert code == 3
-    assert f"{(copy / file).parent} has" in line
-    assert "weights that are 0 throughout" in line
-    assert "its download stopped midway" in line
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

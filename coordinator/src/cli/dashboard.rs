@@ -33,7 +33,7 @@ const TOKEN: &str = "SYNTH2REAL_DASHBOARD_TOKEN";
 pub(super) struct AccessArgs {
     /// A file with the token that opens the dashboard, in place of SYNTH2REAL_DASHBOARD_TOKEN; needed to listen beyond
     /// this machine
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::path())]
     token_file: Option<PathBuf>,
 }
 

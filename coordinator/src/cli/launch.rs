@@ -3,7 +3,6 @@
 use clap::Args;
 use shared::run_record::{Inputs, RunRecord};
 use shared::settings::RunConfig;
-use shared::storage;
 
 use super::{ConfigArgs, Ending, Problem, opening};
 use crate::dispatch;
@@ -21,14 +20,8 @@ pub(super) struct LaunchArgs {
 pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
     let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
     let inventory = opening::inventory(&config).await?;
-    let storage = storage::open(&config.root)
-        .await
-        .map_err(Problem::environment)?;
+    let storage = opening::writable_storage(&config.root).await?;
     let storage = storage.as_ref();
-    storage
-        .check_writable()
-        .await
-        .map_err(Problem::environment)?;
     freeze::check(storage, &config, &inventory.frozen)
         .await
         .map_err(opening::freeze_problem)?;

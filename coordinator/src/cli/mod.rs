@@ -4,6 +4,7 @@ mod audit;
 mod cancel;
 mod dashboard;
 mod exit;
+mod files;
 mod launch;
 mod opening;
 mod probe;
@@ -15,10 +16,13 @@ mod serve;
 mod status;
 mod transfer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 pub use exit::{Ending, Problem};
+use shared::location::{Location, LocationError};
+use shared::paths;
 
 /// Converts a labelled synthetic driving dataset into realistic ones, in the style of a few real photographs.
 ///
@@ -31,7 +35,8 @@ pub use exit::{Ending, Problem};
 /// address stands in SYNTH2REAL_BROKER_URL or in the settings file.
 ///
 /// Exit codes: 0 done; 1 finished with quarantined or failed items, or an audit that failed; 2 wrong usage or settings;
-/// 3 something around the program (model, device, storage, broker) cannot be used; 130 interrupted, run again to go on.
+/// 3 something around the program (model, device, storage, broker) cannot be used; 130 or 143 interrupted, run again to
+/// go on.
 #[derive(Debug, Parser)]
 #[command(name = "synth2real", version, max_term_width = 100)]
 pub struct Cli {
@@ -99,7 +104,7 @@ struct RootArgs {
 #[derive(Debug, Args)]
 struct ConfigArgs {
     /// The run's settings file, such as infra/demo/run.toml
-    #[arg(value_name = "CONFIG")]
+    #[arg(value_name = "CONFIG", value_parser = path())]
     config: PathBuf,
 }
 
@@ -144,16 +149,12 @@ pub async fn main(cli: Cli) -> Result<Ending, Problem> {
     }
 }
 
-/// Returns a path without `..` in it, relative to the working folder where that is above it.
-fn short(path: impl AsRef<std::path::Path>) -> String {
-    let path = path.as_ref();
-    let Ok(whole) = std::fs::canonicalize(path) else {
-        return path.display().to_string();
-    };
-    let here = std::env::current_dir().unwrap_or_default();
-    whole
-        .strip_prefix(here)
-        .unwrap_or(&whole)
-        .display()
-        .to_string()
+/// Reads a path of the command line, in which `~` and `${NAME}` are expanded as in settings files.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(paths::given)
+}
+
+/// Reads a folder or bucket of the command line, in which `~` and `${NAME}` are expanded as in settings files.
+fn location(text: &str) -> Result<Location, LocationError> {
+    Location::given(text, Path::new(""))
 }

@@ -1,13 +1,13 @@
 //! What several commands open, with the exit code that each failure leads to.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use shared::ids::RunId;
+use shared::location::Location;
 use shared::queue::{self, Queue};
 use shared::run_record::RunRecord;
 use shared::settings::{BROKER_URL, BrokerConfig, RunConfig, resolve_root};
-use shared::storage::{self, Storage};
+use shared::storage::{self, Storage, scratch};
 
 use super::{Problem, RootArgs};
 use crate::freeze::{self, FreezeError, FrozenRun};
@@ -17,8 +17,61 @@ use crate::report::references;
 
 /// Opens the storage root that the arguments or the environment name.
 pub(super) async fn storage(root: &RootArgs) -> Result<Arc<dyn Storage>, Problem> {
-    let location = resolve_root(&root.root).map_err(Problem::usage)?;
-    storage::open(&location).await.map_err(Problem::environment)
+    at(&location(root)?).await
+}
+
+/// Returns the storage root that the arguments or the environment name.
+pub(super) fn location(root: &RootArgs) -> Result<Location, Problem> {
+    resolve_root(&root.root).map_err(Problem::usage)
+}
+
+async fn at(root: &Location) -> Result<Arc<dyn Storage>, Problem> {
+    storage::open(root).await.map_err(Problem::environment)
+}
+
+/// Opens a storage root and proves that results can be stored there.
+pub(super) async fn writable_storage(root: &Location) -> Result<Arc<dyn Storage>, Problem> {
+    let storage = at(root).await?;
+    storage
+        .check_writable()
+        .await
+        .map_err(Problem::environment)?;
+    Ok(storage)
+}
+
+/// Opens the storage root of a run that is to be made in this process, and proves that it, and what does not fit into
+/// memory, can be stored.
+pub(super) async fn storage_to_compute(
+    config: &RunConfig,
+    inventory: &Inventory,
+) -> Result<Arc<dyn Storage>, Problem> {
+    let storage = writable_storage(&config.root).await?;
+    check_space(&config.root, inventory)?;
+    scratch::check(&config.engine.cache_dir).map_err(Problem::environment)?;
+    Ok(storage)
+}
+
+/// Refuses a run that a full disk would stop. A photographic PNG takes up to three bytes a pixel.
+fn check_space(root: &Location, inventory: &Inventory) -> Result<(), Problem> {
+    let Location::Folder(root) = root else {
+        return Ok(());
+    };
+    let model = &inventory.contract.model;
+    let Ok(available) = fs4::available_space(root) else {
+        return Ok(());
+    };
+    let per_item = (model.width * model.height * 3) as u64;
+    let needed = per_item.saturating_mul(inventory.plan.num_items() as u64) / 2;
+    if available < per_item {
+        return Err(Problem::Environment(format!(
+            "{} has {available} bytes left and an image takes up to {per_item}: free some space",
+            root.display()
+        )));
+    }
+    if available < needed {
+        tracing::warn!(root = %root.display(), available, needed, "the run may not fit on the disk");
+    }
+    Ok(())
 }
 
 /// Opens a run with its plan.
@@ -51,23 +104,6 @@ pub(super) async fn warn_of_references(config: &RunConfig, inventory: &Inventory
     let record = RunRecord::new(config, inventory.frozen.clone(), jiff::Timestamp::now());
     for problem in references::problems(&record).await {
         tracing::warn!("{problem}");
-    }
-}
-
-/// Refuses a file to be written whose folder is not there, before work is done for it.
-pub(super) fn check_folder(option: &str, path: &Path) -> Result<(), Problem> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    if folder.is_dir() {
-        Ok(())
-    } else {
-        Err(Problem::Usage(format!(
-            "{option} {}: there is no folder {}",
-            path.display(),
-            folder.display()
-        )))
     }
 }
 

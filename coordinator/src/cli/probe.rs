@@ -8,7 +8,6 @@ use shared::location::Location;
 use shared::run_record::RunRecord;
 use shared::settings::{RunConfig, StepSet};
 use shared::source;
-use shared::storage;
 use worker::conversion::{Converter, Source};
 use worker::dataset::{Prepared, encode_png, load};
 use worker::engine::Engine;
@@ -38,7 +37,7 @@ struct Timing {
 
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
-    let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
+    let config = RunConfig::load_to_compute(&args.settings.config).map_err(Problem::usage)?;
     let inventory = opening::inventory(&config).await?;
     let plan = &inventory.plan;
     let (contents, styles) = (plan.contents.len(), plan.styles.len());
@@ -52,16 +51,11 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
             );
         }
     }
-    let storage = storage::open(&config.root)
-        .await
-        .map_err(Problem::environment)?;
-    storage
-        .check_writable()
-        .await
-        .map_err(Problem::environment)?;
+    opening::storage_to_compute(&config, &inventory).await?;
     println!("storage  {} can be written", config.root);
     if config.broker.is_some() {
         let queue = opening::queue(config.broker.as_ref()).await?;
+        queue.try_out().await.map_err(Problem::environment)?;
         let depth = queue.depth().await.map_err(Problem::environment)?;
         println!(
             "broker   {}: {} shards wait, {} workers",

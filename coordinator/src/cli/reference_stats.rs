@@ -6,10 +6,11 @@ use clap::Args;
 use shared::location::Location;
 use shared::settings::EngineConfig;
 use shared::source;
+use shared::storage::scratch;
 use worker::engine::extractor::Extractor;
 use worker::engine::network::FEATURES_FILE;
 
-use super::{Ending, Problem, opening, short};
+use super::{Ending, Problem, files, location, path};
 use crate::progress::CountProgress;
 use crate::quality::photographs::{self, Photographs};
 use crate::quality::reference;
@@ -18,24 +19,25 @@ use crate::quality::reference;
 pub(super) struct ReferenceStatsArgs {
     /// The photographs: a folder or s3://bucket/prefix, searched at any depth for PNG and JPEG files; label maps, by
     /// their names or in a folder `labels`, `gtFine` or `gt`, are left out
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = location)]
     images: Location,
     /// The feature network, exported by `python -m onnx_export.features`
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = location)]
     model: Location,
     /// The file to write; pytorch-fid reads it too
-    #[arg(long, value_name = "FILE.npz")]
+    #[arg(long, value_name = "FILE.npz", value_parser = path())]
     out: PathBuf,
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
-    opening::check_folder("--out", &args.out)?;
+    files::check("--out", &args.out)?;
     let config = EngineConfig::default();
     let model = source::open(&args.model)
         .await
         .map_err(Problem::environment)?;
     let cache = &config.cache_dir;
+    scratch::check(cache).map_err(Problem::environment)?;
     let model = source::local_folder(&args.model, model.as_ref(), FEATURES_FILE, cache).await;
     let model = model.map_err(Problem::environment)?;
     let extractor = Extractor::load(&model, &config, None).map_err(Problem::environment)?;
@@ -81,12 +83,10 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
         &sha256,
     );
     let file = file.map_err(Problem::environment)?;
-    std::fs::write(&args.out, file).map_err(|error| {
-        Problem::Environment(format!("cannot write {}: {error}", args.out.display()))
-    })?;
+    files::write(&args.out, &file)?;
     println!(
         "{}: {} features of {name} from {} images",
-        short(&args.out),
+        args.out.display(),
         statistics.num_features(),
         found.sums.count()
     );

@@ -8,7 +8,7 @@ use shared::ids::RunId;
 use shared::settings::ReferenceFiles;
 use shared::storage::Storage;
 
-use super::{Ending, Problem, RootArgs, opening, short};
+use super::{Ending, Problem, RootArgs, files, opening, path};
 use crate::collect;
 use crate::freeze::FrozenRun;
 use crate::ledger::Ledger;
@@ -30,7 +30,7 @@ pub(super) struct ReportArgs {
     #[arg(long)]
     json: bool,
     /// Write a page with before/after pairs, which needs nothing else to be looked at
-    #[arg(long, value_name = "FILE.html")]
+    #[arg(long, value_name = "FILE.html", value_parser = path())]
     html: Option<PathBuf>,
 }
 
@@ -49,7 +49,7 @@ struct Reported {
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
     if let Some(path) = &args.html {
-        opening::check_folder("--html", path)?;
+        files::check("--html", path)?;
     }
     let storage = opening::storage(&args.root).await?;
     let storage = storage.as_ref();
@@ -66,9 +66,7 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
         let shown: Vec<html::Shown<'_>> = reported.iter().map(Reported::shown).collect();
         let page = html::render(storage, &shown).await;
         let page = page.map_err(Problem::environment)?;
-        std::fs::write(path, page).map_err(|error| {
-            Problem::Environment(format!("cannot write {}: {error}", path.display()))
-        })?;
+        files::write(path, page.as_bytes())?;
     }
     let reports: Vec<RunReport> = reported
         .into_iter()
@@ -80,7 +78,7 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
     } else {
         print!("{}", text::render(&reports));
         if let Some(path) = &args.html {
-            println!("  page: {}", short(path));
+            println!("  page: {}", path.display());
         }
     }
     Ok(Ending::Done)

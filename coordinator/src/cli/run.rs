@@ -8,20 +8,18 @@ use std::time::Duration;
 use clap::Args;
 use shared::artifact::ArtifactKey;
 use shared::failure::chain;
-use shared::location::Location;
 use shared::queue::InProcessQueue;
 use shared::run_record::RunRecord;
 use shared::settings::RunConfig;
 use shared::shutdown;
-use shared::storage::{self, Storage};
+use shared::storage::Storage;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use worker::attempt::Progress;
 use worker::workshop::{EngineWorkshop, Workshop};
 
 use super::dashboard::{self, AccessArgs, Beside, Watch};
-use super::exit::INTERRUPTED;
-use super::{ConfigArgs, Ending, Problem, opening, short};
+use super::{ConfigArgs, Ending, Problem, opening};
 use crate::collector::Duty;
 use crate::embedded::{EmbeddedRun, Stopped};
 use crate::freeze::{self, FrozenRun};
@@ -57,20 +55,13 @@ pub(super) struct RunArgs {
 
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
-    let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
+    let config = RunConfig::load_to_compute(&args.settings.config).map_err(Problem::usage)?;
     let listening = match &args.dashboard {
         Some(address) => Some(dashboard::listen(address, &args.access).await?),
         None => None,
     };
     let inventory = opening::inventory(&config).await?;
-    let storage = storage::open(&config.root)
-        .await
-        .map_err(Problem::environment)?;
-    storage
-        .check_writable()
-        .await
-        .map_err(Problem::environment)?;
-    check_space(&config.root, &inventory)?;
+    let storage = opening::storage_to_compute(&config, &inventory).await?;
     freeze::check(storage.as_ref(), &config, &inventory.frozen)
         .await
         .map_err(opening::freeze_problem)?;
@@ -137,7 +128,7 @@ async fn convert(
         workshop,
         limits: config.limits,
         progress: Arc::clone(&progress) as Arc<dyn Progress>,
-        drain: shutdown::on_signal("finishing the image in hand", INTERRUPTED),
+        drain: shutdown::on_signal("finishing the image in hand"),
     };
     let span = tracing::info_span!("convert", run = %config.run);
     let stopped = embedded.go().instrument(span).await;
@@ -232,29 +223,6 @@ async fn conclude(
     })
 }
 
-/// Refuses a run that a full disk would stop. A photographic PNG takes up to three bytes a pixel.
-fn check_space(root: &Location, inventory: &Inventory) -> Result<(), Problem> {
-    let Location::Folder(root) = root else {
-        return Ok(());
-    };
-    let model = &inventory.contract.model;
-    let needed = (inventory.plan.num_items() * model.width * model.height * 3) as u64 / 2;
-    let Ok(available) = fs4::available_space(root) else {
-        return Ok(());
-    };
-    let per_item = (model.width * model.height * 3) as u64;
-    if available < per_item {
-        return Err(Problem::Environment(format!(
-            "{} has {available} bytes left and an image takes up to {per_item}: free some space",
-            root.display()
-        )));
-    }
-    if available < needed {
-        tracing::warn!(root = %root.display(), available, needed, "the run may not fit on the disk");
-    }
-    Ok(())
-}
-
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 fn tell(
     config: &RunConfig,
@@ -264,7 +232,7 @@ fn tell(
     sheet: Option<String>,
     stopped: Stopped,
 ) {
-    let manifest = short(storage.locate(&ArtifactKey::Manifest(config.run.clone())));
+    let manifest = storage.locate(&ArtifactKey::Manifest(config.run.clone()));
     let folder = Path::new(&manifest)
         .parent()
         .unwrap_or(Path::new(""))
@@ -288,7 +256,7 @@ fn tell(
         ),
     }
     let sheet = sheet
-        .map(|path| format!(", contact sheet {}", short(path)))
+        .map(|path| format!(", contact sheet {path}"))
         .unwrap_or_default();
     println!(
         "{} of {planned} images done: images {folder}/images, labels {folder}/labels, manifest {manifest}{sheet}",

@@ -6,7 +6,6 @@ use clap::Args;
 use shared::shutdown;
 
 use super::dashboard::{self, AccessArgs, Watch};
-use super::exit::INTERRUPTED;
 use super::{Ending, Problem, RootArgs, opening};
 use crate::collector::Duty;
 
@@ -38,11 +37,8 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ServeArgs) -> Result<Ending, Problem> {
-    let storage = opening::storage(&args.root).await?;
-    storage
-        .check_writable()
-        .await
-        .map_err(Problem::environment)?;
+    let root = opening::location(&args.root)?;
+    let storage = opening::writable_storage(&root).await?;
     let queue = match opening::broker_of_environment()? {
         Some(broker) => Some(opening::queue(Some(&broker)).await?),
         None => None,
@@ -52,18 +48,15 @@ pub(super) async fn main(args: ServeArgs) -> Result<Ending, Problem> {
         |queue| format!("broker {}", queue.locate()),
     );
     let listening = dashboard::listen(&args.listen, &args.access).await?;
-    println!(
-        "watching the runs of {}, {broker}; Ctrl-C stops",
-        args.root.root
-    );
+    println!("watching the runs of {root}, {broker}; Ctrl-C stops");
     println!("dashboard: {}", listening.address);
     let watch = Watch {
         storage,
         queue,
-        root: args.root.root,
+        root: root.to_string(),
         duty: Duty::Keep,
         every: Duration::from_secs_f64(args.every),
-        stop: shutdown::on_signal("stopping", INTERRUPTED),
+        stop: shutdown::on_signal("stopping"),
     };
     dashboard::serve(watch, listening).await?;
     Ok(Ending::Done)

@@ -7,38 +7,38 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ndarray::Array4;
 use ndarray_npy::NpzReader;
-use shared::settings::raw::RawMethod;
 use shared::settings::{Device, EngineConfig, MethodConfig};
+use shared::storage::scratch;
 use worker::conversion::{Converter, GivenNoise, Source};
 use worker::dataset::{NamedBytes, Prepared, encode_png, label_kind_of_file, prepare};
 use worker::engine::Engine;
 use worker::method::denoise::NoiseSource;
 
 use self::trace::Trace;
-use super::{Ending, Problem, opening};
+use super::{Ending, Problem, files, path};
 
 #[derive(Debug, Args)]
 pub(super) struct TransferArgs {
     /// Folder of the exported model
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     model: PathBuf,
     /// The synthetic image
-    #[arg(long, value_name = "IMG")]
+    #[arg(long, value_name = "IMG", value_parser = path())]
     content: PathBuf,
     /// Its label map: a palette of Cityscapes label ids, *_labelIds, *_labelTrainIds, or Cityscapes colours
-    #[arg(long, value_name = "PNG")]
+    #[arg(long, value_name = "PNG", value_parser = path())]
     content_label: PathBuf,
     /// The real photograph
-    #[arg(long, value_name = "IMG")]
+    #[arg(long, value_name = "IMG", value_parser = path())]
     style: PathBuf,
     /// Its label map
-    #[arg(long, value_name = "PNG")]
+    #[arg(long, value_name = "PNG", value_parser = path())]
     style_label: PathBuf,
     /// Where the converted image goes
-    #[arg(long, value_name = "PNG")]
+    #[arg(long, value_name = "PNG", value_parser = path())]
     out: PathBuf,
     /// A settings file whose [method] table is used
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     config: Option<PathBuf>,
     /// One method setting, for example preset=paper or injected_steps=0,2..; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -47,31 +47,26 @@ pub(super) struct TransferArgs {
     #[arg(long, default_value_t)]
     device: Device,
     /// Noise instead of the seed's: arrays `content` and `style`, (steps, 4, height / 8, width / 8) of float32
-    #[arg(long, value_name = "NPZ")]
+    #[arg(long, value_name = "NPZ", value_parser = path())]
     noise: Option<PathBuf>,
     /// Write latents, labels and every step here, to check them against PyTorch
-    #[arg(long, value_name = "NPZ")]
+    #[arg(long, value_name = "NPZ", value_parser = path())]
     trace: Option<PathBuf>,
 }
 
 pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
-    let raw = match &args.config {
-        Some(path) => RawMethod::load(path).map_err(Problem::usage)?,
-        None => RawMethod::default(),
-    };
-    let raw = raw
-        .with_overrides(&args.overrides)
-        .map_err(Problem::usage)?;
-    let method = MethodConfig::try_from(raw).map_err(Problem::usage)?;
-    opening::check_folder("--out", &args.out)?;
+    let method = MethodConfig::given(args.config.as_deref(), &args.overrides);
+    let method = method.map_err(Problem::usage)?;
+    files::check("--out", &args.out)?;
     if let Some(trace) = &args.trace {
-        opening::check_folder("--trace", trace)?;
+        files::check("--trace", trace)?;
     }
 
     let config = EngineConfig {
         device: args.device,
         ..EngineConfig::default()
     };
+    scratch::check(&config.cache_dir).map_err(Problem::environment)?;
     let engine = Engine::load(&args.model, &config).map_err(Problem::environment)?;
     let mut converter = Converter::new(engine, &method, &config).map_err(Problem::environment)?;
     let content = load(&converter, &args.content, &args.content_label)?;
@@ -104,10 +99,10 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
             [&converted.content_latent, &style_latent],
             [&content, &style],
         );
-        write(path, &trace.into_npz().map_err(Problem::environment)?)?;
+        files::write(path, &trace.into_npz().map_err(Problem::environment)?)?;
     }
     let png = encode_png(converted.images[0].view()).map_err(Problem::environment)?;
-    write(&args.out, &png)?;
+    files::write(&args.out, &png)?;
     Ok(Ending::Done)
 }
 
@@ -179,25 +174,4 @@ fn noise(
 
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     std::fs::read(path).map_err(|e| Problem::Usage(format!("cannot read {}: {e}", path.display())))
-}
-
-/// Writes beside the target and renames, so that a half-written file never has the target's name.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
-    use std::fs::Permissions;
-    use std::io::Write;
-    use std::os::unix::fs::PermissionsExt;
-    let refuse =
-        |e: std::io::Error| Problem::Environment(format!("cannot write {}: {e}", path.display()));
-    let folder = path
-        .parent()
-        .filter(|folder| *folder != Path::new(""))
-        .unwrap_or(Path::new("."));
-    // Temporary files are private by default; a result is as readable as the umask lets it be.
-    let mut file = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(refuse)?;
-    file.write_all(bytes).map_err(refuse)?;
-    file.persist(path).map_err(|e| refuse(e.error))?;
-    Ok(())
 }
