@@ -10,7 +10,7 @@ use shared::listing::Listing;
 use shared::run_record::FrozenModel;
 use shared::source::{self, Source};
 use shared::storage::Storage;
-use worker::dataset::{ImageSize, encode_png, load};
+use worker::dataset::{ImageSize, LabelNeed, encode_png, load};
 
 use crate::freeze::FrozenRun;
 use crate::plan::Plan;
@@ -97,7 +97,10 @@ pub(crate) async fn input_image(
     listing: &Listing,
     size: ImageSize,
 ) -> Option<RgbImage> {
-    let prepared = load(source, listing, size).await.ok()?.prepared;
+    let prepared = load(source, listing, LabelNeed::Optional, size)
+        .await
+        .ok()?
+        .prepared;
     let pixels = prepared.image.into_raw_vec_and_offset().0;
     RgbImage::from_raw(size.width as u32, size.height as u32, pixels)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use globset::{Glob, GlobSetBuilder};
 use shared::digest;
+use shared::labels::LabelSetting;
 use shared::listing::Listing;
 use shared::location::Location;
 use shared::run_record::{Frozen, FrozenContent, FrozenJudges, FrozenModel};
@@ -119,10 +120,12 @@ impl Inventory {
             shards: config.shards,
             content: FrozenContent {
                 layout: config.content.layout,
+                labels: config.content.labels,
                 count: plan.contents.len(),
                 listing_sha256,
             },
             styles: styles_sha256,
+            style_labels: config.style.labels,
             model: FrozenModel {
                 sha256: contract.sha256.clone(),
                 width: contract.model.width,
@@ -145,6 +148,7 @@ impl Inventory {
 async fn contents(config: &RunConfig) -> Result<Dataset, InventoryError> {
     let content = &config.content;
     let mut found = Dataset::list(&content.root, Role::Content(content.layout)).await?;
+    found.read_labels_as(content.labels);
     let Some(range) = &content.range else {
         return Ok(found);
     };
@@ -167,6 +171,7 @@ async fn contents(config: &RunConfig) -> Result<Dataset, InventoryError> {
 async fn styles(config: &RunConfig) -> Result<Dataset, InventoryError> {
     let style = &config.style;
     let mut found = Dataset::list(&style.root, Role::Style).await?;
+    found.read_labels_as(style.labels);
     if style.include.is_empty() {
         return Ok(found);
     }
@@ -239,6 +244,11 @@ impl Dataset {
             source,
             shown,
         })
+    }
+
+    fn read_labels_as(&mut self, setting: LabelSetting) {
+        let labels = self.listings.iter_mut().filter_map(|it| it.label.as_mut());
+        labels.for_each(|label| label.reading = label.reading.under(setting));
     }
 
     /// Over names and sizes: reading a whole dataset to start a run would take hours.

@@ -1,6 +1,7 @@
 //! What crosses a process boundary, and the ports to the world.
 //!
 //! - [`ids`], [`artifact`]: names of things, and where each kind of object is stored
+//! - [`layout`], [`labels`], [`listing`]: datasets: how files are named, what labels are, what was found
 //! - [`location`], [`paths`]: a folder or a bucket; paths as they are written, and where they really are
 //! - [`settings`]: what a run or a worker may be told, checked once and passed on
 //! - [`storage`]: results; everything durable goes through this port
@@ -19,6 +20,7 @@ pub mod digest;
 pub mod event;
 pub mod failure;
 pub mod ids;
+pub mod labels;
 pub mod layout;
 pub mod listing;
 pub mod location;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::labels::LabelSetting;
+
 /// What the pixels of a label file are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -16,6 +18,39 @@ pub enum LabelKind {
     TrainIds,
     /// An image of Cityscapes class colours.
     Colour,
+}
+
+/// How a label file is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelReading {
+    /// What its pixels are, as far as is known before it is opened.
+    pub kind: LabelKind,
+    /// Whether the settings say so. What names and layouts promise, the file's content may contradict.
+    pub stated: bool,
+}
+
+impl LabelReading {
+    /// Returns the reading of a file whose name or layout promises `kind`.
+    #[must_use]
+    pub fn promised(kind: LabelKind) -> Self {
+        Self {
+            kind,
+            stated: false,
+        }
+    }
+
+    /// Returns the reading of a file of which the settings say that it is `kind`.
+    #[must_use]
+    pub fn stated(kind: LabelKind) -> Self {
+        Self { kind, stated: true }
+    }
+
+    /// Returns this reading with what the settings say put over it.
+    #[must_use]
+    pub fn under(self, setting: LabelSetting) -> Self {
+        setting.kind().map_or(self, Self::stated)
+    }
 }
 
 /// A file of a dataset as it was listed.
@@ -34,8 +69,8 @@ pub struct ListedFile {
 pub struct ListedLabel {
     /// The file.
     pub file: ListedFile,
-    /// What its name and the dataset's layout promise of its pixels.
-    pub kind: LabelKind,
+    /// What its name, the dataset's layout or the settings say of its pixels.
+    pub reading: LabelReading,
 }
 
 /// An image of a dataset.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest;
 use crate::ids::RunId;
+use crate::labels::LabelSetting;
 use crate::layout::Layout;
 use crate::location::Location;
 use crate::settings::{Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize};
@@ -61,6 +62,8 @@ pub struct Frozen {
     pub content: FrozenContent,
     /// Digest of each style's image and label file.
     pub styles: BTreeMap<String, String>,
+    /// What the styles' label files are said to be.
+    pub style_labels: LabelSetting,
     /// The model.
     pub model: FrozenModel,
     /// The networks that judge outputs: what they say is committed with the outputs.
@@ -79,6 +82,8 @@ pub struct Frozen {
 pub struct FrozenContent {
     /// The dataset's layout.
     pub layout: Layout,
+    /// What its label files are said to be.
+    pub labels: LabelSetting,
     /// Number of contents in the listing.
     pub count: usize,
     /// SHA-256 over the names and sizes of all files listed.
@@ -193,10 +198,12 @@ mod tests {
             },
             content: FrozenContent {
                 layout: Layout::Gta5,
+                labels: LabelSetting::Auto,
                 count: 2,
                 listing_sha256: "a".into(),
             },
             styles: BTreeMap::from([("night".into(), "b".into())]),
+            style_labels: LabelSetting::Auto,
             model: FrozenModel {
                 sha256: "c".into(),
                 width: 512,

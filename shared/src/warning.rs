@@ -16,17 +16,26 @@ pub enum WarningKind {
     DepthReduced,
     /// An image of fewer pixels than the model's was enlarged.
     Enlarged,
+    /// An image has an EXIF orientation, which was or was not applied.
+    Orientation,
+    /// An image's colours are of another space than sRGB and were taken as they are.
+    ColourSpace,
+    /// A label's content is not what was promised of it, and was believed.
+    LabelEncoding,
     /// Content and style have no class in common.
     NoCommonClass,
 }
 
 impl WarningKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Greyscale,
         Self::AlphaDropped,
         Self::DepthReduced,
         Self::Enlarged,
+        Self::Orientation,
+        Self::ColourSpace,
+        Self::LabelEncoding,
         Self::NoCommonClass,
     ];
 
@@ -38,6 +47,9 @@ impl WarningKind {
             Self::AlphaDropped => "alpha-dropped",
             Self::DepthReduced => "depth-reduced",
             Self::Enlarged => "enlarged",
+            Self::Orientation => "orientation",
+            Self::ColourSpace => "colour-space",
+            Self::LabelEncoding => "label-encoding",
             Self::NoCommonClass => "no-common-class",
         }
     }

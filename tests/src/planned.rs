@@ -8,8 +8,9 @@ use coordinator::freeze::FrozenRun;
 use coordinator::plan::{self, Plan};
 use shared::artifact::ArtifactKey;
 use shared::digest;
+use shared::labels::LabelSetting;
 use shared::layout::Layout;
-use shared::listing::{LabelKind, ListedFile, ListedLabel, Listing};
+use shared::listing::{LabelKind, LabelReading, ListedFile, ListedLabel, Listing};
 use shared::location::Location;
 use shared::run_record::{
     FORMAT_VERSION, Frozen, FrozenContent, FrozenJudges, FrozenModel, Inputs, RunRecord,
@@ -43,10 +44,12 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
         shards: size,
         content: FrozenContent {
             layout: Layout::Gta5,
+            labels: LabelSetting::Auto,
             count: contents.len(),
             listing_sha256: String::new(),
         },
         styles: BTreeMap::new(),
+        style_labels: LabelSetting::Auto,
         model: FrozenModel {
             sha256: String::new(),
             width: 8,
@@ -114,7 +117,7 @@ pub fn listing(name: &str) -> Listing {
         image: file(format!("images/{name}.png")),
         label: Some(ListedLabel {
             file: file(format!("labels/{name}.png")),
-            kind: LabelKind::PaletteIds,
+            reading: LabelReading::promised(LabelKind::PaletteIds),
         }),
     }
 }

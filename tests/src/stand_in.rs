@@ -149,7 +149,7 @@ impl Inputs for StandInHandle {
             image: Array3::zeros((1, 1, 3)),
             label: Array2::zeros((1, 1)),
             label_latent: Array2::zeros((1, 1)),
-            stored_label: image(&name, "label"),
+            stored_label: Some(image(&name, "label")),
             warnings: Vec::new(),
         };
         Ok(LoadedInput {

@@ -43,8 +43,9 @@ fn a_content_that_cannot_be_used_is_quarantined_with_its_reason_and_the_others_a
     whole("other-size");
     project.write("gta5/images/other-size.png", &other_size);
     project.add_content("unknown-ids", unchanged, |label| label.mapped(|_| 3));
-    project.add_content("deep-label", unchanged, |label| {
-        label.without_palette().with_16_bits()
+    project.add_content("odd-label", unchanged, |mut label| {
+        label.palette = Some((0..=255).flat_map(|index| [index, 2, 3]).collect());
+        label
     });
 
     let outcome = project.run().exits(1);
@@ -56,7 +57,7 @@ fn a_content_that_cannot_be_used_is_quarantined_with_its_reason_and_the_others_a
             &["images/truncated.png", "cannot be decoded"][..],
         ),
         ("empty", &["images/empty.png", "is empty"]),
-        ("text", &["images/text.png", "PNG or JPEG"]),
+        ("text", &["images/text.png", "is no image", "PNG, JPEG"]),
         ("unlabelled", &["images/unlabelled.png", "has no label"]),
         ("empty-label", &["labels/empty-label.png", "is empty"]),
         (
@@ -65,8 +66,8 @@ fn a_content_that_cannot_be_used_is_quarantined_with_its_reason_and_the_others_a
         ),
         ("unknown-ids", &["labels/unknown-ids.png", "none of the 19"]),
         (
-            "deep-label",
-            &["labels/deep-label.png", "16-bit greyscale", "palette"],
+            "odd-label",
+            &["labels/odd-label.png", "cannot be told", "labels ="],
         ),
     ] {
         assert_quarantined(&project.row(content, STYLES[0]), words);

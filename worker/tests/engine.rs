@@ -7,7 +7,7 @@ use ndarray::Array3;
 use shared::settings::raw::RawMethod;
 use shared::settings::{EngineConfig, MethodConfig, Preset};
 use worker::conversion::{Converter, Recipe, Source};
-use worker::dataset::{NamedBytes, Prepared, label_kind_of_file, prepare};
+use worker::dataset::{LabelFile, LabelReading, NamedBytes, Prepared, label_kind_of_file, prepare};
 use worker::engine::Engine;
 use worker::engine::attention::graph::GraphAttention;
 use worker::engine::contract::Precision;
@@ -25,8 +25,11 @@ fn input(converter: &Converter, image: &str, label: &str) -> Prepared {
     let (image_bytes, label_bytes) = (read(image), read(label));
     let kind = label_kind_of_file(Path::new(label), &label_bytes);
     let named = |name, bytes| NamedBytes { name, bytes };
-    let (image, label) = (named(image, &image_bytes), named(label, &label_bytes));
-    prepare(image, label, kind, converter.size()).unwrap()
+    let label = LabelFile {
+        file: named(label, &label_bytes),
+        reading: LabelReading::promised(kind),
+    };
+    prepare(named(image, &image_bytes), Some(label), converter.size()).unwrap()
 }
 
 /// The output's latent after each step.

@@ -9,7 +9,7 @@ use shared::run_record::RunRecord;
 use shared::settings::{RunConfig, StepSet};
 use shared::source;
 use worker::conversion::{Converter, Source};
-use worker::dataset::{Prepared, encode_png, load};
+use worker::dataset::{LabelNeed, Prepared, encode_png, load};
 use worker::engine::Engine;
 use worker::quality::Networks;
 use worker::workshop::networks;
@@ -202,7 +202,14 @@ async fn first_usable(
     let source = source::open(root).await.map_err(Problem::environment)?;
     let mut reason = "there is none with a label".to_owned();
     for listing in listings {
-        match load(source.as_ref(), listing, converter.size()).await {
+        match load(
+            source.as_ref(),
+            listing,
+            LabelNeed::Required,
+            converter.size(),
+        )
+        .await
+        {
             Ok(loaded) => return Ok(loaded.prepared),
             Err(error) => reason = shared::failure::chain(&error),
         }

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ndarray::Array4;
 use ndarray_npy::NpzReader;
+use shared::labels::LabelSetting;
+use shared::listing::LabelReading;
 use shared::settings::{Device, EngineConfig, MethodConfig};
 use shared::storage::scratch;
 use worker::conversion::{Converter, GivenNoise, Source};
-use worker::dataset::{NamedBytes, Prepared, encode_png, label_kind_of_file, prepare};
+use worker::dataset::{LabelFile, NamedBytes, Prepared, encode_png, label_kind_of_file, prepare};
 use worker::engine::Engine;
 use worker::method::denoise::NoiseSource;
 
@@ -28,12 +30,18 @@ pub(super) struct TransferArgs {
     /// Its label map: a palette of Cityscapes label ids, *_labelIds, *_labelTrainIds, or Cityscapes colours
     #[arg(long, value_name = "PNG", value_parser = path())]
     content_label: PathBuf,
+    /// What the content's label map is, if the file alone does not tell: palette-ids, label-ids, train-ids or colour
+    #[arg(long, value_name = "KIND", default_value_t)]
+    content_labels: LabelSetting,
     /// The real photograph
     #[arg(long, value_name = "IMG", value_parser = path())]
     style: PathBuf,
     /// Its label map
     #[arg(long, value_name = "PNG", value_parser = path())]
     style_label: PathBuf,
+    /// What the style's label map is, as for the content
+    #[arg(long, value_name = "KIND", default_value_t)]
+    style_labels: LabelSetting,
     /// Where the converted image goes
     #[arg(long, value_name = "PNG", value_parser = path())]
     out: PathBuf,
@@ -69,8 +77,10 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     scratch::check(&config.cache_dir).map_err(Problem::environment)?;
     let engine = Engine::load(&args.model, &config).map_err(Problem::environment)?;
     let mut converter = Converter::new(engine, &method, &config).map_err(Problem::environment)?;
-    let content = load(&converter, &args.content, &args.content_label)?;
-    let style = load(&converter, &args.style, &args.style_label)?;
+    let label = (args.content_label.as_path(), args.content_labels);
+    let content = load(&converter, &args.content, label)?;
+    let label = (args.style_label.as_path(), args.style_labels);
+    let style = load(&converter, &args.style, label)?;
     let (content_noise, style_noise) = noise(&converter, &args, &method)?;
 
     let style_source = Source {
@@ -106,23 +116,26 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     Ok(Ending::Done)
 }
 
-fn load(converter: &Converter, image: &Path, label: &Path) -> Result<Prepared, Problem> {
+fn load(
+    converter: &Converter,
+    image: &Path,
+    (label, labels): (&Path, LabelSetting),
+) -> Result<Prepared, Problem> {
     let (image_name, label_name) = (image.display().to_string(), label.display().to_string());
     let (image_bytes, label_bytes) = (read(image)?, read(label)?);
-    let kind = label_kind_of_file(label, &label_bytes);
-    let prepared = prepare(
-        NamedBytes {
-            name: &image_name,
-            bytes: &image_bytes,
-        },
-        NamedBytes {
+    let promised = LabelReading::promised(label_kind_of_file(label, &label_bytes));
+    let image = NamedBytes {
+        name: &image_name,
+        bytes: &image_bytes,
+    };
+    let label = LabelFile {
+        file: NamedBytes {
             name: &label_name,
             bytes: &label_bytes,
         },
-        kind,
-        converter.size(),
-    )
-    .map_err(Problem::usage)?;
+        reading: promised.under(labels),
+    };
+    let prepared = prepare(image, Some(label), converter.size()).map_err(Problem::usage)?;
     for warning in &prepared.warnings {
         tracing::warn!("{warning}");
     }

@@ -3,17 +3,15 @@
 //! A name in an address is looked up in the run's plan, and what the plan says is read: no address leads anywhere else.
 
 use std::collections::HashMap;
-use std::io::Cursor;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
-use image::{ImageReader, Limits, RgbImage};
 use serde::Deserialize;
 use shared::artifact::ArtifactKey;
 use shared::failure::chain;
@@ -21,6 +19,7 @@ use shared::listing::Listing;
 use shared::location::Location;
 use shared::source::{self, Source};
 use tokio::sync::{OnceCell, Semaphore};
+use worker::dataset::{NamedBytes, as_labelled};
 use worker::method::image::{CropBox, Size};
 
 use super::Dashboard;
@@ -29,8 +28,6 @@ use crate::collector::RunView;
 
 /// Images that are decoded at once: each may take some hundred megabytes.
 const AT_ONCE: usize = 2;
-/// The most memory that a decoder may take.
-const MAX_DECODER_BYTES: u64 = 1 << 29;
 /// Widths that can be asked for.
 const WIDTHS: [u32; 3] = [160, 320, 640];
 const QUALITY: u8 = 88;
@@ -70,6 +67,12 @@ impl Look {
     fn width(&self) -> Option<u32> {
         WIDTHS.into_iter().find(|&width| width == self.w)
     }
+}
+
+/// The files of an image.
+struct Shown {
+    bytes: Bytes,
+    label: Option<Bytes>,
 }
 
 /// How an image is shown.
@@ -113,7 +116,8 @@ pub(super) async fn output(
         None => Ok(answer(bytes, "image/png", tag, FOREVER)),
         Some(_) => {
             let showing = showing(&view, &look);
-            let jpeg = dashboard.images.resized(bytes, showing).await?;
+            let shown = Shown { bytes, label: None };
+            let jpeg = dashboard.images.resized(shown, showing).await?;
             Ok(answer(jpeg, "image/jpeg", tag, FOREVER))
         }
     }
@@ -128,9 +132,9 @@ pub(super) async fn content(
 ) -> Result<Response, PageError> {
     let view = dashboard.run(&run)?;
     let contents = &view.run.plan.contents;
-    let path = contents[position(contents, &content)?].image.path.clone();
-    let root = view.run.record.inputs.content.clone();
-    input(&dashboard, &view, (root, path), &look, &headers).await
+    let listing = &contents[position(contents, &content)?];
+    let root = &view.run.record.inputs.content;
+    input(&dashboard, &view, (root, listing), &look, &headers).await
 }
 
 /// Returns a style, cropped and resized as the model saw it.
@@ -142,28 +146,37 @@ pub(super) async fn style(
 ) -> Result<Response, PageError> {
     let view = dashboard.run(&run)?;
     let styles = &view.run.plan.styles;
-    let path = styles[position(styles, &style)?].image.path.clone();
-    let root = view.run.record.inputs.style.clone();
-    input(&dashboard, &view, (root, path), &look, &headers).await
+    let listing = &styles[position(styles, &style)?];
+    let root = &view.run.record.inputs.style;
+    input(&dashboard, &view, (root, listing), &look, &headers).await
 }
 
 async fn input(
     dashboard: &Dashboard,
     view: &RunView,
-    (root, path): (Location, PathBuf),
+    (root, listing): (&Location, &Listing),
     look: &Look,
     headers: &HeaderMap,
 ) -> Result<Response, PageError> {
-    let source = dashboard.images.source(&root).await?;
+    let source = dashboard.images.source(root).await?;
     // A dataset that this machine does not have is no trouble of ours.
-    let bytes = source.read(&path).await;
-    let bytes = bytes.map_err(|error| PageError::Missing(chain(&error)))?;
+    let read = async |path: &std::path::Path| {
+        let bytes = source.read(path).await;
+        bytes.map_err(|error| PageError::Missing(chain(&error)))
+    };
+    let bytes = read(&listing.image.path).await?;
+    // An image may be turned as its label lies.
+    let label = match &listing.label {
+        Some(label) => Some(read(&label.file.path).await?),
+        None => None,
+    };
     let digest = shared::digest::sha256(&bytes);
     let tag = tag(view, &format!("{digest}/{:?}", look.width()));
     if is_known(headers, &tag) {
         return Ok(unchanged(tag, AN_HOUR));
     }
-    let jpeg = dashboard.images.resized(bytes, showing(view, look)).await?;
+    let shown = Shown { bytes, label };
+    let jpeg = dashboard.images.resized(shown, showing(view, look)).await?;
     Ok(answer(jpeg, "image/jpeg", tag, AN_HOUR))
 }
 
@@ -219,20 +232,29 @@ impl Images {
         Ok(Arc::clone(source))
     }
 
-    async fn resized(&self, bytes: Bytes, showing: Showing) -> Result<Bytes, PageError> {
+    async fn resized(&self, shown: Shown, showing: Showing) -> Result<Bytes, PageError> {
         let _place = self.places.acquire().await.ok();
-        let work = move || resized(&bytes, &showing);
+        let work = move || resized(&shown, &showing);
         let made = shared::blocking::run(work).await;
-        made.map_err(|error| PageError::Missing(format!("the image cannot be shown: {error}")))
+        made.map_err(|reason| PageError::Missing(format!("the image cannot be shown: {reason}")))
     }
 }
 
-fn resized(bytes: &[u8], showing: &Showing) -> Result<Bytes, image::ImageError> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
-    reader.limits(limits);
-    let image = reader.decode()?.into_rgb8();
+/// Returns a JPEG of an image, or why there is none.
+fn resized(shown: &Shown, showing: &Showing) -> Result<Bytes, String> {
+    fn named<'a>(name: &'a str, bytes: &'a [u8]) -> NamedBytes<'a> {
+        NamedBytes { name, bytes }
+    }
+    let label = shown.label.as_ref().map(|label| named("its label", label));
+    let pixels = as_labelled(named("the file", &shown.bytes), label);
+    let pixels = pixels.map_err(|error| chain(&error))?;
+    let (height, width, _) = pixels.dim();
+    let image = RgbImage::from_raw(
+        width as u32,
+        height as u32,
+        pixels.into_raw_vec_and_offset().0,
+    )
+    .ok_or("its pixels do not fit its size")?;
     let whole = Size {
         width: image.width() as usize,
         height: image.height() as usize,
@@ -255,7 +277,7 @@ fn resized(bytes: &[u8], showing: &Showing) -> Result<Bytes, image::ImageError> 
         (height as u32).max(1),
         FilterType::CatmullRom,
     );
-    encode(&resized)
+    encode(&resized).map_err(|error| chain(&error))
 }
 
 fn encode(image: &RgbImage) -> Result<Bytes, image::ImageError> {
@@ -266,6 +288,8 @@ fn encode(image: &RgbImage) -> Result<Bytes, image::ImageError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
 
     #[test]
@@ -283,6 +307,10 @@ mod tests {
         let wide = RgbImage::new(40, 10);
         let mut png = Cursor::new(Vec::new());
         wide.write_to(&mut png, image::ImageFormat::Png).unwrap();
+        let shown = |bytes: &[u8]| Shown {
+            bytes: Bytes::copy_from_slice(bytes),
+            label: None,
+        };
         let showing = |width| Showing {
             size: Size {
                 width: 512,
@@ -291,10 +319,10 @@ mod tests {
             width,
         };
         for (width, expected) in [(None, (512, 256)), (Some(160), (160, 80))] {
-            let jpeg = resized(png.get_ref(), &showing(width)).unwrap();
+            let jpeg = resized(&shown(png.get_ref()), &showing(width)).unwrap();
             let shown = image::load_from_memory(&jpeg).unwrap();
             assert_eq!((shown.width(), shown.height()), expected);
         }
-        assert!(resized(b"no image", &showing(None)).is_err());
+        assert!(resized(&shown(b"no image"), &showing(None)).is_err());
     }
 }

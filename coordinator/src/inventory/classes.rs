@@ -1,11 +1,9 @@
 //! How many pixels of each class the contents show, for rare-class sampling.
 
-use std::path::Path;
-
 use futures::future::try_join_all;
-use shared::listing::{LabelKind, Listing};
+use shared::listing::{ListedLabel, Listing};
 use shared::source::Source;
-use worker::dataset::{NamedBytes, count_classes};
+use worker::dataset::{LabelFile, NamedBytes, count_classes};
 
 use super::InventoryError;
 use crate::plan::ClassPixels;
@@ -32,23 +30,24 @@ async fn count_content(
     content: &Listing,
 ) -> Result<ClassPixels, InventoryError> {
     match &content.label {
-        Some(label) => count_label(source, &label.file.path, label.kind).await,
+        Some(label) => count_label(source, label).await,
         None => Ok([0; 19]),
     }
 }
 
 async fn count_label(
     source: &dyn Source,
-    label: &Path,
-    kind: LabelKind,
+    label: &ListedLabel,
 ) -> Result<ClassPixels, InventoryError> {
-    let (name, bytes) = (source.locate(label), source.read(label).await?);
+    let path = &label.file.path;
+    let (name, bytes) = (source.locate(path), source.read(path).await?);
+    let reading = label.reading;
     let count = move || {
-        let label = NamedBytes {
+        let file = NamedBytes {
             name: &name,
             bytes: &bytes,
         };
-        count_classes(label, kind).unwrap_or_default()
+        count_classes(LabelFile { file, reading }).unwrap_or_default()
     };
     Ok(shared::blocking::run(count).await)
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::explain::{Mistake, explain};
 use super::{Method, PairingMode, Preset, SettingsError, StepSet, file};
+use crate::labels::LabelSetting;
 use crate::layout::Layout;
 
 /// `run.toml`.
@@ -61,6 +62,9 @@ pub struct RawContent {
     pub root: String,
     /// The dataset's layout.
     pub layout: Layout,
+    /// What the label files are, default `auto`: each file tells.
+    #[serde(default)]
+    pub labels: LabelSetting,
     /// Positions in the sorted listing, from 1: `1..=24966`.
     pub range: Option<String>,
 }
@@ -71,6 +75,9 @@ pub struct RawContent {
 pub struct RawStyle {
     /// Folder with the images and labels.
     pub root: String,
+    /// What the label files are, default `auto`: each file tells.
+    #[serde(default)]
+    pub labels: LabelSetting,
     /// Globs over style names; all if absent.
     pub include: Option<Vec<String>>,
 }

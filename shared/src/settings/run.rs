@@ -10,6 +10,7 @@ use super::{
     BrokerConfig, EngineConfig, Machine, MethodConfig, QualityConfig, SettingsError, bounds,
 };
 use crate::ids::RunId;
+use crate::labels::LabelSetting;
 use crate::layout::Layout;
 use crate::location::Location;
 use crate::paths;
@@ -50,6 +51,8 @@ pub struct ContentConfig {
     pub root: Location,
     /// Names and formats of its files.
     pub layout: Layout,
+    /// What its label files are.
+    pub labels: LabelSetting,
     /// Positions in the sorted listing that are used, from 1; all if absent.
     pub range: Option<RangeInclusive<usize>>,
 }
@@ -59,6 +62,8 @@ pub struct ContentConfig {
 pub struct StyleConfig {
     /// Where images and labels lie.
     pub root: Location,
+    /// What the label files are.
+    pub labels: LabelSetting,
     /// Globs over style names; all if empty.
     pub include: Vec<String>,
 }
@@ -159,10 +164,12 @@ impl RunConfig {
             content: ContentConfig {
                 root: location("content.root", &raw.content.root, base)?,
                 layout: raw.content.layout,
+                labels: raw.content.labels,
                 range,
             },
             style: StyleConfig {
                 root: location("style.root", &raw.style.root, base)?,
+                labels: raw.style.labels,
                 include: raw.style.include.unwrap_or_default(),
             },
             pairing: Pairing::try_from(raw.pairing)?,

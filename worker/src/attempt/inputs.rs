@@ -10,7 +10,7 @@ use shared::source::Source;
 use shared::storage::StorageErrorKind;
 
 use super::ports::{InputKind, Inputs, LoadedInput, Quarantine, Unusable};
-use crate::dataset::{self, ImageSize, LoadError};
+use crate::dataset::{self, ImageSize, LabelNeed, LoadError};
 
 /// A run's datasets.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Inputs for Datasets {
             InputKind::Style => &self.style,
         };
         let started = Instant::now();
-        let loaded = dataset::load(source.as_ref(), listing, self.size).await;
+        let loaded = dataset::load(source.as_ref(), listing, LabelNeed::Required, self.size).await;
         let loaded = loaded.map_err(|error| match error {
             LoadError::Read(error) => match error.kind {
                 StorageErrorKind::NotFound | StorageErrorKind::Denied => bad_input(&error),

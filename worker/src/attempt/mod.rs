@@ -144,7 +144,17 @@ impl Attempt<'_> {
         };
         self.progress.begin(Part::Store);
         let label_key = ArtifactKey::Label(self.run().clone(), content.name().to_owned());
-        let label = Bytes::from(loaded.prepared.stored_label.clone());
+        let Some(label) = loaded.prepared.stored_label.clone() else {
+            let why = Quarantine {
+                class: FailureClass::BadInput,
+                reason: format!("{} has no label that could be stored", content.name()),
+            };
+            for style in &self.task.styles {
+                rows.quarantined(content.name(), style.name(), &why);
+            }
+            return Ok(());
+        };
+        let label = Bytes::from(label);
         let label_sha256 = digest::sha256(&label);
         self.storage.create(&label_key, label).await?;
 

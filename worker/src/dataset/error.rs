@@ -23,6 +23,30 @@ pub enum InputError {
         /// What the decoder said.
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// A file that begins like no image.
+    #[error("{name} is no image: expected a complete {expected}, copy or download it again")]
+    NoImage {
+        /// The file.
+        name: String,
+        /// The formats that would do.
+        expected: &'static str,
+    },
+    /// An image of a format that is not read.
+    #[error("{name} is {found} file, which is not read: expected PNG or JPEG, convert it")]
+    UnreadFormat {
+        /// The file.
+        name: String,
+        /// The format, with its article.
+        found: &'static str,
+    },
+    /// An image whose range of values is not known.
+    #[error(
+        "{name} holds floating point numbers: expected 8 or 16 bits per channel, convert it to PNG"
+    )]
+    FloatingPoint {
+        /// The file.
+        name: String,
+    },
     /// An image that would take too much memory.
     #[error("{name} is {width}x{height}, more than {max_pixels} pixels: expected a driving frame")]
     TooLarge {
@@ -60,9 +84,9 @@ pub enum InputError {
     },
     /// A label that belongs to another image.
     #[error(
-        "{label} is {}x{} but its image {image} is {}x{}: expected the same size, \
+        "{label} is {}x{} but its image {image} is {}x{}{}: expected the same size, \
          check that they belong together",
-        label_size.0, label_size.1, image_size.0, image_size.1
+        label_size.0, label_size.1, image_size.0, image_size.1, turned_to(*turned)
     )]
     LabelSize {
         /// The file of the label.
@@ -71,11 +95,43 @@ pub enum InputError {
         label_size: (usize, usize),
         /// The file of the image.
         image: String,
-        /// Its width and height.
+        /// Its width and height as it is stored.
         image_size: (usize, usize),
+        /// Its EXIF orientation if it is not 1, with the width and height that it gives.
+        turned: Option<(u8, (usize, usize))>,
+    },
+    /// A label of a format that is not read.
+    #[error(
+        "{name} is {found} file: expected a PNG, since other formats may change ids and colours \
+         or are not read as labels"
+    )]
+    LabelNotPng {
+        /// The file.
+        name: String,
+        /// The format, with its article.
+        found: &'static str,
+    },
+    /// A label whose pixels could mean one thing or another.
+    #[error(
+        "{name} is a PNG of {described} and it cannot be told what it shows: {found}; expected {expected}, \
+         or labels = \"label-ids\", \"train-ids\" or \"colour\" in the settings \
+         (transfer: --content-labels, --style-labels) if you know what it is"
+    )]
+    LabelUntold {
+        /// The file.
+        name: String,
+        /// How its pixels are stored.
+        described: String,
+        /// What contradicts what.
+        found: String,
+        /// What the layout promises.
+        expected: &'static str,
     },
     /// A label whose pixels mean something else than its name says.
-    #[error("{name} is a PNG of {found}: expected {expected}, check the layout of the dataset")]
+    #[error(
+        "{name} is a PNG of {found}: expected {expected}, check the layout of the dataset \
+         and its labels setting"
+    )]
     LabelFormat {
         /// The file.
         name: String,
@@ -106,4 +162,13 @@ pub enum InputError {
     /// An output that cannot be written as a PNG.
     #[error("cannot encode a PNG")]
     Encode(#[source] png::EncodingError),
+}
+
+fn turned_to(turned: Option<(u8, (usize, usize))>) -> String {
+    match turned {
+        Some((orientation, (width, height))) => {
+            format!(" ({width}x{height} by its EXIF orientation {orientation})")
+        }
+        None => String::new(),
+    }
 }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use shared::layout::Layout;
-use shared::listing::{ListedFile, ListedLabel, Listing};
+use shared::listing::{LabelReading, ListedFile, ListedLabel, Listing};
 use shared::source::SourceFile;
 use thiserror::Error;
 
@@ -112,7 +112,7 @@ fn listing(
     let label = match found {
         Some((files, kind)) => Some(ListedLabel {
             file: only(name, files)?.clone(),
-            kind,
+            reading: LabelReading::promised(kind),
         }),
         None => None,
     };

@@ -7,7 +7,7 @@ use shared::digest;
 use shared::source::Source;
 use shared::storage::StorageError;
 
-use super::{ImageSize, InputError, Listing, NamedBytes, Prepared, prepare};
+use super::{ImageSize, InputError, LabelFile, Listing, NamedBytes, Prepared, prepare};
 
 /// A pair at the model's size.
 pub struct Loaded {
@@ -28,6 +28,15 @@ pub enum LoadError {
     Input(#[from] InputError),
 }
 
+/// Whether an image is of use without a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelNeed {
+    /// It is not: one without a label is refused.
+    Required,
+    /// It is. A label that is there is read all the same.
+    Optional,
+}
+
 /// Returns a pair of `source`, read, decoded and resized, away from the threads that wait for the network.
 ///
 /// # Errors
@@ -36,19 +45,28 @@ pub enum LoadError {
 pub async fn load(
     source: &dyn Source,
     listing: &Listing,
+    need: LabelNeed,
     size: ImageSize,
 ) -> Result<Loaded, LoadError> {
     let image = &listing.image.path;
-    let Some(label) = &listing.label else {
-        let name = source.locate(image);
-        return Err(InputError::NoLabel { name }.into());
+    let label = match (&listing.label, need) {
+        (Some(label), LabelNeed::Required | LabelNeed::Optional) => {
+            Some((File::read(source, &label.file.path).await?, label.reading))
+        }
+        (None, LabelNeed::Optional) => None,
+        (None, LabelNeed::Required) => {
+            let name = source.locate(image);
+            return Err(InputError::NoLabel { name }.into());
+        }
     };
     let image = File::read(source, image).await?;
-    let kind = label.kind;
-    let label = File::read(source, &label.file.path).await?;
     let work = move || -> Result<Loaded, LoadError> {
+        let label = label.as_ref().map(|(file, reading)| LabelFile {
+            file: file.named(),
+            reading: *reading,
+        });
         Ok(Loaded {
-            prepared: prepare(image.named(), label.named(), kind, size)?,
+            prepared: prepare(image.named(), label, size)?,
             image_sha256: digest::sha256(&image.bytes),
         })
     };

@@ -10,25 +10,28 @@ use shared::listing::LabelKind;
 
 use super::list::Role;
 
-/// Returns what a label file outside any dataset is, by its name and by how its PNG stores pixels.
+/// Returns what a label file outside any dataset promises to be, by its name and by how its PNG stores pixels.
 ///
-/// A palette holds label ids, colours are class colours, and grey levels are label ids unless the name ends in
-/// `TrainIds`. What is no PNG is taken for a palette, and refused when it is decoded.
+/// A name that ends in `TrainIds` or `labelIds` says it; else RGB is class colours, and what is left label ids. What is no
+/// PNG is refused when it is decoded.
 #[must_use]
 pub fn label_kind_of_file(path: &Path, bytes: &[u8]) -> LabelKind {
-    let train_ids = path
-        .file_stem()
-        .is_some_and(|stem| stem.to_string_lossy().ends_with("TrainIds"));
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    if stem.ends_with("TrainIds") {
+        return LabelKind::TrainIds;
+    }
+    if stem.ends_with("labelIds") {
+        return LabelKind::LabelIds;
+    }
     let header = png::Decoder::new(Cursor::new(bytes))
         .read_info()
         .map(|reader| reader.info().color_type);
     match header {
         Ok(png::ColorType::Rgb | png::ColorType::Rgba) => LabelKind::Colour,
-        Ok(png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha) if train_ids => {
-            LabelKind::TrainIds
-        }
-        Ok(png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha) => LabelKind::LabelIds,
-        Ok(png::ColorType::Indexed) | Err(_) => LabelKind::PaletteIds,
+        Ok(
+            png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha | png::ColorType::Indexed,
+        )
+        | Err(_) => LabelKind::PaletteIds,
     }
 }
 
@@ -55,8 +58,7 @@ pub fn is_photograph(path: &Path) -> bool {
             .any(is_label)
 }
 
-/// The endings of images, without their dot.
-pub(super) const IMAGE_EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
+pub(super) use super::formats::IMAGE_EXTENSIONS;
 
 /// The ending of labels, without its dot.
 pub(super) const LABEL_EXTENSION: &str = "png";

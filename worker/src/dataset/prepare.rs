@@ -2,14 +2,14 @@
 
 use ndarray::{Array2, Array3};
 
-use super::decode::{self, Label};
-use super::encode::{encode_ids, encode_png};
+use super::encoding::{self, Label};
 use super::error::InputError;
-use crate::method::image::{
-    CropBox, Size, crop_centre, resize_bicubic, resize_nearest, resize_nearest_rgb,
-};
-use crate::method::label_map::{LabelMap, UNKNOWN, train_id_of_label_id, train_id_of_train_id};
-use shared::listing::LabelKind;
+use super::orientation::LabelSize;
+use super::stored::stored;
+use super::{label_file, picture};
+use crate::method::image::{CropBox, Size, crop_centre, resize_bicubic};
+use crate::method::label_map::{LabelMap, UNKNOWN};
+use shared::listing::LabelReading;
 use shared::warning::{ItemWarning, WarningKind};
 
 /// The sizes that a model works at.
@@ -50,17 +50,26 @@ pub struct NamedBytes<'a> {
     pub bytes: &'a [u8],
 }
 
+/// A label file, and how it is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct LabelFile<'a> {
+    /// The file.
+    pub file: NamedBytes<'a>,
+    /// What is known of it before it is opened.
+    pub reading: LabelReading,
+}
+
 /// A pair at the size of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
     /// The image in RGB, `(height, width, 3)`.
     pub image: Array3<u8>,
-    /// The train ids, `(height, width)`.
+    /// The train ids, `(height, width)`; all unknown without a label.
     pub label: Array2<u8>,
     /// The train ids at the size of the latent.
     pub label_latent: Array2<u8>,
-    /// The label at the size of the image, as a PNG in the format that it came in.
-    pub stored_label: Vec<u8>,
+    /// The label at the size of the image, as a PNG of what the layout promises; none without a label.
+    pub stored_label: Option<Vec<u8>>,
     /// What a person should know about the files; each names its file.
     pub warnings: Vec<ItemWarning>,
 }
@@ -72,24 +81,22 @@ pub struct Prepared {
 ///
 /// # Errors
 ///
-/// [`InputError`] if either file is damaged or not what its name promises, or they do not fit.
+/// [`InputError`] if either file is damaged, it cannot be told what the label shows, or they do not fit.
 pub fn prepare(
     image: NamedBytes<'_>,
-    label: NamedBytes<'_>,
-    kind: LabelKind,
+    label: Option<LabelFile<'_>>,
     size: ImageSize,
 ) -> Result<Prepared, InputError> {
-    let (pixels, mut warnings) = decode::image(image)?;
-    let decoded_label = decode::label(label, kind)?;
+    let picture = picture::picture(image)?;
+    let decoded = label.map(|file| Ok((file, encoding::read(file)?)));
+    let decoded = decoded.transpose()?;
+    let label_size = decoded.as_ref().map(|(file, (label, _))| LabelSize {
+        name: file.file.name,
+        size: label.size(),
+    });
+    let oriented = picture.oriented(image.name, label_size)?;
+    let (pixels, mut warnings) = oriented.into_pixels(image)?;
     let (height, width, _) = pixels.dim();
-    if decoded_label.size() != (width, height) {
-        return Err(InputError::LabelSize {
-            label: label.name.to_owned(),
-            label_size: decoded_label.size(),
-            image: image.name.to_owned(),
-            image_size: (width, height),
-        });
-    }
     let kept = CropBox::centred(Size { width, height }, size.image()).size();
     if kept.width < size.latent_width.max(1) || kept.height < size.latent_height.max(1) {
         return Err(InputError::TooSmall {
@@ -116,52 +123,64 @@ pub fn prepare(
     };
     let cropped = crop_centre(pixels.view(), size.image());
     let resized = resize_bicubic(cropped, size.image()).map_err(resize_error(image.name))?;
-    let map = label_map(&decoded_label, kind, size).map_err(resize_error(label.name))?;
-    if map.image.iter().all(|&train_id| train_id == UNKNOWN) {
-        return Err(InputError::NoKnownClass {
-            name: label.name.to_owned(),
-            expected: decode::expected(kind),
-        });
-    }
+    let (map, stored_label) = match decoded {
+        Some((file, (label, told))) => {
+            warnings.extend(told);
+            let map = label_map(&label, size).map_err(resize_error(file.file.name))?;
+            if map.image.iter().all(|&train_id| train_id == UNKNOWN) {
+                return Err(InputError::NoKnownClass {
+                    name: file.file.name.to_owned(),
+                    expected: encoding::expected(file.reading.kind),
+                });
+            }
+            let stored = stored(&label, file.reading.kind, size.image())?;
+            (map, Some(stored))
+        }
+        None => (LabelMap::unknown(size.image(), size.latent()), None),
+    };
     Ok(Prepared {
         image: resized,
         label: map.image,
         label_latent: map.latent,
-        stored_label: stored(&decoded_label, size.image())?,
+        stored_label,
         warnings,
     })
 }
 
+/// Returns an image at its own size `(height, width, 3)`, turned or not as its label asks for.
+///
+/// # Errors
+///
+/// [`InputError`] if the image cannot be read, the label is no PNG, or they do not fit.
+pub fn as_labelled(
+    image: NamedBytes<'_>,
+    label: Option<NamedBytes<'_>>,
+) -> Result<Array3<u8>, InputError> {
+    let label = label.map(|label| {
+        Ok(LabelSize {
+            name: label.name,
+            size: label_file::size(label)?,
+        })
+    });
+    let oriented = picture::picture(image)?.oriented(image.name, label.transpose()?)?;
+    oriented.into_pixels(image).map(|(pixels, _)| pixels)
+}
+
 fn label_map(
     label: &Label,
-    kind: LabelKind,
     size: ImageSize,
 ) -> Result<LabelMap, crate::method::image::ResizeError> {
     let (image, latent) = (size.image(), size.latent());
     match label {
-        Label::Ids(ids, _) => {
-            let to_train_id = match kind {
-                LabelKind::TrainIds => train_id_of_train_id,
-                LabelKind::PaletteIds | LabelKind::LabelIds | LabelKind::Colour => {
-                    train_id_of_label_id
-                }
-            };
-            Ok(LabelMap::from_ids(ids.view(), to_train_id, image, latent))
+        Label::Ids(ids, values, _) => {
+            let to_train_id = |id| ids.train_id(id);
+            Ok(LabelMap::from_ids(
+                values.view(),
+                to_train_id,
+                image,
+                latent,
+            ))
         }
         Label::Colours(colours) => LabelMap::from_colours(colours.view(), image, latent),
-    }
-}
-
-/// Returns a label at another size in the format that it came in.
-fn stored(label: &Label, size: Size) -> Result<Vec<u8>, InputError> {
-    match label {
-        Label::Ids(ids, palette) => {
-            let ids = resize_nearest(crop_centre(ids.view(), size), size);
-            encode_ids(ids.view(), palette.as_deref())
-        }
-        Label::Colours(colours) => {
-            let colours = resize_nearest_rgb(crop_centre(colours.view(), size), size);
-            encode_png(colours.view())
-        }
     }
 }

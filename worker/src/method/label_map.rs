@@ -90,6 +90,15 @@ pub struct LabelMap {
 }
 
 impl LabelMap {
+    /// Returns the label map of an image of which nothing is known.
+    pub fn unknown(image: Size, latent: Size) -> Self {
+        let at = |size: Size| Array2::from_elem((size.height, size.width), UNKNOWN);
+        Self {
+            image: at(image),
+            latent: at(latent),
+        }
+    }
+
     /// Returns the label map of an image of ids, with `to_train_id` for each of the 256 ids.
     ///
     /// `ids` is `(height, width)` as stored; it is cropped like its image and takes the nearest id.

@@ -2,7 +2,9 @@ pub(crate) use shared::failure::chain;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use worker::dataset::{ImageSize, InputError, LabelKind, NamedBytes, Prepared, prepare};
+use worker::dataset::{
+    ImageSize, InputError, LabelFile, LabelKind, LabelReading, NamedBytes, Prepared, prepare,
+};
 
 /// The size of the golden model.
 pub(crate) const SIZE: ImageSize = ImageSize {
@@ -21,21 +23,39 @@ pub(crate) fn input(name: &str) -> Vec<u8> {
     fs::read(golden("inputs").join(name)).unwrap()
 }
 
-/// Prepares a pair under made-up names.
+/// Prepares a pair under made-up names, of a dataset whose layout promises `kind`.
 pub(crate) fn prepare_bytes(
     image: &[u8],
     label: &[u8],
     kind: LabelKind,
 ) -> Result<Prepared, InputError> {
+    prepare_as(image, label, LabelReading::promised(kind))
+}
+
+/// Prepares a pair under made-up names.
+pub(crate) fn prepare_as(
+    image: &[u8],
+    label: &[u8],
+    reading: LabelReading,
+) -> Result<Prepared, InputError> {
     let image = NamedBytes {
         name: "images/a.png",
         bytes: image,
     };
-    let label = NamedBytes {
+    let file = NamedBytes {
         name: "labels/a.png",
         bytes: label,
     };
-    prepare(image, label, kind, SIZE)
+    prepare(image, Some(LabelFile { file, reading }), SIZE)
+}
+
+/// Prepares an image without a label under a made-up name.
+pub(crate) fn prepare_alone(image: &[u8]) -> Result<Prepared, InputError> {
+    let image = NamedBytes {
+        name: "images/a.png",
+        bytes: image,
+    };
+    prepare(image, None, SIZE)
 }
 
 /// Returns a PNG of `channels` bytes a pixel.

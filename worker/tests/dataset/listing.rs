@@ -39,7 +39,7 @@ fn listed(files: &[&str], role: Role) -> Vec<String> {
         let image = listing.image.path.display();
         let label = listing.label.map_or_else(
             || "without a label".to_owned(),
-            |label| format!("{} {:?}", label.file.path.display(), label.kind),
+            |label| format!("{} {:?}", label.file.path.display(), label.reading.kind),
         );
         format!("{} {image} {label}", listing.name)
     });
@@ -198,7 +198,8 @@ fn a_dataset_without_images_says_what_was_looked_for_and_where() {
     );
     assert_eq!(
         refused(&["images/1.txt", "labels/1.png"], ACDC),
-        "ROOT/images holds no image named *_rgb_anon.png, *_rgb_anon.jpg or *_rgb_anon.jpeg"
+        "ROOT/images holds no image named *_rgb_anon.png, *_rgb_anon.jpg, *_rgb_anon.jpeg, \
+         *_rgb_anon.webp, *_rgb_anon.tif, *_rgb_anon.tiff or *_rgb_anon.bmp"
     );
     let error = list(Path::new("/no/such folder"), GTA5).unwrap_err();
     assert_eq!(

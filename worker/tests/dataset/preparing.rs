@@ -4,10 +4,10 @@ use std::io::Cursor;
 use ndarray::{Array2, Array3};
 use ndarray_npy::NpzReader;
 use png::{BitDepth, ColorType};
-use worker::dataset::{LabelKind, encode_png};
+use worker::dataset::{LabelFile, LabelKind, LabelReading, encode_png};
 use worker::method::label_map::{UNKNOWN, train_id_of_label_id};
 
-use crate::files::{chain, golden, input, png, prepare_bytes};
+use crate::files::{chain, golden, input, png, prepare_alone, prepare_bytes};
 
 #[test]
 fn prepared_pairs_are_those_of_the_authors_to_the_last_bit() {
@@ -48,9 +48,10 @@ fn a_palette_label_keeps_its_palette_and_all_its_ids() {
         let reader = png::Decoder::new(Cursor::new(bytes)).read_info().unwrap();
         reader.info().palette.as_ref().unwrap().to_vec()
     };
-    assert_eq!(palette(&prepared.stored_label), palette(&label));
+    let stored_label = prepared.stored_label.unwrap();
+    assert_eq!(palette(&stored_label), palette(&label));
 
-    let mut reader = png::Decoder::new(Cursor::new(&prepared.stored_label))
+    let mut reader = png::Decoder::new(Cursor::new(&stored_label))
         .read_info()
         .unwrap();
     let mut ids = vec![0; reader.output_buffer_size().unwrap()];
@@ -75,7 +76,11 @@ fn grey_ids_and_colours_are_stored_as_they_came() {
     };
     let prepare = |label: &[u8], kind| {
         let named = |name, bytes| worker::dataset::NamedBytes { name, bytes };
-        worker::dataset::prepare(named("i.png", &image), named("l.png", label), kind, size).unwrap()
+        let label = LabelFile {
+            file: named("l.png", label),
+            reading: LabelReading::promised(kind),
+        };
+        worker::dataset::prepare(named("i.png", &image), Some(label), size).unwrap()
     };
     let decode = |bytes: &[u8]| image::load_from_memory(bytes).unwrap();
 
@@ -83,7 +88,10 @@ fn grey_ids_and_colours_are_stored_as_they_came() {
     let prepared = prepare(&label_ids, LabelKind::LabelIds);
     assert!(prepared.label.iter().all(|&train_id| train_id == 13));
     assert_eq!(
-        decode(&prepared.stored_label).as_luma8().unwrap().as_raw(),
+        decode(prepared.stored_label.as_ref().unwrap())
+            .as_luma8()
+            .unwrap()
+            .as_raw(),
         &[26; 8]
     );
 
@@ -91,7 +99,10 @@ fn grey_ids_and_colours_are_stored_as_they_came() {
     let prepared = prepare(&train_ids, LabelKind::TrainIds);
     assert!(prepared.label_latent.iter().all(|&train_id| train_id == 13));
     assert_eq!(
-        decode(&prepared.stored_label).as_luma8().unwrap().as_raw(),
+        decode(prepared.stored_label.as_ref().unwrap())
+            .as_luma8()
+            .unwrap()
+            .as_raw(),
         &[13; 8]
     );
 
@@ -99,7 +110,7 @@ fn grey_ids_and_colours_are_stored_as_they_came() {
     let colours = png((8, 4), ColorType::Rgba, BitDepth::Eight, &car);
     let prepared = prepare(&colours, LabelKind::Colour);
     assert!(prepared.label.iter().all(|&train_id| train_id == 13));
-    let stored = decode(&prepared.stored_label);
+    let stored = decode(prepared.stored_label.as_ref().unwrap());
     assert_eq!(stored.as_rgb8().unwrap().as_raw(), &[0, 0, 142].repeat(8));
 }
 
@@ -115,11 +126,12 @@ fn palettes_of_a_few_colours_are_unpacked() {
         latent_width: 2,
         latent_height: 1,
     };
-    let (image, label) = (
-        named("i.png", image.as_slice()),
-        named("l.png", label.as_slice()),
-    );
-    let prepared = worker::dataset::prepare(image, label, LabelKind::PaletteIds, size).unwrap();
+    let label = LabelFile {
+        file: named("l.png", label.as_slice()),
+        reading: LabelReading::promised(LabelKind::PaletteIds),
+    };
+    let image = named("i.png", image.as_slice());
+    let prepared = worker::dataset::prepare(image, Some(label), size).unwrap();
     assert_eq!(prepared.label.row(0).to_vec(), [0, 2, 0, 2, 0, 2]);
 }
 
@@ -197,7 +209,7 @@ fn a_jpeg_is_an_image_and_an_unfinished_one_is_not() {
     let error = prepare_bytes(cut, &label, LabelKind::PaletteIds).unwrap_err();
     assert_eq!(
         chain(&error),
-        "images/a.png cannot be decoded: expected a complete PNG or JPEG file, \
+        "images/a.png cannot be decoded: expected a complete JPEG file, \
          copy or download it again: the file ends before the image does"
     );
 }
@@ -247,7 +259,7 @@ fn a_label_must_be_as_large_as_its_image() {
 }
 
 #[test]
-fn a_label_must_be_what_its_layout_promises() {
+fn a_label_without_any_class_is_refused_whatever_it_is() {
     let image = input("00001.png");
     let size = (480, 264);
     let pixels = 480 * 264;
@@ -257,40 +269,35 @@ fn a_label_must_be_what_its_layout_promises() {
     };
     let rgb = png(size, ColorType::Rgb, BitDepth::Eight, &vec![0; 3 * pixels]);
     assert_eq!(
-        refused(&rgb, LabelKind::PaletteIds),
-        "labels/a.png is a PNG of 8-bit RGB: expected palette indices that are Cityscapes label ids, \
-         check the layout of the dataset"
-    );
-    let deep = png(
-        size,
-        ColorType::Grayscale,
-        BitDepth::Sixteen,
-        &vec![0; 2 * pixels],
-    );
-    assert_eq!(
-        refused(&deep, LabelKind::LabelIds),
-        "labels/a.png is a PNG of 16-bit greyscale: expected 8-bit greyscale Cityscapes label ids, \
-         check the layout of the dataset"
-    );
-    let grey = png(
-        size,
-        ColorType::Grayscale,
-        BitDepth::Eight,
-        &vec![0; pixels],
-    );
-    assert!(refused(&grey, LabelKind::Colour).contains("8-bit greyscale: expected 8-bit RGB"));
-    assert_eq!(
         refused(&rgb, LabelKind::Colour),
         "labels/a.png shows none of the 19 Cityscapes classes: \
          expected 8-bit RGB or RGBA Cityscapes class colours, check the layout of the dataset"
     );
-    let unlabelled = png(
-        size,
-        ColorType::Grayscale,
-        BitDepth::Eight,
-        &vec![255; pixels],
-    );
-    assert!(refused(&unlabelled, LabelKind::TrainIds).contains("none of the 19"));
+    assert!(refused(&rgb, LabelKind::PaletteIds).contains("none of the 19"));
+    let grey = |level| {
+        png(
+            size,
+            ColorType::Grayscale,
+            BitDepth::Eight,
+            &vec![level; pixels],
+        )
+    };
+    assert!(refused(&grey(0), LabelKind::LabelIds).contains("none of the 19"));
+    assert!(refused(&grey(255), LabelKind::TrainIds).contains("none of the 19"));
+}
+
+#[test]
+fn an_image_without_a_label_has_unknown_classes_and_nothing_to_store() {
+    let image = input("00001.png");
+    let label = input("00001_label.png");
+    let alone = prepare_alone(&image).unwrap();
+    assert_eq!(alone.label.dim(), (128, 256));
+    assert_eq!(alone.label_latent.dim(), (16, 32));
+    let mut classes = alone.label.iter().chain(&alone.label_latent);
+    assert!(classes.all(|&train_id| train_id == UNKNOWN));
+    assert_eq!(alone.stored_label, None);
+    let labelled = prepare_bytes(&image, &label, LabelKind::PaletteIds).unwrap();
+    assert_eq!(alone.image, labelled.image);
 }
 
 #[test]

@@ -1,0 +1,433 @@
+//! What the pixels of a label mean: the one reader of labels.
+//!
+//! A file says what it is, and what its name, its layout or a sibling promises counts only where the file alone does
+//! not tell. What the settings state (`labels = "..."`) is not questioned.
+//!
+//! - **Palette images.** For the pixels that occur, the class that an index is as a label id must be the class of its
+//!   colour; a colour that several labels share counts for each. Then the indices are label ids (or train ids, where
+//!   those are promised and the same holds for them). If the two contradict each other and the colours are
+//!   Cityscapes', the colours are believed. If the colours are not, it cannot be told and the file is refused. A grey
+//!   ramp, which tools give to images of levels, says nothing: the indices are levels.
+//! - **Levels.** Those of 20 to 34 are label ids, and no street is without them (vegetation, sky, cars). Where there are
+//!   none and train ids are not promised either, 255 and ids that are a class as train ids only make them train ids;
+//!   one of the two alone leaves it untold. With neither, ids of both kinds look alike and the promise holds.
+//! - **Colours.** Class colours, if no more than a share of the pixels has others.
+//!
+//! The class of a pixel depends on the file alone, so that every command reads a label alike. What is stored follows
+//! the promise ([`super::stored`]).
+
+use ndarray::{Array2, Array3, Axis};
+use shared::listing::{LabelKind, LabelReading};
+
+use super::cityscapes::{self, LAST_LABEL_ID};
+use super::error::InputError;
+use super::label_file::{self, LabelPixels, Pixels};
+use super::prepare::LabelFile;
+use crate::method::label_map::{
+    UNKNOWN, train_id_of_colour, train_id_of_label_id, train_id_of_train_id,
+};
+use shared::warning::{ItemWarning, WarningKind};
+
+/// The share of pixels that may mean nothing before a label is taken for something else. Edges that were smoothed when
+/// a label was resized are some percent; a label that was a JPEG once is mostly such pixels.
+const MAX_MEANINGLESS: f64 = 0.2;
+
+/// The share of pixels that may mean nothing without a word.
+const MEANINGLESS_TOLD: f64 = 0.01;
+
+/// What ids are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ids {
+    Label,
+    Train,
+}
+
+impl Ids {
+    /// Returns the train id of an id.
+    pub(super) fn train_id(self, id: u8) -> u8 {
+        match self {
+            Self::Label => train_id_of_label_id(id),
+            Self::Train => train_id_of_train_id(id),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Label => "label ids",
+            Self::Train => "train ids",
+        }
+    }
+}
+
+/// A label whose meaning is known.
+#[derive(Debug)]
+pub(super) enum Label {
+    /// Ids `(height, width)`, and the palette of a palette image.
+    Ids(Ids, Array2<u8>, Option<Vec<u8>>),
+    /// Class colours `(height, width, 3)`.
+    Colours(Array3<u8>),
+}
+
+impl Label {
+    /// Returns the width and the height.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let (height, width) = match self {
+            Label::Ids(_, ids, _) => ids.dim(),
+            Label::Colours(colours) => (colours.dim().0, colours.dim().1),
+        };
+        (width, height)
+    }
+}
+
+/// Returns a label, and what was found other than promised.
+///
+/// # Errors
+///
+/// [`InputError`] if the file is damaged, is not what the settings state, or it cannot be told what it is.
+pub(super) fn read(label: LabelFile<'_>) -> Result<(Label, Vec<ItemWarning>), InputError> {
+    let pixels = label_file::read(label.file)?;
+    let reader = Reader {
+        name: label.file.name,
+        described: pixels.described.clone(),
+        reading: label.reading,
+        warnings: Vec::new(),
+    };
+    if label.reading.stated {
+        reader.as_stated(pixels)
+    } else {
+        reader.by_content(pixels)
+    }
+}
+
+struct Reader<'a> {
+    name: &'a str,
+    described: String,
+    reading: LabelReading,
+    warnings: Vec<ItemWarning>,
+}
+
+type Read = Result<(Label, Vec<ItemWarning>), InputError>;
+
+impl Reader<'_> {
+    fn as_stated(mut self, LabelPixels { pixels, .. }: LabelPixels) -> Read {
+        let label = match (self.reading.kind, pixels) {
+            (LabelKind::PaletteIds | LabelKind::LabelIds, Pixels::Indices(ids, palette)) => {
+                Label::Ids(Ids::Label, ids, Some(palette))
+            }
+            (LabelKind::LabelIds, Pixels::Levels(ids)) => Label::Ids(Ids::Label, ids, None),
+            (LabelKind::TrainIds, Pixels::Indices(ids, palette)) => {
+                Label::Ids(Ids::Train, ids, Some(palette))
+            }
+            (LabelKind::TrainIds, Pixels::Levels(ids)) => Label::Ids(Ids::Train, ids, None),
+            (LabelKind::Colour, Pixels::Indices(indices, palette)) => {
+                let is_other =
+                    |index| cityscapes::label_id_of_colour(colour_at(&palette, index)).is_none();
+                self.tell_meaningless(Histogram::of(&indices).share(is_other));
+                let ids = self.ids_of_colours(&indices, &palette);
+                Label::Ids(Ids::Label, ids, Some(cityscapes::palette()))
+            }
+            (LabelKind::Colour, Pixels::Colours(colours)) => Label::Colours(colours),
+            (LabelKind::PaletteIds, Pixels::Levels(_) | Pixels::Colours(_))
+            | (LabelKind::LabelIds | LabelKind::TrainIds, Pixels::Colours(_))
+            | (LabelKind::Colour, Pixels::Levels(_)) => {
+                return Err(InputError::LabelFormat {
+                    name: self.name.to_owned(),
+                    expected: expected(self.reading.kind),
+                    found: self.described,
+                });
+            }
+        };
+        let meaningless = match &label {
+            Label::Ids(ids, values, _) => Histogram::of(values).share(|id| is_strange(*ids, id)),
+            Label::Colours(colours) => share_of_other_colours(colours),
+        };
+        self.tell_meaningless(meaningless);
+        Ok((label, self.warnings))
+    }
+
+    fn by_content(mut self, LabelPixels { pixels, .. }: LabelPixels) -> Read {
+        let label = match pixels {
+            Pixels::Indices(indices, palette) => self.palette(indices, palette)?,
+            Pixels::Levels(levels) => {
+                let ids = self.levels(&Histogram::of(&levels))?;
+                Label::Ids(ids, levels, None)
+            }
+            Pixels::Colours(colours) => self.colours(colours)?,
+        };
+        Ok((label, self.warnings))
+    }
+
+    fn palette(&mut self, indices: Array2<u8>, palette: Vec<u8>) -> Result<Label, InputError> {
+        let histogram = Histogram::of(&indices);
+        let colour = |index: u8| colour_at(&palette, index);
+        let agrees = |ids: Ids| {
+            let agree = |index: u8| says_the_same(ids, index, colour(index));
+            histogram.values().all(agree)
+                && histogram
+                    .values()
+                    .any(|index| ids.train_id(index) != UNKNOWN)
+        };
+        let promised = promised_ids(self.reading.kind);
+        if let Some(ids) = [promised, Ids::Label].into_iter().find(|&ids| agrees(ids)) {
+            if ids == Ids::Label && self.level_ids(&histogram) == Some(Ids::Train) {
+                return Err(self.untold(
+                    "its palette is that of label ids, but 255 is none and 20 to 34 do not occur"
+                        .to_owned(),
+                ));
+            }
+            if ids != promised {
+                self.warn(format!(
+                    "its indices and its palette are those of {} where {} were expected",
+                    ids.name(),
+                    promised.name()
+                ));
+            }
+            let strange = histogram.share(|id| is_strange(ids, id));
+            self.tell_meaningless(strange);
+            return Ok(Label::Ids(ids, indices, Some(palette)));
+        }
+        if histogram.values().all(|index| colour(index) == [index; 3]) {
+            let ids = self.levels(&histogram)?;
+            return Ok(Label::Ids(ids, indices, Some(palette)));
+        }
+        let label_id = |index: u8| cityscapes::label_id_of_colour(colour(index));
+        let is_class = |index: u8| train_id_of_colour(colour(index)) != UNKNOWN;
+        let meaningless = histogram.share(|index| label_id(index).is_none());
+        let mut contradicting = histogram
+            .values()
+            .filter(|&index| !says_the_same(Ids::Label, index, colour(index)));
+        let Some(first) = contradicting.next() else {
+            // Neither names any class.
+            return Ok(Label::Ids(Ids::Label, indices, Some(palette)));
+        };
+        let class_elsewhere = is_class(first) || contradicting.any(is_class);
+        if !class_elsewhere || meaningless > MAX_MEANINGLESS {
+            return Err(self.untold(format!(
+                "index {first} has the colour {}, which is not that of {} as a label id",
+                shown(colour(first)),
+                class_name(first)
+            )));
+        }
+        if self.reading.kind != LabelKind::Colour {
+            let found = if agrees(Ids::Train) {
+                "its indices are train ids"
+            } else {
+                "its indices are not label ids"
+            };
+            self.warn(format!(
+                "its palette has Cityscapes colours and {found}: the colours were believed"
+            ));
+        }
+        self.tell_meaningless(meaningless);
+        let ids = self.ids_of_colours(&indices, &palette);
+        Ok(Label::Ids(Ids::Label, ids, Some(cityscapes::palette())))
+    }
+
+    /// Returns the label ids of palette indices by their colours.
+    fn ids_of_colours(&self, indices: &Array2<u8>, palette: &[u8]) -> Array2<u8> {
+        let label_id = |index: u8| {
+            let colour = colour_at(palette, index);
+            cityscapes::label_id_of_colour(colour).unwrap_or_default()
+        };
+        let table: [u8; 256] = std::array::from_fn(|index| label_id(index as u8));
+        indices.mapv(|index| table[usize::from(index)])
+    }
+
+    fn levels(&mut self, histogram: &Histogram) -> Result<Ids, InputError> {
+        let promised = promised_ids(self.reading.kind);
+        let neither = |level: u8| is_strange(Ids::Label, level) && level != UNKNOWN;
+        if histogram.share(neither) > MAX_MEANINGLESS {
+            let level = histogram.values().find(|&level| neither(level));
+            return Err(self.untold(format!(
+                "level {} is no label id, no train id and no class colour",
+                level.unwrap_or_default()
+            )));
+        }
+        let Some(ids) = self.level_ids(histogram) else {
+            return Err(self.untold(
+                "its levels could be label ids as well as train ids: none is 20 to 34".to_owned(),
+            ));
+        };
+        if ids != promised {
+            self.warn(format!(
+                "its levels are {} where {} were expected: it was read as {}",
+                ids.name(),
+                promised.name(),
+                ids.name()
+            ));
+        } else if self.reading.kind == LabelKind::Colour {
+            self.warn(format!(
+                "it has {} where class colours were expected: it was read as such",
+                ids.name()
+            ));
+        }
+        self.tell_meaningless(histogram.share(|id| is_strange(ids, id)));
+        Ok(ids)
+    }
+
+    /// Returns what levels are; none if it cannot be told.
+    fn level_ids(&self, histogram: &Histogram) -> Option<Ids> {
+        let promised = promised_ids(self.reading.kind);
+        // A few such levels may be what a smooth edge between two others left.
+        if histogram.share(|level| (20..=LAST_LABEL_ID).contains(&level)) > MEANINGLESS_TOLD {
+            return Some(Ids::Label);
+        }
+        if promised == Ids::Train {
+            return Some(Ids::Train);
+        }
+        let is_class = |ids: Ids, level: u8| ids.train_id(level) != UNKNOWN;
+        let mut levels = histogram.values().filter(|&level| level != 0);
+        let has_only_train =
+            levels.any(|level| is_class(Ids::Train, level) && !is_class(Ids::Label, level));
+        let has_255 = histogram.values().any(|level| level == UNKNOWN);
+        match (has_only_train, has_255) {
+            (false, false) => Some(promised),
+            (true, true) => Some(Ids::Train),
+            (true, false) | (false, true) => {
+                // A file that is named for its label ids may be one of a test set, which shows nothing.
+                let shows_nothing = histogram.values().all(|level| !is_class(Ids::Label, level));
+                let is_named = self.reading.kind == LabelKind::LabelIds;
+                (is_named && shows_nothing).then_some(Ids::Label)
+            }
+        }
+    }
+
+    fn colours(&mut self, colours: Array3<u8>) -> Result<Label, InputError> {
+        let meaningless = share_of_other_colours(&colours);
+        if meaningless > MAX_MEANINGLESS {
+            let mut swapped = colours;
+            swapped.invert_axis(Axis(2));
+            let is_swapped = share_of_other_colours(&swapped) < MEANINGLESS_TOLD;
+            let hint = if is_swapped {
+                " (but they are with red and blue exchanged)"
+            } else {
+                ""
+            };
+            return Err(self.untold(format!(
+                "{:.0} % of its pixels have colours that are not those of Cityscapes{hint}",
+                100.0 * meaningless
+            )));
+        }
+        if self.reading.kind != LabelKind::Colour {
+            self.warn(format!(
+                "it has class colours where {} were expected: the colours were believed",
+                promised_ids(self.reading.kind).name()
+            ));
+        }
+        self.tell_meaningless(meaningless);
+        Ok(Label::Colours(colours))
+    }
+
+    fn tell_meaningless(&mut self, share: f64) {
+        if share > MEANINGLESS_TOLD {
+            self.warn(format!(
+                "{:.1} % of its pixels are neither an id nor a colour of Cityscapes and count as unlabelled",
+                100.0 * share
+            ));
+        }
+    }
+
+    fn warn(&mut self, found: String) {
+        self.warnings.push(ItemWarning {
+            kind: WarningKind::LabelEncoding,
+            text: format!("{} is {}: {found}", self.name, self.described),
+        });
+    }
+
+    fn untold(&self, found: String) -> InputError {
+        InputError::LabelUntold {
+            name: self.name.to_owned(),
+            described: self.described.clone(),
+            found,
+            expected: expected(self.reading.kind),
+        }
+    }
+}
+
+/// Returns what ids are if a file has any.
+fn promised_ids(kind: LabelKind) -> Ids {
+    match kind {
+        LabelKind::TrainIds => Ids::Train,
+        LabelKind::PaletteIds | LabelKind::LabelIds | LabelKind::Colour => Ids::Label,
+    }
+}
+
+/// Returns whether an id and its colour in a palette name the same class, or both none.
+fn says_the_same(ids: Ids, id: u8, colour: [u8; 3]) -> bool {
+    let shares = ids == Ids::Label && cityscapes::has_colour(id, colour);
+    shares || ids.train_id(id) == train_id_of_colour(colour)
+}
+
+/// Returns whether an id is none that any dataset has.
+fn is_strange(ids: Ids, id: u8) -> bool {
+    match ids {
+        Ids::Label => id > LAST_LABEL_ID && id != UNKNOWN,
+        Ids::Train => id > 19 && id != UNKNOWN,
+    }
+}
+
+fn share_of_other_colours(colours: &Array3<u8>) -> f64 {
+    let mut known = ([0; 3], true);
+    let mut others = 0_u64;
+    for pixel in colours.lanes(Axis(2)) {
+        let colour = [pixel[0], pixel[1], pixel[2]];
+        // Neighbours mostly have one colour.
+        if known.0 != colour {
+            known = (colour, cityscapes::label_id_of_colour(colour).is_some());
+        }
+        others += u64::from(!known.1);
+    }
+    others as f64 / (colours.len() / 3).max(1) as f64
+}
+
+fn colour_at(palette: &[u8], index: u8) -> [u8; 3] {
+    let at = 3 * usize::from(index);
+    let colour = palette.get(at..at + 3);
+    colour.map_or([0; 3], |colour| [colour[0], colour[1], colour[2]])
+}
+
+fn shown([red, green, blue]: [u8; 3]) -> String {
+    format!("{red},{green},{blue}")
+}
+
+fn class_name(label_id: u8) -> &'static str {
+    let train_id = train_id_of_label_id(label_id);
+    let class = crate::method::label_map::CLASSES.get(usize::from(train_id));
+    class.map_or("no class", |class| class.name)
+}
+
+/// What a label of each kind must be.
+pub(super) fn expected(kind: LabelKind) -> &'static str {
+    match kind {
+        LabelKind::PaletteIds => "palette indices that are Cityscapes label ids",
+        LabelKind::LabelIds => "8-bit greyscale Cityscapes label ids",
+        LabelKind::TrainIds => "8-bit greyscale Cityscapes train ids",
+        LabelKind::Colour => "8-bit RGB or RGBA Cityscapes class colours",
+    }
+}
+
+/// How many pixels have each value.
+struct Histogram([u64; 256]);
+
+impl Histogram {
+    fn of(values: &Array2<u8>) -> Self {
+        let mut counts = [0; 256];
+        values
+            .iter()
+            .for_each(|&value| counts[usize::from(value)] += 1);
+        Self(counts)
+    }
+
+    /// Returns the values that occur.
+    fn values(&self) -> impl Iterator<Item = u8> {
+        (0..=u8::MAX).filter(|&value| self.0[usize::from(value)] > 0)
+    }
+
+    /// Returns the share of pixels whose values are so.
+    fn share(&self, is_so: impl Fn(u8) -> bool) -> f64 {
+        let all: u64 = self.0.iter().sum();
+        let so = self.values().filter(|&value| is_so(value));
+        let so: u64 = so.map(|value| self.0[usize::from(value)]).sum();
+        so as f64 / all.max(1) as f64
+    }
+}

@@ -1,0 +1,211 @@
+//! Image files to pixels.
+
+use std::io::Cursor;
+
+use image::metadata::Orientation;
+use image::{
+    ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits,
+};
+use ndarray::Array3;
+
+use super::error::InputError;
+use super::formats::{self, Format, Recognised};
+use super::jpeg;
+use super::orientation::Oriented;
+use super::prepare::NamedBytes;
+use shared::warning::{ItemWarning, WarningKind};
+
+/// The most pixels of an image: far more than a camera's, far less than a decompression bomb's.
+const MAX_PIXELS: u64 = 1 << 25;
+
+/// The most memory that a decoder may take.
+pub(super) const MAX_DECODER_BYTES: usize = 1 << 29;
+
+/// Returns an image file as RGB of 8 bits `(height, width, 3)`, turned as its EXIF orientation says.
+///
+/// # Errors
+///
+/// [`InputError`] if the file is damaged or of a format that is not read.
+pub fn decode_image(file: NamedBytes<'_>) -> Result<Array3<u8>, InputError> {
+    let picture = picture(file)?.oriented(file.name, None)?;
+    picture.into_pixels(file).map(|(pixels, _)| pixels)
+}
+
+/// An image as its file has it.
+pub(super) struct Picture {
+    pub(super) image: DynamicImage,
+    pub(super) orientation: Orientation,
+    /// What was lost on the way.
+    pub(super) warnings: Vec<ItemWarning>,
+}
+
+/// Returns an image as its file has it.
+pub(super) fn picture(file: NamedBytes<'_>) -> Result<Picture, InputError> {
+    check_not_empty(file)?;
+    let (name, expected) = (file.name.to_owned(), formats::READ);
+    match formats::recognise(file.bytes) {
+        Recognised::Read(Format::Jpeg) => jpeg(file),
+        Recognised::Read(Format::Other(format)) => other(file, format),
+        Recognised::Unread(found) => Err(InputError::UnreadFormat { name, found }),
+        Recognised::Nothing => Err(InputError::NoImage { name, expected }),
+    }
+}
+
+fn jpeg(file: NamedBytes<'_>) -> Result<Picture, InputError> {
+    let undecodable = |error: jpeg::JpegError| undecodable(file, "JPEG file", error.into());
+    let (width, height) = jpeg::size(file.bytes).map_err(undecodable)?;
+    check_not_too_large(file, width as u32, height as u32)?;
+    let jpeg = jpeg::decode(file.bytes).map_err(undecodable)?;
+    let mut warnings = Vec::new();
+    if jpeg.is_grey {
+        warnings.push(greyscale(file));
+    }
+    if jpeg.is_cmyk {
+        warnings.push(cmyk(file));
+    } else {
+        warnings.extend(unapplied(file, jpeg.profile.as_deref()));
+    }
+    let (width, height) = (jpeg.width as u32, jpeg.height as u32);
+    let image = image::RgbImage::from_raw(width, height, jpeg.pixels)
+        .ok_or_else(|| undecodable(jpeg::JpegError::Incomplete))?;
+    Ok(Picture {
+        image: DynamicImage::ImageRgb8(image),
+        orientation: jpeg.orientation,
+        warnings,
+    })
+}
+
+fn other(file: NamedBytes<'_>, format: ImageFormat) -> Result<Picture, InputError> {
+    let expected = match format {
+        ImageFormat::Png => "PNG file",
+        ImageFormat::WebP => "WebP file",
+        ImageFormat::Tiff => "TIFF file",
+        ImageFormat::Bmp => "BMP file",
+        _ => formats::READ,
+    };
+    let undecodable = |error: image::ImageError| undecodable(file, expected, error.into());
+    let mut reader = ImageReader::with_format(Cursor::new(file.bytes), format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_DECODER_BYTES as u64);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(undecodable)?;
+    let (width, height) = decoder.dimensions();
+    check_not_too_large(file, width, height)?;
+    let colour = decoder.color_type();
+    if matches!(colour, ColorType::Rgb32F | ColorType::Rgba32F) {
+        return Err(InputError::FloatingPoint {
+            name: file.name.to_owned(),
+        });
+    }
+    // Metadata that cannot be read say nothing: viewers show such an image as it is stored.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let profile = decoder.icc_profile().unwrap_or_default();
+    let mut warnings = lost(file, colour);
+    match decoder.original_color_type() {
+        ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 => warnings.push(cmyk(file)),
+        _ => warnings.extend(unapplied(file, profile.as_deref())),
+    }
+    let image = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
+    Ok(Picture {
+        image,
+        orientation,
+        warnings,
+    })
+}
+
+impl Oriented {
+    /// Returns RGB of 8 bits `(height, width, 3)`, and what was lost on the way.
+    pub(super) fn into_pixels(
+        self,
+        file: NamedBytes<'_>,
+    ) -> Result<(Array3<u8>, Vec<ItemWarning>), InputError> {
+        let pixels = self.image.into_rgb8();
+        let shape = (pixels.height() as usize, pixels.width() as usize, 3);
+        let pixels = Array3::from_shape_vec(shape, pixels.into_raw())
+            .map_err(|error| undecodable(file, formats::READ, error.into()))?;
+        Ok((pixels, self.warnings))
+    }
+}
+
+/// Says what becomes of an image that is not RGB of 8 bits.
+fn lost(file: NamedBytes<'_>, colour: ColorType) -> Vec<ItemWarning> {
+    let mut warnings = Vec::new();
+    if !colour.has_color() {
+        warnings.push(greyscale(file));
+    }
+    if colour.has_alpha() {
+        let change = "has an alpha channel, which was dropped";
+        warnings.push(warning(file, WarningKind::AlphaDropped, change));
+    }
+    if colour.bytes_per_pixel() > colour.channel_count() {
+        let change = "has more than 8 bits per channel and was scaled to 8";
+        warnings.push(warning(file, WarningKind::DepthReduced, change));
+    }
+    warnings
+}
+
+fn greyscale(file: NamedBytes<'_>) -> ItemWarning {
+    let change = "is greyscale and was converted to RGB";
+    warning(file, WarningKind::Greyscale, change)
+}
+
+fn cmyk(file: NamedBytes<'_>) -> ItemWarning {
+    let change = "is CMYK and was converted to RGB without a colour profile";
+    warning(file, WarningKind::ColourSpace, change)
+}
+
+/// Says that a colour profile was not applied, unless it is that of sRGB by its description.
+fn unapplied(file: NamedBytes<'_>, profile: Option<&[u8]>) -> Option<ItemWarning> {
+    let wide: Vec<u8> = "sRGB".bytes().flat_map(|letter| [0, letter]).collect();
+    let names = |profile: &[u8], text: &[u8]| profile.windows(text.len()).any(|at| at == text);
+    let profile = profile.filter(|it| !it.is_empty())?;
+    let is_srgb = names(profile, b"sRGB") || names(profile, &wide);
+    (!is_srgb).then(|| {
+        let change = "has a colour profile other than sRGB, which was not applied";
+        warning(file, WarningKind::ColourSpace, change)
+    })
+}
+
+fn warning(file: NamedBytes<'_>, kind: WarningKind, change: &str) -> ItemWarning {
+    ItemWarning {
+        kind,
+        text: format!("{} {change}", file.name),
+    }
+}
+
+pub(super) fn check_not_empty(file: NamedBytes<'_>) -> Result<(), InputError> {
+    if file.bytes.is_empty() {
+        return Err(InputError::Empty {
+            name: file.name.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+pub(super) fn check_not_too_large(
+    file: NamedBytes<'_>,
+    width: u32,
+    height: u32,
+) -> Result<(), InputError> {
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(InputError::TooLarge {
+            name: file.name.to_owned(),
+            width,
+            height,
+            max_pixels: MAX_PIXELS,
+        });
+    }
+    Ok(())
+}
+
+pub(super) fn undecodable(
+    file: NamedBytes<'_>,
+    expected: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+) -> InputError {
+    InputError::Undecodable {
+        name: file.name.to_owned(),
+        expected,
+        source,
+    }
+}
