@@ -22,6 +22,22 @@ impl Layout {
     /// Every layout, in the order in which help texts name them.
     pub const ALL: [Layout; 3] = [Layout::Gta5, Layout::Cityscapes, Layout::Acdc];
 
+    /// Returns whether its images lie in folders `train`, `val` and `test`.
+    pub fn has_splits(self) -> bool {
+        match self {
+            Layout::Gta5 => false,
+            Layout::Cityscapes | Layout::Acdc => true,
+        }
+    }
+
+    /// Returns whether its images lie in folders `fog`, `night`, `rain` and `snow`.
+    pub fn has_conditions(self) -> bool {
+        match self {
+            Layout::Gta5 | Layout::Cityscapes => false,
+            Layout::Acdc => true,
+        }
+    }
+
     /// Returns the name that settings files use.
     pub fn as_str(self) -> &'static str {
         match self {

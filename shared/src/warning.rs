@@ -14,6 +14,8 @@ pub enum WarningKind {
     AlphaDropped,
     /// More than 8 bits per channel were scaled to 8.
     DepthReduced,
+    /// More than a quarter of an image was cut away for the model's shape.
+    Cropped,
     /// An image of fewer pixels than the model's was enlarged.
     Enlarged,
     /// An image has an EXIF orientation, which was or was not applied.
@@ -28,10 +30,11 @@ pub enum WarningKind {
 
 impl WarningKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Greyscale,
         Self::AlphaDropped,
         Self::DepthReduced,
+        Self::Cropped,
         Self::Enlarged,
         Self::Orientation,
         Self::ColourSpace,
@@ -46,6 +49,7 @@ impl WarningKind {
             Self::Greyscale => "greyscale",
             Self::AlphaDropped => "alpha-dropped",
             Self::DepthReduced => "depth-reduced",
+            Self::Cropped => "cropped",
             Self::Enlarged => "enlarged",
             Self::Orientation => "orientation",
             Self::ColourSpace => "colour-space",

@@ -131,6 +131,15 @@ impl MethodConfig {
     pub fn num_executed(&self) -> usize {
         self.steps - self.skip
     }
+
+    /// Returns whether the labels of images change what is computed: whether AdaIN is class-wise at any step.
+    ///
+    /// Contents are converted with their labels stored beside them all the same; styles need none where this is false.
+    #[must_use]
+    pub fn uses_labels(&self) -> bool {
+        let mut steps = 0..self.num_executed();
+        self.method.uses_classes() && steps.any(|step| self.class_adain_steps.contains(step))
+    }
 }
 
 impl TryFrom<RawMethod> for MethodConfig {
@@ -189,6 +198,24 @@ mod tests {
         let config = config(&["preset=paper", "class_adain_steps=2..4"]).expect("valid settings");
         assert_eq!(config.injected_steps.to_string(), "0..");
         assert_eq!(config.class_adain_steps.to_string(), "2..4");
+    }
+
+    #[test]
+    fn labels_are_used_where_a_step_that_is_executed_is_class_wise() {
+        for (overrides, uses) in [
+            (&["method=cactif"][..], true),
+            (&["method=cacti"], true),
+            (&["method=adain"], false),
+            (&["method=cross-image", "preset=paper"], false),
+            (&["method=cacti", "class_adain_steps=20.."], false),
+            (&["method=cactif", "class_adain_steps=19"], true),
+        ] {
+            assert_eq!(
+                config(overrides).unwrap().uses_labels(),
+                uses,
+                "{overrides:?}"
+            );
+        }
     }
 
     #[test]

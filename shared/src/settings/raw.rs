@@ -1,9 +1,11 @@
 //! The settings file as it may be written: every key, nothing else.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::explain::{Mistake, explain};
 use super::{Method, PairingMode, Preset, SettingsError, StepSet, file};
@@ -65,8 +67,16 @@ pub struct RawContent {
     /// What the label files are, default `auto`: each file tells.
     #[serde(default)]
     pub labels: LabelSetting,
-    /// Positions in the sorted listing, from 1: `1..=24966`.
+    /// Positions among the images that are used, sorted by name, from 1: `1..=24966`.
     pub range: Option<String>,
+    /// Globs of the images that are used; all if absent.
+    pub include: Option<OneOrMore>,
+    /// Globs of images that are not.
+    pub exclude: Option<OneOrMore>,
+    /// Splits that are used: `train`, `val`, `test`; all but the last if absent.
+    pub split: Option<OneOrMore>,
+    /// Conditions that are used: `fog`, `night`, `rain`, `snow`; all if absent.
+    pub condition: Option<OneOrMore>,
 }
 
 /// `[style]`
@@ -78,8 +88,59 @@ pub struct RawStyle {
     /// What the label files are, default `auto`: each file tells.
     #[serde(default)]
     pub labels: LabelSetting,
-    /// Globs over style names; all if absent.
-    pub include: Option<Vec<String>>,
+    /// Globs of the photographs that are used; all if absent.
+    pub include: Option<OneOrMore>,
+    /// Globs of photographs that are not.
+    pub exclude: Option<OneOrMore>,
+    /// Splits that are used: `train`, `val`, `test`; all but the last if absent.
+    pub split: Option<OneOrMore>,
+    /// Conditions that are used: `fog`, `night`, `rain`, `snow`; all if absent.
+    pub condition: Option<OneOrMore>,
+}
+
+/// The keys of `[content]` and `[style]` that choose images.
+#[derive(Debug, Clone, Default)]
+pub struct RawSelection {
+    /// `include`
+    pub include: Option<OneOrMore>,
+    /// `exclude`
+    pub exclude: Option<OneOrMore>,
+    /// `split`
+    pub split: Option<OneOrMore>,
+    /// `condition`
+    pub condition: Option<OneOrMore>,
+}
+
+/// A text, or a list of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OneOrMore(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Texts;
+
+        impl<'de> Visitor<'de> for Texts {
+            type Value = OneOrMore;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<OneOrMore, E> {
+                Ok(OneOrMore(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut texts: A) -> Result<OneOrMore, A::Error> {
+                let mut found = Vec::new();
+                while let Some(text) = texts.next_element()? {
+                    found.push(text);
+                }
+                Ok(OneOrMore(found))
+            }
+        }
+
+        deserializer.deserialize_any(Texts)
+    }
 }
 
 /// `[pairing]`

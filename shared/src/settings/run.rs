@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::raw::{RawConfig, RawLimits, RawPairing, RawShards};
+use super::raw::{RawConfig, RawLimits, RawPairing, RawSelection, RawShards};
 use super::{
     BrokerConfig, EngineConfig, Machine, MethodConfig, QualityConfig, SettingsError, bounds,
 };
@@ -14,6 +14,7 @@ use crate::labels::LabelSetting;
 use crate::layout::Layout;
 use crate::location::Location;
 use crate::paths;
+use crate::selection::{Selection, SelectionFields};
 
 /// Everything a run is told.
 #[derive(Debug, Clone)]
@@ -53,7 +54,9 @@ pub struct ContentConfig {
     pub layout: Layout,
     /// What its label files are.
     pub labels: LabelSetting,
-    /// Positions in the sorted listing that are used, from 1; all if absent.
+    /// Which images are used.
+    pub selection: Selection,
+    /// Positions among these, sorted by name, that are used, from 1; all if absent.
     pub range: Option<RangeInclusive<usize>>,
 }
 
@@ -64,8 +67,8 @@ pub struct StyleConfig {
     pub root: Location,
     /// What the label files are.
     pub labels: LabelSetting,
-    /// Globs over style names; all if empty.
-    pub include: Vec<String>,
+    /// Which photographs are used.
+    pub selection: Selection,
 }
 
 /// Which contents meet which styles.
@@ -149,28 +152,35 @@ impl RunConfig {
             )
         })?;
         let range = raw.content.range.as_deref().map(parse_range).transpose()?;
-        for pattern in raw.style.include.iter().flatten() {
-            if pattern.is_empty() {
-                return Err(SettingsError::value(
-                    "style.include",
-                    "\"\"",
-                    "must not hold empty globs",
-                ));
-            }
-        }
+        let contents = RawSelection {
+            include: raw.content.include,
+            exclude: raw.content.exclude,
+            split: raw.content.split,
+            condition: raw.content.condition,
+        };
+        let layout = raw.content.layout;
+        let contents = Selection::check(SelectionFields::CONTENT, contents, Some(layout))?;
+        let styles = RawSelection {
+            include: raw.style.include,
+            exclude: raw.style.exclude,
+            split: raw.style.split,
+            condition: raw.style.condition,
+        };
+        let styles = Selection::check(SelectionFields::STYLE, styles, None)?;
         Ok(Self {
             run,
             root: location("run.root", &raw.run.root, base)?,
             content: ContentConfig {
                 root: location("content.root", &raw.content.root, base)?,
-                layout: raw.content.layout,
+                layout,
                 labels: raw.content.labels,
+                selection: contents,
                 range,
             },
             style: StyleConfig {
                 root: location("style.root", &raw.style.root, base)?,
                 labels: raw.style.labels,
-                include: raw.style.include.unwrap_or_default(),
+                selection: styles,
             },
             pairing: Pairing::try_from(raw.pairing)?,
             method: MethodConfig::try_from(raw.method)?,

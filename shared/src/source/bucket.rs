@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::TryStreamExt;
 
+use super::walk::{WalkError, WalkLimits, is_no_part};
 use super::{Source, SourceFile};
 use crate::location::BucketPrefix;
 use crate::s3::{Bucket, BucketObject, S3Settings};
@@ -36,8 +37,17 @@ impl Source for BucketSource {
             "" => String::new(),
             folder => format!("{folder}/"),
         };
-        let objects = self.bucket.pages(&below).try_concat().await?;
-        Ok(objects.into_iter().filter_map(file).collect())
+        let max_objects = WalkLimits::default().max_entries;
+        let mut pages = self.bucket.pages(&below);
+        let (mut num_objects, mut files) = (0, Vec::new());
+        while let Some(page) = pages.try_next().await? {
+            num_objects += page.len();
+            if num_objects > max_objects {
+                return Err(WalkError::TooMany(max_objects).at(self.bucket.address(&below)));
+            }
+            files.extend(page.into_iter().filter_map(file));
+        }
+        Ok(files)
     }
 
     async fn read(&self, path: &Path) -> Result<Bytes, StorageError> {
@@ -58,10 +68,10 @@ pub(super) fn key(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Returns an object as a file, unless it is hidden or has a name that no file can have (`a//b`, `../a`).
+/// Returns an object as a file, unless it is no part of a dataset or has a name that no file can have (`a//b`, `../a`).
 fn file(object: BucketObject) -> Option<SourceFile> {
     let mut parts = object.path.split('/');
-    let plain = parts.all(|part| !part.is_empty() && !part.starts_with('.'));
+    let plain = parts.all(|part| !part.is_empty() && !is_no_part(part.as_bytes()));
     plain.then(|| SourceFile {
         path: PathBuf::from(object.path),
         size_bytes: object.size_bytes,
@@ -87,6 +97,7 @@ mod tests {
             "a//b",
             ".git/config",
             "a/.",
+            "lost+found/a",
         ] {
             assert!(!is_file(path), "{path}");
         }

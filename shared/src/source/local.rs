@@ -1,18 +1,20 @@
 //! A folder of this machine, or one that is mounted here.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Source, SourceFile};
+use super::walk::{WalkLimits, files_below};
+use super::{Source, SourceFile, Tree};
 use crate::blocking;
+use crate::globs::Globs;
 use crate::storage::StorageError;
 use crate::storage::local::io_error;
-use crate::storage::walk::Walk;
 
-/// Files below a folder. Links are followed.
+/// Files below a folder. Links are followed, each folder once.
 #[derive(Debug, Clone)]
 pub struct LocalSource {
     root: PathBuf,
@@ -29,28 +31,27 @@ impl LocalSource {
 #[async_trait]
 impl Source for LocalSource {
     async fn list(&self, folder: &Path) -> Result<Vec<SourceFile>, StorageError> {
-        let mut walk = Walk::new(self.root.clone(), folder, true);
-        blocking::run(move || {
-            let mut files = Vec::new();
-            loop {
-                let page = walk.next_page();
-                let page = page.map_err(|(path, e)| io_error("list", &path, e))?;
-                if page.is_empty() {
-                    return Ok(files);
-                }
-                files.extend(page.into_iter().map(|found| SourceFile {
-                    path: found.path,
-                    size_bytes: found.size_bytes,
-                }));
-            }
-        })
-        .await
+        let tree = self.list_except(folder, &Globs::default()).await?;
+        Ok(tree.files)
+    }
+
+    async fn list_except(&self, folder: &Path, excluded: &Globs) -> Result<Tree, StorageError> {
+        let (root, folder) = (self.root.clone(), folder.to_owned());
+        let limits = WalkLimits {
+            excluded: excluded.clone(),
+            ..WalkLimits::default()
+        };
+        blocking::run(move || files_below(&root, &folder, limits)).await
     }
 
     async fn read(&self, path: &Path) -> Result<Bytes, StorageError> {
         let path = self.root.join(path);
         blocking::run(move || {
-            let bytes = fs::read(&path).map_err(|e| io_error("read", &path, e))?;
+            let read = || {
+                refuse_what_is_no_file(&path)?;
+                fs::read(&path)
+            };
+            let bytes = read().map_err(|e| io_error("read", &path, e))?;
             Ok(bytes.into())
         })
         .await
@@ -59,7 +60,11 @@ impl Source for LocalSource {
     async fn fetch(&self, path: &Path, to: &Path) -> Result<(), StorageError> {
         let (path, to) = (self.root.join(path), to.to_owned());
         blocking::run(move || {
-            let from = fs::File::open(&path).map_err(|e| io_error("read", &path, e))?;
+            let open = || {
+                refuse_what_is_no_file(&path)?;
+                fs::File::open(&path)
+            };
+            let from = open().map_err(|e| io_error("read", &path, e))?;
             let copy = || {
                 let mut file = fs::File::create(&to)?;
                 std::io::copy(&mut &from, &mut file)?;
@@ -72,5 +77,38 @@ impl Source for LocalSource {
 
     fn locate(&self, path: &Path) -> String {
         self.root.join(path).display().to_string()
+    }
+}
+
+/// Reading a pipe waits for ever, and a device such as `/dev/zero` has no end.
+fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        return Ok(());
+    }
+    let message = "it is a pipe, socket or device, and no file";
+    Err(io::Error::new(io::ErrorKind::NotFound, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pipe_or_device_in_place_of_a_file_is_refused_at_once() {
+        let root = tempfile::tempdir().unwrap();
+        let pipe = root.path().join("pipe.png");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        std::os::unix::fs::symlink("/dev/zero", root.path().join("device.png")).unwrap();
+        let source = LocalSource::new(root.path());
+        for name in ["pipe.png", "device.png"] {
+            let error = source.read(Path::new(name)).await.unwrap_err();
+            let message = crate::failure::chain(&error);
+            assert!(
+                message.contains(name) && message.contains("no file"),
+                "{message}"
+            );
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::globs::Globs;
 use crate::location::Location;
 use crate::s3::S3Settings;
 use crate::storage::{StorageError, StorageErrorKind};
@@ -19,6 +20,7 @@ mod cache;
 mod disk_cache;
 mod local;
 mod model;
+mod walk;
 
 pub use bucket::BucketSource;
 pub use cache::CachedSource;
@@ -85,18 +87,39 @@ pub struct SourceFile {
     pub size_bytes: u64,
 }
 
+/// The files below a folder, as far as it can be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// The files, sorted by the bytes of their paths.
+    pub files: Vec<SourceFile>,
+    /// Folders that cannot be read, and need not be.
+    pub unread: Vec<PathBuf>,
+}
+
 /// A tree of files that are only read.
 ///
 /// Errors are [`crate::storage::StorageErrorKind::NotFound`], `Denied` or `Unavailable`.
 #[async_trait]
 pub trait Source: Send + Sync + fmt::Debug {
     /// Returns the files at any depth below a folder (everything, if it is empty), sorted by the bytes of
-    /// their paths; hidden ones are left out. A folder that does not exist has none.
+    /// their paths; hidden ones and a system's (`lost+found`) are left out. A folder that does not exist has none.
     ///
     /// # Errors
     ///
-    /// `Denied` or `Unavailable`.
+    /// `Denied` or `Unavailable`, also if there is more than any dataset has.
     async fn list(&self, folder: &Path) -> Result<Vec<SourceFile>, StorageError>;
+
+    /// Returns the same, and goes past folders that cannot be read if everything below them is excluded.
+    ///
+    /// # Errors
+    ///
+    /// `Denied` or `Unavailable`, as [`Self::list`].
+    async fn list_except(&self, folder: &Path, _excluded: &Globs) -> Result<Tree, StorageError> {
+        Ok(Tree {
+            files: self.list(folder).await?,
+            unread: Vec::new(),
+        })
+    }
 
     /// Returns the bytes of a file.
     ///

@@ -179,7 +179,7 @@ impl Storage for LocalStorage {
     }
 
     fn list(&self, prefix: &ArtifactPrefix) -> Pages {
-        let walk = Walk::new(self.root.clone(), Path::new(&prefix.path()), false);
+        let walk = Walk::new(self.root.clone(), Path::new(&prefix.path()));
         futures::stream::try_unfold(walk, |mut walk| {
             blocking::run(move || {
                 let page = walk

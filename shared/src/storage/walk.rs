@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::vec;
 
@@ -20,12 +21,11 @@ pub(crate) struct Found {
 
 /// A walk over the files below a folder, sorted by the bytes of their whole paths.
 ///
-/// It holds the names of the folder it is in and of those above, never the whole tree. Links are followed. What
-/// vanishes on the way is left out.
+/// It holds the names of the folder it is in and of those above, never the whole tree. Links are followed, but for those
+/// into a folder that holds them. What vanishes on the way is left out.
 #[derive(Debug)]
 pub(crate) struct Walk {
     root: PathBuf,
-    skip_hidden: bool,
     /// The folder to begin with, and then the folders from there to where the walk is.
     open: Vec<Folder>,
 }
@@ -34,6 +34,8 @@ pub(crate) struct Walk {
 struct Folder {
     /// Path below the root.
     path: PathBuf,
+    /// Device and inode of what it is, wherever a link led; none before it is read or if it cannot be asked.
+    identity: Option<(u64, u64)>,
     /// What is left of it; nothing before it is read.
     names: Option<vec::IntoIter<Name>>,
 }
@@ -42,6 +44,7 @@ struct Folder {
 struct Name {
     name: OsString,
     is_folder: bool,
+    is_link: bool,
 }
 
 impl Name {
@@ -54,14 +57,10 @@ impl Name {
 
 impl Walk {
     /// Returns a walk over `root/folder`; paths are relative to `root`.
-    pub(crate) fn new(root: PathBuf, folder: &Path, skip_hidden: bool) -> Self {
-        let first = Folder {
-            path: folder.components().collect(),
-            names: None,
-        };
+    pub(crate) fn new(root: PathBuf, folder: &Path) -> Self {
+        let first = Folder::unread(folder.components().collect());
         Self {
             root,
-            skip_hidden,
             open: vec![first],
         }
     }
@@ -81,7 +80,8 @@ impl Walk {
                 Some(names) => names,
                 unread => {
                     let path = self.root.join(&folder.path);
-                    let names = read(&path, self.skip_hidden).map_err(|e| (path, e))?;
+                    folder.identity = identity(&path);
+                    let names = read(&path).map_err(|e| (path, e))?;
                     unread.insert(names.into_iter())
                 }
             };
@@ -90,11 +90,13 @@ impl Walk {
                 continue;
             };
             let path = folder.path.join(&name.name);
+            let whole = self.root.join(&path);
             if name.is_folder {
-                self.open.push(Folder { path, names: None });
+                if !(name.is_link && self.is_inside(&whole)) {
+                    self.open.push(Folder::unread(path));
+                }
                 continue;
             }
-            let whole = self.root.join(&path);
             if let Some(size_bytes) = size(&whole).map_err(|e| (whole, e))? {
                 page.push(Found { path, size_bytes });
             }
@@ -103,8 +105,33 @@ impl Walk {
     }
 }
 
+impl Walk {
+    /// Returns whether the walk is inside the folder that a link leads to, so that it would go in a circle.
+    fn is_inside(&self, link: &Path) -> bool {
+        let target = identity(link);
+        let in_open = self.open.iter().any(|folder| folder.identity == target);
+        let above = fs::canonicalize(&self.root).unwrap_or_else(|_| self.root.clone());
+        in_open || above.ancestors().any(|folder| identity(folder) == target)
+    }
+}
+
+impl Folder {
+    fn unread(path: PathBuf) -> Self {
+        Self {
+            path,
+            identity: None,
+            names: None,
+        }
+    }
+}
+
+fn identity(folder: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::metadata(folder).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
 /// Returns what lies in a folder, sorted; nothing if there is no folder.
-fn read(folder: &Path, skip_hidden: bool) -> io::Result<Vec<Name>> {
+fn read(folder: &Path) -> io::Result<Vec<Name>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -114,12 +141,14 @@ fn read(folder: &Path, skip_hidden: bool) -> io::Result<Vec<Name>> {
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
-        if skip_hidden && name.as_bytes().starts_with(b".") {
-            continue;
-        }
         let kind = entry.file_type()?;
-        let is_folder = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
-        names.push(Name { name, is_folder });
+        let is_link = kind.is_symlink();
+        let is_folder = kind.is_dir() || (is_link && entry.path().is_dir());
+        names.push(Name {
+            name,
+            is_folder,
+            is_link,
+        });
     }
     names.sort_unstable_by(|a, b| a.sort_key().cmp(b.sort_key()));
     Ok(names)
@@ -140,7 +169,7 @@ mod tests {
     use super::*;
 
     fn walked(root: &Path, folder: &str) -> Vec<Vec<String>> {
-        let mut walk = Walk::new(root.to_owned(), Path::new(folder), true);
+        let mut walk = Walk::new(root.to_owned(), Path::new(folder));
         let mut pages = Vec::new();
         loop {
             let page = walk.next_page().unwrap();
@@ -155,8 +184,10 @@ mod tests {
     #[test]
     fn files_come_in_the_byte_order_of_their_whole_paths() {
         let root = tempfile::tempdir().unwrap();
-        let mut paths = ["a/b", "a-b/c", "a.png", "a/b.c/d", "a/b0", "A", "é", "a0/z"];
-        for path in paths.iter().chain(&[".hidden", "a/.hidden/x"]) {
+        let mut paths = [
+            "a/b", "a-b/c", "a.png", "a/b.c/d", "a/b0", "A", "é", "a0/z", ".hidden",
+        ];
+        for path in &paths {
             let path = root.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
@@ -187,5 +218,16 @@ mod tests {
         link(elsewhere.path(), "linked").unwrap();
         link(Path::new("/no/such/file"), "broken").unwrap();
         assert_eq!(walked(root.path(), ""), [["broken", "linked/file"]]);
+    }
+
+    #[test]
+    fn links_into_what_holds_them_end() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("runs/a")).unwrap();
+        fs::write(root.path().join("runs/a/1"), "").unwrap();
+        for (target, link) in [("..", "runs/a/up"), (".", "runs/self"), ("/", "runs/a/all")] {
+            std::os::unix::fs::symlink(target, root.path().join(link)).unwrap();
+        }
+        assert_eq!(walked(root.path(), "runs"), [["runs/a/1"]]);
     }
 }

@@ -1,0 +1,125 @@
+//! Wording that messages share, so that none grows with a dataset.
+
+use std::fmt::{self, Display};
+
+/// Names that a message shows at most.
+pub const MOST_NAMES: usize = 10;
+/// Bytes that they may take together: the paths of some datasets are long.
+const MOST_BYTES: usize = 1200;
+
+/// Returns names separated by commas: the first ten, and how many more there are.
+#[must_use]
+pub fn first_names<T: Display>(names: impl IntoIterator<Item = T>) -> String {
+    first_of(names, ", ")
+}
+
+/// Returns texts with something between them: the first ten, and how many more there are.
+#[must_use]
+pub fn first_of<T: Display>(texts: impl IntoIterator<Item = T>, between: &str) -> String {
+    let mut texts = texts.into_iter();
+    let mut shown = String::new();
+    for position in 0..MOST_NAMES {
+        let Some(text) = texts.next() else {
+            return shown;
+        };
+        let text = shortened(&text.to_string(), MOST_BYTES / 2);
+        if position > 0 && shown.len() + text.len() > MOST_BYTES {
+            return more(shown, between, 1 + texts.count());
+        }
+        if position > 0 {
+            shown.push_str(between);
+        }
+        shown.push_str(&text);
+    }
+    more(shown, between, texts.count())
+}
+
+fn more(shown: String, between: &str, left: usize) -> String {
+    match left {
+        0 => shown,
+        left => format!("{shown}{between}and {} more", Thousands(left)),
+    }
+}
+
+/// Returns a text without its middle if it is longer than `max_bytes`.
+#[must_use]
+pub fn shortened(text: &str, max_bytes: usize) -> String {
+    if text.len() <= max_bytes {
+        return text.to_owned();
+    }
+    let half = max_bytes.saturating_sub("...".len()) / 2;
+    let head = (0..=half).rev().find(|&end| text.is_char_boundary(end));
+    let tail = (text.len() - half..=text.len()).find(|&start| text.is_char_boundary(start));
+    format!(
+        "{}...{}",
+        &text[..head.unwrap_or(0)],
+        &text[tail.unwrap_or(text.len())..]
+    )
+}
+
+/// A number that is shown with a comma after each three digits: `24,966`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thousands(pub usize);
+
+impl Display for Thousands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (position, digit) in digits.chars().enumerate() {
+            if position > 0 && (digits.len() - position).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns a number with the noun that fits it: `1 picture`, `1,525 pictures`.
+#[must_use]
+pub fn counted(count: usize, one: &str, many: &str) -> String {
+    format!(
+        "{} {}",
+        Thousands(count),
+        if count == 1 { one } else { many }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_names_are_shown_and_the_others_counted() {
+        assert_eq!(first_names(["a", "b"]), "a, b");
+        assert_eq!(first_names(Vec::<String>::new()), "");
+        assert_eq!(first_names(1..=10), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10");
+        assert_eq!(
+            first_of(1..=1234, "; "),
+            "1; 2; 3; 4; 5; 6; 7; 8; 9; 10; and 1,224 more"
+        );
+    }
+
+    #[test]
+    fn long_names_do_not_make_a_long_message() {
+        let name = "ü".repeat(5000);
+        let shown = first_names(vec![name.as_str(); 1525]);
+        assert!(shown.len() < 2000, "{} bytes", shown.len());
+        assert!(shown.ends_with(" more"), "{shown}");
+        let path = format!("{}/last.png", "folder/".repeat(40));
+        let shown = first_names(vec![path; 50]);
+        assert!(shown.len() < 2000 && shown.contains("last.png"), "{shown}");
+    }
+
+    #[test]
+    fn numbers_are_read_by_people() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1525, "1,525"),
+            (1_000_000, "1,000,000"),
+        ] {
+            assert_eq!(Thousands(number).to_string(), text);
+        }
+        assert_eq!(counted(1, "picture", "pictures"), "1 picture");
+    }
+}
