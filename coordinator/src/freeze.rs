@@ -7,6 +7,7 @@ use shared::ids::RunId;
 use shared::run_record::{FORMAT_VERSION, Frozen, RunRecord};
 use shared::settings::RunConfig;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
+use shared::wording::first_of;
 
 use crate::inventory::Inventory;
 use crate::plan::Plan;
@@ -26,7 +27,7 @@ pub enum FreezeError {
     /// The run exists with other settings, another model or another dataset.
     #[error(
         "run {run} exists and is another one: {}; give this one another run.name, or put back what changed",
-        .differences.join("; ")
+        first_of(.differences, "; ")
     )]
     Different {
         /// The run.

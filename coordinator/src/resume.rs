@@ -10,6 +10,7 @@ use shared::manifest::{ManifestRow, Status};
 use shared::queue::{Queue, QueueError};
 use shared::storage::{Storage, StorageError};
 use shared::task::ShardTask;
+use shared::wording::first_names;
 
 use crate::dispatch;
 use crate::freeze::FrozenRun;
@@ -71,7 +72,7 @@ impl fmt::Display for Why {
             Self::NotCommitted => f.write_str("not committed"),
             Self::Failed { last, error } => write!(f, "failed, attempt {last}: {error}"),
             Self::ArtifactsMissing(names) => {
-                write!(f, "committed, but these are gone: {}", names.join(", "))
+                write!(f, "committed, but these are gone: {}", first_names(names))
             }
         }
     }

@@ -15,6 +15,7 @@ use shared::artifact::ArtifactKey;
 use shared::ids::{RunId, ShardId};
 use shared::manifest::{ManifestRow, Status};
 use shared::storage::{Storage, StorageError, StorageErrorKind};
+use shared::wording::{MOST_NAMES, Thousands, shortened};
 
 use crate::freeze::FrozenRun;
 use crate::ledger::{self, Ledger, LedgerError};
@@ -24,6 +25,9 @@ const VERSION: u32 = 2;
 
 /// Shards that are read at once.
 pub(crate) const READS_AT_ONCE: usize = 32;
+
+/// Bytes of a reason in a line that people are told.
+const MOST_REASON_BYTES: usize = 1000;
 
 /// Counts of the committed shards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +44,38 @@ impl Default for Tally {
             shards: BTreeMap::new(),
         }
     }
+}
+
+/// Returns what people are told of reasons for quarantine and failure: a line for each of the ten most frequent, and one
+/// for the others.
+#[must_use]
+pub fn reason_lines(reasons: &BTreeMap<String, usize>) -> Vec<String> {
+    let frequent = most_frequent(reasons);
+    let (shown, others) = frequent.split_at(frequent.len().min(MOST_NAMES));
+    let line = |&(reason, number): &(&String, usize)| {
+        format!(
+            "not converted ({number}): {}",
+            shortened(reason, MOST_REASON_BYTES)
+        )
+    };
+    let mut lines: Vec<String> = shown.iter().map(line).collect();
+    if !others.is_empty() {
+        let items: usize = others.iter().map(|(_, number)| number).sum();
+        lines.push(format!(
+            "not converted ({items}): {} other reasons, in the manifest",
+            Thousands(others.len())
+        ));
+    }
+    lines
+}
+
+fn most_frequent(reasons: &BTreeMap<String, usize>) -> Vec<(&String, usize)> {
+    let mut found: Vec<_> = reasons
+        .iter()
+        .map(|(reason, &number)| (reason, number))
+        .collect();
+    found.sort_by_key(|&(_, number)| std::cmp::Reverse(number));
+    found
 }
 
 /// Counts of one shard, or of many.
@@ -105,10 +141,7 @@ impl Counts {
     /// Returns the reasons for quarantine and failure, the most frequent first.
     #[must_use]
     pub fn frequent_reasons(&self) -> Vec<(&String, usize)> {
-        let reasons = self.reasons.iter();
-        let mut reasons: Vec<_> = reasons.map(|(reason, &number)| (reason, number)).collect();
-        reasons.sort_by_key(|&(_, number)| std::cmp::Reverse(number));
-        reasons
+        most_frequent(&self.reasons)
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -270,6 +303,18 @@ mod tests {
         let bytes = Bytes::copy_from_slice(json.as_bytes());
         storage.replace(&key, bytes).await.unwrap();
         Tally::stored(&storage, &run).await.unwrap()
+    }
+
+    #[test]
+    fn a_thousand_reasons_are_ten_lines_and_a_count() {
+        let reasons = (0..1000).map(|number| (format!("image {number}"), 1));
+        let lines = reason_lines(&reasons.chain([("often".to_owned(), 7)]).collect());
+        assert_eq!(lines.len(), 11);
+        assert_eq!(lines[0], "not converted (7): often");
+        assert_eq!(
+            lines[10],
+            "not converted (991): 991 other reasons, in the manifest"
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, ShardState};
 use crate::progress::human;
 use crate::stored_items::StoredItems;
-use crate::tally::Tally;
+use crate::tally::{self, Tally};
 
 /// Between two looks of `--watch`.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
@@ -248,7 +248,7 @@ fn print(status: &Status, json: bool, items_per_second: f64) {
             human(Duration::from_secs_f64(left as f64 / items_per_second))
         );
     }
-    for (reason, count) in &status.reasons {
-        println!("  not converted ({count}): {reason}");
+    for line in tally::reason_lines(&status.reasons) {
+        println!("  {line}");
     }
 }

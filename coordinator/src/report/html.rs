@@ -12,6 +12,7 @@ use image::imageops::FilterType;
 use shared::artifact::ArtifactKey;
 use shared::source::{self, Source};
 use shared::storage::Storage;
+use shared::wording::first_names;
 
 use super::plot::{self, PlotError};
 use super::text::{caution, kid, name_of_network, notes, number};
@@ -98,7 +99,7 @@ pub async fn render(storage: &dyn Storage, shown: &[Shown<'_>]) -> Result<String
     let reports: Vec<&RunReport> = shown.iter().map(|shown| shown.report).collect();
     let names: Vec<&str> = reports.iter().map(|report| report.run.as_str()).collect();
     let page = Page {
-        title: names.join(", "),
+        title: first_names(names),
         made_at: jiff::Timestamp::now()
             .strftime("%Y-%m-%d %H:%M UTC")
             .to_string(),

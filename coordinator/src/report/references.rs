@@ -7,6 +7,7 @@ use shared::location::Location;
 use shared::run_record::RunRecord;
 use shared::settings::ReferenceFiles;
 use shared::source;
+use shared::wording::first_names;
 
 use crate::quality::fid::Gaussian;
 use crate::quality::reference::ReferenceStatistics;
@@ -80,14 +81,14 @@ pub async fn problems(record: &RunRecord) -> Vec<String> {
     let mut found = Vec::new();
     for (at, styles) in by_reference(files, record.frozen.styles.keys().map(String::as_str)) {
         let Some(at) = at else {
-            let styles = styles.join(", ");
+            let styles = first_names(styles);
             found.push(format!(
                 "quality.reference names no file for {styles}{UNTIL_MENDED}"
             ));
             continue;
         };
         if let Err(reason) = read(&at, network).await {
-            let styles = styles.join(", ");
+            let styles = first_names(styles);
             found.push(format!("reference {at} of {styles} {reason}{UNTIL_MENDED}"));
         }
     }

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use shared::wording::first_names;
+
 use super::{Network, RunReport, StyleReport};
+use crate::tally::reason_lines;
 
 /// What stands where there is no figure.
 const NONE: &str = "-";
@@ -50,7 +53,7 @@ pub fn notes(report: &RunReport) -> Vec<(String, String)> {
         let styles = if styles.len() > 1 && styles.len() == report.styles.len() {
             "every style".to_owned()
         } else {
-            styles.join(", ")
+            first_names(styles)
         };
         (styles, note.to_owned())
     };
@@ -125,8 +128,8 @@ fn render_run(report: &RunReport, text: &mut String) {
     for (styles, note) in notes(report) {
         let _ = writeln!(text, "  {styles}: {note}");
     }
-    for (reason, count) in &report.reasons {
-        let _ = writeln!(text, "  not converted ({count}): {reason}");
+    for line in reason_lines(&report.reasons) {
+        let _ = writeln!(text, "  {line}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! How far each style is, and what came out in it so far.
 
+use shared::wording::first_of;
+
 use super::super::access::encoded;
 use super::super::format::{NOTHING, count, figure};
 use super::parts::Bar;
@@ -53,7 +55,7 @@ fn line(view: &RunView, name: &str, counts: StyleCounts) -> StyleLine {
         lpips: figure(of(|report| report.lpips), 3),
         items: report.map_or_else(|| NOTHING.to_owned(), |report| count(report.items)),
         notes: report
-            .map(|report| report.notes.join("; "))
+            .map(|report| first_of(&report.notes, "; "))
             .unwrap_or_default(),
         name: name.to_owned(),
     }
