@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use globset::{Glob, GlobSetBuilder};
 use shared::digest;
 use shared::labels::LabelSetting;
 use shared::listing::Listing;
@@ -13,7 +12,7 @@ use shared::run_record::{Frozen, FrozenContent, FrozenJudges, FrozenModel};
 use shared::settings::{PairingMode, QualityConfig, RunConfig};
 use shared::source::{self, Source};
 use shared::storage::StorageError;
-use worker::dataset::{DatasetError, Role, list};
+use worker::dataset::{DatasetError, FindError, Labels, Request, Role, find};
 use worker::engine::EngineError;
 use worker::engine::contract::{self, ModelContract};
 use worker::engine::network::{FEATURES_FILE, PERCEPTUAL_FILE};
@@ -34,6 +33,8 @@ pub struct Inventory {
     pub contract: ModelContract,
     /// What is frozen of all this.
     pub frozen: Frozen,
+    /// What of the datasets is not used, a line for each reason.
+    pub left_out: Vec<String>,
 }
 
 /// A dataset as it was found.
@@ -41,6 +42,7 @@ struct Dataset {
     source: Arc<dyn Source>,
     shown: String,
     listings: Vec<Listing>,
+    left_out: Vec<String>,
 }
 
 /// Inputs that no run can be planned with.
@@ -49,16 +51,7 @@ pub enum InventoryError {
     /// A dataset's folder is not what its layout says.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// A glob is no glob.
-    #[error("style.include ({pattern}) is no glob")]
-    Glob {
-        /// The glob.
-        pattern: String,
-        /// Why.
-        #[source]
-        source: globset::Error,
-    },
-    /// Globs or a range leave nothing.
+    /// A range leaves nothing.
     #[error("{0}")]
     Nothing(String),
     /// A file cannot be listed or read.
@@ -72,12 +65,21 @@ pub enum InventoryError {
     Network(#[from] NetworkError),
 }
 
+impl From<FindError> for InventoryError {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Storage(error) => Self::Storage(error),
+            FindError::Dataset(error) => Self::Dataset(error),
+        }
+    }
+}
+
 impl InventoryError {
     /// Returns whether the settings are at fault, and not what is around the program.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Dataset(_) | Self::Glob { .. } | Self::Nothing(_) => true,
+            Self::Dataset(_) | Self::Nothing(_) => true,
             Self::Storage(_) | Self::Model(_) | Self::Network(_) => false,
         }
     }
@@ -106,6 +108,7 @@ impl Inventory {
             config.method.seed,
             &class_pixels,
         );
+        let left_out = [contents.left_out.as_slice(), &styles.left_out].concat();
         let listing_sha256 = contents.sha256_of_sizes();
         let styles_sha256 = styles.sha256_of_files().await?;
         let plan = Plan {
@@ -141,13 +144,20 @@ impl Inventory {
             plan_json,
             contract,
             frozen,
+            left_out,
         })
     }
 }
 
 async fn contents(config: &RunConfig) -> Result<Dataset, InventoryError> {
     let content = &config.content;
-    let mut found = Dataset::list(&content.root, Role::Content(content.layout)).await?;
+    // Labels are stored beside the outputs, whatever the method.
+    let request = Request {
+        role: Role::Content(content.layout),
+        labels: Labels::Needed,
+        selection: content.selection.clone(),
+    };
+    let mut found = Dataset::find(&content.root, &request).await?;
     found.read_labels_as(content.labels);
     let Some(range) = &content.range else {
         return Ok(found);
@@ -170,38 +180,17 @@ async fn contents(config: &RunConfig) -> Result<Dataset, InventoryError> {
 
 async fn styles(config: &RunConfig) -> Result<Dataset, InventoryError> {
     let style = &config.style;
-    let mut found = Dataset::list(&style.root, Role::Style).await?;
-    found.read_labels_as(style.labels);
-    if style.include.is_empty() {
-        return Ok(found);
-    }
-    let mut globs = GlobSetBuilder::new();
-    for pattern in &style.include {
-        let refuse = |source| InventoryError::Glob {
-            pattern: pattern.clone(),
-            source,
-        };
-        globs.add(Glob::new(pattern).map_err(refuse)?);
-    }
-    let refuse = |source| InventoryError::Glob {
-        pattern: style.include.join(", "),
-        source,
+    let request = Request {
+        role: Role::Style,
+        labels: if config.method.uses_labels() {
+            Labels::Needed
+        } else {
+            Labels::Unused
+        },
+        selection: style.selection.clone(),
     };
-    let globs = globs.build().map_err(refuse)?;
-    let names: Vec<String> = found
-        .listings
-        .iter()
-        .map(|style| style.name().to_owned())
-        .collect();
-    found.listings.retain(|style| globs.is_match(style.name()));
-    if found.listings.is_empty() {
-        return Err(InventoryError::Nothing(format!(
-            "style.include ({}) matches no style: {} has {}",
-            style.include.join(", "),
-            style.root,
-            names.join(", ")
-        )));
-    }
+    let mut found = Dataset::find(&style.root, &request).await?;
+    found.read_labels_as(style.labels);
     Ok(found)
 }
 
@@ -235,12 +224,18 @@ async fn network_sha256(at: Option<&Location>, file: &str) -> Result<Option<Stri
 }
 
 impl Dataset {
-    async fn list(root: &Location, role: Role) -> Result<Self, InventoryError> {
+    async fn find(root: &Location, request: &Request) -> Result<Self, InventoryError> {
         let source = source::open(root).await?;
-        let files = source.list(Path::new("")).await?;
         let shown = root.to_string();
+        let found = find(source.as_ref(), &shown, request).await?;
+        let whose = match request.role {
+            Role::Content(_) => "content",
+            Role::Style => "style",
+        };
+        let left_out = found.left_out.iter();
         Ok(Self {
-            listings: list(&files, &shown, role)?,
+            left_out: left_out.map(|line| format!("{whose}: {line}")).collect(),
+            listings: found.listings,
             source,
             shown,
         })

@@ -6,12 +6,14 @@
 //! - [`settings`]: what a run or a worker may be told, checked once and passed on
 //! - [`storage`]: results; everything durable goes through this port
 //! - [`source`]: datasets and models, which are only read
+//! - [`selection`], [`globs`]: which images of a dataset are used
 //! - [`s3`]: the bucket under both
 //! - [`queue`], [`task`], [`event`], [`request`]: shards waiting for workers, what workers say, and what they are asked
 //! - [`run_record`], [`decision`], [`manifest`]: the formats that outlive a process
 //! - [`failure`], [`warning`]: the classes of failure and what each leads to; what is odd about an item that is done
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
 //! - [`digest`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; work that waits; being told to stop
+//! - [`wording`]: names and numbers in messages, which never grow with a dataset
 
 pub mod artifact;
 pub mod blocking;

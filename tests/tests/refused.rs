@@ -96,13 +96,41 @@ fn a_dataset_folder_that_is_not_there_is_named() {
 }
 
 #[test]
-fn styles_that_no_glob_matches_are_listed() {
+fn styles_that_no_glob_matches_are_counted() {
     let mut project = Project::new(1, 1);
     project.set("style.include", vec!["summer_*"]);
     assert_refused(
         &project,
         USAGE,
-        &["style.include (summer_*)", "night_000001"],
+        &["style.include (summer_*) leaves none of 1 picture below"],
+    );
+}
+
+#[test]
+fn a_split_or_condition_that_the_layout_has_not_is_refused_with_the_reason() {
+    let mut project = Project::new(1, 1);
+    project.set("content.split", "train");
+    assert_refused(
+        &project,
+        USAGE,
+        &[
+            "content.split (train) cannot be used with layout gta5",
+            "no folders train",
+        ],
+    );
+    project.set("content.layout", "cityscapes");
+    project.set("content.split", vec!["train", "tets"]);
+    assert_refused(
+        &project,
+        USAGE,
+        &["content.split (\"tets\") must be train, val or test"],
+    );
+    project.set("content.split", "train");
+    project.set("content.condition", "night");
+    assert_refused(
+        &project,
+        USAGE,
+        &["content.condition (night)", "no folders fog"],
     );
 }
 

@@ -20,6 +20,7 @@ pub(super) struct LaunchArgs {
 pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
     let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
     let inventory = opening::inventory(&config).await?;
+    opening::warn_of_left_out(&inventory);
     let storage = opening::writable_storage(&config.root).await?;
     let storage = storage.as_ref();
     freeze::check(storage, &config, &inventory.frozen)

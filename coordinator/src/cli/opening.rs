@@ -99,6 +99,13 @@ pub(super) async fn inventory(config: &RunConfig) -> Result<Inventory, Problem> 
         })
 }
 
+/// Says what of the datasets is not used.
+pub(super) fn warn_of_left_out(inventory: &Inventory) {
+    for line in &inventory.left_out {
+        tracing::warn!("{line}");
+    }
+}
+
 /// Says which references cannot be compared with: the run may begin, and its report has no FID until they can.
 pub(super) async fn warn_of_references(config: &RunConfig, inventory: &Inventory) {
     let record = RunRecord::new(config, inventory.frozen.clone(), jiff::Timestamp::now());

@@ -43,13 +43,8 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     let (contents, styles) = (plan.contents.len(), plan.styles.len());
     let (items, shards) = (inventory.plan.num_items(), inventory.plan.shards.len());
     println!("dataset  {contents} contents, {styles} styles, {items} items in {shards} shards");
-    for listing in plan.contents.iter().chain(&plan.styles) {
-        if listing.label.is_none() {
-            println!(
-                "         {} has no label: its items will be quarantined",
-                listing.image.path.display()
-            );
-        }
+    for line in &inventory.left_out {
+        println!("         {line}");
     }
     opening::storage_to_compute(&config, &inventory).await?;
     println!("storage  {} can be written", config.root);
@@ -151,8 +146,10 @@ async fn time(
     method.injected_steps = StepSet::all();
     let mut converter =
         Converter::new(engine, &method, &config.engine).map_err(Problem::environment)?;
-    let content = first_usable(&config.content.root, &inventory.plan.contents, &converter).await?;
-    let style = first_usable(&config.style.root, &inventory.plan.styles, &converter).await?;
+    let contents = (inventory.plan.contents.as_slice(), LabelNeed::Required);
+    let content = first_usable(&config.content.root, contents, &converter).await?;
+    let styles = (inventory.plan.styles.as_slice(), LabelNeed::Optional);
+    let style = first_usable(&config.style.root, styles, &converter).await?;
     let noise = converter.style_noise("probe");
     converter
         .record_style(
@@ -196,20 +193,13 @@ async fn time(
 
 async fn first_usable(
     root: &Location,
-    listings: &[Listing],
+    (listings, need): (&[Listing], LabelNeed),
     converter: &Converter,
 ) -> Result<Prepared, Problem> {
     let source = source::open(root).await.map_err(Problem::environment)?;
-    let mut reason = "there is none with a label".to_owned();
+    let mut reason = "there is none".to_owned();
     for listing in listings {
-        match load(
-            source.as_ref(),
-            listing,
-            LabelNeed::Required,
-            converter.size(),
-        )
-        .await
-        {
+        match load(source.as_ref(), listing, need, converter.size()).await {
             Ok(loaded) => return Ok(loaded.prepared),
             Err(error) => reason = shared::failure::chain(&error),
         }

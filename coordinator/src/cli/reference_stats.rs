@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use shared::location::Location;
+use shared::selection::{Selection, SelectionFields};
 use shared::settings::EngineConfig;
 use shared::source;
 use shared::storage::scratch;
+use shared::wording::{MOST_NAMES, Thousands, counted, first_of};
+use worker::dataset::LeftOut;
 use worker::engine::extractor::Extractor;
 use worker::engine::network::FEATURES_FILE;
 
@@ -17,10 +20,17 @@ use crate::quality::reference;
 
 #[derive(Debug, Args)]
 pub(super) struct ReferenceStatsArgs {
-    /// The photographs: a folder or s3://bucket/prefix, searched at any depth for PNG and JPEG files; label maps, by
-    /// their names or in a folder `labels`, `gtFine` or `gt`, are left out
+    /// The photographs: a folder or s3://bucket/prefix, searched at any depth; labels, depths and ACDC's reference
+    /// pictures are left out, as far as published datasets name them
     #[arg(long, value_name = "DIR", value_parser = location)]
     images: Location,
+    /// Only pictures that this matches, with a / the path below DIR (`rgb_anon/night/**`), without the name; may be
+    /// given several times
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<String>,
+    /// No pictures that this matches; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
     /// The feature network, exported by `python -m onnx_export.features`
     #[arg(long, value_name = "DIR", value_parser = location)]
     model: Location,
@@ -32,6 +42,8 @@ pub(super) struct ReferenceStatsArgs {
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
     files::check("--out", &args.out)?;
+    let selection = Selection::of_globs(SelectionFields::OPTIONS, &args.include, &args.exclude);
+    let selection = selection.map_err(Problem::usage)?;
     let config = EngineConfig::default();
     let model = source::open(&args.model)
         .await
@@ -47,15 +59,20 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
     let images = source::open(&args.images)
         .await
         .map_err(Problem::environment)?;
-    let files = photographs::list(images.as_ref())
+    let listed = photographs::list(images.as_ref(), &selection)
         .await
         .map_err(Problem::environment)?;
+    let files = listed.paths;
     if files.len() < 2 {
-        return Err(Problem::Usage(format!(
-            "--images {} holds {} PNG or JPEG files, and statistics need at least two",
-            args.images,
-            files.len()
+        return Err(Problem::Usage(too_few(
+            &args.images,
+            files.len(),
+            &selection,
+            &listed.left_out,
         )));
+    }
+    for line in &listed.left_out {
+        println!("{line}");
     }
     let progress = CountProgress::new(files.len(), "images");
     let mut found = Photographs::new(extractor);
@@ -67,8 +84,11 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
         progress.reached(found.seen());
     }
     progress.finish();
-    for unusable in &found.unusable {
+    for unusable in found.unusable.iter().take(MOST_NAMES) {
         println!("left out: {unusable}");
+    }
+    if let Some(more @ 1..) = found.unusable.len().checked_sub(MOST_NAMES) {
+        println!("left out: {} more", Thousands(more));
     }
     let Some(statistics) = found.sums.statistics() else {
         return Err(Problem::Environment(format!(
@@ -95,4 +115,20 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
     } else {
         Ending::WithFailures
     })
+}
+
+/// Says what a folder of too few photographs holds in their place.
+fn too_few(images: &Location, count: usize, selection: &Selection, left_out: &[LeftOut]) -> String {
+    let photographs = counted(count, "photograph", "photographs");
+    let selection = match selection.to_string() {
+        text if text.is_empty() => text,
+        text => format!(" with {text}"),
+    };
+    let left_out = match left_out {
+        [] => String::new(),
+        left_out => format!("; {}", first_of(left_out, "; ")),
+    };
+    format!(
+        "--images {images} holds {photographs}{selection}, and statistics need at least two{left_out}"
+    )
 }

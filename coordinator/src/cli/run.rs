@@ -13,6 +13,7 @@ use shared::run_record::RunRecord;
 use shared::settings::RunConfig;
 use shared::shutdown;
 use shared::storage::Storage;
+use shared::wording::first_names;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use worker::attempt::Progress;
@@ -61,6 +62,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         None => None,
     };
     let inventory = opening::inventory(&config).await?;
+    opening::warn_of_left_out(&inventory);
     let storage = opening::storage_to_compute(&config, &inventory).await?;
     freeze::check(storage.as_ref(), &config, &inventory.frozen)
         .await
@@ -239,8 +241,8 @@ fn tell(
         .display()
         .to_string();
     let planned = run.plan.num_items();
-    for (reason, count) in &counts.reasons {
-        println!("not converted ({count}): {reason}");
+    for line in tally::reason_lines(&counts.reasons) {
+        println!("{line}");
     }
     match stopped {
         Stopped::AtItsEnd => {}
@@ -282,7 +284,7 @@ fn tell_quality(report: &RunReport) {
     let caution = text::caution(network).map_or_else(String::new, |caution| format!(", {caution}"));
     println!(
         "FID {}; features of {}{caution}; references and more: synth2real report {}",
-        figures.join(", "),
+        first_names(figures),
         text::name_of_network(network),
         report.run
     );

@@ -36,9 +36,9 @@ pub(super) struct TransferArgs {
     /// The real photograph
     #[arg(long, value_name = "IMG", value_parser = path())]
     style: PathBuf,
-    /// Its label map
+    /// Its label map; not needed by a method without class-wise AdaIN, such as adain and cross-image
     #[arg(long, value_name = "PNG", value_parser = path())]
-    style_label: PathBuf,
+    style_label: Option<PathBuf>,
     /// What the style's label map is, as for the content
     #[arg(long, value_name = "KIND", default_value_t)]
     style_labels: LabelSetting,
@@ -65,6 +65,12 @@ pub(super) struct TransferArgs {
 pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     let method = MethodConfig::given(args.config.as_deref(), &args.overrides);
     let method = method.map_err(Problem::usage)?;
+    if args.style_label.is_none() && method.uses_labels() {
+        return Err(Problem::Usage(format!(
+            "--style-label is missing: method {} normalises by class, and adain and cross-image do without",
+            method.method
+        )));
+    }
     files::check("--out", &args.out)?;
     if let Some(trace) = &args.trace {
         files::check("--trace", trace)?;
@@ -78,8 +84,10 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     let engine = Engine::load(&args.model, &config).map_err(Problem::environment)?;
     let mut converter = Converter::new(engine, &method, &config).map_err(Problem::environment)?;
     let label = (args.content_label.as_path(), args.content_labels);
-    let content = load(&converter, &args.content, label)?;
-    let label = (args.style_label.as_path(), args.style_labels);
+    let content = load(&converter, &args.content, Some(label))?;
+    let label = args.style_label.as_deref();
+    let label = label.filter(|_| method.uses_labels());
+    let label = label.map(|label| (label, args.style_labels));
     let style = load(&converter, &args.style, label)?;
     let (content_noise, style_noise) = noise(&converter, &args, &method)?;
 
@@ -119,23 +127,26 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
 fn load(
     converter: &Converter,
     image: &Path,
-    (label, labels): (&Path, LabelSetting),
+    label: Option<(&Path, LabelSetting)>,
 ) -> Result<Prepared, Problem> {
-    let (image_name, label_name) = (image.display().to_string(), label.display().to_string());
-    let (image_bytes, label_bytes) = (read(image)?, read(label)?);
-    let promised = LabelReading::promised(label_kind_of_file(label, &label_bytes));
+    let (image_name, image_bytes) = (image.display().to_string(), read(image)?);
     let image = NamedBytes {
         name: &image_name,
         bytes: &image_bytes,
     };
-    let label = LabelFile {
-        file: NamedBytes {
-            name: &label_name,
-            bytes: &label_bytes,
-        },
-        reading: promised.under(labels),
+    let label = match label {
+        Some((label, setting)) => {
+            let bytes = read(label)?;
+            let promised = LabelReading::promised(label_kind_of_file(label, &bytes));
+            Some((label.display().to_string(), bytes, promised.under(setting)))
+        }
+        None => None,
     };
-    let prepared = prepare(image, Some(label), converter.size()).map_err(Problem::usage)?;
+    let label = label.as_ref().map(|(name, bytes, reading)| LabelFile {
+        file: NamedBytes { name, bytes },
+        reading: *reading,
+    });
+    let prepared = prepare(image, label, converter.size()).map_err(Problem::usage)?;
     for warning in &prepared.warnings {
         tracing::warn!("{warning}");
     }

@@ -1,14 +1,15 @@
 //! Features of real photographs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures::future::try_join_all;
 use rayon::prelude::*;
 use shared::failure::chain;
+use shared::selection::Selection;
 use shared::source::Source;
 use shared::storage::StorageError;
-use worker::dataset::{NamedBytes, decode_image, is_photograph};
+use worker::dataset::{self, NamedBytes, decode_image};
 use worker::engine::EngineError;
 use worker::engine::extractor::Extractor;
 
@@ -29,15 +30,19 @@ pub enum PhotographsError {
     Engine(#[from] EngineError),
 }
 
-/// Returns the photographs of a source at any depth, in the order of their paths; label maps beside them are none.
+/// Returns the photographs of a source at any depth, in the order of their paths, and what beside them is none.
 ///
 /// # Errors
 ///
 /// If the source cannot be listed.
-pub async fn list(source: &dyn Source) -> Result<Vec<PathBuf>, StorageError> {
-    let files = source.list(std::path::Path::new("")).await?;
-    let paths = files.into_iter().map(|file| file.path);
-    Ok(paths.filter(|path| is_photograph(path)).collect())
+pub async fn list(
+    source: &dyn Source,
+    selection: &Selection,
+) -> Result<dataset::Photographs, StorageError> {
+    let tree = source
+        .list_except(Path::new(""), &selection.exclude)
+        .await?;
+    Ok(dataset::photographs(&tree, selection))
 }
 
 /// What is known of photographs so far.

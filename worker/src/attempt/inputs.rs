@@ -26,12 +26,13 @@ pub struct Datasets {
 #[async_trait]
 impl Inputs for Datasets {
     async fn load(&self, kind: InputKind, listing: &Listing) -> Result<LoadedInput, Unusable> {
-        let source = match kind {
-            InputKind::Content => &self.content,
-            InputKind::Style => &self.style,
+        let (source, need) = match kind {
+            InputKind::Content => (&self.content, LabelNeed::Required),
+            // A plan has styles without a label where the method uses none.
+            InputKind::Style => (&self.style, LabelNeed::Optional),
         };
         let started = Instant::now();
-        let loaded = dataset::load(source.as_ref(), listing, LabelNeed::Required, self.size).await;
+        let loaded = dataset::load(source.as_ref(), listing, need, self.size).await;
         let loaded = loaded.map_err(|error| match error {
             LoadError::Read(error) => match error.kind {
                 StorageErrorKind::NotFound | StorageErrorKind::Denied => bad_input(&error),

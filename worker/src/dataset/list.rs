@@ -1,209 +1,242 @@
 //! Which images a dataset has, and which label belongs to each.
 
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use shared::layout::Layout;
 use shared::listing::{LabelReading, ListedFile, ListedLabel, Listing};
-use shared::source::SourceFile;
-use thiserror::Error;
+use shared::selection::Selection;
+use shared::source::{SourceFile, Tree};
+use unicode_normalization::UnicodeNormalization;
 
-use super::naming::{IMAGE_EXTENSIONS, LABEL_EXTENSION, Naming};
+use super::chosen::{Chosen, Image, Weather};
+use super::left_out::{LeftOut, LeftOutReason};
+use super::list_error::{DatasetError, OfOneName};
+use super::naming::{LABEL_EXTENSION, Naming, has_extension};
 
 /// What a folder of images is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Contents, all of one layout.
     Content(Layout),
-    /// Styles, of Cityscapes or ACDC as the suffix of each file tells.
+    /// Styles, of Cityscapes or ACDC as the suffix of each file tells, or photographs of one's own.
     Style,
 }
 
-/// A tree of files that is no dataset of the layout it is said to have.
-#[derive(Debug, Error)]
-pub enum DatasetError {
-    /// There is no file below any of the folders of images.
-    #[error("{root} has no folder {looked_for}: is it the root of the dataset?")]
-    NoFolder {
-        /// The root that was given.
-        root: String,
-        /// The folders that would do.
-        looked_for: String,
-    },
-    /// The folder has no image of the layout.
-    #[error("{folder} holds no image named {looked_for}")]
-    NoImages {
-        /// The first folder that was searched.
-        folder: String,
-        /// The names that would do.
-        looked_for: String,
-    },
-    /// Two files claim one name, so that outputs would overwrite each other.
-    #[error("{first} and {second} are both named {name:?}: rename or remove one", first = first.display(), second = second.display())]
-    DuplicateName {
-        /// The name.
-        name: String,
-        /// A file.
-        first: PathBuf,
-        /// Another.
-        second: PathBuf,
-    },
-    /// A name that cannot be part of a storage key.
-    #[error("{path} has a name that is not Unicode: rename it", path = path.display())]
-    NotUnicode {
-        /// The file.
-        path: PathBuf,
-    },
+/// What is done with labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// An image without one is left out.
+    Needed,
+    /// Nothing: they are not looked for.
+    Unused,
 }
 
-/// Returns every image among the files of a dataset, sorted by name, each with its label or with what it lacks.
+/// What is asked of a dataset.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What it is read as.
+    pub role: Role,
+    /// What is done with labels.
+    pub labels: Labels,
+    /// Which images are used.
+    pub selection: Selection,
+}
+
+/// A dataset as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The images that are used, sorted by name; each with its label, if labels are needed.
+    pub listings: Vec<Listing>,
+    /// What is not used.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Returns every image in the folders of a dataset that is asked for, and says what is left out.
 ///
-/// Folders are searched with everything below them. Files that do not have the suffix of the layout
-/// are no images of it. `root_shown` is where the dataset lies, for errors.
+/// Folders are searched with everything below them. Names are compared in Unicode's composed form. `root_shown` is where
+/// the dataset lies, for errors.
 ///
 /// # Errors
 ///
-/// [`DatasetError`] if there are no images, or two files have one name.
-pub fn list(
-    files: &[SourceFile],
-    root_shown: &str,
-    role: Role,
-) -> Result<Vec<Listing>, DatasetError> {
-    let mut listings: BTreeMap<String, Listing> = BTreeMap::new();
-    let mut searched = None;
-    for naming in Naming::of(role) {
-        let labels = stems(files, naming.label_folders, &[LABEL_EXTENSION])?;
-        searched = searched.or_else(|| first_with_files(files, naming.image_folders));
-        for (stem, images) in stems(files, naming.image_folders, &IMAGE_EXTENSIONS)? {
-            let Some(name) = stem.strip_suffix(naming.image_suffix) else {
-                continue;
-            };
-            if name.is_empty() {
-                continue;
+/// [`DatasetError`] if nothing is left, or two files have one name.
+pub fn list(tree: &Tree, root_shown: &str, request: &Request) -> Result<Listed, DatasetError> {
+    let namings = Naming::of(request.role);
+    let files = tree.files.as_slice();
+    let clear = Chosen::of(tree, namings, request, Weather::AsItWas)?;
+    let chosen = if clear.images.is_empty() {
+        let made = Chosen::of(tree, namings, request, Weather::Made)?;
+        if made.images.is_empty() { clear } else { made }
+    } else {
+        clear
+    };
+    let Chosen {
+        named,
+        images,
+        mut left_out,
+    } = chosen;
+    if named.is_empty() {
+        return Err(DatasetError::nothing_found(
+            files, root_shown, namings, &left_out,
+        ));
+    }
+    if images.is_empty() {
+        return Err(DatasetError::nothing_chosen(
+            root_shown,
+            &request.selection,
+            named.len(),
+            &left_out,
+        ));
+    }
+    let chosen = by_name(&images)?;
+    let num_chosen = chosen.len();
+    let labels = match request.labels {
+        Labels::Needed => labels(files, namings, &request.selection)?,
+        Labels::Unused => Stems::new(),
+    };
+    note_labels_without_images(&labels, namings, &named, &mut left_out);
+    let mut listings = Vec::with_capacity(chosen.len());
+    for (name, image) in chosen {
+        let label = label_of(image, &labels)?;
+        match (label, request.labels) {
+            (None, Labels::Needed) => {
+                LeftOut::note(&mut left_out, LeftOutReason::NoLabel, &image.file.path);
             }
-            let image = only(name, &images)?;
-            let listing = listing(name, image, naming, &labels)?;
-            if let Some(other) = listings.insert(name.to_owned(), listing) {
-                return Err(DatasetError::DuplicateName {
-                    name: name.to_owned(),
-                    first: other.image.path,
-                    second: image.path.clone(),
-                });
-            }
+            (label, Labels::Needed | Labels::Unused) => listings.push(Listing {
+                name: name.to_owned(),
+                image: listed_file(image.file),
+                label,
+            }),
         }
     }
     if listings.is_empty() {
-        return Err(nothing(root_shown, role, searched));
+        return Err(DatasetError::nothing_labelled(
+            root_shown, namings, num_chosen, &left_out,
+        ));
     }
-    Ok(listings.into_values().collect())
+    Ok(Listed { listings, left_out })
 }
 
-fn listing(
-    name: &str,
-    image: &ListedFile,
-    naming: &Naming,
-    labels: &Stems,
-) -> Result<Listing, DatasetError> {
-    let found = naming
-        .labels
-        .iter()
-        .find_map(|(suffix, kind)| Some((labels.get(&format!("{name}{suffix}"))?, *kind)));
-    let label = match found {
-        Some((files, kind)) => Some(ListedLabel {
-            file: only(name, files)?.clone(),
-            reading: LabelReading::promised(kind),
-        }),
-        None => None,
-    };
-    Ok(Listing {
+/// Returns the folders of a dataset that hold what is asked for, each once, in the order in which they are looked at.
+pub(super) fn folders(request: &Request) -> Vec<&'static str> {
+    let namings = Naming::of(request.role);
+    let images = namings.iter().flat_map(|naming| naming.image_folders);
+    let weather = namings.iter().flat_map(|naming| naming.weather_folders);
+    let labels = namings.iter().flat_map(|naming| naming.label_folders);
+    let labels = labels.filter(|_| request.labels == Labels::Needed);
+    let mut known = BTreeSet::new();
+    let all = images.chain(weather).chain(labels).copied();
+    all.filter(|folder| known.insert(*folder)).collect()
+}
+
+/// Returns images by name, of which each has one.
+fn by_name<'a>(images: &'a [Image<'a>]) -> Result<BTreeMap<&'a str, &'a Image<'a>>, DatasetError> {
+    let mut found: BTreeMap<&str, &Image> = BTreeMap::new();
+    for image in images {
+        if let Some(other) = found.insert(&image.name.name, image) {
+            let mut paths = [&other.file.path, &image.file.path];
+            paths.sort();
+            return Err(of_one_name(&image.name.name, paths[0], paths[1]));
+        }
+    }
+    Ok(found)
+}
+
+fn of_one_name(name: &str, first: &Path, second: &Path) -> DatasetError {
+    let forms_differ = first.file_stem() != second.file_stem()
+        && stem(first).is_ok_and(|first| stem(second).is_ok_and(|second| first == second));
+    DatasetError::DuplicateName(OfOneName {
         name: name.to_owned(),
-        image: image.clone(),
-        label,
+        first: first.to_owned(),
+        second: second.to_owned(),
+        forms_differ,
     })
 }
 
-/// Returns the one file of a name.
-fn only<'a>(name: &str, files: &'a [ListedFile]) -> Result<&'a ListedFile, DatasetError> {
-    match files {
-        [first, second, ..] => Err(DatasetError::DuplicateName {
-            name: name.to_owned(),
-            first: first.path.clone(),
-            second: second.path.clone(),
-        }),
-        [file] => Ok(file),
-        [] => unreachable!("a stem has a file"),
-    }
-}
+/// Files by stem in its composed form, each stem with at least one.
+type Stems<'a> = BTreeMap<String, Vec<&'a SourceFile>>;
 
-/// Says why there is no image.
-fn nothing(root_shown: &str, role: Role, searched: Option<&str>) -> DatasetError {
-    let namings = Naming::of(role);
-    match searched {
-        Some(folder) => DatasetError::NoImages {
-            folder: format!("{root_shown}/{folder}"),
-            looked_for: either(namings.iter().flat_map(|naming| {
-                let endings = IMAGE_EXTENSIONS.iter();
-                endings.map(|ending| format!("*{}.{ending}", naming.image_suffix))
-            })),
-        },
-        None => {
-            let mut folders: Vec<_> = namings.iter().flat_map(|n| n.image_folders).collect();
-            folders.dedup();
-            DatasetError::NoFolder {
-                root: root_shown.to_owned(),
-                looked_for: either(folders.iter().map(|folder| format!("{folder}/"))),
-            }
-        }
-    }
-}
-
-/// Returns `a, b or c`.
-fn either(words: impl Iterator<Item = String>) -> String {
-    let words: Vec<_> = words.collect();
-    match words.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => words.concat(),
-    }
-}
-
-/// Returns the first of some folders that has files below it.
-fn first_with_files(files: &[SourceFile], folders: &[&'static str]) -> Option<&'static str> {
-    let mut folders = folders.iter().copied();
-    folders.find(|folder| files.iter().any(|file| file.path.starts_with(folder)))
-}
-
-/// Files by stem, each stem with at least one.
-type Stems = BTreeMap<String, Vec<ListedFile>>;
-
-/// Returns the files below some folders, by stem.
-fn stems(
-    files: &[SourceFile],
-    folders: &[&str],
-    extensions: &[&str],
-) -> Result<Stems, DatasetError> {
+/// Returns the files in the folders of labels, but for those that are excluded.
+fn labels<'a>(
+    files: &'a [SourceFile],
+    namings: &[Naming],
+    selection: &Selection,
+) -> Result<Stems<'a>, DatasetError> {
     let mut stems = Stems::new();
-    for SourceFile { path, size_bytes } in files {
-        let below = folders.iter().any(|folder| path.starts_with(folder));
-        if !below || !has_extension(path, extensions) {
-            continue;
+    for file in files {
+        let below = namings
+            .iter()
+            .any(|naming| is_below(file, naming.label_folders));
+        if below
+            && has_extension(&file.path, &[LABEL_EXTENSION])
+            && !selection.exclude.matches(None, &file.path)
+        {
+            stems.entry(stem(&file.path)?).or_default().push(file);
         }
-        let Some(stem) = path.file_stem().and_then(OsStr::to_str) else {
-            return Err(DatasetError::NotUnicode { path: path.clone() });
-        };
-        stems.entry(stem.to_owned()).or_default().push(ListedFile {
-            path: path.clone(),
-            size_bytes: *size_bytes,
-        });
     }
-    let files = stems.values_mut();
-    files.for_each(|files| files.sort_by(|a, b| a.path.cmp(&b.path)));
     Ok(stems)
 }
 
-fn has_extension(path: &Path, extensions: &[&str]) -> bool {
-    path.extension().is_some_and(|found| {
-        let mut extensions = extensions.iter();
-        extensions.any(|extension| found.eq_ignore_ascii_case(extension))
-    })
+fn label_of(image: &Image, labels: &Stems) -> Result<Option<ListedLabel>, DatasetError> {
+    for &(suffix, kind) in image.naming.labels {
+        let stem = format!("{}{suffix}", image.name.of_label);
+        let files = labels.get(&stem).map(Vec::as_slice).unwrap_or_default();
+        let files: Vec<&&SourceFile> = files
+            .iter()
+            .filter(|file| is_below(file, image.naming.label_folders))
+            .collect();
+        match files[..] {
+            [] => {}
+            [file] => {
+                return Ok(Some(ListedLabel {
+                    file: listed_file(file),
+                    reading: LabelReading::promised(kind),
+                }));
+            }
+            [first, second, ..] => {
+                return Err(of_one_name(&image.name.of_label, &first.path, &second.path));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Counts labels that belong to no image, each image once.
+fn note_labels_without_images(
+    labels: &Stems,
+    namings: &[Naming],
+    images: &BTreeSet<String>,
+    left_out: &mut Vec<LeftOut>,
+) {
+    let mut known = BTreeSet::new();
+    for (stem, files) in labels {
+        let of = |naming: &Naming| naming.image_of_label(stem);
+        let mut named = namings.iter().filter_map(of).peekable();
+        let Some(&name) = named.peek() else {
+            continue;
+        };
+        if named.all(|name| !images.contains(name)) && known.insert(name) {
+            LeftOut::note(left_out, LeftOutReason::NoImage, &files[0].path);
+        }
+    }
+}
+
+fn listed_file(file: &SourceFile) -> ListedFile {
+    ListedFile {
+        path: file.path.clone(),
+        size_bytes: file.size_bytes,
+    }
+}
+
+pub(super) fn is_below(file: &SourceFile, folders: &[&str]) -> bool {
+    folders.iter().any(|folder| file.path.starts_with(folder))
+}
+
+/// Returns the stem of a file in its composed form; all of the path must be Unicode, because plans and keys are.
+pub(super) fn stem(path: &Path) -> Result<String, DatasetError> {
+    let stem = path.to_str().and_then(|_| path.file_stem()?.to_str());
+    let not_unicode = || DatasetError::NotUnicode {
+        path: PathBuf::from(path),
+    };
+    Ok(stem.ok_or_else(not_unicode)?.nfc().collect())
 }

@@ -3,18 +3,24 @@
 //! Listing looks at names alone. Preparing works on bytes, wherever they came from, and never trusts
 //! them: a damaged file is an [`InputError`] that says what to do about it.
 
+mod chosen;
 mod cityscapes;
 mod classes;
 mod encode;
 mod encoding;
 mod error;
+mod find;
 mod formats;
 mod jpeg;
+mod known;
 mod label_file;
+mod left_out;
 mod list;
+mod list_error;
 mod load;
 mod naming;
 mod orientation;
+mod photographs;
 mod picture;
 mod prepare;
 mod stored;
@@ -22,10 +28,15 @@ mod stored;
 pub use classes::count_classes;
 pub use encode::encode_png;
 pub use error::InputError;
+pub use find::{FindError, find};
 pub use formats::UNREAD_EXTENSIONS;
-pub use list::{DatasetError, Role, list};
+pub use known::PictureKind;
+pub use left_out::{LeftOut, LeftOutReason};
+pub use list::{Labels, Listed, Request, Role, list};
+pub use list_error::{DatasetError, OfOneName};
 pub use load::{LabelNeed, LoadError, Loaded, load};
-pub use naming::{is_photograph, label_kind_of_file};
+pub use naming::label_kind_of_file;
+pub use photographs::{Photographs, photographs};
 pub use picture::decode_image;
 pub use prepare::{ImageSize, LabelFile, NamedBytes, Prepared, as_labelled, prepare};
 pub use shared::listing::{LabelKind, LabelReading, ListedFile, ListedLabel, Listing};

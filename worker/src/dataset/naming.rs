@@ -1,6 +1,6 @@
 //! How the published layouts name images and labels.
 //!
-//! **Source:** the download pages of GTA5 (Richter et al. 2016), Cityscapes and ACDC.
+//! **Source:** the download pages of GTA5 (Richter et al. 2016), Cityscapes, Foggy Cityscapes and ACDC.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::path::Path;
 use shared::layout::Layout;
 use shared::listing::LabelKind;
 
+use super::known::PictureKind;
 use super::list::Role;
 
 /// Returns what a label file outside any dataset promises to be, by its name and by how its PNG stores pixels.
@@ -35,30 +36,15 @@ pub fn label_kind_of_file(path: &Path, bytes: &[u8]) -> LabelKind {
     }
 }
 
-/// Returns whether a file is an image by its ending, and no label map by its name or folder in any of the layouts.
-#[must_use]
-pub fn is_photograph(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-    let is_image = IMAGE_EXTENSIONS.iter().any(|known| extension == *known);
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let is_label = |naming: &Naming| {
-        let suffixes = naming
-            .labels
-            .iter()
-            .filter(|(suffix, _)| !suffix.is_empty());
-        let mut suffixes = suffixes.map(|(suffix, _)| *suffix);
-        let folders = path.parent().into_iter().flat_map(Path::components);
-        let mut folders = folders.map(|folder| folder.as_os_str().to_string_lossy());
-        suffixes.any(|suffix| stem.ends_with(suffix))
-            || folders.any(|folder| naming.label_folders.contains(&&*folder))
-    };
-    is_image
-        && ![GTA5, CITYSCAPES_CONTENT, ACDC_CONTENT]
-            .iter()
-            .any(is_label)
-}
-
 pub(super) use super::formats::IMAGE_EXTENSIONS;
+
+/// Returns whether a file has one of these endings, in letters of either case.
+pub(super) fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().is_some_and(|found| {
+        let mut extensions = extensions.iter();
+        extensions.any(|extension| found.eq_ignore_ascii_case(extension))
+    })
+}
 
 /// The ending of labels, without its dot.
 pub(super) const LABEL_EXTENSION: &str = "png";
@@ -68,25 +54,44 @@ pub(super) const LABEL_EXTENSION: &str = "png";
 pub(super) struct Naming {
     /// The folders that may hold images.
     pub(super) image_folders: &'static [&'static str],
+    /// Folders of the same images in made weather: read if there are none in the others.
+    pub(super) weather_folders: &'static [&'static str],
     /// The folders that may hold labels.
     pub(super) label_folders: &'static [&'static str],
     /// What follows the name in the stem of an image.
     pub(super) image_suffix: &'static str,
+    /// What may follow the suffix, with anything behind it: the image shares the label of the one without.
+    pub(super) variants: &'static [&'static str],
     /// What follows the name in the stem of a label, in the order of preference.
     pub(super) labels: &'static [(&'static str, LabelKind)],
 }
 
+/// An image's name, and the name under which its label is found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ImageName {
+    pub(super) name: String,
+    pub(super) of_label: String,
+}
+
 const GTA5: Naming = Naming {
     image_folders: &["images"],
+    weather_folders: &[],
     label_folders: &["labels"],
     image_suffix: "",
+    variants: &[],
     labels: &[("", LabelKind::PaletteIds)],
 };
 
 const CITYSCAPES_CONTENT: Naming = Naming {
     image_folders: &["images", "leftImg8bit"],
+    weather_folders: &[
+        "leftImg8bit_foggy",
+        "leftImg8bit_foggyDBF",
+        "leftImg8bit_rain",
+    ],
     label_folders: &["labels", "gtFine"],
     image_suffix: "_leftImg8bit",
+    variants: &["_foggy_", "_rain_"],
     labels: &[
         ("_gtFine_labelIds", LabelKind::LabelIds),
         ("_gtFine_labelTrainIds", LabelKind::TrainIds),
@@ -105,8 +110,10 @@ const CITYSCAPES_STYLE: Naming = Naming {
 
 const ACDC_CONTENT: Naming = Naming {
     image_folders: &["images", "rgb_anon"],
+    weather_folders: &[],
     label_folders: &["labels", "gt"],
     image_suffix: "_rgb_anon",
+    variants: &[],
     labels: &[
         ("_gt_labelIds", LabelKind::LabelIds),
         ("_gt_labelTrainIds", LabelKind::TrainIds),
@@ -123,8 +130,11 @@ const ACDC_STYLE: Naming = Naming {
     ..ACDC_CONTENT
 };
 
+/// Photographs of one's own: whatever has none of the other layouts' names.
+const PLAIN_STYLE: Naming = GTA5;
+
 impl Naming {
-    /// Returns the namings under which `role` looks for images.
+    /// Returns the namings under which `role` looks for images; an image has the first that fits it.
     ///
     /// Styles prefer colours, which the released code reads; contents prefer ids, which lose nothing.
     pub(super) fn of(role: Role) -> &'static [Naming] {
@@ -132,8 +142,40 @@ impl Naming {
             Role::Content(Layout::Gta5) => &[GTA5],
             Role::Content(Layout::Cityscapes) => &[CITYSCAPES_CONTENT],
             Role::Content(Layout::Acdc) => &[ACDC_CONTENT],
-            Role::Style => &[CITYSCAPES_STYLE, ACDC_STYLE],
+            Role::Style => &[CITYSCAPES_STYLE, ACDC_STYLE, PLAIN_STYLE],
         }
+    }
+
+    /// Returns what an image of this stem is called, if it is one of this layout.
+    pub(super) fn name_of(&self, stem: &str, path: &Path) -> Option<ImageName> {
+        if self.image_suffix.is_empty() {
+            let name = stem.to_owned();
+            let kind = PictureKind::of(Path::new(path.file_name()?));
+            return (kind == PictureKind::Photograph).then(|| ImageName {
+                of_label: name.clone(),
+                name,
+            });
+        }
+        let at = stem.rfind(self.image_suffix)?;
+        let (of_label, rest) = (&stem[..at], &stem[at + self.image_suffix.len()..]);
+        let is_variant = self
+            .variants
+            .iter()
+            .any(|variant| rest.starts_with(variant));
+        (!of_label.is_empty() && (rest.is_empty() || is_variant)).then(|| ImageName {
+            name: format!("{of_label}{rest}"),
+            of_label: of_label.to_owned(),
+        })
+    }
+
+    /// Returns the name of the image that a label of this stem belongs to.
+    pub(super) fn image_of_label<'a>(&self, stem: &'a str) -> Option<&'a str> {
+        let mut suffixes = self.labels.iter().map(|(suffix, _)| *suffix);
+        suffixes.find_map(|suffix| match suffix {
+            // The label is named as its image, unless it is a sibling of such a label: `00001_labelTrainIds`.
+            "" => (PictureKind::of(Path::new(stem)) == PictureKind::Photograph).then_some(stem),
+            suffix => stem.strip_suffix(suffix),
+        })
     }
 }
 
@@ -142,23 +184,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn label_maps_are_no_photographs() {
-        for photograph in [
-            "a.png",
-            "x/b.JPG",
-            "leftImg8bit/aachen_000001_leftImg8bit.png",
-        ] {
-            assert!(is_photograph(Path::new(photograph)), "{photograph}");
-        }
+    fn an_image_in_made_weather_has_a_name_of_its_own_and_the_label_of_the_clear_one() {
+        let name = |naming: Naming, stem: &str| naming.name_of(stem, Path::new(stem));
+        let foggy = name(CITYSCAPES_CONTENT, "aachen_1_leftImg8bit_foggy_beta_0.02").unwrap();
+        assert_eq!(foggy.name, "aachen_1_foggy_beta_0.02");
+        assert_eq!(foggy.of_label, "aachen_1");
         for other in [
-            "a.txt",
-            "labels/00001.png",
-            "style/labels/night/a.png",
-            "aachen_000001_gtFine_color.png",
-            "GP01_frame_000001_gt_labelColor.png",
-            "gt/night/a.png",
+            "_leftImg8bit",
+            "aachen_1_leftImg8bit_blurred",
+            "aachen_1_rgb_anon",
         ] {
-            assert!(!is_photograph(Path::new(other)), "{other}");
+            assert_eq!(name(CITYSCAPES_CONTENT, other), None, "{other}");
         }
+        assert_eq!(name(PLAIN_STYLE, "a_gtFine_color"), None);
     }
 }

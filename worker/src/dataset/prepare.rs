@@ -107,15 +107,12 @@ pub fn prepare(
             min_height: size.latent_height,
         });
     }
-    if kept.width < size.width {
-        warnings.push(ItemWarning {
-            kind: WarningKind::Enlarged,
-            text: format!(
-                "{} is {width}x{height} and was enlarged to {}x{}",
-                image.name, size.width, size.height
-            ),
-        });
-    }
+    warnings.extend(framing(
+        image.name,
+        Size { width, height },
+        kept,
+        size.image(),
+    ));
 
     let resize_error = |name: &str| {
         let name = name.to_owned();
@@ -145,6 +142,42 @@ pub fn prepare(
         stored_label,
         warnings,
     })
+}
+
+/// A picture of which more than this share is cut away shows something else than its photographer saw.
+const MUCH_CUT_AWAY: f64 = 0.25;
+
+/// Returns what was done to a picture so that it has the size of the model, as far as it is much.
+fn framing(name: &str, whole: Size, kept: Size, model: Size) -> Vec<ItemWarning> {
+    let pixels = |size: Size| (size.width * size.height) as f64;
+    let cut_away = 1.0 - pixels(kept) / pixels(whole);
+    let shown = |size: Size| format!("{}x{}", size.width, size.height);
+    let (of, model_shown) = (shown(whole), shown(model));
+    let mut warnings = Vec::new();
+    if cut_away > MUCH_CUT_AWAY {
+        let kept = shown(kept);
+        let text = format!(
+            "{name} is {of} and was cropped to its middle {kept}, the shape of the model's {model_shown}: {:.0} % of it \
+             were cut away",
+            100.0 * cut_away
+        );
+        warnings.push(ItemWarning {
+            kind: WarningKind::Cropped,
+            text,
+        });
+    }
+    if kept.width < model.width {
+        let factor = model.width as f64 / kept.width as f64;
+        let text = format!(
+            "{name} is {of} and its middle {} was enlarged {factor:.2} times to {model_shown}",
+            shown(kept)
+        );
+        warnings.push(ItemWarning {
+            kind: WarningKind::Enlarged,
+            text,
+        });
+    }
+    warnings
 }
 
 /// Returns an image at its own size `(height, width, 3)`, turned or not as its label asks for.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod cameras;
+mod choosing;
 mod damaged;
 mod files;
 mod jpegs;

@@ -232,9 +232,15 @@ fn a_small_image_is_enlarged_with_a_warning_and_a_tiny_one_refused() {
         );
         prepare_bytes(&image, &label, LabelKind::PaletteIds)
     };
+    let warnings = pair(100, 100).unwrap().warnings;
+    let texts: Vec<String> = warnings.into_iter().map(|warning| warning.text).collect();
     assert_eq!(
-        pair(100, 100).unwrap().warnings[0].text,
-        "images/a.png is 100x100 and was enlarged to 256x128"
+        texts,
+        [
+            "images/a.png is 100x100 and was cropped to its middle 100x50, the shape of the model's 256x128: 50 % of it \
+             were cut away",
+            "images/a.png is 100x100 and its middle 100x50 was enlarged 2.56 times to 256x128",
+        ]
     );
     assert_eq!(
         pair(30, 200).unwrap_err().to_string(),

@@ -1,0 +1,188 @@
+//! Trees of files that are no dataset of the layout that they are said to have.
+
+use std::path::PathBuf;
+
+use shared::selection::Selection;
+use shared::source::SourceFile;
+use shared::wording::{counted, first_of};
+use thiserror::Error;
+
+use super::left_out::LeftOut;
+use super::naming::{IMAGE_EXTENSIONS, LABEL_EXTENSION, Naming};
+
+/// A tree of files that is no dataset of the layout it is said to have.
+#[derive(Debug, Error)]
+pub enum DatasetError {
+    /// There is no file below any of the folders of images.
+    #[error("{root} has no folder {looked_for} with files: is it the root of the dataset?")]
+    NoFolder {
+        /// The root that was given.
+        root: String,
+        /// The folders that would do.
+        looked_for: String,
+    },
+    /// The folder has no image of the layout.
+    #[error("{folder} holds no image named {looked_for}{left_out}")]
+    NoImages {
+        /// The first folder that was searched.
+        folder: String,
+        /// The names that would do.
+        looked_for: String,
+        /// What is there in their place.
+        left_out: String,
+    },
+    /// The settings choose none of the images.
+    #[error("{selection} of {images} below {root}{left_out}")]
+    NothingChosen {
+        /// What is chosen, and that it leaves nothing.
+        selection: String,
+        /// How many images there are.
+        images: String,
+        /// The root that was given.
+        root: String,
+        /// What is left out.
+        left_out: String,
+    },
+    /// None of the images has a label.
+    #[error("none of {images} below {root} has a label: expected {looked_for}{left_out}")]
+    NothingLabelled {
+        /// How many images there are.
+        images: String,
+        /// The root that was given.
+        root: String,
+        /// The labels that would do.
+        looked_for: String,
+        /// What is left out.
+        left_out: String,
+    },
+    /// Two files claim one name, so that outputs would overwrite each other.
+    #[error("{0}")]
+    DuplicateName(OfOneName),
+    /// A name that cannot be part of a storage key.
+    #[error("{path:?} has a name that is not Unicode (UTF-8): rename it")]
+    NotUnicode {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Two files of one name.
+#[derive(Debug, Error)]
+#[error(
+    "{first} and {second} are both named {name:?}{}: rename or remove one",
+    if *.forms_differ { ", once composed (NFC) and once decomposed (NFD), which look alike" } else { "" },
+    first = first.display(), second = second.display()
+)]
+pub struct OfOneName {
+    /// The name.
+    pub name: String,
+    /// A file.
+    pub first: PathBuf,
+    /// Another.
+    pub second: PathBuf,
+    /// Whether the names differ in their Unicode normal form alone.
+    pub forms_differ: bool,
+}
+
+impl DatasetError {
+    /// Returns what is wrong with files of which none is an image.
+    pub(super) fn nothing_found(
+        files: &[SourceFile],
+        root_shown: &str,
+        namings: &[Naming],
+        left_out: &[LeftOut],
+    ) -> Self {
+        let folders = namings.iter().flat_map(|naming| {
+            let folders = naming.image_folders.iter();
+            folders.chain(naming.weather_folders)
+        });
+        let mut folders = folders.copied();
+        let with_files =
+            folders.find(|folder| files.iter().any(|file| file.path.starts_with(folder)));
+        match with_files {
+            Some(folder) => Self::NoImages {
+                folder: format!("{root_shown}/{folder}"),
+                looked_for: either(namings.iter().flat_map(|naming| {
+                    let endings = IMAGE_EXTENSIONS.iter();
+                    endings.map(|ending| format!("*{}.{ending}", naming.image_suffix))
+                })),
+                left_out: tail(left_out),
+            },
+            None => {
+                let usual = namings.iter().flat_map(|naming| naming.image_folders);
+                let folders = each_once(usual.copied());
+                Self::NoFolder {
+                    root: root_shown.to_owned(),
+                    looked_for: either(folders.iter().map(|folder| format!("{folder}/"))),
+                }
+            }
+        }
+    }
+
+    /// Returns what is wrong with a selection that takes none of the images.
+    pub(super) fn nothing_chosen(
+        root_shown: &str,
+        selection: &Selection,
+        num_images: usize,
+        left_out: &[LeftOut],
+    ) -> Self {
+        let selection = match selection.to_string() {
+            text if text.is_empty() => "nothing is left".to_owned(),
+            text => format!("{text} leaves none"),
+        };
+        Self::NothingChosen {
+            selection,
+            images: counted(num_images, "picture", "pictures"),
+            root: root_shown.to_owned(),
+            left_out: tail(left_out),
+        }
+    }
+
+    /// Returns what is wrong with images none of which has a label.
+    pub(super) fn nothing_labelled(
+        root_shown: &str,
+        namings: &[Naming],
+        num_images: usize,
+        left_out: &[LeftOut],
+    ) -> Self {
+        let labels = namings.iter().flat_map(|naming| {
+            let folder = naming.label_folders.join("|");
+            let suffixes = naming.labels.iter();
+            suffixes.map(move |(suffix, _)| format!("{folder}/**/NAME{suffix}.{LABEL_EXTENSION}"))
+        });
+        let labels: Vec<String> = labels.collect();
+        Self::NothingLabelled {
+            images: counted(num_images, "picture", "pictures"),
+            root: root_shown.to_owned(),
+            looked_for: either(labels.into_iter()),
+            left_out: tail(left_out),
+        }
+    }
+}
+
+/// Returns what is left out as the end of a message.
+fn tail(left_out: &[LeftOut]) -> String {
+    if left_out.is_empty() {
+        return String::new();
+    }
+    format!("; {}", first_of(left_out, "; "))
+}
+
+/// Returns `a, b or c`.
+fn either(words: impl Iterator<Item = String>) -> String {
+    let words: Vec<_> = words.collect();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+fn each_once(words: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut known: Vec<&str> = Vec::new();
+    for word in words {
+        if !known.contains(&word) {
+            known.push(word);
+        }
+    }
+    known
+}
