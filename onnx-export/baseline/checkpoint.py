@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
+from onnx_export.console import show
 from onnx_export.errors import exit_code_of
 from onnx_export.prompt import TOKENS
 from onnx_export.write import whole_folder
@@ -144,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def run() -> None:
         write_checkpoint(args.out, width, seed, args.force)
-        print(args.out)
+        show(args.out)
 
     return exit_code_of("baseline.checkpoint", run)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from baseline.settings import METHODS, Settings, Steps
+from onnx_export.console import show, tell
 from onnx_export.errors import exit_code_of
 
 
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             trace=args.trace,
             times=args.times,
         )
-        convert(job, settings, lambda line: print(line, file=sys.stderr, flush=True))
-        print(args.out)
+        convert(job, settings, tell)
+        show(args.out)
 
     return exit_code_of("baseline", run)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import onnx_export
+from onnx_export.console import show, tell
 from onnx_export.errors import exit_code_of
 
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
     def run() -> None:
-        export(settings, lambda line: print(line, file=sys.stderr, flush=True))
-        print(args.out)
+        export(settings, tell)
+        show(args.out)
 
     return exit_code_of("onnx_export", run)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+
+from onnx_export.console import tell
 
 
 class ExportError(Exception):
@@ -46,25 +47,24 @@ def exit_code_of(program: str, action: Callable[[], None]) -> int:
     try:
         action()
     except ExportError as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        tell(f"{program}: {error}")
         return error.exit_code
     except OSError as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        tell(f"{program}: {error}")
         return CheckpointError.exit_code
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not any(said in str(error) for said in NO_MEMORY):
             raise
-        print(
+        tell(
             f"{program}: memory is not enough ({first_line(error)}): export a smaller size, or on "
-            "a machine with more",
-            file=sys.stderr,
+            "a machine with more"
         )
         return CheckpointError.exit_code
     except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
+        tell(f"{program}: interrupted")
         return INTERRUPTED
     except Terminated as ended:
-        print(f"{program}: terminated", file=sys.stderr)
+        tell(f"{program}: terminated")
         return ended.exit_code
     finally:
         for number, handler in before.items():

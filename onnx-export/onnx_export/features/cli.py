@@ -6,12 +6,12 @@ import argparse
 import ast
 import math
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from onnx_export import features
+from onnx_export.console import show, tell
 from onnx_export.errors import exit_code_of
 
 PYTORCH_FID = "pytorch-fid"
@@ -71,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         adapter = None if args.extractor == PYTORCH_FID else adapter_of(args)
         settings = Settings(args.checkpoint, args.out, adapter, args.name, args.force)
-        export(settings, lambda line: print(line, file=sys.stderr, flush=True))
-        print(args.out)
+        export(settings, tell)
+        show(args.out)
 
     return exit_code_of("onnx_export.features", run)
 

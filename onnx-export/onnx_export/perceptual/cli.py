@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from onnx_export import perceptual
+from onnx_export.console import show
 from onnx_export.errors import exit_code_of
 
 
@@ -32,6 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from onnx_export.perceptual.export import Settings, export
 
         export(Settings(args.net, args.backbone, args.out, args.force))
-        print(args.out)
+        show(args.out)
 
     return exit_code_of("onnx_export.perceptual", run)
