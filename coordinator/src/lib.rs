@@ -14,6 +14,9 @@
 //! - [`quality`], [`report`]: what it is like
 //! - [`cli`]: the command line
 
+// They panic when what they print cannot be written: `shared::console` does not.
+#![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+
 pub mod audit;
 pub mod cli;
 pub mod collect;

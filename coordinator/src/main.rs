@@ -1,14 +1,19 @@
 //! The synth2real program.
 
+// They panic when what they print cannot be written: `shared::console` does not.
+#![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+
 use std::process::ExitCode;
 
-use clap::Parser;
 use coordinator::cli::{self, Cli};
-use shared::{shutdown, telemetry};
+use shared::{console, shutdown, telemetry};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = match console::arguments() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let signals = shutdown::end_on_signals();
     telemetry::init("synth2real-coordinator", cli.log_filter());
     if let Err(error) = signals {
@@ -16,11 +21,13 @@ async fn main() -> ExitCode {
     }
     let ended = cli::main(cli).await;
     telemetry::finish().await;
-    match ended {
+    let code = match ended {
         Ok(ending) => ending.into(),
         Err(problem) => {
             problem.complain();
             problem.exit_code()
         }
-    }
+    };
+    console::finish();
+    code
 }

@@ -1,10 +1,12 @@
 //! How far a run is, for a person: a bar on a terminal, plain lines elsewhere.
 
-use std::io::IsTerminal;
+mod terminal;
+
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use shared::console;
 use shared::manifest::{ManifestRow, Status};
 use worker::attempt::Progress;
 
@@ -35,12 +37,10 @@ impl RunProgress {
     /// have been made.
     #[must_use]
     pub fn new(num_items: usize, already: usize, num_styles: usize, steps_per_item: usize) -> Self {
-        let plain = !std::io::stderr().is_terminal();
+        let plain = !terminal::is_there();
         let steps_per_item = steps_per_item as u64;
-        let bar = ProgressBar::new((num_items + num_styles) as u64 * steps_per_item);
-        if plain {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
+        let length = (num_items + num_styles) as u64 * steps_per_item;
+        let bar = ProgressBar::with_draw_target(Some(length), terminal::target());
         if let Ok(style) =
             ProgressStyle::with_template("{bar:30} {percent:>3}%  {msg}  ETA {eta_left}")
         {
@@ -110,10 +110,6 @@ impl Progress for RunProgress {
         self.bar.inc(1);
     }
 
-    #[expect(
-        clippy::print_stderr,
-        reason = "plain progress lines where there is no terminal"
-    )]
     fn item(&self, row: &ManifestRow) {
         let Ok(mut items) = self.items.lock() else {
             return;
@@ -135,11 +131,11 @@ impl Progress for RunProgress {
         self.bar.set_message(items.message(self.num_items));
         if self.plain && items.last_line.elapsed() >= LINE_EVERY {
             items.last_line = Instant::now();
-            eprintln!(
+            console::note(format_args!(
                 "{}, ETA {}",
                 items.message(self.num_items),
                 human(self.bar.eta())
-            );
+            ));
         }
     }
 }
@@ -152,7 +148,7 @@ impl CountProgress {
     /// Returns progress of `total` things, which `unit` names: `images`, `shards published`.
     #[must_use]
     pub fn new(total: usize, unit: &str) -> Self {
-        let bar = ProgressBar::new(total as u64);
+        let bar = ProgressBar::with_draw_target(Some(total as u64), terminal::target());
         let template = format!("{{bar:30}} {{pos}} of {{len}} {unit}, ETA {{eta}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);

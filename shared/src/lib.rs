@@ -14,9 +14,14 @@
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
 //! - [`digest`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; work that waits; being told to stop
 //! - [`wording`]: names and numbers in messages, which never grow with a dataset
+//! - [`console`]: what programs say, so that a reader who is gone or slow harms no work
+
+// They panic when what they print cannot be written: `shared::console` does not.
+#![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 pub mod artifact;
 pub mod blocking;
+pub mod console;
 pub mod decision;
 pub mod digest;
 pub mod event;

@@ -2,6 +2,10 @@
 //!
 //! A process ends in the signal's own handler, with 128 and the signal's number as its exit code, so that no thread has
 //! to run for it: not one that waits for a disk that is away, nor one among thousands that all compute.
+//!
+//! A terminal that hangs up (SIGHUP: its window was closed, the connection was cut) asks as well, however often: shells
+//! pass it on, so that one closed window sends it twice. A program that was started to outlive its terminal (`nohup`)
+//! ignores it.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Whether the next signal ends the process: so it is until work begins that can be finished, and after the first signal.
@@ -43,15 +47,41 @@ pub fn on_signal(what_happens: &'static str) -> CancellationToken {
         // Then signals go on ending the process at once.
         return stop;
     };
+    // Asked before a handler takes its place.
+    let mut hangup = if is_ignored(SignalKind::hangup()) {
+        None
+    } else {
+        signal(SignalKind::hangup()).ok()
+    };
     AT_ONCE.store(false, Ordering::SeqCst);
     let token = stop.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            () = received(&mut hangup) => {}
         }
+        AT_ONCE.store(true, Ordering::SeqCst);
         tracing::warn!("{what_happens}; once more to leave at once");
         stop.cancel();
     });
     token
+}
+
+/// Waits for a signal that is heeded; for ever for one that is not.
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns whether this process was started so that it ignores a signal, where the system tells.
+fn is_ignored(signal: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.unwrap_or_default() >> (signal.as_raw_value() - 1) & 1 == 1
 }

@@ -3,10 +3,10 @@
 //!
 //! `cargo bench --workspace --bench activations`; RAYON_NUM_THREADS sets the threads. Bytes are those of inputs and
 //! outputs, each once: a rate far below the memory's says that a loop does not use vectors.
-#![expect(clippy::print_stdout, reason = "it is a program that prints a table")]
 
 mod timing;
 
+use shared::console;
 use worker::method::noise::standard_normal;
 use worker::operators::gated_gelu::GatedGelu;
 use worker::operators::group_norm::GroupNorm;
@@ -19,10 +19,10 @@ const LAYERS: [[usize; 2]; 3] = [[8192, 1280], [2048, 2560], [512, 5120]];
 const IMAGES: [[usize; 2]; 3] = [[320, 64 * 128], [512, 128 * 256], [128, 512 * 1024]];
 
 fn main() {
-    println!(
+    console::tell(format_args!(
         "{:<12} {:>13} {:>10} {:>8}",
         "operator", "shape", "time", "GB/s"
-    );
+    ));
     for [tokens, width] in LAYERS {
         let activation = GatedGelu {
             hidden_bias: random("hidden_bias", width),
@@ -46,17 +46,18 @@ fn main() {
         let shortest = shortest(|| norm.write(&image, &mut outputs));
         tell("group norm", [channels, pixels], shortest, 2);
     }
+    console::finish();
 }
 
 fn tell(operator: &str, shape: [usize; 2], seconds: f64, tensors: usize) {
     let [rows, columns] = shape;
     let bytes = (tensors * rows * columns * size_of::<f32>()) as f64;
-    println!(
+    console::tell(format_args!(
         "{operator:<12} {:>13} {:>7.2} ms {:>8.1}",
         format!("{rows} x {columns}"),
         1e3 * seconds,
         bytes / seconds / 1e9
-    );
+    ));
 }
 
 fn random(name: &str, num: usize) -> Vec<f32> {

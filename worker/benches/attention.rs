@@ -1,11 +1,11 @@
 //! Times the attention kernels at the shapes of real models, and prints a table.
 //!
 //! `cargo bench --workspace --bench attention [-- PART_OF_A_SHAPE]`; RAYON_NUM_THREADS sets the threads.
-#![expect(clippy::print_stdout, reason = "it is a program that prints a table")]
 
 mod timing;
 
 use ndarray::Array2;
+use shared::console;
 use worker::method::attention::{
     AttentionError, Heads, KeyValue, QueryKeyValue, cross_image_attention, self_attention,
 };
@@ -42,10 +42,10 @@ fn main() -> Result<(), AttentionError> {
     let wanted = std::env::args()
         .skip(1)
         .find(|argument| !argument.starts_with("--"));
-    println!(
+    console::tell(format_args!(
         "{:<10} {:>7} {:>10} {:>14} {:>10} {:>10}",
         "layer", "tokens", "self", "cross-image", "released", "paper"
-    );
+    ));
     for (name, tokens, heads) in SHAPES {
         if wanted.as_ref().is_some_and(|wanted| !name.contains(wanted)) {
             continue;
@@ -76,10 +76,11 @@ fn main() -> Result<(), AttentionError> {
         let cross = milliseconds(|| cross_image_attention(query, style, heads, CONTRAST_STRENGTH))?;
         let released = milliseconds(|| filtered(&RELEASED_CODE))?;
         let paper = milliseconds(|| filtered(&PAPER))?;
-        println!(
+        console::tell(format_args!(
             "{name:<10} {tokens:>7} {own:>7.1} ms {cross:>11.1} ms {released:>7.1} ms {paper:>7.1} ms"
-        );
+        ));
     }
+    console::finish();
     Ok(())
 }
 

@@ -3,11 +3,11 @@
 //! `cargo bench --workspace --bench convolution`; RAYON_NUM_THREADS sets the threads. Operations are counted as a
 //! convolution is defined, `2 * kernel * inputs * outputs * pixels`, and not as the kernels do them: a quarter of that
 //! with 3x3 pixels.
-#![expect(clippy::print_stdout, reason = "it is a program that prints a table")]
 
 mod timing;
 
 use faer::Accum;
+use shared::console;
 use worker::method::noise::standard_normal;
 use worker::operators::convolution::{Convolution, Image};
 use worker::operators::pointwise::Pointwise;
@@ -48,10 +48,10 @@ const OF_SINGLE_PIXELS: [Layer; 6] = [
 ];
 
 fn main() {
-    println!(
+    console::tell(format_args!(
         "{:<12} {:<5} {:>14} {:>9} {:>10} {:>12}",
         "kernel", "model", "channels", "image", "time", "GFLOP/s"
-    );
+    ));
     for layer in OF_3X3_PIXELS {
         let [inputs, outputs, height, width] = layer.1;
         let pixels = random("image", inputs * height * width);
@@ -93,6 +93,7 @@ fn main() {
             pointwise.write(&image, Accum::Replace, written);
         });
     }
+    console::finish();
 }
 
 fn convolution(inputs: usize, outputs: usize) -> Convolution {
@@ -110,13 +111,13 @@ fn measure(
     let mut written = vec![0.0; outputs * height * width];
     let shortest = shortest(|| write(&mut written));
     let operations = 2.0 * (pixels_of_kernel * inputs * outputs * height * width) as f64;
-    println!(
+    console::tell(format_args!(
         "{kernel:<12} {model:<5} {:>14} {:>9} {:>7.1} ms {:>12.0}",
         format!("{inputs} to {outputs}"),
         format!("{height}x{width}"),
         1e3 * shortest,
         operations / shortest / 1e9
-    );
+    ));
 }
 
 fn random(name: &str, num: usize) -> Vec<f32> {

@@ -12,6 +12,9 @@
 //! - [`engine_thread`]: the one thread that owns the engine
 //! - [`metrics`]: what is counted and timed, and where it is read
 
+// They panic when what they print cannot be written: `shared::console` does not.
+#![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+
 pub mod attempt;
 pub mod consumer;
 pub mod conversion;

@@ -1,5 +1,8 @@
 //! A worker of the distributed mode: takes shards from the broker until it is told to stop.
 
+// They panic when what they print cannot be written: `shared::console` does not.
+#![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,6 +11,7 @@ use std::time::Duration;
 use backon::ExponentialBuilder;
 use clap::Parser;
 use clap::builder::{PathBufValueParser, TypedValueParser};
+use shared::console;
 use shared::failure::chain;
 use shared::paths;
 use shared::queue;
@@ -53,7 +57,10 @@ enum Problem {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let args: Args = match console::arguments() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
     let signals = shutdown::end_on_signals();
     telemetry::init("synth2real-worker", "info,ort=error,lapin=error");
     if let Err(error) = signals {
@@ -70,6 +77,7 @@ async fn main() -> ExitCode {
         }
     };
     telemetry::finish().await;
+    console::finish();
     // Not by returning: an engine that hangs would keep the process for ever.
     std::process::exit(code)
 }
@@ -122,7 +130,6 @@ fn own_name() -> String {
     format!("{}-{}", host.to_string_lossy(), std::process::id())
 }
 
-#[expect(clippy::print_stderr, reason = "this is the command line")]
 fn complain(problem: &Problem) {
-    eprintln!("worker: {}", chain(problem));
+    console::note(format_args!("worker: {}", chain(problem)));
 }

@@ -1,6 +1,7 @@
 //! `synth2real audit`: the proof that nothing is lost.
 
 use clap::Args;
+use shared::console;
 use shared::ids::RunId;
 
 use super::{Ending, Problem, RootArgs, opening};
@@ -18,7 +19,6 @@ pub(super) struct AuditArgs {
     root: RootArgs,
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: AuditArgs) -> Result<Ending, Problem> {
     let storage = opening::storage(&args.root).await?;
     let run = opening::run(storage.as_ref(), &args.run).await?;
@@ -26,20 +26,23 @@ pub(super) async fn main(args: AuditArgs) -> Result<Ending, Problem> {
         .await
         .map_err(Problem::environment)?;
     for finding in report.findings.iter().take(MAX_FINDINGS) {
-        println!("{finding}");
+        console::print(finding)?;
     }
     if report.findings.len() > MAX_FINDINGS {
-        println!("and {} more", report.findings.len() - MAX_FINDINGS);
+        console::print(format_args!(
+            "and {} more",
+            report.findings.len() - MAX_FINDINGS
+        ))?;
     }
     let clean = report.findings.is_empty();
     if !clean {
-        println!(
+        console::print(
             "to make again what is missing: `synth2real resume`, or remove the shards/*.parquet that its row is in and \
-             run again; what is altered has to be removed first"
-        );
+             run again; what is altered has to be removed first",
+        )?;
     }
     let counts = &report.counts;
-    println!(
+    console::print(format_args!(
         "audit of run {} {}: {} planned = {} done + {} quarantined + {} failed; {} findings",
         args.run,
         if clean { "clean" } else { "FAILED" },
@@ -48,7 +51,7 @@ pub(super) async fn main(args: AuditArgs) -> Result<Ending, Problem> {
         counts.quarantined,
         counts.failed,
         report.findings.len()
-    );
+    ))?;
     Ok(if clean {
         Ending::Done
     } else {

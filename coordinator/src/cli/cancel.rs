@@ -1,6 +1,7 @@
 //! `synth2real cancel`: nobody works on a run any more.
 
 use clap::Args;
+use shared::console;
 use shared::decision::Decided;
 use shared::ids::RunId;
 
@@ -16,7 +17,6 @@ pub(super) struct CancelArgs {
     root: RootArgs,
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: CancelArgs) -> Result<Ending, Problem> {
     let storage = opening::storage(&args.root).await?;
     let storage = storage.as_ref();
@@ -25,7 +25,7 @@ pub(super) async fn main(args: CancelArgs) -> Result<Ending, Problem> {
         .map_err(opening::freeze_problem)?;
     let mut ledger = opening::ledger(storage, &args.run).await?;
     if let Some(reason) = &ledger.decisions.halted {
-        println!("run {} was halted before: {reason}", args.run);
+        console::tell(format_args!("run {} was halted before: {reason}", args.run));
         return Ok(Ending::Done);
     }
     let halt = Decided::Halt {
@@ -36,9 +36,9 @@ pub(super) async fn main(args: CancelArgs) -> Result<Ending, Problem> {
         .decide(storage, &args.run, halt)
         .await
         .map_err(Problem::environment)?;
-    println!(
+    console::tell(format_args!(
         "run {} is cancelled: workers finish the image in hand and drop its shards; `resume` takes it up again",
         args.run
-    );
+    ));
     Ok(Ending::Done)
 }

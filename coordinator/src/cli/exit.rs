@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use shared::console::{self, PrintError};
 use shared::failure::chain;
 
 /// How a command that did its work ended.
@@ -34,6 +35,9 @@ pub enum Problem {
     /// Model, device, storage, broker.
     #[error("{0}")]
     Environment(String),
+    /// What was asked for cannot be printed.
+    #[error("{}", chain(.0))]
+    Printing(#[from] PrintError),
 }
 
 impl Problem {
@@ -47,10 +51,14 @@ impl Problem {
         Self::Environment(chain(&error))
     }
 
-    /// Tells a person why the program ends.
-    #[expect(clippy::print_stderr, reason = "this is the command line")]
+    /// Tells a person why the program ends; nothing where the reader of its output went away, as other tools.
     pub fn complain(&self) {
-        eprintln!("synth2real: {self}");
+        match self {
+            Self::Usage(_) | Self::Environment(_) | Self::Printing(PrintError::Failed(_)) => {
+                console::note(format_args!("synth2real: {self}"));
+            }
+            Self::Printing(PrintError::ReaderGone) => {}
+        }
     }
 
     /// Returns the exit code.
@@ -59,6 +67,7 @@ impl Problem {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Environment(_) => ExitCode::from(3),
+            Self::Printing(error) => ExitCode::from(error.exit_code()),
         }
     }
 }

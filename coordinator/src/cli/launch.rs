@@ -1,6 +1,7 @@
 //! `synth2real launch`: plan, freeze and publish.
 
 use clap::Args;
+use shared::console;
 use shared::run_record::{Inputs, RunRecord};
 use shared::settings::RunConfig;
 
@@ -16,7 +17,6 @@ pub(super) struct LaunchArgs {
     settings: ConfigArgs,
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
     let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
     let inventory = opening::inventory(&config).await?;
@@ -55,7 +55,7 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
             ))
         })?;
     progress.finish();
-    println!(
+    console::tell(format_args!(
         "run {}: {} items in {} shards; {} shards published to {}, {} committed before",
         config.run,
         run.plan.num_items(),
@@ -63,22 +63,21 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
         redo.len(),
         queue.locate(),
         ledger.committed.len()
-    );
-    println!(
+    ));
+    console::tell(format_args!(
         "watch it: synth2real status {} --watch --root {}",
         config.run, config.root
-    );
+    ));
     Ok(Ending::Done)
 }
 
 /// What is no part of a run's identity stays as it was at its first launch.
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 fn tell_differences(config: &RunConfig, record: &RunRecord) {
     if record.limits != config.limits {
-        println!(
+        console::tell(format_args!(
             "the run keeps the limits of its first launch: max_attempts = {}, max_failed = {}",
             record.limits.max_attempts, record.limits.max_failed
-        );
+        ));
     }
     let now = Inputs::of(config);
     for (what, first, now) in [
@@ -87,7 +86,9 @@ fn tell_differences(config: &RunConfig, record: &RunRecord) {
         ("model.path", &record.inputs.model, now.model),
     ] {
         if *first != now {
-            println!("the run reads {what} where it was at its first launch: {first}");
+            console::tell(format_args!(
+                "the run reads {what} where it was at its first launch: {first}"
+            ));
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use shared::console;
 use shared::listing::Listing;
 use shared::location::Location;
 use shared::run_record::RunRecord;
@@ -35,29 +36,30 @@ struct Timing {
     judging: Duration,
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     let config = RunConfig::load_to_compute(&args.settings.config).map_err(Problem::usage)?;
     let inventory = opening::inventory(&config).await?;
     let plan = &inventory.plan;
     let (contents, styles) = (plan.contents.len(), plan.styles.len());
     let (items, shards) = (inventory.plan.num_items(), inventory.plan.shards.len());
-    println!("dataset  {contents} contents, {styles} styles, {items} items in {shards} shards");
+    console::print(format_args!(
+        "dataset  {contents} contents, {styles} styles, {items} items in {shards} shards"
+    ))?;
     for line in &inventory.left_out {
-        println!("         {line}");
+        console::print(format_args!("         {line}"))?;
     }
     opening::storage_to_compute(&config, &inventory).await?;
-    println!("storage  {} can be written", config.root);
+    console::print(format_args!("storage  {} can be written", config.root))?;
     if config.broker.is_some() {
         let queue = opening::queue(config.broker.as_ref()).await?;
         queue.try_out().await.map_err(Problem::environment)?;
         let depth = queue.depth().await.map_err(Problem::environment)?;
-        println!(
+        console::print(format_args!(
             "broker   {}: {} shards wait, {} workers",
             queue.locate(),
             depth.ready,
             depth.consumers
-        );
+        ))?;
     }
 
     let started = Instant::now();
@@ -74,42 +76,42 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     .map_err(Problem::environment)?;
     let engine = Engine::load(&model, &config.engine).map_err(Problem::environment)?;
     let model = &inventory.contract.model;
-    println!(
+    console::print(format_args!(
         "model    {} at {}x{}, {} injected layers, digests right, loaded in {}",
         model.source.name,
         model.width,
         model.height,
         engine.unet.layers().count(),
         human(started.elapsed())
-    );
+    ))?;
     let record = RunRecord::new(&config, inventory.frozen.clone(), jiff::Timestamp::now());
     let networks = networks::load(&record, &config.engine).await;
     let networks = networks.map_err(Problem::environment)?;
     let judges = names(&networks);
     let timing = time(&config, &inventory, engine, networks).await?;
-    println!(
+    console::print(format_args!(
         "device   {}: {:.3} s a UNet evaluation, {:.1} % of denoising is in the UNet",
         config.engine.device,
         timing.evaluation.as_secs_f64(),
         100.0 * timing.share_in_unet
-    );
+    ))?;
 
-    println!(
+    console::print(format_args!(
         "judges   {judges}: {:.3} s an output",
         timing.judging.as_secs_f64()
-    );
+    ))?;
     for problem in references::problems(&record).await {
-        println!("         {problem}");
+        console::print(format_args!("         {problem}"))?;
     }
 
     let evaluations = planned_evaluations(&config, &inventory);
     let per_item = timing.per_item + timing.judging;
     let total = timing.evaluation.mul_f64(evaluations as f64) + per_item * items as u32;
-    println!(
+    console::print(format_args!(
         "work     {evaluations} UNet evaluations, {:.2} device-hours",
         total.as_secs_f64() / 3600.0
-    );
-    println!("ETA      {} on one such device", human(total));
+    ))?;
+    console::print(format_args!("ETA      {} on one such device", human(total)))?;
     Ok(Ending::Done)
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use shared::console;
 use shared::location::Location;
 use shared::selection::{Selection, SelectionFields};
 use shared::settings::EngineConfig;
@@ -39,7 +40,6 @@ pub(super) struct ReferenceStatsArgs {
     out: PathBuf,
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
     files::check("--out", &args.out)?;
     let selection = Selection::of_globs(SelectionFields::OPTIONS, &args.include, &args.exclude);
@@ -72,7 +72,7 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
         )));
     }
     for line in &listed.left_out {
-        println!("{line}");
+        console::tell(line);
     }
     let progress = CountProgress::new(files.len(), "images");
     let mut found = Photographs::new(extractor);
@@ -85,10 +85,10 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
     }
     progress.finish();
     for unusable in found.unusable.iter().take(MOST_NAMES) {
-        println!("left out: {unusable}");
+        console::tell(format_args!("left out: {unusable}"));
     }
     if let Some(more @ 1..) = found.unusable.len().checked_sub(MOST_NAMES) {
-        println!("left out: {} more", Thousands(more));
+        console::tell(format_args!("left out: {} more", Thousands(more)));
     }
     let Some(statistics) = found.sums.statistics() else {
         return Err(Problem::Environment(format!(
@@ -104,12 +104,12 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
     );
     let file = file.map_err(Problem::environment)?;
     files::write(&args.out, &file)?;
-    println!(
+    console::tell(format_args!(
         "{}: {} features of {name} from {} images",
         args.out.display(),
         statistics.num_features(),
         found.sums.count()
-    );
+    ));
     Ok(if found.unusable.is_empty() {
         Ending::Done
     } else {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use shared::console;
 use shared::ids::RunId;
 use shared::settings::ReferenceFiles;
 use shared::storage::Storage;
@@ -46,7 +47,6 @@ struct Reported {
     report: RunReport,
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
     if let Some(path) = &args.html {
         files::check("--html", path)?;
@@ -74,11 +74,11 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
         .collect();
     if args.json {
         let json = serde_json::to_string_pretty(&Reports { runs: &reports });
-        println!("{}", json.unwrap_or_default());
+        console::print(json.unwrap_or_default())?;
     } else {
-        print!("{}", text::render(&reports));
+        console::print(text::render(&reports).trim_end_matches('\n'))?;
         if let Some(path) = &args.html {
-            println!("  page: {}", path.display());
+            console::print(format_args!("  page: {}", path.display()))?;
         }
     }
     Ok(Ending::Done)

@@ -1,6 +1,7 @@
 //! `synth2real resume`: publish again what storage says is missing or failed.
 
 use clap::{Args, ValueEnum};
+use shared::console::{self, PrintError};
 use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
 use shared::queue::Queue;
@@ -48,7 +49,6 @@ impl From<OnlyArg> for Only {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
     let storage = opening::storage(&args.root).await?;
     let storage = storage.as_ref();
@@ -71,11 +71,11 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
             Some(broker) => shared::queue::open(broker).await.ok(),
             None => None,
         };
-        preview(&run, &redo, &counts, queue.as_deref()).await;
+        preview(&run, &redo, &counts, queue.as_deref()).await?;
         return Ok(Ending::Done);
     }
     if redo.is_empty() {
-        println!("run {}: nothing to do again", args.run);
+        console::tell(format_args!("run {}: nothing to do again", args.run));
         return Ok(Ending::Done);
     }
     let queue = opening::queue(broker.as_ref()).await?;
@@ -86,13 +86,13 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
     .await
     .map_err(problem)?;
     progress.finish();
-    println!(
+    console::tell(format_args!(
         "run {}: {} shards with {} items published to {}",
         args.run,
         redo.len(),
         resume::num_items(&redo),
         queue.locate()
-    );
+    ));
     Ok(Ending::Done)
 }
 
@@ -106,19 +106,23 @@ fn problem(error: ResumeError) -> Problem {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
-async fn preview(run: &FrozenRun, redo: &[Redo], counts: &Counts, queue: Option<&dyn Queue>) {
+async fn preview(
+    run: &FrozenRun,
+    redo: &[Redo],
+    counts: &Counts,
+    queue: Option<&dyn Queue>,
+) -> Result<(), PrintError> {
     for redo in redo {
-        println!(
+        console::print(format_args!(
             "shard {}, {} items: {}",
             redo.shard, redo.num_items, redo.why
-        );
+        ))?;
     }
     let num_items = resume::num_items(redo);
-    println!(
-        "run {}: {} shards with {num_items} items would be done again; {}",
+    let estimate = Estimate::of(num_items, counts, queue).await;
+    console::print(format_args!(
+        "run {}: {} shards with {num_items} items would be done again; {estimate}",
         run.record.run,
         redo.len(),
-        Estimate::of(num_items, counts, queue).await
-    );
+    ))
 }

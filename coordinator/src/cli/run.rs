@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use shared::artifact::ArtifactKey;
+use shared::console;
 use shared::failure::chain;
 use shared::queue::InProcessQueue;
 use shared::run_record::RunRecord;
@@ -54,7 +55,6 @@ pub(super) struct RunArgs {
     access: AccessArgs,
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     let config = RunConfig::load_to_compute(&args.settings.config).map_err(Problem::usage)?;
     let listening = match &args.dashboard {
@@ -77,7 +77,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     // How often a shard is tried is counted by its recorded attempts alone.
     let queue = InProcessQueue::with_delivery_limit(u64::MAX);
     let _beside = listening.map(|listening| {
-        println!("dashboard: {}", listening.address);
+        console::tell(format_args!("dashboard: {}", listening.address));
         let watch = Watch {
             storage: Arc::clone(&storage),
             queue: Some(Arc::new(queue.clone())),
@@ -225,7 +225,6 @@ async fn conclude(
     })
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 fn tell(
     config: &RunConfig,
     run: &FrozenRun,
@@ -242,32 +241,35 @@ fn tell(
         .to_string();
     let planned = run.plan.num_items();
     for line in tally::reason_lines(&counts.reasons) {
-        println!("{line}");
+        console::tell(line);
     }
     match stopped {
         Stopped::AtItsEnd => {}
-        Stopped::OnRequest => println!("stopped on request; run the same command again to go on"),
-        Stopped::Halted => {
-            println!("stopped: the run was cancelled; run the same command again to take it up");
+        Stopped::OnRequest => {
+            console::tell("stopped on request; run the same command again to go on")
         }
-        Stopped::AtItsLimit => println!(
+        Stopped::Halted => {
+            console::tell(
+                "stopped: the run was cancelled; run the same command again to take it up",
+            );
+        }
+        Stopped::AtItsLimit => console::tell(format_args!(
             "stopped: {} of {planned} items are quarantined or failed, more than limits.max_failed ({}); \
              raise the limit and run again to go on, or mend the inputs and give the run another run.name",
             counts.not_done(),
             config.limits.max_failed
-        ),
+        )),
     }
     let sheet = sheet
         .map(|path| format!(", contact sheet {path}"))
         .unwrap_or_default();
-    println!(
+    console::tell(format_args!(
         "{} of {planned} images done: images {folder}/images, labels {folder}/labels, manifest {manifest}{sheet}",
         counts.done
-    );
+    ));
 }
 
 /// Figures that were asked for, with what they must be read with; the rest is in `report`.
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 fn tell_quality(report: &RunReport) {
     let figures = report
         .styles
@@ -282,10 +284,10 @@ fn tell_quality(report: &RunReport) {
         return;
     };
     let caution = text::caution(network).map_or_else(String::new, |caution| format!(", {caution}"));
-    println!(
+    console::tell(format_args!(
         "FID {}; features of {}{caution}; references and more: synth2real report {}",
         first_names(figures),
         text::name_of_network(network),
         report.run
-    );
+    ));
 }

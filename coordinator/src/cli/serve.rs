@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use shared::console;
 use shared::shutdown;
 
 use super::dashboard::{self, AccessArgs, Watch};
@@ -35,7 +36,6 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn main(args: ServeArgs) -> Result<Ending, Problem> {
     let root = opening::location(&args.root)?;
     let storage = opening::writable_storage(&root).await?;
@@ -48,8 +48,10 @@ pub(super) async fn main(args: ServeArgs) -> Result<Ending, Problem> {
         |queue| format!("broker {}", queue.locate()),
     );
     let listening = dashboard::listen(&args.listen, &args.access).await?;
-    println!("watching the runs of {root}, {broker}; Ctrl-C stops");
-    println!("dashboard: {}", listening.address);
+    console::tell(format_args!(
+        "watching the runs of {root}, {broker}; Ctrl-C stops"
+    ));
+    console::tell(format_args!("dashboard: {}", listening.address));
     let watch = Watch {
         storage,
         queue,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
+use shared::console::{self, PrintError};
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::queue::{self, Queue};
@@ -118,7 +119,7 @@ pub(super) async fn main(args: StatusArgs) -> Result<Ending, Problem> {
         let (began, done_then) = *first.get_or_insert((Instant::now(), status.done));
         let rate =
             (status.done - done_then.min(status.done)) as f64 / began.elapsed().as_secs_f64();
-        print(&status, args.json, rate);
+        print(&status, args.json, rate)?;
         if !args.watch || status.complete || status.halted.is_some() {
             let failures = status.quarantined + status.failed > 0;
             return Ok(if failures {
@@ -200,11 +201,9 @@ async fn in_progress(
     Ok(Some(items.filter(|&item| stored.has_image(item)).count()))
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
-fn print(status: &Status, json: bool, items_per_second: f64) {
+fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), PrintError> {
     if json {
-        println!("{}", serde_json::to_string(status).unwrap_or_default());
-        return;
+        return console::print(serde_json::to_string(status).unwrap_or_default());
     }
     let state = match (&status.halted, status.complete) {
         (_, true) => "complete".to_owned(),
@@ -214,7 +213,7 @@ fn print(status: &Status, json: bool, items_per_second: f64) {
     let in_progress = status.in_progress.map_or_else(String::new, |count| {
         format!(", {count} images in the making")
     });
-    println!(
+    console::print(format_args!(
         "run {} is {state}: {} of {} items done, {} quarantined, {} failed{in_progress}; \
          {} of {} shards committed, {} failed, {} failed attempts",
         status.run,
@@ -226,29 +225,30 @@ fn print(status: &Status, json: bool, items_per_second: f64) {
         status.shards,
         status.shards_failed,
         status.failed_attempts
-    );
+    ))?;
     match &status.broker {
         Some(BrokerStatus::Answers {
             ready,
             dead_letters,
             workers,
         }) => {
-            println!(
+            console::print(format_args!(
                 "  broker: {ready} shards wait, {workers} workers, {dead_letters} dead letters"
-            );
+            ))?;
         }
-        Some(BrokerStatus::Silent { error }) => println!("  broker: {error}"),
+        Some(BrokerStatus::Silent { error }) => console::print(format_args!("  broker: {error}"))?,
         None => {}
     }
     if items_per_second > 0.0 && !status.complete {
         let left = status.items - status.done - status.quarantined - status.failed;
-        println!(
+        console::print(format_args!(
             "  {:.1} images/min, ETA {}",
             60.0 * items_per_second,
             human(Duration::from_secs_f64(left as f64 / items_per_second))
-        );
+        ))?;
     }
     for line in tally::reason_lines(&status.reasons) {
-        println!("  {line}");
+        console::print(format_args!("  {line}"))?;
     }
+    Ok(())
 }

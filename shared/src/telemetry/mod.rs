@@ -1,7 +1,7 @@
 //! Logs, and traces for those who collect them.
 //!
-//! Logs go to standard error: text on a terminal, JSON elsewhere, each event with its spans and their fields. `traces`
-//! sends the spans to an OpenTelemetry collector, if the environment names one.
+//! Logs go to standard error by way of [`crate::console`]: text on a terminal, JSON elsewhere, each event with its spans
+//! and their fields. `traces` sends the spans to an OpenTelemetry collector, if the environment names one.
 
 mod traces;
 
@@ -13,6 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 pub use self::traces::{finish, follow, traceparent};
+use crate::console::LogWriter;
 
 /// Their finest logs hold what is sent to a broker or a bucket, with passwords and signatures.
 const LOQUACIOUS: [&str; 7] = [
@@ -50,7 +51,7 @@ fn logs(filter: &str) -> impl Layer<Registry> {
             filter = filter.add_directive(cap);
         }
     }
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer().with_writer(LogWriter);
     let layer = if std::io::stderr().is_terminal() {
         layer.compact().without_time().with_target(false).boxed()
     } else {

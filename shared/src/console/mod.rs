@@ -1,0 +1,189 @@
+//! What programs say: results, words beside the work, and logs.
+//!
+//! The standard library's printing macros panic where what they print cannot be written, so a lint forbids them. Here
+//!
+//! - [`print`] is for commands whose work is to print: they end as other tools do when their reader goes away;
+//! - [`tell`] and [`note`] are for words beside the work, on standard output and standard error: they never fail, and
+//!   they never wait for a reader. What is not read in time is lost, and counted in the log;
+//! - [`LogWriter`] takes logs as [`note`] does.
+//!
+//! A descriptor that was closed before the program began is `/dev/null`: the runtime opens that in its place, so that no
+//! file of ours is taken for standard output.
+
+mod outlet;
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use tracing_subscriber::fmt::MakeWriter;
+
+use self::outlet::{Outlet, write_patiently};
+use crate::failure::chain;
+
+/// Longest wait at the end of a program for what was told to be written.
+const FINISH_WITHIN: Duration = Duration::from_secs(3);
+
+/// The exit code of a program that SIGPIPE ends, as shells tell it.
+const READER_GONE: u8 = 141;
+/// The exit code where something around the program cannot be used.
+const ENVIRONMENT: u8 = 3;
+
+static STANDARD_OUTPUT: OnceLock<Arc<Outlet>> = OnceLock::new();
+static STANDARD_ERROR: OnceLock<Arc<Outlet>> = OnceLock::new();
+
+/// Why what a command was asked for did not reach its reader.
+#[derive(Debug, thiserror::Error)]
+pub enum PrintError {
+    /// The reader went away, as `head` does once it has its lines.
+    #[error("the reader of standard output went away")]
+    ReaderGone,
+    /// It cannot be written.
+    #[error("cannot write to standard output")]
+    Failed(#[source] io::Error),
+}
+
+impl From<io::Error> for PrintError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::ReaderGone
+        } else {
+            Self::Failed(error)
+        }
+    }
+}
+
+impl PrintError {
+    /// Returns the exit code that it leads to: 141, as of a tool that SIGPIPE ends, or 3.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::ReaderGone => READER_GONE,
+            Self::Failed(_) => ENVIRONMENT,
+        }
+    }
+}
+
+/// Prints a line, or several, that a command was asked for.
+///
+/// # Errors
+///
+/// [`PrintError`], which ends such a command.
+pub fn print(lines: impl Display) -> Result<(), PrintError> {
+    let text = format!("{lines}\n");
+    let mut output = io::stdout().lock();
+    write_patiently(&mut output, text.as_bytes())?;
+    flush_patiently(&mut output)?;
+    Ok(())
+}
+
+fn flush_patiently(output: &mut impl Write) -> io::Result<()> {
+    loop {
+        match output.flush() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => outlet::wait_for_reader(),
+            flushed => return flushed,
+        }
+    }
+}
+
+/// Tells a line on standard output beside the work; it may be lost.
+pub fn tell(line: impl Display) {
+    let outlet = STANDARD_OUTPUT.get_or_init(|| Outlet::start(duplicate(&io::stdout())));
+    outlet.push(format!("{line}\n").as_bytes());
+}
+
+/// Tells a line on standard error beside the work; it may be lost.
+pub fn note(line: impl Display) {
+    draw(&format!("{line}\n"));
+}
+
+/// Puts characters on standard error as they are, such as those that draw a progress bar; they may be lost.
+pub fn draw(text: &str) {
+    standard_error().push(text.as_bytes());
+}
+
+fn standard_error() -> &'static Outlet {
+    STANDARD_ERROR.get_or_init(|| Outlet::start(duplicate(&io::stderr())))
+}
+
+/// Returns a stream as a file of its own, so that a write that waits for its reader holds no lock of the runtime's.
+fn duplicate(stream: &impl AsFd) -> Option<File> {
+    stream.as_fd().try_clone_to_owned().ok().map(File::from)
+}
+
+/// Waits until what was told is written, at most some seconds: the last thing that a program does.
+pub fn finish() {
+    let deadline = Instant::now() + FINISH_WITHIN;
+    for outlet in [&STANDARD_OUTPUT, &STANDARD_ERROR] {
+        if let Some(outlet) = outlet.get() {
+            outlet.flush(deadline);
+        }
+    }
+}
+
+/// Logs, written as [`note`] writes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        standard_error().push(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        *self
+    }
+}
+
+/// Returns the program's arguments.
+///
+/// # Errors
+///
+/// The exit code to end with, after help, version or a complaint was printed.
+pub fn arguments<T: Parser>() -> Result<T, ExitCode> {
+    arguments_of(std::env::args_os())
+}
+
+fn arguments_of<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
+    let error = match T::try_parse_from(words) {
+        Ok(arguments) => return Ok(arguments),
+        Err(error) => error,
+    };
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    if error.use_stderr() {
+        return Err(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)));
+    }
+    Err(match printed.map_err(PrintError::from) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(error.exit_code())
+        }
+    })
+}
+
+/// Tells on standard error why printing failed, unless the reader went away: other tools are quiet about that.
+fn complain(error: &PrintError) {
+    match error {
+        PrintError::ReaderGone => {}
+        PrintError::Failed(_) => {
+            note(chain(error));
+            finish();
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What a program says reaches its reader or is lost; it never harms the work.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, PipeWriter};
+use std::process::{Command, Stdio};
+
+use tests::program::{self, Outcome, Running, synth2real};
+use tests::project::{Project, RUN};
+
+/// Returns a device on which every write fails, as on a full disk.
+fn full_disk() -> File {
+    OpenOptions::new().write(true).open("/dev/full").unwrap()
+}
+
+/// Returns a pipe whose reader has gone.
+fn unread_pipe() -> PipeWriter {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer
+}
+
+/// A project of two items whose run says much.
+fn talkative() -> (Project, Command) {
+    let project = Project::new(2, 1);
+    let mut command = project.run_command();
+    command.env("RUST_LOG", "debug,ort=error");
+    (project, command)
+}
+
+fn code(command: &mut Command) -> Option<i32> {
+    let command = command.stdin(Stdio::null());
+    command.status().unwrap().code()
+}
+
+/// Proves that everything is stored and right.
+fn is_whole(project: &Project) {
+    let outcome = project.about_run(&["audit"]).exits(0);
+    assert!(outcome.stdout.contains("2 planned = 2 done"), "{outcome}");
+}
+
+#[test]
+fn a_run_whose_words_cannot_be_written_ends_as_if_they_were() {
+    let (project, mut run) = talkative();
+    let run = run.stdout(full_disk()).stderr(full_disk());
+    assert_eq!(code(run), Some(0));
+    is_whole(&project);
+}
+
+#[test]
+fn a_run_that_nobody_listens_to_ends_as_if_somebody_did() {
+    let (project, mut run) = talkative();
+    let run = run.stdout(unread_pipe()).stderr(unread_pipe());
+    assert_eq!(code(run), Some(0));
+    is_whole(&project);
+}
+
+#[test]
+fn a_run_whose_log_reader_leaves_after_a_line_ends_with_everything_stored() {
+    let (project, mut run) = talkative();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut child = run.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
+    drop(run);
+    let mut line = String::new();
+    BufReader::new(reader).read_line(&mut line).unwrap();
+    assert!(line.starts_with('{'), "{line}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    is_whole(&project);
+}
+
+#[test]
+fn a_run_whose_reader_stands_still_is_not_kept_waiting() {
+    let (project, mut run) = talkative();
+    // More than a pipe holds: the finest logs of every part.
+    run.env("RUST_LOG", "trace");
+    let mut running = Running::start(&mut run);
+    assert!(!running.wait_until(|| false), "it ended by itself");
+    let outcome = running.end();
+    assert_eq!(outcome.code, Some(0));
+    assert!(outcome.stderr.len() >= 1 << 16, "the pipe was not full");
+    is_whole(&project);
+}
+
+#[test]
+fn a_run_with_closed_descriptors_ends_with_everything_stored() {
+    let project = Project::new(2, 1);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$@\" <&- >&- 2>&-", "sh"]);
+    shell
+        .arg(program::path())
+        .arg("run")
+        .arg(project.settings());
+    assert_eq!(code(&mut shell), Some(0));
+    is_whole(&project);
+}
+
+#[test]
+fn a_closed_terminal_stops_a_run_after_the_image_in_hand_unless_it_is_to_outlive_it() {
+    let project = Project::new(2, 1);
+    let mut running = Running::start(&mut project.run_command());
+    let first_label = project.stored("labels/00001.png");
+    assert!(running.wait_until(|| first_label.exists()));
+    // A shell passes it on, so that it comes twice.
+    running.signal("HUP");
+    running.signal("HUP");
+    let outcome = running.end().exits(130);
+    assert!(outcome.stdout.contains("stopped on request"), "{outcome}");
+    assert!(project.stored("images/night_000001/00001.png").exists());
+    assert!(!project.stored("shards/000000.parquet").exists());
+
+    let mut outliving = Command::new("nohup");
+    outliving
+        .arg(program::path())
+        .arg("run")
+        .arg(project.settings());
+    let mut running = Running::start(&mut outliving);
+    let second_label = project.stored("labels/00002.png");
+    assert!(running.wait_until(|| second_label.exists()));
+    running.signal("HUP");
+    let _ = running.end().exits(0);
+    is_whole(&project);
+}
+
+/// Commands that are asked for what they print, on a run that has ended.
+fn printing(project: &Project) -> Vec<Command> {
+    let about = |words: &[&str]| {
+        let mut command = synth2real();
+        command.args(words).arg(RUN).arg("--root");
+        command.arg(project.path("out"));
+        command
+    };
+    let mut commands = vec![
+        about(&["status"]),
+        about(&["status", "--json"]),
+        about(&["status", "--watch"]),
+        about(&["report"]),
+        about(&["report", "--json"]),
+        about(&["audit"]),
+        about(&["resume", "--dry-run"]),
+    ];
+    for words in [&["--help"][..], &["--version"], &["run", "--help"]] {
+        let mut command = synth2real();
+        command.args(words);
+        commands.push(command);
+    }
+    let mut worker = Command::new(program::path_of("worker"));
+    worker.arg("--help");
+    commands.push(worker);
+    let mut probe = synth2real();
+    probe.arg("probe").arg(project.settings());
+    commands.push(probe);
+    commands
+}
+
+#[test]
+fn a_printing_command_whose_reader_goes_away_ends_as_other_tools_and_is_quiet() {
+    let project = Project::new(1, 1);
+    let _ = project.run().exits(0);
+    for mut command in printing(&project) {
+        let command = command.stdin(Stdio::null()).stdout(unread_pipe());
+        let outcome: Outcome = command.stderr(Stdio::piped()).output().unwrap().into();
+        assert_eq!(outcome.code, Some(141), "{command:?} {outcome}");
+        assert_eq!(outcome.stderr, "", "{command:?}");
+    }
+}
+
+#[test]
+fn a_printing_command_whose_output_cannot_be_written_says_so_in_a_line() {
+    let project = Project::new(1, 1);
+    let _ = project.run().exits(0);
+    for mut command in printing(&project) {
+        let command = command.stdin(Stdio::null()).stdout(full_disk());
+        let outcome: Outcome = command.stderr(Stdio::piped()).output().unwrap().into();
+        assert_eq!(outcome.code, Some(3), "{command:?} {outcome}");
+        let lines: Vec<&str> = outcome.stderr.lines().collect();
+        let [line] = lines[..] else {
+            panic!("{command:?} {outcome}");
+        };
+        for words in ["cannot write to standard output", "No space left"] {
+            assert!(line.contains(words), "{command:?} {outcome}");
+        }
+        // With nowhere to complain, the code alone tells.
+        let command = command.stdout(full_disk()).stderr(full_disk());
+        assert_eq!(code(command), Some(3), "{command:?}");
+    }
+}
+
+#[test]
+fn a_command_that_fails_with_nowhere_to_say_so_keeps_its_exit_code() {
+    let project = Project::empty();
+    let mut worker = Command::new(program::path_of("worker"));
+    worker.arg("--config").arg(project.path("absent.toml"));
+    let mut unknown = synth2real();
+    unknown.arg("convert");
+    let mut absent = synth2real();
+    absent
+        .args(["audit", "absent", "--root"])
+        .arg(project.path("out"));
+    for mut command in [worker, unknown, absent] {
+        let command = command.stdout(full_disk()).stderr(full_disk());
+        assert_eq!(code(command), Some(2), "{command:?}");
+        let command = command.stdout(unread_pipe()).stderr(unread_pipe());
+        assert_eq!(code(command), Some(2), "{command:?}");
+    }
+}
+
+#[test]
+fn what_changes_something_is_done_whatever_becomes_of_its_words() {
+    let project = Project::new(1, 1);
+    let _ = project.run().exits(0);
+    let mut cancel = synth2real();
+    cancel
+        .args(["cancel", RUN, "--root"])
+        .arg(project.path("out"));
+    let cancel = cancel.stdout(full_disk()).stderr(full_disk());
+    assert_eq!(code(cancel), Some(0));
+    assert!(project.stored("decisions/000001.json").exists());
+
+    let mut transfer = synth2real();
+    transfer
+        .arg("transfer")
+        .arg("--model")
+        .arg(tests::golden_model());
+    for (option, file) in [
+        ("--content", "gta5/images/00001.png"),
+        ("--content-label", "gta5/labels/00001.png"),
+        ("--style", "style/images/night_000001_rgb_anon.png"),
+        (
+            "--style-label",
+            "style/labels/night_000001_gt_labelColor.png",
+        ),
+        ("--out", "converted.png"),
+    ] {
+        transfer.arg(option).arg(project.path(file));
+    }
+    transfer.args([
+        "--set",
+        "steps=2",
+        "--set",
+        "skip=1",
+        "--set",
+        "class_adain_steps=1..",
+    ]);
+    let transfer = transfer.stdout(full_disk()).stderr(full_disk());
+    assert_eq!(code(transfer), Some(0));
+    assert!(project.path("converted.png").exists());
+}
