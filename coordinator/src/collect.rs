@@ -111,7 +111,7 @@ pub async fn fold_in(
     Ok(())
 }
 
-/// Brings the stored counts up to date.
+/// Brings the stored counts up to date, and returns them.
 ///
 /// # Errors
 ///
@@ -120,13 +120,13 @@ pub async fn store_tally(
     storage: &dyn Storage,
     run: &FrozenRun,
     ledger: &Ledger,
-) -> Result<(), CollectError> {
+) -> Result<Tally, CollectError> {
     let id = &run.record.run;
     let mut tally = Tally::stored(storage, id).await?;
     if tally.update(storage, id, ledger).await? > 0 {
         tally.store(storage, id).await?;
     }
-    Ok(())
+    Ok(tally)
 }
 
 /// Consecutive shards of the same group of styles. Styles are planned in groups in the order of their names, so blocks

@@ -30,8 +30,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::collect::CollectError;
+use crate::fate::{Fate, Standing};
 use crate::freeze::{self, FreezeError, FrozenRun};
-use crate::ledger::{Ledger, LedgerError, ShardState};
+use crate::gone::Gone;
+use crate::ledger::{Ledger, LedgerError};
 use crate::metrics::{self, RunGauges};
 use crate::report::live::LiveReport;
 use crate::report::{ReportError, RunReport};
@@ -39,6 +41,9 @@ use crate::tally::{Counts, Failures, Tally};
 
 /// Between two looks at a run that has ended, unless something is decided about it: listing its shards costs requests.
 const LOOK_AT_ENDED_EVERY: Duration = Duration::from_secs(300);
+
+/// Between two looks at a run that has ended and of which something is gone: it may be made again.
+const LOOK_AT_DAMAGED_EVERY: Duration = Duration::from_secs(30);
 
 /// Between two times that the report of a run under way is read.
 const READ_REPORT_EVERY: Duration = Duration::from_secs(30);
@@ -117,6 +122,8 @@ struct Watched {
     seen: Option<(usize, usize, u32)>,
     /// When it was found to have ended, and what was decided by then.
     ended: Option<(Instant, Decisions)>,
+    /// What was gone of it when it was found to have ended.
+    gone: Gone,
     gauges: RunGauges,
 }
 
@@ -141,19 +148,39 @@ impl Watched {
             live: None,
             seen: None,
             ended: None,
+            gone: Gone::default(),
             gauges: RunGauges::default(),
         })
     }
 
     /// Returns what is seen of the run now.
     fn view(&self, ledger: Ledger) -> RunView {
-        RunView::new(
+        let view = RunView::new(
             Arc::clone(&self.run),
             ledger,
             self.tally.clone(),
             self.failures.clone(),
             self.report.clone(),
-        )
+        );
+        RunView {
+            gone: self.gone.clone(),
+            ..view
+        }
+    }
+
+    /// Returns what becomes of the run.
+    fn fate(&self, ledger: &Ledger) -> Fate {
+        let standing = Standing::of(&self.run, ledger, &self.tally);
+        standing.with_gone(self.gone.paths.len()).fate()
+    }
+
+    /// Returns how long nothing new is expected of a run that has ended.
+    fn rest(&self) -> Duration {
+        if self.gone.is_nothing() {
+            LOOK_AT_ENDED_EVERY
+        } else {
+            LOOK_AT_DAMAGED_EVERY
+        }
     }
 }
 
@@ -252,28 +279,34 @@ impl Collector {
         if watched.ended.is_some() {
             self.read_report(watched).await?;
         }
+        let rest = watched.rest();
         if let Some((since, decisions)) = &mut watched.ended
-            && since.elapsed() < LOOK_AT_ENDED_EVERY
+            && since.elapsed() < rest
             && !watched.report_is_new
             && !decisions.read_new(storage, run).await?
         {
             return Ok(());
         }
         let ledger = Ledger::read(storage, run).await?;
-        let ended = has_ended(&watched.run, &ledger);
         let changed = self.count(watched, &ledger).await?;
-        if let Some(changed) = &changed {
+        let ended = watched.fate(&ledger).has_ended();
+        if changed.is_some() || ended && !watched.gone.is_nothing() {
+            let is_to_end = ended && self.is_to_end(watched, &ledger, changed.is_some()).await?;
+            let fate = watched.fate(&ledger);
             let (run, counts) = (&watched.run, &watched.counts);
-            watched.gauges.update(run, &ledger, counts);
+            watched.gauges.update(run, &ledger, counts, fate);
             self.board.show(watched.view(ledger.clone()));
             match self.duty {
                 Duty::Look => {}
+                Duty::Keep if ended && !is_to_end => {}
                 Duty::Keep if ended => self.end(watched, &ledger).await?,
                 Duty::Keep => {
-                    let decisions = ledger.decisions.clone();
-                    self.keep(watched, decisions, changed.new_shards).await?;
+                    let new_shards = changed.as_ref().map_or(0, |changed| changed.new_shards);
+                    self.keep(watched, &ledger, new_shards).await?;
                 }
             }
+        }
+        if let Some(changed) = changed {
             watched.seen = Some(changed.found);
         }
         if !ended {
@@ -346,15 +379,4 @@ impl Collector {
         }
         Ok(())
     }
-}
-
-fn has_ended(run: &FrozenRun, ledger: &Ledger) -> bool {
-    let max_attempts = run.record.limits.max_attempts;
-    run.plan
-        .shards
-        .iter()
-        .all(|shard| match ledger.state(shard.id, max_attempts) {
-            ShardState::Committed | ShardState::Failed { .. } => true,
-            ShardState::Open => false,
-        })
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use backon::ExponentialBuilder;
 use futures::StreamExt;
-use shared::decision::DecisionError;
+use shared::artifact::ArtifactKey;
+use shared::decision::{Decided, DecisionError};
 use shared::event::Happening;
 use shared::ids::ShardId;
 use shared::queue::{InProcessQueue, Queue, QueueError};
-use shared::settings::{Limits, WatchdogConfig};
+use shared::settings::WatchdogConfig;
 use shared::storage::{Storage, StorageError};
 use shared::telemetry;
 use tokio::task::JoinHandle;
@@ -19,9 +20,9 @@ use worker::attempt::Progress;
 use worker::consumer::{Consumer, ConsumerError};
 use worker::workshop::Workshop;
 
+use crate::fate::{Fate, Standing};
 use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, LedgerError, ShardState};
-use crate::plan::Shard;
 use crate::tally::Tally;
 
 /// How a run in this process ended.
@@ -31,9 +32,9 @@ pub enum Stopped {
     AtItsEnd,
     /// Somebody asked for it.
     OnRequest,
-    /// Somebody cancelled the run.
+    /// The run was halted by others.
     Halted,
-    /// Too many items were quarantined or failed.
+    /// Too many items were quarantined or failed; that is decided, and the run is halted.
     AtItsLimit,
 }
 
@@ -58,6 +59,14 @@ pub enum RunError {
     /// What was decided about the run cannot be read.
     #[error(transparent)]
     Decision(#[from] DecisionError),
+    /// Something that was stored is not there any more.
+    #[error(
+        "{path} is gone: it was removed, or its folder was moved or unmounted, while the run went on"
+    )]
+    Gone {
+        /// Where it was.
+        path: String,
+    },
 }
 
 /// A run in this process.
@@ -70,8 +79,8 @@ pub struct EmbeddedRun<'a> {
     pub queue: InProcessQueue,
     /// What makes it.
     pub workshop: Arc<dyn Workshop>,
-    /// When to give up.
-    pub limits: Limits,
+    /// Committed shards of which something is gone, to be made again.
+    pub repairs: BTreeSet<ShardId>,
     /// Who is told how it goes.
     pub progress: Arc<dyn Progress>,
     /// Cancelled to finish the item in hand and stop.
@@ -79,11 +88,9 @@ pub struct EmbeddedRun<'a> {
 }
 
 /// What the run's own loop knows of it.
-struct Standing {
+struct Seen {
     ledger: Ledger,
     tally: Tally,
-    /// Shards that were handed out: one that is not committed once nothing is in hand has failed.
-    tried: BTreeSet<ShardId>,
 }
 
 impl EmbeddedRun<'_> {
@@ -98,43 +105,61 @@ impl EmbeddedRun<'_> {
     pub async fn go(&self) -> Result<Stopped, RunError> {
         let consumer = self.consumer();
         let mut worker = tokio::spawn(async move { consumer.run().await });
-        let mut standing = Standing {
+        let mut seen = Seen {
             ledger: Ledger::default(),
             tally: Tally::stored(self.storage.as_ref(), &self.run.record.run).await?,
-            tried: BTreeSet::new(),
         };
-        self.count(&mut standing).await?;
+        self.count(&mut seen).await?;
         for shard in &self.run.plan.shards {
-            match standing.ledger.state(shard.id, self.max_attempts()) {
-                ShardState::Committed | ShardState::Failed { .. } => continue,
-                ShardState::Open => {}
+            let repair = self.repairs.contains(&shard.id);
+            match seen.ledger.state(shard.id, self.max_attempts()) {
+                ShardState::Committed if !repair => continue,
+                ShardState::Failed { .. } => continue,
+                ShardState::Committed | ShardState::Open => {}
             }
-            if let Some(stopped) = self.is_to_stop(&standing, true) {
+            if let Some(stopped) = self.is_to_stop(&mut seen).await? {
                 self.drain.cancel();
                 return Ok(stopped);
             }
             let mut task = self.run.plan.task(&self.run.record.run, shard);
-            task.first_attempt = standing.ledger.first_attempt(shard.id);
+            task.first_attempt = seen.ledger.first_attempt(shard.id);
+            task.repair = repair;
             task.traceparent = telemetry::traceparent();
-            standing.tried.insert(shard.id);
             self.queue.publish(&[task]).await?;
-            if let Some(stopped) = self.wait(&mut worker, &mut standing).await? {
+            if let Some(stopped) = self.wait(&mut worker, &mut seen).await? {
                 return Ok(stopped);
+            }
+            let is_halted = seen.ledger.decisions.halted.is_some();
+            match seen.ledger.state(shard.id, self.max_attempts()) {
+                // Nothing is in hand, and nobody dropped it: what was recorded of it is not there any more.
+                ShardState::Open if !is_halted => {
+                    self.drain.cancel();
+                    return Err(self.gone(shard.id).await?);
+                }
+                ShardState::Open | ShardState::Committed | ShardState::Failed { .. } => {}
             }
         }
         self.drain.cancel();
         worker.await.map_err(RunError::LoopEnded)??;
-        if standing.ledger.decisions.halted.is_some() && self.is_any_open(&standing) {
-            return Ok(Stopped::Halted);
+        match self.standing(&seen).fate() {
+            Fate::Complete | Fate::EndedWithLosses | Fate::Damaged => Ok(Stopped::AtItsEnd),
+            Fate::Halted => Ok(Stopped::Halted),
+            Fate::GoesOn | Fate::AtItsLimit => {
+                let mut shards = self.run.plan.shards.iter();
+                let state = |shard| seen.ledger.state(shard, self.max_attempts());
+                match shards.find(|shard| state(shard.id) == ShardState::Open) {
+                    Some(shard) => Err(self.gone(shard.id).await?),
+                    None => Ok(Stopped::AtItsEnd),
+                }
+            }
         }
-        Ok(Stopped::AtItsEnd)
     }
 
     /// Waits until nothing is in hand; returns why the run stops, if it does.
     async fn wait(
         &self,
         worker: &mut JoinHandle<Result<(), ConsumerError>>,
-        standing: &mut Standing,
+        seen: &mut Seen,
     ) -> Result<Option<Stopped>, RunError> {
         let mut events = self.queue.listen().await;
         loop {
@@ -156,11 +181,11 @@ impl EmbeddedRun<'_> {
             if !is_drained && self.queue.depth().await?.ready == 0 {
                 continue;
             }
-            self.count(standing).await?;
+            self.count(seen).await?;
             if is_drained {
                 return Ok(None);
             }
-            if let Some(stopped) = self.is_to_stop(standing, false) {
+            if let Some(stopped) = self.is_to_stop(seen).await? {
                 self.drain.cancel();
                 worker.await.map_err(RunError::LoopEnded)??;
                 return Ok(Some(stopped));
@@ -169,39 +194,45 @@ impl EmbeddedRun<'_> {
     }
 
     /// Reads from storage what became of the run.
-    async fn count(&self, standing: &mut Standing) -> Result<(), RunError> {
+    async fn count(&self, seen: &mut Seen) -> Result<(), RunError> {
         let (storage, run) = (self.storage.as_ref(), &self.run.record.run);
-        standing.ledger = Ledger::read(storage, run).await?;
-        let Standing { ledger, tally, .. } = standing;
-        tally.update(storage, run, ledger).await?;
+        seen.ledger = Ledger::read(storage, run).await?;
+        seen.tally.update(storage, run, &seen.ledger).await?;
         Ok(())
     }
 
-    /// Returns why no other shard is to be made, if none is.
-    fn is_to_stop(&self, standing: &Standing, is_drained: bool) -> Option<Stopped> {
-        if standing.ledger.decisions.halted.is_some() {
-            return Some(Stopped::Halted);
-        }
-        let plan = &self.run.plan;
-        let has_failed = |shard: &&Shard| {
-            let tried = is_drained && standing.tried.contains(&shard.id);
-            match standing.ledger.state(shard.id, self.max_attempts()) {
-                ShardState::Committed => false,
-                ShardState::Failed { .. } => true,
-                ShardState::Open => tried,
-            }
-        };
-        let failed = plan.shards.iter().filter(has_failed);
-        let failed: usize = failed.map(Shard::num_items).sum();
-        let not_done = standing.tally.total().not_done() + failed;
-        (not_done as f64 > self.limits.max_failed * plan.num_items() as f64)
-            .then_some(Stopped::AtItsLimit)
+    fn standing<'a>(&self, seen: &'a Seen) -> Standing<'a> {
+        Standing::of(self.run, &seen.ledger, &seen.tally)
     }
 
-    fn is_any_open(&self, standing: &Standing) -> bool {
-        let state = |shard: &Shard| standing.ledger.state(shard.id, self.max_attempts());
-        let mut shards = self.run.plan.shards.iter();
-        shards.any(|shard| state(shard) == ShardState::Open)
+    /// Returns why no other shard is to be made, if none is. A run at its limit is halted for everybody.
+    async fn is_to_stop(&self, seen: &mut Seen) -> Result<Option<Stopped>, RunError> {
+        let standing = self.standing(seen);
+        match standing.fate() {
+            Fate::Complete | Fate::EndedWithLosses | Fate::Damaged | Fate::GoesOn => Ok(None),
+            Fate::Halted => Ok(Some(Stopped::Halted)),
+            Fate::AtItsLimit => {
+                let halt = Decided::Halt {
+                    reason: standing.limit_passed(),
+                };
+                let (storage, run) = (self.storage.as_ref(), &self.run.record.run);
+                seen.ledger.decisions.decide(storage, run, halt).await?;
+                Ok(Some(Stopped::AtItsLimit))
+            }
+        }
+    }
+
+    /// Returns what is gone where nothing is known of a shard that was made: the run's record, or the shard alone.
+    async fn gone(&self, shard: ShardId) -> Result<RunError, RunError> {
+        let run = &self.run.record.run;
+        let record = ArtifactKey::RunRecord(run.clone());
+        let key = if self.storage.exists(&record).await? {
+            ArtifactKey::Shard(run.clone(), shard)
+        } else {
+            record
+        };
+        let path = self.storage.locate(&key);
+        Ok(RunError::Gone { path })
     }
 
     fn max_attempts(&self) -> u32 {

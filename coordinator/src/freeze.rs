@@ -58,7 +58,7 @@ pub enum FreezeError {
     Storage(#[from] StorageError),
 }
 
-/// Proves that no other run has this name; stores nothing.
+/// Proves that no other run has this name, and returns the record of this one if it is there; stores nothing.
 ///
 /// # Errors
 ///
@@ -67,15 +67,16 @@ pub async fn check(
     storage: &dyn Storage,
     config: &RunConfig,
     frozen: &Frozen,
-) -> Result<(), FreezeError> {
+) -> Result<Option<RunRecord>, FreezeError> {
     match open_record(storage, &config.run).await {
-        Ok(record) => same(record, frozen).map(drop),
-        Err(FreezeError::Missing { .. }) => Ok(()),
+        Ok(record) => same(record, frozen).map(Some),
+        Err(FreezeError::Missing { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Returns the run's record: the stored one if this plan is the same run, or a new one.
+/// Returns the run's record: the stored one if this plan is the same run, or a new one. A plan that is gone is stored
+/// again.
 ///
 /// # Errors
 ///
@@ -86,15 +87,16 @@ pub async fn open_or_create(
     inventory: &Inventory,
 ) -> Result<RunRecord, FreezeError> {
     let frozen = &inventory.frozen;
-    match open_record(storage, &config.run).await {
-        Ok(record) => return same(record, frozen),
-        Err(FreezeError::Missing { .. }) => {}
-        Err(error) => return Err(error),
-    }
+    let known = check(storage, config, frozen).await?;
     // The plan comes first: a run exists from the moment its record does.
     let key = ArtifactKey::Plan(config.run.clone(), frozen.plan_sha256.clone());
-    let plan = Bytes::from(inventory.plan_json.clone());
-    storage.create(&key, plan).await?;
+    if known.is_none() || !storage.exists(&key).await? {
+        let plan = Bytes::from(inventory.plan_json.clone());
+        storage.create(&key, plan).await?;
+    }
+    if let Some(record) = known {
+        return Ok(record);
+    }
     let record = RunRecord::new(config, frozen.clone(), jiff::Timestamp::now());
     let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
     let key = ArtifactKey::RunRecord(config.run.clone());

@@ -119,6 +119,14 @@ impl Ledger {
             .map_or(1, |last| last + 1)
     }
 
+    /// Returns the number of the last failed attempt that counts; none if none does.
+    #[must_use]
+    pub fn last_failed_attempt(&self, shard: ShardId) -> Option<u32> {
+        let first = self.first_attempt(shard);
+        let attempts = self.failed_attempts.get(&shard)?.iter().copied();
+        attempts.filter(|&attempt| attempt >= first).max()
+    }
+
     /// Returns the number of failed attempts of the run.
     #[must_use]
     pub fn num_failed_attempts(&self) -> usize {

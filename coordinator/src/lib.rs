@@ -3,7 +3,8 @@
 //! - [`plan`]: which contents meet which styles, in which shards (pure)
 //! - [`inventory`], [`networks`]: what there is, listed and digested
 //! - [`freeze`]: `run.json` and the plan, made once and compared ever after
-//! - [`ledger`], [`tally`], [`stored_items`]: what storage says is done
+//! - [`ledger`], [`tally`], [`stored_items`], [`gone`]: what storage says is done, and what of it is not there
+//! - [`fate`]: whether a run goes on, is halted, failed too often, or has ended (pure)
 //! - [`dispatch`], [`resume`]: shards handed to the queue, for the first time or again
 //! - [`estimate`]: how long that takes
 //! - [`embedded`]: the run in this process
@@ -26,7 +27,9 @@ pub mod dashboard;
 pub mod dispatch;
 pub mod embedded;
 pub mod estimate;
+pub mod fate;
 pub mod freeze;
+pub mod gone;
 pub mod inventory;
 pub mod ledger;
 pub mod metrics;

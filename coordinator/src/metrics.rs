@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use shared::metrics::{self, Exporter, Gauge, names};
 use shared::queue::Depth;
 
+use crate::fate::Fate;
 use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, ShardState};
 use crate::tally::Counts;
@@ -44,7 +45,8 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(run: &FrozenRun, ledger: &Ledger, counts: &Counts, now: Timestamp) -> Self {
+    fn of(run: &FrozenRun, ledger: &Ledger, counts: &Counts, fate: Fate) -> Self {
+        let now = Timestamp::now();
         let max_attempts = run.record.limits.max_attempts;
         let (mut committed, mut failed, mut open) = (0, 0, 0);
         for shard in &run.plan.shards {
@@ -69,7 +71,7 @@ impl Seen {
             unet_evaluations: counts.unet_evaluations,
             work_seconds: counts.busy_ms / 1000.0,
             is_halted: ledger.decisions.halted.is_some(),
-            is_complete: open == 0,
+            is_complete: fate.is_complete(),
             last_commit: now,
             last_decision: ledger.decisions.last_at.unwrap_or_default(),
         }
@@ -103,8 +105,8 @@ impl Seen {
 
 impl RunGauges {
     /// Takes note of what storage says about the run now.
-    pub fn update(&mut self, run: &FrozenRun, ledger: &Ledger, counts: &Counts) {
-        let mut seen = Seen::of(run, ledger, counts, Timestamp::now());
+    pub fn update(&mut self, run: &FrozenRun, ledger: &Ledger, counts: &Counts, fate: Fate) {
+        let mut seen = Seen::of(run, ledger, counts, fate);
         if let Some(before) = &self.0
             && before.shards[0] == seen.shards[0]
         {

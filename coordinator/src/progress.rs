@@ -26,17 +26,40 @@ pub struct RunProgress {
 #[derive(Debug)]
 struct Items {
     done: usize,
+    /// Items counted as done whose shards are still to find them.
+    found: usize,
     failed: usize,
     converted: usize,
     started: Instant,
     last_line: Instant,
 }
 
+/// How far a run is when work on it begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Beginning {
+    /// Items planned.
+    pub num_items: usize,
+    /// Items that have ended, or whose images are stored.
+    pub already: usize,
+    /// Of them, those whose images will be found by shards that are still to be made.
+    pub found: usize,
+    /// Styles that are still to be recorded.
+    pub num_styles: usize,
+    /// UNet steps of a style, and of an item.
+    pub steps_per_item: usize,
+}
+
 impl RunProgress {
-    /// Returns progress of a run that has still to record `num_styles`, and in which `already` of `num_items` items
-    /// have been made.
+    /// Returns progress of a run from its beginning on.
     #[must_use]
-    pub fn new(num_items: usize, already: usize, num_styles: usize, steps_per_item: usize) -> Self {
+    pub fn new(beginning: Beginning) -> Self {
+        let Beginning {
+            num_items,
+            already,
+            found,
+            num_styles,
+            steps_per_item,
+        } = beginning;
         let plain = !terminal::is_there();
         let steps_per_item = steps_per_item as u64;
         let length = (num_items + num_styles) as u64 * steps_per_item;
@@ -54,6 +77,7 @@ impl RunProgress {
         let now = Instant::now();
         let items = Items {
             done: already,
+            found,
             failed: 0,
             converted: 0,
             started: now,
@@ -119,6 +143,7 @@ impl Progress for RunProgress {
                 items.done += 1;
                 items.converted += 1;
             }
+            Status::Done if items.found > 0 => items.found -= 1,
             Status::Done => {
                 items.done += 1;
                 self.bar.inc(self.steps_per_item);

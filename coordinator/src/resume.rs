@@ -6,14 +6,13 @@ use std::fmt;
 use futures::future::try_join_all;
 use shared::decision::{Decided, DecisionError, Reopened};
 use shared::ids::ShardId;
-use shared::manifest::{ManifestRow, Status};
 use shared::queue::{Queue, QueueError};
 use shared::storage::{Storage, StorageError};
 use shared::task::ShardTask;
-use shared::wording::first_names;
 
 use crate::dispatch;
 use crate::freeze::FrozenRun;
+use crate::gone::{self, Gone};
 use crate::ledger::{self, Ledger, LedgerError, ShardState};
 use crate::plan::Shard;
 use crate::stored_items::StoredItems;
@@ -63,7 +62,7 @@ pub enum Why {
         error: String,
     },
     /// It is committed, and artifacts of it are gone.
-    ArtifactsMissing(Vec<String>),
+    ArtifactsMissing(Gone),
 }
 
 impl fmt::Display for Why {
@@ -71,8 +70,8 @@ impl fmt::Display for Why {
         match self {
             Self::NotCommitted => f.write_str("not committed"),
             Self::Failed { last, error } => write!(f, "failed, attempt {last}: {error}"),
-            Self::ArtifactsMissing(names) => {
-                write!(f, "committed, but these are gone: {}", first_names(names))
+            Self::ArtifactsMissing(gone) => {
+                write!(f, "committed, but these are gone: {gone}")
             }
         }
     }
@@ -114,16 +113,50 @@ pub async fn find(
     ledger: &Ledger,
     choice: &Choice,
 ) -> Result<Vec<Redo>, ResumeError> {
+    let stored = &StoredItems::read(storage, run).await?;
+    let known = Known {
+        storage,
+        run,
+        ledger,
+        stored,
+    };
+    find_in(known, choice).await
+}
+
+/// What is known of a run.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// Where it is stored.
+    pub storage: &'a dyn Storage,
+    /// What it is.
+    pub run: &'a FrozenRun,
+    /// What storage says of its shards.
+    pub ledger: &'a Ledger,
+    /// What is stored of its items, listed after the ledger was read.
+    pub stored: &'a StoredItems,
+}
+
+/// Returns the shards that are to be done again, in order, out of what is known already.
+///
+/// # Errors
+///
+/// [`ResumeError::Unknown`] if the choice names what the run does not have.
+pub async fn find_in(known: Known<'_>, choice: &Choice) -> Result<Vec<Redo>, ResumeError> {
+    let Known {
+        storage,
+        run,
+        ledger,
+        stored,
+    } = known;
     let chosen = Chosen::check(run, choice)?;
-    let stored = StoredItems::read(storage, run).await?;
     let shards: Vec<&Shard> = run.plan.shards.iter().filter(|s| chosen.has(s)).collect();
     let mut found = Vec::new();
     for part in shards.chunks(READS_AT_ONCE) {
         let looks = part.iter().map(|shard| async {
-            let why = why(storage, run, ledger, choice.only, shard, &stored).await?;
+            let why = why(storage, run, ledger, choice.only, shard, stored).await?;
             Ok::<_, ResumeError>(why.map(|why| Redo {
                 shard: shard.id,
-                num_items: why.num_items(shard, &stored),
+                num_items: why.num_items(shard, stored),
                 why,
             }))
         });
@@ -150,8 +183,8 @@ async fn why(
             Some(Why::Failed { last, error })
         }
         ShardState::Committed if only != Some(Only::Failed) => {
-            let names = missing_artifacts(storage, run, shard, stored).await?;
-            (!names.is_empty()).then_some(Why::ArtifactsMissing(names))
+            let gone = gone::of_shard(storage, run, shard, stored).await?;
+            (!gone.is_nothing()).then_some(Why::ArtifactsMissing(gone))
         }
         ShardState::Open | ShardState::Failed { .. } | ShardState::Committed => None,
     })
@@ -164,12 +197,13 @@ impl Why {
                 .items()
                 .filter(|&item| !stored.has_image(item))
                 .count(),
-            Self::ArtifactsMissing(names) => names.len(),
+            Self::ArtifactsMissing(gone) => gone.num_items,
         }
     }
 }
 
-/// Stores that the run goes on, and which failed shards are tried anew; nothing if that needs no decision.
+/// Stores that the run goes on, and which failed shards are tried anew; nothing if that needs no decision. What failed
+/// until then and is not tried anew is forgiven: it no longer counts towards `max_failed`.
 ///
 /// # Errors
 ///
@@ -180,23 +214,30 @@ pub async fn decide(
     ledger: &mut Ledger,
     redo: &[Redo],
 ) -> Result<(), ResumeError> {
-    let reopened: Vec<Reopened> = redo
-        .iter()
-        .filter_map(|redo| match redo.why {
-            Why::Failed { last, .. } => Some(Reopened {
-                shard: redo.shard,
-                last_attempt: last,
-            }),
-            Why::NotCommitted | Why::ArtifactsMissing(_) => None,
-        })
-        .collect();
+    let mut reopened = Vec::new();
+    let mut num_retried = 0;
+    for redo in redo {
+        let last_attempt = match redo.why {
+            Why::Failed { last, .. } => {
+                num_retried += run.plan.shards[redo.shard.0 as usize].num_items();
+                Some(last)
+            }
+            // That it could not be made again before is no reason not to try.
+            Why::ArtifactsMissing(_) => ledger.last_failed_attempt(redo.shard),
+            Why::NotCommitted => None,
+        };
+        reopened.extend(last_attempt.map(|last_attempt| Reopened {
+            shard: redo.shard,
+            last_attempt,
+        }));
+    }
     if reopened.is_empty() && ledger.decisions.halted.is_none() {
         return Ok(());
     }
     let counts = tally::count(storage, run, ledger).await?;
     let decided = Decided::Resume {
         reopened,
-        forgiven: counts.not_done(),
+        forgiven: counts.not_done().saturating_sub(num_retried),
     };
     ledger
         .decisions
@@ -242,41 +283,6 @@ pub async fn publish(
 #[must_use]
 pub fn num_items(redo: &[Redo]) -> usize {
     redo.iter().map(|redo| redo.num_items).sum()
-}
-
-/// Returns the artifacts of a committed shard that are gone. Items that are not done have none.
-async fn missing_artifacts(
-    storage: &dyn Storage,
-    run: &FrozenRun,
-    shard: &Shard,
-    stored: &StoredItems,
-) -> Result<Vec<String>, LedgerError> {
-    let whole = shard.items().all(|item| stored.has_image(item))
-        && shard
-            .contents
-            .iter()
-            .all(|&content| stored.has_label(content));
-    if whole {
-        return Ok(Vec::new());
-    }
-    let rows = ledger::shard_rows(storage, &run.record.run, shard.id).await?;
-    let done = |row: &ManifestRow| row.status == Status::Done;
-    let done: BTreeSet<_> = rows
-        .iter()
-        .filter(|row| done(row))
-        .map(|row| &row.item)
-        .collect();
-    let mut missing = Vec::new();
-    for position in shard.items() {
-        let item = run.plan.item(position);
-        if !done.contains(&item) {
-            continue;
-        }
-        if !stored.has_image(position) || !stored.has_label(position.1) {
-            missing.push(format!("{}/{}", item.style, item.content));
-        }
-    }
-    Ok(missing)
 }
 
 /// A choice whose names exist.

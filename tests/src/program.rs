@@ -1,6 +1,7 @@
 //! The built `synth2real` and how it ended.
 
 use std::fs::File;
+use std::io::PipeWriter;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -50,6 +51,18 @@ pub fn synth2real() -> Command {
         command.env_remove(variable);
     }
     command
+}
+
+/// Returns a pipe whose reader has gone.
+///
+/// # Panics
+///
+/// If there is no room for one.
+#[must_use]
+pub fn unread_pipe() -> PipeWriter {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer
 }
 
 /// How a program ended.
@@ -173,6 +186,18 @@ impl Running {
         let log = File::create(log).expect("a writable file");
         let both = log.try_clone().expect("a second handle");
         let command = command.stdin(Stdio::null()).stdout(both).stderr(log);
+        Self(Some(command.spawn().expect("the program starts")))
+    }
+
+    /// Starts a command that says everything where nobody reads: into pipes whose readers have gone.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start_unheard(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::null());
+        let command = command.stdout(unread_pipe()).stderr(unread_pipe());
         Self(Some(command.spawn().expect("the program starts")))
     }
 

@@ -2,22 +2,18 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, PipeWriter};
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
-use tests::program::{self, Outcome, Running, synth2real};
+use tests::http;
+use tests::program::{self, Outcome, Running, synth2real, unread_pipe};
 use tests::project::{Project, RUN};
+use tests::service::serve_command;
 
 /// Returns a device on which every write fails, as on a full disk.
 fn full_disk() -> File {
     OpenOptions::new().write(true).open("/dev/full").unwrap()
-}
-
-/// Returns a pipe whose reader has gone.
-fn unread_pipe() -> PipeWriter {
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    writer
 }
 
 /// A project of two items whose run says much.
@@ -244,4 +240,20 @@ fn what_changes_something_is_done_whatever_becomes_of_its_words() {
     let transfer = transfer.stdout(full_disk()).stderr(full_disk());
     assert_eq!(code(transfer), Some(0));
     assert!(project.path("converted.png").exists());
+}
+
+#[test]
+fn a_collector_that_nobody_listens_to_shows_its_dashboard_and_stops_in_order() {
+    let root = tempfile::tempdir().unwrap();
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let mut command = serve_command(root.path(), &address.to_string());
+    command.env("RUST_LOG", "debug");
+    let mut running = Running::start_unheard(&mut command);
+    assert!(running.wait_until(|| TcpStream::connect(address).is_ok()));
+    let answer = http::ask(&format!("http://{address}"), "GET", "/", &[], "");
+    assert_eq!(answer.status, 200);
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
 }

@@ -8,6 +8,7 @@ use backon::ExponentialBuilder;
 use bytes::Bytes;
 use coordinator::collector::{Collector, Duty};
 use coordinator::freeze::FrozenRun;
+use coordinator::gone::Gone;
 use coordinator::ledger::{Ledger, ShardState};
 use coordinator::resume::{self, Choice, Only, Why};
 use coordinator::{audit, dispatch};
@@ -356,10 +357,11 @@ async fn an_image_of_a_committed_shard_that_is_gone_is_made_again() {
     std::fs::remove_file(&image).unwrap();
 
     let redo = stage.publish(Some(Only::Missing)).await;
-    assert_eq!(
-        redo[0].why,
-        Why::ArtifactsMissing(vec!["night/b".to_owned()])
-    );
+    let gone = Gone {
+        num_items: 1,
+        paths: ["runs/staged/images/night/b.png".to_owned()].into(),
+    };
+    assert_eq!(redo[0].why, Why::ArtifactsMissing(gone));
     assert_eq!(redo.len(), 1);
     stage.work().await.unwrap();
     assert_eq!(std::fs::read(&image).unwrap(), before);

@@ -174,6 +174,18 @@ async fn a_cancelled_run_stops_and_goes_on_when_it_is_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn workers_that_nobody_listens_to_make_their_run() {
+    let mut fleet = Fleet::new(Options::default()).await;
+    fleet.log_filter = "debug";
+    let _ = fleet.launch().exits(0);
+    fleet.serve();
+    (0..2).for_each(|_| fleet.join_unheard());
+    fleet.wait_until_complete();
+    assert_eq!(fleet.ending(), fleet.undisturbed());
+    let _ = fleet.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_asked_to_drain_ends_in_order_and_its_shard_is_made_by_another() {
     let mut fleet = Fleet::new(Options::default()).await;
     fleet.set("shards.contents", 12);

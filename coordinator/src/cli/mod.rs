@@ -34,9 +34,9 @@ use shared::paths;
 /// convert them, and `serve` watches; all of them share a storage root, a folder or s3://bucket/prefix. The broker's
 /// address stands in SYNTH2REAL_BROKER_URL or in the settings file.
 ///
-/// Exit codes: 0 done; 1 finished with quarantined or failed items, or an audit that failed; 2 wrong usage or settings;
-/// 3 something around the program (model, device, storage, broker) cannot be used; 130 or 143 interrupted, run again to
-/// go on.
+/// Exit codes: 0 done; 1 finished with quarantined or failed items, halted, or an audit that failed; 2 wrong usage or
+/// settings; 3 something around the program (model, device, storage, broker) cannot be used, or storage lost what was
+/// stored; 130 or 143 interrupted, run again to go on; 141 the reader of what was to be printed went away.
 #[derive(Debug, Parser)]
 #[command(name = "synth2real", version, max_term_width = 100)]
 pub struct Cli {
@@ -63,7 +63,7 @@ enum Command {
     /// unless there is a token, which a browser is asked for and scripts send as `Authorization: Bearer`. Beyond this
     /// machine put a proxy with TLS in front of it, one that passes the Host header on.
     Serve(serve::ServeArgs),
-    /// Show how far a run is
+    /// Show how far a run is; exit 1 if items failed, something that was made is gone, or the run is halted
     Status(status::StatusArgs),
     /// Hand the shards of a run that are missing or failed to the broker again
     ///

@@ -11,11 +11,13 @@ use shared::storage::Storage;
 
 use super::{Ending, Problem, RootArgs, files, opening, path};
 use crate::collect;
+use crate::fate::Standing;
 use crate::freeze::FrozenRun;
+use crate::gone;
 use crate::ledger::Ledger;
 use crate::report::make::Material;
 use crate::report::{RunReport, html, text};
-use crate::tally;
+use crate::tally::Tally;
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
@@ -102,11 +104,32 @@ async fn report(
     reference: Option<&ReferenceFiles>,
 ) -> Result<Reported, Problem> {
     let ledger = opening::ledger(storage, &run.record.run).await?;
-    let counts = tally::count(storage, &run, &ledger).await;
+    let id = &run.record.run;
+    let mut tally = Tally::stored(storage, id)
+        .await
+        .map_err(Problem::environment)?;
+    tally
+        .update(storage, id, &ledger)
+        .await
+        .map_err(Problem::environment)?;
+    let counts = tally.total_with_failed(storage, &run, &ledger).await;
     let counts = counts.map_err(Problem::environment)?;
+    let standing = Standing::of(&run, &ledger, &tally);
+    let is_complete = if standing.fate().has_ended() {
+        let gone = gone::of_run(storage, &run, &ledger).await;
+        let gone = gone.map_err(Problem::environment)?;
+        if !gone.is_nothing() {
+            tracing::warn!(run = %id, %gone, "what the run has made is not all there; `run` or `resume` makes it again");
+        }
+        standing.with_gone(gone.paths.len()).fate().is_complete()
+    } else {
+        false
+    };
     let stored = RunReport::stored(storage, &run.record.run).await;
     let stored = stored.map_err(Problem::environment)?;
-    let says_all = |stored: &RunReport| stored.is_last(&counts) && !stored.lacks_figures();
+    let says_all = |stored: &RunReport| {
+        stored.complete == is_complete && stored.is_last(&counts) && !stored.lacks_figures()
+    };
     if let Some(report) = stored.filter(|stored| reference.is_none() && says_all(stored)) {
         return Ok(Reported {
             run,
@@ -120,6 +143,7 @@ async fn report(
         counts: &counts,
         fold: fold.map_err(Problem::environment)?,
         reference,
+        is_complete,
     };
     let report = material.report().await;
     if report.complete && reference.is_none() {

@@ -1,7 +1,8 @@
 //! `synth2real run`: plan and convert in this process.
 
+mod ending;
+
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,6 @@ use shared::run_record::RunRecord;
 use shared::settings::RunConfig;
 use shared::shutdown;
 use shared::storage::Storage;
-use shared::wording::first_names;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use worker::attempt::Progress;
@@ -23,15 +23,14 @@ use worker::workshop::{EngineWorkshop, Workshop};
 use super::dashboard::{self, AccessArgs, Beside, Watch};
 use super::{ConfigArgs, Ending, Problem, opening};
 use crate::collector::Duty;
-use crate::embedded::{EmbeddedRun, Stopped};
+use crate::embedded::{EmbeddedRun, RunError, Stopped};
 use crate::freeze::{self, FrozenRun};
-use crate::inventory::Inventory;
 use crate::ledger::Ledger;
-use crate::progress::RunProgress;
-use crate::report::{self, RunReport, text};
-use crate::resume::{self, Choice};
+use crate::plan::Shard;
+use crate::progress::{Beginning, RunProgress};
+use crate::resume::{self, Choice, Redo, Why};
+use crate::stored_items::StoredItems;
 use crate::tally::{self, Counts};
-use crate::{collect, contact_sheet};
 
 /// What a run in this process may keep on disk of a bucket.
 const CACHE_MAX_BYTES: u64 = 50 << 30;
@@ -64,16 +63,22 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     let inventory = opening::inventory(&config).await?;
     opening::warn_of_left_out(&inventory);
     let storage = opening::storage_to_compute(&config, &inventory).await?;
-    freeze::check(storage.as_ref(), &config, &inventory.frozen)
+    let known = freeze::check(storage.as_ref(), &config, &inventory.frozen)
         .await
         .map_err(opening::freeze_problem)?;
     opening::warn_of_references(&config, &inventory).await;
 
-    let ledger = opening::ledger(storage.as_ref(), &config.run).await?;
-    let shards = &inventory.plan.shards;
-    let pending = shards
-        .iter()
-        .any(|shard| !ledger.committed.contains(&shard.id));
+    // The settings at hand say where the inputs are and when to give up, also of a run that was started elsewhere.
+    let record = RunRecord::new(&config, inventory.frozen.clone(), jiff::Timestamp::now());
+    let mut run = FrozenRun {
+        record,
+        plan: inventory.plan.clone(),
+    };
+    if let Some(known) = known {
+        // How often a shard is tried is read by workers from the record.
+        run.record.limits.max_attempts = known.limits.max_attempts;
+    }
+    let work = Work::find(storage.as_ref(), &run).await?;
     // How often a shard is tried is counted by its recorded attempts alone.
     let queue = InProcessQueue::with_delivery_limit(u64::MAX);
     let _beside = listening.map(|listening| {
@@ -88,47 +93,103 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         };
         Beside::start(watch, listening)
     });
-    let stopped = if pending {
-        convert(&config, &inventory, &storage, ledger, queue).await?
-    } else {
+    let workshop = Arc::new(EngineWorkshop::new(config.engine.clone(), CACHE_MAX_BYTES));
+    if !work.redo.is_empty() {
+        // A run is frozen once nothing stands in its way, so that a refused one leaves nothing behind.
+        workshop
+            .tools(&run.record)
+            .await
+            .map_err(Problem::environment)?;
+    }
+    let frozen = freeze::open_or_create(storage.as_ref(), &config, &inventory).await;
+    let frozen = frozen.map_err(opening::freeze_problem)?;
+    run.record.created_at = frozen.created_at;
+    let stopped = if work.redo.is_empty() {
         Stopped::AtItsEnd
+    } else {
+        let hands = Hands {
+            storage: Arc::clone(&storage),
+            queue,
+            workshop,
+        };
+        convert(&config, &run, hands, work).await?
     };
-    conclude(&config, inventory, storage.as_ref(), stopped).await
+    ending::conclude(&config, run, storage.as_ref(), stopped).await
 }
 
-/// Makes what is missing.
+/// What is left to do of a run.
+struct Work {
+    ledger: Ledger,
+    redo: Vec<Redo>,
+    /// Images that are stored, of the whole run and of the shards to be done.
+    num_stored: usize,
+    num_found: usize,
+}
+
+impl Work {
+    /// Finds what is not committed, what failed, and what is gone of committed shards.
+    async fn find(storage: &dyn Storage, run: &FrozenRun) -> Result<Self, Problem> {
+        let ledger = opening::ledger(storage, &run.record.run).await?;
+        let stored = StoredItems::read(storage, run)
+            .await
+            .map_err(Problem::environment)?;
+        let known = resume::Known {
+            storage,
+            run,
+            ledger: &ledger,
+            stored: &stored,
+        };
+        let redo = resume::find_in(known, &Choice::default())
+            .await
+            .map_err(Problem::environment)?;
+        let shards = redo
+            .iter()
+            .map(|redo| &run.plan.shards[redo.shard.0 as usize]);
+        let items = shards.flat_map(Shard::items);
+        Ok(Self {
+            num_found: items.filter(|&item| stored.has_image(item)).count(),
+            num_stored: stored.num_images,
+            ledger,
+            redo,
+        })
+    }
+}
+
+/// What a run in this process works with.
+struct Hands {
+    storage: Arc<dyn Storage>,
+    queue: InProcessQueue,
+    workshop: Arc<EngineWorkshop>,
+}
+
+/// Makes what is missing. Running again tries what failed anew, and takes up a run that was halted.
 async fn convert(
     config: &RunConfig,
-    inventory: &Inventory,
-    storage: &Arc<dyn Storage>,
-    ledger: Ledger,
-    queue: InProcessQueue,
+    run: &FrozenRun,
+    hands: Hands,
+    work: Work,
 ) -> Result<Stopped, Problem> {
-    let workshop = Arc::new(EngineWorkshop::new(config.engine.clone(), CACHE_MAX_BYTES));
-    // A run is frozen once nothing stands in its way, so that a refused one leaves nothing behind.
-    let mut record = RunRecord::new(config, inventory.frozen.clone(), jiff::Timestamp::now());
-    workshop
-        .tools(&record)
+    let storage = hands.storage.as_ref();
+    let before = tally::count(storage, run, &work.ledger)
         .await
         .map_err(Problem::environment)?;
-    let frozen = freeze::open_or_create(storage.as_ref(), config, inventory).await;
-    // The settings at hand say where the inputs are and when to give up, also of a run that was started elsewhere.
-    record.created_at = frozen.map_err(opening::freeze_problem)?.created_at;
-    let run = FrozenRun {
-        record,
-        plan: inventory.plan.clone(),
-    };
-    let ledger = take_up(storage.as_ref(), &run, ledger).await?;
-    let before = tally::count(storage.as_ref(), &run, &ledger)
+    let progress = progress(config, run, &work, &before);
+    let Work {
+        mut ledger, redo, ..
+    } = work;
+    resume::decide(storage, run, &mut ledger, &redo)
         .await
         .map_err(Problem::environment)?;
-    let progress = progress(config, &run, &ledger, &before);
+    let repairs = redo.iter().filter_map(|redo| match redo.why {
+        Why::ArtifactsMissing(_) => Some(redo.shard),
+        Why::NotCommitted | Why::Failed { .. } => None,
+    });
     let embedded = EmbeddedRun {
-        run: &run,
-        storage: Arc::clone(storage),
-        queue,
-        workshop,
-        limits: config.limits,
+        run,
+        storage: Arc::clone(&hands.storage),
+        queue: hands.queue,
+        workshop: hands.workshop,
+        repairs: repairs.collect(),
         progress: Arc::clone(&progress) as Arc<dyn Progress>,
         drain: shutdown::on_signal("finishing the image in hand"),
     };
@@ -137,157 +198,33 @@ async fn convert(
     progress.finish();
     stopped.map_err(|error| {
         let stored = storage.locate(&ArtifactKey::RunRecord(config.run.clone()));
-        Problem::Environment(format!(
-            "{}; what is stored beside {stored} is kept: run again to go on",
-            chain(&error)
-        ))
+        let what_helps = match &error {
+            RunError::Gone { .. } => ending::RUN_AGAIN.to_owned(),
+            RunError::Worker(_)
+            | RunError::LoopEnded(_)
+            | RunError::Queue(_)
+            | RunError::Ledger(_)
+            | RunError::Storage(_)
+            | RunError::Decision(_) => {
+                format!("what is stored beside {stored} is kept: run again to go on")
+            }
+        };
+        Problem::Environment(format!("{}; {what_helps}", chain(&error)))
     })
-}
-
-/// Running again tries what failed anew, and takes up a run that was halted.
-async fn take_up(
-    storage: &dyn Storage,
-    run: &FrozenRun,
-    mut ledger: Ledger,
-) -> Result<Ledger, Problem> {
-    if ledger.decisions.halted.is_none() && ledger.failed_attempts.is_empty() {
-        return Ok(ledger);
-    }
-    let redo = resume::find(storage, run, &ledger, &Choice::default())
-        .await
-        .map_err(Problem::environment)?;
-    resume::decide(storage, run, &mut ledger, &redo)
-        .await
-        .map_err(Problem::environment)?;
-    Ok(ledger)
 }
 
 /// Returns progress of what is missing.
-fn progress(
-    config: &RunConfig,
-    run: &FrozenRun,
-    ledger: &Ledger,
-    before: &Counts,
-) -> Arc<RunProgress> {
-    let pending = run
-        .plan
-        .shards
-        .iter()
-        .filter(|shard| !ledger.committed.contains(&shard.id));
-    let styles: BTreeSet<usize> = pending
+fn progress(config: &RunConfig, run: &FrozenRun, work: &Work, before: &Counts) -> Arc<RunProgress> {
+    let shards = work.redo.iter();
+    let shards = shards.map(|redo| &run.plan.shards[redo.shard.0 as usize]);
+    let styles: BTreeSet<usize> = shards
         .flat_map(|shard| shard.styles.iter().copied())
         .collect();
-    Arc::new(RunProgress::new(
-        run.plan.num_items(),
-        before.done + before.quarantined,
-        styles.len(),
-        config.method.num_executed(),
-    ))
-}
-
-/// Stores the manifest and the contact sheet, and tells a person how it ended.
-async fn conclude(
-    config: &RunConfig,
-    inventory: Inventory,
-    storage: &dyn Storage,
-    stopped: Stopped,
-) -> Result<Ending, Problem> {
-    let run = FrozenRun {
-        record: RunRecord::new(config, inventory.frozen, jiff::Timestamp::now()),
-        plan: inventory.plan,
-    };
-    let ledger = opening::ledger(storage, &config.run).await?;
-    collect::store_tally(storage, &run, &ledger)
-        .await
-        .map_err(Problem::environment)?;
-    let collected = collect::collect(storage, &run, &ledger)
-        .await
-        .map_err(Problem::environment)?;
-    let counts = collected.counts.clone();
-    let report = match stopped {
-        Stopped::AtItsEnd | Stopped::AtItsLimit => {
-            let report = report::publish(storage, &run, collected).await;
-            Some(report.map_err(Problem::environment)?)
-        }
-        // Whoever interrupts a run does not want to wait for figures; `report` makes them of what is there.
-        Stopped::OnRequest | Stopped::Halted => None,
-    };
-    let sheet = contact_sheet::make(storage, &run).await;
-    tell(config, &run, storage, &counts, sheet, stopped);
-    if let Some(report) = &report {
-        tell_quality(report);
-    }
-    Ok(match stopped {
-        Stopped::OnRequest | Stopped::Halted => Ending::Interrupted,
-        Stopped::AtItsLimit => Ending::WithFailures,
-        Stopped::AtItsEnd if counts.not_done() > 0 => Ending::WithFailures,
-        Stopped::AtItsEnd => Ending::Done,
-    })
-}
-
-fn tell(
-    config: &RunConfig,
-    run: &FrozenRun,
-    storage: &dyn Storage,
-    counts: &Counts,
-    sheet: Option<String>,
-    stopped: Stopped,
-) {
-    let manifest = storage.locate(&ArtifactKey::Manifest(config.run.clone()));
-    let folder = Path::new(&manifest)
-        .parent()
-        .unwrap_or(Path::new(""))
-        .display()
-        .to_string();
-    let planned = run.plan.num_items();
-    for line in tally::reason_lines(&counts.reasons) {
-        console::tell(line);
-    }
-    match stopped {
-        Stopped::AtItsEnd => {}
-        Stopped::OnRequest => {
-            console::tell("stopped on request; run the same command again to go on")
-        }
-        Stopped::Halted => {
-            console::tell(
-                "stopped: the run was cancelled; run the same command again to take it up",
-            );
-        }
-        Stopped::AtItsLimit => console::tell(format_args!(
-            "stopped: {} of {planned} items are quarantined or failed, more than limits.max_failed ({}); \
-             raise the limit and run again to go on, or mend the inputs and give the run another run.name",
-            counts.not_done(),
-            config.limits.max_failed
-        )),
-    }
-    let sheet = sheet
-        .map(|path| format!(", contact sheet {path}"))
-        .unwrap_or_default();
-    console::tell(format_args!(
-        "{} of {planned} images done: images {folder}/images, labels {folder}/labels, manifest {manifest}{sheet}",
-        counts.done
-    ));
-}
-
-/// Figures that were asked for, with what they must be read with; the rest is in `report`.
-fn tell_quality(report: &RunReport) {
-    let figures = report
-        .styles
-        .iter()
-        .filter(|style| style.fid.is_some())
-        .map(|style| {
-            let fid = text::number(style.fid, 2);
-            format!("{} {fid} (N {})", style.style, style.items)
-        });
-    let figures: Vec<String> = figures.collect();
-    let Some(network) = report.extractor.as_ref().filter(|_| !figures.is_empty()) else {
-        return;
-    };
-    let caution = text::caution(network).map_or_else(String::new, |caution| format!(", {caution}"));
-    console::tell(format_args!(
-        "FID {}; features of {}{caution}; references and more: synth2real report {}",
-        first_names(figures),
-        text::name_of_network(network),
-        report.run
-    ));
+    Arc::new(RunProgress::new(Beginning {
+        num_items: run.plan.num_items(),
+        already: work.num_stored + before.quarantined,
+        found: work.num_found,
+        num_styles: styles.len(),
+        steps_per_item: config.method.num_executed(),
+    }))
 }

@@ -14,7 +14,9 @@ use shared::settings::BrokerConfig;
 use shared::storage::Storage;
 
 use super::{Ending, Problem, RootArgs, opening};
+use crate::fate::{Fate, Standing};
 use crate::freeze::FrozenRun;
+use crate::gone::{self, Gone};
 use crate::ledger::{Ledger, ShardState};
 use crate::progress::human;
 use crate::stored_items::StoredItems;
@@ -32,7 +34,7 @@ pub(super) struct StatusArgs {
     run: RunId,
     #[command(flatten)]
     root: RootArgs,
-    /// Show it again every two seconds until the run is complete or halted
+    /// Show it again every two seconds until the run has ended or is halted
     #[arg(long)]
     watch: bool,
     /// Print JSON
@@ -43,6 +45,9 @@ pub(super) struct StatusArgs {
 #[derive(Debug, Serialize)]
 struct Status {
     run: RunId,
+    #[serde(skip)]
+    fate: Fate,
+    /// Whether every planned item has ended, and everything that is done is there.
     complete: bool,
     /// Why nobody works on it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,6 +56,11 @@ struct Status {
     done: usize,
     quarantined: usize,
     failed: usize,
+    /// Images and labels of committed shards that are gone, once every shard has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gone: Option<usize>,
+    #[serde(skip)]
+    what_is_gone: Gone,
     /// Images of shards that are not committed yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     in_progress: Option<usize>,
@@ -120,15 +130,25 @@ pub(super) async fn main(args: StatusArgs) -> Result<Ending, Problem> {
         let rate =
             (status.done - done_then.min(status.done)) as f64 / began.elapsed().as_secs_f64();
         print(&status, args.json, rate)?;
-        if !args.watch || status.complete || status.halted.is_some() {
-            let failures = status.quarantined + status.failed > 0;
-            return Ok(if failures {
-                Ending::WithFailures
-            } else {
-                Ending::Done
-            });
+        let waits = match status.fate {
+            Fate::GoesOn | Fate::AtItsLimit => args.watch,
+            Fate::Complete | Fate::EndedWithLosses | Fate::Damaged | Fate::Halted => false,
+        };
+        if !waits {
+            return Ok(ending(&status));
         }
         tokio::time::sleep(WATCH_EVERY).await;
+    }
+}
+
+/// Returns how a look ends: with failures where something failed or is gone, or where nobody goes on with it.
+fn ending(status: &Status) -> Ending {
+    match status.fate {
+        Fate::EndedWithLosses | Fate::Damaged | Fate::Halted | Fate::AtItsLimit => {
+            Ending::WithFailures
+        }
+        Fate::GoesOn if status.quarantined + status.failed > 0 => Ending::WithFailures,
+        Fate::GoesOn | Fate::Complete => Ending::Done,
     }
 }
 
@@ -147,12 +167,23 @@ async fn read(
         .total_with_failed(storage, run, &ledger)
         .await
         .map_err(Problem::environment)?;
-    let items = run.plan.num_items();
+    let standing = Standing::of(run, &ledger, tally);
+    // That a run is complete is said only of what is there.
+    let gone = if standing.fate().has_ended() {
+        let gone = gone::of_run(storage, run, &ledger).await;
+        gone.map_err(Problem::environment)?
+    } else {
+        Gone::default()
+    };
+    let fate = standing.with_gone(gone.paths.len()).fate();
     Ok(Status {
         run: id.clone(),
-        complete: counts.done + counts.not_done() == items,
+        fate,
+        complete: fate.is_complete(),
         halted: ledger.decisions.halted.clone(),
-        items,
+        gone: Some(gone.paths.len()).filter(|&count| count > 0),
+        what_is_gone: gone,
+        items: standing.num_items,
         done: counts.done,
         quarantined: counts.quarantined,
         failed: counts.failed,
@@ -205,10 +236,14 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
     if json {
         return console::print(serde_json::to_string(status).unwrap_or_default());
     }
-    let state = match (&status.halted, status.complete) {
-        (_, true) => "complete".to_owned(),
-        (Some(reason), false) => format!("halted ({reason})"),
-        (None, false) => "incomplete".to_owned(),
+    let state = match status.fate {
+        Fate::Complete | Fate::EndedWithLosses => "complete".to_owned(),
+        Fate::Damaged => "damaged".to_owned(),
+        Fate::Halted => {
+            let reason = status.halted.as_deref().unwrap_or_default();
+            format!("halted ({reason})")
+        }
+        Fate::AtItsLimit | Fate::GoesOn => "incomplete".to_owned(),
     };
     let in_progress = status.in_progress.map_or_else(String::new, |count| {
         format!(", {count} images in the making")
@@ -226,6 +261,13 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
         status.shards_failed,
         status.failed_attempts
     ))?;
+    if !status.what_is_gone.is_nothing() {
+        console::print(format_args!(
+            "  gone: {}; `synth2real run` with its settings makes them again, or `resume --only missing` by way of the \
+             broker",
+            status.what_is_gone
+        ))?;
+    }
     match &status.broker {
         Some(BrokerStatus::Answers {
             ready,

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use shared::artifact::ArtifactKey;
-use shared::decision::{Decided, Decisions};
+use shared::decision::Decided;
 use tokio::time::Instant;
 
-use super::{Collector, WatchError, Watched};
-use crate::collect;
-use crate::freeze::FrozenRun;
+use super::{Collector, Duty, WatchError, Watched};
+use crate::fate::{Fate, Standing};
 use crate::ledger::Ledger;
-use crate::report;
-use crate::tally::Counts;
+use crate::{collect, gone, report};
 
 /// Between two times that the counts of a run under way are stored.
 const STORE_TALLY_EVERY: Duration = Duration::from_secs(30);
@@ -21,11 +19,10 @@ impl Collector {
     pub(super) async fn keep(
         &self,
         watched: &mut Watched,
-        decisions: Decisions,
+        ledger: &Ledger,
         new_shards: usize,
     ) -> Result<(), WatchError> {
-        self.halt_at_limit(&watched.run, decisions, &watched.counts)
-            .await?;
+        self.halt_at_limit(watched, ledger).await?;
         if new_shards > 0 && watched.tally_stored.elapsed() >= STORE_TALLY_EVERY {
             let storage = self.storage.as_ref();
             watched
@@ -37,26 +34,54 @@ impl Collector {
         Ok(())
     }
 
-    /// Writes the manifest and the report of a run that has ended, unless that was done before.
+    /// Looks whether what an ended run has made is there; returns whether its manifest and report are to be written.
+    ///
+    /// A run whose last report is stored was looked at before, and is not listed again.
+    pub(super) async fn is_to_end(
+        &self,
+        watched: &mut Watched,
+        ledger: &Ledger,
+        is_news: bool,
+    ) -> Result<bool, WatchError> {
+        match self.duty {
+            Duty::Look => return Ok(false),
+            Duty::Keep => {}
+        }
+        let storage = self.storage.as_ref();
+        let manifest = ArtifactKey::Manifest(watched.run.record.run.clone());
+        // The report is written last, so one of these counts says that the manifest is theirs too.
+        let reported = watched.report.as_ref();
+        if reported.is_some_and(|report| report.is_last(&watched.counts))
+            && storage.exists(&manifest).await?
+        {
+            return Ok(false);
+        }
+        let gone = gone::of_run(storage, &watched.run, ledger).await?;
+        if gone == watched.gone {
+            return Ok(is_news);
+        }
+        if !gone.is_nothing() {
+            let run = &watched.run.record.run;
+            tracing::error!(%run, %gone, "what the run has made is not all there: `resume --only missing` makes it again");
+        }
+        watched.gone = gone;
+        Ok(true)
+    }
+
+    /// Writes the manifest and the report of a run that has ended.
     pub(super) async fn end(
         &self,
         watched: &mut Watched,
         ledger: &Ledger,
     ) -> Result<(), WatchError> {
+        let is_complete = watched.fate(ledger).is_complete();
         let storage = self.storage.as_ref();
         let (run, counts) = (&watched.run.record.run, &watched.counts);
         let manifest = ArtifactKey::Manifest(run.clone());
-        // The report is written last, so one of these counts says that the manifest is theirs too.
-        let reported = watched.report.as_ref();
-        if reported.is_some_and(|report| report.is_last(counts))
-            && storage.exists(&manifest).await?
-        {
-            return Ok(());
-        }
         watched.live = None;
         watched.tally.store(storage, run).await?;
         let collected = collect::collect(storage, &watched.run, ledger).await?;
-        let report = report::publish(storage, &watched.run, collected).await?;
+        let report = report::publish(storage, &watched.run, collected, is_complete).await?;
         tracing::info!(
             %run,
             done = counts.done,
@@ -70,26 +95,23 @@ impl Collector {
         Ok(())
     }
 
-    async fn halt_at_limit(
-        &self,
-        run: &FrozenRun,
-        mut decisions: Decisions,
-        counts: &Counts,
-    ) -> Result<(), WatchError> {
-        let (not_done, planned) = (counts.not_done(), run.plan.num_items());
-        let max_failed = run.record.limits.max_failed;
-        // Somebody who resumed all the same is not stopped again by the same failures.
-        let counting = not_done.saturating_sub(decisions.forgiven);
-        if decisions.halted.is_some() || counting as f64 <= max_failed * planned as f64 {
-            return Ok(());
+    async fn halt_at_limit(&self, watched: &Watched, ledger: &Ledger) -> Result<(), WatchError> {
+        let standing = Standing::of(&watched.run, ledger, &watched.tally);
+        match standing.fate() {
+            Fate::AtItsLimit => {}
+            Fate::Complete
+            | Fate::EndedWithLosses
+            | Fate::Damaged
+            | Fate::Halted
+            | Fate::GoesOn => return Ok(()),
         }
-        let reason = format!(
-            "{not_done} of {planned} items are quarantined or failed, more than limits.max_failed ({max_failed})"
-        );
-        tracing::error!(run = %run.record.run, reason, "run halted");
+        let reason = standing.limit_passed();
+        let run = &watched.run.record.run;
+        tracing::error!(%run, reason, "run halted");
         let halt = Decided::Halt { reason };
+        let mut decisions = ledger.decisions.clone();
         let storage = self.storage.as_ref();
-        decisions.decide(storage, &run.record.run, halt).await?;
+        decisions.decide(storage, run, halt).await?;
         Ok(())
     }
 }

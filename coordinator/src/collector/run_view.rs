@@ -8,7 +8,9 @@ use shared::event::ShardInHand;
 use shared::ids::{RunId, ShardId};
 
 use super::pace::{self, Pace, Span};
+use crate::fate::{Fate, Standing};
 use crate::freeze::FrozenRun;
+use crate::gone::Gone;
 use crate::ledger::{Ledger, ShardState};
 use crate::report::RunReport;
 use crate::tally::{Counts, Failures, Tally};
@@ -27,6 +29,8 @@ pub struct RunView {
     pub tally: Tally,
     /// Why shards failed for good.
     pub failures: Failures,
+    /// What was gone of it when it had ended.
+    pub gone: Gone,
     /// What came out so far, once there is a report.
     pub report: Option<RunReport>,
     /// The sum over its shards.
@@ -59,6 +63,8 @@ pub enum RunState {
     Complete,
     /// Every item has ended, and some are not done.
     Ended,
+    /// Every item has ended, and something that was made is gone: this.
+    Damaged(String),
     /// Nobody is to work on it, for this reason.
     Halted(String),
     /// Somebody works on it.
@@ -105,6 +111,7 @@ impl RunView {
             ledger,
             tally,
             failures,
+            gone: Gone::default(),
             report,
             counts,
             styles,
@@ -134,14 +141,17 @@ impl RunView {
     /// Returns how the run is at a time, while workers have `in_hand` shards of it.
     #[must_use]
     pub fn state(&self, in_hand: usize, now: Timestamp) -> RunState {
-        if self.num_remaining() == 0 {
-            return match self.counts.not_done() {
-                0 => RunState::Complete,
-                _ => RunState::Ended,
-            };
-        }
-        if let Some(reason) = &self.ledger.decisions.halted {
-            return RunState::Halted(reason.clone());
+        let standing = Standing::of(&self.run, &self.ledger, &self.tally);
+        match standing.with_gone(self.gone.paths.len()).fate() {
+            Fate::Complete => return RunState::Complete,
+            Fate::EndedWithLosses => return RunState::Ended,
+            Fate::Damaged => return RunState::Damaged(self.damage()),
+            Fate::Halted => {
+                let reason = self.ledger.decisions.halted.clone();
+                return RunState::Halted(reason.unwrap_or_default());
+            }
+            // Whoever keeps it will halt it at its limit.
+            Fate::AtItsLimit | Fate::GoesOn => {}
         }
         let newest = self.spans.last().map(|span| span.end);
         let recent = newest.is_some_and(|newest| now.duration_since(newest) < RECENT);
@@ -151,6 +161,15 @@ impl RunView {
             RunState::Waiting
         } else {
             RunState::Idle
+        }
+    }
+
+    fn damage(&self) -> String {
+        if self.gone.is_nothing() {
+            "its shards do not have the rows that were planned: `synth2real audit` names them"
+                .to_owned()
+        } else {
+            format!("gone: {}", self.gone)
         }
     }
 
@@ -192,6 +211,7 @@ impl RunView {
             }
             RunState::Complete
             | RunState::Ended
+            | RunState::Damaged(_)
             | RunState::Halted(_)
             | RunState::Waiting
             | RunState::Idle => None,

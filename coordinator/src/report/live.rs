@@ -96,6 +96,7 @@ impl LiveReport {
                 counts: &counts,
                 fold,
                 reference: None,
+                is_complete: false,
             };
             material.report().await
         };

@@ -31,6 +31,8 @@ pub struct Material<'a> {
     pub fold: RunFold,
     /// References that go before those of the run's settings.
     pub reference: Option<&'a ReferenceFiles>,
+    /// Whether every planned item has ended, and everything that is done is there.
+    pub is_complete: bool,
 }
 
 impl Material<'_> {
@@ -45,7 +47,7 @@ impl Material<'_> {
         RunReport {
             run: record.run.clone(),
             made_at: jiff::Timestamp::now(),
-            complete: self.counts.done + self.counts.not_done() == items,
+            complete: self.is_complete,
             method: name_of(&record.frozen.method.method),
             preset: name_of(&record.frozen.method.preset),
             width: record.frozen.model.width,

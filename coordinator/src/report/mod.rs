@@ -36,7 +36,7 @@ pub struct RunReport {
     pub run: RunId,
     /// When it was made.
     pub made_at: jiff::Timestamp,
-    /// Whether every planned item has ended.
+    /// Whether every planned item has ended, and everything that is done was there.
     pub complete: bool,
     /// The conversion: `cactif`, `cacti`, `cross-image`, `adain`.
     pub method: String,
@@ -217,7 +217,8 @@ pub enum ReportError {
     },
 }
 
-/// Stores the statistics of each style's features and the report, and returns the report.
+/// Stores the statistics of each style's features and the report, and returns the report; `is_complete` says whether
+/// every planned item has ended and what is done is there.
 ///
 /// # Errors
 ///
@@ -226,6 +227,7 @@ pub async fn publish(
     storage: &dyn Storage,
     run: &FrozenRun,
     collected: Collected,
+    is_complete: bool,
 ) -> Result<RunReport, ReportError> {
     let judges = &run.record.frozen.judges;
     let extractor = judges.features.clone().unwrap_or_default();
@@ -256,6 +258,7 @@ pub async fn publish(
         counts: &collected.counts,
         fold: collected.fold,
         reference: None,
+        is_complete,
     };
     let report = material.report().await;
     report.store(storage).await?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What may wait for a reader; beyond it, what is told is lost. A pipe holds 64 KiB more.
-const WAITING_MAX_BYTES: usize = 1 << 20;
+const WAITING_MAX_BYTES: usize = 8 << 20;
 /// Between two tries to write to a stream that does not wait by itself.
 const TRY_EVERY: Duration = Duration::from_millis(5);
 
@@ -146,7 +146,7 @@ mod tests {
         let outlet = Outlet::start(Some(writer));
         let line = [b'.'; 1000];
         // A pipe and what may wait, filled several times over.
-        for _ in 0..5_000 {
+        for _ in 0..20_000 {
             outlet.push(&line);
         }
         let state = outlet.lock();

@@ -34,6 +34,27 @@ impl Fleet {
     ///
     /// If it cannot be started.
     pub fn join(&mut self) {
+        let (name, mut command) = self.worker();
+        let log = self.log(&name);
+        let running = Running::start_into(&mut command, &log);
+        self.workers.push(Worker { name, running, log });
+    }
+
+    /// A worker joins whose words nobody reads.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn join_unheard(&mut self) {
+        let (name, mut command) = self.worker();
+        let running = Running::start_unheard(&mut command);
+        let log = self.log(&name);
+        std::fs::write(&log, "").expect("a writable file");
+        self.workers.push(Worker { name, running, log });
+    }
+
+    /// Returns another worker's name and how it is started.
+    fn worker(&mut self) -> (String, Command) {
         self.joined += 1;
         let name = format!("worker-{}", self.joined);
         let cache = self.folder.path().join("cache");
@@ -46,9 +67,8 @@ impl Fleet {
         let settings = self.write(&format!("{name}.toml"), &settings);
         let mut command = Command::new(program::path_of("worker"));
         command.arg("--config").arg(settings);
-        let log = self.log(&name);
-        let running = Running::start_into(&mut self.logging(command), &log);
-        self.workers.push(Worker { name, running, log });
+        let command = self.logging(command);
+        (name, command)
     }
 
     /// A worker is killed by `kill -9`.

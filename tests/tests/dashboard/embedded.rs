@@ -1,5 +1,6 @@
 //! A run in this process while others decide about it, as its dashboard lets them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,10 +9,11 @@ use coordinator::dispatch;
 use coordinator::embedded::{EmbeddedRun, Stopped};
 use coordinator::freeze::FrozenRun;
 use coordinator::ledger::Ledger;
+use coordinator::resume::{self, Choice};
 use shared::decision::{Decided, Decisions};
 use shared::ids::ShardId;
 use shared::queue::InProcessQueue;
-use shared::settings::{Limits, ShardSize};
+use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
 use tests::planned;
 use tests::stand_in::{StandIn, StandInWorkshop};
@@ -47,7 +49,8 @@ impl Stage {
             styles: 1,
         };
         let contents: Vec<String> = contents.iter().map(|name| (*name).to_owned()).collect();
-        let run = planned::run("meddled", &contents, &["fog".to_owned()], size);
+        let mut run = planned::run("meddled", &contents, &["fog".to_owned()], size);
+        run.record.limits.max_failed = 0.2;
         let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
         planned::store(storage.as_ref(), &run).await;
         Self {
@@ -63,10 +66,7 @@ impl Stage {
             storage: Arc::clone(&self.storage),
             queue: self.queue.clone(),
             workshop: Arc::new(StandInWorkshop(StandIn::new(TAKES))),
-            limits: Limits {
-                max_attempts: 3,
-                max_failed: 0.2,
-            },
+            repairs: BTreeSet::new(),
             progress: Arc::new(Meddler(AtomicUsize::new(0), meddle)),
             drain: CancellationToken::new(),
         };
@@ -114,6 +114,46 @@ async fn shards_that_others_hand_out_count_towards_the_limit() {
         tokio::task::block_in_place(|| Handle::current().block_on(published)).unwrap();
     };
     assert_eq!(stage.go(hand_out).await, Stopped::AtItsLimit);
-    let committed = stage.ledger().await.committed;
-    assert!(committed.contains(&ShardId(1)) && !committed.contains(&ShardId(4)));
+    let ledger = stage.ledger().await;
+    assert!(ledger.committed.contains(&ShardId(1)) && !ledger.committed.contains(&ShardId(4)));
+    let halted = ledger.decisions.halted.unwrap();
+    assert!(halted.contains("limits.max_failed (0.2)"), "{halted}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_halted_at_its_limit_goes_on_when_it_is_taken_up_and_counts_only_what_fails_then()
+ {
+    let stage = Stage::new(&["bad1", "bad2", "a", "bad3", "bad4", "b"]).await;
+    let take_up = async || {
+        let (storage, run) = (stage.storage.as_ref(), &stage.run);
+        let mut ledger = stage.ledger().await;
+        let redo = resume::find(storage, run, &ledger, &Choice::default()).await;
+        resume::decide(storage, run, &mut ledger, &redo.unwrap())
+            .await
+            .unwrap();
+    };
+    assert_eq!(stage.go(|| {}).await, Stopped::AtItsLimit);
+    assert_eq!(stage.ledger().await.committed.len(), 2);
+    take_up().await;
+    // One in five of six is one: the second that fails from here on is too much again.
+    assert_eq!(stage.go(|| {}).await, Stopped::AtItsLimit);
+    assert_eq!(stage.ledger().await.committed.len(), 5);
+    take_up().await;
+    assert_eq!(stage.go(|| {}).await, Stopped::AtItsEnd);
+    assert_eq!(stage.ledger().await.committed.len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_tried_anew_and_fails_again_counts_again() {
+    let stage = Stage::new(&["cursed", "a", "b"]).await;
+    assert_eq!(stage.go(|| {}).await, Stopped::AtItsLimit);
+    let mut ledger = stage.ledger().await;
+    let (storage, run) = (stage.storage.as_ref(), &stage.run);
+    let redo = resume::find(storage, run, &ledger, &Choice::default()).await;
+    resume::decide(storage, run, &mut ledger, &redo.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(ledger.decisions.forgiven, 0);
+    assert_eq!(stage.go(|| {}).await, Stopped::AtItsLimit);
+    assert!(stage.ledger().await.committed.is_empty());
 }

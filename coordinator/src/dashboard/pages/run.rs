@@ -93,7 +93,7 @@ pub(in super::super) async fn show(
     Ok(page(&RunPage {
         frame: Frame::new(&dashboard, &visitor, Section::Runs, &name).about(&dashboard, view.id()),
         acts: Acts {
-            can_resume: view.num_remaining() > 0,
+            can_resume: view.num_remaining() > 0 || run.damage().is_some(),
             can_retry: !view.failures.is_empty(),
             can_cancel: view.num_remaining() > 0 && run.halted().is_none(),
             obstacle: without_queue(&dashboard),

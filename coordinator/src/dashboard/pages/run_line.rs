@@ -127,6 +127,20 @@ impl RunLine {
         match &self.state {
             RunState::Halted(reason) => Some(reason),
             RunState::Complete
+            | RunState::Damaged(_)
+            | RunState::Ended
+            | RunState::Running
+            | RunState::Waiting
+            | RunState::Idle => None,
+        }
+    }
+
+    /// Returns what is gone of the run.
+    pub(super) fn damage(&self) -> Option<&str> {
+        match &self.state {
+            RunState::Damaged(what) => Some(what),
+            RunState::Complete
+            | RunState::Halted(_)
             | RunState::Ended
             | RunState::Running
             | RunState::Waiting
@@ -142,7 +156,7 @@ impl RunLine {
 /// Returns the pace of a run under way, or that of a whole one.
 fn rate(state: &RunState, pace: Option<Pace>, view: &RunView) -> String {
     let whole = match state {
-        RunState::Complete | RunState::Ended => whole_pace(view),
+        RunState::Complete | RunState::Ended | RunState::Damaged(_) => whole_pace(view),
         RunState::Halted(_) | RunState::Running | RunState::Waiting | RunState::Idle => None,
     };
     let per_minute = pace.map(|pace| pace.per_minute).or(whole);

@@ -34,6 +34,7 @@ pub(in super::super) fn of_run(state: &RunState) -> Badge {
     match state {
         RunState::Complete => badge("complete", "✓", "Complete"),
         RunState::Ended => badge("ended", "!", "Ended with losses"),
+        RunState::Damaged(_) => badge("damaged", "!", "Damaged"),
         RunState::Halted(_) => badge("halted", "■", "Halted"),
         RunState::Running => badge("running", "▶", "Running"),
         RunState::Waiting => badge("waiting", "○", "Waiting for workers"),

@@ -1,0 +1,219 @@
+//! How a run in this process ended: what is stored is compared with what was planned, and a person is told.
+
+use std::path::Path;
+
+use shared::artifact::ArtifactKey;
+use shared::console;
+use shared::settings::RunConfig;
+use shared::storage::Storage;
+use shared::wording::first_names;
+
+use super::super::{Ending, Problem, opening};
+use crate::embedded::Stopped;
+use crate::fate::{Fate, Standing};
+use crate::freeze::{self, FreezeError, FrozenRun};
+use crate::gone::{self, Gone};
+use crate::report::{self, RunReport, text};
+use crate::stored_items::StoredItems;
+use crate::tally::{self, Counts};
+use crate::{collect, contact_sheet};
+
+/// What helps where something that was stored is not there.
+pub(super) const RUN_AGAIN: &str = "put it back, or run again to make anew what is gone";
+
+/// What storage holds of a run in the end.
+struct Found<'a> {
+    run: &'a FrozenRun,
+    stopped: Stopped,
+    standing: Standing<'a>,
+    counts: Counts,
+    num_stored: usize,
+    num_committed: usize,
+    gone: Gone,
+}
+
+/// Stores the manifest, the report and the contact sheet, and tells a person how it ended.
+///
+/// It is done if everything that was planned is there: what was removed meanwhile is an error.
+pub(super) async fn conclude(
+    config: &RunConfig,
+    run: FrozenRun,
+    storage: &dyn Storage,
+    stopped: Stopped,
+) -> Result<Ending, Problem> {
+    check_record(config, &run, storage).await?;
+    let ledger = opening::ledger(storage, &config.run).await?;
+    let stored = StoredItems::read(storage, &run)
+        .await
+        .map_err(Problem::environment)?;
+    let tally = collect::store_tally(storage, &run, &ledger)
+        .await
+        .map_err(Problem::environment)?;
+    let gone = gone::of_stored(storage, &run, &ledger, &stored)
+        .await
+        .map_err(Problem::environment)?;
+    let collected = collect::collect(storage, &run, &ledger)
+        .await
+        .map_err(Problem::environment)?;
+    let standing = Standing::of(&run, &ledger, &tally).with_gone(gone.paths.len());
+    let counts = collected.counts.clone();
+    let report = match stopped {
+        Stopped::AtItsEnd | Stopped::AtItsLimit => {
+            let is_complete = standing.fate().is_complete();
+            let report = report::publish(storage, &run, collected, is_complete).await;
+            Some(report.map_err(Problem::environment)?)
+        }
+        // Whoever interrupts a run does not want to wait for figures; `report` makes them of what is there.
+        Stopped::OnRequest | Stopped::Halted => None,
+    };
+    let sheet = contact_sheet::make(storage, &run).await;
+    let found = Found {
+        run: &run,
+        stopped,
+        standing,
+        counts,
+        num_stored: stored.num_images,
+        num_committed: ledger.committed.len(),
+        gone,
+    };
+    found.tell(storage, sheet);
+    if let Some(report) = &report {
+        tell_quality(report);
+    }
+    found.ending()
+}
+
+/// Proves that the run's record and its plan are where they were, and are those of this run.
+async fn check_record(
+    config: &RunConfig,
+    run: &FrozenRun,
+    storage: &dyn Storage,
+) -> Result<(), Problem> {
+    let frozen = &run.record.frozen;
+    let plan = ArtifactKey::Plan(config.run.clone(), frozen.plan_sha256.clone());
+    let gone = match freeze::check(storage, config, frozen).await {
+        Ok(Some(_)) if storage.exists(&plan).await.map_err(Problem::environment)? => return Ok(()),
+        Ok(Some(_)) => plan,
+        Ok(None) => ArtifactKey::RunRecord(config.run.clone()),
+        Err(error @ FreezeError::Different { .. }) => {
+            return Err(Problem::Environment(format!(
+                "the storage root was replaced while the run went on: {error}"
+            )));
+        }
+        Err(error) => return Err(opening::freeze_problem(error)),
+    };
+    Err(Problem::Environment(format!(
+        "{} is gone: it was removed, or its folder was moved or unmounted, while the run went on; {RUN_AGAIN}",
+        storage.locate(&gone)
+    )))
+}
+
+impl Found<'_> {
+    fn ending(&self) -> Result<Ending, Problem> {
+        match self.stopped {
+            Stopped::OnRequest | Stopped::Halted => Ok(Ending::Interrupted),
+            Stopped::AtItsLimit => Ok(Ending::WithFailures),
+            Stopped::AtItsEnd => match self.standing.fate() {
+                Fate::Complete => Ok(Ending::Done),
+                Fate::EndedWithLosses => Ok(Ending::WithFailures),
+                Fate::Damaged | Fate::Halted | Fate::AtItsLimit | Fate::GoesOn => {
+                    Err(Problem::Environment(self.damage()))
+                }
+            },
+        }
+    }
+
+    /// Returns what is not there although the run has made it.
+    fn damage(&self) -> String {
+        let id = &self.run.record.run;
+        let num_shards = self.run.plan.shards.len();
+        if self.standing.num_open > 0 {
+            return format!(
+                "{} of {num_shards} shards of run {id} are gone, which were committed before; {RUN_AGAIN}",
+                self.standing.num_open
+            );
+        }
+        if !self.gone.is_nothing() {
+            return format!(
+                "run {id} is not whole: of what its shards speak of, {} images or labels are gone: {}; {RUN_AGAIN}",
+                self.gone.paths.len(),
+                self.gone
+            );
+        }
+        format!(
+            "run {id} is not whole: its shards have rows of {} items, and {} were planned; `synth2real audit {id}` names \
+             what is wrong",
+            self.standing.done + self.standing.not_done,
+            self.standing.num_items
+        )
+    }
+
+    fn tell(&self, storage: &dyn Storage, sheet: Option<String>) {
+        let id = &self.run.record.run;
+        let manifest = storage.locate(&ArtifactKey::Manifest(id.clone()));
+        let folder = Path::new(&manifest)
+            .parent()
+            .unwrap_or(Path::new(""))
+            .display()
+            .to_string();
+        let planned = self.standing.num_items;
+        for line in tally::reason_lines(&self.counts.reasons) {
+            console::tell(line);
+        }
+        match self.stopped {
+            Stopped::AtItsEnd => {}
+            Stopped::OnRequest => {
+                console::tell("stopped on request; run the same command again to go on");
+            }
+            Stopped::Halted => console::tell(
+                "stopped: the run was cancelled; run the same command again to take it up",
+            ),
+            Stopped::AtItsLimit => {
+                let why = self.standing.limit_passed();
+                console::tell(format_args!(
+                    "stopped: {why}; run the same command again to go on all the same (what failed until now no longer \
+                     counts), raise the limit, or mend the inputs and give the run another run.name"
+                ));
+            }
+        }
+        let sheet = sheet
+            .map(|path| format!(", contact sheet {path}"))
+            .unwrap_or_default();
+        let far = if self.standing.fate().is_complete() {
+            format!("{} of {planned} images done", self.standing.done)
+        } else {
+            format!(
+                "{} of {planned} images stored, {} of {} shards committed",
+                self.num_stored,
+                self.num_committed,
+                self.run.plan.shards.len()
+            )
+        };
+        console::tell(format_args!(
+            "{far}: images {folder}/images, labels {folder}/labels, manifest {manifest}{sheet}"
+        ));
+    }
+}
+
+/// Figures that were asked for, with what they must be read with; the rest is in `report`.
+fn tell_quality(report: &RunReport) {
+    let figures = report
+        .styles
+        .iter()
+        .filter(|style| style.fid.is_some())
+        .map(|style| {
+            let fid = text::number(style.fid, 2);
+            format!("{} {fid} (N {})", style.style, style.items)
+        });
+    let figures: Vec<String> = figures.collect();
+    let Some(network) = report.extractor.as_ref().filter(|_| !figures.is_empty()) else {
+        return;
+    };
+    let caution = text::caution(network).map_or_else(String::new, |caution| format!(", {caution}"));
+    console::tell(format_args!(
+        "FID {}; features of {}{caution}; references and more: synth2real report {}",
+        first_names(figures),
+        text::name_of_network(network),
+        report.run
+    ));
+}

@@ -1,0 +1,120 @@
+//! What rows speak of and storage no longer has.
+//!
+//! It takes a listing, and of the committed shards only the rows of those that are not stored with all their items.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use futures::future::try_join_all;
+use shared::artifact::ArtifactKey;
+use shared::ids::ItemId;
+use shared::manifest::Status;
+use shared::storage::Storage;
+use shared::wording::first_names;
+
+use crate::freeze::FrozenRun;
+use crate::ledger::{self, Ledger, LedgerError};
+use crate::plan::Shard;
+use crate::stored_items::StoredItems;
+use crate::tally::READS_AT_ONCE;
+
+/// Images and labels that are gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// Items whose image or label it is.
+    pub num_items: usize,
+    /// Where they were, below the storage root.
+    pub paths: BTreeSet<String>,
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&first_names(&self.paths))
+    }
+}
+
+impl Gone {
+    /// Returns whether everything is there.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.paths.is_empty()
+    }
+}
+
+/// Returns what is gone of a run's committed shards, out of a listing that is made now.
+///
+/// # Errors
+///
+/// [`LedgerError`] if storage cannot be listed or a shard cannot be read.
+pub async fn of_run(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+) -> Result<Gone, LedgerError> {
+    let stored = StoredItems::read(storage, run).await?;
+    of_stored(storage, run, ledger, &stored).await
+}
+
+/// Returns what is gone of a run's committed shards. What is stored must have been listed after the ledger was read: the
+/// images of a shard are there before it is committed.
+///
+/// # Errors
+///
+/// [`LedgerError`] if a shard cannot be read.
+pub async fn of_stored(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    stored: &StoredItems,
+) -> Result<Gone, LedgerError> {
+    let shards = run.plan.shards.iter();
+    let committed: Vec<&Shard> = shards
+        .filter(|shard| ledger.committed.contains(&shard.id))
+        .collect();
+    let mut gone = Gone::default();
+    for part in committed.chunks(READS_AT_ONCE) {
+        let looks = part
+            .iter()
+            .map(|shard| of_shard(storage, run, shard, stored));
+        for found in try_join_all(looks).await? {
+            gone.num_items += found.num_items;
+            gone.paths.extend(found.paths);
+        }
+    }
+    Ok(gone)
+}
+
+/// Returns what is gone of a committed shard. Items that are not done have nothing.
+///
+/// # Errors
+///
+/// [`LedgerError`] if the shard cannot be read.
+pub async fn of_shard(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    shard: &Shard,
+    stored: &StoredItems,
+) -> Result<Gone, LedgerError> {
+    let has_label = |&content: &usize| stored.has_label(content);
+    if shard.items().all(|item| stored.has_image(item)) && shard.contents.iter().all(has_label) {
+        return Ok(Gone::default());
+    }
+    let id = &run.record.run;
+    let rows = ledger::shard_rows(storage, id, shard.id).await?;
+    let done = rows.into_iter().filter(|row| row.status == Status::Done);
+    let done: BTreeSet<ItemId> = done.map(|row| row.item).collect();
+    let mut gone = Gone::default();
+    for position in shard.items() {
+        let item = run.plan.item(position);
+        if !done.contains(&item) {
+            continue;
+        }
+        let label = ArtifactKey::Label(id.clone(), item.content.clone());
+        let image = ArtifactKey::Image(id.clone(), item);
+        let (has_image, has_label) = (stored.has_image(position), stored.has_label(position.1));
+        gone.num_items += usize::from(!has_image || !has_label);
+        gone.paths.extend((!has_image).then(|| image.path()));
+        gone.paths.extend((!has_label).then(|| label.path()));
+    }
+    Ok(gone)
+}
