@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use shared::failure::FailureClass;
+use shared::ids::ItemId;
 use shared::manifest::ManifestError;
 use shared::storage::{StorageError, StorageErrorKind};
 
@@ -47,6 +48,14 @@ pub enum AttemptError {
         /// Its digest in the committed row.
         committed: String,
     },
+    /// An item that is done, and whose image or label is gone, cannot be made again.
+    #[error("{item} is done and gone, and cannot be made again: {reason}")]
+    Unrepairable {
+        /// The item.
+        item: ItemId,
+        /// Why.
+        reason: String,
+    },
     /// A step took far longer than usual.
     #[error(
         "{} has taken {:.0} s and hangs: it is given {:.0} s",
@@ -82,7 +91,9 @@ impl AttemptError {
             },
             Self::Engine(error) => error.class(),
             Self::Quality { source, .. } => source.class(),
-            Self::Differs { .. } | Self::Hung { .. } => FailureClass::Transient,
+            Self::Differs { .. } | Self::Unrepairable { .. } | Self::Hung { .. } => {
+                FailureClass::Transient
+            }
             Self::Manifest(_) | Self::Encode(_) => FailureClass::Fatal,
         }
     }
@@ -99,6 +110,7 @@ impl AttemptError {
             | Self::Manifest(_)
             | Self::Encode(_)
             | Self::Differs { .. }
+            | Self::Unrepairable { .. }
             | Self::Hung { .. } => false,
         }
     }
@@ -116,7 +128,8 @@ impl AttemptError {
             | Self::Manifest(_)
             | Self::Encode(_)
             | Self::Quality { .. }
-            | Self::Differs { .. } => false,
+            | Self::Differs { .. }
+            | Self::Unrepairable { .. } => false,
         }
     }
 }

@@ -7,6 +7,7 @@ mod error;
 mod inputs;
 mod outputs_at_once;
 mod ports;
+mod repair;
 mod rows;
 
 use std::sync::Arc;
@@ -31,7 +32,8 @@ use shared::task::ShardTask;
 use shared::warning::ItemWarning;
 use tracing::Instrument;
 
-use self::rows::{RowMaker, Stored};
+use self::repair::Expected;
+use self::rows::{RowMaker, Stored, item_of};
 use crate::dataset::ImageSize;
 
 /// What attempts at the shards of a run need.
@@ -98,14 +100,33 @@ impl Attempt<'_> {
     ///
     /// [`AttemptError`]; its class says what it leads to. Bad inputs are no errors: they are rows.
     pub async fn make(&self) -> Result<ShardOutcome, AttemptError> {
-        let mut rows = RowMaker::new(self);
+        let committed = self.committed_rows().await?;
+        let expected = committed.as_deref().map(Expected::of);
+        let mut rows = RowMaker::new(self, expected);
         for content in &self.task.contents {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(ShardOutcome::Stopped);
             }
             self.make_items(content, &mut rows).await?;
         }
-        self.commit(rows.finish()).await
+        match committed {
+            Some(committed) => repair::outcome(rows.finish(), committed),
+            None => self.commit(rows.finish()).await,
+        }
+    }
+
+    /// Returns the rows of a shard that is to be repaired; none of one that is to be made.
+    async fn committed_rows(&self) -> Result<Option<Vec<ManifestRow>>, AttemptError> {
+        if !self.task.repair {
+            return Ok(None);
+        }
+        let key = ArtifactKey::Shard(self.run().clone(), self.task.shard);
+        match self.storage.read(&key).await {
+            Ok(bytes) => Ok(Some(manifest::read(bytes)?)),
+            // Somebody removed it, to have the whole shard made again.
+            Err(error) if error.kind == StorageErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn commit(&self, rows: Vec<ManifestRow>) -> Result<ShardOutcome, AttemptError> {
@@ -130,12 +151,16 @@ impl Attempt<'_> {
         content: &Listing,
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
+        let styles = rows.wanted(content.name(), &self.task.styles);
+        if styles.is_empty() {
+            return Ok(());
+        }
         rows.begin_content();
         self.progress.begin(Part::Load);
         let loaded = match self.tools.inputs.load(InputKind::Content, content).await {
             Ok(loaded) => Arc::new(loaded),
             Err(Unusable::Quarantine(why)) => {
-                for style in &self.task.styles {
+                for style in styles {
                     rows.quarantined(content.name(), style.name(), &why);
                 }
                 return Ok(());
@@ -156,6 +181,7 @@ impl Attempt<'_> {
         };
         let label = Bytes::from(label);
         let label_sha256 = digest::sha256(&label);
+        rows.check_label(content.name(), &label_key, &label_sha256)?;
         self.storage.create(&label_key, label).await?;
 
         let missing = self
@@ -181,7 +207,7 @@ impl Attempt<'_> {
         rows: &mut RowMaker<'_>,
     ) -> Result<Vec<&Listing>, AttemptError> {
         let mut missing = Vec::new();
-        for style in &self.task.styles {
+        for style in rows.wanted(content.name(), &self.task.styles) {
             self.progress.begin(Part::Store);
             let key = self.image_key(content.name(), style.name());
             let image = match self.storage.read(&key).await {
@@ -307,6 +333,7 @@ impl Attempt<'_> {
             let png = Bytes::from(png);
             let sha256 = digest::sha256(&png);
             let key = self.image_key(content.name(), style.name());
+            rows.check_image(&item_of(content.name(), style.name()), &key, &sha256)?;
             let span = rows::span(content.name(), style.name());
             let storing = self.storage.create(&key, png.clone());
             storing.instrument(span.clone()).await?;

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use shared::artifact::ArtifactKey;
 use shared::ids::ItemId;
+use shared::listing::Listing;
 use shared::manifest::{ManifestRow, Output, Quality, Status, Work};
 use shared::warning::{ItemWarning, WarningKind};
 
-use super::{Attempt, LoadedInput, Quarantine};
+use super::repair::Expected;
+use super::{Attempt, AttemptError, LoadedInput, Quarantine, repair};
 
 /// An output that is stored.
 pub(super) struct Stored {
@@ -18,6 +21,14 @@ pub(super) struct Stored {
     pub(super) warnings: Vec<ItemWarning>,
 }
 
+/// Returns the item of a content and a style.
+pub(super) fn item_of(content: &str, style: &str) -> ItemId {
+    ItemId {
+        style: style.to_owned(),
+        content: content.to_owned(),
+    }
+}
+
 /// Returns the span of what concerns one item.
 pub(super) fn span(content: &str, style: &str) -> tracing::Span {
     tracing::info_span!("item", item = format!("{style}/{content}"))
@@ -26,17 +37,51 @@ pub(super) fn span(content: &str, style: &str) -> tracing::Span {
 /// Collects the rows of a shard.
 pub(super) struct RowMaker<'a> {
     attempt: &'a Attempt<'a>,
+    /// What a shard that is repaired has to come out as; none of one that is made.
+    expected: Option<Expected>,
     started_at: Timestamp,
     rows: Vec<ManifestRow>,
 }
 
 impl<'a> RowMaker<'a> {
-    pub(super) fn new(attempt: &'a Attempt<'a>) -> Self {
+    pub(super) fn new(attempt: &'a Attempt<'a>, expected: Option<Expected>) -> Self {
         Self {
             attempt,
+            expected,
             started_at: Timestamp::now(),
             rows: Vec::new(),
         }
+    }
+
+    /// Returns the styles that a content is to be made in: all of them, or those that are done in a shard to be repaired.
+    pub(super) fn wanted<'s>(&self, content: &str, styles: &'s [Listing]) -> Vec<&'s Listing> {
+        let is_wanted = |style: &&Listing| {
+            let expected = self.expected.as_ref();
+            expected.is_none_or(|expected| expected.has(&item_of(content, style.name())))
+        };
+        styles.iter().filter(is_wanted).collect()
+    }
+
+    /// Refuses a label that is not the one of the committed rows, before it is stored.
+    pub(super) fn check_label(
+        &self,
+        content: &str,
+        key: &ArtifactKey,
+        sha256: &str,
+    ) -> Result<(), AttemptError> {
+        let expected = self.expected.as_ref();
+        repair::check(expected.and_then(|of| of.label(content)), key, sha256)
+    }
+
+    /// Refuses an image that is not the one of its committed row, before it is stored.
+    pub(super) fn check_image(
+        &self,
+        item: &ItemId,
+        key: &ArtifactKey,
+        sha256: &str,
+    ) -> Result<(), AttemptError> {
+        let expected = self.expected.as_ref();
+        repair::check(expected.and_then(|of| of.image(item)), key, sha256)
     }
 
     /// Marks the start of work on a content's items.
@@ -82,10 +127,7 @@ impl<'a> RowMaker<'a> {
         ManifestRow {
             run: self.attempt.task.run.clone(),
             shard: self.attempt.task.shard,
-            item: ItemId {
-                style: style.to_owned(),
-                content: content.to_owned(),
-            },
+            item: item_of(content, style),
             status: Status::Done,
             error_class: None,
             error: None,
