@@ -110,7 +110,7 @@ impl Outcome {
         self
     }
 
-    /// Returns the last word of a command that did not do its work: one line.
+    /// Returns the last word of a command that did not do its work: one line, beside logs and progress.
     ///
     /// # Panics
     ///
