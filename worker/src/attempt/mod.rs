@@ -174,7 +174,7 @@ impl Attempt<'_> {
                 class: FailureClass::BadInput,
                 reason: format!("{} has no label that could be stored", content.name()),
             };
-            for style in &self.task.styles {
+            for style in styles {
                 rows.quarantined(content.name(), style.name(), &why);
             }
             return Ok(());
