@@ -31,8 +31,9 @@ impl Estimate {
     /// Returns how long `num_items` take on as many workers.
     #[must_use]
     pub fn with(num_items: usize, counts: &Counts, workers: u64) -> Self {
-        let one = (counts.converted > 0)
-            .then(|| Duration::from_secs_f64(counts.busy_ms / 1000.0 / counts.converted as f64));
+        // Counts are read from a file; of what is no time nothing is known.
+        let seconds = counts.busy_ms / 1000.0 / counts.converted as f64;
+        let one = Duration::try_from_secs_f64(seconds).ok();
         Self {
             one,
             num_items,
@@ -48,7 +49,8 @@ impl fmt::Display for Estimate {
                 "how long that takes is not known: no shard is committed yet, `probe` measures",
             );
         };
-        let total = one.mul_f64(self.num_items as f64);
+        let total = one.as_secs_f64() * self.num_items as f64;
+        let total = Duration::try_from_secs_f64(total).unwrap_or(Duration::MAX);
         write!(
             f,
             "{} on one worker at {:.1} s an image",
@@ -66,6 +68,29 @@ impl fmt::Display for Estimate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_counts_that_are_no_time_nothing_is_known() {
+        for busy_ms in [-1.0, 1e300, f64::NAN, f64::INFINITY] {
+            let counts = Counts {
+                converted: 1,
+                busy_ms,
+                ..Counts::default()
+            };
+            let said = Estimate::with(7, &counts, 2).to_string();
+            assert!(said.contains("not known"), "{busy_ms}: {said}");
+        }
+        let counts = Counts {
+            converted: 1,
+            busy_ms: 1e21,
+            ..Counts::default()
+        };
+        assert!(
+            !Estimate::with(usize::MAX, &counts, 2)
+                .to_string()
+                .is_empty()
+        );
+    }
 
     #[test]
     fn work_is_divided_among_the_workers_that_wait() {

@@ -15,13 +15,14 @@ use shared::artifact::ArtifactKey;
 use shared::ids::{RunId, ShardId};
 use shared::manifest::{ManifestRow, Status};
 use shared::storage::{Storage, StorageError, StorageErrorKind};
+use shared::warning::WarningKind;
 use shared::wording::{MOST_NAMES, Thousands, shortened};
 
 use crate::freeze::FrozenRun;
 use crate::ledger::{self, Ledger, LedgerError};
 
 /// What a stored tally says about a shard. One of another version is counted anew.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Shards that are read at once.
 pub(crate) const READS_AT_ONCE: usize = 32;
@@ -93,6 +94,9 @@ pub struct Counts {
     /// Items that are done with a warning.
     #[serde(skip_serializing_if = "is_default")]
     pub warnings: usize,
+    /// Items that are done with a warning of each kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub warning_kinds: BTreeMap<WarningKind, usize>,
     /// Items that the row's own attempt converted.
     pub converted: usize,
     /// Time that those took, in milliseconds.
@@ -120,6 +124,9 @@ impl Counts {
                 Status::Failed => counts.failed += 1,
             }
             counts.warnings += usize::from(row.warning.is_some());
+            for kind in &row.warning_kinds {
+                *counts.warning_kinds.entry(*kind).or_default() += 1;
+            }
             if let Some(work) = row.work {
                 counts.converted += 1;
                 counts.unet_evaluations += work.unet_evaluations + work.style_evaluations;
@@ -149,6 +156,9 @@ impl Counts {
         self.quarantined += other.quarantined;
         self.failed += other.failed;
         self.warnings += other.warnings;
+        for (kind, count) in &other.warning_kinds {
+            *self.warning_kinds.entry(*kind).or_default() += count;
+        }
         self.converted += other.converted;
         self.busy_ms += other.busy_ms;
         self.unet_evaluations += other.unet_evaluations;
@@ -331,6 +341,27 @@ mod tests {
         assert_eq!(texts, ["b", "c", "d", "a"]);
     }
 
+    #[test]
+    fn warnings_are_counted_by_their_kinds() {
+        let kinds = |kinds: &[(WarningKind, usize)]| Counts {
+            warning_kinds: kinds.iter().copied().collect(),
+            ..Counts::default()
+        };
+        let mut counts = kinds(&[(WarningKind::Greyscale, 1)]);
+        counts.add(&kinds(&[
+            (WarningKind::ConstantContent, 2),
+            (WarningKind::Greyscale, 3),
+        ]));
+        let expected = kinds(&[
+            (WarningKind::Greyscale, 4),
+            (WarningKind::ConstantContent, 2),
+        ]);
+        assert_eq!(counts, expected);
+        let json = serde_json::to_string(&counts).unwrap();
+        assert!(json.contains(r#""constant-content":2"#), "{json}");
+        assert_eq!(serde_json::from_str::<Counts>(&json).unwrap(), counts);
+    }
+
     #[tokio::test]
     async fn a_tally_of_another_version_is_counted_anew() {
         let first =
@@ -340,7 +371,7 @@ mod tests {
         tally.shards.insert(ShardId(3), ShardTally::of(&[]));
         let json = serde_json::to_string(&tally).unwrap();
         assert_eq!(stored(&json).await, tally);
-        let later = json.replace("\"version\":2", "\"version\":3");
+        let later = json.replace("\"version\":3", "\"version\":4");
         assert_eq!(stored(&later).await, Tally::default());
     }
 }

@@ -26,11 +26,19 @@ pub enum WarningKind {
     LabelEncoding,
     /// Content and style have no class in common.
     NoCommonClass,
+    /// A content shows one colour.
+    ConstantContent,
+    /// An output shows one colour.
+    ConstantOutput,
+    /// An output is out of all proportion to its content.
+    DisproportionateOutput,
+    /// A network that judges outputs gives no figure for one.
+    NotJudged,
 }
 
 impl WarningKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Greyscale,
         Self::AlphaDropped,
         Self::DepthReduced,
@@ -40,6 +48,10 @@ impl WarningKind {
         Self::ColourSpace,
         Self::LabelEncoding,
         Self::NoCommonClass,
+        Self::ConstantContent,
+        Self::ConstantOutput,
+        Self::DisproportionateOutput,
+        Self::NotJudged,
     ];
 
     /// Returns the name in manifests and reports.
@@ -55,6 +67,10 @@ impl WarningKind {
             Self::ColourSpace => "colour-space",
             Self::LabelEncoding => "label-encoding",
             Self::NoCommonClass => "no-common-class",
+            Self::ConstantContent => "constant-content",
+            Self::ConstantOutput => "constant-output",
+            Self::DisproportionateOutput => "disproportionate-output",
+            Self::NotJudged => "not-judged",
         }
     }
 

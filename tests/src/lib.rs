@@ -4,6 +4,7 @@
 //! - [`project`]: a small dataset with settings in a temporary folder
 //! - [`pictures`]: its files, made from the golden inputs
 //! - [`fleet`]: coordinator and workers as real processes, with a broker and a bucket of their own
+//! - [`changed_model`]: the golden model with other weights
 //! - [`stand_in`], [`planned`]: an engine that makes images from a hash, and runs for it
 //! - [`broker`], [`s3_server`]: RabbitMQ and a bucket, shared or of a test's own
 //! - [`service`]: a program that serves a dashboard; [`browser`], [`http`]: whoever looks at it
@@ -13,6 +14,7 @@
 
 pub mod broker;
 pub mod browser;
+pub mod changed_model;
 pub mod fleet;
 pub mod http;
 pub mod pictures;

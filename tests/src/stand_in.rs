@@ -15,11 +15,13 @@ use shared::run_record::RunRecord;
 use shared::storage::{StorageError, StorageErrorKind};
 use shared::warning::ItemWarning;
 use worker::attempt::{
-    AttemptError, InputKind, Inputs, Judge, LoadedInput, Made, Maker, OutputsAtOnce, Progress,
-    Quarantine, Tools, Unusable,
+    AttemptError, InputKind, Inputs, Judge, Judged, LoadedInput, Made, MadeOutput, Maker,
+    OutputsAtOnce, Progress, Quarantine, Tools, Unusable,
 };
 use worker::dataset::{ImageSize, NamedBytes, Prepared, decode_image, encode_png};
 use worker::engine::{EngineError, RuntimeError};
+use worker::method::denoise::At;
+use worker::method::finite::{NotFinite, Quantity};
 use worker::quality::QualityError;
 use worker::workshop::{Workshop, WorkshopError};
 
@@ -32,6 +34,14 @@ pub const CURSED: &str = "cursed";
 pub const HANGING: &str = "hanging";
 /// Contents whose names begin so show that nothing works here.
 pub const FATAL: &str = "fatal";
+/// Contents and styles whose names begin so give numbers that are not finite, and their items are quarantined.
+pub const BROKEN: &str = "broken";
+/// Outputs in styles whose names begin so have numbers that are not finite, and are quarantined.
+pub const OVERFLOWING: &str = "overflowing";
+/// Outputs of contents whose names begin so are given no figures by networks.
+pub const UNJUDGED: &str = "unjudged";
+/// Outputs of contents whose names begin so have no similarity that is a number.
+pub const UNCERTAIN: &str = "uncertain";
 
 /// Sizes of what it makes.
 const SIZE: ImageSize = ImageSize {
@@ -52,6 +62,8 @@ pub struct StandIn {
     /// How many it was asked for at once, each time.
     passes: Mutex<Vec<usize>>,
     conversions: AtomicU64,
+    /// Styles that it was asked to record.
+    records: AtomicU64,
 }
 
 impl StandIn {
@@ -87,6 +99,11 @@ impl StandIn {
         let mut passes = self.passes.lock().expect("nobody panicked");
         passes.push(outputs);
         self.fits.is_none_or(|fits| outputs <= fits)
+    }
+
+    /// Returns how often it was asked to record a style.
+    pub fn records(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
     }
 
     /// Returns how many images it has made.
@@ -163,16 +180,20 @@ impl Inputs for StandInHandle {
 
 #[async_trait]
 impl Maker for StandInHandle {
-    async fn has_style(&self, _: &str) -> Result<bool, AttemptError> {
-        Ok(true)
+    async fn has_style(&self, name: &str) -> Result<bool, AttemptError> {
+        Ok(!name.starts_with(BROKEN))
     }
 
     async fn record_style(
         &self,
-        _: LoadedInput,
+        style: LoadedInput,
         _: Arc<dyn Progress>,
     ) -> Result<u64, AttemptError> {
-        Ok(1)
+        self.0.records.fetch_add(1, Ordering::Relaxed);
+        match style.name.starts_with(BROKEN) {
+            true => Err(not_finite(format!("style {}", style.name)).into()),
+            false => Ok(1),
+        }
     }
 
     async fn convert(
@@ -202,18 +223,28 @@ impl Maker for StandInHandle {
             name if name.starts_with(CURSED) => return fail(StorageErrorKind::Unavailable),
             name if name.starts_with(FATAL) => return fail(StorageErrorKind::Denied),
             name if name.starts_with(HANGING) => std::future::pending().await,
+            name if name.starts_with(BROKEN) => {
+                return Err(not_finite(format!("content {name}")).into());
+            }
             _ => {}
         }
-        self.0
-            .conversions
-            .fetch_add(styles.len() as u64, Ordering::Relaxed);
         styles.iter().for_each(|_| progress.output_step());
+        let made = |style: &String| {
+            if style.starts_with(OVERFLOWING) {
+                let error = not_finite(format!(
+                    "the output of content {} in style {style}",
+                    content.name
+                ));
+                return Err(Quarantine::of(&error, error.class()));
+            }
+            self.0.conversions.fetch_add(1, Ordering::Relaxed);
+            Ok(MadeOutput {
+                png: image(&content.name, style),
+                warnings: Vec::new(),
+            })
+        };
         Ok(Made {
-            pngs: styles
-                .iter()
-                .map(|style| image(&content.name, style))
-                .collect(),
-            warnings: vec![Vec::new(); styles.len()],
+            outputs: styles.iter().map(made).collect(),
             evaluations: styles.len() as u64,
             encode: Duration::ZERO,
             denoise: self.0.takes,
@@ -242,13 +273,40 @@ pub fn quality(png: &[u8]) -> Quality {
     }
 }
 
+fn not_finite(what: String) -> EngineError {
+    let at = At {
+        step: 3,
+        timestep: 421,
+    };
+    EngineError::NotFinite {
+        what,
+        numbers: NotFinite {
+            quantity: Quantity::NoisePrediction(at),
+            num_bad: 1,
+            num_values: 4,
+        },
+        cure: "the stand-in has no cure",
+    }
+}
+
 #[async_trait]
 impl Judge for StandInHandle {
-    async fn judge(&self, _: Arc<LoadedInput>, png: Bytes) -> Result<Quality, QualityError> {
+    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Judged, QualityError> {
         decode_image(NamedBytes {
             name: "the output",
             bytes: &png,
         })?;
-        Ok(quality(&png))
+        let mut quality = quality(&png);
+        if content.name.starts_with(UNJUDGED) {
+            quality.lpips = Some(f64::NAN);
+            quality.features = Some(vec![1.0, f32::INFINITY, 2.0]);
+        }
+        if content.name.starts_with(UNCERTAIN) {
+            quality.ssim = f64::NAN;
+        }
+        Ok(Judged {
+            quality,
+            warnings: Vec::new(),
+        })
     }
 }

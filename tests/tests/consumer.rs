@@ -12,17 +12,18 @@ use coordinator::gone::Gone;
 use coordinator::ledger::{Ledger, ShardState};
 use coordinator::resume::{self, Choice, Only, Why};
 use coordinator::{audit, dispatch};
-use futures::StreamExt;
-use shared::artifact::ArtifactKey;
+use futures::{StreamExt, TryStreamExt};
+use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::decision::Decided;
 use shared::event::Happening;
 use shared::failure::FailureClass;
-use shared::ids::ShardId;
-use shared::manifest::{self, Status};
+use shared::ids::{ItemId, ShardId};
+use shared::manifest::{self, ManifestRow, Status};
 use shared::queue::{InProcessQueue, Queue};
 use shared::request::Request;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, MemoryStorage, Storage};
+use shared::warning::WarningKind;
 use tests::planned;
 use tests::stand_in::{StandIn, StandInWorkshop};
 use tokio_util::sync::CancellationToken;
@@ -404,4 +405,137 @@ async fn a_shard_of_which_no_single_output_fits_is_given_up() {
     stage.work().await.unwrap();
     assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
     assert_eq!(stage.engine.passes(), [5, 2, 1, 1, 1]);
+}
+
+/// A run of some contents in some styles, all of it one shard.
+async fn shard_of(contents: &[&str], styles: &[&str]) -> Stage {
+    let named = |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
+    let size = ShardSize {
+        contents: contents.len(),
+        styles: styles.len(),
+    };
+    let run = planned::run("staged", &named(contents), &named(styles), size);
+    let engine = StandIn::new(Duration::ZERO);
+    Stage::of_run(Arc::new(MemoryStorage::new()), run, engine).await
+}
+
+impl Stage {
+    /// The rows of the only shard, and what is stored of images and labels.
+    async fn committed(&self) -> (Vec<ManifestRow>, Vec<String>) {
+        let run = &self.run.record.run;
+        let key = ArtifactKey::Shard(run.clone(), ShardId(0));
+        let bytes = self.storage.read(&key).await.unwrap();
+        let rows = manifest::read_with_features(bytes).unwrap();
+        let mut stored = Vec::new();
+        for prefix in [
+            ArtifactPrefix::Images(run.clone()),
+            ArtifactPrefix::Labels(run.clone()),
+        ] {
+            let pages: Vec<_> = self.storage.list(&prefix).try_collect().await.unwrap();
+            stored.extend(pages.into_iter().flatten().map(|object| object.path));
+        }
+        (rows, stored)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_that_are_not_finite_cost_the_items_that_depend_on_them_and_leave_nothing_stored() {
+    let stage = shard_of(
+        &["a", "broken-1", "z"],
+        &["broken-2", "night", "overflowing"],
+    )
+    .await;
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Committed]);
+    let (rows, stored) = stage.committed().await;
+    assert_eq!(rows.len(), 9);
+    for row in &rows {
+        let item = (row.item.content.as_str(), row.item.style.as_str());
+        let expected = match item {
+            ("a" | "z", "night") => {
+                assert_eq!(row.status, Status::Done, "{row:?}");
+                continue;
+            }
+            (_, "broken-2") => "style broken-2: ",
+            ("broken-1", _) => "content broken-1: ",
+            (_, _) => "the output of content ",
+        };
+        assert_eq!(row.status, Status::Quarantined, "{row:?}");
+        assert_eq!(row.error_class, Some(FailureClass::BadOutput));
+        assert!(row.output.is_none() && row.quality.is_none());
+        let reason = row.error.as_deref().unwrap();
+        assert!(reason.starts_with(expected), "{reason}");
+        assert!(
+            reason.contains("step 3 (timestep 421) has 1 of 4"),
+            "{reason}"
+        );
+        assert!(reason.ends_with("no cure"), "{reason}");
+    }
+    let kept = ["images/night/a", "images/night/z", "labels/a", "labels/z"];
+    assert_eq!(stored, kept.map(|path| format!("runs/staged/{path}.png")));
+    // What was made took the whole of the work.
+    let evaluations: f64 = rows
+        .iter()
+        .filter_map(|row| row.work)
+        .map(|w| w.unet_evaluations)
+        .sum();
+    assert_eq!(evaluations, 4.0);
+    let report = audit::audit(stage.storage.as_ref(), &stage.run)
+        .await
+        .unwrap();
+    assert_eq!(report.findings, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn figures_that_are_not_finite_are_in_no_row_and_said_in_a_warning() {
+    let stage = shard_of(&["a", "uncertain", "unjudged"], &["night"]).await;
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    let (rows, stored) = stage.committed().await;
+    let [whole, uncertain, unjudged] = rows.as_slice() else {
+        panic!("{rows:?}");
+    };
+    assert_eq!(whole.warning, None);
+    assert!(whole.quality.as_ref().unwrap().features.is_some());
+    // An image whose similarity to its content is no number is none.
+    assert_eq!(uncertain.status, Status::Quarantined);
+    assert_eq!(uncertain.error_class, Some(FailureClass::BadOutput));
+    assert!(
+        !stored.iter().any(|path| path.contains("uncertain")),
+        "{stored:?}"
+    );
+    // What a network makes of an image says nothing against the image.
+    assert_eq!(unjudged.status, Status::Done);
+    assert_eq!(unjudged.warning_kinds, [WarningKind::NotJudged]);
+    let quality = unjudged.quality.as_ref().unwrap();
+    assert_eq!((quality.lpips, &quality.features), (None, &None));
+
+    // An attempt that finds the images stored says the same of them.
+    let shard = ArtifactKey::Shard(stage.run.record.run.clone(), ShardId(0));
+    let again = shard_of(&["a", "uncertain", "unjudged"], &["night"]).await;
+    for path in &stored {
+        let mut parts = path.rsplit('/');
+        let content = parts.next().unwrap().trim_end_matches(".png");
+        let style = parts.next().unwrap();
+        if style != "labels" {
+            let item = ItemId {
+                style: style.to_owned(),
+                content: content.to_owned(),
+            };
+            let key = ArtifactKey::Image(again.run.record.run.clone(), item);
+            let image = stage.storage.read(&key).await.unwrap();
+            again.storage.create(&key, image).await.unwrap();
+        }
+    }
+    again.publish(None).await;
+    again.work().await.unwrap();
+    assert!(again.storage.exists(&shard).await.unwrap());
+    let (found, _) = again.committed().await;
+    for (row, found) in rows.iter().zip(&found) {
+        assert_eq!(
+            (&row.warning, &row.quality),
+            (&found.warning, &found.quality)
+        );
+    }
 }

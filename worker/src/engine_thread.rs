@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use shared::warning::ItemWarning;
 use tokio::sync::oneshot;
 
-use crate::attempt::{AttemptError, LoadedInput, Made, Maker, Progress};
+use crate::attempt::{AttemptError, LoadedInput, Made, MadeOutput, Maker, Progress, Quarantine};
 use crate::conversion::{Converter, Source};
 use crate::dataset::encode_png;
 use crate::engine::EngineError;
@@ -157,20 +157,19 @@ fn convert(
         in_attention_ms = milliseconds(converted.in_attention),
         "converted content"
     );
-    let warnings = styles
-        .iter()
-        .map(|style| converter.warnings(&content.prepared, style))
-        .collect();
     let started = Instant::now();
-    let pngs = converted
-        .images
-        .iter()
-        .map(|image| encode_png(image.view()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(AttemptError::Encode)?;
+    let mut outputs = Vec::with_capacity(styles.len());
+    for (image, style) in converted.images.into_iter().zip(styles) {
+        outputs.push(match image {
+            Ok(image) => Ok(MadeOutput {
+                png: encode_png(image.view()).map_err(AttemptError::Encode)?,
+                warnings: converter.warnings(&content.prepared, style),
+            }),
+            Err(error) => Err(Quarantine::of(&error, error.class())),
+        });
+    }
     Ok(Made {
-        pngs,
-        warnings,
+        outputs,
         evaluations: converted.evaluations,
         encode: converted.encode,
         denoise: converted.denoise,

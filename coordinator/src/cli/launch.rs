@@ -26,7 +26,7 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
     freeze::check(storage, &config, &inventory.frozen)
         .await
         .map_err(opening::freeze_problem)?;
-    opening::warn_of_references(&config, &inventory).await;
+    opening::warn_of_references(&config, &inventory).await?;
     let queue = opening::queue(config.broker.as_ref()).await?;
 
     let record = freeze::open_or_create(storage, &config, &inventory)

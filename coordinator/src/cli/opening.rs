@@ -13,7 +13,7 @@ use super::{Problem, RootArgs};
 use crate::freeze::{self, FreezeError, FrozenRun};
 use crate::inventory::{Inventory, InventoryError};
 use crate::ledger::Ledger;
-use crate::report::references;
+use crate::report::references::{self, ReferenceProblem};
 
 /// Opens the storage root that the arguments or the environment name.
 pub(super) async fn storage(root: &RootArgs) -> Result<Arc<dyn Storage>, Problem> {
@@ -106,12 +106,30 @@ pub(super) fn warn_of_left_out(inventory: &Inventory) {
     }
 }
 
-/// Says which references cannot be compared with: the run may begin, and its report has no FID until they can.
-pub(super) async fn warn_of_references(config: &RunConfig, inventory: &Inventory) {
+/// Returns which references cannot be compared with: the run may begin, and its report has no FID until they can.
+///
+/// One that is there and holds no statistics is refused.
+pub(super) async fn references(record: &RunRecord) -> Result<Vec<String>, Problem> {
+    let mut away = Vec::new();
+    for problem in references::problems(record).await {
+        match problem {
+            ReferenceProblem::Away(text) => away.push(text),
+            ReferenceProblem::Broken(text) => return Err(Problem::Environment(text)),
+        }
+    }
+    Ok(away)
+}
+
+/// Says which references cannot be compared with.
+pub(super) async fn warn_of_references(
+    config: &RunConfig,
+    inventory: &Inventory,
+) -> Result<(), Problem> {
     let record = RunRecord::new(config, inventory.frozen.clone(), jiff::Timestamp::now());
-    for problem in references::problems(&record).await {
+    for problem in references(&record).await? {
         tracing::warn!("{problem}");
     }
+    Ok(())
 }
 
 pub(super) fn freeze_problem(error: FreezeError) -> Problem {

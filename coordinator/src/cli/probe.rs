@@ -9,16 +9,16 @@ use shared::location::Location;
 use shared::run_record::RunRecord;
 use shared::settings::{RunConfig, StepSet};
 use shared::source;
+use shared::warning::ItemWarning;
 use worker::conversion::{Converter, Source};
 use worker::dataset::{LabelNeed, Prepared, encode_png, load};
 use worker::engine::Engine;
-use worker::quality::Networks;
+use worker::quality::{Networks, Output};
 use worker::workshop::networks;
 
 use super::{ConfigArgs, Ending, Problem, opening};
 use crate::inventory::Inventory;
 use crate::progress::human;
-use crate::report::references;
 
 /// Steps that are timed.
 const PROBED_STEPS: usize = 3;
@@ -34,6 +34,8 @@ struct Timing {
     share_in_unet: f64,
     per_item: Duration,
     judging: Duration,
+    /// What a person should know about the output.
+    warnings: Vec<ItemWarning>,
 }
 
 pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
@@ -100,7 +102,10 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
         "judges   {judges}: {:.3} s an output",
         timing.judging.as_secs_f64()
     ))?;
-    for problem in references::problems(&record).await {
+    for warning in &timing.warnings {
+        console::print(format_args!("         {warning}"))?;
+    }
+    for problem in opening::references(&record).await? {
         console::print(format_args!("         {problem}"))?;
     }
 
@@ -172,19 +177,24 @@ async fn time(
     let converted = converter
         .convert(&source, &["probe"], &mut ())
         .map_err(Problem::environment)?;
-    let [image] = converted.images.as_slice() else {
-        return Err(Problem::Environment(format!(
-            "the model made {} outputs for one style",
-            converted.images.len()
-        )));
+    let Some(image) = converted.images.into_iter().next() else {
+        return Err(Problem::Environment(
+            "the model made no output for a style".to_owned(),
+        ));
     };
+    let image = image.map_err(Problem::environment)?;
     let output = encode_png(image.view()).map_err(Problem::environment)?;
-    let judged = Instant::now();
-    networks
-        .judge(&content, &output)
+    let started = Instant::now();
+    let judged = networks
+        .judge(Output {
+            content_name: "probe",
+            content: &content,
+            png: &output,
+        })
         .map_err(Problem::environment)?;
     Ok(Timing {
-        judging: judged.elapsed(),
+        judging: started.elapsed(),
+        warnings: judged.warnings,
         evaluation: converted
             .denoise
             .div_f64(converted.evaluations.max(1) as f64),

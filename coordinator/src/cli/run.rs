@@ -66,7 +66,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     let known = freeze::check(storage.as_ref(), &config, &inventory.frozen)
         .await
         .map_err(opening::freeze_problem)?;
-    opening::warn_of_references(&config, &inventory).await;
+    opening::warn_of_references(&config, &inventory).await?;
 
     // The settings at hand say where the inputs are and when to give up, also of a run that was started elsewhere.
     let record = RunRecord::new(&config, inventory.frozen.clone(), jiff::Timestamp::now());

@@ -12,6 +12,7 @@ use shared::ids::RunId;
 use shared::queue::{self, Queue};
 use shared::settings::BrokerConfig;
 use shared::storage::Storage;
+use shared::warning::WarningKind;
 
 use super::{Ending, Problem, RootArgs, opening};
 use crate::fate::{Fate, Standing};
@@ -72,6 +73,9 @@ struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     broker: Option<BrokerStatus>,
     reasons: BTreeMap<String, usize>,
+    /// Items that are done with a warning of each kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    warnings: BTreeMap<WarningKind, usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -194,6 +198,7 @@ async fn read(
         failed_attempts: ledger.num_failed_attempts(),
         broker: None,
         reasons: counts.reasons,
+        warnings: counts.warning_kinds,
     })
 }
 
@@ -288,6 +293,9 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
             60.0 * items_per_second,
             human(Duration::from_secs_f64(left as f64 / items_per_second))
         ))?;
+    }
+    for (kind, count) in &status.warnings {
+        console::print(format_args!("  done with a warning ({count}): {kind}"))?;
     }
     for line in tally::reason_lines(&status.reasons) {
         console::print(format_args!("  {line}"))?;

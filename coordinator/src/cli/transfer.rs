@@ -15,6 +15,7 @@ use worker::conversion::{Converter, GivenNoise, Source};
 use worker::dataset::{LabelFile, NamedBytes, Prepared, encode_png, label_kind_of_file, prepare};
 use worker::engine::Engine;
 use worker::method::denoise::NoiseSource;
+use worker::quality::tones;
 
 use self::trace::Trace;
 use super::{Ending, Problem, files, path};
@@ -108,7 +109,17 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     let converted = converter
         .convert(&content_source, &["style"], &mut trace)
         .map_err(Problem::environment)?;
-    for warning in converter.warnings(&content, "style") {
+    let image = converted.images.into_iter().next();
+    let image = image.ok_or_else(|| Problem::Environment("the model made no output".to_owned()))?;
+    let image = image.map_err(Problem::environment)?;
+    let mut warnings = converter.warnings(&content, "style");
+    let content_name = args.content.display().to_string();
+    warnings.extend(tones::warnings(
+        &content_name,
+        content.image.view(),
+        image.view(),
+    ));
+    for warning in warnings {
         tracing::warn!("{warning}");
     }
     if let Some(path) = &args.trace {
@@ -119,7 +130,7 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
         );
         files::write(path, &trace.into_npz().map_err(Problem::environment)?)?;
     }
-    let png = encode_png(converted.images[0].view()).map_err(Problem::environment)?;
+    let png = encode_png(image.view()).map_err(Problem::environment)?;
     files::write(&args.out, &png)?;
     Ok(Ending::Done)
 }
@@ -176,19 +187,29 @@ fn noise(
     let refuse = |reason: String| Problem::Usage(format!("--noise {}: {reason}", path.display()));
     let file = std::fs::File::open(path).map_err(|e| refuse(e.to_string()))?;
     let mut npz = NpzReader::new(file).map_err(|e| refuse(format!("is no NPZ file: {e}")))?;
-    let size = converter.size();
+    let (size, channels) = (converter.size(), converter.latent_channels());
     let mut array = |name: &str| -> Result<GivenNoise, Problem> {
         let array: Array4<f32> = npz
             .by_name(name)
             .map_err(|e| refuse(format!("array {name}: {e}")))?;
-        let (steps, _, height, width) = array.dim();
-        if (steps, height, width) != (method.steps, size.latent_height, size.latent_width) {
+        let expected = (
+            method.steps,
+            channels,
+            size.latent_height,
+            size.latent_width,
+        );
+        if array.dim() != expected {
             return Err(refuse(format!(
-                "array {name} has shape {:?}, expected ({}, 4, {}, {})",
-                array.dim(),
-                method.steps,
-                size.latent_height,
-                size.latent_width
+                "array {name} has shape {:?}, expected {expected:?}",
+                array.dim()
+            )));
+        }
+        let num_bad = array.iter().filter(|value| !value.is_finite()).count();
+        if num_bad > 0 {
+            return Err(refuse(format!(
+                "array {name} has {num_bad} of {} values that are not finite, expected noise: draws of a standard normal \
+                 distribution",
+                array.len()
             )));
         }
         Ok(GivenNoise(array))

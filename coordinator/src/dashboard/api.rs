@@ -1,5 +1,6 @@
 //! The same as JSON, for scripts and for the pages' own drawings.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use shared::event::ShardInHand;
 use shared::ids::RunId;
+use shared::warning::WarningKind;
 
 use super::Dashboard;
 use super::error::PageError;
@@ -52,6 +54,7 @@ pub(super) struct RunJson {
     failed: usize,
     images_per_minute: Option<f64>,
     seconds_left: Option<u64>,
+    warnings: BTreeMap<WarningKind, usize>,
     shards: usize,
     shards_committed: usize,
     shards_failed: usize,
@@ -72,6 +75,7 @@ fn run_json(dashboard: &Dashboard, view: &RunView) -> RunJson {
         done: view.counts.done,
         quarantined: view.counts.quarantined,
         failed: view.counts.failed,
+        warnings: view.counts.warning_kinds.clone(),
         images_per_minute: pace.map(|pace| pace.per_minute),
         seconds_left: pace.and_then(|pace| Some(pace.left?.as_secs())),
         shards: view.run.plan.shards.len(),

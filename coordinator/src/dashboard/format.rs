@@ -60,7 +60,9 @@ pub(super) fn millis(millis: f64) -> String {
     match millis {
         little if little < 1000.0 => format!("{little:.0} ms"),
         some if some < 60_000.0 => format!("{:.2} s", some / 1000.0),
-        much => human(Duration::from_secs_f64(much / 1000.0)),
+        much => {
+            Duration::try_from_secs_f64(much / 1000.0).map_or_else(|_| NOTHING.to_owned(), human)
+        }
     }
 }
 

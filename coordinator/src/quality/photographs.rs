@@ -128,7 +128,7 @@ fn features(
     let named = features
         .zip(files)
         .map(|(features, (name, _))| match features {
-            Err(error @ EngineError::NotFinite { .. }) => {
+            Err(error @ EngineError::NotJudged { .. }) => {
                 Ok(Err(format!("{name}: {}", chain(&error))))
             }
             features => features,

@@ -61,6 +61,7 @@ impl Material<'_> {
             cost: cost(self.counts, self.fold.span),
             styles,
             reasons: self.counts.reasons.clone(),
+            warnings: self.counts.warning_kinds.clone(),
         }
     }
 
@@ -170,6 +171,12 @@ fn compare(report: &mut StyleReport, fold: &StyleFold, reference: &Opened) {
     let Some(sums) = &fold.items.features else {
         return;
     };
+    if sums.count() < fold.items.done {
+        report.notes.push(format!(
+            "{} of its items have no features and are in neither FID nor KID: their warning says why",
+            fold.items.done - sums.count()
+        ));
+    }
     note_small_sets(report, sums.count(), sums.num_features());
     if reference.file.extractor_sha256.is_none() {
         report.notes.push(
@@ -190,7 +197,7 @@ fn compare(report: &mut StyleReport, fold: &StyleFold, reference: &Opened) {
         );
         return;
     };
-    if fold.sample.len() < fold.items.done {
+    if fold.sample.len() < sums.count() {
         report.notes.push(format!(
             "KID is over {} of its items, always the same",
             fold.sample.len()

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactKey;
 use shared::ids::RunId;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
+use shared::warning::WarningKind;
 
 use self::make::Material;
 use crate::collect::Collected;
@@ -64,6 +65,9 @@ pub struct RunReport {
     pub styles: Vec<StyleReport>,
     /// Why items were not converted, with their number.
     pub reasons: BTreeMap<String, usize>,
+    /// Items that are done with a warning of each kind.
+    #[serde(default)]
+    pub warnings: BTreeMap<WarningKind, usize>,
 }
 
 /// A network that judges images.
@@ -185,6 +189,7 @@ impl RunReport {
         self.complete
             && (self.done, self.quarantined, self.failed) == counted
             && self.reasons == counts.reasons
+            && self.warnings == counts.warning_kinds
     }
 
     /// Stores the report.
@@ -294,6 +299,7 @@ mod tests {
             cost: Cost::default(),
             styles: Vec::new(),
             reasons: counts.reasons.clone(),
+            warnings: BTreeMap::new(),
         };
         assert!(report.is_last(&counts));
         let mut mended = counts.clone();

@@ -43,7 +43,9 @@ impl References {
 }
 
 async fn open(at: &Location, network_sha256: &str) -> Result<Opened, String> {
-    let file = read(at, network_sha256).await?;
+    let file = read(at, network_sha256)
+        .await
+        .map_err(|unusable| unusable.reason)?;
     let work = move || match Gaussian::of(&file.statistics) {
         Ok(gaussian) => Ok(Opened { file, gaussian }),
         Err(error) => Err(chain(&error)),
@@ -51,49 +53,82 @@ async fn open(at: &Location, network_sha256: &str) -> Result<Opened, String> {
     shared::blocking::run(work).await
 }
 
-async fn read(at: &Location, network_sha256: &str) -> Result<ReferenceStatistics, String> {
+/// Why a reference cannot be compared with.
+struct Unusable {
+    reason: String,
+    /// Whether the file is there and holds no statistics.
+    is_broken: bool,
+}
+
+async fn read(at: &Location, network_sha256: &str) -> Result<ReferenceStatistics, Unusable> {
+    let unusable = |reason| Unusable {
+        reason,
+        is_broken: false,
+    };
     let bytes = source::read_file(at).await;
-    let bytes = bytes.map_err(|error| format!("cannot be used: {}", chain(&error)))?;
+    let bytes = bytes.map_err(|error| unusable(format!("cannot be used: {}", chain(&error))))?;
     let network_sha256 = network_sha256.to_owned();
     let work = move || {
-        let file = ReferenceStatistics::read(&bytes).map_err(|error| chain(&error))?;
+        let file = ReferenceStatistics::read(&bytes).map_err(|error| Unusable {
+            reason: chain(&error),
+            is_broken: true,
+        })?;
         match &file.extractor_sha256 {
-            Some(sha256) if *sha256 != network_sha256 => Err(
+            Some(sha256) if *sha256 != network_sha256 => Err(unusable(
                 "was made with another feature network than the run: make it again with reference-stats"
                     .to_owned(),
-            ),
+            )),
             Some(_) | None => Ok(file),
         }
     };
     shared::blocking::run(work).await
 }
 
-/// What follows from a reference that cannot be compared with.
-const UNTIL_MENDED: &str = "; until that is mended, reports have no FID of them";
+/// What stands in the way of comparing with a reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReferenceProblem {
+    /// It is not there, or not the run's: the run may begin, and its reports have no FID until it is.
+    Away(String),
+    /// It is there and holds no statistics: figures of it would be wrong.
+    Broken(String),
+}
 
-/// Returns what stands in the way of comparing a run's styles with the references that its settings name: a line for
-/// each reference, and what follows from it.
-pub async fn problems(record: &RunRecord) -> Vec<String> {
+/// Returns what stands in the way of comparing a run's styles with the references that its settings name, for each
+/// reference.
+pub async fn problems(record: &RunRecord) -> Vec<ReferenceProblem> {
     let (Some(files), Some(network)) = (&record.quality.reference, &record.frozen.judges.features)
     else {
         return Vec::new();
     };
     let mut found = Vec::new();
     for (at, styles) in by_reference(files, record.frozen.styles.keys().map(String::as_str)) {
+        let styles = first_names(styles);
         let Some(at) = at else {
-            let styles = first_names(styles);
-            found.push(format!(
-                "quality.reference names no file for {styles}{UNTIL_MENDED}"
-            ));
+            let text = format!("quality.reference names no file for {styles}{UNTIL_MENDED}");
+            found.push(ReferenceProblem::Away(text));
             continue;
         };
-        if let Err(reason) = read(&at, network).await {
-            let styles = first_names(styles);
-            found.push(format!("reference {at} of {styles} {reason}{UNTIL_MENDED}"));
-        }
+        found.extend(match read(&at, network).await {
+            Ok(_) => None,
+            Err(Unusable {
+                reason,
+                is_broken: true,
+            }) => Some(ReferenceProblem::Broken(format!(
+                "reference {at} of {styles} {reason}"
+            ))),
+            Err(Unusable {
+                reason,
+                is_broken: false,
+            }) => Some(ReferenceProblem::Away(format!(
+                "reference {at} of {styles} {reason}{UNTIL_MENDED}"
+            ))),
+        });
     }
     found
 }
+
+/// What follows from a reference that cannot be compared with.
+const UNTIL_MENDED: &str = "; until that is mended, reports have no FID of them";
 
 /// Returns the references of styles, each once, with its styles; none for styles that no file is named for.
 pub(super) fn by_reference<'a>(

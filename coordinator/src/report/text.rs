@@ -128,6 +128,9 @@ fn render_run(report: &RunReport, text: &mut String) {
     for (styles, note) in notes(report) {
         let _ = writeln!(text, "  {styles}: {note}");
     }
+    for (kind, count) in &report.warnings {
+        let _ = writeln!(text, "  done with a warning ({count}): {kind}");
+    }
     for line in reason_lines(&report.reasons) {
         let _ = writeln!(text, "  {line}");
     }

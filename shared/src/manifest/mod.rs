@@ -110,6 +110,24 @@ pub struct Quality {
     pub features: Option<Vec<f32>>,
 }
 
+impl Quality {
+    /// Returns the first figure that is not finite, by the name of its column.
+    #[must_use]
+    pub fn not_finite(&self) -> Option<&'static str> {
+        let features = self.features.as_deref().unwrap_or_default();
+        let columns = [
+            ("ssim", self.ssim.is_finite()),
+            ("lpips", self.lpips.is_none_or(f64::is_finite)),
+            ("features", features.iter().all(|value| value.is_finite())),
+        ];
+        let not_finite = columns.into_iter().find(|(_, is_finite)| !is_finite);
+        not_finite.map(|(column, _)| column)
+    }
+}
+
+/// Milliseconds or evaluations that no item costs: thirty years.
+const MAX_WORK: f64 = 1e12;
+
 /// What an item cost. Work shared by several items is divided among them, so that columns add up to the run.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Work {
@@ -143,6 +161,25 @@ impl Work {
             ("store", self.store_ms),
             ("judge", self.quality_ms),
         ]
+    }
+
+    /// Returns the first number that is no amount of work, by the name of its column: one that is not finite, is negative,
+    /// or is more than any machine has done.
+    #[must_use]
+    pub fn no_amount(&self) -> Option<&'static str> {
+        let columns = [
+            ("unet_evaluations", self.unet_evaluations),
+            ("style_evaluations", self.style_evaluations),
+            ("load_ms", self.load_ms),
+            ("encode_ms", self.encode_ms),
+            ("denoise_ms", self.denoise_ms),
+            ("decode_ms", self.decode_ms),
+            ("store_ms", self.store_ms),
+            ("quality_ms", self.quality_ms),
+        ];
+        let is_amount = |value: f64| (0.0..=MAX_WORK).contains(&value);
+        let wrong = columns.into_iter().find(|&(_, value)| !is_amount(value));
+        wrong.map(|(column, _)| column)
     }
 
     /// Returns the whole time, in milliseconds.

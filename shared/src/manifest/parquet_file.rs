@@ -10,7 +10,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 
-use super::{ManifestRow, schema};
+use super::{ManifestRow, Quality, Work, schema};
+use crate::ids::ItemId;
 
 /// Rows in a row group.
 const ROW_GROUP_ROWS: usize = 65_536;
@@ -33,6 +34,16 @@ pub enum ManifestError {
         "the manifest's column {0} is missing or holds an unexpected value; was it written by another version?"
     )]
     Column(&'static str),
+    /// A figure is NaN or infinite, or no amount of work.
+    #[error(
+        "column {column} of item {item} holds a number that is no figure: NaN, infinite or no amount of work"
+    )]
+    NoFigure {
+        /// The column.
+        column: &'static str,
+        /// The item.
+        item: ItemId,
+    },
 }
 
 /// Returns the rows of a shard as a Parquet file, sorted by (style, content), with the outputs' features if they have
@@ -78,6 +89,7 @@ impl<W: Write + Send> ManifestWriter<W> {
     ///
     /// [`ManifestError`] if they cannot be written.
     pub fn write(&mut self, rows: &[ManifestRow]) -> Result<(), ManifestError> {
+        rows.iter().try_for_each(check_figures)?;
         for part in rows.chunks(BATCH_ROWS) {
             self.writer
                 .write(&schema::batch(part, self.num_features)?)?;
@@ -147,15 +159,29 @@ fn rows(file: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Vec<ManifestRow>
         let batch: RecordBatch = batch?;
         rows.extend(schema::rows(&batch)?);
     }
+    rows.iter().try_for_each(check_figures)?;
     Ok(rows)
+}
+
+/// Refuses a row with a number that is no figure: means, distances and sums over a run would be none either.
+fn check_figures(row: &ManifestRow) -> Result<(), ManifestError> {
+    let figure = row.quality.as_ref().and_then(Quality::not_finite);
+    let work = row.work.as_ref().and_then(Work::no_amount);
+    match figure.or(work) {
+        None => Ok(()),
+        Some(column) => Err(ManifestError::NoFigure {
+            column,
+            item: row.item.clone(),
+        }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::failure::FailureClass;
-    use crate::ids::{ItemId, ShardId};
-    use crate::manifest::{Output, Quality, Status, Work};
+    use crate::ids::ShardId;
+    use crate::manifest::{Output, Status};
     use crate::warning::WarningKind;
 
     fn row(style: &str, content: &str, done: bool) -> ManifestRow {
@@ -234,6 +260,36 @@ mod tests {
         whole.write(&rows).unwrap();
         let whole = Bytes::from(whole.finish().unwrap());
         assert_eq!(read_with_features(whole).unwrap(), without);
+    }
+
+    #[test]
+    fn no_row_with_a_number_that_is_no_figure_is_written_or_read() {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let rows = ["ssim", "lpips", "features", "store_ms"].map(|column| {
+                let mut row = row("night", "1", true);
+                let quality = row.quality.as_mut().unwrap();
+                match column {
+                    "ssim" => quality.ssim = bad,
+                    "lpips" => quality.lpips = Some(bad),
+                    "features" => quality.features = Some(vec![1.0, bad as f32]),
+                    _ => row.work.as_mut().unwrap().store_ms = bad,
+                }
+                (column, row)
+            });
+            for (column, row) in rows {
+                let message = write(vec![row.clone()]).unwrap_err().to_string();
+                assert!(message.contains(column), "{message}");
+                assert!(message.contains("1 in the style of night"), "{message}");
+                // As another program may have written it.
+                let num_features = schema::num_features(std::slice::from_ref(&row));
+                let mut writer = ManifestWriter::with_features(Vec::new(), num_features).unwrap();
+                let batch = schema::batch(&[row], num_features).unwrap();
+                writer.writer.write(&batch).unwrap();
+                let file = Bytes::from(writer.finish().unwrap());
+                let message = read_with_features(file).unwrap_err().to_string();
+                assert!(message.contains(column), "{message}");
+            }
+        }
     }
 
     #[test]

@@ -91,10 +91,15 @@ impl AttemptError {
             },
             Self::Engine(error) => error.class(),
             Self::Quality { source, .. } => source.class(),
-            Self::Differs { .. } | Self::Unrepairable { .. } | Self::Hung { .. } => {
-                FailureClass::Transient
-            }
-            Self::Manifest(_) | Self::Encode(_) => FailureClass::Fatal,
+            // A number of one shard concerns no other.
+            Self::Differs { .. }
+            | Self::Unrepairable { .. }
+            | Self::Hung { .. }
+            | Self::Manifest(ManifestError::NoFigure { .. }) => FailureClass::Transient,
+            Self::Manifest(
+                ManifestError::Parquet(_) | ManifestError::Arrow(_) | ManifestError::Column(_),
+            )
+            | Self::Encode(_) => FailureClass::Fatal,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use shared::failure::{FailureClass, chain};
+use shared::failure::FailureClass;
 use shared::listing::Listing;
 use shared::source::Source;
 use shared::storage::StorageErrorKind;
@@ -52,8 +52,5 @@ impl Inputs for Datasets {
 }
 
 fn bad_input(error: &(dyn std::error::Error + 'static)) -> Unusable {
-    Unusable::Quarantine(Quarantine {
-        class: FailureClass::BadInput,
-        reason: chain(error),
-    })
+    Unusable::Quarantine(Quarantine::of(error, FailureClass::BadInput))
 }

@@ -5,6 +5,7 @@
 
 mod error;
 mod inputs;
+mod judging;
 mod outputs_at_once;
 mod ports;
 mod repair;
@@ -19,17 +20,19 @@ pub use error::AttemptError;
 pub use inputs::Datasets;
 pub use outputs_at_once::OutputsAtOnce;
 pub use ports::{
-    InputKind, Inputs, Judge, LoadedInput, Made, Maker, Part, Progress, Quarantine, Unusable,
+    InputKind, Inputs, Judge, Judged, LoadedInput, Made, MadeOutput, Maker, Part, Progress,
+    Quarantine, Unusable,
 };
 use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::failure::FailureClass;
 use shared::ids::{ItemId, RunId};
 use shared::listing::Listing;
-use shared::manifest::{self, ManifestRow, Output, Quality, Work};
+use shared::manifest::{self, ManifestRow, Output, Work};
 use shared::storage::{Storage, StorageErrorKind};
 use shared::task::ShardTask;
 use shared::warning::ItemWarning;
+use tokio::sync::OnceCell;
 use tracing::Instrument;
 
 use self::repair::Expected;
@@ -148,45 +151,38 @@ impl Attempt<'_> {
 
     async fn make_items(
         &self,
-        content: &Listing,
+        listing: &Listing,
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
-        let styles = rows.wanted(content.name(), &self.task.styles);
+        let styles = rows.wanted(listing.name(), &self.task.styles);
         if styles.is_empty() {
             return Ok(());
         }
         rows.begin_content();
         self.progress.begin(Part::Load);
-        let loaded = match self.tools.inputs.load(InputKind::Content, content).await {
+        let loaded = match self.tools.inputs.load(InputKind::Content, listing).await {
             Ok(loaded) => Arc::new(loaded),
             Err(Unusable::Quarantine(why)) => {
                 for style in styles {
-                    rows.quarantined(content.name(), style.name(), &why);
+                    rows.quarantined(listing.name(), style.name(), &why);
                 }
                 return Ok(());
             }
             Err(Unusable::Transient(error)) => return Err(error),
         };
-        self.progress.begin(Part::Store);
-        let label_key = ArtifactKey::Label(self.run().clone(), content.name().to_owned());
-        let Some(label) = loaded.prepared.stored_label.clone() else {
+        let Some(content) = InHand::new(listing, loaded) else {
             let why = Quarantine {
                 class: FailureClass::BadInput,
-                reason: format!("{} has no label that could be stored", content.name()),
+                reason: format!("{} has no label that could be stored", listing.name()),
             };
             for style in styles {
-                rows.quarantined(content.name(), style.name(), &why);
+                rows.quarantined(listing.name(), style.name(), &why);
             }
             return Ok(());
         };
-        let label = Bytes::from(label);
-        let label_sha256 = digest::sha256(&label);
-        rows.check_label(content.name(), &label_key, &label_sha256)?;
-        self.storage.create(&label_key, label).await?;
-
-        let missing = self
-            .find_stored(content, &loaded, &label_sha256, rows)
-            .await?;
+        let label_key = ArtifactKey::Label(self.run().clone(), content.name().to_owned());
+        rows.check_label(content.name(), &label_key, &content.label_sha256)?;
+        let missing = self.find_stored(&content, rows).await?;
         let mut usable = Vec::new();
         for style in missing {
             match self.record_style(style).await? {
@@ -194,16 +190,26 @@ impl Attempt<'_> {
                 Err(why) => rows.quarantined(content.name(), style.name(), &why),
             }
         }
-        self.convert(content, &loaded, &usable, &label_sha256, rows)
-            .await
+        self.convert(&content, &usable, rows).await
+    }
+
+    /// Stores the label of a content in hand, once: it is there before any of its images, and not without one.
+    async fn store_label(&self, content: &InHand<'_>) -> Result<(), AttemptError> {
+        let store = || async {
+            let key = ArtifactKey::Label(self.run().clone(), content.name().to_owned());
+            self.storage
+                .create(&key, content.label.clone())
+                .await
+                .map(drop)
+        };
+        content.label_is_stored.get_or_try_init(store).await?;
+        Ok(())
     }
 
     /// Gives what earlier attempts stored their rows, and returns the styles whose images are missing.
     async fn find_stored(
         &self,
-        content: &Listing,
-        loaded: &Arc<LoadedInput>,
-        label_sha256: &str,
+        content: &InHand<'_>,
         rows: &mut RowMaker<'_>,
     ) -> Result<Vec<&Listing>, AttemptError> {
         let mut missing = Vec::new();
@@ -218,9 +224,14 @@ impl Attempt<'_> {
                 }
                 Err(error) => return Err(error.into()),
             };
-            let output = self.output(content, style, digest::sha256(&image), label_sha256);
-            let quality = match self.judge(loaded, &key, image).await {
-                Ok(quality) => quality,
+            self.store_label(content).await?;
+            let output = self.output(content, style, digest::sha256(&image));
+            let judged = match self.judge(&content.loaded, &key, image).await {
+                Ok(Ok(judged)) => judged,
+                Ok(Err(why)) => {
+                    rows.quarantined(content.name(), style.name(), &why);
+                    continue;
+                }
                 // A damaged one is made again, and refused by storage with its name: nothing stored is rewritten.
                 Err(error) if error.is_damaged_output() => {
                     missing.push(style);
@@ -228,13 +239,15 @@ impl Attempt<'_> {
                 }
                 Err(error) => return Err(error),
             };
+            let mut warnings = self.warnings_of_stored(&content.loaded, style).await?;
+            warnings.extend(judged.warnings);
             let stored = Stored {
                 output,
-                quality,
+                quality: judged.quality,
                 work: None,
-                warnings: self.warnings_of_stored(loaded, style).await?,
+                warnings,
             };
-            rows.done(loaded, style.name(), stored);
+            rows.done(&content.loaded, style.name(), stored);
         }
         Ok(missing)
     }
@@ -253,7 +266,13 @@ impl Attempt<'_> {
         };
         self.progress.begin(Part::StyleStep);
         let progress = Arc::clone(&self.progress);
-        Ok(Ok(maker.record_style(loaded, progress).await?))
+        match maker.record_style(loaded, progress).await {
+            Ok(evaluations) => Ok(Ok(evaluations)),
+            Err(error) if error.class() == FailureClass::BadOutput => {
+                Ok(Err(Quarantine::of(&error, FailureClass::BadOutput)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns the warnings of an item that an earlier attempt stored, so that its row says what that attempt's would.
@@ -274,10 +293,8 @@ impl Attempt<'_> {
     /// Makes and stores a content's images, with fewer at once when memory runs out.
     async fn convert(
         &self,
-        content: &Listing,
-        loaded: &Arc<LoadedInput>,
+        content: &InHand<'_>,
         styles: &[(&Listing, u64)],
-        label_sha256: &str,
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
         let mut rest = styles;
@@ -289,16 +306,22 @@ impl Attempt<'_> {
                 .tools
                 .maker
                 .convert(
-                    Arc::clone(loaded),
+                    Arc::clone(&content.loaded),
                     names.collect(),
                     Arc::clone(&self.progress),
                 )
                 .await;
             match made {
                 Ok(made) => {
-                    self.store(loaded, content, now, made, label_sha256, rows)
-                        .await?;
+                    self.store(content, now, made, rows).await?;
                     rest = later;
+                }
+                Err(error) if error.class() == FailureClass::BadOutput => {
+                    let why = Quarantine::of(&error, FailureClass::BadOutput);
+                    for (style, _) in rest {
+                        rows.quarantined(content.name(), style.name(), &why);
+                    }
+                    return Ok(());
                 }
                 Err(error) if error.class() == FailureClass::Resources && now.len() > 1 => {
                     let outputs = self.tools.outputs_at_once.lower(now.len());
@@ -316,63 +339,61 @@ impl Attempt<'_> {
 
     async fn store(
         &self,
-        loaded: &Arc<LoadedInput>,
-        content: &Listing,
+        content: &InHand<'_>,
         styles: &[(&Listing, u64)],
         made: Made,
-        label_sha256: &str,
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
-        let outputs = styles.len() as f64;
+        // Work is divided among the outputs that have come of it.
+        let outputs = made.outputs.iter().filter(|output| output.is_ok()).count() as f64;
         let share = |duration: Duration| 1000.0 * duration.as_secs_f64() / outputs;
-        for (((style, style_evaluations), png), warnings) in
-            styles.iter().zip(made.pngs).zip(made.warnings)
-        {
-            self.progress.begin(Part::Store);
-            let started = Instant::now();
+        for ((style, style_evaluations), output) in styles.iter().zip(made.outputs) {
+            let MadeOutput { png, mut warnings } = match output {
+                Ok(output) => output,
+                Err(why) => {
+                    rows.quarantined(content.name(), style.name(), &why);
+                    continue;
+                }
+            };
             let png = Bytes::from(png);
             let sha256 = digest::sha256(&png);
             let key = self.image_key(content.name(), style.name());
             rows.check_image(&item_of(content.name(), style.name()), &key, &sha256)?;
             let span = rows::span(content.name(), style.name());
-            let storing = self.storage.create(&key, png.clone());
-            storing.instrument(span.clone()).await?;
-            let (store, started) = (started.elapsed(), Instant::now());
-            let quality = self.judge(loaded, &key, png).instrument(span).await?;
+            // What has no figures is not stored, so it is judged first.
+            let started = Instant::now();
+            let judging = self.judge(&content.loaded, &key, png.clone());
+            let judged = match judging.instrument(span.clone()).await? {
+                Ok(judged) => judged,
+                Err(why) => {
+                    rows.quarantined(content.name(), style.name(), &why);
+                    continue;
+                }
+            };
+            warnings.extend(judged.warnings);
+            let (judging, started) = (started.elapsed(), Instant::now());
+            self.progress.begin(Part::Store);
+            self.store_label(content).await?;
+            self.storage.create(&key, png).instrument(span).await?;
             let work = Work {
                 unet_evaluations: made.evaluations as f64 / outputs,
                 style_evaluations: *style_evaluations as f64,
-                load_ms: share(loaded.elapsed),
+                load_ms: share(content.loaded.elapsed),
                 encode_ms: share(made.encode),
                 denoise_ms: share(made.denoise),
                 decode_ms: share(made.decode),
-                store_ms: 1000.0 * store.as_secs_f64(),
-                quality_ms: 1000.0 * started.elapsed().as_secs_f64(),
+                store_ms: 1000.0 * started.elapsed().as_secs_f64(),
+                quality_ms: 1000.0 * judging.as_secs_f64(),
             };
             let stored = Stored {
-                output: self.output(content, style, sha256, label_sha256),
-                quality,
+                output: self.output(content, style, sha256),
+                quality: judged.quality,
                 work: Some(work),
                 warnings,
             };
-            rows.done(loaded, style.name(), stored);
+            rows.done(&content.loaded, style.name(), stored);
         }
         Ok(())
-    }
-
-    /// Returns what a stored output is like.
-    async fn judge(
-        &self,
-        content: &Arc<LoadedInput>,
-        key: &ArtifactKey,
-        png: Bytes,
-    ) -> Result<Quality, AttemptError> {
-        self.progress.begin(Part::Judge);
-        let quality = self.tools.judge.judge(Arc::clone(content), png).await;
-        quality.map_err(|source| AttemptError::Quality {
-            path: self.storage.locate(key),
-            source,
-        })
     }
 
     fn run(&self) -> &RunId {
@@ -389,21 +410,43 @@ impl Attempt<'_> {
         )
     }
 
-    fn output(
-        &self,
-        content: &Listing,
-        style: &Listing,
-        image_sha256: String,
-        label_sha256: &str,
-    ) -> Output {
+    fn output(&self, content: &InHand<'_>, style: &Listing, image_sha256: String) -> Output {
         Output {
             image_key: self.image_key(content.name(), style.name()).path(),
             label_key: ArtifactKey::Label(self.run().clone(), content.name().to_owned()).path(),
             width: self.tools.size.width as u32,
             height: self.tools.size.height as u32,
             image_sha256,
-            label_sha256: label_sha256.to_owned(),
+            label_sha256: content.label_sha256.clone(),
         }
+    }
+}
+
+/// A content whose items are being made.
+struct InHand<'a> {
+    listing: &'a Listing,
+    loaded: Arc<LoadedInput>,
+    /// Its label as it is stored.
+    label: Bytes,
+    label_sha256: String,
+    label_is_stored: OnceCell<()>,
+}
+
+impl<'a> InHand<'a> {
+    /// Returns a content in hand; none if it has no label that could be stored.
+    fn new(listing: &'a Listing, loaded: Arc<LoadedInput>) -> Option<Self> {
+        let label = Bytes::from(loaded.prepared.stored_label.clone()?);
+        Some(Self {
+            label_sha256: digest::sha256(&label),
+            label_is_stored: OnceCell::new(),
+            label,
+            listing,
+            loaded,
+        })
+    }
+
+    fn name(&self) -> &str {
+        self.listing.name()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use shared::failure::FailureClass;
+use shared::failure::{FailureClass, chain};
 use shared::ids::RunId;
 use shared::listing::Listing;
 use shared::manifest::{ManifestRow, Quality};
@@ -65,12 +65,29 @@ pub trait Inputs: Send + Sync {
     async fn load(&self, kind: InputKind, listing: &Listing) -> Result<LoadedInput, Unusable>;
 }
 
+impl Quarantine {
+    /// Returns a quarantine for an error, with its whole chain.
+    #[must_use]
+    pub fn of(error: &(dyn std::error::Error + 'static), class: FailureClass) -> Self {
+        Self {
+            class,
+            reason: chain(error),
+        }
+    }
+}
+
+/// An output that is an image.
+pub struct MadeOutput {
+    /// The image as a PNG file.
+    pub png: Vec<u8>,
+    /// What a person should know about it.
+    pub warnings: Vec<ItemWarning>,
+}
+
 /// Outputs of one content.
 pub struct Made {
-    /// The images as PNG files, in the order of the styles.
-    pub pngs: Vec<Vec<u8>>,
-    /// What a person should know about each.
-    pub warnings: Vec<Vec<ItemWarning>>,
+    /// Each output in the order of the styles, or why it is no image.
+    pub outputs: Vec<Result<MadeOutput, Quarantine>>,
     /// UNet evaluations of all of them.
     pub evaluations: u64,
     /// Time in the VAE encoder.
@@ -95,7 +112,7 @@ pub trait Maker: Send + Sync {
     ///
     /// # Errors
     ///
-    /// If the engine fails.
+    /// If the engine fails; of class bad output if no output in this style can be an image.
     async fn record_style(
         &self,
         style: LoadedInput,
@@ -106,7 +123,8 @@ pub trait Maker: Send + Sync {
     ///
     /// # Errors
     ///
-    /// If the engine fails; of class resources if fewer styles at once may help.
+    /// If the engine fails; of class resources if fewer styles at once may help, of class bad output if no output of this
+    /// content can be an image.
     async fn convert(
         &self,
         content: Arc<LoadedInput>,
@@ -126,6 +144,15 @@ pub trait Maker: Send + Sync {
     ) -> Result<Vec<ItemWarning>, AttemptError>;
 }
 
+/// What an output is like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// Its figures.
+    pub quality: Quality,
+    /// What a person should know about it and its content.
+    pub warnings: Vec<ItemWarning>,
+}
+
 /// Somebody who judges outputs.
 #[async_trait]
 pub trait Judge: Send + Sync {
@@ -134,7 +161,7 @@ pub trait Judge: Send + Sync {
     /// # Errors
     ///
     /// If it is no image of its content's size, or a network fails.
-    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Quality, QualityError>;
+    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Judged, QualityError>;
 }
 
 /// What an attempt is doing.

@@ -76,7 +76,9 @@ impl Pulse {
         };
         let usual = beat.usual[slot(beat.part)];
         let allowed = usual.map_or(self.config.first, |usual| {
-            usual.mul_f64(self.config.times_usual).max(self.config.min)
+            let allowed = usual.as_secs_f64() * self.config.times_usual;
+            let allowed = Duration::try_from_secs_f64(allowed).unwrap_or(Duration::MAX);
+            allowed.max(self.config.min)
         });
         let elapsed = beat.since.elapsed();
         if elapsed <= allowed {

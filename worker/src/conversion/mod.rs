@@ -4,12 +4,13 @@ mod noise;
 mod recipe;
 mod trial;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use ndarray::{Array3, ArrayView2};
 pub use noise::{DrawnNoise, GivenNoise};
 pub use recipe::Recipe;
+use shared::digest;
 use shared::failure::{FailureClass, chain};
 use shared::settings::{Device, EngineConfig, MethodConfig};
 use shared::warning::{ItemWarning, WarningKind};
@@ -20,6 +21,7 @@ use crate::engine::injection::{self, InjectStyles, RecordStyle};
 use crate::engine::style_bank::{StyleBank, StyleBankLimits, StyleRecord};
 use crate::engine::{Engine, EngineError};
 use crate::method::denoise::{self, Content, DenoiseError, NoiseSource, Observer, StyleTrajectory};
+use crate::method::finite::{NotFinite, Quantity};
 use crate::method::image::{from_unit_range, to_unit_range};
 use crate::method::schedule::Schedule;
 
@@ -29,8 +31,16 @@ pub struct Converter {
     recipe: Recipe,
     schedule: Schedule,
     bank: StyleBank,
+    /// Styles of which no record can be made, by their names.
+    broken_styles: HashMap<String, BrokenStyle>,
     attention: Box<dyn AttentionKernel>,
     seed: u64,
+}
+
+/// A style that is not tried again as long as it is the same image.
+struct BrokenStyle {
+    image_sha256: String,
+    numbers: NotFinite,
 }
 
 /// An image about to be converted, or a style about to be recorded.
@@ -46,8 +56,9 @@ pub struct Source<'a> {
 /// What a conversion made and what it took.
 #[derive(Debug)]
 pub struct Converted {
-    /// The outputs, `(height, width, 3)`, in the order of the styles.
-    pub images: Vec<Array3<u8>>,
+    /// The outputs, `(height, width, 3)`, in the order of the styles; of one whose numbers are not finite,
+    /// [`EngineError::NotFinite`].
+    pub images: Vec<Result<Array3<u8>, EngineError>>,
     /// The content's latent.
     pub content_latent: Array3<f32>,
     /// UNet evaluations.
@@ -83,6 +94,7 @@ impl Converter {
             schedule: Schedule::new(&constants, method.steps, method.skip)?,
             recipe,
             bank: StyleBank::new(StyleBankLimits::from(config)),
+            broken_styles: HashMap::new(),
             engine,
             seed: method.seed,
         };
@@ -105,6 +117,12 @@ impl Converter {
     #[must_use]
     pub fn size(&self) -> ImageSize {
         self.engine.contract.image_size()
+    }
+
+    /// Returns the channels of the model's latents.
+    #[must_use]
+    pub fn latent_channels(&self) -> usize {
+        self.engine.contract.model.latent.channels
     }
 
     /// Returns the SHA-256 of the model's contract.
@@ -161,17 +179,36 @@ impl Converter {
         self.bank.get(name).is_some()
     }
 
-    /// Walks a style's branch once and keeps what conversions need; returns its latent.
+    /// Walks a style's branch once and keeps what conversions need; returns its latent. A style whose numbers are not
+    /// finite is walked once as well.
     ///
     /// # Errors
     ///
-    /// [`EngineError`] if the model fails or the record cannot be kept.
+    /// [`EngineError`] if the model fails or the record cannot be kept; [`EngineError::NotFinite`] if numbers of the style
+    /// are not finite.
     pub fn record_style(
         &mut self,
         style: &Source<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Array3<f32>, EngineError> {
-        self.with_room(|converter| converter.record_style_once(style, observer))
+        let digest = || {
+            let pixels = style.prepared.image.as_standard_layout();
+            digest::sha256(pixels.as_slice().unwrap_or_default())
+        };
+        if let Some(broken) = self.broken_styles.get(style.name)
+            && broken.image_sha256 == digest()
+        {
+            return Err(not_finite(self, style_named(style.name))(broken.numbers));
+        }
+        let recorded = self.with_room(|converter| converter.record_style_once(style, observer));
+        if let Err(EngineError::NotFinite { numbers, .. }) = &recorded {
+            let broken = BrokenStyle {
+                image_sha256: digest(),
+                numbers: *numbers,
+            };
+            self.broken_styles.insert(style.name.to_owned(), broken);
+        }
+        recorded
     }
 
     fn record_style_once(
@@ -180,8 +217,8 @@ impl Converter {
         observer: &mut dyn Observer,
     ) -> Result<Array3<f32>, EngineError> {
         let started = Instant::now();
-        let image = to_unit_range(style.prepared.image.view());
-        let latent = self.engine.vae.encode(image.view())?;
+        let not_finite = not_finite(self, style_named(style.name));
+        let latent = self.encode(style, &not_finite)?;
         let num_bytes = injection::style_num_bytes(&self.engine.unet, &self.recipe.injection);
         let mut steps = self.bank.reserve(style.name, num_bytes)?;
         let mut pass = RecordStyle {
@@ -196,7 +233,8 @@ impl Converter {
             latent.view(),
             style.noise,
             observer,
-        )?;
+        )
+        .map_err(|error| in_engine(error, &not_finite))?;
         let trajectory = StyleTrajectory {
             labels: style.prepared.label_latent.clone(),
             after,
@@ -212,11 +250,25 @@ impl Converter {
         Ok(latent)
     }
 
+    /// Returns the latent of an image.
+    fn encode(
+        &mut self,
+        source: &Source<'_>,
+        not_finite: &impl Fn(NotFinite) -> EngineError,
+    ) -> Result<Array3<f32>, EngineError> {
+        let image = to_unit_range(source.prepared.image.view());
+        let latent = self.engine.vae.encode(image.view())?;
+        let checked = Quantity::EncodedLatent.check(latent.view());
+        checked.map_err(not_finite)?;
+        Ok(latent)
+    }
+
     /// Converts a content into the given styles, all of them recorded before.
     ///
     /// # Errors
     ///
-    /// [`EngineError`] if the model fails.
+    /// [`EngineError`] if the model fails; [`EngineError::NotFinite`] if numbers of the content are not finite, on which
+    /// every output depends.
     pub fn convert(
         &mut self,
         content: &Source<'_>,
@@ -236,19 +288,16 @@ impl Converter {
         let (evaluations, in_unet) = (unet.evaluations(), unet.busy());
         let in_attention = unet.in_attention();
         let started = Instant::now();
-        let image = to_unit_range(content.prepared.image.view());
-        let latent = self.engine.vae.encode(image.view())?;
+        let not_finite = not_finite(self, format!("content {}", content.name));
+        let latent = self.encode(content, &not_finite)?;
         let encoded = Instant::now();
-        let latents = self.denoise(content, latent.view(), styles, observer)?;
+        let latents = self.denoise(content, latent.view(), styles, observer);
+        let latents = latents.map_err(|error| in_engine(error, &not_finite))?;
         let denoised = Instant::now();
-        let images = latents
-            .iter()
-            .map(|latent| {
-                Ok(from_unit_range(
-                    self.engine.vae.decode(latent.view())?.view(),
-                ))
-            })
-            .collect::<Result<Vec<_>, EngineError>>()?;
+        let mut images = Vec::with_capacity(styles.len());
+        for (latent, style) in latents.into_iter().zip(styles) {
+            images.push(self.decode(latent, content.name, style)?);
+        }
         Ok(Converted {
             images,
             content_latent: latent,
@@ -259,6 +308,21 @@ impl Converter {
             denoise: denoised - encoded,
             decode: denoised.elapsed(),
         })
+    }
+
+    /// Returns the image of an output's last latent, or what of it is not finite.
+    fn decode(
+        &mut self,
+        latent: Result<Array3<f32>, NotFinite>,
+        content: &str,
+        style: &str,
+    ) -> Result<Result<Array3<u8>, EngineError>, EngineError> {
+        let image = match latent {
+            Ok(latent) => from_unit_range(self.engine.vae.decode(latent.view())?.view()),
+            Err(numbers) => Err(numbers),
+        };
+        let output = format!("the output of content {content} in style {style}");
+        Ok(image.map_err(not_finite(self, output)))
     }
 
     /// Does something, and once more without styles on the device if it runs out of memory where they may be there.
@@ -315,7 +379,7 @@ impl Converter {
         latent: ndarray::ArrayView3<'_, f32>,
         styles: &[&str],
         observer: &mut dyn Observer,
-    ) -> Result<Vec<Array3<f32>>, EngineError> {
+    ) -> Result<Vec<Result<Array3<f32>, NotFinite>>, DenoiseError<EngineError>> {
         debug_assert_eq!(styles.iter().collect::<HashSet<_>>().len(), styles.len());
         let records = injection::records(&self.bank, styles);
         let trajectories: Vec<_> = records.iter().map(|record| &record.trajectory).collect();
@@ -338,13 +402,31 @@ impl Converter {
             &trajectories,
             observer,
         )
-        .map_err(|error| match error {
-            DenoiseError::Unet(error) => error,
-            DenoiseError::Adain(error) => EngineError::Adain(error),
-        })
     }
+}
 
-    fn latent_channels(&self) -> usize {
-        self.engine.contract.model.latent.channels
+fn style_named(name: &str) -> String {
+    format!("style {name}")
+}
+
+/// Returns what makes an error of numbers of an image, with what helps with this model.
+fn not_finite(converter: &Converter, what: String) -> impl Fn(NotFinite) -> EngineError + use<> {
+    let cure = converter.engine.contract.model.cure_of_not_finite();
+    move |numbers| EngineError::NotFinite {
+        what: what.clone(),
+        numbers,
+        cure,
+    }
+}
+
+/// Returns the error of a walk as one of the engine.
+fn in_engine(
+    error: DenoiseError<EngineError>,
+    not_finite: impl Fn(NotFinite) -> EngineError,
+) -> EngineError {
+    match error {
+        DenoiseError::Unet(error) => error,
+        DenoiseError::Adain(error) => EngineError::Adain(error),
+        DenoiseError::NotFinite(numbers) => not_finite(numbers),
     }
 }

@@ -9,7 +9,7 @@ use super::Converter;
 use crate::engine::injection::{InjectStyles, RecordStyle};
 use crate::engine::style_bank::{StyleRecord, StyleSteps};
 use crate::engine::{EngineError, cause};
-use crate::method::denoise::{At, ContentPass as _, StylePass as _, StyleTrajectory};
+use crate::method::denoise::{At, ContentPass as _, OutputBranch, StylePass as _, StyleTrajectory};
 
 impl Converter {
     /// Computes everything that a conversion does once, on an image of zeros: encodes it, evaluates it as a style, as a
@@ -64,7 +64,11 @@ impl Converter {
             injection,
             styles: &[&record],
         };
-        let predictions = pass.evaluate(at, latent.view(), std::slice::from_ref(&latent))?;
+        let output = OutputBranch {
+            position: 0,
+            latent: latent.view(),
+        };
+        let predictions = pass.evaluate(at, latent.view(), &[output])?;
         for latent in &predictions.outputs {
             self.engine.vae.decode(latent.view())?;
         }

@@ -106,6 +106,15 @@ impl Precision {
             Self::Fp16 => 2,
         }
     }
+
+    /// Returns the largest number.
+    #[must_use]
+    pub fn largest(self) -> f32 {
+        match self {
+            Self::Fp32 => f32::MAX,
+            Self::Fp16 => half::f16::MAX.to_f32(),
+        }
+    }
 }
 
 /// A noise schedule, in diffusers' words.
@@ -182,6 +191,24 @@ pub struct TensorContract {
     pub dtype: String,
     /// Its dimensions.
     pub shape: Vec<Dimension>,
+}
+
+impl Model {
+    /// Returns what helps where something that the model computes is not finite.
+    #[must_use]
+    pub fn cure_of_not_finite(&self) -> &'static str {
+        match (self.dtype, self.weights) {
+            (Precision::Fp16, Precision::Fp16 | Precision::Fp32) => {
+                "the model computes in fp16, whose largest number is 65504: export it with --dtype fp32"
+            }
+            (Precision::Fp32, Precision::Fp16) => {
+                "the model's weights are stored in fp16, whose largest number is 65504: export it with --dtype fp32"
+            }
+            (Precision::Fp32, Precision::Fp32) => {
+                "does the checkpoint hold weights that are not finite? export the model again, from a whole checkpoint"
+            }
+        }
+    }
 }
 
 impl Part {

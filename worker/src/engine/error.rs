@@ -6,6 +6,7 @@ use shared::settings::Device;
 use crate::engine_thread::EngineGone;
 use crate::method::adain::AdainError;
 use crate::method::attention::AttentionError;
+use crate::method::finite::NotFinite;
 use crate::method::schedule::ScheduleError;
 
 /// Why the engine cannot load a model or compute with it.
@@ -54,9 +55,22 @@ pub enum EngineError {
         #[source]
         source: ort::Error,
     },
-    /// A network gives no numbers for an image.
-    #[error("{network} gives values that are no numbers: does it divide by zero on this image?")]
+    /// What the model computes of an image is not finite.
+    #[error("{what}: {numbers}; {cure}")]
     NotFinite {
+        /// The image.
+        what: String,
+        /// The quantity.
+        numbers: NotFinite,
+        /// What helps.
+        cure: &'static str,
+    },
+    /// A network that judges images gives no numbers for one.
+    #[error(
+        "{network} gives values that are not finite: does it divide by zero on this image, or was it exported from \
+         damaged weights?"
+    )]
+    NotJudged {
         /// The network.
         network: String,
     },
@@ -92,7 +106,8 @@ impl EngineError {
         match self {
             Self::Run { source, .. } if is_out_of_memory(source) => FailureClass::Resources,
             // The next image may fare better: it counts against the shard and no further.
-            Self::StyleBank { .. } | Self::NotFinite { .. } => FailureClass::Transient,
+            Self::StyleBank { .. } | Self::NotJudged { .. } => FailureClass::Transient,
+            Self::NotFinite { .. } => FailureClass::BadOutput,
             Self::RuntimeMissing { .. }
             | Self::RuntimeUnusable { .. }
             | Self::Device { .. }

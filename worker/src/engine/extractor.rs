@@ -56,7 +56,7 @@ impl Extractor {
     /// # Errors
     ///
     /// [`EngineError::Run`] if ONNX Runtime fails, [`EngineError::Model`] if what comes out is not what the contract
-    /// says, [`EngineError::NotFinite`] if it is no numbers.
+    /// says, [`EngineError::NotJudged`] if it is not finite.
     pub fn features(&mut self, image: ArrayView3<'_, u8>) -> Result<Vec<f32>, EngineError> {
         let images = tensor::from_image(image).map_err(|e| self.session.error(e))?;
         let out = self

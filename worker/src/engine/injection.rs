@@ -16,7 +16,7 @@ use super::attention::{
 use super::contract::InjectedLayer;
 use super::style_bank::{StyleBank, StyleRecord, StyleSteps};
 use super::unet::{LayerAttention, UnetChain};
-use crate::method::denoise::{At, ContentPass, PassPredictions, StylePass};
+use crate::method::denoise::{At, ContentPass, OutputBranch, PassPredictions, StylePass};
 
 /// How and when outputs attend to their styles.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ impl ContentPass for InjectStyles<'_> {
         &mut self,
         at: At,
         content: ArrayView3<'_, f32>,
-        outputs: &[Array3<f32>],
+        outputs: &[OutputBranch<'_>],
     ) -> Result<PassPredictions, EngineError> {
         let started = Instant::now();
         let injected = self.injection.injected[at.step];
@@ -94,23 +94,23 @@ impl ContentPass for InjectStyles<'_> {
             .evaluate(content, at.timestep, &mut content_branch)?;
         let content_layers = content_branch.layers.unwrap_or_default();
         let mut predictions = Vec::with_capacity(outputs.len());
-        for (latent, style) in outputs.iter().zip(self.styles) {
+        for output in outputs {
             let noise_pred = if injected {
-                let style_layers = style.layers(at.step)?;
-                let mut branch = OutputBranch {
+                let style_layers = self.styles[output.position].layers(at.step)?;
+                let mut branch = InjectedBranch {
                     attention: &mut *self.attention,
                     style: &style_layers,
                     content: &content_layers,
                 };
                 self.unet
-                    .evaluate(latent.view(), at.timestep, &mut branch)?
+                    .evaluate(output.latent, at.timestep, &mut branch)?
             } else {
                 let mut branch = ContentBranch {
                     attention: &mut *self.attention,
                     layers: None,
                 };
                 self.unet
-                    .evaluate(latent.view(), at.timestep, &mut branch)?
+                    .evaluate(output.latent, at.timestep, &mut branch)?
             };
             predictions.push(noise_pred);
         }
@@ -174,13 +174,13 @@ impl LayerAttention for ContentBranch<'_> {
 }
 
 /// Attends to its style.
-struct OutputBranch<'a> {
+struct InjectedBranch<'a> {
     attention: &'a mut dyn AttentionKernel,
     style: &'a [StyleLayer],
     content: &'a [ContentLayer],
 }
 
-impl LayerAttention for OutputBranch<'_> {
+impl LayerAttention for InjectedBranch<'_> {
     fn attend(
         &mut self,
         position: usize,

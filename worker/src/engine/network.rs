@@ -10,6 +10,7 @@ use super::EngineError;
 use super::contract::{Part, Source, verify_part};
 use super::runtime::Runtime;
 use super::session::PartSession;
+use crate::method::finite::are_finite;
 
 /// The contract's version that this engine reads.
 const FORMAT_VERSION: u32 = 1;
@@ -150,12 +151,12 @@ impl NetworkContract {
         }
     }
 
-    /// Returns values of this network, unless some of them are no numbers.
+    /// Returns values of this network, unless some of them are not finite.
     pub(super) fn finite(&self, values: Vec<f32>) -> Result<Vec<f32>, EngineError> {
-        if values.iter().all(|value| value.is_finite()) {
+        if are_finite(&values) {
             return Ok(values);
         }
-        Err(EngineError::NotFinite {
+        Err(EngineError::NotJudged {
             network: self.network.name.clone(),
         })
     }

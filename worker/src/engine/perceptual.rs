@@ -45,7 +45,7 @@ impl Perceptual {
     /// # Errors
     ///
     /// [`EngineError::Run`] if ONNX Runtime fails, [`EngineError::Model`] if no single distance comes out,
-    /// [`EngineError::NotFinite`] if it is no number.
+    /// [`EngineError::NotJudged`] if it is not finite.
     pub fn distance(
         &mut self,
         first: ArrayView3<'_, u8>,

@@ -235,5 +235,15 @@ fn load_prompt(contract: &ModelContract) -> Result<Array2<f32>, EngineError> {
             array.dim()
         )));
     }
+    let most = contract.model.dtype.largest();
+    let is_outside = |value: &&f32| !value.is_finite() || value.abs() > most;
+    let outside = array.iter().filter(is_outside).count();
+    if outside > 0 {
+        return Err(refuse(format!(
+            "has {outside} of {} values that are not finite or beyond {most}, the largest number of the model's precision; \
+             export the model again",
+            array.len()
+        )));
+    }
     Ok(array.index_axis_move(Axis(0), 0))
 }

@@ -6,6 +6,10 @@
 //!
 //! Tokens are `(tokens, heads * width)`; the columns of a head lie next to each other.
 //!
+//! A softmax hides what is not finite: a largest score passes over NaN, and a power of it is no number any more. So where a
+//! query or key is not finite, or their products may leave the range of numbers, the whole attention is NaN, as arithmetic
+//! would have it; what stands behind sees it.
+//!
 //! **Source:** Alaluf et al. 2023, section 3.2 and eq. 3 (arXiv:2311.03335).
 //! **Differs:** nothing; the matrix is made and used tile by tile.
 
@@ -21,6 +25,7 @@ mod reference;
 use ndarray::{Array2, ArrayView2};
 use thiserror::Error;
 
+use super::finite::largest_magnitude;
 pub(super) use pack::{Keys, Queries, Values};
 pub(super) use softmax::Contrast;
 pub(super) use strip::{Length, add_by_strips, map_strips};
@@ -169,6 +174,10 @@ pub(crate) fn add_attention(
     contrast: Option<Contrast>,
     output: &mut [f32],
 ) -> Softmaxes {
+    if !has_finite_scores(query, key_value.key, heads) {
+        // The softmaxes of what is no attention are of no use either, and are made below all the same.
+        output.fill(f32::NAN);
+    }
     let attention = Attention {
         queries: &Queries::all(query, heads),
         keys: &Keys::all(key_value.key, heads),
@@ -182,6 +191,18 @@ pub(crate) fn add_attention(
         softmaxes.collect()
     });
     Softmaxes::of(strips)
+}
+
+/// Returns whether every product of a query and a key is certain to be finite.
+pub(super) fn has_finite_scores(
+    query: ArrayView2<f32>,
+    key: ArrayView2<f32>,
+    heads: Heads,
+) -> bool {
+    // Scores are logarithms to the base of two.
+    let of_one = f64::from(largest_magnitude(query)) * f64::from(largest_magnitude(key));
+    let most = of_one * heads.width as f64 * std::f64::consts::LOG2_E;
+    most < f64::from(f32::MAX)
 }
 
 /// Checks the shapes of a query and what it attends to.

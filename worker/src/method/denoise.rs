@@ -10,10 +10,16 @@
 //! **Differs:** the released code inverts all 50 indices and evaluates content and style branches twice a step; what it
 //! throws away is not computed here, and the latents are the same.
 
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3};
 
 use super::adain::{AdainError, adain};
 use super::class_adain::ClassAdain;
+use super::finite::{NotFinite, Quantity};
 use super::schedule::Schedule;
 
 /// The noise drawn for one image at each schedule index.
@@ -31,6 +37,21 @@ pub struct At {
     pub timestep: usize,
 }
 
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step {} (timestep {})", self.step, self.timestep)
+    }
+}
+
+/// An output branch in a pass.
+#[derive(Debug, Clone, Copy)]
+pub struct OutputBranch<'a> {
+    /// Position of the output among those of the conversion: branches that failed are in no later pass.
+    pub position: usize,
+    /// Its latent.
+    pub latent: ArrayView3<'a, f32>,
+}
+
 /// Noise predictions of one pass, each `(channels, height, width)`.
 pub struct PassPredictions {
     /// Of the content branch.
@@ -44,7 +65,7 @@ pub trait ContentPass {
     /// Why an evaluation failed.
     type Error;
 
-    /// Returns the noise predictions for a content latent and each output's latent.
+    /// Returns the noise predictions for a content latent and each output's latent, in their order.
     ///
     /// # Errors
     ///
@@ -53,7 +74,7 @@ pub trait ContentPass {
         &mut self,
         at: At,
         content: ArrayView3<'_, f32>,
-        outputs: &[Array3<f32>],
+        outputs: &[OutputBranch<'_>],
     ) -> Result<PassPredictions, Self::Error>;
 }
 
@@ -135,13 +156,18 @@ pub enum DenoiseError<E> {
     /// Latents do not fit together.
     #[error("cannot normalise the output towards its style")]
     Adain(#[from] AdainError),
+    /// Numbers of a branch that everything else depends on are not finite.
+    #[error(transparent)]
+    NotFinite(#[from] NotFinite),
 }
 
-/// Returns the final latent of each output, in the order of `styles`.
+/// Returns the final latent of each output, in the order of `styles`, or what of it is not finite: such an output is in no
+/// later pass, and the others are what they are without it.
 ///
 /// # Errors
 ///
-/// [`DenoiseError::Unet`] if a pass fails, [`DenoiseError::Adain`] if shapes differ between content and a style.
+/// [`DenoiseError::Unet`] if a pass fails, [`DenoiseError::Adain`] if shapes differ between content and a style,
+/// [`DenoiseError::NotFinite`] if a prediction of the content branch is not finite.
 pub fn denoise<P: ContentPass>(
     unet: &mut P,
     schedule: &Schedule,
@@ -149,18 +175,20 @@ pub fn denoise<P: ContentPass>(
     content: &Content<'_>,
     styles: &[&StyleTrajectory],
     observer: &mut dyn Observer,
-) -> Result<Vec<Array3<f32>>, DenoiseError<P::Error>> {
+) -> Result<Vec<Result<Array3<f32>, NotFinite>>, DenoiseError<P::Error>> {
     let mut x_content = noised(schedule, content.latent, content.noise, schedule.skip());
-    let mut outputs = vec![x_content.clone(); styles.len()];
+    let mut outputs = vec![Ok(x_content.clone()); styles.len()];
     for step in 0..schedule.num_executed() {
+        let branches = running(&outputs);
+        if branches.is_empty() {
+            break;
+        }
         let index = schedule.index(step);
-        let at = At {
-            step,
-            timestep: schedule.timestep(index),
-        };
+        let at = at(schedule, step);
         let predictions = unet
-            .evaluate(at, x_content.view(), &outputs)
+            .evaluate(at, x_content.view(), &branches)
             .map_err(DenoiseError::Unet)?;
+        Quantity::NoisePrediction(at).check(predictions.content.view())?;
         let x_next = noised(schedule, content.latent, content.noise, index + 1);
         let noise_map = schedule.noise_map(
             x_content.view(),
@@ -168,69 +196,129 @@ pub fn denoise<P: ContentPass>(
             predictions.content.view(),
             index,
         );
-        for (output, (style, noise_pred)) in styles.iter().zip(&predictions.outputs).enumerate() {
-            let before_adain = schedule.ddpm_step(
-                outputs[output].view(),
-                noise_pred.view(),
-                noise_map.view(),
-                index,
-            );
-            let style_latent = style.after[step].view();
-            let latent = if plan.class_wise[step] {
-                let labels = style.labels.view();
-                plan.class_adain
-                    .apply(before_adain.view(), style_latent, content.labels, labels)?
-            } else {
-                adain(before_adain.view(), style_latent)?
-            };
-            observer.step(&StepRecord {
-                output,
+        let mut after = Vec::with_capacity(branches.len());
+        for (branch, noise_pred) in branches.iter().zip(&predictions.outputs) {
+            let update = Update {
+                schedule,
+                plan,
+                content_labels: content.labels,
+                style: styles[branch.position],
+                noise_map: noise_map.view(),
                 at,
-                noise_pred,
-                before_adain: &before_adain,
-                latent: &latent,
-            });
-            outputs[output] = latent;
+            };
+            after.push((branch.position, update.of(branch, noise_pred, observer)?));
+        }
+        for (position, latent) in after {
+            outputs[position] = latent;
         }
         x_content = x_next;
     }
     Ok(outputs)
 }
 
+/// Returns the branches of the outputs that have not failed.
+fn running(outputs: &[Result<Array3<f32>, NotFinite>]) -> Vec<OutputBranch<'_>> {
+    let mut branches = Vec::with_capacity(outputs.len());
+    for (position, output) in outputs.iter().enumerate() {
+        if let Ok(latent) = output {
+            let latent = latent.view();
+            branches.push(OutputBranch { position, latent });
+        }
+    }
+    branches
+}
+
+/// What takes an output's latent from one step to the next.
+struct Update<'a> {
+    schedule: &'a Schedule,
+    plan: &'a AdainPlan,
+    content_labels: ArrayView2<'a, u8>,
+    style: &'a StyleTrajectory,
+    noise_map: ArrayView3<'a, f32>,
+    at: At,
+}
+
+impl Update<'_> {
+    /// Returns the latent after the step, or what of it is not finite.
+    fn of(
+        &self,
+        branch: &OutputBranch<'_>,
+        noise_pred: &Array3<f32>,
+        observer: &mut dyn Observer,
+    ) -> Result<Result<Array3<f32>, NotFinite>, AdainError> {
+        let at = self.at;
+        if let Err(error) = Quantity::NoisePrediction(at).check(noise_pred.view()) {
+            return Ok(Err(error));
+        }
+        let index = self.schedule.index(at.step);
+        let before_adain =
+            self.schedule
+                .ddpm_step(branch.latent, noise_pred.view(), self.noise_map, index);
+        let style_latent = self.style.after[at.step].view();
+        let latent = if self.plan.class_wise[at.step] {
+            let labels = self.style.labels.view();
+            let class_adain = &self.plan.class_adain;
+            class_adain.apply(
+                before_adain.view(),
+                style_latent,
+                self.content_labels,
+                labels,
+            )?
+        } else {
+            adain(before_adain.view(), style_latent)?
+        };
+        if let Err(error) = Quantity::Latent(at).check(latent.view()) {
+            return Ok(Err(error));
+        }
+        observer.step(&StepRecord {
+            output: branch.position,
+            at,
+            noise_pred,
+            before_adain: &before_adain,
+            latent: &latent,
+        });
+        Ok(Ok(latent))
+    }
+}
+
 /// Returns a style's latent after each executed step, evaluating its branch once a step.
 ///
 /// # Errors
 ///
-/// Whatever the predictor gives.
+/// [`DenoiseError::Unet`] if an evaluation fails, [`DenoiseError::NotFinite`] if a prediction or a latent is not finite.
 pub fn walk_style<P: StylePass>(
     unet: &mut P,
     schedule: &Schedule,
     latent: ArrayView3<'_, f32>,
     noise: &dyn NoiseSource,
     observer: &mut dyn Observer,
-) -> Result<Vec<Array3<f32>>, P::Error> {
+) -> Result<Vec<Array3<f32>>, DenoiseError<P::Error>> {
     let mut x = noised(schedule, latent, noise, schedule.skip());
     let mut after = Vec::with_capacity(schedule.num_executed());
     for step in 0..schedule.num_executed() {
         let index = schedule.index(step);
-        let noise_pred = unet.evaluate(
-            At {
-                step,
-                timestep: schedule.timestep(index),
-            },
-            x.view(),
-        )?;
+        let at = at(schedule, step);
+        let noise_pred = unet.evaluate(at, x.view()).map_err(DenoiseError::Unet)?;
+        Quantity::NoisePrediction(at).check(noise_pred.view())?;
         // The last noise map is zero, so the last update gives the mean and not the latent itself.
         let next = if index + 1 == schedule.steps() {
             schedule.mean(x.view(), noise_pred.view(), index)
         } else {
             noised(schedule, latent, noise, index + 1)
         };
+        Quantity::Latent(at).check(next.view())?;
         after.push(next.clone());
         observer.style_step();
         x = next;
     }
     Ok(after)
+}
+
+fn at(schedule: &Schedule, step: usize) -> At {
+    At {
+        step,
+        timestep: schedule.timestep(schedule.index(step)),
+    }
 }
 
 fn noised(

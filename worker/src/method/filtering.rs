@@ -104,6 +104,11 @@ pub fn filtered_attention<'a>(
 ) -> Result<Array2<f32>, AttentionError> {
     let ContentAttention { own, softmaxes } = content.into();
     check(query_output, style, own, heads, filter)?;
+    let scores = [(query_output, style.key), (own.query, own.key)];
+    let are_finite = |(query, key)| attention::has_finite_scores(query, key, heads);
+    if !scores.into_iter().all(are_finite) {
+        return Ok(Array2::from_elem(query_output.raw_dim(), f32::NAN));
+    }
     let mixed = Mixed::new(query_output, style, heads, contrast_strength);
     let (attended, best) = match filter.best_match {
         BestMatch::ContrastedAttention => {

@@ -8,6 +8,7 @@ pub mod attention;
 pub mod class_adain;
 pub mod denoise;
 pub mod filtering;
+pub mod finite;
 pub mod image;
 pub mod label_map;
 pub mod noise;

@@ -65,6 +65,23 @@ pub enum ScheduleError {
         /// The number of timesteps.
         num_train_timesteps: usize,
     },
+    /// A timestep has no finite formula: no signal is left of an image, or no noise.
+    #[error(
+        "beta_start ({beta_start}) and beta_end ({beta_end}) over {num_train_timesteps} timesteps leave {signal} of a \
+         signal at timestep {timestep}, and the method divides by it and by what it lacks to 1"
+    )]
+    Degenerate {
+        /// The first beta.
+        beta_start: f64,
+        /// The last beta.
+        beta_end: f64,
+        /// The number of timesteps.
+        num_train_timesteps: usize,
+        /// `alphas_cumprod` there.
+        signal: f64,
+        /// The timestep.
+        timestep: usize,
+    },
     /// The betas are no variances.
     #[error("beta_start ({beta_start}) and beta_end ({beta_end}) must lie between 0 and 1")]
     Betas {
@@ -122,7 +139,7 @@ impl Schedule {
             return Err(ScheduleError::Skip { skip, steps });
         }
         let stride = num_train_timesteps / steps;
-        let first = (steps - 1) * stride + steps_offset;
+        let first = ((steps - 1) * stride).saturating_add(steps_offset);
         if first >= num_train_timesteps {
             return Err(ScheduleError::Offset {
                 steps,
@@ -146,9 +163,17 @@ impl Schedule {
                 let abar_prev = timestep
                     .checked_sub(stride)
                     .map_or(before_first, |previous| alphas_cumprod[previous]);
-                Coefficients::new(timestep, abar, abar_prev)
+                let at = Coefficients::new(timestep, abar, abar_prev);
+                let degenerate = || ScheduleError::Degenerate {
+                    beta_start,
+                    beta_end,
+                    num_train_timesteps,
+                    signal: abar,
+                    timestep,
+                };
+                at.are_finite().then_some(at).ok_or_else(degenerate)
             })
-            .collect();
+            .collect::<Result<_, _>>()?;
         Ok(Self { skip, coefficients })
     }
 
@@ -247,6 +272,13 @@ impl Coefficients {
     }
 }
 
+impl Coefficients {
+    fn are_finite(&self) -> bool {
+        let all = [self.signal, self.noise, self.mean_x, self.mean_noise];
+        self.signal > 0.0 && self.noise > 0.0 && all.iter().all(|factor| factor.is_finite())
+    }
+}
+
 /// Returns the products of `1 - beta`, with `sqrt(beta)` evenly spaced.
 fn alphas_cumprod(
     num_train_timesteps: usize,
@@ -329,5 +361,25 @@ mod tests {
             "steps (0) must be between 1 and num_train_timesteps (1000)"
         );
         assert!(refused(1000, 0).contains("begin at timestep 1000"));
+    }
+
+    #[test]
+    fn a_schedule_whose_formulas_are_not_finite_is_refused() {
+        for (beta_start, beta_end, steps_offset, words) in [
+            (0.9, 0.99, 1, "of a signal at timestep"),
+            (1e-18, 1e-18, 1, "leave 1 of a signal at timestep"),
+            (f64::NAN, 0.012, 1, "must lie between 0 and 1"),
+            (0.00085, 1.0, 1, "must lie between 0 and 1"),
+            (0.00085, 0.012, usize::MAX, "does not reach"),
+        ] {
+            let constants = ScheduleConstants {
+                beta_start,
+                beta_end,
+                steps_offset,
+                ..stable_diffusion()
+            };
+            let error = Schedule::new(&constants, 50, 30).unwrap_err().to_string();
+            assert!(error.contains(words), "{beta_start}, {beta_end}: {error}");
+        }
     }
 }

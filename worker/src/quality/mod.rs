@@ -1,11 +1,13 @@
 //! What outputs are like, each judged by itself against its content: similarity, perceptual distance, features.
 //!
 //! - [`ssim`]: structural similarity
+//! - [`tones`]: whether it shows one colour, or is out of all proportion to its content
 //! - [`OutputJudge`]: all of it for one output, with the run's networks
 //!
 //! What several outputs are like together (FID, KID) is made from this by the coordinator.
 
 pub mod ssim;
+pub mod tones;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,9 +15,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use shared::failure::FailureClass;
 use shared::manifest::Quality;
+use shared::warning::{ItemWarning, WarningKind};
 
 use self::ssim::SsimError;
-use crate::attempt::{Judge, LoadedInput};
+use crate::attempt::{Judge, Judged, LoadedInput};
 use crate::dataset::{InputError, NamedBytes, Prepared, decode_image};
 use crate::engine::EngineError;
 use crate::engine::extractor::Extractor;
@@ -73,26 +76,40 @@ impl OutputJudge {
     }
 }
 
+/// An output as it is judged.
+#[derive(Clone, Copy)]
+pub struct Output<'a> {
+    /// The name of its content.
+    pub content_name: &'a str,
+    /// Its content.
+    pub content: &'a Prepared,
+    /// The PNG file, as it is stored.
+    pub png: &'a [u8],
+}
+
 impl Networks {
-    /// Returns what an output, a PNG file as it is stored, is like.
+    /// Returns what an output is like. A network that gives no numbers for it leaves its figure out, with a warning: that
+    /// says nothing against the image.
     ///
     /// # Errors
     ///
     /// [`QualityError`] if the file is no image of its content's size, or a network fails.
-    pub fn judge(&mut self, content: &Prepared, png: &[u8]) -> Result<Quality, QualityError> {
+    pub fn judge(&mut self, output: Output<'_>) -> Result<Judged, QualityError> {
+        let content = output.content;
         let before = content.image.view();
         let after = decode_image(NamedBytes {
             name: "the output",
-            bytes: png,
+            bytes: output.png,
         })?;
         // It says so of an output of another size, which networks were not loaded for.
         let ssim = ssim::ssim(before, after.view())?;
+        let mut warnings = tones::warnings(output.content_name, before, after.view());
         let features = match &mut self.extractor {
-            Some(extractor) => Some(extractor.features(after.view())?),
+            Some(extractor) => figure(extractor.features(after.view()), &mut warnings)?,
             None => None,
         };
         let lpips = match &mut self.perceptual {
-            Some(perceptual) => Some(perceptual.distance(before, after.view())?),
+            Some(perceptual) => figure(perceptual.distance(before, after.view()), &mut warnings)?,
             None => None,
         };
         let mut shown = [false; NUM_CLASSES];
@@ -101,7 +118,7 @@ impl Networks {
                 *shown = true;
             }
         }
-        Ok(Quality {
+        let quality = Quality {
             ssim,
             lpips,
             train_ids: (0..)
@@ -110,19 +127,42 @@ impl Networks {
                 .map(|(id, _)| id)
                 .collect(),
             features,
-        })
+        };
+        Ok(Judged { quality, warnings })
+    }
+}
+
+/// Returns what a network gives, or a warning in its place if that is no figure.
+fn figure<T>(
+    given: Result<T, EngineError>,
+    warnings: &mut Vec<ItemWarning>,
+) -> Result<Option<T>, EngineError> {
+    match given {
+        Ok(figure) => Ok(Some(figure)),
+        Err(error @ EngineError::NotJudged { .. }) => {
+            warnings.push(ItemWarning {
+                kind: WarningKind::NotJudged,
+                text: error.to_string(),
+            });
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 
 #[async_trait]
 impl Judge for OutputJudge {
-    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Quality, QualityError> {
+    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Judged, QualityError> {
         let (networks, span) = (Arc::clone(&self.networks), tracing::Span::current());
         let work = move || {
             let _in_span = span.entered();
             // A network that panicked holds nothing that a later call could see half-made.
             let mut networks = networks.lock().unwrap_or_else(PoisonError::into_inner);
-            networks.judge(&content.prepared, &png)
+            networks.judge(Output {
+                content_name: &content.name,
+                content: &content.prepared,
+                png: &png,
+            })
         };
         shared::blocking::run(work).await
     }

@@ -157,6 +157,9 @@ impl Found<'_> {
             .display()
             .to_string();
         let planned = self.standing.num_items;
+        for (kind, count) in &self.counts.warning_kinds {
+            console::tell(format_args!("done with a warning ({count}): {kind}"));
+        }
         for line in tally::reason_lines(&self.counts.reasons) {
             console::tell(line);
         }

@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
+use shared::warning::WarningKind;
 
 use super::super::Dashboard;
 use super::super::access::Visitor;
@@ -36,6 +37,7 @@ struct RunPage {
     workers: Vec<WorkerLine>,
     reasons: Vec<Reason>,
     num_reasons: usize,
+    warnings: Vec<Reason>,
     acts: Acts,
     /// How high the grid is: by its number of cells, so that nothing jumps when it is drawn.
     grid: &'static str,
@@ -105,6 +107,7 @@ pub(in super::super) async fn show(
         workers: workers(&dashboard, Some(view.id())),
         reasons: reasons(&view),
         num_reasons: view.counts.reasons.len(),
+        warnings: warnings(&view),
         grid: grid_height(&view),
         num_shards: count(view.run.plan.shards.len()),
         run,
@@ -168,6 +171,15 @@ fn reasons(view: &RunView) -> Vec<Reason> {
         count: count(number),
     };
     reasons.into_iter().take(MOST_REASONS).map(reason).collect()
+}
+
+fn warnings(view: &RunView) -> Vec<Reason> {
+    let kinds = view.counts.warning_kinds.iter();
+    let reason = |(kind, number): (&WarningKind, &usize)| Reason {
+        text: kind.to_string(),
+        count: count(*number),
+    };
+    kinds.map(reason).collect()
 }
 
 /// Shards of a style that fit into one row of the grid.

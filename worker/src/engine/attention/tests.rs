@@ -200,3 +200,68 @@ fn what_a_contents_own_attention_left_behind_changes_nothing() {
         assert_agree(&without, &asked.injected(&mut host), 1e-6, &what);
     }
 }
+
+/// A copy of a tensor with one value exchanged.
+fn with_value(tensor: &DynValue, place: (usize, usize), value: f32) -> DynValue {
+    let mut tokens = numbers(tensor);
+    tokens[place] = value;
+    tensor::from_tokens(tokens, Precision::Fp32).unwrap()
+}
+
+/// A softmax could hide it: a largest score that passes over NaN, a power that is clamped.
+#[test]
+fn what_is_not_finite_never_comes_out_as_numbers() {
+    let runtime = Runtime::load(&EngineConfig::default()).unwrap();
+    let place = (TOKENS - 1, 5);
+    for filter in [
+        filters()[0],
+        filters()[2],
+        filters()[8],
+        filters()[14],
+        filters()[20],
+    ] {
+        let how = InjectedAttention {
+            contrast_strength: CONTRAST_STRENGTH,
+            filter,
+        };
+        let kernels: [(&str, Box<dyn AttentionKernel>); 2] = [
+            ("host", Box::new(HostAttention::new(Precision::Fp32, how))),
+            (
+                "graph",
+                Box::new(GraphAttention::new(&runtime, Precision::Fp32, how)),
+            ),
+        ];
+        for (kernel_name, mut kernel) in kernels {
+            for value in [f32::NAN, f32::INFINITY, f32::from_bits(0xffc0_0001)] {
+                for role in [
+                    "query",
+                    "style key",
+                    "style value",
+                    "own query",
+                    "own key",
+                    "own value",
+                ] {
+                    let mut asked = Asked::new(Precision::Fp32);
+                    let own = &mut asked.content.tensors;
+                    let tensor = match role {
+                        "query" => &mut asked.output.query,
+                        "style key" => &mut asked.style.key,
+                        "style value" => &mut asked.style.value,
+                        "own query" => &mut own.query,
+                        "own key" => &mut own.key,
+                        _ => &mut own.value,
+                    };
+                    *tensor = with_value(tensor, place, value);
+                    let attended = match role.starts_with("own") {
+                        true => asked.own(kernel.as_mut()),
+                        false => asked.injected(kernel.as_mut()),
+                    };
+                    assert!(
+                        attended.iter().any(|value| !value.is_finite()),
+                        "{kernel_name}, {filter:?}: {value} in the {role} is hidden"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -2,6 +2,12 @@
 
 use super::{Dimension, FORMAT_VERSION, Model};
 
+/// Autoencoders of diffusion models have scales of 0.1 to 2.
+const MIN_VAE_SCALE: f64 = 1e-4;
+const MAX_VAE_SCALE: f64 = 1e4;
+/// FreeU's factors are about 1.
+const MAX_FREEU: f64 = 100.0;
+
 impl Model {
     /// Returns why this engine cannot use the model, if it cannot.
     pub(super) fn check(&self) -> Result<(), String> {
@@ -24,6 +30,7 @@ impl Model {
                 ));
             }
         }
+        self.check_numbers()?;
         if self.width != 8 * self.latent.width || self.height != 8 * self.latent.height {
             return Err(format!(
                 "has images of {}x{} and latents of {}x{}, which are not an eighth of them",
@@ -31,6 +38,32 @@ impl Model {
             ));
         }
         self.check_segments()
+    }
+
+    /// Numbers that are not checked where they are used.
+    fn check_numbers(&self) -> Result<(), String> {
+        let scale = self.vae_scale;
+        if !(MIN_VAE_SCALE..=MAX_VAE_SCALE).contains(&scale) {
+            return Err(format!(
+                "has vae_scale {scale}, expected {MIN_VAE_SCALE} to {MAX_VAE_SCALE}; Stable Diffusion 1.5 has 0.18215"
+            ));
+        }
+        for (factor, value) in self
+            .freeu
+            .iter()
+            .filter_map(|freeu| freeu.as_object())
+            .flatten()
+        {
+            let Some(value) = value.as_f64() else {
+                continue;
+            };
+            if !(value > 0.0 && value <= MAX_FREEU) {
+                return Err(format!(
+                    "has freeu.{factor} {value}, expected a factor above 0 and at most {MAX_FREEU}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Each input of a segment must come from somewhere, and each layer's tensors from the segment before it.
@@ -58,7 +91,11 @@ impl Model {
             if let Some(layer) = &segment.layer {
                 for tensor in [&layer.query, &layer.key, &layer.value] {
                     let made = part.outputs.iter().find(|output| &output.name == tensor);
-                    let width = i64::try_from(layer.heads * layer.head_width).unwrap_or_default();
+                    let width = layer
+                        .heads
+                        .checked_mul(layer.head_width)
+                        .unwrap_or_default();
+                    let width = i64::try_from(width).unwrap_or_default();
                     let tokens = i64::try_from(layer.tokens).unwrap_or_default();
                     let shape = [Dimension::Fixed(tokens), Dimension::Fixed(width)];
                     if made.is_none_or(|made| !made.shape.ends_with(&shape)) {

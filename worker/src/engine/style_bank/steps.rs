@@ -38,6 +38,8 @@ pub(super) enum Place {
 pub(super) struct OnDisk {
     offset: u64,
     tensors: Vec<Stored>,
+    /// CRC-32 of all of them.
+    checksum: u32,
 }
 
 /// A tensor among others.
@@ -134,33 +136,46 @@ fn kept(layer: &StyleLayer) -> ort::Result<StyleLayer> {
 fn write_step(mut file: &File, layers: &[StyleLayer]) -> io::Result<OnDisk> {
     let offset = file.seek(SeekFrom::End(0))?;
     let mut tensors = Vec::with_capacity(2 * layers.len());
+    let mut checksum = crc32fast::Hasher::new();
     for value in layers.iter().flat_map(|layer| [&layer.key, &layer.value]) {
         let bytes = tensor::bytes(value).map_err(io::Error::other)?;
         file.write_all(&bytes)?;
+        checksum.update(&bytes);
         tensors.push(Stored {
             shape: tensor::shape(value),
             precision: tensor::precision(value),
         });
     }
-    Ok(OnDisk { offset, tensors })
+    Ok(OnDisk {
+        offset,
+        tensors,
+        checksum: checksum.finalize(),
+    })
 }
 
 fn read_step(mut file: &File, on_disk: &OnDisk) -> io::Result<Arc<[StyleLayer]>> {
     file.seek(SeekFrom::Start(on_disk.offset))?;
+    let mut checksum = crc32fast::Hasher::new();
     let mut read = |stored: &Stored| -> io::Result<DynValue> {
         let num_numbers: usize = stored.shape.iter().product();
         let mut bytes = vec![0; stored.precision.num_bytes() * num_numbers];
         file.read_exact(&mut bytes)?;
+        checksum.update(&bytes);
         tensor::from_bytes(&bytes, stored.shape, stored.precision).map_err(io::Error::other)
     };
     let (layers, _) = on_disk.tensors.as_chunks::<2>();
-    layers
-        .iter()
-        .map(|[key, value]| {
-            Ok(StyleLayer {
-                key: read(key)?,
-                value: read(value)?,
-            })
+    let layers = layers.iter().map(|[key, value]| {
+        Ok(StyleLayer {
+            key: read(key)?,
+            value: read(value)?,
         })
-        .collect()
+    });
+    let layers: Arc<[StyleLayer]> = layers.collect::<io::Result<_>>()?;
+    if checksum.finalize() != on_disk.checksum {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "what was read back is not what was written: is the disk sound?",
+        ));
+    }
+    Ok(layers)
 }

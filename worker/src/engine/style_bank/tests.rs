@@ -87,6 +87,37 @@ fn records_beyond_a_limit_go_on_to_memory_and_disk_and_are_read_back_unchanged()
 }
 
 #[test]
+fn a_record_that_comes_back_from_disk_otherwise_is_not_used() {
+    use std::os::unix::fs::FileExt;
+
+    Runtime::load(&EngineConfig::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut bank = StyleBank::new(StyleBankLimits {
+        device: 0,
+        memory: 0,
+        folder: folder.path().to_owned(),
+    });
+    recorded(&mut bank, "night");
+    let record = bank.get("night").unwrap();
+    let Place::Disk { file, .. } = &record.steps.place else {
+        panic!("it is on disk");
+    };
+    let at = num_bytes(&layers(0)) + 5;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 4], at).unwrap();
+    assert!(record.layers(1).is_ok() && record.layers(3).is_ok());
+    let error = record.layers(2).unwrap_err();
+    let message = shared::failure::chain(&error);
+    assert!(
+        message.contains("night") && message.contains("read back"),
+        "{message}"
+    );
+    // The next attempt records it anew.
+    assert_eq!(error.class(), shared::failure::FailureClass::Transient);
+}
+
+#[test]
 fn records_leave_a_device_that_is_full_and_none_go_there_any_more() {
     Runtime::load(&EngineConfig::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();

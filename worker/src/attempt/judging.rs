@@ -1,0 +1,118 @@
+//! Outputs judged, before they are stored: what is stored has figures that are finite.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use shared::artifact::ArtifactKey;
+use shared::failure::FailureClass;
+use shared::manifest::Quality;
+use shared::warning::{ItemWarning, WarningKind};
+
+use super::{Attempt, AttemptError, Judged, LoadedInput, Part, Quarantine};
+
+impl Attempt<'_> {
+    /// Returns what an output is like, or why it cannot be what a model made of its content.
+    pub(super) async fn judge(
+        &self,
+        content: &Arc<LoadedInput>,
+        key: &ArtifactKey,
+        png: Bytes,
+    ) -> Result<Result<Judged, Quarantine>, AttemptError> {
+        self.progress.begin(Part::Judge);
+        let judged = self.tools.judge.judge(Arc::clone(content), png).await;
+        judged.map(finite).map_err(|source| AttemptError::Quality {
+            path: self.storage.locate(key),
+            source,
+        })
+    }
+}
+
+/// Leaves out figures of networks that are not finite, with a warning: the image may be a good one. Structural similarity
+/// is computed from the pixels alone, so one that is not finite leaves nothing to believe.
+fn finite(judged: Judged) -> Result<Judged, Quarantine> {
+    let Judged {
+        quality:
+            Quality {
+                ssim,
+                lpips,
+                train_ids,
+                features,
+            },
+        mut warnings,
+    } = judged;
+    if !ssim.is_finite() {
+        return Err(Quarantine {
+            class: FailureClass::BadOutput,
+            reason: format!(
+                "the output's structural similarity to its content is {ssim}, which is no figure"
+            ),
+        });
+    }
+    let mut leave_out = |figure: &str| warnings.push(not_judged(figure));
+    let lpips = lpips.filter(|lpips| {
+        let is_figure = lpips.is_finite();
+        if !is_figure {
+            leave_out("LPIPS");
+        }
+        is_figure
+    });
+    let features = features.filter(|features| {
+        let is_figure = features.iter().all(|feature| feature.is_finite());
+        if !is_figure {
+            leave_out("features");
+        }
+        is_figure
+    });
+    Ok(Judged {
+        quality: Quality {
+            ssim,
+            lpips,
+            train_ids,
+            features,
+        },
+        warnings,
+    })
+}
+
+fn not_judged(figure: &str) -> ItemWarning {
+    ItemWarning {
+        kind: WarningKind::NotJudged,
+        text: format!(
+            "the output's {figure} came out as values that are not finite and were left out"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(ssim: f64, lpips: f64, feature: f32) -> Judged {
+        Judged {
+            quality: Quality {
+                ssim,
+                lpips: Some(lpips),
+                train_ids: vec![1],
+                features: Some(vec![0.5, feature]),
+            },
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_figure_of_a_network_that_is_not_finite_is_left_out_with_a_warning() {
+        let whole = judged(0.5, 0.25, 1.0);
+        assert_eq!(finite(whole.clone()), Ok(whole));
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let found = finite(judged(0.5, bad, bad as f32)).unwrap();
+            assert_eq!(
+                (found.quality.lpips, &found.quality.features),
+                (None, &None)
+            );
+            let kinds: Vec<WarningKind> = found.warnings.iter().map(|w| w.kind).collect();
+            assert_eq!(kinds, [WarningKind::NotJudged; 2]);
+            let quarantine = finite(judged(bad, 0.25, 1.0)).unwrap_err();
+            assert_eq!(quarantine.class, FailureClass::BadOutput);
+        }
+    }
+}
