@@ -1,5 +1,4 @@
 //! What is wrong in settings is said once, with its own name; paths are told as the places they really are.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 use std::process::Command;

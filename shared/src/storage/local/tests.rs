@@ -106,7 +106,13 @@ async fn refused(storage: &LocalStorage) -> String {
         1,
         "only the folder for unfinished files: {left:?}"
     );
-    crate::failure::chain(&error)
+    let told = crate::failure::chain(&error);
+    let root = storage.root().display();
+    assert!(
+        told.starts_with(&format!("cannot store results in {root}: ")),
+        "{told}"
+    );
+    told
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Barrier;
 
 use tempfile::TempDir;
@@ -24,7 +24,12 @@ const WRITERS: usize = 8;
 /// `Full`, `Denied` or `Unavailable`, saying what cannot be done there and what helps.
 pub(super) fn run(storage: &LocalStorage) -> Result<(), StorageError> {
     let folder = folder(storage).map_err(|e| io_error("write below", &storage.root, e))?;
-    let tried = try_out(storage, folder.path());
+    // The names of what is tried out say nothing to a person.
+    let tried = try_out(storage, folder.path()).map_err(|error| StorageError {
+        operation: "store results in",
+        path: storage.root.display().to_string(),
+        ..error
+    });
     let removed = folder.close();
     tried?;
     removed.map_err(|e| io_error("remove a folder below", &storage.root, e))
@@ -39,7 +44,7 @@ fn folder(storage: &LocalStorage) -> io::Result<TempDir> {
 }
 
 fn try_out(storage: &LocalStorage, folder: &Path) -> Result<(), StorageError> {
-    let fails = |cause: Cause, path: &Path| io_error("use", &storage.root, cause.at(path));
+    let fails = |cause: Cause, path: &Path| io_error("create", path, cause.at(path));
     let file = folder.join("created");
     match storage.create_file(&file, b"first")? {
         Created::New => {}
@@ -71,7 +76,7 @@ fn try_out(storage: &LocalStorage, folder: &Path) -> Result<(), StorageError> {
 }
 
 /// Returns the writers that took the same name at once.
-fn race(storage: &LocalStorage, path: &PathBuf) -> Result<Vec<usize>, StorageError> {
+fn race(storage: &LocalStorage, path: &Path) -> Result<Vec<usize>, StorageError> {
     let start = Barrier::new(WRITERS);
     let created: Vec<_> = std::thread::scope(|scope| {
         let writer = |number| {
