@@ -1,14 +1,17 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: bench bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-gpu test-rust test-export lint onnxruntime onnxruntime-gpu cuda-stand-in promtool chromium onnx-export build help
+.PHONY: bench bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-gpu test-rust test-export fuzz lint onnxruntime onnxruntime-gpu cuda-stand-in promtool chromium mounts onnx-export cargo-fuzz programs build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 DEVICE := cuda:0
+# How long each fuzz target runs.
+FUZZ_SECONDS := 600
 
 help:
 	@echo "make demo            convert the example dataset, from a fresh checkout"
 	@echo "make test            every test of the project"
 	@echo "make test-gpu        what a GPU computes beside the authors' numbers; CUDA and cuDNN by LD_LIBRARY_PATH"
+	@echo "make fuzz            every fuzz target for FUZZ_SECONDS (600) on all cores; not a part of make test"
 	@echo "make lint            formatting, lints, docs and dependencies, warnings as errors"
 	@echo "make build           the synth2real and worker programs, in target/release"
 	@echo "make bench           speed at Stable Diffusion's full width beside plain PyTorch: 20 GB of memory, 12 GB of disk, half an hour"
@@ -28,15 +31,24 @@ build: onnxruntime
 
 test: test-rust test-export
 
-test-rust: onnxruntime cuda-stand-in promtool chromium
+# What a test needs and does not find fails it here; where nothing is promised it is left out, and says so.
+test-rust test-export: export SYNTH2REAL_TESTS_PROMISED = 1
+
+programs:
 	cargo build --workspace --locked
+
+test-rust: onnxruntime cuda-stand-in promtool chromium mounts programs
 	infra/with-servers.sh cargo $(CARGO_TEST) --workspace --locked
 	cargo test --workspace --locked --doc
 
-# One of its tests compares the built program with pytorch-fid; without the program it is left out.
-test-export: onnx-export onnxruntime
-	cd onnx-export && SYNTH2REAL=$(abspath $(wildcard target/debug/synth2real)) \
+# One of its tests compares the built program with pytorch-fid.
+test-export: onnx-export onnxruntime programs
+	cd onnx-export && SYNTH2REAL=$(abspath target/debug/synth2real) \
 		ORT_DYLIB_PATH=$(abspath .cache/onnxruntime/libonnxruntime.so) .venv/bin/python -m pytest -q
+
+# New inputs that reach new code stay in tests/fuzz/corpus, what breaks something in tests/fuzz/artifacts.
+fuzz: cargo-fuzz
+	tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 # Kills the demo at five random moments and resumes it: minutes, so not part of `make test`.
 test-demo: onnxruntime
@@ -92,6 +104,13 @@ promtool:
 
 chromium:
 	@infra/setup/chromium.sh install > /dev/null
+
+# Tests of full and read-only disks mount file systems of their own.
+mounts:
+	@infra/setup/mounts.sh
+
+cargo-fuzz:
+	@infra/setup/cargo-fuzz.sh
 
 onnx-export:
 	@infra/setup/onnx-export.sh

@@ -27,7 +27,7 @@ if [ -z "${RABBITMQ_URL:-}" ] && ! RABBITMQ_URL=$("$SETUP/rabbitmq.sh" url); the
     RABBITMQ_URL=$("$SETUP/rabbitmq.sh" start)
 fi
 export RABBITMQ_URL
-if [ -z "${MOTO_ENDPOINT:-}" ] && [ -x "$SETUP/moto.sh" ]; then
+if [ -z "${MOTO_ENDPOINT:-}" ]; then
     STARTED="$STARTED moto"
     MOTO_ENDPOINT=$("$SETUP/moto.sh" start)
     export MOTO_ENDPOINT

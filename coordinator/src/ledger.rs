@@ -116,7 +116,7 @@ impl Ledger {
         self.decisions
             .reopened
             .get(&shard)
-            .map_or(1, |last| last + 1)
+            .map_or(1, |last| last.saturating_add(1))
     }
 
     /// Returns the number of the last failed attempt that counts; none if none does.

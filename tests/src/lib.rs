@@ -9,6 +9,7 @@
 //! - [`broker`], [`s3_server`]: RabbitMQ and a bucket, shared or of a test's own
 //! - [`service`]: a program that serves a dashboard; [`browser`], [`http`]: whoever looks at it
 //! - [`prometheus`], [`traces`]: who reads metrics and traces
+//! - [`promised`]: what `make test` promises to have
 //! - [`proxy`]: a network that can be broken
 //! - [`stored`]: what lies below a storage root, as far as two equal runs must agree about it
 
@@ -18,10 +19,10 @@ pub mod changed_model;
 pub mod fleet;
 pub mod http;
 pub mod pictures;
-pub mod planned;
 pub mod program;
 pub mod project;
 pub mod prometheus;
+pub mod promised;
 pub mod proxy;
 pub mod s3_server;
 pub mod service;
@@ -30,6 +31,8 @@ pub mod stored;
 pub mod traces;
 
 use std::path::{Path, PathBuf};
+
+pub use corpus::planned;
 
 /// Returns the device that conversions run on, `SYNTH2REAL_TEST_DEVICE`; none for the processor.
 #[must_use]

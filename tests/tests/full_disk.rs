@@ -1,11 +1,14 @@
 //! Storage that has no room or may not be written, on small file systems of the test's own.
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::process::Command;
 
 use tests::program::{self, Outcome};
 use tests::project::Project;
-use tests::stored;
+use tests::{promised, stored};
+
+/// How to be permitted to mount.
+const HOW: &str = "infra/setup/mounts.sh says what this machine lacks";
 
 /// Runs a shell script in which `$OUT` may be mounted over and `run` converts; nothing if that is not permitted here.
 fn in_own_mounts(project: &Project, script: &str) -> Option<Outcome> {
@@ -21,13 +24,8 @@ fn in_own_mounts(project: &Project, script: &str) -> Option<Outcome> {
     std::fs::create_dir_all(project.path("out")).unwrap();
     let mount = "mount -t tmpfs -o size=64k tmpfs \"$OUT\"";
     let permitted = shell(mount).output();
-    if !permitted
-        .as_ref()
-        .is_ok_and(|output| output.status.success())
-    {
-        println!("skipped: this machine permits no mounts: {permitted:?}");
-        return None;
-    }
+    let permitted = permitted.is_ok_and(|output| output.status.success());
+    promised::or_left_out("permission to mount", HOW, permitted.then_some(()))?;
     let prelude = "run() { \"$PROGRAM\" run \"$SETTINGS\"; }\n";
     Some(Outcome::of(&mut shell(&format!("{prelude}{script}"))))
 }

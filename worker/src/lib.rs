@@ -11,6 +11,7 @@
 //! - [`workshop`]: what a run needs, got ready
 //! - [`engine_thread`]: the one thread that owns the engine
 //! - [`metrics`]: what is counted and timed, and where it is read
+//! - [`npz`]: arrays of NumPy, whose sizes are checked before they are believed
 
 // They panic when what they print cannot be written: `shared::console` does not.
 #![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
@@ -23,6 +24,7 @@ pub mod engine;
 pub mod engine_thread;
 pub mod method;
 pub mod metrics;
+pub mod npz;
 pub mod operators;
 pub mod quality;
 pub mod workshop;

@@ -1,9 +1,12 @@
 //! The manifest: one row for each item.
 
+mod claims;
 mod parquet_file;
 mod schema;
+mod thrift;
 
-pub use parquet_file::{ManifestError, ManifestWriter, read, read_with_features, write};
+pub use claims::ClaimError;
+pub use parquet_file::{MAX_ROWS, ManifestError, ManifestWriter, read, read_with_features, write};
 
 use serde::{Deserialize, Serialize};
 

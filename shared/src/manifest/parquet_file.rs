@@ -2,14 +2,15 @@
 
 use std::io::Write;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 
+use super::claims::{self, ClaimError};
 use super::{ManifestRow, Quality, Work, schema};
 use crate::ids::ItemId;
 
@@ -17,12 +18,33 @@ use crate::ids::ItemId;
 const ROW_GROUP_ROWS: usize = 65_536;
 /// Rows that are turned into columns at once.
 const BATCH_ROWS: usize = 8_192;
+/// The most rows of a shard: what is read is in memory at once.
+pub const MAX_ROWS: usize = 1 << 14;
+/// Rows that are read at once, each with texts that may be as long as a page.
+const READ_ROWS: usize = 64;
+/// Values of a column that are written before a page is looked at whether it is full.
+const WRITE_VALUES: usize = 64;
+/// The most memory that the columns of all rows of a file may take.
+const MAX_COLUMN_BYTES: usize = 1 << 29;
 /// Digests never repeat, so a dictionary only costs.
 const DIGEST_COLUMNS: [&str; 3] = ["content_sha256", "image_sha256", "label_sha256"];
 
 /// A manifest that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
+    /// It claims what cannot be.
+    #[error("the manifest is damaged or no Parquet file")]
+    Claim(#[from] ClaimError),
+    /// It has more rows, or larger ones, than are read.
+    #[error("the manifest takes {found} {what}, more than {most}")]
+    TooLarge {
+        /// Of what.
+        what: &'static str,
+        /// What it takes.
+        found: usize,
+        /// The most that is accepted.
+        most: usize,
+    },
     /// Parquet refused.
     #[error("the manifest is damaged or no Parquet file")]
     Parquet(#[from] parquet::errors::ParquetError),
@@ -121,6 +143,7 @@ fn properties() -> Result<WriterProperties, ManifestError> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_write_batch_size(WRITE_VALUES)
         .set_created_by("synth2real".to_owned())
         .set_sorting_columns(Some(sorted.into_iter().map(ascending).collect()));
     let features = format!("{}.list.item", schema::FEATURES);
@@ -136,7 +159,7 @@ fn properties() -> Result<WriterProperties, ManifestError> {
 ///
 /// [`ManifestError`] if the bytes are no such file.
 pub fn read(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestError> {
-    let file = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+    let file = open(bytes)?;
     let leaves = file.parquet_schema();
     let wanted = (0..leaves.num_columns())
         .filter(|&leaf| leaves.get_column_root(leaf).name() != schema::FEATURES);
@@ -150,13 +173,29 @@ pub fn read(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestError> {
 ///
 /// [`ManifestError`] if the bytes are no such file.
 pub fn read_with_features(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestError> {
-    rows(ParquetRecordBatchReaderBuilder::try_new(bytes)?)
+    rows(open(bytes)?)
+}
+
+fn open(bytes: Bytes) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, ManifestError> {
+    claims::check(&bytes)?;
+    // Arrow's own schema, which a file may bring along, is decoded with less care than Parquet's.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    Ok(ParquetRecordBatchReaderBuilder::try_new_with_options(
+        bytes, options,
+    )?)
 }
 
 fn rows(file: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Vec<ManifestRow>, ManifestError> {
     let mut rows = Vec::new();
-    for batch in file.build()? {
+    let mut column_bytes = 0_usize;
+    for batch in file.with_batch_size(READ_ROWS).build()? {
         let batch: RecordBatch = batch?;
+        let columns = batch.columns().iter();
+        column_bytes += columns
+            .map(|column| column.get_array_memory_size())
+            .sum::<usize>();
+        within("bytes", column_bytes, MAX_COLUMN_BYTES)?;
+        within("rows", rows.len() + batch.num_rows(), MAX_ROWS)?;
         rows.extend(schema::rows(&batch)?);
     }
     rows.iter().try_for_each(check_figures)?;
@@ -174,6 +213,13 @@ fn check_figures(row: &ManifestRow) -> Result<(), ManifestError> {
             item: row.item.clone(),
         }),
     }
+}
+
+fn within(what: &'static str, found: usize, most: usize) -> Result<(), ManifestError> {
+    if found <= most {
+        return Ok(());
+    }
+    Err(ManifestError::TooLarge { what, found, most })
 }
 
 #[cfg(test)]

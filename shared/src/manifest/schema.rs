@@ -314,7 +314,8 @@ impl Columns<'_> {
         if self.0.column_by_name(FEATURES).is_none() {
             return Ok(None);
         }
-        let column: &FixedSizeListArray = self.column(FEATURES)?;
+        // Parquet knows no lists of one length.
+        let column: &ListArray = self.column(FEATURES)?;
         if column.is_null(row) {
             return Ok(None);
         }

@@ -13,6 +13,7 @@ use crate::ids::RunId;
 use crate::labels::LabelSetting;
 use crate::layout::Layout;
 use crate::location::Location;
+use crate::manifest::MAX_ROWS;
 use crate::paths;
 use crate::selection::{Selection, SelectionFields};
 
@@ -268,10 +269,21 @@ impl TryFrom<RawShards> for ShardSize {
     type Error = SettingsError;
 
     fn try_from(raw: RawShards) -> Result<Self, SettingsError> {
-        Ok(Self {
+        let size = Self {
             contents: bounds::SHARD_CONTENTS.check(raw.contents.unwrap_or(4))?,
             styles: bounds::SHARD_STYLES.check(raw.styles.unwrap_or(3))?,
-        })
+        };
+        if size.contents * size.styles > MAX_ROWS {
+            return Err(SettingsError::value(
+                "shards.contents",
+                size.contents,
+                format!(
+                    "times shards.styles ({}) must be at most {MAX_ROWS}: the rows of a shard are read at once",
+                    size.styles
+                ),
+            ));
+        }
+        Ok(size)
     }
 }
 

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use shared::location::BucketPrefix;
 use shared::s3::{S3Credentials, S3Settings};
 use shared::storage::{Created, S3Storage, Storage, StorageErrorKind, conformance};
+use tests::promised;
 use tests::s3_server::{Asked, S3Server, bucket};
 
 use crate::{chain, rows, shard, storage};
@@ -16,19 +17,11 @@ async fn check(at: &BucketPrefix, settings: &S3Settings) {
     conformance::check(&storage).await;
 }
 
-/// Returns an address that the environment gives, or says that a test is left out.
-#[expect(clippy::print_stdout, reason = "a test that is left out says so")]
-fn given(variable: &str) -> Option<String> {
-    let given = env::var(variable).ok();
-    if given.is_none() {
-        println!("left out: {variable} is not set");
-    }
-    given
-}
-
 /// Returns how to reach moto, which asks for no keys, and a new bucket there.
 fn moto() -> Option<(S3Settings, String)> {
-    let endpoint = given("MOTO_ENDPOINT")?;
+    let how = "run the tests as infra/with-servers.sh cargo test ..., which starts one";
+    let endpoint = env::var("MOTO_ENDPOINT").ok();
+    let endpoint = promised::or_left_out("moto, an S3 server (MOTO_ENDPOINT)", how, endpoint)?;
     let keys = S3Credentials {
         access_key_id: "any".to_owned(),
         secret_access_key: "any".to_owned(),
@@ -74,14 +67,15 @@ async fn a_bucket_of_moto_keeps_the_contract() {
 
 /// `S3_ENDPOINT` and `S3_BUCKET` name a store, `AWS_*` its keys.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a store of your own: S3_ENDPOINT, S3_BUCKET and AWS_* in the environment"]
 async fn a_bucket_of_the_given_store_keeps_the_contract() {
-    if let (Some(endpoint), Some(name)) = (given("S3_ENDPOINT"), given("S3_BUCKET")) {
-        let settings = S3Settings {
-            endpoint: Some(endpoint),
-            ..S3Settings::from_env()
-        };
-        check(&bucket(&name, &format!("tests/{}/", uuid())), &settings).await;
-    }
+    let given = |variable| env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set"));
+    let settings = S3Settings {
+        endpoint: Some(given("S3_ENDPOINT")),
+        ..S3Settings::from_env()
+    };
+    let at = bucket(&given("S3_BUCKET"), &format!("tests/{}/", uuid()));
+    check(&at, &settings).await;
 }
 
 #[tokio::test]

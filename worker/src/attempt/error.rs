@@ -95,7 +95,11 @@ impl AttemptError {
             Self::Differs { .. }
             | Self::Unrepairable { .. }
             | Self::Hung { .. }
-            | Self::Manifest(ManifestError::NoFigure { .. }) => FailureClass::Transient,
+            | Self::Manifest(
+                ManifestError::NoFigure { .. }
+                | ManifestError::Claim(_)
+                | ManifestError::TooLarge { .. },
+            ) => FailureClass::Transient,
             Self::Manifest(
                 ManifestError::Parquet(_) | ManifestError::Arrow(_) | ManifestError::Column(_),
             )

@@ -56,6 +56,7 @@ pub(super) fn read(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
     }
     let mut reader = decoder.read_info().map_err(failed)?;
     let palette = reader.info().palette.as_ref().map(|it| it.to_vec());
+    check_palette(palette.as_deref()).map_err(|reason| undecodable(file, PNG, reason.into()))?;
     let mut bytes = vec![0; reader.output_buffer_size().unwrap_or_default()];
     let info = reader.next_frame(&mut bytes).map_err(failed)?;
     bytes.truncate(info.buffer_size());
@@ -93,6 +94,17 @@ pub(super) fn read(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
         Pixels::Colours(Array3::from_shape_vec((height, width, 3), colours).map_err(mismatch)?)
     };
     Ok(LabelPixels { pixels, described })
+}
+
+/// Says what is wrong with a palette. The decoder takes for granted that its colours are whole and not too many.
+fn check_palette(palette: Option<&[u8]>) -> Result<(), String> {
+    let bytes = palette.map_or(0, <[u8]>::len);
+    if bytes.is_multiple_of(3) && bytes <= 3 * 256 {
+        return Ok(());
+    }
+    Err(format!(
+        "its palette has {bytes} bytes, which is no number of whole colours up to 256"
+    ))
 }
 
 /// Returns the width and the height of a label file, of which nothing else is decoded.

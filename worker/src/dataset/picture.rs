@@ -11,6 +11,7 @@ use ndarray::Array3;
 use super::error::InputError;
 use super::formats::{self, Format, Recognised};
 use super::jpeg;
+use super::label_file::{self, Pixels};
 use super::orientation::Oriented;
 use super::prepare::NamedBytes;
 use shared::warning::{ItemWarning, WarningKind};
@@ -83,6 +84,9 @@ fn other(file: NamedBytes<'_>, format: ImageFormat) -> Result<Picture, InputErro
         ImageFormat::Bmp => "BMP file",
         _ => formats::READ,
     };
+    if format == ImageFormat::Png {
+        check_indices(file)?;
+    }
     let undecodable = |error: image::ImageError| undecodable(file, expected, error.into());
     let mut reader = ImageReader::with_format(Cursor::new(file.bytes), format);
     let mut limits = Limits::default();
@@ -111,6 +115,23 @@ fn other(file: NamedBytes<'_>, format: ImageFormat) -> Result<Picture, InputErro
         orientation,
         warnings,
     })
+}
+
+/// Refuses a palette PNG with indices that have no colour: the decoder makes them black. Other PNGs have none.
+fn check_indices(file: NamedBytes<'_>) -> Result<(), InputError> {
+    const COLOUR_TYPE_AT: usize = 25;
+    const INDEXED: u8 = png::ColorType::Indexed as u8;
+    if file.bytes.get(COLOUR_TYPE_AT) != Some(&INDEXED) {
+        return Ok(());
+    }
+    if let Pixels::Indices(indices, palette) = label_file::read(file)?.pixels {
+        let (highest, colours) = (indices.iter().max(), palette.len() / 3);
+        if let Some(&index) = highest.filter(|&&index| usize::from(index) >= colours) {
+            let reason = format!("a pixel has colour {index} of a palette of {colours} colours");
+            return Err(undecodable(file, "PNG file", reason.into()));
+        }
+    }
+    Ok(())
 }
 
 impl Oriented {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::{Array2, Array3, ArrayView3, Axis};
 use ort::value::{DynValue, Tensor};
+use shared::failure::chain;
 use shared::metrics::names;
 
 use super::EngineError;
@@ -14,6 +15,7 @@ use super::runtime::Runtime;
 use super::session::{PartSession, Tensors};
 use super::tensor;
 use super::transfer::Transfer;
+use crate::npz;
 
 /// What happens in the layers between segments.
 pub trait LayerAttention {
@@ -226,8 +228,9 @@ fn load_prompt(contract: &ModelContract) -> Result<Array2<f32>, EngineError> {
         path: path.clone(),
         reason,
     };
-    let array: Array3<f32> = ndarray_npy::read_npy(&path)
-        .map_err(|e| refuse(format!("is no array of float32 in three dimensions: {e}")))?;
+    let bytes = std::fs::read(&path).map_err(|e| refuse(format!("cannot be read ({e})")))?;
+    let array: Array3<f32> = npz::array("prompt embedding", &bytes)
+        .map_err(|error| refuse(format!("is no prompt embedding: {}", chain(&error))))?;
     let expected = (1, prompt.tokens, prompt.width);
     if array.dim() != expected {
         return Err(refuse(format!(

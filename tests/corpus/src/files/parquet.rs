@@ -1,0 +1,142 @@
+//! Manifests of shards, with columns and footers that no program of ours writes.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::{Field, Int32Type, Schema};
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use shared::failure::FailureClass;
+use shared::ids::{ItemId, ShardId};
+use shared::manifest::{self, ManifestRow, Output, Quality, Status, Work};
+
+/// Returns the row of an item that is done, or of one that is quarantined.
+#[must_use]
+pub fn manifest_row(style: &str, content: &str, done: bool) -> ManifestRow {
+    let digest = |text: &str| shared::digest::sha256(text.as_bytes());
+    ManifestRow {
+        run: "small".parse().unwrap(),
+        shard: ShardId(3),
+        item: ItemId {
+            style: style.into(),
+            content: content.into(),
+        },
+        status: if done {
+            Status::Done
+        } else {
+            Status::Quarantined
+        },
+        error_class: (!done).then_some(FailureClass::BadInput),
+        error: (!done).then(|| "images/00001.png is empty".into()),
+        warning: None,
+        warning_kinds: Vec::new(),
+        attempt: 1,
+        worker: "here".into(),
+        device: "cpu".into(),
+        seed: 42,
+        config_hash: digest("config"),
+        model_sha256: digest("model"),
+        output: done.then(|| Output {
+            image_key: "runs/small/images/fog/00001.png".into(),
+            label_key: "runs/small/labels/00001.png".into(),
+            width: 512,
+            height: 256,
+            image_sha256: digest("image"),
+            label_sha256: digest("label"),
+        }),
+        quality: done.then(|| Quality {
+            ssim: 0.25,
+            lpips: Some(0.5),
+            train_ids: vec![0, 10],
+            features: Some(vec![0.5, -1.0, 2.0]),
+        }),
+        content_sha256: Some(digest("content")),
+        work: done.then(Work::default),
+        started_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+        finished_at: "2026-01-02T03:04:06Z".parse().unwrap(),
+    }
+}
+
+/// Returns a manifest of one item as columns.
+fn columns() -> RecordBatch {
+    let file = manifest::write(vec![manifest_row("fog", "00001", true)]).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(file)).unwrap();
+    reader.build().unwrap().next().unwrap().unwrap()
+}
+
+fn file(batch: &RecordBatch) -> Vec<u8> {
+    let properties =
+        WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
+    let mut writer =
+        ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties.build())).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+/// Returns a manifest of one item that has a single column.
+#[must_use]
+pub fn only(name: &str) -> Vec<u8> {
+    let batch = columns();
+    let column = batch.schema().index_of(name).unwrap();
+    file(&batch.project(&[column]).unwrap())
+}
+
+/// Returns a manifest of one item with a column replaced.
+#[must_use]
+pub fn replaced(name: &str, column: ArrayRef) -> Vec<u8> {
+    file(&with_column(&columns(), name, column))
+}
+
+fn with_column(batch: &RecordBatch, name: &str, column: ArrayRef) -> RecordBatch {
+    let schema = batch.schema();
+    let at = schema.index_of(name).unwrap();
+    let mut fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone())
+        .collect();
+    fields[at] = Field::new(name, column.data_type().clone(), true);
+    let mut all = batch.columns().to_vec();
+    all[at] = column;
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), all).unwrap()
+}
+
+/// Returns a column of one text.
+#[must_use]
+pub fn text(value: &str) -> ArrayRef {
+    Arc::new(StringArray::from(vec![value]))
+}
+
+/// Returns a column of one time, in microseconds.
+#[must_use]
+pub fn times(value: i64) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from(vec![value]).with_timezone("UTC"))
+}
+
+/// Returns a manifest of a thousand items, each with the same error of a megabyte, which is stored once.
+#[must_use]
+pub fn long_texts() -> Vec<u8> {
+    const ROWS: usize = 1000;
+    let one = columns();
+    let indices = arrow::array::UInt32Array::from(vec![0; ROWS]);
+    let repeated = |column: &ArrayRef| arrow::compute::take(column, &indices, None).unwrap();
+    let all = one.columns().iter().map(repeated).collect();
+    let batch = RecordBatch::try_new(one.schema(), all).unwrap();
+    let long = StringArray::from(vec!["e".repeat(1_000_000)]);
+    let keys = Int32Array::from(vec![0; ROWS]);
+    let errors = DictionaryArray::<Int32Type>::try_new(keys, Arc::new(long)).unwrap();
+    file(&with_column(&batch, "error", Arc::new(errors)))
+}
+
+/// Returns a file of a footer and nothing else.
+#[must_use]
+pub fn with_footer(footer: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(footer.len()).unwrap();
+    [b"PAR1", footer, &length.to_le_bytes(), b"PAR1"].concat()
+}

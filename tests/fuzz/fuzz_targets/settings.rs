@@ -1,0 +1,5 @@
+#![no_main]
+
+use corpus::targets::Target;
+
+fuzz::target!(Target::Settings);

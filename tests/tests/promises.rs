@@ -1,0 +1,80 @@
+//! No test leaves itself out but by `tests::promised`, which `make test` does not let pass.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tests::repository;
+
+/// Folders with tests of their own.
+const FOLDERS: [&str; 3] = ["tests/tests", "tests/src", "worker/tests"];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut pending: Vec<PathBuf> = FOLDERS.map(repository).into();
+    while let Some(folder) = pending.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                pending.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    found
+}
+
+/// Returns the bodies of a file's test functions.
+fn test_functions(text: &str) -> impl Iterator<Item = &str> {
+    let marks = ["#[test]", "#[tokio::test"];
+    let starts = text.match_indices('\n').filter_map(move |(at, _)| {
+        let line = &text[at + 1..];
+        marks
+            .iter()
+            .any(|mark| line.starts_with(mark))
+            .then_some(line)
+    });
+    starts.map(|from| from.split_once("\n}").map_or(from, |(body, _)| body))
+}
+
+fn named(path: &Path) -> String {
+    let root = repository("");
+    path.strip_prefix(root)
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+#[test]
+fn no_test_returns_early_without_asking_what_is_promised() {
+    let mut seen = 0;
+    for (path, text) in sources() {
+        for body in test_functions(&text) {
+            seen += 1;
+            let returns = body.lines().any(|line| line.trim() == "return;");
+            let says = body.contains("skipped") || body.contains("left out:");
+            assert!(
+                !(returns || says) || text.contains("promised::or_left_out"),
+                "{} leaves a test out by itself: use tests::promised\n{body}",
+                named(&path)
+            );
+        }
+    }
+    assert!(seen > 100, "only {seen} tests were found: where are they?");
+}
+
+#[test]
+fn an_ignored_test_says_who_runs_it() {
+    for (path, text) in sources() {
+        for (at, _) in text.match_indices("\n#[ignore") {
+            let line = text[at + 1..].lines().next().unwrap_or_default();
+            assert!(
+                line.starts_with("#[ignore = \""),
+                "{}: {line}",
+                named(&path)
+            );
+        }
+    }
+}
