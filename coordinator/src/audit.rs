@@ -1,17 +1,18 @@
 //! The proof that nothing is lost: items planned = items accounted for, every digest right.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::future::{join_all, try_join_all};
 use shared::artifact::ArtifactKey;
+use shared::decision::Items;
 use shared::digest;
 use shared::failure::chain;
-use shared::ids::ItemId;
+use shared::ids::{ItemId, ShardId};
 use shared::manifest::{ManifestRow, Status};
 use shared::storage::{Storage, StorageErrorKind};
 
 use crate::freeze::FrozenRun;
-use crate::ledger::{self, Ledger, LedgerError, ShardState};
+use crate::ledger::{self, Ledger, LedgerError, Parts, ShardState};
 use crate::plan::Shard;
 use crate::stored_items::StoredItems;
 use crate::tally::{Counts, READS_AT_ONCE};
@@ -60,14 +61,7 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
     }
     audit.check_labels(storage).await;
     audit.check_strays();
-    for shard in ledger
-        .committed
-        .iter()
-        .filter(|shard| shard.0 as usize >= run.plan.shards.len())
-    {
-        let finding = format!("shards/{shard}.parquet belongs to no shard that was planned");
-        audit.report.findings.push(finding);
-    }
+    audit.check_commits(&ledger);
     if audit.report.planned != run.record.frozen.num_items {
         let recorded = run.record.frozen.num_items;
         let planned = audit.report.planned;
@@ -83,15 +77,23 @@ struct Checked<'a> {
     counts: Counts,
     /// The items that are done, with the digest of their label.
     done: Vec<(ItemId, String)>,
-    /// Whether it is not committed, so that images of it may be stored without a row.
-    in_the_making: bool,
+    /// Items that are being made, so that images of them may be stored without a row.
+    in_the_making: Making<'a>,
     findings: Vec<String>,
+}
+
+/// Which items of a shard are being made.
+#[derive(Debug, Clone, Copy)]
+enum Making<'a> {
+    None,
+    All,
+    Some(&'a Items),
 }
 
 async fn check_shard<'a>(
     storage: &dyn Storage,
     run: &'a FrozenRun,
-    ledger: &Ledger,
+    ledger: &'a Ledger,
     shard: &'a Shard,
 ) -> Result<Checked<'a>, LedgerError> {
     let id = &run.record.run;
@@ -99,17 +101,17 @@ async fn check_shard<'a>(
         shard,
         counts: Counts::default(),
         done: Vec::new(),
-        in_the_making: false,
+        in_the_making: Making::None,
         findings: Vec::new(),
     };
     match ledger.state(shard.id, run.record.limits.max_attempts) {
         ShardState::Open => {
             let finding = format!("shard {} is not committed: run again to make it", shard.id);
             checked.findings.push(finding);
-            checked.in_the_making = true;
+            checked.in_the_making = Making::All;
         }
         ShardState::Failed { last } => {
-            checked.in_the_making = true;
+            checked.in_the_making = Making::All;
             let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
             checked.counts.failed = shard.num_items();
             checked
@@ -117,21 +119,82 @@ async fn check_shard<'a>(
                 .reasons
                 .insert(failure.error, shard.num_items());
         }
-        ShardState::Committed => match ledger::shard_rows(storage, id, shard.id).await {
-            Ok(rows) => {
-                check_items(run, shard, &rows, &mut checked.findings);
-                checked.counts = Counts::of(&rows);
-                for row in &rows {
-                    check_image(storage, row, &mut checked).await;
-                }
-            }
-            Err(error) => {
-                checked.findings.push(chain(&error));
-                checked.in_the_making = true;
-            }
-        },
+        ShardState::Committed => check_rows(storage, run, ledger, &mut checked).await,
+        ShardState::Revising { revision } => {
+            let retried = ledger.decisions.retries.of(shard.id, revision);
+            let finding = format!(
+                "{} quarantined items of shard {} are to be tried again: run again, or resume, to make them",
+                retried.map_or(0, Items::len),
+                shard.id
+            );
+            checked.findings.push(finding);
+            checked.in_the_making = retried.map_or(Making::None, Making::Some);
+            check_rows(storage, run, ledger, &mut checked).await;
+        }
+        ShardState::RevisionFailed { revision, .. } => {
+            let retried = ledger.decisions.retries.of(shard.id, revision);
+            checked.in_the_making = retried.map_or(Making::None, Making::Some);
+            check_rows(storage, run, ledger, &mut checked).await;
+        }
     }
     Ok(checked)
+}
+
+/// Checks the rows of a committed shard and what they speak of.
+async fn check_rows(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    checked: &mut Checked<'_>,
+) {
+    let (id, shard) = (&run.record.run, checked.shard);
+    match ledger.shard_parts(storage, id, shard.id).await {
+        Ok(parts) => {
+            check_items(run, shard, &parts.committed, &mut checked.findings);
+            check_revisions(ledger, shard.id, &parts, &mut checked.findings);
+            let rows = parts.effective();
+            checked.counts = Counts::of(&rows);
+            for row in &rows {
+                check_image(storage, row, checked).await;
+            }
+        }
+        Err(error) => {
+            checked.findings.push(chain(&error));
+            checked.in_the_making = Making::All;
+        }
+    }
+}
+
+/// A revision has a row, once, for each item that was decided, and none of them was done before.
+fn check_revisions(ledger: &Ledger, shard: ShardId, parts: &Parts, findings: &mut Vec<String>) {
+    for (before, rows) in parts.revisions.iter().enumerate() {
+        let revision = before as u32 + 1;
+        let Some(decided) = ledger.decisions.retries.of(shard, revision) else {
+            continue;
+        };
+        let done_before: HashSet<ItemId> = parts
+            .effective_at(before)
+            .into_iter()
+            .filter(|row| row.status == Status::Done)
+            .map(|row| row.item)
+            .collect();
+        let name = format!("shards/{shard}.{revision}.parquet");
+        let mut seen = HashSet::new();
+        for row in rows {
+            let item = &row.item;
+            if !decided.has(&item.style, &item.content) {
+                findings.push(format!(
+                    "{name} has a row for {item}, which was not to be tried again"
+                ));
+            } else if done_before.contains(item) {
+                findings.push(format!(
+                    "{name} has a row for {item}, which was done before"
+                ));
+            } else if !seen.insert(item) {
+                findings.push(format!("{name} has more than one row for {item}"));
+            }
+        }
+    }
 }
 
 /// A shard's rows must be its items, each once.
@@ -202,11 +265,20 @@ impl Audit<'_> {
     fn take(&mut self, checked: Checked<'_>) {
         self.report.counts.add(&checked.counts);
         self.report.findings.extend(checked.findings);
-        if checked.in_the_making {
-            let items = checked.shard.items();
-            items.for_each(|item| self.stored.account_for(item));
-        }
         let plan = &self.run.plan;
+        for position in checked.shard.items() {
+            let is_made = match checked.in_the_making {
+                Making::None => false,
+                Making::All => true,
+                Making::Some(items) => {
+                    let item = plan.item(position);
+                    items.has(&item.style, &item.content)
+                }
+            };
+            if is_made {
+                self.stored.account_for(position);
+            }
+        }
         for (item, label_sha256) in checked.done {
             let Some(&content) = self.contents.get(item.content.as_str()) else {
                 continue;
@@ -239,6 +311,24 @@ impl Audit<'_> {
                 .findings
                 .extend(join_all(checks).await.into_iter().flatten());
         }
+    }
+
+    /// What lies among the shards belongs to one that was planned, or to a revision that was decided.
+    fn check_commits(&mut self, ledger: &Ledger) {
+        let planned = |shard: &ShardId| (shard.0 as usize) < self.run.plan.shards.len();
+        let strays = ledger.committed.iter().filter(|shard| !planned(shard));
+        let strays = strays
+            .map(|shard| format!("shards/{shard}.parquet belongs to no shard that was planned"));
+        let revisions = ledger.revisions.iter().flat_map(|(&shard, revisions)| {
+            let holds = 1..=ledger.num_revisions(shard);
+            let strays = revisions
+                .iter()
+                .filter(move |number| !holds.contains(number));
+            strays.map(move |number| {
+                format!("shards/{shard}.{number}.parquet belongs to no retry that was decided")
+            })
+        });
+        self.report.findings.extend(strays.chain(revisions));
     }
 
     /// An image of a committed shard has a row that is done.

@@ -1,15 +1,17 @@
 //! The run's manifest, made from its shards; it can be made again at any time.
 
+use std::collections::HashSet;
+
 use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::failure::FailedAttempt;
-use shared::ids::ShardId;
+use shared::ids::{ItemId, ShardId};
 use shared::manifest::{ManifestError, ManifestRow, ManifestWriter, Status};
 use shared::storage::{Storage, StorageError};
 
 use crate::freeze::FrozenRun;
-use crate::ledger::{self, Ledger, LedgerError, ShardState};
+use crate::ledger::{self, Ledger, LedgerError, Parts, ShardState};
 use crate::plan::Shard;
 use crate::quality::fold::RunFold;
 use crate::tally::{Counts, READS_AT_ONCE, Tally};
@@ -84,11 +86,24 @@ pub async fn fold(
     ledger: &Ledger,
 ) -> Result<RunFold, LedgerError> {
     let mut fold = RunFold::new(run.record.quality.per_class);
-    let committed: Vec<ShardId> = ledger.committed.iter().copied().collect();
-    for part in committed.chunks(READS_AT_ONCE) {
-        fold_in(storage, run, part, &mut fold).await?;
+    let all: Vec<Fold> = ledger
+        .committed
+        .iter()
+        .map(|&shard| Fold::All(shard))
+        .collect();
+    for part in all.chunks(READS_AT_ONCE) {
+        fold_in(storage, run, ledger, part, &mut fold).await?;
     }
     Ok(fold)
+}
+
+/// What of a committed shard is to be folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fold {
+    /// All that holds.
+    All(ShardId),
+    /// What is done since there were so many revisions.
+    Since(ShardId, u32),
 }
 
 /// Adds a few committed shards to a fold, in their order: all of them or, after an error, none.
@@ -99,16 +114,37 @@ pub async fn fold(
 pub async fn fold_in(
     storage: &dyn Storage,
     run: &FrozenRun,
-    shards: &[ShardId],
+    ledger: &Ledger,
+    shards: &[Fold],
     fold: &mut RunFold,
 ) -> Result<(), LedgerError> {
     let id = &run.record.run;
-    let reads = shards
-        .iter()
-        .map(|&shard| ledger::shard_rows_with_features(storage, id, shard));
+    let reads = shards.iter().map(|&what| async move {
+        match what {
+            Fold::All(shard) => ledger.shard_rows_with_features(storage, id, shard).await,
+            Fold::Since(shard, revisions) => {
+                let parts = ledger.shard_parts_with_features(storage, id, shard).await?;
+                Ok(done_since(parts, revisions))
+            }
+        }
+    });
     let rows = try_join_all(reads).await?;
     fold.take_in(rows.into_iter().flatten().collect()).await;
     Ok(())
+}
+
+/// Returns the rows that are done and were not when there were so many revisions.
+fn done_since(parts: Parts, revisions: u32) -> Vec<ManifestRow> {
+    let is_done = |row: &ManifestRow| row.status == Status::Done;
+    let before = parts.effective_at(revisions as usize);
+    let before: HashSet<ItemId> = before
+        .into_iter()
+        .filter(is_done)
+        .map(|row| row.item)
+        .collect();
+    let mut rows = parts.effective();
+    rows.retain(|row| is_done(row) && !before.contains(&row.item));
+    rows
 }
 
 /// Brings the stored counts up to date, and returns them.
@@ -182,7 +218,9 @@ async fn rows_of(
 ) -> Result<Vec<ManifestRow>, LedgerError> {
     let id = &run.record.run;
     match ledger.state(shard.id, run.record.limits.max_attempts) {
-        ShardState::Committed => ledger::shard_rows_with_features(storage, id, shard.id).await,
+        ShardState::Committed | ShardState::Revising { .. } | ShardState::RevisionFailed { .. } => {
+            ledger.shard_rows_with_features(storage, id, shard.id).await
+        }
         ShardState::Failed { last } => {
             let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
             Ok(failed_rows(run, shard, &failure))

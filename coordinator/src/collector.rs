@@ -118,7 +118,7 @@ struct Watched {
     report_read: Instant,
     /// What the next report is made from, while the run goes on.
     live: Option<LiveReport>,
-    /// Committed shards, failed attempts and decisions when it was looked at last.
+    /// Commits, failed attempts and decisions when it was looked at last.
     seen: Option<(usize, usize, u32)>,
     /// When it was found to have ended, and what was decided by then.
     ended: Option<(Instant, Decisions)>,
@@ -129,7 +129,7 @@ struct Watched {
 
 /// What is new about a run.
 struct Changed {
-    /// Committed shards, failed attempts and decisions.
+    /// Commits, failed attempts and decisions.
     found: (usize, usize, u32),
     new_shards: usize,
 }
@@ -326,7 +326,7 @@ impl Collector {
         ledger: &Ledger,
     ) -> Result<Option<Changed>, WatchError> {
         let found = (
-            ledger.committed.len(),
+            ledger.num_commits(),
             ledger.num_failed_attempts(),
             ledger.decisions.count,
         );

@@ -13,6 +13,7 @@ use shared::ids::ShardId;
 use shared::queue::{InProcessQueue, Queue, QueueError};
 use shared::settings::WatchdogConfig;
 use shared::storage::{Storage, StorageError};
+use shared::task::ShardTask;
 use shared::telemetry;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,9 @@ use worker::workshop::Workshop;
 
 use crate::fate::{Fate, Standing};
 use crate::freeze::FrozenRun;
-use crate::ledger::{Ledger, LedgerError, ShardState};
+use crate::ledger::{Ledger, LedgerError};
+use crate::plan::Shard;
+use crate::resume;
 use crate::tally::Tally;
 
 /// How a run in this process ended.
@@ -111,32 +114,23 @@ impl EmbeddedRun<'_> {
         };
         self.count(&mut seen).await?;
         for shard in &self.run.plan.shards {
-            let repair = self.repairs.contains(&shard.id);
-            match seen.ledger.state(shard.id, self.max_attempts()) {
-                ShardState::Committed if !repair => continue,
-                ShardState::Failed { .. } => continue,
-                ShardState::Committed | ShardState::Open => {}
+            let tasks = self.tasks(&seen.ledger, shard);
+            if tasks.is_empty() {
+                continue;
             }
             if let Some(stopped) = self.is_to_stop(&mut seen).await? {
                 self.drain.cancel();
                 return Ok(stopped);
             }
-            let mut task = self.run.plan.task(&self.run.record.run, shard);
-            task.first_attempt = seen.ledger.first_attempt(shard.id);
-            task.repair = repair;
-            task.traceparent = telemetry::traceparent();
-            self.queue.publish(&[task]).await?;
+            self.queue.publish(&tasks).await?;
             if let Some(stopped) = self.wait(&mut worker, &mut seen).await? {
                 return Ok(stopped);
             }
             let is_halted = seen.ledger.decisions.halted.is_some();
-            match seen.ledger.state(shard.id, self.max_attempts()) {
+            if seen.ledger.state(shard.id, self.max_attempts()).is_open() && !is_halted {
                 // Nothing is in hand, and nobody dropped it: what was recorded of it is not there any more.
-                ShardState::Open if !is_halted => {
-                    self.drain.cancel();
-                    return Err(self.gone(shard.id).await?);
-                }
-                ShardState::Open | ShardState::Committed | ShardState::Failed { .. } => {}
+                self.drain.cancel();
+                return Err(self.gone(shard.id).await?);
             }
         }
         self.drain.cancel();
@@ -147,12 +141,31 @@ impl EmbeddedRun<'_> {
             Fate::GoesOn | Fate::AtItsLimit => {
                 let mut shards = self.run.plan.shards.iter();
                 let state = |shard| seen.ledger.state(shard, self.max_attempts());
-                match shards.find(|shard| state(shard.id) == ShardState::Open) {
+                match shards.find(|shard| state(shard.id).is_open()) {
                     Some(shard) => Err(self.gone(shard.id).await?),
                     None => Ok(Stopped::AtItsEnd),
                 }
             }
         }
+    }
+
+    /// Returns what is to be made of a shard: its missing artifacts, and what of it is open.
+    fn tasks(&self, ledger: &Ledger, shard: &Shard) -> Vec<ShardTask> {
+        let state = ledger.state(shard.id, self.max_attempts());
+        let task = ShardTask {
+            traceparent: telemetry::traceparent(),
+            ..resume::task(self.run, ledger, shard)
+        };
+        let is_damaged = state.has_rows() && self.repairs.contains(&shard.id);
+        let repair = is_damaged.then(|| ShardTask {
+            revision: 0,
+            repair: true,
+            ..task.clone()
+        });
+        repair
+            .into_iter()
+            .chain(state.is_open().then_some(task))
+            .collect()
     }
 
     /// Waits until nothing is in hand; returns why the run stops, if it does.

@@ -90,12 +90,19 @@ impl<'a> Standing<'a> {
                     standing.not_done += counted.counts.not_done();
                 }
                 (None, ShardState::Failed { .. }) => standing.not_done += shard.num_items(),
-                (None, ShardState::Committed | ShardState::Open) => {}
+                (
+                    None,
+                    ShardState::Committed
+                    | ShardState::Open
+                    | ShardState::Revising { .. }
+                    | ShardState::RevisionFailed { .. },
+                ) => {}
             }
-            match state {
-                ShardState::Open => standing.num_open += 1,
-                ShardState::Committed | ShardState::Failed { .. } => {}
-            }
+            standing.num_open += usize::from(state.is_open());
+            // Items that are tried again have not ended.
+            standing.not_done = standing
+                .not_done
+                .saturating_sub(ledger.num_retried(shard.id, limits.max_attempts));
         }
         standing
     }

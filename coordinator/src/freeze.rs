@@ -24,7 +24,7 @@ pub struct FrozenRun {
 /// Why a run cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum FreezeError {
-    /// The run exists with other settings, another model or another dataset.
+    /// The run exists with other settings or another model, or with other inputs where they have to be the same.
     #[error(
         "run {run} exists and is another one: {}; give this one another run.name, or put back what changed",
         first_of(.differences, "; ")
@@ -73,6 +73,37 @@ pub async fn check(
         Err(FreezeError::Missing { .. }) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Returns the run of this name, if there is one with these settings and this model, whatever its inputs are now. A plan
+/// that is gone is stored again if the inputs still make the same one.
+///
+/// # Errors
+///
+/// [`FreezeError::Different`] if a run of this name is another one.
+pub async fn existing(
+    storage: &dyn Storage,
+    config: &RunConfig,
+    inventory: &Inventory,
+) -> Result<Option<FrozenRun>, FreezeError> {
+    let record = match open_record(storage, &config.run).await {
+        Ok(record) => record,
+        Err(FreezeError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let differences = record.differences_but_inputs(&inventory.frozen);
+    if !differences.is_empty() {
+        return Err(FreezeError::Different {
+            run: record.run,
+            differences,
+        });
+    }
+    let key = ArtifactKey::Plan(config.run.clone(), record.frozen.plan_sha256.clone());
+    if record.frozen.plan_sha256 == inventory.frozen.plan_sha256 && !storage.exists(&key).await? {
+        let plan = Bytes::from(inventory.plan_json.clone());
+        storage.create(&key, plan).await?;
+    }
+    open(storage, &config.run).await.map(Some)
 }
 
 /// Returns the run's record: the stored one if this plan is the same run, or a new one. A plan that is gone is stored

@@ -13,7 +13,7 @@ use shared::storage::Storage;
 use shared::wording::first_names;
 
 use crate::freeze::FrozenRun;
-use crate::ledger::{self, Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError};
 use crate::plan::Shard;
 use crate::stored_items::StoredItems;
 use crate::tally::READS_AT_ONCE;
@@ -75,7 +75,7 @@ pub async fn of_stored(
     for part in committed.chunks(READS_AT_ONCE) {
         let looks = part
             .iter()
-            .map(|shard| of_shard(storage, run, shard, stored));
+            .map(|shard| of_shard(storage, run, ledger, shard, stored));
         for found in try_join_all(looks).await? {
             gone.num_items += found.num_items;
             gone.paths.extend(found.paths);
@@ -92,6 +92,7 @@ pub async fn of_stored(
 pub async fn of_shard(
     storage: &dyn Storage,
     run: &FrozenRun,
+    ledger: &Ledger,
     shard: &Shard,
     stored: &StoredItems,
 ) -> Result<Gone, LedgerError> {
@@ -100,7 +101,7 @@ pub async fn of_shard(
         return Ok(Gone::default());
     }
     let id = &run.record.run;
-    let rows = ledger::shard_rows(storage, id, shard.id).await?;
+    let rows = ledger.shard_rows(storage, id, shard.id).await?;
     let done = rows.into_iter().filter(|row| row.status == Status::Done);
     let done: BTreeSet<ItemId> = done.map(|row| row.item).collect();
     let mut gone = Gone::default();

@@ -256,17 +256,28 @@ impl Dataset {
         let mut found = BTreeMap::new();
         for listing in &self.listings {
             tracing::debug!(style = listing.name(), root = self.shown, "reading a style");
-            let label = match &listing.label {
-                Some(label) => Some(self.sha256(&label.file.path).await?),
-                None => None,
-            };
-            let files = (self.sha256(&listing.image.path).await?, label);
-            found.insert(listing.name().to_owned(), digest::sha256_of_json(&files));
+            let sha256 = sha256_of_files(self.source.as_ref(), listing).await?;
+            found.insert(listing.name().to_owned(), sha256);
         }
         Ok(found)
     }
+}
 
-    async fn sha256(&self, path: &Path) -> Result<String, StorageError> {
-        Ok(digest::sha256(&self.source.read(path).await?))
-    }
+/// Returns the digest over the bytes of an image and its label.
+///
+/// # Errors
+///
+/// If one of them cannot be read.
+pub async fn sha256_of_files(
+    source: &dyn Source,
+    listing: &Listing,
+) -> Result<String, StorageError> {
+    let sha256 =
+        async |path: &Path| Ok::<_, StorageError>(digest::sha256(&source.read(path).await?));
+    let label = match &listing.label {
+        Some(label) => Some(sha256(&label.file.path).await?),
+        None => None,
+    };
+    let files = (sha256(&listing.image.path).await?, label);
+    Ok(digest::sha256_of_json(&files))
 }

@@ -1,14 +1,15 @@
 //! What storage says is done, what failed, and what was decided.
 
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use futures::TryStreamExt;
-use shared::artifact::{ArtifactKey, ArtifactPrefix};
-use shared::decision::{DecisionError, Decisions};
-use shared::failure::{FailedAttempt, FailureClass};
+pub use rows::{Parts, failed_attempt};
+use shared::artifact::ArtifactPrefix;
+use shared::decision::{DecisionError, Decisions, Items};
 use shared::ids::{RunId, ShardId};
-use shared::manifest::{self, ManifestError, ManifestRow};
+use shared::manifest::ManifestError;
 use shared::storage::{Storage, StorageError};
 
 /// Why the ledger cannot be read.
@@ -36,6 +37,8 @@ pub enum LedgerError {
 pub struct Ledger {
     /// The committed shards.
     pub committed: BTreeSet<ShardId>,
+    /// Numbers of the revisions of each shard that are stored.
+    pub revisions: BTreeMap<ShardId, BTreeSet<u32>>,
     /// Numbers of the failed attempts at each shard.
     pub failed_attempts: BTreeMap<ShardId, Vec<u32>>,
     /// What was decided.
@@ -54,6 +57,38 @@ pub enum ShardState {
     },
     /// It is still to be made.
     Open,
+    /// Its rows are stored, and quarantined items of it are to be tried again.
+    Revising {
+        /// Number of the revision that is to be made.
+        revision: u32,
+    },
+    /// Its rows are stored and hold: trying quarantined items of it again failed too often.
+    RevisionFailed {
+        /// Number of the revision that was to be made.
+        revision: u32,
+        /// Number of the last failed attempt.
+        last: u32,
+    },
+}
+
+impl ShardState {
+    /// Returns whether its rows are stored.
+    #[must_use]
+    pub fn has_rows(self) -> bool {
+        match self {
+            Self::Committed | Self::Revising { .. } | Self::RevisionFailed { .. } => true,
+            Self::Failed { .. } | Self::Open => false,
+        }
+    }
+
+    /// Returns whether there is something to be made that has not failed too often.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Open | Self::Revising { .. } => true,
+            Self::Committed | Self::Failed { .. } | Self::RevisionFailed { .. } => false,
+        }
+    }
 }
 
 impl Ledger {
@@ -69,10 +104,17 @@ impl Ledger {
         };
         let mut pages = storage.list(&ArtifactPrefix::Shards(run.clone()));
         while let Some(page) = pages.try_next().await? {
-            let shards = page
-                .iter()
-                .filter_map(|object| stem(&object.path)?.parse::<ShardId>().ok());
-            ledger.committed.extend(shards);
+            for object in page {
+                match stored_shard(&object.path) {
+                    Some((shard, None)) => {
+                        ledger.committed.insert(shard);
+                    }
+                    Some((shard, Some(revision))) => {
+                        ledger.revisions.entry(shard).or_default().insert(revision);
+                    }
+                    None => {}
+                }
+            }
         }
         let mut pages = storage.list(&ArtifactPrefix::FailedAttempts(run.clone()));
         while let Some(page) = pages.try_next().await? {
@@ -95,19 +137,74 @@ impl Ledger {
     /// Returns where a shard stands.
     #[must_use]
     pub fn state(&self, shard: ShardId, max_attempts: u32) -> ShardState {
-        if self.committed.contains(&shard) {
-            return ShardState::Committed;
-        }
+        let revision = match (self.committed.contains(&shard), self.outstanding(shard)) {
+            (true, None) => return ShardState::Committed,
+            (true, Some(revision)) => Some(revision),
+            (false, _) => None,
+        };
         let first = self.first_attempt(shard);
         let attempts = self
             .failed_attempts
             .get(&shard)
             .map_or(&[][..], Vec::as_slice);
         let counting = attempts.iter().filter(|&&attempt| attempt >= first);
-        match counting.clone().max() {
-            Some(&last) if counting.count() >= max_attempts as usize => ShardState::Failed { last },
-            Some(_) | None => ShardState::Open,
+        let last = counting.clone().max().copied();
+        let last = last.filter(|_| counting.count() >= max_attempts as usize);
+        match (revision, last) {
+            (None, None) => ShardState::Open,
+            (None, Some(last)) => ShardState::Failed { last },
+            (Some(revision), None) => ShardState::Revising { revision },
+            (Some(revision), Some(last)) => ShardState::RevisionFailed { revision, last },
         }
+    }
+
+    /// Returns how many revisions of a shard hold: those that were decided and are stored, without a gap.
+    #[must_use]
+    pub fn num_revisions(&self, shard: ShardId) -> u32 {
+        let Some(stored) = self.revisions.get(&shard) else {
+            return 0;
+        };
+        let decided = self.decisions.retries.revisions(shard);
+        let holds = |(place, revision): (usize, u32)| {
+            (place as u32 + 1 == revision && stored.contains(&revision)).then_some(revision)
+        };
+        decided.enumerate().map_while(holds).last().unwrap_or(0)
+    }
+
+    /// Returns the revision of a committed shard that was decided and is not stored.
+    #[must_use]
+    pub fn outstanding(&self, shard: ShardId) -> Option<u32> {
+        let next = self.num_revisions(shard) + 1;
+        let decided = self.decisions.retries.of(shard, next).is_some();
+        (decided && self.committed.contains(&shard)).then_some(next)
+    }
+
+    /// Returns the quarantined items of a run that are to be tried again and have not ended, as counts of their shards.
+    pub fn retried(&self, max_attempts: u32) -> impl Iterator<Item = (ShardId, usize)> + '_ {
+        let shards = self.decisions.retries.shards();
+        shards.map(move |shard| (shard, self.num_retried(shard, max_attempts)))
+    }
+
+    /// Returns how many quarantined items of a shard are to be tried again and have not ended.
+    #[must_use]
+    pub fn num_retried(&self, shard: ShardId, max_attempts: u32) -> usize {
+        match self.state(shard, max_attempts) {
+            ShardState::Revising { revision } => {
+                let items = self.decisions.retries.of(shard, revision);
+                items.map_or(0, Items::len)
+            }
+            ShardState::Committed
+            | ShardState::Failed { .. }
+            | ShardState::Open
+            | ShardState::RevisionFailed { .. } => 0,
+        }
+    }
+
+    /// Returns how many commits are stored, those of revisions included.
+    #[must_use]
+    pub fn num_commits(&self) -> usize {
+        let revisions = self.revisions.values().map(BTreeSet::len);
+        self.committed.len() + revisions.sum::<usize>()
     }
 
     /// Returns the number of the first attempt that counts.
@@ -134,71 +231,13 @@ impl Ledger {
     }
 }
 
-/// Returns the rows of a committed shard, without features.
-///
-/// # Errors
-///
-/// [`LedgerError`] if it cannot be read.
-pub async fn shard_rows(
-    storage: &dyn Storage,
-    run: &RunId,
-    shard: ShardId,
-) -> Result<Vec<ManifestRow>, LedgerError> {
-    read_shard(storage, run, shard, manifest::read).await
-}
-
-/// Returns the rows of a committed shard with the features of their outputs.
-///
-/// # Errors
-///
-/// [`LedgerError`] if it cannot be read.
-pub async fn shard_rows_with_features(
-    storage: &dyn Storage,
-    run: &RunId,
-    shard: ShardId,
-) -> Result<Vec<ManifestRow>, LedgerError> {
-    read_shard(storage, run, shard, manifest::read_with_features).await
-}
-
-async fn read_shard(
-    storage: &dyn Storage,
-    run: &RunId,
-    shard: ShardId,
-    read: fn(Bytes) -> Result<Vec<ManifestRow>, ManifestError>,
-) -> Result<Vec<ManifestRow>, LedgerError> {
-    let key = ArtifactKey::Shard(run.clone(), shard);
-    let bytes = storage.read(&key).await?;
-    let rows = shared::blocking::run(move || read(bytes)).await;
-    rows.map_err(|source| LedgerError::Manifest {
-        path: storage.locate(&key),
-        source,
-    })
-}
-
-/// Returns a failed attempt. One whose record cannot be read says so instead of its reason: it failed all the same.
-///
-/// # Errors
-///
-/// If storage fails.
-pub async fn failed_attempt(
-    storage: &dyn Storage,
-    run: &RunId,
-    shard: ShardId,
-    attempt: u32,
-) -> Result<FailedAttempt, LedgerError> {
-    let key = ArtifactKey::FailedAttempt(run.clone(), shard, attempt);
-    let bytes = storage.read(&key).await?;
-    let unreadable = |error: serde_json::Error| FailedAttempt {
-        attempt,
-        error_class: FailureClass::Transient,
-        error: format!(
-            "its record {} cannot be read: {error}",
-            storage.locate(&key)
-        ),
-        worker: String::new(),
-        failed_at: jiff::Timestamp::UNIX_EPOCH,
-    };
-    Ok(serde_json::from_slice(&bytes).unwrap_or_else(unreadable))
+/// Returns which shard an object holds the rows of, and for a revision its number.
+fn stored_shard(path: &str) -> Option<(ShardId, Option<u32>)> {
+    let name = path.rsplit('/').next()?.strip_suffix(".parquet")?;
+    match name.split_once('.') {
+        None => Some((name.parse().ok()?, None)),
+        Some((shard, revision)) => Some((shard.parse().ok()?, Some(revision.parse().ok()?))),
+    }
 }
 
 fn stem(path: &str) -> Option<&str> {
@@ -207,6 +246,9 @@ fn stem(path: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use shared::decision::{Decided, Reopened, Retry};
+    use shared::storage::MemoryStorage;
+
     use super::*;
 
     #[test]
@@ -222,5 +264,69 @@ mod tests {
         assert_eq!(ledger.state(shard, 3), ShardState::Failed { last: 6 });
         ledger.committed.insert(shard);
         assert_eq!(ledger.state(shard, 3), ShardState::Committed);
+    }
+
+    #[tokio::test]
+    async fn a_revision_that_was_decided_and_is_not_stored_opens_a_committed_shard_again() {
+        let mut ledger = Ledger::default();
+        let shard = ShardId(0);
+        ledger.committed.insert(shard);
+        let retry = |revision| Decided::Resume {
+            reopened: vec![Reopened {
+                shard,
+                last_attempt: 3,
+            }],
+            forgiven: 1,
+            retried: vec![Retry {
+                shard,
+                revision,
+                items: Items::default(),
+            }],
+            changed_inputs: Vec::new(),
+        };
+        let (storage, run) = (MemoryStorage::new(), "demo".parse().unwrap());
+        let decide = async |ledger: &mut Ledger, revision| {
+            let decided = ledger.decisions.decide(&storage, &run, retry(revision));
+            decided.await.unwrap();
+        };
+        // One that nobody decided, and one beyond a gap, hold nothing.
+        ledger.revisions.insert(shard, BTreeSet::from([1, 3]));
+        assert_eq!(ledger.state(shard, 3), ShardState::Committed);
+        assert_eq!(ledger.num_revisions(shard), 0);
+        ledger.revisions.clear();
+
+        decide(&mut ledger, 1).await;
+        assert_eq!(ledger.state(shard, 3), ShardState::Revising { revision: 1 });
+        ledger.failed_attempts.insert(shard, vec![1, 2, 3, 4, 5]);
+        assert_eq!(ledger.state(shard, 3), ShardState::Revising { revision: 1 });
+        ledger.failed_attempts.insert(shard, vec![4, 5, 6]);
+        let failed = ShardState::RevisionFailed {
+            revision: 1,
+            last: 6,
+        };
+        assert_eq!(ledger.state(shard, 3), failed);
+        ledger.revisions.insert(shard, BTreeSet::from([1]));
+        assert_eq!(ledger.state(shard, 3), ShardState::Committed);
+        assert_eq!(ledger.num_revisions(shard), 1);
+        decide(&mut ledger, 2).await;
+        assert_eq!(ledger.state(shard, 7), ShardState::Revising { revision: 2 });
+        // Without its rows it is made from the start.
+        ledger.committed.clear();
+        assert_eq!(ledger.state(shard, 7), ShardState::Open);
+    }
+
+    #[test]
+    fn what_lies_among_shards_is_told_by_its_name() {
+        let of = |name: &str| stored_shard(&format!("runs/demo/shards/{name}"));
+        assert_eq!(of("000007.parquet"), Some((ShardId(7), None)));
+        assert_eq!(of("000007.12.parquet"), Some((ShardId(7), Some(12))));
+        for name in [
+            "000007",
+            "000007.x.parquet",
+            "seven.parquet",
+            "000007.1.2.parquet",
+        ] {
+            assert_eq!(of(name), None, "{name}");
+        }
     }
 }

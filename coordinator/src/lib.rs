@@ -2,7 +2,7 @@
 //!
 //! - [`plan`]: which contents meet which styles, in which shards (pure)
 //! - [`inventory`], [`networks`]: what there is, listed and digested
-//! - [`freeze`]: `run.json` and the plan, made once and compared ever after
+//! - [`freeze`], [`changes`]: `run.json` and the plan, made once; how inputs differ from them, file by file
 //! - [`ledger`], [`tally`], [`stored_items`], [`gone`]: what storage says is done, and what of it is not there
 //! - [`fate`]: whether a run goes on, is halted, failed too often, or has ended (pure)
 //! - [`dispatch`], [`resume`]: shards handed to the queue, for the first time or again
@@ -19,6 +19,7 @@
 #![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 pub mod audit;
+pub mod changes;
 pub mod cli;
 pub mod collect;
 pub mod collector;

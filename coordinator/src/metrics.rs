@@ -51,9 +51,9 @@ impl Seen {
         let (mut committed, mut failed, mut open) = (0, 0, 0);
         for shard in &run.plan.shards {
             match ledger.state(shard.id, max_attempts) {
-                ShardState::Committed => committed += 1,
+                ShardState::Committed | ShardState::RevisionFailed { .. } => committed += 1,
                 ShardState::Failed { .. } => failed += 1,
-                ShardState::Open => open += 1,
+                ShardState::Open | ShardState::Revising { .. } => open += 1,
             }
         }
         let ended = counts.done + counts.not_done();

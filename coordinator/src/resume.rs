@@ -1,15 +1,20 @@
 //! What is to be done again, and why: out of storage alone.
 
+mod quarantined;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
 use futures::future::try_join_all;
-use shared::decision::{Decided, DecisionError, Reopened};
+pub use quarantined::Quarantined;
+pub(crate) use quarantined::redo_of;
+use shared::decision::{ChangedInput, Decided, DecisionError, Items, Reopened, Retry};
 use shared::ids::ShardId;
 use shared::queue::{Queue, QueueError};
 use shared::storage::{Storage, StorageError};
 use shared::task::ShardTask;
 
+use crate::changes::{self, ChangeError};
 use crate::dispatch;
 use crate::freeze::FrozenRun;
 use crate::gone::{self, Gone};
@@ -29,13 +34,15 @@ pub struct Choice {
     pub shards: Vec<ShardId>,
 }
 
-/// A kind of shards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A kind of shards, or of items of committed ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Only {
     /// Not committed, or committed with artifacts missing.
     Missing,
     /// Failed for good.
     Failed,
+    /// Committed, with items that are quarantined.
+    Quarantined(Quarantined),
 }
 
 /// A shard that is to be done again.
@@ -45,7 +52,7 @@ pub struct Redo {
     pub shard: ShardId,
     /// Why.
     pub why: Why,
-    /// Items of it whose images are missing.
+    /// Items of it that are to be made.
     pub num_items: usize,
 }
 
@@ -63,6 +70,26 @@ pub enum Why {
     },
     /// It is committed, and artifacts of it are gone.
     ArtifactsMissing(Gone),
+    /// It is committed, and items of it are quarantined.
+    Quarantined {
+        /// The items.
+        items: Items,
+        /// Number of the last attempt that committed any of its rows.
+        last_attempt: u32,
+        /// Why the first of them is.
+        reason: String,
+        /// How many are for another reason.
+        num_others: usize,
+    },
+    /// It is committed, and trying quarantined items of it again was decided before and has not ended.
+    NotRevised,
+    /// It is committed, and trying quarantined items of it again failed too often.
+    RevisionFailed {
+        /// Number of the last attempt.
+        last: u32,
+        /// Its error.
+        error: String,
+    },
 }
 
 impl fmt::Display for Why {
@@ -72,6 +99,19 @@ impl fmt::Display for Why {
             Self::Failed { last, error } => write!(f, "failed, attempt {last}: {error}"),
             Self::ArtifactsMissing(gone) => {
                 write!(f, "committed, but these are gone: {gone}")
+            }
+            Self::Quarantined {
+                reason, num_others, ..
+            } => match num_others {
+                0 => write!(f, "quarantined: {reason}"),
+                others => write!(f, "quarantined: {reason}; {others} for other reasons"),
+            },
+            Self::NotRevised => f.write_str("quarantined, and to be tried again"),
+            Self::RevisionFailed { last, error } => {
+                write!(
+                    f,
+                    "quarantined, and tried again without success, attempt {last}: {error}"
+                )
             }
         }
     }
@@ -97,6 +137,9 @@ pub enum ResumeError {
     /// A decision cannot be stored.
     #[error(transparent)]
     Decision(#[from] DecisionError),
+    /// Inputs of quarantined items have changed, and something was made of the old ones.
+    #[error(transparent)]
+    Changed(#[from] ChangeError),
     /// The shards cannot be handed to the queue; some of them may be there.
     #[error(transparent)]
     Queue(#[from] QueueError),
@@ -146,64 +189,169 @@ pub async fn find_in(known: Known<'_>, choice: &Choice) -> Result<Vec<Redo>, Res
         storage,
         run,
         ledger,
-        stored,
+        ..
     } = known;
     let chosen = Chosen::check(run, choice)?;
+    if let Some(Only::Quarantined(wanted)) = &choice.only {
+        return quarantined::find(storage, run, ledger, &chosen, wanted).await;
+    }
     let shards: Vec<&Shard> = run.plan.shards.iter().filter(|s| chosen.has(s)).collect();
     let mut found = Vec::new();
     for part in shards.chunks(READS_AT_ONCE) {
         let looks = part.iter().map(|shard| async {
-            let why = why(storage, run, ledger, choice.only, shard, stored).await?;
-            Ok::<_, ResumeError>(why.map(|why| Redo {
+            let whys = whys(known, choice.only.as_ref(), shard).await?;
+            let redo = whys.into_iter().map(|why| Redo {
                 shard: shard.id,
-                num_items: why.num_items(shard, stored),
+                num_items: why.num_items(known, shard),
                 why,
-            }))
+            });
+            Ok::<_, ResumeError>(redo.collect::<Vec<_>>())
         });
         found.extend(try_join_all(looks).await?.into_iter().flatten());
     }
     Ok(found)
 }
 
-/// Returns why a shard is to be done again; none if it is not.
-async fn why(
-    storage: &dyn Storage,
-    run: &FrozenRun,
-    ledger: &Ledger,
-    only: Option<Only>,
+/// Returns why a shard is to be done again: for several reasons at once, or for none.
+async fn whys(
+    known: Known<'_>,
+    only: Option<&Only>,
     shard: &Shard,
-    stored: &StoredItems,
-) -> Result<Option<Why>, ResumeError> {
+) -> Result<Vec<Why>, ResumeError> {
+    let Known {
+        storage,
+        run,
+        ledger,
+        stored,
+    } = known;
+    let (missing, failed) = match only {
+        None => (true, true),
+        Some(Only::Missing) => (true, false),
+        Some(Only::Failed) => (false, true),
+        Some(Only::Quarantined(_)) => (false, false),
+    };
     let state = ledger.state(shard.id, run.record.limits.max_attempts);
-    Ok(match state {
-        ShardState::Open if only != Some(Only::Failed) => Some(Why::NotCommitted),
-        ShardState::Failed { last } if only != Some(Only::Missing) => {
-            let failure = ledger::failed_attempt(storage, &run.record.run, shard.id, last);
-            let error = failure.await?.error;
-            Some(Why::Failed { last, error })
+    let mut whys = Vec::new();
+    let error = async |last| {
+        let failure = ledger::failed_attempt(storage, &run.record.run, shard.id, last);
+        Ok::<_, ResumeError>(failure.await?.error)
+    };
+    match state {
+        ShardState::Open if missing => whys.push(Why::NotCommitted),
+        ShardState::Revising { .. } if missing => whys.push(Why::NotRevised),
+        ShardState::Failed { last } if failed => {
+            let error = error(last).await?;
+            whys.push(Why::Failed { last, error });
         }
-        ShardState::Committed if only != Some(Only::Failed) => {
-            let gone = gone::of_shard(storage, run, shard, stored).await?;
-            (!gone.is_nothing()).then_some(Why::ArtifactsMissing(gone))
+        ShardState::RevisionFailed { last, .. } if failed => {
+            let error = error(last).await?;
+            whys.push(Why::RevisionFailed { last, error });
         }
-        ShardState::Open | ShardState::Failed { .. } | ShardState::Committed => None,
-    })
+        ShardState::Open
+        | ShardState::Revising { .. }
+        | ShardState::Failed { .. }
+        | ShardState::RevisionFailed { .. }
+        | ShardState::Committed => {}
+    }
+    if missing && state.has_rows() {
+        let gone = gone::of_shard(storage, run, ledger, shard, stored).await?;
+        if !gone.is_nothing() {
+            whys.push(Why::ArtifactsMissing(gone));
+        }
+    }
+    Ok(whys)
 }
 
 impl Why {
-    fn num_items(&self, shard: &Shard, stored: &StoredItems) -> usize {
+    fn num_items(&self, known: Known<'_>, shard: &Shard) -> usize {
+        let (run, ledger, stored) = (known.run, known.ledger, known.stored);
+        let missing = shard.items().filter(|&item| !stored.has_image(item));
         match self {
-            Self::NotCommitted | Self::Failed { .. } => shard
-                .items()
-                .filter(|&item| !stored.has_image(item))
-                .count(),
+            Self::NotCommitted | Self::Failed { .. } => missing.count(),
             Self::ArtifactsMissing(gone) => gone.num_items,
+            Self::Quarantined { items, .. } => items.len(),
+            Self::NotRevised | Self::RevisionFailed { .. } => {
+                let retries = &ledger.decisions.retries;
+                let revision = ledger.outstanding(shard.id);
+                let items = revision.and_then(|revision| retries.of(shard.id, revision));
+                let is_retried = |position: &(usize, usize)| {
+                    let item = run.plan.item(*position);
+                    items.is_some_and(|items| items.has(&item.style, &item.content))
+                };
+                missing.filter(is_retried).count()
+            }
+        }
+    }
+
+    /// Returns whether it is about quarantined items of its shard, and about no others.
+    #[must_use]
+    pub fn is_of_some_items(&self) -> bool {
+        match self {
+            Self::Quarantined { .. } | Self::NotRevised | Self::RevisionFailed { .. } => true,
+            Self::NotCommitted | Self::Failed { .. } | Self::ArtifactsMissing(_) => false,
+        }
+    }
+
+    /// Returns the number of the last attempt that no longer counts, if attempts count anew.
+    fn last_attempt(&self, ledger: &Ledger, shard: ShardId, max_attempts: u32) -> Option<u32> {
+        match self {
+            Self::Failed { last, .. } | Self::RevisionFailed { last, .. } => Some(*last),
+            Self::Quarantined { last_attempt, .. } => {
+                match ledger.state(shard, max_attempts) {
+                    // It is under way, and goes on as it is.
+                    ShardState::Revising { .. } => None,
+                    ShardState::Committed
+                    | ShardState::RevisionFailed { .. }
+                    | ShardState::Failed { .. }
+                    | ShardState::Open => {
+                        let failed = ledger.failed_attempts.get(&shard);
+                        let failed = failed.and_then(|numbers| numbers.iter().max());
+                        failed.into_iter().chain([last_attempt]).max().copied()
+                    }
+                }
+            }
+            // That it could not be made again before is no reason not to try.
+            Self::ArtifactsMissing(_) => ledger.last_failed_attempt(shard),
+            Self::NotCommitted | Self::NotRevised => None,
         }
     }
 }
 
-/// Stores that the run goes on, and which failed shards are tried anew; nothing if that needs no decision. What failed
-/// until then and is not tried anew is forgiven: it no longer counts towards `max_failed`.
+/// Returns which quarantined items are tried again, each as the next revision of its shard.
+fn retries<'a>(ledger: &'a Ledger, redo: &'a [Redo]) -> impl Iterator<Item = Retry> + 'a {
+    redo.iter().filter_map(|redo| match &redo.why {
+        Why::Quarantined { items, .. } => Some(Retry {
+            shard: redo.shard,
+            revision: ledger.num_revisions(redo.shard) + 1,
+            items: items.clone(),
+        }),
+        Why::NotCommitted
+        | Why::Failed { .. }
+        | Why::ArtifactsMissing(_)
+        | Why::NotRevised
+        | Why::RevisionFailed { .. } => None,
+    })
+}
+
+/// Returns how the inputs of quarantined items have changed that are to be tried again.
+///
+/// # Errors
+///
+/// [`ResumeError::Changed`] if something was made of the old ones.
+pub async fn changed_inputs(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    redo: &[Redo],
+) -> Result<Vec<ChangedInput>, ResumeError> {
+    let changes = changes::of_retried(run, ledger, redo).await;
+    let accepted = changes::judge(storage, run, ledger, &changes).await?;
+    Ok(accepted.changed)
+}
+
+/// Stores that the run goes on, which failed shards are tried anew, which quarantined items, and which inputs are
+/// others than the plan says; nothing if that needs no decision. What failed until then and is not tried anew is
+/// forgiven: it no longer counts towards `max_failed`.
 ///
 /// # Errors
 ///
@@ -213,37 +361,51 @@ pub async fn decide(
     run: &FrozenRun,
     ledger: &mut Ledger,
     redo: &[Redo],
+    changed_inputs: Vec<ChangedInput>,
 ) -> Result<(), ResumeError> {
-    let mut reopened = Vec::new();
-    let mut num_retried = 0;
-    for redo in redo {
-        let last_attempt = match redo.why {
-            Why::Failed { last, .. } => {
-                num_retried += run.plan.shards[redo.shard.0 as usize].num_items();
-                Some(last)
-            }
-            // That it could not be made again before is no reason not to try.
-            Why::ArtifactsMissing(_) => ledger.last_failed_attempt(redo.shard),
-            Why::NotCommitted => None,
-        };
-        reopened.extend(last_attempt.map(|last_attempt| Reopened {
+    let max_attempts = run.record.limits.max_attempts;
+    let reopened = redo.iter().filter_map(|redo| {
+        let last_attempt = redo.why.last_attempt(ledger, redo.shard, max_attempts)?;
+        Some(Reopened {
             shard: redo.shard,
             last_attempt,
-        }));
-    }
-    if reopened.is_empty() && ledger.decisions.halted.is_none() {
+        })
+    });
+    let reopened: Vec<Reopened> = reopened.collect();
+    let retried: Vec<Retry> = retries(ledger, redo).collect();
+    let nothing = reopened.is_empty() && retried.is_empty() && changed_inputs.is_empty();
+    if nothing && ledger.decisions.halted.is_none() {
         return Ok(());
     }
+    let num_retried = redo.iter().map(|redo| match &redo.why {
+        Why::Failed { .. } => run.plan.shards[redo.shard.0 as usize].num_items(),
+        Why::Quarantined { items, .. } => items.len(),
+        Why::RevisionFailed { .. } => redo.num_items,
+        Why::NotCommitted | Why::ArtifactsMissing(_) | Why::NotRevised => 0,
+    });
+    let num_retried: usize = num_retried.sum();
     let counts = tally::count(storage, run, ledger).await?;
     let decided = Decided::Resume {
         reopened,
         forgiven: counts.not_done().saturating_sub(num_retried),
+        retried,
+        changed_inputs,
     };
     ledger
         .decisions
         .decide(storage, &run.record.run, decided)
         .await?;
     Ok(())
+}
+
+/// Returns what is asked for a shard that is open: the shard itself, or the revision of it that was decided.
+#[must_use]
+pub fn task(run: &FrozenRun, ledger: &Ledger, shard: &Shard) -> ShardTask {
+    ShardTask {
+        first_attempt: ledger.first_attempt(shard.id),
+        revision: ledger.outstanding(shard.id).unwrap_or_default(),
+        ..run.plan.task(&run.record.run, shard)
+    }
 }
 
 /// Returns what workers are asked for.
@@ -254,10 +416,19 @@ pub fn tasks<'a>(
 ) -> impl Iterator<Item = ShardTask> + 'a {
     redo.iter().map(|redo| {
         let shard = &run.plan.shards[redo.shard.0 as usize];
-        let mut task = run.plan.task(&run.record.run, shard);
-        task.first_attempt = ledger.first_attempt(redo.shard);
-        task.repair = matches!(redo.why, Why::ArtifactsMissing(_));
-        task
+        let task = task(run, ledger, shard);
+        match &redo.why {
+            Why::ArtifactsMissing(_) => ShardTask {
+                revision: 0,
+                repair: true,
+                ..task
+            },
+            Why::NotCommitted
+            | Why::Failed { .. }
+            | Why::Quarantined { .. }
+            | Why::NotRevised
+            | Why::RevisionFailed { .. } => task,
+        }
     })
 }
 
@@ -274,7 +445,8 @@ pub async fn publish(
     redo: &[Redo],
     published: impl Fn(usize),
 ) -> Result<(), ResumeError> {
-    decide(storage, run, ledger, redo).await?;
+    let changed = changed_inputs(storage, run, ledger, redo).await?;
+    decide(storage, run, ledger, redo, changed).await?;
     dispatch::publish(queue, tasks(run, ledger, redo), published).await?;
     Ok(())
 }
@@ -322,6 +494,12 @@ impl Chosen {
             styles: (!styles.is_empty()).then_some(styles),
             shards: (!choice.shards.is_empty()).then(|| choice.shards.iter().copied().collect()),
         })
+    }
+
+    fn has_style(&self, run: &FrozenRun, name: &str) -> bool {
+        let is_named = |&style: &usize| run.plan.styles[style].name() == name;
+        let styles = self.styles.as_ref();
+        styles.is_none_or(|styles| styles.iter().any(is_named))
     }
 
     fn has(&self, shard: &Shard) -> bool {

@@ -1,4 +1,5 @@
-//! Counts over a run's committed shards. A committed shard never changes, so each is read once.
+//! Counts over a run's committed shards. What is committed never changes, so each is read once, and again when it has
+//! another revision.
 
 mod failures;
 mod shard;
@@ -19,7 +20,7 @@ use shared::warning::WarningKind;
 use shared::wording::{MOST_NAMES, Thousands, shortened};
 
 use crate::freeze::FrozenRun;
-use crate::ledger::{self, Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError};
 
 /// What a stored tally says about a shard. One of another version is counted anew.
 const VERSION: u32 = 3;
@@ -209,8 +210,9 @@ impl Tally {
         run: &RunId,
         ledger: &Ledger,
     ) -> Result<usize, LedgerError> {
-        self.shards
-            .retain(|shard, _| ledger.committed.contains(shard));
+        self.shards.retain(|shard, tally| {
+            ledger.committed.contains(shard) && tally.revisions == ledger.num_revisions(*shard)
+        });
         let new: Vec<ShardId> = ledger
             .committed
             .iter()
@@ -218,7 +220,9 @@ impl Tally {
             .copied()
             .collect();
         for part in new.chunks(READS_AT_ONCE) {
-            let reads = part.iter().map(|&shard| count_shard(storage, run, shard));
+            let reads = part
+                .iter()
+                .map(|&shard| count_shard(storage, run, ledger, shard));
             self.shards.extend(try_join_all(reads).await?);
         }
         Ok(new.len())
@@ -279,10 +283,12 @@ impl Tally {
 async fn count_shard(
     storage: &dyn Storage,
     run: &RunId,
+    ledger: &Ledger,
     shard: ShardId,
 ) -> Result<(ShardId, ShardTally), LedgerError> {
-    let rows = ledger::shard_rows(storage, run, shard).await?;
-    Ok((shard, ShardTally::of(&rows)))
+    let rows = ledger.shard_rows(storage, run, shard).await?;
+    let tally = ShardTally::of(&rows, ledger.num_revisions(shard));
+    Ok((shard, tally))
 }
 
 /// Returns the counts of a run, reading only shards that nobody has counted before.
@@ -368,7 +374,7 @@ mod tests {
             r#"{"shards":{"0":{"done":2,"converted":2,"busy_ms":1.0,"unet_evaluations":4.0}}}"#;
         assert_eq!(stored(first).await, Tally::default());
         let mut tally = Tally::default();
-        tally.shards.insert(ShardId(3), ShardTally::of(&[]));
+        tally.shards.insert(ShardId(3), ShardTally::of(&[], 0));
         let json = serde_json::to_string(&tally).unwrap();
         assert_eq!(stored(&json).await, tally);
         let later = json.replace("\"version\":3", "\"version\":4");

@@ -19,6 +19,9 @@ pub enum ArtifactKey {
     Label(RunId, String),
     /// The manifest rows of a shard; its presence is the commit.
     Shard(RunId, ShardId),
+    /// The manifest rows of quarantined items of a committed shard that were tried again, numbered from 1; its presence
+    /// is their commit.
+    ShardRevision(RunId, ShardId, u32),
     /// A failed attempt at a shard.
     FailedAttempt(RunId, ShardId, u32),
     /// The whole run's manifest, made from the shards.
@@ -55,6 +58,9 @@ impl ArtifactKey {
             }
             Self::Label(run, content) => format!("runs/{run}/labels/{content}.png"),
             Self::Shard(run, shard) => format!("runs/{run}/shards/{shard}.parquet"),
+            Self::ShardRevision(run, shard, revision) => {
+                format!("runs/{run}/shards/{shard}.{revision}.parquet")
+            }
             Self::FailedAttempt(run, shard, attempt) => {
                 format!("runs/{run}/attempts/{shard}/{attempt}.json")
             }
@@ -76,6 +82,7 @@ impl ArtifactKey {
             | Self::Image(..)
             | Self::Label(..)
             | Self::Shard(..)
+            | Self::ShardRevision(..)
             | Self::FailedAttempt(..) => Writing::CreateOnly,
             Self::Manifest(_)
             | Self::Report(_)
@@ -97,7 +104,7 @@ impl fmt::Display for ArtifactKey {
 pub enum ArtifactPrefix {
     /// All runs of a storage root.
     Runs,
-    /// The committed shards of a run.
+    /// The committed shards of a run, and their revisions.
     Shards(RunId),
     /// The failed attempts of a run.
     FailedAttempts(RunId),
@@ -137,6 +144,7 @@ mod tests {
             ArtifactKey::Image(run.clone(), item),
             ArtifactKey::Label(run.clone(), "00001".into()),
             ArtifactKey::Shard(run.clone(), ShardId(7)),
+            ArtifactKey::ShardRevision(run.clone(), ShardId(7), 1),
             ArtifactKey::FailedAttempt(run.clone(), ShardId(7), 2),
             ArtifactKey::Manifest(run),
         ]
@@ -148,6 +156,7 @@ mod tests {
                 "runs/demo/images/night/00001.png",
                 "runs/demo/labels/00001.png",
                 "runs/demo/shards/000007.parquet",
+                "runs/demo/shards/000007.1.parquet",
                 "runs/demo/attempts/000007/2.json",
                 "runs/demo/manifest.parquet",
             ]

@@ -18,6 +18,8 @@ pub enum FailureClass {
     BadInput,
     /// An input that was listed and is gone while its neighbours are there: its items are quarantined, the shard goes on.
     Missing,
+    /// An input that is another one than was listed: its items are quarantined, the shard goes on.
+    Changed,
     /// An output that is no image, such as one of numbers that are not finite: its item is quarantined, the shard goes on.
     BadOutput,
     /// Not enough memory: tried again with fewer outputs in a pass.
@@ -28,10 +30,11 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// Every class.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Transient,
         Self::BadInput,
         Self::Missing,
+        Self::Changed,
         Self::BadOutput,
         Self::Resources,
         Self::Fatal,
@@ -44,6 +47,7 @@ impl FailureClass {
             Self::Transient => "transient",
             Self::BadInput => "bad-input",
             Self::Missing => "missing",
+            Self::Changed => "changed",
             Self::BadOutput => "bad-output",
             Self::Resources => "resources",
             Self::Fatal => "fatal",

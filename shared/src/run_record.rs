@@ -150,6 +150,24 @@ impl RunRecord {
         compare("", &old, &new, &mut found);
         found
     }
+
+    /// Returns what differs as [`Self::differences`] does, but for the inputs and what is planned with them.
+    #[must_use]
+    pub fn differences_but_inputs(&self, planned: &Frozen) -> Vec<String> {
+        let frozen = self.frozen.clone();
+        self.differences(&Frozen {
+            content: FrozenContent {
+                layout: planned.content.layout,
+                labels: planned.content.labels,
+                ..frozen.content
+            },
+            styles: frozen.styles,
+            num_items: frozen.num_items,
+            num_shards: frozen.num_shards,
+            plan_sha256: frozen.plan_sha256,
+            ..planned.clone()
+        })
+    }
 }
 
 fn compare(path: &str, old: &serde_json::Value, new: &serde_json::Value, found: &mut Vec<String>) {
@@ -231,6 +249,7 @@ mod tests {
             quality: QualityConfig::default(),
             limits: Limits {
                 max_attempts: 3,
+                input_patience_seconds: 600,
                 max_failed: 0.05,
             },
             frozen: frozen(1),

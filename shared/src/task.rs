@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::decision::ChangedInputs;
 use crate::ids::{RunId, ShardId};
 use crate::listing::Listing;
 
@@ -19,6 +20,10 @@ pub struct ShardTask {
     /// Whether images of a shard that is committed are missing and are to be made again.
     #[serde(default)]
     pub repair: bool,
+    /// Number of the revision of a committed shard that is to be made: the items that a decision about the run names.
+    /// 0 for the shard itself.
+    #[serde(default)]
+    pub revision: u32,
     /// Its contents.
     pub contents: Vec<Listing>,
     /// Its styles.
@@ -37,6 +42,18 @@ impl ShardTask {
     #[must_use]
     pub fn to_payload(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a task is JSON")
+    }
+
+    /// Returns the task with inputs that were changed after it was published, and that the run goes on with.
+    #[must_use]
+    pub fn with_changes(&self, changed: &ChangedInputs) -> Self {
+        let content = |planned| changed.content(planned).clone();
+        let style = |planned| changed.style(planned).clone();
+        Self {
+            contents: self.contents.iter().map(content).collect(),
+            styles: self.styles.iter().map(style).collect(),
+            ..self.clone()
+        }
     }
 
     /// Returns the task that a payload holds.

@@ -6,6 +6,7 @@ use shared::run_record::{Inputs, RunRecord};
 use shared::settings::RunConfig;
 
 use super::{ConfigArgs, Ending, Problem, opening};
+use crate::changes::Accepted;
 use crate::dispatch;
 use crate::freeze::{self, FrozenRun};
 use crate::progress::CountProgress;
@@ -23,25 +24,27 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
     opening::warn_of_left_out(&inventory);
     let storage = opening::writable_storage(&config.root).await?;
     let storage = storage.as_ref();
-    freeze::check(storage, &config, &inventory.frozen)
-        .await
-        .map_err(opening::freeze_problem)?;
+    let existing = opening::existing(storage, &config, &inventory).await?;
     opening::warn_of_references(&config, &inventory).await?;
     let queue = opening::queue(config.broker.as_ref()).await?;
 
-    let record = freeze::open_or_create(storage, &config, &inventory)
-        .await
-        .map_err(opening::freeze_problem)?;
-    let run = FrozenRun {
-        record,
-        plan: inventory.plan,
+    let (run, mut ledger, accepted) = match existing {
+        Some(existing) => (existing.run, existing.ledger, existing.accepted),
+        None => {
+            let record = freeze::open_or_create(storage, &config, &inventory)
+                .await
+                .map_err(opening::freeze_problem)?;
+            let plan = inventory.plan;
+            let ledger = opening::ledger(storage, &config.run).await?;
+            (FrozenRun { record, plan }, ledger, Accepted::default())
+        }
     };
     tell_differences(&config, &run.record);
-    let mut ledger = opening::ledger(storage, &config.run).await?;
-    let redo = resume::find(storage, &run, &ledger, &Choice::default())
+    let mut redo = resume::find(storage, &run, &ledger, &Choice::default())
         .await
         .map_err(Problem::environment)?;
-    resume::decide(storage, &run, &mut ledger, &redo)
+    redo.extend(accepted.redo);
+    resume::decide(storage, &run, &mut ledger, &redo, accepted.changed)
         .await
         .map_err(Problem::environment)?;
     let progress = CountProgress::new(redo.len(), "shards published");
@@ -75,8 +78,11 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
 fn tell_differences(config: &RunConfig, record: &RunRecord) {
     if record.limits != config.limits {
         console::tell(format_args!(
-            "the run keeps the limits of its first launch: max_attempts = {}, max_failed = {}",
-            record.limits.max_attempts, record.limits.max_failed
+            "the run keeps the limits of its first launch: max_attempts = {}, max_failed = {}, \
+             input_patience_seconds = {}",
+            record.limits.max_attempts,
+            record.limits.max_failed,
+            record.limits.input_patience_seconds
         ));
     }
     let now = Inputs::of(config);

@@ -65,10 +65,13 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Show how far a run is; exit 1 if items failed, something that was made is gone, or the run is halted
     Status(status::StatusArgs),
-    /// Hand the shards of a run that are missing or failed to the broker again
+    /// Hand the shards of a run that are missing or failed to the broker again, or its quarantined items
     ///
     /// What is to be done is found from storage alone: it helps after a broker lost its disk, after a cancel, and to
     /// try failed shards anew. A shard that is in some worker's hands may be published twice, which does no harm.
+    ///
+    /// `--only quarantined` tries items again whose inputs were mended or have come back. Without a broker that is noted
+    /// with the run, and the next `synth2real run CONFIG` does it.
     Resume(resume::ResumeArgs),
     /// Stop a run: workers finish the image in hand and drop its shards; `resume` takes it up again
     Cancel(cancel::CancelArgs),

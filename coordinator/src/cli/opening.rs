@@ -5,11 +5,12 @@ use std::sync::Arc;
 use shared::ids::RunId;
 use shared::location::Location;
 use shared::queue::{self, Queue};
-use shared::run_record::RunRecord;
+use shared::run_record::{Inputs, RunRecord};
 use shared::settings::{BROKER_URL, BrokerConfig, RunConfig, resolve_root};
 use shared::storage::{self, Storage, scratch};
 
 use super::{Problem, RootArgs};
+use crate::changes::{self, Accepted, ChangeError, Changes};
 use crate::freeze::{self, FreezeError, FrozenRun};
 use crate::inventory::{Inventory, InventoryError};
 use crate::ledger::Ledger;
@@ -103,6 +104,55 @@ pub(super) async fn inventory(config: &RunConfig) -> Result<Inventory, Problem> 
 pub(super) fn warn_of_left_out(inventory: &Inventory) {
     for line in &inventory.left_out {
         tracing::warn!("{line}");
+    }
+}
+
+/// A run that exists, with what its inputs are now.
+pub(super) struct Existing {
+    pub(super) run: FrozenRun,
+    pub(super) ledger: Ledger,
+    /// How its inputs have changed, as far as it goes on with that.
+    pub(super) accepted: Accepted,
+}
+
+/// Returns the run of this name, if there is one; refuses one with other settings, another model, or inputs that it
+/// cannot go on with.
+pub(super) async fn existing(
+    storage: &dyn Storage,
+    config: &RunConfig,
+    inventory: &Inventory,
+) -> Result<Option<Existing>, Problem> {
+    let found = freeze::existing(storage, config, inventory).await;
+    let Some(run) = found.map_err(freeze_problem)? else {
+        return Ok(None);
+    };
+    let ledger = ledger(storage, &config.run).await?;
+    let mut changes = Changes::between(&run, &ledger.decisions.changed_inputs, inventory);
+    let looked = changes.look_for_removed(&run, &Inputs::of(config)).await;
+    looked.map_err(Problem::environment)?;
+    if changes.is_empty() && run.plan.shards != inventory.plan.shards {
+        return Err(Problem::Usage(format!(
+            "run {} was planned with other pairs of contents and styles, though its settings and the sizes of its inputs \
+             are the same: a label has other classes; give this one another run.name",
+            config.run
+        )));
+    }
+    let accepted = changes::judge(storage, &run, &ledger, &changes).await;
+    let accepted = accepted.map_err(change_problem)?;
+    for note in &accepted.notes {
+        tracing::warn!("{note}: the run goes on with that");
+    }
+    Ok(Some(Existing {
+        run,
+        ledger,
+        accepted,
+    }))
+}
+
+fn change_problem(error: ChangeError) -> Problem {
+    match error {
+        ChangeError::Refused { .. } => Problem::usage(error),
+        ChangeError::Ledger(_) | ChangeError::Storage(_) => Problem::environment(error),
     }
 }
 

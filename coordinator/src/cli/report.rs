@@ -100,10 +100,11 @@ impl Reported {
 /// is stored.
 async fn report(
     storage: &dyn Storage,
-    run: FrozenRun,
+    mut run: FrozenRun,
     reference: Option<&ReferenceFiles>,
 ) -> Result<Reported, Problem> {
     let ledger = opening::ledger(storage, &run.record.run).await?;
+    run.plan.take_changes(&ledger.decisions.changed_inputs);
     let id = &run.record.run;
     let mut tally = Tally::stored(storage, id)
         .await

@@ -1,16 +1,17 @@
-//! `synth2real resume`: publish again what storage says is missing or failed.
+//! `synth2real resume`: publish again what storage says is missing or failed, or what is quarantined.
 
 use clap::{Args, ValueEnum};
 use shared::console::{self, PrintError};
-use shared::failure::chain;
+use shared::failure::{FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::queue::Queue;
 
 use super::{Ending, Problem, RootArgs, opening};
+use crate::changes::ChangeError;
 use crate::estimate::Estimate;
 use crate::freeze::FrozenRun;
 use crate::progress::CountProgress;
-use crate::resume::{self, Choice, Only, Redo, ResumeError};
+use crate::resume::{self, Choice, Only, Quarantined, Redo, ResumeError};
 use crate::tally::{self, Counts};
 
 #[derive(Debug, Args)]
@@ -20,10 +21,17 @@ pub(super) struct ResumeArgs {
     run: RunId,
     #[command(flatten)]
     root: RootArgs,
-    /// Only shards that are not committed or whose images are gone, or only shards that failed for good
+    /// Only shards that are not committed or whose images are gone, only shards that failed for good, or the items that
+    /// are quarantined: those of inputs that were mended or have come back
     #[arg(long, value_enum)]
     only: Option<OnlyArg>,
-    /// Only shards with this style; may be given several times
+    /// With --only quarantined: only items of this class
+    #[arg(long, value_enum, value_name = "CLASS")]
+    reason: Option<ReasonArg>,
+    /// With --only quarantined: only items whose reason has this in it, such as the name of a file
+    #[arg(long, value_name = "TEXT")]
+    reason_contains: Option<String>,
+    /// Only shards with this style, and only its quarantined items; may be given several times
     #[arg(long = "style", value_name = "S")]
     styles: Vec<String>,
     /// Only this shard; may be given several times
@@ -38,15 +46,52 @@ pub(super) struct ResumeArgs {
 enum OnlyArg {
     Missing,
     Failed,
+    Quarantined,
 }
 
-impl From<OnlyArg> for Only {
-    fn from(only: OnlyArg) -> Self {
-        match only {
-            OnlyArg::Missing => Self::Missing,
-            OnlyArg::Failed => Self::Failed,
+/// The classes that items are quarantined with.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ReasonArg {
+    BadInput,
+    Missing,
+    Changed,
+    BadOutput,
+}
+
+impl From<ReasonArg> for FailureClass {
+    fn from(reason: ReasonArg) -> Self {
+        match reason {
+            ReasonArg::BadInput => Self::BadInput,
+            ReasonArg::Missing => Self::Missing,
+            ReasonArg::Changed => Self::Changed,
+            ReasonArg::BadOutput => Self::BadOutput,
         }
     }
+}
+
+/// Returns what is to be done again.
+fn choice(args: &ResumeArgs) -> Result<Choice, Problem> {
+    let wanted = Quarantined {
+        class: args.reason.map(FailureClass::from),
+        reason: args.reason_contains.clone(),
+    };
+    let only = match args.only {
+        Some(OnlyArg::Quarantined) => Some(Only::Quarantined(wanted)),
+        None | Some(OnlyArg::Missing | OnlyArg::Failed) if wanted != Quarantined::default() => {
+            return Err(Problem::Usage(
+                "--reason and --reason-contains choose among quarantined items: give --only quarantined with them"
+                    .to_owned(),
+            ));
+        }
+        Some(OnlyArg::Missing) => Some(Only::Missing),
+        Some(OnlyArg::Failed) => Some(Only::Failed),
+        None => None,
+    };
+    Ok(Choice {
+        only,
+        styles: args.styles.clone(),
+        shards: args.shards.clone(),
+    })
 }
 
 pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
@@ -54,11 +99,7 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
     let storage = storage.as_ref();
     let run = opening::run(storage, &args.run).await?;
     let mut ledger = opening::ledger(storage, &args.run).await?;
-    let choice = Choice {
-        only: args.only.map(Only::from),
-        styles: args.styles,
-        shards: args.shards,
-    };
+    let choice = choice(&args)?;
     let redo = resume::find(storage, &run, &ledger, &choice)
         .await
         .map_err(problem)?;
@@ -76,6 +117,23 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
     }
     if redo.is_empty() {
         console::tell(format_args!("run {}: nothing to do again", args.run));
+        return Ok(Ending::Done);
+    }
+    let is_retry = matches!(choice.only, Some(Only::Quarantined(_)));
+    if is_retry && broker.is_none() {
+        let changed = resume::changed_inputs(storage, &run, &ledger, &redo)
+            .await
+            .map_err(problem)?;
+        resume::decide(storage, &run, &mut ledger, &redo, changed)
+            .await
+            .map_err(problem)?;
+        console::tell(format_args!(
+            "run {}: {} items of {} shards are to be tried again: the next `synth2real run CONFIG` makes them, or \
+             `launch CONFIG` with a broker",
+            args.run,
+            resume::num_items(&redo),
+            redo.len()
+        ));
         return Ok(Ending::Done);
     }
     let queue = opening::queue(broker.as_ref()).await?;
@@ -98,9 +156,14 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
 
 fn problem(error: ResumeError) -> Problem {
     match error {
-        ResumeError::Unknown { .. } => Problem::usage(error),
+        ResumeError::Unknown { .. } | ResumeError::Changed(ChangeError::Refused { .. }) => {
+            Problem::usage(error)
+        }
         ResumeError::Queue(_) => Problem::Environment(format!("{}; resume again", chain(&error))),
-        ResumeError::Storage(_) | ResumeError::Ledger(_) | ResumeError::Decision(_) => {
+        ResumeError::Storage(_)
+        | ResumeError::Ledger(_)
+        | ResumeError::Decision(_)
+        | ResumeError::Changed(ChangeError::Ledger(_) | ChangeError::Storage(_)) => {
             Problem::environment(error)
         }
     }

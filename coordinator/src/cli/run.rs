@@ -9,10 +9,11 @@ use std::time::Duration;
 use clap::Args;
 use shared::artifact::ArtifactKey;
 use shared::console;
+use shared::decision::ChangedInput;
 use shared::failure::chain;
 use shared::queue::InProcessQueue;
-use shared::run_record::RunRecord;
-use shared::settings::RunConfig;
+use shared::run_record::{Inputs, RunRecord};
+use shared::settings::{Limits, RunConfig};
 use shared::shutdown;
 use shared::storage::Storage;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use worker::workshop::{EngineWorkshop, Workshop};
 
 use super::dashboard::{self, AccessArgs, Beside, Watch};
 use super::{ConfigArgs, Ending, Problem, opening};
+use crate::changes::Accepted;
 use crate::collector::Duty;
 use crate::embedded::{EmbeddedRun, RunError, Stopped};
 use crate::freeze::{self, FrozenRun};
@@ -63,22 +65,35 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     let inventory = opening::inventory(&config).await?;
     opening::warn_of_left_out(&inventory);
     let storage = opening::storage_to_compute(&config, &inventory).await?;
-    let known = freeze::check(storage.as_ref(), &config, &inventory.frozen)
-        .await
-        .map_err(opening::freeze_problem)?;
+    let existing = opening::existing(storage.as_ref(), &config, &inventory).await?;
     opening::warn_of_references(&config, &inventory).await?;
 
+    let is_new = existing.is_none();
     // The settings at hand say where the inputs are and when to give up, also of a run that was started elsewhere.
-    let record = RunRecord::new(&config, inventory.frozen.clone(), jiff::Timestamp::now());
-    let mut run = FrozenRun {
-        record,
-        plan: inventory.plan.clone(),
+    let (mut run, accepted) = match existing {
+        Some(existing) => {
+            let known = existing.run.record;
+            let record = RunRecord {
+                inputs: Inputs::of(&config),
+                quality: config.quality.absolute(),
+                limits: Limits {
+                    // How often a shard is tried is read by workers from the record.
+                    max_attempts: known.limits.max_attempts,
+                    ..config.limits
+                },
+                ..known
+            };
+            let plan = existing.run.plan;
+            (FrozenRun { record, plan }, existing.accepted)
+        }
+        None => {
+            let frozen = inventory.frozen.clone();
+            let record = RunRecord::new(&config, frozen, jiff::Timestamp::now());
+            let plan = inventory.plan.clone();
+            (FrozenRun { record, plan }, Accepted::default())
+        }
     };
-    if let Some(known) = known {
-        // How often a shard is tried is read by workers from the record.
-        run.record.limits.max_attempts = known.limits.max_attempts;
-    }
-    let work = Work::find(storage.as_ref(), &run).await?;
+    let work = Work::find(storage.as_ref(), &run, accepted).await?;
     // How often a shard is tried is counted by its recorded attempts alone.
     let queue = InProcessQueue::with_delivery_limit(u64::MAX);
     let _beside = listening.map(|listening| {
@@ -101,9 +116,11 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
             .await
             .map_err(Problem::environment)?;
     }
-    let frozen = freeze::open_or_create(storage.as_ref(), &config, &inventory).await;
-    let frozen = frozen.map_err(opening::freeze_problem)?;
-    run.record.created_at = frozen.created_at;
+    if is_new {
+        let frozen = freeze::open_or_create(storage.as_ref(), &config, &inventory).await;
+        let frozen = frozen.map_err(opening::freeze_problem)?;
+        run.record.created_at = frozen.created_at;
+    }
     let stopped = if work.redo.is_empty() {
         Stopped::AtItsEnd
     } else {
@@ -121,14 +138,21 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
 struct Work {
     ledger: Ledger,
     redo: Vec<Redo>,
+    /// Inputs that hold in place of the planned ones from now on.
+    changed: Vec<ChangedInput>,
     /// Images that are stored, of the whole run and of the shards to be done.
     num_stored: usize,
     num_found: usize,
 }
 
 impl Work {
-    /// Finds what is not committed, what failed, and what is gone of committed shards.
-    async fn find(storage: &dyn Storage, run: &FrozenRun) -> Result<Self, Problem> {
+    /// Finds what is not committed, what failed, what is gone of committed shards, and quarantined items whose inputs were
+    /// mended.
+    async fn find(
+        storage: &dyn Storage,
+        run: &FrozenRun,
+        accepted: Accepted,
+    ) -> Result<Self, Problem> {
         let ledger = opening::ledger(storage, &run.record.run).await?;
         let stored = StoredItems::read(storage, run)
             .await
@@ -139,11 +163,13 @@ impl Work {
             ledger: &ledger,
             stored: &stored,
         };
-        let redo = resume::find_in(known, &Choice::default())
+        let mut redo = resume::find_in(known, &Choice::default())
             .await
             .map_err(Problem::environment)?;
+        redo.extend(accepted.redo);
         let shards = redo
             .iter()
+            .filter(|redo| !redo.why.is_of_some_items())
             .map(|redo| &run.plan.shards[redo.shard.0 as usize]);
         let items = shards.flat_map(Shard::items);
         Ok(Self {
@@ -151,6 +177,7 @@ impl Work {
             num_stored: stored.num_images,
             ledger,
             redo,
+            changed: accepted.changed,
         })
     }
 }
@@ -175,14 +202,21 @@ async fn convert(
         .map_err(Problem::environment)?;
     let progress = progress(config, run, &work, &before);
     let Work {
-        mut ledger, redo, ..
+        mut ledger,
+        redo,
+        changed,
+        ..
     } = work;
-    resume::decide(storage, run, &mut ledger, &redo)
+    resume::decide(storage, run, &mut ledger, &redo, changed)
         .await
         .map_err(Problem::environment)?;
     let repairs = redo.iter().filter_map(|redo| match redo.why {
         Why::ArtifactsMissing(_) => Some(redo.shard),
-        Why::NotCommitted | Why::Failed { .. } => None,
+        Why::NotCommitted
+        | Why::Failed { .. }
+        | Why::Quarantined { .. }
+        | Why::NotRevised
+        | Why::RevisionFailed { .. } => None,
     });
     let embedded = EmbeddedRun {
         run,
@@ -220,9 +254,11 @@ fn progress(config: &RunConfig, run: &FrozenRun, work: &Work, before: &Counts) -
     let styles: BTreeSet<usize> = shards
         .flat_map(|shard| shard.styles.iter().copied())
         .collect();
+    let retried = work.redo.iter().filter(|redo| redo.why.is_of_some_items());
+    let retried: usize = retried.map(|redo| redo.num_items).sum();
     Arc::new(RunProgress::new(Beginning {
         num_items: run.plan.num_items(),
-        already: work.num_stored + before.quarantined,
+        already: (work.num_stored + before.quarantined).saturating_sub(retried),
         found: work.num_found,
         num_styles: styles.len(),
         steps_per_item: config.method.num_executed(),

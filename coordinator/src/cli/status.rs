@@ -56,6 +56,8 @@ struct Status {
     items: usize,
     done: usize,
     quarantined: usize,
+    /// Quarantined items that are to be tried again.
+    retried: usize,
     failed: usize,
     /// Images and labels of committed shards that are gone, once every shard has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,6 +173,8 @@ async fn read(
         .total_with_failed(storage, run, &ledger)
         .await
         .map_err(Problem::environment)?;
+    let retried = ledger.retried(run.record.limits.max_attempts);
+    let retried = retried.map(|(_, items)| items).sum();
     let standing = Standing::of(run, &ledger, tally);
     // That a run is complete is said only of what is there.
     let gone = if standing.fate().has_ended() {
@@ -190,6 +194,7 @@ async fn read(
         items: standing.num_items,
         done: counts.done,
         quarantined: counts.quarantined,
+        retried,
         failed: counts.failed,
         in_progress: in_progress(storage, run, &ledger).await?,
         shards: run.plan.shards.len(),
@@ -253,8 +258,12 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
     let in_progress = status.in_progress.map_or_else(String::new, |count| {
         format!(", {count} images in the making")
     });
+    let retried = match status.retried {
+        0 => String::new(),
+        retried => format!(" ({retried} to be tried again)"),
+    };
     console::print(format_args!(
-        "run {} is {state}: {} of {} items done, {} quarantined, {} failed{in_progress}; \
+        "run {} is {state}: {} of {} items done, {} quarantined{retried}, {} failed{in_progress}; \
          {} of {} shards committed, {} failed, {} failed attempts",
         status.run,
         status.done,

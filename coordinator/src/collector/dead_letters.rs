@@ -82,10 +82,11 @@ impl Collector {
                 return Ok(());
             }
         };
-        if storage
-            .exists(&ArtifactKey::Shard(run.clone(), shard))
-            .await?
-        {
+        let commit = match task.revision {
+            0 => ArtifactKey::Shard(run.clone(), shard),
+            revision => ArtifactKey::ShardRevision(run.clone(), shard, revision),
+        };
+        if storage.exists(&commit).await? {
             return Ok(());
         }
         let next = next_attempt(storage, run, shard, task.first_attempt).await?;

@@ -41,6 +41,8 @@ pub struct RunView {
     pub spans: Vec<Span>,
     /// Number of items planned.
     pub num_items: usize,
+    /// Quarantined items that are to be tried again and have not ended.
+    pub num_retried: usize,
 }
 
 /// How far a style is.
@@ -82,7 +84,7 @@ pub enum ShardLook {
     Open,
     /// A worker has it in hand.
     InHand,
-    /// An attempt failed, and another one is to be made.
+    /// It is to be tried again: an attempt failed, or quarantined items of it are to be made after all.
     Retrying,
     /// Committed, every item done.
     Done,
@@ -106,6 +108,8 @@ impl RunView {
         let styles = styles(&run, &tally, &failures);
         let spans = spans(&tally);
         let num_items = run.plan.num_items();
+        let retried = ledger.retried(run.record.limits.max_attempts);
+        let num_retried = retried.map(|(_, items)| items).sum();
         Self {
             run,
             ledger,
@@ -117,6 +121,7 @@ impl RunView {
             styles,
             spans,
             num_items,
+            num_retried,
         }
     }
 
@@ -129,7 +134,7 @@ impl RunView {
     /// Returns how many items have ended.
     #[must_use]
     pub fn num_ended(&self) -> usize {
-        self.counts.done + self.counts.not_done()
+        (self.counts.done + self.counts.not_done()).saturating_sub(self.num_retried)
     }
 
     /// Returns how many items have still to end.
@@ -225,22 +230,32 @@ impl RunView {
     ) -> impl Iterator<Item = &'a ShardInHand> {
         let open = in_hand
             .iter()
-            .filter(|(shard, _)| self.tally.shard(**shard).is_none());
+            .filter(|(shard, _)| match self.state_of(**shard) {
+                ShardState::Open | ShardState::Failed { .. } | ShardState::Revising { .. } => true,
+                ShardState::Committed | ShardState::RevisionFailed { .. } => false,
+            });
         open.map(|(_, work)| work)
+    }
+
+    /// Returns where a shard stands.
+    #[must_use]
+    pub fn state_of(&self, shard: ShardId) -> ShardState {
+        self.ledger
+            .state(shard, self.run.record.limits.max_attempts)
     }
 
     /// Returns how a shard is, but for whether somebody has it in hand.
     #[must_use]
     pub fn shard(&self, shard: ShardId) -> ShardLook {
-        match self
-            .ledger
-            .state(shard, self.run.record.limits.max_attempts)
-        {
-            ShardState::Committed => match self.tally.shard(shard) {
-                Some(tally) if tally.counts.not_done() > 0 => ShardLook::Quarantined,
-                Some(_) | None => ShardLook::Done,
-            },
+        match self.state_of(shard) {
+            ShardState::Committed | ShardState::RevisionFailed { .. } => {
+                match self.tally.shard(shard) {
+                    Some(tally) if tally.counts.not_done() > 0 => ShardLook::Quarantined,
+                    Some(_) | None => ShardLook::Done,
+                }
+            }
             ShardState::Failed { .. } => ShardLook::Failed,
+            ShardState::Revising { .. } => ShardLook::Retrying,
             ShardState::Open if self.failed_attempts(shard) > 0 => ShardLook::Retrying,
             ShardState::Open => ShardLook::Open,
         }

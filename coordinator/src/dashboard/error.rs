@@ -6,6 +6,7 @@ use shared::failure::chain;
 use shared::storage::StorageError;
 
 use super::frame::{Frame, MessagePage, page};
+use crate::changes::ChangeError;
 use crate::ledger::LedgerError;
 use crate::resume::ResumeError;
 
@@ -45,9 +46,11 @@ impl From<ResumeError> for PageError {
     fn from(error: ResumeError) -> Self {
         match error {
             ResumeError::Unknown { .. } => Self::Missing(chain(&error)),
+            ResumeError::Changed(ChangeError::Refused { .. }) => Self::Refused(chain(&error)),
             ResumeError::Storage(_)
             | ResumeError::Ledger(_)
             | ResumeError::Decision(_)
+            | ResumeError::Changed(ChangeError::Ledger(_) | ChangeError::Storage(_))
             | ResumeError::Queue(_) => Self::Trouble(chain(&error)),
         }
     }

@@ -7,6 +7,7 @@ mod shards;
 pub use pairing::{ClassPixels, pair};
 use serde::{Deserialize, Serialize};
 pub use shards::{Shard, group};
+use shared::decision::ChangedInputs;
 use shared::ids::{ItemId, RunId};
 use shared::listing::Listing;
 use shared::task::ShardTask;
@@ -39,6 +40,16 @@ impl Plan {
         }
     }
 
+    /// Puts inputs that were changed, and that the run goes on with, in place of the planned ones.
+    pub fn take_changes(&mut self, changed: &ChangedInputs) {
+        for content in &mut self.contents {
+            *content = changed.content(content).clone();
+        }
+        for style in &mut self.styles {
+            *style = changed.style(style).clone();
+        }
+    }
+
     /// Returns what a worker is asked for: a shard for the first time.
     #[must_use]
     pub fn task(&self, run: &RunId, shard: &Shard) -> ShardTask {
@@ -50,6 +61,7 @@ impl Plan {
             shard: shard.id,
             first_attempt: 1,
             repair: false,
+            revision: 0,
             contents: of(&self.contents, &shard.contents),
             styles: of(&self.styles, &shard.styles),
             traceparent: None,

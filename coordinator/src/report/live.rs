@@ -1,6 +1,6 @@
 //! The report of a run under way, brought up to date now and then. Each committed shard is read once.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::RunReport;
 use super::make::Material;
-use crate::collect;
+use crate::collect::{self, Fold};
 use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, LedgerError};
 use crate::quality::fold::RunFold;
@@ -28,10 +28,11 @@ const SHARDS_AT_A_LOOK: usize = 2_000;
 pub struct LiveReport {
     run: Arc<FrozenRun>,
     fold: RunFold,
-    folded: BTreeSet<ShardId>,
+    /// The shards that are folded, with the number of revisions of each.
+    folded: BTreeMap<ShardId, u32>,
     /// The report that is being made, and since when. Decomposing covariances takes seconds, and nobody waits for it.
     making: Option<(JoinHandle<RunReport>, Instant)>,
-    /// Shards that the last report is about, and when the next one may be made.
+    /// Commits that the last report is about, and when the next one may be made.
     last: Option<(usize, Instant)>,
 }
 
@@ -42,7 +43,7 @@ impl LiveReport {
         Self {
             run: Arc::clone(run),
             fold: RunFold::new(run.record.quality.per_class),
-            folded: BTreeSet::new(),
+            folded: BTreeMap::new(),
             making: None,
             last: None,
         }
@@ -59,22 +60,31 @@ impl LiveReport {
         ledger: &Ledger,
         counts: &Counts,
     ) -> Result<Option<RunReport>, LedgerError> {
-        if !self.folded.is_subset(&ledger.committed) {
+        let is_there = |(shard, revisions): (&ShardId, &u32)| {
+            ledger.committed.contains(shard) && *revisions <= ledger.num_revisions(*shard)
+        };
+        if !self.folded.iter().all(is_there) {
             // Somebody removed a shard to have it made again.
             *self = Self::new(&self.run);
         }
-        let new: Vec<ShardId> = ledger
-            .committed
-            .difference(&self.folded)
-            .take(SHARDS_AT_A_LOOK)
-            .copied()
-            .collect();
+        let new = ledger.committed.iter().filter_map(|&shard| {
+            let revisions = ledger.num_revisions(shard);
+            let fold = match self.folded.get(&shard) {
+                None => Fold::All(shard),
+                Some(&known) if known < revisions => Fold::Since(shard, known),
+                Some(_) => return None,
+            };
+            Some((fold, (shard, revisions)))
+        });
+        let mut new: Vec<_> = new.take(SHARDS_AT_A_LOOK + 1).collect();
+        let behind = new.len() > SHARDS_AT_A_LOOK;
+        new.truncate(SHARDS_AT_A_LOOK);
         for part in new.chunks(READS_AT_ONCE) {
-            collect::fold_in(storage, &self.run, part, &mut self.fold).await?;
-            self.folded.extend(part);
+            let folds: Vec<Fold> = part.iter().map(|&(fold, _)| fold).collect();
+            collect::fold_in(storage, &self.run, ledger, &folds, &mut self.fold).await?;
+            self.folded.extend(part.iter().map(|&(_, folded)| folded));
         }
         let made = self.take_made().await;
-        let behind = self.folded.len() < ledger.committed.len();
         if self.making.is_none() && !behind && self.is_due() {
             self.make(counts.clone());
         }
@@ -83,9 +93,14 @@ impl LiveReport {
 
     fn is_due(&self) -> bool {
         match self.last {
-            Some((shards, next)) => shards != self.folded.len() && Instant::now() >= next,
+            Some((commits, next)) => commits != self.num_commits() && Instant::now() >= next,
             None => !self.folded.is_empty(),
         }
+    }
+
+    fn num_commits(&self) -> usize {
+        let revisions = self.folded.values().map(|&revisions| revisions as usize);
+        self.folded.len() + revisions.sum::<usize>()
     }
 
     fn make(&mut self, counts: Counts) {
@@ -101,7 +116,7 @@ impl LiveReport {
             material.report().await
         };
         let started = Instant::now();
-        self.last = Some((self.folded.len(), started));
+        self.last = Some((self.num_commits(), started));
         self.making = Some((tokio::spawn(make), started));
     }
 

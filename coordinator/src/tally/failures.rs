@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::try_join_all;
 use shared::failure::FailedAttempt;
-use shared::ids::ShardId;
+use shared::ids::{RunId, ShardId};
 use shared::storage::Storage;
 
 use super::READS_AT_ONCE;
@@ -13,7 +13,11 @@ use crate::ledger::{self, Ledger, LedgerError, ShardState};
 
 /// The last failed attempt at each shard that failed for good.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Failures(BTreeMap<ShardId, FailedAttempt>);
+pub struct Failures {
+    shards: BTreeMap<ShardId, FailedAttempt>,
+    /// At each whose rows hold, because only trying quarantined items of it again failed.
+    revisions: BTreeMap<ShardId, FailedAttempt>,
+}
 
 impl Failures {
     /// Reads the attempts that are not known yet, and forgets those at shards that are tried anew.
@@ -28,55 +32,75 @@ impl Failures {
         ledger: &Ledger,
     ) -> Result<(), LedgerError> {
         let max_attempts = run.record.limits.max_attempts;
-        let failed: BTreeMap<ShardId, u32> = ledger
-            .failed_attempts
-            .keys()
-            .filter_map(|&shard| match ledger.state(shard, max_attempts) {
-                ShardState::Failed { last } => Some((shard, last)),
-                ShardState::Open | ShardState::Committed => None,
-            })
-            .collect();
-        self.0
-            .retain(|shard, known| failed.get(shard) == Some(&known.attempt));
-        let new: Vec<(ShardId, u32)> = failed
-            .into_iter()
-            .filter(|(shard, _)| !self.0.contains_key(shard))
-            .collect();
-        let id = &run.record.run;
-        for part in new.chunks(READS_AT_ONCE) {
-            let reads = part.iter().map(|&(shard, last)| async move {
-                let failure = ledger::failed_attempt(storage, id, shard, last).await?;
-                let failure = FailedAttempt {
-                    attempt: last,
-                    ..failure
-                };
-                Ok::<_, LedgerError>((shard, failure))
-            });
-            self.0.extend(try_join_all(reads).await?);
+        let (mut shards, mut revisions) = (BTreeMap::new(), BTreeMap::new());
+        for &shard in ledger.failed_attempts.keys() {
+            match ledger.state(shard, max_attempts) {
+                ShardState::Failed { last } => {
+                    shards.insert(shard, last);
+                }
+                ShardState::RevisionFailed { last, .. } => {
+                    revisions.insert(shard, last);
+                }
+                ShardState::Open | ShardState::Committed | ShardState::Revising { .. } => {}
+            }
         }
-        Ok(())
+        let id = &run.record.run;
+        read_new(storage, id, &mut self.shards, shards).await?;
+        read_new(storage, id, &mut self.revisions, revisions).await
     }
 
     /// Returns the last attempt at a shard; none if it has not failed for good.
     #[must_use]
     pub fn of(&self, shard: ShardId) -> Option<&FailedAttempt> {
-        self.0.get(&shard)
+        self.shards.get(&shard)
+    }
+
+    /// Returns the last attempt at trying quarantined items of a shard again; none if that has not failed for good.
+    #[must_use]
+    pub fn of_revision(&self, shard: ShardId) -> Option<&FailedAttempt> {
+        self.revisions.get(&shard)
     }
 
     /// Returns the shards, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = (ShardId, &FailedAttempt)> {
-        self.0.iter().map(|(&shard, failure)| (shard, failure))
+        self.shards.iter().map(|(&shard, failure)| (shard, failure))
     }
 
     /// Returns the number of shards.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.shards.len()
     }
 
     /// Returns whether none has failed for good.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.shards.is_empty()
     }
+}
+
+/// Reads the attempts that are not `known` yet, and forgets those that are not among the `failed`.
+async fn read_new(
+    storage: &dyn Storage,
+    run: &RunId,
+    known: &mut BTreeMap<ShardId, FailedAttempt>,
+    failed: BTreeMap<ShardId, u32>,
+) -> Result<(), LedgerError> {
+    known.retain(|shard, known| failed.get(shard) == Some(&known.attempt));
+    let new: Vec<(ShardId, u32)> = failed
+        .into_iter()
+        .filter(|(shard, _)| !known.contains_key(shard))
+        .collect();
+    for part in new.chunks(READS_AT_ONCE) {
+        let reads = part.iter().map(|&(shard, last)| async move {
+            let failure = ledger::failed_attempt(storage, run, shard, last).await?;
+            let failure = FailedAttempt {
+                attempt: last,
+                ..failure
+            };
+            Ok::<_, LedgerError>((shard, failure))
+        });
+        known.extend(try_join_all(reads).await?);
+    }
+    Ok(())
 }

@@ -18,30 +18,44 @@ pub struct ShardTally {
     pub not_done: BTreeMap<String, usize>,
     /// When work on its first item began; none if it has no items.
     pub started_at: Option<jiff::Timestamp>,
-    /// When its last item ended.
+    /// When the last item of its first commit ended.
     pub finished_at: Option<jiff::Timestamp>,
     /// The worker that committed it.
     pub worker: String,
     /// Number of the attempt that committed it.
     pub attempt: u32,
+    /// How many revisions of it are counted.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub revisions: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+fn is_none(revisions: &u32) -> bool {
+    *revisions == 0
 }
 
 impl ShardTally {
-    /// Returns what the rows of a shard say.
+    /// Returns what the rows say that hold of a shard with so many revisions.
     #[must_use]
-    pub fn of(rows: &[ManifestRow]) -> Self {
+    pub fn of(rows: &[ManifestRow], revisions: u32) -> Self {
         let mut not_done = BTreeMap::new();
         for row in rows.iter().filter(|row| row.status != Status::Done) {
             *not_done.entry(row.item.style.clone()).or_default() += 1;
         }
         let newest = rows.iter().max_by_key(|row| row.finished_at);
+        // Revisions come days later, and nobody worked on the shard in between.
+        let oldest = rows.iter().min_by_key(|row| row.started_at);
+        let of_oldest = rows
+            .iter()
+            .filter(|row| Some(row.attempt) == oldest.map(|oldest| oldest.attempt));
         Self {
             counts: Counts::of(rows),
             not_done,
-            started_at: rows.iter().map(|row| row.started_at).min(),
-            finished_at: newest.map(|row| row.finished_at),
+            started_at: oldest.map(|row| row.started_at),
+            finished_at: of_oldest.map(|row| row.finished_at).max(),
             worker: newest.map(|row| row.worker.clone()).unwrap_or_default(),
             attempt: newest.map(|row| row.attempt).unwrap_or_default(),
+            revisions,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The manifest: one row for each item.
 
 mod claims;
+mod effective;
 mod parquet_file;
 mod schema;
 mod thrift;
 
 pub use claims::ClaimError;
+pub use effective::effective;
 pub use parquet_file::{MAX_ROWS, ManifestError, ManifestWriter, read, read_with_features, write};
 
 use serde::{Deserialize, Serialize};

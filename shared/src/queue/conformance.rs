@@ -94,6 +94,7 @@ pub fn task(number: usize) -> ShardTask {
         shard: ShardId(u32::try_from(number).expect("a small number")),
         first_attempt: 1,
         repair: false,
+        revision: 0,
         contents: Vec::new(),
         styles: Vec::new(),
         traceparent: None,

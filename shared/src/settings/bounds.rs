@@ -74,6 +74,12 @@ pub(super) const MAX_ATTEMPTS: Bound<u32> = Bound::new(
     "the broker gives a message up after 20 deliveries, and drained workers take some of them",
 );
 pub(super) const MAX_FAILED: Bound<f64> = Bound::new("limits.max_failed", 0.0, 1.0, "");
+pub(super) const INPUT_PATIENCE_SECONDS: Bound<u64> = Bound::new(
+    "limits.input_patience_seconds",
+    0,
+    604_800,
+    "seconds, up to a week",
+);
 pub(super) const THREADS: Bound<usize> =
     Bound::new("engine.threads", 0, 1024, "0 is one for each core");
 pub(super) const STYLE_BANK_MAX_BYTES: Bound<u64> =

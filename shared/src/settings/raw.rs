@@ -203,6 +203,8 @@ pub struct RawLimits {
     pub max_attempts: Option<u32>,
     /// Share of items that may be quarantined or failed, default 0.05.
     pub max_failed: Option<f64>,
+    /// How long workers wait for an input that is away, in seconds, default 600.
+    pub input_patience_seconds: Option<u64>,
 }
 
 /// `[quality]`

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +113,22 @@ pub struct Limits {
     pub max_attempts: u32,
     /// Share of a run's items that may be quarantined or failed before the run stops.
     pub max_failed: f64,
+    /// How long workers wait for an input that is away, in seconds.
+    #[serde(default = "default_input_patience_seconds")]
+    pub input_patience_seconds: u64,
+}
+
+/// Long enough for a server that starts anew, or for a ticket that is renewed.
+fn default_input_patience_seconds() -> u64 {
+    600
+}
+
+impl Limits {
+    /// Returns how long workers wait for an input that is away.
+    #[must_use]
+    pub fn input_patience(&self) -> Duration {
+        Duration::from_secs(self.input_patience_seconds)
+    }
 }
 
 impl RunConfig {
@@ -294,6 +311,10 @@ impl TryFrom<RawLimits> for Limits {
         Ok(Self {
             max_attempts: bounds::MAX_ATTEMPTS.check(raw.max_attempts.unwrap_or(3))?,
             max_failed: bounds::MAX_FAILED.check(raw.max_failed.unwrap_or(0.05))?,
+            input_patience_seconds: bounds::INPUT_PATIENCE_SECONDS.check(
+                raw.input_patience_seconds
+                    .unwrap_or_else(default_input_patience_seconds),
+            )?,
         })
     }
 }

@@ -11,8 +11,8 @@ use super::walk::{WalkLimits, files_below};
 use super::{Source, SourceFile, Tree};
 use crate::blocking;
 use crate::globs::Globs;
-use crate::storage::StorageError;
 use crate::storage::local::io_error;
+use crate::storage::{StorageError, StorageErrorKind};
 
 /// Files below a folder. Links are followed, each folder once.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ impl Source for LocalSource {
                 refuse_what_is_no_file(&path)?;
                 fs::read(&path)
             };
-            let bytes = read().map_err(|e| io_error("read", &path, e))?;
+            let bytes = read().map_err(|e| read_error(&path, e))?;
             Ok(bytes.into())
         })
         .await
@@ -77,6 +77,20 @@ impl Source for LocalSource {
 
     fn locate(&self, path: &Path) -> String {
         self.root.join(path).display().to_string()
+    }
+}
+
+/// Returns why a file cannot be read. A folder of its name is not the file.
+fn read_error(path: &Path, error: io::Error) -> StorageError {
+    let is_folder = error.kind() == io::ErrorKind::IsADirectory;
+    let error = io_error("read", path, error);
+    StorageError {
+        kind: if is_folder {
+            StorageErrorKind::NotFound
+        } else {
+            error.kind
+        },
+        ..error
     }
 }
 

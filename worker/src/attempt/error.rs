@@ -14,7 +14,7 @@ use crate::quality::QualityError;
 /// Why an attempt failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
-    /// An artifact cannot be stored or read, or an input cannot be read just now.
+    /// An artifact cannot be stored or read.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// The engine failed.
@@ -56,6 +56,20 @@ pub enum AttemptError {
         /// Why.
         reason: String,
     },
+    /// An input was away for longer than the run waits for it.
+    #[error(
+        "{reason}; waited {} s for it (limits.input_patience_seconds): start again once it can be read, or remove the \
+         file from its folder to leave its items out", .waited.as_secs()
+    )]
+    Away {
+        /// Why it cannot be read.
+        reason: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// The attempt was told to stop while it waited for an input.
+    #[error("told to stop while waiting for an input")]
+    ToldToStop,
     /// A step took far longer than usual.
     #[error(
         "{} has taken {:.0} s and hangs: it is given {:.0} s",
@@ -95,6 +109,7 @@ impl AttemptError {
             Self::Differs { .. }
             | Self::Unrepairable { .. }
             | Self::Hung { .. }
+            | Self::ToldToStop
             | Self::Manifest(
                 ManifestError::NoFigure { .. }
                 | ManifestError::Claim(_)
@@ -103,7 +118,8 @@ impl AttemptError {
             Self::Manifest(
                 ManifestError::Parquet(_) | ManifestError::Arrow(_) | ManifestError::Column(_),
             )
-            | Self::Encode(_) => FailureClass::Fatal,
+            | Self::Encode(_)
+            | Self::Away { .. } => FailureClass::Fatal,
         }
     }
 
@@ -120,6 +136,8 @@ impl AttemptError {
             | Self::Encode(_)
             | Self::Differs { .. }
             | Self::Unrepairable { .. }
+            | Self::Away { .. }
+            | Self::ToldToStop
             | Self::Hung { .. } => false,
         }
     }
@@ -130,7 +148,7 @@ impl AttemptError {
         match self {
             Self::Hung { part, .. } => match part {
                 Part::StyleStep | Part::OutputStep | Part::Judge => true,
-                Part::Load | Part::Store => false,
+                Part::Load | Part::Wait | Part::Store => false,
             },
             Self::Storage(_)
             | Self::Engine(_)
@@ -138,7 +156,9 @@ impl AttemptError {
             | Self::Encode(_)
             | Self::Quality { .. }
             | Self::Differs { .. }
-            | Self::Unrepairable { .. } => false,
+            | Self::Unrepairable { .. }
+            | Self::Away { .. }
+            | Self::ToldToStop => false,
         }
     }
 }

@@ -1,16 +1,24 @@
 //! Inputs out of the datasets of a run.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use shared::failure::FailureClass;
+use shared::failure::{FailureClass, chain};
 use shared::listing::Listing;
 use shared::source::Source;
-use shared::storage::StorageErrorKind;
+use shared::storage::{StorageError, StorageErrorKind};
 
 use super::ports::{InputKind, Inputs, LoadedInput, Quarantine, Unusable};
 use crate::dataset::{self, ImageSize, LabelNeed, LoadError};
+
+/// Looks at a file of another size than was listed: it may be written just now.
+const LOOKS_AT_CHANGED: usize = 3;
+/// Between two of them.
+const SETTLES_IN: Duration = Duration::from_secs(1);
+/// Files beside one that is gone that are tried until one can be read.
+const MOST_NEIGHBOURS: usize = 5;
 
 /// A run's datasets.
 #[derive(Debug)]
@@ -32,25 +40,294 @@ impl Inputs for Datasets {
             InputKind::Style => (&self.style, LabelNeed::Optional),
         };
         let started = Instant::now();
-        let loaded = dataset::load(source.as_ref(), listing, need, self.size).await;
-        let loaded = loaded.map_err(|error| match error {
-            LoadError::Read(error) => match error.kind {
-                StorageErrorKind::NotFound | StorageErrorKind::Denied => bad_input(&error),
-                StorageErrorKind::Unavailable
-                | StorageErrorKind::Full
-                | StorageErrorKind::Conflict => Unusable::Transient(error.into()),
-            },
-            LoadError::Input(_) => bad_input(&error),
-        })?;
-        Ok(LoadedInput {
-            name: listing.name.clone(),
-            prepared: loaded.prepared,
-            image_sha256: loaded.image_sha256,
-            elapsed: started.elapsed(),
-        })
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            let error = match dataset::load(source.as_ref(), listing, need, self.size).await {
+                Ok(loaded) => {
+                    return Ok(LoadedInput {
+                        name: listing.name.clone(),
+                        prepared: loaded.prepared,
+                        image_sha256: loaded.image_sha256,
+                        elapsed: started.elapsed(),
+                    });
+                }
+                Err(error) => error,
+            };
+            return Err(match error {
+                LoadError::Input(_) => quarantine(FailureClass::BadInput, chain(&error)),
+                LoadError::Read(error) => absent(source.as_ref(), listing, &error).await,
+                LoadError::Changed { .. } if looks < LOOKS_AT_CHANGED => {
+                    tokio::time::sleep(SETTLES_IN).await;
+                    continue;
+                }
+                LoadError::Changed { .. } => quarantine(
+                    FailureClass::Changed,
+                    format!(
+                        "{error}; put the old one back, or run or launch the same settings again to take it as it is"
+                    ),
+                ),
+            });
+        }
     }
 }
 
-fn bad_input(error: &(dyn std::error::Error + 'static)) -> Unusable {
-    Unusable::Quarantine(Quarantine::of(error, FailureClass::BadInput))
+fn quarantine(class: FailureClass, reason: String) -> Unusable {
+    Unusable::Quarantine(Quarantine { class, reason })
+}
+
+/// Returns what it means that a listed file cannot be read. It is missing only if it is gone while another file of its
+/// folder can be read before and after; all else is the dataset being away, or closed to this process.
+async fn absent(source: &dyn Source, listing: &Listing, error: &StorageError) -> Unusable {
+    match error.kind {
+        StorageErrorKind::NotFound => {}
+        StorageErrorKind::Denied
+        | StorageErrorKind::Unavailable
+        | StorageErrorKind::Full
+        | StorageErrorKind::Conflict => return Unusable::Away(chain(error)),
+    }
+    for file in listing.files() {
+        let name = source.locate(&file.path);
+        let alone = || {
+            let folder = source.locate(file.path.parent().unwrap_or(Path::new("")));
+            Unusable::Away(format!(
+                "{name} is not there, and no other such file can be read in {folder}: is the dataset mounted?"
+            ))
+        };
+        if !has_neighbour(source, &file.path).await {
+            return alone();
+        }
+        match source.read(&file.path).await {
+            Ok(_) => {}
+            Err(error) if error.kind == StorageErrorKind::NotFound => {
+                if !has_neighbour(source, &file.path).await {
+                    return alone();
+                }
+                let reason = format!(
+                    "{name} was listed and is gone, while other files of its folder are there: put it back"
+                );
+                return quarantine(FailureClass::Missing, reason);
+            }
+            Err(error) => return Unusable::Away(chain(&error)),
+        }
+    }
+    Unusable::Away(format!("{}; it is there again", chain(error)))
+}
+
+/// Returns whether another file of the same folder and format can be read.
+async fn has_neighbour(source: &dyn Source, path: &Path) -> bool {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let Ok(files) = source.list(folder).await else {
+        return false;
+    };
+    let is_neighbour = |other: &&Path| {
+        *other != path && other.parent() == Some(folder) && other.extension() == path.extension()
+    };
+    let others = files.iter().map(|file| file.path.as_path());
+    for other in others.filter(is_neighbour).take(MOST_NEIGHBOURS) {
+        if source.read(other).await.is_ok() {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use bytes::Bytes;
+    use shared::listing::{LabelKind, LabelReading, ListedFile, ListedLabel};
+    use shared::source::{LocalSource, SourceFile};
+
+    use super::*;
+
+    const SIZE: ImageSize = ImageSize {
+        width: 8,
+        height: 8,
+        latent_width: 1,
+        latent_height: 1,
+    };
+
+    fn listing(name: &str) -> Listing {
+        let file = |path: String| ListedFile {
+            path: path.into(),
+            size_bytes: 4,
+        };
+        Listing {
+            name: name.to_owned(),
+            image: file(format!("images/{name}.png")),
+            label: Some(ListedLabel {
+                file: file(format!("labels/{name}.png")),
+                reading: LabelReading::promised(LabelKind::PaletteIds),
+            }),
+        }
+    }
+
+    /// Returns a dataset of files that are no images, of which `a` and `b` are listed.
+    fn dataset() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["images", "labels"] {
+            fs::create_dir(root.path().join(folder)).unwrap();
+            for name in ["a", "b"] {
+                fs::write(root.path().join(folder).join(format!("{name}.png")), "text").unwrap();
+            }
+        }
+        root
+    }
+
+    async fn load(source: Arc<dyn Source>) -> Unusable {
+        let datasets = Datasets {
+            style: Arc::clone(&source),
+            content: source,
+            size: SIZE,
+        };
+        let loaded = datasets.load(InputKind::Content, &listing("a")).await;
+        loaded.err().expect("text is no image")
+    }
+
+    fn class(unusable: &Unusable) -> Option<FailureClass> {
+        match unusable {
+            Unusable::Quarantine(why) => Some(why.class),
+            Unusable::Away(_) => None,
+        }
+    }
+
+    async fn class_after(change: impl FnOnce(PathBuf)) -> (Option<FailureClass>, String) {
+        let root = dataset();
+        change(root.path().to_owned());
+        let unusable = load(Arc::new(LocalSource::new(root.path()))).await;
+        let text = match &unusable {
+            Unusable::Quarantine(why) => why.reason.clone(),
+            Unusable::Away(reason) => reason.clone(),
+        };
+        (class(&unusable), text)
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_gone_while_its_neighbours_are_there_is_missing() {
+        for file in ["images/a.png", "labels/a.png"] {
+            let (class, reason) =
+                class_after(|root| fs::remove_file(root.join(file)).unwrap()).await;
+            assert_eq!(class, Some(FailureClass::Missing));
+            assert!(
+                reason.contains(file) && reason.contains("put it back"),
+                "{reason}"
+            );
+        }
+        let in_its_place = |root: PathBuf| {
+            fs::remove_file(root.join("images/a.png")).unwrap();
+            fs::create_dir(root.join("images/a.png")).unwrap();
+        };
+        assert_eq!(
+            class_after(in_its_place).await.0,
+            Some(FailureClass::Missing)
+        );
+        let broken_link = |root: PathBuf| {
+            fs::remove_file(root.join("images/a.png")).unwrap();
+            std::os::unix::fs::symlink("/no/such/file", root.join("images/a.png")).unwrap();
+        };
+        assert_eq!(
+            class_after(broken_link).await.0,
+            Some(FailureClass::Missing)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_gone_or_empty_is_a_dataset_that_is_away() {
+        for folder in ["images", "labels", ""] {
+            let remove = |root: PathBuf| fs::remove_dir_all(root.join(folder)).unwrap();
+            let (class, reason) = class_after(remove).await;
+            assert_eq!(class, None, "{folder:?}: {reason}");
+            assert!(reason.contains("is the dataset mounted?"), "{reason}");
+        }
+        let empty = |root: PathBuf| {
+            fs::remove_file(root.join("images/a.png")).unwrap();
+            fs::remove_file(root.join("images/b.png")).unwrap();
+            // What lies where a dataset is mounted is no part of it.
+            fs::write(root.join("images/README"), "mount here").unwrap();
+        };
+        assert_eq!(class_after(empty).await.0, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_of_another_size_than_was_listed_is_not_taken_for_the_one_that_was() {
+        for text in ["", "tex", "longer"] {
+            let change = |root: PathBuf| fs::write(root.join("images/a.png"), text).unwrap();
+            let (class, reason) = class_after(change).await;
+            assert_eq!(class, Some(FailureClass::Changed), "{reason}");
+            let sizes = format!("has {} bytes and had 4", text.len());
+            assert!(
+                reason.contains(&sizes) && reason.contains("images/a.png"),
+                "{reason}"
+            );
+        }
+        let (class, _) = class_after(|_| {}).await;
+        assert_eq!(
+            class,
+            Some(FailureClass::BadInput),
+            "it is as it was listed"
+        );
+    }
+
+    /// A dataset that refuses, or that is away from one look to the next.
+    #[derive(Debug)]
+    struct Refusing {
+        source: LocalSource,
+        kind: StorageErrorKind,
+        /// Whether the first read of a file is refused and no other.
+        once: bool,
+        has_refused: AtomicBool,
+    }
+
+    #[async_trait]
+    impl Source for Refusing {
+        async fn list(&self, folder: &Path) -> Result<Vec<SourceFile>, StorageError> {
+            self.source.list(folder).await
+        }
+
+        async fn read(&self, path: &Path) -> Result<Bytes, StorageError> {
+            let refused = self.has_refused.swap(true, Ordering::Relaxed);
+            if path == Path::new("images/a.png") && !(self.once && refused) {
+                return Err(StorageError {
+                    kind: self.kind,
+                    operation: "read",
+                    path: self.locate(path),
+                    source: None,
+                });
+            }
+            self.source.read(path).await
+        }
+
+        async fn fetch(&self, path: &Path, to: &Path) -> Result<(), StorageError> {
+            self.source.fetch(path, to).await
+        }
+
+        fn locate(&self, path: &Path) -> String {
+            self.source.locate(path)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_may_not_be_read_or_does_not_answer_is_away_also_while_its_neighbours_are_there()
+     {
+        let root = dataset();
+        let refusing = |kind, once| {
+            Arc::new(Refusing {
+                source: LocalSource::new(root.path()),
+                kind,
+                once,
+                has_refused: AtomicBool::new(false),
+            })
+        };
+        for kind in [StorageErrorKind::Denied, StorageErrorKind::Unavailable] {
+            let unusable = load(refusing(kind, false)).await;
+            assert_eq!(class(&unusable), None, "{kind:?}: {unusable:?}");
+        }
+        // Gone for one moment, and there when it is looked for again.
+        let unusable = load(refusing(StorageErrorKind::NotFound, true)).await;
+        assert_eq!(class(&unusable), None, "{unusable:?}");
+    }
 }

@@ -4,12 +4,14 @@
 //! commit. A later try finds what is stored and makes only what is missing.
 
 mod error;
+mod goal;
 mod inputs;
 mod judging;
 mod outputs_at_once;
 mod ports;
 mod repair;
 mod rows;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 pub use error::AttemptError;
+pub use goal::Goal;
 pub use inputs::Datasets;
 pub use outputs_at_once::OutputsAtOnce;
 pub use ports::{
@@ -35,6 +38,7 @@ use shared::warning::ItemWarning;
 use tokio::sync::OnceCell;
 use tracing::Instrument;
 
+use self::goal::check_same_images;
 use self::repair::Expected;
 use self::rows::{RowMaker, Stored, item_of};
 use crate::dataset::ImageSize;
@@ -73,8 +77,12 @@ pub struct Provenance {
 pub struct Attempt<'a> {
     /// The shard.
     pub task: &'a ShardTask,
+    /// What of it is to be made.
+    pub goal: &'a Goal,
     /// Number of this try, from 1.
     pub number: u32,
+    /// How long an input that is away is waited for.
+    pub patience: Duration,
     /// Where artifacts go.
     pub storage: &'a dyn Storage,
     /// What makes them.
@@ -90,7 +98,7 @@ pub struct Attempt<'a> {
 /// How an attempt ended.
 #[derive(Debug)]
 pub enum ShardOutcome {
-    /// The shard is committed with these rows.
+    /// The shard, or a revision of it, is committed with these rows.
     Committed(Vec<ManifestRow>),
     /// It was told to stop; what is stored is kept.
     Stopped,
@@ -103,8 +111,17 @@ impl Attempt<'_> {
     ///
     /// [`AttemptError`]; its class says what it leads to. Bad inputs are no errors: they are rows.
     pub async fn make(&self) -> Result<ShardOutcome, AttemptError> {
-        let committed = self.committed_rows().await?;
-        let expected = committed.as_deref().map(Expected::of);
+        match self.make_all().await {
+            Err(AttemptError::ToldToStop) => Ok(ShardOutcome::Stopped),
+            ended => ended,
+        }
+    }
+
+    async fn make_all(&self) -> Result<ShardOutcome, AttemptError> {
+        let expected = match self.goal {
+            Goal::Repair { rows } => Some(Expected::of(rows)),
+            Goal::Shard | Goal::Revision { .. } => None,
+        };
         let mut rows = RowMaker::new(self, expected);
         for content in &self.task.contents {
             if self.stop.load(Ordering::Relaxed) {
@@ -112,30 +129,27 @@ impl Attempt<'_> {
             }
             self.make_items(content, &mut rows).await?;
         }
-        match committed {
-            Some(committed) => repair::outcome(rows.finish(), committed),
-            None => self.commit(rows.finish()).await,
+        let rows = rows.finish();
+        match self.goal {
+            Goal::Shard => {
+                let key = ArtifactKey::Shard(self.run().clone(), self.task.shard);
+                self.commit(key, rows).await
+            }
+            Goal::Revision { number, .. } => {
+                let key = ArtifactKey::ShardRevision(self.run().clone(), self.task.shard, *number);
+                self.commit(key, rows).await
+            }
+            Goal::Repair { rows: committed } => repair::outcome(rows, committed.clone()),
         }
     }
 
-    /// Returns the rows of a shard that is to be repaired; none of one that is to be made.
-    async fn committed_rows(&self) -> Result<Option<Vec<ManifestRow>>, AttemptError> {
-        if !self.task.repair {
-            return Ok(None);
-        }
-        let key = ArtifactKey::Shard(self.run().clone(), self.task.shard);
-        match self.storage.read(&key).await {
-            Ok(bytes) => Ok(Some(manifest::read(bytes)?)),
-            // Somebody removed it, to have the whole shard made again.
-            Err(error) if error.kind == StorageErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn commit(&self, rows: Vec<ManifestRow>) -> Result<ShardOutcome, AttemptError> {
+    async fn commit(
+        &self,
+        key: ArtifactKey,
+        rows: Vec<ManifestRow>,
+    ) -> Result<ShardOutcome, AttemptError> {
         self.progress.begin(Part::Store);
         let bytes = manifest::write(rows.clone())?;
-        let key = ArtifactKey::Shard(self.run().clone(), self.task.shard);
         match self.storage.create(&key, Bytes::from(bytes)).await {
             Ok(_) => Ok(ShardOutcome::Committed(rows)),
             // Another attempt committed first; its rows differ in times alone, and they are the ones that count.
@@ -159,16 +173,14 @@ impl Attempt<'_> {
             return Ok(());
         }
         rows.begin_content();
-        self.progress.begin(Part::Load);
-        let loaded = match self.tools.inputs.load(InputKind::Content, listing).await {
+        let loaded = match self.load(InputKind::Content, listing).await? {
             Ok(loaded) => Arc::new(loaded),
-            Err(Unusable::Quarantine(why)) => {
+            Err(why) => {
                 for style in styles {
                     rows.quarantined(listing.name(), style.name(), &why);
                 }
                 return Ok(());
             }
-            Err(Unusable::Transient(error)) => return Err(error),
         };
         let Some(content) = InHand::new(listing, loaded) else {
             let why = Quarantine {
@@ -258,11 +270,9 @@ impl Attempt<'_> {
         if maker.has_style(style.name()).await? {
             return Ok(Ok(0));
         }
-        self.progress.begin(Part::Load);
-        let loaded = match self.tools.inputs.load(InputKind::Style, style).await {
+        let loaded = match self.load(InputKind::Style, style).await? {
             Ok(loaded) => loaded,
-            Err(Unusable::Quarantine(why)) => return Ok(Err(why)),
-            Err(Unusable::Transient(error)) => return Err(error),
+            Err(why) => return Ok(Err(why)),
         };
         self.progress.begin(Part::StyleStep);
         let progress = Arc::clone(&self.progress);
@@ -281,11 +291,9 @@ impl Attempt<'_> {
         content: &Arc<LoadedInput>,
         style: &Listing,
     ) -> Result<Vec<ItemWarning>, AttemptError> {
-        self.progress.begin(Part::Load);
-        let style = match self.tools.inputs.load(InputKind::Style, style).await {
+        let style = match self.load(InputKind::Style, style).await? {
             Ok(style) => style,
-            Err(Unusable::Quarantine(_)) => return Ok(Vec::new()),
-            Err(Unusable::Transient(error)) => return Err(error),
+            Err(_) => return Ok(Vec::new()),
         };
         self.tools.maker.warnings(Arc::clone(content), style).await
     }
@@ -448,22 +456,4 @@ impl<'a> InHand<'a> {
     fn name(&self) -> &str {
         self.listing.name()
     }
-}
-
-/// Images made again for a committed shard must be those that its rows speak of.
-fn check_same_images(made: &[ManifestRow], committed: &[ManifestRow]) -> Result<(), AttemptError> {
-    for row in made {
-        let there = committed.iter().find(|there| there.item == row.item);
-        let there = there.and_then(|there| there.output.as_ref());
-        if let (Some(made), Some(there)) = (&row.output, there)
-            && made.image_sha256 != there.image_sha256
-        {
-            return Err(AttemptError::Differs {
-                path: made.image_key.clone(),
-                made: made.image_sha256.clone(),
-                committed: there.image_sha256.clone(),
-            });
-        }
-    }
-    Ok(())
 }

@@ -48,10 +48,10 @@ pub struct Quarantine {
 /// Why an input cannot be loaded.
 #[derive(Debug)]
 pub enum Unusable {
-    /// It never will.
+    /// It never will, as things are.
     Quarantine(Quarantine),
-    /// It may later.
-    Transient(AttemptError),
+    /// Its dataset is away or may not be read, for this reason: that may pass.
+    Away(String),
 }
 
 /// Somebody who reads inputs.
@@ -169,6 +169,8 @@ pub trait Judge: Send + Sync {
 pub enum Part {
     /// Reading and preparing inputs.
     Load,
+    /// Waiting for inputs that are away.
+    Wait,
     /// A step of a style's branch.
     StyleStep,
     /// A step of an output's branch.
@@ -185,6 +187,7 @@ impl Part {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Load => "loading inputs",
+            Self::Wait => "waiting for inputs",
             Self::StyleStep => "recording a style",
             Self::OutputStep => "denoising",
             Self::Store => "storing",
@@ -201,6 +204,8 @@ pub trait Progress: Send + Sync {
     fn puts_down(&self) {}
     /// Something begins.
     fn begin(&self, _part: Part) {}
+    /// It waits for inputs that are away, for a reason.
+    fn waits(&self, _why: &str) {}
     /// A style branch took a step.
     fn style_step(&self) {}
     /// An output's branch took a step.

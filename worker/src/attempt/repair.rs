@@ -32,11 +32,6 @@ impl Expected {
         Self(outputs.collect())
     }
 
-    /// Returns whether an item is done.
-    pub(super) fn has(&self, item: &ItemId) -> bool {
-        self.0.contains_key(item)
-    }
-
     /// Returns the digest of an item's image.
     pub(super) fn image(&self, item: &ItemId) -> Option<&str> {
         self.0.get(item).map(|output| output.image_sha256.as_str())

@@ -53,12 +53,10 @@ impl<'a> RowMaker<'a> {
         }
     }
 
-    /// Returns the styles that a content is to be made in: all of them, or those that are done in a shard to be repaired.
+    /// Returns the styles that a content is to be made in: all of them, those that are done in a shard to be repaired, or
+    /// those of a revision.
     pub(super) fn wanted<'s>(&self, content: &str, styles: &'s [Listing]) -> Vec<&'s Listing> {
-        let is_wanted = |style: &&Listing| {
-            let expected = self.expected.as_ref();
-            expected.is_none_or(|expected| expected.has(&item_of(content, style.name())))
-        };
+        let is_wanted = |style: &&Listing| self.attempt.goal.has(style.name(), content);
         styles.iter().filter(is_wanted).collect()
     }
 

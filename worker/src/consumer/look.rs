@@ -6,13 +6,15 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use shared::artifact::ArtifactKey;
 use shared::decision::{DecisionError, Decisions};
 use shared::failure::{FailureClass, chain, next_attempt};
+use shared::ids::{RunId, ShardId};
+use shared::manifest::{self, ManifestError, ManifestRow};
 use shared::queue::Settlement;
 use shared::run_record::RunRecord;
-use shared::storage::{StorageError, StorageErrorKind};
+use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::task::ShardTask;
 
 use super::Consumer;
-use crate::attempt::Tools;
+use crate::attempt::{Goal, Tools};
 use crate::workshop::WorkshopError;
 
 /// What is to be done about a message.
@@ -30,6 +32,8 @@ pub(super) struct Ready {
     pub(super) record: RunRecord,
     pub(super) tools: Tools,
     pub(super) decisions: Decisions,
+    /// What of it is to be made.
+    pub(super) goal: Goal,
     /// Number of the attempt.
     pub(super) number: u32,
     /// Failed attempts that count.
@@ -47,6 +51,12 @@ enum LookError {
     Decision(#[from] DecisionError),
     #[error(transparent)]
     Workshop(#[from] WorkshopError),
+    #[error("{path} is damaged")]
+    Manifest {
+        path: String,
+        #[source]
+        source: ManifestError,
+    },
 }
 
 impl LookError {
@@ -64,6 +74,7 @@ impl LookError {
             }
             Self::Decision(DecisionError::Malformed { .. }) => FailureClass::Fatal,
             Self::Workshop(error) => error.class(),
+            Self::Manifest { .. } => FailureClass::Fatal,
         }
     }
 }
@@ -82,6 +93,7 @@ impl Consumer {
                 | FailureClass::Resources
                 | FailureClass::BadInput
                 | FailureClass::Missing
+                | FailureClass::Changed
                 | FailureClass::BadOutput => {}
                 FailureClass::Fatal => return Look::Fatal(chain(&error)),
             }
@@ -127,10 +139,9 @@ impl Consumer {
             tracing::info!(reason, "the run is halted: its shard is dropped");
             return Ok(Look::Settled(Settlement::Ack));
         }
-        if committed? && !task.repair {
-            tracing::debug!("the shard is committed already");
+        let Some(goal) = goal(storage, task, &decisions, committed?).await? else {
             return Ok(Look::Settled(Settlement::Ack));
-        }
+        };
         let number = number?;
         let failures = number - task.first_attempt;
         if failures >= record.limits.max_attempts {
@@ -142,11 +153,94 @@ impl Consumer {
             record,
             tools,
             decisions,
+            goal,
             number,
             failures,
             stop: AtomicBool::new(false),
         })))
     }
+}
+
+/// Returns what is to be made of a shard; nothing if that was done before.
+async fn goal(
+    storage: &dyn Storage,
+    task: &ShardTask,
+    decisions: &Decisions,
+    committed: bool,
+) -> Result<Option<Goal>, LookError> {
+    let (run, shard) = (&task.run, task.shard);
+    let retries = &decisions.retries;
+    match (task.revision, committed) {
+        (0, false) => Ok(Some(Goal::Shard)),
+        (0, true) if task.repair => {
+            let rows = committed_rows(storage, run, shard, decisions).await?;
+            Ok(Some(Goal::Repair { rows }))
+        }
+        (0, true) => {
+            tracing::debug!("the shard is committed already");
+            Ok(None)
+        }
+        (revision, false) => {
+            tracing::warn!(
+                revision,
+                "a revision of a shard that is not committed is dropped"
+            );
+            Ok(None)
+        }
+        (revision, true) => {
+            let Some(items) = retries.of(shard, revision) else {
+                tracing::warn!(revision, "a revision that was not decided is dropped");
+                return Ok(None);
+            };
+            for earlier in retries.revisions(shard).filter(|&other| other < revision) {
+                let key = ArtifactKey::ShardRevision(run.clone(), shard, earlier);
+                if !storage.exists(&key).await? {
+                    tracing::warn!(
+                        revision,
+                        earlier,
+                        "a revision before an earlier one is dropped"
+                    );
+                    return Ok(None);
+                }
+            }
+            let key = ArtifactKey::ShardRevision(run.clone(), shard, revision);
+            if storage.exists(&key).await? {
+                tracing::debug!(revision, "the revision is committed already");
+                return Ok(None);
+            }
+            Ok(Some(Goal::Revision {
+                number: revision,
+                items: items.clone(),
+            }))
+        }
+    }
+}
+
+/// Returns the rows that hold of a committed shard.
+async fn committed_rows(
+    storage: &dyn Storage,
+    run: &RunId,
+    shard: ShardId,
+    decisions: &Decisions,
+) -> Result<Vec<ManifestRow>, LookError> {
+    let committed = read_rows(storage, ArtifactKey::Shard(run.clone(), shard)).await?;
+    let mut revisions = Vec::new();
+    for revision in decisions.retries.revisions(shard) {
+        let key = ArtifactKey::ShardRevision(run.clone(), shard, revision);
+        if !storage.exists(&key).await? {
+            break;
+        }
+        revisions.push(read_rows(storage, key).await?);
+    }
+    Ok(manifest::effective(committed, revisions))
+}
+
+async fn read_rows(storage: &dyn Storage, key: ArtifactKey) -> Result<Vec<ManifestRow>, LookError> {
+    let rows = manifest::read(storage.read(&key).await?);
+    rows.map_err(|source| LookError::Manifest {
+        path: storage.locate(&key),
+        source,
+    })
 }
 
 /// Pauses of somebody who waits for storage: half a second to half a minute, for ever.

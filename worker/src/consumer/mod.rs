@@ -222,6 +222,7 @@ fn consequence(class: FailureClass) -> Consequence {
         | FailureClass::Resources
         | FailureClass::BadInput
         | FailureClass::Missing
+        | FailureClass::Changed
         | FailureClass::BadOutput => Consequence::Counts,
         FailureClass::Fatal => Consequence::StopsWorker,
     }

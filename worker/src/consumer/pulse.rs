@@ -24,7 +24,7 @@ pub(super) struct Pulse {
 struct Beat {
     part: Part,
     since: Instant,
-    usual: [Option<Duration>; 5],
+    usual: [Option<Duration>; 6],
 }
 
 fn slot(part: Part) -> usize {
@@ -34,6 +34,7 @@ fn slot(part: Part) -> usize {
         Part::OutputStep => 2,
         Part::Store => 3,
         Part::Judge => 4,
+        Part::Wait => 5,
     }
 }
 
@@ -59,7 +60,7 @@ impl Pulse {
         let beat = Beat {
             part: Part::Load,
             since: Instant::now(),
-            usual: [None; 5],
+            usual: [None; 6],
         };
         Self {
             config,
@@ -74,6 +75,10 @@ impl Pulse {
         let Ok(beat) = self.beat.lock() else {
             return Ok(());
         };
+        // How long an input is waited for is for the attempt to say.
+        if beat.part == Part::Wait {
+            return Ok(());
+        }
         let usual = beat.usual[slot(beat.part)];
         let allowed = usual.map_or(self.config.first, |usual| {
             let allowed = usual.as_secs_f64() * self.config.times_usual;
@@ -104,7 +109,7 @@ impl Progress for Pulse {
         if let Ok(mut beat) = self.beat.lock() {
             let now = Instant::now();
             match beat.part {
-                Part::Load | Part::Store | Part::Judge => beat.end(now),
+                Part::Load | Part::Wait | Part::Store | Part::Judge => beat.end(now),
                 // Steps end one by one; what follows the last one is decoding.
                 Part::StyleStep | Part::OutputStep => beat.since = now,
             }
@@ -112,6 +117,12 @@ impl Progress for Pulse {
         }
         self.in_hand.begins(part);
         self.progress.begin(part);
+    }
+
+    fn waits(&self, why: &str) {
+        self.begin(Part::Wait);
+        self.in_hand.waits(why);
+        self.progress.waits(why);
     }
 
     fn style_step(&self) {

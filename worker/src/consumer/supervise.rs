@@ -31,6 +31,7 @@ impl Consumer {
             teller.takes_up(task),
             Arc::clone(&self.progress),
         ));
+        let task = &task.with_changes(&ready.decisions.changed_inputs);
         let frozen = &ready.record.frozen;
         let provenance = Provenance {
             worker: self.name.clone(),
@@ -41,7 +42,9 @@ impl Consumer {
         };
         let attempt = Attempt {
             task,
+            goal: &ready.goal,
             number: ready.number,
+            patience: ready.record.limits.input_patience(),
             storage: self.storage.as_ref(),
             tools: &ready.tools,
             provenance: &provenance,

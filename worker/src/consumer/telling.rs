@@ -98,6 +98,10 @@ impl InHand {
         self.change(|work| part.as_str().clone_into(&mut work.step));
     }
 
+    pub(super) fn waits(&self, why: &str) {
+        self.change(|work| work.step = format!("{}: {why}", Part::Wait.as_str()));
+    }
+
     pub(super) fn item(&self, row: &ManifestRow) {
         self.change(|work| work.items_ended += 1);
         let _ = self.news.send(Happening::ItemEnded {

@@ -1,9 +1,8 @@
 //! A dataset's pair from its files.
 
-use std::path::Path;
-
 use bytes::Bytes;
 use shared::digest;
+use shared::listing::ListedFile;
 use shared::source::Source;
 use shared::storage::StorageError;
 
@@ -23,6 +22,19 @@ pub enum LoadError {
     /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] StorageError),
+    /// A file is another one than was listed.
+    #[error(
+        "{name} has {found_bytes} bytes and had {listed_bytes} when it was listed: it was changed since, or is not whole \
+         yet"
+    )]
+    Changed {
+        /// The file.
+        name: String,
+        /// Its size as it was listed.
+        listed_bytes: u64,
+        /// Its size as it was read.
+        found_bytes: u64,
+    },
     /// A file is not what it should be.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -48,14 +60,14 @@ pub async fn load(
     need: LabelNeed,
     size: ImageSize,
 ) -> Result<Loaded, LoadError> {
-    let image = &listing.image.path;
+    let image = &listing.image;
     let label = match (&listing.label, need) {
         (Some(label), LabelNeed::Required | LabelNeed::Optional) => {
-            Some((File::read(source, &label.file.path).await?, label.reading))
+            Some((File::read(source, &label.file).await?, label.reading))
         }
         (None, LabelNeed::Optional) => None,
         (None, LabelNeed::Required) => {
-            let name = source.locate(image);
+            let name = source.locate(&image.path);
             return Err(InputError::NoLabel { name }.into());
         }
     };
@@ -79,11 +91,19 @@ struct File {
 }
 
 impl File {
-    async fn read(source: &dyn Source, path: &Path) -> Result<Self, StorageError> {
-        Ok(Self {
-            name: source.locate(path),
-            bytes: source.read(path).await?,
-        })
+    async fn read(source: &dyn Source, file: &ListedFile) -> Result<Self, LoadError> {
+        let name = source.locate(&file.path);
+        let bytes = source.read(&file.path).await?;
+        let found_bytes = bytes.len() as u64;
+        if found_bytes == file.size_bytes {
+            Ok(Self { name, bytes })
+        } else {
+            Err(LoadError::Changed {
+                name,
+                listed_bytes: file.size_bytes,
+                found_bytes,
+            })
+        }
     }
 
     fn named(&self) -> NamedBytes<'_> {

@@ -95,7 +95,7 @@ impl Progress for Meters {
         let now = Instant::now();
         let began = match part {
             Part::StyleStep => self.state().style_since.replace(now),
-            Part::Load | Part::OutputStep | Part::Store | Part::Judge => {
+            Part::Load | Part::Wait | Part::OutputStep | Part::Store | Part::Judge => {
                 self.state().style_since.take()
             }
         };

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use shared::artifact::ArtifactKey;
 use shared::console;
+use shared::location::Location;
 use shared::settings::RunConfig;
 use shared::storage::Storage;
 use shared::wording::first_names;
@@ -24,6 +25,7 @@ pub(super) const RUN_AGAIN: &str = "put it back, or run again to make anew what 
 /// What storage holds of a run in the end.
 struct Found<'a> {
     run: &'a FrozenRun,
+    root: &'a Location,
     stopped: Stopped,
     standing: Standing<'a>,
     counts: Counts,
@@ -37,12 +39,13 @@ struct Found<'a> {
 /// It is done if everything that was planned is there: what was removed meanwhile is an error.
 pub(super) async fn conclude(
     config: &RunConfig,
-    run: FrozenRun,
+    mut run: FrozenRun,
     storage: &dyn Storage,
     stopped: Stopped,
 ) -> Result<Ending, Problem> {
     check_record(config, &run, storage).await?;
     let ledger = opening::ledger(storage, &config.run).await?;
+    run.plan.take_changes(&ledger.decisions.changed_inputs);
     let stored = StoredItems::read(storage, &run)
         .await
         .map_err(Problem::environment)?;
@@ -69,6 +72,7 @@ pub(super) async fn conclude(
     let sheet = contact_sheet::make(storage, &run).await;
     let found = Found {
         run: &run,
+        root: &config.root,
         stopped,
         standing,
         counts,
@@ -178,6 +182,13 @@ impl Found<'_> {
                      counts), raise the limit, or mend the inputs and give the run another run.name"
                 ));
             }
+        }
+        if self.counts.quarantined > 0 {
+            console::tell(format_args!(
+                "{} items are quarantined: once their inputs are mended or have come back, `synth2real resume {id} \
+                 --only quarantined --root {}` has them tried again",
+                self.counts.quarantined, self.root
+            ));
         }
         let sheet = sheet
             .map(|path| format!(", contact sheet {path}"))

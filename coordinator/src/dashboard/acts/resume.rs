@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::{Redirect, Response};
 use serde::Deserialize;
+use shared::failure::FailureClass;
 use shared::ids::ShardId;
 
 use super::super::Dashboard;
@@ -18,7 +19,7 @@ use super::{Act, without_queue};
 use crate::collector::RunView;
 use crate::estimate::Estimate;
 use crate::ledger::Ledger;
-use crate::resume::{self, Choice, Only, Redo};
+use crate::resume::{self, Choice, Only, Quarantined, Redo};
 
 /// Shards of a preview that are listed one by one.
 const MOST_LISTED: usize = 200;
@@ -26,7 +27,7 @@ const MOST_LISTED: usize = 200;
 /// Which shards somebody wants to be done again, as a form says it.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(in super::super) struct Wish {
-    /// `missing`, `failed`, or nothing for both.
+    /// `missing`, `failed`, `quarantined`, or nothing for both of the first.
     #[serde(default)]
     only: String,
     /// A style, or nothing for all.
@@ -35,6 +36,12 @@ pub(in super::super) struct Wish {
     /// Numbers of shards, set apart by commas or spaces; nothing for all.
     #[serde(default)]
     shards: String,
+    /// A class of quarantined items, or nothing for all.
+    #[serde(default)]
+    reason: String,
+    /// What their reasons have in them, or nothing for any.
+    #[serde(default)]
+    contains: String,
 }
 
 /// Returns a wish that a list of shards may make, which says `shards` once for each that is chosen.
@@ -45,6 +52,8 @@ fn wish(pairs: Vec<(String, String)>) -> Result<Wish, PageError> {
         match name.as_str() {
             "only" => wish.only = value,
             "style" => wish.style = value,
+            "reason" => wish.reason = value,
+            "contains" => wish.contains = value,
             "shards" => shards.push(value),
             "chosen" => is_choice = true,
             _ => {}
@@ -73,6 +82,8 @@ struct PreviewPage {
     num_more: usize,
     /// Why it cannot be done.
     obstacle: Option<&'static str>,
+    /// Whether it is noted and nobody is told.
+    only_noted: bool,
     halted: Option<String>,
 }
 
@@ -89,8 +100,9 @@ impl Wish {
             "" => None,
             "missing" => Some(Only::Missing),
             "failed" => Some(Only::Failed),
+            "quarantined" => Some(Only::Quarantined(self.quarantined()?)),
             other => {
-                let what = format!("only={other:?} must be missing or failed");
+                let what = format!("only={other:?} must be missing, failed or quarantined");
                 return Err(senseless(what));
             }
         };
@@ -109,11 +121,31 @@ impl Wish {
         })
     }
 
+    fn quarantined(&self) -> Result<Quarantined, PageError> {
+        let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let unknown =
+            |name: &str| PageError::Senseless(format!("reason={name:?} is no class of failure"));
+        let class = some(&self.reason).map(|name| {
+            let class = FailureClass::from_name(&name);
+            class.ok_or_else(|| unknown(&name))
+        });
+        Ok(Quarantined {
+            class: class.transpose()?,
+            reason: some(&self.contains),
+        })
+    }
+
+    /// Returns whether it is about quarantined items, which can be noted without a broker.
+    fn is_retry(&self) -> bool {
+        self.only == "quarantined"
+    }
+
     /// Returns what is wished, for people.
     fn what(&self) -> String {
         let kind = match self.only.as_str() {
             "missing" => "Resume what is missing",
             "failed" => "Retry what failed",
+            "quarantined" => "Retry what is quarantined",
             _ => "Do again what is missing or failed",
         };
         let style = match self.style.as_str() {
@@ -125,7 +157,15 @@ impl Wish {
             shards if shards.contains(',') => ", of the chosen shards".to_owned(),
             shard => format!(", of shard {shard}"),
         };
-        format!("{kind}{style}{shards}")
+        let class = match self.reason.as_str() {
+            "" => String::new(),
+            class => format!(", as {class}"),
+        };
+        let contains = match self.contains.as_str() {
+            "" => String::new(),
+            text => format!(", because of “{text}”"),
+        };
+        format!("{kind}{style}{shards}{class}{contains}")
     }
 }
 
@@ -168,13 +208,14 @@ pub(in super::super) async fn preview(
             .still(),
         run,
         what: wish.what(),
+        obstacle: without_queue(&dashboard).filter(|_| !wish.is_retry()),
+        only_noted: dashboard.queue.is_none() && wish.is_retry(),
         wish,
         num_shards: things(redo.len(), "shard"),
         num_items: things(num_items, "item"),
         estimate: estimate.to_string(),
         lines: redo.iter().take(MOST_LISTED).map(line).collect(),
         num_more: redo.len().saturating_sub(MOST_LISTED),
-        obstacle: without_queue(&dashboard),
         halted: ledger.decisions.halted,
     }))
 }
@@ -186,24 +227,35 @@ pub(in super::super) async fn publish(
     Act(wish): Act<Wish>,
 ) -> Result<Redirect, PageError> {
     let view = dashboard.run(&run)?;
-    let Some(queue) = &dashboard.queue else {
-        let why = without_queue(&dashboard).unwrap_or_default();
-        return Err(PageError::Trouble(why.to_owned()));
+    let queue = match (&dashboard.queue, without_queue(&dashboard)) {
+        (None, Some(why)) if !wish.is_retry() => return Err(PageError::Trouble(why.to_owned())),
+        (queue, _) => queue,
     };
     let Found { mut ledger, redo } = find(&dashboard, &view, &wish).await?;
-    let storage = dashboard.storage.as_ref();
+    let (storage, planned) = (dashboard.storage.as_ref(), view.run.as_ref());
     if !redo.is_empty() {
-        let run = view.run.as_ref();
-        resume::publish(storage, queue.as_ref(), run, &mut ledger, &redo, |_| {}).await?;
+        match queue {
+            Some(queue) => {
+                resume::publish(storage, queue.as_ref(), planned, &mut ledger, &redo, |_| {})
+                    .await?;
+            }
+            None => {
+                let changed = resume::changed_inputs(storage, planned, &ledger, &redo).await?;
+                resume::decide(storage, planned, &mut ledger, &redo, changed).await?;
+            }
+        }
         tracing::info!(run = %view.id(), shards = redo.len(), "resumed from the dashboard");
         dashboard.board.hurry();
     }
-    let notice = format!(
-        "Handed to {}: {} with {}.",
-        queue.locate(),
+    let what = format!(
+        "{} with {}.",
         things(redo.len(), "shard"),
         things(resume::num_items(&redo), "item")
     );
+    let notice = match queue {
+        Some(queue) => format!("Handed to {}: {what}", queue.locate()),
+        None => format!("Noted, for the next run or launch to do again: {what}"),
+    };
     if let Some(secret) = &visitor.secret {
         dashboard.sessions.say(secret, notice);
     }
@@ -245,6 +297,25 @@ mod tests {
         let nonsense = Wish {
             shards: "seven".to_owned(),
             ..Wish::default()
+        };
+        assert!(nonsense.choice().is_err());
+        let again = Wish {
+            only: "quarantined".to_owned(),
+            reason: "missing".to_owned(),
+            contains: "00017".to_owned(),
+            ..Wish::default()
+        };
+        let wanted = Quarantined {
+            class: Some(FailureClass::Missing),
+            reason: Some("00017".to_owned()),
+        };
+        assert_eq!(
+            again.choice().unwrap().only,
+            Some(Only::Quarantined(wanted))
+        );
+        let nonsense = Wish {
+            reason: "ugly".to_owned(),
+            ..again
         };
         assert!(nonsense.choice().is_err());
     }

@@ -19,7 +19,6 @@ use super::super::frame::{Frame, Section, page};
 use super::parts::Pager;
 use super::states::{self, Badge};
 use crate::collector::RunView;
-use crate::ledger;
 
 /// Shards a page: each that was committed is read.
 const SHARDS_A_PAGE: usize = 20;
@@ -37,6 +36,9 @@ struct LossesPage {
     pager: Pager,
     num_quarantined: String,
     num_failed: String,
+    can_retry_quarantined: bool,
+    /// The reason as it stands in an address.
+    contains: String,
 }
 
 struct Reason {
@@ -101,6 +103,8 @@ pub(in super::super) async fn show(
         .about(&dashboard, view.id()),
         losses: try_join_all(losses).await?.into_iter().flatten().collect(),
         reasons,
+        can_retry_quarantined: view.counts.quarantined > view.num_retried,
+        contains: encoded(&wish.reason).to_string(),
         reason: wish.reason,
         pager,
         num_quarantined: count(view.counts.quarantined),
@@ -145,7 +149,8 @@ async fn losses(
             item: None,
         }]);
     }
-    let rows = ledger::shard_rows(dashboard.storage.as_ref(), view.id(), shard).await?;
+    let storage = dashboard.storage.as_ref();
+    let rows = view.ledger.shard_rows(storage, view.id(), shard).await?;
     // Storage may hold a shard that the plan does not have.
     let planned = view.run.plan.shards.get(shard.0 as usize);
     let places: Vec<_> = planned

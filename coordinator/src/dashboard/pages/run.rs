@@ -64,6 +64,7 @@ struct Reason {
 struct Acts {
     can_resume: bool,
     can_retry: bool,
+    can_retry_quarantined: bool,
     can_cancel: bool,
     obstacle: Option<&'static str>,
 }
@@ -97,6 +98,7 @@ pub(in super::super) async fn show(
         acts: Acts {
             can_resume: view.num_remaining() > 0 || run.damage().is_some(),
             can_retry: !view.failures.is_empty(),
+            can_retry_quarantined: view.counts.quarantined > view.num_retried,
             can_cancel: view.num_remaining() > 0 && run.halted().is_none(),
             obstacle: without_queue(&dashboard),
         },

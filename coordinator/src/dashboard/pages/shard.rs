@@ -56,6 +56,7 @@ struct ShardPage {
     width: usize,
     height: usize,
     can_resume: bool,
+    can_retry_quarantined: bool,
 }
 
 /// An attempt at a shard.
@@ -96,11 +97,11 @@ pub(in super::super) async fn show(
     })?;
     let in_hand = dashboard.board.in_hand(view.id());
     let look = look(&view, &in_hand, shard.id);
-    let rows = match look {
-        ShardLook::Done | ShardLook::Quarantined => {
-            ledger::shard_rows(dashboard.storage.as_ref(), view.id(), shard.id).await?
-        }
-        ShardLook::Open | ShardLook::InHand | ShardLook::Retrying | ShardLook::Failed => Vec::new(),
+    let rows = if view.state_of(shard.id).has_rows() {
+        let storage = dashboard.storage.as_ref();
+        view.ledger.shard_rows(storage, view.id(), shard.id).await?
+    } else {
+        Vec::new()
     };
     let positions: Vec<(usize, usize)> = shard.items().collect();
     let wanted_item: Option<usize> = wish.item.parse().ok();
@@ -151,6 +152,7 @@ pub(in super::super) async fn show(
         width: model.width,
         height: model.height,
         can_resume: look != ShardLook::Done && look != ShardLook::Quarantined,
+        can_retry_quarantined: look == ShardLook::Quarantined,
         run: name,
     }))
 }

@@ -199,7 +199,9 @@ fn line(
         worker: worker.unwrap_or(NOTHING).to_owned(),
         took: took.unwrap_or_else(|| NOTHING.to_owned()),
         ended: ended.map(|at| Moment::new(at, now)),
-        error: failure.map(|failure| failure.error.clone()),
+        error: failure
+            .or(view.failures.of_revision(shard.id))
+            .map(|failure| failure.error.clone()),
     }
 }
 

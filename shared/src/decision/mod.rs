@@ -1,8 +1,15 @@
 //! What was decided about a run after its start: a log of create-only objects, the last of which holds.
+//!
+//! - [`Retry`]: quarantined items that are tried again; [`ChangedInput`]: inputs that are others than the plan says
+
+mod input;
+mod retry;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+pub use input::{ChangedInput, ChangedInputs, ChangedStyle};
+pub use retry::{Items, Retries, Retry};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::ArtifactKey;
@@ -34,16 +41,22 @@ pub enum Decided {
         reopened: Vec<Reopened>,
         /// Items that were quarantined or failed by then: they no longer count towards `max_failed`.
         forgiven: usize,
+        /// Quarantined items that are tried again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        retried: Vec<Retry>,
+        /// Inputs that are others than the plan says, and of which nothing is stored.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changed_inputs: Vec<ChangedInput>,
     },
 }
 
-/// A shard that failed for good and is tried anew.
+/// A shard whose attempts count anew: it failed for good, or quarantined items of it are tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reopened {
     /// The shard.
     pub shard: ShardId,
-    /// Number of its last failed attempt: attempts up to it no longer count.
+    /// Number of its last attempt: attempts up to it no longer count.
     pub last_attempt: u32,
 }
 
@@ -56,10 +69,14 @@ pub struct Decisions {
     pub last_at: Option<jiff::Timestamp>,
     /// Why nobody works on the run; nothing if it is open.
     pub halted: Option<String>,
-    /// Number of the last failed attempt at a shard that no longer counts.
+    /// Number of the last attempt at a shard that no longer counts.
     pub reopened: BTreeMap<ShardId, u32>,
     /// Items that are not done and no longer count towards `max_failed`.
     pub forgiven: usize,
+    /// Revisions of committed shards.
+    pub retries: Retries,
+    /// What holds in place of the plan's listings.
+    pub changed_inputs: ChangedInputs,
 }
 
 /// Why decisions cannot be read.
@@ -125,8 +142,19 @@ impl Decisions {
         self.last_at = Some(decision.at);
         match decision.what {
             Decided::Halt { reason } => self.halted = Some(reason),
-            Decided::Resume { reopened, forgiven } => {
+            Decided::Resume {
+                reopened,
+                forgiven,
+                retried,
+                changed_inputs,
+            } => {
                 self.halted = None;
+                retried
+                    .into_iter()
+                    .for_each(|retry| self.retries.add(retry));
+                changed_inputs
+                    .into_iter()
+                    .for_each(|input| self.changed_inputs.add(input));
                 self.reopened
                     .extend(reopened.iter().map(|r| (r.shard, r.last_attempt)));
                 self.forgiven = forgiven;
@@ -188,6 +216,8 @@ mod tests {
                 last_attempt: 3,
             }],
             forgiven: 5,
+            retried: Vec::new(),
+            changed_inputs: Vec::new(),
         };
         there.decide(&storage, &run, resume).await.unwrap();
 
@@ -198,6 +228,7 @@ mod tests {
             halted: None,
             reopened: BTreeMap::from([(ShardId(4), 3)]),
             forgiven: 5,
+            ..Decisions::default()
         };
         assert_eq!(there, expected);
         assert!(here.read_new(&storage, &run).await.unwrap());

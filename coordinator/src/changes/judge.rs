@@ -1,0 +1,238 @@
+//! Whether a run may go on with inputs that have changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::try_join_all;
+use shared::decision::ChangedInput;
+use shared::ids::ItemId;
+use shared::listing::Listing;
+use shared::manifest::{ManifestRow, Status};
+use shared::storage::Storage;
+
+use super::{Change, ChangeError, Changes, Difference};
+use crate::freeze::FrozenRun;
+use crate::ledger::{Ledger, LedgerError};
+use crate::plan::Shard;
+use crate::resume::{self, Redo};
+use crate::stored_items::StoredItems;
+use crate::tally::READS_AT_ONCE;
+
+const ADVICE: &str = "put the old files back, or give the new ones another run.name";
+
+/// What a run goes on with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Inputs that hold in place of the planned ones.
+    pub changed: Vec<ChangedInput>,
+    /// Quarantined items of them, which are tried again.
+    pub redo: Vec<Redo>,
+    /// What people should know about it.
+    pub notes: Vec<String>,
+}
+
+/// Returns what a run goes on with.
+///
+/// # Errors
+///
+/// [`ChangeError::Refused`] if something was made of a file that has changed, if items are left to be made of one that
+/// is gone, or if there are files that the run was not planned with.
+pub async fn judge(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    changes: &Changes,
+) -> Result<Accepted, ChangeError> {
+    if changes.is_empty() {
+        return Ok(Accepted::default());
+    }
+    let found = changes.summary(run);
+    let touched = Touched::by(run, changes);
+    let mut refused = Vec::new();
+    for name in changes.contents.added.iter().chain(&changes.styles.added) {
+        refused.push(format!("{name} was not there when the run was planned"));
+    }
+    for (kind, of, planned) in [
+        ("content", &changes.contents, &run.plan.contents),
+        ("style", &changes.styles, &run.plan.styles),
+    ] {
+        for &position in &of.left_out {
+            let name = planned[position].name();
+            refused.push(format!(
+                "{kind} {name} is there, and the settings leave it out"
+            ));
+        }
+    }
+    let mut done: BTreeMap<&str, usize> = BTreeMap::new();
+    let stored = StoredItems::read(storage, run).await?;
+    touched.check_labels(run, changes, &stored, &mut refused);
+    let mut accepted = Accepted {
+        notes: found.clone(),
+        ..Accepted::default()
+    };
+    let shards: Vec<&Shard> = run
+        .plan
+        .shards
+        .iter()
+        .filter(|shard| touched.concern(shard))
+        .collect();
+    for part in shards.chunks(READS_AT_ONCE) {
+        let reads = part.iter().map(|shard| rows(storage, run, ledger, shard));
+        for (shard, rows) in part.iter().zip(try_join_all(reads).await?) {
+            let mut retried = Vec::new();
+            for position in shard.items() {
+                let item = run.plan.item(position);
+                let row = rows.get(&item);
+                let is_stored = stored.has_image(position);
+                match touched.verdict(position, row, is_stored) {
+                    Verdict::Nothing => {}
+                    Verdict::Retry => retried.push(item),
+                    Verdict::Done(what) => *done.entry(what).or_default() += 1,
+                    Verdict::Refuse(why) => refused.push(format!("{item} {why}")),
+                }
+            }
+            let rows = rows.into_values().collect();
+            accepted.redo.extend(resume::redo_of(shard.id, rows, |row| {
+                retried.contains(&row.item)
+            }));
+        }
+    }
+    for (what, items) in done {
+        let plural = if items == 1 { "" } else { "s" };
+        refused.push(format!("{what} ({items} item{plural})"));
+    }
+    if !refused.is_empty() {
+        return Err(ChangeError::Refused {
+            run: run.record.run.clone(),
+            found,
+            refused,
+            advice: ADVICE,
+        });
+    }
+    let changed = changes
+        .contents
+        .changed
+        .iter()
+        .chain(&changes.styles.changed);
+    accepted.changed = changed.map(|change| change.now.clone()).collect();
+    Ok(accepted)
+}
+
+async fn rows(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    shard: &Shard,
+) -> Result<BTreeMap<ItemId, ManifestRow>, LedgerError> {
+    if !ledger.committed.contains(&shard.id) {
+        return Ok(BTreeMap::new());
+    }
+    let rows = ledger
+        .shard_rows(storage, &run.record.run, shard.id)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.item.clone(), row))
+        .collect())
+}
+
+/// Positions of the inputs that have changed or are gone.
+struct Touched {
+    /// That it is done, and what is other about it, for people.
+    contents: BTreeMap<usize, String>,
+    /// As of contents.
+    styles: BTreeMap<usize, String>,
+    gone_contents: BTreeSet<usize>,
+    gone_styles: BTreeSet<usize>,
+}
+
+/// What a change means for an item.
+enum Verdict<'a> {
+    Nothing,
+    /// It is done, and its input is another one now.
+    Done(&'a str),
+    /// It is quarantined, and its input is another one now.
+    Retry,
+    Refuse(String),
+}
+
+impl Touched {
+    fn by(run: &FrozenRun, changes: &Changes) -> Self {
+        let changed = |of: &Difference, kind: &str, planned: &[Listing]| {
+            let told = |of: &Change| {
+                let name = planned[of.position].name();
+                (
+                    of.position,
+                    format!("{kind} {name} is done and {}", of.what),
+                )
+            };
+            of.changed.iter().map(told).collect()
+        };
+        Self {
+            contents: changed(&changes.contents, "content", &run.plan.contents),
+            styles: changed(&changes.styles, "style", &run.plan.styles),
+            gone_contents: changes.contents.removed.iter().copied().collect(),
+            gone_styles: changes.styles.removed.iter().copied().collect(),
+        }
+    }
+
+    fn concern(&self, shard: &Shard) -> bool {
+        let contents = shard.contents.iter();
+        let styles = shard.styles.iter();
+        let of_content =
+            |at: &usize| self.contents.contains_key(at) || self.gone_contents.contains(at);
+        let of_style = |at: &usize| self.styles.contains_key(at) || self.gone_styles.contains(at);
+        contents.clone().any(of_content) || styles.clone().any(of_style)
+    }
+
+    /// A label that is stored was made from a label file: that may not become another one.
+    fn check_labels(
+        &self,
+        run: &FrozenRun,
+        changes: &Changes,
+        stored: &StoredItems,
+        refused: &mut Vec<String>,
+    ) {
+        let changed = changes.contents.changed.iter();
+        for change in changed.filter(|change| change.of_label && stored.has_label(change.position))
+        {
+            let name = run.plan.contents[change.position].name();
+            refused.push(format!(
+                "the label of content {name} is stored and its file changed: {} (if none of its items is done, remove \
+                 labels/{name}.png of the run)",
+                change.what
+            ));
+        }
+    }
+
+    fn verdict<'a>(
+        &'a self,
+        (style, content): (usize, usize),
+        row: Option<&ManifestRow>,
+        is_stored: bool,
+    ) -> Verdict<'a> {
+        let status = row.map(|row| row.status);
+        let changed = self
+            .contents
+            .get(&content)
+            .or_else(|| self.styles.get(&style));
+        let is_gone = self.gone_contents.contains(&content) || self.gone_styles.contains(&style);
+        match (changed, status) {
+            (Some(what), Some(Status::Done)) => Verdict::Done(what),
+            (Some(_), Some(Status::Quarantined | Status::Failed) | None) if is_stored => {
+                Verdict::Refuse(
+                    "has an image, though it is not done, and its input changed (remove the image to have it made \
+                     again)"
+                        .to_owned(),
+                )
+            }
+            (Some(_), Some(Status::Quarantined)) if !is_gone => Verdict::Retry,
+            (_, None) if is_gone => {
+                Verdict::Refuse("is not made yet and its input is gone".to_owned())
+            }
+            (Some(_), Some(Status::Quarantined | Status::Failed) | None)
+            | (None, Some(Status::Done | Status::Quarantined | Status::Failed) | None) => {
+                Verdict::Nothing
+            }
+        }
+    }
+}

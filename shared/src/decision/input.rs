@@ -1,0 +1,80 @@
+//! Inputs that were changed after a run was planned, and from which nothing was made by then.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::listing::Listing;
+
+/// An input that is another one than when the run was planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ChangedInput {
+    /// A content.
+    Content {
+        /// Its files as they are now.
+        listing: Listing,
+    },
+    /// A style.
+    Style {
+        /// Its files as they are now.
+        listing: Listing,
+        /// Digest of their bytes, as a run's record holds it.
+        sha256: String,
+    },
+}
+
+/// A style as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedStyle {
+    /// Its files.
+    pub listing: Listing,
+    /// Digest of their bytes.
+    pub sha256: String,
+}
+
+/// What holds in place of the plan's listings, by the names of inputs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangedInputs {
+    contents: BTreeMap<String, Listing>,
+    styles: BTreeMap<String, ChangedStyle>,
+}
+
+impl ChangedInputs {
+    /// Adds a change; the last one of an input holds.
+    pub(super) fn add(&mut self, change: ChangedInput) {
+        match change {
+            ChangedInput::Content { listing } => {
+                self.contents.insert(listing.name.clone(), listing);
+            }
+            ChangedInput::Style { listing, sha256 } => {
+                let style = ChangedStyle { listing, sha256 };
+                self.styles.insert(style.listing.name.clone(), style);
+            }
+        }
+    }
+
+    /// Returns the content that holds in place of a planned one.
+    #[must_use]
+    pub fn content<'a>(&'a self, planned: &'a Listing) -> &'a Listing {
+        self.contents.get(planned.name()).unwrap_or(planned)
+    }
+
+    /// Returns the style that holds in place of a planned one.
+    #[must_use]
+    pub fn style<'a>(&'a self, planned: &'a Listing) -> &'a Listing {
+        let changed = self.styles.get(planned.name());
+        changed.map_or(planned, |style| &style.listing)
+    }
+
+    /// Returns the digest of a style's bytes: the changed one, or that of the run's record.
+    #[must_use]
+    pub fn style_sha256<'a>(
+        &'a self,
+        name: &str,
+        planned: &'a BTreeMap<String, String>,
+    ) -> Option<&'a str> {
+        let changed = self.styles.get(name).map(|style| &style.sha256);
+        changed.or_else(|| planned.get(name)).map(String::as_str)
+    }
+}

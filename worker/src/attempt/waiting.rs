@@ -1,0 +1,86 @@
+//! Waiting for inputs that are away: a dataset that is not mounted, a ticket that has expired.
+//!
+//! What is away says nothing about any item, so nothing is quarantined and no attempt counts. It is waited for as long
+//! as the run says; after that the worker stops, and its shard goes back.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use shared::listing::Listing;
+use tokio::time::Instant;
+
+use super::ports::{InputKind, LoadedInput, Part, Quarantine, Unusable};
+use super::{Attempt, AttemptError};
+
+/// Between two looks whether to stop.
+const TICK: Duration = Duration::from_millis(250);
+
+impl Attempt<'_> {
+    /// Returns an input, or why its items are quarantined.
+    pub(super) async fn load(
+        &self,
+        kind: InputKind,
+        listing: &Listing,
+    ) -> Result<Result<LoadedInput, Quarantine>, AttemptError> {
+        let (started, mut pauses) = (Instant::now(), pauses());
+        let mut has_waited = false;
+        loop {
+            self.progress.begin(Part::Load);
+            let reason = match self.tools.inputs.load(kind, listing).await {
+                Ok(loaded) => {
+                    if has_waited {
+                        let waited_s = started.elapsed().as_secs();
+                        tracing::info!(input = listing.name(), waited_s, "it is there again");
+                    }
+                    return Ok(Ok(loaded));
+                }
+                Err(Unusable::Quarantine(why)) => return Ok(Err(why)),
+                Err(Unusable::Away(reason)) => reason,
+            };
+            let waited = started.elapsed();
+            let Some(left) = self
+                .patience
+                .checked_sub(waited)
+                .filter(|left| !left.is_zero())
+            else {
+                return Err(AttemptError::Away { reason, waited });
+            };
+            let (waited_s, patience_s) = (waited.as_secs(), self.patience.as_secs());
+            tracing::warn!(
+                reason,
+                waited_s,
+                patience_s,
+                "an input is away: waiting for it"
+            );
+            self.progress.waits(&reason);
+            has_waited = true;
+            self.pause(pauses.next().unwrap_or(TICK).min(left)).await?;
+        }
+    }
+
+    /// Waits unless told to stop.
+    async fn pause(&self, pause: Duration) -> Result<(), AttemptError> {
+        let end = Instant::now() + pause;
+        loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(AttemptError::ToldToStop);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            tokio::time::sleep(left.min(TICK)).await;
+        }
+    }
+}
+
+/// Pauses between two looks: half a second to half a minute, for ever.
+fn pauses() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(Duration::from_secs(30))
+        .without_max_times()
+        .with_jitter()
+        .build()
+}
