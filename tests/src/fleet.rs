@@ -147,7 +147,9 @@ impl Fleet {
         stored::rows(&self.stored().join("manifest.parquet"))
     }
 
-    fn stored(&self) -> PathBuf {
+    /// Returns the run's folder in the bucket.
+    #[must_use]
+    pub fn stored(&self) -> PathBuf {
         self.s3.folder().join(RESULTS).join("runs").join(RUN)
     }
 

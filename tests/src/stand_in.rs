@@ -1,6 +1,6 @@
 //! An engine that makes tiny images from a hash: for tests of everything around the engine.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,8 +25,12 @@ use worker::method::finite::{NotFinite, Quantity};
 use worker::quality::QualityError;
 use worker::workshop::{Workshop, WorkshopError};
 
-/// Contents whose names begin so are quarantined.
+/// Contents whose names begin so are quarantined, until they are mended.
 pub const BAD: &str = "bad";
+/// Contents whose names begin so are quarantined as missing, until they are mended.
+pub const GONE: &str = "gone";
+/// Contents whose names begin so cannot be read while they are away.
+pub const AWAY: &str = "away";
 /// Contents whose names begin so fail at every attempt.
 pub const CURSED: &str = "cursed";
 
@@ -64,6 +68,12 @@ pub struct StandIn {
     conversions: AtomicU64,
     /// Styles that it was asked to record.
     records: AtomicU64,
+    /// Whether its inputs were mended.
+    mended: AtomicBool,
+    /// Whether inputs are away that can be.
+    away: AtomicBool,
+    /// Whether every conversion fails.
+    cursed: AtomicBool,
 }
 
 impl StandIn {
@@ -104,6 +114,21 @@ impl StandIn {
     /// Returns how often it was asked to record a style.
     pub fn records(&self) -> u64 {
         self.records.load(Ordering::Relaxed)
+    }
+
+    /// Mends every bad input.
+    pub fn mend(&self) {
+        self.mended.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes inputs away that can be, or brings them back.
+    pub fn take_away(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
+    }
+
+    /// Lets every conversion fail, or no longer.
+    pub fn curse(&self, cursed: bool) {
+        self.cursed.store(cursed, Ordering::Relaxed);
     }
 
     /// Returns how many images it has made.
@@ -156,10 +181,20 @@ impl Workshop for StandInWorkshop {
 impl Inputs for StandInHandle {
     async fn load(&self, _: InputKind, listing: &Listing) -> Result<LoadedInput, Unusable> {
         let name = listing.name().to_owned();
-        if name.starts_with(BAD) {
+        if name.starts_with(AWAY) && self.0.away.load(Ordering::Relaxed) {
+            return Err(Unusable::Away(format!("{name} is away")));
+        }
+        let class = match name.as_str() {
+            name if name.starts_with(BAD) => Some((FailureClass::BadInput, "damaged")),
+            name if name.starts_with(GONE) => Some((FailureClass::Missing, "gone")),
+            _ => None,
+        };
+        if let Some((class, how)) = class
+            && !self.0.mended.load(Ordering::Relaxed)
+        {
             return Err(Unusable::Quarantine(Quarantine {
-                class: FailureClass::BadInput,
-                reason: format!("{name} is damaged"),
+                class,
+                reason: format!("{name} is {how}"),
             }));
         }
         let prepared = Prepared {
@@ -220,6 +255,9 @@ impl Maker for StandInHandle {
             }));
         }
         match content.name.as_str() {
+            _ if self.0.cursed.load(Ordering::Relaxed) => {
+                return fail(StorageErrorKind::Unavailable);
+            }
             name if name.starts_with(CURSED) => return fail(StorageErrorKind::Unavailable),
             name if name.starts_with(FATAL) => return fail(StorageErrorKind::Denied),
             name if name.starts_with(HANGING) => std::future::pending().await,

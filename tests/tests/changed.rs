@@ -50,22 +50,6 @@ fn a_changed_model_is_refused() {
 }
 
 #[test]
-fn a_changed_dataset_is_refused() {
-    let project = converted(1);
-    project.add_content("00002", |picture| picture, |label| label);
-    assert_refused(
-        &project,
-        &[
-            "content.count was 1 and is now 2",
-            "num_items was 1 and is now 2",
-        ],
-    );
-    fs::remove_file(project.path("gta5/images/00002.png")).unwrap();
-    project.add_style(STYLES[2], STYLES[2]);
-    assert_refused(&project, &["styles.snow_000002 was null"]);
-}
-
-#[test]
 fn what_only_says_how_to_compute_may_change() {
     let mut project = converted(1);
     project.set("engine.threads", 2);

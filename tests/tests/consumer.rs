@@ -88,7 +88,7 @@ impl Stage {
         let redo = resume::find(storage, &self.run, &ledger, &choice)
             .await
             .unwrap();
-        resume::decide(storage, &self.run, &mut ledger, &redo)
+        resume::decide(storage, &self.run, &mut ledger, &redo, Vec::new())
             .await
             .unwrap();
         let tasks = resume::tasks(&self.run, &ledger, &redo);

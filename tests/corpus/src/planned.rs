@@ -74,6 +74,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
         limits: Limits {
             max_attempts: 3,
             max_failed: 1.0,
+            input_patience_seconds: 600,
         },
         frozen,
     };

@@ -94,7 +94,7 @@ fn messages(bytes: &[u8]) {
 fn shards(bytes: &[u8]) {
     for read in [manifest::read, manifest::read_with_features] {
         if let Ok(rows) = read(Bytes::copy_from_slice(bytes)) {
-            let tally = coordinator::tally::ShardTally::of(&rows);
+            let tally = coordinator::tally::ShardTally::of(&rows, 0);
             let _ = tally.counts.frequent_reasons();
         }
     }

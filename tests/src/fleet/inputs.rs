@@ -1,7 +1,5 @@
 //! Where a fleet's run reads its dataset and model.
 
-use std::path::PathBuf;
-
 use super::Fleet;
 use crate::s3_server::BUCKET;
 use crate::{repository, stored};
@@ -26,24 +24,5 @@ impl Fleet {
             }
             self.set(key, format!("s3://{BUCKET}/{part}"));
         }
-    }
-
-    /// Has the run read its dataset from a folder of its own, where it can be broken.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be copied.
-    pub fn copy_inputs(&mut self) -> PathBuf {
-        let data = self.folder.path().join("data");
-        let demo = repository("infra/demo/data");
-        for path in stored::paths(&demo) {
-            let to = data.join(&path);
-            std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
-            std::fs::copy(demo.join(&path), to).expect("a copy");
-        }
-        let root = |part: &str| data.join(part).display().to_string();
-        self.set("content.root", root("gta5"));
-        self.set("style.root", root("style"));
-        data
     }
 }

@@ -128,7 +128,7 @@ async fn a_run_that_was_halted_at_its_limit_goes_on_when_it_is_taken_up_and_coun
         let (storage, run) = (stage.storage.as_ref(), &stage.run);
         let mut ledger = stage.ledger().await;
         let redo = resume::find(storage, run, &ledger, &Choice::default()).await;
-        resume::decide(storage, run, &mut ledger, &redo.unwrap())
+        resume::decide(storage, run, &mut ledger, &redo.unwrap(), Vec::new())
             .await
             .unwrap();
     };
@@ -150,7 +150,7 @@ async fn a_shard_that_is_tried_anew_and_fails_again_counts_again() {
     let mut ledger = stage.ledger().await;
     let (storage, run) = (stage.storage.as_ref(), &stage.run);
     let redo = resume::find(storage, run, &ledger, &Choice::default()).await;
-    resume::decide(storage, run, &mut ledger, &redo.unwrap())
+    resume::decide(storage, run, &mut ledger, &redo.unwrap(), Vec::new())
         .await
         .unwrap();
     assert_eq!(ledger.decisions.forgiven, 0);

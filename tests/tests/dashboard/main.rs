@@ -6,6 +6,7 @@ mod board;
 mod embedded;
 mod keyboard;
 mod looks;
+mod quarantined;
 mod retry;
 mod states;
 mod watching;

@@ -10,14 +10,14 @@ use tests::fleet::{Fleet, RUN};
 async fn a_broken_shard_is_seen_mended_and_retried() {
     let browser = Browser::start().await;
     let mut fleet = Fleet::new(Options::default()).await;
-    let data = fleet.copy_inputs();
     fleet.set("limits.max_failed", 1.0);
     let _ = fleet.launch().exits(0);
-    // A folder in place of an image: reading it fails, which may pass, so it is tried until the shard is given up.
-    let broken = data.join("gta5/images/00003.png");
-    let image = fs::read(&broken).unwrap();
-    fs::remove_file(&broken).unwrap();
-    fs::create_dir(&broken).unwrap();
+    // Half an output is in the way: it is never overwritten, so its shard is tried until it is given up.
+    let broken = fleet
+        .stored()
+        .join("images/GOPR0001_frame_000001/00003.png");
+    fs::create_dir_all(broken.parent().unwrap()).unwrap();
+    fs::write(&broken, "half an image").unwrap();
     fleet.serve();
     fleet.join();
     fleet.join();
@@ -42,13 +42,12 @@ async fn a_broken_shard_is_seen_mended_and_retried() {
     page.click("#shard-000002 a").await;
     page.wait_for_text("Attempt 3").await;
     let chain = page.text(".chain").await;
-    for part in ["cannot read", "00003.png", "directory"] {
+    for part in ["cannot create", "00003.png", "other bytes"] {
         assert!(chain.contains(part), "no {part:?} in {chain:?}");
     }
     page.picture("failed-shard").await;
 
-    fs::remove_dir(&broken).unwrap();
-    fs::write(&broken, image).unwrap();
+    fs::remove_file(&broken).unwrap();
     page.click(".crumbs a[href^='/runs/']").await;
     page.click("a[href$='only=failed']").await;
     page.wait_for_text("1 shard with 3 items would be done again")

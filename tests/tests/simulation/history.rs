@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use coordinator::ledger::Ledger;
-use coordinator::resume::Only;
+use coordinator::resume::{Only, Quarantined};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
@@ -34,6 +34,10 @@ pub(crate) enum Step {
     ResumeMissing,
     /// Somebody has failed shards tried anew.
     ResumeFailed,
+    /// Bad inputs are mended.
+    Mend,
+    /// Somebody has quarantined items tried again.
+    ResumeQuarantined,
     /// Somebody halts the run.
     Cancel,
     /// A collector begins to watch.
@@ -58,6 +62,8 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => Just(Step::LoseBroker),
         2 => Just(Step::ResumeMissing),
         1 => Just(Step::ResumeFailed),
+        1 => Just(Step::Mend),
+        2 => Just(Step::ResumeQuarantined),
         1 => Just(Step::Cancel),
         1 => Just(Step::Collect),
         1 => Just(Step::StopCollecting),
@@ -126,6 +132,11 @@ async fn take(world: &mut World, step: Step) {
         }
         Step::ResumeFailed => {
             world.resume(Some(Only::Failed)).await;
+        }
+        Step::Mend => world.mend(),
+        Step::ResumeQuarantined => {
+            let all = Quarantined::default();
+            world.resume(Some(Only::Quarantined(all))).await;
         }
         Step::Cancel => world.cancel().await,
         Step::Collect => world.collect(),

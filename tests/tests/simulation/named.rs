@@ -98,3 +98,46 @@ fn a_failure_whose_record_took_effect_and_was_reported_as_not_stored_counts_once
     let counted = play_until(&history, |ledger| ledger.num_failed_attempts());
     assert!(counted <= 2, "{counted} attempts counted");
 }
+
+#[test]
+fn quarantined_items_that_are_mended_are_made_whatever_happens_meanwhile() {
+    for milliseconds in (0..600).step_by(20) {
+        play(&[
+            Step::Join(0),
+            Step::Join(1),
+            Step::Pass(2_000),
+            Step::Mend,
+            Step::ResumeQuarantined,
+            Step::Pass(milliseconds),
+            Step::FailWrite(Fault::After),
+            Step::ResumeQuarantined,
+            Step::RestartBroker,
+            Step::Crash(0),
+        ]);
+    }
+}
+
+#[test]
+fn a_retry_whose_message_was_lost_is_found_in_storage() {
+    play(&[
+        Step::Join(0),
+        Step::Pass(60_000),
+        Step::ResumeQuarantined,
+        Step::LoseBroker,
+        Step::Mend,
+    ]);
+}
+
+#[test]
+fn a_shard_that_is_made_before_and_after_its_inputs_were_mended_has_one_row_for_each_item() {
+    for milliseconds in (0..400).step_by(10) {
+        play(&[
+            Step::Join(0),
+            Step::Pass(milliseconds),
+            Step::Mend,
+            Step::RestartBroker,
+            Step::Join(1),
+            Step::Pass(1_000),
+        ]);
+    }
+}

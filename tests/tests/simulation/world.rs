@@ -7,7 +7,7 @@ use backon::ExponentialBuilder;
 use coordinator::collector::{Collector, Duty};
 use coordinator::dispatch;
 use coordinator::freeze::FrozenRun;
-use coordinator::ledger::{Ledger, ShardState};
+use coordinator::ledger::Ledger;
 use coordinator::resume::{self, Choice, Redo};
 use shared::decision::Decided;
 use shared::queue::InProcessQueue;
@@ -33,6 +33,8 @@ pub(crate) struct World {
     workers: [Option<Worker>; MAX_WORKERS],
     collector: Option<JoinHandle<()>>,
     joined: usize,
+    /// Whether bad inputs were mended.
+    pub(crate) is_mended: bool,
     /// Whether messages were lost or dropped on purpose, so that somebody has to resume the run.
     needs_resume: bool,
 }
@@ -51,7 +53,7 @@ impl World {
             contents: 2,
             styles: 2,
         };
-        let contents = names(&["a", "b", "bad-c", "cursed-d", "e", "f"]);
+        let contents = names(&["a", "b", "bad-c", "cursed-d", "bad-e", "f"]);
         let run = planned::run(
             "simulated",
             &contents,
@@ -69,6 +71,7 @@ impl World {
             workers: [None, None, None],
             collector: None,
             joined: 0,
+            is_mended: false,
             needs_resume: false,
         };
         world.resume(None).await;
@@ -182,12 +185,18 @@ impl World {
         let redo = resume::find(&self.truth, &self.run, &ledger, &choice)
             .await
             .unwrap();
-        resume::decide(&self.truth, &self.run, &mut ledger, &redo)
+        resume::decide(&self.truth, &self.run, &mut ledger, &redo, Vec::new())
             .await
             .unwrap();
         let tasks = resume::tasks(&self.run, &ledger, &redo);
         dispatch::publish(&self.queue, tasks, |_| {}).await.unwrap();
         redo
+    }
+
+    /// Mends bad inputs.
+    pub(crate) fn mend(&mut self) {
+        self.engine.mend();
+        self.is_mended = true;
     }
 
     pub(crate) async fn cancel(&mut self) {
@@ -216,11 +225,20 @@ impl World {
         let max_attempts = self.run.record.limits.max_attempts;
         for shard in &self.run.plan.shards {
             let state = ledger.state(shard.id, max_attempts);
-            assert_ne!(state, ShardState::Open, "shard {} waits for ever", shard.id);
+            assert!(
+                !state.is_open(),
+                "shard {} waits for ever: {state:?}",
+                shard.id
+            );
         }
         // Faults may have cost a shard all its attempts.
         self.resume(Some(resume::Only::Failed)).await;
         self.work_until_drained().await;
+        if self.is_mended {
+            let all = resume::Quarantined::default();
+            self.resume(Some(resume::Only::Quarantined(all))).await;
+            self.work_until_drained().await;
+        }
         for place in 0..MAX_WORKERS {
             self.drain(place).await;
         }

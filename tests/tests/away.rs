@@ -1,0 +1,283 @@
+//! Inputs that go away: they are waited for and cost nothing, and nothing of them is ever taken for a bad input.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::ExponentialBuilder;
+use coordinator::freeze::FrozenRun;
+use coordinator::ledger::{Ledger, ShardState};
+use futures::StreamExt;
+use shared::event::Happening;
+use shared::failure::FailureClass;
+use shared::ids::ShardId;
+use shared::manifest::Status;
+use shared::queue::{InProcessQueue, Queue};
+use shared::settings::{ShardSize, WatchdogConfig};
+use shared::storage::{MemoryStorage, Storage};
+use tests::planned;
+use tests::program::Running;
+use tests::project::{Project, STYLES};
+use tests::stand_in::{StandIn, StandInWorkshop};
+use tokio_util::sync::CancellationToken;
+use worker::consumer::{Consumer, ConsumerError};
+
+/// A run of one shard, of which one content can be away, and a worker.
+struct Stage {
+    storage: Arc<dyn Storage>,
+    queue: InProcessQueue,
+    run: FrozenRun,
+    engine: Arc<StandIn>,
+    drain: CancellationToken,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let size = ShardSize {
+            contents: 2,
+            styles: 1,
+        };
+        let contents = ["a", "away"].map(str::to_owned);
+        let run = planned::run("staged", &contents, &["night".to_owned()], size);
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+        planned::store(storage.as_ref(), &run).await;
+        let engine = StandIn::new(Duration::from_millis(10));
+        engine.take_away(true);
+        let queue = InProcessQueue::new();
+        let task = run.plan.task(&run.record.run, &run.plan.shards[0]);
+        queue.publish(&[task]).await.unwrap();
+        Self {
+            storage,
+            queue,
+            run,
+            engine,
+            drain: CancellationToken::new(),
+        }
+    }
+
+    async fn work(&self) -> Result<(), ConsumerError> {
+        let consumer = Consumer {
+            name: "worker".to_owned(),
+            storage: Arc::clone(&self.storage),
+            queue: Arc::new(self.queue.clone()),
+            workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
+            watchdog: WatchdogConfig {
+                times_usual: 2.0,
+                min: Duration::from_secs(2),
+                first: Duration::from_secs(2),
+            },
+            pauses: ExponentialBuilder::default(),
+            drain: self.drain.clone(),
+            progress: Arc::new(()),
+        };
+        consumer.run().await
+    }
+
+    async fn work_until_drained(&self) {
+        let stop = async {
+            self.queue.drained().await;
+            self.drain.cancel();
+        };
+        let (worked, ()) = tokio::join!(self.work(), stop);
+        worked.unwrap();
+    }
+
+    async fn after(&self, seconds: u64, what: impl FnOnce()) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        what();
+    }
+
+    async fn ledger(&self) -> Ledger {
+        let run = &self.run.record.run;
+        Ledger::read(self.storage.as_ref(), run).await.unwrap()
+    }
+
+    async fn done(&self) -> usize {
+        let ledger = self.ledger().await;
+        let run = &self.run.record.run;
+        let rows = ledger.shard_rows(self.storage.as_ref(), run, ShardId(0));
+        let rows = rows.await.unwrap();
+        rows.iter().filter(|row| row.status == Status::Done).count()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_that_is_away_for_minutes_is_waited_for_and_costs_no_attempt() {
+    let stage = Stage::new().await;
+    let mut events = stage.queue.listen().await;
+    let back = stage.after(400, || stage.engine.take_away(false));
+    tokio::join!(stage.work_until_drained(), back);
+    assert_eq!(stage.done().await, 2);
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    // Who watches is told what the worker waits for.
+    let waits = |what: Happening| match what {
+        Happening::Heartbeat { work, .. } => work.map(|work| work.step),
+        _ => None,
+    };
+    loop {
+        let event = events.next().await.unwrap();
+        match waits(event.what) {
+            Some(step) if step == "waiting for inputs: away is away" => break,
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_that_stays_away_stops_the_worker_and_its_shard_goes_back_uncounted() {
+    let stage = Stage::new().await;
+    let started = tokio::time::Instant::now();
+    let error = stage.work().await.unwrap_err();
+    let said = error.to_string();
+    for words in [
+        "away is away",
+        "waited 600 s",
+        "limits.input_patience_seconds",
+    ] {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+    assert!(matches!(error, ConsumerError::Fatal { .. }));
+    let patience = Duration::from_secs(600);
+    assert!((patience..patience + Duration::from_secs(60)).contains(&started.elapsed()));
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(
+        stage.queue.depth().await.unwrap().ready,
+        1,
+        "it was given back"
+    );
+
+    stage.engine.take_away(false);
+    stage.work_until_drained().await;
+    assert_eq!(stage.done().await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_waits_for_an_input_gives_its_shard_back_when_it_is_told_to_stop() {
+    let stage = Stage::new().await;
+    let stop = stage.after(100, || stage.drain.cancel());
+    let (worked, ()) = tokio::join!(stage.work(), stop);
+    worked.unwrap();
+    let ledger = stage.ledger().await;
+    assert_eq!(ledger.num_failed_attempts(), 0);
+    assert_eq!(ledger.state(ShardId(0), 3), ShardState::Open);
+    assert_eq!(
+        stage.queue.depth().await.unwrap().ready,
+        1,
+        "it was given back"
+    );
+}
+
+/// Starts a run of five contents and waits until the first image is there: the others are still to be read.
+fn started(project: &Project) -> Running {
+    let mut running = Running::start(&mut project.run_command());
+    let first = project.stored(&format!("images/{}/00001.png", STYLES[0]));
+    assert!(running.wait_until(|| first.exists()));
+    running
+}
+
+#[test]
+fn a_dataset_that_is_away_for_a_moment_of_a_run_costs_nothing() {
+    let project = Project::new(5, 1);
+    let mut running = started(&project);
+    let (there, aside) = (project.path("gta5"), project.path("aside"));
+    fs::rename(&there, &aside).unwrap();
+    // It waits instead of going on.
+    std::thread::park_timeout(Duration::from_millis(1500));
+    assert!(running.wait_until(|| true));
+    fs::rename(&aside, &there).unwrap();
+    let outcome = running.end().exits(0);
+    assert!(outcome.stdout.contains("5 of 5 images done"), "{outcome}");
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn a_dataset_that_stays_away_ends_a_run_with_3_and_running_again_goes_on() {
+    for folder in ["gta5", "gta5/labels"] {
+        let mut project = Project::new(5, 1);
+        project.set("limits.input_patience_seconds", 1);
+        let running = started(&project);
+        let (there, aside) = (project.path(folder), project.path("aside"));
+        fs::rename(&there, &aside).unwrap();
+        let outcome = running.end().exits(3);
+        outcome.complains_about(&[
+            "is the dataset mounted?",
+            "limits.input_patience_seconds",
+            "run again to go on",
+        ]);
+        assert!(!project.stored("shards/000000.parquet").exists());
+        fs::rename(&aside, &there).unwrap();
+        let outcome = project.run().exits(0);
+        assert!(outcome.stdout.contains("5 of 5 images done"), "{outcome}");
+        let _ = project.about_run(&["audit"]).exits(0);
+    }
+}
+
+#[test]
+fn a_file_that_vanishes_among_its_neighbours_is_missing_and_is_made_when_it_has_come_back() {
+    let project = Project::new(5, 1);
+    let running = started(&project);
+    let (file, aside) = (
+        project.path("gta5/images/00005.png"),
+        project.path("aside.png"),
+    );
+    fs::rename(&file, &aside).unwrap();
+    let outcome = running.end().exits(1);
+    for words in [
+        "4 of 5 images done",
+        "00005.png was listed and is gone",
+        "1 items are quarantined",
+        "resume small --only quarantined",
+    ] {
+        assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");
+    }
+    let row = project.row("00005", STYLES[0]);
+    assert_eq!(row.error_class, Some(FailureClass::Missing));
+    let _ = project.about_run(&["audit"]).exits(0);
+
+    fs::rename(&aside, &file).unwrap();
+    // Running again tries nothing again by itself, and says what does.
+    let outcome = project.run().exits(1);
+    assert!(outcome.stdout.contains("--only quarantined"), "{outcome}");
+    let only = ["resume", "--only", "quarantined"];
+    let choose = |more: &[&'static str]| project.about_run(&[&only[..], more].concat());
+    let none = choose(&["--reason", "bad-input"]).exits(0);
+    assert!(none.stdout.contains("nothing to do again"), "{none}");
+    let preview = choose(&["--reason", "missing", "--dry-run"]).exits(0);
+    assert!(
+        preview.stdout.contains("1 items: quarantined: "),
+        "{preview}"
+    );
+    assert!(!project.stored("decisions").exists());
+    let resumed = choose(&["--reason-contains", "00005"]).exits(0);
+    assert!(
+        resumed.stdout.contains("the next `synth2real run"),
+        "{resumed}"
+    );
+
+    let status = project.about_run(&["status"]).exits(1);
+    assert!(
+        status
+            .stdout
+            .contains("1 quarantined (1 to be tried again)"),
+        "{status}"
+    );
+    let outcome = project.run().exits(0);
+    assert!(outcome.stdout.contains("5 of 5 images done"), "{outcome}");
+    assert_eq!(project.row("00005", STYLES[0]).status, Status::Done);
+    let _ = project.about_run(&["audit"]).exits(0);
+    let _ = project.about_run(&["report"]).exits(0);
+}
+
+#[test]
+fn only_quarantined_items_are_chosen_by_their_reasons() {
+    let project = Project::new(1, 1);
+    let outcome = project.about_run(&["resume", "--reason", "missing"]);
+    // The run is not there yet either, and what is wrong with the words comes first or second.
+    assert_eq!(outcome.code, Some(2), "{outcome}");
+    let _ = project.run().exits(0);
+    let outcome = project
+        .about_run(&["resume", "--reason", "missing"])
+        .exits(2);
+    outcome.complains_about(&["--only quarantined"]);
+}

@@ -1,0 +1,274 @@
+//! Inputs that change after a run was planned: compared file by file, and accepted only if nothing was made of them.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+
+use shared::manifest::Status;
+use tests::pictures::{Picture, input};
+use tests::program::Outcome;
+use tests::project::{Project, STYLES};
+
+fn refused(project: &Project, words: &[&str]) -> Outcome {
+    let record = fs::read(project.stored("run.json")).unwrap();
+    let outcome = project.run().exits(2);
+    outcome.complains_about(&[
+        "run small was planned with other inputs",
+        "another run.name",
+    ]);
+    outcome.complains_about(words);
+    assert!(outcome.complaint().len() < 4000, "{outcome}");
+    assert!(!outcome.complaint().contains("sha256"), "{outcome}");
+    assert_eq!(fs::read(project.stored("run.json")).unwrap(), record);
+    outcome
+}
+
+/// Replaces a picture by another one with another number of bytes; returns both files.
+fn replace(project: &Project, file: &str) -> (Vec<u8>, Vec<u8>) {
+    let before = fs::read(project.path(file)).unwrap();
+    let shifted = (1..).map(|columns| Picture::decode(&before).shifted(37 * columns).encode());
+    let mut others = shifted.filter(|other| other.len() != before.len());
+    let after = others.next().unwrap();
+    project.write(file, &after);
+    (before, after)
+}
+
+#[test]
+fn a_damaged_content_that_is_replaced_is_made_by_running_again() {
+    let project = Project::new(3, 1);
+    let file = project.path("gta5/images/00002.png");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let _ = project.run().exits(1);
+    let commit = fs::read(project.stored("shards/000000.parquet")).unwrap();
+    let before = project.pictures();
+
+    fs::write(&file, &whole).unwrap();
+    let outcome = project.run().exits(0);
+    assert!(outcome.stdout.contains("3 of 3 images done"), "{outcome}");
+    for words in [
+        "1 content changed",
+        "images/00002.png had",
+        "goes on with that",
+    ] {
+        assert!(outcome.stderr.contains(words), "no {words:?}: {outcome}");
+    }
+    assert_eq!(project.row("00002", STYLES[0]).status, Status::Done);
+    assert_eq!(
+        fs::read(project.stored("shards/000000.parquet")).unwrap(),
+        commit
+    );
+    assert!(project.stored("shards/000000.1.parquet").exists());
+    let pictures = project.pictures();
+    assert!(before.iter().all(|(path, sha256)| {
+        path == "contact-sheet.png" || pictures.get(path) == Some(sha256)
+    }));
+    let _ = project.about_run(&["audit"]).exits(0);
+    // It is what it is from now on, and a whole run does nothing again.
+    let again = project.run().exits(0);
+    assert!(!again.stderr.contains("changed"), "{again}");
+
+    // What is made of the new one cannot be taken back, nor changed.
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let _ = refused(
+        &project,
+        &["content 00002 is done and images/00002.png had"],
+    );
+}
+
+#[test]
+fn a_damaged_style_that_is_replaced_is_recorded_by_running_again() {
+    let project = Project::new(2, 2);
+    let file = "style/images/night_000002_rgb_anon.png";
+    let whole = fs::read(project.path(file)).unwrap();
+    // As long as the whole one: only its bytes tell.
+    let mut damaged = whole.clone();
+    damaged[40..200].fill(0);
+    project.write(file, &damaged);
+    let _ = project.run().exits(1);
+    assert_eq!(project.row("00001", STYLES[1]).status, Status::Quarantined);
+
+    project.write(file, &whole);
+    let outcome = project.run().exits(0);
+    assert!(outcome.stdout.contains("4 of 4 images done"), "{outcome}");
+    assert!(outcome.stderr.contains("1 style changed"), "{outcome}");
+    assert_eq!(project.row("00001", STYLES[1]).status, Status::Done);
+    let _ = project.about_run(&["audit"]).exits(0);
+    let _ = project.run().exits(0);
+}
+
+#[test]
+fn a_done_item_whose_input_changed_is_refused_by_name_with_both_sizes() {
+    let project = Project::new(2, 1);
+    let _ = project.run().exits(0);
+    let file = "gta5/images/00002.png";
+    let (before, after) = replace(&project, file);
+    let sizes = format!(
+        "had {} bytes and has {}",
+        grouped(before.len()),
+        grouped(after.len())
+    );
+    let changed = "1 content changed (images/00002.png";
+    refused(
+        &project,
+        &[
+            changed,
+            "content 00002 is done and images/00002.png",
+            &sizes,
+            "1 item",
+        ],
+    );
+    // The old one put back is as if nothing had been.
+    project.write(file, &before);
+    let _ = project.run().exits(0);
+
+    let (before, _) = replace(&project, "gta5/labels/00001.png");
+    refused(
+        &project,
+        &["content 00001 is done and labels/00001.png had"],
+    );
+    project.write("gta5/labels/00001.png", &before);
+
+    let file = "style/images/night_000001_rgb_anon.png";
+    let mut bytes = fs::read(project.path(file)).unwrap();
+    let last = bytes.len() - 30;
+    bytes[last] ^= 1;
+    project.write(file, &bytes);
+    refused(
+        &project,
+        &["style night_000001 is done and", "other bytes", "2 items"],
+    );
+}
+
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let (head, tail) = digits.split_at(digits.len() - 3);
+    match head {
+        "" => tail.to_owned(),
+        head => format!("{head},{tail}"),
+    }
+}
+
+#[test]
+fn added_and_removed_files_are_told_with_counts_and_the_first_of_them() {
+    let project = Project::new(1, 1);
+    let _ = project.run().exits(0);
+    for number in 2..=14 {
+        project.add_content(&format!("{number:05}"), |picture| picture, |label| label);
+    }
+    project.add_style(STYLES[2], STYLES[2]);
+    refused(
+        &project,
+        &[
+            "13 contents added (00002, 00003",
+            "and 3 more)",
+            "1 style added (snow_000002)",
+            "was not there when the run was planned",
+        ],
+    );
+}
+
+#[test]
+fn a_content_of_which_nothing_is_left_to_be_made_may_go() {
+    let project = Project::new(2, 1);
+    let bad = Picture::input("00001.png").encode();
+    project.add_content("00003", |picture| picture, |label| label);
+    project.write("gta5/images/00003.png", &bad[..bad.len() / 3]);
+    let _ = project.run().exits(1);
+    for name in ["00001", "00003"] {
+        fs::remove_file(project.path(&format!("gta5/images/{name}.png"))).unwrap();
+    }
+    let outcome = project.run().exits(1);
+    let said = "2 contents not listed any more (00001, 00003)";
+    assert!(outcome.stderr.contains(said), "{outcome}");
+    assert!(outcome.stdout.contains("2 of 3 images done"), "{outcome}");
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn a_content_that_has_items_to_be_made_may_not_go_and_none_may_be_left_out_by_settings() {
+    let mut project = Project::new(3, 1);
+    project.set("shards.contents", 1);
+    let _ = project.run().exits(0);
+    project.set("content.range", "1..=2");
+    refused(
+        &project,
+        &["content 00003 is there, and the settings leave it out"],
+    );
+    project.set("content.range", "1..=3");
+    fs::remove_file(project.stored("shards/000002.parquet")).unwrap();
+    fs::remove_file(project.path("gta5/images/00003.png")).unwrap();
+    refused(
+        &project,
+        &["00003 in the style of night_000001 is not made yet and its input is gone"],
+    );
+}
+
+#[test]
+fn an_input_that_is_mended_while_nobody_plans_is_taken_by_resume() {
+    let project = Project::new(2, 2);
+    let (content, style) = (
+        "gta5/images/00002.png",
+        "style/images/night_000002_rgb_anon.png",
+    );
+    let whole = [content, style].map(|file| fs::read(project.path(file)).unwrap());
+    let mut damaged = whole[1].clone();
+    damaged[40..200].fill(0);
+    project.write(content, b"<html>404 not found</html>");
+    project.write(style, &damaged);
+    let _ = project.run().exits(1);
+    project.write(content, &whole[0]);
+    project.write(style, &whole[1]);
+    let _ = project
+        .about_run(&["resume", "--only", "quarantined"])
+        .exits(0);
+    let outcome = project.run().exits(0);
+    assert!(outcome.stdout.contains("4 of 4 images done"), "{outcome}");
+    assert!(!outcome.stderr.contains("changed"), "{outcome}");
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn a_resume_refuses_a_content_that_is_done_in_another_style_and_changed() {
+    let project = Project::new(1, 2);
+    let style = "style/images/night_000002_rgb_anon.png";
+    project.write(style, &input("night_000001_rgb_anon.png")[..5000]);
+    let _ = project.run().exits(1);
+    replace(&project, "gta5/images/00001.png");
+    let outcome = project
+        .about_run(&["resume", "--only", "quarantined"])
+        .exits(2);
+    outcome.complains_about(&[
+        "content 00001 is done and images/00001.png had",
+        "put the old files back",
+    ]);
+    assert!(!project.stored("decisions").exists());
+}
+
+#[test]
+fn what_was_made_of_an_old_file_is_never_taken_for_what_is_made_of_a_new_one() {
+    let project = Project::new(2, 1);
+    let _ = project.run().exits(0);
+    // As after a crash: images and labels are there, and no commit.
+    fs::remove_file(project.stored("shards/000000.parquet")).unwrap();
+    replace(&project, "gta5/images/00002.png");
+    refused(
+        &project,
+        &[
+            "00002 in the style of night_000001 has an image, though it is not done",
+            "remove the image",
+        ],
+    );
+    fs::remove_file(project.stored("images/night_000001/00002.png")).unwrap();
+    let outcome = project.run().exits(0);
+    assert!(outcome.stdout.contains("2 of 2 images done"), "{outcome}");
+    assert!(project.row("00002", STYLES[0]).work.is_some());
+    let _ = project.about_run(&["audit"]).exits(0);
+
+    fs::remove_file(project.stored("shards/000000.parquet")).unwrap();
+    fs::remove_file(project.stored("images/night_000001/00001.png")).unwrap();
+    replace(&project, "gta5/labels/00001.png");
+    refused(
+        &project,
+        &["the label of content 00001 is stored and its file changed"],
+    );
+}

@@ -1,0 +1,567 @@
+//! Quarantined items that are tried again: decided in storage, made as revisions of their shards, and counted once.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::ExponentialBuilder;
+use bytes::Bytes;
+use coordinator::embedded::{EmbeddedRun, Stopped};
+use coordinator::freeze::FrozenRun;
+use coordinator::ledger::{Ledger, ShardState};
+use coordinator::quality::fold::RunFold;
+use coordinator::report::live::LiveReport;
+use coordinator::resume::{self, Choice, Only, Quarantined, Redo, Why};
+use coordinator::tally::{self, Counts, Tally};
+use coordinator::{audit, collect, dispatch};
+use shared::artifact::ArtifactKey;
+use shared::failure::FailureClass;
+use shared::ids::ShardId;
+use shared::manifest::{self, ManifestRow, Status};
+use shared::queue::{InProcessQueue, Queue};
+use shared::settings::{ShardSize, WatchdogConfig};
+use shared::storage::{LocalStorage, MemoryStorage, Storage};
+use shared::task::ShardTask;
+use tests::planned;
+use tests::stand_in::{StandIn, StandInWorkshop};
+use tokio_util::sync::CancellationToken;
+use worker::consumer::Consumer;
+
+const SHARD: ShardId = ShardId(0);
+const FIRST: ShardState = ShardState::Revising { revision: 1 };
+
+/// A run of one shard: some contents in two styles.
+struct Stage {
+    storage: Arc<dyn Storage>,
+    queue: InProcessQueue,
+    run: FrozenRun,
+    engine: Arc<StandIn>,
+}
+
+impl Stage {
+    async fn of(contents: &[&str]) -> Self {
+        Self::on(Arc::new(MemoryStorage::new()), contents).await
+    }
+
+    async fn on(storage: Arc<dyn Storage>, contents: &[&str]) -> Self {
+        let named =
+            |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
+        let size = ShardSize {
+            contents: contents.len(),
+            styles: 2,
+        };
+        let styles = named(&["night", "snow"]);
+        let run = planned::run("retried", &named(contents), &styles, size);
+        planned::store(storage.as_ref(), &run).await;
+        Self {
+            storage,
+            queue: InProcessQueue::with_delivery_limit(u64::MAX),
+            run,
+            engine: StandIn::new(Duration::from_millis(10)),
+        }
+    }
+
+    /// A stage on which everything was made that can be.
+    async fn made(contents: &[&str]) -> Self {
+        let stage = Self::of(contents).await;
+        assert_eq!(stage.go().await, Stopped::AtItsEnd);
+        stage
+    }
+
+    /// Makes what is open in this process, as `synth2real run` does.
+    async fn go(&self) -> Stopped {
+        let embedded = EmbeddedRun {
+            run: &self.run,
+            storage: Arc::clone(&self.storage),
+            queue: self.queue.clone(),
+            workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
+            repairs: BTreeSet::new(),
+            progress: Arc::new(()),
+            drain: CancellationToken::new(),
+        };
+        embedded.go().await.unwrap()
+    }
+
+    fn consumer(&self, name: &str, drain: &CancellationToken) -> Consumer {
+        Consumer {
+            name: name.to_owned(),
+            storage: Arc::clone(&self.storage),
+            queue: Arc::new(self.queue.clone()),
+            workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
+            watchdog: WatchdogConfig::default(),
+            pauses: ExponentialBuilder::default(),
+            drain: drain.clone(),
+            progress: Arc::new(()),
+        }
+    }
+
+    /// Two workers work until nothing is left in the queue.
+    async fn work(&self) {
+        let drain = CancellationToken::new();
+        let (one, other) = (self.consumer("one", &drain), self.consumer("other", &drain));
+        let stop = async {
+            self.queue.drained().await;
+            drain.cancel();
+        };
+        let (one, other, ()) = tokio::join!(one.run(), other.run(), stop);
+        one.and(other).unwrap();
+    }
+
+    async fn find(&self, wanted: Quarantined) -> Vec<Redo> {
+        let choice = Choice {
+            only: Some(Only::Quarantined(wanted)),
+            ..Choice::default()
+        };
+        let ledger = self.ledger().await;
+        let found = resume::find(self.storage.as_ref(), &self.run, &ledger, &choice).await;
+        found.unwrap()
+    }
+
+    async fn decide(&self, redo: &[Redo]) -> Ledger {
+        let mut ledger = self.ledger().await;
+        let storage = self.storage.as_ref();
+        resume::decide(storage, &self.run, &mut ledger, redo, Vec::new())
+            .await
+            .unwrap();
+        ledger
+    }
+
+    /// Decides that every quarantined item is tried again.
+    async fn retry(&self) -> Vec<Redo> {
+        let redo = self.find(Quarantined::default()).await;
+        self.decide(&redo).await;
+        redo
+    }
+
+    async fn publish(&self, redo: &[Redo]) {
+        let ledger = self.ledger().await;
+        let tasks = resume::tasks(&self.run, &ledger, redo);
+        dispatch::publish(&self.queue, tasks, |_| {}).await.unwrap();
+    }
+
+    async fn ledger(&self) -> Ledger {
+        Ledger::read(self.storage.as_ref(), &self.run.record.run)
+            .await
+            .unwrap()
+    }
+
+    async fn state(&self) -> ShardState {
+        let max_attempts = self.run.record.limits.max_attempts;
+        self.ledger().await.state(SHARD, max_attempts)
+    }
+
+    async fn rows(&self) -> Vec<ManifestRow> {
+        let ledger = self.ledger().await;
+        let rows = ledger.shard_rows(self.storage.as_ref(), &self.run.record.run, SHARD);
+        rows.await.unwrap()
+    }
+
+    async fn counts(&self) -> Counts {
+        let ledger = self.ledger().await;
+        let counts = tally::count(self.storage.as_ref(), &self.run, &ledger);
+        counts.await.unwrap()
+    }
+
+    async fn findings(&self) -> Vec<String> {
+        let report = audit::audit(self.storage.as_ref(), &self.run).await;
+        report.unwrap().findings
+    }
+
+    /// Returns an object as it is stored.
+    async fn stored(&self, key: &ArtifactKey) -> Bytes {
+        self.storage.read(key).await.unwrap()
+    }
+
+    fn commit(&self) -> ArtifactKey {
+        ArtifactKey::Shard(self.run.record.run.clone(), SHARD)
+    }
+
+    fn revision(&self, number: u32) -> ArtifactKey {
+        ArtifactKey::ShardRevision(self.run.record.run.clone(), SHARD, number)
+    }
+}
+
+fn numbers(counts: &Counts) -> (usize, usize, usize) {
+    (counts.done, counts.quarantined, counts.failed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quarantined_item_that_was_mended_is_made_and_nothing_committed_is_rewritten() {
+    let stage = Stage::made(&["a", "bad", "z"]).await;
+    assert_eq!(numbers(&stage.counts().await), (4, 2, 0));
+    // Running again tries nothing again by itself.
+    assert_eq!(stage.go().await, Stopped::AtItsEnd);
+    assert_eq!(stage.engine.conversions(), 4);
+    let commit = stage.stored(&stage.commit()).await;
+
+    stage.engine.mend();
+    let redo = stage.retry().await;
+    assert_eq!(resume::num_items(&redo), 2);
+    assert_eq!(redo[0].why.to_string(), "quarantined: bad is damaged");
+    assert_eq!(stage.state().await, FIRST);
+    // Whoever goes on with the run knows from storage alone what is to be done.
+    assert_eq!(stage.go().await, Stopped::AtItsEnd);
+
+    assert_eq!(stage.state().await, ShardState::Committed);
+    assert_eq!(stage.engine.conversions(), 6, "and nothing else was made");
+    assert_eq!(numbers(&stage.counts().await), (6, 0, 0));
+    assert_eq!(stage.stored(&stage.commit()).await, commit);
+    let revision = manifest::read(stage.stored(&stage.revision(1)).await).unwrap();
+    let of_bad = |row: &ManifestRow| row.item.content == "bad" && row.status == Status::Done;
+    assert!(revision.len() == 2 && revision.iter().all(of_bad));
+    let rows = stage.rows().await;
+    assert_eq!(rows.len(), 6);
+    assert!(rows.iter().all(|row| row.status == Status::Done));
+    assert_eq!(stage.findings().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_quarantined_again_has_the_newer_row_and_can_be_tried_once_more() {
+    let stage = Stage::made(&["a", "bad"]).await;
+    for number in 1..=2 {
+        stage.retry().await;
+        assert_eq!(
+            stage.state().await,
+            ShardState::Revising { revision: number }
+        );
+        stage.go().await;
+        assert_eq!(stage.state().await, ShardState::Committed);
+        assert_eq!(numbers(&stage.counts().await), (2, 2, 0));
+        let rows = stage.rows().await;
+        let bad = rows.iter().filter(|row| row.item.content == "bad");
+        assert!(bad.clone().all(|row| row.attempt == number + 1), "{rows:?}");
+        assert_eq!(bad.count(), 2);
+    }
+    stage.engine.mend();
+    stage.retry().await;
+    stage.go().await;
+    assert_eq!(numbers(&stage.counts().await), (4, 0, 0));
+    assert_eq!(stage.ledger().await.num_revisions(SHARD), 3);
+    assert_eq!(stage.findings().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn quarantined_items_are_chosen_by_class_reason_style_and_shard() {
+    let stage = Stage::made(&["bad-1", "bad-2", "gone-1", "a"]).await;
+    let all = stage.find(Quarantined::default()).await;
+    assert_eq!(resume::num_items(&all), 6);
+    let Why::Quarantined { num_others, .. } = &all[0].why else {
+        panic!("{all:?}");
+    };
+    assert_eq!(*num_others, 4, "items of two reasons beside the first");
+    let of = async |class, reason: Option<&str>| {
+        let wanted = Quarantined {
+            class,
+            reason: reason.map(str::to_owned),
+        };
+        resume::num_items(&stage.find(wanted).await)
+    };
+    assert_eq!(of(Some(FailureClass::Missing), None).await, 2);
+    assert_eq!(of(Some(FailureClass::BadInput), None).await, 4);
+    assert_eq!(of(Some(FailureClass::BadInput), Some("BAD-2")).await, 2);
+    assert_eq!(of(Some(FailureClass::BadOutput), None).await, 0);
+
+    let choice = Choice {
+        only: Some(Only::Quarantined(Quarantined::default())),
+        styles: vec!["snow".to_owned()],
+        shards: vec![SHARD],
+    };
+    let ledger = stage.ledger().await;
+    let redo = resume::find(stage.storage.as_ref(), &stage.run, &ledger, &choice).await;
+    let redo = redo.unwrap();
+    assert_eq!(resume::num_items(&redo), 3);
+    stage.engine.mend();
+    stage.decide(&redo).await;
+    stage.go().await;
+    assert_eq!(numbers(&stage.counts().await), (5, 3, 0));
+    let done = |row: &&ManifestRow| row.status == Status::Done && row.item.content != "a";
+    let rows = stage.rows().await;
+    assert!(rows.iter().filter(done).all(|row| row.item.style == "snow"));
+    assert_eq!(stage.findings().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_nobody_has_made_is_work_that_is_left() {
+    let stage = Stage::made(&["a", "bad"]).await;
+    stage.engine.mend();
+    stage.retry().await;
+    let findings = stage.findings().await;
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(
+        findings[0].contains("2 quarantined items of shard 000000"),
+        "{findings:?}"
+    );
+
+    // Its message was lost: what is missing is published from storage.
+    let choice = Choice {
+        only: Some(Only::Missing),
+        ..Choice::default()
+    };
+    let ledger = stage.ledger().await;
+    let redo = resume::find(stage.storage.as_ref(), &stage.run, &ledger, &choice).await;
+    let redo = redo.unwrap();
+    assert_eq!(redo[0].why, Why::NotRevised);
+    assert_eq!(redo[0].num_items, 2);
+    stage.publish(&redo).await;
+    stage.work().await;
+    assert_eq!(stage.state().await, ShardState::Committed);
+    assert_eq!(stage.findings().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_in_the_hands_of_two_workers_is_committed_once() {
+    let stage = Stage::made(&["a", "bad-1", "bad-2"]).await;
+    stage.engine.mend();
+    let redo = stage.retry().await;
+    stage.publish(&redo).await;
+    stage.publish(&redo).await;
+    stage.work().await;
+    assert_eq!(numbers(&stage.counts().await), (6, 0, 0));
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(stage.findings().await, [""; 0]);
+    // One that comes late finds it done.
+    let made = stage.engine.conversions();
+    stage.publish(&redo).await;
+    stage.work().await;
+    assert_eq!(stage.engine.conversions(), made);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_dies_over_any_step_of_a_retry_loses_nothing() {
+    for milliseconds in 0..60 {
+        let stage = Stage::made(&["a", "bad-1", "bad-2"]).await;
+        stage.engine.mend();
+        let redo = stage.retry().await;
+        stage.publish(&redo).await;
+        let consumer = stage.consumer("dies", &CancellationToken::new());
+        let _ = tokio::time::timeout(Duration::from_millis(milliseconds), consumer.run()).await;
+        stage.work().await;
+        assert_eq!(stage.go().await, Stopped::AtItsEnd);
+        assert_eq!(
+            numbers(&stage.counts().await),
+            (6, 0, 0),
+            "after {milliseconds} ms"
+        );
+        assert_eq!(stage.findings().await, [""; 0], "after {milliseconds} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_fails_for_good_leaves_the_rows_as_they_were_and_can_be_reopened() {
+    let stage = Stage::made(&["a", "bad"]).await;
+    let before = stage.rows().await;
+    stage.engine.curse(true);
+    stage.engine.mend();
+    stage.retry().await;
+    stage.go().await;
+    let failed = ShardState::RevisionFailed {
+        revision: 1,
+        last: 4,
+    };
+    assert_eq!(stage.state().await, failed);
+    assert_eq!(stage.rows().await, before);
+    assert_eq!(numbers(&stage.counts().await), (2, 2, 0), "and none failed");
+    assert_eq!(stage.findings().await, [""; 0]);
+
+    stage.engine.curse(false);
+    let redo = stage.retry().await;
+    assert_eq!(stage.state().await, FIRST);
+    assert_eq!(resume::num_items(&redo), 2);
+    stage.go().await;
+    assert_eq!(numbers(&stage.counts().await), (4, 0, 0));
+    assert_eq!(stage.findings().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_decisions_about_one_retry_are_about_the_items_of_both() {
+    let stage = Stage::made(&["bad-1", "bad-2", "a"]).await;
+    stage.engine.mend();
+    let of = |text: &str| Quarantined {
+        reason: Some(text.to_owned()),
+        ..Quarantined::default()
+    };
+    let (one, other) = (stage.find(of("bad-1")).await, stage.find(of("bad-2")).await);
+    // Neither knows of the other.
+    let (mut here, mut there) = (stage.ledger().await, stage.ledger().await);
+    let storage = stage.storage.as_ref();
+    for (ledger, redo) in [(&mut here, &one), (&mut there, &other)] {
+        resume::decide(storage, &stage.run, ledger, redo, Vec::new())
+            .await
+            .unwrap();
+    }
+    let ledger = stage.ledger().await;
+    assert_eq!(ledger.decisions.retries.of(SHARD, 1).unwrap().len(), 4);
+    stage.go().await;
+    assert_eq!(numbers(&stage.counts().await), (6, 0, 0));
+    assert_eq!(stage.findings().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_about_a_revision_that_was_not_decided_makes_nothing() {
+    let stage = Stage::made(&["a", "bad"]).await;
+    stage.engine.mend();
+    let task = |revision| ShardTask {
+        revision,
+        ..stage
+            .run
+            .plan
+            .task(&stage.run.record.run, &stage.run.plan.shards[0])
+    };
+    stage.queue.publish(&[task(1), task(7)]).await.unwrap();
+    stage.work().await;
+    assert_eq!(numbers(&stage.counts().await), (2, 2, 0));
+    assert_eq!(stage.engine.conversions(), 2);
+
+    stage.retry().await;
+    // The second would be out of turn, and a shard without its commit is made from the start.
+    stage.queue.publish(&[task(2)]).await.unwrap();
+    stage.work().await;
+    assert_eq!(stage.state().await, FIRST);
+    let bare = Stage::of(&["a"]).await;
+    bare.queue.publish(&[task(1)]).await.unwrap();
+    bare.work().await;
+    assert_eq!(bare.engine.conversions(), 0);
+}
+
+#[tokio::test]
+async fn an_image_whose_row_is_in_a_revision_is_made_again_and_quarantined_ones_are_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Arc::new(LocalStorage::new(folder.path()));
+    let stage = Stage::on(storage, &["a", "bad-1", "bad-2"]).await;
+    stage.go().await;
+    stage.engine.mend();
+    let wanted = Quarantined {
+        reason: Some("bad-1".to_owned()),
+        ..Quarantined::default()
+    };
+    let redo = stage.find(wanted).await;
+    stage.decide(&redo).await;
+    stage.go().await;
+    assert_eq!(numbers(&stage.counts().await), (4, 2, 0));
+
+    let images = ["night/a.png", "snow/bad-1.png"];
+    let path = |image: &str| folder.path().join("runs/retried/images").join(image);
+    let before = images.map(|image| std::fs::read(path(image)).unwrap());
+    images
+        .iter()
+        .for_each(|image| std::fs::remove_file(path(image)).unwrap());
+    assert_eq!(stage.findings().await.len(), 2);
+    let choice = Choice {
+        only: Some(Only::Missing),
+        ..Choice::default()
+    };
+    let ledger = stage.ledger().await;
+    let redo = resume::find(stage.storage.as_ref(), &stage.run, &ledger, &choice).await;
+    let redo = redo.unwrap();
+    let Why::ArtifactsMissing(gone) = &redo[0].why else {
+        panic!("{redo:?}");
+    };
+    let paths = images.map(|image| format!("runs/retried/images/{image}"));
+    assert_eq!(gone.paths, BTreeSet::from(paths));
+    stage.publish(&redo).await;
+    stage.work().await;
+    assert_eq!(
+        images.map(|image| std::fs::read(path(image)).unwrap()),
+        before
+    );
+    // Its input is mended, and still it has no image: nobody asked for it.
+    assert!(!path("night/bad-2.png").exists());
+    assert_eq!(stage.findings().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn manifest_counts_and_figures_are_those_of_a_run_that_never_failed() {
+    let made = async |mended_from_the_start: bool| {
+        let stage = Stage::of(&["a", "bad-1", "bad-2"]).await;
+        if mended_from_the_start {
+            stage.engine.mend();
+        }
+        stage.go().await;
+        let (storage, run) = (stage.storage.as_ref(), Arc::new(stage.run.clone()));
+        let mut live = LiveReport::new(&run);
+        let counts = Counts::default();
+        let _ = live.refresh(storage, &stage.ledger().await, &counts).await;
+        stage.engine.mend();
+        stage.retry().await;
+        stage.go().await;
+        let ledger = stage.ledger().await;
+        let collected = collect::collect(storage, &stage.run, &ledger)
+            .await
+            .unwrap();
+        // The first of several may be about what there was before.
+        let mut last = None;
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            let made = live.refresh(storage, &ledger, &collected.counts).await;
+            last = made.unwrap().or(last);
+        }
+        let later = last.unwrap();
+        (
+            said(&collected.fold),
+            numbers(&collected.counts),
+            later.styles,
+        )
+    };
+    let (retried, whole) = (made(false).await, made(true).await);
+    assert_eq!(retried, whole);
+    assert_eq!(whole.1, (6, 0, 0));
+}
+
+/// Returns what a fold says of each style.
+fn said(fold: &RunFold) -> Vec<(String, usize, Option<f64>)> {
+    let styles = fold.styles.iter();
+    let of = |style: &coordinator::quality::fold::StyleFold| (style.items.done, style.items.ssim);
+    styles
+        .map(|(name, style)| {
+            let (done, ssim) = of(style);
+            (name.clone(), done, ssim.value())
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stored_count_is_brought_up_to_date_by_a_revision() {
+    let stage = Stage::made(&["a", "bad"]).await;
+    let (storage, run) = (stage.storage.as_ref(), &stage.run.record.run);
+    let ledger = stage.ledger().await;
+    collect::store_tally(storage, &stage.run, &ledger)
+        .await
+        .unwrap();
+    stage.engine.mend();
+    stage.retry().await;
+    stage.go().await;
+    let mut tally = Tally::stored(storage, run).await.unwrap();
+    assert_eq!(tally.total().quarantined, 2);
+    let ledger = stage.ledger().await;
+    assert_eq!(tally.update(storage, run, &ledger).await.unwrap(), 1);
+    assert_eq!(tally.total().quarantined, 0);
+    assert_eq!(tally.total().done, 4);
+    assert_eq!(tally.update(storage, run, &ledger).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_finds_a_revision_that_nobody_decided_or_that_speaks_of_other_items() {
+    let stage = Stage::made(&["a", "bad"]).await;
+    let rows = stage.rows().await;
+    let write = |rows: &[ManifestRow]| Bytes::from(manifest::write(rows.to_vec()).unwrap());
+    let storage = stage.storage.as_ref();
+    let all = write(&rows);
+    storage.create(&stage.revision(1), all).await.unwrap();
+    let findings = stage.findings().await;
+    assert_eq!(
+        findings,
+        ["shards/000000.1.parquet belongs to no retry that was decided"]
+    );
+    // Now it was decided, for the bad items alone.
+    stage.retry().await;
+    let findings = stage.findings().await;
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    for finding in findings {
+        assert!(
+            finding.contains("which was not to be tried again") && finding.contains("row for a "),
+            "{finding}"
+        );
+    }
+    assert_eq!(stage.rows().await, rows, "what was done holds");
+}
