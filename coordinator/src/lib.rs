@@ -16,7 +16,7 @@
 //! - [`cli`]: the command line
 
 // They panic when what they print cannot be written: `shared::console` does not.
-#![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 pub mod audit;
 pub mod changes;

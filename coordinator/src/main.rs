@@ -1,7 +1,7 @@
 //! The synth2real program.
 
 // They panic when what they print cannot be written: `shared::console` does not.
-#![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 use std::process::ExitCode;
 

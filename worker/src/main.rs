@@ -1,7 +1,7 @@
 //! A worker of the distributed mode: takes shards from the broker until it is told to stop.
 
 // They panic when what they print cannot be written: `shared::console` does not.
-#![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -167,7 +167,7 @@ async fn input(
     let bytes = read(&listing.image.path).await?;
     // An image may be turned as its label lies.
     let label = match &listing.label {
-        Some(label) => Some(read(&label.file.path).await?),
+        Some(label) => read(&label.file.path).await.ok(),
         None => None,
     };
     let digest = shared::digest::sha256(&bytes);
@@ -246,7 +246,9 @@ fn resized(shown: &Shown, showing: &Showing) -> Result<Bytes, String> {
         NamedBytes { name, bytes }
     }
     let label = shown.label.as_ref().map(|label| named("its label", label));
-    let pixels = as_labelled(named("the file", &shown.bytes), label);
+    let file = named("the file", &shown.bytes);
+    // What is wrong with a label is said in its item's row; its image can be shown all the same.
+    let pixels = as_labelled(file, label).or_else(|_| as_labelled(file, None));
     let pixels = pixels.map_err(|error| chain(&error))?;
     let (height, width, _) = pixels.dim();
     let image = RgbImage::from_raw(

@@ -2,7 +2,7 @@
 //!
 //! The standard library's printing macros panic where what they print cannot be written, so a lint forbids them. Here
 //!
-//! - [`print`] is for commands whose work is to print: they end as other tools do when their reader goes away;
+//! - [`print()`] is for commands whose work is to print: they end as other tools do when their reader goes away;
 //! - [`tell`] and [`note`] are for words beside the work, on standard output and standard error: they never fail, and
 //!   they never wait for a reader. What is not read in time is lost, and counted in the log;
 //! - [`LogWriter`] takes logs as [`note`] does.

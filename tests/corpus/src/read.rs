@@ -177,8 +177,8 @@ pub fn read(reads: Reads, bytes: &[u8]) -> Outcome {
             tally::Tally::stored(&storage, &run_id()).await
         })),
         Reads::FailedAttempt => failed_attempt(bytes),
-        Reads::RunSettings => settings(bytes, |path| RunConfig::load(path)),
-        Reads::WorkerSettings => settings(bytes, |path| WorkerConfig::load(path)),
+        Reads::RunSettings => settings(bytes, RunConfig::load),
+        Reads::WorkerSettings => settings(bytes, WorkerConfig::load),
         Reads::Overrides => overrides(bytes),
         Reads::Task => outcome(ShardTask::from_payload(bytes)),
         Reads::Event => outcome(serde_json::from_slice::<shared::event::Event>(bytes)),
@@ -293,9 +293,9 @@ fn overrides(bytes: &[u8]) -> Outcome {
             &serde_json::from_str::<MethodConfig>(&json).unwrap(),
             config
         );
-        let _ = (0..config.num_executed())
-            .map(|step| config.injected_steps.contains(step))
-            .count();
+        for step in 0..config.num_executed() {
+            std::hint::black_box(config.injected_steps.contains(step));
+        }
     }
     outcome(config)
 }
@@ -360,9 +360,14 @@ fn plan(bytes: &[u8]) -> Outcome {
             .shards
             .iter()
             .flat_map(|shard| shard.items().take(1000));
-        let _ = items.map(|item| plan.item(item)).count();
+        for item in items {
+            std::hint::black_box(plan.item(item));
+        }
         let tasks = plan.shards.iter().map(|shard| plan.task(&run_id(), shard));
-        let _ = (plan.num_items(), tasks.count());
+        std::hint::black_box(plan.num_items());
+        for task in tasks {
+            std::hint::black_box(task);
+        }
         Ok::<_, freeze::FreezeError>(())
     }))
 }
@@ -377,10 +382,9 @@ fn decision(bytes: &[u8]) -> Outcome {
             decisions,
             ..ledger::Ledger::default()
         };
-        let _ = shards
-            .iter()
-            .map(|&shard| (ledger.first_attempt(shard), ledger.state(shard, 3)))
-            .count();
+        for shard in shards {
+            std::hint::black_box((ledger.first_attempt(shard), ledger.state(shard, 3)));
+        }
         Ok::<_, shared::decision::DecisionError>(())
     }))
 }

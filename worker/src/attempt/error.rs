@@ -5,7 +5,7 @@ use shared::ids::ItemId;
 use shared::manifest::ManifestError;
 use shared::storage::{StorageError, StorageErrorKind};
 
-use super::ports::Part;
+use super::ports::{Part, Quarantine};
 use crate::dataset::InputError;
 use crate::engine::EngineError;
 use crate::engine_thread::EngineGone;
@@ -92,6 +92,15 @@ impl From<EngineGone> for AttemptError {
 }
 
 impl AttemptError {
+    /// Returns a quarantine with the cause itself: that the engine found it does not help a person.
+    pub(super) fn into_quarantine(self) -> Quarantine {
+        let class = self.class();
+        match self {
+            Self::Engine(source) => Quarantine::of(&source, class),
+            other => Quarantine::of(&other, class),
+        }
+    }
+
     /// Returns what the failure leads to.
     #[must_use]
     pub fn class(&self) -> FailureClass {

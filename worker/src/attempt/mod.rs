@@ -279,7 +279,7 @@ impl Attempt<'_> {
         match maker.record_style(loaded, progress).await {
             Ok(evaluations) => Ok(Ok(evaluations)),
             Err(error) if error.class() == FailureClass::BadOutput => {
-                Ok(Err(Quarantine::of(&error, FailureClass::BadOutput)))
+                Ok(Err(error.into_quarantine()))
             }
             Err(error) => Err(error),
         }
@@ -325,7 +325,7 @@ impl Attempt<'_> {
                     rest = later;
                 }
                 Err(error) if error.class() == FailureClass::BadOutput => {
-                    let why = Quarantine::of(&error, FailureClass::BadOutput);
+                    let why = error.into_quarantine();
                     for (style, _) in rest {
                         rows.quarantined(content.name(), style.name(), &why);
                     }

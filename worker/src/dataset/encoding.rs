@@ -93,7 +93,7 @@ pub(super) fn read(label: LabelFile<'_>) -> Result<(Label, Vec<ItemWarning>), In
         warnings: Vec::new(),
     };
     if label.reading.stated {
-        reader.as_stated(pixels)
+        reader.read_as_stated(pixels)
     } else {
         reader.by_content(pixels)
     }
@@ -109,7 +109,7 @@ struct Reader<'a> {
 type Read = Result<(Label, Vec<ItemWarning>), InputError>;
 
 impl Reader<'_> {
-    fn as_stated(mut self, LabelPixels { pixels, .. }: LabelPixels) -> Read {
+    fn read_as_stated(mut self, LabelPixels { pixels, .. }: LabelPixels) -> Read {
         let label = match (self.reading.kind, pixels) {
             (LabelKind::PaletteIds | LabelKind::LabelIds, Pixels::Indices(ids, palette)) => {
                 Label::Ids(Ids::Label, ids, Some(palette))

@@ -13,8 +13,9 @@ use zune_jpeg::errors::DecodeErrors;
 
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 
-/// Bits that no encoder fills up with, for as many blocks as a difference needs to show.
-const OTHER_BITS: [u8; 4096] = [0xaa; 4096];
+/// Bits that no encoder fills up with, for as many blocks as a difference needs to show. They come in two kinds, since
+/// either may be no code in the tables of an image, or one that changes nothing.
+const OTHER_BITS: [[u8; 4096]; 2] = [[0xaa; 4096], [0x55; 4096]];
 
 /// The number of coefficients of a block.
 const COEFFICIENTS: usize = 64;
@@ -62,9 +63,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Jpeg, JpegError> {
     let colours = decoder.input_colorspace();
     let (width, height) = decoder.dimensions().ok_or(JpegError::Incomplete)?;
     let pixels = decoder.decode()?;
-    let with_other_bits = self::decoder(&followed_by(&OTHER_BITS), false).decode();
-    if with_other_bits.ok().as_ref() != Some(&pixels) {
-        return Err(JpegError::Incomplete);
+    for bits in &OTHER_BITS {
+        let with_other_bits = self::decoder(&followed_by(bits), false).decode();
+        if with_other_bits.ok().as_ref() != Some(&pixels) {
+            return Err(JpegError::Incomplete);
+        }
     }
     let orientation = decoder
         .exif()

@@ -161,6 +161,9 @@ pub enum DenoiseError<E> {
     NotFinite(#[from] NotFinite),
 }
 
+/// An output's final latent `(channels, height, width)`, or what of it is not finite.
+pub type FinalLatent = Result<Array3<f32>, NotFinite>;
+
 /// Returns the final latent of each output, in the order of `styles`, or what of it is not finite: such an output is in no
 /// later pass, and the others are what they are without it.
 ///
@@ -175,7 +178,7 @@ pub fn denoise<P: ContentPass>(
     content: &Content<'_>,
     styles: &[&StyleTrajectory],
     observer: &mut dyn Observer,
-) -> Result<Vec<Result<Array3<f32>, NotFinite>>, DenoiseError<P::Error>> {
+) -> Result<Vec<FinalLatent>, DenoiseError<P::Error>> {
     let mut x_content = noised(schedule, content.latent, content.noise, schedule.skip());
     let mut outputs = vec![Ok(x_content.clone()); styles.len()];
     for step in 0..schedule.num_executed() {
