@@ -20,13 +20,13 @@ const MAX_NESTING: usize = 4;
 #[derive(Debug, thiserror::Error)]
 pub enum NpzError {
     /// It is no archive of arrays.
-    #[error("is no .npz file")]
+    #[error("no archive of arrays")]
     Archive(#[source] ZipError),
     /// There is no array of the name.
-    #[error("has no array {0}")]
+    #[error("no array {0}")]
     Missing(String),
     /// An array that is packed in a way that is not read, or damaged.
-    #[error("has an array {name} that cannot be unpacked")]
+    #[error("array {name} cannot be unpacked")]
     Unpack {
         /// The array.
         name: String,
@@ -35,7 +35,7 @@ pub enum NpzError {
         source: std::io::Error,
     },
     /// An array that would take too much memory.
-    #[error("has an array {name} of more than {max_bytes} bytes")]
+    #[error("array {name} has more than {max_bytes} bytes")]
     TooLarge {
         /// The array.
         name: String,
@@ -43,7 +43,7 @@ pub enum NpzError {
         max_bytes: u64,
     },
     /// An array that is not what its header says.
-    #[error("has an array {name} that {reason}")]
+    #[error("array {name} {reason}")]
     Header {
         /// The array.
         name: String,
@@ -51,7 +51,7 @@ pub enum NpzError {
         reason: String,
     },
     /// An array of another type or number of dimensions.
-    #[error("has an array {name} that cannot be read as {expected}")]
+    #[error("array {name} cannot be read as {expected}")]
     Array {
         /// The array.
         name: String,
@@ -78,6 +78,14 @@ impl<R: Read + Seek> NpzFile<R> {
     pub fn open(file: R, max_bytes: u64) -> Result<Self, NpzError> {
         let archive = ZipArchive::new(file).map_err(NpzError::Archive)?;
         Ok(Self { archive, max_bytes })
+    }
+
+    /// Returns the names of the arrays, without `.npy`.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let names = self.archive.file_names();
+        let without_ending = |name: &str| name.strip_suffix(".npy").unwrap_or(name).to_owned();
+        names.map(without_ending).collect()
     }
 
     /// Returns an array by its name, with or without `.npy`.
@@ -134,12 +142,10 @@ pub fn array<T: ReadableElement, D: Dimension>(
     };
     let (header, data) = split(bytes).map_err(refuse)?;
     let claimed = claimed(header).map_err(refuse)?;
-    let needed = claimed.and_then(|elements| elements.checked_mul(size_of::<T>()));
-    if needed.is_none_or(|needed| needed > data.len()) {
+    if claimed.is_none_or(|bytes| bytes > data.len()) {
         let (header, held) = (header.trim(), data.len());
-        let size = size_of::<T>();
         return Err(refuse(format!(
-            "holds {held} bytes, too few for numbers of {size} bytes in the shape of its header {header}"
+            "holds {held} bytes, too few for its header {header}"
         )));
     }
     Array::read_npy(bytes).map_err(|source| NpzError::Array {
@@ -197,7 +203,7 @@ fn split(bytes: &[u8]) -> Result<(&str, &[u8]), String> {
     Ok((header, data))
 }
 
-/// Returns the number of elements that a header claims; none if it is beyond counting.
+/// Returns the number of bytes that a header claims; none if it is beyond counting.
 fn claimed(header: &str) -> Result<Option<usize>, String> {
     let no_shape = || format!("has a header without a shape: {}", header.trim());
     let (_, rest) = header.split_once("shape").ok_or_else(no_shape)?;
@@ -207,12 +213,26 @@ fn claimed(header: &str) -> Result<Option<usize>, String> {
         .split(',')
         .map(str::trim)
         .filter(|text| !text.is_empty());
-    let mut elements = Some(1_usize);
+    let mut bytes = Some(bytes_of_element(header));
     for length in lengths {
         let length: Option<usize> = length.parse().ok();
-        elements = elements.and_then(|elements| elements.checked_mul(length?));
+        bytes = bytes.and_then(|bytes| bytes.checked_mul(length?));
     }
-    Ok(elements)
+    Ok(bytes)
+}
+
+/// Returns the size of an element by a type such as `<f8`. Of others, which the reader refuses before it takes memory,
+/// every element has a byte at least.
+fn bytes_of_element(header: &str) -> usize {
+    let size = || {
+        let (_, rest) = header.split_once("descr")?;
+        let (_, rest) = rest.split_once(':')?;
+        let (kind, _) = rest.trim_start().get(1..)?.split_once(['\'', '"'])?;
+        kind.trim_start_matches(|c: char| !c.is_ascii_digit())
+            .parse()
+            .ok()
+    };
+    size().unwrap_or(1).max(1)
 }
 
 #[cfg(test)]
@@ -253,7 +273,7 @@ mod tests {
             Array2::<f32>::eye(2)
         );
         let missing = npz.by_name::<f32, ndarray::Ix1>("n").unwrap_err();
-        assert_eq!(missing.to_string(), "has no array n");
+        assert_eq!(missing.to_string(), "no array n");
     }
 
     #[test]
@@ -285,10 +305,7 @@ mod tests {
         npz.add_array("mu", &Array1::<f64>::zeros(1 << 18)).unwrap();
         let mut npz = NpzFile::open(npz.finish().unwrap(), MAX_BYTES).unwrap();
         let error = npz.by_name::<f64, ndarray::Ix1>("mu").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "has an array mu of more than 1048576 bytes"
-        );
+        assert_eq!(error.to_string(), "array mu has more than 1048576 bytes");
     }
 
     #[test]

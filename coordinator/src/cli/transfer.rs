@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ndarray::Array4;
-use ndarray_npy::NpzReader;
+use shared::failure::chain;
 use shared::labels::LabelSetting;
 use shared::listing::LabelReading;
 use shared::settings::{Device, EngineConfig, MethodConfig};
@@ -15,6 +15,7 @@ use worker::conversion::{Converter, GivenNoise, Source};
 use worker::dataset::{LabelFile, NamedBytes, Prepared, encode_png, label_kind_of_file, prepare};
 use worker::engine::Engine;
 use worker::method::denoise::NoiseSource;
+use worker::npz::NpzFile;
 use worker::quality::tones;
 
 use self::trace::Trace;
@@ -186,12 +187,14 @@ fn noise(
     };
     let refuse = |reason: String| Problem::Usage(format!("--noise {}: {reason}", path.display()));
     let file = std::fs::File::open(path).map_err(|e| refuse(e.to_string()))?;
-    let mut npz = NpzReader::new(file).map_err(|e| refuse(format!("is no NPZ file: {e}")))?;
     let (size, channels) = (converter.size(), converter.latent_channels());
+    // In 64 bits at most: what has another type is told as such.
+    let values = method.steps * channels * size.latent_height * size.latent_width;
+    let max_bytes = (values * size_of::<f64>()) as u64 + MAX_HEADER_BYTES;
+    let npz = NpzFile::open(file, max_bytes);
+    let mut npz = npz.map_err(|error| refuse(format!("is no NPZ file: {}", chain(&error))))?;
     let mut array = |name: &str| -> Result<GivenNoise, Problem> {
-        let array: Array4<f32> = npz
-            .by_name(name)
-            .map_err(|e| refuse(format!("array {name}: {e}")))?;
+        let array: Array4<f32> = npz.by_name(name).map_err(|error| refuse(chain(&error)))?;
         let expected = (
             method.steps,
             channels,
@@ -216,6 +219,9 @@ fn noise(
     };
     Ok((Box::new(array("content")?), Box::new(array("style")?)))
 }
+
+/// More than the header of an array.
+const MAX_HEADER_BYTES: u64 = 1 << 16;
 
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     std::fs::read(path).map_err(|e| Problem::Usage(format!("cannot read {}: {e}", path.display())))

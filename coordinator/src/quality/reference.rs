@@ -9,12 +9,13 @@
 //! | `features` | features of a sample of them, `(images, features)` f32: what KID needs |
 //! | `extractor_sha256` | SHA-256 of the extractor's contract, 32 u8 |
 
-use std::io::{Cursor, Read, Seek};
+use std::io::Cursor;
 
 use bytes::Bytes;
 use faer::{Mat, Side};
 use ndarray::{Array, Array1, Array2, ArrayD, Dimension, arr0};
-use ndarray_npy::{NpzReader, NpzWriter, ReadNpyError, ReadNpzError, ReadableElement};
+use ndarray_npy::{NpzWriter, ReadNpyError, ReadableElement};
+use worker::npz::{NpzError, NpzFile};
 
 use super::sample::Sample;
 use super::statistics::FeatureStatistics;
@@ -26,6 +27,11 @@ const ASYMMETRY: f64 = 1e-5;
 /// features, rounded to single precision.
 const NEGATIVITY: f64 = 1e-4;
 const SHA256_BYTES: usize = 32;
+/// The largest array: the covariance of four thousand features, and more than any sample of them.
+const MAX_ARRAY_BYTES: u64 = 1 << 27;
+
+/// A file of statistics in memory.
+type Npz<'a> = NpzFile<Cursor<&'a [u8]>>;
 
 /// Statistics of a set of images, and what is known about it.
 #[derive(Debug, Clone)]
@@ -45,7 +51,7 @@ pub struct ReferenceStatistics {
 pub enum ReferenceError {
     /// It is no archive of arrays.
     #[error("is no .npz file: make it with reference-stats or pytorch-fid")]
-    Archive(#[source] ReadNpzError),
+    Archive(#[source] NpzError),
     /// An array is not there.
     #[error("has no array {0}: make it with reference-stats or pytorch-fid")]
     Missing(&'static str),
@@ -56,7 +62,7 @@ pub enum ReferenceError {
         array: &'static str,
         /// Why.
         #[source]
-        source: ReadNpzError,
+        source: NpzError,
     },
     /// An array is of other numbers.
     #[error(
@@ -142,8 +148,9 @@ impl ReferenceStatistics {
     ///
     /// [`ReferenceError`] saying what is wrong with it.
     pub fn read(bytes: &[u8]) -> Result<Self, ReferenceError> {
-        let mut npz = NpzReader::new(Cursor::new(bytes)).map_err(ReferenceError::Archive)?;
-        let names = npz.names().map_err(ReferenceError::Archive)?;
+        let npz = NpzFile::open(Cursor::new(bytes), MAX_ARRAY_BYTES);
+        let mut npz = npz.map_err(ReferenceError::Archive)?;
+        let names = npz.names();
         let has = |name: &str| names.iter().any(|known| known == name);
         if let Some(missing) = ["mu", "sigma"].into_iter().find(|name| !has(name)) {
             return Err(ReferenceError::Missing(missing));
@@ -231,7 +238,7 @@ fn check_covariance(sigma: &Array2<f64>) -> Result<(), ReferenceError> {
 }
 
 /// Returns the number of images.
-fn items(npz: &mut NpzReader<impl Read + Seek>) -> Result<usize, ReferenceError> {
+fn items(npz: &mut Npz<'_>) -> Result<usize, ReferenceError> {
     let found: ArrayD<i64> = read(npz, "n", "int64")?;
     let [count] = found.as_slice().unwrap_or_default() else {
         return Err(shape_error("n", found.shape(), "a single number"));
@@ -241,11 +248,7 @@ fn items(npz: &mut NpzReader<impl Read + Seek>) -> Result<usize, ReferenceError>
 }
 
 /// Returns features of some images, an image a column.
-fn sample(
-    npz: &mut NpzReader<impl Read + Seek>,
-    mu: usize,
-    items: Option<usize>,
-) -> Result<Mat<f64>, ReferenceError> {
+fn sample(npz: &mut Npz<'_>, mu: usize, items: Option<usize>) -> Result<Mat<f64>, ReferenceError> {
     let expected = || match items {
         Some(items) => format!("(up to {items} images, {mu} features)"),
         None => format!("(images, {mu} features)"),
@@ -259,7 +262,7 @@ fn sample(
 }
 
 /// Returns the digest of the extractor's contract.
-fn extractor_sha256(npz: &mut NpzReader<impl Read + Seek>) -> Result<String, ReferenceError> {
+fn extractor_sha256(npz: &mut Npz<'_>) -> Result<String, ReferenceError> {
     const NAME: &str = "extractor_sha256";
     let bytes: ArrayD<u8> = read(npz, NAME, "uint8")?;
     if bytes.shape() != [SHA256_BYTES] {
@@ -309,7 +312,7 @@ pub fn write(
 
 /// Returns an array of finite numbers. pytorch-fid writes f64; some files that people pass on are f32.
 fn floats<D: Dimension>(
-    npz: &mut NpzReader<impl Read + Seek>,
+    npz: &mut Npz<'_>,
     name: &'static str,
     expected: impl Fn() -> String,
 ) -> Result<Array<f64, D>, ReferenceError> {
@@ -334,12 +337,15 @@ fn floats<D: Dimension>(
 
 /// Returns an array of any shape.
 fn read<T: ReadableElement>(
-    npz: &mut NpzReader<impl Read + Seek>,
+    npz: &mut Npz<'_>,
     array: &'static str,
     expected: &'static str,
 ) -> Result<ArrayD<T>, ReferenceError> {
     npz.by_name(array).map_err(|source| match source {
-        ReadNpzError::Npy(ReadNpyError::WrongDescriptor(found)) => ReferenceError::Dtype {
+        NpzError::Array {
+            source: ReadNpyError::WrongDescriptor(found),
+            ..
+        } => ReferenceError::Dtype {
             array,
             found: found.to_string(),
             expected,

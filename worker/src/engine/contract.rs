@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use shared::digest;
 
+pub(super) use check::check_part_files;
+
 use super::EngineError;
 use crate::dataset::ImageSize;
 use crate::method::attention::Heads;

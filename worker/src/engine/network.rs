@@ -7,7 +7,7 @@ use serde::Deserialize;
 use shared::digest;
 
 use super::EngineError;
-use super::contract::{Part, Source, verify_part};
+use super::contract::{Part, Source, check_part_files, verify_part};
 use super::runtime::Runtime;
 use super::session::PartSession;
 use crate::method::finite::are_finite;
@@ -120,6 +120,7 @@ impl NetworkContract {
             )));
         }
         network.check_sizes().map_err(refuse)?;
+        check_part_files(&network.part).map_err(refuse)?;
         Ok(Self {
             sha256: digest::sha256(bytes),
             path,

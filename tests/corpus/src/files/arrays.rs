@@ -65,13 +65,15 @@ fn archive(members: &[(&str, Vec<u8>)], method: CompressionMethod) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// Returns an array of float64 that unpacks to a quarter of a gigabyte, packed to a quarter of a megabyte.
+/// Returns statistics whose `mu` unpacks to a quarter of a gigabyte, packed to a quarter of a megabyte.
 #[must_use]
-pub fn bomb(name: &str) -> Vec<u8> {
+pub fn bomb() -> Vec<u8> {
     const BYTES: u64 = 1 << 28;
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
-    zip.start_file(name, options).unwrap();
+    zip.start_file("sigma.npy", options).unwrap();
+    zip.write_all(&f64s("1, 1", &[1.0])).unwrap();
+    zip.start_file("mu.npy", options).unwrap();
     let head = array("<f8", &format!("{},", BYTES / 8), &[]);
     zip.write_all(&head).unwrap();
     std::io::copy(

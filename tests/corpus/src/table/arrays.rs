@@ -83,7 +83,7 @@ fn statistics_rows() -> Vec<Row> {
             "statistics that are not symmetric",
             with_sigma(&[2.0, 0.5, -0.5, 1.0]),
         )
-        .says(&["sigma", "symmetric"]),
+        .says(&["sigma", "no covariance"]),
         refused(
             "statistics that are negative definite",
             with_sigma(&[-2.0, 0.0, 0.0, -1.0]),
@@ -155,7 +155,7 @@ fn header_rows() -> Vec<Row> {
         refused("an archive without arrays", npz(&[])).says(&["mu"]),
         refused(
             "an array that unpacks to a thousand times its size",
-            npz_bomb(),
+            bomb(),
         )
         .says(&["mu", "bytes"]),
         refused(
@@ -183,20 +183,13 @@ fn header_rows() -> Vec<Row> {
     rows
 }
 
-fn npz_bomb() -> Vec<u8> {
-    bomb("mu.npy")
-}
-
 fn noise_rows() -> Vec<Row> {
     let (height, width) = (SIZE.latent_height, SIZE.latent_width);
     let values = vec![0.25; 2 * 4 * height * width];
     let shape = format!("2, 4, {height}, {width}");
-    let mut with_nan = values.clone();
-    with_nan[7] = f32::NAN;
     let refused = |name, bytes| Row::refused(name, Reads::Noise, bytes);
     vec![
         Row::read("noise", Reads::Noise, noise(&shape, &values)),
-        refused("noise with NaN", noise(&shape, &with_nan)).says(&["content", "finite"]),
         refused("noise of another shape", noise("64,", &values[..64])).says(&["content"]),
         refused(
             "noise in float64",

@@ -95,7 +95,7 @@ fn model_rows() -> Vec<Row> {
     ];
     for (pointer, value, word) in [
         ("/format_version", json!(99), "99"),
-        ("/format_version", json!(-1), "format_version"),
+        ("/format_version", json!(-1), "-1"),
         ("/width", json!(0), "0"),
         ("/width", json!(u64::MAX), "18446744073709551615"),
         ("/latent/width", json!(u64::MAX), "18446744073709551615"),

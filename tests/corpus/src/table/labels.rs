@@ -145,11 +145,11 @@ fn palette_rows() -> Vec<Row> {
             palette_png(&each(train_id), &ramp),
         )
         .says(&["labels = "]),
-        refused(
-            "train ids with the palette of label ids",
-            label,
-            palette_png(&each(train_id), &palette_of_label_ids()),
-        ),
+        refused("train ids with the palette of label ids", label, {
+            let palette = [palette_of_label_ids(), vec![0; 3 * 222]].concat();
+            palette_png(&train_ids_and_255(), &palette)
+        })
+        .says(&["255"]),
         refused("label ids with the palette of train ids", label, {
             let palette = [palette_of_train_ids(), vec![1; 3 * 20]].concat();
             palette_png(&each(label_id), &palette)

@@ -1,12 +1,32 @@
 //! What a contract must say for this engine to use it.
 
-use super::{Dimension, FORMAT_VERSION, Model};
+use std::path::{Component, Path};
+
+use super::{Dimension, FORMAT_VERSION, Model, Part};
 
 /// Autoencoders of diffusion models have scales of 0.1 to 2.
 const MIN_VAE_SCALE: f64 = 1e-4;
 const MAX_VAE_SCALE: f64 = 1e4;
 /// FreeU's factors are about 1.
 const MAX_FREEU: f64 = 100.0;
+
+/// Returns why the files of a part cannot be those of a contract, if they cannot.
+pub(in crate::engine) fn check_part_files(part: &Part) -> Result<(), String> {
+    check_file(&part.file)?;
+    part.data
+        .as_ref()
+        .map_or(Ok(()), |data| check_file(&data.file))
+}
+
+fn check_file(name: &str) -> Result<(), String> {
+    let mut parts = Path::new(name).components();
+    if !name.is_empty() && parts.all(|part| matches!(part, Component::Normal(_))) {
+        return Ok(());
+    }
+    Err(format!(
+        "names a file {name:?}, expected one within its folder; export it again"
+    ))
+}
 
 impl Model {
     /// Returns why this engine cannot use the model, if it cannot.
@@ -18,6 +38,7 @@ impl Model {
             ));
         }
         self.check_sizes()?;
+        self.check_files()?;
         let schedule = &self.schedule;
         for (key, value, expected) in [
             ("beta_schedule", &schedule.beta_schedule, "scaled_linear"),
@@ -38,6 +59,15 @@ impl Model {
             ));
         }
         self.check_segments()
+    }
+
+    /// Every file must lie in the model's folder: it is copied and verified there.
+    fn check_files(&self) -> Result<(), String> {
+        let segments = self.segments.iter().map(|segment| &segment.part);
+        for part in segments.chain([&self.vae_encoder, &self.vae_decoder]) {
+            check_part_files(part)?;
+        }
+        check_file(&self.prompt.file)
     }
 
     /// Numbers that are not checked where they are used.
