@@ -87,8 +87,8 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     let mut converter = Converter::new(engine, &method, &config).map_err(Problem::environment)?;
     let label = (args.content_label.as_path(), args.content_labels);
     let content = load(&converter, &args.content, Some(label))?;
+    // A label that is given is read and traced, whether the method needs it or not.
     let label = args.style_label.as_deref();
-    let label = label.filter(|_| method.uses_labels());
     let label = label.map(|label| (label, args.style_labels));
     let style = load(&converter, &args.style, label)?;
     let (content_noise, style_noise) = noise(&converter, &args, &method)?;
