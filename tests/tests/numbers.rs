@@ -335,7 +335,6 @@ fn what_the_golden_model_makes_is_in_proportion_to_its_contents() {
 }
 
 #[test]
-#[ignore = "a noise schedule that leaves almost no signal is taken yet"]
 fn a_contract_whose_numbers_make_no_sense_is_refused_by_the_number() {
     for (before, after, words) in [
         (

@@ -33,7 +33,7 @@ pub enum AttemptError {
         path: String,
         /// Why.
         #[source]
-        source: QualityError,
+        source: Box<QualityError>,
     },
     /// An image came out with other bytes than the committed row says.
     #[error(
@@ -135,7 +135,7 @@ impl AttemptError {
     /// Returns whether it is about a stored output that is no image of its content's size.
     pub(super) fn is_damaged_output(&self) -> bool {
         match self {
-            Self::Quality { source, .. } => match source {
+            Self::Quality { source, .. } => match **source {
                 QualityError::Output(_) | QualityError::Ssim(_) => true,
                 QualityError::Engine(_) => false,
             },

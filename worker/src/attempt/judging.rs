@@ -22,7 +22,7 @@ impl Attempt<'_> {
         let judged = self.tools.judge.judge(Arc::clone(content), png).await;
         judged.map(finite).map_err(|source| AttemptError::Quality {
             path: self.storage.locate(key),
-            source,
+            source: Box::new(source),
         })
     }
 }
