@@ -113,24 +113,37 @@ impl EmbeddedRun<'_> {
             tally: Tally::stored(self.storage.as_ref(), &self.run.record.run).await?,
         };
         self.count(&mut seen).await?;
-        for shard in &self.run.plan.shards {
-            let tasks = self.tasks(&seen.ledger, shard);
-            if tasks.is_empty() {
-                continue;
+        let mut repairs = self.repairs.clone();
+        loop {
+            // Quarantined items of a shard that is past may be decided to be tried again: it comes once more.
+            let mut is_idle = true;
+            for shard in &self.run.plan.shards {
+                let is_damaged = repairs.remove(&shard.id);
+                let tasks = self.tasks(&seen.ledger, shard, is_damaged);
+                if tasks.is_empty() {
+                    continue;
+                }
+                is_idle = false;
+                if let Some(stopped) = self.is_to_stop(&mut seen).await? {
+                    self.drain.cancel();
+                    return Ok(stopped);
+                }
+                let before = stage(&seen.ledger, shard.id);
+                self.queue.publish(&tasks).await?;
+                if let Some(stopped) = self.wait(&mut worker, &mut seen).await? {
+                    return Ok(stopped);
+                }
+                let is_halted = seen.ledger.decisions.halted.is_some();
+                let is_open = seen.ledger.state(shard.id, self.max_attempts()).is_open();
+                if is_open && !is_halted && stage(&seen.ledger, shard.id) == before {
+                    // Nothing is in hand, and nobody dropped it: what was recorded of it is not there any more.
+                    self.drain.cancel();
+                    return Err(self.gone(shard.id).await?);
+                }
             }
-            if let Some(stopped) = self.is_to_stop(&mut seen).await? {
-                self.drain.cancel();
-                return Ok(stopped);
-            }
-            self.queue.publish(&tasks).await?;
-            if let Some(stopped) = self.wait(&mut worker, &mut seen).await? {
-                return Ok(stopped);
-            }
-            let is_halted = seen.ledger.decisions.halted.is_some();
-            if seen.ledger.state(shard.id, self.max_attempts()).is_open() && !is_halted {
-                // Nothing is in hand, and nobody dropped it: what was recorded of it is not there any more.
-                self.drain.cancel();
-                return Err(self.gone(shard.id).await?);
+            self.count(&mut seen).await?;
+            if is_idle {
+                break;
             }
         }
         self.drain.cancel();
@@ -149,23 +162,20 @@ impl EmbeddedRun<'_> {
         }
     }
 
-    /// Returns what is to be made of a shard: its missing artifacts, and what of it is open.
-    fn tasks(&self, ledger: &Ledger, shard: &Shard) -> Vec<ShardTask> {
+    /// Returns what is to be made of a shard: what of it is open, and its missing artifacts, which may fail for ever.
+    fn tasks(&self, ledger: &Ledger, shard: &Shard, is_damaged: bool) -> Vec<ShardTask> {
         let state = ledger.state(shard.id, self.max_attempts());
         let task = ShardTask {
             traceparent: telemetry::traceparent(),
             ..resume::task(self.run, ledger, shard)
         };
-        let is_damaged = state.has_rows() && self.repairs.contains(&shard.id);
-        let repair = is_damaged.then(|| ShardTask {
+        let repair = (is_damaged && state.has_rows()).then(|| ShardTask {
             revision: 0,
             repair: true,
             ..task.clone()
         });
-        repair
-            .into_iter()
-            .chain(state.is_open().then_some(task))
-            .collect()
+        let open = state.is_open().then_some(task);
+        open.into_iter().chain(repair).collect()
     }
 
     /// Waits until nothing is in hand; returns why the run stops, if it does.
@@ -265,6 +275,17 @@ impl EmbeddedRun<'_> {
                 .with_jitter(),
             drain: self.drain.clone(),
             progress: Arc::clone(&self.progress),
+            given: Some(self.run.record.clone()),
         }
     }
+}
+
+/// Returns how far a shard has come: whether its rows are stored, and how many times its attempts were counted anew or
+/// rows of tried items were added.
+fn stage(ledger: &Ledger, shard: ShardId) -> (bool, u32, u32) {
+    (
+        ledger.committed.contains(&shard),
+        ledger.num_revisions(shard),
+        ledger.first_attempt(shard),
+    )
 }

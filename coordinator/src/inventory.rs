@@ -75,6 +75,15 @@ impl From<FindError> for InventoryError {
 }
 
 impl InventoryError {
+    /// Returns whether a dataset's folder is not there, or holds nothing that can be used.
+    #[must_use]
+    pub fn is_of_nothing(&self) -> bool {
+        match self {
+            Self::Dataset(error) => error.is_of_nothing(),
+            Self::Nothing(_) | Self::Storage(_) | Self::Model(_) | Self::Network(_) => false,
+        }
+    }
+
     /// Returns whether the settings are at fault, and not what is around the program.
     #[must_use]
     pub fn is_usage(&self) -> bool {

@@ -179,6 +179,13 @@ impl Ledger {
         (decided && self.committed.contains(&shard)).then_some(next)
     }
 
+    /// Returns the items of the revision of a committed shard that was decided and is not stored.
+    #[must_use]
+    pub fn outstanding_items(&self, shard: ShardId) -> Option<&Items> {
+        let revision = self.outstanding(shard)?;
+        self.decisions.retries.of(shard, revision)
+    }
+
     /// Returns the quarantined items of a run that are to be tried again and have not ended, as counts of their shards.
     pub fn retried(&self, max_attempts: u32) -> impl Iterator<Item = (ShardId, usize)> + '_ {
         let shards = self.decisions.retries.shards();

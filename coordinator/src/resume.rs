@@ -16,12 +16,13 @@ use shared::task::ShardTask;
 
 use crate::changes::{self, ChangeError};
 use crate::dispatch;
+use crate::fate::Standing;
 use crate::freeze::FrozenRun;
 use crate::gone::{self, Gone};
 use crate::ledger::{self, Ledger, LedgerError, ShardState};
 use crate::plan::Shard;
 use crate::stored_items::StoredItems;
-use crate::tally::{self, READS_AT_ONCE};
+use crate::tally::{READS_AT_ONCE, Tally};
 
 /// Which shards somebody wants to be done again.
 #[derive(Debug, Clone, Default)]
@@ -82,7 +83,10 @@ pub enum Why {
         num_others: usize,
     },
     /// It is committed, and trying quarantined items of it again was decided before and has not ended.
-    NotRevised,
+    NotRevised {
+        /// Quarantined items that are wanted too, and can be chosen once that has ended.
+        num_later: usize,
+    },
     /// It is committed, and trying quarantined items of it again failed too often.
     RevisionFailed {
         /// Number of the last attempt.
@@ -106,7 +110,11 @@ impl fmt::Display for Why {
                 0 => write!(f, "quarantined: {reason}"),
                 others => write!(f, "quarantined: {reason}; {others} for other reasons"),
             },
-            Self::NotRevised => f.write_str("quarantined, and to be tried again"),
+            Self::NotRevised { num_later: 0 } => f.write_str("quarantined, and to be tried again"),
+            Self::NotRevised { num_later } => write!(
+                f,
+                "quarantined, and to be tried again; {num_later} more can be chosen once these have ended"
+            ),
             Self::RevisionFailed { last, error } => {
                 write!(
                     f,
@@ -238,7 +246,7 @@ async fn whys(
     };
     match state {
         ShardState::Open if missing => whys.push(Why::NotCommitted),
-        ShardState::Revising { .. } if missing => whys.push(Why::NotRevised),
+        ShardState::Revising { .. } if missing => whys.push(Why::NotRevised { num_later: 0 }),
         ShardState::Failed { last } if failed => {
             let error = error(last).await?;
             whys.push(Why::Failed { last, error });
@@ -270,10 +278,8 @@ impl Why {
             Self::NotCommitted | Self::Failed { .. } => missing.count(),
             Self::ArtifactsMissing(gone) => gone.num_items,
             Self::Quarantined { items, .. } => items.len(),
-            Self::NotRevised | Self::RevisionFailed { .. } => {
-                let retries = &ledger.decisions.retries;
-                let revision = ledger.outstanding(shard.id);
-                let items = revision.and_then(|revision| retries.of(shard.id, revision));
+            Self::NotRevised { .. } | Self::RevisionFailed { .. } => {
+                let items = ledger.outstanding_items(shard.id);
                 let is_retried = |position: &(usize, usize)| {
                     let item = run.plan.item(*position);
                     items.is_some_and(|items| items.has(&item.style, &item.content))
@@ -287,7 +293,9 @@ impl Why {
     #[must_use]
     pub fn is_of_some_items(&self) -> bool {
         match self {
-            Self::Quarantined { .. } | Self::NotRevised | Self::RevisionFailed { .. } => true,
+            Self::Quarantined { .. } | Self::NotRevised { .. } | Self::RevisionFailed { .. } => {
+                true
+            }
             Self::NotCommitted | Self::Failed { .. } | Self::ArtifactsMissing(_) => false,
         }
     }
@@ -312,12 +320,13 @@ impl Why {
             }
             // That it could not be made again before is no reason not to try.
             Self::ArtifactsMissing(_) => ledger.last_failed_attempt(shard),
-            Self::NotCommitted | Self::NotRevised => None,
+            Self::NotCommitted | Self::NotRevised { .. } => None,
         }
     }
 }
 
-/// Returns which quarantined items are tried again, each as the next revision of its shard.
+/// Returns which quarantined items are tried again, each as the next revision of its shard. One that workers may have in
+/// hand gets no other items: [`quarantined::find`] offers none.
 fn retries<'a>(ledger: &'a Ledger, redo: &'a [Redo]) -> impl Iterator<Item = Retry> + 'a {
     redo.iter().filter_map(|redo| match &redo.why {
         Why::Quarantined { items, .. } => Some(Retry {
@@ -328,7 +337,7 @@ fn retries<'a>(ledger: &'a Ledger, redo: &'a [Redo]) -> impl Iterator<Item = Ret
         Why::NotCommitted
         | Why::Failed { .. }
         | Why::ArtifactsMissing(_)
-        | Why::NotRevised
+        | Why::NotRevised { .. }
         | Why::RevisionFailed { .. } => None,
     })
 }
@@ -377,25 +386,43 @@ pub async fn decide(
     if nothing && ledger.decisions.halted.is_none() {
         return Ok(());
     }
-    let num_retried = redo.iter().map(|redo| match &redo.why {
-        Why::Failed { .. } => run.plan.shards[redo.shard.0 as usize].num_items(),
-        Why::Quarantined { items, .. } => items.len(),
-        Why::RevisionFailed { .. } => redo.num_items,
-        Why::NotCommitted | Why::ArtifactsMissing(_) | Why::NotRevised => 0,
-    });
-    let num_retried: usize = num_retried.sum();
-    let counts = tally::count(storage, run, ledger).await?;
+    let id = &run.record.run;
+    let mut tally = Tally::stored(storage, id).await?;
+    tally.update(storage, id, ledger).await?;
+    let not_done = Standing::of(run, ledger, &tally).not_done;
+    let num_opened: usize = redo.iter().map(|redo| num_opened(run, ledger, redo)).sum();
+    let is_retry = !retried.is_empty();
     let decided = Decided::Resume {
         reopened,
-        forgiven: counts.not_done().saturating_sub(num_retried),
+        forgiven: not_done.saturating_sub(num_opened),
         retried,
         changed_inputs,
     };
-    ledger
-        .decisions
-        .decide(storage, &run.record.run, decided)
-        .await?;
+    let decisions = &mut ledger.decisions;
+    if is_retry {
+        // Which revision comes next depends on all decisions before.
+        decisions.decide_next(storage, id, decided).await?;
+    } else {
+        decisions.decide(storage, id, decided).await?;
+    }
     Ok(())
+}
+
+/// Returns how many items that had ended, and were not done, are to be made again.
+fn num_opened(run: &FrozenRun, ledger: &Ledger, redo: &Redo) -> usize {
+    let failed = ledger.outstanding_items(redo.shard);
+    match &redo.why {
+        Why::Failed { .. } => run.plan.shards[redo.shard.0 as usize].num_items(),
+        Why::Quarantined { items, .. } => {
+            let is_new = |(style, content): &(&str, &str)| {
+                failed.is_none_or(|failed| !failed.has(style, content))
+            };
+            failed.map_or(0, Items::len) + items.iter().filter(is_new).count()
+        }
+        Why::RevisionFailed { .. } => failed.map_or(0, Items::len),
+        // They have not ended.
+        Why::NotCommitted | Why::ArtifactsMissing(_) | Why::NotRevised { .. } => 0,
+    }
 }
 
 /// Returns what is asked for a shard that is open: the shard itself, or the revision of it that was decided.
@@ -426,7 +453,7 @@ pub fn tasks<'a>(
             Why::NotCommitted
             | Why::Failed { .. }
             | Why::Quarantined { .. }
-            | Why::NotRevised
+            | Why::NotRevised { .. }
             | Why::RevisionFailed { .. } => task,
         }
     })
@@ -449,6 +476,16 @@ pub async fn publish(
     decide(storage, run, ledger, redo, changed).await?;
     dispatch::publish(queue, tasks(run, ledger, redo), published).await?;
     Ok(())
+}
+
+/// Adds quarantined items whose inputs have changed. Each shard has one revision at a time: what was found of such a shard
+/// already gives way.
+pub fn merge(redo: &mut Vec<Redo>, changed: Vec<Redo>) {
+    redo.retain(|found| {
+        let mut changed = changed.iter();
+        !(found.why.is_of_some_items() && changed.any(|changed| changed.shard == found.shard))
+    });
+    redo.extend(changed);
 }
 
 /// Returns how many items are made when shards are done again.

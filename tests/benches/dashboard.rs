@@ -104,6 +104,7 @@ async fn make(root: &Path) -> FrozenRun {
             pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(1)),
             drain: drain.clone(),
             progress: Arc::new(()),
+            given: None,
         };
         tokio::spawn(async move { consumer.run().await.unwrap() })
     });

@@ -166,6 +166,7 @@ async fn shards(server: &S3Server, num_workers: usize) {
             pauses: ExponentialBuilder::default(),
             drain: drain.clone(),
             progress: Arc::new(()),
+            given: None,
         };
         workers.push(tokio::spawn(async move { consumer.run().await.unwrap() }));
     }

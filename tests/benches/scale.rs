@@ -178,6 +178,7 @@ async fn work(storage: &Arc<LocalStorage>, queue: &InProcessQueue) {
             pauses: ExponentialBuilder::default(),
             drain: drain.clone(),
             progress: Arc::new(()),
+            given: None,
         };
         tokio::spawn(async move { consumer.run().await.unwrap() })
     });

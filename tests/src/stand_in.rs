@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use ndarray::{Array2, Array3};
+use shared::decision::ChangedInputs;
 use shared::digest;
 use shared::failure::FailureClass;
 use shared::listing::Listing;
@@ -162,7 +163,7 @@ struct StandInHandle(Arc<StandIn>);
 
 #[async_trait]
 impl Workshop for StandInWorkshop {
-    async fn tools(&self, _: &RunRecord) -> Result<Tools, WorkshopError> {
+    async fn tools(&self, _: &RunRecord, _: &ChangedInputs) -> Result<Tools, WorkshopError> {
         Ok(Tools {
             inputs: Arc::new(StandInHandle(Arc::clone(&self.0))),
             maker: Arc::new(StandInHandle(Arc::clone(&self.0))),

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use shared::failure::FailureClass;
 use shared::manifest::Status;
 use tests::pictures::{Picture, input};
 use tests::program::Outcome;
@@ -185,7 +186,7 @@ fn a_content_of_which_nothing_is_left_to_be_made_may_go() {
 }
 
 #[test]
-fn a_content_that_has_items_to_be_made_may_not_go_and_none_may_be_left_out_by_settings() {
+fn no_content_may_be_left_out_by_settings_and_one_that_is_gone_is_quarantined_as_missing() {
     let mut project = Project::new(3, 1);
     project.set("shards.contents", 1);
     let _ = project.run().exits(0);
@@ -199,8 +200,26 @@ fn a_content_that_has_items_to_be_made_may_not_go_and_none_may_be_left_out_by_se
     fs::remove_file(project.path("gta5/images/00003.png")).unwrap();
     refused(
         &project,
-        &["00003 in the style of night_000001 is not made yet and its input is gone"],
+        &["00003 in the style of night_000001 has an image, though its shard is not committed"],
     );
+    fs::remove_file(project.stored("images/night_000001/00003.png")).unwrap();
+    fs::remove_file(project.stored("labels/00003.png")).unwrap();
+    let outcome = project.run().exits(1);
+    let said = "1 item not made yet will be quarantined as missing";
+    assert!(outcome.stderr.contains(said), "{outcome}");
+    let row = project.row("00003", STYLES[0]);
+    assert_eq!(row.error_class, Some(FailureClass::Missing), "{row:?}");
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn a_content_whose_label_is_gone_is_not_taken_for_one_that_settings_leave_out() {
+    let project = Project::new(3, 1);
+    let _ = project.run().exits(0);
+    fs::remove_file(project.path("gta5/labels/00003.png")).unwrap();
+    let outcome = project.run().exits(0);
+    let said = "1 content not listed any more (00003)";
+    assert!(outcome.stderr.contains(said), "{outcome}");
 }
 
 #[test]

@@ -106,6 +106,7 @@ impl Stage {
             pauses: ExponentialBuilder::default(),
             drain: drain.clone(),
             progress: Arc::new(()),
+            given: None,
         }
     }
 

@@ -16,6 +16,7 @@ use coordinator::resume::{self, Choice, Only, Quarantined, Redo, Why};
 use coordinator::tally::{self, Counts, Tally};
 use coordinator::{audit, collect, dispatch};
 use shared::artifact::ArtifactKey;
+use shared::decision::Decided;
 use shared::failure::FailureClass;
 use shared::ids::ShardId;
 use shared::manifest::{self, ManifestRow, Status};
@@ -93,6 +94,7 @@ impl Stage {
             pauses: ExponentialBuilder::default(),
             drain: drain.clone(),
             progress: Arc::new(()),
+            given: None,
         }
     }
 
@@ -301,7 +303,7 @@ async fn a_retry_that_nobody_has_made_is_work_that_is_left() {
     let ledger = stage.ledger().await;
     let redo = resume::find(stage.storage.as_ref(), &stage.run, &ledger, &choice).await;
     let redo = redo.unwrap();
-    assert_eq!(redo[0].why, Why::NotRevised);
+    assert_eq!(redo[0].why, Why::NotRevised { num_later: 0 });
     assert_eq!(redo[0].num_items, 2);
     stage.publish(&redo).await;
     stage.work().await;
@@ -374,7 +376,8 @@ async fn a_retry_that_fails_for_good_leaves_the_rows_as_they_were_and_can_be_reo
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_decisions_about_one_retry_are_about_the_items_of_both() {
+async fn of_two_decisions_about_one_retry_the_second_is_refused_and_can_be_made_when_the_first_has_ended()
+ {
     let stage = Stage::made(&["bad-1", "bad-2", "a"]).await;
     stage.engine.mend();
     let of = |text: &str| Quarantined {
@@ -385,16 +388,68 @@ async fn two_decisions_about_one_retry_are_about_the_items_of_both() {
     // Neither knows of the other.
     let (mut here, mut there) = (stage.ledger().await, stage.ledger().await);
     let storage = stage.storage.as_ref();
-    for (ledger, redo) in [(&mut here, &one), (&mut there, &other)] {
-        resume::decide(storage, &stage.run, ledger, redo, Vec::new())
-            .await
-            .unwrap();
-    }
+    let decided = resume::decide(storage, &stage.run, &mut here, &one, Vec::new()).await;
+    decided.unwrap();
+    let refused = resume::decide(storage, &stage.run, &mut there, &other, Vec::new()).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(
+        refused.contains("decided about run retried meanwhile"),
+        "{refused}"
+    );
+    // A worker may have the first in hand: nothing is added to it.
+    let later = stage.find(of("bad-2")).await;
+    assert_eq!(later[0].why, Why::NotRevised { num_later: 2 });
+    stage.decide(&later).await;
     let ledger = stage.ledger().await;
-    assert_eq!(ledger.decisions.retries.of(SHARD, 1).unwrap().len(), 4);
+    assert_eq!(ledger.decisions.retries.of(SHARD, 1).unwrap().len(), 2);
+    stage.go().await;
+    assert_eq!(numbers(&stage.counts().await), (4, 2, 0));
+    let rest = stage.retry().await;
+    assert_eq!(resume::num_items(&rest), 2);
     stage.go().await;
     assert_eq!(numbers(&stage.counts().await), (6, 0, 0));
     assert_eq!(stage.findings().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_decided_while_its_run_goes_on_is_made_before_it_ends() {
+    let stage = Stage::of(&["bad", "a"]).await;
+    let decide = async {
+        while !stage.storage.exists(&stage.commit()).await.unwrap() {
+            tokio::time::sleep(Duration::from_micros(1)).await;
+        }
+        stage.engine.mend();
+        stage.retry().await;
+    };
+    let (stopped, ()) = tokio::join!(stage.go(), decide);
+    assert_eq!(stopped, Stopped::AtItsEnd);
+    // One that came after the last look is work that is left.
+    stage.go().await;
+    assert_eq!(numbers(&stage.counts().await), (4, 0, 0));
+    assert_eq!(stage.findings().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_that_are_tried_again_count_as_failures_until_they_are_forgiven() {
+    let stage = Stage::made(&["bad-1", "bad-2", "a"]).await;
+    let of = |text: &str| Quarantined {
+        reason: Some(text.to_owned()),
+        ..Quarantined::default()
+    };
+    let redo = stage.find(of("bad-1")).await;
+    let ledger = stage.decide(&redo).await;
+    assert_eq!(ledger.decisions.forgiven, 2, "those of bad-2");
+    // Deciding once more, while they are under way, forgives no others.
+    let redo = stage.find(of("bad-1")).await;
+    let halt = Decided::Halt {
+        reason: "cancelled".into(),
+    };
+    let mut ledger = stage.ledger().await;
+    let run = &stage.run.record.run;
+    let halted = ledger.decisions.decide(stage.storage.as_ref(), run, halt);
+    halted.await.unwrap();
+    let ledger = stage.decide(&redo).await;
+    assert_eq!(ledger.decisions.forgiven, 2);
 }
 
 #[tokio::test(start_paused = true)]

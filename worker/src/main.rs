@@ -121,6 +121,7 @@ async fn work(args: &Args) -> Result<(), Problem> {
             .with_jitter(),
         drain,
         progress: meters,
+        given: None,
     };
     Ok(consumer.run().await?)
 }

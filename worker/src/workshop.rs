@@ -2,10 +2,12 @@
 
 pub mod networks;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use shared::decision::{ChangedInputs, ChangedStyle};
 use shared::failure::FailureClass;
 use shared::location::Location;
 use shared::run_record::{Inputs, RunRecord};
@@ -64,12 +66,14 @@ impl WorkshopError {
 /// Somebody who gets a run's tools ready.
 #[async_trait]
 pub trait Workshop: Send + Sync {
-    /// Returns the tools for a run. Asking again for the same run is cheap.
+    /// Returns the tools for a run, of whose inputs some are others than it was planned with. Asking again for the same
+    /// run is cheap.
     ///
     /// # Errors
     ///
     /// [`WorkshopError`]; its class says what it leads to.
-    async fn tools(&self, run: &RunRecord) -> Result<Tools, WorkshopError>;
+    async fn tools(&self, run: &RunRecord, changed: &ChangedInputs)
+    -> Result<Tools, WorkshopError>;
 
     /// Returns the device on which outputs are made.
     fn device(&self) -> String;
@@ -88,6 +92,8 @@ struct Purpose {
     plan_hash: String,
     inputs: Inputs,
     networks: [Option<Location>; 2],
+    /// What was recorded of a style that is another one since is of no use.
+    changed_styles: BTreeMap<String, ChangedStyle>,
 }
 
 impl EngineWorkshop {
@@ -102,7 +108,7 @@ impl EngineWorkshop {
         }
     }
 
-    async fn open(&self, run: &RunRecord) -> Result<Tools, WorkshopError> {
+    async fn open(&self, run: &RunRecord, changed: &ChangedInputs) -> Result<Tools, WorkshopError> {
         let (inputs, cache_dir) = (&run.inputs, &self.config.cache_dir);
         let model = source::open(&inputs.model).await?;
         let model =
@@ -115,6 +121,7 @@ impl EngineWorkshop {
         let datasets = Datasets {
             content: source::open_cached(&inputs.content, cache_dir, self.cache_max_bytes).await?,
             style: source::open_cached(&inputs.style, cache_dir, self.cache_max_bytes).await?,
+            styles_sha256: changed.styles_sha256(&run.frozen.styles),
             size,
         };
         Ok(Tools {
@@ -156,11 +163,16 @@ async fn load_engine(
 
 #[async_trait]
 impl Workshop for EngineWorkshop {
-    async fn tools(&self, run: &RunRecord) -> Result<Tools, WorkshopError> {
+    async fn tools(
+        &self,
+        run: &RunRecord,
+        changed: &ChangedInputs,
+    ) -> Result<Tools, WorkshopError> {
         let purpose = Purpose {
             plan_hash: run.plan_hash.clone(),
             inputs: run.inputs.clone(),
             networks: [run.quality.features.clone(), run.quality.lpips.clone()],
+            changed_styles: changed.styles().clone(),
         };
         let mut ready = self.ready.lock().await;
         match ready.as_ref() {
@@ -170,7 +182,7 @@ impl Workshop for EngineWorkshop {
         // The old engine goes first: two models may not fit into memory.
         *ready = None;
         tracing::info!(run = %run.run, "getting model and datasets ready");
-        let tools = self.open(run).await?;
+        let tools = self.open(run, changed).await?;
         *ready = Some((purpose, tools.clone()));
         Ok(tools)
     }

@@ -35,7 +35,7 @@ pub struct Difference {
     pub added: Vec<String>,
     /// Positions in the plan of inputs that are not listed any more.
     pub removed: Vec<usize>,
-    /// Those of them whose image is there: settings leave them out.
+    /// Those of them whose files are all there: settings leave them out.
     pub left_out: Vec<usize>,
 }
 
@@ -129,7 +129,10 @@ impl Difference {
         }
         let removed = self.removed.iter().map(|&position| &planned[position]);
         let there = sizes(source::open(at).await?.as_ref(), removed).await?;
-        let is_there = |position: &&usize| there.contains_key(&planned[**position].image.path);
+        let is_there = |position: &&usize| {
+            let mut files = planned[**position].files();
+            files.all(|file| there.contains_key(&file.path))
+        };
         self.left_out = self.removed.iter().filter(is_there).copied().collect();
         Ok(())
     }
@@ -239,6 +242,8 @@ fn file_change(
             now.path.display(),
             before.path.display()
         )),
+        // What is empty, or a link that leads nowhere, tells nothing of the file: workers find out.
+        (Some(_), Some(now)) if now.size_bytes == 0 => None,
         (Some(before), Some(now)) if before.size_bytes != now.size_bytes => Some(format!(
             "{} had {} bytes and has {}",
             now.path.display(),
@@ -389,7 +394,7 @@ fn as_it_is(before: &Listing, sizes: &BTreeMap<PathBuf, u64>) -> Listing {
     let mut now = before.clone();
     let label = now.label.as_mut().map(|label| &mut label.file);
     for file in std::iter::once(&mut now.image).chain(label) {
-        if let Some(&size_bytes) = sizes.get(&file.path) {
+        if let Some(&size_bytes) = sizes.get(&file.path).filter(|&&size| size > 0) {
             file.size_bytes = size_bytes;
         }
     }
@@ -445,6 +450,8 @@ mod tests {
             other,
             "label of a was read as palette-ids and is as train-ids"
         );
+        // A link that leads nowhere from here.
+        assert_eq!(told(&listing("a", 0, Some(10))), None);
         let same = change(&before, &before, Some(("x", "x")));
         assert!(same.is_none());
         let other = change(&before, &before, Some(("x", "y"))).unwrap();

@@ -11,7 +11,7 @@ use shared::storage::Storage;
 
 use super::{Change, ChangeError, Changes, Difference};
 use crate::freeze::FrozenRun;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, ShardState};
 use crate::plan::Shard;
 use crate::resume::{self, Redo};
 use crate::stored_items::StoredItems;
@@ -34,8 +34,8 @@ pub struct Accepted {
 ///
 /// # Errors
 ///
-/// [`ChangeError::Refused`] if something was made of a file that has changed, if items are left to be made of one that
-/// is gone, or if there are files that the run was not planned with.
+/// [`ChangeError::Refused`] if something was made of a file that has changed, or if there are files that the run was not
+/// planned with.
 pub async fn judge(
     storage: &dyn Storage,
     run: &FrozenRun,
@@ -63,6 +63,7 @@ pub async fn judge(
         }
     }
     let mut done: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut num_gone = 0;
     let stored = StoredItems::read(storage, run).await?;
     touched.check_labels(run, changes, &stored, &mut refused);
     let mut accepted = Accepted {
@@ -85,16 +86,31 @@ pub async fn judge(
                 let is_stored = stored.has_image(position);
                 match touched.verdict(position, row, is_stored) {
                     Verdict::Nothing => {}
+                    Verdict::Gone => num_gone += 1,
                     Verdict::Retry => retried.push(item),
                     Verdict::Done(what) => *done.entry(what).or_default() += 1,
                     Verdict::Refuse(why) => refused.push(format!("{item} {why}")),
                 }
+            }
+            let state = ledger.state(shard.id, run.record.limits.max_attempts);
+            if matches!(state, ShardState::Revising { .. }) && !retried.is_empty() {
+                accepted.notes.push(format!(
+                    "quarantined items of shard {} are being tried again, and can be chosen once more when that has ended",
+                    shard.id
+                ));
+                continue;
             }
             let rows = rows.into_values().collect();
             accepted.redo.extend(resume::redo_of(shard.id, rows, |row| {
                 retried.contains(&row.item)
             }));
         }
+    }
+    if num_gone > 0 {
+        let plural = if num_gone == 1 { "" } else { "s" };
+        accepted.notes.push(format!(
+            "{num_gone} item{plural} not made yet will be quarantined as missing unless the inputs come back"
+        ));
     }
     for (what, items) in done {
         let plural = if items == 1 { "" } else { "s" };
@@ -148,6 +164,8 @@ struct Touched {
 /// What a change means for an item.
 enum Verdict<'a> {
     Nothing,
+    /// It is not made yet, and its input is gone: workers find out whether it alone is.
+    Gone,
     /// It is done, and its input is another one now.
     Done(&'a str),
     /// It is quarantined, and its input is another one now.
@@ -226,9 +244,10 @@ impl Touched {
                 )
             }
             (Some(_), Some(Status::Quarantined)) if !is_gone => Verdict::Retry,
-            (_, None) if is_gone => {
-                Verdict::Refuse("is not made yet and its input is gone".to_owned())
-            }
+            (_, None) if is_gone && is_stored => Verdict::Refuse(
+                "has an image, though its shard is not committed, and its input is gone (put it back)".to_owned(),
+            ),
+            (_, None) if is_gone => Verdict::Gone,
             (Some(_), Some(Status::Quarantined | Status::Failed) | None)
             | (None, Some(Status::Done | Status::Quarantined | Status::Failed) | None) => {
                 Verdict::Nothing

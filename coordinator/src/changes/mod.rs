@@ -1,7 +1,7 @@
 //! Inputs that are others than a run was planned with: which they are, and whether the run may go on with them.
 //!
-//! A run goes on with a changed file if nothing was made of the old one, and without a file of which nothing is left to
-//! be made. Everything else is refused by name: an output and its input never come from two versions of a file.
+//! A run goes on with a changed file if nothing was made of the old one, and without a file that is gone: what is left to be
+//! made of it is quarantined as missing. Everything else is refused by name: an output and its input never come from two versions of a file.
 
 mod compare;
 mod judge;

@@ -43,7 +43,7 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
     let mut redo = resume::find(storage, &run, &ledger, &Choice::default())
         .await
         .map_err(Problem::environment)?;
-    redo.extend(accepted.redo);
+    resume::merge(&mut redo, accepted.redo);
     resume::decide(storage, &run, &mut ledger, &redo, accepted.changed)
         .await
         .map_err(Problem::environment)?;

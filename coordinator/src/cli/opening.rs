@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use shared::artifact::ArtifactKey;
+use shared::failure::chain;
 use shared::ids::RunId;
 use shared::location::Location;
 use shared::queue::{self, Queue};
@@ -12,7 +14,7 @@ use shared::storage::{self, Storage, scratch};
 use super::{Problem, RootArgs};
 use crate::changes::{self, Accepted, ChangeError, Changes};
 use crate::freeze::{self, FreezeError, FrozenRun};
-use crate::inventory::{Inventory, InventoryError};
+use crate::inventory::Inventory;
 use crate::ledger::Ledger;
 use crate::report::references::{self, ReferenceProblem};
 
@@ -89,15 +91,32 @@ pub(super) async fn ledger(storage: &dyn Storage, run: &RunId) -> Result<Ledger,
 
 /// Lists and plans.
 pub(super) async fn inventory(config: &RunConfig) -> Result<Inventory, Problem> {
-    Inventory::take(config)
-        .await
-        .map_err(|error: InventoryError| {
-            if error.is_usage() {
-                Problem::usage(error)
-            } else {
-                Problem::environment(error)
-            }
-        })
+    let error = match Inventory::take(config).await {
+        Ok(inventory) => return Ok(inventory),
+        Err(error) => error,
+    };
+    // What was there when the run was planned is away now: the settings are not at fault.
+    if error.is_of_nothing() && exists(config).await {
+        return Err(Problem::Environment(format!(
+            "{}; run {} was planned with inputs from there: is the dataset mounted?",
+            chain(&error),
+            config.run
+        )));
+    }
+    if error.is_usage() {
+        Err(Problem::usage(error))
+    } else {
+        Err(Problem::environment(error))
+    }
+}
+
+/// Returns whether a run of this name is stored, as far as that can be told.
+async fn exists(config: &RunConfig) -> bool {
+    let Ok(storage) = at(&config.root).await else {
+        return false;
+    };
+    let record = ArtifactKey::RunRecord(config.run.clone());
+    storage.exists(&record).await.unwrap_or(false)
 }
 
 /// Says what of the datasets is not used.

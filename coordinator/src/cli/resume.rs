@@ -113,6 +113,10 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
             None => None,
         };
         preview(&run, &redo, &counts, queue.as_deref()).await?;
+        // What would be refused is told now.
+        let _ = resume::changed_inputs(storage, &run, &ledger, &redo)
+            .await
+            .map_err(problem)?;
         return Ok(Ending::Done);
     }
     if redo.is_empty() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use shared::artifact::ArtifactKey;
 use shared::console;
-use shared::decision::ChangedInput;
+use shared::decision::{ChangedInput, ChangedInputs};
 use shared::failure::chain;
 use shared::queue::InProcessQueue;
 use shared::run_record::{Inputs, RunRecord};
@@ -70,8 +70,10 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
 
     let is_new = existing.is_none();
     // The settings at hand say where the inputs are and when to give up, also of a run that was started elsewhere.
-    let (mut run, accepted) = match existing {
+    let (mut run, accepted, changed) = match existing {
         Some(existing) => {
+            let decided = &existing.ledger.decisions.changed_inputs;
+            let changed = decided.with(&existing.accepted.changed);
             let known = existing.run.record;
             let record = RunRecord {
                 inputs: Inputs::of(&config),
@@ -84,13 +86,14 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
                 ..known
             };
             let plan = existing.run.plan;
-            (FrozenRun { record, plan }, existing.accepted)
+            (FrozenRun { record, plan }, existing.accepted, changed)
         }
         None => {
             let frozen = inventory.frozen.clone();
             let record = RunRecord::new(&config, frozen, jiff::Timestamp::now());
             let plan = inventory.plan.clone();
-            (FrozenRun { record, plan }, Accepted::default())
+            let run = FrozenRun { record, plan };
+            (run, Accepted::default(), ChangedInputs::default())
         }
     };
     let work = Work::find(storage.as_ref(), &run, accepted).await?;
@@ -112,7 +115,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     if !work.redo.is_empty() {
         // A run is frozen once nothing stands in its way, so that a refused one leaves nothing behind.
         workshop
-            .tools(&run.record)
+            .tools(&run.record, &changed)
             .await
             .map_err(Problem::environment)?;
     }
@@ -166,7 +169,7 @@ impl Work {
         let mut redo = resume::find_in(known, &Choice::default())
             .await
             .map_err(Problem::environment)?;
-        redo.extend(accepted.redo);
+        resume::merge(&mut redo, accepted.redo);
         let shards = redo
             .iter()
             .filter(|redo| !redo.why.is_of_some_items())
@@ -215,7 +218,7 @@ async fn convert(
         Why::NotCommitted
         | Why::Failed { .. }
         | Why::Quarantined { .. }
-        | Why::NotRevised
+        | Why::NotRevised { .. }
         | Why::RevisionFailed { .. } => None,
     });
     let embedded = EmbeddedRun {

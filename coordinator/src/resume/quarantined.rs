@@ -9,7 +9,7 @@ use shared::storage::Storage;
 
 use super::{Chosen, Redo, ResumeError, Why};
 use crate::freeze::FrozenRun;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, ShardState};
 use crate::tally::{READS_AT_ONCE, Tally};
 
 /// Which quarantined items somebody wants to be tried again.
@@ -69,7 +69,30 @@ async fn look(
 ) -> Result<Option<Redo>, LedgerError> {
     let rows = ledger.shard_rows(storage, &run.record.run, shard).await?;
     let is_chosen = |row: &ManifestRow| wanted.wants(row) && chosen.has_style(run, &row.item.style);
-    Ok(redo_of(shard, rows, is_chosen))
+    let redo = redo_of(shard, rows, is_chosen);
+    match ledger.state(shard, run.record.limits.max_attempts) {
+        ShardState::Revising { .. } => Ok(redo.and_then(|redo| under_way(ledger, redo))),
+        ShardState::Committed
+        | ShardState::RevisionFailed { .. }
+        | ShardState::Failed { .. }
+        | ShardState::Open => Ok(redo),
+    }
+}
+
+/// Returns the retry of a shard that was decided before in place of another one: a worker may have it in hand, and would
+/// not see that items were added.
+fn under_way(ledger: &Ledger, redo: Redo) -> Option<Redo> {
+    let Why::Quarantined { items, .. } = redo.why else {
+        return None;
+    };
+    let decided = ledger.outstanding_items(redo.shard)?;
+    let is_decided = |(style, content): &(&str, &str)| decided.has(style, content);
+    let num_later = items.iter().filter(|item| !is_decided(item)).count();
+    Some(Redo {
+        shard: redo.shard,
+        num_items: decided.len(),
+        why: Why::NotRevised { num_later },
+    })
 }
 
 /// Returns what is to be done again of a shard with these rows: its quarantined items that are `wanted`; nothing if

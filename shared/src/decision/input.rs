@@ -54,6 +54,14 @@ impl ChangedInputs {
         }
     }
 
+    /// Returns the same with more changes; the last one of an input holds.
+    #[must_use]
+    pub fn with(&self, changes: &[ChangedInput]) -> Self {
+        let mut with = self.clone();
+        changes.iter().for_each(|change| with.add(change.clone()));
+        with
+    }
+
     /// Returns the content that holds in place of a planned one.
     #[must_use]
     pub fn content<'a>(&'a self, planned: &'a Listing) -> &'a Listing {
@@ -65,6 +73,20 @@ impl ChangedInputs {
     pub fn style<'a>(&'a self, planned: &'a Listing) -> &'a Listing {
         let changed = self.styles.get(planned.name());
         changed.map_or(planned, |style| &style.listing)
+    }
+
+    /// Returns the styles that are others than the plan says, by their names.
+    #[must_use]
+    pub fn styles(&self) -> &BTreeMap<String, ChangedStyle> {
+        &self.styles
+    }
+
+    /// Returns the digests of all styles' bytes: the planned ones, and in their place the changed ones.
+    #[must_use]
+    pub fn styles_sha256(&self, planned: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let changed = self.styles.iter();
+        let changed = changed.map(|(name, style)| (name.clone(), style.sha256.clone()));
+        planned.clone().into_iter().chain(changed).collect()
     }
 
     /// Returns the digest of a style's bytes: the changed one, or that of the run's record.

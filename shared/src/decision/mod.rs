@@ -94,6 +94,12 @@ pub enum DecisionError {
         #[source]
         source: serde_json::Error,
     },
+    /// Another decision came first, and what was to be decided depends on it.
+    #[error("something else was decided about run {run} meanwhile: look at it, and decide anew")]
+    Meanwhile {
+        /// The run.
+        run: RunId,
+    },
 }
 
 impl Decisions {
@@ -173,23 +179,50 @@ impl Decisions {
         run: &RunId,
         what: Decided,
     ) -> Result<(), DecisionError> {
+        while !self.store(storage, run, &what).await? {
+            self.read_new(storage, run).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores a decision that depends on those that are known.
+    ///
+    /// # Errors
+    ///
+    /// [`DecisionError::Meanwhile`] if another one was stored since they were read.
+    pub async fn decide_next(
+        &mut self,
+        storage: &dyn Storage,
+        run: &RunId,
+        what: Decided,
+    ) -> Result<(), DecisionError> {
+        if self.store(storage, run, &what).await? {
+            Ok(())
+        } else {
+            Err(DecisionError::Meanwhile { run: run.clone() })
+        }
+    }
+
+    /// Stores a decision as the next one; returns whether no other was stored before.
+    async fn store(
+        &mut self,
+        storage: &dyn Storage,
+        run: &RunId,
+        what: &Decided,
+    ) -> Result<bool, DecisionError> {
         let decision = Decision {
-            what,
+            what: what.clone(),
             at: jiff::Timestamp::now(),
         };
         let json = Bytes::from(serde_json::to_vec_pretty(&decision).unwrap_or_default());
-        loop {
-            let key = ArtifactKey::Decision(run.clone(), self.count + 1);
-            match storage.create(&key, json.clone()).await {
-                Ok(_) => {
-                    self.take(decision);
-                    return Ok(());
-                }
-                Err(error) if error.kind == StorageErrorKind::Conflict => {
-                    self.read_new(storage, run).await?;
-                }
-                Err(error) => return Err(error.into()),
+        let key = ArtifactKey::Decision(run.clone(), self.count + 1);
+        match storage.create(&key, json).await {
+            Ok(_) => {
+                self.take(decision);
+                Ok(true)
             }
+            Err(error) if error.kind == StorageErrorKind::Conflict => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 }

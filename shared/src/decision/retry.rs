@@ -77,7 +77,8 @@ impl FromIterator<ItemId> for Items {
 pub struct Retries(BTreeMap<ShardId, BTreeMap<u32, Items>>);
 
 impl Retries {
-    /// Adds a decided one. Two decisions about one revision, made at the same time, are about the items of both.
+    /// Adds a decided one. Two decisions about one revision, the second after it failed for good, are about the items of
+    /// both.
     pub(super) fn add(&mut self, retry: Retry) {
         let revisions = self.0.entry(retry.shard).or_default();
         revisions

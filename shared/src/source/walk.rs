@@ -78,8 +78,8 @@ impl WalkError {
 /// is no such folder.
 ///
 /// Links to folders are followed, each folder once: not into a folder that was or will be walked without the link, nor
-/// into one that holds the link. A link that leads nowhere counts as a file, so that reading it says what is wrong. Pipes,
-/// sockets and devices are no files.
+/// into one that holds the link. A link that leads nowhere counts as an empty file, so that reading it says what is wrong.
+/// Pipes, sockets and devices are no files.
 ///
 /// # Errors
 ///
@@ -245,8 +245,9 @@ impl Walk<'_> {
                     self.tree.files.push(SourceFile { path, size_bytes });
                 }
                 Ok(_) => {}
+                // It leads nowhere, at least from here: of what it stands for nothing is known.
                 Err(_) => {
-                    let size_bytes = entry.metadata().map_err(look)?.len();
+                    let size_bytes = 0;
                     self.tree.files.push(SourceFile { path, size_bytes });
                 }
             }

@@ -74,6 +74,7 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
         pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(10)),
         drain: drain.clone(),
         progress: Arc::new(()),
+        given: None,
     };
     let working = tokio::spawn(async move { consumer.run().await.unwrap() });
     let tasks = run.plan.shards.iter();

@@ -257,6 +257,7 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
             device: "stand-in",
             version: "0",
         })),
+        given: None,
     };
     let working = tokio::spawn(async move { consumer.run().await });
     let after = until(exporter, "the run is complete", |shown| {

@@ -103,6 +103,7 @@ impl World {
             pauses: ExponentialBuilder::default().with_min_delay(Duration::from_millis(100)),
             drain: drain.clone(),
             progress: Arc::new(()),
+            given: None,
         };
         let task = tokio::spawn(async move { consumer.run().await.unwrap() });
         self.workers[place] = Some(Worker { task, drain });

@@ -114,6 +114,10 @@ impl AttemptError {
             },
             Self::Engine(error) => error.class(),
             Self::Quality { source, .. } => source.class(),
+            // Where reading hangs, the dataset is away for every shard.
+            Self::Hung {
+                part: Part::Load, ..
+            } => FailureClass::Fatal,
             // A number of one shard concerns no other.
             Self::Differs { .. }
             | Self::Unrepairable { .. }

@@ -1,5 +1,6 @@
 //! Inputs out of the datasets of a run.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +18,9 @@ use crate::dataset::{self, ImageSize, LabelNeed, LoadError};
 const LOOKS_AT_CHANGED: usize = 3;
 /// Between two of them.
 const SETTLES_IN: Duration = Duration::from_secs(1);
+/// What helps where a file is another one.
+const TAKE_UP: &str = "put the old one back and `synth2real resume RUN --only quarantined`, which also takes the new one \
+                       up if nothing was made of the old one";
 /// Files beside one that is gone that are tried until one can be read.
 const MOST_NEIGHBOURS: usize = 5;
 
@@ -27,6 +31,8 @@ pub struct Datasets {
     pub content: Arc<dyn Source>,
     /// The styles.
     pub style: Arc<dyn Source>,
+    /// Digests of the files of styles, by their names; one without is not compared.
+    pub styles_sha256: BTreeMap<String, String>,
     /// The model's sizes.
     pub size: ImageSize,
 }
@@ -45,6 +51,7 @@ impl Inputs for Datasets {
             looks += 1;
             let error = match dataset::load(source.as_ref(), listing, need, self.size).await {
                 Ok(loaded) => {
+                    self.check_style(kind, listing, &loaded.sha256)?;
                     return Ok(LoadedInput {
                         name: listing.name.clone(),
                         prepared: loaded.prepared,
@@ -61,14 +68,34 @@ impl Inputs for Datasets {
                     tokio::time::sleep(SETTLES_IN).await;
                     continue;
                 }
-                LoadError::Changed { .. } => quarantine(
-                    FailureClass::Changed,
-                    format!(
-                        "{error}; put the old one back, or run or launch the same settings again to take it as it is"
-                    ),
-                ),
+                LoadError::Changed { .. } => {
+                    quarantine(FailureClass::Changed, format!("{error}; {TAKE_UP}"))
+                }
             });
         }
+    }
+}
+
+impl Datasets {
+    /// A style that has other bytes of the same number would give outputs of one name in two styles.
+    fn check_style(
+        &self,
+        kind: InputKind,
+        listing: &Listing,
+        sha256: &str,
+    ) -> Result<(), Unusable> {
+        let planned = match kind {
+            InputKind::Content => None,
+            InputKind::Style => self.styles_sha256.get(listing.name()),
+        };
+        if planned.is_none_or(|planned| planned == sha256) {
+            return Ok(());
+        }
+        let name = self.style.locate(&listing.image.path);
+        Err(quarantine(
+            FailureClass::Changed,
+            format!("{name} or its label has other bytes than when the run was planned; {TAKE_UP}"),
+        ))
     }
 }
 
@@ -104,7 +131,8 @@ async fn absent(source: &dyn Source, listing: &Listing, error: &StorageError) ->
                     return alone();
                 }
                 let reason = format!(
-                    "{name} was listed and is gone, while other files of its folder are there: put it back"
+                    "{name} was listed and is gone, while other files of its folder are there: put it back and \
+                     `synth2real resume RUN --only quarantined`"
                 );
                 return quarantine(FailureClass::Missing, reason);
             }
@@ -180,6 +208,7 @@ mod tests {
 
     async fn load(source: Arc<dyn Source>) -> Unusable {
         let datasets = Datasets {
+            styles_sha256: BTreeMap::new(),
             style: Arc::clone(&source),
             content: source,
             size: SIZE,
@@ -193,6 +222,38 @@ mod tests {
             Unusable::Quarantine(why) => Some(why.class),
             Unusable::Away(_) => None,
         }
+    }
+
+    #[tokio::test]
+    async fn a_style_with_other_bytes_of_the_same_number_is_another_one() {
+        let root = tempfile::tempdir().unwrap();
+        let png = dataset::encode_png(ndarray::Array3::zeros((8, 8, 3)).view()).unwrap();
+        fs::write(root.path().join("a.png"), &png).unwrap();
+        let source: Arc<dyn Source> = Arc::new(LocalSource::new(root.path()));
+        let style = Listing {
+            name: "a".to_owned(),
+            image: ListedFile {
+                path: "a.png".into(),
+                size_bytes: png.len() as u64,
+            },
+            label: None,
+        };
+        let sha256 = |bytes: &[u8]| {
+            let files = (shared::digest::sha256(bytes), None::<String>);
+            shared::digest::sha256_of_json(&files)
+        };
+        let load = async |planned: &[u8]| {
+            let datasets = Datasets {
+                styles_sha256: BTreeMap::from([("a".to_owned(), sha256(planned))]),
+                style: Arc::clone(&source),
+                content: Arc::clone(&source),
+                size: SIZE,
+            };
+            datasets.load(InputKind::Style, &style).await.map(drop)
+        };
+        assert!(load(&png).await.is_ok());
+        let other = load(&vec![0; png.len()]).await.unwrap_err();
+        assert_eq!(class(&other), Some(FailureClass::Changed));
     }
 
     async fn class_after(change: impl FnOnce(PathBuf)) -> (Option<FailureClass>, String) {

@@ -72,7 +72,9 @@ impl LookError {
                     | StorageErrorKind::Denied => FailureClass::Fatal,
                 }
             }
-            Self::Decision(DecisionError::Malformed { .. }) => FailureClass::Fatal,
+            Self::Decision(DecisionError::Malformed { .. } | DecisionError::Meanwhile { .. }) => {
+                FailureClass::Fatal
+            }
             Self::Workshop(error) => error.class(),
             Self::Manifest { .. } => FailureClass::Fatal,
         }
@@ -134,6 +136,11 @@ impl Consumer {
                 "{path} is no run record of this version: use workers and coordinator of one version"
             )));
         };
+        // A run in this process goes by the settings at hand, which say where its inputs are now.
+        let given = self.given.as_ref();
+        let given =
+            given.filter(|given| given.run == record.run && given.plan_hash == record.plan_hash);
+        let record = given.cloned().unwrap_or(record);
         let decisions = decisions?;
         if let Some(reason) = &decisions.halted {
             tracing::info!(reason, "the run is halted: its shard is dropped");
@@ -148,7 +155,8 @@ impl Consumer {
             tracing::debug!(failures, "the shard was given up before");
             return Ok(Look::Settled(Settlement::Reject));
         }
-        let tools = self.workshop.tools(&record).await?;
+        let changed = &decisions.changed_inputs;
+        let tools = self.workshop.tools(&record, changed).await?;
         Ok(Look::Ready(Box::new(Ready {
             record,
             tools,

@@ -17,6 +17,7 @@ use shared::event::{Event, Happening};
 use shared::failure::{FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::queue::{Queue, QueueError, Settlement};
+use shared::run_record::RunRecord;
 use shared::settings::WatchdogConfig;
 use shared::storage::Storage;
 use shared::task::ShardTask;
@@ -47,6 +48,8 @@ pub struct Consumer {
     pub drain: CancellationToken,
     /// Who is told how it goes, beside the queue's listeners.
     pub progress: Arc<dyn Progress>,
+    /// What holds in place of the stored record of the run that it speaks of.
+    pub given: Option<RunRecord>,
 }
 
 /// Why a worker stopped without being asked to.

@@ -85,6 +85,15 @@ pub struct OfOneName {
 }
 
 impl DatasetError {
+    /// Returns whether there is no folder, or nothing in it that can be used: also what is seen of one that is away.
+    #[must_use]
+    pub fn is_of_nothing(&self) -> bool {
+        match self {
+            Self::NoFolder { .. } | Self::NoImages { .. } | Self::NothingLabelled { .. } => true,
+            Self::NothingChosen { .. } | Self::DuplicateName(_) | Self::NotUnicode { .. } => false,
+        }
+    }
+
     /// Returns what is wrong with files of which none is an image.
     pub(super) fn nothing_found(
         files: &[SourceFile],

@@ -14,6 +14,8 @@ pub struct Loaded {
     pub prepared: Prepared,
     /// SHA-256 of the image file.
     pub image_sha256: String,
+    /// Digest over the bytes of the image file and its label file, as a run's record holds it of a style.
+    pub sha256: String,
 }
 
 /// Why a pair cannot be loaded.
@@ -77,9 +79,12 @@ pub async fn load(
             file: file.named(),
             reading: *reading,
         });
+        let image_sha256 = digest::sha256(&image.bytes);
+        let label_sha256 = label.map(|label| digest::sha256(label.file.bytes));
         Ok(Loaded {
             prepared: prepare(image.named(), label, size)?,
-            image_sha256: digest::sha256(&image.bytes),
+            sha256: digest::sha256_of_json(&(&image_sha256, label_sha256)),
+            image_sha256,
         })
     };
     shared::blocking::run(work).await

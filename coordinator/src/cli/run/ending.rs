@@ -31,6 +31,7 @@ struct Found<'a> {
     counts: Counts,
     num_stored: usize,
     num_committed: usize,
+    num_retried: usize,
     gone: Gone,
 }
 
@@ -78,6 +79,10 @@ pub(super) async fn conclude(
         counts,
         num_stored: stored.num_images,
         num_committed: ledger.committed.len(),
+        num_retried: ledger
+            .retried(run.record.limits.max_attempts)
+            .map(|(_, items)| items)
+            .sum(),
         gone,
     };
     found.tell(storage, sheet);
@@ -131,6 +136,12 @@ impl Found<'_> {
     fn damage(&self) -> String {
         let id = &self.run.record.run;
         let num_shards = self.run.plan.shards.len();
+        if self.num_retried > 0 {
+            return format!(
+                "{} quarantined items of run {id} are to be tried again, as was decided at its end: run again",
+                self.num_retried
+            );
+        }
         if self.standing.num_open > 0 {
             return format!(
                 "{} of {num_shards} shards of run {id} are gone, which were committed before; {RUN_AGAIN}",

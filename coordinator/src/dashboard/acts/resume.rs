@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::{Redirect, Response};
 use serde::Deserialize;
-use shared::failure::FailureClass;
+use shared::failure::{FailureClass, chain};
 use shared::ids::ShardId;
 
 use super::super::Dashboard;
@@ -16,10 +16,11 @@ use super::super::error::PageError;
 use super::super::format::things;
 use super::super::frame::{Frame, Section, page};
 use super::{Act, without_queue};
+use crate::changes::ChangeError;
 use crate::collector::RunView;
 use crate::estimate::Estimate;
 use crate::ledger::Ledger;
-use crate::resume::{self, Choice, Only, Quarantined, Redo};
+use crate::resume::{self, Choice, Only, Quarantined, Redo, ResumeError};
 
 /// Shards of a preview that are listed one by one.
 const MOST_LISTED: usize = 200;
@@ -81,7 +82,7 @@ struct PreviewPage {
     lines: Vec<Line>,
     num_more: usize,
     /// Why it cannot be done.
-    obstacle: Option<&'static str>,
+    obstacle: Option<String>,
     /// Whether it is noted and nobody is told.
     only_noted: bool,
     halted: Option<String>,
@@ -197,6 +198,11 @@ pub(in super::super) async fn preview(
     let depth = broker.and_then(|broker| broker.depth.ok());
     let workers = depth.map_or(0, |depth| depth.consumers);
     let estimate = Estimate::with(num_items, &view.counts, workers);
+    let obstacle = without_queue(&dashboard).filter(|_| !wish.is_retry());
+    let obstacle = match obstacle {
+        Some(obstacle) => Some(obstacle.to_owned()),
+        None => refusal(&dashboard, &view, &ledger, &redo).await?,
+    };
     let line = |redo: &Redo| Line {
         shard: redo.shard,
         num_items: redo.num_items,
@@ -208,7 +214,7 @@ pub(in super::super) async fn preview(
             .still(),
         run,
         what: wish.what(),
-        obstacle: without_queue(&dashboard).filter(|_| !wish.is_retry()),
+        obstacle,
         only_noted: dashboard.queue.is_none() && wish.is_retry(),
         wish,
         num_shards: things(redo.len(), "shard"),
@@ -218,6 +224,23 @@ pub(in super::super) async fn preview(
         num_more: redo.len().saturating_sub(MOST_LISTED),
         halted: ledger.decisions.halted,
     }))
+}
+
+/// Returns why it would be refused for its inputs, if it would.
+async fn refusal(
+    dashboard: &Dashboard,
+    view: &RunView,
+    ledger: &Ledger,
+    redo: &[Redo],
+) -> Result<Option<String>, PageError> {
+    let storage = dashboard.storage.as_ref();
+    match resume::changed_inputs(storage, &view.run, ledger, redo).await {
+        Ok(_) => Ok(None),
+        Err(ResumeError::Changed(refused @ ChangeError::Refused { .. })) => {
+            Ok(Some(chain(&refused)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(in super::super) async fn publish(

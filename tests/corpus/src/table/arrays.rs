@@ -153,11 +153,8 @@ fn header_rows() -> Vec<Row> {
         )
         .says(&[".npz"]),
         refused("an archive without arrays", npz(&[])).says(&["mu"]),
-        refused(
-            "an array that unpacks to a thousand times its size",
-            bomb(),
-        )
-        .says(&["mu", "bytes"]),
+        refused("an array that unpacks to a thousand times its size", bomb())
+            .says(&["mu", "bytes"]),
         refused(
             "an array whose header is nested without end",
             with_mu(npy(&"(".repeat(9000), &[])),

@@ -121,8 +121,7 @@ fn broken_png_rows() -> Vec<Row> {
             b"<!DOCTYPE html><title>404</title>".to_vec(),
         )
         .says(&["is no image"]),
-        refused("a JPEG of its first marker", vec![0xff, 0xd8])
-            .says(&["is no image"]),
+        refused("a JPEG of its first marker", vec![0xff, 0xd8]).says(&["is no image"]),
         refused("zeros, as a lost write leaves them", vec![0; whole.len()]),
         refused("a PNG without pixels", chunks().without(b"IDAT").file()),
         refused("a PNG without a header", chunks().without(b"IHDR").file()),
