@@ -18,16 +18,18 @@ pub enum WarningKind {
     Cropped,
     /// An image of fewer pixels than the model's was enlarged.
     Enlarged,
-    /// An image has an EXIF orientation, which was or was not applied.
+    /// An image has an orientation, which was or was not applied.
     Orientation,
     /// An image's colours are of another space than sRGB and were taken as they are.
     ColourSpace,
-    /// A label's content is not what was promised of it, and was believed.
+    /// A label's content is not what was promised of it and was believed, or it cannot be told and the promise was.
     LabelEncoding,
     /// Content and style have no class in common.
     NoCommonClass,
     /// A content shows one colour.
     ConstantContent,
+    /// A style shows one colour.
+    ConstantStyle,
     /// An output shows one colour.
     ConstantOutput,
     /// An output is out of all proportion to its content.
@@ -38,7 +40,7 @@ pub enum WarningKind {
 
 impl WarningKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Greyscale,
         Self::AlphaDropped,
         Self::DepthReduced,
@@ -49,6 +51,7 @@ impl WarningKind {
         Self::LabelEncoding,
         Self::NoCommonClass,
         Self::ConstantContent,
+        Self::ConstantStyle,
         Self::ConstantOutput,
         Self::DisproportionateOutput,
         Self::NotJudged,
@@ -68,6 +71,7 @@ impl WarningKind {
             Self::LabelEncoding => "label-encoding",
             Self::NoCommonClass => "no-common-class",
             Self::ConstantContent => "constant-content",
+            Self::ConstantStyle => "constant-style",
             Self::ConstantOutput => "constant-output",
             Self::DisproportionateOutput => "disproportionate-output",
             Self::NotJudged => "not-judged",

@@ -207,6 +207,7 @@ impl Inputs for StandInHandle {
         };
         Ok(LoadedInput {
             image_sha256: digest::sha256(name.as_bytes()),
+            file: format!("{name}.png"),
             name,
             prepared,
             elapsed: Duration::ZERO,

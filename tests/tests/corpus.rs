@@ -34,7 +34,8 @@ fn is_of_the_output(kind: WarningKind) -> bool {
         | WarningKind::ColourSpace
         | WarningKind::LabelEncoding
         | WarningKind::NoCommonClass
-        | WarningKind::ConstantContent => false,
+        | WarningKind::ConstantContent
+        | WarningKind::ConstantStyle => false,
     }
 }
 

@@ -63,6 +63,7 @@ fn converted(model: &Path) -> Result<(), EngineError> {
     let noise = converter.style_noise("night");
     let source = Source {
         name: "night",
+        file: "night.png",
         prepared: &style,
         noise: &noise,
     };
@@ -71,6 +72,7 @@ fn converted(model: &Path) -> Result<(), EngineError> {
     let noise = converter.content_noise("00001");
     let source = Source {
         name: "00001",
+        file: "00001.png",
         prepared: &content,
         noise: &noise,
     };
@@ -268,6 +270,33 @@ fn frames_of_one_colour_are_done_with_a_warning_that_is_counted() {
             (&before.warning, &before.quality),
             (&after.warning, &after.quality)
         );
+    }
+}
+
+#[test]
+fn a_style_of_one_colour_is_told_with_each_of_its_items_made_or_found() {
+    let project = Project::new(2, 2);
+    let file = format!("style/images/{}_rgb_anon.png", STYLES[0]);
+    let black = Picture::input("night_000001_rgb_anon.png").mapped(|_| 0);
+    project.write(&file, &black.encode());
+    let outcome = project.run().exits(0);
+    let counted = "done with a warning (2): constant-style";
+    assert!(outcome.stdout.contains(counted), "{outcome}");
+    let before = project.rows();
+    for row in &before {
+        let is_plain = row.item.style == STYLES[0];
+        let kinds = &row.warning_kinds;
+        assert_eq!(kinds.contains(&WarningKind::ConstantStyle), is_plain);
+        let warning = row.warning.as_deref().unwrap_or_default();
+        let told = warning.contains(&file) && warning.contains("shows one colour, black");
+        assert_eq!(told, is_plain, "{warning}");
+    }
+
+    let shards = fs::read_dir(project.stored("shards")).unwrap();
+    shards.for_each(|shard| fs::remove_file(shard.unwrap().path()).unwrap());
+    let _ = project.run().exits(0);
+    for (before, after) in before.iter().zip(project.rows()) {
+        assert_eq!(before.warning, after.warning);
     }
 }
 

@@ -101,6 +101,7 @@ impl Maker for EngineThread {
             let noise = converter.style_noise(&style.name);
             let source = Source {
                 name: &style.name,
+                file: &style.file,
                 prepared: &style.prepared,
                 noise: &noise,
             };
@@ -129,8 +130,7 @@ impl Maker for EngineThread {
         style: LoadedInput,
     ) -> Result<Vec<ItemWarning>, AttemptError> {
         let warnings = self.call(move |converter| {
-            let labels = style.prepared.label_latent.view();
-            converter.warnings_of_labels(&content.prepared, labels)
+            converter.warnings_of_unrecorded(&content.prepared, &style.file, &style.prepared)
         });
         Ok(warnings.await?)
     }
@@ -145,6 +145,7 @@ fn convert(
     let noise = converter.content_noise(&content.name);
     let source = Source {
         name: &content.name,
+        file: &content.file,
         prepared: &content.prepared,
         noise: &noise,
     };

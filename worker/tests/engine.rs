@@ -61,12 +61,14 @@ fn converted(method: &MethodConfig, by_graphs: bool) -> Vec<Array3<f32>> {
     let (style_noise, content_noise) = (converter.style_noise("s"), converter.content_noise("c"));
     let source = Source {
         name: "s",
+        file: "s.png",
         prepared: &style,
         noise: &style_noise,
     };
     converter.record_style(&source, &mut ()).unwrap();
     let source = Source {
         name: "c",
+        file: "c.png",
         prepared: &content,
         noise: &content_noise,
     };

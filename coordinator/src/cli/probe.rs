@@ -162,6 +162,7 @@ async fn time(
         .record_style(
             &Source {
                 name: "probe",
+                file: "probe",
                 prepared: &style,
                 noise: &noise,
             },
@@ -171,6 +172,7 @@ async fn time(
     let noise = converter.content_noise("probe");
     let source = Source {
         name: "probe",
+        file: "probe",
         prepared: &content,
         noise: &noise,
     };

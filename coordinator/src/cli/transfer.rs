@@ -93,8 +93,10 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     let style = load(&converter, &args.style, label)?;
     let (content_noise, style_noise) = noise(&converter, &args, &method)?;
 
+    let style_name = args.style.display().to_string();
     let style_source = Source {
         name: "style",
+        file: &style_name,
         prepared: &style,
         noise: style_noise.as_ref(),
     };
@@ -102,8 +104,10 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
         .record_style(&style_source, &mut ())
         .map_err(Problem::environment)?;
     let mut trace = Trace::default();
+    let content_name = args.content.display().to_string();
     let content_source = Source {
         name: "content",
+        file: &content_name,
         prepared: &content,
         noise: content_noise.as_ref(),
     };
@@ -114,7 +118,6 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     let image = image.ok_or_else(|| Problem::Environment("the model made no output".to_owned()))?;
     let image = image.map_err(Problem::environment)?;
     let mut warnings = converter.warnings(&content, "style");
-    let content_name = args.content.display().to_string();
     warnings.extend(tones::warnings(
         &content_name,
         content.image.view(),

@@ -54,6 +54,7 @@ impl Inputs for Datasets {
                     self.check_style(kind, listing, &loaded.sha256)?;
                     return Ok(LoadedInput {
                         name: listing.name.clone(),
+                        file: source.locate(&listing.image.path),
                         prepared: loaded.prepared,
                         image_sha256: loaded.image_sha256,
                         elapsed: started.elapsed(),

@@ -28,6 +28,8 @@ pub enum InputKind {
 pub struct LoadedInput {
     /// Its name in the dataset.
     pub name: String,
+    /// Its image file, as warnings name it.
+    pub file: String,
     /// Pixels and labels.
     pub prepared: Prepared,
     /// SHA-256 of its image file.

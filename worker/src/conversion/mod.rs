@@ -24,6 +24,7 @@ use crate::method::denoise::{self, Content, DenoiseError, NoiseSource, Observer,
 use crate::method::finite::{NotFinite, Quantity};
 use crate::method::image::{from_unit_range, to_unit_range};
 use crate::method::schedule::Schedule;
+use crate::quality::tones;
 
 /// A loaded model with a method's settings and the styles recorded so far.
 pub struct Converter {
@@ -33,6 +34,8 @@ pub struct Converter {
     bank: StyleBank,
     /// Styles of which no record can be made, by their names.
     broken_styles: HashMap<String, BrokenStyle>,
+    /// What is said of recorded styles that show one colour, by their names.
+    plain_styles: HashMap<String, ItemWarning>,
     attention: Box<dyn AttentionKernel>,
     seed: u64,
 }
@@ -47,6 +50,8 @@ struct BrokenStyle {
 pub struct Source<'a> {
     /// Its name in the dataset.
     pub name: &'a str,
+    /// Its image file, as warnings name it.
+    pub file: &'a str,
     /// Its pixels and labels at the model's size.
     pub prepared: &'a Prepared,
     /// Its noise.
@@ -95,6 +100,7 @@ impl Converter {
             recipe,
             bank: StyleBank::new(StyleBankLimits::from(config)),
             broken_styles: HashMap::new(),
+            plain_styles: HashMap::new(),
             engine,
             seed: method.seed,
         };
@@ -241,6 +247,10 @@ impl Converter {
         };
         self.bank
             .insert(style.name.to_owned(), StyleRecord::new(trajectory, steps));
+        match tones::style_warning(style.file, style.prepared.image.view()) {
+            Some(warning) => drop(self.plain_styles.insert(style.name.to_owned(), warning)),
+            None => drop(self.plain_styles.remove(style.name)),
+        }
         tracing::info!(
             style = style.name,
             num_bytes,
@@ -348,29 +358,43 @@ impl Converter {
     /// Returns what a person should know about this pair.
     #[must_use]
     pub fn warnings(&self, content: &Prepared, style: &str) -> Vec<ItemWarning> {
-        self.bank.get(style).map_or_else(Vec::new, |record| {
-            self.warnings_of_labels(content, record.trajectory.labels.view())
-        })
+        let Some(record) = self.bank.get(style) else {
+            return Vec::new();
+        };
+        let labels = record.trajectory.labels.view();
+        let of_labels = self.warning_of_labels(content, labels);
+        let of_style = self.plain_styles.get(style).cloned();
+        of_labels.into_iter().chain(of_style).collect()
     }
 
-    /// Returns the same of a style that need not be recorded, given its labels at the size of the latent.
+    /// Returns the same of a style that need not be recorded, given its image file and what that holds.
     #[must_use]
-    pub fn warnings_of_labels(
+    pub fn warnings_of_unrecorded(
+        &self,
+        content: &Prepared,
+        file: &str,
+        style: &Prepared,
+    ) -> Vec<ItemWarning> {
+        let of_labels = self.warning_of_labels(content, style.label_latent.view());
+        let of_style = tones::style_warning(file, style.image.view());
+        of_labels.into_iter().chain(of_style).collect()
+    }
+
+    fn warning_of_labels(
         &self,
         content: &Prepared,
         style: ArrayView2<'_, u8>,
-    ) -> Vec<ItemWarning> {
+    ) -> Option<ItemWarning> {
         let class_adain = &self.recipe.adain.class_adain;
         let shared = class_adain.num_shared_classes(content.label_latent.view(), style);
         let unrelated = self.recipe.adain.class_wise.contains(&true) && shared == 0;
-        let warning = unrelated.then(|| ItemWarning {
+        unrelated.then(|| ItemWarning {
             kind: WarningKind::NoCommonClass,
             text:
                 "content and style have no class in common, so class-wise AdaIN changed nothing; \
                    the image was converted by injection and global AdaIN"
                     .to_owned(),
-        });
-        warning.into_iter().collect()
+        })
     }
 
     fn denoise(

@@ -1,5 +1,5 @@
-//! Whether a content or an output shows one colour, and whether an output is out of all proportion to its content: what a
-//! finite image may still be, found without a network.
+//! Whether a content, a style or an output shows one colour, and whether an output is out of all proportion to its
+//! content: what a finite image may still be, found without a network.
 //!
 //! Such an item is done, for a black frame of a dataset is what it is; who trains on it should know.
 
@@ -63,6 +63,16 @@ pub fn warnings(
         });
     }
     warnings
+}
+
+/// Returns what a person should know about the tones of a style `(height, width, 3)`: every output in it lacks contrast.
+#[must_use]
+pub fn style_warning(style_name: &str, style: ArrayView3<'_, u8>) -> Option<ItemWarning> {
+    let tones = Tones::of(style);
+    tones.is_one_colour().then(|| ItemWarning {
+        kind: WarningKind::ConstantStyle,
+        text: format!("style {style_name} shows one colour, {}", tones.colour()),
+    })
 }
 
 impl Tones {
@@ -194,6 +204,17 @@ mod tests {
             black[0].text,
             "content 00001 shows one colour, black rgb(0, 0, 0)"
         );
+    }
+
+    #[test]
+    fn a_style_of_one_colour_is_told_by_its_name() {
+        let told = style_warning("night/a.png", plain([0; 3]).view()).unwrap();
+        assert_eq!(told.kind, WarningKind::ConstantStyle);
+        assert_eq!(
+            told.text,
+            "style night/a.png shows one colour, black rgb(0, 0, 0)"
+        );
+        assert_eq!(style_warning("night/a.png", scene(12.0, 8.0).view()), None);
     }
 
     #[test]
