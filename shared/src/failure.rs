@@ -103,15 +103,86 @@ pub async fn next_attempt(
     Ok(next)
 }
 
-/// Returns an error and its causes on one line, each named once.
+/// Returns an error and its causes on one line, each named once: many errors of other crates say their cause themselves.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let said = cause.to_string();
+        if !says(&text, &said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
         source = cause.source();
     }
     text.replace('\n', " ")
+}
+
+/// Returns whether a text says a cause, in words of its own and not as a part of a path or of another word.
+fn says(text: &str, cause: &str) -> bool {
+    let is_edge = |next: Option<char>| {
+        next.is_none_or(|letter| !letter.is_alphanumeric() && !matches!(letter, '/' | '_' | '-'))
+    };
+    let is_whole = |at: usize| {
+        let (before, after) = (&text[..at], &text[at + cause.len()..]);
+        is_edge(before.chars().next_back()) && is_edge(after.chars().next())
+    };
+    cause.is_empty() || text.match_indices(cause).any(|(at, _)| is_whole(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An error of a text, and its cause.
+    #[derive(Debug)]
+    struct Said(&'static str, Option<Box<Said>>);
+
+    impl fmt::Display for Said {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Said {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            let cause: &Said = self.1.as_deref()?;
+            Some(cause)
+        }
+    }
+
+    /// Returns the chain of errors, the first of which is caused by the second, and so on.
+    fn chained(texts: &[&'static str]) -> String {
+        let error = texts
+            .iter()
+            .rev()
+            .fold(None, |cause, &text| Some(Box::new(Said(text, cause))));
+        chain(&*error.unwrap())
+    }
+
+    #[test]
+    fn a_cause_that_was_said_is_not_said_again() {
+        for (texts, expected) in [
+            (&["a", "b", "c"][..], "a: b: c"),
+            (&["a.png", "CRC error", "CRC error"], "a.png: CRC error"),
+            (
+                &["a", "Format error: no tag", "no tag"],
+                "a: Format error: no tag",
+            ),
+            (&["a: no\ntag", "no\ntag", "b"], "a: no tag: b"),
+            (&["a", ""], "a"),
+            // Parts of names say nothing.
+            (
+                &["cannot read images/timeout/a", "timeout"],
+                "cannot read images/timeout/a: timeout",
+            ),
+            (
+                &["cannot read timeouts", "timeout"],
+                "cannot read timeouts: timeout",
+            ),
+        ] {
+            assert_eq!(chained(texts), expected);
+        }
+    }
 }
