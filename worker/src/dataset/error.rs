@@ -32,12 +32,26 @@ pub enum InputError {
         expected: &'static str,
     },
     /// An image of a format that is not read.
-    #[error("{name} is {found} file, which is not read: expected PNG or JPEG, convert it")]
+    #[error(
+        "{name} is {found} file, which is not read: expected a PNG, JPEG, WebP, TIFF or BMP file, \
+         convert it"
+    )]
     UnreadFormat {
         /// The file.
         name: String,
         /// The format, with its article.
         found: &'static str,
+    },
+    /// A TIFF of a kind that is not read.
+    #[error(
+        "{name} is a TIFF of {found}, which is not read: expected 8 or 16 bits per channel, \
+         save it as RGB of 8 bits"
+    )]
+    UnreadTiff {
+        /// The file.
+        name: String,
+        /// What it holds.
+        found: String,
     },
     /// An image whose range of values is not known.
     #[error(

@@ -49,7 +49,7 @@ pub(super) fn recognise(bytes: &[u8]) -> Recognised {
 
 /// Returns the name of a known format that is not read.
 fn unread(bytes: &[u8]) -> Option<&'static str> {
-    const MAGIC: [(&[u8], &str); 19] = [
+    const MAGIC: [(&[u8], &str); 21] = [
         (b"GIF8", "a GIF"),
         (&[0xff, 0x0a], "a JPEG XL"),
         (b"\0\0\0\x0cJXL \r\n", "a JPEG XL"),
@@ -63,6 +63,8 @@ fn unread(bytes: &[u8]) -> Option<&'static str> {
         (b"qoif", "a QOI"),
         (b"farbfeld", "a farbfeld"),
         (b"II*\0\x10\0\0\0CR", "a Canon raw"),
+        (b"II+\0", "a BigTIFF"),
+        (b"MM\0+", "a BigTIFF"),
         (b"P5\n", "a PGM"),
         (b"P6\n", "a PPM"),
         (b"P2\n", "a PGM"),
@@ -113,6 +115,8 @@ mod tests {
             (b"\0\0\0\x1cftypavif", Recognised::Unread("an AVIF")),
             (b"\0\0\0\x20ftypisom", Recognised::Unread("an MP4 video")),
             (b"GIF89a", Recognised::Unread("a GIF")),
+            (b"II+\0\x08\0\0\0", Recognised::Unread("a BigTIFF")),
+            (b"MM\0+\0\x08\0\0", Recognised::Unread("a BigTIFF")),
             (b"<!DOCTYPE html>", Recognised::Nothing),
             (b"", Recognised::Nothing),
         ] {

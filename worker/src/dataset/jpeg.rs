@@ -2,31 +2,43 @@
 //!
 //! A file may go on after its image: a camera appends a preview or a video. And it may end in the middle of its image
 //! and be closed properly; decoders fill up what is missing with grey. Whether anything is missing is seen from what a
-//! decoder makes of the image's last bits: bits that follow a complete image change nothing.
+//! decoder makes of the image's last bits: bits that follow a complete image change nothing. Where zeros took the place
+//! of the rest, see [`super::zeros`]; and an image that starts anew at intervals has a marker for each of them.
 
-use image::metadata::Orientation;
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
+use super::zeros;
+
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 
 /// Bits that no encoder fills up with, for as many blocks as a difference needs to show. They come in two kinds, since
 /// either may be no code in the tables of an image, or one that changes nothing.
-const OTHER_BITS: [[u8; 4096]; 2] = [[0xaa; 4096], [0x55; 4096]];
+pub(super) const OTHER_BITS: [[u8; 4096]; 2] = [[0xaa; 4096], [0x55; 4096]];
 
 /// The number of coefficients of a block.
 const COEFFICIENTS: usize = 64;
+/// The columns and rows of a block.
+const BLOCK: usize = 8;
+
+/// What EXIF data begin with, beside one more byte.
+const EXIF: &[u8] = b"Exif\0";
+/// What XMP data begin with.
+const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
 /// A decoded JPEG.
-pub(super) struct Jpeg {
+pub(super) struct Jpeg<'a> {
     pub(super) width: usize,
     pub(super) height: usize,
     /// RGB of 8 bits, rows from top to bottom.
     pub(super) pixels: Vec<u8>,
-    pub(super) orientation: Orientation,
+    /// The EXIF data of each of its segments.
+    pub(super) exif: Vec<&'a [u8]>,
+    /// The XMP data of each of its segments.
+    pub(super) xmp: Vec<&'a [u8]>,
     pub(super) is_grey: bool,
     pub(super) is_cmyk: bool,
     pub(super) profile: Option<Vec<u8>>,
@@ -49,34 +61,37 @@ pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize), JpegError> {
 }
 
 /// Returns the first image of a JPEG file, of a size that the caller found to be acceptable.
-pub(super) fn decode(bytes: &[u8]) -> Result<Jpeg, JpegError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Jpeg<'_>, JpegError> {
     let outline = Outline::of(bytes);
-    if !outline.has_all_scans() {
+    if outline.lacks_restarts || !outline.has_all_scans() {
         return Err(JpegError::Incomplete);
     }
     let image = &bytes[..outline.end];
-    let followed_by = |tail: &[u8]| [image, tail, &END_OF_IMAGE].concat();
 
-    let closed = followed_by(&[]);
+    let closed = [image, &END_OF_IMAGE].concat();
     let mut decoder = self::decoder(&closed, true);
     decoder.decode_headers()?;
     let colours = decoder.input_colorspace();
     let (width, height) = decoder.dimensions().ok_or(JpegError::Incomplete)?;
     let pixels = decoder.decode()?;
-    for bits in &OTHER_BITS {
-        let with_other_bits = self::decoder(&followed_by(bits), false).decode();
-        if with_other_bits.ok().as_ref() != Some(&pixels) {
-            return Err(JpegError::Incomplete);
-        }
+    let is_same = |image: &[u8]| {
+        // It belongs to the zero behind it, and makes a marker of anything else.
+        let stuffing: &[u8] = if image.ends_with(&[0xff]) { &[0] } else { &[] };
+        OTHER_BITS.iter().all(|bits| {
+            let file = [image, stuffing, bits.as_slice(), &END_OF_IMAGE].concat();
+            let with_other_bits = self::decoder(&file, false).decode();
+            with_other_bits.ok().as_ref() == Some(&pixels)
+        })
+    };
+    if !is_same(image) || zeros::stand_in(image, outline.bits, is_same) {
+        return Err(JpegError::Incomplete);
     }
-    let orientation = decoder
-        .exif()
-        .and_then(|exif| Orientation::from_exif_chunk(exif));
     Ok(Jpeg {
         width,
         height,
         pixels,
-        orientation: orientation.unwrap_or(Orientation::NoTransforms),
+        exif: outline.exif,
+        xmp: outline.xmp,
         is_grey: matches!(colours, Some(ColorSpace::Luma)),
         is_cmyk: matches!(colours, Some(ColorSpace::CMYK | ColorSpace::YCCK)),
         profile: decoder.icc_profile(),
@@ -94,17 +109,29 @@ fn decoder(bytes: &[u8], is_strict: bool) -> JpegDecoder<ZCursor<&[u8]>> {
 
 /// What the markers of a JPEG's first image say.
 #[derive(Debug, Default)]
-struct Outline {
+struct Outline<'a> {
     /// Where its last scan ends.
     end: usize,
+    /// Where the bits of its last scan begin.
+    bits: usize,
     is_progressive: bool,
+    /// Its width and height.
+    size: (usize, usize),
+    /// For each component, how many of its blocks lie side by side and one upon another in an MCU.
+    factors: Vec<(u8, (usize, usize))>,
+    /// MCUs between markers of restarts; 0 for no such markers.
+    restart_interval: usize,
+    /// Whether a scan has fewer markers of restarts than its MCUs take.
+    lacks_restarts: bool,
+    exif: Vec<&'a [u8]>,
+    xmp: Vec<&'a [u8]>,
     /// For each component and each of its coefficients, the lowest bit that a scan has; none if no scan has it.
     lowest_bits: Vec<(u8, [Option<u8>; COEFFICIENTS])>,
 }
 
-impl Outline {
+impl<'a> Outline<'a> {
     /// Walks over the segments of a file; of one that is damaged, as far as they go.
-    fn of(bytes: &[u8]) -> Self {
+    fn of(bytes: &'a [u8]) -> Self {
         let mut outline = Self {
             end: bytes.len(),
             ..Self::default()
@@ -124,7 +151,12 @@ impl Outline {
                         break;
                     };
                     let next = after + usize::from(u16::from_be_bytes([high, low])).max(2);
-                    outline.take_in(code, bytes.get(after + 2..next).unwrap_or_default());
+                    let segment = bytes.get(after + 2..next).unwrap_or_default();
+                    outline.take_in(code, segment);
+                    if code == 0xda {
+                        outline.bits = next.min(bytes.len());
+                        outline.check_restarts(segment, &bytes[outline.bits..]);
+                    }
                     at = next;
                 }
             }
@@ -133,16 +165,61 @@ impl Outline {
     }
 
     /// Takes in a segment.
-    fn take_in(&mut self, code: u8, segment: &[u8]) {
-        match code {
-            0xc0..=0xc2 => {
+    fn take_in(&mut self, code: u8, segment: &'a [u8]) {
+        match (code, segment) {
+            (0xc0..=0xc2, &[_, y1, y2, x1, x2, _, ref components @ ..]) => {
+                let side = |bytes: [u8; 2]| usize::from(u16::from_be_bytes(bytes));
+                let factor = |it: &[u8]| (usize::from(it[1] >> 4), usize::from(it[1] & 0xf));
+                let components = components.chunks_exact(3);
                 self.is_progressive = code == 0xc2;
-                let components = segment.get(6..).unwrap_or_default().chunks_exact(3);
+                self.size = (side([x1, x2]), side([y1, y2]));
+                self.factors = components.clone().map(|it| (it[0], factor(it))).collect();
                 self.lowest_bits = components.map(|it| (it[0], [None; COEFFICIENTS])).collect();
             }
-            0xda => self.take_in_scan(segment),
+            (0xda, _) => self.take_in_scan(segment),
+            (0xdd, &[high, low, ..]) => {
+                self.restart_interval = usize::from(u16::from_be_bytes([high, low]));
+            }
+            (0xe1, _) if segment.starts_with(EXIF) => {
+                self.exif.extend(segment.get(EXIF.len() + 1..))
+            }
+            (0xe1, _) => self.xmp.extend(segment.strip_prefix(XMP)),
             _ => {}
         }
+    }
+
+    /// Counts the markers of restarts in the bits of a scan: there is one between each two intervals, and an encoder that
+    /// leaves one out writes what no decoder reads. There may be more of them.
+    fn check_restarts(&mut self, scan: &[u8], rest: &[u8]) {
+        if self.restart_interval == 0 {
+            return;
+        }
+        let intervals = self.num_mcus(scan).div_ceil(self.restart_interval);
+        let end = next_marker(rest, 0).unwrap_or(rest.len());
+        let is_restart = |pair: &&[u8]| pair[0] == 0xff && matches!(pair[1], 0xd0..=0xd7);
+        let restarts = rest[..end].windows(2).filter(is_restart).count();
+        self.lacks_restarts |= restarts + 1 < intervals;
+    }
+
+    /// Returns how many MCUs a scan has. The MCU of a single component is one of its blocks, of which it has no more than
+    /// its samples take.
+    fn num_mcus(&self, scan: &[u8]) -> usize {
+        let factors = || self.factors.iter().map(|(_, factors)| *factors);
+        let across = factors()
+            .map(|(across, _)| across)
+            .max()
+            .unwrap_or(1)
+            .max(1);
+        let down = factors().map(|(_, down)| down).max().unwrap_or(1).max(1);
+        let own = match scan {
+            &[1, id, ..] => self.factors.iter().find(|(found, _)| *found == id),
+            _ => None,
+        };
+        let (own_across, own_down) = own.map_or((1, 1), |(_, factors)| *factors);
+        let (width, height) = self.size;
+        let columns = (width * own_across).div_ceil(BLOCK * across);
+        let rows = (height * own_down).div_ceil(BLOCK * down);
+        columns * rows
     }
 
     fn take_in_scan(&mut self, segment: &[u8]) {

@@ -4,16 +4,18 @@ use std::io::Cursor;
 
 use image::metadata::Orientation;
 use image::{
-    ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits,
+    ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader,
+    ImageResult, Limits,
 };
 use ndarray::Array3;
 
 use super::error::InputError;
+use super::exif::{self, Told};
 use super::formats::{self, Format, Recognised};
-use super::jpeg;
 use super::label_file::{self, Pixels};
 use super::orientation::Oriented;
 use super::prepare::NamedBytes;
+use super::{jpeg, png_file, tiff, webp};
 use shared::warning::{ItemWarning, WarningKind};
 
 /// The most pixels of an image: far more than a camera's, far less than a decompression bomb's.
@@ -66,12 +68,14 @@ fn jpeg(file: NamedBytes<'_>) -> Result<Picture, InputError> {
     } else {
         warnings.extend(unapplied(file, jpeg.profile.as_deref()));
     }
+    let told = exif::orientation(jpeg.exif, jpeg.xmp);
+    warnings.extend(unturned(file, &told));
     let (width, height) = (jpeg.width as u32, jpeg.height as u32);
     let image = image::RgbImage::from_raw(width, height, jpeg.pixels)
         .ok_or_else(|| undecodable(jpeg::JpegError::Incomplete))?;
     Ok(Picture {
         image: DynamicImage::ImageRgb8(image),
-        orientation: jpeg.orientation,
+        orientation: told.orientation,
         warnings,
     })
 }
@@ -87,34 +91,84 @@ fn other(file: NamedBytes<'_>, format: ImageFormat) -> Result<Picture, InputErro
     if format == ImageFormat::Png {
         check_indices(file)?;
     }
-    let undecodable = |error: image::ImageError| undecodable(file, expected, error.into());
-    let mut reader = ImageReader::with_format(Cursor::new(file.bytes), format);
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODER_BYTES as u64);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(undecodable)?;
+    let refused = |error: ImageError| match error {
+        ImageError::Unsupported(_) if format == ImageFormat::Tiff => unread_tiff(file),
+        error => undecodable(file, expected, error.into()),
+    };
+    let mut decoder = decoder(file.bytes, format).map_err(refused)?;
     let (width, height) = decoder.dimensions();
     check_not_too_large(file, width, height)?;
     let colour = decoder.color_type();
     if matches!(colour, ColorType::Rgb32F | ColorType::Rgba32F) {
-        return Err(InputError::FloatingPoint {
-            name: file.name.to_owned(),
+        // The decoder takes integers of 32 bits for such numbers.
+        return Err(if tiff::is_floating_point(file.bytes) {
+            InputError::FloatingPoint {
+                name: file.name.to_owned(),
+            }
+        } else {
+            unread_tiff(file)
         });
     }
-    // Metadata that cannot be read say nothing: viewers show such an image as it is stored.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let told = told(file.bytes, format, &mut decoder);
     let profile = decoder.icc_profile().unwrap_or_default();
     let mut warnings = lost(file, colour);
     match decoder.original_color_type() {
         ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 => warnings.push(cmyk(file)),
         _ => warnings.extend(unapplied(file, profile.as_deref())),
     }
-    let image = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
+    if format == ImageFormat::Png {
+        let colours = png_file::other_colours(file.bytes);
+        warnings.extend(colours.map(|change| warning(file, WarningKind::ColourSpace, &change)));
+    }
+    warnings.extend(unturned(file, &told));
+    let image = DynamicImage::from_decoder(decoder).map_err(refused)?;
+    if format == ImageFormat::WebP {
+        let is_same = |bytes: &[u8]| {
+            let other = self::decoder(bytes, format).and_then(DynamicImage::from_decoder);
+            other.is_ok_and(|other| other.as_bytes() == image.as_bytes())
+        };
+        if webp::ends_in_a_hole(file.bytes, is_same) {
+            let reason = jpeg::JpegError::Incomplete;
+            return Err(undecodable(file, expected, reason.into()));
+        }
+    }
     Ok(Picture {
         image,
-        orientation,
+        orientation: told.orientation,
         warnings,
     })
+}
+
+fn decoder(bytes: &[u8], format: ImageFormat) -> ImageResult<impl ImageDecoder> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_DECODER_BYTES as u64);
+    reader.limits(limits);
+    reader.into_decoder()
+}
+
+/// Returns how a file's picture is to be turned. Metadata that cannot be read say nothing: viewers show such an image as
+/// it is stored.
+fn told(file: &[u8], format: ImageFormat, decoder: &mut impl ImageDecoder) -> Told {
+    match format {
+        ImageFormat::Png => {
+            let exif = png_file::exif(file);
+            exif::orientation(exif.iter().map(Vec::as_slice), png_file::xmp(file))
+        }
+        ImageFormat::WebP => exif::orientation(webp::exif(file), webp::xmp(file)),
+        ImageFormat::Tiff => {
+            let xmp = decoder.xmp_metadata().unwrap_or_default();
+            exif::orientation([file], xmp.as_deref())
+        }
+        _ => Told::NOTHING,
+    }
+}
+
+fn unread_tiff(file: NamedBytes<'_>) -> InputError {
+    InputError::UnreadTiff {
+        name: file.name.to_owned(),
+        found: tiff::describe(file.bytes),
+    }
 }
 
 /// Refuses a palette PNG with indices that have no colour: the decoder makes them black. Other PNGs have none.
@@ -173,6 +227,12 @@ fn greyscale(file: NamedBytes<'_>) -> ItemWarning {
 fn cmyk(file: NamedBytes<'_>) -> ItemWarning {
     let change = "is CMYK and was converted to RGB without a colour profile";
     warning(file, WarningKind::ColourSpace, change)
+}
+
+/// Says that a picture was not turned as its file may mean it.
+fn unturned(file: NamedBytes<'_>, told: &Told) -> Option<ItemWarning> {
+    let change = told.unapplied.as_deref()?;
+    Some(warning(file, WarningKind::Orientation, change))
 }
 
 /// Says that a colour profile was not applied, unless it is that of sRGB by its description.

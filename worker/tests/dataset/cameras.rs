@@ -266,11 +266,15 @@ fn a_format_that_is_not_read_is_named() {
         (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 file"),
         (b"\x76\x2f\x31\x01\x02\0\0\0", "an OpenEXR file"),
         (b"8BPS\0\x01", "a Photoshop file"),
+        (b"II+\0\x08\0\0\0", "a BigTIFF file"),
     ] {
         let error = prepare_bytes(bytes, &label, LabelKind::LabelIds).unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("images/a.png is {name}, which is not read: expected PNG or JPEG, convert it")
+            format!(
+                "images/a.png is {name}, which is not read: expected a PNG, JPEG, WebP, TIFF or BMP file, \
+                 convert it"
+            )
         );
     }
 }
