@@ -7,10 +7,12 @@
 //!   colour; a colour that several labels share counts for each. Then the indices are label ids (or train ids, where
 //!   those are promised and the same holds for them). If the two contradict each other and the colours are
 //!   Cityscapes', the colours are believed. If the colours are not, it cannot be told and the file is refused. A grey
-//!   ramp, which tools give to images of levels, says nothing: the indices are levels.
+//!   ramp, which tools give to images of levels, says nothing: the indices are levels. Other greys that are ids are what
+//!   an optimiser made of such an image: they are the levels.
 //! - **Levels.** Those of 20 to 34 are label ids, and no street is without them (vegetation, sky, cars). Where there are
 //!   none and train ids are not promised either, 255 and ids that are a class as train ids only make them train ids;
-//!   one of the two alone leaves it untold. With neither, ids of both kinds look alike and the promise holds.
+//!   one of the two alone leaves it untold. With neither, ids of both kinds look alike and the promise holds, with a
+//!   warning where that was a palette or colours: levels are not what was promised, so there may be more that is not.
 //! - **Colours.** Class colours, if no more than a share of the pixels has others.
 //!
 //! The class of a pixel depends on the file alone, so that every command reads a label alike. What is stored follows
@@ -57,6 +59,17 @@ impl Ids {
             Self::Train => "train ids",
         }
     }
+}
+
+/// What levels are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LevelIds {
+    /// They are these.
+    Are(Ids),
+    /// They are classes as ids of either kind.
+    LookAlike,
+    /// Some say one thing and some another.
+    Untold,
 }
 
 /// A label whose meaning is known.
@@ -169,7 +182,7 @@ impl Reader<'_> {
         };
         let promised = promised_ids(self.reading.kind);
         if let Some(ids) = [promised, Ids::Label].into_iter().find(|&ids| agrees(ids)) {
-            if ids == Ids::Label && self.level_ids(&histogram) == Some(Ids::Train) {
+            if ids == Ids::Label && self.level_ids(&histogram) == LevelIds::Are(Ids::Train) {
                 return Err(self.untold(
                     "its palette is that of label ids, but 255 is none and 20 to 34 do not occur"
                         .to_owned(),
@@ -189,6 +202,15 @@ impl Reader<'_> {
         if histogram.values().all(|index| colour(index) == [index; 3]) {
             let ids = self.levels(&histogram)?;
             return Ok(Label::Ids(ids, indices, Some(palette)));
+        }
+        if are_grey_ids(&histogram, colour) {
+            self.warn(
+                "its palette is grey and its indices are no ids: the greys were read as levels"
+                    .to_owned(),
+            );
+            let levels = indices.mapv(|index| colour(index)[0]);
+            let ids = self.levels(&Histogram::of(&levels))?;
+            return Ok(Label::Ids(ids, levels, None));
         }
         let label_id = |index: u8| cityscapes::label_id_of_colour(colour(index));
         let is_class = |index: u8| train_id_of_colour(colour(index)) != UNKNOWN;
@@ -243,12 +265,28 @@ impl Reader<'_> {
                 level.unwrap_or_default()
             )));
         }
-        let Some(ids) = self.level_ids(histogram) else {
-            return Err(self.untold(
-                "its levels could be label ids as well as train ids: none is 20 to 34".to_owned(),
-            ));
+        let (ids, look_alike) = match self.level_ids(histogram) {
+            LevelIds::Are(ids) => (ids, false),
+            LevelIds::LookAlike => (promised, true),
+            LevelIds::Untold => {
+                return Err(self.untold(
+                    "its levels could be label ids as well as train ids: none is 20 to 34"
+                        .to_owned(),
+                ));
+            }
         };
-        if ids != promised {
+        let is_levels_promised = match self.reading.kind {
+            LabelKind::LabelIds | LabelKind::TrainIds => true,
+            LabelKind::PaletteIds | LabelKind::Colour => false,
+        };
+        if look_alike && !is_levels_promised {
+            self.warn(format!(
+                "its levels could be label ids as well as train ids: none is 20 to 34; it was read as {}, and \
+                 labels = \"label-ids\" or \"train-ids\" in the settings (transfer: --content-labels, \
+                 --style-labels) says what it is",
+                ids.name()
+            ));
+        } else if ids != promised {
             self.warn(format!(
                 "its levels are {} where {} were expected: it was read as {}",
                 ids.name(),
@@ -265,15 +303,15 @@ impl Reader<'_> {
         Ok(ids)
     }
 
-    /// Returns what levels are; none if it cannot be told.
-    fn level_ids(&self, histogram: &Histogram) -> Option<Ids> {
+    /// Returns what levels are.
+    fn level_ids(&self, histogram: &Histogram) -> LevelIds {
         let promised = promised_ids(self.reading.kind);
         // A few such levels may be what a smooth edge between two others left.
         if histogram.share(|level| (20..=LAST_LABEL_ID).contains(&level)) > MEANINGLESS_TOLD {
-            return Some(Ids::Label);
+            return LevelIds::Are(Ids::Label);
         }
         if promised == Ids::Train {
-            return Some(Ids::Train);
+            return LevelIds::Are(Ids::Train);
         }
         let is_class = |ids: Ids, level: u8| ids.train_id(level) != UNKNOWN;
         let mut levels = histogram.values().filter(|&level| level != 0);
@@ -281,13 +319,17 @@ impl Reader<'_> {
             levels.any(|level| is_class(Ids::Train, level) && !is_class(Ids::Label, level));
         let has_255 = histogram.values().any(|level| level == UNKNOWN);
         match (has_only_train, has_255) {
-            (false, false) => Some(promised),
-            (true, true) => Some(Ids::Train),
+            (false, false) => LevelIds::LookAlike,
+            (true, true) => LevelIds::Are(Ids::Train),
             (true, false) | (false, true) => {
                 // A file that is named for its label ids may be one of a test set, which shows nothing.
                 let shows_nothing = histogram.values().all(|level| !is_class(Ids::Label, level));
                 let is_named = self.reading.kind == LabelKind::LabelIds;
-                (is_named && shows_nothing).then_some(Ids::Label)
+                if is_named && shows_nothing {
+                    LevelIds::Are(Ids::Label)
+                } else {
+                    LevelIds::Untold
+                }
             }
         }
     }
@@ -350,6 +392,25 @@ fn promised_ids(kind: LabelKind) -> Ids {
         LabelKind::TrainIds => Ids::Train,
         LabelKind::PaletteIds | LabelKind::LabelIds | LabelKind::Colour => Ids::Label,
     }
+}
+
+/// Returns whether the colours of a palette that occur are greys that are ids, some of them of a class. The greys of
+/// labels that are no class are colours of their own indices.
+fn are_grey_ids(histogram: &Histogram, colour: impl Fn(u8) -> [u8; 3]) -> bool {
+    let is_class = |id: u8| {
+        let is_class = |ids: Ids| ids.train_id(id) != UNKNOWN;
+        id != 0 && (is_class(Ids::Label) || is_class(Ids::Train))
+    };
+    let is_grey_id = |index: u8| {
+        let [level, ..] = colour(index);
+        // A few classes have grey colours, which are no ids.
+        let is_grey = colour(index) == [level; 3] && train_id_of_colour([level; 3]) == UNKNOWN;
+        is_grey && !is_strange(Ids::Label, level)
+    };
+    let is_own = |index: u8| cityscapes::has_colour(index, colour(index));
+    histogram.values().all(is_grey_id)
+        && histogram.values().any(|index| is_class(colour(index)[0]))
+        && !histogram.values().all(is_own)
 }
 
 /// Returns whether an id and its colour in a palette name the same class, or both none.

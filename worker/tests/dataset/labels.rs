@@ -536,10 +536,74 @@ fn ids_that_look_alike_are_what_was_promised() {
         (LabelKind::TrainIds, [7, 11]),
     ] {
         let found = prepared(&bytes, kind).unwrap();
-        assert_eq!(found.warnings, [], "{kind:?}");
+        // Levels are not what a palette is, so there may be more that is not as promised.
+        assert_eq!(
+            found.warnings.len(),
+            usize::from(kind == LabelKind::PaletteIds)
+        );
         assert!(
             found.label.iter().all(|id| expected.contains(id)),
             "{kind:?}"
         );
+    }
+}
+
+#[test]
+fn levels_that_look_alike_where_none_were_promised_are_told_with_what_decides() {
+    let levels: Vec<u8> = (0..SIDES.0 * SIDES.1)
+        .map(|at| [0, 8, 11, 13][at as usize % 4])
+        .collect();
+    for (kind, is_told) in [
+        (LabelKind::PaletteIds, true),
+        (LabelKind::Colour, true),
+        (LabelKind::LabelIds, false),
+        (LabelKind::TrainIds, false),
+    ] {
+        let found = prepared(&grey(&levels), kind).unwrap();
+        let told: Vec<&str> = found.warnings.iter().map(|it| it.text.as_str()).collect();
+        if !is_told {
+            assert!(told.is_empty(), "{kind:?}: {told:?}");
+            continue;
+        }
+        let [told] = told.as_slice() else {
+            panic!("{kind:?}: {told:?}");
+        };
+        assert_eq!(found.warnings[0].kind, WarningKind::LabelEncoding);
+        for words in [
+            "label ids as well as train ids",
+            "read as label ids",
+            "labels = \"label-ids\" or \"train-ids\"",
+        ] {
+            assert!(told.contains(words), "{kind:?}: {told}");
+        }
+    }
+    for (kind, levels) in [(LabelKind::LabelIds, 8), (LabelKind::TrainIds, 13)] {
+        let stated = LabelReading::stated(kind);
+        let bytes = grey(&vec![levels; (SIDES.0 * SIDES.1) as usize]);
+        let found = prepare_as(&input("00001.png"), &bytes, stated).unwrap();
+        assert_eq!(found.warnings, [], "{kind:?}");
+    }
+}
+
+#[test]
+fn levels_that_an_optimiser_made_a_palette_are_levels_again() {
+    let ids = label_ids();
+    let mut used = ids.clone();
+    used.sort_unstable();
+    used.dedup();
+    used.reverse();
+    let index = |id: u8| used.iter().position(|&other| other == id).unwrap() as u8;
+    let indices: Vec<u8> = ids.iter().map(|&id| index(id)).collect();
+    let greys: Vec<u8> = used.iter().flat_map(|&id| [id; 3]).collect();
+    let bytes = indexed(&indices, &greys);
+    let levels = prepared(&grey(&ids), LabelKind::LabelIds).unwrap();
+    for kind in [LabelKind::PaletteIds, LabelKind::LabelIds] {
+        let found = prepared(&bytes, kind).unwrap();
+        assert_eq!(found.label, levels.label, "{kind:?}");
+        assert_eq!(found.stored_label, levels.stored_label, "{kind:?}");
+        let [told] = found.warnings.as_slice() else {
+            panic!("{kind:?}: {:?}", found.warnings);
+        };
+        assert!(told.text.contains("greys were read as levels"), "{told}");
     }
 }

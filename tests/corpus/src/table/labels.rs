@@ -127,6 +127,19 @@ fn palette_rows() -> Vec<Row> {
             label,
             palette_png(&each(label_id), &ramp),
         ),
+        believed(
+            "label ids that an optimiser made a palette of greys",
+            label,
+            {
+                let mut used = each(label_id);
+                used.sort_unstable();
+                used.dedup();
+                let index = |id: u8| used.iter().position(|&other| other == id).unwrap() as u8;
+                let greys: Vec<u8> = used.iter().flat_map(|&id| [id; 3]).collect();
+                palette_png(&each(|x, y| index(label_id(x, y))), &greys)
+            },
+        )
+        .says(&["greys"]),
         refused(
             "label ids with a palette of other colours",
             label,
@@ -180,6 +193,12 @@ fn palette_rows() -> Vec<Row> {
 
 fn level_rows() -> Vec<Row> {
     let without_high = each(|x, y| if train_id(x, y) == 0 { 7 } else { 0 });
+    // Road, vegetation, person and car as train ids; sidewalk, building and fence as label ids.
+    let look_alike = each(|x, y| match train_id(x, y) {
+        10 => 11,
+        2 => 8,
+        id => id,
+    });
     vec![
         read("grey label ids", Reads::IdLabel, grey_png(&each(label_id))),
         read(
@@ -216,6 +235,23 @@ fn level_rows() -> Vec<Row> {
             grey_png(&each(train_id)),
         )
         .says(&["labels = "]),
+        believed(
+            "levels that could be either where a palette is promised",
+            Reads::PaletteLabel,
+            grey_png(&look_alike),
+        )
+        .says(&["label ids as well as train ids", "labels = "]),
+        believed(
+            "levels that could be either where colours are promised",
+            Reads::ColourLabel,
+            grey_png(&look_alike),
+        )
+        .says(&["labels = "]),
+        read(
+            "levels that could be either where label ids are promised",
+            Reads::IdLabel,
+            grey_png(&look_alike),
+        ),
         read(
             "grey ids of a road alone",
             Reads::IdLabel,
