@@ -305,6 +305,33 @@ fn a_jpeg_whose_scan_was_cut_short_is_refused_even_if_it_is_closed() {
 }
 
 #[test]
+fn a_jpeg_whose_scan_goes_on_with_zeros_is_refused_and_one_that_zeros_follow_is_not() {
+    let label = road(jpegs::WIDTH, jpegs::HEIGHT);
+    let zeros = vec![0; 1 << 16];
+    for (what, jpeg) in jpegs::kinds() {
+        let scan = jpegs::start_of_scan(&jpeg);
+        let whole = jpeg.len() - 2;
+        for end in [&[][..], &[0xff, 0xd9]] {
+            for tenths in 0..10 {
+                let cut = scan + (whole - scan) * tenths / 10;
+                let bytes = [&jpeg[..cut], &zeros, end].concat();
+                let error = prepare_bytes(&bytes, &label, LabelKind::LabelIds);
+                let error = error.err().unwrap_or_else(|| {
+                    panic!("{what}: zeros from {tenths} tenths were taken");
+                });
+                let error = chain(&error);
+                assert!(error.contains("cannot be decoded"), "{what}: {error}");
+            }
+            let bytes = [&jpeg[..whole], &zeros, end].concat();
+            let found = prepare_bytes(&bytes, &label, LabelKind::LabelIds);
+            let found = found.unwrap_or_else(|error| panic!("{what}: {}", chain(&error)));
+            let expected = prepare_bytes(&jpeg, &label, LabelKind::LabelIds).unwrap();
+            assert_eq!(found.image, expected.image, "{what}");
+        }
+    }
+}
+
+#[test]
 fn a_progressive_jpeg_without_its_last_scans_is_refused() {
     let jpeg = jpegs::progressive();
     let label = road(jpegs::WIDTH, jpegs::HEIGHT);

@@ -29,6 +29,9 @@ pub struct Jpeg {
     pub restart_every: u16,
     /// The transformation that an Adobe segment names, if there is one.
     pub adobe: Option<u8>,
+    /// The level of every block but those of the first row, which have no texture either; none for a picture that is
+    /// different everywhere.
+    pub plain: Option<i32>,
 }
 
 impl Jpeg {
@@ -43,6 +46,7 @@ impl Jpeg {
             subsampled: false,
             restart_every: 0,
             adobe: None,
+            plain: None,
         }
     }
 
@@ -126,13 +130,14 @@ impl Jpeg {
                 levels = [0; 4];
             }
             for &(component, x, y) in unit {
+                let plain = self.plain.filter(|_| y >= self.factor(component));
                 if *band.start() == 0 {
-                    let level = level(component, x, y);
+                    let level = plain.unwrap_or_else(|| level(component, x, y));
                     let last = &mut levels[usize::from(component)];
                     bits.difference(level - std::mem::replace(last, level));
                 }
                 if *band.end() > 0 {
-                    bits.texture((x + y) as i32 % 3 - 1);
+                    bits.texture(plain.map_or((x + y) as i32 % 3 - 1, |_| 0));
                 }
             }
         }
@@ -274,6 +279,29 @@ pub fn cut_and_closed(jpeg: &[u8], share: f64) -> Vec<u8> {
     [&jpeg[..start + kept], &[0xff, 0xd9]].concat()
 }
 
+/// Returns a JPEG whose last scan is cut to a share of its data and goes on with zeros, without an end marker.
+#[must_use]
+pub fn cut_and_zeroed(jpeg: &[u8], share: f64, zeros: usize) -> Vec<u8> {
+    let mut cut = cut_and_closed(jpeg, share);
+    cut.truncate(cut.len() - 2);
+    cut.resize(cut.len() + zeros, 0);
+    cut
+}
+
+/// Returns a JPEG that is of one colour below its first blocks, where its bits are zeros to the last of them.
+#[must_use]
+pub fn ending_in_zeros(jpeg: Jpeg) -> Vec<u8> {
+    let of_level = |level| Jpeg {
+        plain: Some(level),
+        ..jpeg
+    };
+    let mut files = (-100..100).map(|level| of_level(level).file());
+    // Of most levels the last byte is filled up with ones.
+    files
+        .find(|file| file.ends_with(&[0, 0, 0, 0, 0xff, 0xd9]))
+        .unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,6 +326,16 @@ mod tests {
             ..jpeg
         };
         assert_eq!(pixels(restarted).into_rgb8(), baseline);
+    }
+
+    #[test]
+    fn a_picture_that_ends_in_zeros_is_one_and_has_many_of_them() {
+        let jpeg = Jpeg::new(64, 32);
+        let file = ending_in_zeros(jpeg);
+        let zeros = file[..file.len() - 2].iter().rev();
+        assert!(zeros.take_while(|&&byte| byte == 0).count() >= 96);
+        let picture = image::load_from_memory_with_format(&file, image::ImageFormat::Jpeg).unwrap();
+        assert_eq!(picture.into_rgb8().dimensions(), (64, 32));
     }
 
     #[test]

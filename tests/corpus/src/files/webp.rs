@@ -27,6 +27,16 @@ pub fn with_exif(width: u32, height: u32, pixels: &[u8], exif: &[u8]) -> Vec<u8>
     [b"RIFF", &size.to_le_bytes()[..], b"WEBP", &body].concat()
 }
 
+/// Returns a picture of one chunk whose data are cut to a share and go on with zeros.
+#[must_use]
+pub fn zeroed(webp: &[u8], share: f64) -> Vec<u8> {
+    const DATA: usize = 20;
+    let mut zeroed = webp.to_vec();
+    let kept = ((webp.len() - DATA) as f64 * share) as usize;
+    zeroed[DATA + kept..].fill(0);
+    zeroed
+}
+
 fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let size = u32::try_from(data.len()).unwrap();
     let mut chunk = [&kind[..], &size.to_le_bytes(), data].concat();

@@ -1,11 +1,11 @@
 //! Photographs as cameras, editors and broken downloads leave them.
 
 use png::{BitDepth, ColorType};
-use shared::warning::WarningKind::{AlphaDropped, DepthReduced, Greyscale};
+use shared::warning::WarningKind::{AlphaDropped, ColourSpace, DepthReduced, Greyscale};
 
 use super::Row;
 use crate::files::exif;
-use crate::files::jpeg::{Jpeg, cut_and_closed, last_scan};
+use crate::files::jpeg::{Jpeg, cut_and_closed, cut_and_zeroed, ending_in_zeros, last_scan};
 use crate::files::pngs::{Chunks, Header};
 use crate::files::scene::{HEIGHT, WIDTH, each, photograph, photograph_png, photograph_sized, png};
 use crate::read::Reads;
@@ -81,6 +81,43 @@ fn png_rows() -> Vec<Row> {
             "a PNG whose gamma is known",
             chunks().with(b"gAMA", &45_455_u32.to_be_bytes()).file(),
         ),
+        read(
+            "a PNG whose gamma is 0.45",
+            chunks().with(b"gAMA", &45_000_u32.to_be_bytes()).file(),
+        ),
+        warned(
+            "a PNG of linear light",
+            chunks().with(b"gAMA", &100_000_u32.to_be_bytes()).file(),
+            &[ColourSpace],
+        )
+        .says(&["gamma of 1.000"]),
+        read(
+            "a PNG of sRGB, whatever its gamma",
+            chunks()
+                .with(b"gAMA", &100_000_u32.to_be_bytes())
+                .with(b"sRGB", &[0])
+                .file(),
+        ),
+        read(
+            "a PNG of sRGB by its code points",
+            chunks().with(b"cICP", &[1, 13, 0, 1]).file(),
+        ),
+        warned(
+            "a PNG of a wide gamut by its code points",
+            chunks().with(b"cICP", &[12, 13, 0, 1]).file(),
+            &[ColourSpace],
+        )
+        .says(&["cICP"]),
+        read(
+            "a PNG of the primaries of sRGB",
+            chunks().with(b"cHRM", &primaries(64_000)).file(),
+        ),
+        warned(
+            "a PNG of other primaries",
+            chunks().with(b"cHRM", &primaries(68_000)).file(),
+            &[ColourSpace],
+        )
+        .says(&["primaries"]),
         read(
             "a PNG with a resolution",
             chunks()
@@ -221,6 +258,12 @@ fn broken_png_rows() -> Vec<Row> {
     rows
 }
 
+/// Returns white and primaries of sRGB, the x of red given.
+fn primaries(red: u32) -> Vec<u8> {
+    let all = [31_270, 32_900, red, 33_000, 30_000, 60_000, 15_000, 6_000];
+    all.map(u32::to_be_bytes).concat()
+}
+
 /// Returns a PNG of palette indices 0 to 7 with any palette, and transparency for more colours than it has.
 fn palette_png(palette: &[u8]) -> Vec<u8> {
     let header = Header {
@@ -280,6 +323,51 @@ fn jpeg_rows() -> Vec<Row> {
             b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\xff\xda\xff\xd8\0\0mdat",
         ),
         behind("a JPEG with zeros behind it", &[0; 512]),
+        read("a JPEG whose bits end in zeros", ending_in_zeros(jpeg())),
+        read("a JPEG whose bits end in zeros, without an end marker", {
+            let file = ending_in_zeros(jpeg());
+            file[..file.len() - 2].to_vec()
+        }),
+        read(
+            "a progressive JPEG whose bits end in zeros",
+            Jpeg {
+                plain: Some(-50),
+                ..progressive
+            }
+            .file(),
+        ),
+        read(
+            "a JPEG with restart markers whose bits end in zeros",
+            Jpeg {
+                plain: Some(-50),
+                restart_every: 3,
+                ..jpeg()
+            }
+            .file(),
+        ),
+        read(
+            "a progressive JPEG with restart markers",
+            Jpeg {
+                restart_every: 3,
+                ..progressive
+            }
+            .file(),
+        ),
+        read(
+            "a JPEG with restart markers whose colour has half the resolution",
+            Jpeg {
+                restart_every: 3,
+                subsampled: true,
+                ..jpeg()
+            }
+            .file(),
+        ),
+        read("a JPEG with zeros before its end marker", {
+            [&whole[..whole.len() - 2], &[0; 512], &[0xff, 0xd9]].concat()
+        }),
+        read("a JPEG with zeros in place of its end marker", {
+            [&whole[..whole.len() - 2], &[0; 4096]].concat()
+        }),
         behind("a JPEG with another one behind it", &whole),
         read(
             "a JPEG with a thumbnail",
@@ -314,6 +402,38 @@ fn broken_jpeg_rows() -> Vec<Row> {
             [&whole[..at], &whole[start - 14..]].concat()
         }),
     ];
+    let restarting = Jpeg {
+        restart_every: 2,
+        ..jpeg()
+    }
+    .file();
+    for (what, file) in [
+        ("JPEG", &whole),
+        ("progressive JPEG", &progressive),
+        ("JPEG with restart markers", &restarting),
+    ] {
+        for share in [0.0, 0.25, 0.5, 0.75] {
+            let zeroed = cut_and_zeroed(file, share, 4096);
+            rows.push(refused(
+                format!("a {what} that is zeros from {share} of its last scan"),
+                zeroed.clone(),
+            ));
+            rows.push(refused(
+                format!("a {what} that is zeros from {share} of its last scan, and closed"),
+                [&zeroed[..], &[0xff, 0xd9]].concat(),
+            ));
+        }
+    }
+    rows.push(refused(
+        "a JPEG without one of its restart markers".into(),
+        {
+            let at = restarting
+                .windows(2)
+                .rposition(|pair| pair[0] == 0xff && matches!(pair[1], 0xd0..=0xd7));
+            let at = at.unwrap();
+            [&restarting[..at], &restarting[at + 2..]].concat()
+        },
+    ));
     for share in [0.0, 0.1, 0.25, 0.5, 0.75, 0.9] {
         rows.push(refused(
             format!("a JPEG cut short at {share} of its scan"),
@@ -342,8 +462,10 @@ fn other_rows() -> Vec<Row> {
         ("GIF", b"GIF89a\x01\0\x01\0\0\0\0;"),
         ("JPEG XL", b"\xff\x0a\0\0"),
         ("OpenEXR", b"\x76\x2f\x31\x01\x02\0\0\0"),
+        ("BigTIFF", b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0"),
     ] {
-        rows.push(refused(format!("a file of {name}"), magic.to_vec()).says(&[name, "PNG"]));
+        let words = [name, "not read", "PNG, JPEG, WebP, TIFF or BMP"];
+        rows.push(refused(format!("a file of {name}"), magic.to_vec()).says(&words));
     }
     rows
 }
