@@ -26,7 +26,7 @@ mod tests {
 
     /// An image of three bytes and then so many zeros that its end is needed, and so many more.
     fn is_hole(needed: usize, more: usize) -> bool {
-        let image: Vec<u8> = [&[7, 8, 9][..], &vec![0; needed + more]].concat();
+        let image: Vec<u8> = [&[7, 8, 9][..], &vec![0_u8; needed + more]].concat();
         stand_in(&image, 2, |part| part.len() >= 3 + needed)
     }
 

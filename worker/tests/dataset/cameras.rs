@@ -307,7 +307,7 @@ fn a_jpeg_whose_scan_was_cut_short_is_refused_even_if_it_is_closed() {
 #[test]
 fn a_jpeg_whose_scan_goes_on_with_zeros_is_refused_and_one_that_zeros_follow_is_not() {
     let label = road(jpegs::WIDTH, jpegs::HEIGHT);
-    let zeros = vec![0; 1 << 16];
+    let zeros = vec![0_u8; 1 << 16];
     for (what, jpeg) in jpegs::kinds() {
         let scan = jpegs::start_of_scan(&jpeg);
         let whole = jpeg.len() - 2;
