@@ -145,7 +145,7 @@ fn a_run_stores_these_files_and_status_counts_them() {
         serde_json::json!({
             "run": "small", "complete": true, "items": 4, "done": 4, "quarantined": 0, "failed": 0,
             "in_progress": 0, "shards": 1, "shards_committed": 1, "shards_failed": 0,
-            "failed_attempts": 0, "reasons": {},
+            "failed_attempts": 0, "retried": 0, "reasons": {},
         })
     );
     let text = project.about_run(&["status"]).exits(0).stdout;

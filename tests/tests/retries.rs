@@ -11,6 +11,7 @@ use coordinator::embedded::{EmbeddedRun, Stopped};
 use coordinator::freeze::FrozenRun;
 use coordinator::ledger::{Ledger, ShardState};
 use coordinator::quality::fold::RunFold;
+use coordinator::report::RunReport;
 use coordinator::report::live::LiveReport;
 use coordinator::resume::{self, Choice, Only, Quarantined, Redo, Why};
 use coordinator::tally::{self, Counts, Tally};
@@ -544,14 +545,16 @@ async fn manifest_counts_and_figures_are_those_of_a_run_that_never_failed() {
         let collected = collect::collect(storage, &stage.run, &ledger)
             .await
             .unwrap();
-        // The first of several may be about what there was before.
-        let mut last = None;
-        for _ in 0..10 {
+        // The first of several may be about what there was before; each is made by another thread, in real time.
+        let mut later = None;
+        while later.is_none() {
+            std::thread::park_timeout(Duration::from_millis(5));
             tokio::time::sleep(Duration::from_secs(60)).await;
             let made = live.refresh(storage, &ledger, &collected.counts).await;
-            last = made.unwrap().or(last);
+            let is_whole = |report: &RunReport| report.styles.iter().all(|style| style.items == 3);
+            later = made.unwrap().filter(is_whole);
         }
-        let later = last.unwrap();
+        let later = later.unwrap();
         (
             said(&collected.fold),
             numbers(&collected.counts),

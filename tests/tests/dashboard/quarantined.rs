@@ -60,7 +60,7 @@ async fn quarantined_items_are_looked_at_and_tried_again_by_reason() {
     let engine = StandIn::new(Duration::ZERO);
     go(&storage, &run, &engine).await;
 
-    let service = Service::serve(root.path(), &["--every", "0.5"]);
+    let service = Service::serve(root.path(), &[]);
     wait_for_run(&service, "planned", &[]);
     let page = wait_for(&service, "/runs/planned", "Ended with losses");
     assert!(

@@ -351,8 +351,9 @@ mod tests {
         }
 
         async fn read(&self, path: &Path) -> Result<Bytes, StorageError> {
-            let refused = self.has_refused.swap(true, Ordering::Relaxed);
-            if path == Path::new("images/a.png") && !(self.once && refused) {
+            let is_refused = path == Path::new("images/a.png");
+            let is_again = is_refused && self.has_refused.swap(true, Ordering::Relaxed);
+            if is_refused && !(self.once && is_again) {
                 return Err(StorageError {
                     kind: self.kind,
                     operation: "read",

@@ -50,7 +50,7 @@ pub(super) async fn conclude(
     let stored = StoredItems::read(storage, &run)
         .await
         .map_err(Problem::environment)?;
-    let tally = collect::store_tally(storage, &run, &ledger)
+    let tally = collect::store_tally_anew(storage, &run, &ledger)
         .await
         .map_err(Problem::environment)?;
     let gone = gone::of_stored(storage, &run, &ledger, &stored)
