@@ -103,14 +103,14 @@ async fn report(
     mut run: FrozenRun,
     reference: Option<&ReferenceFiles>,
 ) -> Result<Reported, Problem> {
-    let ledger = opening::ledger(storage, &run.record.run).await?;
+    let ledger = opening::ledger(storage, &run).await?;
     run.plan.take_changes(&ledger.decisions.changed_inputs);
     let id = &run.record.run;
     let mut tally = Tally::stored(storage, id)
         .await
         .map_err(Problem::environment)?;
     tally
-        .update(storage, id, &ledger)
+        .update(storage, &run, &ledger)
         .await
         .map_err(Problem::environment)?;
     let counts = tally.total_with_failed(storage, &run, &ledger).await;

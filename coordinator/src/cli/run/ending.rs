@@ -45,7 +45,7 @@ pub(super) async fn conclude(
     stopped: Stopped,
 ) -> Result<Ending, Problem> {
     check_record(config, &run, storage).await?;
-    let ledger = opening::ledger(storage, &config.run).await?;
+    let ledger = opening::ledger(storage, &run).await?;
     run.plan.take_changes(&ledger.decisions.changed_inputs);
     let stored = StoredItems::read(storage, &run)
         .await
