@@ -51,6 +51,7 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
             .collect(),
         labels: vec![None; run.plan.contents.len()],
         stored,
+        quarantined: HashSet::new(),
     };
     for part in run.plan.shards.chunks(READS_AT_ONCE) {
         let checks = part
@@ -77,6 +78,7 @@ struct Checked<'a> {
     counts: Counts,
     /// The items that are done, with the digest of their label.
     done: Vec<(ItemId, String)>,
+    quarantined: Vec<ItemId>,
     /// Items that are being made, so that images of them may be stored without a row.
     in_the_making: Making<'a>,
     findings: Vec<String>,
@@ -101,6 +103,7 @@ async fn check_shard<'a>(
         shard,
         counts: Counts::default(),
         done: Vec::new(),
+        quarantined: Vec::new(),
         in_the_making: Making::None,
         findings: Vec::new(),
     };
@@ -189,13 +192,8 @@ async fn check_image(storage: &dyn Storage, row: &ManifestRow, checked: &mut Che
     match (&row.output, row.status) {
         (Some(output), Status::Done) => {
             let key = ArtifactKey::Image(row.run.clone(), row.item.clone());
-            let found = sha256(storage, &key).await;
-            compare(
-                &output.image_key,
-                &output.image_sha256,
-                found.as_deref(),
-                findings,
-            );
+            let found = look(storage, &key).await;
+            compare(&output.image_key, &output.image_sha256, &found, findings);
             checked
                 .done
                 .push((row.item.clone(), output.label_sha256.clone()));
@@ -212,6 +210,7 @@ async fn check_image(storage: &dyn Storage, row: &ManifestRow, checked: &mut Che
                     row.status.as_str()
                 ));
             }
+            checked.quarantined.push(row.item.clone());
         }
     }
 }
@@ -224,6 +223,8 @@ struct Audit<'a> {
     labels: Vec<Option<String>>,
     /// Images that no row has accounted for yet.
     stored: StoredItems,
+    /// Items that are quarantined, as positions of style and content.
+    quarantined: HashSet<(usize, usize)>,
 }
 
 impl Audit<'_> {
@@ -244,14 +245,20 @@ impl Audit<'_> {
                 self.stored.account_for(position);
             }
         }
+        let position = |contents: &HashMap<&str, usize>, item: &ItemId| {
+            let content = *contents.get(item.content.as_str())?;
+            let mut styles = checked.shard.styles.iter().copied();
+            let style = styles.find(|&style| plan.styles[style].name() == item.style)?;
+            Some((style, content))
+        };
+        let quarantined = checked.quarantined.iter();
+        let quarantined = quarantined.filter_map(|item| position(&self.contents, item));
+        self.quarantined.extend(quarantined);
         for (item, label_sha256) in checked.done {
-            let Some(&content) = self.contents.get(item.content.as_str()) else {
+            let Some((style, content)) = position(&self.contents, &item) else {
                 continue;
             };
-            let mut styles = checked.shard.styles.iter().copied();
-            if let Some(style) = styles.find(|&style| plan.styles[style].name() == item.style) {
-                self.stored.account_for((style, content));
-            }
+            self.stored.account_for((style, content));
             match &self.labels[content] {
                 None => self.labels[content] = Some(label_sha256),
                 Some(known) if *known != label_sha256 => self.report.findings.push(format!(
@@ -297,37 +304,62 @@ impl Audit<'_> {
     /// An image of a committed shard has a row that is done.
     fn check_strays(&mut self) {
         let plan = &self.run.plan;
-        let strays = self.stored.images(plan).map(|position| {
+        let path = |position: (usize, usize)| {
             let key = ArtifactKey::Image(self.run.record.run.clone(), plan.item(position));
             key.path()
+        };
+        let of_none = |path: String| format!("{path} belongs to no committed item");
+        let images = self.stored.images(plan).map(|position| {
+            let finding = of_none(path(position));
+            if self.quarantined.contains(&position) {
+                format!(
+                    "{finding}: its item is quarantined: `resume --only quarantined` takes it up once its input is back, \
+                     or remove the image"
+                )
+            } else {
+                finding
+            }
         });
-        let strays = strays.chain(self.stored.strays.iter().cloned());
-        let findings = strays.map(|path| format!("{path} belongs to no committed item"));
+        let empty = self.stored.empty().map(path);
+        let empty = empty.map(|path| format!("{path} belongs to no committed item and is empty"));
+        let strays = self.stored.strays.iter().cloned().map(of_none);
+        let findings: Vec<String> = images.chain(empty).chain(strays).collect();
         self.report.findings.extend(findings);
     }
 }
 
 async fn check_label(storage: &dyn Storage, key: ArtifactKey, expected: &str) -> Vec<String> {
     let mut findings = Vec::new();
-    let found = sha256(storage, &key).await;
-    compare(&key.path(), expected, found.as_deref(), &mut findings);
+    let found = look(storage, &key).await;
+    compare(&key.path(), expected, &found, &mut findings);
     findings
 }
 
-async fn sha256(storage: &dyn Storage, key: &ArtifactKey) -> Option<String> {
+/// What is in the place of a picture.
+enum Found {
+    Nothing,
+    NoBytes,
+    Unreadable(String),
+    Sha256(String),
+}
+
+async fn look(storage: &dyn Storage, key: &ArtifactKey) -> Found {
     match storage.read(key).await {
-        Ok(bytes) => Some(digest::sha256(&bytes)),
-        Err(error) if error.kind == StorageErrorKind::NotFound => None,
-        Err(error) => Some(format!("unreadable: {}", chain(&error))),
+        Ok(bytes) if bytes.is_empty() => Found::NoBytes,
+        Ok(bytes) => Found::Sha256(digest::sha256(&bytes)),
+        Err(error) if error.kind == StorageErrorKind::NotFound => Found::Nothing,
+        Err(error) => Found::Unreadable(chain(&error)),
     }
 }
 
-fn compare(path: &str, expected: &str, found: Option<&str>, findings: &mut Vec<String>) {
+fn compare(path: &str, expected: &str, found: &Found, findings: &mut Vec<String>) {
     match found {
-        None => findings.push(format!("{path} is missing")),
-        Some(found) if found != expected => findings.push(format!(
+        Found::Nothing => findings.push(format!("{path} is missing")),
+        Found::NoBytes => findings.push(format!("{path} is empty")),
+        Found::Unreadable(why) => findings.push(format!("{path} cannot be read: {why}")),
+        Found::Sha256(found) if found != expected => findings.push(format!(
             "{path} has SHA-256 {found}, its row says {expected}"
         )),
-        Some(_) => {}
+        Found::Sha256(_) => {}
     }
 }
