@@ -2,18 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
 use shared::artifact::ArtifactKey;
 use shared::decision::Items;
 use shared::digest;
 use shared::failure::chain;
 use shared::ids::{ItemId, ShardId};
-use shared::manifest::{ManifestRow, Status};
+use shared::manifest::{self, ManifestError, ManifestRow, Status};
 use shared::storage::{Storage, StorageErrorKind};
 
+use crate::collect;
 use crate::freeze::FrozenRun;
 use crate::ledger::{self, Ledger, LedgerError, Parts, ShardState};
 use crate::plan::Shard;
+use crate::report::RunReport;
 use crate::stored_items::StoredItems;
 use crate::tally::{Counts, READS_AT_ONCE};
 
@@ -52,6 +55,8 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
         labels: vec![None; run.plan.contents.len()],
         stored,
         quarantined: HashSet::new(),
+        has_ended: true,
+        rows: Some(RowSum::default()),
     };
     for part in run.plan.shards.chunks(READS_AT_ONCE) {
         let checks = part
@@ -63,6 +68,7 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
     audit.check_labels(storage).await;
     audit.check_strays();
     audit.check_commits(&ledger);
+    audit.check_manifest(storage).await?;
     if audit.report.planned != run.record.frozen.num_items {
         let recorded = run.record.frozen.num_items;
         let planned = audit.report.planned;
@@ -79,6 +85,10 @@ struct Checked<'a> {
     /// The items that are done, with the digest of their label.
     done: Vec<(ItemId, String)>,
     quarantined: Vec<ItemId>,
+    /// Whether something of it is to be made.
+    is_open: bool,
+    /// Its rows in the manifest; nothing if they cannot be read.
+    rows: Option<RowSum>,
     /// Items that are being made, so that images of them may be stored without a row.
     in_the_making: Making<'a>,
     findings: Vec<String>,
@@ -104,10 +114,14 @@ async fn check_shard<'a>(
         counts: Counts::default(),
         done: Vec::new(),
         quarantined: Vec::new(),
+        is_open: false,
+        rows: None,
         in_the_making: Making::None,
         findings: Vec::new(),
     };
-    match ledger.state(shard.id, run.record.limits.max_attempts) {
+    let state = ledger.state(shard.id, run.record.limits.max_attempts);
+    checked.is_open = state.is_open();
+    match state {
         ShardState::Open => {
             let finding = format!("shard {} is not committed: run again to make it", shard.id);
             checked.findings.push(finding);
@@ -116,6 +130,7 @@ async fn check_shard<'a>(
         ShardState::Failed { last } => {
             checked.in_the_making = Making::All;
             let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
+            checked.rows = Some(RowSum::of(&collect::failed_rows(run, shard, &failure)));
             checked.counts.failed = shard.num_items();
             checked
                 .counts
@@ -155,6 +170,7 @@ async fn check_rows(
         Ok(parts) => {
             check_revisions(shard.id, &parts, &mut checked.findings);
             let rows = parts.effective();
+            checked.rows = Some(RowSum::of(&rows));
             checked.counts = Counts::of(&rows);
             for row in &rows {
                 check_image(storage, row, checked).await;
@@ -225,12 +241,21 @@ struct Audit<'a> {
     stored: StoredItems,
     /// Items that are quarantined, as positions of style and content.
     quarantined: HashSet<(usize, usize)>,
+    /// Whether nothing is left to be made.
+    has_ended: bool,
+    /// All rows of the run; nothing once those of a shard cannot be read.
+    rows: Option<RowSum>,
 }
 
 impl Audit<'_> {
     fn take(&mut self, checked: Checked<'_>) {
         self.report.counts.add(&checked.counts);
         self.report.findings.extend(checked.findings);
+        self.has_ended &= !checked.is_open;
+        self.rows = match (self.rows.take(), checked.rows) {
+            (Some(all), Some(rows)) => Some(all.and(&rows)),
+            (None, _) | (_, None) => None,
+        };
         let plan = &self.run.plan;
         for position in checked.shard.items() {
             let is_made = match checked.in_the_making {
@@ -301,6 +326,39 @@ impl Audit<'_> {
         self.report.findings.extend(strays.chain(revisions));
     }
 
+    /// The manifest of a run that has ended has the rows of its shards. It is written after the last of them, and the
+    /// report after it.
+    async fn check_manifest(&mut self, storage: &dyn Storage) -> Result<(), LedgerError> {
+        if !self.has_ended {
+            return Ok(());
+        }
+        let run = &self.run.record.run;
+        let found = match storage.read(&ArtifactKey::Manifest(run.clone())).await {
+            Ok(bytes) => {
+                let read = shared::blocking::run(move || RowSum::of_manifest(bytes)).await;
+                match (read, &self.rows) {
+                    (Err(error), _) => Some(format!("cannot be read: {}", chain(&error))),
+                    (Ok(found), Some(rows)) if found != *rows => {
+                        Some("has other rows than the shards".to_owned())
+                    }
+                    (Ok(_), _) => None,
+                }
+            }
+            Err(error) if error.kind == StorageErrorKind::NotFound => {
+                let report = RunReport::stored(storage, run).await?;
+                let is_reported = report.is_some_and(|report| report.complete);
+                is_reported.then(|| "is missing".to_owned())
+            }
+            Err(error) => Some(format!("cannot be read: {}", chain(&error))),
+        };
+        self.report.findings.extend(found.map(|what| {
+            format!(
+                "manifest.parquet {what}: run again, or remove it where `serve` looks after the run, to make it anew"
+            )
+        }));
+        Ok(())
+    }
+
     /// An image of a committed shard has a row that is done.
     fn check_strays(&mut self) {
         let plan = &self.run.plan;
@@ -325,6 +383,42 @@ impl Audit<'_> {
         let strays = self.stored.strays.iter().cloned().map(of_none);
         let findings: Vec<String> = images.chain(empty).chain(strays).collect();
         self.report.findings.extend(findings);
+    }
+}
+
+/// Rows, whatever their order: their number, and the sum of their digests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct RowSum {
+    num_rows: usize,
+    digests: u128,
+}
+
+impl RowSum {
+    fn of(rows: &[ManifestRow]) -> Self {
+        let mut sum = Self::default();
+        rows.iter().for_each(|row| sum.add(row));
+        sum
+    }
+
+    fn of_manifest(bytes: Bytes) -> Result<Self, ManifestError> {
+        let mut sum = Self::default();
+        manifest::read_each(bytes, |row| sum.add(row))?;
+        Ok(sum)
+    }
+
+    /// Adds a row, all of its columns: their debug form tells any two values apart.
+    fn add(&mut self, row: &ManifestRow) {
+        let sha256 = digest::sha256(format!("{row:?}").as_bytes());
+        let half = u128::from_str_radix(&sha256[..sha256.len() / 2], 16);
+        self.num_rows += 1;
+        self.digests = self.digests.wrapping_add(half.unwrap_or_default());
+    }
+
+    fn and(self, other: &Self) -> Self {
+        Self {
+            num_rows: self.num_rows + other.num_rows,
+            digests: self.digests.wrapping_add(other.digests),
+        }
     }
 }
 

@@ -232,7 +232,12 @@ async fn rows_of(
     }
 }
 
-fn failed_rows(run: &FrozenRun, shard: &Shard, failure: &FailedAttempt) -> Vec<ManifestRow> {
+/// Returns the rows of a shard whose attempts all failed, the last of them so.
+pub(crate) fn failed_rows(
+    run: &FrozenRun,
+    shard: &Shard,
+    failure: &FailedAttempt,
+) -> Vec<ManifestRow> {
     let frozen = &run.record.frozen;
     let row = |position| ManifestRow {
         run: run.record.run.clone(),
