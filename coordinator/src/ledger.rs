@@ -283,8 +283,8 @@ impl Ledger {
     }
 }
 
-/// Returns which shard an object of this name holds the rows of, and for a revision its number. Only the name that it is stored under
-/// is one: `7.parquet` is no shard's.
+/// Returns which shard an object of this name holds the rows of, and for a revision its number. Only the name that it is
+/// stored under is one: `7.parquet` is no shard's.
 fn stored_shard(name: &str) -> Option<(ShardId, Option<u32>)> {
     let name = name.strip_suffix(".parquet")?;
     let (shard, revision): (ShardId, Option<u32>) = match name.split_once('.') {

@@ -311,7 +311,7 @@ fn remove_nothing(path: &Path) -> io::Result<bool> {
         Ok(target) if target.is_file() => target.len() == 0,
         Ok(target) if target.is_dir() => itself.is_symlink(),
         Ok(_) => true,
-        Err(_) => itself.is_symlink(),
+        Err(error) => itself.is_symlink() && leads_nowhere(&error),
     };
     if !is_nothing {
         return Ok(false);
@@ -320,6 +320,12 @@ fn remove_nothing(path: &Path) -> io::Result<bool> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(true),
     }
+}
+
+/// Returns whether a link leads to nothing, and not to what cannot be reached just now.
+fn leads_nowhere(error: &io::Error) -> bool {
+    let kinds = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+    kinds.contains(&error.kind()) || is(error, Errno::LOOP)
 }
 
 /// Leftovers only cost space, so one that cannot be removed is left.
