@@ -1,19 +1,22 @@
 //! The proof that nothing is lost: items planned = items accounted for, every digest right.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
 use shared::artifact::ArtifactKey;
 use shared::decision::Items;
 use shared::digest;
 use shared::failure::chain;
 use shared::ids::{ItemId, ShardId};
-use shared::manifest::{ManifestRow, Status};
+use shared::manifest::{self, ManifestError, ManifestRow, Status};
 use shared::storage::{Storage, StorageErrorKind};
 
+use crate::collect;
 use crate::freeze::FrozenRun;
 use crate::ledger::{self, Ledger, LedgerError, Parts, ShardState};
 use crate::plan::Shard;
+use crate::report::RunReport;
 use crate::stored_items::StoredItems;
 use crate::tally::{Counts, READS_AT_ONCE};
 
@@ -51,6 +54,9 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
             .collect(),
         labels: vec![None; run.plan.contents.len()],
         stored,
+        quarantined: HashSet::new(),
+        has_ended: true,
+        rows: Some(RowSum::default()),
     };
     for part in run.plan.shards.chunks(READS_AT_ONCE) {
         let checks = part
@@ -62,6 +68,7 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
     audit.check_labels(storage).await;
     audit.check_strays();
     audit.check_commits(&ledger);
+    audit.check_manifest(storage).await?;
     if audit.report.planned != run.record.frozen.num_items {
         let recorded = run.record.frozen.num_items;
         let planned = audit.report.planned;
@@ -77,6 +84,11 @@ struct Checked<'a> {
     counts: Counts,
     /// The items that are done, with the digest of their label.
     done: Vec<(ItemId, String)>,
+    quarantined: Vec<ItemId>,
+    /// Whether something of it is to be made.
+    is_open: bool,
+    /// Its rows in the manifest; nothing if they cannot be read.
+    rows: Option<RowSum>,
     /// Items that are being made, so that images of them may be stored without a row.
     in_the_making: Making<'a>,
     findings: Vec<String>,
@@ -101,10 +113,15 @@ async fn check_shard<'a>(
         shard,
         counts: Counts::default(),
         done: Vec::new(),
+        quarantined: Vec::new(),
+        is_open: false,
+        rows: None,
         in_the_making: Making::None,
         findings: Vec::new(),
     };
-    match ledger.state(shard.id, run.record.limits.max_attempts) {
+    let state = ledger.state(shard.id, run.record.limits.max_attempts);
+    checked.is_open = state.is_open();
+    match state {
         ShardState::Open => {
             let finding = format!("shard {} is not committed: run again to make it", shard.id);
             checked.findings.push(finding);
@@ -113,6 +130,7 @@ async fn check_shard<'a>(
         ShardState::Failed { last } => {
             checked.in_the_making = Making::All;
             let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
+            checked.rows = Some(RowSum::of(&collect::failed_rows(run, shard, &failure)));
             checked.counts.failed = shard.num_items();
             checked
                 .counts
@@ -147,12 +165,12 @@ async fn check_rows(
     ledger: &Ledger,
     checked: &mut Checked<'_>,
 ) {
-    let (id, shard) = (&run.record.run, checked.shard);
-    match ledger.shard_parts(storage, id, shard.id).await {
+    let shard = checked.shard;
+    match ledger.shard_parts(storage, run, shard.id).await {
         Ok(parts) => {
-            check_items(run, shard, &parts.committed, &mut checked.findings);
-            check_revisions(ledger, shard.id, &parts, &mut checked.findings);
+            check_revisions(shard.id, &parts, &mut checked.findings);
             let rows = parts.effective();
+            checked.rows = Some(RowSum::of(&rows));
             checked.counts = Counts::of(&rows);
             for row in &rows {
                 check_image(storage, row, checked).await;
@@ -165,57 +183,23 @@ async fn check_rows(
     }
 }
 
-/// A revision has a row, once, for each item that was decided, and none of them was done before.
-fn check_revisions(ledger: &Ledger, shard: ShardId, parts: &Parts, findings: &mut Vec<String>) {
+/// What a revision has rows of was not done before.
+fn check_revisions(shard: ShardId, parts: &Parts, findings: &mut Vec<String>) {
     for (before, rows) in parts.revisions.iter().enumerate() {
-        let revision = before as u32 + 1;
-        let Some(decided) = ledger.decisions.retries.of(shard, revision) else {
-            continue;
-        };
         let done_before: HashSet<ItemId> = parts
             .effective_at(before)
             .into_iter()
             .filter(|row| row.status == Status::Done)
             .map(|row| row.item)
             .collect();
-        let name = format!("shards/{shard}.{revision}.parquet");
-        let mut seen = HashSet::new();
-        for row in rows {
-            let item = &row.item;
-            if !decided.has(&item.style, &item.content) {
-                findings.push(format!(
-                    "{name} has a row for {item}, which was not to be tried again"
-                ));
-            } else if done_before.contains(item) {
-                findings.push(format!(
-                    "{name} has a row for {item}, which was done before"
-                ));
-            } else if !seen.insert(item) {
-                findings.push(format!("{name} has more than one row for {item}"));
-            }
-        }
-    }
-}
-
-/// A shard's rows must be its items, each once.
-fn check_items(run: &FrozenRun, shard: &Shard, rows: &[ManifestRow], findings: &mut Vec<String>) {
-    let mut planned: BTreeMap<ItemId, usize> =
-        shard.items().map(|item| (run.plan.item(item), 0)).collect();
-    for row in rows {
-        match planned.get_mut(&row.item) {
-            Some(count) => *count += 1,
-            None => findings.push(format!(
-                "{} has a row in shard {} and was not planned there",
-                row.item, shard.id
-            )),
-        }
-    }
-    for (item, count) in planned {
-        match count {
-            0 => findings.push(format!("{item} has no row")),
-            1 => {}
-            _ => findings.push(format!("{item} has more than one row")),
-        }
+        let again = rows.iter().filter(|row| done_before.contains(&row.item));
+        findings.extend(again.map(|row| {
+            format!(
+                "shards/{shard}.{}.parquet has a row for {}, which was done before",
+                before + 1,
+                row.item
+            )
+        }));
     }
 }
 
@@ -224,13 +208,8 @@ async fn check_image(storage: &dyn Storage, row: &ManifestRow, checked: &mut Che
     match (&row.output, row.status) {
         (Some(output), Status::Done) => {
             let key = ArtifactKey::Image(row.run.clone(), row.item.clone());
-            let found = sha256(storage, &key).await;
-            compare(
-                &output.image_key,
-                &output.image_sha256,
-                found.as_deref(),
-                findings,
-            );
+            let found = look(storage, &key).await;
+            compare(&output.image_key, &output.image_sha256, &found, findings);
             checked
                 .done
                 .push((row.item.clone(), output.label_sha256.clone()));
@@ -247,6 +226,7 @@ async fn check_image(storage: &dyn Storage, row: &ManifestRow, checked: &mut Che
                     row.status.as_str()
                 ));
             }
+            checked.quarantined.push(row.item.clone());
         }
     }
 }
@@ -259,12 +239,23 @@ struct Audit<'a> {
     labels: Vec<Option<String>>,
     /// Images that no row has accounted for yet.
     stored: StoredItems,
+    /// Items that are quarantined, as positions of style and content.
+    quarantined: HashSet<(usize, usize)>,
+    /// Whether nothing is left to be made.
+    has_ended: bool,
+    /// All rows of the run; nothing once those of a shard cannot be read.
+    rows: Option<RowSum>,
 }
 
 impl Audit<'_> {
     fn take(&mut self, checked: Checked<'_>) {
         self.report.counts.add(&checked.counts);
         self.report.findings.extend(checked.findings);
+        self.has_ended &= !checked.is_open;
+        self.rows = match (self.rows.take(), checked.rows) {
+            (Some(all), Some(rows)) => Some(all.and(&rows)),
+            (None, _) | (_, None) => None,
+        };
         let plan = &self.run.plan;
         for position in checked.shard.items() {
             let is_made = match checked.in_the_making {
@@ -279,14 +270,20 @@ impl Audit<'_> {
                 self.stored.account_for(position);
             }
         }
+        let position = |contents: &HashMap<&str, usize>, item: &ItemId| {
+            let content = *contents.get(item.content.as_str())?;
+            let mut styles = checked.shard.styles.iter().copied();
+            let style = styles.find(|&style| plan.styles[style].name() == item.style)?;
+            Some((style, content))
+        };
+        let quarantined = checked.quarantined.iter();
+        let quarantined = quarantined.filter_map(|item| position(&self.contents, item));
+        self.quarantined.extend(quarantined);
         for (item, label_sha256) in checked.done {
-            let Some(&content) = self.contents.get(item.content.as_str()) else {
+            let Some((style, content)) = position(&self.contents, &item) else {
                 continue;
             };
-            let mut styles = checked.shard.styles.iter().copied();
-            if let Some(style) = styles.find(|&style| plan.styles[style].name() == item.style) {
-                self.stored.account_for((style, content));
-            }
+            self.stored.account_for((style, content));
             match &self.labels[content] {
                 None => self.labels[content] = Some(label_sha256),
                 Some(known) if *known != label_sha256 => self.report.findings.push(format!(
@@ -315,10 +312,8 @@ impl Audit<'_> {
 
     /// What lies among the shards belongs to one that was planned, or to a revision that was decided.
     fn check_commits(&mut self, ledger: &Ledger) {
-        let planned = |shard: &ShardId| (shard.0 as usize) < self.run.plan.shards.len();
-        let strays = ledger.committed.iter().filter(|shard| !planned(shard));
-        let strays = strays
-            .map(|shard| format!("shards/{shard}.parquet belongs to no shard that was planned"));
+        let strays = ledger.strays.iter();
+        let strays = strays.map(|path| format!("{path} belongs to no shard that was planned"));
         let revisions = ledger.revisions.iter().flat_map(|(&shard, revisions)| {
             let holds = 1..=ledger.num_revisions(shard);
             let strays = revisions
@@ -331,40 +326,134 @@ impl Audit<'_> {
         self.report.findings.extend(strays.chain(revisions));
     }
 
+    /// The manifest of a run that has ended has the rows of its shards. It is written after the last of them, and the
+    /// report after it.
+    async fn check_manifest(&mut self, storage: &dyn Storage) -> Result<(), LedgerError> {
+        if !self.has_ended {
+            return Ok(());
+        }
+        let run = &self.run.record.run;
+        let found = match storage.read(&ArtifactKey::Manifest(run.clone())).await {
+            Ok(bytes) => {
+                let read = shared::blocking::run(move || RowSum::of_manifest(bytes)).await;
+                match (read, &self.rows) {
+                    (Err(error), _) => Some(format!("cannot be read: {}", chain(&error))),
+                    (Ok(found), Some(rows)) if found != *rows => {
+                        Some("has other rows than the shards".to_owned())
+                    }
+                    (Ok(_), _) => None,
+                }
+            }
+            Err(error) if error.kind == StorageErrorKind::NotFound => {
+                let report = RunReport::stored(storage, run).await?;
+                let is_reported = report.is_some_and(|report| report.complete);
+                is_reported.then(|| "is missing".to_owned())
+            }
+            Err(error) => Some(format!("cannot be read: {}", chain(&error))),
+        };
+        self.report.findings.extend(found.map(|what| {
+            format!(
+                "manifest.parquet {what}: run again, or remove it where `serve` looks after the run, to make it anew"
+            )
+        }));
+        Ok(())
+    }
+
     /// An image of a committed shard has a row that is done.
     fn check_strays(&mut self) {
         let plan = &self.run.plan;
-        let strays = self.stored.images(plan).map(|position| {
+        let path = |position: (usize, usize)| {
             let key = ArtifactKey::Image(self.run.record.run.clone(), plan.item(position));
             key.path()
+        };
+        let of_none = |path: String| format!("{path} belongs to no committed item");
+        let images = self.stored.images(plan).map(|position| {
+            let finding = of_none(path(position));
+            if self.quarantined.contains(&position) {
+                format!(
+                    "{finding}: its item is quarantined: `resume --only quarantined` takes it up once its input is back, \
+                     or remove the image"
+                )
+            } else {
+                finding
+            }
         });
-        let strays = strays.chain(self.stored.strays.iter().cloned());
-        let findings = strays.map(|path| format!("{path} belongs to no committed item"));
+        let empty = self.stored.empty().map(path);
+        let empty = empty.map(|path| format!("{path} belongs to no committed item and is empty"));
+        let strays = self.stored.strays.iter().cloned().map(of_none);
+        let findings: Vec<String> = images.chain(empty).chain(strays).collect();
         self.report.findings.extend(findings);
+    }
+}
+
+/// Rows, whatever their order: their number, and the sum of their digests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct RowSum {
+    num_rows: usize,
+    digests: u128,
+}
+
+impl RowSum {
+    fn of(rows: &[ManifestRow]) -> Self {
+        let mut sum = Self::default();
+        rows.iter().for_each(|row| sum.add(row));
+        sum
+    }
+
+    fn of_manifest(bytes: Bytes) -> Result<Self, ManifestError> {
+        let mut sum = Self::default();
+        manifest::read_each(bytes, |row| sum.add(row))?;
+        Ok(sum)
+    }
+
+    /// Adds a row, all of its columns: their debug form tells any two values apart.
+    fn add(&mut self, row: &ManifestRow) {
+        let sha256 = digest::sha256(format!("{row:?}").as_bytes());
+        let half = u128::from_str_radix(&sha256[..sha256.len() / 2], 16);
+        self.num_rows += 1;
+        self.digests = self.digests.wrapping_add(half.unwrap_or_default());
+    }
+
+    fn and(self, other: &Self) -> Self {
+        Self {
+            num_rows: self.num_rows + other.num_rows,
+            digests: self.digests.wrapping_add(other.digests),
+        }
     }
 }
 
 async fn check_label(storage: &dyn Storage, key: ArtifactKey, expected: &str) -> Vec<String> {
     let mut findings = Vec::new();
-    let found = sha256(storage, &key).await;
-    compare(&key.path(), expected, found.as_deref(), &mut findings);
+    let found = look(storage, &key).await;
+    compare(&key.path(), expected, &found, &mut findings);
     findings
 }
 
-async fn sha256(storage: &dyn Storage, key: &ArtifactKey) -> Option<String> {
+/// What is in the place of a picture.
+enum Found {
+    Nothing,
+    NoBytes,
+    Unreadable(String),
+    Sha256(String),
+}
+
+async fn look(storage: &dyn Storage, key: &ArtifactKey) -> Found {
     match storage.read(key).await {
-        Ok(bytes) => Some(digest::sha256(&bytes)),
-        Err(error) if error.kind == StorageErrorKind::NotFound => None,
-        Err(error) => Some(format!("unreadable: {}", chain(&error))),
+        Ok(bytes) if bytes.is_empty() => Found::NoBytes,
+        Ok(bytes) => Found::Sha256(digest::sha256(&bytes)),
+        Err(error) if error.kind == StorageErrorKind::NotFound => Found::Nothing,
+        Err(error) => Found::Unreadable(chain(&error)),
     }
 }
 
-fn compare(path: &str, expected: &str, found: Option<&str>, findings: &mut Vec<String>) {
+fn compare(path: &str, expected: &str, found: &Found, findings: &mut Vec<String>) {
     match found {
-        None => findings.push(format!("{path} is missing")),
-        Some(found) if found != expected => findings.push(format!(
+        Found::Nothing => findings.push(format!("{path} is missing")),
+        Found::NoBytes => findings.push(format!("{path} is empty")),
+        Found::Unreadable(why) => findings.push(format!("{path} cannot be read: {why}")),
+        Found::Sha256(found) if found != expected => findings.push(format!(
             "{path} has SHA-256 {found}, its row says {expected}"
         )),
-        Some(_) => {}
+        Found::Sha256(_) => {}
     }
 }

@@ -118,12 +118,13 @@ pub async fn fold_in(
     shards: &[Fold],
     fold: &mut RunFold,
 ) -> Result<(), LedgerError> {
-    let id = &run.record.run;
     let reads = shards.iter().map(|&what| async move {
         match what {
-            Fold::All(shard) => ledger.shard_rows_with_features(storage, id, shard).await,
+            Fold::All(shard) => ledger.shard_rows_with_features(storage, run, shard).await,
             Fold::Since(shard, revisions) => {
-                let parts = ledger.shard_parts_with_features(storage, id, shard).await?;
+                let parts = ledger
+                    .shard_parts_with_features(storage, run, shard)
+                    .await?;
                 Ok(done_since(parts, revisions))
             }
         }
@@ -159,7 +160,7 @@ pub async fn store_tally(
 ) -> Result<Tally, CollectError> {
     let id = &run.record.run;
     let mut tally = Tally::stored(storage, id).await?;
-    if tally.update(storage, id, ledger).await? > 0 {
+    if tally.update(storage, run, ledger).await? > 0 {
         tally.store(storage, id).await?;
     }
     Ok(tally)
@@ -237,7 +238,9 @@ async fn rows_of(
     let id = &run.record.run;
     match ledger.state(shard.id, run.record.limits.max_attempts) {
         ShardState::Committed | ShardState::Revising { .. } | ShardState::RevisionFailed { .. } => {
-            ledger.shard_rows_with_features(storage, id, shard.id).await
+            ledger
+                .shard_rows_with_features(storage, run, shard.id)
+                .await
         }
         ShardState::Failed { last } => {
             let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
@@ -247,7 +250,12 @@ async fn rows_of(
     }
 }
 
-fn failed_rows(run: &FrozenRun, shard: &Shard, failure: &FailedAttempt) -> Vec<ManifestRow> {
+/// Returns the rows of a shard whose attempts all failed, the last of them so.
+pub(crate) fn failed_rows(
+    run: &FrozenRun,
+    shard: &Shard,
+    failure: &FailedAttempt,
+) -> Vec<ManifestRow> {
     let frozen = &run.record.frozen;
     let row = |position| ManifestRow {
         run: run.record.run.clone(),

@@ -118,8 +118,8 @@ struct Watched {
     report_read: Instant,
     /// What the next report is made from, while the run goes on.
     live: Option<LiveReport>,
-    /// Commits, failed attempts and decisions when it was looked at last.
-    seen: Option<(usize, usize, u32)>,
+    /// What was stored of it when it was looked at last.
+    seen: Option<Seen>,
     /// When it was found to have ended, and what was decided by then.
     ended: Option<(Instant, Decisions)>,
     /// What was gone of it when it was found to have ended.
@@ -127,10 +127,30 @@ struct Watched {
     gauges: RunGauges,
 }
 
+/// What tells that something is new about a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    num_commits: usize,
+    /// Commits that were cut or replaced have other sizes.
+    commit_bytes: u64,
+    num_failed_attempts: usize,
+    num_decisions: u32,
+}
+
+impl Seen {
+    fn of(ledger: &Ledger) -> Self {
+        Self {
+            num_commits: ledger.num_commits(),
+            commit_bytes: ledger.commit_bytes(),
+            num_failed_attempts: ledger.num_failed_attempts(),
+            num_decisions: ledger.decisions.count,
+        }
+    }
+}
+
 /// What is new about a run.
 struct Changed {
-    /// Commits, failed attempts and decisions.
-    found: (usize, usize, u32),
+    found: Seen,
     new_shards: usize,
 }
 
@@ -287,7 +307,7 @@ impl Collector {
         {
             return Ok(());
         }
-        let ledger = Ledger::read(storage, run).await?;
+        let ledger = Ledger::read(storage, &watched.run).await?;
         let changed = self.count(watched, &ledger).await?;
         let ended = watched.fate(&ledger).has_ended();
         if changed.is_some() || ended && !watched.gone.is_nothing() {
@@ -325,20 +345,13 @@ impl Collector {
         watched: &mut Watched,
         ledger: &Ledger,
     ) -> Result<Option<Changed>, WatchError> {
-        let found = (
-            ledger.num_commits(),
-            ledger.num_failed_attempts(),
-            ledger.decisions.count,
-        );
+        let found = Seen::of(ledger);
         if watched.seen == Some(found) {
             return Ok(None);
         }
         let storage = self.storage.as_ref();
         let run = &watched.run;
-        let new_shards = watched
-            .tally
-            .update(storage, &run.record.run, ledger)
-            .await?;
+        let new_shards = watched.tally.update(storage, run, ledger).await?;
         watched.failures.update(storage, run, ledger).await?;
         watched.counts = watched.tally.total_with(run, &watched.failures);
         Ok(Some(Changed { found, new_shards }))

@@ -218,9 +218,9 @@ impl EmbeddedRun<'_> {
 
     /// Reads from storage what became of the run.
     async fn count(&self, seen: &mut Seen) -> Result<(), RunError> {
-        let (storage, run) = (self.storage.as_ref(), &self.run.record.run);
-        seen.ledger = Ledger::read(storage, run).await?;
-        seen.tally.update(storage, run, &seen.ledger).await?;
+        let storage = self.storage.as_ref();
+        seen.ledger = Ledger::read(storage, self.run).await?;
+        seen.tally.update(storage, self.run, &seen.ledger).await?;
         Ok(())
     }
 

@@ -12,6 +12,12 @@ use shared::wording::first_of;
 use crate::inventory::Inventory;
 use crate::plan::Plan;
 
+/// What helps where a run's record is damaged. A run of the same settings goes on with what is stored.
+const RECORD_HELPS: &str = "put a copy of it back, or remove it and run again with the same settings and inputs: what is \
+                            stored beside it is kept";
+/// What helps where a run's plan is damaged: the same inputs make the same one.
+const PLAN_HELPS: &str = "put a copy of it back, or remove it and run again with the same inputs";
+
 /// A run as storage keeps it: whoever has this can go on with it.
 #[derive(Debug, Clone)]
 pub struct FrozenRun {
@@ -155,7 +161,9 @@ pub async fn open(storage: &dyn Storage, run: &RunId) -> Result<FrozenRun, Freez
         reason,
     };
     if digest::sha256(&bytes) != record.frozen.plan_sha256 {
-        return Err(malformed("its SHA-256 is another one".to_owned()));
+        return Err(malformed(format!(
+            "its SHA-256 is another one; {PLAN_HELPS}"
+        )));
     }
     let plan: Plan =
         serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
@@ -189,8 +197,11 @@ pub async fn open_record(storage: &dyn Storage, run: &RunId) -> Result<RunRecord
         path: storage.locate(&key),
         reason,
     };
-    let record: RunRecord =
-        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+    if bytes.is_empty() {
+        return Err(malformed(format!("it is empty; {RECORD_HELPS}")));
+    }
+    let record: RunRecord = serde_json::from_slice(&bytes)
+        .map_err(|error| malformed(format!("{error}; {RECORD_HELPS}")))?;
     if record.format_version == FORMAT_VERSION {
         Ok(record)
     } else {

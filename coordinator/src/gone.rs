@@ -101,7 +101,7 @@ pub async fn of_shard(
         return Ok(Gone::default());
     }
     let id = &run.record.run;
-    let rows = ledger.shard_rows(storage, id, shard.id).await?;
+    let rows = ledger.shard_rows(storage, run, shard.id).await?;
     let done = rows.into_iter().filter(|row| row.status == Status::Done);
     let done: BTreeSet<ItemId> = done.map(|row| row.item).collect();
     let mut gone = Gone::default();

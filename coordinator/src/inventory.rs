@@ -12,6 +12,7 @@ use shared::run_record::{Frozen, FrozenContent, FrozenJudges, FrozenModel};
 use shared::settings::{PairingMode, QualityConfig, RunConfig};
 use shared::source::{self, Source};
 use shared::storage::StorageError;
+use shared::wording::counted;
 use worker::dataset::{DatasetError, FindError, Labels, Request, Role, find};
 use worker::engine::EngineError;
 use worker::engine::contract::{self, ModelContract};
@@ -172,6 +173,7 @@ async fn contents(config: &RunConfig) -> Result<Dataset, InventoryError> {
         return Ok(found);
     };
     let count = found.listings.len();
+    found.left_out.extend(beyond(*range.end(), count));
     let chosen = found.listings.into_iter();
     let chosen = chosen
         .skip(range.start() - 1)
@@ -185,6 +187,13 @@ async fn contents(config: &RunConfig) -> Result<Dataset, InventoryError> {
         )));
     }
     Ok(found)
+}
+
+/// Returns that a range ends where no contents are any more, if it does.
+fn beyond(end: usize, count: usize) -> Option<String> {
+    let are = if count == 1 { "is" } else { "are" };
+    let contents = counted(count, "content", "contents");
+    (end > count).then(|| format!("content.range ends at {end}, and there {are} {contents}"))
 }
 
 async fn styles(config: &RunConfig) -> Result<Dataset, InventoryError> {
@@ -289,4 +298,20 @@ pub async fn sha256_of_files(
     };
     let files = (sha256(&listing.image.path).await?, label);
     Ok(digest::sha256_of_json(&files))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_that_ends_beyond_the_last_content_is_told() {
+        let told = beyond(10, 2);
+        let expected = "content.range ends at 10, and there are 2 contents";
+        assert_eq!(told.as_deref(), Some(expected));
+        let told = beyond(2, 1);
+        let expected = "content.range ends at 2, and there is 1 content";
+        assert_eq!(told.as_deref(), Some(expected));
+        assert_eq!(beyond(2, 2), None);
+    }
 }

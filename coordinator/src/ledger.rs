@@ -8,9 +8,12 @@ use futures::TryStreamExt;
 pub use rows::{Parts, failed_attempt};
 use shared::artifact::ArtifactPrefix;
 use shared::decision::{DecisionError, Decisions, Items};
-use shared::ids::{RunId, ShardId};
+use shared::ids::ShardId;
 use shared::manifest::ManifestError;
 use shared::storage::{Storage, StorageError};
+use shared::wording::first_of;
+
+use crate::freeze::FrozenRun;
 
 /// Why the ledger cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +33,17 @@ pub enum LedgerError {
         #[source]
         source: ManifestError,
     },
+    /// A manifest has other rows than those of its shard or revision.
+    #[error(
+        "{path} holds other rows than it must: {}: remove it and run again to make it anew",
+        first_of(.differences, "; ")
+    )]
+    OtherRows {
+        /// The shard's manifest.
+        path: String,
+        /// What differs.
+        differences: Vec<String>,
+    },
 }
 
 /// Which shards are committed, how often the others failed, and what was decided about the run.
@@ -39,6 +53,10 @@ pub struct Ledger {
     pub committed: BTreeSet<ShardId>,
     /// Numbers of the revisions of each shard that are stored.
     pub revisions: BTreeMap<ShardId, BTreeSet<u32>>,
+    /// Sizes of the stored commits, as revision 0 of their shards, and of revisions, in bytes.
+    pub size_bytes: BTreeMap<(ShardId, u32), u64>,
+    /// What lies among the shards and belongs to none that was planned, below the run's folder.
+    pub strays: BTreeSet<String>,
     /// Numbers of the failed attempts at each shard.
     pub failed_attempts: BTreeMap<ShardId, Vec<u32>>,
     /// What was decided.
@@ -92,28 +110,40 @@ impl ShardState {
 }
 
 impl Ledger {
-    /// Reads what storage says about a run.
+    /// Reads what storage says about the planned shards of a run.
     ///
     /// # Errors
     ///
     /// [`LedgerError`] if storage cannot be listed or a decision cannot be read.
-    pub async fn read(storage: &dyn Storage, run: &RunId) -> Result<Self, LedgerError> {
+    pub async fn read(storage: &dyn Storage, run: &FrozenRun) -> Result<Self, LedgerError> {
+        let num_shards = run.plan.shards.len();
+        let is_planned = |shard: ShardId| (shard.0 as usize) < num_shards;
+        let run = &run.record.run;
         let mut ledger = Self {
             decisions: Decisions::read(storage, run).await?,
             ..Self::default()
         };
-        let mut pages = storage.list(&ArtifactPrefix::Shards(run.clone()));
+        let prefix = ArtifactPrefix::Shards(run.clone());
+        let folder = prefix.path();
+        let mut pages = storage.list(&prefix);
         while let Some(page) = pages.try_next().await? {
             for object in page {
-                match stored_shard(&object.path) {
-                    Some((shard, None)) => {
+                let name = object.path.strip_prefix(&folder).unwrap_or(&object.path);
+                let stored = stored_shard(name);
+                let Some((shard, revision)) = stored.filter(|&(shard, _)| is_planned(shard)) else {
+                    ledger.strays.insert(format!("shards/{name}"));
+                    continue;
+                };
+                match revision {
+                    None => {
                         ledger.committed.insert(shard);
                     }
-                    Some((shard, Some(revision))) => {
+                    Some(revision) => {
                         ledger.revisions.entry(shard).or_default().insert(revision);
                     }
-                    None => {}
                 }
+                let number = revision.unwrap_or_default();
+                ledger.size_bytes.insert((shard, number), object.size_bytes);
             }
         }
         let mut pages = storage.list(&ArtifactPrefix::FailedAttempts(run.clone()));
@@ -123,7 +153,8 @@ impl Ledger {
                     .path
                     .rsplit('/')
                     .nth(1)
-                    .and_then(|part| part.parse().ok());
+                    .and_then(|part| part.parse::<ShardId>().ok())
+                    .filter(|&shard| is_planned(shard));
                 let attempt = stem(&object.path).and_then(|stem| stem.parse().ok());
                 if let (Some(shard), Some(attempt)) = (shard, attempt) {
                     let attempts = ledger.failed_attempts.entry(shard).or_default();
@@ -214,6 +245,20 @@ impl Ledger {
         self.committed.len() + revisions.sum::<usize>()
     }
 
+    /// Returns the size of all that holds of a shard, in bytes. A shard of another size has other rows.
+    #[must_use]
+    pub fn shard_bytes(&self, shard: ShardId) -> u64 {
+        let parts = 0..=self.num_revisions(shard);
+        let sizes = parts.filter_map(|part| self.size_bytes.get(&(shard, part)));
+        sizes.sum()
+    }
+
+    /// Returns the size of all commits, in bytes.
+    #[must_use]
+    pub fn commit_bytes(&self) -> u64 {
+        self.size_bytes.values().sum()
+    }
+
     /// Returns the number of the first attempt that counts.
     #[must_use]
     pub fn first_attempt(&self, shard: ShardId) -> u32 {
@@ -238,13 +283,21 @@ impl Ledger {
     }
 }
 
-/// Returns which shard an object holds the rows of, and for a revision its number.
-fn stored_shard(path: &str) -> Option<(ShardId, Option<u32>)> {
-    let name = path.rsplit('/').next()?.strip_suffix(".parquet")?;
-    match name.split_once('.') {
-        None => Some((name.parse().ok()?, None)),
-        Some((shard, revision)) => Some((shard.parse().ok()?, Some(revision.parse().ok()?))),
-    }
+/// Returns which shard an object of this name holds the rows of, and for a revision its number. Only the name that it is
+/// stored under is one: `7.parquet` is no shard's.
+fn stored_shard(name: &str) -> Option<(ShardId, Option<u32>)> {
+    let name = name.strip_suffix(".parquet")?;
+    let (shard, revision): (ShardId, Option<u32>) = match name.split_once('.') {
+        None => (name.parse().ok()?, None),
+        Some((shard, revision)) => (shard.parse().ok()?, Some(revision.parse().ok()?)),
+    };
+    let own = match revision {
+        None => shard.to_string(),
+        // The commit is revision 0, and is stored under another name.
+        Some(0) => return None,
+        Some(revision) => format!("{shard}.{revision}"),
+    };
+    (own == name).then_some((shard, revision))
 }
 
 fn stem(path: &str) -> Option<&str> {
@@ -324,16 +377,21 @@ mod tests {
 
     #[test]
     fn what_lies_among_shards_is_told_by_its_name() {
-        let of = |name: &str| stored_shard(&format!("runs/demo/shards/{name}"));
-        assert_eq!(of("000007.parquet"), Some((ShardId(7), None)));
-        assert_eq!(of("000007.12.parquet"), Some((ShardId(7), Some(12))));
+        assert_eq!(stored_shard("000007.parquet"), Some((ShardId(7), None)));
+        let revision = stored_shard("000007.12.parquet");
+        assert_eq!(revision, Some((ShardId(7), Some(12))));
         for name in [
             "000007",
             "000007.x.parquet",
             "seven.parquet",
             "000007.1.2.parquet",
+            "7.parquet",
+            "+00007.parquet",
+            "000007.0.parquet",
+            "000007.01.parquet",
+            "older/000007.parquet",
         ] {
-            assert_eq!(of(name), None, "{name}");
+            assert_eq!(stored_shard(name), None, "{name}");
         }
     }
 }

@@ -388,7 +388,7 @@ pub async fn decide(
     }
     let id = &run.record.run;
     let mut tally = Tally::stored(storage, id).await?;
-    tally.update(storage, id, ledger).await?;
+    tally.update(storage, run, ledger).await?;
     let not_done = Standing::of(run, ledger, &tally).not_done;
     let num_opened: usize = redo.iter().map(|redo| num_opened(run, ledger, redo)).sum();
     let is_retry = !retried.is_empty();

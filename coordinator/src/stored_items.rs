@@ -1,6 +1,7 @@
-//! Which images and labels of a run are stored, as sets of positions in its plan: a bit for each item.
+//! Which images and labels of a run are stored, as sets of positions in its plan: a bit for each item. An object without
+//! a byte is none.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use futures::TryStreamExt;
 use shared::artifact::ArtifactPrefix;
@@ -16,6 +17,8 @@ pub struct StoredItems {
     labels: Vec<bool>,
     /// Number of images stored.
     pub num_images: usize,
+    /// Items in the place of whose images is an object without a byte.
+    empty: BTreeSet<(usize, usize)>,
     /// Objects among the images that no item of the plan is stored as.
     pub strays: Vec<String>,
 }
@@ -52,6 +55,7 @@ impl StoredItems {
             images: vec![false; plan.styles.len() * plan.contents.len()],
             labels: vec![false; plan.contents.len()],
             num_images: 0,
+            empty: BTreeSet::new(),
             strays: Vec::new(),
         };
         let styles = Positions::of(&plan.styles);
@@ -67,6 +71,9 @@ impl StoredItems {
                     Some((styles.get(style)?, contents.get(content)?))
                 });
                 match item {
+                    Some(item) if object.size_bytes == 0 => {
+                        stored.empty.insert(item);
+                    }
                     Some((style, content)) => {
                         let place = stored.place(style, content);
                         stored.images[place] = true;
@@ -83,7 +90,7 @@ impl StoredItems {
                 let name = object.path.strip_prefix(&prefix.path());
                 let name = name.and_then(|name| name.strip_suffix(".png"));
                 if let Some(content) = name.and_then(|name| contents.get(name)) {
-                    stored.labels[content] = true;
+                    stored.labels[content] = object.size_bytes > 0;
                 }
             }
         }
@@ -110,6 +117,7 @@ impl StoredItems {
     pub fn account_for(&mut self, (style, content): (usize, usize)) {
         let place = self.place(style, content);
         self.images[place] = false;
+        self.empty.remove(&(style, content));
     }
 
     /// Returns the items whose images are still in the set.
@@ -121,5 +129,10 @@ impl StoredItems {
             .enumerate()
             .filter(|(_, stored)| **stored);
         set.map(move |(place, _)| (place / width, place % width))
+    }
+
+    /// Returns the items that are not accounted for and have an object without a byte in the place of their images.
+    pub fn empty(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.empty.iter().copied()
     }
 }

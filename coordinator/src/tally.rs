@@ -1,5 +1,5 @@
 //! Counts over a run's committed shards. What is committed never changes, so each is read once, and again when it has
-//! another revision.
+//! another revision or another size.
 
 mod failures;
 mod shard;
@@ -23,7 +23,7 @@ use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, LedgerError};
 
 /// What a stored tally says about a shard. One of another version is counted anew.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Shards that are read at once.
 pub(crate) const READS_AT_ONCE: usize = 32;
@@ -203,15 +203,17 @@ impl Tally {
     ///
     /// # Errors
     ///
-    /// [`LedgerError`] if one cannot be read.
+    /// [`LedgerError`] if one cannot be read, or has other rows than were planned.
     pub async fn update(
         &mut self,
         storage: &dyn Storage,
-        run: &RunId,
+        run: &FrozenRun,
         ledger: &Ledger,
     ) -> Result<usize, LedgerError> {
-        self.shards.retain(|shard, tally| {
-            ledger.committed.contains(shard) && tally.revisions == ledger.num_revisions(*shard)
+        self.shards.retain(|&shard, tally| {
+            ledger.committed.contains(&shard)
+                && tally.revisions == ledger.num_revisions(shard)
+                && tally.size_bytes == ledger.shard_bytes(shard)
         });
         let new: Vec<ShardId> = ledger
             .committed
@@ -282,12 +284,15 @@ impl Tally {
 
 async fn count_shard(
     storage: &dyn Storage,
-    run: &RunId,
+    run: &FrozenRun,
     ledger: &Ledger,
     shard: ShardId,
 ) -> Result<(ShardId, ShardTally), LedgerError> {
     let rows = ledger.shard_rows(storage, run, shard).await?;
-    let tally = ShardTally::of(&rows, ledger.num_revisions(shard));
+    let tally = ShardTally {
+        size_bytes: ledger.shard_bytes(shard),
+        ..ShardTally::of(&rows, ledger.num_revisions(shard))
+    };
     Ok((shard, tally))
 }
 
@@ -302,7 +307,7 @@ pub async fn count(
     ledger: &Ledger,
 ) -> Result<Counts, LedgerError> {
     let mut tally = Tally::stored(storage, &run.record.run).await?;
-    tally.update(storage, &run.record.run, ledger).await?;
+    tally.update(storage, run, ledger).await?;
     tally.total_with_failed(storage, run, ledger).await
 }
 
@@ -377,7 +382,7 @@ mod tests {
         tally.shards.insert(ShardId(3), ShardTally::of(&[], 0));
         let json = serde_json::to_string(&tally).unwrap();
         assert_eq!(stored(&json).await, tally);
-        let later = json.replace("\"version\":3", "\"version\":4");
+        let later = json.replace("\"version\":4", "\"version\":5");
         assert_eq!(stored(&later).await, Tally::default());
     }
 }

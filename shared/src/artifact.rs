@@ -91,6 +91,26 @@ impl ArtifactKey {
             | Self::ContactSheet(_) => Writing::Rebuildable,
         }
     }
+
+    /// Returns whether it is a picture: an object without a byte in its place is what trouble left of one, and counts as
+    /// none.
+    #[must_use]
+    pub fn is_picture(&self) -> bool {
+        match self {
+            Self::Image(..) | Self::Label(..) => true,
+            Self::RunRecord(_)
+            | Self::Plan(..)
+            | Self::Decision(..)
+            | Self::Shard(..)
+            | Self::ShardRevision(..)
+            | Self::FailedAttempt(..)
+            | Self::Manifest(_)
+            | Self::Report(_)
+            | Self::FeatureStatistics(..)
+            | Self::Tally(_)
+            | Self::ContactSheet(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for ArtifactKey {

@@ -5,13 +5,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// What a run's name must be.
+pub(crate) const RUN_NAMES: &str =
+    "must be 1 to 64 characters out of a-z, 0-9 and -, and start with a letter or digit";
+
 /// Why a string is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// Run names become folder and queue names, so their alphabet is small.
-    #[error(
-        "run name {0:?} must be 1 to 64 characters out of a-z, 0-9 and -, and start with a letter or digit"
-    )]
+    #[error("run name {0:?} {rule}", rule = RUN_NAMES)]
     Run(String),
     /// Shard ids are numbers.
     #[error("shard id {0:?} must be a number such as 000042")]
@@ -110,6 +112,15 @@ mod tests {
         for bad in ["", "-a", "A", "a/b", "a b", "..", "ü"] {
             assert!(bad.parse::<RunId>().is_err(), "{bad:?} was accepted");
         }
+    }
+
+    #[test]
+    fn a_run_name_that_is_none_is_told_with_what_one_is() {
+        let told = "a b".parse::<RunId>().unwrap_err().to_string();
+        assert!(
+            told.starts_with("run name \"a b\" must be 1 to 64"),
+            "{told}"
+        );
     }
 
     #[test]

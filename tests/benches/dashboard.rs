@@ -83,9 +83,7 @@ async fn make(root: &Path) -> FrozenRun {
     let run = planned::run("scale", &contents, &styles, SHARD);
     planned::store(storage.as_ref(), &run).await;
     let queue = InProcessQueue::new();
-    let ledger = Ledger::read(storage.as_ref(), &run.record.run)
-        .await
-        .unwrap();
+    let ledger = Ledger::read(storage.as_ref(), &run).await.unwrap();
     let mut redo = resume::find(storage.as_ref(), &run, &ledger, &Choice::default())
         .await
         .unwrap();

@@ -130,7 +130,7 @@ async fn run(contents: usize, folder: &Path) {
     let id = &run.record.run;
     let open = async { freeze::open(storage, id).await.unwrap() };
     let run = measured("open", open).await;
-    let read = async { Ledger::read(storage, id).await.unwrap() };
+    let read = async { Ledger::read(storage, &run).await.unwrap() };
     let ledger = measured("status: ledger", read).await;
     let count = async { tally::count(storage, &run, &ledger).await.unwrap() };
     let counts = measured("status: count, when nobody has counted", count).await;
@@ -157,7 +157,7 @@ async fn run(contents: usize, folder: &Path) {
 }
 
 async fn publish(storage: &dyn Storage, run: &FrozenRun, queue: &InProcessQueue) {
-    let ledger = Ledger::read(storage, &run.record.run).await.unwrap();
+    let ledger = Ledger::read(storage, run).await.unwrap();
     let redo = resume::find(storage, run, &ledger, &Choice::default())
         .await
         .unwrap();

@@ -90,14 +90,14 @@ impl Stage {
     }
 
     async fn ledger(&self) -> Ledger {
-        let run = &self.run.record.run;
-        Ledger::read(self.storage.as_ref(), run).await.unwrap()
+        Ledger::read(self.storage.as_ref(), &self.run)
+            .await
+            .unwrap()
     }
 
     async fn done(&self) -> usize {
         let ledger = self.ledger().await;
-        let run = &self.run.record.run;
-        let rows = ledger.shard_rows(self.storage.as_ref(), run, ShardId(0));
+        let rows = ledger.shard_rows(self.storage.as_ref(), &self.run, ShardId(0));
         let rows = rows.await.unwrap();
         rows.iter().filter(|row| row.status == Status::Done).count()
     }

@@ -118,6 +118,53 @@ fn an_audit_names_what_is_missing_or_altered() {
 }
 
 #[test]
+fn an_audit_tells_twenty_findings_and_counts_the_others() {
+    let project = converted(1);
+    let image = project.stored(&format!("images/{}/00001.png", STYLES[0]));
+    for number in 100..125 {
+        let stray = format!("images/{}/{number:05}.png", STYLES[0]);
+        fs::copy(&image, project.stored(&stray)).unwrap();
+    }
+    let outcome = project.about_run(&["audit"]).exits(1);
+    let told = outcome.stdout.lines();
+    let told = told.filter(|line| line.ends_with("belongs to no committed item"));
+    assert_eq!(told.count(), 20, "{outcome}");
+    for words in ["and 5 more findings", "; 25 findings"] {
+        assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");
+    }
+}
+
+#[test]
+fn an_image_of_a_quarantined_item_is_a_finding_with_what_helps() {
+    let project = Project::new(2, 1);
+    project.write("gta5/images/00002.png", b"no picture");
+    let _ = project.run().exits(1);
+    let _ = project.about_run(&["audit"]).exits(0);
+    let image = |name: &str| project.stored(&format!("images/{}/{name}.png", STYLES[0]));
+    fs::copy(image("00001"), image("00002")).unwrap();
+    let outcome = project.about_run(&["audit"]).exits(1);
+    for words in [
+        "images/night_000001/00002.png belongs to no committed item: its item is quarantined",
+        "`resume --only quarantined` takes it up once its input is back, or remove the image",
+        "1 findings",
+    ] {
+        assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");
+    }
+}
+
+#[test]
+fn an_image_that_cannot_be_read_is_said_to_be_so() {
+    let project = converted(1);
+    let image = project.stored(&format!("images/{}/00001.png", STYLES[0]));
+    fs::remove_file(&image).unwrap();
+    fs::create_dir(&image).unwrap();
+    let outcome = project.about_run(&["audit"]).exits(1);
+    let words = "images/night_000001/00001.png cannot be read: cannot read";
+    assert!(outcome.stdout.contains(words), "{outcome}");
+    assert!(!outcome.stdout.contains("unreadable"), "{outcome}");
+}
+
+#[test]
 fn a_lost_shard_is_made_again_from_what_is_stored_without_evaluations() {
     let project = Project::new(2, 1);
     // The whole scene is rider, which no style shows: the item is done with a warning.

@@ -137,7 +137,7 @@ impl Stage {
     }
 
     async fn ledger(&self) -> Ledger {
-        Ledger::read(self.storage.as_ref(), &self.run.record.run)
+        Ledger::read(self.storage.as_ref(), &self.run)
             .await
             .unwrap()
     }

@@ -33,7 +33,7 @@ use worker::consumer::Consumer;
 const SHARD: ShardId = ShardId(0);
 const FIRST: ShardState = ShardState::Revising { revision: 1 };
 
-/// A run of one shard: some contents in two styles.
+/// A run of one shard, or of several: some contents in two styles.
 struct Stage {
     storage: Arc<dyn Storage>,
     queue: InProcessQueue,
@@ -47,12 +47,25 @@ impl Stage {
     }
 
     async fn on(storage: Arc<dyn Storage>, contents: &[&str]) -> Self {
-        let named =
-            |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
         let size = ShardSize {
             contents: contents.len(),
             styles: 2,
         };
+        Self::in_shards(storage, contents, size).await
+    }
+
+    /// A run whose shards have an item each.
+    async fn of_single_items(contents: &[&str]) -> Self {
+        let size = ShardSize {
+            contents: 1,
+            styles: 1,
+        };
+        Self::in_shards(Arc::new(MemoryStorage::new()), contents, size).await
+    }
+
+    async fn in_shards(storage: Arc<dyn Storage>, contents: &[&str], size: ShardSize) -> Self {
+        let named =
+            |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
         let styles = named(&["night", "snow"]);
         let run = planned::run("retried", &named(contents), &styles, size);
         planned::store(storage.as_ref(), &run).await;
@@ -144,7 +157,7 @@ impl Stage {
     }
 
     async fn ledger(&self) -> Ledger {
-        Ledger::read(self.storage.as_ref(), &self.run.record.run)
+        Ledger::read(self.storage.as_ref(), &self.run)
             .await
             .unwrap()
     }
@@ -156,7 +169,7 @@ impl Stage {
 
     async fn rows(&self) -> Vec<ManifestRow> {
         let ledger = self.ledger().await;
-        let rows = ledger.shard_rows(self.storage.as_ref(), &self.run.record.run, SHARD);
+        let rows = ledger.shard_rows(self.storage.as_ref(), &self.run, SHARD);
         rows.await.unwrap()
     }
 
@@ -164,6 +177,13 @@ impl Stage {
         let ledger = self.ledger().await;
         let counts = tally::count(self.storage.as_ref(), &self.run, &ledger);
         counts.await.unwrap()
+    }
+
+    /// Returns why the run cannot be counted.
+    async fn refused(&self) -> String {
+        let ledger = self.ledger().await;
+        let counts = tally::count(self.storage.as_ref(), &self.run, &ledger);
+        shared::failure::chain(&counts.await.unwrap_err())
     }
 
     async fn findings(&self) -> Vec<String> {
@@ -592,6 +612,7 @@ async fn a_stored_count_is_brought_up_to_date_by_a_revision() {
     let mut tally = Tally::stored(storage, run).await.unwrap();
     assert_eq!(tally.total().quarantined, 2);
     let ledger = stage.ledger().await;
+    let run = &stage.run;
     assert_eq!(tally.update(storage, run, &ledger).await.unwrap(), 1);
     assert_eq!(tally.total().quarantined, 0);
     assert_eq!(tally.total().done, 4);
@@ -614,12 +635,75 @@ async fn an_audit_finds_a_revision_that_nobody_decided_or_that_speaks_of_other_i
     // Now it was decided, for the bad items alone.
     stage.retry().await;
     let findings = stage.findings().await;
-    assert_eq!(findings.len(), 2, "{findings:?}");
-    for finding in findings {
-        assert!(
-            finding.contains("which was not to be tried again") && finding.contains("row for a "),
-            "{finding}"
-        );
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    let words = [
+        "shards/000000.1.parquet holds other rows",
+        "a in the style of night has a row and was not to be tried again",
+        "remove it and run again",
+    ];
+    for word in words {
+        assert!(findings[0].contains(word), "no {word:?}: {findings:?}");
     }
-    assert_eq!(stage.rows().await, rows, "what was done holds");
+    assert!(stage.refused().await.contains(words[0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_holds_the_rows_of_others_is_counted_by_nobody() {
+    let stage = Stage::of_single_items(&["a", "b"]).await;
+    assert_eq!(stage.go().await, Stopped::AtItsEnd);
+    let (storage, run) = (stage.storage.as_ref(), &stage.run.record.run);
+    let shard = |number| ArtifactKey::Shard(run.clone(), ShardId(number));
+    let whole = stage.stored(&shard(1)).await;
+    let other = stage.stored(&shard(0)).await;
+
+    // One more than was planned is a stray, and nothing else.
+    let unplanned = shard(stage.run.plan.shards.len() as u32);
+    storage.create(&unplanned, other.clone()).await.unwrap();
+    let ledger = stage.ledger().await;
+    assert_eq!(ledger.committed.len(), stage.run.plan.shards.len());
+    assert_eq!(numbers(&stage.counts().await), (4, 0, 0));
+    let findings = stage.findings().await;
+    let stray = ["shards/000004.parquet belongs to no shard that was planned"];
+    assert_eq!(findings, stray);
+
+    // One in the place of another.
+    storage.replace(&shard(1), other).await.unwrap();
+    let told = stage.refused().await;
+    for words in [
+        "shards/000001.parquet holds other rows than it must",
+        "rows of shard 000000 of run retried",
+        "remove it and run again",
+    ] {
+        assert!(told.contains(words), "no {words:?}: {told}");
+    }
+    let findings = stage.findings().await;
+    assert!(findings.contains(&told), "{findings:?}");
+    let ledger = stage.ledger().await;
+    let collected = collect::collect(storage, &stage.run, &ledger).await;
+    assert!(collected.is_err());
+    let folded = collect::fold(storage, &stage.run, &ledger).await;
+    assert!(folded.is_err());
+
+    // Rows of the shard's own, one of them missing, or there twice.
+    let rows = manifest::read(whole).unwrap();
+    let (none, twice) = (Vec::new(), [rows.clone(), rows.clone()].concat());
+    for (rows, words) in [(none, "has no row"), (twice, "has more than one row")] {
+        let bytes = Bytes::from(manifest::write(rows).unwrap());
+        storage.replace(&shard(1), bytes).await.unwrap();
+        let told = stage.refused().await;
+        assert!(told.contains(words), "no {words:?}: {told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_was_counted_and_is_cut_is_read_again() {
+    let stage = Stage::made(&["a"]).await;
+    let storage = stage.storage.as_ref();
+    let ledger = stage.ledger().await;
+    let stored = collect::store_tally(storage, &stage.run, &ledger).await;
+    assert_eq!(stored.unwrap().total().done, 2);
+    let cut = stage.stored(&stage.commit()).await.slice(..100);
+    storage.replace(&stage.commit(), cut).await.unwrap();
+    let told = stage.refused().await;
+    assert!(told.contains("shards/000000.parquet is damaged"), "{told}");
 }

@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use shared::manifest::{self, ManifestRow};
 use tests::program::{Outcome, Running};
 use tests::project::Project;
 
@@ -186,4 +187,164 @@ fn a_run_that_was_halted_at_its_limit_goes_on_when_it_is_run_again() {
     // What failed before no longer counts.
     let outcome = project.run().exits(1);
     assert!(outcome.stdout.contains("4 of 6 images done"), "{outcome}");
+}
+
+#[test]
+fn a_shard_record_of_another_shard_is_damage_that_every_command_names() {
+    let project = six_shards();
+    let _ = project.run().exits(0);
+    let shard = |number: usize| project.stored(&format!("shards/{number:06}.parquet"));
+    fs::copy(shard(1), shard(2)).unwrap();
+    let words = [
+        "shards/000002.parquet holds other rows than it must",
+        "rows of shard 000001",
+        "remove it and run again",
+    ];
+    project.run().exits(3).complains_about(&words);
+    // Of the same size it is read by whoever counts it for the first time.
+    fs::remove_file(project.stored("tally.json")).unwrap();
+    for command in ["status", "report"] {
+        let outcome = project.about_run(&[command]).exits(3);
+        outcome.complains_about(&words);
+    }
+    let audit = project.about_run(&["audit"]).exits(1);
+    assert!(audit.stdout.contains(words[0]), "{audit}");
+    fs::remove_file(shard(2)).unwrap();
+    let again = project.run().exits(0);
+    assert!(again.stdout.contains("6 of 6 images done"), "{again}");
+
+    fs::copy(shard(1), shard(99)).unwrap();
+    let status = project.about_run(&["status"]).exits(0);
+    for words in ["6 of 6 items done", "6 of 6 shards committed"] {
+        assert!(status.stdout.contains(words), "{status}");
+    }
+    let _ = project.about_run(&["report"]).exits(0);
+    let audit = project.about_run(&["audit"]).exits(1);
+    let stray = "shards/000099.parquet belongs to no shard that was planned";
+    assert!(audit.stdout.contains(stray), "{audit}");
+}
+
+#[test]
+fn a_picture_without_a_byte_or_with_a_link_to_nothing_in_its_place_is_gone_and_made_again() {
+    let project = Project::new(2, 1);
+    let _ = project.run().exits(0);
+    let pictures = project.pictures();
+    for path in ["images/night_000001/00001.png", "labels/00002.png"] {
+        let file = project.stored(path);
+        let itself = Path::new(file.file_name().unwrap());
+        for target in [None, Some(Path::new("/no/such/file")), Some(itself)] {
+            match target {
+                None => fs::write(&file, b"").unwrap(),
+                Some(target) => {
+                    fs::remove_file(&file).unwrap();
+                    std::os::unix::fs::symlink(target, &file).unwrap();
+                }
+            }
+            let status = project.about_run(&["status"]).exits(1);
+            assert!(status.stdout.contains("small is damaged"), "{status}");
+            assert!(status.stdout.contains(path), "{status}");
+            let audit = project.about_run(&["audit"]).exits(1);
+            assert!(audit.stdout.contains("1 findings"), "{audit}");
+            let again = project.run().exits(0);
+            assert!(again.stdout.contains("2 of 2 images done"), "{again}");
+            assert_eq!(project.pictures(), pictures, "{path} of {target:?}");
+            let _ = project.about_run(&["audit"]).exits(0);
+        }
+    }
+}
+
+#[test]
+fn a_plan_that_is_altered_while_the_run_works_is_told_at_its_end() {
+    let project = six_shards();
+    let outcome = meddled_with(&project, || {
+        let path = plan(&project);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes.push(b' ');
+        fs::write(path, bytes).unwrap();
+    });
+    let words = [
+        "plan-",
+        "its SHA-256 is another one",
+        "put a copy of it back",
+    ];
+    outcome.exits(3).complains_about(&words);
+    project
+        .about_run(&["status"])
+        .exits(3)
+        .complains_about(&words);
+    fs::remove_file(plan(&project)).unwrap();
+    let _ = project.run().exits(0);
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn an_audit_finds_a_manifest_that_is_gone_cut_or_of_other_rows() {
+    let project = Project::new(2, 1);
+    let _ = project.run().exits(0);
+    let path = project.stored("manifest.parquet");
+    let finds = |words: &str| {
+        let audit = project.about_run(&["audit"]).exits(1);
+        let words = format!("manifest.parquet {words}");
+        assert!(audit.stdout.contains(&words), "no {words:?}: {audit}");
+        assert!(audit.stdout.contains("run again"), "{audit}");
+        assert!(audit.stdout.contains("1 findings"), "{audit}");
+        let _ = project.run().exits(0);
+        let _ = project.about_run(&["audit"]).exits(0);
+    };
+    fs::remove_file(&path).unwrap();
+    finds("is missing");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    finds("cannot be read");
+    let changes: [fn(&mut Vec<ManifestRow>); 2] =
+        [|rows| rows.truncate(1), |rows| rows[0].attempt += 1];
+    for change in changes {
+        let mut rows = project.rows();
+        change(&mut rows);
+        fs::write(&path, manifest::write(rows).unwrap()).unwrap();
+        finds("has other rows than the shards");
+    }
+}
+
+#[test]
+fn a_shard_that_is_cut_after_it_was_counted_is_named_and_no_figures_are_made_of_it() {
+    let project = Project::new(2, 1);
+    let _ = project.run().exits(0);
+    let shard = project.stored("shards/000000.parquet");
+    let bytes = fs::read(&shard).unwrap();
+    fs::write(&shard, &bytes[..100]).unwrap();
+    let words = [
+        "shards/000000.parquet is damaged",
+        "remove it and run again",
+    ];
+    for command in ["status", "report"] {
+        let outcome = project.about_run(&[command]).exits(3);
+        outcome.complains_about(&words);
+    }
+    project.run().exits(3).complains_about(&words);
+    let audit = project.about_run(&["audit"]).exits(1);
+    assert!(audit.stdout.contains(words[0]), "{audit}");
+    fs::remove_file(&shard).unwrap();
+    let _ = project.run().exits(0);
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn an_empty_record_is_refused_with_what_helps() {
+    let project = Project::new(1, 1);
+    let _ = project.run().exits(0);
+    let record = project.stored("run.json");
+    fs::write(&record, b"").unwrap();
+    let words = [
+        "run.json",
+        "it is empty",
+        "put a copy of it back",
+        "run again",
+    ];
+    for outcome in [project.run(), project.about_run(&["status"])] {
+        outcome.exits(3).complains_about(&words);
+    }
+    fs::remove_file(&record).unwrap();
+    let _ = project.run().exits(0);
+    let _ = project.about_run(&["audit"]).exits(0);
 }

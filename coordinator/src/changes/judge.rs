@@ -142,9 +142,7 @@ async fn rows(
     if !ledger.committed.contains(&shard.id) {
         return Ok(BTreeMap::new());
     }
-    let rows = ledger
-        .shard_rows(storage, &run.record.run, shard.id)
-        .await?;
+    let rows = ledger.shard_rows(storage, run, shard.id).await?;
     Ok(rows
         .into_iter()
         .map(|row| (row.item.clone(), row))

@@ -3,12 +3,13 @@
 use clap::Args;
 use shared::console;
 use shared::ids::RunId;
+use shared::wording::Thousands;
 
 use super::{Ending, Problem, RootArgs, opening};
 use crate::audit;
 
-/// Findings that are printed; the rest is counted.
-const MAX_FINDINGS: usize = 1_000;
+/// Findings that a person is told; the rest is counted.
+const MAX_FINDINGS: usize = 20;
 
 #[derive(Debug, Args)]
 pub(super) struct AuditArgs {
@@ -30,8 +31,8 @@ pub(super) async fn main(args: AuditArgs) -> Result<Ending, Problem> {
     }
     if report.findings.len() > MAX_FINDINGS {
         console::print(format_args!(
-            "and {} more",
-            report.findings.len() - MAX_FINDINGS
+            "and {} more findings",
+            Thousands(report.findings.len() - MAX_FINDINGS)
         ))?;
     }
     let clean = report.findings.is_empty();

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use shared::console;
-use shared::decision::Decided;
+use shared::decision::{Decided, Decisions};
 use shared::ids::RunId;
 
 use super::{Ending, Problem, RootArgs, opening};
@@ -23,16 +23,16 @@ pub(super) async fn main(args: CancelArgs) -> Result<Ending, Problem> {
     freeze::open_record(storage, &args.run)
         .await
         .map_err(opening::freeze_problem)?;
-    let mut ledger = opening::ledger(storage, &args.run).await?;
-    if let Some(reason) = &ledger.decisions.halted {
+    let decisions = Decisions::read(storage, &args.run).await;
+    let mut decisions = decisions.map_err(Problem::environment)?;
+    if let Some(reason) = &decisions.halted {
         console::tell(format_args!("run {} was halted before: {reason}", args.run));
         return Ok(Ending::Done);
     }
     let halt = Decided::Halt {
         reason: "cancelled".to_owned(),
     };
-    ledger
-        .decisions
+    decisions
         .decide(storage, &args.run, halt)
         .await
         .map_err(Problem::environment)?;

@@ -1,46 +1,124 @@
 //! Files that commands write where they are told to.
 
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
 use super::Problem;
 
-/// Proves before any work that a file can be written where an option says: an unfinished one is made beside it, as
-/// [`write`] does, and removed.
-pub(super) fn check(option: &str, path: &Path) -> Result<(), Problem> {
-    let refuse = |reason: String| {
-        Err(Problem::Usage(format!(
-            "{option} {}: {reason}",
-            path.display()
-        )))
-    };
-    let folder = folder_of(path);
-    if path.is_dir() {
-        return refuse("it is a folder; name a file in it".to_owned());
+/// A file or folder, with the option that names it.
+pub(super) type Named<'a> = (&'static str, &'a Path);
+
+/// Links that lead from one to the next, at most; the system follows as many.
+const MAX_LINKS: usize = 40;
+
+/// Proves before any work that files can be written where options say: an unfinished one is made beside each, as [`write`]
+/// does, and removed. What a command reads, a file or all below a folder, is not written over, and neither is what is no
+/// file.
+pub(super) fn check(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<(), Problem> {
+    let mut places: Vec<(Named<'_>, PathBuf)> = Vec::new();
+    for &output in outputs {
+        let place = place_of(output, inputs)?;
+        if let Some((other, _)) = places.iter().find(|(_, taken)| *taken == place) {
+            return Err(Problem::Usage(format!(
+                "{} {} and {} {} are one file: name two",
+                other.0,
+                other.1.display(),
+                output.0,
+                output.1.display()
+            )));
+        }
+        places.push((output, place));
+    }
+    Ok(())
+}
+
+/// Returns where a file is to be written in the end, without links.
+fn place_of((option, path): Named<'_>, inputs: &[Named<'_>]) -> Result<PathBuf, Problem> {
+    let refuse = |reason: String| Problem::Usage(format!("{option} {}: {reason}", path.display()));
+    let target = resolved(path).map_err(|error| refuse(error.to_string()))?;
+    let folder = folder_of(&target);
+    if target.is_dir() {
+        return Err(refuse("it is a folder; name a file in it".to_owned()));
     }
     if !folder.is_dir() {
-        return refuse(format!("there is no folder {}", folder.display()));
+        return Err(refuse(format!("there is no folder {}", folder.display())));
+    }
+    if let Ok(there) = fs::metadata(&target) {
+        if !there.is_file() || is_of_system(path) {
+            return Err(refuse(
+                "it is no file, but a pipe, socket or device; name a file".to_owned(),
+            ));
+        }
+        let is_read = |&&(_, input): &&Named<'_>| reads(input, &target, &there);
+        if let Some((read, input)) = inputs.iter().find(is_read) {
+            return Err(refuse(format!(
+                "it is what {read} {} reads; name another file",
+                input.display()
+            )));
+        }
     }
     match unfinished(folder, b"synth2real") {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Problem::Environment(format!(
-            "{option} {}: no file can be written in {}: {error}",
-            path.display(),
-            folder.display()
-        ))),
+        Ok(_) => {}
+        Err(error) => {
+            return Err(Problem::Environment(format!(
+                "{option} {}: no file can be written in {}: {error}",
+                path.display(),
+                folder.display()
+            )));
+        }
+    }
+    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    Ok(folder.join(target.file_name().unwrap_or_default()))
+}
+
+/// Returns whether an input is a file, or a folder with it.
+fn reads(input: &Path, target: &Path, there: &fs::Metadata) -> bool {
+    let identity = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
+    match fs::metadata(input) {
+        Ok(input_is) if input_is.is_dir() => {
+            let whole = fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
+            let mut above = whole
+                .ancestors()
+                .filter_map(|above| fs::metadata(above).ok());
+            above.any(|above| identity(&above) == identity(&input_is))
+        }
+        Ok(input_is) => identity(&input_is) == identity(there),
+        Err(_) => false,
     }
 }
 
-/// Writes beside the target and renames, so that a half-written file never has the target's name.
+/// Returns whether a path is one of the system's own links, such as `/dev/stdout`: they lead to what is open.
+fn is_of_system(path: &Path) -> bool {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|itself| itself.is_symlink());
+    let folder = fs::canonicalize(folder_of(path)).unwrap_or_default();
+    is_link && (folder == Path::new("/dev") || folder.starts_with("/proc"))
+}
+
+/// Returns where links lead from a path; there may be nothing.
+fn resolved(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::read_link(&path) {
+            Ok(target) => path = folder_of(&path).join(target),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("it is a link that leads in a circle"))
+}
+
+/// Writes beside the target, where links lead, and renames, so that a half-written file never has the target's name.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
-    let written = unfinished(folder_of(path), bytes)
-        .and_then(|file| file.persist(path).map_err(|error| error.error));
-    written
-        .map(drop)
+    let write = || -> io::Result<()> {
+        let target = resolved(path)?;
+        let file = unfinished(folder_of(&target), bytes)?;
+        file.persist(&target).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write()
         .map_err(|error| Problem::Environment(format!("cannot write {}: {error}", path.display())))
 }
 
@@ -68,7 +146,7 @@ mod tests {
     #[test]
     fn a_file_that_could_not_be_written_is_refused_before_any_work_and_nothing_is_left() {
         let folder = tempfile::tempdir().unwrap();
-        let told = |path: &Path| check("--out", path).unwrap_err().to_string();
+        let told = |path: &Path| check(&[("--out", path)], &[]).unwrap_err().to_string();
         let told_of_folder = told(folder.path());
         assert!(
             told_of_folder.contains("it is a folder"),
@@ -83,12 +161,66 @@ mod tests {
         );
 
         let out = folder.path().join("out.png");
-        check("--out", &out).unwrap();
+        check(&[("--out", &out)], &[]).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         for bytes in [b"old", b"new"] {
             write(&out, bytes).unwrap();
             assert_eq!(std::fs::read(&out).unwrap(), bytes);
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_read_or_is_no_file_or_is_named_twice_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let link = |to: &Path, name: &str| std::os::unix::fs::symlink(to, at(name)).unwrap();
+        std::fs::write(at("content.png"), "content").unwrap();
+        std::fs::create_dir_all(at("model/below")).unwrap();
+        std::fs::write(at("model/below/model.onnx"), "weights").unwrap();
+        std::fs::hard_link(at("content.png"), at("hard.png")).unwrap();
+        link(&at("content.png"), "soft.png");
+        link(Path::new("circle.png"), "circle.png");
+        link(Path::new("new.png"), "to-new.png");
+        let made = std::process::Command::new("mkfifo")
+            .arg(at("pipe"))
+            .status();
+        assert!(made.unwrap().success());
+        link(&at("pipe"), "to-pipe");
+
+        let (content, model) = (at("content.png"), at("model"));
+        let inputs: [Named<'_>; 2] = [("--content", &content), ("--model", &model)];
+        for (name, words) in [
+            ("content.png", "what --content"),
+            ("hard.png", "what --content"),
+            ("soft.png", "what --content"),
+            ("model/below/model.onnx", "what --model"),
+            ("model", "it is a folder"),
+            ("pipe", "it is no file"),
+            ("to-pipe", "it is no file"),
+            ("circle.png", "leads in a circle"),
+        ] {
+            let refused = check(&[("--out", &at(name))], &inputs).unwrap_err();
+            assert!(matches!(refused, Problem::Usage(_)), "{refused}");
+            let told = refused.to_string();
+            assert!(told.contains(words) && told.contains(name), "{told}");
+        }
+        let new = at("new.png");
+        for trace in ["new.png", "./new.png", "model/../new.png", "to-new.png"] {
+            let trace = at(trace);
+            let outputs: [Named<'_>; 2] = [("--out", &new), ("--trace", &trace)];
+            let told = check(&outputs, &inputs).unwrap_err().to_string();
+            assert!(
+                told.contains("--trace") && told.contains("are one file"),
+                "{told}"
+            );
+        }
+        let other = at("other.png");
+        check(&[("--out", &new), ("--trace", &other)], &inputs).unwrap();
+
+        write(&at("to-new.png"), b"new").unwrap();
+        assert_eq!(std::fs::read(&new).unwrap(), b"new");
+        assert!(at("to-new.png").is_symlink(), "its target is written");
+        assert_eq!(std::fs::read(at("content.png")).unwrap(), b"content");
     }
 }

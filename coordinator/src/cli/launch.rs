@@ -35,8 +35,9 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
                 .await
                 .map_err(opening::freeze_problem)?;
             let plan = inventory.plan;
-            let ledger = opening::ledger(storage, &config.run).await?;
-            (FrozenRun { record, plan }, ledger, Accepted::default())
+            let run = FrozenRun { record, plan };
+            let ledger = opening::ledger(storage, &run).await?;
+            (run, ledger, Accepted::default())
         }
     };
     tell_differences(&config, &run.record);

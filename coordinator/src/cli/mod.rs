@@ -64,6 +64,9 @@ enum Command {
     /// machine put a proxy with TLS in front of it, one that passes the Host header on.
     Serve(serve::ServeArgs),
     /// Show how far a run is; exit 1 if items failed, something that was made is gone, or the run is halted
+    ///
+    /// It goes by the names and sizes of what is stored, and reads of shards only those that were not counted before or
+    /// have another size now; `audit` reads everything and compares it.
     Status(status::StatusArgs),
     /// Hand the shards of a run that are missing or failed to the broker again, or its quarantined items
     ///

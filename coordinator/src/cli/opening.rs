@@ -83,7 +83,7 @@ pub(super) async fn run(storage: &dyn Storage, run: &RunId) -> Result<FrozenRun,
 }
 
 /// Reads a run's ledger.
-pub(super) async fn ledger(storage: &dyn Storage, run: &RunId) -> Result<Ledger, Problem> {
+pub(super) async fn ledger(storage: &dyn Storage, run: &FrozenRun) -> Result<Ledger, Problem> {
     Ledger::read(storage, run)
         .await
         .map_err(Problem::environment)
@@ -145,7 +145,7 @@ pub(super) async fn existing(
     let Some(run) = found.map_err(freeze_problem)? else {
         return Ok(None);
     };
-    let ledger = ledger(storage, &config.run).await?;
+    let ledger = ledger(storage, &run).await?;
     let mut changes = Changes::between(&run, &ledger.decisions.changed_inputs, inventory);
     let looked = changes.look_for_removed(&run, &Inputs::of(config)).await;
     looked.map_err(Problem::environment)?;

@@ -14,6 +14,7 @@ use worker::dataset::LeftOut;
 use worker::engine::extractor::Extractor;
 use worker::engine::network::FEATURES_FILE;
 
+use super::files::Named;
 use super::{Ending, Problem, files, location, path};
 use crate::progress::CountProgress;
 use crate::quality::photographs::{self, Photographs};
@@ -41,7 +42,7 @@ pub(super) struct ReferenceStatsArgs {
 }
 
 pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
-    files::check("--out", &args.out)?;
+    check_files(&args)?;
     let selection = Selection::of_globs(SelectionFields::OPTIONS, &args.include, &args.exclude);
     let selection = selection.map_err(Problem::usage)?;
     let config = EngineConfig::default();
@@ -115,6 +116,24 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
     } else {
         Ending::WithFailures
     })
+}
+
+/// Proves that the statistics can be written, and over nothing that is read. Statistics among the photographs are no
+/// photograph.
+fn check_files(args: &ReferenceStatsArgs) -> Result<(), Problem> {
+    let is_statistics = args.out.extension().is_some_and(|ending| ending == "npz");
+    let folders = [
+        ("--model", Some(&args.model)),
+        ("--images", Some(&args.images).filter(|_| !is_statistics)),
+    ];
+    let inputs = folders.into_iter();
+    let inputs: Vec<Named<'_>> = inputs
+        .filter_map(|(option, location)| match location? {
+            Location::Folder(folder) => Some((option, folder.as_path())),
+            Location::Bucket(_) => None,
+        })
+        .collect();
+    files::check(&[("--out", &args.out)], &inputs)
 }
 
 /// Says what a folder of too few photographs holds in their place.

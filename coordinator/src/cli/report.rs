@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use shared::artifact::ArtifactPrefix;
 use shared::console;
 use shared::ids::RunId;
+use shared::location::Location;
 use shared::settings::ReferenceFiles;
 use shared::storage::Storage;
 
+use super::files::Named;
 use super::{Ending, Problem, RootArgs, files, opening, path};
 use crate::collect;
 use crate::fate::Standing;
@@ -51,7 +54,7 @@ struct Reported {
 
 pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
     if let Some(path) = &args.html {
-        files::check("--html", path)?;
+        check_page(&args, path)?;
     }
     let storage = opening::storage(&args.root).await?;
     let storage = storage.as_ref();
@@ -86,6 +89,20 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
     Ok(Ending::Done)
 }
 
+/// Proves that the page can be written, and over nothing that is read. A page among what is stored is no part of a run.
+fn check_page(args: &ReportArgs, path: &Path) -> Result<(), Problem> {
+    let is_page = path.extension().is_some_and(|ending| ending == "html");
+    let runs = match opening::location(&args.root)? {
+        Location::Folder(root) => Some(root.join(ArtifactPrefix::Runs.path())).filter(|_| !is_page),
+        Location::Bucket(_) => None,
+    };
+    let runs = runs.as_deref().map(|runs| ("--root", runs));
+    let reference = args.reference.as_deref().map(Path::new);
+    let reference = reference.map(|reference| ("--reference", reference));
+    let inputs: Vec<Named<'_>> = runs.into_iter().chain(reference).collect();
+    files::check(&[("--html", path)], &inputs)
+}
+
 impl Reported {
     fn shown(&self) -> html::Shown<'_> {
         html::Shown {
@@ -103,14 +120,14 @@ async fn report(
     mut run: FrozenRun,
     reference: Option<&ReferenceFiles>,
 ) -> Result<Reported, Problem> {
-    let ledger = opening::ledger(storage, &run.record.run).await?;
+    let ledger = opening::ledger(storage, &run).await?;
     run.plan.take_changes(&ledger.decisions.changed_inputs);
     let id = &run.record.run;
     let mut tally = Tally::stored(storage, id)
         .await
         .map_err(Problem::environment)?;
     tally
-        .update(storage, id, &ledger)
+        .update(storage, &run, &ledger)
         .await
         .map_err(Problem::environment)?;
     let counts = tally.total_with_failed(storage, &run, &ledger).await;

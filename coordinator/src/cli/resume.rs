@@ -98,7 +98,7 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
     let storage = opening::storage(&args.root).await?;
     let storage = storage.as_ref();
     let run = opening::run(storage, &args.run).await?;
-    let mut ledger = opening::ledger(storage, &args.run).await?;
+    let mut ledger = opening::ledger(storage, &run).await?;
     let choice = choice(&args)?;
     let redo = resume::find(storage, &run, &ledger, &choice)
         .await

@@ -156,7 +156,7 @@ impl Work {
         run: &FrozenRun,
         accepted: Accepted,
     ) -> Result<Self, Problem> {
-        let ledger = opening::ledger(storage, &run.record.run).await?;
+        let ledger = opening::ledger(storage, run).await?;
         let stored = StoredItems::read(storage, run)
             .await
             .map_err(Problem::environment)?;

@@ -164,9 +164,9 @@ async fn read(
     tally: &mut Tally,
 ) -> Result<Status, Problem> {
     let id = &run.record.run;
-    let ledger = opening::ledger(storage, id).await?;
+    let ledger = opening::ledger(storage, run).await?;
     tally
-        .update(storage, id, &ledger)
+        .update(storage, run, &ledger)
         .await
         .map_err(Problem::environment)?;
     let counts = tally

@@ -19,6 +19,7 @@ use worker::npz::NpzFile;
 use worker::quality::tones;
 
 use self::trace::Trace;
+use super::files::Named;
 use super::{Ending, Problem, files, path};
 
 #[derive(Debug, Args)]
@@ -73,10 +74,7 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
             method.method
         )));
     }
-    files::check("--out", &args.out)?;
-    if let Some(trace) = &args.trace {
-        files::check("--trace", trace)?;
-    }
+    check_files(&args)?;
 
     let config = EngineConfig {
         device: args.device,
@@ -137,6 +135,29 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     let png = encode_png(image.view()).map_err(Problem::environment)?;
     files::write(&args.out, &png)?;
     Ok(Ending::Done)
+}
+
+/// Proves that what is to be written can be, and is nothing that is read.
+fn check_files(args: &TransferArgs) -> Result<(), Problem> {
+    let trace = args.trace.as_deref().map(|path| ("--trace", path));
+    let outputs: Vec<Named<'_>> = [("--out", args.out.as_path())]
+        .into_iter()
+        .chain(trace)
+        .collect();
+    let given = [
+        ("--model", Some(args.model.as_path())),
+        ("--content", Some(args.content.as_path())),
+        ("--content-label", Some(args.content_label.as_path())),
+        ("--style", Some(args.style.as_path())),
+        ("--style-label", args.style_label.as_deref()),
+        ("--config", args.config.as_deref()),
+        ("--noise", args.noise.as_deref()),
+    ];
+    let inputs = given.into_iter();
+    let inputs: Vec<Named<'_>> = inputs
+        .filter_map(|(option, path)| Some((option, path?)))
+        .collect();
+    files::check(&outputs, &inputs)
 }
 
 fn load(

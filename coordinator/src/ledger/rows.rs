@@ -1,14 +1,21 @@
 //! Rows of committed shards and records of failed attempts.
+//!
+//! All rows come in here, and only those that were planned: a file of another shard is damage, whoever reads it.
+
+use std::collections::{BTreeSet, HashSet};
 
 use bytes::Bytes;
 use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
+use shared::decision::Items;
 use shared::failure::{FailedAttempt, FailureClass};
 use shared::ids::{RunId, ShardId};
 use shared::manifest::{self, ManifestError, ManifestRow};
 use shared::storage::Storage;
 
 use super::{Ledger, LedgerError};
+use crate::freeze::FrozenRun;
+use crate::plan::{Plan, Shard};
 
 type Read = fn(Bytes) -> Result<Vec<ManifestRow>, ManifestError>;
 
@@ -41,11 +48,11 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`LedgerError`] if they cannot be read.
+    /// [`LedgerError`] if they cannot be read, or are not those of the shard.
     pub async fn shard_rows(
         &self,
         storage: &dyn Storage,
-        run: &RunId,
+        run: &FrozenRun,
         shard: ShardId,
     ) -> Result<Vec<ManifestRow>, LedgerError> {
         let parts = self.read_parts(storage, run, shard, manifest::read).await?;
@@ -56,11 +63,11 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`LedgerError`] if they cannot be read.
+    /// [`LedgerError`] if they cannot be read, or are not those of the shard.
     pub async fn shard_rows_with_features(
         &self,
         storage: &dyn Storage,
-        run: &RunId,
+        run: &FrozenRun,
         shard: ShardId,
     ) -> Result<Vec<ManifestRow>, LedgerError> {
         let parts = self.shard_parts_with_features(storage, run, shard).await?;
@@ -71,11 +78,11 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`LedgerError`] if it cannot be read.
+    /// [`LedgerError`] if it cannot be read, or is not of the shard.
     pub async fn shard_parts(
         &self,
         storage: &dyn Storage,
-        run: &RunId,
+        run: &FrozenRun,
         shard: ShardId,
     ) -> Result<Parts, LedgerError> {
         self.read_parts(storage, run, shard, manifest::read).await
@@ -85,11 +92,11 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`LedgerError`] if it cannot be read.
+    /// [`LedgerError`] if it cannot be read, or is not of the shard.
     pub async fn shard_parts_with_features(
         &self,
         storage: &dyn Storage,
-        run: &RunId,
+        run: &FrozenRun,
         shard: ShardId,
     ) -> Result<Parts, LedgerError> {
         self.read_parts(storage, run, shard, manifest::read_with_features)
@@ -99,15 +106,33 @@ impl Ledger {
     async fn read_parts(
         &self,
         storage: &dyn Storage,
-        run: &RunId,
+        run: &FrozenRun,
         shard: ShardId,
         read: Read,
     ) -> Result<Parts, LedgerError> {
-        let key = ArtifactKey::Shard(run.clone(), shard);
-        let committed = read_rows(storage, key, read).await?;
-        let revisions = (1..=self.num_revisions(shard)).map(|revision| {
-            let key = ArtifactKey::ShardRevision(run.clone(), shard, revision);
-            read_rows(storage, key, read)
+        let id = &run.record.run;
+        let planned = run.plan.shards.get(shard.0 as usize);
+        let positions = planned.into_iter().flat_map(Shard::items);
+        let wanted = Wanted {
+            run: id,
+            shard,
+            items: positions
+                .map(|position| names(&run.plan, position))
+                .collect(),
+            otherwise: "was not planned there",
+        };
+        let key = ArtifactKey::Shard(id.clone(), shard);
+        let committed = read_rows(storage, key, read, &wanted).await?;
+        let revisions = (1..=self.num_revisions(shard)).map(|revision| async move {
+            let decided = self.decisions.retries.of(shard, revision);
+            let wanted = Wanted {
+                run: id,
+                shard,
+                items: decided.into_iter().flat_map(Items::iter).collect(),
+                otherwise: "was not to be tried again",
+            };
+            let key = ArtifactKey::ShardRevision(id.clone(), shard, revision);
+            read_rows(storage, key, read, &wanted).await
         });
         Ok(Parts {
             committed,
@@ -116,16 +141,71 @@ impl Ledger {
     }
 }
 
+/// Returns the style and the content of an item.
+fn names(plan: &Plan, (style, content): (usize, usize)) -> (&str, &str) {
+    (plan.styles[style].name(), plan.contents[content].name())
+}
+
+/// The rows that a file must hold.
+struct Wanted<'a> {
+    run: &'a RunId,
+    shard: ShardId,
+    /// The style and the content of each.
+    items: HashSet<(&'a str, &'a str)>,
+    /// What is true of all others.
+    otherwise: &'static str,
+}
+
+impl Wanted<'_> {
+    /// Returns what is other about some rows: there must be one of each item, and no others.
+    fn differences(&self, rows: &[ManifestRow]) -> Vec<String> {
+        let is_own = |row: &&ManifestRow| row.run == *self.run && row.shard == self.shard;
+        let others = rows.iter().filter(|row| !is_own(row));
+        let others = others.map(|row| format!("rows of shard {} of run {}", row.shard, row.run));
+        let others: BTreeSet<String> = others.collect();
+        if !others.is_empty() {
+            return others.into_iter().collect();
+        }
+        let mut differences = Vec::new();
+        let mut missing = self.items.clone();
+        for row in rows {
+            let item = (row.item.style.as_str(), row.item.content.as_str());
+            if !self.items.contains(&item) {
+                let otherwise = self.otherwise;
+                differences.push(format!("{} has a row and {otherwise}", row.item));
+            } else if !missing.remove(&item) {
+                differences.push(format!("{} has more than one row", row.item));
+            }
+        }
+        let mut missing: Vec<_> = missing.into_iter().collect();
+        missing.sort_unstable();
+        let missing = missing.into_iter();
+        differences.extend(
+            missing.map(|(style, content)| format!("{content} in the style of {style} has no row")),
+        );
+        differences
+    }
+}
+
 async fn read_rows(
     storage: &dyn Storage,
     key: ArtifactKey,
     read: Read,
+    wanted: &Wanted<'_>,
 ) -> Result<Vec<ManifestRow>, LedgerError> {
     let bytes = storage.read(&key).await?;
     let rows = shared::blocking::run(move || read(bytes)).await;
-    rows.map_err(|source| LedgerError::Manifest {
+    let rows = rows.map_err(|source| LedgerError::Manifest {
         path: storage.locate(&key),
         source,
+    })?;
+    let differences = wanted.differences(&rows);
+    if differences.is_empty() {
+        return Ok(rows);
+    }
+    Err(LedgerError::OtherRows {
+        path: storage.locate(&key),
+        differences,
     })
 }
 

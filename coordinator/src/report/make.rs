@@ -100,10 +100,10 @@ impl Material<'_> {
         references: &mut References,
     ) -> StyleReport {
         let network = self.run.record.frozen.judges.features.as_deref();
-        let Some((network, _)) = network.zip(fold.items.features.as_ref()) else {
+        let features = fold.items.features.as_ref();
+        let Some((network, _)) = network.zip(features) else {
             if at.is_some() && fold.items.done > 0 {
-                let note = "its outputs have no features: the run has no quality.features";
-                report.notes.push(note.to_owned());
+                report.notes.push(without_features(network).to_owned());
             }
             return report;
         };
@@ -128,6 +128,16 @@ impl Material<'_> {
             report
         };
         shared::blocking::run(compare).await
+    }
+}
+
+/// Returns why a style without features has no figures of them.
+fn without_features(network: Option<&str>) -> &'static str {
+    match network {
+        None => "its outputs have no features: the run has no quality.features",
+        Some(_) => {
+            "none of its items has features, so there is neither FID nor KID: their warning says why"
+        }
     }
 }
 
@@ -333,4 +343,17 @@ fn class_name(train_id: u8) -> String {
 fn name_of(setting: &impl serde::Serialize) -> String {
     let json = serde_json::to_value(setting).unwrap_or_default();
     json.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_style_without_features_is_said_to_lack_a_network_only_where_there_is_none() {
+        assert!(without_features(None).contains("the run has no quality.features"));
+        let told = without_features(Some("a network's digest"));
+        assert!(!told.contains("no quality.features"), "{told}");
+        assert!(told.contains("their warning says why"), "{told}");
+    }
 }

@@ -160,17 +160,44 @@ fn table(styles: &[StyleReport], text: &mut String) {
     }
 }
 
+/// Figures from here on are shown with an exponent: nobody counts three hundred digits.
+const LARGE: f64 = 1e9;
+
 /// Returns a figure with so many decimals, or a dash.
 #[must_use]
 pub fn number(value: Option<f64>, decimals: usize) -> String {
-    value.map_or_else(|| NONE.to_owned(), |value| format!("{value:.decimals$}"))
+    value.map_or_else(|| NONE.to_owned(), |value| figure(value, decimals))
+}
+
+fn figure(value: f64, decimals: usize) -> String {
+    if value.abs() < LARGE {
+        format!("{value:.decimals$}")
+    } else {
+        format!("{value:.decimals$e}")
+    }
 }
 
 /// Returns a style's kernel distance times a thousand with its standard error, or a dash.
 #[must_use]
 pub fn kid(style: &StyleReport) -> String {
     match (style.kid, style.kid_standard_error) {
-        (Some(kid), Some(error)) => format!("{:.2} ± {:.2}", 1000.0 * kid, 1000.0 * error),
+        (Some(kid), Some(error)) => {
+            let [kid, error] = [kid, error].map(|value| figure(1000.0 * value, 2));
+            format!("{kid} ± {error}")
+        }
         _ => NONE.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_figure_is_shown_with_an_exponent() {
+        assert_eq!(number(Some(12.345), 2), "12.35");
+        assert_eq!(number(Some(1.5e301), 1), "1.5e301");
+        assert_eq!(number(Some(-3e15), 2), "-3.00e15");
+        assert_eq!(number(None, 2), NONE);
     }
 }

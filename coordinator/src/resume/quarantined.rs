@@ -43,7 +43,7 @@ pub(super) async fn find(
 ) -> Result<Vec<Redo>, ResumeError> {
     let id = &run.record.run;
     let mut tally = Tally::stored(storage, id).await?;
-    tally.update(storage, id, ledger).await?;
+    tally.update(storage, run, ledger).await?;
     let shards = tally.shards().filter(|(shard, tally)| {
         let planned = run.plan.shards.get(shard.0 as usize);
         tally.counts.quarantined > 0 && planned.is_some_and(|planned| chosen.has(planned))
@@ -67,7 +67,7 @@ async fn look(
     wanted: &Quarantined,
     shard: ShardId,
 ) -> Result<Option<Redo>, LedgerError> {
-    let rows = ledger.shard_rows(storage, &run.record.run, shard).await?;
+    let rows = ledger.shard_rows(storage, run, shard).await?;
     let is_chosen = |row: &ManifestRow| wanted.wants(row) && chosen.has_style(run, &row.item.style);
     let redo = redo_of(shard, rows, is_chosen);
     match ledger.state(shard, run.record.limits.max_attempts) {

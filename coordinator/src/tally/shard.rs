@@ -27,6 +27,9 @@ pub struct ShardTally {
     /// How many revisions of it are counted.
     #[serde(default, skip_serializing_if = "is_none")]
     pub revisions: u32,
+    /// Size of the files that are counted, in bytes: one that is cut or replaced is read again.
+    #[serde(default)]
+    pub size_bytes: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
@@ -35,7 +38,7 @@ fn is_none(revisions: &u32) -> bool {
 }
 
 impl ShardTally {
-    /// Returns what the rows say that hold of a shard with so many revisions.
+    /// Returns what the rows say that hold of a shard with so many revisions, of no size yet.
     #[must_use]
     pub fn of(rows: &[ManifestRow], revisions: u32) -> Self {
         let mut not_done = BTreeMap::new();
@@ -56,6 +59,7 @@ impl ShardTally {
             worker: newest.map(|row| row.worker.clone()).unwrap_or_default(),
             attempt: newest.map(|row| row.attempt).unwrap_or_default(),
             revisions,
+            size_bytes: 0,
         }
     }
 }

@@ -8,7 +8,9 @@ mod thrift;
 
 pub use claims::ClaimError;
 pub use effective::effective;
-pub use parquet_file::{MAX_ROWS, ManifestError, ManifestWriter, read, read_with_features, write};
+pub use parquet_file::{
+    MAX_ROWS, ManifestError, ManifestWriter, read, read_each, read_with_features, write,
+};
 
 use serde::{Deserialize, Serialize};
 

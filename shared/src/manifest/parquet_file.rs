@@ -176,6 +176,22 @@ pub fn read_with_features(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestErro
     rows(open(bytes)?)
 }
 
+/// Gives each row of a run's manifest to `each`, whatever its length: a few rows are in memory at once.
+///
+/// # Errors
+///
+/// [`ManifestError`] if the bytes are no such file.
+pub fn read_each(bytes: Bytes, mut each: impl FnMut(&ManifestRow)) -> Result<(), ManifestError> {
+    for batch in open(bytes)?.with_batch_size(READ_ROWS).build()? {
+        let batch: RecordBatch = batch?;
+        for row in schema::rows(&batch)? {
+            check_figures(&row)?;
+            each(&row);
+        }
+    }
+    Ok(())
+}
+
 fn open(bytes: Bytes) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, ManifestError> {
     claims::check(&bytes)?;
     // Arrow's own schema, which a file may bring along, is decoded with less care than Parquet's.
@@ -305,7 +321,10 @@ mod tests {
         let mut whole = ManifestWriter::new(Vec::new()).unwrap();
         whole.write(&rows).unwrap();
         let whole = Bytes::from(whole.finish().unwrap());
-        assert_eq!(read_with_features(whole).unwrap(), without);
+        assert_eq!(read_with_features(whole.clone()).unwrap(), without);
+        let mut each = Vec::new();
+        read_each(whole, |row| each.push(row.clone())).unwrap();
+        assert_eq!(each, without);
     }
 
     #[test]

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::device::{Device, DeviceError};
 use super::raw::RawEngine;
-use super::run::location;
 use super::{Machine, SettingsError, bounds};
-use crate::location::Location;
+use crate::location::{Location, LocationError};
 
 /// How a process computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,13 +123,18 @@ impl EngineConfig {
 
 /// Returns the folder of this machine that a text names.
 fn folder_of(field: &'static str, text: &str, base: &Path) -> Result<PathBuf, SettingsError> {
-    match location(field, text, base)? {
-        Location::Folder(folder) => Ok(folder),
-        Location::Bucket(_) => Err(SettingsError::value(
-            field,
-            format!("{text:?}"),
-            "must be a folder of this machine",
-        )),
+    let refused = |expected: String| SettingsError::value(field, format!("{text:?}"), expected);
+    let no_folder = || refused("must be a folder of this machine".to_owned());
+    match Location::given(text, base) {
+        Ok(Location::Folder(folder)) => Ok(folder),
+        Ok(Location::Bucket(_)) => Err(no_folder()),
+        Err(error) => match error {
+            LocationError::Empty
+            | LocationError::Scheme(_)
+            | LocationError::NoBucket
+            | LocationError::OneSlash => Err(no_folder()),
+            LocationError::Windows | LocationError::Path(_) => Err(refused(error.to_string())),
+        },
     }
 }
 
@@ -170,6 +174,16 @@ mod tests {
     fn checked(toml: &str) -> Result<EngineConfig, String> {
         let raw: RawEngine = toml::from_str(toml).unwrap();
         EngineConfig::from_raw(raw, Path::new("/runs")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_cache_that_is_no_folder_is_refused_without_a_word_about_buckets() {
+        for text in ["", "s3://bucket/cache", "gs://bucket/cache", "s3://"] {
+            let told = checked(&format!("cache_dir = '{text}'")).unwrap_err();
+            let expected =
+                format!("engine.cache_dir (\"{text}\") must be a folder of this machine");
+            assert_eq!(told, expected);
+        }
     }
 
     #[test]

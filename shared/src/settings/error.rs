@@ -1,5 +1,24 @@
 use std::path::PathBuf;
 
+use crate::wording::shortened;
+
+/// Bytes of what a person wrote that a message shows.
+const MAX_ECHO: usize = 60;
+
+/// Returns what a person wrote as a message shows it: what is long without its middle, and a number of many digits with an
+/// exponent.
+pub(super) fn echoed(text: &str) -> String {
+    let is_number = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
+    match text.parse::<f64>() {
+        Ok(number)
+            if text.len() > MAX_ECHO && number.is_finite() && text.chars().all(is_number) =>
+        {
+            format!("{number:e}")
+        }
+        Ok(_) | Err(_) => shortened(text, MAX_ECHO),
+    }
+}
+
 /// Settings that cannot be used. Always found before any work.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -57,7 +76,7 @@ impl SettingsError {
     ) -> Self {
         Self::Value {
             field: field.into(),
-            value: value.to_string(),
+            value: echoed(&value.to_string()),
             expected: expected.into(),
         }
     }

@@ -1,11 +1,14 @@
 //! What a parser says about a mistake in settings, in a person's words.
 
+use super::error::echoed;
+use crate::wording::shortened;
+
 /// The tables whose values may be secrets.
 const SECRET: &str = "broker";
 /// How alike two keys must be for one to be meant by the other.
 const LIKENESS: f64 = 0.75;
-/// Values are cut here.
-const MAX_VALUE: usize = 60;
+/// Bytes of a parser's own words that are shown: some of them repeat the value.
+const MAX_MESSAGE: usize = 400;
 
 /// A mistake as a parser sees it.
 pub(super) struct Mistake<'a> {
@@ -22,8 +25,8 @@ pub(super) fn explain(mistake: &Mistake<'_>) -> String {
     let message = mistake.message.trim();
     let Some(keys) = mistake.keys else {
         return match (message, mistake.found) {
-            ("duplicate key", Some(key)) => format!("key {} is there twice", key.trim()),
-            _ => message.replace('\n', ", "),
+            ("duplicate key", Some(key)) => format!("key {} is there twice", echoed(key.trim())),
+            _ => shortened(&message.replace('\n', ", "), MAX_MESSAGE),
         };
     };
     // The root of a file is called so.
@@ -31,23 +34,35 @@ pub(super) fn explain(mistake: &Mistake<'_>) -> String {
     if let Some(rest) = message.strip_prefix("unknown field ") {
         return unknown_key(keys, rest);
     }
+    let whole = keys;
+    let keys = &echoed(whole);
     if let Some(field) = message.strip_prefix("missing field ") {
         let dot = if keys.is_empty() { "" } else { "." };
         return format!("key {keys}{dot}{} is missing", field.trim_matches('`'));
     }
     if let Some(rest) = message.strip_prefix("unknown variant ") {
-        return unknown_variant(keys, rest);
+        return unknown_variant(whole, rest);
     }
     let kinds = ["invalid type: ", "invalid value: "];
     let wrong = kinds.iter().find_map(|kind| message.strip_prefix(kind));
     if let Some((found, expected)) = wrong.and_then(|text| text.rsplit_once(", expected ")) {
-        let found = shown(keys, found);
+        let found = match mistake.found.map(str::trim) {
+            // What TOML has of its own is a table to the parser.
+            Some(date) if found == "map" && date.starts_with(|c: char| c.is_ascii_digit()) => {
+                format!("{}, a date or time", shown(whole, date))
+            }
+            Some(_) | None => shown(whole, found),
+        };
         return format!("{keys} ({found}) must be {}", in_words(expected));
+    }
+    if message == "wanted string or table" {
+        let found = shown(whole, mistake.found.unwrap_or("what stands there").trim());
+        return format!("{keys} ({found}) must be a name in quotes");
     }
     if message.contains("untagged enum RawReference") {
         return format!("{keys} must be a file, or a table of files by globs over style names");
     }
-    let message = message.replace('\n', ", ");
+    let message = shortened(&message.replace('\n', ", "), MAX_MESSAGE);
     if keys.is_empty() {
         message
     } else {
@@ -64,10 +79,8 @@ fn unknown_key(keys: &str, rest: &str) -> String {
         known.remove(0)
     };
     known.sort_unstable();
-    let table = keys
-        .strip_suffix(wrong)
-        .unwrap_or(keys)
-        .trim_end_matches('.');
+    let table = keys.strip_suffix(wrong).unwrap_or(keys);
+    let table = echoed(table.trim_end_matches('.'));
     let place = if table.is_empty() {
         "the file".to_owned()
     } else {
@@ -77,7 +90,8 @@ fn unknown_key(keys: &str, rest: &str) -> String {
     let meant =
         nearest(wrong, &known).map_or_else(String::new, |name| format!("did you mean {name}? "));
     format!(
-        "unknown key {table}{dot}{wrong}: {meant}{place} has {}",
+        "unknown key {table}{dot}{}: {meant}{place} has {}",
+        echoed(wrong),
         known.join(", ")
     )
 }
@@ -90,7 +104,8 @@ fn unknown_variant(keys: &str, rest: &str) -> String {
         nearest(wrong, known).map_or_else(String::new, |name| format!("; did you mean {name}?"));
     let wrong = shown(keys, &format!("string {wrong:?}"));
     format!(
-        "{keys} ({wrong}) must be one of {}{meant}",
+        "{} ({wrong}) must be one of {}{meant}",
+        echoed(keys),
         known.join(", ")
     )
 }
@@ -108,7 +123,8 @@ fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
     (likeness(nearest) >= LIKENESS).then_some(nearest)
 }
 
-/// Returns a value as it stands in the file, from what serde calls it: ``integer `3` ``, `string "a"`, `map`.
+/// Returns a value as it stands in the file, from what serde calls it: ``integer `3` ``, ``integer `3` as i128``,
+/// `string "a"`, `map`.
 fn shown(keys: &str, found: &str) -> String {
     if keys.split('.').next() == Some(SECRET) {
         return "not shown: it may hold a password".to_owned();
@@ -118,16 +134,11 @@ fn shown(keys: &str, found: &str) -> String {
         "sequence" => "a list".to_owned(),
         _ => match (found.strip_prefix("string "), found.split_once('`')) {
             (Some(text), _) => text.to_owned(),
-            (None, Some((_, value))) => value.trim_end_matches('`').to_owned(),
+            (None, Some((_, value))) => value.split('`').next().unwrap_or(value).to_owned(),
             (None, None) => found.to_owned(),
         },
     };
-    if value.chars().count() > MAX_VALUE {
-        let cut: String = value.chars().take(MAX_VALUE).collect();
-        format!("{cut}...")
-    } else {
-        value
-    }
+    echoed(&value)
 }
 
 /// Returns what serde calls a type in a person's words.

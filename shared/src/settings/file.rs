@@ -171,6 +171,58 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_another_kind_is_shown_as_it_stands_in_the_file() {
+        let told = run_told(format!("{WHOLE}[method]\nseed = 18446744073709551616\n"));
+        let expected = "method.seed (18446744073709551616) must be a whole number from 0";
+        assert!(told.ends_with(expected), "{told}");
+        let labels = "layout = 'gta5'\nlabels = 3\n";
+        let told = run_told(WHOLE.replace("layout = 'gta5'\n", labels));
+        let expected = "content.labels (3) must be a name in quotes";
+        assert!(told.ends_with(expected), "{told}");
+        let told = run_told(WHOLE.replace("name = 'r'", "name = 2024-01-01"));
+        let expected = "run.name (2024-01-01, a date or time) must be text in quotes";
+        assert!(told.ends_with(expected), "{told}");
+    }
+
+    #[test]
+    fn what_is_long_is_not_repeated_whole() {
+        let long = "k".repeat(100_000);
+        for more in [
+            format!("[method]\n{long} = 3\n"),
+            format!("[{long}]\n"),
+            format!("[method.{long}]\n"),
+            format!("[method]\nmethod = '{long}'\n"),
+            format!("[method]\nsteps = '{long}'\n"),
+            format!("[method]\ninjected_steps = '{long}'\n"),
+            format!("[method]\n{long} = 3\n{long} = 4\n"),
+        ] {
+            let told = run_told(format!("{WHOLE}{more}"));
+            assert!(told.len() < 1000, "{} bytes", told.len());
+            assert!(told.contains("..."), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_many_digits_is_shown_with_an_exponent() {
+        let raw = told::<RawConfig>(format!("{WHOLE}[method]\ncontrast_strength = 1e-300\n"));
+        let checked = crate::settings::RunConfig::check(raw.unwrap(), Path::new("/"));
+        let told = checked.unwrap_err().to_string();
+        let expected = "method.contrast_strength (1e-300) must be 0.01 to 100";
+        assert!(told.starts_with(expected), "{told}");
+    }
+
+    #[test]
+    fn a_run_name_that_is_none_is_told_once() {
+        let raw = told::<RawConfig>(WHOLE.replace("'r'", "'a b'"));
+        let checked = crate::settings::RunConfig::check(raw.unwrap(), Path::new("/"));
+        let told = checked.unwrap_err().to_string();
+        assert!(
+            told.starts_with("run.name (\"a b\") must be 1 to 64"),
+            "{told}"
+        );
+    }
+
+    #[test]
     fn a_key_that_is_missing_is_named_with_its_table() {
         let told = run_told(WHOLE.replace("layout = 'gta5'\n", ""));
         assert!(told.ends_with("key content.layout is missing"), "{told}");

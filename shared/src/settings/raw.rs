@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::error::echoed;
 use super::explain::{Mistake, explain};
 use super::{Method, PairingMode, Preset, SettingsError, StepSet, file};
 use crate::labels::LabelSetting;
@@ -357,7 +358,7 @@ impl RawMethod {
         let mut settings = self;
         for argument in arguments {
             let refuse = |reason: String| SettingsError::Override {
-                argument: argument.clone(),
+                argument: echoed(argument),
                 reason,
             };
             let (key, value) = argument

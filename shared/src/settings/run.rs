@@ -10,7 +10,7 @@ use super::raw::{RawConfig, RawLimits, RawPairing, RawSelection, RawShards};
 use super::{
     BrokerConfig, EngineConfig, Machine, MethodConfig, QualityConfig, SettingsError, bounds,
 };
-use crate::ids::RunId;
+use crate::ids::{RUN_NAMES, RunId};
 use crate::labels::LabelSetting;
 use crate::layout::Layout;
 use crate::location::Location;
@@ -162,12 +162,9 @@ impl RunConfig {
     ///
     /// [`SettingsError::Value`] naming the field, its value and what it must be.
     pub fn check(raw: RawConfig, base: &Path) -> Result<Self, SettingsError> {
-        let run = raw.run.name.parse::<RunId>().map_err(|e| {
-            SettingsError::value(
-                "run.name",
-                format!("{:?}", raw.run.name),
-                format!("is no run name: {e}"),
-            )
+        let run = raw.run.name.parse::<RunId>().map_err(|_| {
+            let given = format!("{:?}", raw.run.name);
+            SettingsError::value("run.name", given, RUN_NAMES)
         })?;
         let range = raw.content.range.as_deref().map(parse_range).transpose()?;
         let contents = RawSelection {

@@ -11,7 +11,7 @@ use super::walk::{WalkLimits, files_below};
 use super::{Source, SourceFile, Tree};
 use crate::blocking;
 use crate::globs::Globs;
-use crate::storage::local::io_error;
+use crate::storage::local::{io_error, refuse_what_is_no_file};
 use crate::storage::{StorageError, StorageErrorKind};
 
 /// Files below a folder. Links are followed, each folder once.
@@ -94,19 +94,19 @@ fn read_error(path: &Path, error: io::Error) -> StorageError {
     }
 }
 
-/// Reading a pipe waits for ever, and a device such as `/dev/zero` has no end.
-fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
-    let kind = fs::metadata(path)?.file_type();
-    if kind.is_file() || kind.is_dir() {
-        return Ok(());
-    }
-    let message = "it is a pipe, socket or device, and no file";
-    Err(io::Error::new(io::ErrorKind::NotFound, message))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_link_that_leads_to_itself_is_not_there() {
+        let root = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("self.png", root.path().join("self.png")).unwrap();
+        let source = LocalSource::new(root.path());
+        let error = source.read(Path::new("self.png")).await.unwrap_err();
+        assert_eq!(error.kind, StorageErrorKind::NotFound);
+        assert!(error.to_string().contains("self.png"), "{error}");
+    }
 
     #[tokio::test]
     async fn a_pipe_or_device_in_place_of_a_file_is_refused_at_once() {

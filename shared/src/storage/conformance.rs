@@ -32,6 +32,7 @@ pub async fn check(storage: &dyn Storage) {
     of_many_equal_creates_at_once_one_is_new(storage, &run).await;
     of_many_different_creates_at_once_one_is_there(storage, &run).await;
     an_object_may_be_empty(storage, &run).await;
+    in_the_place_of_a_picture_nothing_is_none(storage).await;
     a_replaced_object_has_the_last_bytes(storage, &run).await;
     a_large_file_is_stored_whole(storage, &run).await;
     a_missing_object_is_not_found(storage, &run).await;
@@ -116,6 +117,30 @@ async fn an_object_may_be_empty(storage: &dyn Storage, run: &RunId) {
     assert_eq!(create().await.expect("a create"), Created::New);
     assert_eq!(create().await.expect("a create"), Created::AlreadyThere);
     assert_eq!(storage.read(&key).await.expect("an object"), "");
+}
+
+async fn in_the_place_of_a_picture_nothing_is_none(storage: &dyn Storage) {
+    let run: RunId = "conformance-empty".parse().expect("a valid name");
+    let item = ItemId {
+        style: "night".to_owned(),
+        content: "1".to_owned(),
+    };
+    let keys = [
+        ArtifactKey::Image(run.clone(), item),
+        ArtifactKey::Label(run, "1".to_owned()),
+    ];
+    for key in keys {
+        storage.replace(&key, Bytes::new()).await.expect("a write");
+        let create = |bytes: &'static str| storage.create(&key, Bytes::from(bytes));
+        assert_eq!(create("one").await.expect("a create"), Created::New);
+        assert_eq!(storage.read(&key).await.expect("an object"), "one");
+        assert_eq!(
+            create("one").await.expect("a create"),
+            Created::AlreadyThere
+        );
+        let error = create("two").await.expect_err("other bytes");
+        assert_eq!(error.kind, StorageErrorKind::Conflict);
+    }
 }
 
 async fn a_replaced_object_has_the_last_bytes(storage: &dyn Storage, run: &RunId) {

@@ -95,7 +95,8 @@ impl LocalStorage {
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let there =
-                    digest::sha256_of_file(path).map_err(|e| io_error("compare", path, e))?;
+                    refuse_what_is_no_file(path).and_then(|()| digest::sha256_of_file(path));
+                let there = there.map_err(|e| io_error("compare", path, e))?;
                 if there == digest::sha256(bytes) {
                     Ok(Created::AlreadyThere)
                 } else {
@@ -109,6 +110,25 @@ impl LocalStorage {
             }
             Err(error) => Err(io_error("create", path, self.explained(error, path))),
         }
+    }
+
+    /// Creates a picture, also where something is that holds nothing.
+    fn create_picture(&self, path: &Path, bytes: &[u8]) -> Result<Created, StorageError> {
+        let refused = match self.create_file(path, bytes) {
+            Ok(created) => return Ok(created),
+            Err(error) => error,
+        };
+        let is_taken = match refused.kind {
+            StorageErrorKind::Conflict
+            | StorageErrorKind::NotFound
+            | StorageErrorKind::Unavailable => true,
+            StorageErrorKind::Full | StorageErrorKind::Denied => false,
+        };
+        // Writers bring the same bytes, so one that comes in between loses nothing.
+        if is_taken && remove_nothing(path).map_err(|e| io_error("remove the empty", path, e))? {
+            return self.create_file(path, bytes);
+        }
+        Err(refused)
     }
 
     fn replace_file(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
@@ -133,8 +153,15 @@ impl LocalStorage {
 #[async_trait]
 impl Storage for LocalStorage {
     async fn create(&self, key: &ArtifactKey, bytes: Bytes) -> Result<Created, StorageError> {
-        let (storage, path) = (self.clone(), self.file(key));
-        blocking::run(move || storage.create_file(&path, &bytes)).await
+        let (storage, path, is_picture) = (self.clone(), self.file(key), key.is_picture());
+        blocking::run(move || {
+            if is_picture {
+                storage.create_picture(&path, &bytes)
+            } else {
+                storage.create_file(&path, &bytes)
+            }
+        })
+        .await
     }
 
     async fn replace(&self, key: &ArtifactKey, bytes: Bytes) -> Result<(), StorageError> {
@@ -162,18 +189,21 @@ impl Storage for LocalStorage {
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
         let path = self.file(key);
         blocking::run(move || {
-            fs::read(&path)
-                .map(Bytes::from)
-                .map_err(|e| io_error("read", &path, e))
+            let read = || {
+                refuse_what_is_no_file(&path)?;
+                fs::read(&path)
+            };
+            let bytes = read().map_err(|e| io_error("read", &path, e))?;
+            Ok(Bytes::from(bytes))
         })
         .await
     }
 
     async fn exists(&self, key: &ArtifactKey) -> Result<bool, StorageError> {
         let path = self.file(key);
-        blocking::run(move || {
-            path.try_exists()
-                .map_err(|e| io_error("look for", &path, e))
+        blocking::run(move || match path.try_exists() {
+            Err(error) if is(&error, Errno::LOOP) => Ok(false),
+            looked => looked.map_err(|e| io_error("look for", &path, e)),
         })
         .await
     }
@@ -258,6 +288,46 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Reading a pipe waits for ever, and a device such as `/dev/zero` has no end.
+pub(crate) fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        return Ok(());
+    }
+    let message = "it is a pipe, socket or device, and no file";
+    Err(io::Error::new(io::ErrorKind::NotFound, message))
+}
+
+/// Removes a file without a byte, a link that leads to no file, a pipe or a device; returns whether such a thing was
+/// there. What holds anything is left.
+fn remove_nothing(path: &Path) -> io::Result<bool> {
+    let itself = match fs::symlink_metadata(path) {
+        Ok(itself) => itself,
+        // Somebody else removed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    let is_nothing = match fs::metadata(path) {
+        Ok(target) if target.is_file() => target.len() == 0,
+        Ok(target) if target.is_dir() => itself.is_symlink(),
+        Ok(_) => true,
+        Err(error) => itself.is_symlink() && leads_nowhere(&error),
+    };
+    if !is_nothing {
+        return Ok(false);
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(true),
+    }
+}
+
+/// Returns whether a link leads to nothing, and not to what cannot be reached just now.
+fn leads_nowhere(error: &io::Error) -> bool {
+    let kinds = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+    kinds.contains(&error.kind()) || is(error, Errno::LOOP)
+}
+
 /// Leftovers only cost space, so one that cannot be removed is left.
 fn remove_abandoned(folder: &Path, prefix: &str) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -281,6 +351,8 @@ fn remove_abandoned(folder: &Path, prefix: &str) {
 pub(crate) fn io_error(operation: &'static str, path: &Path, source: io::Error) -> StorageError {
     let kind = match source.kind() {
         io::ErrorKind::NotFound => StorageErrorKind::NotFound,
+        // A link that leads to itself leads nowhere, as a broken one does.
+        _ if is(&source, Errno::LOOP) => StorageErrorKind::NotFound,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             StorageErrorKind::Full
         }

@@ -77,6 +77,10 @@ impl Storage for MemoryStorage {
                 Ok(Created::New)
             }
             Some(there) if *there == bytes => Ok(Created::AlreadyThere),
+            Some(there) if there.is_empty() && key.is_picture() => {
+                objects.insert(key.path(), bytes);
+                Ok(Created::New)
+            }
             Some(_) => Err(self.error(StorageErrorKind::Conflict, "create", key)),
         }
     }

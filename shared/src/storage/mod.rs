@@ -148,6 +148,8 @@ pub async fn list_all(
 /// - `create` writes only if the key is free. If it is taken, the bytes there are compared with those given:
 ///   equal is [`Created::AlreadyThere`], different is [`StorageErrorKind::Conflict`]. Of two creates at once, one is
 ///   new and the other finds it.
+/// - In the place of a picture (an image or a label) an object without a byte, and on a disk what is no file, counts as
+///   none: `create` removes it and writes.
 /// - When `create` or `replace` has returned, the object survives a crash of the machine.
 /// - `list` shows whole objects only, sorted by the bytes of their paths (`a-b/c` before `a/b`); a prefix without objects is an empty list.
 /// - `replace` is for objects that can be rebuilt; readers see the old bytes or the new ones.

@@ -35,6 +35,12 @@ impl S3Storage {
         Ok(Self { bucket })
     }
 
+    /// Returns whether an object has no bytes, or is gone.
+    async fn is_empty(&self, path: &str) -> Result<bool, StorageError> {
+        let head = self.bucket.head(path).await?;
+        Ok(head.is_none_or(|head| head.size_bytes == 0))
+    }
+
     /// Returns whether an object has these bytes; nothing if it is gone. A store that keeps no SHA-256 is read.
     async fn holds(&self, path: &str, bytes: &Bytes) -> Result<Option<bool>, StorageError> {
         let Some(head) = self.bucket.head(path).await? else {
@@ -50,6 +56,11 @@ impl S3Storage {
         }
     }
 }
+
+/// An object without a byte where a picture belongs.
+#[derive(Debug, thiserror::Error)]
+#[error("an empty object is in its place and cannot be removed; remove it and run again: {0}")]
+struct EmptyObject(String);
 
 #[async_trait]
 impl Storage for S3Storage {
@@ -67,7 +78,17 @@ impl Storage for S3Storage {
                 Put::Written => return Ok(Created::New),
                 Put::Taken => match self.holds(&path, &bytes).await? {
                     Some(true) => return Ok(Created::AlreadyThere),
-                    Some(false) => return Err(failed(StorageErrorKind::Conflict)),
+                    Some(false) => {
+                        if !(key.is_picture() && self.is_empty(&path).await?) {
+                            return Err(failed(StorageErrorKind::Conflict));
+                        }
+                        // Writers bring the same bytes, so one that comes in between loses nothing.
+                        let removed = self.bucket.delete(&path).await;
+                        removed.map_err(|error| StorageError {
+                            source: Some(Box::new(EmptyObject(crate::failure::chain(&error)))),
+                            ..failed(error.kind)
+                        })?;
+                    }
                     None => {}
                 },
             }

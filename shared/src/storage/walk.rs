@@ -154,11 +154,18 @@ fn read(folder: &Path) -> io::Result<Vec<Name>> {
     Ok(names)
 }
 
-/// Returns the size of a file, of a broken link its own, so that reading it says what is wrong; nothing if it is gone.
+/// Returns the size of a file, 0 of what is none, such as a broken link; nothing if it is gone.
 fn size(path: &Path) -> io::Result<Option<u64>> {
-    let metadata = fs::metadata(path).or_else(|_| fs::symlink_metadata(path));
-    match metadata {
-        Ok(metadata) => Ok(Some(metadata.len())),
+    if let Ok(metadata) = fs::metadata(path) {
+        let size_bytes = if metadata.is_file() {
+            metadata.len()
+        } else {
+            0
+        };
+        return Ok(Some(size_bytes));
+    }
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(Some(0)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -217,7 +224,13 @@ mod tests {
         let link = |to: &Path, name| std::os::unix::fs::symlink(to, root.path().join(name));
         link(elsewhere.path(), "linked").unwrap();
         link(Path::new("/no/such/file"), "broken").unwrap();
-        assert_eq!(walked(root.path(), ""), [["broken", "linked/file"]]);
+        link(Path::new("/dev/zero"), "device").unwrap();
+        let expected = [["broken", "device", "linked/file"]];
+        assert_eq!(walked(root.path(), ""), expected);
+        let mut walk = Walk::new(root.path().to_owned(), Path::new(""));
+        let page = walk.next_page().unwrap();
+        let sizes: Vec<u64> = page.iter().map(|found| found.size_bytes).collect();
+        assert_eq!(sizes, [0, 0, 4], "what is no file has no bytes");
     }
 
     #[test]

@@ -74,8 +74,9 @@ impl Stage {
     }
 
     async fn ledger(&self) -> Ledger {
-        let run = &self.run.record.run;
-        Ledger::read(self.storage.as_ref(), run).await.unwrap()
+        Ledger::read(self.storage.as_ref(), &self.run)
+            .await
+            .unwrap()
     }
 
     /// Returns what cancels the run.

@@ -125,9 +125,7 @@ async fn quarantined_items_are_looked_at_and_tried_again_by_reason() {
         &body,
     );
     assert_eq!(done.status, 303, "{}", done.body);
-    let ledger = Ledger::read(storage.as_ref(), &run.record.run)
-        .await
-        .unwrap();
+    let ledger = Ledger::read(storage.as_ref(), &run).await.unwrap();
     let revising = ShardState::Revising { revision: 1 };
     assert_eq!(ledger.state(ShardId(0), 3), revising);
     let items = ledger.decisions.retries.of(ShardId(0), 1).unwrap();

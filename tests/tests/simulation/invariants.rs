@@ -33,7 +33,8 @@ impl Witness {
         let ledger = world.ledger().await;
         for &shard in &ledger.committed {
             let run = &world.run.record.run;
-            for row in ledger.shard_rows(&world.truth, run, shard).await.unwrap() {
+            let rows = ledger.shard_rows(&world.truth, &world.run, shard).await;
+            for row in rows.unwrap() {
                 let Some(output) = &row.output else {
                     assert_ne!(row.status, Status::Done, "{row:?}");
                     assert!(row.error.is_some(), "{row:?}");

@@ -171,9 +171,7 @@ impl World {
     }
 
     pub(crate) async fn ledger(&self) -> Ledger {
-        Ledger::read(&self.truth, &self.run.record.run)
-            .await
-            .unwrap()
+        Ledger::read(&self.truth, &self.run).await.unwrap()
     }
 
     /// Publishes what is missing or failed: tasks in some worker's hands, too.

@@ -229,6 +229,11 @@ impl Attempt<'_> {
             self.progress.begin(Part::Store);
             let key = self.image_key(content.name(), style.name());
             let image = match self.storage.read(&key).await {
+                // What trouble left of an image is none: it is made again in its place.
+                Ok(image) if image.is_empty() => {
+                    missing.push(style);
+                    continue;
+                }
                 Ok(image) => image,
                 Err(error) if error.kind == StorageErrorKind::NotFound => {
                     missing.push(style);

@@ -6,7 +6,7 @@ use shared::artifact::ArtifactKey;
 use shared::console;
 use shared::location::Location;
 use shared::settings::RunConfig;
-use shared::storage::Storage;
+use shared::storage::{Storage, StorageErrorKind};
 use shared::wording::first_names;
 
 use super::super::{Ending, Problem, opening};
@@ -45,7 +45,7 @@ pub(super) async fn conclude(
     stopped: Stopped,
 ) -> Result<Ending, Problem> {
     check_record(config, &run, storage).await?;
-    let ledger = opening::ledger(storage, &config.run).await?;
+    let ledger = opening::ledger(storage, &run).await?;
     run.plan.take_changes(&ledger.decisions.changed_inputs);
     let stored = StoredItems::read(storage, &run)
         .await
@@ -92,17 +92,21 @@ pub(super) async fn conclude(
     found.ending()
 }
 
-/// Proves that the run's record and its plan are where they were, and are those of this run.
+/// Proves that the run's record and its plan are where they were, and are those of this run, byte by byte.
 async fn check_record(
     config: &RunConfig,
     run: &FrozenRun,
     storage: &dyn Storage,
 ) -> Result<(), Problem> {
     let frozen = &run.record.frozen;
-    let plan = ArtifactKey::Plan(config.run.clone(), frozen.plan_sha256.clone());
     let gone = match freeze::check(storage, config, frozen).await {
-        Ok(Some(_)) if storage.exists(&plan).await.map_err(Problem::environment)? => return Ok(()),
-        Ok(Some(_)) => plan,
+        Ok(Some(_)) => match freeze::open(storage, &config.run).await {
+            Ok(_) => return Ok(()),
+            Err(FreezeError::Storage(error)) if error.kind == StorageErrorKind::NotFound => {
+                ArtifactKey::Plan(config.run.clone(), frozen.plan_sha256.clone())
+            }
+            Err(error) => return Err(opening::freeze_problem(error)),
+        },
         Ok(None) => ArtifactKey::RunRecord(config.run.clone()),
         Err(error @ FreezeError::Different { .. }) => {
             return Err(Problem::Environment(format!(

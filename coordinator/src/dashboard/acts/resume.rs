@@ -179,7 +179,7 @@ struct Found {
 async fn find(dashboard: &Dashboard, view: &RunView, wish: &Wish) -> Result<Found, PageError> {
     let storage = dashboard.storage.as_ref();
     let choice = wish.choice()?;
-    let ledger = Ledger::read(storage, view.id()).await?;
+    let ledger = Ledger::read(storage, &view.run).await?;
     let redo = resume::find(storage, &view.run, &ledger, &choice).await?;
     Ok(Found { ledger, redo })
 }

@@ -150,8 +150,7 @@ async fn losses(
         }]);
     }
     let storage = dashboard.storage.as_ref();
-    let rows = view.ledger.shard_rows(storage, view.id(), shard).await?;
-    // Storage may hold a shard that the plan does not have.
+    let rows = view.ledger.shard_rows(storage, &view.run, shard).await?;
     let planned = view.run.plan.shards.get(shard.0 as usize);
     let places: Vec<_> = planned
         .into_iter()

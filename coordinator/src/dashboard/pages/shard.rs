@@ -99,7 +99,7 @@ pub(in super::super) async fn show(
     let look = look(&view, &in_hand, shard.id);
     let rows = if view.state_of(shard.id).has_rows() {
         let storage = dashboard.storage.as_ref();
-        view.ledger.shard_rows(storage, view.id(), shard.id).await?
+        view.ledger.shard_rows(storage, &view.run, shard.id).await?
     } else {
         Vec::new()
     };

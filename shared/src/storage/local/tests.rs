@@ -238,3 +238,50 @@ fn what_a_disk_refuses_says_what_to_do_about_it() {
         assert!(told.contains(words), "{told}");
     }
 }
+
+#[tokio::test]
+async fn a_picture_is_created_over_what_is_no_file_and_over_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path());
+    let key = ArtifactKey::Label("demo".parse().unwrap(), "1".to_owned());
+    let path = folder.path().join(key.path());
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    fs::write(&elsewhere, "").unwrap();
+    let link = |target: &Path| std::os::unix::fs::symlink(target, &path).unwrap();
+    let mkfifo = || {
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+    };
+    let places: [(&str, &dyn Fn()); 6] = [
+        ("an empty file", &|| fs::write(&path, "").unwrap()),
+        ("a broken link", &|| link(Path::new("/no/such/file"))),
+        ("a link to itself", &|| link(Path::new("1.png"))),
+        ("a link to a folder", &|| link(Path::new("/"))),
+        ("a link to an empty file", &|| link(&elsewhere)),
+        ("a pipe", &mkfifo),
+    ];
+    for (what, place) in places {
+        place();
+        let created = storage.create(&key, Bytes::from_static(b"label")).await;
+        assert_eq!(created.unwrap(), Created::New, "{what}");
+        assert!(fs::symlink_metadata(&path).unwrap().is_file(), "{what}");
+        assert_eq!(storage.read(&key).await.unwrap(), "label", "{what}");
+        fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(
+        fs::read(&elsewhere).unwrap(),
+        b"",
+        "only the link is removed"
+    );
+
+    fs::write(&elsewhere, "other").unwrap();
+    link(&elsewhere);
+    let error = storage.create(&key, Bytes::from_static(b"label")).await;
+    assert_eq!(error.unwrap_err().kind, StorageErrorKind::Conflict);
+    assert_eq!(fs::read(&elsewhere).unwrap(), b"other");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let error = storage.create(&key, Bytes::from_static(b"label")).await;
+    assert!(error.is_err() && path.is_dir());
+}

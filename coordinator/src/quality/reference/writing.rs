@@ -1,0 +1,57 @@
+//! A file of statistics, as pytorch-fid reads it too.
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+use ndarray::{Array1, Array2, arr0};
+use ndarray_npy::{NpzWriter, WriteNpzError};
+
+use super::super::sample::Sample;
+use super::super::statistics::FeatureStatistics;
+use super::ReferenceError;
+
+/// Returns statistics as a file that pytorch-fid reads too.
+///
+/// # Errors
+///
+/// [`ReferenceError::Write`] if it cannot be made.
+pub fn write(
+    statistics: &FeatureStatistics,
+    items: usize,
+    sample: Option<&Sample>,
+    extractor_sha256: &str,
+) -> Result<Bytes, ReferenceError> {
+    let size = statistics.num_features();
+    let covariance = &statistics.covariance;
+    let sigma = Array2::from_shape_fn((size, size), |(i, j)| covariance[(i, j)]);
+    let mut npz = NpzWriter::new_compressed(Cursor::new(Vec::new()));
+    let mut write = || -> Result<(), WriteNpzError> {
+        npz.add_array("mu", &Array1::from(statistics.mean.clone()))?;
+        npz.add_array("sigma", &sigma)?;
+        npz.add_array("n", &arr0(items as i64))?;
+        if let Some(sample) = sample {
+            let rows: Vec<f32> = sample.items().flatten().copied().collect();
+            let shape = (rows.len() / size.max(1), size);
+            let features = Array2::from_shape_vec(shape, rows).unwrap_or_default();
+            npz.add_array("features", &features)?;
+        }
+        npz.add_array(
+            "extractor_sha256",
+            &Array1::from(bytes_of(extractor_sha256)),
+        )
+    };
+    write().map_err(ReferenceError::Write)?;
+    let file = npz.finish().map_err(ReferenceError::Write)?;
+    Ok(Bytes::from(file.into_inner()))
+}
+
+fn bytes_of(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex
+        .chars()
+        .filter_map(|c| Some(c.to_digit(16)? as u8))
+        .collect();
+    digits
+        .chunks_exact(2)
+        .map(|pair| 16 * pair[0] + pair[1])
+        .collect()
+}
