@@ -37,7 +37,7 @@ pub struct AuditReport {
 ///
 /// [`LedgerError`] if storage cannot be listed; what can be listed and is wrong is a finding.
 pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport, LedgerError> {
-    let ledger = Ledger::read(storage, &run.record.run).await?;
+    let ledger = Ledger::read(storage, run).await?;
     let stored = StoredItems::read(storage, run).await?;
     let mut audit = Audit {
         run,

@@ -179,7 +179,7 @@ pub async fn store_tally_anew(
 ) -> Result<Tally, CollectError> {
     let id = &run.record.run;
     let mut tally = Tally::default();
-    tally.update(storage, id, ledger).await?;
+    tally.update(storage, run, ledger).await?;
     tally.store(storage, id).await?;
     Ok(tally)
 }
