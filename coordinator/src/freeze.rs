@@ -4,10 +4,10 @@ use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::ids::RunId;
-use shared::run_record::{FORMAT_VERSION, Frozen, RunRecord};
+use shared::run_record::{Frozen, RecordError, RunRecord};
 use shared::settings::RunConfig;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
-use shared::wording::first_of;
+use shared::wording::{first_of, shortened};
 
 use crate::inventory::Inventory;
 use crate::plan::Plan;
@@ -15,6 +15,12 @@ use crate::plan::Plan;
 /// What helps where a run's record is damaged. A run of the same settings goes on with what is stored.
 const RECORD_HELPS: &str = "put a copy of it back, or remove it and run again with the same settings and inputs: what is \
                             stored beside it is kept";
+/// What helps where a run's record is of another version.
+const VERSION_HELPS: &str = "use the program that planned the run";
+/// What helps where a run's record is that of another run.
+const OTHER_RUN_HELPS: &str = "give the folder its name back: a run cannot be copied or renamed";
+/// Bytes of what is wrong with a plan that people are told.
+const MOST_REASON_BYTES: usize = 400;
 /// What helps where a run's plan is damaged: the same inputs make the same one.
 const PLAN_HELPS: &str = "put a copy of it back, or remove it and run again with the same inputs";
 
@@ -135,9 +141,8 @@ pub async fn open_or_create(
         return Ok(record);
     }
     let record = RunRecord::new(config, frozen.clone(), jiff::Timestamp::now());
-    let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
     let key = ArtifactKey::RunRecord(config.run.clone());
-    match storage.create(&key, Bytes::from(json)).await {
+    match storage.create(&key, Bytes::from(record.to_json())).await {
         Ok(_) => Ok(record),
         // Somebody started the same run at the same moment.
         Err(error) if error.kind == StorageErrorKind::Conflict => {
@@ -165,15 +170,26 @@ pub async fn open(storage: &dyn Storage, run: &RunId) -> Result<FrozenRun, Freez
             "its SHA-256 is another one; {PLAN_HELPS}"
         )));
     }
-    let plan: Plan =
-        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
-    if plan.is_sound() {
-        Ok(FrozenRun { record, plan })
-    } else {
-        Err(malformed(
+    let plan: Plan = serde_json::from_slice(&bytes)
+        .map_err(|error| malformed(shortened(&error.to_string(), MOST_REASON_BYTES)))?;
+    if !plan.is_sound() {
+        return Err(malformed(
             "it names shards or images that it does not list".to_owned(),
-        ))
+        ));
     }
+    let frozen = &record.frozen;
+    let counts = [
+        ("shards", plan.shards.len(), frozen.num_shards),
+        ("items", plan.num_items(), frozen.num_items),
+    ];
+    for (what, found, expected) in counts {
+        if found != expected {
+            return Err(malformed(format!(
+                "it has {found} {what}, and the run's record says {expected}"
+            )));
+        }
+    }
+    Ok(FrozenRun { record, plan })
 }
 
 /// Returns the record of a run.
@@ -197,19 +213,20 @@ pub async fn open_record(storage: &dyn Storage, run: &RunId) -> Result<RunRecord
         path: storage.locate(&key),
         reason,
     };
-    if bytes.is_empty() {
-        return Err(malformed(format!("it is empty; {RECORD_HELPS}")));
-    }
-    let record: RunRecord = serde_json::from_slice(&bytes)
-        .map_err(|error| malformed(format!("{error}; {RECORD_HELPS}")))?;
-    if record.format_version == FORMAT_VERSION {
-        Ok(record)
-    } else {
-        Err(malformed(format!(
-            "its format_version is {}, expected {FORMAT_VERSION}",
-            record.format_version
-        )))
-    }
+    RunRecord::parse(&bytes, run).map_err(|error| {
+        let helps = match error {
+            RecordError::Version { .. } => VERSION_HELPS,
+            RecordError::OtherRun { .. } => OTHER_RUN_HELPS,
+            RecordError::Empty
+            | RecordError::TooLarge { .. }
+            | RecordError::Malformed(_)
+            | RecordError::Value { .. }
+            | RecordError::Setting(_)
+            | RecordError::PlanHash { .. }
+            | RecordError::Seal(_) => RECORD_HELPS,
+        };
+        malformed(format!("{error}; {helps}"))
+    })
 }
 
 fn same(record: RunRecord, frozen: &Frozen) -> Result<RunRecord, FreezeError> {

@@ -1,6 +1,10 @@
 //! `run.json`: what a run is, frozen at its start.
 
+mod opening;
+
 use std::collections::BTreeMap;
+
+pub use opening::RecordError;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +13,7 @@ use crate::ids::RunId;
 use crate::labels::LabelSetting;
 use crate::layout::Layout;
 use crate::location::Location;
+use crate::seal;
 use crate::settings::{Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize};
 
 /// Version of the format of `run.json`.
@@ -140,6 +145,12 @@ impl RunRecord {
         }
     }
 
+    /// Returns the record as it is stored, with a digest of itself.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        seal::document(self)
+    }
+
     /// Returns what differs between this record and a new plan of the same name: one line for each difference,
     /// none if both are the same run.
     #[must_use]
@@ -218,23 +229,23 @@ mod tests {
                 layout: Layout::Gta5,
                 labels: LabelSetting::Auto,
                 count: 2,
-                listing_sha256: "a".into(),
+                listing_sha256: digest::sha256(b"a"),
             },
-            styles: BTreeMap::from([("night".into(), "b".into())]),
+            styles: BTreeMap::from([("night".into(), digest::sha256(b"b"))]),
             style_labels: LabelSetting::Auto,
             model: FrozenModel {
-                sha256: "c".into(),
+                sha256: digest::sha256(b"c"),
                 width: 512,
                 height: 256,
             },
             judges: FrozenJudges::default(),
             num_items: 2,
             num_shards: 1,
-            plan_sha256: "d".into(),
+            plan_sha256: digest::sha256(b"d"),
         }
     }
 
-    fn record() -> RunRecord {
+    pub(super) fn record() -> RunRecord {
         let folder = |name: &str| Location::Folder(name.into());
         RunRecord {
             format_version: FORMAT_VERSION,

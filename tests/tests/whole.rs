@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use shared::manifest::{self, ManifestRow};
-use tests::program::{Outcome, Running};
+use tests::program::{Outcome, Running, synth2real};
 use tests::project::Project;
 
 /// A project of six shards with an item each.
@@ -347,4 +347,46 @@ fn an_empty_record_is_refused_with_what_helps() {
     fs::remove_file(&record).unwrap();
     let _ = project.run().exits(0);
     let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn one_changed_digit_in_a_record_is_found_by_every_command() {
+    let project = Project::new(1, 1);
+    let _ = project.run().exits(0);
+    let record = project.stored("run.json");
+    let whole = fs::read_to_string(&record).unwrap();
+    for (was, is, word) in [
+        ("\"seed\": 42", "\"seed\": 43", "plan_hash is "),
+        ("\"max_attempts\": 3", "\"max_attempts\": 4", "sha256 is "),
+        (
+            "\"format_version\": 4",
+            "\"format_version\": 3",
+            "version is 3",
+        ),
+    ] {
+        let changed = whole.replace(was, is);
+        assert_ne!(changed, whole, "no {was}");
+        fs::write(&record, changed).unwrap();
+        let words = ["run.json", word, "expected ", "; "];
+        for command in ["status", "report", "audit", "resume", "cancel"] {
+            let outcome = project.about_run(&[command]).exits(3);
+            outcome.complains_about(&words);
+        }
+        project.run().exits(3).complains_about(&words);
+    }
+    fs::write(&record, whole).unwrap();
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn a_run_in_the_folder_of_another_name_is_no_run() {
+    let project = Project::new(1, 1);
+    let _ = project.run().exits(0);
+    fs::rename(project.stored(""), project.path("out/runs/other")).unwrap();
+    for command in ["status", "report", "audit", "resume", "cancel"] {
+        let mut words = synth2real();
+        words.args([command, "other", "--root"]);
+        let outcome = Outcome::of(words.arg(project.path("out"))).exits(3);
+        outcome.complains_about(&["its run is small, expected other", "its name back"]);
+    }
 }

@@ -126,6 +126,22 @@ impl MethodConfig {
         })
     }
 
+    /// Returns whether every number is within its bounds.
+    ///
+    /// # Errors
+    ///
+    /// A [`SettingsError`] that names the field and its value.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        bounds::STEPS.check(self.steps)?;
+        if self.skip >= self.steps {
+            let expected = format!("must be below method.steps ({})", self.steps);
+            return Err(SettingsError::value("method.skip", self.skip, expected));
+        }
+        bounds::CONTRAST_STRENGTH.check(self.contrast_strength)?;
+        bounds::FILTER_FRACTION.check(self.filter_fraction)?;
+        Ok(())
+    }
+
     /// Returns the number of steps that are executed.
     #[must_use]
     pub fn num_executed(&self) -> usize {
@@ -162,13 +178,7 @@ impl TryFrom<RawMethod> for MethodConfig {
             contrast_strength: raw.contrast_strength.unwrap_or(1.67),
             filter_fraction: raw.filter_fraction.unwrap_or(0.25),
         };
-        bounds::STEPS.check(config.steps)?;
-        if config.skip >= config.steps {
-            let expected = format!("must be below method.steps ({})", config.steps);
-            return Err(SettingsError::value("method.skip", config.skip, expected));
-        }
-        bounds::CONTRAST_STRENGTH.check(config.contrast_strength)?;
-        bounds::FILTER_FRACTION.check(config.filter_fraction)?;
+        config.check()?;
         Ok(config)
     }
 }

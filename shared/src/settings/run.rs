@@ -123,7 +123,54 @@ fn default_input_patience_seconds() -> u64 {
     600
 }
 
+impl Pairing {
+    /// Returns whether its number is within its bounds.
+    ///
+    /// # Errors
+    ///
+    /// A [`SettingsError`] that names the field and its value.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        bounds::CONTENTS_PER_STYLE.check_given(self.contents_per_style)?;
+        Ok(())
+    }
+}
+
+impl ShardSize {
+    /// Returns whether its numbers are within their bounds.
+    ///
+    /// # Errors
+    ///
+    /// A [`SettingsError`] that names the field and its value.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        bounds::SHARD_CONTENTS.check(self.contents)?;
+        bounds::SHARD_STYLES.check(self.styles)?;
+        if self.contents * self.styles > MAX_ROWS {
+            return Err(SettingsError::value(
+                "shards.contents",
+                self.contents,
+                format!(
+                    "times shards.styles ({}) must be at most {MAX_ROWS}: the rows of a shard are read at once",
+                    self.styles
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl Limits {
+    /// Returns whether its numbers are within their bounds.
+    ///
+    /// # Errors
+    ///
+    /// A [`SettingsError`] that names the field and its value.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        bounds::MAX_ATTEMPTS.check(self.max_attempts)?;
+        bounds::MAX_FAILED.check(self.max_failed)?;
+        bounds::INPUT_PATIENCE_SECONDS.check(self.input_patience_seconds)?;
+        Ok(())
+    }
+
     /// Returns how long workers wait for an input that is away.
     #[must_use]
     pub fn input_patience(&self) -> Duration {
@@ -272,10 +319,12 @@ impl TryFrom<RawPairing> for Pairing {
     type Error = SettingsError;
 
     fn try_from(raw: RawPairing) -> Result<Self, SettingsError> {
-        Ok(Self {
+        let pairing = Self {
             mode: raw.mode.unwrap_or(PairingMode::EveryStyle),
-            contents_per_style: bounds::CONTENTS_PER_STYLE.check_given(raw.contents_per_style)?,
-        })
+            contents_per_style: raw.contents_per_style,
+        };
+        pairing.check()?;
+        Ok(pairing)
     }
 }
 
@@ -284,19 +333,10 @@ impl TryFrom<RawShards> for ShardSize {
 
     fn try_from(raw: RawShards) -> Result<Self, SettingsError> {
         let size = Self {
-            contents: bounds::SHARD_CONTENTS.check(raw.contents.unwrap_or(4))?,
-            styles: bounds::SHARD_STYLES.check(raw.styles.unwrap_or(3))?,
+            contents: raw.contents.unwrap_or(4),
+            styles: raw.styles.unwrap_or(3),
         };
-        if size.contents * size.styles > MAX_ROWS {
-            return Err(SettingsError::value(
-                "shards.contents",
-                size.contents,
-                format!(
-                    "times shards.styles ({}) must be at most {MAX_ROWS}: the rows of a shard are read at once",
-                    size.styles
-                ),
-            ));
-        }
+        size.check()?;
         Ok(size)
     }
 }
@@ -305,14 +345,15 @@ impl TryFrom<RawLimits> for Limits {
     type Error = SettingsError;
 
     fn try_from(raw: RawLimits) -> Result<Self, SettingsError> {
-        Ok(Self {
-            max_attempts: bounds::MAX_ATTEMPTS.check(raw.max_attempts.unwrap_or(3))?,
-            max_failed: bounds::MAX_FAILED.check(raw.max_failed.unwrap_or(0.05))?,
-            input_patience_seconds: bounds::INPUT_PATIENCE_SECONDS.check(
-                raw.input_patience_seconds
-                    .unwrap_or_else(default_input_patience_seconds),
-            )?,
-        })
+        let limits = Self {
+            max_attempts: raw.max_attempts.unwrap_or(3),
+            max_failed: raw.max_failed.unwrap_or(0.05),
+            input_patience_seconds: raw
+                .input_patience_seconds
+                .unwrap_or_else(default_input_patience_seconds),
+        };
+        limits.check()?;
+        Ok(limits)
     }
 }
 

@@ -346,6 +346,7 @@ fn plan(bytes: &[u8]) -> Outcome {
         let storage = MemoryStorage::new();
         let mut record = run().record;
         record.frozen.plan_sha256 = digest::sha256(bytes);
+        record.plan_hash = digest::sha256_of_json(&record.frozen);
         put(
             &storage,
             &ArtifactKey::Plan(run_id(), record.frozen.plan_sha256.clone()),

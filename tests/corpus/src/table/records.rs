@@ -60,6 +60,20 @@ fn run_record_rows() -> Vec<Row> {
             "18446744073709551615",
         ),
         ("/inputs/content", json!("gs://bucket"), "gs"),
+        ("/run", json!("other"), "its run is other, expected small"),
+        ("/frozen/method/seed", json!(43), "plan_hash"),
+        ("/plan_hash", json!("aaaaaaae-acute"), "plan_hash"),
+        ("/frozen/model/width", json!(0), "frozen.model.width is 0"),
+        (
+            "/frozen/model/width",
+            json!(200_000),
+            "frozen.model.width is 200000",
+        ),
+        (
+            "/frozen/num_shards",
+            json!(1_000_000_000),
+            "frozen.num_shards",
+        ),
     ];
     let row = |(pointer, value, word): (&str, Value, &'static str)| {
         let name = format!("run.json with {pointer} of {value}");

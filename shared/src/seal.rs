@@ -1,0 +1,234 @@
+//! JSON documents that carry a digest of themselves, so that one changed byte is noticed.
+//!
+//! The last field of a sealed document is `sha256`: the SHA-256 of the document without that field, byte by byte.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::digest;
+use crate::wording::shortened;
+
+/// Hexadecimal digits of a SHA-256.
+const DIGITS: usize = 64;
+/// Bytes of what is wrong with a document that people are told: it may hold texts of any length.
+const MOST_REASON_BYTES: usize = 400;
+
+/// How a document ends without a seal, and what a seal puts before and behind its digits.
+struct Ending {
+    plain: &'static [u8],
+    before: &'static [u8],
+    after: &'static [u8],
+}
+
+/// Of a document with a line for each field, and of one in a single line.
+const ENDINGS: [Ending; 2] = [
+    Ending {
+        plain: b"\n}",
+        before: b",\n  \"sha256\": \"",
+        after: b"\"\n}",
+    },
+    Ending {
+        plain: b"}",
+        before: b",\"sha256\":\"",
+        after: b"\"}",
+    },
+];
+
+/// What a document says of its own bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seal {
+    /// It carries no digest.
+    Missing,
+    /// Its digest is that of its bytes.
+    Whole,
+    /// Its digest is another one.
+    Broken(SealError),
+}
+
+/// A document whose digest is not that of its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("its sha256 is {stated}, expected {found}: something in it was altered")]
+pub struct SealError {
+    /// What it says.
+    pub stated: String,
+    /// What its bytes give.
+    pub found: String,
+}
+
+/// Why a document cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// It was altered.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// It is no document of its kind: this, and where.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+/// A document without its seal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened<'a> {
+    /// The document as it was before it was sealed.
+    pub json: Cow<'a, [u8]>,
+    /// What it says of its bytes.
+    pub seal: Seal,
+}
+
+/// Returns a JSON object with a digest of itself as its last field. What is no object is returned as it is.
+#[must_use]
+pub fn seal(json: &[u8]) -> Vec<u8> {
+    let ending = ENDINGS.iter().find(|ending| json.ends_with(ending.plain));
+    let Some(ending) = ending else {
+        return json.to_vec();
+    };
+    let body = &json[..json.len() - ending.plain.len()];
+    let sha256 = digest::sha256(json);
+    [body, ending.before, sha256.as_bytes(), ending.after].concat()
+}
+
+/// Returns a value as a sealed document with a line for each field.
+#[must_use]
+pub fn document<T: Serialize>(value: &T) -> Vec<u8> {
+    seal(&serde_json::to_vec_pretty(value).unwrap_or_default())
+}
+
+/// Returns a document without its seal, and what that says.
+#[must_use]
+pub fn open(bytes: &[u8]) -> Opened<'_> {
+    let sealed = ENDINGS.iter().find_map(|ending| {
+        let (body, stated) = take_apart(bytes, ending)?;
+        Some(([body, ending.plain].concat(), stated))
+    });
+    let Some((json, stated)) = sealed else {
+        return Opened {
+            json: Cow::Borrowed(bytes),
+            seal: Seal::Missing,
+        };
+    };
+    let found = digest::sha256(&json);
+    let seal = if found == stated {
+        Seal::Whole
+    } else {
+        Seal::Broken(SealError {
+            stated: stated.to_owned(),
+            found,
+        })
+    };
+    Opened {
+        json: Cow::Owned(json),
+        seal,
+    }
+}
+
+/// Returns what is before a seal, and its digits.
+fn take_apart<'a>(bytes: &'a [u8], ending: &Ending) -> Option<(&'a [u8], &'a str)> {
+    let rest = bytes.strip_suffix(ending.after)?;
+    let (body, stated) = rest.split_at_checked(rest.len().checked_sub(DIGITS)?)?;
+    let body = body.strip_suffix(ending.before)?;
+    Some((body, std::str::from_utf8(stated).ok()?))
+}
+
+/// Returns the value of a document that is whole, or that carries no digest, as documents of earlier versions do.
+///
+/// # Errors
+///
+/// [`DocumentError`] saying what is wrong with it, and at which field.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DocumentError> {
+    let opened = open(bytes);
+    match opened.seal {
+        Seal::Missing | Seal::Whole => parse_plain(&opened.json),
+        Seal::Broken(error) => Err(error.into()),
+    }
+}
+
+/// Returns the value of a document without a seal.
+pub(crate) fn parse_plain<T: DeserializeOwned>(json: &[u8]) -> Result<T, DocumentError> {
+    let mut document = serde_json::Deserializer::from_slice(json);
+    let value = serde_path_to_error::deserialize(&mut document).map_err(|error| {
+        let (field, reason) = (error.path().to_string(), error.inner().to_string());
+        match field.as_str() {
+            "." | "?" => malformed(&reason),
+            field => malformed(&format!("{}: {reason}", shortened(field, 100))),
+        }
+    })?;
+    let end = document.end();
+    end.map_err(|error| malformed(&error.to_string()))?;
+    Ok(value)
+}
+
+fn malformed(reason: &str) -> DocumentError {
+    DocumentError::Malformed(shortened(reason, MOST_REASON_BYTES))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    type Map = BTreeMap<String, u32>;
+
+    fn map() -> Map {
+        BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)])
+    }
+
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Record {
+        name: String,
+        number: u32,
+    }
+
+    #[test]
+    fn a_sealed_document_is_json_with_the_digest_of_the_rest_as_its_last_field() {
+        let plain = serde_json::to_vec_pretty(&map()).unwrap();
+        let sealed = document(&map());
+        let value: serde_json::Value = serde_json::from_slice(&sealed).unwrap();
+        assert_eq!(value["sha256"], digest::sha256(&plain));
+        assert_eq!(value["b"], 2);
+        assert_eq!(open(&sealed).json, plain);
+        assert_eq!(parse::<Map>(&sealed).unwrap(), map());
+        let line = serde_json::to_vec(&map()).unwrap();
+        assert_eq!(open(&seal(&line)).json, line);
+        assert_eq!(open(&seal(&line)).seal, Seal::Whole);
+        assert_eq!(parse::<Map>(&plain).unwrap(), map());
+        assert_eq!(open(&plain).seal, Seal::Missing);
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_byte_that_is_removed_is_noticed() {
+        let record = Record {
+            name: "night".to_owned(),
+            number: 42,
+        };
+        let line = seal(&serde_json::to_vec(&record).unwrap());
+        for sealed in [document(&record), line] {
+            assert_eq!(parse::<Record>(&sealed).unwrap(), record);
+            for at in 0..sealed.len() {
+                for bit in 0..8 {
+                    let mut changed = sealed.clone();
+                    changed[at] ^= 1 << bit;
+                    assert!(parse::<Record>(&changed).is_err(), "bit {bit} of byte {at}");
+                }
+                let mut changed = sealed.clone();
+                changed.remove(at);
+                assert!(parse::<Record>(&changed).is_err(), "without byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_field_and_is_never_long() {
+        let wrong = parse::<Record>(br#"{"name": "night", "number": "many"}"#);
+        let told = wrong.unwrap_err().to_string();
+        assert!(told.starts_with("number: "), "{told}");
+        let long = format!(r#"{{"name": "n", "number": "{}"}}"#, "x".repeat(1 << 20));
+        let told = parse::<Record>(long.as_bytes()).unwrap_err().to_string();
+        assert!(told.len() < 600, "{} bytes", told.len());
+        let twice = br#"{"name": "n", "number": 1} {}"#;
+        assert!(parse::<Record>(twice).is_err());
+    }
+}
