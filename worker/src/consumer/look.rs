@@ -130,11 +130,15 @@ impl Consumer {
             }
             Err(error) => return Err(error.into()),
         };
-        let Ok(record) = serde_json::from_slice::<RunRecord>(&record) else {
-            let path = storage.locate(&key);
-            return Ok(Look::Fatal(format!(
-                "{path} is no run record of this version: use workers and coordinator of one version"
-            )));
+        let record = match RunRecord::parse(&record, &task.run) {
+            Ok(record) => record,
+            Err(error) => {
+                let path = storage.locate(&key);
+                return Ok(Look::Fatal(format!(
+                    "{path} is no run record of this version, or is damaged: {error}; use workers and coordinator of one \
+                     version"
+                )));
+            }
         };
         // A run in this process goes by the settings at hand, which say where its inputs are now.
         let given = self.given.as_ref();
