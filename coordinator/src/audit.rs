@@ -402,7 +402,7 @@ impl RowSum {
 
     fn of_manifest(bytes: Bytes) -> Result<Self, ManifestError> {
         let mut sum = Self::default();
-        manifest::read_each(bytes, |row| sum.add(row))?;
+        manifest::read_each(bytes, usize::MAX, |row| sum.add(row))?;
         Ok(sum)
     }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactKey;
 use shared::ids::{RunId, ShardId};
 use shared::manifest::{ManifestRow, Status};
+use shared::seal;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::warning::WarningKind;
 use shared::wording::{MOST_NAMES, Thousands, shortened};
@@ -178,7 +179,7 @@ impl Tally {
     pub async fn stored(storage: &dyn Storage, run: &RunId) -> Result<Self, StorageError> {
         match storage.read(&ArtifactKey::Tally(run.clone())).await {
             Ok(bytes) => {
-                let stored = serde_json::from_slice(&bytes).ok();
+                let stored = seal::parse(&bytes).ok();
                 let current = stored.filter(|tally: &Self| tally.version == VERSION);
                 Ok(current.unwrap_or_default())
             }
@@ -193,7 +194,8 @@ impl Tally {
     ///
     /// If storage fails.
     pub async fn store(&self, storage: &dyn Storage, run: &RunId) -> Result<(), StorageError> {
-        let json = Bytes::from(serde_json::to_vec(self).unwrap_or_default());
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        let json = Bytes::from(seal::seal(&json));
         storage
             .replace(&ArtifactKey::Tally(run.clone()), json)
             .await

@@ -31,6 +31,34 @@ pub fn sha256_of_file(path: &Path) -> io::Result<String> {
     }
 }
 
+/// A SHA-256 of bytes that come one after the other.
+pub struct Sum(Sha256);
+
+impl Sum {
+    /// Returns that of no bytes yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Sha256::new())
+    }
+
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Returns the digest as 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
+impl Default for Sum {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Returns the SHA-256 of a value's JSON form.
 ///
 /// # Panics

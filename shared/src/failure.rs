@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::ArtifactKey;
 use crate::ids::{RunId, ShardId};
+use crate::seal::{self, DocumentError};
 use crate::storage::{Storage, StorageError};
 
 /// What a failure leads to. Every error of an attempt has exactly one class.
@@ -81,6 +82,23 @@ pub struct FailedAttempt {
     pub worker: String,
     /// When it failed.
     pub failed_at: jiff::Timestamp,
+}
+
+impl FailedAttempt {
+    /// Returns it as it is stored, with a digest of itself.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        seal::document(self)
+    }
+
+    /// Returns the failed attempt that some bytes are.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError`] if they are none, or were altered.
+    pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
+        seal::parse(bytes)
+    }
 }
 
 /// Returns the number of the next attempt at a shard whose attempts count from `first`. They are recorded under numbers

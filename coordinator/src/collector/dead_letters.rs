@@ -100,7 +100,7 @@ impl Collector {
                 worker: "none".to_owned(),
                 failed_at: jiff::Timestamp::now(),
             };
-            let json = Bytes::from(serde_json::to_vec_pretty(&failure).unwrap_or_default());
+            let json = Bytes::from(failure.to_json());
             let key = ArtifactKey::FailedAttempt(run.clone(), shard, number);
             match storage.create(&key, json).await {
                 Ok(_) => {}

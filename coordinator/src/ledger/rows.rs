@@ -11,13 +11,18 @@ use shared::decision::Items;
 use shared::failure::{FailedAttempt, FailureClass};
 use shared::ids::{RunId, ShardId};
 use shared::manifest::{self, ManifestError, ManifestRow};
+use shared::seal::DocumentError;
 use shared::storage::Storage;
 
 use super::{Ledger, LedgerError};
 use crate::freeze::FrozenRun;
 use crate::plan::{Plan, Shard};
 
-type Read = fn(Bytes) -> Result<Vec<ManifestRow>, ManifestError>;
+/// Rows that are read of any file: those of another shard are named, and not only refused for their number.
+const MIN_ROWS: usize = 64;
+
+/// Reads a file of so many rows at most.
+type Read = fn(Bytes, usize) -> Result<Vec<ManifestRow>, ManifestError>;
 
 /// What is committed of a shard, each with its rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +60,9 @@ impl Ledger {
         run: &FrozenRun,
         shard: ShardId,
     ) -> Result<Vec<ManifestRow>, LedgerError> {
-        let parts = self.read_parts(storage, run, shard, manifest::read).await?;
+        let parts = self
+            .read_parts(storage, run, shard, manifest::read_at_most)
+            .await?;
         Ok(parts.effective())
     }
 
@@ -85,7 +92,8 @@ impl Ledger {
         run: &FrozenRun,
         shard: ShardId,
     ) -> Result<Parts, LedgerError> {
-        self.read_parts(storage, run, shard, manifest::read).await
+        self.read_parts(storage, run, shard, manifest::read_at_most)
+            .await
     }
 
     /// Returns what is committed of a shard with the features of its outputs.
@@ -99,7 +107,7 @@ impl Ledger {
         run: &FrozenRun,
         shard: ShardId,
     ) -> Result<Parts, LedgerError> {
-        self.read_parts(storage, run, shard, manifest::read_with_features)
+        self.read_parts(storage, run, shard, manifest::read_with_features_at_most)
             .await
     }
 
@@ -194,7 +202,8 @@ async fn read_rows(
     wanted: &Wanted<'_>,
 ) -> Result<Vec<ManifestRow>, LedgerError> {
     let bytes = storage.read(&key).await?;
-    let rows = shared::blocking::run(move || read(bytes)).await;
+    let max_rows = wanted.items.len().max(MIN_ROWS);
+    let rows = shared::blocking::run(move || read(bytes, max_rows)).await;
     let rows = rows.map_err(|source| LedgerError::Manifest {
         path: storage.locate(&key),
         source,
@@ -222,7 +231,7 @@ pub async fn failed_attempt(
 ) -> Result<FailedAttempt, LedgerError> {
     let key = ArtifactKey::FailedAttempt(run.clone(), shard, attempt);
     let bytes = storage.read(&key).await?;
-    let unreadable = |error: serde_json::Error| FailedAttempt {
+    let unreadable = |error: DocumentError| FailedAttempt {
         attempt,
         error_class: FailureClass::Transient,
         error: format!(
@@ -232,5 +241,5 @@ pub async fn failed_attempt(
         worker: String::new(),
         failed_at: jiff::Timestamp::UNIX_EPOCH,
     };
-    Ok(serde_json::from_slice(&bytes).unwrap_or_else(unreadable))
+    Ok(FailedAttempt::parse(&bytes).unwrap_or_else(unreadable))
 }

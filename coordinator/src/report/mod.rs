@@ -20,6 +20,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactKey;
 use shared::ids::RunId;
+use shared::seal;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::warning::WarningKind;
 
@@ -164,7 +165,7 @@ impl RunReport {
     /// If storage fails.
     pub async fn stored(storage: &dyn Storage, run: &RunId) -> Result<Option<Self>, StorageError> {
         match storage.read(&ArtifactKey::Report(run.clone())).await {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Ok(bytes) => Ok(seal::parse(&bytes).ok()),
             Err(error) if error.kind == StorageErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -198,7 +199,7 @@ impl RunReport {
     ///
     /// If storage fails.
     pub async fn store(&self, storage: &dyn Storage) -> Result<(), StorageError> {
-        let json = Bytes::from(serde_json::to_vec_pretty(self).unwrap_or_default());
+        let json = Bytes::from(seal::document(self));
         storage
             .replace(&ArtifactKey::Report(self.run.clone()), json)
             .await

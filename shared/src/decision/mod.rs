@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::ArtifactKey;
 use crate::ids::{RunId, ShardId};
+use crate::seal::{self, DocumentError};
 use crate::storage::{Storage, StorageError, StorageErrorKind};
 
 /// A decision about a run.
@@ -92,7 +93,7 @@ pub enum DecisionError {
         path: String,
         /// Why.
         #[source]
-        source: serde_json::Error,
+        source: DocumentError,
     },
     /// Another decision came first, and what was to be decided depends on it.
     #[error("something else was decided about run {run} meanwhile: look at it, and decide anew")]
@@ -134,7 +135,7 @@ impl Decisions {
                 Err(error) => return Err(error.into()),
             };
             let decision: Decision =
-                serde_json::from_slice(&bytes).map_err(|source| DecisionError::Malformed {
+                seal::parse(&bytes).map_err(|source| DecisionError::Malformed {
                     path: storage.locate(&key),
                     source,
                 })?;
@@ -214,7 +215,7 @@ impl Decisions {
             what: what.clone(),
             at: jiff::Timestamp::now(),
         };
-        let json = Bytes::from(serde_json::to_vec_pretty(&decision).unwrap_or_default());
+        let json = Bytes::from(seal::document(&decision));
         let key = ArtifactKey::Decision(run.clone(), self.count + 1);
         match storage.create(&key, json).await {
             Ok(_) => {

@@ -41,20 +41,40 @@ pub enum ClaimError {
     },
 }
 
-/// Returns whether a file claims what can be: lists that fit in it, pages within it that unpack to a bearable size.
+/// The most that a file may hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    /// Its rows.
+    pub(super) rows: usize,
+    /// What its pages unpack to, in bytes.
+    pub(super) bytes: usize,
+}
+
+/// Returns whether a file claims what can be: lists that fit in it, no more rows than there are, pages within it that unpack
+/// to a bearable size, each and together.
 ///
 /// # Errors
 ///
 /// [`ClaimError`] saying what is wrong with it.
-pub(super) fn check(file: &[u8]) -> Result<(), ClaimError> {
+pub(super) fn check(file: &[u8], most: Most) -> Result<(), ClaimError> {
     let footer = footer(file).ok_or(ClaimError::Frame)?;
     let mut found = Footer::default();
     walk(footer, &mut found).map_err(|NotThrift| ClaimError::Damaged("footer"))?;
     found.check_schema()?;
-    found
-        .columns
-        .iter()
-        .try_for_each(|column| column.check(file))
+    let max_rows = i64::try_from(most.rows).unwrap_or(i64::MAX);
+    let max_bytes = i64::try_from(most.bytes).unwrap_or(i64::MAX);
+    within("rows", found.num_rows, max_rows)?;
+    let mut rows = 0_i64;
+    for &group in &found.group_rows {
+        rows = rows.saturating_add(within("rows of a group", group, max_rows)? as i64);
+    }
+    within("rows of groups", rows, max_rows)?;
+    let mut bytes = 0_i64;
+    for column in &found.columns {
+        bytes = bytes.saturating_add(column.check(file)?);
+        within("bytes when unpacked", bytes, max_bytes)?;
+    }
+    Ok(())
 }
 
 fn footer(file: &[u8]) -> Option<&[u8]> {
@@ -80,6 +100,9 @@ fn within(what: &'static str, found: i64, most: i64) -> Result<usize, ClaimError
 struct Footer {
     /// The number of children of each element of the schema, parents first.
     children: Vec<i64>,
+    num_rows: i64,
+    /// The number of rows of each group.
+    group_rows: Vec<i64>,
     columns: Vec<ColumnChunk>,
 }
 
@@ -102,8 +125,15 @@ impl Visitor for Footer {
     }
 
     fn number(&mut self, path: &[i16], value: i64) {
-        if let ([2, 5], Some(children)) = (path, self.children.last_mut()) {
-            *children = value;
+        match path {
+            [3] => self.num_rows = value,
+            [4, 3] => self.group_rows.push(value),
+            [2, 5] => {
+                if let Some(children) = self.children.last_mut() {
+                    *children = value;
+                }
+            }
+            _ => {}
         }
         let Some(column) = self.columns.last_mut() else {
             return;
@@ -142,7 +172,8 @@ impl Footer {
 }
 
 impl ColumnChunk {
-    fn check(&self, file: &[u8]) -> Result<(), ClaimError> {
+    /// Returns how many bytes its pages unpack to.
+    fn check(&self, file: &[u8]) -> Result<i64, ClaimError> {
         let size = file.len() as i64;
         within(
             "values in a column",
@@ -158,11 +189,12 @@ impl ColumnChunk {
         let length = within("bytes of a column", self.compressed_bytes, left)?;
         let mut pages = file.get(start..start + length).unwrap_or_default();
         let mut values = 0;
+        let mut bytes = 0_i64;
         while !pages.is_empty() {
             let mut page = Page::default();
             let head = walk(pages, &mut page)
                 .map_err(|NotThrift| ClaimError::Damaged("head of a page"))?;
-            within("bytes in a page", page.bytes, MAX_PAGE_BYTES)?;
+            bytes += within("bytes in a page", page.bytes, MAX_PAGE_BYTES)? as i64;
             let left = (pages.len() - head) as i64;
             let compressed = within("bytes of a page", page.compressed_bytes, left)?;
             for count in page.counts {
@@ -175,7 +207,7 @@ impl ColumnChunk {
             )?;
             pages = &pages[head + compressed..];
         }
-        Ok(())
+        Ok(bytes)
     }
 }
 

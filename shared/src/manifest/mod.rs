@@ -4,12 +4,14 @@ mod claims;
 mod effective;
 mod parquet_file;
 mod schema;
+mod sealing;
 mod thrift;
 
 pub use claims::ClaimError;
 pub use effective::effective;
 pub use parquet_file::{
-    MAX_ROWS, ManifestError, ManifestWriter, read, read_each, read_with_features, write,
+    MAX_ROWS, ManifestError, ManifestWriter, is_sealed, read, read_at_most, read_each,
+    read_with_features, read_with_features_at_most, write,
 };
 
 use serde::{Deserialize, Serialize};

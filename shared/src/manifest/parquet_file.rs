@@ -10,7 +10,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 
-use super::claims::{self, ClaimError};
+use super::claims::{self, ClaimError, Most};
+use super::sealing::{self, Sealing};
 use super::{ManifestRow, Quality, Work, schema};
 use crate::ids::ItemId;
 
@@ -26,6 +27,10 @@ const READ_ROWS: usize = 64;
 const WRITE_VALUES: usize = 64;
 /// The most memory that the columns of all rows of a file may take.
 const MAX_COLUMN_BYTES: usize = 1 << 29;
+/// What the columns of a file may unpack to beside what its rows may.
+const BASE_BYTES: usize = 1 << 22;
+/// What the columns of a row may unpack to: four thousand features, and texts longer than any that is told.
+const ROW_BYTES: usize = 1 << 18;
 /// Digests never repeat, so a dictionary only costs.
 const DIGEST_COLUMNS: [&str; 3] = ["content_sha256", "image_sha256", "label_sha256"];
 
@@ -45,6 +50,22 @@ pub enum ManifestError {
         /// The most that is accepted.
         most: usize,
     },
+    /// It carries the digest of other bytes.
+    #[error(
+        "the manifest says that its SHA-256 is {stated}, expected {found}: something in it was altered"
+    )]
+    Altered {
+        /// What it says.
+        stated: String,
+        /// What its bytes give.
+        found: String,
+    },
+    /// It carries no digest, and was written with one.
+    #[error("the manifest has lost its SHA-256: something in it was altered")]
+    DigestLost,
+    /// What it is written to fails.
+    #[error("the manifest cannot be written")]
+    Write(#[from] std::io::Error),
     /// Parquet refused.
     #[error("the manifest is damaged or no Parquet file")]
     Parquet(#[from] parquet::errors::ParquetError),
@@ -83,7 +104,7 @@ pub fn write(mut rows: Vec<ManifestRow>) -> Result<Vec<u8>, ManifestError> {
 
 /// Writes a run's manifest of any length, a row group at a time, without the features that its shards keep.
 pub struct ManifestWriter<W: Write + Send> {
-    writer: ArrowWriter<W>,
+    writer: ArrowWriter<Sealing<W>>,
     num_features: Option<usize>,
 }
 
@@ -100,7 +121,7 @@ impl<W: Write + Send> ManifestWriter<W> {
     fn with_features(to: W, num_features: Option<usize>) -> Result<Self, ManifestError> {
         let schema = schema::schema(num_features);
         Ok(Self {
-            writer: ArrowWriter::try_new(to, schema, Some(properties()?))?,
+            writer: ArrowWriter::try_new(Sealing::new(to), schema, Some(properties()?))?,
             num_features,
         })
     }
@@ -119,13 +140,13 @@ impl<W: Write + Send> ManifestWriter<W> {
         Ok(())
     }
 
-    /// Ends the manifest and returns what it was written to.
+    /// Ends the manifest with the digest of its bytes and returns what it was written to.
     ///
     /// # Errors
     ///
     /// [`ManifestError`] if it cannot be written.
     pub fn finish(self) -> Result<W, ManifestError> {
-        Ok(self.writer.into_inner()?)
+        Ok(self.writer.into_inner()?.finish()?)
     }
 }
 
@@ -144,7 +165,8 @@ fn properties() -> Result<WriterProperties, ManifestError> {
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_write_batch_size(WRITE_VALUES)
-        .set_created_by("synth2real".to_owned())
+        .set_created_by(sealing::CREATED_BY.to_owned())
+        .set_key_value_metadata(Some(vec![sealing::blank()]))
         .set_sorting_columns(Some(sorted.into_iter().map(ascending).collect()));
     let features = format!("{}.list.item", schema::FEATURES);
     for column in DIGEST_COLUMNS.into_iter().chain([features.as_str()]) {
@@ -159,12 +181,22 @@ fn properties() -> Result<WriterProperties, ManifestError> {
 ///
 /// [`ManifestError`] if the bytes are no such file.
 pub fn read(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestError> {
-    let file = open(bytes)?;
+    read_at_most(bytes, MAX_ROWS)
+}
+
+/// Returns the rows of a Parquet file, as [`read`] does, that cannot have more than so many.
+///
+/// # Errors
+///
+/// [`ManifestError`] if the bytes are no such file.
+pub fn read_at_most(bytes: Bytes, max_rows: usize) -> Result<Vec<ManifestRow>, ManifestError> {
+    let max_rows = max_rows.min(MAX_ROWS);
+    let file = open(bytes, max_rows)?;
     let leaves = file.parquet_schema();
     let wanted = (0..leaves.num_columns())
         .filter(|&leaf| leaves.get_column_root(leaf).name() != schema::FEATURES);
     let mask = ProjectionMask::leaves(leaves, wanted);
-    rows(file.with_projection(mask))
+    rows(file.with_projection(mask), max_rows)
 }
 
 /// Returns the rows of a shard with the features of their outputs.
@@ -173,16 +205,33 @@ pub fn read(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestError> {
 ///
 /// [`ManifestError`] if the bytes are no such file.
 pub fn read_with_features(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestError> {
-    rows(open(bytes)?)
+    read_with_features_at_most(bytes, MAX_ROWS)
 }
 
-/// Gives each row of a run's manifest to `each`, whatever its length: a few rows are in memory at once.
+/// Returns the rows of a shard that cannot have more than so many, with the features of their outputs.
 ///
 /// # Errors
 ///
 /// [`ManifestError`] if the bytes are no such file.
-pub fn read_each(bytes: Bytes, mut each: impl FnMut(&ManifestRow)) -> Result<(), ManifestError> {
-    for batch in open(bytes)?.with_batch_size(READ_ROWS).build()? {
+pub fn read_with_features_at_most(
+    bytes: Bytes,
+    max_rows: usize,
+) -> Result<Vec<ManifestRow>, ManifestError> {
+    let max_rows = max_rows.min(MAX_ROWS);
+    rows(open(bytes, max_rows)?, max_rows)
+}
+
+/// Gives each row of a run's manifest, which cannot have more than so many, to `each`: a few rows are in memory at once.
+///
+/// # Errors
+///
+/// [`ManifestError`] if the bytes are no such file.
+pub fn read_each(
+    bytes: Bytes,
+    max_rows: usize,
+    mut each: impl FnMut(&ManifestRow),
+) -> Result<(), ManifestError> {
+    for batch in open(bytes, max_rows)?.with_batch_size(READ_ROWS).build()? {
         let batch: RecordBatch = batch?;
         for row in schema::rows(&batch)? {
             check_figures(&row)?;
@@ -192,8 +241,29 @@ pub fn read_each(bytes: Bytes, mut each: impl FnMut(&ManifestRow)) -> Result<(),
     Ok(())
 }
 
-fn open(bytes: Bytes) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, ManifestError> {
-    claims::check(&bytes)?;
+/// Returns whether a manifest carries a digest of itself, as those of earlier programs do not.
+///
+/// # Errors
+///
+/// [`ManifestError`] if it is not that of its bytes.
+pub fn is_sealed(bytes: &[u8]) -> Result<bool, ManifestError> {
+    sealing::check(bytes)
+}
+
+/// Opens a file that claims no more than so many rows and what they may unpack to, and whose digest is that of its bytes if
+/// it carries one.
+fn open(
+    bytes: Bytes,
+    max_rows: usize,
+) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, ManifestError> {
+    let most = Most {
+        rows: max_rows,
+        bytes: max_rows
+            .saturating_mul(ROW_BYTES)
+            .saturating_add(BASE_BYTES),
+    };
+    claims::check(&bytes, most)?;
+    sealing::check(&bytes)?;
     // Arrow's own schema, which a file may bring along, is decoded with less care than Parquet's.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     Ok(ParquetRecordBatchReaderBuilder::try_new_with_options(
@@ -201,7 +271,10 @@ fn open(bytes: Bytes) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, Manifest
     )?)
 }
 
-fn rows(file: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Vec<ManifestRow>, ManifestError> {
+fn rows(
+    file: ParquetRecordBatchReaderBuilder<Bytes>,
+    max_rows: usize,
+) -> Result<Vec<ManifestRow>, ManifestError> {
     let mut rows = Vec::new();
     let mut column_bytes = 0_usize;
     for batch in file.with_batch_size(READ_ROWS).build()? {
@@ -211,7 +284,7 @@ fn rows(file: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Vec<ManifestRow>
             .map(|column| column.get_array_memory_size())
             .sum::<usize>();
         within("bytes", column_bytes, MAX_COLUMN_BYTES)?;
-        within("rows", rows.len() + batch.num_rows(), MAX_ROWS)?;
+        within("rows", rows.len() + batch.num_rows(), max_rows)?;
         rows.extend(schema::rows(&batch)?);
     }
     rows.iter().try_for_each(check_figures)?;
@@ -241,6 +314,7 @@ fn within(what: &'static str, found: usize, most: usize) -> Result<(), ManifestE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest;
     use crate::failure::FailureClass;
     use crate::ids::ShardId;
     use crate::manifest::{Output, Status};
@@ -323,7 +397,8 @@ mod tests {
         let whole = Bytes::from(whole.finish().unwrap());
         assert_eq!(read_with_features(whole.clone()).unwrap(), without);
         let mut each = Vec::new();
-        read_each(whole, |row| each.push(row.clone())).unwrap();
+        read_each(whole.clone(), 2, |row| each.push(row.clone())).unwrap();
+        assert!(read_each(whole, 1, |_| ()).is_err());
         assert_eq!(each, without);
     }
 
@@ -355,6 +430,122 @@ mod tests {
                 assert!(message.contains(column), "{message}");
             }
         }
+    }
+
+    fn with_features() -> Vec<ManifestRow> {
+        let mut with = row("night", "1", true);
+        with.quality.as_mut().unwrap().features = Some(vec![0.5, -1.0, 1e-3]);
+        vec![with, row("night", "2", false)]
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_file_and_every_byte_that_is_removed_is_noticed() {
+        let file = write(with_features()).unwrap();
+        assert!(is_sealed(&file).unwrap());
+        for at in 0..file.len() {
+            for bit in [0, 7] {
+                let mut changed = file.clone();
+                changed[at] ^= 1 << bit;
+                let noticed = is_sealed(&changed).is_err();
+                assert!(
+                    noticed || read(changed.into()).is_err(),
+                    "bit {bit} of byte {at}"
+                );
+            }
+            let mut changed = file.clone();
+            changed.remove(at);
+            let noticed = is_sealed(&changed).is_err();
+            assert!(
+                noticed || read(changed.into()).is_err(),
+                "without byte {at}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_program_carries_no_digest_and_is_read() {
+        let rows = with_features();
+        let num_features = schema::num_features(&rows);
+        let properties = WriterProperties::builder().set_created_by("synth2real".to_owned());
+        let schema_of_rows = schema::schema(num_features);
+        let writer = ArrowWriter::try_new(Vec::new(), schema_of_rows, Some(properties.build()));
+        let mut writer = writer.unwrap();
+        writer
+            .write(&schema::batch(&rows, num_features).unwrap())
+            .unwrap();
+        let file = writer.into_inner().unwrap();
+        assert!(!is_sealed(&file).unwrap());
+        assert_eq!(read_with_features(file.into()).unwrap(), rows);
+    }
+
+    #[test]
+    fn a_file_of_any_length_is_sealed_as_it_is_written() {
+        let mut writer = ManifestWriter::new(Vec::new()).unwrap();
+        let text = |number: usize| -> String {
+            let parts = (0..12).map(|part| digest::sha256(format!("{number} {part}").as_bytes()));
+            parts.collect()
+        };
+        let long = |number: usize| ManifestRow {
+            error: Some(text(number)),
+            ..row("night", &number.to_string(), false)
+        };
+        let rows: Vec<ManifestRow> = (0..8000).map(long).collect();
+        writer.write(&rows).unwrap();
+        let file = writer.finish().unwrap();
+        // More than is held back until the end.
+        assert!(file.len() > 2 << 20, "{} bytes", file.len());
+        assert!(is_sealed(&file).unwrap());
+        let mut read = Vec::new();
+        read_each(file.into(), 8000, |row| read.push(row.clone())).unwrap();
+        assert_eq!(read, rows);
+    }
+
+    #[test]
+    fn more_rows_than_were_planned_are_refused_before_any_is_read() {
+        let file = Bytes::from(write(with_features()).unwrap());
+        assert_eq!(read_at_most(file.clone(), 2).unwrap().len(), 2);
+        for read in [read_at_most, read_with_features_at_most] {
+            let error = read(file.clone(), 1).unwrap_err();
+            assert!(matches!(error, ManifestError::Claim(_)), "{error}");
+            let told = crate::failure::chain(&error);
+            assert!(told.contains("2 rows, expected 0 to 1"), "{told}");
+        }
+    }
+
+    /// Returns a number as Thrift writes it.
+    fn zigzag(value: u64) -> Vec<u8> {
+        let mut left = value << 1;
+        let mut bytes = Vec::new();
+        while left >= 0x80 {
+            bytes.push(left as u8 | 0x80);
+            left >>= 7;
+        }
+        bytes.push(left as u8);
+        bytes
+    }
+
+    #[test]
+    fn a_small_file_that_claims_a_thousand_million_rows_is_refused_by_its_claim() {
+        // 1: version 2, 2: a schema of one element named "a", 3: the number of rows.
+        let footer = [0x15, 4, 0x19, 0x1c, 0x48, 1, b'a', 0, 0x16];
+        let footer = [&footer[..], &zigzag(1_000_000_000), &[0]].concat();
+        let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+        let file = [&b"PAR1"[..], &footer, &length, b"PAR1"].concat();
+        let told = crate::failure::chain(&read(file.into()).unwrap_err());
+        assert!(told.contains("claims 1000000000 rows"), "{told}");
+    }
+
+    #[test]
+    fn what_unpacks_to_more_than_its_rows_can_take_is_refused_by_its_claim() {
+        let of_letter = |letter: &str| ManifestRow {
+            error: Some(letter.repeat(2_000_000)),
+            ..row("night", letter, false)
+        };
+        let file = Bytes::from(write(["a", "b", "c", "d"].map(of_letter).into()).unwrap());
+        assert!(file.len() < 100_000, "{} bytes", file.len());
+        let told = crate::failure::chain(&read_at_most(file.clone(), 4).unwrap_err());
+        assert!(told.contains("bytes when unpacked"), "{told}");
+        assert_eq!(read(file).unwrap().len(), 4);
     }
 
     #[test]

@@ -93,6 +93,10 @@ pub(super) fn rows() -> Vec<Row> {
         )
         .says(&["bytes"]),
     ];
+    let middle = whole.len() / 2;
+    let mut flipped = whole.clone();
+    flipped[middle] ^= 1;
+    rows.push(refused("a shard with a flipped bit", flipped));
     for share in [1, 2, 3] {
         let cut = whole.len() * share / 4;
         rows.push(refused(
