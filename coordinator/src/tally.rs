@@ -177,9 +177,10 @@ impl Tally {
     ///
     /// If storage fails.
     pub async fn stored(storage: &dyn Storage, run: &RunId) -> Result<Self, StorageError> {
-        match storage.read(&ArtifactKey::Tally(run.clone())).await {
+        let key = ArtifactKey::Tally(run.clone());
+        match storage.read(&key).await {
             Ok(bytes) => {
-                let stored = seal::parse(&bytes).ok();
+                let stored = seal::parse(&bytes, &key).ok();
                 let current = stored.filter(|tally: &Self| tally.version == VERSION);
                 Ok(current.unwrap_or_default())
             }
@@ -195,10 +196,9 @@ impl Tally {
     /// If storage fails.
     pub async fn store(&self, storage: &dyn Storage, run: &RunId) -> Result<(), StorageError> {
         let json = serde_json::to_vec(self).unwrap_or_default();
-        let json = Bytes::from(seal::seal(&json));
-        storage
-            .replace(&ArtifactKey::Tally(run.clone()), json)
-            .await
+        let key = ArtifactKey::Tally(run.clone());
+        let json = Bytes::from(seal::seal(&json, &key));
+        storage.replace(&key, json).await
     }
 
     /// Reads the committed shards that are not counted yet; returns how many there were.

@@ -85,19 +85,19 @@ pub struct FailedAttempt {
 }
 
 impl FailedAttempt {
-    /// Returns it as it is stored, with a digest of itself.
+    /// Returns it as it is stored under a key, with a digest of itself.
     #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        seal::document(self)
+    pub fn to_json(&self, key: &ArtifactKey) -> Vec<u8> {
+        seal::document(self, key)
     }
 
-    /// Returns the failed attempt that some bytes are.
+    /// Returns the failed attempt that some bytes are, which are stored under a key.
     ///
     /// # Errors
     ///
     /// [`DocumentError`] if they are none, or were altered.
-    pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
-        seal::parse(bytes)
+    pub fn parse(bytes: &[u8], key: &ArtifactKey) -> Result<Self, DocumentError> {
+        seal::parse(bytes, key)
     }
 }
 

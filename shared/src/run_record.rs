@@ -8,6 +8,7 @@ pub use opening::RecordError;
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::ArtifactKey;
 use crate::digest;
 use crate::ids::RunId;
 use crate::labels::LabelSetting;
@@ -148,7 +149,7 @@ impl RunRecord {
     /// Returns the record as it is stored, with a digest of itself.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        seal::document(self)
+        seal::document(self, &ArtifactKey::RunRecord(self.run.clone()))
     }
 
     /// Returns what differs between this record and a new plan of the same name: one line for each difference,

@@ -1,13 +1,15 @@
 //! JSON documents that carry a digest of themselves, so that one changed byte is noticed.
 //!
-//! The last field of a sealed document is `sha256`: the SHA-256 of the document without that field, byte by byte.
+//! The last field of a sealed document is `sha256`: the SHA-256 of the path that it is stored under, a line feed and the
+//! document without that field, byte by byte. So a document in the place of another one is noticed too.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::digest;
+use crate::artifact::ArtifactKey;
+use crate::digest::Sum;
 use crate::wording::shortened;
 
 /// Hexadecimal digits of a SHA-256.
@@ -77,27 +79,36 @@ pub struct Opened<'a> {
     pub seal: Seal,
 }
 
-/// Returns a JSON object with a digest of itself as its last field. What is no object is returned as it is.
+/// Returns a JSON object that is to be stored as `key` with a digest of itself as its last field. What is no object is
+/// returned as it is.
 #[must_use]
-pub fn seal(json: &[u8]) -> Vec<u8> {
+pub fn seal(json: &[u8], key: &ArtifactKey) -> Vec<u8> {
     let ending = ENDINGS.iter().find(|ending| json.ends_with(ending.plain));
     let Some(ending) = ending else {
         return json.to_vec();
     };
     let body = &json[..json.len() - ending.plain.len()];
-    let sha256 = digest::sha256(json);
+    let sha256 = digest_of(json, key);
     [body, ending.before, sha256.as_bytes(), ending.after].concat()
 }
 
 /// Returns a value as a sealed document with a line for each field.
 #[must_use]
-pub fn document<T: Serialize>(value: &T) -> Vec<u8> {
-    seal(&serde_json::to_vec_pretty(value).unwrap_or_default())
+pub fn document<T: Serialize>(value: &T, key: &ArtifactKey) -> Vec<u8> {
+    seal(&serde_json::to_vec_pretty(value).unwrap_or_default(), key)
 }
 
-/// Returns a document without its seal, and what that says.
+fn digest_of(json: &[u8], key: &ArtifactKey) -> String {
+    let mut sum = Sum::new();
+    sum.update(key.path().as_bytes());
+    sum.update(b"\n");
+    sum.update(json);
+    sum.finish()
+}
+
+/// Returns a document that is stored as `key` without its seal, and what that says.
 #[must_use]
-pub fn open(bytes: &[u8]) -> Opened<'_> {
+pub fn open<'a>(bytes: &'a [u8], key: &ArtifactKey) -> Opened<'a> {
     let sealed = ENDINGS.iter().find_map(|ending| {
         let (body, stated) = take_apart(bytes, ending)?;
         Some(([body, ending.plain].concat(), stated))
@@ -108,7 +119,7 @@ pub fn open(bytes: &[u8]) -> Opened<'_> {
             seal: Seal::Missing,
         };
     };
-    let found = digest::sha256(&json);
+    let found = digest_of(&json, key);
     let seal = if found == stated {
         Seal::Whole
     } else {
@@ -131,13 +142,13 @@ fn take_apart<'a>(bytes: &'a [u8], ending: &Ending) -> Option<(&'a [u8], &'a str
     Some((body, std::str::from_utf8(stated).ok()?))
 }
 
-/// Returns the value of a document that is whole, or that carries no digest, as documents of earlier versions do.
+/// Returns the value of a document that is stored as `key` and is whole, or that carries no digest, as documents of earlier versions do.
 ///
 /// # Errors
 ///
 /// [`DocumentError`] saying what is wrong with it, and at which field.
-pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DocumentError> {
-    let opened = open(bytes);
+pub fn parse<T: DeserializeOwned>(bytes: &[u8], key: &ArtifactKey) -> Result<T, DocumentError> {
+    let opened = open(bytes, key);
     match opened.seal {
         Seal::Missing | Seal::Whole => parse_plain(&opened.json),
         Seal::Broken(error) => Err(error.into()),
@@ -171,6 +182,10 @@ mod tests {
 
     type Map = BTreeMap<String, u32>;
 
+    fn key() -> ArtifactKey {
+        ArtifactKey::Report("demo".parse().unwrap())
+    }
+
     fn map() -> Map {
         BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)])
     }
@@ -185,17 +200,24 @@ mod tests {
     #[test]
     fn a_sealed_document_is_json_with_the_digest_of_the_rest_as_its_last_field() {
         let plain = serde_json::to_vec_pretty(&map()).unwrap();
-        let sealed = document(&map());
+        let sealed = document(&map(), &key());
         let value: serde_json::Value = serde_json::from_slice(&sealed).unwrap();
-        assert_eq!(value["sha256"], digest::sha256(&plain));
+        let whole = [&b"runs/demo/report.json\n"[..], &plain].concat();
+        assert_eq!(value["sha256"], crate::digest::sha256(&whole));
         assert_eq!(value["b"], 2);
-        assert_eq!(open(&sealed).json, plain);
-        assert_eq!(parse::<Map>(&sealed).unwrap(), map());
+        assert_eq!(&*open(&sealed, &key()).json, plain);
+        assert_eq!(parse::<Map>(&sealed, &key()).unwrap(), map());
         let line = serde_json::to_vec(&map()).unwrap();
-        assert_eq!(open(&seal(&line)).json, line);
-        assert_eq!(open(&seal(&line)).seal, Seal::Whole);
-        assert_eq!(parse::<Map>(&plain).unwrap(), map());
-        assert_eq!(open(&plain).seal, Seal::Missing);
+        let sealed = seal(&line, &key());
+        assert_eq!(&*open(&sealed, &key()).json, line);
+        assert_eq!(open(&sealed, &key()).seal, Seal::Whole);
+        assert_eq!(parse::<Map>(&plain, &key()).unwrap(), map());
+        assert_eq!(open(&plain, &key()).seal, Seal::Missing);
+        let elsewhere = ArtifactKey::Tally("demo".parse().unwrap());
+        assert!(
+            parse::<Map>(&sealed, &elsewhere).is_err(),
+            "it is in another place"
+        );
     }
 
     #[test]
@@ -204,31 +226,39 @@ mod tests {
             name: "night".to_owned(),
             number: 42,
         };
-        let line = seal(&serde_json::to_vec(&record).unwrap());
-        for sealed in [document(&record), line] {
-            assert_eq!(parse::<Record>(&sealed).unwrap(), record);
+        let line = seal(&serde_json::to_vec(&record).unwrap(), &key());
+        for sealed in [document(&record, &key()), line] {
+            assert_eq!(parse::<Record>(&sealed, &key()).unwrap(), record);
             for at in 0..sealed.len() {
                 for bit in 0..8 {
                     let mut changed = sealed.clone();
                     changed[at] ^= 1 << bit;
-                    assert!(parse::<Record>(&changed).is_err(), "bit {bit} of byte {at}");
+                    assert!(
+                        parse::<Record>(&changed, &key()).is_err(),
+                        "bit {bit} of byte {at}"
+                    );
                 }
                 let mut changed = sealed.clone();
                 changed.remove(at);
-                assert!(parse::<Record>(&changed).is_err(), "without byte {at}");
+                assert!(
+                    parse::<Record>(&changed, &key()).is_err(),
+                    "without byte {at}"
+                );
             }
         }
     }
 
     #[test]
     fn what_is_wrong_is_told_with_its_field_and_is_never_long() {
-        let wrong = parse::<Record>(br#"{"name": "night", "number": "many"}"#);
+        let wrong = parse::<Record>(br#"{"name": "night", "number": "many"}"#, &key());
         let told = wrong.unwrap_err().to_string();
         assert!(told.starts_with("number: "), "{told}");
         let long = format!(r#"{{"name": "n", "number": "{}"}}"#, "x".repeat(1 << 20));
-        let told = parse::<Record>(long.as_bytes()).unwrap_err().to_string();
+        let told = parse::<Record>(long.as_bytes(), &key())
+            .unwrap_err()
+            .to_string();
         assert!(told.len() < 600, "{} bytes", told.len());
         let twice = br#"{"name": "n", "number": 1} {}"#;
-        assert!(parse::<Record>(twice).is_err());
+        assert!(parse::<Record>(twice, &key()).is_err());
     }
 }

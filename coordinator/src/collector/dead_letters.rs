@@ -100,8 +100,8 @@ impl Collector {
                 worker: "none".to_owned(),
                 failed_at: jiff::Timestamp::now(),
             };
-            let json = Bytes::from(failure.to_json());
             let key = ArtifactKey::FailedAttempt(run.clone(), shard, number);
+            let json = Bytes::from(failure.to_json(&key));
             match storage.create(&key, json).await {
                 Ok(_) => {}
                 Err(error) if error.kind == StorageErrorKind::Conflict => {}

@@ -241,5 +241,5 @@ pub async fn failed_attempt(
         worker: String::new(),
         failed_at: jiff::Timestamp::UNIX_EPOCH,
     };
-    Ok(FailedAttempt::parse(&bytes).unwrap_or_else(unreadable))
+    Ok(FailedAttempt::parse(&bytes, &key).unwrap_or_else(unreadable))
 }

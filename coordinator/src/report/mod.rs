@@ -164,8 +164,9 @@ impl RunReport {
     ///
     /// If storage fails.
     pub async fn stored(storage: &dyn Storage, run: &RunId) -> Result<Option<Self>, StorageError> {
-        match storage.read(&ArtifactKey::Report(run.clone())).await {
-            Ok(bytes) => Ok(seal::parse(&bytes).ok()),
+        let key = ArtifactKey::Report(run.clone());
+        match storage.read(&key).await {
+            Ok(bytes) => Ok(seal::parse(&bytes, &key).ok()),
             Err(error) if error.kind == StorageErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -199,10 +200,9 @@ impl RunReport {
     ///
     /// If storage fails.
     pub async fn store(&self, storage: &dyn Storage) -> Result<(), StorageError> {
-        let json = Bytes::from(seal::document(self));
-        storage
-            .replace(&ArtifactKey::Report(self.run.clone()), json)
-            .await
+        let key = ArtifactKey::Report(self.run.clone());
+        let json = Bytes::from(seal::document(self, &key));
+        storage.replace(&key, json).await
     }
 }
 

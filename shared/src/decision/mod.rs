@@ -135,7 +135,7 @@ impl Decisions {
                 Err(error) => return Err(error.into()),
             };
             let decision: Decision =
-                seal::parse(&bytes).map_err(|source| DecisionError::Malformed {
+                seal::parse(&bytes, &key).map_err(|source| DecisionError::Malformed {
                     path: storage.locate(&key),
                     source,
                 })?;
@@ -215,8 +215,8 @@ impl Decisions {
             what: what.clone(),
             at: jiff::Timestamp::now(),
         };
-        let json = Bytes::from(seal::document(&decision));
         let key = ArtifactKey::Decision(run.clone(), self.count + 1);
+        let json = Bytes::from(seal::document(&decision, &key));
         match storage.create(&key, json).await {
             Ok(_) => {
                 self.take(decision);
