@@ -1,4 +1,13 @@
-//! The proof that nothing is lost: items planned = items accounted for, every digest right.
+//! The proof that nothing is lost and nothing was altered: items planned = items accounted for, every digest right, every row
+//! that of its run, and nothing below the run's folder that is not known.
+//!
+//! - `rows`, `pictures`: rows compared with the run's record, pictures with their rows; `beside`: everything else
+//! - [`deep`]: figures of some items computed again
+
+mod beside;
+pub mod deep;
+mod pictures;
+mod rows;
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,17 +17,20 @@ use shared::artifact::ArtifactKey;
 use shared::decision::Items;
 use shared::digest;
 use shared::failure::chain;
-use shared::ids::{ItemId, ShardId};
+use shared::ids::ItemId;
 use shared::manifest::{self, ManifestError, ManifestRow, Status};
 use shared::storage::{Storage, StorageErrorKind};
 
+use self::beside::Truth;
+use self::pictures::look;
+use self::rows::{Expected, FeatureMeans};
 use crate::collect;
 use crate::freeze::FrozenRun;
-use crate::ledger::{self, Ledger, LedgerError, Parts, ShardState};
+use crate::ledger::{self, Ledger, LedgerError, ShardState};
 use crate::plan::Shard;
 use crate::report::RunReport;
 use crate::stored_items::StoredItems;
-use crate::tally::{Counts, READS_AT_ONCE};
+use crate::tally::{Counts, READS_AT_ONCE, ShardTally, Tally};
 
 /// What an audit found.
 #[derive(Debug, Default)]
@@ -29,6 +41,10 @@ pub struct AuditReport {
     pub planned: usize,
     /// Everything that is not as it must be, one line each.
     pub findings: Vec<String>,
+    /// What a reader of the findings should know: what cannot be proved, and what is no part of the run.
+    pub notes: Vec<String>,
+    /// Items that are done, as positions of style and content.
+    pub done: Vec<(usize, usize)>,
 }
 
 /// Checks a run from storage alone: shard by shard, with as many rows in memory as are read at once.
@@ -39,6 +55,13 @@ pub struct AuditReport {
 pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport, LedgerError> {
     let ledger = Ledger::read(storage, run).await?;
     let stored = StoredItems::read(storage, run).await?;
+    let (tally, counted) = beside::stored_tally(storage, run).await?;
+    let known = Known {
+        run,
+        ledger: &ledger,
+        tally: &tally,
+        expected: Expected::of(run),
+    };
     let mut audit = Audit {
         run,
         report: AuditReport {
@@ -57,11 +80,11 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
         quarantined: HashSet::new(),
         has_ended: true,
         rows: Some(RowSum::default()),
+        features: FeatureMeans::default(),
+        num_unsealed: 0,
     };
     for part in run.plan.shards.chunks(READS_AT_ONCE) {
-        let checks = part
-            .iter()
-            .map(|shard| check_shard(storage, run, &ledger, shard));
+        let checks = part.iter().map(|shard| check_shard(storage, &known, shard));
         let checked = try_join_all(checks).await?;
         checked.into_iter().for_each(|checked| audit.take(checked));
     }
@@ -69,6 +92,9 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
     audit.check_strays();
     audit.check_commits(&ledger);
     audit.check_manifest(storage).await?;
+    audit.check_beside(storage, &ledger).await?;
+    audit.report.findings.extend(counted.findings);
+    audit.report.notes.extend(counted.notes);
     if audit.report.planned != run.record.frozen.num_items {
         let recorded = run.record.frozen.num_items;
         let planned = audit.report.planned;
@@ -76,6 +102,14 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
         audit.report.findings.push(finding);
     }
     Ok(audit.report)
+}
+
+/// What a shard is compared with.
+struct Known<'a> {
+    run: &'a FrozenRun,
+    ledger: &'a Ledger,
+    tally: &'a Tally,
+    expected: Expected<'a>,
 }
 
 /// What was found in one shard.
@@ -89,6 +123,9 @@ struct Checked<'a> {
     is_open: bool,
     /// Its rows in the manifest; nothing if they cannot be read.
     rows: Option<RowSum>,
+    features: FeatureMeans,
+    /// Files of it that carry no digest.
+    num_unsealed: usize,
     /// Items that are being made, so that images of them may be stored without a row.
     in_the_making: Making<'a>,
     findings: Vec<String>,
@@ -104,10 +141,10 @@ enum Making<'a> {
 
 async fn check_shard<'a>(
     storage: &dyn Storage,
-    run: &'a FrozenRun,
-    ledger: &'a Ledger,
+    known: &Known<'a>,
     shard: &'a Shard,
 ) -> Result<Checked<'a>, LedgerError> {
+    let (run, ledger) = (known.run, known.ledger);
     let id = &run.record.run;
     let mut checked = Checked {
         shard,
@@ -116,6 +153,8 @@ async fn check_shard<'a>(
         quarantined: Vec::new(),
         is_open: false,
         rows: None,
+        features: FeatureMeans::default(),
+        num_unsealed: 0,
         in_the_making: Making::None,
         findings: Vec::new(),
     };
@@ -137,7 +176,7 @@ async fn check_shard<'a>(
                 .reasons
                 .insert(failure.error, shard.num_items());
         }
-        ShardState::Committed => check_rows(storage, run, ledger, &mut checked).await,
+        ShardState::Committed => check_rows(storage, known, &mut checked).await,
         ShardState::Revising { revision } => {
             let retried = ledger.decisions.retries.of(shard.id, revision);
             let finding = format!(
@@ -147,33 +186,37 @@ async fn check_shard<'a>(
             );
             checked.findings.push(finding);
             checked.in_the_making = retried.map_or(Making::None, Making::Some);
-            check_rows(storage, run, ledger, &mut checked).await;
+            check_rows(storage, known, &mut checked).await;
         }
         ShardState::RevisionFailed { revision, .. } => {
             let retried = ledger.decisions.retries.of(shard.id, revision);
             checked.in_the_making = retried.map_or(Making::None, Making::Some);
-            check_rows(storage, run, ledger, &mut checked).await;
+            check_rows(storage, known, &mut checked).await;
         }
     }
     Ok(checked)
 }
 
 /// Checks the rows of a committed shard and what they speak of.
-async fn check_rows(
-    storage: &dyn Storage,
-    run: &FrozenRun,
-    ledger: &Ledger,
-    checked: &mut Checked<'_>,
-) {
-    let shard = checked.shard;
-    match ledger.shard_parts(storage, run, shard.id).await {
+async fn check_rows(storage: &dyn Storage, known: &Known<'_>, checked: &mut Checked<'_>) {
+    let (shard, ledger) = (checked.shard, known.ledger);
+    match ledger
+        .shard_parts_with_features(storage, known.run, shard.id)
+        .await
+    {
         Ok(parts) => {
-            check_revisions(shard.id, &parts, &mut checked.findings);
-            let rows = parts.effective();
+            checked.num_unsealed += parts.num_unsealed;
+            rows::check_revisions(shard.id, &parts, &mut checked.findings);
+            let all = parts.revisions.iter().flatten().chain(&parts.committed);
+            all.for_each(|row| known.expected.check(shard.id, row, &mut checked.findings));
+            let mut rows = parts.effective();
+            checked.features.add(&rows);
+            manifest::without_features(&mut rows);
             checked.rows = Some(RowSum::of(&rows));
             checked.counts = Counts::of(&rows);
+            check_tally(known, shard, &rows, &mut checked.findings);
             for row in &rows {
-                check_image(storage, row, checked).await;
+                check_image(storage, known.run, row, checked).await;
             }
         }
         Err(error) => {
@@ -183,33 +226,36 @@ async fn check_rows(
     }
 }
 
-/// What a revision has rows of was not done before.
-fn check_revisions(shard: ShardId, parts: &Parts, findings: &mut Vec<String>) {
-    for (before, rows) in parts.revisions.iter().enumerate() {
-        let done_before: HashSet<ItemId> = parts
-            .effective_at(before)
-            .into_iter()
-            .filter(|row| row.status == Status::Done)
-            .map(|row| row.item)
-            .collect();
-        let again = rows.iter().filter(|row| done_before.contains(&row.item));
-        findings.extend(again.map(|row| {
-            format!(
-                "shards/{shard}.{}.parquet has a row for {}, which was done before",
-                before + 1,
-                row.item
-            )
-        }));
+/// What the stored counts say of the shard as it is stored is what its rows say.
+fn check_tally(known: &Known<'_>, shard: &Shard, rows: &[ManifestRow], findings: &mut Vec<String>) {
+    let (ledger, id) = (known.ledger, shard.id);
+    let (revisions, size_bytes) = (ledger.num_revisions(id), ledger.shard_bytes(id));
+    let counted = known.tally.shard(id);
+    let counted = counted
+        .filter(|counted| counted.revisions == revisions && counted.size_bytes == size_bytes);
+    let found = ShardTally {
+        size_bytes,
+        ..ShardTally::of(rows, revisions)
+    };
+    if counted.is_some_and(|counted| !counted.is_about(&found)) {
+        findings.push(format!(
+            "tally.json counts shard {id} otherwise than its rows: remove it, and it is counted anew"
+        ));
     }
 }
 
-async fn check_image(storage: &dyn Storage, row: &ManifestRow, checked: &mut Checked<'_>) {
+async fn check_image(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    row: &ManifestRow,
+    checked: &mut Checked<'_>,
+) {
     let findings = &mut checked.findings;
     match (&row.output, row.status) {
         (Some(output), Status::Done) => {
-            let key = ArtifactKey::Image(row.run.clone(), row.item.clone());
+            let key = ArtifactKey::Image(run.record.run.clone(), row.item.clone());
             let found = look(storage, &key).await;
-            compare(&output.image_key, &output.image_sha256, &found, findings);
+            pictures::Expected::image(output).compare(&found, findings);
             checked
                 .done
                 .push((row.item.clone(), output.label_sha256.clone()));
@@ -245,6 +291,9 @@ struct Audit<'a> {
     has_ended: bool,
     /// All rows of the run; nothing once those of a shard cannot be read.
     rows: Option<RowSum>,
+    features: FeatureMeans,
+    /// Files of shards that carry no digest.
+    num_unsealed: usize,
 }
 
 impl Audit<'_> {
@@ -252,6 +301,8 @@ impl Audit<'_> {
         self.report.counts.add(&checked.counts);
         self.report.findings.extend(checked.findings);
         self.has_ended &= !checked.is_open;
+        self.features.merge(checked.features);
+        self.num_unsealed += checked.num_unsealed;
         self.rows = match (self.rows.take(), checked.rows) {
             (Some(all), Some(rows)) => Some(all.and(&rows)),
             (None, _) | (_, None) => None,
@@ -284,6 +335,7 @@ impl Audit<'_> {
                 continue;
             };
             self.stored.account_for((style, content));
+            self.report.done.push((style, content));
             match &self.labels[content] {
                 None => self.labels[content] = Some(label_sha256),
                 Some(known) if *known != label_sha256 => self.report.findings.push(format!(
@@ -295,14 +347,45 @@ impl Audit<'_> {
         }
     }
 
+    /// Everything else below the run's folder is known and is what it must be.
+    async fn check_beside(
+        &mut self,
+        storage: &dyn Storage,
+        ledger: &Ledger,
+    ) -> Result<(), LedgerError> {
+        let truth = Truth {
+            run: self.run,
+            ledger,
+            counts: &self.report.counts,
+            features: &self.features,
+            has_ended: self.has_ended && self.rows.is_some(),
+            contents: &self.contents,
+            labels: &self.labels,
+        };
+        let found = beside::check(storage, &truth).await?;
+        self.report.findings.extend(found.findings);
+        self.report.notes.extend(found.notes);
+        if self.num_unsealed > 0 {
+            self.report.notes.push(format!(
+                "{} files of shards carry no digest of themselves, as those of earlier programs: nobody can tell whether \
+                 all of their figures are as they were written",
+                self.num_unsealed
+            ));
+        }
+        Ok(())
+    }
+
     async fn check_labels(&mut self, storage: &dyn Storage) {
+        let model = &self.run.record.frozen.model;
+        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+        let size = (side(model.width), side(model.height));
         let run = &self.run.record.run;
         let contents = &self.run.plan.contents;
         let named: Vec<_> = contents.iter().zip(&self.labels).collect();
         for part in named.chunks(READS_AT_ONCE) {
             let checks = part.iter().filter_map(|(content, sha256)| {
                 let key = ArtifactKey::Label(run.clone(), content.name().to_owned());
-                Some(check_label(storage, key, sha256.as_deref()?))
+                Some(check_label(storage, key, sha256.as_deref()?, size))
             });
             self.report
                 .findings
@@ -335,7 +418,9 @@ impl Audit<'_> {
         let run = &self.run.record.run;
         let found = match storage.read(&ArtifactKey::Manifest(run.clone())).await {
             Ok(bytes) => {
-                let read = shared::blocking::run(move || RowSum::of_manifest(bytes)).await;
+                let num_items = self.run.plan.num_items();
+                let read = move || RowSum::of_manifest(bytes, num_items);
+                let read = shared::blocking::run(read).await;
                 match (read, &self.rows) {
                     (Err(error), _) => Some(format!("cannot be read: {}", chain(&error))),
                     (Ok(found), Some(rows)) if found != *rows => {
@@ -400,9 +485,9 @@ impl RowSum {
         sum
     }
 
-    fn of_manifest(bytes: Bytes) -> Result<Self, ManifestError> {
+    fn of_manifest(bytes: Bytes, max_rows: usize) -> Result<Self, ManifestError> {
         let mut sum = Self::default();
-        manifest::read_each(bytes, usize::MAX, |row| sum.add(row))?;
+        manifest::read_each(bytes, max_rows, |row| sum.add(row))?;
         Ok(sum)
     }
 
@@ -422,38 +507,20 @@ impl RowSum {
     }
 }
 
-async fn check_label(storage: &dyn Storage, key: ArtifactKey, expected: &str) -> Vec<String> {
+async fn check_label(
+    storage: &dyn Storage,
+    key: ArtifactKey,
+    sha256: &str,
+    size: (u32, u32),
+) -> Vec<String> {
     let mut findings = Vec::new();
     let found = look(storage, &key).await;
-    compare(&key.path(), expected, &found, &mut findings);
+    let path = key.path();
+    let expected = pictures::Expected {
+        path: &path,
+        sha256,
+        size,
+    };
+    expected.compare(&found, &mut findings);
     findings
-}
-
-/// What is in the place of a picture.
-enum Found {
-    Nothing,
-    NoBytes,
-    Unreadable(String),
-    Sha256(String),
-}
-
-async fn look(storage: &dyn Storage, key: &ArtifactKey) -> Found {
-    match storage.read(key).await {
-        Ok(bytes) if bytes.is_empty() => Found::NoBytes,
-        Ok(bytes) => Found::Sha256(digest::sha256(&bytes)),
-        Err(error) if error.kind == StorageErrorKind::NotFound => Found::Nothing,
-        Err(error) => Found::Unreadable(chain(&error)),
-    }
-}
-
-fn compare(path: &str, expected: &str, found: &Found, findings: &mut Vec<String>) {
-    match found {
-        Found::Nothing => findings.push(format!("{path} is missing")),
-        Found::NoBytes => findings.push(format!("{path} is empty")),
-        Found::Unreadable(why) => findings.push(format!("{path} cannot be read: {why}")),
-        Found::Sha256(found) if found != expected => findings.push(format!(
-            "{path} has SHA-256 {found}, its row says {expected}"
-        )),
-        Found::Sha256(_) => {}
-    }
 }

@@ -124,6 +124,8 @@ impl fmt::Display for ArtifactKey {
 pub enum ArtifactPrefix {
     /// All runs of a storage root.
     Runs,
+    /// Everything that is stored of a run.
+    Run(RunId),
     /// The committed shards of a run, and their revisions.
     Shards(RunId),
     /// The failed attempts of a run.
@@ -140,6 +142,7 @@ impl ArtifactPrefix {
     pub fn path(&self) -> String {
         match self {
             Self::Runs => "runs/".to_owned(),
+            Self::Run(run) => format!("runs/{run}/"),
             Self::Shards(run) => format!("runs/{run}/shards/"),
             Self::FailedAttempts(run) => format!("runs/{run}/attempts/"),
             Self::Images(run) => format!("runs/{run}/images/"),

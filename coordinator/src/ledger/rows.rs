@@ -31,6 +31,14 @@ pub struct Parts {
     pub committed: Vec<ManifestRow>,
     /// Its revisions, from the first on.
     pub revisions: Vec<Vec<ManifestRow>>,
+    /// Its files that carry no digest of themselves.
+    pub num_unsealed: usize,
+}
+
+/// The rows of a file.
+struct Rows {
+    rows: Vec<ManifestRow>,
+    is_sealed: bool,
 }
 
 impl Parts {
@@ -142,9 +150,12 @@ impl Ledger {
             let key = ArtifactKey::ShardRevision(id.clone(), shard, revision);
             read_rows(storage, key, read, &wanted).await
         });
+        let revisions = try_join_all(revisions).await?;
+        let files = std::iter::once(&committed).chain(&revisions);
         Ok(Parts {
-            committed,
-            revisions: try_join_all(revisions).await?,
+            num_unsealed: files.filter(|file| !file.is_sealed).count(),
+            committed: committed.rows,
+            revisions: revisions.into_iter().map(|file| file.rows).collect(),
         })
     }
 }
@@ -200,17 +211,22 @@ async fn read_rows(
     key: ArtifactKey,
     read: Read,
     wanted: &Wanted<'_>,
-) -> Result<Vec<ManifestRow>, LedgerError> {
+) -> Result<Rows, LedgerError> {
     let bytes = storage.read(&key).await?;
     let max_rows = wanted.items.len().max(MIN_ROWS);
-    let rows = shared::blocking::run(move || read(bytes, max_rows)).await;
-    let rows = rows.map_err(|source| LedgerError::Manifest {
+    let read = move || -> Result<Rows, ManifestError> {
+        let is_sealed = manifest::is_sealed(&bytes)?;
+        let rows = read(bytes, max_rows)?;
+        Ok(Rows { rows, is_sealed })
+    };
+    let read = shared::blocking::run(read).await;
+    let read = read.map_err(|source| LedgerError::Manifest {
         path: storage.locate(&key),
         source,
     })?;
-    let differences = wanted.differences(&rows);
+    let differences = wanted.differences(&read.rows);
     if differences.is_empty() {
-        return Ok(rows);
+        return Ok(read);
     }
     Err(LedgerError::OtherRows {
         path: storage.locate(&key),

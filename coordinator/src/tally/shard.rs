@@ -37,7 +37,23 @@ fn is_none(revisions: &u32) -> bool {
     *revisions == 0
 }
 
+/// How far sums may be from others of the same numbers, as shares of them: earlier programs did not store every digit.
+const ROUNDING: f64 = 1e-9;
+
 impl ShardTally {
+    /// Returns whether it says the same as another one.
+    #[must_use]
+    pub fn is_about(&self, other: &Self) -> bool {
+        let is_near = |a: f64, b: f64| (a - b).abs() <= ROUNDING * (a.abs() + b.abs());
+        let (counts, others) = (&self.counts, &other.counts);
+        let mut same = self.clone();
+        same.counts.busy_ms = others.busy_ms;
+        same.counts.unet_evaluations = others.unet_evaluations;
+        same == *other
+            && is_near(counts.busy_ms, others.busy_ms)
+            && is_near(counts.unet_evaluations, others.unet_evaluations)
+    }
+
     /// Returns what the rows say that hold of a shard with so many revisions, of no size yet.
     #[must_use]
     pub fn of(rows: &[ManifestRow], revisions: u32) -> Self {

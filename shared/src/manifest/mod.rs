@@ -134,6 +134,13 @@ impl Quality {
     }
 }
 
+/// Takes the features out of rows, as a run's manifest has them.
+pub fn without_features(rows: &mut [ManifestRow]) {
+    for quality in rows.iter_mut().filter_map(|row| row.quality.as_mut()) {
+        quality.features = None;
+    }
+}
+
 /// Milliseconds or evaluations that no item costs: thirty years.
 const MAX_WORK: f64 = 1e12;
 

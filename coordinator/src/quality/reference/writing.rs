@@ -35,6 +35,9 @@ pub fn write(
             let features = Array2::from_shape_vec(shape, rows).unwrap_or_default();
             npz.add_array("features", &features)?;
         }
+        if extractor_sha256.is_empty() {
+            return Ok(());
+        }
         npz.add_array(
             "extractor_sha256",
             &Array1::from(bytes_of(extractor_sha256)),

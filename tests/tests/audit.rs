@@ -1,0 +1,436 @@
+//! What an audit proves: that whatever is changed below the folder of a finished run is found.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use coordinator::embedded::{EmbeddedRun, Stopped};
+use coordinator::freeze::{self, FrozenRun};
+use coordinator::ledger::Ledger;
+use coordinator::resume::{self, Choice, Only, Quarantined};
+use coordinator::{audit, collect, report};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha12Rng;
+use serde_json::Value;
+use shared::artifact::ArtifactKey;
+use shared::failure::{FailedAttempt, FailureClass, chain};
+use shared::ids::ShardId;
+use shared::manifest::{self, ManifestRow};
+use shared::queue::InProcessQueue;
+use shared::seal;
+use shared::settings::ShardSize;
+use shared::storage::{LocalStorage, Storage};
+use tempfile::TempDir;
+use tests::project::Project;
+use tests::stand_in::{self, StandIn, StandInWorkshop};
+use tests::{planned, stored};
+use tokio_util::sync::CancellationToken;
+
+const CHANGES: usize = 1000;
+
+/// A finished run of six items in two shards on a disk: with a decision, a revision of each shard, a failed attempt, a
+/// manifest, a report, statistics, counts and a contact sheet.
+struct Finished {
+    folder: TempDir,
+    storage: Arc<dyn Storage>,
+    run: FrozenRun,
+}
+
+impl Finished {
+    async fn run() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let storage: Arc<dyn Storage> = Arc::new(LocalStorage::new(folder.path()));
+        let contents = ["a", "b", "bad"].map(str::to_owned);
+        let styles = ["night", "snow"].map(str::to_owned);
+        let size = ShardSize {
+            contents: 3,
+            styles: 1,
+        };
+        let run = planned::run("audited", &contents, &styles, size);
+        planned::store(storage.as_ref(), &run).await;
+        let finished = Self {
+            folder,
+            storage,
+            run,
+        };
+        let engine = StandIn::new(Duration::ZERO);
+        finished.go(&engine).await;
+        engine.mend();
+        let mut ledger = finished.ledger().await;
+        let choice = Choice {
+            only: Some(Only::Quarantined(Quarantined::default())),
+            ..Choice::default()
+        };
+        let (storage, run) = (finished.storage.as_ref(), &finished.run);
+        let redo = resume::find(storage, run, &ledger, &choice).await.unwrap();
+        resume::decide(storage, run, &mut ledger, &redo, Vec::new())
+            .await
+            .unwrap();
+        finished.go(&engine).await;
+        let key = ArtifactKey::FailedAttempt(finished.run.record.run.clone(), ShardId(0), 1);
+        let attempt = FailedAttempt {
+            attempt: 1,
+            error_class: FailureClass::Transient,
+            error: "the network was away".to_owned(),
+            worker: "here".to_owned(),
+            failed_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+        };
+        let attempt = Bytes::from(attempt.to_json(&key));
+        finished.storage.create(&key, attempt).await.unwrap();
+        finished.conclude().await;
+        finished
+    }
+
+    /// Makes what is open, as `synth2real run` does.
+    async fn go(&self, engine: &Arc<StandIn>) {
+        let embedded = EmbeddedRun {
+            run: &self.run,
+            storage: Arc::clone(&self.storage),
+            queue: InProcessQueue::with_delivery_limit(u64::MAX),
+            workshop: Arc::new(StandInWorkshop(Arc::clone(engine))),
+            repairs: BTreeSet::new(),
+            progress: Arc::new(()),
+            drain: CancellationToken::new(),
+        };
+        assert_eq!(embedded.go().await.unwrap(), Stopped::AtItsEnd);
+    }
+
+    async fn conclude(&self) {
+        let (storage, run) = (self.storage.as_ref(), &self.run);
+        let ledger = self.ledger().await;
+        let collected = collect::collect(storage, run, &ledger).await.unwrap();
+        report::publish(storage, run, collected, true)
+            .await
+            .unwrap();
+        collect::store_tally(storage, run, &ledger).await.unwrap();
+        let sheet = ArtifactKey::ContactSheet(run.record.run.clone());
+        let picture = Bytes::from(stand_in::image("contact", "sheet"));
+        storage.replace(&sheet, picture).await.unwrap();
+    }
+
+    async fn ledger(&self) -> Ledger {
+        Ledger::read(self.storage.as_ref(), &self.run)
+            .await
+            .unwrap()
+    }
+
+    /// Returns what an audit finds, as `synth2real audit` does it: why the run cannot be opened, or the findings.
+    async fn findings(&self) -> Vec<String> {
+        let storage = self.storage.as_ref();
+        let run = match freeze::open(storage, &self.run.record.run).await {
+            Ok(run) => run,
+            Err(error) => return vec![chain(&error)],
+        };
+        match audit::audit(storage, &run).await {
+            Ok(report) => report.findings,
+            Err(error) => vec![chain(&error)],
+        }
+    }
+
+    async fn finds(&self, words: &[&str]) {
+        let findings = self.findings().await;
+        for word in words {
+            let told = findings.iter().any(|finding| finding.contains(word));
+            assert!(told, "no {word:?}: {findings:#?}");
+        }
+    }
+
+    /// Returns a path in the run's folder.
+    fn path(&self, relative: &str) -> PathBuf {
+        self.folder.path().join("runs/audited").join(relative)
+    }
+
+    fn paths(&self) -> Vec<String> {
+        stored::paths(&self.path(""))
+    }
+
+    fn shard_rows(&self) -> Vec<ManifestRow> {
+        let bytes = fs::read(self.path("shards/000000.parquet")).unwrap();
+        manifest::read_with_features(bytes.into()).unwrap()
+    }
+}
+
+/// Returns the pointers to the values of a document that are no lists and no maps.
+fn leaves(value: &Value, pointer: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                leaves(value, &format!("{pointer}/{name}"), found);
+            }
+        }
+        Value::Array(values) => {
+            for (position, value) in values.iter().enumerate() {
+                leaves(value, &format!("{pointer}/{position}"), found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            found.push(pointer.to_owned());
+        }
+    }
+}
+
+/// Returns a document with one of its values edited, and which.
+fn edited(bytes: &[u8], chance: &mut ChaCha12Rng) -> (Vec<u8>, String) {
+    let mut document: Value = serde_json::from_slice(bytes).unwrap();
+    let mut found = Vec::new();
+    leaves(&document, "", &mut found);
+    let pointer = found.swap_remove(chance.random_range(0..found.len()));
+    let value = document.pointer_mut(&pointer).unwrap();
+    *value = match value {
+        Value::Null => Value::from(1),
+        Value::Bool(is) => Value::from(!*is),
+        Value::Number(number) => match number.as_u64() {
+            Some(whole) => Value::from(whole ^ (1 << chance.random_range(0..20))),
+            None => Value::from(number.as_f64().unwrap() + 0.5),
+        },
+        Value::String(text) => Value::from(format!("{text}0")),
+        Value::Array(_) | Value::Object(_) => unreachable!("only leaves are edited"),
+    };
+    (serde_json::to_vec_pretty(&document).unwrap(), pointer)
+}
+
+/// Returns whether two files say the same in every field.
+fn means_the_same(path: &str, one: &[u8], other: &[u8]) -> bool {
+    if path.ends_with(".parquet") {
+        let read = |bytes: &[u8]| manifest::read_with_features(Bytes::copy_from_slice(bytes)).ok();
+        return read(one).is_some() && read(one) == read(other);
+    }
+    let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).ok();
+    path.ends_with(".json") && read(one).is_some() && read(one) == read(other)
+}
+
+#[tokio::test]
+async fn of_a_thousand_changes_below_a_finished_run_an_audit_finds_a_thousand() {
+    let seed = std::env::var("SYNTH2REAL_TEST_SEED").ok();
+    let seed = seed.map_or(16, |seed| seed.parse().unwrap());
+    println!("seed {seed}: SYNTH2REAL_TEST_SEED={seed} makes the same changes");
+    let mut chance = ChaCha12Rng::seed_from_u64(seed);
+    let finished = Finished::run().await;
+    assert_eq!(finished.findings().await, [""; 0]);
+    let report = audit::audit(finished.storage.as_ref(), &finished.run).await;
+    let report = report.unwrap();
+    assert_eq!(report.counts.done, 6);
+    assert_eq!(report.notes, [""; 0]);
+    let paths = finished.paths();
+    for kind in [
+        "decisions/",
+        "attempts/",
+        "fid/",
+        "manifest",
+        "tally",
+        "shards/000001.1",
+    ] {
+        assert!(
+            paths.iter().any(|path| path.starts_with(kind)),
+            "{kind}: {paths:?}"
+        );
+    }
+    let documents: Vec<&String> = paths
+        .iter()
+        .filter(|path| path.ends_with(".json"))
+        .collect();
+    let mut without_meaning = 0;
+    for number in 0..CHANGES {
+        let path = &paths[chance.random_range(0..paths.len())];
+        let file = finished.path(path);
+        let bytes = fs::read(&file).unwrap();
+        let at = chance.random_range(0..bytes.len());
+        let mut changed = bytes.clone();
+        let mut restore = vec![(path, bytes.clone())];
+        let what = match number % 4 {
+            0 => {
+                let bit = chance.random_range(0..8);
+                changed[at] ^= 1 << bit;
+                fs::write(&file, &changed).unwrap();
+                format!("bit {bit} of byte {at} of {path} flipped")
+            }
+            1 => {
+                changed.remove(at);
+                fs::write(&file, &changed).unwrap();
+                format!("byte {at} of {path} removed")
+            }
+            2 => {
+                let other = &paths[chance.random_range(0..paths.len())];
+                let others = fs::read(finished.path(other)).unwrap();
+                if others == bytes {
+                    continue;
+                }
+                fs::write(&file, &others).unwrap();
+                fs::write(finished.path(other), &bytes).unwrap();
+                changed.clone_from(&others);
+                restore.push((other, others));
+                format!("{path} and {other} swapped")
+            }
+            _ => {
+                let path = documents[chance.random_range(0..documents.len())];
+                let bytes = fs::read(finished.path(path)).unwrap();
+                let (document, pointer) = edited(&bytes, &mut chance);
+                fs::write(finished.path(path), &document).unwrap();
+                changed = document;
+                restore = vec![(path, bytes)];
+                format!("{pointer} of {path} edited")
+            }
+        };
+        if finished.findings().await.is_empty() {
+            let (path, bytes) = &restore[0];
+            assert!(
+                means_the_same(path, bytes, &changed),
+                "change {number}: {what}"
+            );
+            println!("without meaning: {what}");
+            without_meaning += 1;
+        }
+        for (path, bytes) in restore {
+            fs::write(finished.path(path), bytes).unwrap();
+        }
+    }
+    println!("{without_meaning} changes were without meaning");
+    assert_eq!(finished.findings().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn rows_that_are_not_those_of_the_run_are_findings() {
+    let finished = Finished::run().await;
+    let path = finished.path("shards/000000.parquet");
+    let whole = fs::read(&path).unwrap();
+    type Change = fn(&mut ManifestRow);
+    let changes: [(Change, &str); 9] = [
+        (|row| row.seed = 43, "seed \"43\", expected \"42\""),
+        (
+            |row| row.config_hash = "other".into(),
+            "config_hash \"other\"",
+        ),
+        (
+            |row| row.model_sha256 = "other".into(),
+            "model_sha256 \"other\"",
+        ),
+        (
+            |row| row.output.as_mut().unwrap().image_key = "../../../etc/passwd".into(),
+            "image_key \"../../../etc/passwd\", expected \"runs/audited/images/night/a.png\"",
+        ),
+        (
+            |row| row.output.as_mut().unwrap().label_key = "/etc/shadow".into(),
+            "label_key \"/etc/shadow\"",
+        ),
+        (
+            |row| row.output.as_mut().unwrap().width = 16,
+            "width \"16\", expected \"8\"",
+        ),
+        (
+            |row| row.output.as_mut().unwrap().height = 8,
+            "height \"8\", expected \"4\"",
+        ),
+        (
+            |row| row.quality.as_mut().unwrap().ssim = 1.5,
+            "ssim \"1.5\"",
+        ),
+        (|row| row.run = "other".parse().unwrap(), "of run other"),
+    ];
+    for (change, words) in changes {
+        let mut rows = finished.shard_rows();
+        change(&mut rows[0]);
+        fs::write(&path, manifest::write(rows).unwrap()).unwrap();
+        finished.finds(&[words]).await;
+        fs::write(&path, &whole).unwrap();
+    }
+    // As somebody writes it who seals it anew: the manifest has other rows, and the counts are others.
+    let mut rows = finished.shard_rows();
+    rows[0].quality.as_mut().unwrap().features = Some(vec![1.0, 2.0, 3.0]);
+    rows[0].warning = Some("odd".to_owned());
+    fs::write(&path, manifest::write(rows).unwrap()).unwrap();
+    finished
+        .finds(&[
+            "manifest.parquet has other rows",
+            "fid/night.npz has other means",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn what_is_made_from_the_shards_is_compared_with_them_and_what_is_not_known_is_named() {
+    let finished = Finished::run().await;
+    // Counts that somebody sealed anew.
+    let key = ArtifactKey::Tally(finished.run.record.run.clone());
+    let tally = finished.path("tally.json");
+    let whole = fs::read(&tally).unwrap();
+    let json = seal::open(&whole, &key).json.into_owned();
+    let json = String::from_utf8(json).unwrap();
+    let changed = json.replacen("\"done\":3", "\"done\":7", 1);
+    assert_ne!(changed, json);
+    fs::write(&tally, seal::seal(changed.as_bytes(), &key)).unwrap();
+    finished
+        .finds(&["tally.json counts shard 000000 otherwise"])
+        .await;
+    fs::write(&tally, whole).unwrap();
+
+    for stray in [
+        "notes.txt",
+        "labels/z.png",
+        "images/night/z.png",
+        "fid/dawn.npz",
+        "attempts/000009/1.json",
+        "attempts/000000/01.json",
+        "decisions/000007.json",
+        "plan-0.json",
+        "priors/night.png",
+    ] {
+        let file = finished.path(stray);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, b"{}").unwrap();
+        finished.finds(&[stray, "belongs to no"]).await;
+        fs::remove_file(file).unwrap();
+    }
+    // People may put the page of a report there.
+    fs::write(finished.path("page.html"), b"<!doctype html>").unwrap();
+    assert_eq!(finished.findings().await, [""; 0]);
+    let audited = audit::audit(finished.storage.as_ref(), &finished.run).await;
+    let notes = audited.unwrap().notes;
+    assert!(
+        notes.iter().any(|note| note.contains("page.html")),
+        "{notes:?}"
+    );
+}
+
+#[tokio::test]
+async fn records_of_earlier_programs_carry_no_digest_and_are_noted() {
+    let finished = Finished::run().await;
+    let record = serde_json::to_vec_pretty(&finished.run.record).unwrap();
+    fs::write(finished.path("run.json"), record).unwrap();
+    assert_eq!(finished.findings().await, [""; 0]);
+    let audited = audit::audit(finished.storage.as_ref(), &finished.run).await;
+    let notes = audited.unwrap().notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("1 records carry no digest")),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn a_deep_audit_computes_figures_again_and_says_of_how_many_it_could() {
+    let project = Project::new(2, 2);
+    let _ = project.run().exits(0);
+    let deep = ["audit", "--deep", "--seed", "7"];
+    let audit = project.about_run(&deep).exits(0);
+    for words in ["seed 7", "4 of 4 items computed again", "0 findings"] {
+        assert!(audit.stdout.contains(words), "no {words:?}: {audit}");
+    }
+    let some = ["audit", "--deep", "--sample", "3"];
+    let audit = project.about_run(&some).exits(0);
+    assert!(
+        audit.stdout.contains("3 of 3 items computed again"),
+        "{audit}"
+    );
+
+    fs::remove_file(project.path("gta5/images/00002.png")).unwrap();
+    let audit = project.about_run(&deep).exits(0);
+    for words in ["2 of 4 items computed again", "could not be", "00002.png"] {
+        assert!(audit.stdout.contains(words), "no {words:?}: {audit}");
+    }
+}
