@@ -4,10 +4,10 @@
 (() => {
   const place = document.getElementById("grid");
   if (!place) return;
-  const NAMES = { o: "waiting", h: "in hand", r: "to be retried", d: "done", q: "some quarantined", f: "failed" };
-  const CLASSES = { o: "open", h: "in-hand", r: "retrying", d: "done", q: "quarantined", f: "failed" };
-  const COLOURS = { o: "--open", h: "--hand", r: "--retrying", d: "--done", q: "--quarantined-fill", f: "--failed-fill" };
-  const SIGNS = { o: "", h: "▶", r: "↻", d: "", q: "!", f: "✕" };
+  const NAMES = { o: "waiting", h: "in hand", r: "to be retried", d: "done", q: "some quarantined", f: "failed", x: "damaged" };
+  const CLASSES = { o: "open", h: "in-hand", r: "retrying", d: "done", q: "quarantined", f: "failed", x: "damaged" };
+  const COLOURS = { o: "--open", h: "--hand", r: "--retrying", d: "--done", q: "--quarantined-fill", f: "--failed-fill", x: "--failed-fill" };
+  const SIGNS = { o: "", h: "▶", r: "↻", d: "", q: "!", f: "✕", x: "!" };
   const TITLE = 20, GAP = 8, SIDE = 12;
   const pane = document.createElement("div"), canvas = document.createElement("canvas"), room = document.createElement("div"), tell = document.createElement("div");
   pane.className = "pane"; pane.tabIndex = 0; room.className = "room"; tell.className = "tell";

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::digest;
-use shared::failure::FailedAttempt;
+use shared::failure::{FailedAttempt, chain};
 use shared::ids::{ItemId, ShardId};
 use shared::manifest::{ManifestError, ManifestRow, ManifestWriter, Status};
 use shared::storage::{Storage, StorageError};
@@ -75,11 +75,11 @@ pub async fn collect(
     Ok(collected)
 }
 
-/// Returns what the committed outputs are like together, without storing anything.
+/// Returns what the committed outputs are like together, without storing anything. Shards that are damaged are left out.
 ///
 /// # Errors
 ///
-/// [`LedgerError`] if a shard cannot be read.
+/// [`LedgerError`] if storage fails.
 pub async fn fold(
     storage: &dyn Storage,
     run: &FrozenRun,
@@ -92,7 +92,7 @@ pub async fn fold(
         .map(|&shard| Fold::All(shard))
         .collect();
     for part in all.chunks(READS_AT_ONCE) {
-        fold_in(storage, run, ledger, part, &mut fold).await?;
+        fold_readable(storage, run, ledger, part, &mut fold).await?;
     }
     Ok(fold)
 }
@@ -104,6 +104,34 @@ pub enum Fold {
     All(ShardId),
     /// What is done since there were so many revisions.
     Since(ShardId, u32),
+}
+
+/// Adds a few committed shards to a fold, in their order, but for those that are damaged: who counts them tells them.
+///
+/// # Errors
+///
+/// [`LedgerError`] if storage fails.
+pub async fn fold_readable(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    shards: &[Fold],
+    fold: &mut RunFold,
+) -> Result<(), LedgerError> {
+    match fold_in(storage, run, ledger, shards, fold).await {
+        Err(error) if error.is_damage() => {}
+        folded => return folded,
+    }
+    for shard in shards {
+        let one = std::slice::from_ref(shard);
+        match fold_in(storage, run, ledger, one, fold).await {
+            Err(error) if error.is_damage() => {
+                tracing::warn!(error = chain(&error), "a shard is left out of the figures");
+            }
+            folded => folded?,
+        }
+    }
+    Ok(())
 }
 
 /// Adds a few committed shards to a fold, in their order: all of them or, after an error, none.
@@ -160,7 +188,7 @@ pub async fn store_tally(
 ) -> Result<Tally, CollectError> {
     let id = &run.record.run;
     let mut tally = Tally::stored(storage, id).await?;
-    if tally.update(storage, run, ledger).await? > 0 {
+    if tally.update_whole(storage, run, ledger).await? > 0 {
         tally.store(storage, id).await?;
     }
     Ok(tally)
@@ -179,7 +207,7 @@ pub async fn store_tally_anew(
 ) -> Result<Tally, CollectError> {
     let id = &run.record.run;
     let mut tally = Tally::default();
-    tally.update(storage, run, ledger).await?;
+    tally.update_whole(storage, run, ledger).await?;
     tally.store(storage, id).await?;
     Ok(tally)
 }

@@ -220,7 +220,9 @@ impl EmbeddedRun<'_> {
     async fn count(&self, seen: &mut Seen) -> Result<(), RunError> {
         let storage = self.storage.as_ref();
         seen.ledger = Ledger::read(storage, self.run).await?;
-        seen.tally.update(storage, self.run, &seen.ledger).await?;
+        seen.tally
+            .update_whole(storage, self.run, &seen.ledger)
+            .await?;
         Ok(())
     }
 

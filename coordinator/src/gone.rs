@@ -84,11 +84,12 @@ pub async fn of_stored(
     Ok(gone)
 }
 
-/// Returns what is gone of a committed shard. Items that are not done have nothing.
+/// Returns what is gone of a committed shard. Items that are not done have nothing, and nothing is known of a shard that is
+/// damaged.
 ///
 /// # Errors
 ///
-/// [`LedgerError`] if the shard cannot be read.
+/// [`LedgerError`] if storage fails.
 pub async fn of_shard(
     storage: &dyn Storage,
     run: &FrozenRun,
@@ -101,7 +102,11 @@ pub async fn of_shard(
         return Ok(Gone::default());
     }
     let id = &run.record.run;
-    let rows = ledger.shard_rows(storage, run, shard.id).await?;
+    let rows = match ledger.shard_rows(storage, run, shard.id).await {
+        // Nobody knows what it has made; who counts it tells that it is damaged.
+        Err(error) if error.is_damage() => return Ok(Gone::default()),
+        rows => rows?,
+    };
     let done = rows.into_iter().filter(|row| row.status == Status::Done);
     let done: BTreeSet<ItemId> = done.map(|row| row.item).collect();
     let mut gone = Gone::default();

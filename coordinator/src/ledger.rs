@@ -46,6 +46,18 @@ pub enum LedgerError {
     },
 }
 
+impl LedgerError {
+    /// Returns whether it is about a file of a shard that is damaged, and not about storage: nothing but removing the file
+    /// helps, and other shards are not concerned.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Manifest { .. } | Self::OtherRows { .. } => true,
+            Self::Storage(_) | Self::Decision(_) => false,
+        }
+    }
+}
+
 /// Which shards are committed, how often the others failed, and what was decided about the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {

@@ -2,7 +2,7 @@
 
 mod quarantined;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use futures::future::try_join_all;
@@ -172,6 +172,29 @@ pub async fn find(
         stored,
     };
     find_in(known, choice).await
+}
+
+/// Returns the chosen shards whose files cannot be read, with what helps. What is stored is written once, so they cannot be
+/// made again before somebody has removed those files, and nothing is removed here.
+///
+/// # Errors
+///
+/// [`ResumeError::Unknown`] if the choice names what the run does not have.
+pub async fn damaged(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    choice: &Choice,
+) -> Result<BTreeMap<ShardId, String>, ResumeError> {
+    let chosen = Chosen::check(run, choice)?;
+    let mut tally = Tally::stored(storage, &run.record.run).await?;
+    tally.update(storage, run, ledger).await?;
+    let mut damaged = tally.damaged().clone();
+    damaged.retain(|shard, _| {
+        let planned = run.plan.shards.get(shard.0 as usize);
+        planned.is_some_and(|planned| chosen.has(planned))
+    });
+    Ok(damaged)
 }
 
 /// What is known of a run.

@@ -10,9 +10,10 @@ pub use shard::ShardTally;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactKey;
+use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
 use shared::manifest::{ManifestRow, Status};
 use shared::seal;
@@ -38,6 +39,9 @@ const MOST_REASON_BYTES: usize = 1000;
 pub struct Tally {
     version: u32,
     shards: BTreeMap<ShardId, ShardTally>,
+    /// Why committed shards could not be read when they were looked at last. They count as not done.
+    #[serde(skip)]
+    damaged: BTreeMap<ShardId, String>,
 }
 
 impl Default for Tally {
@@ -45,6 +49,7 @@ impl Default for Tally {
         Self {
             version: VERSION,
             shards: BTreeMap::new(),
+            damaged: BTreeMap::new(),
         }
     }
 }
@@ -201,17 +206,46 @@ impl Tally {
         storage.replace(&key, json).await
     }
 
-    /// Reads the committed shards that are not counted yet; returns how many there were.
+    /// Reads the committed shards that are not counted yet; returns how many there were. One that is damaged is none of them:
+    /// it is told by [`Self::damaged`].
     ///
     /// # Errors
     ///
-    /// [`LedgerError`] if one cannot be read, or has other rows than were planned.
+    /// [`LedgerError`] if storage fails.
     pub async fn update(
         &mut self,
         storage: &dyn Storage,
         run: &FrozenRun,
         ledger: &Ledger,
     ) -> Result<usize, LedgerError> {
+        let (counted, _) = self.read_new(storage, run, ledger).await?;
+        Ok(counted)
+    }
+
+    /// Reads the committed shards that are not counted yet, all of which must be whole; returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] if one cannot be read, or has other rows than were planned.
+    pub async fn update_whole(
+        &mut self,
+        storage: &dyn Storage,
+        run: &FrozenRun,
+        ledger: &Ledger,
+    ) -> Result<usize, LedgerError> {
+        match self.read_new(storage, run, ledger).await? {
+            (counted, None) => Ok(counted),
+            (_, Some(damage)) => Err(damage),
+        }
+    }
+
+    /// Returns how many shards were counted, and what is wrong with the first that is damaged.
+    async fn read_new(
+        &mut self,
+        storage: &dyn Storage,
+        run: &FrozenRun,
+        ledger: &Ledger,
+    ) -> Result<(usize, Option<LedgerError>), LedgerError> {
         self.shards.retain(|&shard, tally| {
             ledger.committed.contains(&shard)
                 && tally.revisions == ledger.num_revisions(shard)
@@ -223,13 +257,33 @@ impl Tally {
             .filter(|shard| !self.shards.contains_key(shard))
             .copied()
             .collect();
+        self.damaged.clear();
+        let (mut counted, mut damage) = (0, None);
         for part in new.chunks(READS_AT_ONCE) {
             let reads = part
                 .iter()
                 .map(|&shard| count_shard(storage, run, ledger, shard));
-            self.shards.extend(try_join_all(reads).await?);
+            for (&shard, read) in part.iter().zip(join_all(reads).await) {
+                match read {
+                    Ok(tally) => {
+                        self.shards.insert(shard, tally);
+                        counted += 1;
+                    }
+                    Err(error) if error.is_damage() => {
+                        self.damaged.insert(shard, chain(&error));
+                        damage.get_or_insert(error);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
         }
-        Ok(new.len())
+        Ok((counted, damage))
+    }
+
+    /// Returns the committed shards that could not be read when they were looked at last, with what helps.
+    #[must_use]
+    pub fn damaged(&self) -> &BTreeMap<ShardId, String> {
+        &self.damaged
     }
 
     /// Returns what is counted of a shard; none if it is not committed.
@@ -289,13 +343,12 @@ async fn count_shard(
     run: &FrozenRun,
     ledger: &Ledger,
     shard: ShardId,
-) -> Result<(ShardId, ShardTally), LedgerError> {
+) -> Result<ShardTally, LedgerError> {
     let rows = ledger.shard_rows(storage, run, shard).await?;
-    let tally = ShardTally {
+    Ok(ShardTally {
         size_bytes: ledger.shard_bytes(shard),
         ..ShardTally::of(&rows, ledger.num_revisions(shard))
-    };
-    Ok((shard, tally))
+    })
 }
 
 /// Returns the counts of a run, reading only shards that nobody has counted before.
@@ -309,7 +362,7 @@ pub async fn count(
     ledger: &Ledger,
 ) -> Result<Counts, LedgerError> {
     let mut tally = Tally::stored(storage, &run.record.run).await?;
-    tally.update(storage, run, ledger).await?;
+    tally.update_whole(storage, run, ledger).await?;
     tally.total_with_failed(storage, run, ledger).await
 }
 

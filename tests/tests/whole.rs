@@ -189,6 +189,16 @@ fn a_run_that_was_halted_at_its_limit_goes_on_when_it_is_run_again() {
     assert!(outcome.stdout.contains("4 of 6 images done"), "{outcome}");
 }
 
+/// Proves that a damaged shard is shown beside everything else.
+fn is_told(project: &Project, words: &[&str]) {
+    for command in ["status", "report"] {
+        let outcome = project.about_run(&[command]).exits(1);
+        for words in words.iter().chain(&["damaged: "]) {
+            assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");
+        }
+    }
+}
+
 #[test]
 fn a_shard_record_of_another_shard_is_damage_that_every_command_names() {
     let project = six_shards();
@@ -203,10 +213,7 @@ fn a_shard_record_of_another_shard_is_damage_that_every_command_names() {
     project.run().exits(3).complains_about(&words);
     // Of the same size it is read by whoever counts it for the first time.
     fs::remove_file(project.stored("tally.json")).unwrap();
-    for command in ["status", "report"] {
-        let outcome = project.about_run(&[command]).exits(3);
-        outcome.complains_about(&words);
-    }
+    is_told(&project, &words);
     let audit = project.about_run(&["audit"]).exits(1);
     assert!(audit.stdout.contains(words[0]), "{audit}");
     fs::remove_file(shard(2)).unwrap();
@@ -317,10 +324,19 @@ fn a_shard_that_is_cut_after_it_was_counted_is_named_and_no_figures_are_made_of_
         "shards/000000.parquet is damaged",
         "remove it and run again",
     ];
-    for command in ["status", "report"] {
-        let outcome = project.about_run(&[command]).exits(3);
-        outcome.complains_about(&words);
+    is_told(&project, &words);
+    let status = project.about_run(&["status", "--json"]).exits(1).stdout;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["done"], 0);
+    assert_eq!(status["shards_committed"], 0);
+    assert_eq!(status["complete"], false);
+    let told = status["damaged"]["0"].as_str().unwrap();
+    assert!(told.contains(words[0]), "{told}");
+    let resume = project.about_run(&["resume"]).exits(1);
+    for words in words.iter().chain(&["nothing to do again"]) {
+        assert!(resume.stdout.contains(words), "no {words:?}: {resume}");
     }
+    assert!(shard.exists(), "nothing is removed");
     project.run().exits(3).complains_about(&words);
     let audit = project.about_run(&["audit"]).exits(1);
     assert!(audit.stdout.contains(words[0]), "{audit}");

@@ -86,7 +86,12 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
             console::print(format_args!("  page: {}", path.display()))?;
         }
     }
-    Ok(Ending::Done)
+    let is_damaged = reports.iter().any(|report| !report.damaged.is_empty());
+    Ok(if is_damaged {
+        Ending::WithFailures
+    } else {
+        Ending::Done
+    })
 }
 
 /// Proves that the page can be written, and over nothing that is read. A page among what is stored is no part of a run.
@@ -146,7 +151,10 @@ async fn report(
     let stored = RunReport::stored(storage, &run.record.run).await;
     let stored = stored.map_err(Problem::environment)?;
     let says_all = |stored: &RunReport| {
-        stored.complete == is_complete && stored.is_last(&counts) && !stored.lacks_figures()
+        stored.complete == is_complete
+            && stored.is_last(&counts)
+            && !stored.lacks_figures()
+            && tally.damaged().is_empty()
     };
     if let Some(report) = stored.filter(|stored| reference.is_none() && says_all(stored)) {
         return Ok(Reported {
@@ -163,7 +171,10 @@ async fn report(
         reference,
         is_complete,
     };
-    let report = material.report().await;
+    let report = RunReport {
+        damaged: tally.damaged().values().cloned().collect(),
+        ..material.report().await
+    };
     if report.complete && reference.is_none() {
         report.store(storage).await.map_err(Problem::environment)?;
     }

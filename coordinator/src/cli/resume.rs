@@ -5,14 +5,16 @@ use shared::console::{self, PrintError};
 use shared::failure::{FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::queue::Queue;
+use shared::storage::Storage;
 
 use super::{Ending, Problem, RootArgs, opening};
 use crate::changes::ChangeError;
 use crate::estimate::Estimate;
 use crate::freeze::FrozenRun;
+use crate::ledger::Ledger;
 use crate::progress::CountProgress;
 use crate::resume::{self, Choice, Only, Quarantined, Redo, ResumeError};
-use crate::tally::{self, Counts};
+use crate::tally::{Counts, Tally};
 
 #[derive(Debug, Args)]
 pub(super) struct ResumeArgs {
@@ -103,11 +105,20 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
     let redo = resume::find(storage, &run, &ledger, &choice)
         .await
         .map_err(problem)?;
+    let damaged = resume::damaged(storage, &run, &ledger, &choice)
+        .await
+        .map_err(problem)?;
+    for (shard, why) in &damaged {
+        console::print(format_args!("shard {shard}: {why}"))?;
+    }
+    // What is to be removed first is not done again.
+    let done = match damaged.is_empty() {
+        true => Ending::Done,
+        false => Ending::WithFailures,
+    };
     let broker = opening::broker_of_environment()?;
     if args.dry_run {
-        let counts = tally::count(storage, &run, &ledger)
-            .await
-            .map_err(Problem::environment)?;
+        let counts = counts(storage, &run, &ledger).await?;
         let queue = match &broker {
             Some(broker) => shared::queue::open(broker).await.ok(),
             None => None,
@@ -117,11 +128,11 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
         let _ = resume::changed_inputs(storage, &run, &ledger, &redo)
             .await
             .map_err(problem)?;
-        return Ok(Ending::Done);
+        return Ok(done);
     }
     if redo.is_empty() {
         console::tell(format_args!("run {}: nothing to do again", args.run));
-        return Ok(Ending::Done);
+        return Ok(done);
     }
     let is_retry = matches!(choice.only, Some(Only::Quarantined(_)));
     if is_retry && broker.is_none() {
@@ -138,7 +149,7 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
             resume::num_items(&redo),
             redo.len()
         ));
-        return Ok(Ending::Done);
+        return Ok(done);
     }
     let queue = opening::queue(broker.as_ref()).await?;
     let progress = CountProgress::new(redo.len(), "shards published");
@@ -155,7 +166,21 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
         resume::num_items(&redo),
         queue.locate()
     ));
-    Ok(Ending::Done)
+    Ok(done)
+}
+
+/// Returns what is counted of the shards that can be read.
+async fn counts(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+) -> Result<Counts, Problem> {
+    let counted = async {
+        let mut tally = Tally::stored(storage, &run.record.run).await?;
+        tally.update(storage, run, ledger).await?;
+        tally.total_with_failed(storage, run, ledger).await
+    };
+    counted.await.map_err(Problem::environment)
 }
 
 fn problem(error: ResumeError) -> Problem {

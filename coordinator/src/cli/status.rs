@@ -8,11 +8,12 @@ use clap::Args;
 use serde::Serialize;
 use shared::console::{self, PrintError};
 use shared::failure::chain;
-use shared::ids::RunId;
+use shared::ids::{RunId, ShardId};
 use shared::queue::{self, Queue};
 use shared::settings::BrokerConfig;
 use shared::storage::Storage;
 use shared::warning::WarningKind;
+use shared::wording::MOST_NAMES;
 
 use super::{Ending, Problem, RootArgs, opening};
 use crate::fate::{Fate, Standing};
@@ -64,6 +65,9 @@ struct Status {
     gone: Option<usize>,
     #[serde(skip)]
     what_is_gone: Gone,
+    /// Shards whose files cannot be read, with what helps: they count as not done.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    damaged: BTreeMap<ShardId, String>,
     /// Images of shards that are not committed yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     in_progress: Option<usize>,
@@ -153,7 +157,9 @@ fn ending(status: &Status) -> Ending {
         Fate::EndedWithLosses | Fate::Damaged | Fate::Halted | Fate::AtItsLimit => {
             Ending::WithFailures
         }
-        Fate::GoesOn if status.quarantined + status.failed > 0 => Ending::WithFailures,
+        Fate::GoesOn if status.quarantined + status.failed + status.damaged.len() > 0 => {
+            Ending::WithFailures
+        }
         Fate::GoesOn | Fate::Complete => Ending::Done,
     }
 }
@@ -191,6 +197,7 @@ async fn read(
         halted: ledger.decisions.halted.clone(),
         gone: Some(gone.paths.len()).filter(|&count| count > 0),
         what_is_gone: gone,
+        damaged: tally.damaged().clone(),
         items: standing.num_items,
         done: counts.done,
         quarantined: counts.quarantined,
@@ -198,7 +205,7 @@ async fn read(
         failed: counts.failed,
         in_progress: in_progress(storage, run, &ledger).await?,
         shards: run.plan.shards.len(),
-        shards_committed: ledger.committed.len(),
+        shards_committed: ledger.committed.len() - tally.damaged().len(),
         shards_failed: num_failed(run, &ledger),
         failed_attempts: ledger.num_failed_attempts(),
         broker: None,
@@ -281,6 +288,13 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
              broker",
             status.what_is_gone
         ))?;
+    }
+    for why in status.damaged.values().take(MOST_NAMES) {
+        console::print(format_args!("  damaged: {why}"))?;
+    }
+    if status.damaged.len() > MOST_NAMES {
+        let others = status.damaged.len() - MOST_NAMES;
+        console::print(format_args!("  damaged: {others} other shards"))?;
     }
     match &status.broker {
         Some(BrokerStatus::Answers {

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use shared::artifact::ArtifactKey;
 use shared::decision::Decided;
+use shared::failure::chain;
 use tokio::time::Instant;
 
 use super::{Collector, Duty, WatchError, Watched};
+use crate::collect::{self, CollectError};
 use crate::fate::{Fate, Standing};
 use crate::ledger::Ledger;
-use crate::{collect, gone, report};
+use crate::{gone, report};
 
 /// Between two times that the counts of a run under way are stored.
 const STORE_TALLY_EVERY: Duration = Duration::from_secs(30);
@@ -83,7 +85,14 @@ impl Collector {
         let manifest = ArtifactKey::Manifest(run.clone());
         watched.live = None;
         watched.tally.store(storage, run).await?;
-        let collected = collect::collect(storage, &watched.run, ledger).await?;
+        let collected = match collect::collect(storage, &watched.run, ledger).await {
+            Err(CollectError::Ledger(error)) if error.is_damage() => {
+                // The rest of the run is shown as it is; it ends once the file was removed and made again.
+                tracing::error!(%run, error = chain(&error), "the run cannot end: a shard is damaged");
+                return Ok(());
+            }
+            collected => collected?,
+        };
         let report = report::publish(storage, &watched.run, collected, is_complete).await?;
         tracing::info!(
             %run,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use shared::event::ShardInHand;
 use shared::ids::{RunId, ShardId};
+use shared::wording::first_of;
 
 use super::pace::{self, Pace, Span};
 use crate::fate::{Fate, Standing};
@@ -92,6 +93,8 @@ pub enum ShardLook {
     Quarantined,
     /// It failed too often.
     Failed,
+    /// Committed, and its file cannot be read.
+    Damaged,
 }
 
 impl RunView {
@@ -170,7 +173,10 @@ impl RunView {
     }
 
     fn damage(&self) -> String {
-        if self.gone.is_nothing() {
+        let damaged = self.tally.damaged();
+        if !damaged.is_empty() {
+            format!("damaged: {}", first_of(damaged.values(), "; "))
+        } else if self.gone.is_nothing() {
             "its shards do not have the rows that were planned: `synth2real audit` names them"
                 .to_owned()
         } else {
@@ -247,6 +253,9 @@ impl RunView {
     /// Returns how a shard is, but for whether somebody has it in hand.
     #[must_use]
     pub fn shard(&self, shard: ShardId) -> ShardLook {
+        if self.tally.damaged().contains_key(&shard) {
+            return ShardLook::Damaged;
+        }
         match self.state_of(shard) {
             ShardState::Committed | ShardState::RevisionFailed { .. } => {
                 match self.tally.shard(shard) {

@@ -81,7 +81,7 @@ impl LiveReport {
         new.truncate(SHARDS_AT_A_LOOK);
         for part in new.chunks(READS_AT_ONCE) {
             let folds: Vec<Fold> = part.iter().map(|&(fold, _)| fold).collect();
-            collect::fold_in(storage, &self.run, ledger, &folds, &mut self.fold).await?;
+            collect::fold_readable(storage, &self.run, ledger, &folds, &mut self.fold).await?;
             self.folded.extend(part.iter().map(|&(_, folded)| folded));
         }
         let made = self.take_made().await;

@@ -62,6 +62,7 @@ impl Material<'_> {
             styles,
             reasons: self.counts.reasons.clone(),
             warnings: self.counts.warning_kinds.clone(),
+            damaged: Vec::new(),
         }
     }
 

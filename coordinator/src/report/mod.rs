@@ -69,6 +69,9 @@ pub struct RunReport {
     /// Items that are done with a warning of each kind.
     #[serde(default)]
     pub warnings: BTreeMap<WarningKind, usize>,
+    /// Shards whose files could not be read, with what helps: they count as not done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<String>,
 }
 
 /// A network that judges images.
@@ -301,6 +304,7 @@ mod tests {
             styles: Vec::new(),
             reasons: counts.reasons.clone(),
             warnings: BTreeMap::new(),
+            damaged: Vec::new(),
         };
         assert!(report.is_last(&counts));
         let mut mended = counts.clone();

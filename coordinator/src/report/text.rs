@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use shared::wording::first_names;
+use shared::wording::{MOST_NAMES, first_names};
 
 use super::{Network, RunReport, StyleReport};
 use crate::tally::reason_lines;
@@ -79,6 +79,13 @@ fn render_run(report: &RunReport, text: &mut String) {
         report.quarantined,
         report.failed
     );
+    for why in report.damaged.iter().take(MOST_NAMES) {
+        let _ = writeln!(text, "  damaged: {why}");
+    }
+    if report.damaged.len() > MOST_NAMES {
+        let others = report.damaged.len() - MOST_NAMES;
+        let _ = writeln!(text, "  damaged: {others} other shards");
+    }
     let cost = report.cost;
     if let (Some(seconds), Some(evaluations)) = (cost.seconds_per_image, cost.evaluations_per_image)
     {

@@ -67,7 +67,11 @@ async fn look(
     wanted: &Quarantined,
     shard: ShardId,
 ) -> Result<Option<Redo>, LedgerError> {
-    let rows = ledger.shard_rows(storage, run, shard).await?;
+    let rows = match ledger.shard_rows(storage, run, shard).await {
+        // Nothing can be tried again of it; it is named as damaged.
+        Err(error) if error.is_damage() => return Ok(None),
+        rows => rows?,
+    };
     let is_chosen = |row: &ManifestRow| wanted.wants(row) && chosen.has_style(run, &row.item.style);
     let redo = redo_of(shard, rows, is_chosen);
     match ledger.state(shard, run.record.limits.max_attempts) {

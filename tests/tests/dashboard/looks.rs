@@ -57,6 +57,7 @@ fn report(reasons: BTreeMap<String, usize>) -> RunReport {
         styles: STYLES.iter().enumerate().map(style).collect(),
         reasons,
         warnings: BTreeMap::new(),
+        damaged: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod board;
+mod damaged;
 mod embedded;
 mod keyboard;
 mod looks;

@@ -150,7 +150,11 @@ async fn losses(
         }]);
     }
     let storage = dashboard.storage.as_ref();
-    let rows = view.ledger.shard_rows(storage, &view.run, shard).await?;
+    let rows = match view.ledger.shard_rows(storage, &view.run, shard).await {
+        // It is shown among the shards.
+        Err(error) if error.is_damage() => return Ok(Vec::new()),
+        rows => rows?,
+    };
     let planned = view.run.plan.shards.get(shard.0 as usize);
     let places: Vec<_> = planned
         .into_iter()

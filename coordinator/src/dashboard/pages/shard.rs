@@ -9,6 +9,7 @@ use axum::response::Response;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use serde::Deserialize;
+use shared::failure::chain;
 use shared::ids::ShardId;
 use shared::manifest::ManifestRow;
 
@@ -57,6 +58,8 @@ struct ShardPage {
     height: usize,
     can_resume: bool,
     can_retry_quarantined: bool,
+    /// Why its file cannot be read, and what helps; empty if it can.
+    damage: String,
 }
 
 /// An attempt at a shard.
@@ -96,13 +99,19 @@ pub(in super::super) async fn show(
         PageError::Missing(format!("run {name} has no shard {number}: it has {most}"))
     })?;
     let in_hand = dashboard.board.in_hand(view.id());
-    let look = look(&view, &in_hand, shard.id);
-    let rows = if view.state_of(shard.id).has_rows() {
+    let mut look = look(&view, &in_hand, shard.id);
+    let mut damage = String::new();
+    let mut rows = Vec::new();
+    if view.state_of(shard.id).has_rows() {
         let storage = dashboard.storage.as_ref();
-        view.ledger.shard_rows(storage, &view.run, shard.id).await?
-    } else {
-        Vec::new()
-    };
+        match view.ledger.shard_rows(storage, &view.run, shard.id).await {
+            Err(error) if error.is_damage() => {
+                look = ShardLook::Damaged;
+                damage = chain(&error);
+            }
+            read => rows = read?,
+        }
+    }
     let positions: Vec<(usize, usize)> = shard.items().collect();
     let wanted_item: Option<usize> = wish.item.parse().ok();
     let wanted_page = wish
@@ -151,7 +160,11 @@ pub(in super::super) async fn show(
         pager,
         width: model.width,
         height: model.height,
-        can_resume: look != ShardLook::Done && look != ShardLook::Quarantined,
+        can_resume: match look {
+            ShardLook::Open | ShardLook::InHand | ShardLook::Retrying | ShardLook::Failed => true,
+            ShardLook::Done | ShardLook::Quarantined | ShardLook::Damaged => false,
+        },
+        damage,
         can_retry_quarantined: look == ShardLook::Quarantined,
         run: name,
     }))

@@ -167,7 +167,8 @@ fn line(
         | ShardLook::Retrying
         | ShardLook::Done
         | ShardLook::Quarantined
-        | ShardLook::Failed => tally
+        | ShardLook::Failed
+        | ShardLook::Damaged => tally
             .map(|tally| tally.worker.as_str())
             .or(failure.map(|failure| failure.worker.as_str())),
     };
@@ -180,7 +181,10 @@ fn line(
         .or(failure.map(|failure| failure.failed_at));
     ShardLine {
         shard: shard.id,
-        can_redo: look != ShardLook::Done && look != ShardLook::Quarantined,
+        can_redo: match look {
+            ShardLook::Open | ShardLook::InHand | ShardLook::Retrying | ShardLook::Failed => true,
+            ShardLook::Done | ShardLook::Quarantined | ShardLook::Damaged => false,
+        },
         badge: states::of_shard(look),
         contents: range(|content| plan.contents[content].name(), &shard.contents),
         styles: some(|style| plan.styles[style].name(), &shard.styles),

@@ -21,13 +21,14 @@ const fn badge(class: &'static str, sign: &'static str, label: &'static str) -> 
 }
 
 /// The states of shards, in the order of filters.
-pub(super) const SHARDS: [ShardLook; 6] = [
+pub(super) const SHARDS: [ShardLook; 7] = [
     ShardLook::Open,
     ShardLook::InHand,
     ShardLook::Retrying,
     ShardLook::Done,
     ShardLook::Quarantined,
     ShardLook::Failed,
+    ShardLook::Damaged,
 ];
 
 pub(in super::super) fn of_run(state: &RunState) -> Badge {
@@ -50,6 +51,7 @@ pub(super) fn of_shard(look: ShardLook) -> Badge {
         ShardLook::Done => badge("done", "✓", "Done"),
         ShardLook::Quarantined => badge("quarantined", "!", "Some quarantined"),
         ShardLook::Failed => badge("failed", "✕", "Failed"),
+        ShardLook::Damaged => badge("damaged", "!", "Damaged"),
     }
 }
 
@@ -62,6 +64,7 @@ pub(super) fn letter(look: ShardLook) -> char {
         ShardLook::Done => 'd',
         ShardLook::Quarantined => 'q',
         ShardLook::Failed => 'f',
+        ShardLook::Damaged => 'x',
     }
 }
 
