@@ -126,7 +126,10 @@ impl AttemptError {
             | Self::Manifest(
                 ManifestError::NoFigure { .. }
                 | ManifestError::Claim(_)
-                | ManifestError::TooLarge { .. },
+                | ManifestError::TooLarge { .. }
+                | ManifestError::Altered { .. }
+                | ManifestError::DigestLost
+                | ManifestError::Write(_),
             ) => FailureClass::Transient,
             Self::Manifest(
                 ManifestError::Parquet(_) | ManifestError::Arrow(_) | ManifestError::Column(_),
