@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use futures::future::try_join_all;
+use jiff::Timestamp;
 use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::failure::{FailedAttempt, chain};
@@ -285,6 +286,9 @@ pub(crate) fn failed_rows(
     failure: &FailedAttempt,
 ) -> Vec<ManifestRow> {
     let frozen = &run.record.frozen;
+    // As exact as a manifest stores it, so that what is read back is the same.
+    let microseconds = failure.failed_at.as_microsecond();
+    let failed_at = Timestamp::from_microsecond(microseconds).unwrap_or(failure.failed_at);
     let row = |position| ManifestRow {
         run: run.record.run.clone(),
         shard: shard.id,
@@ -304,8 +308,8 @@ pub(crate) fn failed_rows(
         quality: None,
         content_sha256: None,
         work: None,
-        started_at: failure.failed_at,
-        finished_at: failure.failed_at,
+        started_at: failed_at,
+        finished_at: failed_at,
     };
     shard.items().map(row).collect()
 }
