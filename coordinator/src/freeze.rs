@@ -2,21 +2,18 @@
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
-use shared::digest;
 use shared::ids::RunId;
+use shared::plan::{self, Plan, PlanError};
 use shared::run_record::{FORMAT_VERSION, Frozen, RunRecord};
 use shared::settings::RunConfig;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::wording::first_of;
 
 use crate::inventory::Inventory;
-use crate::plan::Plan;
 
 /// What helps where a run's record is damaged. A run of the same settings goes on with what is stored.
 const RECORD_HELPS: &str = "put a copy of it back, or remove it and run again with the same settings and inputs: what is \
                             stored beside it is kept";
-/// What helps where a run's plan is damaged: the same inputs make the same one.
-const PLAN_HELPS: &str = "put a copy of it back, or remove it and run again with the same inputs";
 
 /// A run as storage keeps it: whoever has this can go on with it.
 #[derive(Debug, Clone)]
@@ -154,25 +151,10 @@ pub async fn open_or_create(
 /// [`FreezeError::Missing`] if there is none, [`FreezeError::Malformed`] if it cannot be read.
 pub async fn open(storage: &dyn Storage, run: &RunId) -> Result<FrozenRun, FreezeError> {
     let record = open_record(storage, run).await?;
-    let key = ArtifactKey::Plan(run.clone(), record.frozen.plan_sha256.clone());
-    let bytes = storage.read(&key).await?;
-    let malformed = |reason: String| FreezeError::Malformed {
-        path: storage.locate(&key),
-        reason,
-    };
-    if digest::sha256(&bytes) != record.frozen.plan_sha256 {
-        return Err(malformed(format!(
-            "its SHA-256 is another one; {PLAN_HELPS}"
-        )));
-    }
-    let plan: Plan =
-        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
-    if plan.is_sound() {
-        Ok(FrozenRun { record, plan })
-    } else {
-        Err(malformed(
-            "it names shards or images that it does not list".to_owned(),
-        ))
+    match plan::read(storage, &record).await {
+        Ok(plan) => Ok(FrozenRun { record, plan }),
+        Err(PlanError::Storage(error)) => Err(error.into()),
+        Err(PlanError::Malformed { path, reason }) => Err(FreezeError::Malformed { path, reason }),
     }
 }
 

@@ -23,6 +23,7 @@ use shared::queue::{InProcessQueue, Queue};
 use shared::request::Request;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, MemoryStorage, Storage};
+use shared::task::ShardTask;
 use shared::warning::WarningKind;
 use tests::planned;
 use tests::stand_in::{StandIn, StandInWorkshop};
@@ -134,6 +135,14 @@ impl Stage {
             stop: CancellationToken::new(),
         };
         let _ = tokio::time::timeout(Duration::from_secs(3), collector.run()).await;
+    }
+
+    /// Puts something else in the place of the run's plan.
+    async fn damage_plan(&self) {
+        let record = &self.run.record;
+        let key = ArtifactKey::Plan(record.run.clone(), record.frozen.plan_sha256.clone());
+        let damaged = Bytes::from_static(b"{}");
+        self.storage.replace(&key, damaged).await.unwrap();
     }
 
     async fn ledger(&self) -> Ledger {
@@ -288,6 +297,104 @@ async fn a_message_that_is_no_shard_of_a_run_here_goes_to_the_dead_letters() {
     assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
     stage.collect().await;
     assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_about_what_was_not_planned_goes_to_the_dead_letters_and_leaves_nothing() {
+    let storage = MemoryStorage::new();
+    let stage = Stage::on(Arc::new(storage.clone()), &["a", "b"]).await;
+    let before = storage.snapshot();
+    let task = stage
+        .run
+        .plan
+        .task(&stage.run.record.run, &stage.run.plan.shards[0]);
+    let of_shard = |shard| ShardTask {
+        shard: ShardId(shard),
+        ..task.clone()
+    };
+    let from_attempt = |first_attempt| ShardTask {
+        first_attempt,
+        ..task.clone()
+    };
+    let hostile = [
+        of_shard(2),
+        of_shard(u32::MAX),
+        from_attempt(0),
+        from_attempt(2),
+        from_attempt(u32::MAX),
+    ];
+    stage.queue.publish(&hostile).await.unwrap();
+    stage.work().await.unwrap();
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 5);
+    assert_eq!(stage.engine.conversions(), 0);
+    assert_eq!(storage.snapshot(), before);
+    stage.collect().await;
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+    let is_attempt = |path: &&String| path.contains("/attempts/");
+    assert_eq!(storage.snapshot().keys().find(is_attempt), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_was_changed_or_is_another_ones_is_worked_on_by_nobody() {
+    let changes: [fn(&mut serde_json::Value); 3] = [
+        |record| record["frozen"]["method"]["seed"] = 43.into(),
+        |record| record["run"] = "other".into(),
+        |record| record["format_version"] = 3.into(),
+    ];
+    for change in changes {
+        let stage = Stage::of(&["a"]).await;
+        let mut record = serde_json::to_value(&stage.run.record).unwrap();
+        change(&mut record);
+        let key = ArtifactKey::RunRecord(stage.run.record.run.clone());
+        let json = Bytes::from(serde_json::to_vec(&record).unwrap());
+        stage.storage.replace(&key, json).await.unwrap();
+        stage.publish(None).await;
+        stage.work().await.unwrap();
+        assert_eq!(stage.queue.depth().await.unwrap().dead, 1, "{record}");
+        assert_eq!(stage.engine.conversions(), 0, "{record}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_whose_names_lead_elsewhere_writes_nothing_outside_the_storage_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    let storage = Arc::new(LocalStorage::new(&root));
+    let stage = Stage::on(storage, &["../../../../elsewhere"]).await;
+    stage.publish(None).await;
+    let drain = CancellationToken::new();
+    let mut consumer = stage.consumer(&drain);
+    consumer.pauses = ExponentialBuilder::default().with_min_delay(Duration::from_millis(1));
+    let stop = async {
+        stage.queue.drained().await;
+        drain.cancel();
+    };
+    let (worked, ()) = tokio::join!(consumer.run(), stop);
+    worked.unwrap();
+    let outside = std::fs::read_dir(folder.path()).unwrap();
+    let outside: Vec<_> = outside.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(outside, ["root"]);
+    assert_eq!(stage.engine.conversions(), 0);
+    assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
+    let run = &stage.run.record.run;
+    let failure = coordinator::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 1);
+    let failure = failure.await.unwrap();
+    assert_eq!(failure.error_class, FailureClass::Unworkable);
+    assert!(failure.error.contains("elsewhere"), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_is_read_once_for_all_the_shards_of_its_run() {
+    let stage = Stage::of(&["a", "b"]).await;
+    stage.publish(None).await;
+    // While the first is converted.
+    let damage = async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        stage.damage_plan().await;
+    };
+    let (worked, ()) = tokio::join!(stage.work(), damage);
+    worked.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Committed; 2]);
 }
 
 #[tokio::test(start_paused = true)]

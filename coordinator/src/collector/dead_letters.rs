@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
+use shared::decision::{DecisionError, Decisions};
 use shared::failure::{FailedAttempt, FailureClass, chain, next_attempt};
 use shared::queue::{DELIVERY_LIMIT, Death, Delivery, Settlement};
-use shared::storage::{StorageError, StorageErrorKind};
+use shared::run_record::RunRecord;
+use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::task::ShardTask;
 
 use super::Collector;
@@ -82,6 +84,10 @@ impl Collector {
                 return Ok(());
             }
         };
+        if let Some(reason) = unasked(storage, &task, &record).await? {
+            tracing::error!(%run, %shard, reason, "a dead letter that nobody asked for: dropped");
+            return Ok(());
+        }
         let commit = match task.revision {
             0 => ArtifactKey::Shard(run.clone(), shard),
             revision => ArtifactKey::ShardRevision(run.clone(), shard, revision),
@@ -92,7 +98,10 @@ impl Collector {
         let next = next_attempt(storage, run, shard, task.first_attempt).await?;
         tracing::warn!(%run, %shard, failed_attempts = next - task.first_attempt, "a shard was given up");
         let (error_class, reason) = cause(letter.death);
-        for number in next..task.first_attempt + record.limits.max_attempts {
+        let end = task
+            .first_attempt
+            .saturating_add(record.limits.max_attempts);
+        for number in next..end {
             let failure = FailedAttempt {
                 attempt: number,
                 error_class,
@@ -112,6 +121,31 @@ impl Collector {
     }
 }
 
+/// Returns why a message is about nothing that was planned or decided, if it is: nothing is noted of that.
+async fn unasked(
+    storage: &dyn Storage,
+    task: &ShardTask,
+    record: &RunRecord,
+) -> Result<Option<String>, StorageError> {
+    let num_shards = record.frozen.num_shards;
+    if task.shard.0 as usize >= num_shards {
+        return Ok(Some(format!("the run has {num_shards} shards")));
+    }
+    let decisions = match Decisions::read(storage, &task.run).await {
+        Ok(decisions) => decisions,
+        Err(DecisionError::Storage(error)) => return Err(error),
+        // Nobody can tell what was decided.
+        Err(DecisionError::Malformed { .. } | DecisionError::Meanwhile { .. }) => return Ok(None),
+    };
+    let first = decisions.first_attempt(task.shard);
+    if task.first_attempt == 0 || task.first_attempt > first {
+        return Ok(Some(format!("attempts count from number {first}")));
+    }
+    let is_decided =
+        task.revision == 0 || decisions.retries.of(task.shard, task.revision).is_some();
+    Ok((!is_decided).then(|| format!("revision {} was not decided", task.revision)))
+}
+
 /// Returns why a shard is a dead letter although no worker has recorded enough failures of it.
 fn cause(death: Option<Death>) -> (FailureClass, String) {
     match death {
@@ -124,7 +158,8 @@ fn cause(death: Option<Death>) -> (FailureClass, String) {
         ),
         Some(Death::Rejected) | None => (
             FailureClass::Transient,
-            "given up by a worker that found no such run in its storage root: give every worker the root of the run"
+            "given up by a worker that found no such run in its storage root, or a record that it does not believe: give \
+             every worker the root of the run, and look at their logs"
                 .to_owned(),
         ),
     }

@@ -95,8 +95,6 @@ pub fn task(number: usize) -> ShardTask {
         first_attempt: 1,
         repair: false,
         revision: 0,
-        contents: Vec::new(),
-        styles: Vec::new(),
         traceparent: None,
     }
 }
