@@ -285,6 +285,42 @@ async fn a_shard_that_kills_its_workers_is_given_up_by_the_broker_and_noted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sixty_polite_stops_and_fifteen_deaths_of_its_workers_fail_no_shard() {
+    let contents: Vec<String> = (0..80).map(|number| format!("{number:03}")).collect();
+    let size = ShardSize {
+        contents: contents.len(),
+        styles: 1,
+    };
+    let run = planned::run("staged", &contents, &["night".to_owned()], size);
+    let engine = StandIn::new(Duration::from_millis(10));
+    let stage = Stage::of_run(Arc::new(MemoryStorage::new()), run, engine).await;
+    stage.publish(None).await;
+    // While it converts.
+    let soon = Duration::from_millis(5);
+    for turn in 0..75 {
+        let drain = CancellationToken::new();
+        let consumer = stage.consumer(&drain);
+        if turn % 5 == 4 {
+            let died = tokio::time::timeout(soon, consumer.run()).await;
+            assert!(died.is_err(), "it ended before: {died:?}");
+        } else {
+            let stop = async {
+                tokio::time::sleep(soon).await;
+                drain.cancel();
+            };
+            let (worked, ()) = tokio::join!(consumer.run(), stop);
+            worked.unwrap();
+        }
+    }
+    let depth = stage.queue.depth().await.unwrap();
+    assert_eq!((depth.ready, depth.dead), (1, 0));
+    assert_eq!(stage.states().await, [ShardState::Open]);
+    stage.work().await.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Committed]);
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_is_no_shard_of_a_run_here_goes_to_the_dead_letters() {
     let stage = Stage::of(&["a"]).await;
     let mut elsewhere = stage

@@ -154,6 +154,30 @@ async fn a_worker_that_holds_a_shard_for_too_long_does_no_harm() {
     );
 }
 
+/// As on spot machines, which are told to stop, and taken away if they do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_workers_that_stop_and_fifteen_that_are_killed_fail_no_shard() {
+    let mut fleet = Fleet::new(Options::default()).await;
+    // All of it is one shard.
+    fleet.set("shards.contents", 12);
+    let _ = fleet.launch().exits(0);
+    fleet.serve();
+    for turn in 0..75 {
+        fleet.join();
+        fleet.wait_until_in_hand(0);
+        if turn % 5 == 4 {
+            fleet.kill(0);
+        } else {
+            let _ = fleet.drain(0).exits(0);
+        }
+    }
+    let depth = fleet.queue().await.depth().await.unwrap();
+    assert_eq!(depth.dead, 0);
+    assert!(!fleet.stored().join("attempts").exists());
+    fleet.join();
+    conclude(fleet);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_run_stops_and_goes_on_when_it_is_resumed() {
     // Everything is logged that can be: no secret is in it.

@@ -142,7 +142,10 @@ impl Consumer {
         loop {
             let delivery = tokio::select! {
                 biased;
-                () = self.drain.cancelled() => return Ok(()),
+                () = self.drain.cancelled() => {
+                    deliveries.stop().await;
+                    return Ok(());
+                }
                 delivery = deliveries.next() => delivery?,
             };
             let verdict = match ShardTask::from_payload(&delivery.payload) {
@@ -169,11 +172,16 @@ impl Consumer {
             if verdict.failed && verdict.stop.is_none() {
                 self.pause(failures_in_a_row).await;
             }
+            // Before it is settled: no other shard comes to a worker that goes.
+            let is_stopping = self.drain.is_cancelled() || verdict.stop.is_some();
+            if is_stopping {
+                deliveries.stop().await;
+            }
             if let Err(error) = delivery.settle(verdict.settlement).await {
                 tracing::warn!(error = chain(&error), "a message was not settled");
             }
-            if let Some(error) = verdict.stop {
-                return Err(error);
+            if is_stopping {
+                return verdict.stop.map_or(Ok(()), Err);
             }
         }
     }
