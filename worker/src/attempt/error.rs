@@ -67,8 +67,8 @@ pub enum AttemptError {
         /// How long it was waited for.
         waited: Duration,
     },
-    /// The attempt was told to stop while it waited for an input.
-    #[error("told to stop while waiting for an input")]
+    /// The attempt was told to stop before an image was in hand.
+    #[error("told to stop")]
     ToldToStop,
     /// A step took far longer than usual.
     #[error(

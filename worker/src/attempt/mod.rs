@@ -200,10 +200,16 @@ impl Attempt<'_> {
         let missing = self.find_stored(&content, rows).await?;
         let mut usable = Vec::new();
         for style in missing {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(AttemptError::ToldToStop);
+            }
             match self.record_style(style).await? {
                 Ok(style_evaluations) => usable.push((style, style_evaluations)),
                 Err(why) => rows.quarantined(content.name(), style.name(), &why),
             }
+        }
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(AttemptError::ToldToStop);
         }
         self.convert(&content, &usable, rows).await
     }

@@ -196,6 +196,10 @@ impl Consumer {
             }
             look::Look::Failed(failure) => self.count(task, failure, teller).await,
             look::Look::Fatal(reason) => Self::fatal(task, reason),
+            // Told to stop while the model was loaded: nothing is in hand yet.
+            look::Look::Ready(_) if self.drain.is_cancelled() => {
+                Verdict::settle(Settlement::Release)
+            }
             look::Look::Ready(ready) => {
                 let number = ready.next.number;
                 let span = tracing::info_span!("attempt", attempt = number);
