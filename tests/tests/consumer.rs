@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use backon::ExponentialBuilder;
 use bytes::Bytes;
 use coordinator::collector::{Collector, Duty};
@@ -14,21 +15,25 @@ use coordinator::resume::{self, Choice, Only, Why};
 use coordinator::{audit, dispatch};
 use futures::{StreamExt, TryStreamExt};
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
-use shared::decision::Decided;
+use shared::decision::{ChangedInputs, Decided};
 use shared::event::Happening;
-use shared::failure::FailureClass;
-use shared::ids::{ItemId, ShardId};
+use shared::failure::{FailedAttempt, FailureClass};
+use shared::ids::{ItemId, RunId, ShardId};
 use shared::manifest::{self, ManifestRow, Status};
 use shared::queue::{InProcessQueue, Queue};
 use shared::request::Request;
+use shared::run_record::RunRecord;
 use shared::settings::{ShardSize, WatchdogConfig};
-use shared::storage::{LocalStorage, MemoryStorage, Storage};
+use shared::storage::{LocalStorage, MemoryStorage, Storage, StorageError, StorageErrorKind};
 use shared::task::ShardTask;
 use shared::warning::WarningKind;
 use tests::planned;
 use tests::stand_in::{StandIn, StandInWorkshop};
 use tokio_util::sync::CancellationToken;
+use worker::attempt::Tools;
 use worker::consumer::{Consumer, ConsumerError};
+use worker::engine::EngineError;
+use worker::workshop::{Workshop, WorkshopError};
 
 const ONE: ShardSize = ShardSize {
     contents: 1,
@@ -111,10 +116,37 @@ impl Stage {
         }
     }
 
+    /// Another run in the same storage root, whose shards wait in the same queue.
+    async fn beside(&self) -> Self {
+        let run = planned::run("other", &["b".to_owned()], &["night".to_owned()], ONE);
+        planned::store(self.storage.as_ref(), &run).await;
+        Self {
+            storage: Arc::clone(&self.storage),
+            queue: self.queue.clone(),
+            run,
+            engine: Arc::clone(&self.engine),
+        }
+    }
+
+    /// The record of a failed attempt at the first shard.
+    async fn failure(&self, number: u32) -> FailedAttempt {
+        let (storage, run) = (self.storage.as_ref(), &self.run.record.run);
+        let failure = coordinator::ledger::failed_attempt(storage, run, ShardId(0), number);
+        failure.await.unwrap()
+    }
+
     /// A worker works until nothing is left to do, or until it stops by itself.
     async fn work(&self) -> Result<(), ConsumerError> {
+        self.work_in(Arc::new(StandInWorkshop(Arc::clone(&self.engine))))
+            .await
+    }
+
+    async fn work_in(&self, workshop: Arc<dyn Workshop>) -> Result<(), ConsumerError> {
         let drain = CancellationToken::new();
-        let consumer = self.consumer(&drain);
+        let consumer = Consumer {
+            workshop,
+            ..self.consumer(&drain)
+        };
         let work = consumer.run();
         tokio::pin!(work);
         tokio::select! {
@@ -223,6 +255,156 @@ async fn what_will_never_work_here_stops_the_worker_and_counts_for_nothing() {
         1,
         "it was given back"
     );
+}
+
+/// Has the tools of every run but one.
+struct Without {
+    run: RunId,
+    error: fn() -> WorkshopError,
+    others: StandInWorkshop,
+}
+
+#[async_trait]
+impl Workshop for Without {
+    async fn tools(
+        &self,
+        run: &RunRecord,
+        changed: &ChangedInputs,
+    ) -> Result<Tools, WorkshopError> {
+        if run.run == self.run {
+            return Err((self.error)());
+        }
+        self.others.tools(run, changed).await
+    }
+
+    fn device(&self) -> String {
+        self.others.device()
+    }
+}
+
+impl Stage {
+    fn without_tools(&self, error: fn() -> WorkshopError) -> Arc<dyn Workshop> {
+        Arc::new(Without {
+            run: self.run.record.run.clone(),
+            error,
+            others: StandInWorkshop(Arc::clone(&self.engine)),
+        })
+    }
+}
+
+fn cannot_read(kind: StorageErrorKind) -> WorkshopError {
+    WorkshopError::Storage(StorageError {
+        kind,
+        operation: "read",
+        path: "/models/sd15/model.json".to_owned(),
+        source: None,
+    })
+}
+
+fn no_model() -> WorkshopError {
+    cannot_read(StorageErrorKind::NotFound)
+}
+
+fn unreachable_model() -> WorkshopError {
+    cannot_read(StorageErrorKind::Unavailable)
+}
+
+fn altered_model() -> WorkshopError {
+    WorkshopError::Engine(EngineError::Model {
+        path: "unet/segment_2.data".into(),
+        reason: "is truncated or altered".to_owned(),
+    })
+}
+
+fn other_model() -> WorkshopError {
+    WorkshopError::OtherModel {
+        path: "/models/sd15".to_owned(),
+        found: "a".to_owned(),
+        planned: "b".to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_model_is_of_no_use_fails_with_the_reason_and_its_worker_makes_the_others() {
+    let errors: [(fn() -> WorkshopError, FailureClass, &str); 4] = [
+        (no_model, FailureClass::Unworkable, "sd15/model.json"),
+        (other_model, FailureClass::Unworkable, "was planned with b"),
+        (altered_model, FailureClass::Unworkable, "segment_2.data"),
+        // It is waited for as long as an input.
+        (
+            unreachable_model,
+            FailureClass::Transient,
+            "sd15/model.json",
+        ),
+    ];
+    for (error, class, words) in errors {
+        let stage = Stage::of(&["a"]).await;
+        let other = stage.beside().await;
+        stage.publish(None).await;
+        other.publish(None).await;
+        let workshop = stage.without_tools(error);
+        stage.work_in(workshop).await.unwrap();
+        assert_eq!(other.states().await, [ShardState::Committed], "{words}");
+        assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
+        let failure = stage.failure(3).await;
+        assert_eq!(failure.error_class, class);
+        assert!(failure.error.contains(words), "{failure:?}");
+        // The collector has nothing to add.
+        assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
+        stage.collect().await;
+        assert_eq!(stage.failure(3).await, failure);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_plan_or_decisions_are_damaged_fails_and_its_worker_makes_the_others() {
+    for (damages_plan, words) in [
+        (true, "its SHA-256 is another one"),
+        (false, "is no decision of this version"),
+    ] {
+        let stage = Stage::of(&["a"]).await;
+        let other = stage.beside().await;
+        stage.publish(None).await;
+        other.publish(None).await;
+        if damages_plan {
+            stage.damage_plan().await;
+        } else {
+            let key = ArtifactKey::Decision(stage.run.record.run.clone(), 1);
+            let damaged = Bytes::from_static(b"{}");
+            stage.storage.create(&key, damaged).await.unwrap();
+        }
+        stage.work().await.unwrap();
+        assert_eq!(other.states().await, [ShardState::Committed], "{words}");
+        assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
+        let failure = stage.failure(3).await;
+        assert_eq!(failure.error_class, FailureClass::Unworkable);
+        assert!(failure.error.contains(words), "{failure:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_storage_denies_one_run_alone_fails_that_run() {
+    let stage = Stage::of(&["denied", "z"]).await;
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    let failed = ShardState::Failed { last: 3 };
+    assert_eq!(stage.states().await, [failed, ShardState::Committed]);
+    assert_eq!(stage.failure(1).await.error_class, FailureClass::Fatal);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_in_this_process_that_cannot_be_worked_on_ends_with_the_reason() {
+    let stage = Stage::of(&["a"]).await;
+    stage.publish(None).await;
+    let consumer = Consumer {
+        workshop: stage.without_tools(no_model),
+        given: Some(stage.run.record.clone()),
+        ..stage.consumer(&CancellationToken::new())
+    };
+    let error = consumer.run().await.unwrap_err();
+    assert!(matches!(error, ConsumerError::Fatal { .. }), "{error}");
+    assert!(error.to_string().contains("sd15/model.json"), "{error}");
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -412,9 +594,7 @@ async fn a_plan_whose_names_lead_elsewhere_writes_nothing_outside_the_storage_ro
     assert_eq!(outside, ["root"]);
     assert_eq!(stage.engine.conversions(), 0);
     assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
-    let run = &stage.run.record.run;
-    let failure = coordinator::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 1);
-    let failure = failure.await.unwrap();
+    let failure = stage.failure(1).await;
     assert_eq!(failure.error_class, FailureClass::Unworkable);
     assert!(failure.error.contains("elsewhere"), "{failure:?}");
 }
