@@ -20,7 +20,7 @@ use shared::event::Happening;
 use shared::failure::{FailedAttempt, FailureClass};
 use shared::ids::{ItemId, RunId, ShardId};
 use shared::manifest::{self, ManifestRow, Status};
-use shared::queue::{InProcessQueue, Queue};
+use shared::queue::{Death, InProcessQueue, Queue};
 use shared::request::Request;
 use shared::run_record::RunRecord;
 use shared::settings::{ShardSize, WatchdogConfig};
@@ -628,6 +628,33 @@ async fn a_shard_that_a_worker_with_another_root_gave_up_is_noted_as_failed() {
     let failure = coordinator::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 3);
     let failure = failure.await.unwrap();
     assert!(failure.error.contains("storage root"), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn shards_that_a_policy_of_the_broker_took_from_the_queue_are_published_again() {
+    for death in [Death::Expired, Death::Dropped] {
+        let stage = Stage::of(&["a", "b", "c"]).await;
+        stage.publish(None).await;
+        stage.queue.give_up_waiting(death);
+        let depth = stage.queue.depth().await.unwrap();
+        assert_eq!((depth.ready, depth.dead), (0, 3));
+        stage.collect().await;
+        let depth = stage.queue.depth().await.unwrap();
+        assert_eq!((depth.ready, depth.dead), (3, 0), "{death:?}");
+        assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+        stage.work().await.unwrap();
+        assert_eq!(stage.states().await, [ShardState::Committed; 3]);
+
+        // What was made meanwhile is not asked for again.
+        let tasks: Vec<_> = (stage.run.plan.shards.iter())
+            .map(|shard| stage.run.plan.task(&stage.run.record.run, shard))
+            .collect();
+        stage.queue.publish(&tasks).await.unwrap();
+        stage.queue.give_up_waiting(death);
+        stage.collect().await;
+        let depth = stage.queue.depth().await.unwrap();
+        assert_eq!((depth.ready, depth.dead), (0, 0), "{death:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
