@@ -170,7 +170,7 @@ mod tests {
             "a..b",
             ".hidden",
             "é",
-            &longest,
+            longest.as_str(),
         ] {
             assert_eq!(check_name(good), Ok(()), "{good:?}");
         }
@@ -187,7 +187,7 @@ mod tests {
             "a\nb",
             "a\u{1b}]0;x\u{7}",
             "\u{9b}1m",
-            &long,
+            long.as_str(),
         ] {
             let told = check_name(bad).unwrap_err().to_string();
             assert!(!told.contains(char::is_control), "{told:?}");

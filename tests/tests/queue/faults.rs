@@ -219,7 +219,7 @@ async fn a_message_that_expires_is_a_dead_letter_that_says_so() {
         &payload,
         properties,
     );
-    published.await.expect("publishes");
+    let _ = published.await.expect("publishes").await.expect("sends");
     let mut dead = queue.consume_dead().await.expect("consumes dead letters");
     let letter = next(&mut dead).await;
     assert_eq!(shard(&letter), 7);
