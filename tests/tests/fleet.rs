@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use lapin::options::BasicPublishOptions;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use rand::{RngExt, SeedableRng};
@@ -162,7 +162,10 @@ async fn a_worker_that_holds_a_shard_for_too_long_does_no_harm() {
 async fn publish(fleet: &Fleet, message: &serde_json::Value) {
     let properties = ConnectionProperties::default();
     let connection = Connection::connect(&fleet.broker.url(), properties).await;
-    let channel = connection.unwrap().create_channel().await.unwrap();
+    let connection = connection.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let confirming = channel.confirm_select(ConfirmSelectOptions::default());
+    confirming.await.unwrap();
     let payload = message.to_string().into_bytes();
     let sent = channel.basic_publish(
         ShortString::default(),
