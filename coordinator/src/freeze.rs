@@ -2,15 +2,14 @@
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
-use shared::digest;
 use shared::ids::RunId;
+use shared::plan::{self, Plan, PlanError};
 use shared::run_record::{Frozen, RecordError, RunRecord};
 use shared::settings::RunConfig;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::wording::{first_of, shortened};
 
 use crate::inventory::Inventory;
-use crate::plan::Plan;
 
 /// What helps where a run's record is damaged. A run of the same settings goes on with what is stored.
 const RECORD_HELPS: &str = "put a copy of it back, or remove it and run again with the same settings and inputs: what is \
@@ -19,10 +18,6 @@ const RECORD_HELPS: &str = "put a copy of it back, or remove it and run again wi
 const VERSION_HELPS: &str = "use the program that planned the run";
 /// What helps where a run's record is that of another run.
 const OTHER_RUN_HELPS: &str = "give the folder its name back: a run cannot be copied or renamed";
-/// Bytes of what is wrong with a plan that people are told.
-const MOST_REASON_BYTES: usize = 400;
-/// What helps where a run's plan is damaged: the same inputs make the same one.
-const PLAN_HELPS: &str = "put a copy of it back, or remove it and run again with the same inputs";
 
 /// A run as storage keeps it: whoever has this can go on with it.
 #[derive(Debug, Clone)]
@@ -159,24 +154,13 @@ pub async fn open_or_create(
 /// [`FreezeError::Missing`] if there is none, [`FreezeError::Malformed`] if it cannot be read.
 pub async fn open(storage: &dyn Storage, run: &RunId) -> Result<FrozenRun, FreezeError> {
     let record = open_record(storage, run).await?;
-    let key = ArtifactKey::Plan(run.clone(), record.frozen.plan_sha256.clone());
-    let bytes = storage.read(&key).await?;
-    let malformed = |reason: String| FreezeError::Malformed {
-        path: storage.locate(&key),
-        reason,
+    let plan = match plan::read(storage, &record).await {
+        Ok(plan) => plan,
+        Err(PlanError::Storage(error)) => return Err(error.into()),
+        Err(PlanError::Malformed { path, reason }) => {
+            return Err(FreezeError::Malformed { path, reason });
+        }
     };
-    if digest::sha256(&bytes) != record.frozen.plan_sha256 {
-        return Err(malformed(format!(
-            "its SHA-256 is another one; {PLAN_HELPS}"
-        )));
-    }
-    let plan: Plan = serde_json::from_slice(&bytes)
-        .map_err(|error| malformed(shortened(&error.to_string(), MOST_REASON_BYTES)))?;
-    if !plan.is_sound() {
-        return Err(malformed(
-            "it names shards or images that it does not list".to_owned(),
-        ));
-    }
     let frozen = &record.frozen;
     let counts = [
         ("shards", plan.shards.len(), frozen.num_shards),
@@ -184,9 +168,11 @@ pub async fn open(storage: &dyn Storage, run: &RunId) -> Result<FrozenRun, Freez
     ];
     for (what, found, expected) in counts {
         if found != expected {
-            return Err(malformed(format!(
-                "it has {found} {what}, and the run's record says {expected}"
-            )));
+            let key = ArtifactKey::Plan(run.clone(), frozen.plan_sha256.clone());
+            return Err(FreezeError::Malformed {
+                path: storage.locate(&key),
+                reason: format!("it has {found} {what}, and the run's record says {expected}"),
+            });
         }
     }
     Ok(FrozenRun { record, plan })

@@ -274,10 +274,7 @@ impl Ledger {
     /// Returns the number of the first attempt that counts.
     #[must_use]
     pub fn first_attempt(&self, shard: ShardId) -> u32 {
-        self.decisions
-            .reopened
-            .get(&shard)
-            .map_or(1, |last| last.saturating_add(1))
+        self.decisions.first_attempt(shard)
     }
 
     /// Returns the number of the last failed attempt that counts; none if none does.

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use crate::ids::{ItemId, RunId, ShardId};
+use crate::ids::{ItemId, NameError, RunId, ShardId, check_name};
 
 /// An object in storage. No other code builds a path.
+///
+/// Names of contents and styles become parts of paths, and come out of files that others may have written: every storage
+/// refuses a key that does not pass [`ArtifactKey::check`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ArtifactKey {
     /// Frozen settings, plan hash and digests of a run.
@@ -69,6 +72,32 @@ impl ArtifactKey {
             Self::FeatureStatistics(run, style) => format!("runs/{run}/fid/{style}.npz"),
             Self::Tally(run) => format!("runs/{run}/tally.json"),
             Self::ContactSheet(run) => format!("runs/{run}/contact-sheet.png"),
+        }
+    }
+
+    /// Proves that the path stays where the key says: each name in it is one part of a path.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] naming the part that is none.
+    pub fn check(&self) -> Result<(), NameError> {
+        match self {
+            Self::Image(_, item) => {
+                check_name(&item.style)?;
+                check_name(&item.content)
+            }
+            Self::Plan(_, name) | Self::Label(_, name) | Self::FeatureStatistics(_, name) => {
+                check_name(name)
+            }
+            Self::RunRecord(_)
+            | Self::Decision(..)
+            | Self::Shard(..)
+            | Self::ShardRevision(..)
+            | Self::FailedAttempt(..)
+            | Self::Manifest(_)
+            | Self::Report(_)
+            | Self::Tally(_)
+            | Self::ContactSheet(_) => Ok(()),
         }
     }
 
@@ -154,6 +183,32 @@ impl ArtifactPrefix {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_whose_name_is_no_part_of_a_path_is_refused() {
+        let run: RunId = "demo".parse().unwrap();
+        let item = |style: &str, content: &str| ItemId {
+            style: style.into(),
+            content: content.into(),
+        };
+        let keys = |name: &str| {
+            [
+                ArtifactKey::Image(run.clone(), item(name, "00001")),
+                ArtifactKey::Image(run.clone(), item("night", name)),
+                ArtifactKey::Label(run.clone(), name.into()),
+                ArtifactKey::FeatureStatistics(run.clone(), name.into()),
+                ArtifactKey::Plan(run.clone(), name.into()),
+            ]
+        };
+        for key in keys("00001") {
+            assert_eq!(key.check(), Ok(()), "{key}");
+        }
+        for name in ["", ".", "..", "../../other", "/etc/shadow", "a\0b", "a\\b"] {
+            for key in keys(name) {
+                assert!(key.check().is_err(), "{key:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_converted_dataset_has_the_layout_people_train_on() {

@@ -25,19 +25,23 @@ pub enum FailureClass {
     BadOutput,
     /// Not enough memory: tried again with fewer outputs in a pass.
     Resources,
-    /// Nothing will work here: the worker stops, its shard goes back uncounted.
+    /// The run cannot be worked on as it is, and other runs can: its model, plan or a decision about it is away or
+    /// damaged. The attempt counts, the worker lives.
+    Unworkable,
+    /// Nothing will work here, whatever the run: the worker stops, its shard goes back uncounted.
     Fatal,
 }
 
 impl FailureClass {
     /// Every class.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Transient,
         Self::BadInput,
         Self::Missing,
         Self::Changed,
         Self::BadOutput,
         Self::Resources,
+        Self::Unworkable,
         Self::Fatal,
     ];
 
@@ -51,6 +55,7 @@ impl FailureClass {
             Self::Changed => "changed",
             Self::BadOutput => "bad-output",
             Self::Resources => "resources",
+            Self::Unworkable => "unworkable",
             Self::Fatal => "fatal",
         }
     }

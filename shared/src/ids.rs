@@ -20,6 +20,43 @@ pub enum IdError {
     Shard(String),
 }
 
+/// Longest name of a content or style: what file systems take.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// How much of a text that is no name is shown.
+const SHOWN_CHARS: usize = 80;
+
+/// A text that cannot name a content or a style, because names become parts of paths.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "name {} must be 1 to {} bytes without /, \\ and control characters, and neither . nor ..",
+    shown(.0),
+    MAX_NAME_BYTES
+)]
+pub struct NameError(String);
+
+/// Returns the beginning of a text, without anything that a terminal would heed.
+fn shown(text: &str) -> String {
+    let end = text.char_indices().nth(SHOWN_CHARS);
+    match end {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}... ({} bytes)", &text[..end], text.len()),
+    }
+}
+
+/// Proves that a text can name a content or a style: one part of a path, on every medium.
+///
+/// # Errors
+///
+/// [`NameError`] if it is empty, `.` or `..`, longer than [`MAX_NAME_BYTES`], or holds a separator or a control character.
+pub fn check_name(text: &str) -> Result<(), NameError> {
+    let is_refused = |c: char| matches!(c, '/' | '\\') || c.is_control();
+    if matches!(text, "" | "." | "..") || text.len() > MAX_NAME_BYTES || text.contains(is_refused) {
+        return Err(NameError(text.to_owned()));
+    }
+    Ok(())
+}
+
 /// The name of one whole conversion.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -121,6 +158,41 @@ mod tests {
             told.starts_with("run name \"a b\" must be 1 to 64"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_name_is_one_part_of_a_path() {
+        let longest = "x".repeat(MAX_NAME_BYTES);
+        for good in [
+            "00001",
+            "Kreuzung Süd 1",
+            "...",
+            "a..b",
+            ".hidden",
+            "é",
+            longest.as_str(),
+        ] {
+            assert_eq!(check_name(good), Ok(()), "{good:?}");
+        }
+        let long = "é".repeat(MAX_NAME_BYTES / 2 + 1);
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "../a",
+            "/a",
+            "a\\b",
+            "a\0",
+            "a\nb",
+            "a\u{1b}]0;x\u{7}",
+            "\u{9b}1m",
+            long.as_str(),
+        ] {
+            let told = check_name(bad).unwrap_err().to_string();
+            assert!(!told.contains(char::is_control), "{told:?}");
+            assert!(told.len() < 400, "{told}");
+        }
     }
 
     #[test]

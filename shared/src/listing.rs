@@ -1,9 +1,10 @@
 //! An image of a dataset and its label, by their names.
 
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::{NameError, check_name};
 use crate::labels::LabelSetting;
 
 /// What the pixels of a label file are.
@@ -85,7 +86,39 @@ pub struct Listing {
     pub label: Option<ListedLabel>,
 }
 
+/// Why a listed image cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ListingError {
+    /// It has a name that can be no part of a path.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// One of its files is not below the root of its dataset.
+    #[error("file {path:?} is not below the root of its dataset")]
+    Outside {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
 impl Listing {
+    /// Proves that its name can be part of a path, and that its files are below the root of its dataset.
+    ///
+    /// # Errors
+    ///
+    /// [`ListingError`] naming what is wrong.
+    pub fn check(&self) -> Result<(), ListingError> {
+        check_name(&self.name)?;
+        for file in self.files() {
+            let mut parts = file.path.components();
+            if !parts.all(|part| matches!(part, Component::Normal(_))) {
+                return Err(ListingError::Outside {
+                    path: file.path.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the name of the image.
     #[must_use]
     pub fn name(&self) -> &str {

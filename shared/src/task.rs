@@ -1,14 +1,14 @@
 //! What is asked of a worker: the payload of a message.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::decision::ChangedInputs;
 use crate::ids::{RunId, ShardId};
-use crate::listing::Listing;
 
-/// A shard that is to be made. It holds pointers only; what the run is stands in its `run.json`.
+/// A shard that is to be made. It is a pointer and nothing else: what the shard is made of stands in the run's plan, and
+/// what was decided about it among the run's decisions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Written")]
 pub struct ShardTask {
     /// The run.
     pub run: RunId,
@@ -18,19 +18,46 @@ pub struct ShardTask {
     /// and is tried anew.
     pub first_attempt: u32,
     /// Whether images of a shard that is committed are missing and are to be made again.
-    #[serde(default)]
     pub repair: bool,
     /// Number of the revision of a committed shard that is to be made: the items that a decision about the run names.
     /// 0 for the shard itself.
-    #[serde(default)]
     pub revision: u32,
-    /// Its contents.
-    pub contents: Vec<Listing>,
-    /// Its styles.
-    pub styles: Vec<Listing>,
     /// The span that published it, as W3C Trace Context writes it, if traces are collected.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+}
+
+/// A task as a message may hold it. Coordinators of the former version named the shard's inputs as well: nobody looks at
+/// them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    run: RunId,
+    shard: ShardId,
+    first_attempt: u32,
+    #[serde(default)]
+    repair: bool,
+    #[serde(default)]
+    revision: u32,
+    #[serde(default)]
+    traceparent: Option<String>,
+    #[serde(default, rename = "contents")]
+    _contents: Option<IgnoredAny>,
+    #[serde(default, rename = "styles")]
+    _styles: Option<IgnoredAny>,
+}
+
+impl From<Written> for ShardTask {
+    fn from(written: Written) -> Self {
+        Self {
+            run: written.run,
+            shard: written.shard,
+            first_attempt: written.first_attempt,
+            repair: written.repair,
+            revision: written.revision,
+            traceparent: written.traceparent,
+        }
+    }
 }
 
 impl ShardTask {
@@ -44,18 +71,6 @@ impl ShardTask {
         serde_json::to_vec(self).expect("a task is JSON")
     }
 
-    /// Returns the task with inputs that were changed after it was published, and that the run goes on with.
-    #[must_use]
-    pub fn with_changes(&self, changed: &ChangedInputs) -> Self {
-        let content = |planned| changed.content(planned).clone();
-        let style = |planned| changed.style(planned).clone();
-        Self {
-            contents: self.contents.iter().map(content).collect(),
-            styles: self.styles.iter().map(style).collect(),
-            ..self.clone()
-        }
-    }
-
     /// Returns the task that a payload holds.
     ///
     /// # Errors
@@ -63,5 +78,46 @@ impl ShardTask {
     /// If it holds none.
     pub fn from_payload(payload: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(payload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task() -> ShardTask {
+        ShardTask {
+            run: "demo".parse().unwrap(),
+            shard: ShardId(7),
+            first_attempt: 4,
+            repair: false,
+            revision: 2,
+            traceparent: None,
+        }
+    }
+
+    #[test]
+    fn a_message_names_a_shard_and_nothing_that_becomes_a_path() {
+        let expected = r#"{"run":"demo","shard":7,"first_attempt":4,"repair":false,"revision":2}"#;
+        assert_eq!(task().to_payload(), expected.as_bytes());
+        assert_eq!(
+            ShardTask::from_payload(expected.as_bytes()).unwrap(),
+            task()
+        );
+    }
+
+    #[test]
+    fn what_the_former_version_says_of_inputs_is_not_looked_at() {
+        let former = r#"{
+            "run": "demo", "shard": 7, "first_attempt": 4, "revision": 2,
+            "contents": [{"name": "../../elsewhere", "image": 1}], "styles": "all"
+        }"#;
+        assert_eq!(ShardTask::from_payload(former.as_bytes()).unwrap(), task());
+        let later = r#"{"run": "demo", "shard": 7, "first_attempt": 4, "root": "/elsewhere"}"#;
+        let error = ShardTask::from_payload(later.as_bytes()).unwrap_err();
+        assert!(
+            error.to_string().contains("unknown field `root`"),
+            "{error}"
+        );
     }
 }

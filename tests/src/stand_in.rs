@@ -39,6 +39,8 @@ pub const CURSED: &str = "cursed";
 pub const HANGING: &str = "hanging";
 /// Contents whose names begin so show that nothing works here.
 pub const FATAL: &str = "fatal";
+/// Contents whose names begin so may not be stored, as other objects may.
+pub const DENIED: &str = "denied";
 /// Contents and styles whose names begin so give numbers that are not finite, and their items are quarantined.
 pub const BROKEN: &str = "broken";
 /// Outputs in styles whose names begin so have numbers that are not finite, and are quarantined.
@@ -261,7 +263,8 @@ impl Maker for StandInHandle {
                 return fail(StorageErrorKind::Unavailable);
             }
             name if name.starts_with(CURSED) => return fail(StorageErrorKind::Unavailable),
-            name if name.starts_with(FATAL) => return fail(StorageErrorKind::Denied),
+            name if name.starts_with(FATAL) => return fail(StorageErrorKind::Full),
+            name if name.starts_with(DENIED) => return fail(StorageErrorKind::Denied),
             name if name.starts_with(HANGING) => std::future::pending().await,
             name if name.starts_with(BROKEN) => {
                 return Err(not_finite(format!("content {name}")).into());

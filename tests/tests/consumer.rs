@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use backon::ExponentialBuilder;
 use bytes::Bytes;
 use coordinator::collector::{Collector, Duty};
@@ -14,20 +15,25 @@ use coordinator::resume::{self, Choice, Only, Why};
 use coordinator::{audit, dispatch};
 use futures::{StreamExt, TryStreamExt};
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
-use shared::decision::Decided;
+use shared::decision::{ChangedInputs, Decided};
 use shared::event::Happening;
-use shared::failure::FailureClass;
-use shared::ids::{ItemId, ShardId};
+use shared::failure::{FailedAttempt, FailureClass};
+use shared::ids::{ItemId, RunId, ShardId};
 use shared::manifest::{self, ManifestRow, Status};
-use shared::queue::{InProcessQueue, Queue};
+use shared::queue::{Death, InProcessQueue, Queue};
 use shared::request::Request;
+use shared::run_record::RunRecord;
 use shared::settings::{ShardSize, WatchdogConfig};
-use shared::storage::{LocalStorage, MemoryStorage, Storage};
+use shared::storage::{LocalStorage, MemoryStorage, Storage, StorageError, StorageErrorKind};
+use shared::task::ShardTask;
 use shared::warning::WarningKind;
 use tests::planned;
 use tests::stand_in::{StandIn, StandInWorkshop};
 use tokio_util::sync::CancellationToken;
+use worker::attempt::Tools;
 use worker::consumer::{Consumer, ConsumerError};
+use worker::engine::EngineError;
+use worker::workshop::{Workshop, WorkshopError};
 
 const ONE: ShardSize = ShardSize {
     contents: 1,
@@ -110,10 +116,37 @@ impl Stage {
         }
     }
 
+    /// Another run in the same storage root, whose shards wait in the same queue.
+    async fn beside(&self) -> Self {
+        let run = planned::run("other", &["b".to_owned()], &["night".to_owned()], ONE);
+        planned::store(self.storage.as_ref(), &run).await;
+        Self {
+            storage: Arc::clone(&self.storage),
+            queue: self.queue.clone(),
+            run,
+            engine: Arc::clone(&self.engine),
+        }
+    }
+
+    /// The record of a failed attempt at the first shard.
+    async fn failure(&self, number: u32) -> FailedAttempt {
+        let (storage, run) = (self.storage.as_ref(), &self.run.record.run);
+        let failure = coordinator::ledger::failed_attempt(storage, run, ShardId(0), number);
+        failure.await.unwrap()
+    }
+
     /// A worker works until nothing is left to do, or until it stops by itself.
     async fn work(&self) -> Result<(), ConsumerError> {
+        self.work_in(Arc::new(StandInWorkshop(Arc::clone(&self.engine))))
+            .await
+    }
+
+    async fn work_in(&self, workshop: Arc<dyn Workshop>) -> Result<(), ConsumerError> {
         let drain = CancellationToken::new();
-        let consumer = self.consumer(&drain);
+        let consumer = Consumer {
+            workshop,
+            ..self.consumer(&drain)
+        };
         let work = consumer.run();
         tokio::pin!(work);
         tokio::select! {
@@ -134,6 +167,14 @@ impl Stage {
             stop: CancellationToken::new(),
         };
         let _ = tokio::time::timeout(Duration::from_secs(3), collector.run()).await;
+    }
+
+    /// Puts something else in the place of the run's plan.
+    async fn damage_plan(&self) {
+        let record = &self.run.record;
+        let key = ArtifactKey::Plan(record.run.clone(), record.frozen.plan_sha256.clone());
+        let damaged = Bytes::from_static(b"{}");
+        self.storage.replace(&key, damaged).await.unwrap();
     }
 
     async fn ledger(&self) -> Ledger {
@@ -216,6 +257,156 @@ async fn what_will_never_work_here_stops_the_worker_and_counts_for_nothing() {
     );
 }
 
+/// Has the tools of every run but one.
+struct Without {
+    run: RunId,
+    error: fn() -> WorkshopError,
+    others: StandInWorkshop,
+}
+
+#[async_trait]
+impl Workshop for Without {
+    async fn tools(
+        &self,
+        run: &RunRecord,
+        changed: &ChangedInputs,
+    ) -> Result<Tools, WorkshopError> {
+        if run.run == self.run {
+            return Err((self.error)());
+        }
+        self.others.tools(run, changed).await
+    }
+
+    fn device(&self) -> String {
+        self.others.device()
+    }
+}
+
+impl Stage {
+    fn without_tools(&self, error: fn() -> WorkshopError) -> Arc<dyn Workshop> {
+        Arc::new(Without {
+            run: self.run.record.run.clone(),
+            error,
+            others: StandInWorkshop(Arc::clone(&self.engine)),
+        })
+    }
+}
+
+fn cannot_read(kind: StorageErrorKind) -> WorkshopError {
+    WorkshopError::Storage(StorageError {
+        kind,
+        operation: "read",
+        path: "/models/sd15/model.json".to_owned(),
+        source: None,
+    })
+}
+
+fn no_model() -> WorkshopError {
+    cannot_read(StorageErrorKind::NotFound)
+}
+
+fn unreachable_model() -> WorkshopError {
+    cannot_read(StorageErrorKind::Unavailable)
+}
+
+fn altered_model() -> WorkshopError {
+    WorkshopError::Engine(EngineError::Model {
+        path: "unet/segment_2.data".into(),
+        reason: "is truncated or altered".to_owned(),
+    })
+}
+
+fn other_model() -> WorkshopError {
+    WorkshopError::OtherModel {
+        path: "/models/sd15".to_owned(),
+        found: "a".to_owned(),
+        planned: "b".to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_model_is_of_no_use_fails_with_the_reason_and_its_worker_makes_the_others() {
+    let errors: [(fn() -> WorkshopError, FailureClass, &str); 4] = [
+        (no_model, FailureClass::Unworkable, "sd15/model.json"),
+        (other_model, FailureClass::Unworkable, "was planned with b"),
+        (altered_model, FailureClass::Unworkable, "segment_2.data"),
+        // It is waited for as long as an input.
+        (
+            unreachable_model,
+            FailureClass::Transient,
+            "sd15/model.json",
+        ),
+    ];
+    for (error, class, words) in errors {
+        let stage = Stage::of(&["a"]).await;
+        let other = stage.beside().await;
+        stage.publish(None).await;
+        other.publish(None).await;
+        let workshop = stage.without_tools(error);
+        stage.work_in(workshop).await.unwrap();
+        assert_eq!(other.states().await, [ShardState::Committed], "{words}");
+        assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
+        let failure = stage.failure(3).await;
+        assert_eq!(failure.error_class, class);
+        assert!(failure.error.contains(words), "{failure:?}");
+        // The collector has nothing to add.
+        assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
+        stage.collect().await;
+        assert_eq!(stage.failure(3).await, failure);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_plan_or_decisions_are_damaged_fails_and_its_worker_makes_the_others() {
+    for (damages_plan, words) in [
+        (true, "its SHA-256 is another one"),
+        (false, "is no decision of this version"),
+    ] {
+        let stage = Stage::of(&["a"]).await;
+        let other = stage.beside().await;
+        stage.publish(None).await;
+        other.publish(None).await;
+        if damages_plan {
+            stage.damage_plan().await;
+        } else {
+            let key = ArtifactKey::Decision(stage.run.record.run.clone(), 1);
+            let damaged = Bytes::from_static(b"{}");
+            stage.storage.create(&key, damaged).await.unwrap();
+        }
+        stage.work().await.unwrap();
+        assert_eq!(other.states().await, [ShardState::Committed], "{words}");
+        assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
+        let failure = stage.failure(3).await;
+        assert_eq!(failure.error_class, FailureClass::Unworkable);
+        assert!(failure.error.contains(words), "{failure:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_storage_denies_one_run_alone_fails_that_run() {
+    let stage = Stage::of(&["denied", "z"]).await;
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    let failed = ShardState::Failed { last: 3 };
+    assert_eq!(stage.states().await, [failed, ShardState::Committed]);
+    assert_eq!(stage.failure(1).await.error_class, FailureClass::Fatal);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_in_this_process_that_cannot_be_worked_on_ends_with_the_reason() {
+    let stage = Stage::of(&["a"]).await;
+    stage.publish(None).await;
+    let consumer = Consumer {
+        workshop: stage.without_tools(no_model),
+        given: Some(stage.run.record.clone()),
+        ..stage.consumer(&CancellationToken::new())
+    };
+    let error = consumer.run().await.unwrap_err();
+    assert!(matches!(error, ConsumerError::Fatal { .. }), "{error}");
+    assert!(error.to_string().contains("sd15/model.json"), "{error}");
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_in_which_too_much_fails_is_halted_until_somebody_resumes_it() {
     let mut stage = Stage::of(&["bad-1", "bad-2", "a", "b"]).await;
@@ -276,6 +467,42 @@ async fn a_shard_that_kills_its_workers_is_given_up_by_the_broker_and_noted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sixty_polite_stops_and_fifteen_deaths_of_its_workers_fail_no_shard() {
+    let contents: Vec<String> = (0..80).map(|number| format!("{number:03}")).collect();
+    let size = ShardSize {
+        contents: contents.len(),
+        styles: 1,
+    };
+    let run = planned::run("staged", &contents, &["night".to_owned()], size);
+    let engine = StandIn::new(Duration::from_millis(10));
+    let stage = Stage::of_run(Arc::new(MemoryStorage::new()), run, engine).await;
+    stage.publish(None).await;
+    // While it converts.
+    let soon = Duration::from_millis(5);
+    for turn in 0..75 {
+        let drain = CancellationToken::new();
+        let consumer = stage.consumer(&drain);
+        if turn % 5 == 4 {
+            let died = tokio::time::timeout(soon, consumer.run()).await;
+            assert!(died.is_err(), "it ended before: {died:?}");
+        } else {
+            let stop = async {
+                tokio::time::sleep(soon).await;
+                drain.cancel();
+            };
+            let (worked, ()) = tokio::join!(consumer.run(), stop);
+            worked.unwrap();
+        }
+    }
+    let depth = stage.queue.depth().await.unwrap();
+    assert_eq!((depth.ready, depth.dead), (1, 0));
+    assert_eq!(stage.states().await, [ShardState::Open]);
+    stage.work().await.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Committed]);
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_is_no_shard_of_a_run_here_goes_to_the_dead_letters() {
     let stage = Stage::of(&["a"]).await;
     let mut elsewhere = stage
@@ -288,6 +515,102 @@ async fn a_message_that_is_no_shard_of_a_run_here_goes_to_the_dead_letters() {
     assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
     stage.collect().await;
     assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_about_what_was_not_planned_goes_to_the_dead_letters_and_leaves_nothing() {
+    let storage = MemoryStorage::new();
+    let stage = Stage::on(Arc::new(storage.clone()), &["a", "b"]).await;
+    let before = storage.snapshot();
+    let task = stage
+        .run
+        .plan
+        .task(&stage.run.record.run, &stage.run.plan.shards[0]);
+    let of_shard = |shard| ShardTask {
+        shard: ShardId(shard),
+        ..task.clone()
+    };
+    let from_attempt = |first_attempt| ShardTask {
+        first_attempt,
+        ..task.clone()
+    };
+    let hostile = [
+        of_shard(2),
+        of_shard(u32::MAX),
+        from_attempt(0),
+        from_attempt(2),
+        from_attempt(u32::MAX),
+    ];
+    stage.queue.publish(&hostile).await.unwrap();
+    stage.work().await.unwrap();
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 5);
+    assert_eq!(stage.engine.conversions(), 0);
+    assert_eq!(storage.snapshot(), before);
+    stage.collect().await;
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+    let is_attempt = |path: &&String| path.contains("/attempts/");
+    assert_eq!(storage.snapshot().keys().find(is_attempt), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_was_changed_or_is_another_ones_is_worked_on_by_nobody() {
+    let changes: [fn(&mut serde_json::Value); 3] = [
+        |record| record["frozen"]["method"]["seed"] = 43.into(),
+        |record| record["run"] = "other".into(),
+        |record| record["format_version"] = 3.into(),
+    ];
+    for change in changes {
+        let stage = Stage::of(&["a"]).await;
+        let mut record = serde_json::to_value(&stage.run.record).unwrap();
+        change(&mut record);
+        let key = ArtifactKey::RunRecord(stage.run.record.run.clone());
+        let json = Bytes::from(serde_json::to_vec(&record).unwrap());
+        stage.storage.replace(&key, json).await.unwrap();
+        stage.publish(None).await;
+        stage.work().await.unwrap();
+        assert_eq!(stage.queue.depth().await.unwrap().dead, 1, "{record}");
+        assert_eq!(stage.engine.conversions(), 0, "{record}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_whose_names_lead_elsewhere_writes_nothing_outside_the_storage_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    let storage = Arc::new(LocalStorage::new(&root));
+    let stage = Stage::on(storage, &["../../../../elsewhere"]).await;
+    stage.publish(None).await;
+    let drain = CancellationToken::new();
+    let mut consumer = stage.consumer(&drain);
+    consumer.pauses = ExponentialBuilder::default().with_min_delay(Duration::from_millis(1));
+    let stop = async {
+        stage.queue.drained().await;
+        drain.cancel();
+    };
+    let (worked, ()) = tokio::join!(consumer.run(), stop);
+    worked.unwrap();
+    let outside = std::fs::read_dir(folder.path()).unwrap();
+    let outside: Vec<_> = outside.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(outside, ["root"]);
+    assert_eq!(stage.engine.conversions(), 0);
+    assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
+    let failure = stage.failure(1).await;
+    assert_eq!(failure.error_class, FailureClass::Unworkable);
+    assert!(failure.error.contains("elsewhere"), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_is_read_once_for_all_the_shards_of_its_run() {
+    let stage = Stage::of(&["a", "b"]).await;
+    stage.publish(None).await;
+    // While the first is converted.
+    let damage = async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        stage.damage_plan().await;
+    };
+    let (worked, ()) = tokio::join!(stage.work(), damage);
+    worked.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Committed; 2]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -305,6 +628,33 @@ async fn a_shard_that_a_worker_with_another_root_gave_up_is_noted_as_failed() {
     let failure = coordinator::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 3);
     let failure = failure.await.unwrap();
     assert!(failure.error.contains("storage root"), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn shards_that_a_policy_of_the_broker_took_from_the_queue_are_published_again() {
+    for death in [Death::Expired, Death::Dropped] {
+        let stage = Stage::of(&["a", "b", "c"]).await;
+        stage.publish(None).await;
+        stage.queue.give_up_waiting(death);
+        let depth = stage.queue.depth().await.unwrap();
+        assert_eq!((depth.ready, depth.dead), (0, 3));
+        stage.collect().await;
+        let depth = stage.queue.depth().await.unwrap();
+        assert_eq!((depth.ready, depth.dead), (3, 0), "{death:?}");
+        assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+        stage.work().await.unwrap();
+        assert_eq!(stage.states().await, [ShardState::Committed; 3]);
+
+        // What was made meanwhile is not asked for again.
+        let tasks: Vec<_> = (stage.run.plan.shards.iter())
+            .map(|shard| stage.run.plan.task(&stage.run.record.run, shard))
+            .collect();
+        stage.queue.publish(&tasks).await.unwrap();
+        stage.queue.give_up_waiting(death);
+        stage.collect().await;
+        let depth = stage.queue.depth().await.unwrap();
+        assert_eq!((depth.ready, depth.dead), (0, 0), "{death:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

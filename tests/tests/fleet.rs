@@ -5,8 +5,12 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::ShortString;
+use lapin::{BasicProperties, Connection, ConnectionProperties};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
+use serde_json::json;
 use shared::event::Happening;
 use tests::broker::Options;
 use tests::fleet::{Fleet, RUN};
@@ -152,6 +156,78 @@ async fn a_worker_that_holds_a_shard_for_too_long_does_no_harm() {
         logs.iter().any(|log| log.contains(lost)),
         "no shard was held for too long"
     );
+}
+
+/// Publishes a message that no coordinator of this version would.
+async fn publish(fleet: &Fleet, message: &serde_json::Value) {
+    let properties = ConnectionProperties::default();
+    let connection = Connection::connect(&fleet.broker.url(), properties).await;
+    let connection = connection.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let confirming = channel.confirm_select(ConfirmSelectOptions::default());
+    confirming.await.unwrap();
+    let payload = message.to_string().into_bytes();
+    let sent = channel.basic_publish(
+        ShortString::default(),
+        "synth2real.shards".into(),
+        BasicPublishOptions::default(),
+        &payload,
+        BasicProperties::default(),
+    );
+    let _ = sent.await.unwrap().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_with_inputs_of_their_own_make_what_was_planned_and_nothing_else() {
+    let mut fleet = Fleet::new(Options::default()).await;
+    let _ = fleet.launch().exits(0);
+    let named = |name: &str| {
+        let file = json!({"path": "/etc/hostname", "size_bytes": 1});
+        json!([{"name": name, "image": file, "label": null}])
+    };
+    for (shard, contents, styles) in [
+        (0, named("../../../elsewhere/label"), named("night")),
+        (1, named("00001"), named("../../other/images/night")),
+        (2, json!([]), json!([])),
+        (99_999, named("00001"), named("night")),
+    ] {
+        let message = json!({
+            "run": RUN, "shard": shard, "first_attempt": 1, "repair": false, "revision": 0,
+            "contents": contents, "styles": styles,
+        });
+        publish(&fleet, &message).await;
+    }
+    fleet.serve();
+    (0..WORKERS).for_each(|_| fleet.join());
+    fleet.wait_until_complete();
+    let paths = tests::stored::paths(&fleet.stored().join("shards"));
+    assert_eq!(paths.len(), 12, "{paths:?}");
+    assert!(!fleet.stored().join("attempts").exists());
+    conclude(fleet);
+}
+
+/// As on spot machines, which are told to stop, and taken away if they do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_workers_that_stop_and_fifteen_that_are_killed_fail_no_shard() {
+    let mut fleet = Fleet::new(Options::default()).await;
+    // All of it is one shard.
+    fleet.set("shards.contents", 12);
+    let _ = fleet.launch().exits(0);
+    fleet.serve();
+    for turn in 0..75 {
+        fleet.join();
+        fleet.wait_until_in_hand(0);
+        if turn % 5 == 4 {
+            fleet.kill(0);
+        } else {
+            let _ = fleet.drain(0).exits(0);
+        }
+    }
+    let depth = fleet.queue().await.depth().await.unwrap();
+    assert_eq!(depth.dead, 0);
+    assert!(!fleet.stored().join("attempts").exists());
+    fleet.join();
+    conclude(fleet);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,13 +52,15 @@ impl WorkshopError {
         match self {
             Self::Storage(error) => match error.kind {
                 StorageErrorKind::Unavailable => FailureClass::Transient,
+                // Other runs read elsewhere.
                 StorageErrorKind::NotFound
                 | StorageErrorKind::Conflict
-                | StorageErrorKind::Full
-                | StorageErrorKind::Denied => FailureClass::Fatal,
+                | StorageErrorKind::Denied => FailureClass::Unworkable,
+                // Where models and inputs of every run are kept.
+                StorageErrorKind::Full => FailureClass::Fatal,
             },
             Self::Engine(error) => error.class(),
-            Self::OtherModel { .. } => FailureClass::Fatal,
+            Self::OtherModel { .. } => FailureClass::Unworkable,
         }
     }
 }

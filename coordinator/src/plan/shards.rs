@@ -2,35 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use shared::ids::ShardId;
+use shared::plan::Shard;
 use shared::settings::ShardSize;
-
-/// A group of contents times a group of styles, as positions in the listings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Shard {
-    /// Its id.
-    pub id: ShardId,
-    /// Positions of its contents.
-    pub contents: Vec<usize>,
-    /// Positions of its styles.
-    pub styles: Vec<usize>,
-}
-
-impl Shard {
-    /// Returns the number of its items.
-    #[must_use]
-    pub fn num_items(&self) -> usize {
-        self.contents.len() * self.styles.len()
-    }
-
-    /// Returns its items as positions of style and content.
-    pub fn items(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let of_style = |&style: &usize| self.contents.iter().map(move |&content| (style, content));
-        self.styles.iter().flat_map(of_style)
-    }
-}
 
 /// Returns the shards, in the order of their ids, of a run in which style `s` meets the contents `pairs[s]`.
 ///

@@ -115,6 +115,13 @@ impl Decisions {
         Ok(decisions)
     }
 
+    /// Returns the number of the first attempt at a shard that counts.
+    #[must_use]
+    pub fn first_attempt(&self, shard: ShardId) -> u32 {
+        let reopened = self.reopened.get(&shard);
+        reopened.map_or(1, |last| last.saturating_add(1))
+    }
+
     /// Reads those that came since; returns whether there were any.
     ///
     /// # Errors

@@ -52,6 +52,10 @@ macro_rules! queue_conformance {
             two_consumers_share_the_messages
             an_acknowledged_message_is_gone
             a_released_message_goes_to_somebody_else
+            a_released_message_waits_behind_the_others
+            releases_cost_a_message_nothing
+            deliveries_without_an_end_are_counted_whatever_was_released_in_between
+            a_consumer_that_stops_costs_what_waits_nothing
             a_message_is_delivered_again_when_its_consumer_goes
             a_message_that_was_dropped_is_delivered_again
             a_rejected_message_is_a_dead_letter
@@ -95,8 +99,6 @@ pub fn task(number: usize) -> ShardTask {
         first_attempt: 1,
         repair: false,
         revision: 0,
-        contents: Vec::new(),
-        styles: Vec::new(),
         traceparent: None,
     }
 }

@@ -65,7 +65,16 @@ impl State {
         self.next
     }
 
-    /// Puts a message back before the others, or to the dead letters if that happened too often.
+    /// Puts a message back behind the others.
+    fn release(&mut self, message: Message) {
+        if message.death.is_some() {
+            self.dead.push_back(message);
+        } else {
+            self.ready.push_back(message);
+        }
+    }
+
+    /// Puts a message back before the others that was not settled, or to the dead letters if that happened too often.
     fn give_back(&mut self, mut message: Message, delivery_limit: u64) {
         message.redeliveries += 1;
         if message.death.is_some() {
@@ -171,6 +180,15 @@ impl InProcessQueue {
         let limit = self.shared.delivery_limit;
         self.shared
             .change(|state| state.give_back_where(limit, |_| true));
+    }
+
+    /// Does what a policy of a broker does: what waits becomes dead letters.
+    pub fn give_up_waiting(&self, death: Death) {
+        self.shared.change(|state| {
+            while let Some(message) = state.ready.pop_front() {
+                state.bury(message, death);
+            }
+        });
     }
 
     /// Returns when no shard is ready or in hand. Dead letters may be left.
@@ -320,6 +338,10 @@ impl Deliveries for InProcessDeliveries {
         self.shared.change(|state| self.let_go(state));
         Ok(self.shared.wait_for(|state| self.take(state)).await)
     }
+
+    async fn stop(&mut self) {
+        // It has what it asked for, and nothing else.
+    }
 }
 
 impl Drop for InProcessDeliveries {
@@ -350,9 +372,7 @@ impl Settle for Receipt {
             match settlement {
                 Settlement::Ack => {}
                 Settlement::Reject if !is_dead_letter => state.bury(held.message, Death::Rejected),
-                Settlement::Release | Settlement::Reject => {
-                    state.give_back(held.message, self.shared.delivery_limit);
-                }
+                Settlement::Release | Settlement::Reject => state.release(held.message),
             }
             Ok(())
         })

@@ -23,7 +23,8 @@ use crate::task::ShardTask;
 pub use in_process::InProcessQueue;
 pub use rabbitmq::RabbitMq;
 
-/// How often a message may come back without an `ack` before it goes to the dead letters.
+/// How often consumers may die with a message, or lose their connection, before it goes to the dead letters. What is
+/// released does not count.
 ///
 /// Far above any run's `max_attempts`, which workers count themselves: it ends what kills its worker each time.
 pub const DELIVERY_LIMIT: u64 = 20;
@@ -90,9 +91,11 @@ pub struct Depth {
 ///   a message may then be there twice, which consumers must bear.
 /// - A message goes to one consumer at a time, and a consumer has one message at a time.
 /// - A message that was delivered and not settled when its consumer or connection went is delivered again.
-/// - `ack` removes it, `release` gives it back, `reject` moves it to the dead letters. Each of them fails with
+/// - `ack` removes it, `release` puts it behind the others, `reject` moves it to the dead letters. Each of them fails with
 ///   [`QueueErrorKind::DeliveryLost`] if the connection is gone since, and the message is then delivered again.
-/// - A message that was delivered more often than the delivery limit without an `ack` goes to the dead letters.
+/// - Deliveries that ended without one of them are counted, whatever was released in between. A message with more of them
+///   than the delivery limit goes to the dead letters.
+/// - A consumer that stops takes nothing more, and what came to it without being taken goes back uncounted.
 /// - `next` survives restarts and lost connections: it waits, connects anew and goes on.
 /// - A request goes to every worker of its name that listens, and to nobody else. It is kept for nobody: one that comes
 ///   while a worker's connection is lost is lost, and a worker that listens again hears the next one.
@@ -166,13 +169,16 @@ pub trait Deliveries: Send {
     ///
     /// `Denied` or `Misconfigured`.
     async fn next(&mut self) -> Result<Delivery, QueueError>;
+
+    /// Takes no more messages: others get them. What is in hand can still be settled; `next` is not called any more.
+    async fn stop(&mut self);
 }
 
 /// A message in a consumer's hands. Dropping it is no settlement: it is delivered again when the consumer goes.
 pub struct Delivery {
     /// The message.
     pub payload: Bytes,
-    /// How often it was delivered before.
+    /// How often it was delivered before without being settled: its consumer died, dropped it or lost its connection.
     pub redeliveries: u64,
     /// Why it is a dead letter; nothing if it is none.
     pub death: Option<Death>,
@@ -186,6 +192,10 @@ pub enum Death {
     Rejected,
     /// It was delivered too often without an end.
     DeliveryLimit,
+    /// Nobody took it in the time that a policy of the broker gives it.
+    Expired,
+    /// It made room for others where a policy of the broker limits the queue.
+    Dropped,
 }
 
 /// How a message ends.
@@ -193,7 +203,7 @@ pub enum Death {
 pub enum Settlement {
     /// Done: it is removed.
     Ack,
-    /// Given back for somebody else.
+    /// Given back for somebody else, at no cost.
     Release,
     /// Given up: it goes to the dead letters. A dead letter stays one.
     Reject,

@@ -38,6 +38,7 @@ pub async fn check(storage: &dyn Storage) {
     a_missing_object_is_not_found(storage, &run).await;
     a_listing_is_sorted_and_whole(storage, &run).await;
     neighbours_with_a_common_beginning_are_told_apart(storage, &run).await;
+    a_key_that_would_leave_its_run_is_refused(storage, &run).await;
     many_objects_are_listed_in_pages(storage).await;
     runs_are_told_by_what_is_stored_of_them(storage, &run).await;
     storage
@@ -220,6 +221,36 @@ async fn neighbours_with_a_common_beginning_are_told_apart(storage: &dyn Storage
     let listed = listed(storage, &attempts).await;
     let of_one = listed.iter().filter(|path| path.starts_with(&of_one));
     assert_eq!(of_one.count(), 2);
+}
+
+async fn a_key_that_would_leave_its_run_is_refused(storage: &dyn Storage, run: &RunId) {
+    let image = |style: &str, content: &str| {
+        let (style, content) = (style.into(), content.into());
+        ArtifactKey::Image(run.clone(), ItemId { style, content })
+    };
+    let before = listed(storage, &ArtifactPrefix::Runs).await;
+    for name in ["../../conformance-2/labels/1", "..", "/elsewhere", "a\0b"] {
+        for key in [
+            image(name, "1"),
+            image("night", name),
+            ArtifactKey::Label(run.clone(), name.to_owned()),
+            ArtifactKey::FeatureStatistics(run.clone(), name.to_owned()),
+        ] {
+            let bytes = Bytes::from_static(b"hostile");
+            let errors = [
+                storage.create(&key, bytes.clone()).await.err(),
+                storage.replace(&key, bytes).await.err(),
+                storage.read(&key).await.err(),
+                storage.exists(&key).await.err(),
+            ];
+            for error in errors {
+                let error = error.expect("a key that leaves its run");
+                assert_eq!(error.kind, StorageErrorKind::Denied, "{error}");
+                assert!(error.to_string().contains(&storage.locate(&key)), "{error}");
+            }
+        }
+    }
+    assert_eq!(listed(storage, &ArtifactPrefix::Runs).await, before);
 }
 
 async fn many_objects_are_listed_in_pages(storage: &dyn Storage) {

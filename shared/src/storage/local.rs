@@ -22,7 +22,7 @@ use tempfile::NamedTempFile;
 
 use self::naming::{Naming, is};
 use super::walk::{Found, Walk};
-use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind};
+use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind, path_of};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::blocking;
 use crate::digest;
@@ -56,8 +56,10 @@ impl LocalStorage {
         &self.root
     }
 
-    fn file(&self, key: &ArtifactKey) -> PathBuf {
-        self.root.join(key.path())
+    /// Returns the file of an object.
+    fn file(&self, key: &ArtifactKey, operation: &'static str) -> Result<PathBuf, StorageError> {
+        let path = path_of(key, operation, |key| self.locate(key))?;
+        Ok(self.root.join(path))
     }
 
     /// Returns an empty file that is not yet under its name.
@@ -153,7 +155,8 @@ impl LocalStorage {
 #[async_trait]
 impl Storage for LocalStorage {
     async fn create(&self, key: &ArtifactKey, bytes: Bytes) -> Result<Created, StorageError> {
-        let (storage, path, is_picture) = (self.clone(), self.file(key), key.is_picture());
+        let path = self.file(key, "create")?;
+        let (storage, is_picture) = (self.clone(), key.is_picture());
         blocking::run(move || {
             if is_picture {
                 storage.create_picture(&path, &bytes)
@@ -165,12 +168,12 @@ impl Storage for LocalStorage {
     }
 
     async fn replace(&self, key: &ArtifactKey, bytes: Bytes) -> Result<(), StorageError> {
-        let (storage, path) = (self.clone(), self.file(key));
+        let (storage, path) = (self.clone(), self.file(key, "write")?);
         blocking::run(move || storage.replace_file(&path, &bytes)).await
     }
 
     async fn replace_from_file(&self, key: &ArtifactKey, file: &Path) -> Result<(), StorageError> {
-        let (path, file) = (self.file(key), file.to_owned());
+        let (path, file) = (self.file(key, "write")?, file.to_owned());
         let storage = self.clone();
         blocking::run(move || {
             let copy = || -> io::Result<()> {
@@ -187,7 +190,7 @@ impl Storage for LocalStorage {
     }
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
-        let path = self.file(key);
+        let path = self.file(key, "read")?;
         blocking::run(move || {
             let read = || {
                 refuse_what_is_no_file(&path)?;
@@ -200,7 +203,7 @@ impl Storage for LocalStorage {
     }
 
     async fn exists(&self, key: &ArtifactKey) -> Result<bool, StorageError> {
-        let path = self.file(key);
+        let path = self.file(key, "look for")?;
         blocking::run(move || match path.try_exists() {
             Err(error) if is(&error, Errno::LOOP) => Ok(false),
             looked => looked.map_err(|e| io_error("look for", &path, e)),
@@ -265,7 +268,7 @@ impl Storage for LocalStorage {
     }
 
     fn locate(&self, key: &ArtifactKey) -> String {
-        self.file(key).display().to_string()
+        self.root.join(key.path()).display().to_string()
     }
 }
 
@@ -359,6 +362,8 @@ pub(crate) fn io_error(operation: &'static str, path: &Path, source: io::Error) 
         io::ErrorKind::PermissionDenied
         | io::ErrorKind::ReadOnlyFilesystem
         | io::ErrorKind::Unsupported
+        // A name that the file system does not take, such as one that is too long with its ending.
+        | io::ErrorKind::InvalidFilename
         | io::ErrorKind::NotADirectory => StorageErrorKind::Denied,
         _ => StorageErrorKind::Unavailable,
     };

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 
-use super::{Created, Listed, PAGE_LENGTH, Pages, Storage, StorageError, StorageErrorKind};
+use super::{
+    Created, Listed, PAGE_LENGTH, Pages, Storage, StorageError, StorageErrorKind, path_of,
+};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::ids::RunId;
 
@@ -35,6 +37,10 @@ impl MemoryStorage {
     fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
         // Whoever holds the lock changes one entry, so a panic leaves nothing half done.
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn path(&self, key: &ArtifactKey, operation: &'static str) -> Result<String, StorageError> {
+        path_of(key, operation, |key| self.locate(key))
     }
 
     fn page(&self, prefix: &str, after: Option<&str>) -> Vec<Listed> {
@@ -70,15 +76,16 @@ impl MemoryStorage {
 #[async_trait]
 impl Storage for MemoryStorage {
     async fn create(&self, key: &ArtifactKey, bytes: Bytes) -> Result<Created, StorageError> {
+        let path = self.path(key, "create")?;
         let mut objects = self.objects();
-        match objects.get(&key.path()) {
+        match objects.get(&path) {
             None => {
-                objects.insert(key.path(), bytes);
+                objects.insert(path, bytes);
                 Ok(Created::New)
             }
             Some(there) if *there == bytes => Ok(Created::AlreadyThere),
             Some(there) if there.is_empty() && key.is_picture() => {
-                objects.insert(key.path(), bytes);
+                objects.insert(path, bytes);
                 Ok(Created::New)
             }
             Some(_) => Err(self.error(StorageErrorKind::Conflict, "create", key)),
@@ -86,7 +93,8 @@ impl Storage for MemoryStorage {
     }
 
     async fn replace(&self, key: &ArtifactKey, bytes: Bytes) -> Result<(), StorageError> {
-        self.objects().insert(key.path(), bytes);
+        let path = self.path(key, "write")?;
+        self.objects().insert(path, bytes);
         Ok(())
     }
 
@@ -99,12 +107,13 @@ impl Storage for MemoryStorage {
     }
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
-        let found = self.objects().get(&key.path()).cloned();
+        let found = self.objects().get(&self.path(key, "read")?).cloned();
         found.ok_or_else(|| self.error(StorageErrorKind::NotFound, "read", key))
     }
 
     async fn exists(&self, key: &ArtifactKey) -> Result<bool, StorageError> {
-        Ok(self.objects().contains_key(&key.path()))
+        let path = self.path(key, "look for")?;
+        Ok(self.objects().contains_key(&path))
     }
 
     fn list(&self, prefix: &ArtifactPrefix) -> Pages {

@@ -59,6 +59,27 @@ pub enum Created {
     AlreadyThere,
 }
 
+/// Returns the path of a key below the storage root.
+///
+/// # Errors
+///
+/// `Denied` if a name in it would lead elsewhere.
+pub(crate) fn path_of(
+    key: &ArtifactKey,
+    operation: &'static str,
+    locate: impl Fn(&ArtifactKey) -> String,
+) -> Result<String, StorageError> {
+    match key.check() {
+        Ok(()) => Ok(key.path()),
+        Err(error) => Err(StorageError {
+            kind: StorageErrorKind::Denied,
+            operation,
+            path: locate(key),
+            source: Some(Box::new(error)),
+        }),
+    }
+}
+
 /// What a caller can do about a storage error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StorageErrorKind {
@@ -153,6 +174,8 @@ pub async fn list_all(
 /// - When `create` or `replace` has returned, the object survives a crash of the machine.
 /// - `list` shows whole objects only, sorted by the bytes of their paths (`a-b/c` before `a/b`); a prefix without objects is an empty list.
 /// - `replace` is for objects that can be rebuilt; readers see the old bytes or the new ones.
+/// - A key with a name that is not one part of a path (see [`ArtifactKey::check`]) is `Denied` to every operation, and
+///   nothing outside the run is looked at.
 #[async_trait]
 pub trait Storage: Send + Sync + fmt::Debug {
     /// Writes an object if its key is free.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 
-use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind, scratch};
+use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind, path_of, scratch};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::blocking;
 use crate::ids::RunId;
@@ -33,6 +33,10 @@ impl S3Storage {
     pub async fn open(at: &BucketPrefix, settings: &S3Settings) -> Result<Self, StorageError> {
         let bucket = Bucket::open(at, settings).await?;
         Ok(Self { bucket })
+    }
+
+    fn path(&self, key: &ArtifactKey, operation: &'static str) -> Result<String, StorageError> {
+        path_of(key, operation, |key| self.locate(key))
     }
 
     /// Returns whether an object has no bytes, or is gone.
@@ -65,7 +69,7 @@ struct EmptyObject(String);
 #[async_trait]
 impl Storage for S3Storage {
     async fn create(&self, key: &ArtifactKey, bytes: Bytes) -> Result<Created, StorageError> {
-        let path = key.path();
+        let path = self.path(key, "create")?;
         let failed = |kind| StorageError {
             kind,
             operation: "create",
@@ -97,20 +101,22 @@ impl Storage for S3Storage {
     }
 
     async fn replace(&self, key: &ArtifactKey, bytes: Bytes) -> Result<(), StorageError> {
-        self.bucket.put(&key.path(), Body::Bytes(&bytes)).await
+        let path = self.path(key, "write")?;
+        self.bucket.put(&path, Body::Bytes(&bytes)).await
     }
 
     async fn replace_from_file(&self, key: &ArtifactKey, file: &Path) -> Result<(), StorageError> {
-        self.bucket.put(&key.path(), Body::File(file)).await
+        let path = self.path(key, "write")?;
+        self.bucket.put(&path, Body::File(file)).await
     }
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
-        let (bytes, _) = self.bucket.get(&key.path()).await?;
+        let (bytes, _) = self.bucket.get(&self.path(key, "read")?).await?;
         Ok(bytes)
     }
 
     async fn exists(&self, key: &ArtifactKey) -> Result<bool, StorageError> {
-        let head = self.bucket.head(&key.path()).await?;
+        let head = self.bucket.head(&self.path(key, "look for")?).await?;
         Ok(head.is_some())
     }
 

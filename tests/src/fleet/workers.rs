@@ -124,6 +124,19 @@ impl Fleet {
         });
     }
 
+    /// Waits until a worker has a shard in hand.
+    ///
+    /// # Panics
+    ///
+    /// If it never has.
+    pub fn wait_until_in_hand(&self, place: usize) {
+        let log = &self.workers[place].log;
+        self.wait_until("a shard is in hand", |_| {
+            let log = std::fs::read_to_string(log).expect("a log");
+            log.contains("getting model and datasets ready")
+        });
+    }
+
     /// Returns where a worker shows its metrics, once it does.
     ///
     /// # Panics

@@ -1,10 +1,11 @@
 //! A network and a broker that fail while the queue is used.
 
 use futures::StreamExt;
-use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
-use lapin::types::FieldTable;
-use lapin::{Connection, ConnectionProperties};
+use lapin::options::{BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{BasicProperties, Connection, ConnectionProperties};
 use shared::event::{Event, Happening};
+use shared::queue::Death;
 
 use super::*;
 
@@ -196,4 +197,32 @@ async fn a_deleted_queue_is_declared_again_and_consumed_from() {
     queue.publish(&tasks(1)).await.expect("publishes");
     let done = soon("the message", waiting).await;
     assert_eq!(done.expect("works").len(), 1);
+}
+
+/// As a policy with `message-ttl` does: nobody takes it in time.
+#[tokio::test]
+async fn a_message_that_expires_is_a_dead_letter_that_says_so() {
+    let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
+    let config = config.expect("an address");
+    let queue = RabbitMq::open(&config).await.expect("a broker");
+    let properties = ConnectionProperties::default();
+    let connection = Connection::connect(config.secret_url(), properties).await;
+    let connection = connection.expect("a broker");
+    let channel = connection.create_channel().await.expect("a channel");
+    let name = format!("{}.shards", config.namespace);
+    let properties = BasicProperties::default().with_expiration("1".into());
+    let payload = task(7).to_payload();
+    let published = channel.basic_publish(
+        ShortString::default(),
+        name.as_str().into(),
+        BasicPublishOptions::default(),
+        &payload,
+        properties,
+    );
+    let _ = published.await.expect("publishes").await.expect("sends");
+    let mut dead = queue.consume_dead().await.expect("consumes dead letters");
+    let letter = next(&mut dead).await;
+    assert_eq!(shard(&letter), 7);
+    assert_eq!(letter.death, Some(Death::Expired));
+    letter.settle(Settlement::Ack).await.expect("settles");
 }

@@ -104,13 +104,7 @@ mod at_a_broker {
         let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
         let queue = RabbitMq::open(&config.expect("an address")).await;
         let queue = queue.expect("a broker");
-        let listed = |number: usize| tests::planned::listing(&format!("{number:05}"));
-        let of_usual_size = |number| ShardTask {
-            contents: (0..4).map(listed).collect(),
-            styles: (0..3).map(listed).collect(),
-            ..task(number)
-        };
-        let tasks: Vec<_> = (0..10_000).map(of_usual_size).collect();
+        let tasks: Vec<_> = (0..10_000).map(task).collect();
         let bytes = tasks[0].to_payload().len();
         let begun = std::time::Instant::now();
         queue.publish(&tasks).await.expect("publishes");

@@ -67,8 +67,8 @@ pub enum AttemptError {
         /// How long it was waited for.
         waited: Duration,
     },
-    /// The attempt was told to stop while it waited for an input.
-    #[error("told to stop while waiting for an input")]
+    /// The attempt was told to stop before an image was in hand.
+    #[error("told to stop")]
     ToldToStop,
     /// A step took far longer than usual.
     #[error(
@@ -114,7 +114,7 @@ impl AttemptError {
             },
             Self::Engine(error) => error.class(),
             Self::Quality { source, .. } => source.class(),
-            // Where reading hangs, the dataset is away for every shard.
+            // Where reading hangs, so does a thread of this process.
             Self::Hung {
                 part: Part::Load, ..
             } => FailureClass::Fatal,
@@ -134,8 +134,42 @@ impl AttemptError {
             Self::Manifest(
                 ManifestError::Parquet(_) | ManifestError::Arrow(_) | ManifestError::Column(_),
             )
+            | Self::Encode(_) => FailureClass::Unworkable,
+            Self::Away { .. } => FailureClass::Fatal,
+        }
+    }
+
+    /// Returns whether inputs of the run stayed away: that says nothing about the shard, nor about other runs.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Away { .. } => true,
+            Self::Storage(_)
+            | Self::Engine(_)
+            | Self::Manifest(_)
             | Self::Encode(_)
-            | Self::Away { .. } => FailureClass::Fatal,
+            | Self::Quality { .. }
+            | Self::Differs { .. }
+            | Self::Unrepairable { .. }
+            | Self::ToldToStop
+            | Self::Hung { .. } => false,
+        }
+    }
+
+    /// Returns whether storage refuses an object of the run, for its name or for who owns its place.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Storage(error) => error.kind == StorageErrorKind::Denied,
+            Self::Engine(_)
+            | Self::Manifest(_)
+            | Self::Encode(_)
+            | Self::Quality { .. }
+            | Self::Differs { .. }
+            | Self::Unrepairable { .. }
+            | Self::Away { .. }
+            | Self::ToldToStop
+            | Self::Hung { .. } => false,
         }
     }
 
@@ -158,16 +192,16 @@ impl AttemptError {
         }
     }
 
-    /// Returns whether the engine's thread is stuck, so that this process can do no more work.
+    /// Returns whether the engine's thread is stuck or gone, so that this process can do no more work.
     #[must_use]
-    pub fn leaves_engine_stuck(&self) -> bool {
+    pub fn ends_engine(&self) -> bool {
         match self {
             Self::Hung { part, .. } => match part {
                 Part::StyleStep | Part::OutputStep | Part::Judge => true,
                 Part::Load | Part::Wait | Part::Store => false,
             },
+            Self::Engine(error) => matches!(error, EngineError::Gone(_)),
             Self::Storage(_)
-            | Self::Engine(_)
             | Self::Manifest(_)
             | Self::Encode(_)
             | Self::Quality { .. }

@@ -32,6 +32,7 @@ use shared::failure::FailureClass;
 use shared::ids::{ItemId, RunId};
 use shared::listing::Listing;
 use shared::manifest::{self, ManifestRow, Output, Work};
+use shared::plan::ShardInputs;
 use shared::storage::{Storage, StorageErrorKind};
 use shared::task::ShardTask;
 use shared::warning::ItemWarning;
@@ -77,6 +78,8 @@ pub struct Provenance {
 pub struct Attempt<'a> {
     /// The shard.
     pub task: &'a ShardTask,
+    /// Its contents and styles, as the run's plan and decisions have them.
+    pub planned: &'a ShardInputs,
     /// What of it is to be made.
     pub goal: &'a Goal,
     /// Number of this try, from 1.
@@ -123,7 +126,7 @@ impl Attempt<'_> {
             Goal::Shard | Goal::Revision { .. } => None,
         };
         let mut rows = RowMaker::new(self, expected);
-        for content in &self.task.contents {
+        for content in &self.planned.contents {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(ShardOutcome::Stopped);
             }
@@ -168,7 +171,7 @@ impl Attempt<'_> {
         listing: &Listing,
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
-        let styles = rows.wanted(listing.name(), &self.task.styles);
+        let styles = rows.wanted(listing.name(), &self.planned.styles);
         if styles.is_empty() {
             return Ok(());
         }
@@ -197,10 +200,16 @@ impl Attempt<'_> {
         let missing = self.find_stored(&content, rows).await?;
         let mut usable = Vec::new();
         for style in missing {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(AttemptError::ToldToStop);
+            }
             match self.record_style(style).await? {
                 Ok(style_evaluations) => usable.push((style, style_evaluations)),
                 Err(why) => rows.quarantined(content.name(), style.name(), &why),
             }
+        }
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(AttemptError::ToldToStop);
         }
         self.convert(&content, &usable, rows).await
     }
@@ -225,7 +234,7 @@ impl Attempt<'_> {
         rows: &mut RowMaker<'_>,
     ) -> Result<Vec<&Listing>, AttemptError> {
         let mut missing = Vec::new();
-        for style in rows.wanted(content.name(), &self.task.styles) {
+        for style in rows.wanted(content.name(), &self.planned.styles) {
             self.progress.begin(Part::Store);
             let key = self.image_key(content.name(), style.name());
             let image = match self.storage.read(&key).await {

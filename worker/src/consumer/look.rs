@@ -1,19 +1,26 @@
 //! What storage says about a shard before it is tried.
 
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use shared::artifact::ArtifactKey;
 use shared::decision::{DecisionError, Decisions};
+use shared::digest;
 use shared::failure::{FailureClass, chain, next_attempt};
 use shared::ids::{RunId, ShardId};
+use shared::listing::ListingError;
 use shared::manifest::{self, ManifestError, ManifestRow};
+use shared::plan::{PlanError, ShardInputs};
 use shared::queue::Settlement;
-use shared::run_record::RunRecord;
+use shared::run_record::{FORMAT_VERSION, RunRecord};
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::task::ShardTask;
+use tokio::time::Instant;
 
 use super::Consumer;
+use super::plans::Plans;
+use super::settling::Failure;
 use crate::attempt::{Goal, Tools};
 use crate::workshop::WorkshopError;
 
@@ -21,6 +28,10 @@ use crate::workshop::WorkshopError;
 pub(super) enum Look {
     /// Nothing but this.
     Settled(Settlement),
+    /// It is about no shard that could be made: it goes to the dead letters, and nothing is recorded.
+    Refused(String),
+    /// The run cannot be worked on as it is: that is a failed attempt.
+    Failed(Failure),
     /// Nothing will work here.
     Fatal(String),
     /// The shard is to be tried.
@@ -32,23 +43,56 @@ pub(super) struct Ready {
     pub(super) record: RunRecord,
     pub(super) tools: Tools,
     pub(super) decisions: Decisions,
+    /// Its contents and styles.
+    pub(super) inputs: ShardInputs,
     /// What of it is to be made.
     pub(super) goal: Goal,
-    /// Number of the attempt.
-    pub(super) number: u32,
-    /// Failed attempts that count.
-    pub(super) failures: u32,
+    /// The attempt.
+    pub(super) next: NextAttempt,
     /// Set to stop this attempt.
     pub(super) stop: AtomicBool,
 }
 
-/// Why storage gives no answer.
+/// The attempt that comes next at a shard.
+#[derive(Clone, Copy)]
+pub(super) struct NextAttempt {
+    pub(super) number: u32,
+    /// Failed attempts that count.
+    failures: u32,
+    max_attempts: u32,
+    /// How long what the run needs is waited for.
+    patience: Duration,
+}
+
+impl NextAttempt {
+    /// Returns whether the shard was given up before.
+    fn is_one_too_many(self) -> bool {
+        self.failures >= self.max_attempts
+    }
+
+    /// Returns this attempt as one that failed.
+    pub(super) fn failed(self, class: FailureClass, reason: String) -> Failure {
+        Failure {
+            number: self.number,
+            is_last: self.failures + 1 >= self.max_attempts,
+            class,
+            reason,
+            ends_engine: false,
+        }
+    }
+}
+
+/// Why storage gives no answer, or one that is no use.
 #[derive(Debug, thiserror::Error)]
 enum LookError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
     Decision(#[from] DecisionError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("a changed input cannot be used")]
+    Input(#[from] ListingError),
     #[error(transparent)]
     Workshop(#[from] WorkshopError),
     #[error("{path} is damaged")]
@@ -62,42 +106,94 @@ enum LookError {
 impl LookError {
     fn class(&self) -> FailureClass {
         match self {
-            Self::Storage(error) | Self::Decision(DecisionError::Storage(error)) => {
-                match error.kind {
-                    StorageErrorKind::Unavailable | StorageErrorKind::NotFound => {
-                        FailureClass::Transient
-                    }
-                    StorageErrorKind::Conflict
-                    | StorageErrorKind::Full
-                    | StorageErrorKind::Denied => FailureClass::Fatal,
+            // The plan is stored before the record that names it.
+            Self::Plan(PlanError::Storage(error)) if error.kind == StorageErrorKind::NotFound => {
+                FailureClass::Unworkable
+            }
+            Self::Storage(error)
+            | Self::Decision(DecisionError::Storage(error))
+            | Self::Plan(PlanError::Storage(error)) => match error.kind {
+                StorageErrorKind::Unavailable | StorageErrorKind::NotFound => {
+                    FailureClass::Transient
                 }
-            }
-            Self::Decision(DecisionError::Malformed { .. } | DecisionError::Meanwhile { .. }) => {
-                FailureClass::Fatal
-            }
+                StorageErrorKind::Conflict | StorageErrorKind::Full | StorageErrorKind::Denied => {
+                    FailureClass::Fatal
+                }
+            },
+            Self::Decision(DecisionError::Malformed { .. } | DecisionError::Meanwhile { .. })
+            | Self::Plan(PlanError::Malformed { .. })
+            | Self::Input(_)
+            | Self::Manifest { .. } => FailureClass::Unworkable,
             Self::Workshop(error) => error.class(),
-            Self::Manifest { .. } => FailureClass::Fatal,
+        }
+    }
+
+    /// Returns whether the storage root refuses an object of the run.
+    fn is_denied(&self) -> bool {
+        match self {
+            Self::Storage(error)
+            | Self::Decision(DecisionError::Storage(error))
+            | Self::Plan(PlanError::Storage(error)) => error.kind == StorageErrorKind::Denied,
+            Self::Decision(DecisionError::Malformed { .. } | DecisionError::Meanwhile { .. })
+            | Self::Plan(PlanError::Malformed { .. })
+            | Self::Input(_)
+            | Self::Workshop(_)
+            | Self::Manifest { .. } => false,
+        }
+    }
+
+    /// Returns whether it is about what the run needs beside the storage root: other runs may need something else.
+    fn is_of_workshop(&self) -> bool {
+        match self {
+            Self::Workshop(_) => true,
+            Self::Storage(_)
+            | Self::Decision(_)
+            | Self::Plan(_)
+            | Self::Input(_)
+            | Self::Manifest { .. } => false,
         }
     }
 }
 
 impl Consumer {
-    /// Looks until storage answers: while it does not, nothing can be tried, and nothing counts as tried.
-    pub(super) async fn look_patiently(&self, task: &ShardTask) -> Look {
-        let mut pauses = patience();
+    /// Looks until storage answers: while it does not, nothing can be tried, and nothing counts as tried. What the run
+    /// alone needs is waited for as long as the run says.
+    pub(super) async fn look_patiently(&self, task: &ShardTask, plans: &mut Plans) -> Look {
+        let (started, mut pauses) = (Instant::now(), patience());
+        let mut next = None;
         loop {
-            let error = match self.look(task).await {
+            let error = match self.look(task, plans, &mut next).await {
                 Ok(look) => return look,
                 Err(error) => error,
             };
-            match error.class() {
+            let class = error.class();
+            let is_of_run = match class {
                 FailureClass::Transient
                 | FailureClass::Resources
                 | FailureClass::BadInput
                 | FailureClass::Missing
                 | FailureClass::Changed
-                | FailureClass::BadOutput => {}
-                FailureClass::Fatal => return Look::Fatal(chain(&error)),
+                | FailureClass::BadOutput => {
+                    let patience = next.map(|next| next.patience);
+                    error.is_of_workshop()
+                        && patience.is_some_and(|patience| started.elapsed() >= patience)
+                }
+                FailureClass::Unworkable => true,
+                FailureClass::Fatal => {
+                    if !(error.is_denied() && self.denies_one_run().await) {
+                        return Look::Fatal(chain(&error));
+                    }
+                    true
+                }
+            };
+            if is_of_run {
+                let reason = chain(&error);
+                return match next {
+                    _ if self.is_alone() => Look::Fatal(reason),
+                    Some(next) if next.is_one_too_many() => Look::Settled(Settlement::Reject),
+                    Some(next) => Look::Failed(next.failed(class, reason)),
+                    None => Look::Refused(reason),
+                };
             }
             tracing::warn!(error = chain(&error), "cannot begin yet, trying again");
             tokio::select! {
@@ -108,7 +204,13 @@ impl Consumer {
         }
     }
 
-    async fn look(&self, task: &ShardTask) -> Result<Look, LookError> {
+    /// Looks once. `next` is set as soon as it is known which attempt comes next.
+    async fn look(
+        &self,
+        task: &ShardTask,
+        plans: &mut Plans,
+        next: &mut Option<NextAttempt>,
+    ) -> Result<Look, LookError> {
         let storage = self.storage.as_ref();
         let key = ArtifactKey::RunRecord(task.run.clone());
         let committed = ArtifactKey::Shard(task.run.clone(), task.shard);
@@ -134,9 +236,10 @@ impl Consumer {
             Ok(record) => record,
             Err(error) => {
                 let path = storage.locate(&key);
-                return Ok(Look::Fatal(format!(
-                    "{path} is no run record of this version, or is damaged: {error}; use workers and coordinator of one \
-                     version"
+                return Ok(Look::Refused(format!(
+                    "{path} is no run record of this version, or is damaged: {}; use workers and coordinator of one \
+                     version",
+                    chain(&error)
                 )));
             }
         };
@@ -145,7 +248,27 @@ impl Consumer {
         let given =
             given.filter(|given| given.run == record.run && given.plan_hash == record.plan_hash);
         let record = given.cloned().unwrap_or(record);
+        if task.shard.0 as usize >= record.frozen.num_shards {
+            return Ok(Look::Refused(format!(
+                "run {} has {} shards, and none with id {}",
+                task.run, record.frozen.num_shards, task.shard
+            )));
+        }
+        let number = number?;
+        let attempt = *next.insert(NextAttempt {
+            number,
+            failures: number - task.first_attempt,
+            max_attempts: record.limits.max_attempts,
+            patience: record.limits.input_patience(),
+        });
         let decisions = decisions?;
+        let first = decisions.first_attempt(task.shard);
+        if task.first_attempt == 0 || task.first_attempt > first {
+            return Ok(Look::Refused(format!(
+                "attempts count from number {first}, and the message says from {}",
+                task.first_attempt
+            )));
+        }
         if let Some(reason) = &decisions.halted {
             tracing::info!(reason, "the run is halted: its shard is dropped");
             return Ok(Look::Settled(Settlement::Ack));
@@ -153,23 +276,35 @@ impl Consumer {
         let Some(goal) = goal(storage, task, &decisions, committed?).await? else {
             return Ok(Look::Settled(Settlement::Ack));
         };
-        let number = number?;
-        let failures = number - task.first_attempt;
-        if failures >= record.limits.max_attempts {
-            tracing::debug!(failures, "the shard was given up before");
+        if attempt.is_one_too_many() {
+            tracing::debug!(attempt.failures, "the shard was given up before");
             return Ok(Look::Settled(Settlement::Reject));
         }
+        let plan = plans.of(storage, &record).await?;
+        let Some(shard) = plan.shard(task.shard) else {
+            return Ok(Look::Refused(format!(
+                "the plan of run {} has no shard {}",
+                task.run, task.shard
+            )));
+        };
         let changed = &decisions.changed_inputs;
+        let inputs = plan.inputs(shard, changed);
+        inputs.check()?;
         let tools = self.workshop.tools(&record, changed).await?;
         Ok(Look::Ready(Box::new(Ready {
             record,
             tools,
             decisions,
+            inputs,
             goal,
-            number,
-            failures,
+            next: attempt,
             stop: AtomicBool::new(false),
         })))
+    }
+
+    /// Returns whether storage that denied an object of a run permits everything else.
+    pub(super) async fn denies_one_run(&self) -> bool {
+        self.storage.check_writable().await.is_ok()
     }
 }
 
@@ -256,10 +391,10 @@ async fn read_rows(storage: &dyn Storage, key: ArtifactKey) -> Result<Vec<Manife
 }
 
 /// Pauses of somebody who waits for storage: half a second to half a minute, for ever.
-pub(super) fn patience() -> impl Iterator<Item = std::time::Duration> {
+pub(super) fn patience() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
-        .with_min_delay(std::time::Duration::from_millis(500))
-        .with_max_delay(std::time::Duration::from_secs(30))
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(Duration::from_secs(30))
         .without_max_times()
         .with_jitter()
         .build()

@@ -4,6 +4,7 @@
 //! the queue. Whatever happens between the two, the message is delivered again and finds the work done.
 
 mod look;
+mod plans;
 mod pulse;
 mod requests;
 mod settling;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use shared::event::{Event, Happening};
-use shared::failure::{FailureClass, chain};
+use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
 use shared::queue::{Queue, QueueError, Settlement};
 use shared::run_record::RunRecord;
@@ -25,6 +26,7 @@ use shared::telemetry;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use self::plans::Plans;
 use self::requests::Asked;
 use self::telling::Teller;
 use crate::attempt::Progress;
@@ -48,7 +50,8 @@ pub struct Consumer {
     pub drain: CancellationToken,
     /// Who is told how it goes, beside the queue's listeners.
     pub progress: Arc<dyn Progress>,
-    /// What holds in place of the stored record of the run that it speaks of.
+    /// What holds in place of the stored record of the run that it speaks of: the only run there is for this worker, so
+    /// that it stops where that one cannot be worked on.
     pub given: Option<RunRecord>,
 }
 
@@ -68,8 +71,10 @@ pub enum ConsumerError {
         /// Why, with the whole chain.
         reason: String,
     },
-    /// The engine hangs, so that only a new process can go on. The attempt is recorded as failed.
-    #[error("the engine hangs at shard {shard} of run {run}: start this worker anew; {reason}")]
+    /// The engine hangs or is gone, so that only a new process can go on. The attempt is recorded as failed.
+    #[error(
+        "the engine does no more work since shard {shard} of run {run}: start this worker anew; {reason}"
+    )]
     Stuck {
         /// The run.
         run: RunId,
@@ -132,11 +137,15 @@ impl Consumer {
     async fn work(&self) -> Result<(), ConsumerError> {
         let mut deliveries = self.queue.consume().await?;
         let teller = Teller::start(&self.name, &self.workshop.device(), Arc::clone(&self.queue));
+        let mut plans = Plans::default();
         let mut failures_in_a_row = 0;
         loop {
             let delivery = tokio::select! {
                 biased;
-                () = self.drain.cancelled() => return Ok(()),
+                () = self.drain.cancelled() => {
+                    deliveries.stop().await;
+                    return Ok(());
+                }
                 delivery = deliveries.next() => delivery?,
             };
             let verdict = match ShardTask::from_payload(&delivery.payload) {
@@ -144,7 +153,9 @@ impl Consumer {
                     let span = tracing::info_span!("shard", run = %task.run, shard = %task.shard, worker = self.name);
                     telemetry::follow(&span, task.traceparent.as_deref());
                     self.progress.takes_up();
-                    self.handle(&task, &teller).instrument(span).await
+                    self.handle(&task, &mut plans, &teller)
+                        .instrument(span)
+                        .await
                 }
                 Err(error) => {
                     tracing::error!(%error, "a message that is no shard goes to the dead letters");
@@ -161,21 +172,36 @@ impl Consumer {
             if verdict.failed && verdict.stop.is_none() {
                 self.pause(failures_in_a_row).await;
             }
+            // Before it is settled: no other shard comes to a worker that goes.
+            let is_stopping = self.drain.is_cancelled() || verdict.stop.is_some();
+            if is_stopping {
+                deliveries.stop().await;
+            }
             if let Err(error) = delivery.settle(verdict.settlement).await {
                 tracing::warn!(error = chain(&error), "a message was not settled");
             }
-            if let Some(error) = verdict.stop {
-                return Err(error);
+            if is_stopping {
+                return verdict.stop.map_or(Ok(()), Err);
             }
         }
     }
 
-    async fn handle(&self, task: &ShardTask, teller: &Teller) -> Verdict {
-        match self.look_patiently(task).await {
+    async fn handle(&self, task: &ShardTask, plans: &mut Plans, teller: &Teller) -> Verdict {
+        match self.look_patiently(task, plans).await {
             look::Look::Settled(settlement) => Verdict::settle(settlement),
+            look::Look::Refused(reason) if self.is_alone() => Self::fatal(task, reason),
+            look::Look::Refused(reason) => {
+                tracing::error!(reason, "the shard goes to the dead letters");
+                Verdict::settle(Settlement::Reject)
+            }
+            look::Look::Failed(failure) => self.count(task, failure, teller).await,
             look::Look::Fatal(reason) => Self::fatal(task, reason),
+            // Told to stop while the model was loaded: nothing is in hand yet.
+            look::Look::Ready(_) if self.drain.is_cancelled() => {
+                Verdict::settle(Settlement::Release)
+            }
             look::Look::Ready(ready) => {
-                let number = ready.number;
+                let number = ready.next.number;
                 let span = tracing::info_span!("attempt", attempt = number);
                 let outcome = self
                     .attempt(task, &ready, teller)
@@ -186,6 +212,11 @@ impl Consumer {
                     .await
             }
         }
+    }
+
+    /// Returns whether there is one run only for this worker.
+    fn is_alone(&self) -> bool {
+        self.given.is_some()
     }
 
     fn fatal(task: &ShardTask, reason: String) -> Verdict {
@@ -208,25 +239,5 @@ impl Consumer {
             () = self.drain.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
         }
-    }
-}
-
-/// What a failure of a class leads to, beside its record.
-enum Consequence {
-    /// It counts.
-    Counts,
-    /// It does not count, and this worker stops.
-    StopsWorker,
-}
-
-fn consequence(class: FailureClass) -> Consequence {
-    match class {
-        FailureClass::Transient
-        | FailureClass::Resources
-        | FailureClass::BadInput
-        | FailureClass::Missing
-        | FailureClass::Changed
-        | FailureClass::BadOutput => Consequence::Counts,
-        FailureClass::Fatal => Consequence::StopsWorker,
     }
 }

@@ -172,7 +172,7 @@ mod tests {
         }
         assert_eq!(hangs_after(&pulse, 300).await, Some(201));
         let error = pulse.check().unwrap_err();
-        assert!(error.leaves_engine_stuck());
+        assert!(error.ends_engine());
         assert!(error.to_string().contains("denoising"), "{error}");
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::event::Happening;
-use shared::failure::{FailedAttempt, chain};
+use shared::failure::{FailedAttempt, FailureClass, chain};
 use shared::manifest::Status;
 use shared::queue::Settlement;
 use shared::storage::{StorageError, StorageErrorKind};
@@ -13,8 +13,30 @@ use shared::task::ShardTask;
 
 use super::look::{Ready, patience};
 use super::telling::Teller;
-use super::{Consequence, Consumer, ConsumerError, Verdict, consequence};
+use super::{Consumer, ConsumerError, Verdict};
 use crate::attempt::{AttemptError, ShardOutcome};
+
+/// A failed attempt at a shard.
+pub(super) struct Failure {
+    pub(super) number: u32,
+    /// Whether the run allows no further one.
+    pub(super) is_last: bool,
+    pub(super) class: FailureClass,
+    /// Why, with the whole chain.
+    pub(super) reason: String,
+    /// Whether the engine can do no more work in this process.
+    pub(super) ends_engine: bool,
+}
+
+/// What a failure leads to.
+enum Consequence {
+    /// It counts, and is recorded.
+    Counts,
+    /// It does not count, and the shard goes back to the others.
+    GoesBack,
+    /// It does not count, and this worker stops.
+    StopsWorker,
+}
 
 /// Whether storage knows of a failed attempt.
 enum Recorded {
@@ -50,44 +72,97 @@ impl Consumer {
             Ok(ShardOutcome::Stopped) => return Verdict::settle(Settlement::Ack),
             Err(error) => error,
         };
-        match consequence(error.class()) {
+        match self.consequence(&error).await {
             Consequence::StopsWorker => Self::fatal(task, chain(&error)),
-            Consequence::Counts => self.count(task, ready, &error, teller).await,
+            Consequence::GoesBack => {
+                let reason = chain(&error);
+                tracing::error!(reason, "the shard goes back: the attempt does not count");
+                Verdict {
+                    failed: true,
+                    ..Verdict::settle(Settlement::Release)
+                }
+            }
+            Consequence::Counts => {
+                let failure = Failure {
+                    ends_engine: error.ends_engine(),
+                    ..ready.next.failed(error.class(), chain(&error))
+                };
+                self.count(task, failure, teller).await
+            }
+        }
+    }
+
+    /// Returns what a failed attempt leads to. What concerns the run alone stops no worker that has others to work on.
+    async fn consequence(&self, error: &AttemptError) -> Consequence {
+        match error.class() {
+            FailureClass::Transient
+            | FailureClass::Resources
+            | FailureClass::BadInput
+            | FailureClass::Missing
+            | FailureClass::Changed
+            | FailureClass::BadOutput => Consequence::Counts,
+            // The attempt is recorded where the worker has to stop anyway.
+            FailureClass::Unworkable if self.is_alone() && !error.ends_engine() => {
+                Consequence::StopsWorker
+            }
+            FailureClass::Unworkable => Consequence::Counts,
+            FailureClass::Fatal if self.is_alone() => Consequence::StopsWorker,
+            FailureClass::Fatal if error.is_away() => Consequence::GoesBack,
+            FailureClass::Fatal => {
+                if error.is_denied() && self.denies_one_run().await {
+                    Consequence::Counts
+                } else {
+                    Consequence::StopsWorker
+                }
+            }
         }
     }
 
     /// Records a failed attempt, and gives the shard up if it was the last one.
-    async fn count(
+    pub(super) async fn count(
         &self,
         task: &ShardTask,
-        ready: &Ready,
-        error: &AttemptError,
+        failure: Failure,
         teller: &Teller,
     ) -> Verdict {
-        let reason = chain(error);
-        let last = ready.failures + 1 >= ready.record.limits.max_attempts;
-        tracing::error!(class = %error.class(), error = reason, last, "attempt failed");
-        let recorded = self.record(task, ready.number, error, &reason).await;
+        let Failure {
+            number,
+            is_last,
+            class,
+            ref reason,
+            ends_engine,
+        } = failure;
+        tracing::error!(%class, error = reason, last = is_last, "attempt failed");
+        let recorded = self.record(task, &failure).await;
         teller.tell(Happening::AttemptFailed {
             run: task.run.clone(),
             shard: task.shard,
-            attempt: ready.number,
-            class: error.class(),
+            attempt: number,
+            class,
             error: reason.clone(),
-            last,
+            last: is_last,
         });
-        let stop = error.leaves_engine_stuck().then(|| ConsumerError::Stuck {
+        let stop = ends_engine.then(|| ConsumerError::Stuck {
             run: task.run.clone(),
             shard: task.shard,
             reason: reason.clone(),
         });
         let (settlement, stop) = match recorded {
             // Only what is recorded may be given up.
-            Ok(Recorded::Stored) if last => (Settlement::Reject, stop),
+            Ok(Recorded::Stored) if is_last => (Settlement::Reject, stop),
             Ok(Recorded::Stored | Recorded::NotYet) => (Settlement::Release, stop),
             Err(error) => {
-                let fatal = || Self::fatal(task, chain(&error)).stop;
-                (Settlement::Release, stop.or_else(fatal))
+                let cause = chain(&error);
+                if self.is_of_run(&error).await {
+                    tracing::error!(
+                        error = cause,
+                        "the failure cannot be recorded: the shard goes to the dead letters"
+                    );
+                    (Settlement::Reject, stop)
+                } else {
+                    let fatal = || Self::fatal(task, cause).stop;
+                    (Settlement::Release, stop.or_else(fatal))
+                }
             }
         };
         Verdict {
@@ -97,18 +172,17 @@ impl Consumer {
         }
     }
 
+    /// Returns whether storage refuses this for one run and permits it for others.
+    async fn is_of_run(&self, error: &StorageError) -> bool {
+        !self.is_alone() && error.kind == StorageErrorKind::Denied && self.denies_one_run().await
+    }
+
     /// Stores the record of a failed attempt, however long storage takes to answer, unless told to drain.
-    async fn record(
-        &self,
-        task: &ShardTask,
-        number: u32,
-        error: &AttemptError,
-        reason: &str,
-    ) -> Result<Recorded, StorageError> {
+    async fn record(&self, task: &ShardTask, failure: &Failure) -> Result<Recorded, StorageError> {
         let mut record = FailedAttempt {
-            attempt: number,
-            error_class: error.class(),
-            error: reason.to_owned(),
+            attempt: failure.number,
+            error_class: failure.class,
+            error: failure.reason.clone(),
             worker: self.name.clone(),
             failed_at: jiff::Timestamp::now(),
         };

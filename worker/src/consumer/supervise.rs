@@ -31,7 +31,6 @@ impl Consumer {
             teller.takes_up(task),
             Arc::clone(&self.progress),
         ));
-        let task = &task.with_changes(&ready.decisions.changed_inputs);
         let frozen = &ready.record.frozen;
         let provenance = Provenance {
             worker: self.name.clone(),
@@ -42,8 +41,9 @@ impl Consumer {
         };
         let attempt = Attempt {
             task,
+            planned: &ready.inputs,
             goal: &ready.goal,
-            number: ready.number,
+            number: ready.next.number,
             patience: ready.record.limits.input_patience(),
             storage: self.storage.as_ref(),
             tools: &ready.tools,

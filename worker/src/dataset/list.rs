@@ -102,11 +102,18 @@ pub fn list(tree: &Tree, root_shown: &str, request: &Request) -> Result<Listed, 
             (None, Labels::Needed) => {
                 LeftOut::note(&mut left_out, LeftOutReason::NoLabel, &image.file.path);
             }
-            (label, Labels::Needed | Labels::Unused) => listings.push(Listing {
-                name: name.to_owned(),
-                image: listed_file(image.file),
-                label,
-            }),
+            (label, Labels::Needed | Labels::Unused) => {
+                let listing = Listing {
+                    name: name.to_owned(),
+                    image: listed_file(image.file),
+                    label,
+                };
+                listing.check().map_err(|reason| DatasetError::Unusable {
+                    path: image.file.path.clone(),
+                    reason,
+                })?;
+                listings.push(listing);
+            }
         }
     }
     if listings.is_empty() {

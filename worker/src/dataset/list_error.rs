@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use shared::listing::ListingError;
 use shared::selection::Selection;
 use shared::source::SourceFile;
 use shared::wording::{counted, first_of};
@@ -64,6 +65,14 @@ pub enum DatasetError {
         /// The file.
         path: PathBuf,
     },
+    /// A name that cannot be one part of a path, or a file outside the dataset.
+    #[error("{path:?} cannot be used: {reason}: rename it")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: ListingError,
+    },
 }
 
 /// Two files of one name.
@@ -90,7 +99,10 @@ impl DatasetError {
     pub fn is_of_nothing(&self) -> bool {
         match self {
             Self::NoFolder { .. } | Self::NoImages { .. } | Self::NothingLabelled { .. } => true,
-            Self::NothingChosen { .. } | Self::DuplicateName(_) | Self::NotUnicode { .. } => false,
+            Self::NothingChosen { .. }
+            | Self::DuplicateName(_)
+            | Self::NotUnicode { .. }
+            | Self::Unusable { .. } => false,
         }
     }
 

@@ -105,20 +105,33 @@ impl EngineError {
     pub fn class(&self) -> FailureClass {
         match self {
             Self::Run { source, .. } if is_out_of_memory(source) => FailureClass::Resources,
+            Self::Run { source, .. } if is_of_device(source) => FailureClass::Fatal,
             // The next image may fare better: it counts against the shard and no further.
             Self::StyleBank { .. } | Self::NotJudged { .. } => FailureClass::Transient,
             Self::NotFinite { .. } => FailureClass::BadOutput,
-            Self::RuntimeMissing { .. }
-            | Self::RuntimeUnusable { .. }
-            | Self::Device { .. }
-            | Self::Model { .. }
+            Self::RuntimeMissing { .. } | Self::RuntimeUnusable { .. } | Self::Device { .. } => {
+                FailureClass::Fatal
+            }
+            // Another run has another model, other settings and other inputs.
+            Self::Model { .. }
             | Self::Run { .. }
             | Self::Gone(_)
             | Self::Schedule(_)
             | Self::Attention(_)
-            | Self::Adain(_) => FailureClass::Fatal,
+            | Self::Adain(_) => FailureClass::Unworkable,
         }
     }
+}
+
+/// Returns whether a GPU or one of its libraries failed: what it computes from then on cannot be trusted.
+fn is_of_device(error: &ort::Error) -> bool {
+    let message = error.message().to_ascii_lowercase();
+    ["cuda", "cublas", "cublaslt", "cudnn", "cufft", "curand"]
+        .iter()
+        .any(|library| {
+            message.contains(&format!("{library} failure"))
+                || message.contains(&format!("{library} error"))
+        })
 }
 
 /// ONNX Runtime has no error code for it.
@@ -197,7 +210,25 @@ mod tests {
         ] {
             assert_eq!(class(message), FailureClass::Resources, "{message}");
         }
-        let other = "CUDA failure 700: an illegal memory access was encountered";
-        assert_eq!(class(other), FailureClass::Fatal);
+    }
+
+    #[test]
+    fn a_lost_device_is_of_no_use_to_any_run_and_a_model_that_fails_is_of_none_to_its_own() {
+        let class = |message: &str| {
+            let error = EngineError::Run {
+                part: "segment_0.onnx".to_owned(),
+                source: ort::Error::new(message),
+            };
+            error.class()
+        };
+        for message in [
+            "CUDA failure 700: an illegal memory access was encountered",
+            "CUDNN failure 5003: CUDNN_STATUS_EXECUTION_FAILED ; GPU=0",
+        ] {
+            assert_eq!(class(message), FailureClass::Fatal, "{message}");
+        }
+        let other =
+            "Non-zero status code returned while running Reshape node: input shape {4} and {5}";
+        assert_eq!(class(other), FailureClass::Unworkable);
     }
 }

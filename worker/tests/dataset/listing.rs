@@ -225,3 +225,19 @@ fn label_kinds_are_stored_by_name() {
     let stored = serde_json::to_string(&LabelKind::PaletteIds).unwrap();
     assert_eq!(stored, r#""palette-ids""#);
 }
+
+#[test]
+fn a_name_that_cannot_be_one_part_of_a_path_is_refused_with_its_file() {
+    for name in ["a\u{1b}]0;title\u{7}", "a\\b", "a\nb"] {
+        let files = ["images", "labels"].map(|folder| format!("{folder}/{name}.png"));
+        let told = refused(&files.each_ref().map(String::as_str), GTA5);
+        for words in [
+            "images/a",
+            "without /, \\ and control characters",
+            "rename it",
+        ] {
+            assert!(told.contains(words), "no {words:?} in {told}");
+        }
+        assert!(!told.contains(char::is_control), "{told:?}");
+    }
+}

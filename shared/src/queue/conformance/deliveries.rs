@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use futures::FutureExt;
+use futures::future::{Either, select};
 
 use super::{
     Subject, consume, dead_letter, is_empty, is_lost, next, publish, read, settle, soon, take_all,
@@ -75,6 +76,80 @@ pub async fn a_released_message_goes_to_somebody_else(subject: &Subject) {
     settle(delivery, Settlement::Release).await;
     drop(first);
     assert_eq!(take_all(subject, 1).await.len(), 1);
+    is_empty(subject).await;
+}
+
+pub async fn a_released_message_waits_behind_the_others(subject: &Subject) {
+    publish(subject, 2).await;
+    let mut consumer = consume(subject).await;
+    let first = next(&mut consumer).await;
+    let released = read(&first);
+    settle(first, Settlement::Release).await;
+    let second = next(&mut consumer).await;
+    assert_ne!(read(&second), released);
+    settle(second, Settlement::Ack).await;
+    let first = next(&mut consumer).await;
+    assert_eq!(read(&first), released);
+    settle(first, Settlement::Ack).await;
+    drop(consumer);
+    is_empty(subject).await;
+}
+
+pub async fn releases_cost_a_message_nothing(subject: &Subject) {
+    publish(subject, 1).await;
+    for _ in 0..3 * DELIVERY_LIMIT {
+        let mut consumer = consume(subject).await;
+        let delivery = next(&mut consumer).await;
+        assert_eq!(delivery.redeliveries, 0);
+        consumer.stop().await;
+        settle(delivery, Settlement::Release).await;
+    }
+    assert_eq!(take_all(subject, 1).await.len(), 1);
+    is_empty(subject).await;
+}
+
+pub async fn deliveries_without_an_end_are_counted_whatever_was_released_in_between(
+    subject: &Subject,
+) {
+    publish(subject, 1).await;
+    let mut consumer = consume(subject).await;
+    for returned in 0..=DELIVERY_LIMIT {
+        let delivery = next(&mut consumer).await;
+        assert_eq!(delivery.redeliveries, returned);
+        settle(delivery, Settlement::Release).await;
+        let delivery = next(&mut consumer).await;
+        assert_eq!(delivery.redeliveries, returned);
+        drop(delivery);
+    }
+    let buried = Box::pin(async {
+        let (_dead, delivery) = dead_letter(subject).await;
+        assert_eq!(read(&delivery), task(0));
+        assert_eq!(delivery.death, Some(Death::DeliveryLimit));
+        settle(delivery, Settlement::Ack).await;
+    });
+    match select(consumer.next(), buried).await {
+        Either::Left((taken, _)) => panic!("it came once more: {taken:?}"),
+        Either::Right(((), _)) => {}
+    }
+    drop(consumer);
+    is_empty(subject).await;
+}
+
+pub async fn a_consumer_that_stops_costs_what_waits_nothing(subject: &Subject) {
+    publish(subject, 2).await;
+    let mut first = consume(subject).await;
+    let delivery = next(&mut first).await;
+    let taken = read(&delivery);
+    // The other one may be on its way by now, as nothing is in hand.
+    settle(delivery, Settlement::Ack).await;
+    first.stop().await;
+    drop(first);
+    let mut second = consume(subject).await;
+    let other = next(&mut second).await;
+    assert_ne!(read(&other), taken);
+    assert_eq!(other.redeliveries, 0);
+    settle(other, Settlement::Ack).await;
+    drop(second);
     is_empty(subject).await;
 }
 

@@ -83,4 +83,15 @@ impl Deliveries for Consumer {
             }
         }
     }
+
+    async fn stop(&mut self) {
+        if let Some(subscription) = &mut self.subscription
+            && let Err(error) = subscription.stop().await
+        {
+            warn!(
+                error = chain(&error),
+                "cannot stop consuming in order: a message that came meanwhile counts as delivered"
+            );
+        }
+    }
 }

@@ -1,18 +1,35 @@
 //! Messages in the hands of a consumer, and how they end.
+//!
+//! The broker counts every return of a message, also one that its consumer asked for. So what is released is published
+//! anew, with the number of times it came back for another reason, and that delivery is acknowledged: what is lost in
+//! between is there twice, which consumers bear.
 
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
-use futures::StreamExt;
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt};
 use tokio::time::timeout;
+use tracing::warn;
 
 use super::address::{Address, Line};
 use super::client::{
-    AMQPValue, ANSWER, Acker, BasicAckOptions, BasicNackOptions, BasicQosOptions,
-    BasicRejectOptions, ClientResult, Consumer, FieldTable, Received, answered, no_answer, text,
+    AMQPValue, ANSWER, Acker, BasicAckOptions, BasicCancelOptions, BasicNackOptions,
+    BasicQosOptions, BasicRejectOptions, ClientResult, Consumer, FieldTable, Received, answered,
+    no_answer, text,
 };
-use super::link::Link;
-use crate::queue::{Death, Delivery, QueueError, QueueErrorKind, Settle, Settlement};
+use super::link::{Link, publish_alone};
+use crate::failure::chain;
+use crate::queue::{
+    DELIVERY_LIMIT, Death, Delivery, QueueError, QueueErrorKind, Settle, Settlement,
+};
+
+/// How often a message came back unsettled before it was published anew.
+const REDELIVERIES: &str = "synth2real-redeliveries";
+/// Why a consumer published a message to the dead letters.
+const DEATH: &str = "synth2real-death";
+/// What the broker calls it as well.
+const TOO_OFTEN: &str = "delivery_limit";
 
 /// Messages as they come over one connection. Dropping it closes the connection.
 pub(super) struct Subscription {
@@ -35,33 +52,78 @@ impl Subscription {
 
     /// Returns the next message. Any error means that the connection is of no use any more.
     pub(super) async fn next(&mut self) -> Result<Delivery, QueueError> {
-        let address = &self.link.address;
         // Rejected, so that it counts: what was dropped may be what broke its holder.
         if let Some(dropped) = self.last.take().filter(Acker::usable) {
             let requeued = dropped.reject(BasicRejectOptions { requeue: true });
-            answered(address, "give a message back", requeued).await?;
+            answered(&self.link.address, "give a message back", requeued).await?;
         }
-        let message = received(address, self.messages.next().await)?;
-        self.last = Some(message.acker.clone());
-        let headers = message.properties.headers().clone().unwrap_or_default();
-        let receipt = Receipt {
-            address: Arc::clone(address),
-            link: Arc::downgrade(&self.link),
-            acker: message.acker,
-            line: self.line,
-        };
-        let redeliveries = integer(&headers, "x-delivery-count");
-        let death = match self.line {
-            Line::Shards => None,
-            Line::DeadLetters => Some(death(&headers)),
-        };
-        Ok(Delivery::new(
-            message.data.into(),
-            redeliveries.max(message.redelivered.into()),
-            death,
-            Box::new(receipt),
-        ))
+        loop {
+            let message = received(&self.link.address, self.messages.next().await)?;
+            let headers = message.properties.headers().clone().unwrap_or_default();
+            let redeliveries = redeliveries(&headers, message.redelivered);
+            let death = match self.line {
+                Line::Shards if redeliveries > DELIVERY_LIMIT => {
+                    bury(&self.link.address, message, redeliveries).await?;
+                    continue;
+                }
+                Line::Shards => None,
+                Line::DeadLetters => Some(death(&headers)),
+            };
+            self.last = Some(message.acker.clone());
+            let payload = Bytes::from(message.data);
+            let receipt = Receipt {
+                address: Arc::clone(&self.link.address),
+                link: Arc::downgrade(&self.link),
+                acker: message.acker,
+                line: self.line,
+                payload: payload.clone(),
+                redeliveries,
+            };
+            return Ok(Delivery::new(
+                payload,
+                redeliveries,
+                death,
+                Box::new(receipt),
+            ));
+        }
     }
+
+    /// Takes no more messages, and gives back what came and was not taken.
+    pub(super) async fn stop(&mut self) -> Result<(), QueueError> {
+        let address = Arc::clone(&self.link.address);
+        let channel = &self.link.channel;
+        let cancelled = channel.basic_cancel(self.messages.tag(), BasicCancelOptions::default());
+        answered(&address, "stop consuming", cancelled).await?;
+        // What was on its way is here by now. A dead letter may come back as often as it likes.
+        while let Some(Some(Ok(message))) = self.messages.next().now_or_never()
+            && self.line == Line::Shards
+        {
+            let headers = message.properties.headers().clone().unwrap_or_default();
+            let headers = counted(redeliveries(&headers, message.redelivered));
+            publish_alone(&address, Line::Shards, &message.data, headers).await?;
+            let settled = async {
+                message.acker.ack(BasicAckOptions::default()).await?;
+                // An answer to what comes after it tells that the broker has it.
+                channel.basic_qos(1, BasicQosOptions::default()).await
+            };
+            answered(&address, "give a message back", settled).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Moves a message to the dead letters that came back too often, counted over all times it was published anew.
+async fn bury(
+    address: &Arc<Address>,
+    message: Received,
+    redeliveries: u64,
+) -> Result<(), QueueError> {
+    let mut headers = counted(redeliveries);
+    headers.insert(DEATH.into(), AMQPValue::LongString(TOO_OFTEN.into()));
+    publish_alone(address, Line::DeadLetters, &message.data, headers).await?;
+    let acked = message.acker.ack(BasicAckOptions::default());
+    answered(address, "settle a message", acked).await?;
+    Ok(())
 }
 
 /// What is said, as it comes over one connection.
@@ -88,6 +150,28 @@ struct Receipt {
     link: Weak<Link>,
     acker: Acker,
     line: Line,
+    payload: Bytes,
+    redeliveries: u64,
+}
+
+impl Receipt {
+    /// Publishes the message anew and acknowledges this delivery. Where that cannot be done it goes back, which counts.
+    async fn release(&self, link: &Link) -> ClientResult<bool> {
+        // What came over a connection that is gone comes again by itself.
+        let options = BasicQosOptions::default();
+        link.channel.basic_qos(1, options).await?;
+        let headers = counted(self.redeliveries);
+        match publish_alone(&self.address, Line::Shards, &self.payload, headers).await {
+            Ok(()) => self.acker.ack(BasicAckOptions::default()).await,
+            Err(error) => {
+                warn!(
+                    error = chain(&error),
+                    "cannot publish a message anew: it goes back and counts as delivered"
+                );
+                self.acker.nack(requeue()).await
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -101,17 +185,14 @@ impl Settle for Receipt {
             return Err(lost("its consumer is gone".to_owned()));
         };
         let settled = async {
-            let requeue = BasicNackOptions {
-                requeue: true,
-                ..BasicNackOptions::default()
-            };
             let sent = match (settlement, self.line) {
                 (Settlement::Ack, _) => self.acker.ack(BasicAckOptions::default()).await?,
                 (Settlement::Reject, Line::Shards) => {
                     self.acker.reject(BasicRejectOptions::default()).await?
                 }
-                (Settlement::Release, _) | (Settlement::Reject, Line::DeadLetters) => {
-                    self.acker.nack(requeue).await?
+                (Settlement::Release, Line::Shards) => self.release(&link).await?,
+                (Settlement::Release | Settlement::Reject, Line::DeadLetters) => {
+                    self.acker.nack(requeue()).await?
                 }
             };
             // Settling has no answer of its own. Channels are served in order, so an answer to what comes after it
@@ -126,6 +207,27 @@ impl Settle for Receipt {
             Err(_) => Err(lost(no_answer())),
         }
     }
+}
+
+fn requeue() -> BasicNackOptions {
+    BasicNackOptions {
+        requeue: true,
+        ..BasicNackOptions::default()
+    }
+}
+
+/// Returns how often a message came back unsettled, before it was published anew and since.
+fn redeliveries(headers: &FieldTable, redelivered: bool) -> u64 {
+    let since = integer(headers, "x-delivery-count").max(redelivered.into());
+    integer(headers, REDELIVERIES).saturating_add(since)
+}
+
+/// Returns the headers of a message that is published anew.
+fn counted(redeliveries: u64) -> FieldTable {
+    let count = i64::try_from(redeliveries).unwrap_or(i64::MAX);
+    let mut headers = FieldTable::default();
+    headers.insert(REDELIVERIES.into(), AMQPValue::LongLongInt(count));
+    headers
 }
 
 fn integer(headers: &FieldTable, key: &str) -> u64 {
@@ -144,17 +246,27 @@ fn integer(headers: &FieldTable, key: &str) -> u64 {
 
 /// Reads the last death. One that a person caused at the broker counts as a rejection.
 fn death(headers: &FieldTable) -> Death {
+    if words(headers, DEATH) == Some(TOO_OFTEN.as_bytes()) {
+        return Death::DeliveryLimit;
+    }
     let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get("x-death") else {
         return Death::Rejected;
     };
     let Some(AMQPValue::FieldTable(last)) = deaths.as_slice().first() else {
         return Death::Rejected;
     };
-    match last.inner().get("reason") {
-        Some(AMQPValue::LongString(reason)) if reason.as_bytes() == b"delivery_limit" => {
-            Death::DeliveryLimit
-        }
+    match words(last, "reason") {
+        Some(b"delivery_limit") => Death::DeliveryLimit,
+        Some(b"expired") => Death::Expired,
+        Some(b"maxlen") => Death::Dropped,
         _ => Death::Rejected,
+    }
+}
+
+fn words<'a>(headers: &'a FieldTable, key: &str) -> Option<&'a [u8]> {
+    match headers.inner().get(key) {
+        Some(AMQPValue::LongString(words)) => Some(words.as_bytes()),
+        _ => None,
     }
 }
 
@@ -170,4 +282,47 @@ fn received(
         None => "the broker ended the consumer".to_owned(),
     };
     Err(address.error(QueueErrorKind::Unavailable, "consume", cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the headers of a message whose last death had a reason, and the one before another.
+    fn died(reason: &str) -> FieldTable {
+        let death = |reason: &str| {
+            let mut death = FieldTable::default();
+            death.insert("reason".into(), AMQPValue::LongString(reason.into()));
+            AMQPValue::FieldTable(death)
+        };
+        let mut headers = FieldTable::default();
+        let deaths = vec![death(reason), death("rejected")];
+        headers.insert("x-death".into(), AMQPValue::FieldArray(deaths.into()));
+        headers
+    }
+
+    #[test]
+    fn what_a_policy_took_from_the_queue_was_rejected_by_nobody() {
+        for (reason, expected) in [
+            ("rejected", Death::Rejected),
+            ("delivery_limit", Death::DeliveryLimit),
+            ("expired", Death::Expired),
+            ("maxlen", Death::Dropped),
+            ("of a later broker", Death::Rejected),
+        ] {
+            assert_eq!(death(&died(reason)), expected, "{reason}");
+        }
+        assert_eq!(death(&FieldTable::default()), Death::Rejected);
+    }
+
+    #[test]
+    fn returns_are_counted_over_all_times_a_message_was_published() {
+        assert_eq!(redeliveries(&FieldTable::default(), false), 0);
+        assert_eq!(redeliveries(&FieldTable::default(), true), 1);
+        let mut headers = counted(7);
+        assert_eq!(redeliveries(&headers, false), 7);
+        headers.insert("x-delivery-count".into(), AMQPValue::LongLongInt(2));
+        assert_eq!(redeliveries(&headers, true), 9);
+        assert_eq!(redeliveries(&counted(u64::MAX), true), 1 << 63);
+    }
 }

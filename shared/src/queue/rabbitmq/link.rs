@@ -80,7 +80,7 @@ impl Link {
             .map(|payload| {
                 let queue = queue.clone();
                 async move {
-                    let published = self.publish_one(queue, payload);
+                    let published = self.publish_one(queue, &payload, FieldTable::default());
                     let confirmation = answered(&self.address, "publish", published).await?;
                     self.check(confirmation)
                 }
@@ -90,16 +90,33 @@ impl Link {
             .await
     }
 
+    /// Publishes a message to a line; returns when the broker has it.
+    async fn publish_to(
+        &self,
+        line: Line,
+        payload: &[u8],
+        headers: FieldTable,
+    ) -> Result<(), QueueError> {
+        let _alone = self.publishing.lock().await;
+        let confirming = self.channel.confirm_select(ConfirmSelectOptions::default());
+        answered(&self.address, "publish", confirming).await?;
+        let queue = ShortString::from(self.address.queue(line));
+        let published = self.publish_one(queue, payload, headers);
+        let confirmation = answered(&self.address, "publish", published).await?;
+        self.check(confirmation)
+    }
+
     async fn publish_one(
         &self,
         queue: ShortString,
-        payload: Vec<u8>,
+        payload: &[u8],
+        headers: FieldTable,
     ) -> ClientResult<Confirmation> {
-        let properties = json().with_delivery_mode(PERSISTENT);
+        let properties = json().with_delivery_mode(PERSISTENT).with_headers(headers);
         let default_exchange = ShortString::default();
         let channel = &self.channel;
         channel
-            .basic_publish(default_exchange, queue, mandatory(), &payload, properties)
+            .basic_publish(default_exchange, queue, mandatory(), payload, properties)
             .await?
             .await
     }
@@ -252,6 +269,24 @@ impl Link {
         };
         answered(&self.address, "consume", consuming).await
     }
+}
+
+/// Publishes a message to a line over a connection of its own: a broker that is short of memory stops reading from those
+/// that publish, and settlements must not stand behind that.
+///
+/// # Errors
+///
+/// `Unavailable`, `Denied` or `Misconfigured`. It may be there nevertheless.
+pub(super) async fn publish_alone(
+    address: &Arc<Address>,
+    line: Line,
+    payload: &[u8],
+    headers: FieldTable,
+) -> Result<(), QueueError> {
+    let link = Link::open(Arc::clone(address), "give back").await?;
+    let published = link.publish_to(line, payload, headers).await;
+    link.close().await;
+    published
 }
 
 /// A message that finds no queue comes back.

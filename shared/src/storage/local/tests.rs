@@ -35,7 +35,7 @@ async fn what_is_stored_is_as_readable_as_any_other_file() {
     let plain = folder.path().join("plain");
     fs::write(&plain, b"rows").unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
-    assert_eq!(mode(&storage.file(&key)), mode(&plain));
+    assert_eq!(mode(&storage.file(&key, "read").unwrap()), mode(&plain));
 }
 
 #[tokio::test]
@@ -284,4 +284,13 @@ async fn a_picture_is_created_over_what_is_no_file_and_over_nothing_else() {
     fs::create_dir(&path).unwrap();
     let error = storage.create(&key, Bytes::from_static(b"label")).await;
     assert!(error.is_err() && path.is_dir());
+}
+
+#[tokio::test]
+async fn a_name_that_is_too_long_with_its_ending_is_no_outage() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path());
+    let key = ArtifactKey::Label("demo".parse().unwrap(), "x".repeat(255));
+    let error = storage.create(&key, Bytes::new()).await.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Denied, "{error}");
 }

@@ -56,7 +56,8 @@ fn task_rows(task: &str) -> Vec<Row> {
         ("/shard", json!(-1), "-1"),
         ("/shard", json!(1_u64 << 32), "4294967296"),
         ("/first_attempt", json!(1_u64 << 32), "4294967296"),
-        ("/contents", json!("all"), "all"),
+        ("/revision", json!(-1), "-1"),
+        ("/repair", json!("all"), "all"),
     ] {
         let what = format!(
             "with {pointer} of {}",
@@ -64,6 +65,13 @@ fn task_rows(task: &str) -> Vec<Row> {
         );
         rows.push(refused(what, with(task, pointer, value)).says(&[word]));
     }
+    let elsewhere =
+        json!([{"name": "../../../elsewhere", "image": {"path": "/etc/shadow", "size_bytes": 1}}]);
+    rows.push(Row::read(
+        "a task of the former version, whose inputs nobody looks at",
+        Reads::Task,
+        with_key(task, "contents", elsewhere),
+    ));
     rows.push(Row::read(
         "a task of the last attempt that can be numbered",
         Reads::Task,

@@ -91,6 +91,16 @@ fn plan_rows() -> Vec<Row> {
         ("/shards/0/id", json!(7)),
         ("/shards/0/id", json!(u64::MAX)),
         ("/contents", json!([])),
+        ("/contents/0/name", json!("../../../elsewhere")),
+        ("/contents/0/name", json!("..")),
+        ("/contents/0/name", json!("a\0b")),
+        ("/styles/0/name", json!("/elsewhere")),
+        ("/styles/0/name", json!("x".repeat(256))),
+        ("/contents/0/image/path", json!("/etc/shadow")),
+        (
+            "/contents/0/label/file/path",
+            json!("labels/../../other.png"),
+        ),
     ];
     let row = |(pointer, value): (&str, Value)| {
         let name = format!("a plan with {pointer} of {value}");
