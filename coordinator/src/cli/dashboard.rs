@@ -9,7 +9,9 @@ use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use clap::Args;
+use shared::descriptors;
 use shared::failure::chain;
+use shared::http_server::Limits;
 use shared::metrics::Exporter;
 use shared::queue::Queue;
 use shared::storage::Storage;
@@ -20,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::Problem;
 use crate::collector::{Board, Collector, Duty};
 use crate::dashboard::token::Token;
-use crate::dashboard::{Access, Dashboard, Shown};
+use crate::dashboard::{Access, Dashboard, Entrance, Shown};
 use crate::metrics;
 
 /// Where it listens unless something else is said.
@@ -134,11 +136,17 @@ pub(super) async fn serve(watch: Watch, listening: Listening) -> Result<(), Prob
     let Listening {
         listener, access, ..
     } = listening;
+    // The collector runs on, whatever the dashboard suffers: connections never take all that may be open.
+    let entrance = Entrance {
+        listener,
+        access,
+        limits: Limits::within(descriptors::raise()),
+    };
     let exporter = metrics::install();
     let show_metrics =
         get(|| async { ([(CONTENT_TYPE, Exporter::MEDIA_TYPE)], exporter.render()) });
     let more = Router::new().route("/metrics", show_metrics);
-    let serving = Dashboard::serve(shown, access, listener, more, watch.stop.clone());
+    let serving = Dashboard::serve(shown, entrance, more, watch.stop.clone());
     // In a task of its own: counting a hundred thousand shards must keep no page waiting.
     let collecting = tokio::spawn(async move { collector.run().await });
     let served = serving.await;

@@ -3,6 +3,7 @@
 
 mod access;
 mod board;
+mod crowd;
 mod embedded;
 mod keyboard;
 mod looks;
