@@ -13,6 +13,7 @@
 //! - [`failure`], [`warning`]: the classes of failure and what each leads to; what is odd about an item that is done
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
 //! - [`digest`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; work that waits; being told to stop
+//! - [`read_file`]: files of this machine, which may be anything and of any size
 //! - [`http_server`], [`descriptors`], [`rate`]: a server that lives through its clients; what may be open at once; what is
 //!   said how often
 //! - [`wording`]: names and numbers in messages, which never grow with a dataset
@@ -41,6 +42,7 @@ pub mod metrics;
 pub mod paths;
 pub mod queue;
 pub mod rate;
+pub mod read_file;
 pub mod request;
 pub mod run_record;
 pub mod s3;

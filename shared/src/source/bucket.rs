@@ -9,6 +9,7 @@ use futures::TryStreamExt;
 use super::walk::{WalkError, WalkLimits, is_no_part};
 use super::{Source, SourceFile};
 use crate::location::BucketPrefix;
+use crate::read_file::max_bytes;
 use crate::s3::{Bucket, BucketObject, S3Settings};
 use crate::storage::StorageError;
 
@@ -51,7 +52,7 @@ impl Source for BucketSource {
     }
 
     async fn read(&self, path: &Path) -> Result<Bytes, StorageError> {
-        let (bytes, _) = self.bucket.get(&key(path)).await?;
+        let (bytes, _) = self.bucket.get(&key(path), max_bytes::DATA).await?;
         Ok(bytes)
     }
 

@@ -22,11 +22,12 @@ use tempfile::NamedTempFile;
 
 use self::naming::{Naming, is};
 use super::walk::{Found, Walk};
-use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind};
+use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::blocking;
 use crate::digest;
 use crate::ids::RunId;
+use crate::read_file;
 
 /// Unfinished files lie in this folder of the root, away from the images that people train on.
 const TEMPORARY_FOLDER: &str = ".writing";
@@ -94,10 +95,8 @@ impl LocalStorage {
                 Ok(Created::New)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let there =
-                    refuse_what_is_no_file(path).and_then(|()| digest::sha256_of_file(path));
-                let there = there.map_err(|e| io_error("compare", path, e))?;
-                if there == digest::sha256(bytes) {
+                let is_same = holds(path, bytes).map_err(|e| io_error("compare", path, e))?;
+                if is_same {
                     Ok(Created::AlreadyThere)
                 } else {
                     Err(StorageError {
@@ -175,7 +174,7 @@ impl Storage for LocalStorage {
         blocking::run(move || {
             let copy = || -> io::Result<()> {
                 let mut temporary = storage.prepare(&path, b"")?;
-                io::copy(&mut File::open(&file)?, temporary.as_file_mut())?;
+                io::copy(&mut read_file::open(&file)?, temporary.as_file_mut())?;
                 temporary.as_file().sync_all()?;
                 let named = temporary.persist(&path);
                 named.map_err(|e| storage.explained(e.error, &path))?;
@@ -187,13 +186,10 @@ impl Storage for LocalStorage {
     }
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
-        let path = self.file(key);
+        let (path, max_bytes) = (self.file(key), max_bytes_of(key));
         blocking::run(move || {
-            let read = || {
-                refuse_what_is_no_file(&path)?;
-                fs::read(&path)
-            };
-            let bytes = read().map_err(|e| io_error("read", &path, e))?;
+            let read = read_file::read(&path, max_bytes);
+            let bytes = read.map_err(|e| io_error("read", &path, e))?;
             Ok(Bytes::from(bytes))
         })
         .await
@@ -288,14 +284,13 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Reading a pipe waits for ever, and a device such as `/dev/zero` has no end.
-pub(crate) fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
-    let kind = fs::metadata(path)?.file_type();
-    if kind.is_file() || kind.is_dir() {
-        return Ok(());
+/// Returns whether a file holds these bytes.
+fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let file = read_file::open(path)?;
+    if file.metadata()?.len() != bytes.len() as u64 {
+        return Ok(false);
     }
-    let message = "it is a pipe, socket or device, and no file";
-    Err(io::Error::new(io::ErrorKind::NotFound, message))
+    Ok(digest::sha256_of_open(file)? == digest::sha256(bytes))
 }
 
 /// Removes a file without a byte, a link that leads to no file, a pipe or a device; returns whether such a thing was
@@ -351,6 +346,8 @@ fn remove_abandoned(folder: &Path, prefix: &str) {
 pub(crate) fn io_error(operation: &'static str, path: &Path, source: io::Error) -> StorageError {
     let kind = match source.kind() {
         io::ErrorKind::NotFound => StorageErrorKind::NotFound,
+        // In the place of an object is something that is none.
+        _ if read_file::is_refused(&source) => StorageErrorKind::NotFound,
         // A link that leads to itself leads nowhere, as a broken one does.
         _ if is(&source, Errno::LOOP) => StorageErrorKind::NotFound,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {

@@ -16,6 +16,7 @@ use tempfile::NamedTempFile;
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::ids::RunId;
 use crate::location::Location;
+use crate::read_file::{self, max_bytes};
 use crate::s3::S3Settings;
 
 #[cfg(any(test, feature = "conformance"))]
@@ -47,6 +48,15 @@ pub async fn open(location: &Location) -> Result<Arc<dyn Storage>, StorageError>
             let storage = S3Storage::open(at, &S3Settings::from_env()).await?;
             Ok(Arc::new(storage))
         }
+    }
+}
+
+/// Returns the most bytes that an object can have: what is larger is no object of ours.
+pub(crate) fn max_bytes_of(key: &ArtifactKey) -> u64 {
+    if key.is_picture() {
+        max_bytes::DATA
+    } else {
+        max_bytes::OBJECT
     }
 }
 
@@ -96,6 +106,7 @@ fn advice(
 ) -> &'static str {
     let of_disk = source.and_then(|source| source.downcast_ref::<std::io::Error>());
     match kind {
+        StorageErrorKind::NotFound if of_disk.is_some_and(read_file::is_refused) => "",
         StorageErrorKind::NotFound => ": it is not there",
         StorageErrorKind::Conflict => {
             ": it exists with other bytes; outputs are a function of model, settings and inputs, \

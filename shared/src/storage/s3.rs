@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 
-use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind, scratch};
+use super::{
+    Created, Listed, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, scratch,
+};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::blocking;
 use crate::ids::RunId;
@@ -49,7 +51,8 @@ impl S3Storage {
         if let Some(known) = head.has(bytes) {
             return Ok(Some(known));
         }
-        match self.bucket.get(path).await {
+        // It is as long as these bytes, or its length would have told.
+        match self.bucket.get(path, u64::MAX).await {
             Ok((there, _)) => Ok(Some(there == *bytes)),
             Err(error) if error.kind == StorageErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -105,7 +108,7 @@ impl Storage for S3Storage {
     }
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
-        let (bytes, _) = self.bucket.get(&key.path()).await?;
+        let (bytes, _) = self.bucket.get(&key.path(), max_bytes_of(key)).await?;
         Ok(bytes)
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use shared::digest;
+use shared::read_file::{self, max_bytes};
 
 pub(super) use check::check_part_files;
 
@@ -295,7 +296,7 @@ impl ModelContract {
             path: path.clone(),
             reason,
         };
-        let bytes = std::fs::read(&path).map_err(|e| {
+        let bytes = read_file::read(&path, max_bytes::CONTRACT).map_err(|e| {
             refuse(format!(
                 "cannot be read ({e}); a model folder is written by onnx-export"
             ))
@@ -412,8 +413,8 @@ fn verify(folder: &Path, file: &str, expected: &str) -> Result<(), EngineError> 
         path: path.clone(),
         reason,
     };
-    let found =
-        digest::sha256_of_file(&path).map_err(|e| refuse(format!("cannot be read ({e})")))?;
+    let found = read_file::open_within(&path, max_bytes::WEIGHTS).and_then(digest::sha256_of_open);
+    let found = found.map_err(|e| refuse(format!("cannot be read ({e})")))?;
     if found == expected {
         return Ok(());
     }
