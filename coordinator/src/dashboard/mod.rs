@@ -5,12 +5,13 @@
 //!
 //! - [`mod@token`], `access`, `session`, `login`: who may look and act
 //! - `pages`, `frame`, `format`: what is shown; `acts`: what can be done
-//! - `events`, `api`, `images`, `assets`: what pages load
+//! - `events`, `api`, `images`, `assets`: what pages load; `budget`: memory for the images among it
 
 mod access;
 mod acts;
 mod api;
 mod assets;
+mod budget;
 mod error;
 mod events;
 mod format;

@@ -52,7 +52,11 @@ impl Source for BucketSource {
     }
 
     async fn read(&self, path: &Path) -> Result<Bytes, StorageError> {
-        let (bytes, _) = self.bucket.get(&key(path), max_bytes::DATA).await?;
+        self.read_within(path, max_bytes::DATA).await
+    }
+
+    async fn read_within(&self, path: &Path, max_bytes: u64) -> Result<Bytes, StorageError> {
+        let (bytes, _) = self.bucket.get(&key(path), max_bytes).await?;
         Ok(bytes)
     }
 

@@ -46,9 +46,13 @@ impl Source for LocalSource {
     }
 
     async fn read(&self, path: &Path) -> Result<Bytes, StorageError> {
+        self.read_within(path, max_bytes::DATA).await
+    }
+
+    async fn read_within(&self, path: &Path, max_bytes: u64) -> Result<Bytes, StorageError> {
         let path = self.root.join(path);
         blocking::run(move || {
-            let read = read_file::read(&path, max_bytes::DATA);
+            let read = read_file::read(&path, max_bytes);
             let bytes = read.map_err(|e| read_error(&path, e))?;
             Ok(bytes.into())
         })

@@ -186,7 +186,11 @@ impl Storage for LocalStorage {
     }
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
-        let (path, max_bytes) = (self.file(key), max_bytes_of(key));
+        self.read_within(key, max_bytes_of(key)).await
+    }
+
+    async fn read_within(&self, key: &ArtifactKey, max_bytes: u64) -> Result<Bytes, StorageError> {
+        let path = self.file(key);
         blocking::run(move || {
             let read = read_file::read(&path, max_bytes);
             let bytes = read.map_err(|e| io_error("read", &path, e))?;

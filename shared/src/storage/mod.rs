@@ -60,6 +60,23 @@ pub(crate) fn max_bytes_of(key: &ArtifactKey) -> u64 {
     }
 }
 
+/// Returns bytes of which there are not too many.
+pub(crate) fn within(
+    bytes: Bytes,
+    max_bytes: u64,
+    path: impl FnOnce() -> String,
+) -> Result<Bytes, StorageError> {
+    match read_file::check_size(bytes.len() as u64, max_bytes) {
+        Ok(()) => Ok(bytes),
+        Err(refused) => Err(StorageError {
+            kind: StorageErrorKind::NotFound,
+            operation: "read",
+            path: path(),
+            source: Some(Box::new(std::io::Error::from(refused))),
+        }),
+    }
+}
+
 /// What a create found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
@@ -193,6 +210,16 @@ pub trait Storage: Send + Sync + fmt::Debug {
     ///
     /// [`StorageErrorKind::NotFound`] if there is none, `Denied` or `Unavailable`.
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError>;
+
+    /// Returns the bytes of an object of at most `max_bytes`; a larger one counts as none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    async fn read_within(&self, key: &ArtifactKey, max_bytes: u64) -> Result<Bytes, StorageError> {
+        let bytes = self.read(key).await?;
+        within(bytes, max_bytes, || self.locate(key))
+    }
 
     /// Returns whether an object is there.
     ///

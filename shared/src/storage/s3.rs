@@ -108,7 +108,11 @@ impl Storage for S3Storage {
     }
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
-        let (bytes, _) = self.bucket.get(&key.path(), max_bytes_of(key)).await?;
+        self.read_within(key, max_bytes_of(key)).await
+    }
+
+    async fn read_within(&self, key: &ArtifactKey, max_bytes: u64) -> Result<Bytes, StorageError> {
+        let (bytes, _) = self.bucket.get(&key.path(), max_bytes).await?;
         Ok(bytes)
     }
 
