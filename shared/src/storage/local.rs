@@ -8,10 +8,12 @@ mod mounts;
 mod naming;
 mod trial;
 
+use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -39,6 +41,10 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 pub struct LocalStorage {
     root: PathBuf,
     naming: Naming,
+    /// Makes the names in a folder survive a crash: the system's call, or that of a test.
+    sync_folder: fn(&Path) -> io::Result<()>,
+    /// Folders whose own names do, and those of all above them, as far as this process saw to it.
+    durable: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 impl LocalStorage {
@@ -48,6 +54,8 @@ impl LocalStorage {
         Self {
             root: root.into(),
             naming: Naming::SYSTEM,
+            sync_folder,
+            durable: Arc::default(),
         }
     }
 
@@ -81,8 +89,51 @@ impl LocalStorage {
 
     /// Writes a temporary file and makes the folder it will go to.
     fn prepare(&self, path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-        fs::create_dir_all(path.parent().unwrap_or(path))?;
+        self.make_folder(path.parent().unwrap_or(path))?;
         self.write_temporary(bytes)
+    }
+
+    /// Makes a folder and those above it; returns once the names of all of them survive a crash.
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        if self.durable().contains(folder) && folder.is_dir() {
+            return Ok(());
+        }
+        let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+        fs::create_dir_all(folder)?;
+        for named in folder.ancestors() {
+            // Another process may have made one of ours a moment ago, and not be there any more to sync it.
+            if !named.starts_with(&self.root) && !missing.contains(&named) {
+                break;
+            }
+            let Some(above) = named.parent() else {
+                break;
+            };
+            match self.sync(above) {
+                // The folder around the root need not be one that can be read.
+                Err(error)
+                    if error.kind() == io::ErrorKind::PermissionDenied
+                        && !above.starts_with(&self.root) => {}
+                synced => synced?,
+            }
+        }
+        self.durable().insert(folder.to_owned());
+        Ok(())
+    }
+
+    fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the names in a folder survive a crash.
+    fn sync(&self, folder: &Path) -> io::Result<()> {
+        let is_here = folder.as_os_str().is_empty();
+        (self.sync_folder)(if is_here { Path::new(".") } else { folder })
+    }
+
+    /// Makes the name of a file survive a crash.
+    fn sync_name(&self, path: &Path) -> io::Result<()> {
+        path.parent().map_or(Ok(()), |folder| self.sync(folder))
     }
 
     fn create_file(&self, path: &Path, bytes: &[u8]) -> Result<Created, StorageError> {
@@ -91,12 +142,16 @@ impl LocalStorage {
             .map_err(|e| io_error("create", path, e))?;
         match self.naming.publish(temporary, path) {
             Ok(()) => {
-                sync_folder(path).map_err(|e| io_error("create", path, e))?;
+                self.sync_name(path)
+                    .map_err(|e| io_error("create", path, e))?;
                 Ok(Created::New)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let is_same = holds(path, bytes).map_err(|e| io_error("compare", path, e))?;
                 if is_same {
+                    // Who named it a moment ago may not be there any more to sync it.
+                    self.sync_name(path)
+                        .map_err(|e| io_error("create", path, e))?;
                     Ok(Created::AlreadyThere)
                 } else {
                     Err(StorageError {
@@ -137,7 +192,7 @@ impl LocalStorage {
         temporary
             .persist(path)
             .map_err(|e| io_error("write", path, self.explained(e.error, path)))?;
-        sync_folder(path).map_err(|e| io_error("write", path, e))
+        self.sync_name(path).map_err(|e| io_error("write", path, e))
     }
 
     /// Returns an error with what a person can do about it where the system's own words do not say.
@@ -178,7 +233,7 @@ impl Storage for LocalStorage {
                 temporary.as_file().sync_all()?;
                 let named = temporary.persist(&path);
                 named.map_err(|e| storage.explained(e.error, &path))?;
-                sync_folder(&path)
+                storage.sync_name(&path)
             };
             copy().map_err(|e| io_error("write", &path, e))
         })
@@ -278,10 +333,7 @@ fn listed(found: Found) -> Listed {
 
 /// A new name is durable only when its folder is. A file system that knows no such thing for folders (SMB, some of
 /// FUSE) has its own way, so that is no error.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let Some(folder) = path.parent() else {
-        return Ok(());
-    };
+fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder)?.sync_all() {
         Err(error) if is(&error, Errno::INVAL) || is(&error, Errno::OPNOTSUPP) => Ok(()),
         synced => synced,
