@@ -418,7 +418,8 @@ fn verify(folder: &Path, file: &str, expected: &str) -> Result<(), EngineError> 
     if found == expected {
         return Ok(());
     }
+    // The digest that was found is not told: a link may lead to a file that is nobody's to know.
     Err(refuse(format!(
-        "is truncated or altered: its SHA-256 is {found}, the contract says {expected}; copy or export it again"
+        "is truncated or altered: its SHA-256 is not {expected}, as the contract says; copy or export it again"
     )))
 }
