@@ -43,7 +43,10 @@ pub(super) struct Caller {
 
 impl Caller {
     pub(super) fn of(request: &Request) -> Self {
-        Self::new(request.extensions().get().copied(), request.headers())
+        Self::new(
+            request.extensions().get::<Peer>().copied(),
+            request.headers(),
+        )
     }
 
     pub(super) fn new(peer: Option<Peer>, headers: &HeaderMap) -> Self {
