@@ -35,6 +35,8 @@ const READ_AT_ONCE: usize = 16;
 /// Widths that can be asked for.
 const WIDTHS: [u32; 3] = [160, 320, 640];
 const QUALITY: u8 = 88;
+/// How an output begins.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 type Opening = Arc<OnceCell<Arc<dyn Source>>>;
 
@@ -114,10 +116,10 @@ pub(super) async fn output(
         return Ok(unchanged(tag, FOREVER));
     }
     let key = ArtifactKey::Image(view.id().clone(), item);
-    let reading = dashboard.images.outputs.acquire().await.ok();
+    // Held until it is decoded: what waits for that takes memory too.
+    let _reading = dashboard.images.outputs.acquire().await.ok();
     let max_bytes = max_bytes_of_output(&view.run.record.frozen.model);
     let read = dashboard.storage.read_within(&key, max_bytes).await;
-    drop(reading);
     let bytes = match read {
         Ok(bytes) => bytes,
         Err(error) if error.kind == shared::storage::StorageErrorKind::NotFound => {
@@ -126,6 +128,10 @@ pub(super) async fn output(
         Err(error) => return Err(error.into()),
     };
     match look.width() {
+        None if !bytes.starts_with(PNG) => Err(PageError::Missing(format!(
+            "the image cannot be shown: {} is no PNG file",
+            dashboard.storage.locate(&key)
+        ))),
         None => Ok(answer(bytes, "image/png", tag, FOREVER)),
         Some(_) => {
             let showing = showing(&view, &look);
@@ -172,9 +178,9 @@ async fn input(
     headers: &HeaderMap,
 ) -> Result<Response, PageError> {
     let source = dashboard.images.source(root).await?;
+    let _reading = dashboard.images.inputs.acquire().await.ok();
     // A dataset that this machine does not have is no trouble of ours.
     let read = async |path: &std::path::Path| {
-        let _reading = dashboard.images.inputs.acquire().await.ok();
         let bytes = source.read_within(path, MAX_SHOWN_BYTES).await;
         bytes.map_err(|error| PageError::Missing(chain(&error)))
     };

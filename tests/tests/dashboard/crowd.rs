@@ -61,7 +61,7 @@ impl Server {
         let endless = move || {
             let guard = Dropped(told.clone());
             let parts = stream::unfold(guard, |guard| async move {
-                let part: Result<Bytes, std::io::Error> = Ok(Bytes::from(vec![0; 1 << 16]));
+                let part: Result<Bytes, std::io::Error> = Ok(Bytes::from(vec![0_u8; 1 << 16]));
                 Some((part, guard))
             });
             async move { Body::from_stream(parts) }
@@ -376,7 +376,10 @@ async fn pictures_that_claim_much_take_little() {
     std::fs::write(output("00002"), vec![0; 1 << 20]).unwrap();
     let sparse = std::fs::File::create(output("00003")).unwrap();
     sparse.set_len(6 << 30).unwrap();
+    std::fs::write(output("00004"), "root:x:0:0").unwrap();
     for (name, width, words) in [
+        ("00004", "", "no PNG file"),
+        ("00004", "?w=320", "cannot be shown"),
         ("00001", "?w=320", "33554432 pixels"),
         ("00002", "?w=320", "1048576 bytes"),
         ("00002", "", "1048576 bytes"),
@@ -386,6 +389,7 @@ async fn pictures_that_claim_much_take_little() {
         let answer = look(&service, &path, &[HTML]);
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.body.contains(words), "{path}: {}", answer.body);
+        assert!(!answer.body.contains("root:x"), "{path}");
     }
     let _ = service.stop().exits(0);
 }
