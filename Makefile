@@ -12,7 +12,7 @@ help:
 	@echo "make test            every test of the project"
 	@echo "make test-gpu        what a GPU computes beside the authors' numbers; CUDA and cuDNN by LD_LIBRARY_PATH"
 	@echo "make fuzz            every fuzz target for FUZZ_SECONDS (600) on all cores; not a part of make test"
-	@echo "make lint            formatting, lints, docs and dependencies, warnings as errors"
+	@echo "make lint            formatting, lints, docs and dependencies, warnings as errors; advisories where their database is reached"
 	@echo "make build           the synth2real and worker programs, in target/release"
 	@echo "make bench           speed at Stable Diffusion's full width beside plain PyTorch: 20 GB of memory, 12 GB of disk, half an hour"
 	@echo "make bench-scale     time and memory of a run of a million items"
@@ -88,6 +88,7 @@ lint: onnx-export
 	cd onnx-export && .venv/bin/ruff check . && .venv/bin/ruff format --check .
 	infra/setup/cargo-deny.sh
 	.cache/cargo-deny/cargo-deny --locked check licenses bans sources
+	infra/setup/advisories.sh
 
 onnxruntime:
 	@infra/setup/onnxruntime.sh

@@ -10,7 +10,7 @@ use shared::listing::Listing;
 use shared::run_record::FrozenModel;
 use shared::source::{self, Source};
 use shared::storage::Storage;
-use worker::dataset::{ImageSize, LabelNeed, encode_png, load};
+use worker::dataset::{ImageSize, LabelNeed, NamedBytes, decode_image, encode_png, load};
 
 use crate::freeze::FrozenRun;
 use crate::plan::Plan;
@@ -50,10 +50,7 @@ pub async fn make(storage: &dyn Storage, run: &FrozenRun) -> Option<String> {
         sheet.place(0, row, image);
         for (column, &style) in styles.iter().enumerate() {
             let key = ArtifactKey::Image(run.record.run.clone(), run.plan.item((style, content)));
-            let bytes = storage.read(&key).await.ok();
-            let image = bytes
-                .and_then(|bytes| image::load_from_memory(&bytes).ok())
-                .map(|image| image.to_rgb8());
+            let image = output_image(storage, &key, &run.record.frozen.model).await;
             sheet.place(1 + column as u32, row, image);
         }
     }
@@ -103,6 +100,33 @@ pub(crate) async fn input_image(
         .prepared;
     let pixels = prepared.image.into_raw_vec_and_offset().0;
     RgbImage::from_raw(size.width as u32, size.height as u32, pixels)
+}
+
+/// Returns an output; none if it cannot be read, or is larger than any of its model.
+pub(crate) async fn output_image(
+    storage: &dyn Storage,
+    key: &ArtifactKey,
+    model: &FrozenModel,
+) -> Option<RgbImage> {
+    let bytes = storage.read_within(key, max_bytes_of_output(model)).await;
+    let (name, bytes) = (key.path(), bytes.ok()?);
+    let decode = move || {
+        let file = NamedBytes {
+            name: &name,
+            bytes: &bytes,
+        };
+        let pixels = decode_image(file).ok()?;
+        let (height, width, _) = pixels.dim();
+        let pixels = pixels.into_raw_vec_and_offset().0;
+        RgbImage::from_raw(width as u32, height as u32, pixels)
+    };
+    shared::blocking::run(decode).await
+}
+
+/// Returns more bytes than any output of a model has, however badly it is compressed.
+pub(crate) fn max_bytes_of_output(model: &FrozenModel) -> u64 {
+    let pixels = (model.width as u64).saturating_mul(model.height as u64);
+    pixels.saturating_mul(4).saturating_add(1 << 16)
 }
 
 /// Returns the sizes of a model's images and of its latents, which are an eighth of them.

@@ -1,22 +1,22 @@
 #!/bin/sh
-# Starts (and stops) moto, an S3 server to test against, on a loopback port; puts it into .cache/moto first.
+# Starts (and stops) moto, an S3 server to test against, on a loopback port; puts it into .cache/moto first,
+# with every file checked by SHA-256 (requirements.sh).
 #
 # `start` prints its address, for MOTO_ENDPOINT.
 set -eu
 
-PACKAGES='moto[s3]==5.2.5 flask==3.1.3 flask-cors==6.0.5 werkzeug==3.1.9'
-
 cd "$(dirname "$0")/../.."
 TARGET=.cache/moto
-STAMP="$TARGET/made-from-$(echo "$PACKAGES" | sha256sum | cut -c 1-16)"
+PACKAGES=infra/setup/moto.txt
+STAMP="$TARGET/made-from-$(sha256sum "$PACKAGES" | cut -c 1-16)"
 SERVER="$TARGET/server"
 
 install() {
     if [ -f "$STAMP" ]; then return; fi
     echo "making $TARGET" >&2
     python3 -m venv --clear "$TARGET"
-    # shellcheck disable=SC2086
-    "$TARGET/bin/python" -m pip install --quiet --disable-pip-version-check $PACKAGES
+    "$TARGET/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --no-deps --require-hashes --only-binary :all: --requirement "$PACKAGES"
     touch "$STAMP"
 }
 

@@ -16,6 +16,8 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 LENGTH_BYTES = 8
 # The library's own limit of a header.
 LARGEST_HEADER_BYTES = 100_000_000
+# More than any text, vocabulary or embedding of a checkpoint has.
+LARGEST_READ_WHOLE_BYTES = 64 << 20
 NUM_NAMES_SHOWN = 6
 
 
@@ -35,7 +37,7 @@ def is_named(path: Path) -> bool:
 def needed_file(path: Path, advice: str = "download it again") -> Path:
     """Returns `path`, if there is a file with something in it; raises `CheckpointError` if not."""
     if not path.is_file():
-        if path.is_symlink():
+        if path.is_symlink() and not path.exists():
             raise CheckpointError(
                 f"{path} is a link to {path.readlink()}, which is not there: {advice}"
             )
@@ -56,6 +58,20 @@ def needed_file(path: Path, advice: str = "download it again") -> Path:
     return path
 
 
+def small_file(path: Path, advice: str = "download it again") -> Path:
+    """Returns `path`, if there is a file with something in it that may be read whole.
+
+    Raises `CheckpointError` if not.
+    """
+    size = needed_file(path, advice).stat().st_size
+    if size > LARGEST_READ_WHOLE_BYTES:
+        raise CheckpointError(
+            f"{path} has {size} bytes, and such a file has at most "
+            f"{LARGEST_READ_WHOLE_BYTES}: {advice}"
+        )
+    return path
+
+
 def names_in(folder: Path) -> str:
     """Returns the names of a folder's entries as people read them: the first few, and how many."""
     if not folder.is_dir():
@@ -69,7 +85,7 @@ def names_in(folder: Path) -> str:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Returns the object in a JSON file that has to be there."""
-    text = needed_file(path).read_bytes()
+    text = small_file(path).read_bytes()
     try:
         settings = json.loads(text.decode("utf-8"), parse_constant=refuse_constant)
     except ValueError as error:

@@ -12,7 +12,7 @@ import torch
 from onnx_export.checkpoint import Checkpoint
 from onnx_export.configs import text_settings
 from onnx_export.errors import CheckpointError
-from onnx_export.files import needed_file
+from onnx_export.files import small_file
 from onnx_export.finite import HALF_MAX, refuse_not_finite
 from onnx_export.loading import load_transformers
 from onnx_export.tokenizer import TOKENS, TextEncoderSize, Tokens, tokens_of
@@ -84,7 +84,7 @@ def refuse_other_ends(path: Path, settings: dict[str, Any], tokens: Tokens) -> N
 def read_prompt(path: Path, width: int) -> Prompt:
     """Returns the embedding in an `.npy` file, `(1, 77, width)` or `(77, width)`."""
     try:
-        embedding = np.load(needed_file(path, SAVE), allow_pickle=False)
+        embedding = np.load(small_file(path, SAVE), allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise CheckpointError(f"{path} cannot be read as .npy: {error}") from error
     if not isinstance(embedding, np.ndarray) or embedding.dtype.kind != "f":

@@ -8,7 +8,7 @@ from typing import Any
 
 from onnx_export.configs import listed
 from onnx_export.errors import CheckpointError, UsageError, first_line
-from onnx_export.files import is_named, names_in, needed_file, read_json
+from onnx_export.files import is_named, names_in, read_json, small_file
 from onnx_export.loading import quiet
 
 TOKENS = 77
@@ -147,7 +147,7 @@ def vocabulary_of_one_file(path: Path) -> Vocabulary:
 
 def vocabulary_of_pair(vocabulary: Path, merges: Path) -> Vocabulary:
     tokens = read_json(vocabulary)
-    lines = needed_file(merges).read_bytes().decode("utf-8", errors="replace").splitlines()
+    lines = small_file(merges).read_bytes().decode("utf-8", errors="replace").splitlines()
     pairs = []
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#version"):

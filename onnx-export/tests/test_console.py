@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from onnx_export.console import plain
+
 PROGRAM = """
 from onnx_export.console import show, tell
 from onnx_export.errors import ExportError, exit_code_of
@@ -22,6 +24,11 @@ def work():
 
 sys.exit(exit_code_of("program", work))
 """
+
+
+def test_a_name_that_a_terminal_would_obey_is_told_without_that() -> None:
+    name = "a\x1b]0;pwned\x07\x9b31m\u202e.png"
+    assert plain(f"{name}\n\té") == "a\ufffd]0;pwned\ufffd\ufffd31m\ufffd.png\n\té"
 
 
 def code(redirection: str, *words: str) -> int:

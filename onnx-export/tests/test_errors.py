@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -36,6 +37,28 @@ def test_a_model_that_predicts_velocity_is_refused(capsys, copy: Path) -> None:
     assert code == 3
     assert "scheduler_config.json has prediction_type 'v_prediction'" in line
     assert "only 'epsilon' is supported" in line
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("pipe", "is not a file"), ("device", "is not a file"), ("sparse", "such a file has at most")],
+)
+def test_settings_that_are_no_file_or_have_no_end_are_refused_at_once(
+    capsys, copy: Path, kind: str, words: str
+) -> None:
+    path = copy / "unet/config.json"
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as file:
+            file.truncate(1 << 40)
+    code, line = refused(capsys, copy)
+    assert code == 3
+    assert f"{path}" in line
+    assert words in line
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,29 @@ use std::path::Path;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::read_file;
+
 /// Returns the SHA-256 of `bytes` as 64 lower-case hexadecimal digits.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Returns the SHA-256 of a file without holding it in memory.
+/// Returns the SHA-256 of a file without holding it in memory. What is no file is refused.
 ///
 /// # Errors
 ///
 /// Whatever opening or reading the file gives.
 pub fn sha256_of_file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    sha256_of_open(read_file::open(path)?)
+}
+
+/// Returns the SHA-256 of an open file from where it is, without holding it in memory.
+///
+/// # Errors
+///
+/// Whatever reading the file gives.
+pub fn sha256_of_open(mut file: File) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {

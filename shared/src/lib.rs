@@ -14,6 +14,9 @@
 //! - [`failure`], [`warning`]: the classes of failure and what each leads to; what is odd about an item that is done
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
 //! - [`digest`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; work that waits; being told to stop
+//! - [`read_file`]: files of this machine, which may be anything and of any size
+//! - [`http_server`], [`descriptors`], [`rate`]: a server that lives through its clients; what may be open at once; what is
+//!   said how often
 //! - [`wording`]: names and numbers in messages, which never grow with a dataset
 //! - [`console`]: what programs say, so that a reader who is gone or slow harms no work
 
@@ -24,10 +27,12 @@ pub mod artifact;
 pub mod blocking;
 pub mod console;
 pub mod decision;
+pub mod descriptors;
 pub mod digest;
 pub mod event;
 pub mod failure;
 pub mod globs;
+pub mod http_server;
 pub mod ids;
 pub mod labels;
 pub mod layout;
@@ -38,6 +43,8 @@ pub mod metrics;
 pub mod paths;
 pub mod plan;
 pub mod queue;
+pub mod rate;
+pub mod read_file;
 pub mod request;
 pub mod run_record;
 pub mod s3;

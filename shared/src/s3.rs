@@ -37,8 +37,9 @@ use self::answer::{Answer, Cause, causes, chain};
 use self::counting::Counting;
 use self::object::Cursor;
 use crate::location::BucketPrefix;
+use crate::read_file::check_size;
 use crate::storage::StorageError;
-use crate::storage::StorageErrorKind::{Denied, Unavailable};
+use crate::storage::StorageErrorKind::{Denied, NotFound, Unavailable};
 use crate::storage::local::io_error;
 
 /// The objects of a bucket below a prefix. Paths are those below the prefix.
@@ -145,11 +146,15 @@ impl Bucket {
         }
     }
 
-    /// Returns the bytes of an object and what changes with them.
-    pub(crate) async fn get(&self, path: &str) -> Result<(Bytes, String), StorageError> {
+    /// Returns the bytes of an object of at most `max_bytes`, and what changes with them.
+    pub(crate) async fn get(
+        &self,
+        path: &str,
+        max_bytes: u64,
+    ) -> Result<(Bytes, String), StorageError> {
         let mut pauses = patience::pauses().build();
         loop {
-            let (body, etag) = self.start_get(path).await?;
+            let (body, etag) = self.start_get(path, max_bytes).await?;
             match body.collect().await {
                 Ok(bytes) => return Ok((bytes.into_bytes(), etag)),
                 Err(error) => self.wait(pauses.next(), path, &error).await?,
@@ -162,7 +167,7 @@ impl Bucket {
         let fail = |error| io_error("write", to, error);
         let mut pauses = patience::pauses().build();
         'attempt: loop {
-            let (mut body, _) = self.start_get(path).await?;
+            let (mut body, _) = self.start_get(path, u64::MAX).await?;
             let mut file = tokio::fs::File::create(to).await.map_err(fail)?;
             while let Some(chunk) = body.next().await {
                 match chunk {
@@ -177,11 +182,22 @@ impl Bucket {
         }
     }
 
-    async fn start_get(&self, path: &str) -> Result<(ByteStream, String), StorageError> {
+    async fn start_get(
+        &self,
+        path: &str,
+        max_bytes: u64,
+    ) -> Result<(ByteStream, String), StorageError> {
         let get = self.client.get_object().bucket(&self.at.bucket);
         let get = get.key(self.key(path)).checksum_mode(ChecksumMode::Enabled);
         let got = get.send().await;
         let got = got.map_err(|e| self.failed("read", path, &e))?;
+        let size = got.content_length.unwrap_or_default().max(0);
+        check_size(size.cast_unsigned(), max_bytes).map_err(|refused| StorageError {
+            kind: NotFound,
+            operation: "read",
+            path: self.address(path),
+            source: Some(Box::new(io::Error::from(refused))),
+        })?;
         Ok((got.body, got.e_tag.unwrap_or_default()))
     }
 

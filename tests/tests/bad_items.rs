@@ -25,6 +25,18 @@ fn unchanged(picture: Picture) -> Picture {
 }
 
 #[test]
+fn a_content_that_claims_to_be_larger_than_any_picture_is_quarantined_unread() {
+    let project = Project::new(1, 1);
+    project.add_content("sparse", unchanged, unchanged);
+    let sparse = fs::File::create(project.path("gta5/images/sparse.png")).unwrap();
+    sparse.set_len(6 << 30).unwrap();
+    let outcome = project.run().exits(1);
+    assert!(outcome.stdout.contains("1 of 2 images done"), "{outcome}");
+    let row = project.row("sparse", STYLES[0]);
+    assert_quarantined(&row, &["sparse.png", "6442450944 bytes"]);
+}
+
+#[test]
 fn a_content_that_cannot_be_used_is_quarantined_with_its_reason_and_the_others_are_done() {
     let project = Project::new(1, 1);
     let image = input("00001.png");

@@ -260,3 +260,25 @@ fn a_collector_that_nobody_listens_to_shows_its_dashboard_and_stops_in_order() {
     running.signal("TERM");
     assert_eq!(running.end().code, Some(0));
 }
+
+/// Names of files are others' words, and a terminal obeys some characters.
+#[test]
+fn a_name_that_a_terminal_would_obey_is_told_without_that() {
+    let project = Project::new(1, 1);
+    let image = std::fs::read(project.path("gta5/images/00001.png")).unwrap();
+    let name = "a\u{1b}]0;pwned\u{7}\u{9b}31mb";
+    project.write(&format!("gta5/images/{name}.png"), &image);
+    project.write(&format!("gta5/labels/{name}.png"), b"no label");
+    let words: [&[&str]; 4] = [&["status"], &["status", "--json"], &["report"], &["audit"]];
+    let outcomes = std::iter::once(project.run())
+        .chain(words.into_iter().map(|words| project.about_run(words)));
+    for outcome in outcomes {
+        let said = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert!(!said.is_empty());
+        assert!(!said.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{said:?}");
+    }
+    let mut wrong = synth2real();
+    let outcome = Outcome::of(wrong.args(["status", "--\u{1b}[31m"])).exits(2);
+    assert!(!outcome.stderr.contains('\u{1b}'), "{outcome}");
+    assert!(outcome.stderr.contains("unexpected argument"), "{outcome}");
+}

@@ -189,6 +189,42 @@ fn a_model_file_that_is_missing_is_named() {
 }
 
 #[test]
+fn a_model_of_pipes_devices_and_endless_files_is_refused_at_once() {
+    let project = with_own_model();
+    let at = |file: &str| project.path(&format!("model/{file}"));
+    let pipe = |file: &str| {
+        let made = std::process::Command::new("mkfifo").arg(at(file)).status();
+        assert!(made.unwrap().success());
+    };
+    let device = |file: &str| std::os::unix::fs::symlink("/dev/zero", at(file)).unwrap();
+    let sparse = |file: &str| {
+        let sparse = fs::File::create(at(file)).unwrap();
+        sparse.set_len(1 << 40).unwrap();
+    };
+    let places: [(&dyn Fn(&str), &str); 3] = [
+        (&pipe, "no file"),
+        (&device, "no file"),
+        (&sparse, "such a file has at most"),
+    ];
+    for file in [
+        "model.json",
+        "prompt_embedding.npy",
+        "vae_encoder.onnx",
+        "unet/segment_0.data",
+    ] {
+        let whole = fs::read(at(file)).unwrap();
+        for (place, words) in places {
+            fs::remove_file(at(file)).unwrap();
+            place(file);
+            assert_refused(&project, ENVIRONMENT, &[file, words]);
+        }
+        fs::remove_file(at(file)).unwrap();
+        fs::write(at(file), whole).unwrap();
+    }
+    let _ = project.run().exits(0);
+}
+
+#[test]
 fn a_contract_of_another_version_is_refused_with_both_versions() {
     let project = with_own_model();
     edit_contract(&project, "\"format_version\": 1", "\"format_version\": 9");

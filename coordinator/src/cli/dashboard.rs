@@ -1,6 +1,7 @@
 //! Where the dashboard listens and who may look: what `serve` and `run --dashboard` share.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +10,12 @@ use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use clap::Args;
+use shared::descriptors;
 use shared::failure::chain;
+use shared::http_server::Limits;
 use shared::metrics::Exporter;
 use shared::queue::Queue;
+use shared::read_file::{self, max_bytes};
 use shared::storage::Storage;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::task::JoinSet;
@@ -20,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::Problem;
 use crate::collector::{Board, Collector, Duty};
 use crate::dashboard::token::Token;
-use crate::dashboard::{Access, Dashboard, Shown};
+use crate::dashboard::{Access, Dashboard, Entrance, Shown};
 use crate::metrics;
 
 /// Where it listens unless something else is said.
@@ -84,13 +88,14 @@ pub(super) async fn listen(address: &str, args: &AccessArgs) -> Result<Listening
 fn token(file: Option<&Path>) -> Result<Option<Token>, Problem> {
     let (place, text) = match file {
         Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|error| {
+            let text = read_file::read_text(file, max_bytes::SECRET).map_err(|error| {
                 let file = file.display();
                 Problem::Usage(format!(
                     "cannot read the token in {file}: {}",
                     chain(&error)
                 ))
             })?;
+            warn_if_readable_by_all(file);
             (file.display().to_string(), text)
         }
         None => match std::env::var(TOKEN) {
@@ -102,6 +107,16 @@ fn token(file: Option<&Path>) -> Result<Option<Token>, Problem> {
     token
         .map(Some)
         .map_err(|error| Problem::Usage(format!("the token in {place} is too short: {error}")))
+}
+
+fn warn_if_readable_by_all(file: &Path) {
+    let mode = std::fs::metadata(file).map(|metadata| metadata.permissions().mode());
+    if mode.is_ok_and(|mode| mode & 0o004 != 0) {
+        tracing::warn!(
+            file = %file.display(),
+            "the token can be read by every user of this machine: `chmod o-r` its file"
+        );
+    }
 }
 
 /// What a collector and its dashboard work on.
@@ -134,11 +149,17 @@ pub(super) async fn serve(watch: Watch, listening: Listening) -> Result<(), Prob
     let Listening {
         listener, access, ..
     } = listening;
+    // The collector runs on, whatever the dashboard suffers: connections never take all that may be open.
+    let entrance = Entrance {
+        listener,
+        access,
+        limits: Limits::within(descriptors::raise()),
+    };
     let exporter = metrics::install();
     let show_metrics =
         get(|| async { ([(CONTENT_TYPE, Exporter::MEDIA_TYPE)], exporter.render()) });
     let more = Router::new().route("/metrics", show_metrics);
-    let serving = Dashboard::serve(shown, access, listener, more, watch.stop.clone());
+    let serving = Dashboard::serve(shown, entrance, more, watch.stop.clone());
     // In a task of its own: counting a hundred thousand shards must keep no page waiting.
     let collecting = tokio::spawn(async move { collector.run().await });
     let served = serving.await;

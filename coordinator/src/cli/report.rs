@@ -79,7 +79,7 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
         .collect();
     if args.json {
         let json = serde_json::to_string_pretty(&Reports { runs: &reports });
-        console::print(json.unwrap_or_default())?;
+        console::print_json(&json.unwrap_or_default())?;
     } else {
         console::print(text::render(&reports).trim_end_matches('\n'))?;
         if let Some(path) = &args.html {

@@ -251,7 +251,7 @@ async fn in_progress(
 
 fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), PrintError> {
     if json {
-        return console::print(serde_json::to_string(status).unwrap_or_default());
+        return console::print_json(&serde_json::to_string(status).unwrap_or_default());
     }
     let state = match status.fate {
         Fate::Complete | Fate::EndedWithLosses => "complete".to_owned(),

@@ -9,6 +9,7 @@ use ndarray::Array4;
 use shared::failure::chain;
 use shared::labels::LabelSetting;
 use shared::listing::LabelReading;
+use shared::read_file::{self, max_bytes};
 use shared::settings::{Device, EngineConfig, MethodConfig};
 use shared::storage::scratch;
 use worker::conversion::{Converter, GivenNoise, Source};
@@ -210,12 +211,13 @@ fn noise(
         ));
     };
     let refuse = |reason: String| Problem::Usage(format!("--noise {}: {reason}", path.display()));
-    let file = std::fs::File::open(path).map_err(|e| refuse(e.to_string()))?;
     let (size, channels) = (converter.size(), converter.latent_channels());
     // In 64 bits at most: what has another type is told as such.
     let values = method.steps * channels * size.latent_height * size.latent_width;
-    let max_bytes = (values * size_of::<f64>()) as u64 + MAX_HEADER_BYTES;
-    let npz = NpzFile::open(file, max_bytes);
+    let array_bytes = (values * size_of::<f64>()) as u64 + MAX_HEADER_BYTES;
+    // Two such arrays, and little beside them: the list of what an archive holds takes memory too.
+    let file = read_file::open_within(path, 4 * array_bytes).map_err(|e| refuse(e.to_string()))?;
+    let npz = NpzFile::open(file, array_bytes);
     let mut npz = npz.map_err(|error| refuse(format!("is no NPZ file: {}", chain(&error))))?;
     let mut array = |name: &str| -> Result<GivenNoise, Problem> {
         let array: Array4<f32> = npz.by_name(name).map_err(|error| refuse(chain(&error)))?;
@@ -248,5 +250,6 @@ fn noise(
 const MAX_HEADER_BYTES: u64 = 1 << 16;
 
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    std::fs::read(path).map_err(|e| Problem::Usage(format!("cannot read {}: {e}", path.display())))
+    read_file::read(path, max_bytes::DATA)
+        .map_err(|e| Problem::Usage(format!("cannot read {}: {e}", path.display())))
 }

@@ -6,11 +6,12 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use shared::http_server::names_this_machine;
 
 use super::Dashboard;
 use super::error::PageError;
-use super::session::{self, Opened, Sessions};
-use super::token::{Checked, Token};
+use super::session::{self, Opened};
+use super::token::{Caller, Checked, Token};
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
 const HEADERS: [(HeaderName, &str); 7] = [
@@ -134,13 +135,15 @@ pub(super) fn set_cookie(port: u16, headers: &HeaderMap, secret: &str) -> String
     )
 }
 
-fn known(sessions: &Sessions, headers: &HeaderMap, port: u16) -> Option<Opened> {
-    let secret = cookie(headers, &cookie_name(port))?;
-    let csrf = sessions.csrf(secret)?;
-    Some(Opened {
-        secret: secret.to_owned(),
-        csrf,
-    })
+fn known(dashboard: &Dashboard, headers: &HeaderMap) -> Option<Opened> {
+    let secret = cookie(headers, &cookie_name(dashboard.port))?;
+    match &dashboard.access {
+        Access::Loopback => dashboard.sessions.signed(secret),
+        Access::Token(_) => Some(Opened {
+            csrf: dashboard.sessions.csrf(secret)?,
+            secret: secret.to_owned(),
+        }),
+    }
 }
 
 /// Lets those through who may look.
@@ -156,7 +159,7 @@ pub(super) async fn guard(
         version: dashboard.version(),
         is_live: headers.contains_key(LIVE),
     };
-    if let Some(opened) = known(&dashboard.sessions, headers, dashboard.port) {
+    if let Some(opened) = known(&dashboard, headers) {
         request.extensions_mut().insert(visitor.with(opened));
         return next.run(request).await;
     }
@@ -166,14 +169,17 @@ pub(super) async fn guard(
             let bearer = headers.get(header::AUTHORIZATION);
             let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
             match bearer {
-                Some(bearer) => match token.check(bearer).await {
-                    Checked::Right => {
-                        request.extensions_mut().insert(visitor);
-                        next.run(request).await
+                Some(bearer) => {
+                    let caller = Caller::of(&request);
+                    match token.check(bearer, &caller).await {
+                        Checked::Right => {
+                            request.extensions_mut().insert(visitor);
+                            next.run(request).await
+                        }
+                        Checked::Wrong => StatusCode::UNAUTHORIZED.into_response(),
+                        Checked::TooMany => StatusCode::TOO_MANY_REQUESTS.into_response(),
                     }
-                    Checked::Wrong => StatusCode::UNAUTHORIZED.into_response(),
-                    Checked::TooMany => StatusCode::TOO_MANY_REQUESTS.into_response(),
-                },
+                }
                 None => ask_for_login(&request),
             }
         }
@@ -195,9 +201,12 @@ async fn open_session(
         request.extensions_mut().insert(nobody);
         return next.run(request).await;
     }
-    let opened = match dashboard.sessions.open() {
-        Ok(opened) => opened,
+    let secret = match session::random() {
+        Ok(secret) => secret,
         Err(error) => return PageError::Trouble(error.to_string()).into_response(),
+    };
+    let Some(opened) = dashboard.sessions.signed(&secret) else {
+        return PageError::Trouble("there is no secret for a session".to_owned()).into_response();
     };
     let cookie = set_cookie(dashboard.port, request.headers(), &opened.secret);
     request.extensions_mut().insert(visitor.with(opened));
@@ -249,22 +258,13 @@ pub(super) async fn check_host(
     let host = request.headers().get(header::HOST);
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
     match &dashboard.access {
-        Access::Loopback if !is_loopback(host) => (
+        Access::Loopback if !names_this_machine(host) => (
             StatusCode::MISDIRECTED_REQUEST,
             "without a token the dashboard answers to localhost only; see `synth2real serve --help`\n",
         )
             .into_response(),
         Access::Loopback | Access::Token(_) => next.run(request).await,
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        Some(_) | None => host,
-    };
-    let ip: Option<std::net::IpAddr> = name.trim_matches(['[', ']']).parse().ok();
-    name == "localhost" || ip.is_some_and(|ip| ip.is_loopback())
 }
 
 /// Adds the headers that keep browsers strict, where a page has none of its own.
@@ -326,28 +326,6 @@ mod tests {
         };
         assert!(known.may_act(&headers(&[]), "").is_err());
         assert!(known.may_act(&headers(&[]), "known").is_ok());
-    }
-
-    #[test]
-    fn loopback_has_few_names() {
-        for host in [
-            "localhost",
-            "localhost:8080",
-            "127.0.0.1:1",
-            "[::1]:8080",
-            "127.8.0.1",
-        ] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in [
-            "",
-            "evil.example",
-            "localhost.evil.example:8080",
-            "10.0.0.1",
-            "[::2]:1",
-        ] {
-            assert!(!is_loopback(host), "{host}");
-        }
     }
 
     #[test]

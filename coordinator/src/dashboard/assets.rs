@@ -77,3 +77,26 @@ pub(super) async fn asset(Path((digest, name)): Path<(String, String)>) -> Respo
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_what_they_released() {
+        let released: BTreeMap<String, String> = include_str!("../../assets/vendor/SHA256SUMS")
+            .lines()
+            .filter_map(|line| line.split_once("  "))
+            .map(|(sha256, name)| (format!("vendor/{name}"), sha256.to_owned()))
+            .collect();
+        let ours: BTreeMap<String, String> = ASSETS
+            .iter()
+            .filter(|asset| asset.name.starts_with("vendor/"))
+            .map(|asset| (asset.name.to_owned(), digest::sha256(asset.bytes)))
+            .collect();
+        assert_eq!(ours.len(), 3);
+        assert_eq!(ours, released);
+    }
+}

@@ -176,7 +176,7 @@ mod tests {
             access: Access::Loopback,
             root: "out".to_owned(),
             port: 8080,
-            sessions: Sessions::default(),
+            sessions: Sessions::new("key".to_owned()),
             images: Images::default(),
             start: "0a1b2c3d".to_owned(),
             stop: CancellationToken::new(),

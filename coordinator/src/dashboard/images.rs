@@ -23,14 +23,20 @@ use worker::dataset::{NamedBytes, as_labelled};
 use worker::method::image::{CropBox, Size};
 
 use super::Dashboard;
+use super::budget::Budget;
 use super::error::PageError;
 use crate::collector::RunView;
+use crate::contact_sheet::max_bytes_of_output;
 
-/// Images that are decoded at once: each may take some hundred megabytes.
-const AT_ONCE: usize = 2;
+/// The largest file of a dataset that is shown. Photographs have a tenth of it.
+const MAX_SHOWN_BYTES: u64 = 64 << 20;
+/// Images of a kind that are read at once. Those of another kind do not wait for a dataset that does not answer.
+const READ_AT_ONCE: usize = 16;
 /// Widths that can be asked for.
 const WIDTHS: [u32; 3] = [160, 320, 640];
 const QUALITY: u8 = 88;
+/// How an output begins.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 type Opening = Arc<OnceCell<Arc<dyn Source>>>;
 
@@ -42,7 +48,10 @@ const AN_HOUR: &str = "private, max-age=3600";
 /// What is needed to show images.
 #[derive(Debug)]
 pub(super) struct Images {
-    places: Semaphore,
+    /// Room to decode them.
+    pub(super) budget: Budget,
+    outputs: Semaphore,
+    inputs: Semaphore,
     /// Opening a bucket takes requests, so each is opened once; whoever waits for one keeps no other waiting.
     sources: Mutex<HashMap<Location, Opening>>,
 }
@@ -50,7 +59,9 @@ pub(super) struct Images {
 impl Default for Images {
     fn default() -> Self {
         Self {
-            places: Semaphore::new(AT_ONCE),
+            budget: Budget::default(),
+            outputs: Semaphore::new(READ_AT_ONCE),
+            inputs: Semaphore::new(READ_AT_ONCE),
             sources: Mutex::default(),
         }
     }
@@ -105,7 +116,11 @@ pub(super) async fn output(
         return Ok(unchanged(tag, FOREVER));
     }
     let key = ArtifactKey::Image(view.id().clone(), item);
-    let bytes = match dashboard.storage.read(&key).await {
+    // Held until it is decoded: what waits for that takes memory too.
+    let _reading = dashboard.images.outputs.acquire().await.ok();
+    let max_bytes = max_bytes_of_output(&view.run.record.frozen.model);
+    let read = dashboard.storage.read_within(&key, max_bytes).await;
+    let bytes = match read {
         Ok(bytes) => bytes,
         Err(error) if error.kind == shared::storage::StorageErrorKind::NotFound => {
             return Err(PageError::Missing(chain(&error)));
@@ -113,6 +128,10 @@ pub(super) async fn output(
         Err(error) => return Err(error.into()),
     };
     match look.width() {
+        None if !bytes.starts_with(PNG) => Err(PageError::Missing(format!(
+            "the image cannot be shown: {} is no PNG file",
+            dashboard.storage.locate(&key)
+        ))),
         None => Ok(answer(bytes, "image/png", tag, FOREVER)),
         Some(_) => {
             let showing = showing(&view, &look);
@@ -159,9 +178,10 @@ async fn input(
     headers: &HeaderMap,
 ) -> Result<Response, PageError> {
     let source = dashboard.images.source(root).await?;
+    let _reading = dashboard.images.inputs.acquire().await.ok();
     // A dataset that this machine does not have is no trouble of ours.
     let read = async |path: &std::path::Path| {
-        let bytes = source.read(path).await;
+        let bytes = source.read_within(path, MAX_SHOWN_BYTES).await;
         bytes.map_err(|error| PageError::Missing(chain(&error)))
     };
     let bytes = read(&listing.image.path).await?;
@@ -233,7 +253,7 @@ impl Images {
     }
 
     async fn resized(&self, shown: Shown, showing: Showing) -> Result<Bytes, PageError> {
-        let _place = self.places.acquire().await.ok();
+        let _room = self.budget.picture().await;
         let work = move || resized(&shown, &showing);
         let made = shared::blocking::run(work).await;
         made.map_err(|reason| PageError::Missing(format!("the image cannot be shown: {reason}")))

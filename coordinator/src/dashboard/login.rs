@@ -9,13 +9,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, http::HeaderValue};
 use serde::Deserialize;
+use shared::http_server::Peer;
 
 use super::Dashboard;
 use super::access::{self, Access, Visitor};
 use super::acts::Act;
 use super::error::PageError;
 use super::frame::{Frame, page};
-use super::token::Checked;
+use super::token::{Caller, Checked};
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -67,6 +68,7 @@ pub(super) async fn show(
 
 pub(super) async fn login(
     State(dashboard): State<Arc<Dashboard>>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     Form(login): Form<Login>,
 ) -> Result<Response, PageError> {
@@ -79,7 +81,8 @@ pub(super) async fn login(
         ));
     }
     let next = own(&login.next).to_owned();
-    let refused = match token.check(&login.token).await {
+    let caller = Caller::new(peer.map(|Extension(peer)| peer), &headers);
+    let refused = match token.check(&login.token, &caller).await {
         Checked::Right => None,
         Checked::Wrong => Some((StatusCode::UNAUTHORIZED, "That is not the token.")),
         Checked::TooMany => Some((
@@ -88,7 +91,6 @@ pub(super) async fn login(
         )),
     };
     if let Some((status, wrong)) = refused {
-        tracing::warn!("somebody tried to log in with a wrong token");
         let page_of_login = LoginPage {
             frame: Frame::bare("Log in"),
             next,

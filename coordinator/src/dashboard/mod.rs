@@ -5,12 +5,13 @@
 //!
 //! - [`mod@token`], `access`, `session`, `login`: who may look and act
 //! - `pages`, `frame`, `format`: what is shown; `acts`: what can be done
-//! - `events`, `api`, `images`, `assets`: what pages load
+//! - `events`, `api`, `images`, `assets`: what pages load; `budget`: memory for the images among it
 
 mod access;
 mod acts;
 mod api;
 mod assets;
+mod budget;
 mod error;
 mod events;
 mod format;
@@ -23,7 +24,6 @@ pub mod token;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use access::Access;
 use axum::Router;
@@ -31,6 +31,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
+use shared::http_server::{self, Limits};
 use shared::ids::RunId;
 use shared::queue::Queue;
 use shared::storage::Storage;
@@ -45,8 +46,8 @@ use crate::collector::{Board, RunView};
 
 /// The largest form.
 const MAX_FORM_BYTES: usize = 1 << 20;
-/// Time for requests under way to end when the server stops.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+/// The largest form of a login, which anybody may send.
+const MAX_LOGIN_BYTES: usize = 4 << 10;
 
 /// The dashboard of a storage root.
 #[derive(Debug)]
@@ -77,6 +78,17 @@ pub struct Shown {
     pub root: String,
 }
 
+/// How people come in.
+#[derive(Debug)]
+pub struct Entrance {
+    /// Where it listens.
+    pub listener: TcpListener,
+    /// Who may look.
+    pub access: Access,
+    /// What whoever connects may take.
+    pub limits: Limits,
+}
+
 impl Dashboard {
     /// Serves `shown` until told to stop. `more` is added to what whoever may look can ask for.
     ///
@@ -85,11 +97,15 @@ impl Dashboard {
     /// If the listener fails.
     pub async fn serve(
         shown: Shown,
-        access: Access,
-        listener: TcpListener,
+        entrance: Entrance,
         more: Router,
         stop: CancellationToken,
     ) -> io::Result<()> {
+        let Entrance {
+            listener,
+            access,
+            limits,
+        } = entrance;
         let dashboard = Self {
             port: listener.local_addr()?.port(),
             start: session::random()?[..8].to_owned(),
@@ -98,18 +114,12 @@ impl Dashboard {
             board: shown.board,
             root: shown.root,
             access,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(session::random()?),
             images: Images::default(),
             stop: stop.clone(),
         };
         let router = router(Arc::new(dashboard), more);
-        let ended = stop.clone();
-        let server = axum::serve(listener, router)
-            .with_graceful_shutdown(async move { ended.cancelled().await });
-        tokio::select! {
-            ended = server => ended,
-            () = async { stop.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => Ok(()),
-        }
+        http_server::serve(listener, router, limits, stop).await
     }
 
     /// Returns a run as it was seen last.
@@ -191,7 +201,12 @@ fn router(dashboard: Arc<Dashboard>, more: Router) -> Router {
             access::guard,
         ));
     Router::new()
-        .route("/login", get(login::show).post(login::login))
+        .route(
+            "/login",
+            get(login::show)
+                .post(login::login)
+                .layer(DefaultBodyLimit::max(MAX_LOGIN_BYTES)),
+        )
         .route("/assets/{digest}/{*name}", get(assets::asset))
         .route("/healthz", get(|| async { "ok\n" }))
         .with_state(Arc::clone(&dashboard))

@@ -1,4 +1,4 @@
-//! Who looks at the dashboard: random sessions, kept in memory.
+//! Who looks at the dashboard: random sessions.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,20 +9,33 @@ use subtle::ConstantTimeEq;
 
 /// After this long somebody has to log in again.
 pub(super) const LASTS: Duration = Duration::from_secs(7 * 86_400);
-/// Sessions that are kept at most; the oldest goes when another one comes.
+/// Sessions, and notices for their pages, that are kept at most; the oldest goes when another one comes.
 const MOST: usize = 4096;
 
-/// The sessions, by the digests of their secrets.
-#[derive(Debug, Default)]
-pub(super) struct Sessions(Mutex<HashMap<String, Session>>);
+/// The sessions of a dashboard.
+///
+/// Those that a token opened are kept, so that they can be closed. Where none is needed, a session is a random secret of
+/// the browser's, signed when it comes back: however many are opened, nothing is kept and nobody's is driven out.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    key: String,
+    /// By the digests of their secrets.
+    opened: Mutex<HashMap<String, Session>>,
+    notices: Mutex<HashMap<String, Notice>>,
+}
 
 #[derive(Debug)]
 struct Session {
     opened: Instant,
     /// What a form must bring along, which no other site can know.
     csrf: String,
-    /// What is to be said on the next page.
-    notice: Option<String>,
+}
+
+/// What is to be said on a session's next page.
+#[derive(Debug)]
+struct Notice {
+    since: Instant,
+    text: String,
 }
 
 /// What a new session is known by.
@@ -46,57 +59,85 @@ pub(super) fn same(a: &str, b: &str) -> bool {
     digests[0].as_bytes().ct_eq(digests[1].as_bytes()).into()
 }
 
+/// Returns what is kept, without the oldest if it is full.
+fn with_room<T>(
+    kept: &Mutex<HashMap<String, T>>,
+    since: impl Fn(&T) -> Instant,
+) -> MutexGuard<'_, HashMap<String, T>> {
+    let mut kept = lock(kept);
+    kept.retain(|_, one| since(one).elapsed() < LASTS);
+    if kept.len() >= MOST {
+        let oldest = kept.iter().min_by_key(|one| since(one.1));
+        if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+            kept.remove(&oldest);
+        }
+    }
+    kept
+}
+
+fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn name(secret: &str) -> String {
+    digest::sha256(secret.as_bytes())
+}
+
 impl Sessions {
-    fn sessions(&self) -> MutexGuard<'_, HashMap<String, Session>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns no sessions yet, and what signs those that are not kept.
+    pub(super) fn new(key: String) -> Self {
+        Self {
+            key,
+            opened: Mutex::default(),
+            notices: Mutex::default(),
+        }
     }
 
-    /// Opens a session.
+    /// Opens a session that is kept.
     pub(super) fn open(&self) -> std::io::Result<Opened> {
         let (secret, csrf) = (random()?, random()?);
-        let mut sessions = self.sessions();
-        sessions.retain(|_, session| session.opened.elapsed() < LASTS);
-        if sessions.len() >= MOST {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.opened);
-            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
-                sessions.remove(&oldest);
-            }
-        }
         let session = Session {
             opened: Instant::now(),
             csrf: csrf.clone(),
-            notice: None,
         };
-        sessions.insert(digest::sha256(secret.as_bytes()), session);
+        with_room(&self.opened, |session| session.opened).insert(name(&secret), session);
         Ok(Opened { secret, csrf })
     }
 
-    /// Returns what forms of a session bring along; none if there is no such session.
+    /// Returns what forms of a kept session bring along; none if there is no such session.
     pub(super) fn csrf(&self, secret: &str) -> Option<String> {
-        let sessions = self.sessions();
-        let session = sessions.get(&digest::sha256(secret.as_bytes()))?;
+        let sessions = lock(&self.opened);
+        let session = sessions.get(&name(secret))?;
         (session.opened.elapsed() < LASTS).then(|| session.csrf.clone())
     }
 
+    /// Returns what forms of a session bring along that is not kept; none if no secret of ours looks like this.
+    pub(super) fn signed(&self, secret: &str) -> Option<Opened> {
+        let is_ours = secret.len() == 64 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_ours.then(|| Opened {
+            secret: secret.to_owned(),
+            csrf: digest::sha256(format!("{}{}", self.key, name(secret)).as_bytes()),
+        })
+    }
+
     /// Has something said on the session's next page.
-    pub(super) fn say(&self, secret: &str, notice: String) {
-        if let Some(session) = self.sessions().get_mut(&digest::sha256(secret.as_bytes())) {
-            session.notice = Some(notice);
-        }
+    pub(super) fn say(&self, secret: &str, text: String) {
+        let notice = Notice {
+            since: Instant::now(),
+            text,
+        };
+        with_room(&self.notices, |notice| notice.since).insert(name(secret), notice);
     }
 
     /// Returns what is to be said, once.
     pub(super) fn take_notice(&self, secret: &str) -> Option<String> {
-        let mut sessions = self.sessions();
-        sessions
-            .get_mut(&digest::sha256(secret.as_bytes()))?
-            .notice
-            .take()
+        let notice = lock(&self.notices).remove(&name(secret))?;
+        Some(notice.text)
     }
 
     /// Ends a session.
     pub(super) fn close(&self, secret: &str) {
-        self.sessions().remove(&digest::sha256(secret.as_bytes()));
+        lock(&self.opened).remove(&name(secret));
     }
 }
 
@@ -104,9 +145,31 @@ impl Sessions {
 mod tests {
     use super::*;
 
+    fn sessions() -> Sessions {
+        Sessions::new("key".to_owned())
+    }
+
+    #[test]
+    fn whoever_needs_no_token_has_a_session_that_no_flood_drives_out() {
+        let sessions = sessions();
+        let secret = random().unwrap();
+        let first = sessions.signed(&secret).unwrap();
+        for _ in 0..2 * MOST {
+            let other = sessions.signed(&random().unwrap()).unwrap();
+            assert_ne!(other.csrf, first.csrf);
+        }
+        assert_eq!(sessions.signed(&secret).unwrap().csrf, first.csrf);
+        assert!(lock(&sessions.opened).is_empty() && lock(&sessions.notices).is_empty());
+        let other_process = Sessions::new("another key".to_owned());
+        assert_ne!(other_process.signed(&secret).unwrap().csrf, first.csrf);
+        for foreign in ["", "a", "secret; Path=/", &secret[1..]] {
+            assert!(sessions.signed(foreign).is_none());
+        }
+    }
+
     #[test]
     fn a_session_is_known_by_its_secret_until_it_is_closed() {
-        let sessions = Sessions::default();
+        let sessions = sessions();
         let opened = sessions.open().unwrap();
         assert_eq!(sessions.csrf(&opened.secret), Some(opened.csrf));
         assert_eq!(sessions.csrf("another"), None);
@@ -122,13 +185,13 @@ mod tests {
 
     #[test]
     fn a_flood_of_sessions_drives_out_the_oldest() {
-        let sessions = Sessions::default();
+        let sessions = sessions();
         let first = sessions.open().unwrap();
         for _ in 0..MOST {
             sessions.open().unwrap();
         }
         assert_eq!(sessions.csrf(&first.secret), None);
-        assert_eq!(sessions.sessions().len(), MOST);
+        assert_eq!(lock(&sessions.opened).len(), MOST);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use shared::wording::first_names;
 use super::plot::{self, PlotError};
 use super::text::{caution, kid, name_of_network, notes, number};
 use super::{Network, RunReport};
-use crate::contact_sheet::{input_image, size_of};
+use crate::contact_sheet::{input_image, output_image, size_of};
 use crate::freeze::FrozenRun;
 use crate::ledger::Ledger;
 
@@ -224,13 +224,13 @@ async fn comparison(
     let first = shown.first()?.run;
     let item = first.plan.item((style, content));
     let mut after = Vec::new();
-    for run in shown.iter().map(|shown| &shown.run.record.run) {
+    for record in shown.iter().map(|shown| &shown.run.record) {
+        let run = &record.run;
         let key = ArtifactKey::Image(run.clone(), item.clone());
-        let Ok(png) = storage.read(&key).await else {
+        let Some(image) = output_image(storage, &key, &record.frozen.model).await else {
             continue;
         };
-        let decode = move || image::load_from_memory(&png).ok();
-        if let Some(image) = data_uri(decode).await {
+        if let Some(image) = data_uri(DynamicImage::ImageRgb8(image)).await {
             after.push((run.to_string(), image));
         }
     }
@@ -241,7 +241,7 @@ async fn comparison(
     let size = size_of(&first.record.frozen.model);
     let before = input_image(contents, &first.plan.contents[content], size).await?;
     Some(Comparison {
-        before: data_uri(move || Some(DynamicImage::ImageRgb8(before))).await?,
+        before: data_uri(DynamicImage::ImageRgb8(before)).await?,
         style: item.style,
         content: item.content,
         after,
@@ -249,9 +249,8 @@ async fn comparison(
 }
 
 /// Returns an image as it stands in the page, made away from the threads that wait for the network.
-async fn data_uri(image: impl FnOnce() -> Option<DynamicImage> + Send + 'static) -> Option<String> {
+async fn data_uri(mut image: DynamicImage) -> Option<String> {
     let work = move || {
-        let mut image = image()?;
         if image.width() > WIDTH {
             image = image.resize(WIDTH, u32::MAX, FilterType::Lanczos3);
         }

@@ -7,11 +7,16 @@
 //!   they never wait for a reader. What is not read in time is lost, and counted in the log;
 //! - [`LogWriter`] takes logs as [`note`] does.
 //!
+//! Names of files and words of others reach no terminal as they are: of control characters only the ends of lines and
+//! tabs are written.
+//!
 //! A descriptor that was closed before the program began is `/dev/null`: the runtime opens that in its place, so that no
 //! file of ours is taken for standard output.
 
 mod outlet;
+mod plain;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
@@ -25,6 +30,7 @@ use clap::Parser;
 use tracing_subscriber::fmt::MakeWriter;
 
 use self::outlet::{Outlet, write_patiently};
+use self::plain::{plain, plain_json};
 use crate::failure::chain;
 
 /// Longest wait at the end of a program for what was told to be written.
@@ -76,7 +82,19 @@ impl PrintError {
 ///
 /// [`PrintError`], which ends such a command.
 pub fn print(lines: impl Display) -> Result<(), PrintError> {
-    let text = format!("{lines}\n");
+    write_out(&plain(&format!("{lines}\n")))
+}
+
+/// Prints JSON that a command was asked for.
+///
+/// # Errors
+///
+/// [`PrintError`], which ends such a command.
+pub fn print_json(json: &str) -> Result<(), PrintError> {
+    write_out(&plain_json(&format!("{json}\n")))
+}
+
+fn write_out(text: &str) -> Result<(), PrintError> {
     let mut output = io::stdout().lock();
     write_patiently(&mut output, text.as_bytes())?;
     flush_patiently(&mut output)?;
@@ -95,12 +113,12 @@ fn flush_patiently(output: &mut impl Write) -> io::Result<()> {
 /// Tells a line on standard output beside the work; it may be lost.
 pub fn tell(line: impl Display) {
     let outlet = STANDARD_OUTPUT.get_or_init(|| Outlet::start(duplicate(&io::stdout())));
-    outlet.push(format!("{line}\n").as_bytes());
+    outlet.push(plain(&format!("{line}\n")).as_bytes());
 }
 
 /// Tells a line on standard error beside the work; it may be lost.
 pub fn note(line: impl Display) {
-    draw(&format!("{line}\n"));
+    draw(&plain(&format!("{line}\n")));
 }
 
 /// Puts characters on standard error as they are, such as those that draw a progress bar; they may be lost.
@@ -128,12 +146,31 @@ pub fn finish() {
 }
 
 /// Logs, written as [`note`] writes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct LogWriter;
+#[derive(Debug, Clone, Copy)]
+pub struct LogWriter {
+    is_json: bool,
+}
+
+impl LogWriter {
+    /// Returns a writer of logs as text, whose fields are without control characters already.
+    #[must_use]
+    pub fn of_text() -> Self {
+        Self { is_json: false }
+    }
+
+    /// Returns a writer of logs as JSON, an event at once.
+    #[must_use]
+    pub fn of_json() -> Self {
+        Self { is_json: true }
+    }
+}
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        standard_error().push(bytes);
+        match str::from_utf8(bytes) {
+            Ok(json) if self.is_json => standard_error().push(plain_json(json).as_bytes()),
+            Ok(_) | Err(_) => standard_error().push(bytes),
+        }
         Ok(bytes.len())
     }
 
@@ -160,11 +197,21 @@ pub fn arguments<T: Parser>() -> Result<T, ExitCode> {
 }
 
 fn arguments_of<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let is_plain = |word: &OsString| matches!(plain(&word.to_string_lossy()), Cow::Borrowed(_));
+    let are_plain = words.iter().all(is_plain);
     let error = match T::try_parse_from(words) {
         Ok(arguments) => return Ok(arguments),
         Err(error) => error,
     };
-    let printed = error.print().and_then(|()| io::stdout().flush());
+    let printed = if are_plain {
+        error.print().and_then(|()| io::stdout().flush())
+    } else {
+        // It repeats the words.
+        draw(&plain(&error.render().to_string()));
+        finish();
+        Ok(())
+    };
     if error.use_stderr() {
         return Err(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)));
     }

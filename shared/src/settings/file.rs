@@ -1,6 +1,5 @@
 //! Settings files: read, and what is wrong in them said in a sentence.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -9,9 +8,10 @@ use serde::de::DeserializeOwned;
 use super::SettingsError;
 use super::explain::{Mistake, explain};
 use crate::paths;
+use crate::read_file::{self, max_bytes};
 
-/// Settings are a few lines; what is larger is another file, given by mistake.
-const MAX_BYTES: u64 = 1 << 20;
+/// What is larger is another file, given by mistake.
+const MAX_BYTES: u64 = max_bytes::SETTINGS;
 
 /// Returns what a settings file says.
 ///
@@ -58,7 +58,7 @@ fn line_of(text: &str, position: usize) -> usize {
 /// Returns the bytes of a file, one more than may be at most.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = File::open(path)?;
+    let file = read_file::open(path)?;
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -254,7 +254,7 @@ mod tests {
         let told = chain(&parse::<RawConfig>(folder.path()).unwrap_err());
         assert!(told.contains("Is a directory"), "{told}");
         let endless = chain(&parse::<RawConfig>(Path::new("/dev/zero")).unwrap_err());
-        assert!(endless.contains("is larger than"), "{endless}");
+        assert!(endless.contains("no file"), "{endless}");
     }
 
     #[test]

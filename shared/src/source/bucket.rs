@@ -9,6 +9,7 @@ use futures::TryStreamExt;
 use super::walk::{WalkError, WalkLimits, is_no_part};
 use super::{Source, SourceFile};
 use crate::location::BucketPrefix;
+use crate::read_file::max_bytes;
 use crate::s3::{Bucket, BucketObject, S3Settings};
 use crate::storage::StorageError;
 
@@ -51,7 +52,11 @@ impl Source for BucketSource {
     }
 
     async fn read(&self, path: &Path) -> Result<Bytes, StorageError> {
-        let (bytes, _) = self.bucket.get(&key(path)).await?;
+        self.read_within(path, max_bytes::DATA).await
+    }
+
+    async fn read_within(&self, path: &Path, max_bytes: u64) -> Result<Bytes, StorageError> {
+        let (bytes, _) = self.bucket.get(&key(path), max_bytes).await?;
         Ok(bytes)
     }
 

@@ -11,6 +11,7 @@ use super::disk_cache::DiskCache;
 use super::{BucketSource, Source, SourceFile};
 use crate::blocking;
 use crate::digest;
+use crate::read_file::max_bytes;
 use crate::storage::{StorageError, StorageErrorKind};
 
 /// Files of a bucket that are read again and again: `read` keeps copies and asks the bucket only whether they still
@@ -57,7 +58,8 @@ impl Source for CachedSource {
         if let Some(bytes) = blocking::run(move || copies.get(&identity)).await {
             return Ok(bytes);
         }
-        let (bytes, etag) = self.source.bucket.get(&key(path)).await?;
+        let got = self.source.bucket.get(&key(path), max_bytes::DATA);
+        let (bytes, etag) = got.await?;
         if !etag.is_empty() {
             let identity = self.identity(path, bytes.len() as u64, &etag);
             let (copies, bytes) = (Arc::clone(&self.copies), bytes.clone());

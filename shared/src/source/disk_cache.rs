@@ -13,6 +13,7 @@ use bytes::Bytes;
 use tempfile::NamedTempFile;
 
 use crate::digest;
+use crate::read_file;
 
 /// Length of a digest in hexadecimal digits.
 const DIGEST: usize = 64;
@@ -51,7 +52,7 @@ impl DiskCache {
     /// Returns a copy; a damaged one is removed.
     pub(super) fn get(&self, identity: &str) -> Option<Bytes> {
         let path = self.folder.join(identity);
-        let bytes = Bytes::from(fs::read(&path).ok()?);
+        let bytes = Bytes::from(read_file::read(&path, self.max_bytes).ok()?);
         let (sha256, _) = bytes.split_at_checked(DIGEST)?;
         let body = bytes.slice(DIGEST..);
         if sha256 != digest::sha256(&body).as_bytes() {

@@ -11,7 +11,8 @@ use super::walk::{WalkLimits, files_below};
 use super::{Source, SourceFile, Tree};
 use crate::blocking;
 use crate::globs::Globs;
-use crate::storage::local::{io_error, refuse_what_is_no_file};
+use crate::read_file::{self, max_bytes};
+use crate::storage::local::io_error;
 use crate::storage::{StorageError, StorageErrorKind};
 
 /// Files below a folder. Links are followed, each folder once.
@@ -45,13 +46,14 @@ impl Source for LocalSource {
     }
 
     async fn read(&self, path: &Path) -> Result<Bytes, StorageError> {
+        self.read_within(path, max_bytes::DATA).await
+    }
+
+    async fn read_within(&self, path: &Path, max_bytes: u64) -> Result<Bytes, StorageError> {
         let path = self.root.join(path);
         blocking::run(move || {
-            let read = || {
-                refuse_what_is_no_file(&path)?;
-                fs::read(&path)
-            };
-            let bytes = read().map_err(|e| read_error(&path, e))?;
+            let read = read_file::read(&path, max_bytes);
+            let bytes = read.map_err(|e| read_error(&path, e))?;
             Ok(bytes.into())
         })
         .await
@@ -60,11 +62,7 @@ impl Source for LocalSource {
     async fn fetch(&self, path: &Path, to: &Path) -> Result<(), StorageError> {
         let (path, to) = (self.root.join(path), to.to_owned());
         blocking::run(move || {
-            let open = || {
-                refuse_what_is_no_file(&path)?;
-                fs::File::open(&path)
-            };
-            let from = open().map_err(|e| io_error("read", &path, e))?;
+            let from = read_file::open(&path).map_err(|e| io_error("read", &path, e))?;
             let copy = || {
                 let mut file = fs::File::create(&to)?;
                 std::io::copy(&mut &from, &mut file)?;
@@ -106,6 +104,19 @@ mod tests {
         let error = source.read(Path::new("self.png")).await.unwrap_err();
         assert_eq!(error.kind, StorageErrorKind::NotFound);
         assert!(error.to_string().contains("self.png"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_claims_to_be_larger_than_any_picture_takes_no_memory() {
+        let root = tempfile::tempdir().unwrap();
+        let sparse = fs::File::create(root.path().join("sparse.png")).unwrap();
+        sparse.set_len(6 << 30).unwrap();
+        let source = LocalSource::new(root.path());
+        let error = source.read(Path::new("sparse.png")).await.unwrap_err();
+        assert_eq!(error.kind, StorageErrorKind::NotFound);
+        let message = crate::failure::chain(&error);
+        assert!(message.contains("6442450944 bytes"), "{message}");
+        assert!(!message.contains("not there"), "{message}");
     }
 
     #[tokio::test]

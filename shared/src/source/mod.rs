@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crate::globs::Globs;
 use crate::location::Location;
 use crate::s3::S3Settings;
-use crate::storage::{StorageError, StorageErrorKind};
+use crate::storage::{StorageError, StorageErrorKind, within};
 
 mod bucket;
 mod cache;
@@ -127,6 +127,16 @@ pub trait Source: Send + Sync + fmt::Debug {
     ///
     /// `NotFound`, `Denied` or `Unavailable`.
     async fn read(&self, path: &Path) -> Result<Bytes, StorageError>;
+
+    /// Returns the bytes of a file of at most `max_bytes`; a larger one counts as none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    async fn read_within(&self, path: &Path, max_bytes: u64) -> Result<Bytes, StorageError> {
+        let bytes = self.read(path).await?;
+        within(bytes, max_bytes, || self.locate(path))
+    }
 
     /// Copies a file of any size to this machine's disk, without holding it in memory.
     ///

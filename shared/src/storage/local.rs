@@ -8,10 +8,12 @@ mod mounts;
 mod naming;
 mod trial;
 
+use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,11 +24,14 @@ use tempfile::NamedTempFile;
 
 use self::naming::{Naming, is};
 use super::walk::{Found, Walk};
-use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind, path_of};
+use super::{
+    Created, Listed, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, path_of,
+};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::blocking;
 use crate::digest;
 use crate::ids::RunId;
+use crate::read_file;
 
 /// Unfinished files lie in this folder of the root, away from the images that people train on.
 const TEMPORARY_FOLDER: &str = ".writing";
@@ -38,6 +43,10 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 pub struct LocalStorage {
     root: PathBuf,
     naming: Naming,
+    /// Makes the names in a folder survive a crash: the system's call, or that of a test.
+    sync_folder: fn(&Path) -> io::Result<()>,
+    /// Folders whose own names do, and those of all above them, as far as this process saw to it.
+    durable: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 impl LocalStorage {
@@ -47,6 +56,8 @@ impl LocalStorage {
         Self {
             root: root.into(),
             naming: Naming::SYSTEM,
+            sync_folder,
+            durable: Arc::default(),
         }
     }
 
@@ -82,8 +93,51 @@ impl LocalStorage {
 
     /// Writes a temporary file and makes the folder it will go to.
     fn prepare(&self, path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-        fs::create_dir_all(path.parent().unwrap_or(path))?;
+        self.make_folder(path.parent().unwrap_or(path))?;
         self.write_temporary(bytes)
+    }
+
+    /// Makes a folder and those above it; returns once the names of all of them survive a crash.
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        if self.durable().contains(folder) && folder.is_dir() {
+            return Ok(());
+        }
+        let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+        fs::create_dir_all(folder)?;
+        for named in folder.ancestors() {
+            // Another process may have made one of ours a moment ago, and not be there any more to sync it.
+            if !named.starts_with(&self.root) && !missing.contains(&named) {
+                break;
+            }
+            let Some(above) = named.parent() else {
+                break;
+            };
+            match self.sync(above) {
+                // The folder around the root need not be one that can be read.
+                Err(error)
+                    if error.kind() == io::ErrorKind::PermissionDenied
+                        && !above.starts_with(&self.root) => {}
+                synced => synced?,
+            }
+        }
+        self.durable().insert(folder.to_owned());
+        Ok(())
+    }
+
+    fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the names in a folder survive a crash.
+    fn sync(&self, folder: &Path) -> io::Result<()> {
+        let is_here = folder.as_os_str().is_empty();
+        (self.sync_folder)(if is_here { Path::new(".") } else { folder })
+    }
+
+    /// Makes the name of a file survive a crash.
+    fn sync_name(&self, path: &Path) -> io::Result<()> {
+        path.parent().map_or(Ok(()), |folder| self.sync(folder))
     }
 
     fn create_file(&self, path: &Path, bytes: &[u8]) -> Result<Created, StorageError> {
@@ -92,14 +146,16 @@ impl LocalStorage {
             .map_err(|e| io_error("create", path, e))?;
         match self.naming.publish(temporary, path) {
             Ok(()) => {
-                sync_folder(path).map_err(|e| io_error("create", path, e))?;
+                self.sync_name(path)
+                    .map_err(|e| io_error("create", path, e))?;
                 Ok(Created::New)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let there =
-                    refuse_what_is_no_file(path).and_then(|()| digest::sha256_of_file(path));
-                let there = there.map_err(|e| io_error("compare", path, e))?;
-                if there == digest::sha256(bytes) {
+                let is_same = holds(path, bytes).map_err(|e| io_error("compare", path, e))?;
+                if is_same {
+                    // Who named it a moment ago may not be there any more to sync it.
+                    self.sync_name(path)
+                        .map_err(|e| io_error("create", path, e))?;
                     Ok(Created::AlreadyThere)
                 } else {
                     Err(StorageError {
@@ -140,7 +196,7 @@ impl LocalStorage {
         temporary
             .persist(path)
             .map_err(|e| io_error("write", path, self.explained(e.error, path)))?;
-        sync_folder(path).map_err(|e| io_error("write", path, e))
+        self.sync_name(path).map_err(|e| io_error("write", path, e))
     }
 
     /// Returns an error with what a person can do about it where the system's own words do not say.
@@ -178,11 +234,11 @@ impl Storage for LocalStorage {
         blocking::run(move || {
             let copy = || -> io::Result<()> {
                 let mut temporary = storage.prepare(&path, b"")?;
-                io::copy(&mut File::open(&file)?, temporary.as_file_mut())?;
+                io::copy(&mut read_file::open(&file)?, temporary.as_file_mut())?;
                 temporary.as_file().sync_all()?;
                 let named = temporary.persist(&path);
                 named.map_err(|e| storage.explained(e.error, &path))?;
-                sync_folder(&path)
+                storage.sync_name(&path)
             };
             copy().map_err(|e| io_error("write", &path, e))
         })
@@ -190,13 +246,14 @@ impl Storage for LocalStorage {
     }
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
+        self.read_within(key, max_bytes_of(key)).await
+    }
+
+    async fn read_within(&self, key: &ArtifactKey, max_bytes: u64) -> Result<Bytes, StorageError> {
         let path = self.file(key, "read")?;
         blocking::run(move || {
-            let read = || {
-                refuse_what_is_no_file(&path)?;
-                fs::read(&path)
-            };
-            let bytes = read().map_err(|e| io_error("read", &path, e))?;
+            let read = read_file::read(&path, max_bytes);
+            let bytes = read.map_err(|e| io_error("read", &path, e))?;
             Ok(Bytes::from(bytes))
         })
         .await
@@ -281,24 +338,20 @@ fn listed(found: Found) -> Listed {
 
 /// A new name is durable only when its folder is. A file system that knows no such thing for folders (SMB, some of
 /// FUSE) has its own way, so that is no error.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let Some(folder) = path.parent() else {
-        return Ok(());
-    };
+fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder)?.sync_all() {
         Err(error) if is(&error, Errno::INVAL) || is(&error, Errno::OPNOTSUPP) => Ok(()),
         synced => synced,
     }
 }
 
-/// Reading a pipe waits for ever, and a device such as `/dev/zero` has no end.
-pub(crate) fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
-    let kind = fs::metadata(path)?.file_type();
-    if kind.is_file() || kind.is_dir() {
-        return Ok(());
+/// Returns whether a file holds these bytes.
+fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let file = read_file::open(path)?;
+    if file.metadata()?.len() != bytes.len() as u64 {
+        return Ok(false);
     }
-    let message = "it is a pipe, socket or device, and no file";
-    Err(io::Error::new(io::ErrorKind::NotFound, message))
+    Ok(digest::sha256_of_open(file)? == digest::sha256(bytes))
 }
 
 /// Removes a file without a byte, a link that leads to no file, a pipe or a device; returns whether such a thing was
@@ -354,6 +407,8 @@ fn remove_abandoned(folder: &Path, prefix: &str) {
 pub(crate) fn io_error(operation: &'static str, path: &Path, source: io::Error) -> StorageError {
     let kind = match source.kind() {
         io::ErrorKind::NotFound => StorageErrorKind::NotFound,
+        // In the place of an object is something that is none.
+        _ if read_file::is_refused(&source) => StorageErrorKind::NotFound,
         // A link that leads to itself leads nowhere, as a broken one does.
         _ if is(&source, Errno::LOOP) => StorageErrorKind::NotFound,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {

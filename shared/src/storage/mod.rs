@@ -16,6 +16,7 @@ use tempfile::NamedTempFile;
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::ids::RunId;
 use crate::location::Location;
+use crate::read_file::{self, max_bytes};
 use crate::s3::S3Settings;
 
 #[cfg(any(test, feature = "conformance"))]
@@ -47,6 +48,32 @@ pub async fn open(location: &Location) -> Result<Arc<dyn Storage>, StorageError>
             let storage = S3Storage::open(at, &S3Settings::from_env()).await?;
             Ok(Arc::new(storage))
         }
+    }
+}
+
+/// Returns the most bytes that an object can have: what is larger is no object of ours.
+pub(crate) fn max_bytes_of(key: &ArtifactKey) -> u64 {
+    if key.is_picture() {
+        max_bytes::DATA
+    } else {
+        max_bytes::OBJECT
+    }
+}
+
+/// Returns bytes of which there are not too many.
+pub(crate) fn within(
+    bytes: Bytes,
+    max_bytes: u64,
+    path: impl FnOnce() -> String,
+) -> Result<Bytes, StorageError> {
+    match read_file::check_size(bytes.len() as u64, max_bytes) {
+        Ok(()) => Ok(bytes),
+        Err(refused) => Err(StorageError {
+            kind: StorageErrorKind::NotFound,
+            operation: "read",
+            path: path(),
+            source: Some(Box::new(std::io::Error::from(refused))),
+        }),
     }
 }
 
@@ -117,6 +144,7 @@ fn advice(
 ) -> &'static str {
     let of_disk = source.and_then(|source| source.downcast_ref::<std::io::Error>());
     match kind {
+        StorageErrorKind::NotFound if of_disk.is_some_and(read_file::is_refused) => "",
         StorageErrorKind::NotFound => ": it is not there",
         StorageErrorKind::Conflict => {
             ": it exists with other bytes; outputs are a function of model, settings and inputs, \
@@ -205,6 +233,16 @@ pub trait Storage: Send + Sync + fmt::Debug {
     ///
     /// [`StorageErrorKind::NotFound`] if there is none, `Denied` or `Unavailable`.
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError>;
+
+    /// Returns the bytes of an object of at most `max_bytes`; a larger one counts as none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    async fn read_within(&self, key: &ArtifactKey, max_bytes: u64) -> Result<Bytes, StorageError> {
+        let bytes = self.read(key).await?;
+        within(bytes, max_bytes, || self.locate(key))
+    }
 
     /// Returns whether an object is there.
     ///

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 
-use super::{Created, Listed, Pages, Storage, StorageError, StorageErrorKind, path_of, scratch};
+use super::{
+    Created, Listed, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, path_of, scratch,
+};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::blocking;
 use crate::ids::RunId;
@@ -53,7 +55,8 @@ impl S3Storage {
         if let Some(known) = head.has(bytes) {
             return Ok(Some(known));
         }
-        match self.bucket.get(path).await {
+        // It is as long as these bytes, or its length would have told.
+        match self.bucket.get(path, u64::MAX).await {
             Ok((there, _)) => Ok(Some(there == *bytes)),
             Err(error) if error.kind == StorageErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -111,7 +114,12 @@ impl Storage for S3Storage {
     }
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
-        let (bytes, _) = self.bucket.get(&self.path(key, "read")?).await?;
+        self.read_within(key, max_bytes_of(key)).await
+    }
+
+    async fn read_within(&self, key: &ArtifactKey, max_bytes: u64) -> Result<Bytes, StorageError> {
+        let path = self.path(key, "read")?;
+        let (bytes, _) = self.bucket.get(&path, max_bytes).await?;
         Ok(bytes)
     }
 

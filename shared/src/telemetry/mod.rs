@@ -51,11 +51,12 @@ fn logs(filter: &str) -> impl Layer<Registry> {
             filter = filter.add_directive(cap);
         }
     }
-    let layer = tracing_subscriber::fmt::layer().with_writer(LogWriter);
+    let layer = tracing_subscriber::fmt::layer();
     let layer = if std::io::stderr().is_terminal() {
+        let layer = layer.with_writer(LogWriter::of_text());
         layer.compact().without_time().with_target(false).boxed()
     } else {
-        layer.json().boxed()
+        layer.with_writer(LogWriter::of_json()).json().boxed()
     };
     layer.with_filter(filter)
 }

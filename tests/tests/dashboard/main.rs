@@ -3,6 +3,7 @@
 
 mod access;
 mod board;
+mod crowd;
 mod damaged;
 mod embedded;
 mod keyboard;

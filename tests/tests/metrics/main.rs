@@ -73,6 +73,8 @@ async fn what_a_worker_shows_while_it_converts_adds_up_to_the_manifest() {
     });
     let shown = Shown::at(&address);
     assert_eq!(get(&address, "/healthz").1, "ok\n");
+    let rebound = tests::http::ask(&address, "GET", "/metrics", &["Host: evil.example"], "");
+    assert_eq!(rebound.status, 421);
 
     let of_run = format!("run=\"{RUN}\"");
     let count = |name, label| shown.sum(name, &[&of_run, label]);

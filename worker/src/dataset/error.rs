@@ -61,6 +61,14 @@ pub enum InputError {
         /// The file.
         name: String,
     },
+    /// A file that is larger than any picture.
+    #[error("{name} has {size_bytes} bytes, more than any picture: expected a driving frame")]
+    TooManyBytes {
+        /// The file.
+        name: String,
+        /// Its size.
+        size_bytes: u64,
+    },
     /// An image that would take too much memory.
     #[error("{name} is {width}x{height}, more than {max_pixels} pixels: expected a driving frame")]
     TooLarge {

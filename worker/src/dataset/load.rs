@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use shared::digest;
 use shared::listing::ListedFile;
+use shared::read_file::{check_size, max_bytes};
 use shared::source::Source;
 use shared::storage::StorageError;
 
@@ -98,6 +99,10 @@ struct File {
 impl File {
     async fn read(source: &dyn Source, file: &ListedFile) -> Result<Self, LoadError> {
         let name = source.locate(&file.path);
+        if check_size(file.size_bytes, max_bytes::DATA).is_err() {
+            let size_bytes = file.size_bytes;
+            return Err(InputError::TooManyBytes { name, size_bytes }.into());
+        }
         let bytes = source.read(&file.path).await?;
         let found_bytes = bytes.len() as u64;
         if found_bytes == file.size_bytes {

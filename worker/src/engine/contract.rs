@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use shared::digest;
+use shared::read_file::{self, max_bytes};
 
 pub(super) use check::check_part_files;
 
@@ -295,7 +296,7 @@ impl ModelContract {
             path: path.clone(),
             reason,
         };
-        let bytes = std::fs::read(&path).map_err(|e| {
+        let bytes = read_file::read(&path, max_bytes::CONTRACT).map_err(|e| {
             refuse(format!(
                 "cannot be read ({e}); a model folder is written by onnx-export"
             ))
@@ -412,12 +413,13 @@ fn verify(folder: &Path, file: &str, expected: &str) -> Result<(), EngineError> 
         path: path.clone(),
         reason,
     };
-    let found =
-        digest::sha256_of_file(&path).map_err(|e| refuse(format!("cannot be read ({e})")))?;
+    let found = read_file::open_within(&path, max_bytes::WEIGHTS).and_then(digest::sha256_of_open);
+    let found = found.map_err(|e| refuse(format!("cannot be read ({e})")))?;
     if found == expected {
         return Ok(());
     }
+    // The digest that was found is not told: a link may lead to a file that is nobody's to know.
     Err(refuse(format!(
-        "is truncated or altered: its SHA-256 is {found}, the contract says {expected}; copy or export it again"
+        "is truncated or altered: its SHA-256 is not {expected}, as the contract says; copy or export it again"
     )))
 }

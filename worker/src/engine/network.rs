@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use shared::digest;
+use shared::read_file::{self, max_bytes};
 
 use super::EngineError;
 use super::contract::{Part, Source, check_part_files, verify_part};
@@ -91,10 +92,11 @@ impl NetworkContract {
     /// [`EngineError::Model`] naming the file and what is wrong with it.
     pub fn load(folder: &Path, file: &str) -> Result<Self, EngineError> {
         let path = folder.join(file);
-        let bytes = std::fs::read(&path).map_err(|e| EngineError::Model {
-            path: path.clone(),
-            reason: format!("cannot be read ({e}); the folder is written by onnx-export"),
-        })?;
+        let bytes =
+            read_file::read(&path, max_bytes::CONTRACT).map_err(|e| EngineError::Model {
+                path: path.clone(),
+                reason: format!("cannot be read ({e}); the folder is written by onnx-export"),
+            })?;
         Self::from_json(&bytes, path)
     }
 

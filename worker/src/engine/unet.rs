@@ -7,6 +7,7 @@ use ndarray::{Array2, Array3, ArrayView3, Axis};
 use ort::value::{DynValue, Tensor};
 use shared::failure::chain;
 use shared::metrics::names;
+use shared::read_file::{self, max_bytes};
 
 use super::EngineError;
 use super::attention::{LayerTensors, StyleLayer};
@@ -228,7 +229,8 @@ fn load_prompt(contract: &ModelContract) -> Result<Array2<f32>, EngineError> {
         path: path.clone(),
         reason,
     };
-    let bytes = std::fs::read(&path).map_err(|e| refuse(format!("cannot be read ({e})")))?;
+    let bytes = read_file::read(&path, max_bytes::EMBEDDING);
+    let bytes = bytes.map_err(|e| refuse(format!("cannot be read ({e})")))?;
     let array: Array3<f32> = npz::array("prompt embedding", &bytes)
         .map_err(|error| refuse(format!("is no prompt embedding: {}", chain(&error))))?;
     let expected = (1, prompt.tokens, prompt.width);

@@ -5,17 +5,33 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use shared::http_server::{self, Limits, names_this_machine};
 use shared::metrics::{Exporter, names};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::Meters;
+
+/// Whoever reads metrics needs few connections; descriptors are for the work.
+fn limits() -> Limits {
+    Limits {
+        max_connections: 64,
+        max_per_address: 16,
+        ..Limits::default()
+    }
+}
 
 /// A server at an address that is taken.
 #[derive(Debug)]
 pub struct Endpoint {
     listener: TcpListener,
+    is_local: bool,
     exporter: &'static Exporter,
 }
 
@@ -44,6 +60,7 @@ impl Endpoint {
         tracing::info!(%address, "shows metrics");
         Ok(Self {
             listener,
+            is_local: address.ip().is_loopback(),
             exporter: Exporter::install(&[names::S3_OPERATIONS, names::S3_REQUESTS]),
         })
     }
@@ -58,10 +75,28 @@ impl Endpoint {
         let router = Router::new()
             .route("/metrics", get(metrics))
             .route("/healthz", get(async || "ok\n"));
+        let router = match self.is_local {
+            true => router.layer(middleware::from_fn(check_host)),
+            false => router,
+        };
         tokio::spawn(async move {
-            if let Err(error) = axum::serve(self.listener, router).await {
+            let serving =
+                http_server::serve(self.listener, router, limits(), CancellationToken::new());
+            if let Err(error) = serving.await {
                 tracing::error!(%error, "shows no metrics any more");
             }
         });
+    }
+}
+
+/// Refuses names that a page of another site may have given this address.
+async fn check_host(request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if names_this_machine(host) {
+        next.run(request).await
+    } else {
+        let said = "metrics of this machine are shown to localhost only\n";
+        (StatusCode::MISDIRECTED_REQUEST, said).into_response()
     }
 }

@@ -26,6 +26,7 @@ pub(in super::super) async fn show(
             "run {run} has no report yet: the first comes with its first shard"
         )));
     };
+    let _room = dashboard.images.budget.report().await;
     let shown = html::Shown {
         run: &view.run,
         ledger: &view.ledger,

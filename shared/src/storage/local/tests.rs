@@ -294,3 +294,95 @@ async fn a_name_that_is_too_long_with_its_ending_is_no_outage() {
     let error = storage.create(&key, Bytes::new()).await.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Denied, "{error}");
 }
+
+/// What was synced, with the names that were in it then.
+static SYNCED: Mutex<Vec<(PathBuf, Vec<String>)>> = Mutex::new(Vec::new());
+
+fn recording(folder: &Path) -> io::Result<()> {
+    let names = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name()));
+    let names: io::Result<Vec<_>> = names.collect();
+    let names = names?
+        .into_iter()
+        .map(|name| name.to_string_lossy().into_owned());
+    let synced = (folder.to_owned(), names.collect());
+    SYNCED.lock().unwrap().push(synced);
+    sync_folder(folder)
+}
+
+/// Returns what was synced below a folder since the last time, as `folder/name` for each name that was there.
+fn synced_below(folder: &Path) -> HashSet<PathBuf> {
+    let mut synced = SYNCED.lock().unwrap();
+    let of_folder = synced.extract_if(.., |(path, _)| path.starts_with(folder));
+    of_folder
+        .flat_map(|(path, names)| names.into_iter().map(move |name| path.join(name)))
+        .collect()
+}
+
+#[tokio::test]
+async fn when_create_has_returned_every_name_on_the_way_to_the_object_is_synced() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("not/yet");
+    let new = || LocalStorage {
+        sync_folder: recording,
+        ..LocalStorage::new(&root)
+    };
+    let image = |style: &str, content: &str| {
+        let item = crate::ids::ItemId {
+            style: style.to_owned(),
+            content: content.to_owned(),
+        };
+        ArtifactKey::Image("demo".parse().unwrap(), item)
+    };
+    // Everything from the folder that was there to the object.
+    let is_durable = |storage: &LocalStorage, key: &ArtifactKey, from: &Path| {
+        let synced = synced_below(folder.path());
+        let object = storage.file(key, "read").unwrap();
+        for path in object.ancestors().take_while(|path| *path != from) {
+            assert!(synced.contains(path), "{} is not synced", path.display());
+        }
+    };
+    let bytes = Bytes::from_static(b"bytes");
+
+    let storage = new();
+    let first = image("fog", "1");
+    let created = storage.create(&first, bytes.clone()).await;
+    assert_eq!(created.unwrap(), Created::New);
+    is_durable(&storage, &first, folder.path());
+
+    let other_style = image("night", "1");
+    storage.create(&other_style, bytes.clone()).await.unwrap();
+    is_durable(&storage, &other_style, &root.join("runs/demo/images"));
+
+    // The folders are known by now.
+    let second = image("fog", "2");
+    storage.create(&second, bytes.clone()).await.unwrap();
+    let fog = root.join("runs/demo/images/fog");
+    let expected: HashSet<PathBuf> = ["1.png", "2.png"].map(|name| fog.join(name)).into();
+    assert_eq!(synced_below(folder.path()), expected);
+
+    let created = storage.create(&second, bytes.clone()).await;
+    assert_eq!(created.unwrap(), Created::AlreadyThere);
+    assert_eq!(synced_below(folder.path()), expected);
+
+    // What another process made, it may not have synced.
+    let other_process = new();
+    let created = other_process.create(&second, bytes.clone()).await;
+    assert_eq!(created.unwrap(), Created::AlreadyThere);
+    is_durable(&other_process, &second, &root);
+
+    fs::remove_dir_all(root.join("runs")).unwrap();
+    storage.replace(&second, bytes).await.unwrap();
+    is_durable(&storage, &second, &root);
+}
+
+#[tokio::test]
+async fn a_folder_around_the_root_that_cannot_be_read_is_no_trouble() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage {
+        sync_folder: |_| Err(io::ErrorKind::PermissionDenied.into()),
+        ..LocalStorage::new(folder.path().join("root"))
+    };
+    storage.make_folder(&folder.path().join("root")).unwrap();
+    let below = storage.make_folder(&folder.path().join("root/runs"));
+    assert_eq!(below.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+}

@@ -1,11 +1,11 @@
 //! A graph whose parts are replaced.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Component, Path};
 
 use prost::Message;
+use shared::read_file;
 
 use super::LoadError;
 use super::domain::{DOMAIN, INDEX};
@@ -13,6 +13,11 @@ use super::onnx::{Attribute, EXTERNAL, Entry, FLOAT, Graph, INT, INT64, Node, Te
 
 /// The domain of ONNX Runtime's own operators.
 pub(super) const RUNTIME: &str = "com.microsoft";
+
+fn is_within_its_folder(file: &Path) -> bool {
+    let mut parts = file.components();
+    parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+}
 
 /// A graph as its nodes and constants, and who reads what.
 pub(super) struct Editor<'a> {
@@ -169,10 +174,15 @@ impl<'a> Editor<'a> {
 
     /// Returns the numbers of a constant, as many as its shape says.
     pub(super) fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>, LoadError> {
-        let num = tensor.dims.iter().product::<i64>();
-        let num = usize::try_from(num).unwrap_or(0);
+        let length = || LoadError::Length(tensor.name.clone().unwrap_or_default());
+        let mut dims = tensor.dims.iter();
+        let num = dims.try_fold(1_usize, |num, dim| {
+            num.checked_mul(usize::try_from(*dim).ok()?)
+        });
+        let num = num.ok_or_else(length)?;
         let numbers = if tensor.data_location == Some(EXTERNAL) {
-            from_bytes(&self.external(tensor, 4 * num)?)
+            let num_bytes = num.checked_mul(4).ok_or_else(length)?;
+            from_bytes(&self.external(tensor, num_bytes)?)
         } else if let Some(raw) = &tensor.raw_data {
             from_bytes(raw)
         } else {
@@ -181,8 +191,7 @@ impl<'a> Editor<'a> {
         if numbers.len() == num {
             Ok(numbers)
         } else {
-            let name = tensor.name.clone().unwrap_or_default();
-            Err(LoadError::Length(name))
+            Err(length())
         }
     }
 
@@ -191,11 +200,22 @@ impl<'a> Editor<'a> {
             let of_key = |entry: &&Entry| entry.key.as_deref() == Some(key);
             tensor.external_data.iter().find(of_key)?.value.as_deref()
         };
-        let path = self.folder.join(entry("location").unwrap_or_default());
+        let location = entry("location").unwrap_or_default();
+        let path = self.folder.join(location);
         let read = || -> io::Result<Vec<u8>> {
-            let offset = entry("offset").unwrap_or("0").parse();
-            let mut file = File::open(&path)?;
-            file.seek(SeekFrom::Start(offset.map_err(io::Error::other)?))?;
+            if !is_within_its_folder(Path::new(location)) {
+                let message = "it is not within the folder of the model";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            }
+            let offset = entry("offset").unwrap_or("0").parse::<u64>();
+            let offset = offset.map_err(io::Error::other)?;
+            let mut file = read_file::open(&path)?;
+            // What a graph claims is compared with what is there before memory is taken for it.
+            let left = file.metadata()?.len().saturating_sub(offset);
+            if (num_bytes as u64) > left {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            file.seek(SeekFrom::Start(offset))?;
             let mut bytes = vec![0; num_bytes];
             file.read_exact(&mut bytes)?;
             Ok(bytes)

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
 use prost::Message;
+use shared::read_file::{self, max_bytes};
 
 use self::domain::Operators;
 use self::graph::Editor;
@@ -51,7 +52,7 @@ pub(super) enum LoadError {
 /// [`LoadError`] if the file or its weights cannot be read, or ONNX Runtime refuses the model.
 pub(super) fn load(builder: SessionBuilder, path: &Path) -> Result<Session, LoadError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let model = std::fs::read(path).map_err(|source| LoadError::Read {
+    let model = read_file::read(path, max_bytes::GRAPH).map_err(|source| LoadError::Read {
         path: path.to_owned(),
         source,
     })?;

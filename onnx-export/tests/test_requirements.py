@@ -1,0 +1,67 @@
+"""Environments are made of files whose digests are known, and of the versions that are named."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SETUP = ROOT.parent / "infra/setup"
+ADVICE = "run infra/setup/requirements.sh"
+
+
+def compiled(path: Path) -> dict[str, list[str]]:
+    """Returns the digests of each `name==version` in a compiled file."""
+    entries: dict[str, list[str]] = {}
+    for entry in re.split(r"\n(?=\S)", path.read_text()):
+        if not entry.startswith("#"):
+            requirement = re.split(r"[ ;\\]", entry, maxsplit=1)[0]
+            entries[requirement] = re.findall(r"--hash=sha256:([0-9a-f]{64})\b", entry)
+    return entries
+
+
+def named(path: Path) -> list[str]:
+    lines = path.read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_every_version_that_the_project_names_is_compiled() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [
+        *project["build-system"]["requires"],
+        *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["dev"],
+    ]
+    found = compiled(ROOT / "requirements.txt")
+    assert set(wanted) - set(found) == set(), ADVICE
+
+
+@pytest.mark.parametrize("name", ["moto", "uv"])
+def test_every_version_that_a_tool_is_made_of_is_compiled(name: str) -> None:
+    wanted = {re.sub(r"\[.*]", "", line) for line in named(SETUP / f"{name}.in")}
+    assert wanted - set(compiled(SETUP / f"{name}.txt")) == set(), ADVICE
+
+
+@pytest.mark.parametrize(
+    "path",
+    [ROOT / "requirements.txt", *(SETUP / f"{name}.txt" for name in ("cuda", "moto", "uv"))],
+    ids=lambda path: path.name,
+)
+def test_everything_compiled_has_one_version_and_its_digests(path: Path) -> None:
+    for requirement, digests in compiled(path).items():
+        assert re.fullmatch(r"[a-z0-9.-]+==[^=\s]+", requirement), requirement
+        assert digests, requirement
+    assert "://" not in path.read_text()
+
+
+@pytest.mark.parametrize("script", ["onnx-export.sh", "moto.sh", "requirements.sh"])
+def test_scripts_install_nothing_else(script: str) -> None:
+    text = (SETUP / script).read_text().replace("\\\n", " ")
+    installs = [line for line in text.splitlines() if re.search(r"\binstall .*--\w", line)]
+    assert installs
+    for line in installs:
+        checked = "--require-hashes" in line and "--only-binary :all:" in line
+        assert checked or "--no-index" in line or '--no-deps "$@"' in line, line
