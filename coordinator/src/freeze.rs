@@ -7,7 +7,7 @@ use shared::plan::{self, Plan, PlanError};
 use shared::run_record::{Frozen, RecordError, RunRecord};
 use shared::settings::RunConfig;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
-use shared::wording::{first_of, shortened};
+use shared::wording::first_of;
 
 use crate::inventory::Inventory;
 

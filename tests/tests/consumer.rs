@@ -326,7 +326,8 @@ fn other_model() -> WorkshopError {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_model_is_of_no_use_fails_with_the_reason_and_its_worker_makes_the_others() {
-    let errors: [(fn() -> WorkshopError, FailureClass, &str); 4] = [
+    type Row = (fn() -> WorkshopError, FailureClass, &'static str);
+    let errors: [Row; 4] = [
         (no_model, FailureClass::Unworkable, "sd15/model.json"),
         (other_model, FailureClass::Unworkable, "was planned with b"),
         (altered_model, FailureClass::Unworkable, "segment_2.data"),

@@ -201,7 +201,8 @@ fn a_model_of_pipes_devices_and_endless_files_is_refused_at_once() {
         let sparse = fs::File::create(at(file)).unwrap();
         sparse.set_len(1 << 40).unwrap();
     };
-    let places: [(&dyn Fn(&str), &str); 3] = [
+    type Place<'a> = (&'a dyn Fn(&str), &'a str);
+    let places: [Place<'_>; 3] = [
         (&pipe, "no file"),
         (&device, "no file"),
         (&sparse, "such a file has at most"),

@@ -14,7 +14,6 @@ pub use self::host::names_this_machine;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;

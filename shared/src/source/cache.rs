@@ -58,7 +58,8 @@ impl Source for CachedSource {
         if let Some(bytes) = blocking::run(move || copies.get(&identity)).await {
             return Ok(bytes);
         }
-        let got = self.source.bucket.get(&key(path), max_bytes::DATA);
+        let key = key(path);
+        let got = self.source.bucket.get(&key, max_bytes::DATA);
         let (bytes, etag) = got.await?;
         if !etag.is_empty() {
             let identity = self.identity(path, bytes.len() as u64, &etag);

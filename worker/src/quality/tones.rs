@@ -14,7 +14,7 @@ const ONE_COLOUR_SHARE: f64 = 0.99;
 /// An output keeps at least one part in so many of its content's contrast, and has at most so many times as much. Styles
 /// change contrast: fog and night divide that of a clear day by two to five.
 const CONTRAST_RATIO: f64 = 8.0;
-/// The contrast that a content is taken to have at least, in levels: what noise alone gives.
+/// The contrast that a content is taken to have at least where an output has more, in levels: what noise alone gives.
 const LEAST_CONTRAST: f64 = 2.0;
 /// How much larger the share of clipped pixels may be in the output. Numbers beyond their range decode to pure colours;
 /// a sky that is burnt out takes up less.
@@ -136,8 +136,8 @@ impl Tones {
         if self.is_one_colour() {
             return None;
         }
-        let contrast = self.contrast.max(LEAST_CONTRAST);
-        let (least, most) = (contrast / CONTRAST_RATIO, contrast * CONTRAST_RATIO);
+        let least = self.contrast / CONTRAST_RATIO;
+        let most = self.contrast.max(LEAST_CONTRAST) * CONTRAST_RATIO;
         (!(least..=most).contains(&output.contrast)).then(|| {
             format!(
                 "its contrast is {:.1} levels, and the content's {:.1}",

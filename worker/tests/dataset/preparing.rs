@@ -195,7 +195,7 @@ fn a_jpeg_is_an_image_and_an_unfinished_one_is_not() {
         (512, 256),
         ColorType::Indexed,
         BitDepth::Eight,
-        &[7; 512 * 256],
+        &[21; 512 * 256],
     );
     let decoded = image::load_from_memory(&input("night_000001_rgb_anon.png")).unwrap();
     let mut jpeg = Vec::new();
@@ -228,7 +228,7 @@ fn a_small_image_is_enlarged_with_a_warning_and_a_tiny_one_refused() {
             (width, height),
             ColorType::Indexed,
             BitDepth::Eight,
-            &vec![7; pixels],
+            &vec![21; pixels],
         );
         prepare_bytes(&image, &label, LabelKind::PaletteIds)
     };

@@ -252,6 +252,12 @@ fn what_is_not_finite_never_comes_out_as_numbers() {
                         _ => &mut own.value,
                     };
                     *tensor = with_value(tensor, place, value);
+                    if role == "style value" {
+                        // A filter may take another token's value in place of one.
+                        for token in 0..TOKENS {
+                            *tensor = with_value(tensor, (token, place.1), value);
+                        }
+                    }
                     let attended = match role.starts_with("own") {
                         true => asked.own(kernel.as_mut()),
                         false => asked.injected(kernel.as_mut()),
