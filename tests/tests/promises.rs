@@ -1,4 +1,5 @@
-//! No test leaves itself out but by `tests::promised`, which `make test` does not let pass.
+//! No test leaves itself out but by `tests::promised`, which `make test` does not let pass; and what the tests' README
+//! names is there.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
@@ -39,6 +40,20 @@ fn test_functions(text: &str) -> impl Iterator<Item = &str> {
     starts.map(|from| from.split_once("\n}").map_or(from, |(body, _)| body))
 }
 
+/// Returns what stands in backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// Returns whether a source in Rust or Python has a function of this name.
+fn has_function(source: &str, name: &str) -> bool {
+    ["fn ", "def "].iter().any(|keyword| {
+        let after = source.split(keyword).skip(1);
+        let mut after = after.filter_map(|after| after.strip_prefix(name));
+        after.any(|after| after.starts_with(['(', '<']))
+    })
+}
+
 fn named(path: &Path) -> String {
     let root = repository("");
     path.strip_prefix(root)
@@ -76,5 +91,44 @@ fn an_ignored_test_says_who_runs_it() {
                 named(&path)
             );
         }
+    }
+}
+
+/// The second cell of a row holds paths, and after each the functions of that file.
+#[test]
+fn every_function_that_the_readme_of_tests_names_is_in_its_file() {
+    let readme = fs::read_to_string(repository("tests/README.md")).unwrap();
+    let mut seen = 0;
+    for row in readme.lines().filter(|line| line.starts_with('|')) {
+        let proof = row.split('|').nth(2).unwrap_or_default();
+        let mut file = None;
+        for words in quoted(proof) {
+            if words.contains('/') {
+                let source = fs::read_to_string(repository(words));
+                file = Some((words, source.expect(words)));
+                continue;
+            }
+            let (path, source) = file.as_ref().expect(row);
+            assert!(
+                has_function(source, words),
+                "{path} has no function {words}: {row}"
+            );
+            seen += 1;
+        }
+    }
+    assert!(
+        seen > 80,
+        "only {seen} names were found: are the tables there?"
+    );
+}
+
+#[test]
+fn a_function_is_found_by_its_whole_name() {
+    let source = "async fn one_thing() {}\ndef test_another(tmp_path):\nfn of_many<T>() {}\n";
+    for name in ["one_thing", "test_another", "of_many"] {
+        assert!(has_function(source, name), "{name}");
+    }
+    for name in ["one", "thing", "another", "of"] {
+        assert!(!has_function(source, name), "{name}");
     }
 }
