@@ -134,8 +134,7 @@ async fn quarantined_items_are_looked_at_and_tried_again_by_reason() {
 
     engine.mend();
     go(&storage, &run, &engine).await;
-    let page = wait_for(&service, "/runs/planned", "Some quarantined");
-    assert!(page.contains("Ended with losses"), "{page}");
+    let _ = wait_for(&service, "/runs/planned", "Ended with losses");
     let api = get(&service, "/api/runs/planned", &[]).body;
     let api: serde_json::Value = serde_json::from_str(&api).unwrap();
     assert_eq!((&api["done"], &api["quarantined"]), (&2.into(), &1.into()));
