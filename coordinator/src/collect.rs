@@ -12,7 +12,7 @@ use shared::manifest::{ManifestError, ManifestRow, ManifestWriter, Status};
 use shared::storage::{Storage, StorageError};
 
 use crate::freeze::FrozenRun;
-use crate::ledger::{self, Ledger, LedgerError, Parts, ShardState};
+use crate::ledger::{self, Ledger, LedgerError, Mark, Parts, ShardState};
 use crate::plan::Shard;
 use crate::quality::fold::RunFold;
 use crate::tally::{Counts, READS_AT_ONCE, Tally};
@@ -41,6 +41,8 @@ pub struct Collected {
     pub counts: Counts,
     /// What the outputs are like together.
     pub fold: RunFold,
+    /// What was stored of the shards.
+    pub mark: Mark,
 }
 
 /// Stores `manifest.parquet` and returns what the run's shards say.
@@ -61,6 +63,7 @@ pub async fn collect(
     let mut writer = ManifestWriter::new(file.reopen()?)?;
     let mut collected = Collected {
         fold: RunFold::new(run.record.quality.per_class),
+        mark: ledger.mark(),
         ..Collected::default()
     };
     for block in blocks(&run.plan.shards) {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
 pub use rows::{Parts, failed_attempt};
+use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactPrefix;
 use shared::decision::{DecisionError, Decisions, Items};
 use shared::ids::ShardId;
@@ -73,6 +74,18 @@ pub struct Ledger {
     pub failed_attempts: BTreeMap<ShardId, Vec<u32>>,
     /// What was decided.
     pub decisions: Decisions,
+}
+
+/// What is stored of a run's shards, in a few numbers: of another mark, rows have come, gone or changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    /// Commits, those of revisions included.
+    pub commits: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Failed attempts.
+    pub failed_attempts: usize,
 }
 
 /// Where a shard stands.
@@ -247,6 +260,16 @@ impl Ledger {
             | ShardState::Failed { .. }
             | ShardState::Open
             | ShardState::RevisionFailed { .. } => 0,
+        }
+    }
+
+    /// Returns a mark of what is stored of the run's shards.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark {
+            commits: self.num_commits(),
+            bytes: self.size_bytes.values().sum(),
+            failed_attempts: self.num_failed_attempts(),
         }
     }
 

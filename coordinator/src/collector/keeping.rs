@@ -53,10 +53,12 @@ impl Collector {
         let manifest = ArtifactKey::Manifest(watched.run.record.run.clone());
         // One that was seen under way has new rows, also where they count the same.
         let was_under_way = watched.seen.is_some() && watched.ended.is_none();
-        // The report is written last, so one of these counts says that the manifest is theirs too.
+        // The report is written last, so one of these counts and this mark says that the manifest is theirs too.
         let reported = watched.report.as_ref();
         if !was_under_way
-            && reported.is_some_and(|report| report.is_last(&watched.counts))
+            && reported.is_some_and(|report| {
+                report.is_last(&watched.counts) && report.mark == Some(ledger.mark())
+            })
             && storage.exists(&manifest).await?
         {
             return Ok(false);

@@ -63,6 +63,7 @@ impl Material<'_> {
             reasons: self.counts.reasons.clone(),
             warnings: self.counts.warning_kinds.clone(),
             damaged: Vec::new(),
+            mark: None,
         }
     }
 

@@ -27,6 +27,7 @@ use shared::warning::WarningKind;
 use self::make::Material;
 use crate::collect::Collected;
 use crate::freeze::FrozenRun;
+use crate::ledger::Mark;
 use crate::quality::reference::{self, ReferenceError};
 use crate::tally::Counts;
 
@@ -72,6 +73,9 @@ pub struct RunReport {
     /// Shards whose files could not be read, with what helps: they count as not done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub damaged: Vec<String>,
+    /// What was stored of the shards when the manifest was written with this report; none if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
 }
 
 /// A network that judges images.
@@ -238,6 +242,7 @@ pub async fn publish(
     collected: Collected,
     is_complete: bool,
 ) -> Result<RunReport, ReportError> {
+    let mark = collected.mark;
     let judges = &run.record.frozen.judges;
     let extractor = judges.features.clone().unwrap_or_default();
     for (style, fold) in &collected.fold.styles {
@@ -269,7 +274,10 @@ pub async fn publish(
         reference: None,
         is_complete,
     };
-    let report = material.report().await;
+    let report = RunReport {
+        mark: Some(mark),
+        ..material.report().await
+    };
     report.store(storage).await?;
     Ok(report)
 }
@@ -305,6 +313,7 @@ mod tests {
             reasons: counts.reasons.clone(),
             warnings: BTreeMap::new(),
             damaged: Vec::new(),
+            mark: None,
         };
         assert!(report.is_last(&counts));
         let mut mended = counts.clone();

@@ -2,8 +2,6 @@
 //!
 //! With `SYNTH2REAL_SCREENSHOTS` set to a folder, pictures of all of them are put there.
 
-use std::collections::BTreeMap;
-
 use coordinator::report::{Cost, Network, Reference, RunReport, StyleReport};
 use shared::storage::LocalStorage;
 use tests::browser::{Browser, Look};
@@ -11,8 +9,8 @@ use tests::pictures::Picture;
 use tests::project::{Project, RUN, STYLES};
 use tests::service::Service;
 
-/// A report as a run with references has it, of items that were lost for these reasons.
-fn report(reasons: BTreeMap<String, usize>) -> RunReport {
+/// The report of a run, with figures as a run with references has them.
+fn report(made: RunReport) -> RunReport {
     let network = |name: &str| Network {
         name: name.to_owned(),
         sha256: "0".repeat(64),
@@ -36,8 +34,6 @@ fn report(reasons: BTreeMap<String, usize>) -> RunReport {
         classes: Default::default(),
     };
     RunReport {
-        run: RUN.parse().unwrap(),
-        made_at: jiff::Timestamp::now(),
         complete: true,
         method: "cactif".to_owned(),
         preset: "released-code".to_owned(),
@@ -55,9 +51,7 @@ fn report(reasons: BTreeMap<String, usize>) -> RunReport {
             evaluations_per_image: Some(6.5),
         },
         styles: STYLES.iter().enumerate().map(style).collect(),
-        reasons,
-        warnings: BTreeMap::new(),
-        damaged: Vec::new(),
+        ..made
     }
 }
 
@@ -72,8 +66,8 @@ async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
     let _ = project.run().exits(1);
     let storage = LocalStorage::new(project.path("out"));
     let made = RunReport::stored(&storage, &RUN.parse().unwrap()).await;
-    let reasons = made.unwrap().expect("run makes a report").reasons;
-    report(reasons).store(&storage).await.unwrap();
+    let made = made.unwrap().expect("run makes a report");
+    report(made).store(&storage).await.unwrap();
 
     let service = Service::serve(&project.path("out"), &[]);
     let browser = Browser::start().await;
