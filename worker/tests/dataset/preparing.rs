@@ -141,7 +141,7 @@ fn images_of_other_formats_become_rgb_with_a_warning() {
         (256, 128),
         ColorType::Indexed,
         BitDepth::Eight,
-        &[7; 256 * 128],
+        &[21; 256 * 128],
     );
     let pixels = 256 * 128;
     for (colour, depth, bytes, value, warnings) in [
