@@ -1,12 +1,16 @@
 //! Manifests as Parquet bytes: zstd, sorted by style and content.
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::array::{Array, RecordBatch};
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 
@@ -231,8 +235,8 @@ pub fn read_each(
     max_rows: usize,
     mut each: impl FnMut(&ManifestRow),
 ) -> Result<(), ManifestError> {
-    for batch in open(bytes, max_rows)?.with_batch_size(READ_ROWS).build()? {
-        let batch: RecordBatch = batch?;
+    let mut reader = open(bytes, max_rows)?.with_batch_size(READ_ROWS).build()?;
+    while let Some(batch) = next_batch(&mut reader)? {
         for row in schema::rows(&batch)? {
             check_figures(&row)?;
             each(&row);
@@ -277,8 +281,8 @@ fn rows(
 ) -> Result<Vec<ManifestRow>, ManifestError> {
     let mut rows = Vec::new();
     let mut column_bytes = 0_usize;
-    for batch in file.with_batch_size(READ_ROWS).build()? {
-        let batch: RecordBatch = batch?;
+    let mut reader = file.with_batch_size(READ_ROWS).build()?;
+    while let Some(batch) = next_batch(&mut reader)? {
         let columns = batch.columns().iter();
         column_bytes += columns
             .map(|column| column.get_array_memory_size())
@@ -289,6 +293,15 @@ fn rows(
     }
     rows.iter().try_for_each(check_figures)?;
     Ok(rows)
+}
+
+/// Returns the next rows, if there are any. Files without a digest of themselves may be damaged anywhere, and the decoder
+/// panics over some of them: over a page that claims no values and has some, it divides by zero.
+fn next_batch(reader: &mut ParquetRecordBatchReader) -> Result<Option<RecordBatch>, ManifestError> {
+    match catch_unwind(AssertUnwindSafe(|| reader.next())) {
+        Ok(batch) => Ok(batch.transpose()?),
+        Err(_) => Err(ParquetError::General("a page contradicts itself".to_owned()).into()),
+    }
 }
 
 /// Refuses a row with a number that is no figure: means, distances and sums over a run would be none either.

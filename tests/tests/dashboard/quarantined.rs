@@ -134,8 +134,14 @@ async fn quarantined_items_are_looked_at_and_tried_again_by_reason() {
 
     engine.mend();
     go(&storage, &run, &engine).await;
-    let _ = wait_for(&service, "/runs/planned", "Ended with losses");
-    let api = get(&service, "/api/runs/planned", &[]).body;
-    let api: serde_json::Value = serde_json::from_str(&api).unwrap();
+    let mut api = serde_json::Value::Null;
+    for _ in 0..600 {
+        api = serde_json::from_str(&get(&service, "/api/runs/planned", &[]).body).unwrap();
+        if api["done"] == 2 {
+            break;
+        }
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
     assert_eq!((&api["done"], &api["quarantined"]), (&2.into(), &1.into()));
+    let _ = wait_for(&service, "/runs/planned", "Ended with losses");
 }
