@@ -1,6 +1,6 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: bench bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-gpu test-rust test-export fuzz lint onnxruntime onnxruntime-gpu cuda-stand-in promtool chromium mounts onnx-export cargo-fuzz programs build help
+.PHONY: bench bench-dashboard bench-dispatch bench-quality bench-scale demo test test-demo test-fleet test-gpu test-rust test-export fuzz lint onnxruntime onnxruntime-gpu cuda-stand-in promtool chromium mounts onnx-export cargo-fuzz programs build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 DEVICE := cuda:0
@@ -10,6 +10,7 @@ FUZZ_SECONDS := 600
 help:
 	@echo "make demo            convert the example dataset, from a fresh checkout"
 	@echo "make test            every test of the project"
+	@echo "make test-fleet      one shard in the hands of 75 workers that stop or die: minutes"
 	@echo "make test-gpu        what a GPU computes beside the authors' numbers; CUDA and cuDNN by LD_LIBRARY_PATH"
 	@echo "make fuzz            every fuzz target for FUZZ_SECONDS (600) on all cores; not a part of make test"
 	@echo "make lint            formatting, lints, docs and dependencies, warnings as errors; advisories where their database is reached"
@@ -54,6 +55,10 @@ fuzz: cargo-fuzz
 test-demo: onnxruntime
 	cargo build --workspace --locked
 	cargo test --package tests --test resume --locked -- --ignored --nocapture
+
+# Seventy-five workers that come and go: minutes, so not part of `make test`.
+test-fleet: onnxruntime programs
+	infra/with-servers.sh cargo test --workspace --locked --test fleet -- --ignored --nocapture
 
 # On a machine with a GPU: the authors' numbers there, and that bytes depend neither on what shares a pass nor on attempts.
 test-gpu: onnxruntime-gpu

@@ -208,6 +208,7 @@ async fn messages_with_inputs_of_their_own_make_what_was_planned_and_nothing_els
 
 /// As on spot machines, which are told to stop, and taken away if they do not.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "minutes: run by `make test-fleet`"]
 async fn sixty_workers_that_stop_and_fifteen_that_are_killed_fail_no_shard() {
     let mut fleet = Fleet::new(Options::default()).await;
     // All of it is one shard.
