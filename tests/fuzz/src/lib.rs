@@ -34,8 +34,8 @@ macro_rules! target {
     ($target:expr) => {
         $crate::libfuzzer_sys::fuzz_target!(|data: &[u8]| $target.run(data));
 
-        $crate::libfuzzer_sys::fuzz_mutator!(
-            |data: &mut [u8], size: usize, max_size: usize, seed: u32| $crate::mutate(data, size, max_size, seed)
-        );
+        $crate::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+            $crate::mutate(data, size, max_size, seed)
+        });
     };
 }
