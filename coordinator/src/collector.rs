@@ -124,6 +124,8 @@ struct Watched {
     ended: Option<(Instant, Decisions)>,
     /// What was gone of it when it was found to have ended.
     gone: Gone,
+    /// When shards of it were committed since it is watched.
+    seen_growing: Option<Instant>,
     gauges: RunGauges,
 }
 
@@ -169,6 +171,7 @@ impl Watched {
             seen: None,
             ended: None,
             gone: Gone::default(),
+            seen_growing: None,
             gauges: RunGauges::default(),
         })
     }
@@ -184,6 +187,7 @@ impl Watched {
         );
         RunView {
             gone: self.gone.clone(),
+            seen_growing: self.seen_growing,
             ..view
         }
     }
@@ -352,6 +356,9 @@ impl Collector {
         let storage = self.storage.as_ref();
         let run = &watched.run;
         let new_shards = watched.tally.update(storage, run, ledger).await?;
+        if watched.seen.is_some() && new_shards > 0 {
+            watched.seen_growing = Some(Instant::now());
+        }
         watched.failures.update(storage, run, ledger).await?;
         watched.counts = watched.tally.total_with(run, &watched.failures);
         Ok(Some(Changed { found, new_shards }))

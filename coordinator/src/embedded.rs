@@ -7,6 +7,7 @@ use std::time::Duration;
 use backon::ExponentialBuilder;
 use futures::StreamExt;
 use shared::artifact::ArtifactKey;
+use shared::clock::SystemClock;
 use shared::decision::{Decided, DecisionError};
 use shared::event::Happening;
 use shared::ids::ShardId;
@@ -277,6 +278,7 @@ impl EmbeddedRun<'_> {
                 .with_jitter(),
             drain: self.drain.clone(),
             progress: Arc::clone(&self.progress),
+            clock: Arc::new(SystemClock),
             given: Some(self.run.record.clone()),
         }
     }

@@ -86,10 +86,13 @@ impl<'a> Standing<'a> {
             let state = ledger.state(shard.id, limits.max_attempts);
             match (tally.shard(shard.id), state) {
                 (Some(counted), _) => {
-                    standing.done += counted.counts.done;
-                    standing.not_done += counted.counts.not_done();
+                    let counts = &counted.counts;
+                    standing.done = standing.done.saturating_add(counts.done);
+                    standing.not_done = standing.not_done.saturating_add(counts.not_done());
                 }
-                (None, ShardState::Failed { .. }) => standing.not_done += shard.num_items(),
+                (None, ShardState::Failed { .. }) => {
+                    standing.not_done = standing.not_done.saturating_add(shard.num_items());
+                }
                 (
                     None,
                     ShardState::Committed
@@ -118,7 +121,7 @@ impl<'a> Standing<'a> {
     /// What has ended is neither halted nor at its limit: there is nothing left to keep anything from.
     #[must_use]
     pub fn fate(&self) -> Fate {
-        let counts_all = self.done + self.not_done == self.num_items;
+        let counts_all = self.done.saturating_add(self.not_done) == self.num_items;
         if self.num_open == 0 {
             return match (counts_all && self.num_gone == 0, self.not_done) {
                 (false, _) => Fate::Damaged,

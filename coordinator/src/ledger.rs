@@ -171,17 +171,14 @@ impl Ledger {
                 ledger.size_bytes.insert((shard, number), object.size_bytes);
             }
         }
-        let mut pages = storage.list(&ArtifactPrefix::FailedAttempts(run.clone()));
+        let prefix = ArtifactPrefix::FailedAttempts(run.clone());
+        let folder = prefix.path();
+        let mut pages = storage.list(&prefix);
         while let Some(page) = pages.try_next().await? {
             for object in page {
-                let shard = object
-                    .path
-                    .rsplit('/')
-                    .nth(1)
-                    .and_then(|part| part.parse::<ShardId>().ok())
-                    .filter(|&shard| is_planned(shard));
-                let attempt = stem(&object.path).and_then(|stem| stem.parse().ok());
-                if let (Some(shard), Some(attempt)) = (shard, attempt) {
+                let name = object.path.strip_prefix(&folder).unwrap_or(&object.path);
+                let stored = stored_attempt(name);
+                if let Some((shard, attempt)) = stored.filter(|&(shard, _)| is_planned(shard)) {
                     let attempts = ledger.failed_attempts.entry(shard).or_default();
                     attempts.push(attempt);
                 }
@@ -268,7 +265,7 @@ impl Ledger {
     pub fn mark(&self) -> Mark {
         Mark {
             commits: self.num_commits(),
-            bytes: self.size_bytes.values().sum(),
+            bytes: self.commit_bytes(),
             failed_attempts: self.num_failed_attempts(),
         }
     }
@@ -285,13 +282,14 @@ impl Ledger {
     pub fn shard_bytes(&self, shard: ShardId) -> u64 {
         let parts = 0..=self.num_revisions(shard);
         let sizes = parts.filter_map(|part| self.size_bytes.get(&(shard, part)));
-        sizes.sum()
+        sizes.fold(0_u64, |sum, &size| sum.saturating_add(size))
     }
 
     /// Returns the size of all commits, in bytes.
     #[must_use]
     pub fn commit_bytes(&self) -> u64 {
-        self.size_bytes.values().sum()
+        let sizes = self.size_bytes.values();
+        sizes.fold(0_u64, |sum, &size| sum.saturating_add(size))
     }
 
     /// Returns the number of the first attempt that counts.
@@ -332,8 +330,12 @@ fn stored_shard(name: &str) -> Option<(ShardId, Option<u32>)> {
     (own == name).then_some((shard, revision))
 }
 
-fn stem(path: &str) -> Option<&str> {
-    path.rsplit('/').next()?.split('.').next()
+/// Returns which attempt at which shard an object of this name is the record of. Only the name that it is stored under is
+/// one, so that no attempt counts twice: `000007/01.json` is none.
+fn stored_attempt(name: &str) -> Option<(ShardId, u32)> {
+    let (shard, attempt) = name.strip_suffix(".json")?.split_once('/')?;
+    let (shard, attempt): (ShardId, u32) = (shard.parse().ok()?, attempt.parse().ok()?);
+    (attempt > 0 && format!("{shard}/{attempt}.json") == name).then_some((shard, attempt))
 }
 
 #[cfg(test)]
@@ -424,6 +426,23 @@ mod tests {
             "older/000007.parquet",
         ] {
             assert_eq!(stored_shard(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_counts_once_under_the_name_that_it_is_stored_under() {
+        assert_eq!(stored_attempt("000007/12.json"), Some((ShardId(7), 12)));
+        for name in [
+            "000007/01.json",
+            "000007/+1.json",
+            "000007/0.json",
+            "000007/1.2.json",
+            "000007/1.tmp",
+            "000007/1",
+            "7/1.json",
+            "older/000007/1.json",
+        ] {
+            assert_eq!(stored_attempt(name), None, "{name}");
         }
     }
 }

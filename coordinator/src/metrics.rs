@@ -56,7 +56,7 @@ impl Seen {
                 ShardState::Open | ShardState::Revising { .. } => open += 1,
             }
         }
-        let ended = counts.done + counts.not_done();
+        let ended = counts.done.saturating_add(counts.not_done());
         Self {
             run: run.record.run.to_string(),
             items: [

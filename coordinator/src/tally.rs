@@ -1,5 +1,9 @@
 //! Counts over a run's committed shards. What is committed never changes, so each is read once, and again when it has
 //! another revision or another size.
+//!
+//! What is stored of them saves reading and is no truth: another program may have written it, or another process that has
+//! seen less. Of a run with this plan it is taken for a shard that it can be true of, as that is planned and listed; all
+//! others are counted anew. So whoever stores it last does no harm.
 
 mod failures;
 mod shard;
@@ -25,10 +29,14 @@ use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, LedgerError};
 
 /// What a stored tally says about a shard. One of another version is counted anew.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// Shards that are read at once.
 pub(crate) const READS_AT_ONCE: usize = 32;
+
+/// How far sums may be from others of the same numbers, as shares of them: they may be added in another order, and earlier
+/// programs did not store every digit.
+const ROUNDING: f64 = 1e-9;
 
 /// Bytes of a reason in a line that people are told.
 const MOST_REASON_BYTES: usize = 1000;
@@ -38,7 +46,13 @@ const MOST_REASON_BYTES: usize = 1000;
 #[serde(deny_unknown_fields)]
 pub struct Tally {
     version: u32,
+    /// The run's plan: another run may have had its name.
+    #[serde(default)]
+    plan_hash: String,
     shards: BTreeMap<ShardId, ShardTally>,
+    /// Whether they come from storage and were not compared with the plan yet.
+    #[serde(skip)]
+    is_claimed: bool,
     /// Why committed shards could not be read when they were looked at last. They count as not done.
     #[serde(skip)]
     damaged: BTreeMap<ShardId, String>,
@@ -48,7 +62,9 @@ impl Default for Tally {
     fn default() -> Self {
         Self {
             version: VERSION,
+            plan_hash: String::new(),
             shards: BTreeMap::new(),
+            is_claimed: false,
             damaged: BTreeMap::new(),
         }
     }
@@ -68,7 +84,8 @@ pub fn reason_lines(reasons: &BTreeMap<String, usize>) -> Vec<String> {
     };
     let mut lines: Vec<String> = shown.iter().map(line).collect();
     if !others.is_empty() {
-        let items: usize = others.iter().map(|(_, number)| number).sum();
+        let items = others.iter().map(|&(_, number)| number);
+        let items = items.fold(0, usize::saturating_add);
         lines.push(format!(
             "not converted ({items}): {} other reasons, in the manifest",
             Thousands(others.len())
@@ -149,7 +166,7 @@ impl Counts {
     /// Returns the items that are not done.
     #[must_use]
     pub fn not_done(&self) -> usize {
-        self.quarantined + self.failed
+        self.quarantined.saturating_add(self.failed)
     }
 
     /// Returns the reasons for quarantine and failure, the most frequent first.
@@ -159,24 +176,40 @@ impl Counts {
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        self.done += other.done;
-        self.quarantined += other.quarantined;
-        self.failed += other.failed;
-        self.warnings += other.warnings;
-        for (kind, count) in &other.warning_kinds {
-            *self.warning_kinds.entry(*kind).or_default() += count;
+        let add = |sum: &mut usize, count: usize| *sum = sum.saturating_add(count);
+        add(&mut self.done, other.done);
+        add(&mut self.quarantined, other.quarantined);
+        add(&mut self.failed, other.failed);
+        add(&mut self.warnings, other.warnings);
+        for (kind, &count) in &other.warning_kinds {
+            add(self.warning_kinds.entry(*kind).or_default(), count);
         }
-        self.converted += other.converted;
+        add(&mut self.converted, other.converted);
         self.busy_ms += other.busy_ms;
         self.unet_evaluations += other.unet_evaluations;
-        for (reason, count) in &other.reasons {
-            *self.reasons.entry(reason.clone()).or_default() += count;
+        for (reason, &count) in &other.reasons {
+            add(self.reasons.entry(reason.clone()).or_default(), count);
         }
+    }
+
+    /// Returns whether they are the same but for the rounding of sums.
+    #[must_use]
+    pub fn are_those_of(&self, other: &Self) -> bool {
+        let is_near = |a: f64, b: f64| (a - b).abs() <= ROUNDING * (a.abs() + b.abs());
+        let same = Self {
+            busy_ms: other.busy_ms,
+            unet_evaluations: other.unet_evaluations,
+            ..self.clone()
+        };
+        same == *other
+            && is_near(self.busy_ms, other.busy_ms)
+            && is_near(self.unet_evaluations, other.unet_evaluations)
     }
 }
 
 impl Tally {
-    /// Returns the counts that were stored, as a beginning; nothing if there are none of this version.
+    /// Returns the counts that were stored, as a beginning that [`Self::update`] compares with the run; nothing if there are
+    /// none of this version.
     ///
     /// # Errors
     ///
@@ -184,11 +217,17 @@ impl Tally {
     pub async fn stored(storage: &dyn Storage, run: &RunId) -> Result<Self, StorageError> {
         let key = ArtifactKey::Tally(run.clone());
         match storage.read(&key).await {
-            Ok(bytes) => {
-                let stored = seal::parse(&bytes, &key).ok();
-                let current = stored.filter(|tally: &Self| tally.version == VERSION);
-                Ok(current.unwrap_or_default())
-            }
+            Ok(bytes) => Ok(match seal::parse::<Self>(&bytes, &key) {
+                Ok(tally) if tally.version == VERSION => Self {
+                    is_claimed: true,
+                    ..tally
+                },
+                Ok(_) => Self::default(),
+                Err(error) => {
+                    tracing::warn!(%run, %error, "stored counts cannot be read: shards are counted anew");
+                    Self::default()
+                }
+            }),
             Err(error) if error.kind == StorageErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error),
         }
@@ -246,6 +285,7 @@ impl Tally {
         run: &FrozenRun,
         ledger: &Ledger,
     ) -> Result<(usize, Option<LedgerError>), LedgerError> {
+        self.compare_with(run);
         self.shards.retain(|&shard, tally| {
             ledger.committed.contains(&shard)
                 && tally.revisions == ledger.num_revisions(shard)
@@ -278,6 +318,43 @@ impl Tally {
             }
         }
         Ok((counted, damage))
+    }
+
+    /// Forgets what was stored and cannot be true of the run as it is planned.
+    fn compare_with(&mut self, run: &FrozenRun) {
+        let plan_hash = &run.record.plan_hash;
+        if std::mem::take(&mut self.is_claimed) {
+            if self.plan_hash != *plan_hash {
+                self.shards.clear();
+            }
+            let wrong = self.contradictions(run);
+            if let Some((shard, why)) = wrong.first_key_value() {
+                let (run, num_shards) = (&run.record.run, wrong.len());
+                tracing::warn!(
+                    %run, num_shards, %shard, why,
+                    "stored counts cannot be those of their shards: these are counted anew"
+                );
+            }
+            self.shards.retain(|shard, _| !wrong.contains_key(shard));
+        }
+        self.plan_hash.clone_from(plan_hash);
+    }
+
+    /// Returns the shards that are counted as they cannot be, or that were not planned, with why.
+    pub(crate) fn contradictions(&self, run: &FrozenRun) -> BTreeMap<ShardId, String> {
+        let shards = self.shards.iter().filter_map(|(&shard, tally)| {
+            let why = match run.plan.shard(shard) {
+                Some(planned) => tally.contradiction(&run.plan, planned)?,
+                None => "it was not planned".to_owned(),
+            };
+            Some((shard, why))
+        });
+        shards.collect()
+    }
+
+    /// Returns whether they are of a run with this plan.
+    pub(crate) fn is_of(&self, run: &FrozenRun) -> bool {
+        self.plan_hash == run.record.plan_hash
     }
 
     /// Returns the committed shards that could not be read when they were looked at last, with what helps.
@@ -314,9 +391,11 @@ impl Tally {
             let Some(planned) = run.plan.shards.get(shard.0 as usize) else {
                 continue;
             };
-            let num_items = planned.num_items();
-            total.failed += num_items;
-            *total.reasons.entry(failure.error.clone()).or_default() += num_items;
+            total.add(&Counts {
+                failed: planned.num_items(),
+                reasons: BTreeMap::from([(failure.error.clone(), planned.num_items())]),
+                ..Counts::default()
+            });
         }
         total
     }
@@ -367,77 +446,4 @@ pub async fn count(
 }
 
 #[cfg(test)]
-mod tests {
-    use shared::storage::MemoryStorage;
-
-    use super::*;
-
-    async fn stored(json: &str) -> Tally {
-        let storage = MemoryStorage::new();
-        let run: RunId = "demo".parse().unwrap();
-        let key = ArtifactKey::Tally(run.clone());
-        let bytes = Bytes::copy_from_slice(json.as_bytes());
-        storage.replace(&key, bytes).await.unwrap();
-        Tally::stored(&storage, &run).await.unwrap()
-    }
-
-    #[test]
-    fn a_thousand_reasons_are_ten_lines_and_a_count() {
-        let reasons = (0..1000).map(|number| (format!("image {number}"), 1));
-        let lines = reason_lines(&reasons.chain([("often".to_owned(), 7)]).collect());
-        assert_eq!(lines.len(), 11);
-        assert_eq!(lines[0], "not converted (7): often");
-        assert_eq!(
-            lines[10],
-            "not converted (991): 991 other reasons, in the manifest"
-        );
-    }
-
-    #[test]
-    fn the_most_frequent_reasons_come_first() {
-        let reasons = [("a", 1), ("b", 7), ("c", 7), ("d", 3)];
-        let counts = Counts {
-            reasons: reasons
-                .map(|(text, number)| (text.to_owned(), number))
-                .into(),
-            ..Counts::default()
-        };
-        let frequent = counts.frequent_reasons();
-        let texts: Vec<&str> = frequent.iter().map(|(text, _)| text.as_str()).collect();
-        assert_eq!(texts, ["b", "c", "d", "a"]);
-    }
-
-    #[test]
-    fn warnings_are_counted_by_their_kinds() {
-        let kinds = |kinds: &[(WarningKind, usize)]| Counts {
-            warning_kinds: kinds.iter().copied().collect(),
-            ..Counts::default()
-        };
-        let mut counts = kinds(&[(WarningKind::Greyscale, 1)]);
-        counts.add(&kinds(&[
-            (WarningKind::ConstantContent, 2),
-            (WarningKind::Greyscale, 3),
-        ]));
-        let expected = kinds(&[
-            (WarningKind::Greyscale, 4),
-            (WarningKind::ConstantContent, 2),
-        ]);
-        assert_eq!(counts, expected);
-        let json = serde_json::to_string(&counts).unwrap();
-        assert!(json.contains(r#""constant-content":2"#), "{json}");
-        assert_eq!(serde_json::from_str::<Counts>(&json).unwrap(), counts);
-    }
-
-    #[tokio::test]
-    async fn a_tally_of_another_version_is_counted_anew() {
-        let first =
-            r#"{"shards":{"0":{"done":2,"converted":2,"busy_ms":1.0,"unet_evaluations":4.0}}}"#;
-        assert_eq!(stored(first).await, Tally::default());
-        let mut tally = Tally::default();
-        tally.shards.insert(ShardId(3), ShardTally::of(&[], 0));
-        let json = serde_json::to_string(&tally).unwrap();
-        assert_eq!(stored(&json).await, tally);
-        let later = json.replace("\"version\":4", "\"version\":5");
-        assert_eq!(stored(&later).await, Tally::default());
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@
 //! - [`failure`], [`warning`]: the classes of failure and what each leads to; what is odd about an item that is done
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
 //! - [`digest`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; work that waits; being told to stop
+//! - [`clock`]: what time it is, and what may be believed of times that were stored
 //! - [`read_file`]: files of this machine, which may be anything and of any size
 //! - [`http_server`], [`descriptors`], [`rate`]: a server that lives through its clients; what may be open at once; what is
 //!   said how often
@@ -25,6 +26,7 @@
 
 pub mod artifact;
 pub mod blocking;
+pub mod clock;
 pub mod console;
 pub mod decision;
 pub mod descriptors;

@@ -18,6 +18,7 @@ use coordinator::dispatch;
 use coordinator::freeze::FrozenRun;
 use coordinator::ledger::Ledger;
 use coordinator::resume::{self, Choice};
+use shared::clock::SystemClock;
 use shared::queue::InProcessQueue;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, Storage};
@@ -102,6 +103,7 @@ async fn make(root: &Path) -> FrozenRun {
             pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(1)),
             drain: drain.clone(),
             progress: Arc::new(()),
+            clock: Arc::new(SystemClock),
             given: None,
         };
         tokio::spawn(async move { consumer.run().await.unwrap() })

@@ -24,6 +24,7 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use shared::artifact::ArtifactKey;
+use shared::clock::SystemClock;
 use shared::ids::ShardId;
 use shared::queue::{Queue, RabbitMq};
 use shared::settings::{BrokerConfig, ShardSize, WatchdogConfig};
@@ -166,6 +167,7 @@ async fn shards(server: &S3Server, num_workers: usize) {
             pauses: ExponentialBuilder::default(),
             drain: drain.clone(),
             progress: Arc::new(()),
+            clock: Arc::new(SystemClock),
             given: None,
         };
         workers.push(tokio::spawn(async move { consumer.run().await.unwrap() }));

@@ -18,6 +18,7 @@ use coordinator::inventory::Inventory;
 use coordinator::ledger::Ledger;
 use coordinator::resume::{self, Choice};
 use coordinator::{audit, collect, dispatch, tally};
+use shared::clock::SystemClock;
 use shared::queue::InProcessQueue;
 use shared::settings::{RunConfig, ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, Storage};
@@ -178,6 +179,7 @@ async fn work(storage: &Arc<LocalStorage>, queue: &InProcessQueue) {
             pauses: ExponentialBuilder::default(),
             drain: drain.clone(),
             progress: Arc::new(()),
+            clock: Arc::new(SystemClock),
             given: None,
         };
         tokio::spawn(async move { consumer.run().await.unwrap() })

@@ -364,7 +364,18 @@ async fn what_is_made_from_the_shards_is_compared_with_them_and_what_is_not_know
     assert_ne!(changed, json);
     fs::write(&tally, seal::seal(changed.as_bytes(), &key)).unwrap();
     finished
-        .finds(&["tally.json counts shard 000000 otherwise"])
+        .finds(&[
+            "tally.json counts shard 000000 otherwise",
+            "tally.json cannot be right about shard 000000: 7 done",
+        ])
+        .await;
+    // Counts of a run that had this name.
+    let mut another: Value = serde_json::from_str(&json).unwrap();
+    another["plan_hash"] = Value::from("0".repeat(64));
+    let another = serde_json::to_vec(&another).unwrap();
+    fs::write(&tally, seal::seal(&another, &key)).unwrap();
+    finished
+        .finds(&["tally.json counts the shards of another plan"])
         .await;
     fs::write(&tally, whole).unwrap();
 

@@ -9,6 +9,7 @@ use backon::ExponentialBuilder;
 use coordinator::freeze::FrozenRun;
 use coordinator::ledger::{Ledger, ShardState};
 use futures::StreamExt;
+use shared::clock::SystemClock;
 use shared::event::Happening;
 use shared::failure::FailureClass;
 use shared::ids::ShardId;
@@ -70,6 +71,7 @@ impl Stage {
             pauses: ExponentialBuilder::default(),
             drain: self.drain.clone(),
             progress: Arc::new(()),
+            clock: Arc::new(SystemClock),
             given: None,
         };
         consumer.run().await

@@ -15,6 +15,7 @@ use coordinator::resume::{self, Choice, Only, Why};
 use coordinator::{audit, dispatch};
 use futures::{StreamExt, TryStreamExt};
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
+use shared::clock::SystemClock;
 use shared::decision::{ChangedInputs, Decided};
 use shared::event::Happening;
 use shared::failure::{FailedAttempt, FailureClass};
@@ -112,6 +113,7 @@ impl Stage {
             pauses: ExponentialBuilder::default(),
             drain: drain.clone(),
             progress: Arc::new(()),
+            clock: Arc::new(SystemClock),
             given: None,
         }
     }

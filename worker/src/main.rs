@@ -11,6 +11,7 @@ use std::time::Duration;
 use backon::ExponentialBuilder;
 use clap::Parser;
 use clap::builder::{PathBufValueParser, TypedValueParser};
+use shared::clock::SystemClock;
 use shared::console;
 use shared::failure::chain;
 use shared::paths;
@@ -122,6 +123,7 @@ async fn work(args: &Args) -> Result<(), Problem> {
             .with_jitter(),
         drain,
         progress: meters,
+        clock: Arc::new(SystemClock),
         given: None,
     };
     Ok(consumer.run().await?)

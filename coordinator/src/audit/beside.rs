@@ -359,5 +359,15 @@ pub(super) async fn stored_tally(
             }),
         );
     }
-    Ok((Tally::stored(storage, id).await?, beside))
+    let tally = Tally::stored(storage, id).await?;
+    if tally.shards().next().is_some() && !tally.is_of(run) {
+        let finding =
+            "tally.json counts the shards of another plan: remove it, and they are counted anew";
+        beside.findings.push(finding.to_owned());
+    }
+    let strange = tally.contradictions(run);
+    beside.findings.extend(strange.into_iter().map(|(shard, why)| {
+        format!("tally.json cannot be right about shard {shard}: {why}; remove it, and it is counted anew")
+    }));
+    Ok((tally, beside))
 }

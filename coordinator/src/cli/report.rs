@@ -153,6 +153,8 @@ async fn report(
     let says_all = |stored: &RunReport| {
         stored.complete == is_complete
             && stored.is_last(&counts)
+            && stored.items == run.plan.num_items()
+            && stored.mark.is_none_or(|mark| mark == ledger.mark())
             && !stored.lacks_figures()
             && tally.damaged().is_empty()
     };

@@ -16,6 +16,7 @@ use shared::warning::WarningKind;
 use shared::wording::MOST_NAMES;
 
 use super::{Ending, Problem, RootArgs, opening};
+use crate::collector::pace;
 use crate::fate::{Fate, Standing};
 use crate::freeze::FrozenRun;
 use crate::gone::{self, Gone};
@@ -101,6 +102,18 @@ enum BrokerStatus {
     },
 }
 
+impl Status {
+    /// Returns how many items have still to end.
+    fn num_left(&self) -> usize {
+        let quarantined = self.quarantined.saturating_sub(self.retried);
+        let ended = self
+            .done
+            .saturating_add(quarantined)
+            .saturating_add(self.failed);
+        self.items.saturating_sub(ended)
+    }
+}
+
 /// Asks the broker, which may be away: how far a run is does not depend on it.
 async fn ask(broker: &BrokerConfig, queue: &mut Option<Arc<dyn Queue>>) -> BrokerStatus {
     let asked = async {
@@ -157,7 +170,9 @@ fn ending(status: &Status) -> Ending {
         Fate::EndedWithLosses | Fate::Damaged | Fate::Halted | Fate::AtItsLimit => {
             Ending::WithFailures
         }
-        Fate::GoesOn if status.quarantined + status.failed + status.damaged.len() > 0 => {
+        Fate::GoesOn
+            if status.quarantined > 0 || status.failed > 0 || !status.damaged.is_empty() =>
+        {
             Ending::WithFailures
         }
         Fate::GoesOn | Fate::Complete => Ending::Done,
@@ -310,12 +325,10 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
         None => {}
     }
     if items_per_second > 0.0 && !status.complete {
-        let left = status.items - status.done - status.quarantined - status.failed;
-        console::print(format_args!(
-            "  {:.1} images/min, ETA {}",
-            60.0 * items_per_second,
-            human(Duration::from_secs_f64(left as f64 / items_per_second))
-        ))?;
+        let per_minute = 60.0 * items_per_second;
+        let eta = pace::left(status.num_left(), per_minute);
+        let eta = eta.map_or_else(String::new, |left| format!(", ETA {}", human(left)));
+        console::print(format_args!("  {per_minute:.1} images/min{eta}"))?;
     }
     for (kind, count) in &status.warnings {
         console::print(format_args!("  done with a warning ({count}): {kind}"))?;

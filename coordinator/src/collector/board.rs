@@ -2,22 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use shared::clock::{Clock, SystemClock};
 use shared::event::{Event, Happening, ShardInHand};
 use shared::ids::{RunId, ShardId};
 use shared::queue::Depth;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
-use super::fleet::{Fleet, Heard, Worker, WorkerState};
+use super::fleet::{Fleet, Heard, Now, Worker, WorkerState};
 use super::run_view::RunView;
 
 /// Between two times that pages are told that workers are alive, and nothing else.
-const TELL_ALIVE_EVERY: SignedDuration = SignedDuration::from_secs(10);
+const TELL_ALIVE_EVERY: Duration = Duration::from_secs(10);
 
 /// What was seen last.
 #[derive(Debug)]
 pub struct Board {
+    clock: Arc<dyn Clock>,
     seen: RwLock<Seen>,
     version: watch::Sender<u64>,
     /// Something happened that storage shows by now.
@@ -41,7 +45,7 @@ struct Seen {
     untold: Heard,
     /// For which runs a worker was heard that told nothing but that it is alive.
     alive: Heard,
-    alive_told: Option<Timestamp>,
+    alive_told: Option<Instant>,
     broker: Option<Broker>,
 }
 
@@ -84,15 +88,28 @@ pub struct Changes {
 
 impl Default for Board {
     fn default() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+}
+
+impl Board {
+    /// Returns a board of nothing, whose times are those of a clock.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self {
+            clock,
             seen: RwLock::default(),
             version: watch::Sender::new(0),
             news: Notify::new(),
         }
     }
-}
 
-impl Board {
+    /// Returns what time it is by the board's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     fn seen(&self) -> RwLockReadGuard<'_, Seen> {
         self.seen.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,7 +140,7 @@ impl Board {
     pub fn show_unreadable(&self, run: &RunId, reason: String) {
         let known = self.seen().unreadable.get(run).cloned();
         if known.as_ref().map(|known| &known.reason) != Some(&reason) {
-            let since = known.map_or_else(Timestamp::now, |known| known.since);
+            let since = known.map_or_else(|| self.now(), |known| known.since);
             let trouble = Trouble { reason, since };
             self.change(|seen, version| {
                 seen.unreadable.insert(run.clone(), trouble);
@@ -163,7 +180,7 @@ impl Board {
             }
             (Err(reason), Some(known)) if known.reason == reason => {}
             (Err(reason), known) => {
-                let since = known.map_or_else(Timestamp::now, |known| known.since);
+                let since = known.map_or_else(|| self.now(), |known| known.since);
                 self.change(|seen, version| {
                     seen.health_version = version;
                     seen.storage = Some(Trouble { reason, since });
@@ -175,7 +192,7 @@ impl Board {
     /// Shows that every run was looked at.
     pub fn show_looked(&self) {
         let first = self.looked_at().is_none();
-        self.write().looked_at = Some(Timestamp::now());
+        self.write().looked_at = Some(self.now());
         if first {
             self.change(|seen, version| seen.health_version = version);
         }
@@ -185,7 +202,7 @@ impl Board {
     pub fn hear(&self, event: &Event) {
         {
             let mut seen = self.write();
-            let Heard { runs, is_news } = seen.fleet.hear(event, Timestamp::now());
+            let Heard { runs, is_news } = seen.fleet.hear(event, Instant::now());
             let heard = if is_news {
                 &mut seen.untold
             } else {
@@ -210,13 +227,13 @@ impl Board {
     /// Takes note that somebody wants a worker to stop.
     pub fn drain(&self, worker: &str) {
         self.change(|seen, version| {
-            seen.fleet.drain(worker, Timestamp::now());
+            seen.fleet.drain(worker, Instant::now());
             seen.fleet_version = version;
         });
     }
 
     /// Tells what workers said since, and which of them fell silent, which nobody tells.
-    pub fn tell(&self, now: Timestamp) {
+    pub fn tell(&self, now: Instant) {
         let heard = {
             let mut seen = self.write();
             let states = seen.fleet.states(now);
@@ -224,15 +241,11 @@ impl Board {
                 seen.fleet_states = states;
                 seen.untold.is_news = true;
                 // Who works on a run is no longer shown there once it is silent.
-                let works = seen
-                    .fleet
-                    .workers()
-                    .filter_map(|worker| worker.work.as_ref());
-                let runs: Vec<RunId> = works.map(|work| work.run.clone()).collect();
+                let runs: Vec<RunId> = seen.fleet.runs().cloned().collect();
                 seen.untold.runs.extend(runs);
             }
             let alive = seen.alive_told;
-            if alive.is_none_or(|told| now.duration_since(told) >= TELL_ALIVE_EVERY) {
+            if alive.is_none_or(|told| now.saturating_duration_since(told) >= TELL_ALIVE_EVERY) {
                 seen.alive_told = Some(now);
                 let alive = std::mem::take(&mut seen.alive);
                 seen.untold.is_news |= alive.is_news;
@@ -254,7 +267,7 @@ impl Board {
         let known = self.broker();
         let depth = depth.map_err(|reason| {
             let before = known.as_ref().and_then(|known| known.depth.clone().err());
-            let since = before.map_or_else(Timestamp::now, |before| before.since);
+            let since = before.map_or_else(|| self.now(), |before| before.since);
             Trouble { reason, since }
         });
         let trouble = |broker: &Option<Broker>| broker.as_ref()?.depth.clone().err();
@@ -309,16 +322,18 @@ impl Board {
         self.seen().looked_at
     }
 
-    /// Returns the workers, in the order of their names.
+    /// Returns the workers as they are now, in the order of their names.
     #[must_use]
     pub fn workers(&self) -> Vec<Worker> {
-        self.seen().fleet.workers().cloned().collect()
+        let now = Now::by(self.clock.as_ref());
+        self.seen().fleet.workers(now)
     }
 
     /// Returns the shards of a run that are in hand.
     #[must_use]
     pub fn in_hand(&self, run: &RunId) -> BTreeMap<ShardId, ShardInHand> {
-        self.seen().fleet.in_hand(run, Timestamp::now())
+        let now = Now::by(self.clock.as_ref());
+        self.seen().fleet.in_hand(run, now)
     }
 
     /// Returns what has changed since a version.

@@ -129,7 +129,7 @@ impl Collector {
                 error_class,
                 error: reason.clone(),
                 worker: "none".to_owned(),
-                failed_at: jiff::Timestamp::now(),
+                failed_at: self.board.now(),
             };
             let key = ArtifactKey::FailedAttempt(run.clone(), shard, number);
             let json = Bytes::from(failure.to_json(&key));

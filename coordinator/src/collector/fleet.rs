@@ -1,36 +1,73 @@
 //! The workers, as their events tell: who is there, with which shard in hand, and who fell silent.
+//!
+//! Since when is measured here, from event to event: the clocks of workers may be set to anything, and so may this machine's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use shared::clock::{Clock, earlier, passed};
 use shared::event::{Event, Happening, ShardInHand};
 use shared::ids::{RunId, ShardId};
+use tokio::time::Instant;
 
 /// A worker that was not heard for longer is taken for gone: it tells every five seconds that it is alive.
-const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(20);
+const SILENT_AFTER: Duration = Duration::from_secs(20);
 /// A request to drain that a worker did not follow for longer has been lost: it can be made again.
-const DRAIN_EXPIRES_AFTER: SignedDuration = SignedDuration::from_mins(10);
+const DRAIN_EXPIRES_AFTER: Duration = Duration::from_mins(10);
 /// A worker that is gone for longer is forgotten.
-const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
 /// Workers that are remembered at most, so that nobody fills the memory with names.
 const MOST: usize = 4096;
 
 /// Every worker that was heard of.
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
-    workers: BTreeMap<String, Worker>,
+    workers: BTreeMap<String, Known>,
 }
 
-/// A worker.
+/// What is known of a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    device: Option<String>,
+    held: Option<Held>,
+    heard: Instant,
+    stopped: Option<String>,
+    drained: Option<Instant>,
+    items_ended: u64,
+}
+
+/// A shard in the hands of a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Held {
+    work: ShardInHand,
+    /// When it was heard of first.
+    heard: Instant,
+    /// How long the worker had it by then, by its own clock.
+    before: Duration,
+}
+
+/// A moment: by the clock that only goes on, and as it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// What ages are measured by.
+    pub going: Instant,
+    /// What time it is on the wall.
+    pub wall: Timestamp,
+}
+
+/// A worker at a moment. Its times are by this machine's clock as it is set at that moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worker {
     /// Its name.
     pub name: String,
+    /// How it is.
+    pub state: WorkerState,
     /// Its device, once a heartbeat has told.
     pub device: Option<String>,
     /// The shard in its hands.
     pub work: Option<ShardInHand>,
-    /// When it was heard last, by this machine's clock.
+    /// When it was heard last.
     pub heard_at: Timestamp,
     /// Why it ended, once it has said so.
     pub stopped: Option<String>,
@@ -62,25 +99,90 @@ pub enum WorkerState {
     Stopped,
 }
 
-impl Worker {
-    /// Returns how it is at a time.
+impl Now {
+    /// Returns this moment, by a clock on the wall.
     #[must_use]
-    pub fn state(&self, now: Timestamp) -> WorkerState {
+    pub fn by(clock: &dyn Clock) -> Self {
+        Self {
+            going: Instant::now(),
+            wall: clock.now(),
+        }
+    }
+
+    /// Returns what time it was then, by the clock as it is set now.
+    fn at(self, then: Instant) -> Timestamp {
+        earlier(self.wall, self.going.saturating_duration_since(then))
+    }
+}
+
+impl Held {
+    /// Returns the shard, and since when the worker has it by this machine's clock.
+    fn at(&self, now: Now) -> ShardInHand {
+        ShardInHand {
+            since: earlier(now.at(self.heard), self.before),
+            ..self.work.clone()
+        }
+    }
+
+    fn is_of(&self, run: &RunId, shard: ShardId) -> bool {
+        self.work.run == *run && self.work.shard == shard
+    }
+}
+
+impl Known {
+    fn state(&self, now: Instant) -> WorkerState {
         if self.stopped.is_some() {
             WorkerState::Stopped
-        } else if now.duration_since(self.heard_at) > SILENT_AFTER {
+        } else if now.saturating_duration_since(self.heard) > SILENT_AFTER {
             WorkerState::Silent
-        } else if self.work.is_some() {
+        } else if self.held.is_some() {
             WorkerState::Working
         } else {
             WorkerState::Waiting
         }
     }
+
+    fn at(&self, name: &str, now: Now) -> Worker {
+        Worker {
+            name: name.to_owned(),
+            state: self.state(now.going),
+            device: self.device.clone(),
+            work: self.held.as_ref().map(|held| held.at(now)),
+            heard_at: now.at(self.heard),
+            stopped: self.stopped.clone(),
+            drained_at: self.drained.map(|since| now.at(since)),
+            items_ended: self.items_ended,
+        }
+    }
+
+    /// Takes note of what it has in hand. A shard that it had before it has since then.
+    fn holds(&mut self, work: Option<&ShardInHand>, told_at: Timestamp, now: Instant) {
+        let before = self.held.take();
+        self.held = work.map(|work| {
+            let same = before.filter(|before| {
+                before.is_of(&work.run, work.shard) && before.work.since == work.since
+            });
+            let (heard, before) = match same {
+                Some(same) => (same.heard, same.before),
+                None => (now, passed(work.since, told_at)),
+            };
+            Held {
+                work: work.clone(),
+                heard,
+                before,
+            }
+        });
+    }
+
+    fn work_on(&mut self, run: &RunId, shard: ShardId) -> Option<&mut ShardInHand> {
+        let held = self.held.as_mut().filter(|held| held.is_of(run, shard));
+        held.map(|held| &mut held.work)
+    }
 }
 
 impl Fleet {
     /// Takes note of an event that was heard at a time; returns what it changed.
-    pub fn hear(&mut self, event: &Event, now: Timestamp) -> Heard {
+    pub fn hear(&mut self, event: &Event, now: Instant) -> Heard {
         let before = self.workers.get(&event.worker);
         if before.is_none() && self.workers.len() >= MOST {
             return Heard::default();
@@ -89,12 +191,12 @@ impl Fleet {
         self.take(event, now);
         let after = self.workers.get(&event.worker);
         let works = before.iter().map(|(_, worker)| worker).chain(after);
-        let works = works.filter_map(|worker| worker.work.as_ref());
-        let runs = works.map(|work| work.run.clone()).collect();
+        let works = works.filter_map(|worker| worker.held.as_ref());
+        let runs = works.map(|held| held.work.run.clone()).collect();
         let is_news = match (&before, after) {
             (Some((state, before)), Some(after)) => {
-                let before = Worker {
-                    heard_at: now,
+                let before = Known {
+                    heard: now,
                     ..before.clone()
                 };
                 *state != after.state(now) || before != *after
@@ -104,105 +206,127 @@ impl Fleet {
         Heard { runs, is_news }
     }
 
-    fn take(&mut self, event: &Event, now: Timestamp) {
+    fn take(&mut self, event: &Event, now: Instant) {
         let worker = self.workers.entry(event.worker.clone());
-        let worker = worker.or_insert_with(|| Worker {
-            name: event.worker.clone(),
+        let worker = worker.or_insert_with(|| Known {
             device: None,
-            work: None,
-            heard_at: now,
+            held: None,
+            heard: now,
             stopped: None,
-            drained_at: None,
+            drained: None,
             items_ended: 0,
         });
-        worker.heard_at = now;
+        worker.heard = now;
         // Whoever speaks after its end was started anew.
         if worker.stopped.take().is_some() {
-            worker.drained_at = None;
+            worker.drained = None;
         }
         match &event.what {
             Happening::Heartbeat { device, work } => {
                 worker.device = Some(device.clone());
-                worker.work.clone_from(work);
+                worker.holds(work.as_ref(), event.at, now);
             }
             Happening::ItemEnded { run, shard, .. } => {
                 worker.items_ended += 1;
-                if let Some(work) = worker.holds(run, *shard) {
-                    work.items_ended += 1;
+                if let Some(work) = worker.work_on(run, *shard) {
+                    work.items_ended = work.items_ended.saturating_add(1);
                 }
             }
             Happening::ShardCommitted { run, shard, .. }
             | Happening::AttemptFailed { run, shard, .. } => {
-                if worker.holds(run, *shard).is_some() {
-                    worker.work = None;
+                if worker.work_on(run, *shard).is_some() {
+                    worker.held = None;
                 }
             }
             Happening::WorkerStopped { reason } => {
-                worker.work = None;
+                worker.held = None;
                 worker.stopped = Some(reason.clone());
             }
         }
     }
 
     /// Notes that somebody wants a worker to stop.
-    pub fn drain(&mut self, worker: &str, now: Timestamp) {
+    pub fn drain(&mut self, worker: &str, now: Instant) {
         if let Some(worker) = self.workers.get_mut(worker) {
-            worker.drained_at = Some(now);
+            worker.drained = Some(now);
         }
     }
 
     /// Forgets those that are gone for long and requests that were lost; returns how each worker is.
-    pub fn states(&mut self, now: Timestamp) -> Vec<WorkerState> {
+    pub fn states(&mut self, now: Instant) -> Vec<WorkerState> {
+        let age = |then: Instant| now.saturating_duration_since(then);
         self.workers
-            .retain(|_, worker| now.duration_since(worker.heard_at) <= FORGOTTEN_AFTER);
+            .retain(|_, worker| age(worker.heard) <= FORGOTTEN_AFTER);
         let workers = self.workers.values_mut();
         workers
             .map(|worker| {
-                let drained = worker.drained_at;
-                worker.drained_at =
-                    drained.filter(|&at| now.duration_since(at) <= DRAIN_EXPIRES_AFTER);
+                let drained = worker.drained;
+                worker.drained = drained.filter(|&since| age(since) <= DRAIN_EXPIRES_AFTER);
                 worker.state(now)
             })
             .collect()
     }
 
-    /// Returns the workers, in the order of their names.
-    pub fn workers(&self) -> impl Iterator<Item = &Worker> {
-        self.workers.values()
+    /// Returns the workers at a moment, in the order of their names.
+    #[must_use]
+    pub fn workers(&self, now: Now) -> Vec<Worker> {
+        let workers = self.workers.iter();
+        workers.map(|(name, worker)| worker.at(name, now)).collect()
+    }
+
+    /// Returns the runs that a worker has a shard of in hand, also one that is silent.
+    pub fn runs(&self) -> impl Iterator<Item = &RunId> {
+        let held = self
+            .workers
+            .values()
+            .filter_map(|worker| worker.held.as_ref());
+        held.map(|held| &held.work.run)
     }
 
     /// Returns the shards of a run that are in hand.
     #[must_use]
-    pub fn in_hand(&self, run: &RunId, now: Timestamp) -> BTreeMap<ShardId, ShardInHand> {
+    pub fn in_hand(&self, run: &RunId, now: Now) -> BTreeMap<ShardId, ShardInHand> {
         let working = self
-            .workers()
-            .filter(|worker| worker.state(now) == WorkerState::Working);
-        let shards = working.filter_map(|worker| worker.work.as_ref());
-        shards
-            .filter(|work| work.run == *run)
-            .map(|work| (work.shard, work.clone()))
+            .workers
+            .values()
+            .filter(|worker| worker.state(now.going) == WorkerState::Working);
+        let held = working.filter_map(|worker| worker.held.as_ref());
+        held.filter(|held| held.work.run == *run)
+            .map(|held| (held.work.shard, held.at(now)))
             .collect()
-    }
-}
-
-impl Worker {
-    fn holds(&mut self, run: &RunId, shard: ShardId) -> Option<&mut ShardInHand> {
-        let work = self.work.as_mut();
-        work.filter(|work| work.run == *run && work.shard == shard)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
-    fn at(second: i64) -> Timestamp {
+    const DAY: i64 = 24 * 3600;
+
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+    /// Returns a time of the clock that only goes on.
+    fn at(second: u64) -> Instant {
+        *BEGAN + Duration::from_secs(second)
+    }
+
+    fn wall(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
+    }
+
+    /// Returns a moment at which the clock on the wall is right.
+    fn now(second: u64) -> Now {
+        Now {
+            going: at(second),
+            wall: wall(second as i64),
+        }
     }
 
     fn event(what: Happening) -> Event {
         Event {
-            at: at(0),
+            at: wall(0),
             worker: "a".to_owned(),
             what,
         }
@@ -219,11 +343,11 @@ mod tests {
             shard: ShardId(7),
             step: "denoise".to_owned(),
             items_ended: 1,
-            since: at(0),
+            since: wall(0),
         }
     }
 
-    fn state(fleet: &mut Fleet, second: i64) -> Option<WorkerState> {
+    fn state(fleet: &mut Fleet, second: u64) -> Option<WorkerState> {
         fleet.states(at(second)).first().copied()
     }
 
@@ -252,7 +376,7 @@ mod tests {
             },
         };
         fleet.hear(&event(ended), at(1));
-        let work = &fleet.in_hand(&run, at(1))[&ShardId(7)];
+        let work = &fleet.in_hand(&run, now(1))[&ShardId(7)];
         assert_eq!(work.items_ended, 2);
         let committed = Happening::ShardCommitted {
             run: run.clone(),
@@ -261,7 +385,7 @@ mod tests {
             not_done: 0,
         };
         fleet.hear(&event(committed), at(2));
-        assert_eq!(fleet.in_hand(&run, at(2)), BTreeMap::new());
+        assert_eq!(fleet.in_hand(&run, now(2)), BTreeMap::new());
     }
 
     #[test]
@@ -290,11 +414,11 @@ mod tests {
         let mut fleet = Fleet::default();
         fleet.hear(&heartbeat(None), at(0));
         fleet.drain("a", at(0));
-        let drained = |fleet: &Fleet| fleet.workers().next().unwrap().drained_at;
         for second in [600, 601] {
             fleet.hear(&heartbeat(None), at(second));
             fleet.states(at(second));
-            assert_eq!(drained(&fleet).is_some(), second == 600);
+            let drained_at = fleet.workers(now(second))[0].drained_at;
+            assert_eq!(drained_at.is_some(), second == 600);
         }
     }
 
@@ -308,6 +432,78 @@ mod tests {
         assert_eq!(state(&mut fleet, 3), Some(WorkerState::Stopped));
         fleet.hear(&heartbeat(None), at(4));
         assert_eq!(state(&mut fleet, 5), Some(WorkerState::Waiting));
-        assert_eq!(fleet.workers().next().unwrap().drained_at, None);
+        assert_eq!(fleet.workers(now(5))[0].drained_at, None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_or_forward_makes_no_worker_silent_and_keeps_none_alive() {
+        let mut fleet = Fleet::default();
+        fleet.hear(&heartbeat(Some(in_hand())), at(100));
+        for set_to in [
+            wall(100 - 3600),
+            wall(100 + DAY),
+            Timestamp::MIN,
+            Timestamp::MAX,
+        ] {
+            let moment = |second| Now {
+                going: at(second),
+                wall: set_to,
+            };
+            let worker = &fleet.workers(moment(105))[0];
+            assert_eq!(worker.state, WorkerState::Working);
+            let ago = passed(worker.heard_at, set_to);
+            assert!(ago <= Duration::from_secs(5), "{ago:?}");
+            assert_eq!(fleet.workers(moment(121))[0].state, WorkerState::Silent);
+        }
+        assert_eq!(fleet.states(at(100 + 3600)).len(), 1);
+        assert_eq!(fleet.states(at(100 + 3601)), []);
+    }
+
+    #[test]
+    fn a_worker_whose_clock_differs_by_a_day_has_its_shard_for_as_long_as_it_does() {
+        for ahead in [-DAY, 0, DAY] {
+            let mut fleet = Fleet::default();
+            // It took the shard up 30 seconds before it was heard first.
+            let told = |second: i64| Event {
+                at: wall(second + ahead),
+                ..heartbeat(Some(ShardInHand {
+                    since: wall(70 + ahead),
+                    ..in_hand()
+                }))
+            };
+            assert!(fleet.hear(&told(100), at(100)).is_news);
+            assert!(!fleet.hear(&told(105), at(105)).is_news);
+            let worker = &fleet.workers(now(110))[0];
+            assert_eq!(worker.state, WorkerState::Working);
+            assert_eq!(worker.heard_at, wall(105));
+            assert_eq!(worker.work.as_ref().unwrap().since, wall(70), "{ahead}");
+            let held = &fleet.in_hand(&in_hand().run, now(110))[&ShardId(7)];
+            assert_eq!(held.since, wall(70), "{ahead}");
+        }
+    }
+
+    #[test]
+    fn a_shard_that_is_told_of_before_it_was_taken_up_was_taken_up_when_it_is_heard_of() {
+        let mut fleet = Fleet::default();
+        let event = Event {
+            at: Timestamp::MIN,
+            ..heartbeat(Some(ShardInHand {
+                since: Timestamp::MAX,
+                items_ended: u32::MAX,
+                ..in_hand()
+            }))
+        };
+        fleet.hear(&event, at(100));
+        let ended = Happening::ItemEnded {
+            run: in_hand().run,
+            shard: ShardId(7),
+            item: shared::ids::ItemId {
+                style: "night".to_owned(),
+                content: "1".to_owned(),
+            },
+        };
+        fleet.hear(&self::event(ended), at(101));
+        let held = &fleet.in_hand(&in_hand().run, now(102))[&ShardId(7)];
+        assert_eq!((held.since, held.items_ended), (wall(100), u32::MAX));
     }
 }

@@ -11,6 +11,7 @@ use super::{Collector, Duty, WatchError, Watched};
 use crate::collect::{self, CollectError};
 use crate::fate::{Fate, Standing};
 use crate::ledger::Ledger;
+use crate::tally::Tally;
 use crate::{gone, report};
 
 /// Between two times that the counts of a run under way are stored.
@@ -81,20 +82,31 @@ impl Collector {
         watched: &mut Watched,
         ledger: &Ledger,
     ) -> Result<(), WatchError> {
-        let is_complete = watched.fate(ledger).is_complete();
         let storage = self.storage.as_ref();
-        let (run, counts) = (&watched.run.record.run, &watched.counts);
+        let run = &watched.run.record.run;
         let manifest = ArtifactKey::Manifest(run.clone());
         watched.live = None;
-        watched.tally.store(storage, run).await?;
         let collected = match collect::collect(storage, &watched.run, ledger).await {
             Err(CollectError::Ledger(error)) if error.is_damage() => {
                 // The rest of the run is shown as it is; it ends once the file was removed and made again.
                 tracing::error!(%run, error = chain(&error), "the run cannot end: a shard is damaged");
+                watched.tally.store(storage, run).await?;
                 return Ok(());
             }
             collected => collected?,
         };
+        if !collected.counts.are_those_of(&watched.counts) {
+            tracing::warn!(%run, "shards count otherwise than was stored of them: all are counted anew");
+            watched.tally = Tally::default();
+            watched.tally.update(storage, &watched.run, ledger).await?;
+            watched.counts = watched.tally.total_with(&watched.run, &watched.failures);
+            let fate = watched.fate(ledger);
+            let counts = &watched.counts;
+            watched.gauges.update(&watched.run, ledger, counts, fate);
+        }
+        watched.tally.store(storage, run).await?;
+        let is_complete = watched.fate(ledger).is_complete();
+        let counts = &watched.counts;
         let report = report::publish(storage, &watched.run, collected, is_complete).await?;
         tracing::info!(
             %run,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use shared::failure::chain;
+use tokio::time::Instant;
 
 use super::Collector;
 use crate::metrics;
@@ -28,7 +29,7 @@ impl Collector {
     /// Has pages told what workers said; ends never.
     pub(super) async fn tell(&self) {
         loop {
-            self.board.tell(jiff::Timestamp::now());
+            self.board.tell(Instant::now());
             tokio::time::sleep(TELL_EVERY.min(self.every)).await;
         }
     }

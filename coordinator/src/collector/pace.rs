@@ -1,23 +1,31 @@
 //! How fast a run goes: out of when its shards were made and how many images each of them brought.
+//!
+//! Those times come from the clocks of many machines, which may be set to anything: a shard that ended before it began took
+//! no time, and one that is said to end later than now does not say how fast the run goes.
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use shared::clock::{earlier, later, passed};
 
 /// The stretch of time that says how fast a run goes now.
-const WINDOW: SignedDuration = SignedDuration::from_mins(15);
+const WINDOW: Duration = Duration::from_mins(15);
 /// Where nothing is heard of the shards in hand, the stretch is as many times as long as the newest shard took: a
 /// shorter one would miss most of what a fleet has under way.
-const SHARDS_LONG: i32 = 4;
+const SHARDS_LONG: u32 = 4;
 /// While nobody works for longer a run pauses: what came before does not say how fast it goes now.
-const PAUSE: SignedDuration = SignedDuration::from_mins(2);
+const PAUSE: Duration = Duration::from_mins(2);
 /// After this long without a shard, or twice what the newest one took, it is not known how fast a run goes.
-const STALE: SignedDuration = SignedDuration::from_mins(15);
+const STALE: Duration = Duration::from_mins(15);
+/// How far a machine's clock may be ahead and still say how fast the run goes now.
+const AHEAD: Duration = Duration::from_mins(2);
+/// What would take longer is not told: something is wrong with the pace, or nobody waits for it. Ten years.
+const LONGEST: Duration = Duration::from_hours(10 * 366 * 24);
 
 /// A shard that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// When work on it began.
+    /// When work on it began; where that is later than its end, it took no time.
     pub start: Timestamp,
     /// When it ended.
     pub end: Timestamp,
@@ -51,12 +59,15 @@ pub struct Stretch {
 /// too little was made lately to tell.
 ///
 /// It is what all workers together made over a stretch of time, back to the last pause at most. A shard's images are
-/// spread over the time it took, so that it does not matter how many of them end at once.
+/// spread over the time it took, so that it does not matter how many of them end at once. What is said to end later than
+/// now does not count.
 #[must_use]
 pub fn pace(spans: &[Span], remaining: usize, now: Timestamp) -> Option<Pace> {
+    let latest = later(now, AHEAD);
+    let spans = &spans[..spans.partition_point(|span| span.end <= latest)];
     let newest = spans.last()?;
-    let took = newest.end.duration_since(newest.start);
-    if now.duration_since(newest.end) > STALE.max(took * 2) {
+    let took = newest.took();
+    if passed(newest.end, now) > STALE.max(took * 2) {
         return None;
     }
     // What is in hand ends now; if nothing does, it is not known what was made since.
@@ -65,14 +76,14 @@ pub fn pace(spans: &[Span], remaining: usize, now: Timestamp) -> Option<Pace> {
     } else {
         WINDOW
     };
-    let from = (newest.end - window).max(resumed(spans)?);
+    let from = earlier(newest.end, window).max(resumed(spans)?);
     let images: f64 = spans
         .iter()
         .rev()
         .take_while(|span| span.end > from)
         .map(|span| span.images_since(from))
         .sum();
-    let minutes = newest.end.duration_since(from).as_secs_f64() / 60.0;
+    let minutes = passed(from, newest.end).as_secs_f64() / 60.0;
     if images <= 0.0 || minutes <= 0.0 {
         return None;
     }
@@ -84,10 +95,19 @@ pub fn pace(spans: &[Span], remaining: usize, now: Timestamp) -> Option<Pace> {
 }
 
 impl Span {
+    /// Returns when work on it began, at its end at the latest.
+    fn began(&self) -> Timestamp {
+        self.start.min(self.end)
+    }
+
+    fn took(&self) -> Duration {
+        passed(self.start, self.end)
+    }
+
     /// Returns its images that were made since a time.
     fn images_since(&self, from: Timestamp) -> f64 {
-        let took = self.end.duration_since(self.start).as_secs_f64();
-        let since = self.end.duration_since(self.start.max(from)).as_secs_f64();
+        let took = self.took().as_secs_f64();
+        let since = passed(self.start.max(from), self.end).as_secs_f64();
         let share = if took > 0.0 { since / took } else { 1.0 };
         self.images as f64 * share
     }
@@ -95,12 +115,12 @@ impl Span {
 
 /// Returns when work began that has not paused since; none without spans, which are sorted by their ends.
 fn resumed(spans: &[Span]) -> Option<Timestamp> {
-    let mut since = spans.last()?.start;
+    let mut since = spans.last()?.began();
     for span in spans.iter().rev() {
-        if since.duration_since(span.end) > PAUSE {
+        if passed(span.end, since) > PAUSE {
             break;
         }
-        since = since.min(span.start);
+        since = since.min(span.began());
     }
     Some(since)
 }
@@ -108,35 +128,57 @@ fn resumed(spans: &[Span]) -> Option<Timestamp> {
 /// Returns the time in which somebody worked, without pauses. The `spans` are sorted by their ends.
 #[must_use]
 pub fn worked(spans: &[Span]) -> Duration {
-    let mut worked = SignedDuration::ZERO;
-    let mut rest = spans;
-    while let (Some(newest), Some(since)) = (rest.last(), resumed(rest)) {
-        worked += newest.end.duration_since(since);
-        rest = &rest[..rest.partition_point(|span| span.end < since)];
+    let mut worked = Duration::ZERO;
+    // The newest stretch without a pause that is not added yet.
+    let mut stretch: Option<(Timestamp, Timestamp)> = None;
+    for span in spans.iter().rev() {
+        stretch = match stretch {
+            Some((since, until)) if passed(span.end, since) <= PAUSE => {
+                Some((since.min(span.began()), until))
+            }
+            before => {
+                worked = worked.saturating_add(length(before));
+                Some((span.began(), span.end))
+            }
+        };
     }
-    worked.unsigned_abs()
+    worked.saturating_add(length(stretch))
 }
 
-fn left(remaining: usize, per_minute: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(60.0 * remaining as f64 / per_minute).ok()
+fn length(stretch: Option<(Timestamp, Timestamp)>) -> Duration {
+    stretch.map_or(Duration::ZERO, |(since, until)| passed(since, until))
 }
 
-/// Returns the history of a run of `num_items` in `count` stretches of equal length, up to `end`. A shard's images are
-/// spread over the time it took.
+/// Returns how long some items take at a pace; none if that cannot be told or is out of all proportion.
+#[must_use]
+pub fn left(remaining: usize, per_minute: f64) -> Option<Duration> {
+    let left = Duration::try_from_secs_f64(60.0 * remaining as f64 / per_minute).ok();
+    left.filter(|&left| left <= LONGEST)
+}
+
+/// Returns the history of a run of `num_items` in `count` stretches of equal length, up to `end`; nothing if no time passed
+/// until then. A shard's images are spread over the time it took, and those of one that began after `end` are left out.
 #[must_use]
 pub fn history(spans: &[Span], num_items: usize, count: usize, end: Timestamp) -> Vec<Stretch> {
-    let Some(start) = spans.iter().map(|span| span.start).min() else {
+    let Some(start) = spans.iter().map(Span::began).min() else {
         return Vec::new();
     };
-    let second = |at: Timestamp| at.duration_since(start).as_secs_f64();
-    let length = (second(end) / count as f64).max(0.001);
+    let second = |at: Timestamp| passed(start, at).as_secs_f64();
+    let whole = second(end);
+    if count == 0 || whole <= 0.0 {
+        return Vec::new();
+    }
+    let length = (whole / count as f64).max(0.001);
     let mut images = vec![0.0; count];
-    let mut ended = vec![0; count];
+    let mut ended = vec![0_usize; count];
     let place = |second: f64| ((second / length) as usize).min(count - 1);
     for span in spans {
-        let (from, to) = (second(span.start), second(span.end));
-        ended[place(to)] += span.ended;
+        let (from, to) = (second(span.began()), second(span.end));
         let (first, last) = (place(from), place(to));
+        ended[last] = ended[last].saturating_add(span.ended);
+        if from > whole {
+            continue;
+        }
         for (stretch, images) in images.iter_mut().enumerate().take(last + 1).skip(first) {
             let begins = from.max(stretch as f64 * length);
             let ends = to.min((stretch + 1) as f64 * length);
@@ -155,9 +197,9 @@ pub fn history(spans: &[Span], num_items: usize, count: usize, end: Timestamp) -
             remaining = remaining.saturating_sub(ended[stretch]);
             let lately = &images[(stretch + 1).saturating_sub(smooth)..=stretch];
             let pace = 60.0 * lately.iter().sum::<f64>() / (length * lately.len() as f64);
-            let middle = (stretch as f64 + 0.5) * length;
+            let middle = Duration::try_from_secs_f64((stretch as f64 + 0.5) * length);
             Stretch {
-                at: start + SignedDuration::from_millis((1000.0 * middle) as i64),
+                at: later(start, middle.unwrap_or_default()),
                 per_minute: 60.0 * images[stretch] / length,
                 left: left(remaining, pace),
             }
@@ -255,5 +297,70 @@ mod tests {
     #[test]
     fn a_run_without_shards_has_no_history() {
         assert_eq!(history(&[], 20, 4, at(120)), []);
+        assert_eq!(history(&[span(0, 60, 6)], 20, 0, at(120)), []);
+        assert_eq!(history(&[span(0, 60, 6)], 20, 4, at(0)), []);
+    }
+
+    #[test]
+    fn a_shard_whose_clock_was_set_back_took_no_time() {
+        let back = [span(3600, 30, 2)];
+        assert_eq!(worked(&back), Duration::ZERO);
+        assert_eq!(pace(&back, 12, at(31)), None);
+        assert_eq!(history(&back, 20, 4, at(30)), []);
+        let among_others = [span(0, 30, 2), span(3600, 40, 2), span(30, 60, 2)];
+        assert_eq!(worked(&among_others), Duration::from_secs(60));
+        let pace = pace(&among_others, 12, at(60)).unwrap();
+        assert_eq!(pace.per_minute, 6.0);
+        let at_once = [span(5, 5, 2), span(5, 5, 2)];
+        assert_eq!(worked(&at_once), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_end_of_the_times_that_there_are_stops_nothing() {
+        let forever = Span {
+            start: Timestamp::MIN,
+            end: Timestamp::MAX,
+            images: usize::MAX,
+            ended: usize::MAX,
+        };
+        let first = Span {
+            end: Timestamp::MIN,
+            ..forever
+        };
+        let spans = [first, span(0, 30, 2), forever, forever];
+        assert!(worked(&spans) <= forever.took());
+        for now in [Timestamp::MIN, at(30), Timestamp::MAX] {
+            let pace = pace(&spans, usize::MAX, now);
+            assert!(
+                pace.is_none_or(|pace| pace.per_minute.is_finite()),
+                "{pace:?}"
+            );
+            for stretch in history(&spans, usize::MAX, 4, now) {
+                assert!(stretch.per_minute.is_finite(), "{stretch:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_ends_a_day_from_now_says_nothing_about_the_pace() {
+        let day = 24 * 3600;
+        let spans = [span(0, 30, 2), span(30, 60, 2), span(day, day + 30, 1000)];
+        let pace = pace(&spans, 8, at(60)).unwrap();
+        assert_eq!(pace.per_minute, 4.0);
+        let history = history(&spans, 1004, 4, at(60));
+        let paces: Vec<f64> = history.iter().map(|stretch| stretch.per_minute).collect();
+        assert_eq!(paces, [4.0; 4]);
+        // A clock that is a little ahead is not left out.
+        let ahead = [span(0, 30, 2), span(30, 65, 2)];
+        assert!(super::pace(&ahead, 8, at(60)).is_some());
+    }
+
+    #[test]
+    fn a_time_that_nobody_waits_for_is_not_told() {
+        assert_eq!(left(60, 60.0), Some(Duration::from_secs(60)));
+        assert_eq!(left(1_000_000, 1e-9), None);
+        for no_pace in [0.0, -1.0, f64::NAN] {
+            assert_eq!(left(60, no_pace), None, "{no_pace}");
+        }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use shared::clock::{earlier, later};
 use shared::event::ShardInHand;
 use shared::ids::{RunId, ShardId};
 use shared::wording::first_of;
+use tokio::time::Instant;
 
 use super::pace::{self, Pace, Span};
 use crate::fate::{Fate, Standing};
@@ -17,7 +20,7 @@ use crate::report::RunReport;
 use crate::tally::{Counts, Failures, Tally};
 
 /// Somebody is taken to work on a run whose newest shard is younger, also where no events are heard.
-const RECENT: SignedDuration = SignedDuration::from_mins(5);
+const RECENT: Duration = Duration::from_mins(5);
 
 /// A run as it was seen last.
 #[derive(Debug)]
@@ -44,6 +47,8 @@ pub struct RunView {
     pub num_items: usize,
     /// Quarantined items that are to be tried again and have not ended.
     pub num_retried: usize,
+    /// When shards of it were committed under the eyes of whoever watches it.
+    pub seen_growing: Option<Instant>,
 }
 
 /// How far a style is.
@@ -125,6 +130,7 @@ impl RunView {
             spans,
             num_items,
             num_retried,
+            seen_growing: None,
         }
     }
 
@@ -137,7 +143,8 @@ impl RunView {
     /// Returns how many items have ended.
     #[must_use]
     pub fn num_ended(&self) -> usize {
-        (self.counts.done + self.counts.not_done()).saturating_sub(self.num_retried)
+        let ended = self.counts.done.saturating_add(self.counts.not_done());
+        ended.saturating_sub(self.num_retried)
     }
 
     /// Returns how many items have still to end.
@@ -161,15 +168,22 @@ impl RunView {
             // Whoever keeps it will halt it at its limit.
             Fate::AtItsLimit | Fate::GoesOn => {}
         }
-        let newest = self.spans.last().map(|span| span.end);
-        let recent = newest.is_some_and(|newest| now.duration_since(newest) < RECENT);
-        if in_hand > 0 || recent {
+        if in_hand > 0 || self.grows(now) {
             RunState::Running
-        } else if newest.is_none() {
+        } else if self.spans.is_empty() {
             RunState::Waiting
         } else {
             RunState::Idle
         }
+    }
+
+    /// Returns whether shards of it were committed lately: as seen here, or as a clock tells that is set about as this one.
+    fn grows(&self, now: Timestamp) -> bool {
+        let since = earlier(now, RECENT);
+        let first = self.spans.partition_point(|span| span.end <= since);
+        let next = self.spans.get(first);
+        next.is_some_and(|span| span.end < later(now, RECENT))
+            || self.seen_growing.is_some_and(|at| at.elapsed() < RECENT)
     }
 
     fn damage(&self) -> String {
@@ -191,11 +205,11 @@ impl RunView {
         in_hand: &BTreeMap<ShardId, ShardInHand>,
         now: Timestamp,
     ) -> Vec<Span> {
-        let open = self.not_counted(in_hand).map(|work| Span {
+        let open = self.not_counted(in_hand).map(|(work, ended)| Span {
             start: work.since.min(now),
             end: now,
-            images: work.items_ended as usize,
-            ended: work.items_ended as usize,
+            images: ended,
+            ended,
         });
         let mut spans: Vec<Span> = self.spans.iter().copied().chain(open).collect();
         // The clock of a worker may be ahead.
@@ -206,9 +220,7 @@ impl RunView {
     /// Returns how many items have ended in shards that are in hand.
     #[must_use]
     pub fn num_ended_in(&self, in_hand: &BTreeMap<ShardId, ShardInHand>) -> usize {
-        self.not_counted(in_hand)
-            .map(|work| work.items_ended as usize)
-            .sum()
+        self.not_counted(in_hand).map(|(_, ended)| ended).sum()
     }
 
     /// Returns how fast the run goes at a time, while workers have `in_hand` of it; none unless somebody works on it.
@@ -229,18 +241,22 @@ impl RunView {
         }
     }
 
-    /// Returns what is in hand and not committed: that of a committed shard is counted already.
+    /// Returns what is in hand and not committed, with how many items of it have ended: that of a committed shard is counted
+    /// already, and no shard has more items than were planned, whatever its worker says.
     fn not_counted<'a>(
         &'a self,
         in_hand: &'a BTreeMap<ShardId, ShardInHand>,
-    ) -> impl Iterator<Item = &'a ShardInHand> {
+    ) -> impl Iterator<Item = (&'a ShardInHand, usize)> {
         let open = in_hand
             .iter()
             .filter(|(shard, _)| match self.state_of(**shard) {
                 ShardState::Open | ShardState::Failed { .. } | ShardState::Revising { .. } => true,
                 ShardState::Committed | ShardState::RevisionFailed { .. } => false,
             });
-        open.map(|(_, work)| work)
+        open.filter_map(|(&shard, work)| {
+            let planned = self.run.plan.shard(shard)?;
+            Some((work, planned.num_items().min(work.items_ended as usize)))
+        })
     }
 
     /// Returns where a shard stands.
@@ -287,7 +303,7 @@ fn spans(tally: &Tally) -> Vec<Span> {
             start: shard.started_at?,
             end: shard.finished_at?,
             images: shard.counts.converted,
-            ended: shard.counts.done + shard.counts.not_done(),
+            ended: shard.counts.done.saturating_add(shard.counts.not_done()),
         })
     };
     let mut spans: Vec<Span> = tally

@@ -63,7 +63,7 @@ pub(super) struct RunJson {
 }
 
 fn run_json(dashboard: &Dashboard, view: &RunView) -> RunJson {
-    let now = Timestamp::now();
+    let now = dashboard.board.now();
     let in_hand = dashboard.board.in_hand(view.id());
     let state = view.state(in_hand.len(), now);
     let pace = view.pace(&in_hand, now);
@@ -130,7 +130,7 @@ pub(super) async fn history(
     Path(run): Path<String>,
 ) -> Result<Json<History>, ApiError> {
     let view = dashboard.run(&run)?;
-    let now = Timestamp::now();
+    let now = dashboard.board.now();
     let in_hand = dashboard.board.in_hand(view.id());
     let spans = view.spans_with(&in_hand, now);
     let newest = spans.last().map_or(now, |span| span.end);
@@ -161,12 +161,11 @@ pub(super) struct WorkerJson {
 
 /// Returns the workers that were heard lately.
 pub(super) async fn workers(State(dashboard): State<Arc<Dashboard>>) -> Json<Vec<WorkerJson>> {
-    let now = Timestamp::now();
     let workers = dashboard.board.workers().into_iter();
     Json(
         workers
             .map(|worker| WorkerJson {
-                state: states::of_worker(worker.state(now)).class,
+                state: states::of_worker(worker.state).class,
                 name: worker.name,
                 device: worker.device,
                 work: worker.work,

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use shared::clock::passed;
 
 use crate::progress::human;
 
@@ -74,10 +75,9 @@ pub(super) fn figure(figure: Option<f64>, decimals: usize) -> String {
     )
 }
 
-/// Returns how long ago something was, as people say it.
+/// Returns how long ago something was, as people say it; what is to come counts as now.
 pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
-    let passed = now.duration_since(at).max(SignedDuration::ZERO);
-    match passed.as_secs() {
+    match passed(at, now).as_secs() {
         0..5 => "just now".to_owned(),
         seconds @ 5..60 => format!("{seconds} s ago"),
         seconds @ 60..3600 => format!("{} min ago", seconds / 60),
@@ -113,6 +113,8 @@ impl askama::filters::HtmlSafe for Moment {}
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     #[test]

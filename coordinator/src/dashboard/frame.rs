@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use jiff::Timestamp;
 use shared::ids::RunId;
 
 use super::Dashboard;
@@ -62,7 +61,7 @@ impl Frame {
     ) -> Self {
         // A page that is kept fresh has been read, and another one is still to be.
         let notice = visitor.secret.as_deref().filter(|_| !visitor.is_live);
-        let now = Timestamp::now();
+        let now = dashboard.board.now();
         let storage = dashboard.board.storage_trouble().map(|trouble| Banner {
             what: "Storage does not answer",
             since: Moment::new(trouble.since, now),
@@ -95,7 +94,7 @@ impl Frame {
         let trouble = dashboard.board.unreadable().remove(run);
         self.banners.extend(trouble.map(|trouble| Banner {
             what: "This run cannot be read",
-            since: Moment::new(trouble.since, Timestamp::now()),
+            since: Moment::new(trouble.since, dashboard.board.now()),
             reason: trouble.reason,
             then: "What you see is what was seen last.",
         }));

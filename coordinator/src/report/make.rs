@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use shared::clock::passed;
 use shared::location::Location;
 use shared::run_record::RunRecord;
 use shared::settings::ReferenceFiles;
@@ -318,7 +319,7 @@ fn cost(counts: &Counts, span: Option<(Timestamp, Timestamp)>) -> Cost {
         return Cost::default();
     }
     let converted = counts.converted as f64;
-    let span = span.map(|(first, last)| last.duration_since(first).as_secs_f64());
+    let span = span.map(|(first, last)| passed(first, last).as_secs_f64());
     Cost {
         images_per_minute: span
             .filter(|&seconds| seconds > 0.0)

@@ -142,7 +142,7 @@ pub fn without_features(rows: &mut [ManifestRow]) {
 }
 
 /// Milliseconds or evaluations that no item costs: thirty years.
-const MAX_WORK: f64 = 1e12;
+pub const MAX_WORK: f64 = 1e12;
 
 /// What an item cost. Work shared by several items is divided among them, so that columns add up to the run.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

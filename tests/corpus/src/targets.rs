@@ -1,12 +1,15 @@
 //! What reads bytes that may be anything, each as one function for fuzzing: it must neither panic nor hang nor take a
 //! gigabyte. What it returns does not count.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use coordinator::collector::board::Board;
 use shared::event::Event;
 use shared::manifest;
 use shared::request::Request;
 use shared::task::ShardTask;
+use tokio::time::Instant;
 
 use crate::read::{Reads, read, stored};
 
@@ -84,8 +87,8 @@ fn messages(bytes: &[u8]) {
     if let Ok(event) = serde_json::from_slice::<Event>(bytes) {
         let board = Board::default();
         board.hear(&event);
-        board.tell(event.at);
-        board.tell(jiff::Timestamp::MAX);
+        board.tell(Instant::now());
+        board.tell(Instant::now() + Duration::from_hours(1));
         let _ = (event.routing_key(), board.workers());
     }
 }

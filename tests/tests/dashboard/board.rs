@@ -9,6 +9,7 @@ use coordinator::collector::run_view::{RunState, ShardLook, StyleCounts};
 use coordinator::collector::{Board, Collector, Duty, RunView};
 use coordinator::{dispatch, tally};
 use shared::artifact::ArtifactKey;
+use shared::clock::SystemClock;
 use shared::ids::ShardId;
 use shared::queue::InProcessQueue;
 use shared::settings::{ShardSize, WatchdogConfig};
@@ -74,6 +75,7 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
         pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(10)),
         drain: drain.clone(),
         progress: Arc::new(()),
+        clock: Arc::new(SystemClock),
         given: None,
     };
     let working = tokio::spawn(async move { consumer.run().await.unwrap() });
@@ -110,8 +112,8 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     assert_eq!(view.spans.len(), 2);
     let workers = board.workers();
     assert_eq!(workers[0].name, "worker");
-    assert_eq!(workers[0].state(now()), WorkerState::Stopped);
-    board.tell(now());
+    assert_eq!(workers[0].state, WorkerState::Stopped);
+    board.tell(tokio::time::Instant::now());
     let changes = board.changes_since(before.version);
     assert_eq!(changes.runs.len(), 1);
     assert!(changes.fleet);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use backon::ExponentialBuilder;
 use coordinator::collector::{Board, Collector, Duty};
 use coordinator::{dispatch, metrics};
+use shared::clock::SystemClock;
 use shared::decision::{Decided, Decisions};
 use shared::manifest::{ManifestRow, Work};
 use shared::metrics::{Exporter, names};
@@ -259,6 +260,7 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
             device: "stand-in",
             version: "0",
         })),
+        clock: Arc::new(SystemClock),
         given: None,
     };
     let working = tokio::spawn(async move { consumer.run().await });

@@ -40,6 +40,8 @@ pub(crate) enum Step {
     ResumeQuarantined,
     /// Somebody halts the run.
     Cancel,
+    /// The clock of a worker's place, or after those of the collector, is ahead by so many seconds from now on, or back.
+    SetClock(usize, i64),
     /// A collector begins to watch.
     Collect,
     /// It goes.
@@ -65,6 +67,8 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => Just(Step::Mend),
         2 => Just(Step::ResumeQuarantined),
         1 => Just(Step::Cancel),
+        2 => (0..=MAX_WORKERS, -100_000_i64..100_000)
+            .prop_map(|(place, seconds)| Step::SetClock(place, seconds)),
         1 => Just(Step::Collect),
         1 => Just(Step::StopCollecting),
     ]
@@ -139,6 +143,7 @@ async fn take(world: &mut World, step: Step) {
             world.resume(Some(Only::Quarantined(all))).await;
         }
         Step::Cancel => world.cancel().await,
+        Step::SetClock(place, seconds) => world.clocks[place].set_ahead(seconds),
         Step::Collect => world.collect(),
         Step::StopCollecting => world.stop_collecting().await,
     }

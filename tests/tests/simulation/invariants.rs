@@ -6,12 +6,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use coordinator::audit;
+use coordinator::collector::pace;
 use coordinator::ledger::{Ledger, ShardState};
 use coordinator::quality::reference::ReferenceStatistics;
 use coordinator::report::RunReport;
 use coordinator::report::live::LiveReport;
 use coordinator::tally::Counts;
+use jiff::SignedDuration;
 use shared::artifact::{ArtifactKey, Writing};
+use shared::clock::passed;
 use shared::digest;
 use shared::manifest::{self, Status};
 use shared::storage::{MemoryStorage, Storage};
@@ -35,6 +38,10 @@ impl Witness {
             let run = &world.run.record.run;
             let rows = ledger.shard_rows(&world.truth, &world.run, shard).await;
             for row in rows.unwrap() {
+                // Whatever the clock was set to meanwhile: no attempt takes an hour.
+                let took = row.finished_at.duration_since(row.started_at);
+                let hour = SignedDuration::from_hours(1);
+                assert!((SignedDuration::ZERO..hour).contains(&took), "{row:?}");
                 let Some(output) = &row.output else {
                     assert_ne!(row.status, Status::Done, "{row:?}");
                     assert!(row.error.is_some(), "{row:?}");
@@ -135,6 +142,22 @@ pub(crate) async fn check_end(world: &World) {
     let report = audit::audit(&world.truth, run).await.unwrap();
     assert!(report.findings.is_empty(), "{:#?}", report.findings);
     check_report(world).await;
+    check_board(world);
+}
+
+/// Checks that what is shown of a run is figures, whatever its clocks were set to.
+fn check_board(world: &World) {
+    let view = world.board.run(&world.run.record.run).unwrap();
+    assert_eq!(view.num_remaining(), 0);
+    let lengths = view.spans.iter().map(|span| passed(span.start, span.end));
+    let lasting: Duration = lengths.sum();
+    let pauses = Duration::from_mins(2) * view.spans.len() as u32;
+    assert!(pace::worked(&view.spans) <= lasting + pauses);
+    let now = world.board.now();
+    assert_eq!(view.pace(&BTreeMap::new(), now), None, "it has ended");
+    for stretch in pace::history(&view.spans, view.num_items, 40, now) {
+        assert!(stretch.per_minute.is_finite(), "{stretch:?}");
+    }
 }
 
 /// Checks that the report is about each image that is done, once, whatever happened on the way.

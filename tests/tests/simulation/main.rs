@@ -1,12 +1,14 @@
-//! Random histories of everything that can happen to workers, broker and storage, in simulated time.
+//! Random histories of everything that can happen to workers, broker, storage and clocks, in simulated time.
 //!
 //! After every step, what storage says is true is true; and whatever happened, a run that is resumed ends with every
 //! item once, with the bytes that an undisturbed run makes.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod clock;
 mod history;
 mod invariants;
 mod named;
+mod spans;
 mod storage;
 mod world;
 

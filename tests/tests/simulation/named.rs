@@ -2,6 +2,7 @@
 
 use crate::history::{Step, play, play_until};
 use crate::storage::Fault;
+use crate::world::MAX_WORKERS;
 
 #[test]
 fn a_run_that_nobody_disturbs_ends() {
@@ -138,6 +139,24 @@ fn a_shard_that_is_made_before_and_after_its_inputs_were_mended_has_one_row_for_
             Step::RestartBroker,
             Step::Join(1),
             Step::Pass(1_000),
+        ]);
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_in_the_middle_of_a_shard_changes_nothing() {
+    let (hour, day) = (3600, 24 * 3600);
+    for ahead in [-hour, day, -day] {
+        play(&[
+            Step::Collect,
+            Step::Join(0),
+            Step::Join(1),
+            Step::Pass(60),
+            Step::SetClock(0, ahead),
+            Step::Pass(60),
+            Step::SetClock(MAX_WORKERS, -ahead),
+            Step::Pass(60),
+            Step::SetClock(0, 0),
         ]);
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
-use coordinator::collector::{Collector, Duty};
+use coordinator::collector::{Board, Collector, Duty};
 use coordinator::dispatch;
 use coordinator::freeze::FrozenRun;
 use coordinator::ledger::Ledger;
 use coordinator::resume::{self, Choice, Redo};
+use shared::clock::Clock;
 use shared::decision::Decided;
 use shared::queue::InProcessQueue;
 use shared::settings::{ShardSize, WatchdogConfig};
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::consumer::Consumer;
 
+use crate::clock::WallClock;
 use crate::storage::{Faults, SlowStorage};
 
 /// Workers that a world has room for.
@@ -28,6 +30,10 @@ pub(crate) struct World {
     pub(crate) truth: MemoryStorage,
     pub(crate) run: FrozenRun,
     pub(crate) faults: Faults,
+    /// Those of the workers' machines, and that of the collector's.
+    pub(crate) clocks: [Arc<WallClock>; MAX_WORKERS + 1],
+    /// What collectors show.
+    pub(crate) board: Arc<Board>,
     engine: Arc<StandIn>,
     queue: InProcessQueue,
     workers: [Option<Worker>; MAX_WORKERS],
@@ -62,10 +68,16 @@ impl World {
         );
         let truth = MemoryStorage::new();
         planned::store(&truth, &run).await;
+        let clocks: [Arc<WallClock>; MAX_WORKERS + 1] =
+            std::array::from_fn(|_| Arc::new(WallClock::new()));
+        let collectors = Arc::clone(&clocks[MAX_WORKERS]) as Arc<dyn Clock>;
+        let board = Board::with_clock(collectors);
         let world = Self {
             truth,
             run,
             faults: Faults::default(),
+            clocks,
+            board: Arc::new(board),
             engine: StandIn::new(Duration::from_millis(20)),
             queue: InProcessQueue::new(),
             workers: [None, None, None],
@@ -103,6 +115,7 @@ impl World {
             pauses: ExponentialBuilder::default().with_min_delay(Duration::from_millis(100)),
             drain: drain.clone(),
             progress: Arc::new(()),
+            clock: Arc::clone(&self.clocks[place]) as Arc<dyn Clock>,
             given: None,
         };
         let task = tokio::spawn(async move { consumer.run().await.unwrap() });
@@ -157,7 +170,7 @@ impl World {
             queue: Some(Arc::new(self.queue.clone())),
             duty: Duty::Keep,
             every: Duration::from_secs(1),
-            board: Arc::default(),
+            board: Arc::clone(&self.board),
             stop: CancellationToken::new(),
         };
         self.collector = Some(tokio::spawn(async move { collector.run().await }));

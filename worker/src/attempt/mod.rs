@@ -27,6 +27,7 @@ pub use ports::{
     Quarantine, Unusable,
 };
 use shared::artifact::ArtifactKey;
+use shared::clock::Clock;
 use shared::digest;
 use shared::failure::FailureClass;
 use shared::ids::{ItemId, RunId};
@@ -94,6 +95,8 @@ pub struct Attempt<'a> {
     pub provenance: &'a Provenance,
     /// Who is told how it goes.
     pub progress: Arc<dyn Progress>,
+    /// What tells the times of its rows.
+    pub clock: &'a dyn Clock,
     /// Set to finish the item in hand and stop.
     pub stop: &'a AtomicBool,
 }

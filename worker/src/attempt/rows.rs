@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use shared::artifact::ArtifactKey;
+use shared::clock::WorkTime;
 use shared::ids::ItemId;
 use shared::listing::Listing;
 use shared::manifest::{ManifestRow, Output, Quality, Status, Work};
@@ -39,16 +40,19 @@ pub(super) struct RowMaker<'a> {
     attempt: &'a Attempt<'a>,
     /// What a shard that is repaired has to come out as; none of one that is made.
     expected: Option<Expected>,
+    time: WorkTime,
     started_at: Timestamp,
     rows: Vec<ManifestRow>,
 }
 
 impl<'a> RowMaker<'a> {
     pub(super) fn new(attempt: &'a Attempt<'a>, expected: Option<Expected>) -> Self {
+        let time = WorkTime::begin(attempt.clock);
         Self {
             attempt,
             expected,
-            started_at: Timestamp::now(),
+            time,
+            started_at: time.now(),
             rows: Vec::new(),
         }
     }
@@ -84,7 +88,7 @@ impl<'a> RowMaker<'a> {
 
     /// Marks the start of work on a content's items.
     pub(super) fn begin_content(&mut self) {
-        self.started_at = Timestamp::now();
+        self.started_at = self.time.now();
     }
 
     pub(super) fn quarantined(&mut self, content: &str, style: &str, why: &Quarantine) {
@@ -142,7 +146,7 @@ impl<'a> RowMaker<'a> {
             content_sha256: None,
             work: None,
             started_at: self.started_at,
-            finished_at: Timestamp::now(),
+            finished_at: self.time.now(),
         }
     }
 }

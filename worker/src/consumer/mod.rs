@@ -14,6 +14,7 @@ mod telling;
 use std::sync::Arc;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use shared::clock::Clock;
 use shared::event::{Event, Happening};
 use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
@@ -50,6 +51,8 @@ pub struct Consumer {
     pub drain: CancellationToken,
     /// Who is told how it goes, beside the queue's listeners.
     pub progress: Arc<dyn Progress>,
+    /// What tells the times that are stored and told.
+    pub clock: Arc<dyn Clock>,
     /// What holds in place of the stored record of the run that it speaks of: the only run there is for this worker, so
     /// that it stops where that one cannot be worked on.
     pub given: Option<RunRecord>,
@@ -126,7 +129,7 @@ impl Consumer {
             reason: reason.to_owned(),
         };
         let event = Event {
-            at: jiff::Timestamp::now(),
+            at: self.clock.now(),
             worker: self.name.clone(),
             what,
         };
@@ -136,7 +139,12 @@ impl Consumer {
 
     async fn work(&self) -> Result<(), ConsumerError> {
         let mut deliveries = self.queue.consume().await?;
-        let teller = Teller::start(&self.name, &self.workshop.device(), Arc::clone(&self.queue));
+        let teller = Teller::start(
+            &self.name,
+            &self.workshop.device(),
+            Arc::clone(&self.queue),
+            Arc::clone(&self.clock),
+        );
         let mut plans = Plans::default();
         let mut failures_in_a_row = 0;
         loop {

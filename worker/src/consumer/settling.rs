@@ -184,7 +184,7 @@ impl Consumer {
             error_class: failure.class,
             error: failure.reason.clone(),
             worker: self.name.clone(),
-            failed_at: jiff::Timestamp::now(),
+            failed_at: self.clock.now(),
         };
         let mut pauses = patience();
         loop {

@@ -49,6 +49,7 @@ impl Consumer {
             tools: &ready.tools,
             provenance: &provenance,
             progress: Arc::clone(&pulse) as Arc<dyn Progress>,
+            clock: self.clock.as_ref(),
             stop: &ready.stop,
         };
         let making = attempt.make();

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use shared::clock::Clock;
 use shared::event::{Event, Happening, ShardInHand};
 use shared::manifest::ManifestRow;
 use shared::queue::Queue;
@@ -19,6 +20,7 @@ type Shared = Arc<Mutex<Option<ShardInHand>>>;
 
 /// Tells the queue's listeners what happens, beside the work. It falls silent when it is dropped.
 pub(super) struct Teller {
+    clock: Arc<dyn Clock>,
     in_hand: Shared,
     news: mpsc::UnboundedSender<Happening>,
     _task: JoinSet<()>,
@@ -31,10 +33,16 @@ pub(super) struct InHand {
 }
 
 impl Teller {
-    pub(super) fn start(worker: &str, device: &str, queue: Arc<dyn Queue>) -> Self {
+    pub(super) fn start(
+        worker: &str,
+        device: &str,
+        queue: Arc<dyn Queue>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let in_hand = Shared::default();
         let (news, mut inbox) = mpsc::unbounded_channel();
         let (shown, worker, device) = (Arc::clone(&in_hand), worker.to_owned(), device.to_owned());
+        let times = Arc::clone(&clock);
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut heart = tokio::time::interval(HEARTBEAT);
@@ -50,7 +58,7 @@ impl Teller {
                     },
                 };
                 let event = Event {
-                    at: jiff::Timestamp::now(),
+                    at: times.now(),
                     worker: worker.clone(),
                     what,
                 };
@@ -58,6 +66,7 @@ impl Teller {
             }
         });
         Self {
+            clock,
             in_hand,
             news,
             _task: task,
@@ -74,7 +83,7 @@ impl Teller {
             shard: task.shard,
             step: Part::Load.as_str().to_owned(),
             items_ended: 0,
-            since: jiff::Timestamp::now(),
+            since: self.clock.now(),
         }));
         InHand {
             in_hand: Arc::clone(&self.in_hand),

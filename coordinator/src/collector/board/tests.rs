@@ -1,3 +1,6 @@
+use std::sync::Mutex;
+
+use jiff::SignedDuration;
 use shared::event::Event;
 
 use super::*;
@@ -26,10 +29,10 @@ fn heartbeat(step: &str) -> Event {
 #[test]
 fn pages_are_told_at_once_what_many_events_changed_and_seldom_that_nothing_did() {
     let board = Board::default();
-    let now = Timestamp::now();
+    let now = Instant::now();
     let told = |seconds| {
         let before = *board.watch().borrow();
-        board.tell(now + SignedDuration::from_secs(seconds));
+        board.tell(now + Duration::from_secs(seconds));
         board.changes_since(before)
     };
     for step in ["load", "encode", "denoise"] {
@@ -68,4 +71,46 @@ fn a_run_is_unreadable_since_its_first_trouble_until_it_can_be_read() {
     board.show_unreadable(&run(), "no plan".to_owned());
     board.show_runs(Ok(&[]));
     assert!(board.unreadable().is_empty(), "it is gone");
+}
+
+/// A clock that people set.
+#[derive(Debug)]
+struct SetTo(Mutex<Timestamp>);
+
+impl SetTo {
+    fn new(at: Timestamp) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(at)))
+    }
+
+    fn set(&self, at: Timestamp) {
+        *self.0.lock().unwrap() = at;
+    }
+}
+
+impl Clock for SetTo {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_loses_no_worker_and_shows_nothing_of_another_day() {
+    let noon: Timestamp = "2026-01-02T12:00:00Z".parse().unwrap();
+    let clock = SetTo::new(noon);
+    let board = Board::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+    board.hear(&heartbeat("denoise"));
+    board.tell(Instant::now());
+    let version = *board.watch().borrow();
+    let hour_back = noon - SignedDuration::from_hours(1);
+    let day_on = noon + SignedDuration::from_hours(24);
+    for now in [hour_back, day_on, Timestamp::MIN, Timestamp::MAX] {
+        clock.set(now);
+        board.tell(Instant::now());
+        assert_eq!(*board.watch().borrow(), version, "nothing happened");
+        let workers = board.workers();
+        assert_eq!(workers[0].state, WorkerState::Working);
+        let heard = now.duration_since(workers[0].heard_at);
+        assert!(heard < SignedDuration::from_mins(1), "heard {heard} ago");
+        assert_eq!(board.in_hand(&run()).len(), 1);
+    }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use super::super::Dashboard;
 use super::super::format::{self, Moment, NOTHING, count, percent};
 use super::parts::Bar;
@@ -85,7 +83,7 @@ impl FidLabel {
 
 impl RunLine {
     pub(super) fn of(dashboard: &Dashboard, view: &RunView) -> Self {
-        let now = Timestamp::now();
+        let now = dashboard.board.now();
         let in_hand = dashboard.board.in_hand(view.id());
         let items_in_hand = view.num_ended_in(&in_hand);
         let spans = view.spans_with(&in_hand, now);

@@ -6,7 +6,6 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use jiff::Timestamp;
 
 use super::super::Dashboard;
 use super::super::access::Visitor;
@@ -43,7 +42,7 @@ pub(in super::super) async fn show(
         .map(|view| RunLine::of(&dashboard, view))
         .collect();
     runs.sort_by_key(|run| !run.is_running());
-    let now = Timestamp::now();
+    let now = dashboard.board.now();
     let unreadable = dashboard.board.unreadable().into_iter();
     page(&RunsPage {
         frame: Frame::new(&dashboard, &visitor, Section::Runs, "Runs"),

@@ -7,8 +7,8 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use futures::future::try_join_all;
-use jiff::Timestamp;
 use serde::Deserialize;
+use shared::clock::passed;
 use shared::failure::chain;
 use shared::ids::ShardId;
 use shared::manifest::ManifestRow;
@@ -202,7 +202,7 @@ async fn attempts(
     shard: ShardId,
     rows: &[ManifestRow],
 ) -> Result<Vec<Attempt>, PageError> {
-    let now = Timestamp::now();
+    let now = dashboard.board.now();
     let first = view.ledger.first_attempt(shard);
     let storage = dashboard.storage.as_ref();
     let mut numbers = view
@@ -231,10 +231,12 @@ async fn attempts(
             took: String::new(),
             counts: number >= first,
         });
-    let newest = rows.iter().max_by_key(|row| row.finished_at);
-    let start = rows.iter().map(|row| row.started_at).min();
+    // Clocks of workers differ: which attempt was the last is told by its number.
+    let newest = rows.iter().max_by_key(|row| (row.attempt, row.finished_at));
     let committed = newest.map(|row| {
-        let took = start.map(|start| row.finished_at.duration_since(start));
+        let own = rows.iter().filter(|one| one.attempt == row.attempt);
+        let start = own.map(|one| one.started_at).min();
+        let took = start.map(|start| passed(start, row.finished_at));
         Attempt {
             number: row.attempt,
             badge: states::of_shard(view.shard(shard)),
@@ -243,7 +245,7 @@ async fn attempts(
             worker: row.worker.clone(),
             device: row.device.clone(),
             at: Moment::new(row.finished_at, now),
-            took: took.map_or_else(String::new, |took| millis(took.as_millis_f64())),
+            took: took.map_or_else(String::new, |took| millis(1000.0 * took.as_secs_f64())),
             counts: true,
         }
     });

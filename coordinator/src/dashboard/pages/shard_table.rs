@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use shared::clock::passed;
 use shared::ids::ShardId;
 
 use super::super::Dashboard;
@@ -123,7 +124,7 @@ impl ShardTable {
         });
         let address = format!("{}&page=", address(wanted.state));
         let pager = Pager::new(found.len(), PAGE_LENGTH, wanted.page, address);
-        let now = Timestamp::now();
+        let now = dashboard.board.now();
         let workers = workers_of(dashboard, view);
         Self {
             filters: [all].into_iter().chain(filters).collect(),
@@ -173,8 +174,8 @@ fn line(
             .or(failure.map(|failure| failure.worker.as_str())),
     };
     let took = tally.and_then(|tally| {
-        let took = tally.finished_at?.duration_since(tally.started_at?);
-        Some(millis(took.as_millis_f64()))
+        let took = passed(tally.started_at?, tally.finished_at?);
+        Some(millis(1000.0 * took.as_secs_f64()))
     });
     let ended = tally
         .and_then(|tally| tally.finished_at)

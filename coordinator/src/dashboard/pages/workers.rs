@@ -60,14 +60,14 @@ pub(super) struct WorkLine {
 
 /// Returns the workers; those of a run, if one is given, with those that wait for any.
 pub(super) fn workers(dashboard: &Dashboard, run: Option<&RunId>) -> Vec<WorkerLine> {
-    let now = Timestamp::now();
+    let now = dashboard.board.now();
     let concerns = |worker: &Worker| {
         let works_on = worker.work.as_ref().map(|work| &work.run);
         run.is_none_or(|run| works_on == Some(run))
     };
     let mut workers = dashboard.board.workers();
     workers.retain(concerns);
-    workers.sort_by_key(|worker| worker.state(now));
+    workers.sort_by_key(|worker| worker.state);
     workers
         .into_iter()
         .map(|worker| line(worker, now))
@@ -75,7 +75,7 @@ pub(super) fn workers(dashboard: &Dashboard, run: Option<&RunId>) -> Vec<WorkerL
 }
 
 fn line(worker: Worker, now: Timestamp) -> WorkerLine {
-    let state = worker.state(now);
+    let state = worker.state;
     let work = worker.work.map(|work| WorkLine {
         run: work.run.to_string(),
         shard: work.shard.to_string(),

@@ -161,7 +161,7 @@ fn tally_rows() -> Vec<Row> {
             });
             let shard = json!({"counts": counts, "started_at": null, "finished_at": null, "worker": "", "attempt": 0});
             let (zero, one) = (shard.clone(), shard);
-            json!({"version": 2, "shards": {"0": zero, "1": one}})
+            json!({"version": 5, "plan_hash": "", "shards": {"0": zero, "1": one}})
                 .to_string()
                 .into_bytes()
         }),
