@@ -116,6 +116,7 @@ enum Meaning {
     Clock,
     Unsupported,
     NoSpace,
+    BadName,
     Trouble,
 }
 
@@ -132,6 +133,9 @@ impl Answer {
             }
             ("RequestTimeTooSkewed", _) => Meaning::Clock,
             ("XMinioStorageFull" | "QuotaExceeded", _) | (_, 507) => Meaning::NoSpace,
+            ("KeyTooLongError" | "XMinioInvalidObjectName" | "InvalidURI", _) | (_, 414) => {
+                Meaning::BadName
+            }
             ("NotImplemented" | "MethodNotAllowed", _) | (_, 501) => Meaning::Unsupported,
             (_, 401 | 403) => Meaning::NoPermission,
             (_, 404) => Meaning::NoObject,
@@ -144,6 +148,7 @@ impl Answer {
         match self.meaning() {
             Meaning::NoObject => StorageErrorKind::NotFound,
             Meaning::NoSpace => StorageErrorKind::Full,
+            Meaning::BadName => StorageErrorKind::Invalid,
             Meaning::Trouble => StorageErrorKind::Unavailable,
             Meaning::NoBucket
             | Meaning::NoPermission
@@ -158,7 +163,7 @@ impl Answer {
     /// Returns what a person can do about it.
     fn advice(&self) -> &'static str {
         match self.meaning() {
-            Meaning::NoObject | Meaning::NoSpace | Meaning::Trouble => "",
+            Meaning::NoObject | Meaning::NoSpace | Meaning::BadName | Meaning::Trouble => "",
             Meaning::NoBucket => {
                 "; create it, or check its name, AWS_REGION and AWS_ENDPOINT_URL_S3"
             }
@@ -229,7 +234,7 @@ mod tests {
 
     #[test]
     fn what_only_a_person_can_mend_is_denied_and_the_rest_is_tried_again() {
-        use StorageErrorKind::{Denied, Full, NotFound, Unavailable};
+        use StorageErrorKind::{Denied, Full, Invalid, NotFound, Unavailable};
         for (status, code, kind) in [
             (404, "NoSuchKey", NotFound),
             (404, "", NotFound),
@@ -241,6 +246,8 @@ mod tests {
             (301, "", Denied),
             (501, "NotImplemented", Denied),
             (507, "XMinioStorageFull", Full),
+            (400, "KeyTooLongError", Invalid),
+            (414, "", Invalid),
             (400, "BadDigest", Unavailable),
             (400, "RequestTimeout", Unavailable),
             (500, "InternalError", Unavailable),
