@@ -8,11 +8,13 @@ use async_trait::async_trait;
 use backon::ExponentialBuilder;
 use bytes::Bytes;
 use coordinator::collector::{Collector, Duty};
+use coordinator::deciding::Step;
 use coordinator::freeze::FrozenRun;
 use coordinator::gone::Gone;
 use coordinator::ledger::{Ledger, ShardState};
 use coordinator::resume::{self, Choice, Only, Why};
-use coordinator::{audit, dispatch};
+use coordinator::tally::Tally;
+use coordinator::{audit, deciding, dispatch};
 use futures::{StreamExt, TryStreamExt};
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::decision::{ChangedInputs, Decided};
@@ -220,6 +222,41 @@ async fn a_shard_that_always_fails_is_given_up_and_the_others_are_made() {
     assert_eq!(stage.states().await[1], ShardState::Open);
     stage.work().await.unwrap();
     assert_eq!(stage.states().await[1], ShardState::Failed { last: 6 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_halt_a_run_at_its_limit_one_does_and_a_resume_meanwhile_is_not_undone() {
+    let mut stage = Stage::of(&["bad", "a"]).await;
+    let first = resume::task(&stage.run, &stage.ledger().await, &stage.run.plan.shards[0]);
+    stage.queue.publish(&[first]).await.unwrap();
+    stage.work().await.unwrap();
+    stage.run.record.limits.max_failed = 0.0;
+    let (storage, run) = (stage.storage.as_ref(), &stage.run);
+    let mut tally = Tally::stored(storage, &run.record.run).await.unwrap();
+    tally
+        .update(storage, run, &stage.ledger().await)
+        .await
+        .unwrap();
+    // None of them knows of the others.
+    let (mut here, mut there) = (stage.ledger().await, stage.ledger().await);
+    let mut late = stage.ledger().await;
+    let halted = deciding::keep_limit(storage, run, &mut here, &tally).await;
+    let halted = halted.unwrap();
+    assert!(
+        matches!(halted, Step::Decides(Decided::Halt { .. })),
+        "{halted:?}"
+    );
+    let seen = deciding::keep_limit(storage, run, &mut there, &tally).await;
+    assert!(matches!(seen.unwrap(), Step::IsHalted(_)));
+    assert_eq!(stage.ledger().await.decisions.count, 1);
+
+    resume::decide(storage, run, &mut there, &[], Vec::new())
+        .await
+        .unwrap();
+    let kept = deciding::keep_limit(storage, run, &mut late, &tally).await;
+    assert_eq!(kept.unwrap(), Step::Nothing, "it was seen and forgiven");
+    let decisions = stage.ledger().await.decisions;
+    assert_eq!((decisions.count, decisions.halted), (2, None));
 }
 
 #[tokio::test]
@@ -736,7 +773,11 @@ async fn a_cancelled_run_stops_at_the_next_item() {
         };
         let run = &stage.run.record.run;
         let storage = stage.storage.as_ref();
-        ledger.decisions.decide(storage, run, halt).await.unwrap();
+        ledger
+            .decisions
+            .decide_next(storage, run, halt)
+            .await
+            .unwrap();
     };
     let (worked, ()) = tokio::join!(stage.work(), cancel);
     worked.unwrap();

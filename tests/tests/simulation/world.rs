@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use backon::ExponentialBuilder;
 use coordinator::collector::{Collector, Duty};
-use coordinator::dispatch;
 use coordinator::freeze::FrozenRun;
 use coordinator::ledger::Ledger;
-use coordinator::resume::{self, Choice, Redo};
-use shared::decision::Decided;
+use coordinator::resume::{self, Choice, Redo, ResumeError};
+use coordinator::{deciding, dispatch};
+use shared::decision::DecisionError;
 use shared::queue::InProcessQueue;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::MemoryStorage;
@@ -176,17 +176,23 @@ impl World {
 
     /// Publishes what is missing or failed: tasks in some worker's hands, too.
     pub(crate) async fn resume(&self, only: Option<resume::Only>) -> Vec<Redo> {
-        let mut ledger = self.ledger().await;
         let choice = Choice {
             only,
             ..Choice::default()
         };
-        let redo = resume::find(&self.truth, &self.run, &ledger, &choice)
-            .await
-            .unwrap();
-        resume::decide(&self.truth, &self.run, &mut ledger, &redo, Vec::new())
-            .await
-            .unwrap();
+        let (ledger, redo) = loop {
+            let mut ledger = self.ledger().await;
+            let redo = resume::find(&self.truth, &self.run, &ledger, &choice)
+                .await
+                .unwrap();
+            let (truth, run) = (&self.truth, &self.run);
+            match resume::decide(truth, run, &mut ledger, &redo, Vec::new()).await {
+                Ok(()) => break (ledger, redo),
+                // A collector halted it meanwhile: whoever resumes it looks again.
+                Err(ResumeError::Decision(DecisionError::Meanwhile { .. })) => {}
+                Err(error) => panic!("{error}"),
+            }
+        };
         let tasks = resume::tasks(&self.run, &ledger, &redo);
         dispatch::publish(&self.queue, tasks, |_| {}).await.unwrap();
         redo
@@ -200,16 +206,10 @@ impl World {
 
     pub(crate) async fn cancel(&mut self) {
         self.needs_resume = true;
-        let mut ledger = self.ledger().await;
-        let halt = Decided::Halt {
-            reason: "cancelled".to_owned(),
-        };
+        let mut decisions = self.ledger().await.decisions;
         let run = &self.run.record.run;
-        ledger
-            .decisions
-            .decide(&self.truth, run, halt)
-            .await
-            .unwrap();
+        let cancelled = deciding::cancel(&self.truth, run, &mut decisions).await;
+        cancelled.unwrap();
     }
 
     /// Nothing goes wrong any more, and everybody works until nothing is left to do. Without a lost broker or a cancelled
