@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::{fmt, iter};
 
 use crate::storage::{StorageError, StorageErrorKind};
+use crate::wording::shortened;
 
 /// Messages of stores are cut here.
 const MAX_MESSAGE: usize = 300;
@@ -90,6 +91,9 @@ impl Cause {
         }
     }
 }
+
+/// Bytes of a code that are shown: S3 has none that long.
+const MAX_CODE_BYTES: usize = 100;
 
 /// An answer that is a refusal.
 #[derive(Debug)]
@@ -189,7 +193,7 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "bucket {} answers {}", self.bucket, self.status)?;
         if !self.code.is_empty() {
-            write!(f, " {}", self.code)?;
+            write!(f, " {}", shortened(&self.code, MAX_CODE_BYTES))?;
         }
         if !self.message.is_empty() {
             let message: String = self.message.chars().take(MAX_MESSAGE).collect();

@@ -12,7 +12,7 @@ use super::{StorageError, StorageErrorKind};
 use crate::read_file;
 
 /// Returns what a caller can do about a disk's error.
-pub(crate) fn kind_of(error: &io::Error) -> StorageErrorKind {
+fn kind_of(error: &io::Error) -> StorageErrorKind {
     match error.kind() {
         io::ErrorKind::NotFound => StorageErrorKind::NotFound,
         // In the place of an object is something that is none.

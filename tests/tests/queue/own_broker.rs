@@ -82,11 +82,8 @@ async fn a_message_that_is_held_too_long_goes_to_somebody_else_and_its_holder_go
 }
 
 async fn open_with_patience(broker: &Broker, patience: Duration) -> RabbitMq {
-    let config = BrokerConfig::new(&broker.url(), None).expect("an address");
-    let config = BrokerConfig {
-        alarm_patience: patience,
-        ..config
-    };
+    let mut config = BrokerConfig::new(&broker.url(), None).expect("an address");
+    config.alarm_patience = patience;
     RabbitMq::open(&config).await.expect("a broker")
 }
 

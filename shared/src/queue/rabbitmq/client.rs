@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use super::address::Address;
 use crate::queue::{QueueError, QueueErrorKind};
+use crate::wording::{MOST_TEXT_BYTES, shortened};
 
 /// Seconds between heartbeats, unless the address says otherwise. After two of them the other side is gone.
 const HEARTBEAT: u16 = 10;
@@ -101,11 +102,12 @@ fn kind(error: &Error) -> QueueErrorKind {
 
 /// Returns an error in one line. The client's own chain says everything twice.
 pub(super) fn text(error: &Error) -> String {
-    match error.kind() {
+    let text = match error.kind() {
         ErrorKind::ProtocolError(error) => error.get_message().to_string(),
         ErrorKind::IOError(error) => error.to_string(),
         _ => error.to_string(),
-    }
+    };
+    shortened(&text, MOST_TEXT_BYTES)
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ impl Link {
 
     /// Returns whether an alarm of the broker holds it up: nothing that is sent is read.
     pub(super) fn is_held_up(&self) -> bool {
-        self.alarm.reason().is_some()
+        self.is_open() && self.alarm.reason().is_some()
     }
 
     /// Waits until no alarm holds it up, so that nothing more is put behind one.

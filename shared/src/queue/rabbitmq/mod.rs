@@ -100,7 +100,7 @@ impl Kept {
     async fn held_up(&self) -> Option<Arc<Link>> {
         let kept = self.link.lock().await;
         let link = &kept.as_ref()?.link;
-        (link.is_open() && link.is_held_up()).then(|| Arc::clone(link))
+        link.is_held_up().then(|| Arc::clone(link))
     }
 
     /// Lets go of the connection if what was done over it failed. What fails may leave it open, and it is not to be
