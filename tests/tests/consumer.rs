@@ -20,7 +20,7 @@ use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::decision::{ChangedInputs, Decided};
 use shared::event::Happening;
 use shared::failure::{FailedAttempt, FailureClass};
-use shared::ids::{ItemId, RunId, ShardId};
+use shared::ids::{ItemId, MAX_NAME_BYTES, RunId, ShardId};
 use shared::manifest::{self, ManifestRow, Status};
 use shared::queue::{Death, InProcessQueue, Queue};
 use shared::request::Request;
@@ -263,7 +263,8 @@ async fn of_two_who_halt_a_run_at_its_limit_one_does_and_a_resume_meanwhile_is_n
 async fn a_content_whose_name_no_file_can_have_is_quarantined_at_its_first_attempt() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Arc::new(LocalStorage::new(folder.path()));
-    let long = "x".repeat(300);
+    // A name of ours may be so long, and with its ending no file's.
+    let long = "x".repeat(MAX_NAME_BYTES);
     let stage = Stage::on(storage, &["a", &long]).await;
     stage.publish(None).await;
     stage.work().await.unwrap();
