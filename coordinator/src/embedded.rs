@@ -8,7 +8,7 @@ use backon::ExponentialBuilder;
 use futures::StreamExt;
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
-use shared::decision::{Decided, DecisionError};
+use shared::decision::DecisionError;
 use shared::event::Happening;
 use shared::ids::ShardId;
 use shared::queue::{InProcessQueue, Queue, QueueError};
@@ -22,6 +22,7 @@ use worker::attempt::Progress;
 use worker::consumer::{Consumer, ConsumerError};
 use worker::workshop::Workshop;
 
+use crate::deciding::{self, Step};
 use crate::fate::{Fate, Standing};
 use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, LedgerError};
@@ -233,19 +234,13 @@ impl EmbeddedRun<'_> {
 
     /// Returns why no other shard is to be made, if none is. A run at its limit is halted for everybody.
     async fn is_to_stop(&self, seen: &mut Seen) -> Result<Option<Stopped>, RunError> {
-        let standing = self.standing(seen);
-        match standing.fate() {
-            Fate::Complete | Fate::EndedWithLosses | Fate::Damaged | Fate::GoesOn => Ok(None),
-            Fate::Halted => Ok(Some(Stopped::Halted)),
-            Fate::AtItsLimit => {
-                let halt = Decided::Halt {
-                    reason: standing.limit_passed(),
-                };
-                let (storage, run) = (self.storage.as_ref(), &self.run.record.run);
-                seen.ledger.decisions.decide(storage, run, halt).await?;
-                Ok(Some(Stopped::AtItsLimit))
-            }
-        }
+        let storage = self.storage.as_ref();
+        let kept = deciding::keep_limit(storage, self.run, &mut seen.ledger, &seen.tally);
+        Ok(match kept.await? {
+            Step::Nothing => None,
+            Step::IsHalted(_) => Some(Stopped::Halted),
+            Step::Decides(_) => Some(Stopped::AtItsLimit),
+        })
     }
 
     /// Returns what is gone where nothing is known of a shard that was made: the run's record, or the shard alone.

@@ -380,7 +380,9 @@ mod tests {
         };
         let (storage, run) = (MemoryStorage::new(), "demo".parse().unwrap());
         let decide = async |ledger: &mut Ledger, revision| {
-            let decided = ledger.decisions.decide(&storage, &run, retry(revision));
+            let decided = ledger
+                .decisions
+                .decide_next(&storage, &run, retry(revision));
             decided.await.unwrap();
         };
         // One that nobody decided, and one beyond a gap, hold nothing.

@@ -4,7 +4,8 @@
 //! - [`inventory`], [`networks`]: what there is, listed and digested
 //! - [`freeze`], [`changes`]: `run.json` and the plan, made once; how inputs differ from them, file by file
 //! - [`ledger`], [`tally`], [`stored_items`], [`gone`]: what storage says is done, and what of it is not there
-//! - [`fate`]: whether a run goes on, is halted, failed too often, or has ended (pure)
+//! - [`fate`], [`deciding`]: whether a run goes on, is halted, failed too often, or has ended (pure), and what is decided
+//!   about it
 //! - [`dispatch`], [`resume`]: shards handed to the queue, for the first time or again
 //! - [`estimate`]: how long that takes
 //! - [`embedded`]: the run in this process
@@ -25,6 +26,7 @@ pub mod collect;
 pub mod collector;
 pub mod contact_sheet;
 pub mod dashboard;
+pub mod deciding;
 pub mod dispatch;
 pub mod embedded;
 pub mod estimate;

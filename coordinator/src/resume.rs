@@ -15,6 +15,7 @@ use shared::storage::{Storage, StorageError};
 use shared::task::ShardTask;
 
 use crate::changes::{self, ChangeError};
+use crate::deciding::{self, Wish};
 use crate::dispatch;
 use crate::fate::Standing;
 use crate::freeze::FrozenRun;
@@ -387,7 +388,7 @@ pub async fn changed_inputs(
 ///
 /// # Errors
 ///
-/// If storage fails.
+/// If storage fails, or something else was decided since the ledger was read.
 pub async fn decide(
     storage: &dyn Storage,
     run: &FrozenRun,
@@ -405,8 +406,8 @@ pub async fn decide(
     });
     let reopened: Vec<Reopened> = reopened.collect();
     let retried: Vec<Retry> = retries(ledger, redo).collect();
-    let nothing = reopened.is_empty() && retried.is_empty() && changed_inputs.is_empty();
-    if nothing && ledger.decisions.halted.is_none() {
+    let is_bare = reopened.is_empty() && retried.is_empty() && changed_inputs.is_empty();
+    if is_bare && ledger.decisions.halted.is_none() {
         return Ok(());
     }
     let id = &run.record.run;
@@ -414,20 +415,14 @@ pub async fn decide(
     tally.update(storage, run, ledger).await?;
     let not_done = Standing::of(run, ledger, &tally).not_done;
     let num_opened: usize = redo.iter().map(|redo| num_opened(run, ledger, redo)).sum();
-    let is_retry = !retried.is_empty();
     let decided = Decided::Resume {
         reopened,
         forgiven: not_done.saturating_sub(num_opened),
         retried,
         changed_inputs,
     };
-    let decisions = &mut ledger.decisions;
-    if is_retry {
-        // Which revision comes next depends on all decisions before.
-        decisions.decide_next(storage, id, decided).await?;
-    } else {
-        decisions.decide(storage, id, decided).await?;
-    }
+    let wish = Wish::Resume { decided, is_bare };
+    deciding::resume(storage, id, &mut ledger.decisions, wish).await?;
     Ok(())
 }
 

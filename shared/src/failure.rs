@@ -8,6 +8,7 @@ use crate::artifact::ArtifactKey;
 use crate::ids::{RunId, ShardId};
 use crate::seal::{self, DocumentError};
 use crate::storage::{Storage, StorageError};
+use crate::wording::{MOST_MESSAGE_BYTES, MOST_STORED_BYTES, MOST_TEXT_BYTES, shortened};
 
 /// What a failure leads to. Every error of an attempt has exactly one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,6 +74,9 @@ impl fmt::Display for FailureClass {
     }
 }
 
+/// Bytes of one error of a chain.
+const MOST_LINK_BYTES: usize = MOST_MESSAGE_BYTES / 2;
+
 /// A failed attempt at a shard, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,19 +94,33 @@ pub struct FailedAttempt {
 }
 
 impl FailedAttempt {
-    /// Returns it as it is stored under a key, with a digest of itself.
+    /// Returns it as it is stored under a key, with a digest of itself. Texts are no longer than a message has.
     #[must_use]
     pub fn to_json(&self, key: &ArtifactKey) -> Vec<u8> {
-        seal::document(self, key)
+        let bounded = Self {
+            error: shortened(&self.error, MOST_MESSAGE_BYTES),
+            worker: shortened(&self.worker, MOST_TEXT_BYTES),
+            ..self.clone()
+        };
+        seal::document(&bounded, key)
     }
 
     /// Returns the failed attempt that some bytes are, which are stored under a key.
     ///
     /// # Errors
     ///
-    /// [`DocumentError`] if they are none, or were altered.
+    /// [`DocumentError`] if they are none, were altered, or say more than is ever stored.
     pub fn parse(bytes: &[u8], key: &ArtifactKey) -> Result<Self, DocumentError> {
-        seal::parse(bytes, key)
+        let attempt: Self = seal::parse(bytes, key)?;
+        for (field, text) in [("error", &attempt.error), ("worker", &attempt.worker)] {
+            if text.len() > MOST_STORED_BYTES {
+                return Err(DocumentError::Malformed(format!(
+                    "{field}: it has {} bytes, expected at most {MOST_STORED_BYTES}",
+                    text.len()
+                )));
+            }
+        }
+        Ok(attempt)
     }
 }
 
@@ -127,19 +145,22 @@ pub async fn next_attempt(
 }
 
 /// Returns an error and its causes on one line, each named once: many errors of other crates say their cause themselves.
+///
+/// Whatever they quote, the line is no longer than a message may be: of each, and of all, the middle is left out.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
+    let bounded = |error: &dyn std::error::Error| shortened(&error.to_string(), MOST_LINK_BYTES);
+    let mut text = bounded(error);
     let mut source = error.source();
     while let Some(cause) = source {
-        let said = cause.to_string();
+        let said = bounded(cause);
         if !says(&text, &said) {
             text.push_str(": ");
             text.push_str(&said);
         }
         source = cause.source();
     }
-    text.replace('\n', " ")
+    shortened(&text, MOST_MESSAGE_BYTES).replace('\n', " ")
 }
 
 /// Returns whether a text says a cause, in words of its own and not as a part of a path or of another word.
@@ -182,6 +203,45 @@ mod tests {
             .rev()
             .fold(None, |cause, &text| Some(Box::new(Said(text, cause))));
         chain(&*error.unwrap())
+    }
+
+    #[test]
+    fn what_errors_quote_makes_no_long_line() {
+        let long: &'static str = Box::leak("ü".repeat(5_000_000).into_boxed_str());
+        for texts in [
+            &["it failed", long][..],
+            &[long, "why"],
+            &[long, long, long],
+        ] {
+            let told = chained(texts);
+            assert!(told.len() <= MOST_MESSAGE_BYTES, "{} bytes", told.len());
+        }
+        let told = chained(&["it failed", long, "the disk is full"]);
+        assert!(told.starts_with("it failed: ü"), "{told}");
+        assert!(told.ends_with(": the disk is full"), "{told}");
+    }
+
+    #[test]
+    fn a_failed_attempt_says_no_more_than_a_message_has_and_one_that_does_is_damaged() {
+        let key = ArtifactKey::FailedAttempt("demo".parse().unwrap(), ShardId(0), 1);
+        let attempt = |error: String| FailedAttempt {
+            attempt: 1,
+            error_class: FailureClass::Transient,
+            error,
+            worker: "here".to_owned(),
+            failed_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let stored = attempt("x".repeat(10_000_000)).to_json(&key);
+        assert!(
+            stored.len() < 2 * MOST_MESSAGE_BYTES,
+            "{} bytes",
+            stored.len()
+        );
+        let read = FailedAttempt::parse(&stored, &key).unwrap();
+        assert_eq!(read.error.len(), MOST_MESSAGE_BYTES - 1);
+        let long = seal::document(&attempt("x".repeat(MOST_STORED_BYTES + 1)), &key);
+        let told = FailedAttempt::parse(&long, &key).unwrap_err().to_string();
+        assert!(told.starts_with("error: it has 16385 bytes"), "{told}");
     }
 
     #[test]

@@ -13,10 +13,10 @@ pub(crate) const RUN_NAMES: &str =
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// Run names become folder and queue names, so their alphabet is small.
-    #[error("run name {0:?} {rule}", rule = RUN_NAMES)]
+    #[error("run name {} {}", shown(.0), RUN_NAMES)]
     Run(String),
     /// Shard ids are numbers.
-    #[error("shard id {0:?} must be a number such as 000042")]
+    #[error("shard id {} must be a number such as 000042", shown(.0))]
     Shard(String),
 }
 
@@ -158,6 +158,17 @@ mod tests {
             told.starts_with("run name \"a b\" must be 1 to 64"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn what_is_no_name_is_not_repeated_at_length() {
+        let long = "A".repeat(10_000_000);
+        let run = long.parse::<RunId>().unwrap_err().to_string();
+        let shard = long.parse::<ShardId>().unwrap_err().to_string();
+        for told in [run, shard] {
+            assert!(told.len() < 300, "{} bytes", told.len());
+            assert!(told.contains("10000000 bytes"), "{told}");
+        }
     }
 
     #[test]

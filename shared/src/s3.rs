@@ -40,7 +40,7 @@ use crate::location::BucketPrefix;
 use crate::read_file::check_size;
 use crate::storage::StorageError;
 use crate::storage::StorageErrorKind::{Denied, NotFound, Unavailable};
-use crate::storage::local::io_error;
+use crate::storage::disk::io_error;
 
 /// The objects of a bucket below a prefix. Paths are those below the prefix.
 #[derive(Debug, Clone)]

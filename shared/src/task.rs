@@ -4,6 +4,10 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{RunId, ShardId};
+use crate::seal::{self, DocumentError};
+
+/// More than a message has, also one of the former version, which listed inputs.
+const MOST_BYTES: usize = 1 << 24;
 
 /// A shard that is to be made. It is a pointer and nothing else: what the shard is made of stands in the run's plan, and
 /// what was decided about it among the run's decisions.
@@ -76,8 +80,14 @@ impl ShardTask {
     /// # Errors
     ///
     /// If it holds none.
-    pub fn from_payload(payload: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(payload)
+    pub fn from_payload(payload: &[u8]) -> Result<Self, DocumentError> {
+        if payload.len() > MOST_BYTES {
+            return Err(DocumentError::Malformed(format!(
+                "it has {} bytes, expected at most {MOST_BYTES}",
+                payload.len()
+            )));
+        }
+        seal::parse_plain(payload)
     }
 }
 
@@ -104,6 +114,21 @@ mod tests {
             ShardTask::from_payload(expected.as_bytes()).unwrap(),
             task()
         );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_message_is_told_in_a_few_words_whatever_it_says() {
+        let long = "x".repeat(1 << 20);
+        for payload in [
+            format!(r#"{{"run": "{long}", "shard": 7, "first_attempt": 4}}"#),
+            format!(r#"{{"run": "demo", "shard": "{long}", "first_attempt": 4}}"#),
+            format!(r#"{{"run": "demo", "shard": 7, "first_attempt": 4, "{long}": 1}}"#),
+            " ".repeat(MOST_BYTES + 1),
+        ] {
+            let told = ShardTask::from_payload(payload.as_bytes()).unwrap_err();
+            let told = told.to_string();
+            assert!(told.len() < 600, "{} bytes", told.len());
+        }
     }
 
     #[test]

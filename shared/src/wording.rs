@@ -1,9 +1,20 @@
 //! Wording that messages share, so that none grows with a dataset.
+//!
+//! **The rule:** what a message of the queue, a name, a file, a store or a library says is never repeated without limit. It
+//! is bounded where it becomes words of ours, once: an error with its causes in [`chain`](crate::failure::chain), a failed
+//! attempt as it is [stored](crate::failure::FailedAttempt::to_json), a row's texts where it is made, a name in the error
+//! that refuses it. What is stored and longer than we write is damage.
 
 use std::fmt::{self, Display};
 
 /// Names that a message shows at most.
 pub const MOST_NAMES: usize = 10;
+/// Bytes of a message that people read: an error with all its causes, why an item is quarantined, what is odd about one.
+pub const MOST_MESSAGE_BYTES: usize = 4000;
+/// Bytes of a text of others in it, such as what a server or a library says.
+pub const MOST_TEXT_BYTES: usize = 1000;
+/// Bytes of a stored text of ours: far more than any message has.
+pub const MOST_STORED_BYTES: usize = 16 << 10;
 /// Bytes that they may take together: the paths of some datasets are long.
 const MOST_BYTES: usize = 1200;
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 const STARTS_WITHIN: Duration = Duration::from_secs(90);
 const PROTOCOL: &[u8] = b"AMQP\x00\x00\x09\x01";
 
@@ -155,6 +156,33 @@ impl Broker {
             process.kill().expect("kills the broker");
             process.wait().expect("the broker ends");
         }
+    }
+
+    /// Makes it low on memory, as it says: it takes no messages until [`Self::end_alarm`].
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be told.
+    pub fn raise_alarm(&self) {
+        // Nothing is less than 0.
+        self.control(&["set_vm_memory_high_watermark", "0"]);
+    }
+
+    /// Gives it enough memory again.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be told.
+    pub fn end_alarm(&self) {
+        self.control(&["set_vm_memory_high_watermark", "0.9"]);
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let output = self.command(CONTROL).args(arguments).output();
+        let output = output.expect("rabbitmqctl is there");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(output.status.success(), "{arguments:?}: {said}");
     }
 
     /// Takes its disk: it knows nothing any more. Only when it does not run.

@@ -8,22 +8,25 @@ use async_trait::async_trait;
 use backon::ExponentialBuilder;
 use bytes::Bytes;
 use coordinator::collector::{Collector, Duty};
+use coordinator::deciding::Step;
 use coordinator::freeze::FrozenRun;
 use coordinator::gone::Gone;
 use coordinator::ledger::{Ledger, ShardState};
 use coordinator::resume::{self, Choice, Only, Why};
-use coordinator::{audit, dispatch};
+use coordinator::tally::Tally;
+use coordinator::{audit, deciding, dispatch};
 use futures::{StreamExt, TryStreamExt};
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::clock::SystemClock;
 use shared::decision::{ChangedInputs, Decided};
 use shared::event::Happening;
 use shared::failure::{FailedAttempt, FailureClass};
-use shared::ids::{ItemId, RunId, ShardId};
+use shared::ids::{ItemId, MAX_NAME_BYTES, RunId, ShardId};
 use shared::manifest::{self, ManifestRow, Status};
 use shared::queue::{Death, InProcessQueue, Queue};
 use shared::request::Request;
 use shared::run_record::RunRecord;
+use shared::seal::Seal;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, MemoryStorage, Storage, StorageError, StorageErrorKind};
 use shared::task::ShardTask;
@@ -221,6 +224,106 @@ async fn a_shard_that_always_fails_is_given_up_and_the_others_are_made() {
     assert_eq!(stage.states().await[1], ShardState::Open);
     stage.work().await.unwrap();
     assert_eq!(stage.states().await[1], ShardState::Failed { last: 6 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_halt_a_run_at_its_limit_one_does_and_a_resume_meanwhile_is_not_undone() {
+    let mut stage = Stage::of(&["bad", "a"]).await;
+    let first = resume::task(&stage.run, &stage.ledger().await, &stage.run.plan.shards[0]);
+    stage.queue.publish(&[first]).await.unwrap();
+    stage.work().await.unwrap();
+    stage.run.record.limits.max_failed = 0.0;
+    let (storage, run) = (stage.storage.as_ref(), &stage.run);
+    let mut tally = Tally::stored(storage, &run.record.run).await.unwrap();
+    tally
+        .update(storage, run, &stage.ledger().await)
+        .await
+        .unwrap();
+    // None of them knows of the others.
+    let (mut here, mut there) = (stage.ledger().await, stage.ledger().await);
+    let mut late = stage.ledger().await;
+    let halted = deciding::keep_limit(storage, run, &mut here, &tally).await;
+    let halted = halted.unwrap();
+    assert!(
+        matches!(halted, Step::Decides(Decided::Halt { .. })),
+        "{halted:?}"
+    );
+    let seen = deciding::keep_limit(storage, run, &mut there, &tally).await;
+    assert!(matches!(seen.unwrap(), Step::IsHalted(_)));
+    assert_eq!(stage.ledger().await.decisions.count, 1);
+
+    resume::decide(storage, run, &mut there, &[], Vec::new())
+        .await
+        .unwrap();
+    let kept = deciding::keep_limit(storage, run, &mut late, &tally).await;
+    assert_eq!(kept.unwrap(), Step::Nothing, "it was seen and forgiven");
+    let decisions = stage.ledger().await.decisions;
+    assert_eq!((decisions.count, decisions.halted), (2, None));
+}
+
+#[tokio::test]
+async fn a_content_whose_name_no_file_can_have_is_quarantined_at_its_first_attempt() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Arc::new(LocalStorage::new(folder.path()));
+    // A name of ours may be so long, and with its ending no file's.
+    let long = "x".repeat(MAX_NAME_BYTES);
+    let stage = Stage::on(storage, &["a", &long]).await;
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Committed; 2]);
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    let key = ArtifactKey::Shard(stage.run.record.run.clone(), ShardId(1));
+    let rows = manifest::read(stage.storage.read(&key).await.unwrap()).unwrap();
+    assert_eq!(rows[0].status, Status::Quarantined);
+    assert_eq!(rows[0].error_class, Some(FailureClass::BadInput));
+    let reason = rows[0].error.as_deref().unwrap_or_default();
+    assert!(
+        reason.contains("longer than the file system takes"),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
+async fn a_folder_in_the_place_of_an_image_costs_its_item_and_no_attempt() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Arc::new(LocalStorage::new(folder.path()));
+    let stage = Stage::on(storage, &["a", "b"]).await;
+    let place = folder.path().join("runs/staged/images/night/a.png");
+    std::fs::create_dir_all(&place).unwrap();
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Committed; 2]);
+    let key = ArtifactKey::Shard(stage.run.record.run.clone(), ShardId(0));
+    let rows = manifest::read(stage.storage.read(&key).await.unwrap()).unwrap();
+    let reason = rows[0].error.as_deref().unwrap_or_default();
+    assert!(reason.contains("a folder is in its place"), "{reason}");
+    assert!(place.is_dir(), "it is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_record_of_a_failed_attempt_is_sealed_and_one_changed_byte_is_noticed() {
+    let stage = Stage::of(&["cursed"]).await;
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    let key = ArtifactKey::FailedAttempt(stage.run.record.run.clone(), ShardId(0), 1);
+    let stored = stage.storage.read(&key).await.unwrap();
+    assert_eq!(shared::seal::open(&stored, &key).seal, Seal::Whole);
+    let text = String::from_utf8(stored.to_vec()).unwrap();
+    let changed = text.replace("\"worker\": \"worker\"", "\"worker\": \"another\"");
+    assert_ne!(changed, text);
+    let changed = Bytes::from(changed.into_bytes());
+    stage.storage.replace(&key, changed).await.unwrap();
+    let failure = stage.failure(1).await;
+    assert!(failure.error.contains("cannot be read"), "{failure:?}");
+    assert!(
+        failure.error.contains("attempts/000000/1.json"),
+        "{failure:?}"
+    );
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 3, "it counts");
+    let report = coordinator::audit::audit(stage.storage.as_ref(), &stage.run).await;
+    let findings = report.unwrap().findings;
+    let is_named = |finding: &String| finding.contains("attempts/000000/1.json");
+    assert!(findings.iter().any(is_named), "{findings:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -673,7 +776,11 @@ async fn a_cancelled_run_stops_at_the_next_item() {
         };
         let run = &stage.run.record.run;
         let storage = stage.storage.as_ref();
-        ledger.decisions.decide(storage, run, halt).await.unwrap();
+        ledger
+            .decisions
+            .decide_next(storage, run, halt)
+            .await
+            .unwrap();
     };
     let (worked, ()) = tokio::join!(stage.work(), cancel);
     worked.unwrap();

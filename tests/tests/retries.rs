@@ -471,7 +471,9 @@ async fn items_that_are_tried_again_count_as_failures_until_they_are_forgiven() 
     };
     let mut ledger = stage.ledger().await;
     let run = &stage.run.record.run;
-    let halted = ledger.decisions.decide(stage.storage.as_ref(), run, halt);
+    let halted = ledger
+        .decisions
+        .decide_next(stage.storage.as_ref(), run, halt);
     halted.await.unwrap();
     let ledger = stage.decide(&redo).await;
     assert_eq!(ledger.decisions.forgiven, 2);

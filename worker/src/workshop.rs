@@ -55,6 +55,7 @@ impl WorkshopError {
                 // Other runs read elsewhere.
                 StorageErrorKind::NotFound
                 | StorageErrorKind::Conflict
+                | StorageErrorKind::Invalid
                 | StorageErrorKind::Denied => FailureClass::Unworkable,
                 // Where models and inputs of every run are kept.
                 StorageErrorKind::Full => FailureClass::Fatal,

@@ -2,10 +2,11 @@
 
 use clap::Args;
 use shared::console;
-use shared::decision::{Decided, Decisions};
+use shared::decision::Decisions;
 use shared::ids::RunId;
 
 use super::{Ending, Problem, RootArgs, opening};
+use crate::deciding::{self, Step};
 use crate::freeze;
 
 #[derive(Debug, Args)]
@@ -25,17 +26,11 @@ pub(super) async fn main(args: CancelArgs) -> Result<Ending, Problem> {
         .map_err(opening::freeze_problem)?;
     let decisions = Decisions::read(storage, &args.run).await;
     let mut decisions = decisions.map_err(Problem::environment)?;
-    if let Some(reason) = &decisions.halted {
+    let cancelled = deciding::cancel(storage, &args.run, &mut decisions).await;
+    if let Step::IsHalted(reason) = cancelled.map_err(Problem::environment)? {
         console::tell(format_args!("run {} was halted before: {reason}", args.run));
         return Ok(Ending::Done);
     }
-    let halt = Decided::Halt {
-        reason: "cancelled".to_owned(),
-    };
-    decisions
-        .decide(storage, &args.run, halt)
-        .await
-        .map_err(Problem::environment)?;
     console::tell(format_args!(
         "run {} is cancelled: workers finish the image in hand and drop its shards; `resume` takes it up again",
         args.run

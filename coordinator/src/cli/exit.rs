@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use shared::console::{self, PrintError};
 use shared::failure::chain;
+use shared::wording::{MOST_MESSAGE_BYTES, shortened};
 
 /// How a command that did its work ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,8 @@ impl Problem {
     pub fn complain(&self) {
         match self {
             Self::Usage(_) | Self::Environment(_) | Self::Printing(PrintError::Failed(_)) => {
-                console::note(format_args!("synth2real: {self}"));
+                let problem = shortened(&self.to_string(), MOST_MESSAGE_BYTES);
+                console::note(format_args!("synth2real: {problem}"));
             }
             Self::Printing(PrintError::ReaderGone) => {}
         }

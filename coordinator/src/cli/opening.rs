@@ -9,7 +9,7 @@ use shared::location::Location;
 use shared::queue::{self, Queue};
 use shared::run_record::{Inputs, RunRecord};
 use shared::settings::{BROKER_URL, BrokerConfig, RunConfig, resolve_root};
-use shared::storage::{self, Storage, scratch};
+use shared::storage::{self, Storage, StorageErrorKind, scratch};
 
 use super::{Problem, RootArgs};
 use crate::changes::{self, Accepted, ChangeError, Changes};
@@ -35,10 +35,16 @@ async fn at(root: &Location) -> Result<Arc<dyn Storage>, Problem> {
 /// Opens a storage root and proves that results can be stored there.
 pub(super) async fn writable_storage(root: &Location) -> Result<Arc<dyn Storage>, Problem> {
     let storage = at(root).await?;
-    storage
-        .check_writable()
-        .await
-        .map_err(Problem::environment)?;
+    let checked = storage.check_writable().await;
+    checked.map_err(|error| match error.kind {
+        // No folder can ever have this name: the setting is wrong.
+        StorageErrorKind::Invalid => Problem::usage(error),
+        StorageErrorKind::NotFound
+        | StorageErrorKind::Conflict
+        | StorageErrorKind::Full
+        | StorageErrorKind::Denied
+        | StorageErrorKind::Unavailable => Problem::environment(error),
+    })?;
     Ok(storage)
 }
 

@@ -71,6 +71,15 @@ pub struct Broker {
     pub place: String,
     /// How many messages wait there, or why it does not say.
     pub depth: Result<Depth, Trouble>,
+    /// Why it takes no messages, while it does not.
+    pub alarm: Option<Trouble>,
+}
+
+impl Broker {
+    /// Returns what people must know of it at once.
+    fn troubles(&self) -> (Option<&Trouble>, Option<&Trouble>) {
+        (self.depth.as_ref().err(), self.alarm.as_ref())
+    }
 }
 
 /// What has changed since a version.
@@ -262,22 +271,26 @@ impl Board {
         }
     }
 
-    /// Shows how the broker is.
-    pub fn show_broker(&self, place: String, depth: Result<Depth, String>) {
+    /// Shows how the broker is: how many messages wait there, and why it takes no others, if it does not.
+    pub fn show_broker(&self, place: String, depth: Result<Depth, String>, alarm: Option<String>) {
         let known = self.broker();
-        let depth = depth.map_err(|reason| {
-            let before = known.as_ref().and_then(|known| known.depth.clone().err());
+        let trouble = |reason, before: Option<&Trouble>| {
             let since = before.map_or_else(|| self.now(), |before| before.since);
             Trouble { reason, since }
-        });
-        let trouble = |broker: &Option<Broker>| broker.as_ref()?.depth.clone().err();
-        let broker = Some(Broker { place, depth });
-        if broker != known {
+        };
+        let (silent, alarmed) = known.as_ref().map(Broker::troubles).unwrap_or_default();
+        let broker = Broker {
+            place,
+            depth: depth.map_err(|reason| trouble(reason, silent)),
+            alarm: alarm.map(|reason| trouble(reason, alarmed)),
+        };
+        let is_other_trouble = (silent, alarmed) != broker.troubles();
+        if known.as_ref() != Some(&broker) {
             self.change(|seen, version| {
-                if trouble(&broker) != trouble(&known) {
+                if is_other_trouble {
                     seen.health_version = version;
                 }
-                seen.broker = broker;
+                seen.broker = Some(broker);
                 seen.fleet_version = version;
             });
         }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use shared::clock::{Clock, earlier, passed};
 use shared::event::{Event, Happening, ShardInHand};
-use shared::ids::{RunId, ShardId};
+use shared::ids::{MAX_NAME_BYTES, RunId, ShardId};
+use shared::wording::{MOST_TEXT_BYTES, shortened};
 use tokio::time::Instant;
 
 /// A worker that was not heard for longer is taken for gone: it tells every five seconds that it is alive.
@@ -183,6 +184,9 @@ impl Known {
 impl Fleet {
     /// Takes note of an event that was heard at a time; returns what it changed.
     pub fn hear(&mut self, event: &Event, now: Instant) -> Heard {
+        if !has_short_names(event) {
+            return Heard::default();
+        }
         let before = self.workers.get(&event.worker);
         if before.is_none() && self.workers.len() >= MOST {
             return Heard::default();
@@ -223,7 +227,7 @@ impl Fleet {
         }
         match &event.what {
             Happening::Heartbeat { device, work } => {
-                worker.device = Some(device.clone());
+                worker.device = Some(shortened(device, MOST_TEXT_BYTES));
                 worker.holds(work.as_ref(), event.at, now);
             }
             Happening::ItemEnded { run, shard, .. } => {
@@ -240,7 +244,7 @@ impl Fleet {
             }
             Happening::WorkerStopped { reason } => {
                 worker.held = None;
-                worker.stopped = Some(reason.clone());
+                worker.stopped = Some(shortened(reason, MOST_TEXT_BYTES));
             }
         }
     }
@@ -297,6 +301,19 @@ impl Fleet {
     }
 }
 
+/// Returns whether names in an event are those of a worker of ours: they are kept, and nobody fills the memory with them.
+fn has_short_names(event: &Event) -> bool {
+    let step = match &event.what {
+        Happening::Heartbeat { work, .. } => work.as_ref().map(|work| work.step.as_str()),
+        Happening::ItemEnded { .. }
+        | Happening::ShardCommitted { .. }
+        | Happening::AttemptFailed { .. }
+        | Happening::WorkerStopped { .. } => None,
+    };
+    let mut names = [Some(event.worker.as_str()), step].into_iter().flatten();
+    names.all(|name| name.len() <= MAX_NAME_BYTES)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::LazyLock;
@@ -349,6 +366,19 @@ mod tests {
 
     fn state(fleet: &mut Fleet, second: u64) -> Option<WorkerState> {
         fleet.states(at(second)).first().copied()
+    }
+
+    #[test]
+    fn what_is_kept_of_an_event_is_short() {
+        let mut fleet = Fleet::default();
+        let long = "x".repeat(100_000);
+        let mut nameless = heartbeat(None);
+        nameless.worker.clone_from(&long);
+        assert_eq!(fleet.hear(&nameless, at(0)), Heard::default());
+        assert_eq!(fleet.workers().count(), 0);
+        fleet.hear(&event(Happening::WorkerStopped { reason: long }), at(0));
+        let stopped = fleet.workers().next().unwrap().stopped.clone().unwrap();
+        assert!(stopped.len() <= MOST_TEXT_BYTES, "{} bytes", stopped.len());
     }
 
     #[test]

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::{Collector, Duty, WatchError, Watched};
 use crate::collect::{self, CollectError};
-use crate::fate::{Fate, Standing};
+use crate::deciding::{self, Step, Wish};
+use crate::fate::Standing;
 use crate::ledger::Ledger;
 use crate::tally::Tally;
 use crate::{gone, report};
@@ -123,21 +124,15 @@ impl Collector {
 
     async fn halt_at_limit(&self, watched: &Watched, ledger: &Ledger) -> Result<(), WatchError> {
         let standing = Standing::of(&watched.run, ledger, &watched.tally);
-        match standing.fate() {
-            Fate::AtItsLimit => {}
-            Fate::Complete
-            | Fate::EndedWithLosses
-            | Fate::Damaged
-            | Fate::Halted
-            | Fate::GoesOn => return Ok(()),
+        let Step::Decides(_) = deciding::step(Wish::KeepLimit(&standing), &ledger.decisions) else {
+            return Ok(());
+        };
+        let (storage, mut ledger) = (self.storage.as_ref(), ledger.clone());
+        let kept = deciding::keep_limit(storage, &watched.run, &mut ledger, &watched.tally);
+        if let Step::Decides(Decided::Halt { reason }) = kept.await? {
+            let run = &watched.run.record.run;
+            tracing::error!(%run, reason, "run halted");
         }
-        let reason = standing.limit_passed();
-        let run = &watched.run.record.run;
-        tracing::error!(%run, reason, "run halted");
-        let halt = Decided::Halt { reason };
-        let mut decisions = ledger.decisions.clone();
-        let storage = self.storage.as_ref();
-        decisions.decide(storage, run, halt).await?;
         Ok(())
     }
 }

@@ -34,7 +34,7 @@ impl Collector {
         }
     }
 
-    /// Asks every now and then how many shards wait; ends never.
+    /// Asks every now and then how many shards wait and whether the broker takes others; ends never.
     pub(super) async fn ask_broker(&self) {
         let Some(queue) = &self.queue else {
             return std::future::pending().await;
@@ -48,8 +48,14 @@ impl Collector {
                     PATIENCE.as_secs()
                 )),
             };
+            let alarm = match &depth {
+                Ok(_) => tokio::time::timeout(PATIENCE, queue.alarm()).await,
+                Err(_) => Ok(Ok(None)),
+            };
+            // That it does not answer shows when its messages are counted next.
+            let alarm = alarm.ok().and_then(Result::ok).flatten();
             metrics::broker_said(depth.as_ref().ok());
-            self.board.show_broker(queue.locate(), depth);
+            self.board.show_broker(queue.locate(), depth, alarm);
             tokio::time::sleep(self.every).await;
         }
     }

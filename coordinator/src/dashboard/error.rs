@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use shared::failure::chain;
 use shared::storage::StorageError;
+use shared::wording::{MOST_TEXT_BYTES, shortened};
 
 use super::frame::{Frame, MessagePage, page};
 use crate::changes::ChangeError;
@@ -80,8 +81,10 @@ impl PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let status = self.status();
+        // It may quote what somebody asked for.
+        let text = shortened(&self.to_string(), MOST_TEXT_BYTES);
         if status.is_server_error() {
-            tracing::warn!(error = %self, "a page cannot be shown");
+            tracing::warn!(error = text, "a page cannot be shown");
         }
         let heading = self.heading();
         let message = MessagePage {
@@ -90,7 +93,7 @@ impl IntoResponse for PageError {
                 Self::Refused(_) | Self::Senseless(_) => Frame::bare(heading),
             },
             heading,
-            text: self.to_string(),
+            text,
         };
         (status, page(&message)).into_response()
     }

@@ -68,14 +68,21 @@ impl Frame {
             reason: trouble.reason,
             then: "What you see is what was seen last.",
         });
-        let broker = dashboard.board.broker().and_then(|broker| {
-            let trouble = broker.depth.err()?;
-            Some(Banner {
-                what: "The broker does not answer",
-                since: Moment::new(trouble.since, now),
-                reason: trouble.reason,
-                then: "Counts still come from storage; workers are not heard.",
-            })
+        let broker = dashboard.board.broker();
+        let (silent, alarm) =
+            broker.map_or((None, None), |broker| (broker.depth.err(), broker.alarm));
+        let silent = silent.map(|trouble| Banner {
+            what: "The broker does not answer",
+            since: Moment::new(trouble.since, now),
+            reason: trouble.reason,
+            then: "Counts still come from storage; workers are not heard.",
+        });
+        let alarm = alarm.map(|trouble| Banner {
+            what: "The broker has an alarm and takes no messages",
+            since: Moment::new(trouble.since, now),
+            reason: trouble.reason,
+            then: "Nothing is lost: workers go on with what they have and are not heard, nothing can be handed to them. \
+                   `rabbitmq-diagnostics alarms` names it at the broker; free memory or disk there.",
         });
         Self {
             title: title.into(),
@@ -85,7 +92,7 @@ impl Frame {
             root: dashboard.root.clone(),
             version: visitor.version.clone(),
             notice: notice.and_then(|secret| dashboard.sessions.take_notice(secret)),
-            banners: storage.into_iter().chain(broker).collect(),
+            banners: storage.into_iter().chain(silent).chain(alarm).collect(),
         }
     }
 

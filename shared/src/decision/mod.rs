@@ -176,24 +176,7 @@ impl Decisions {
         }
     }
 
-    /// Stores a decision after those that are known; if others were stored meanwhile, after them.
-    ///
-    /// # Errors
-    ///
-    /// [`DecisionError`] if storage fails.
-    pub async fn decide(
-        &mut self,
-        storage: &dyn Storage,
-        run: &RunId,
-        what: Decided,
-    ) -> Result<(), DecisionError> {
-        while !self.store(storage, run, &what).await? {
-            self.read_new(storage, run).await?;
-        }
-        Ok(())
-    }
-
-    /// Stores a decision that depends on those that are known.
+    /// Stores a decision that depends on those that are known, as the next one.
     ///
     /// # Errors
     ///
@@ -204,22 +187,8 @@ impl Decisions {
         run: &RunId,
         what: Decided,
     ) -> Result<(), DecisionError> {
-        if self.store(storage, run, &what).await? {
-            Ok(())
-        } else {
-            Err(DecisionError::Meanwhile { run: run.clone() })
-        }
-    }
-
-    /// Stores a decision as the next one; returns whether no other was stored before.
-    async fn store(
-        &mut self,
-        storage: &dyn Storage,
-        run: &RunId,
-        what: &Decided,
-    ) -> Result<bool, DecisionError> {
         let decision = Decision {
-            what: what.clone(),
+            what,
             at: jiff::Timestamp::now(),
         };
         let key = ArtifactKey::Decision(run.clone(), self.count + 1);
@@ -227,9 +196,11 @@ impl Decisions {
         match storage.create(&key, json).await {
             Ok(_) => {
                 self.take(decision);
-                Ok(true)
+                Ok(())
             }
-            Err(error) if error.kind == StorageErrorKind::Conflict => Ok(false),
+            Err(error) if error.kind == StorageErrorKind::Conflict => {
+                Err(DecisionError::Meanwhile { run: run.clone() })
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -241,7 +212,7 @@ mod tests {
     use crate::storage::LocalStorage;
 
     #[tokio::test]
-    async fn the_last_decision_holds_and_two_at_once_are_both_kept() {
+    async fn the_last_decision_holds_and_none_is_stored_by_who_does_not_know_the_one_before() {
         let folder = tempfile::tempdir().unwrap();
         let storage = LocalStorage::new(folder.path());
         let run: RunId = "demo".parse().unwrap();
@@ -249,7 +220,7 @@ mod tests {
         let halt = Decided::Halt {
             reason: "cancelled".into(),
         };
-        here.decide(&storage, &run, halt).await.unwrap();
+        here.decide_next(&storage, &run, halt).await.unwrap();
         let halted_at = here.last_at.unwrap();
         let resume = Decided::Resume {
             reopened: vec![Reopened {
@@ -260,7 +231,12 @@ mod tests {
             retried: Vec::new(),
             changed_inputs: Vec::new(),
         };
-        there.decide(&storage, &run, resume).await.unwrap();
+        let refused = there.decide_next(&storage, &run, resume.clone()).await;
+        assert!(matches!(refused, Err(DecisionError::Meanwhile { .. })));
+        assert_eq!(there, Decisions::default());
+        there.read_new(&storage, &run).await.unwrap();
+        assert_eq!(there, here);
+        there.decide_next(&storage, &run, resume).await.unwrap();
 
         assert!(there.last_at.unwrap() >= halted_at);
         let expected = Decisions {

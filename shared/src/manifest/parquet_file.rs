@@ -137,6 +137,13 @@ impl<W: Write + Send> ManifestWriter<W> {
     /// [`ManifestError`] if they cannot be written.
     pub fn write(&mut self, rows: &[ManifestRow]) -> Result<(), ManifestError> {
         rows.iter().try_for_each(check_figures)?;
+        for row in rows {
+            let texts = [row.error.as_deref(), row.warning.as_deref()];
+            texts
+                .into_iter()
+                .flatten()
+                .try_for_each(schema::check_text)?;
+        }
         for part in rows.chunks(BATCH_ROWS) {
             self.writer
                 .write(&schema::batch(part, self.num_features)?)?;
@@ -554,11 +561,24 @@ mod tests {
             error: Some(letter.repeat(2_000_000)),
             ..row("night", letter, false)
         };
-        let file = Bytes::from(write(["a", "b", "c", "d"].map(of_letter).into()).unwrap());
+        let rows = ["a", "b", "c", "d"].map(of_letter);
+        let refused = write(rows.to_vec()).unwrap_err();
+        assert!(
+            matches!(refused, ManifestError::TooLarge { .. }),
+            "{refused}"
+        );
+        let mut writer = ManifestWriter::new(Vec::new()).unwrap();
+        let batch = schema::batch(&rows, None).unwrap();
+        writer.writer.write(&batch).unwrap();
+        let file = Bytes::from(writer.finish().unwrap());
         assert!(file.len() < 100_000, "{} bytes", file.len());
         let told = crate::failure::chain(&read_at_most(file.clone(), 4).unwrap_err());
         assert!(told.contains("bytes when unpacked"), "{told}");
-        assert_eq!(read(file).unwrap().len(), 4);
+        let told = crate::failure::chain(&read(file).unwrap_err());
+        assert!(
+            told.contains("2000000 bytes for a text, more than 16384"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::{ManifestError, ManifestRow, Output, Quality, Status, Work};
 use crate::failure::FailureClass;
 use crate::ids::{ItemId, ShardId};
 use crate::warning::WarningKind;
+use crate::wording::MOST_STORED_BYTES;
 
 const UTC: &str = "UTC";
 
@@ -221,6 +222,18 @@ pub(super) fn rows(batch: &RecordBatch) -> Result<Vec<ManifestRow>, ManifestErro
     (0..batch.num_rows()).map(|row| columns.row(row)).collect()
 }
 
+/// Refuses a text that is longer than any that is written: what reads it shows it.
+pub(super) fn check_text(text: &str) -> Result<(), ManifestError> {
+    if text.len() <= MOST_STORED_BYTES {
+        return Ok(());
+    }
+    Err(ManifestError::TooLarge {
+        what: "bytes for a text",
+        found: text.len(),
+        most: MOST_STORED_BYTES,
+    })
+}
+
 struct Columns<'a>(&'a RecordBatch);
 
 impl Columns<'_> {
@@ -237,7 +250,12 @@ impl Columns<'_> {
 
     fn text(&self, name: &'static str, row: usize) -> Result<Option<String>, ManifestError> {
         let column: &StringArray = self.column(name)?;
-        Ok((!column.is_null(row)).then(|| column.value(row).to_owned()))
+        if column.is_null(row) {
+            return Ok(None);
+        }
+        let text = column.value(row);
+        check_text(text)?;
+        Ok(Some(text.to_owned()))
     }
 
     fn some_text(&self, name: &'static str, row: usize) -> Result<String, ManifestError> {

@@ -67,6 +67,7 @@ macro_rules! queue_conformance {
             a_late_settlement_of_a_consumer_that_went_fails
             messages_and_consumers_are_counted
             a_trial_is_seen_by_no_consumer_and_leaves_nothing
+            looking_for_alarms_leaves_nothing
             events_reach_every_listener
             nobody_has_to_listen
             a_request_reaches_every_worker_of_its_name

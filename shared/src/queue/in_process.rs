@@ -255,6 +255,10 @@ impl Queue for InProcessQueue {
         })
     }
 
+    async fn alarm(&self) -> Result<Option<String>, QueueError> {
+        Ok(None)
+    }
+
     async fn tell(&self, event: &Event) {
         // An error means that nobody listens.
         self.shared.events.send(event.clone()).ok();

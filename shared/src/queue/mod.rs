@@ -38,6 +38,9 @@ pub enum QueueErrorKind {
     Denied,
     /// A queue or exchange exists with other properties, or something else that only a person can mend.
     Misconfigured,
+    /// The broker is low on memory or disk and takes no messages until it has enough again: it answers otherwise, and
+    /// nothing is lost.
+    Alarm,
     /// The connection over which a message was delivered is gone. The message will be delivered again.
     DeliveryLost,
 }
@@ -66,6 +69,10 @@ fn advice(kind: QueueErrorKind) -> &'static str {
         QueueErrorKind::Misconfigured => {
             ": the broker has it with other properties; delete it there, or choose another broker.namespace"
         }
+        QueueErrorKind::Alarm => {
+            ": the broker has an alarm and takes no messages; `rabbitmq-diagnostics alarms` names it there, free memory or \
+             disk; nothing is lost"
+        }
         QueueErrorKind::DeliveryLost => {
             ": the connection it came over is gone; it will be delivered again"
         }
@@ -88,7 +95,8 @@ pub struct Depth {
 /// The contract, which every implementation passes a test suite for:
 ///
 /// - When `publish` has returned, its messages survive a restart of the queue. It may be repeated after a doubt;
-///   a message may then be there twice, which consumers must bear.
+///   a message may then be there twice, which consumers must bear. While an alarm lasts it waits, and then goes on or fails
+///   with [`QueueErrorKind::Alarm`].
 /// - A message goes to one consumer at a time, and a consumer has one message at a time.
 /// - A message that was delivered and not settled when its consumer or connection went is delivered again.
 /// - `ack` removes it, `release` puts it behind the others, `reject` moves it to the dead letters. Each of them fails with
@@ -105,7 +113,7 @@ pub trait Queue: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// `Unavailable`, `Denied` or `Misconfigured`. Some of them may be there nevertheless.
+    /// `Unavailable`, `Alarm`, `Denied` or `Misconfigured`. Some of them may be there nevertheless.
     async fn publish(&self, tasks: &[ShardTask]) -> Result<(), QueueError>;
 
     /// Returns a consumer of the tasks.
@@ -127,7 +135,7 @@ pub trait Queue: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// `Unavailable`, `Denied` or `Misconfigured`.
+    /// `Unavailable`, `Alarm`, `Denied` or `Misconfigured`.
     async fn try_out(&self) -> Result<(), QueueError>;
 
     /// Returns how many messages wait.
@@ -136,6 +144,14 @@ pub trait Queue: Send + Sync + fmt::Debug {
     ///
     /// `Unavailable`, `Denied` or `Misconfigured`.
     async fn depth(&self) -> Result<Depth, QueueError>;
+
+    /// Returns why the queue takes no messages just now; nothing if it takes them. An alarm that has just begun may be seen
+    /// by the next call only.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Denied` or `Misconfigured`.
+    async fn alarm(&self) -> Result<Option<String>, QueueError>;
 
     /// Tells whoever listens. Nothing depends on it: an event that cannot be sent at once is dropped.
     async fn tell(&self, event: &Event);
@@ -148,7 +164,7 @@ pub trait Queue: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// `Unavailable`, `Denied` or `Misconfigured`. They may have heard it nevertheless.
+    /// `Unavailable`, `Alarm`, `Denied` or `Misconfigured`. They may have heard it nevertheless.
     async fn ask(&self, worker: &str, request: Request) -> Result<bool, QueueError>;
 
     /// Returns what workers of a name are asked from now on. The stream goes on after a lost connection and ends never;
@@ -263,4 +279,35 @@ impl fmt::Debug for Delivery {
 /// `Unavailable`, `Denied` or `Misconfigured`.
 pub async fn open(config: &BrokerConfig) -> Result<Arc<dyn Queue>, QueueError> {
     Ok(Arc::new(RabbitMq::open(config).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_says_in_its_own_words_what_helps() {
+        let said = |kind| {
+            let error = QueueError {
+                kind,
+                operation: "publish",
+                server: "amqp://broker, queue shards".to_owned(),
+                source: Some("low on memory".into()),
+            };
+            crate::failure::chain(&error)
+        };
+        for (kind, words) in [
+            (QueueErrorKind::Unavailable, "is it running there?"),
+            (QueueErrorKind::Denied, "SYNTH2REAL_BROKER_URL"),
+            (QueueErrorKind::Misconfigured, "broker.namespace"),
+            (QueueErrorKind::Alarm, "has an alarm and takes no messages"),
+            (QueueErrorKind::DeliveryLost, "it will be delivered again"),
+        ] {
+            let said = said(kind);
+            assert!(
+                said.contains(words) && said.ends_with(": low on memory"),
+                "{said}"
+            );
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::{fmt, iter};
 
 use crate::storage::{StorageError, StorageErrorKind};
+use crate::wording::shortened;
 
 /// Messages of stores are cut here.
 const MAX_MESSAGE: usize = 300;
@@ -91,6 +92,9 @@ impl Cause {
     }
 }
 
+/// Bytes of a code that are shown: S3 has none that long.
+const MAX_CODE_BYTES: usize = 100;
+
 /// An answer that is a refusal.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -116,6 +120,7 @@ enum Meaning {
     Clock,
     Unsupported,
     NoSpace,
+    BadName,
     Trouble,
 }
 
@@ -132,6 +137,9 @@ impl Answer {
             }
             ("RequestTimeTooSkewed", _) => Meaning::Clock,
             ("XMinioStorageFull" | "QuotaExceeded", _) | (_, 507) => Meaning::NoSpace,
+            ("KeyTooLongError" | "XMinioInvalidObjectName" | "InvalidURI", _) | (_, 414) => {
+                Meaning::BadName
+            }
             ("NotImplemented" | "MethodNotAllowed", _) | (_, 501) => Meaning::Unsupported,
             (_, 401 | 403) => Meaning::NoPermission,
             (_, 404) => Meaning::NoObject,
@@ -144,6 +152,7 @@ impl Answer {
         match self.meaning() {
             Meaning::NoObject => StorageErrorKind::NotFound,
             Meaning::NoSpace => StorageErrorKind::Full,
+            Meaning::BadName => StorageErrorKind::Invalid,
             Meaning::Trouble => StorageErrorKind::Unavailable,
             Meaning::NoBucket
             | Meaning::NoPermission
@@ -158,7 +167,7 @@ impl Answer {
     /// Returns what a person can do about it.
     fn advice(&self) -> &'static str {
         match self.meaning() {
-            Meaning::NoObject | Meaning::NoSpace | Meaning::Trouble => "",
+            Meaning::NoObject | Meaning::NoSpace | Meaning::BadName | Meaning::Trouble => "",
             Meaning::NoBucket => {
                 "; create it, or check its name, AWS_REGION and AWS_ENDPOINT_URL_S3"
             }
@@ -184,7 +193,7 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "bucket {} answers {}", self.bucket, self.status)?;
         if !self.code.is_empty() {
-            write!(f, " {}", self.code)?;
+            write!(f, " {}", shortened(&self.code, MAX_CODE_BYTES))?;
         }
         if !self.message.is_empty() {
             let message: String = self.message.chars().take(MAX_MESSAGE).collect();
@@ -229,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_only_a_person_can_mend_is_denied_and_the_rest_is_tried_again() {
-        use StorageErrorKind::{Denied, Full, NotFound, Unavailable};
+        use StorageErrorKind::{Denied, Full, Invalid, NotFound, Unavailable};
         for (status, code, kind) in [
             (404, "NoSuchKey", NotFound),
             (404, "", NotFound),
@@ -241,6 +250,8 @@ mod tests {
             (301, "", Denied),
             (501, "NotImplemented", Denied),
             (507, "XMinioStorageFull", Full),
+            (400, "KeyTooLongError", Invalid),
+            (414, "", Invalid),
             (400, "BadDigest", Unavailable),
             (400, "RequestTimeout", Unavailable),
             (500, "InternalError", Unavailable),

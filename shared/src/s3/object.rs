@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::blocking;
 use crate::digest;
 use crate::storage::StorageError;
-use crate::storage::local::io_error;
+use crate::storage::disk::io_error;
 
 /// An object of a listing.
 #[derive(Debug, Clone)]

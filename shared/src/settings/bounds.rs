@@ -80,6 +80,12 @@ pub(super) const INPUT_PATIENCE_SECONDS: Bound<u64> = Bound::new(
     604_800,
     "seconds, up to a week",
 );
+pub(super) const ALARM_PATIENCE_SECONDS: Bound<u64> = Bound::new(
+    "broker.alarm_patience_seconds",
+    0,
+    604_800,
+    "seconds, up to a week",
+);
 pub(super) const THREADS: Bound<usize> =
     Bound::new("engine.threads", 0, 1024, "0 is one for each core");
 pub(super) const STYLE_BANK_MAX_BYTES: Bound<u64> =

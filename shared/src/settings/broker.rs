@@ -1,9 +1,10 @@
 //! Where the broker is. Its address holds a password, which nothing shows.
 
 use std::fmt;
+use std::time::Duration;
 
-use super::SettingsError;
 use super::raw::RawBroker;
+use super::{SettingsError, bounds};
 use crate::paths;
 
 /// The variable that goes before the settings file.
@@ -16,6 +17,8 @@ pub const BROKER_PASSWORD: &str = "SYNTH2REAL_BROKER_PASSWORD";
 const URL: &str = "broker.url";
 const NOT_SHOWN: &str = "not shown: it may hold a password";
 const NAMESPACE: &str = "synth2real";
+/// How long an alarm is waited for unless the settings say otherwise.
+const ALARM_PATIENCE: Duration = Duration::from_secs(30);
 /// Names at a broker have at most 255 bytes, and ours go on after the namespace.
 const NAMESPACE_MAX: usize = 200;
 
@@ -26,6 +29,8 @@ pub struct BrokerConfig {
     url: String,
     /// What the names of queues and exchanges begin with.
     pub namespace: String,
+    /// How long something that is to be published waits for the end of an alarm of the broker.
+    pub alarm_patience: Duration,
 }
 
 impl BrokerConfig {
@@ -51,6 +56,7 @@ impl BrokerConfig {
         Ok(Self {
             url: url.to_owned(),
             namespace: namespace.to_owned(),
+            alarm_patience: ALARM_PATIENCE,
         })
     }
 
@@ -61,6 +67,7 @@ impl BrokerConfig {
     /// As [`Self::new`] and [`Self::with_credentials`].
     pub fn find(raw: Option<RawBroker>) -> Result<Option<Self>, SettingsError> {
         let raw = raw.unwrap_or_default();
+        let patience = bounds::ALARM_PATIENCE_SECONDS.check_given(raw.alarm_patience_seconds)?;
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let broker = match (variable(BROKER_URL), raw.url) {
             (Some(url), _) => Self::new(&url, raw.namespace.as_deref()).map_err(|error| {
@@ -71,6 +78,10 @@ impl BrokerConfig {
             })?,
             (None, Some(url)) => Self::new(&expanded(&url)?, raw.namespace.as_deref())?,
             (None, None) => return Ok(None),
+        };
+        let broker = Self {
+            alarm_patience: patience.map_or(ALARM_PATIENCE, Duration::from_secs),
+            ..broker
         };
         broker
             .with_credentials(
@@ -224,6 +235,7 @@ impl fmt::Debug for BrokerConfig {
         f.debug_struct("BrokerConfig")
             .field("url", &self.shown())
             .field("namespace", &self.namespace)
+            .field("alarm_patience", &self.alarm_patience)
             .finish()
     }
 }

@@ -258,6 +258,8 @@ pub struct RawBroker {
     pub url: Option<String>,
     /// What the names of queues and exchanges begin with, default `synth2real`.
     pub namespace: Option<String>,
+    /// Seconds that an alarm of the broker is waited for, default 30.
+    pub alarm_patience_seconds: Option<u64>,
 }
 
 /// The address holds a password, so it is not shown.

@@ -12,7 +12,7 @@ use super::{Source, SourceFile, Tree};
 use crate::blocking;
 use crate::globs::Globs;
 use crate::read_file::{self, max_bytes};
-use crate::storage::local::io_error;
+use crate::storage::disk::io_error;
 use crate::storage::{StorageError, StorageErrorKind};
 
 /// Files below a folder. Links are followed, each folder once.

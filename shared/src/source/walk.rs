@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::{SourceFile, Tree};
 use crate::globs::Globs;
-use crate::storage::local::io_error;
+use crate::storage::disk::io_error;
 use crate::storage::{StorageError, StorageErrorKind};
 
 /// Folders of systems, which hold no part of a dataset and are often not readable.

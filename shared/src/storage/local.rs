@@ -22,7 +22,8 @@ use futures::StreamExt;
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
-use self::naming::{Naming, is};
+use self::naming::Naming;
+use super::disk::{error_of_making, io_error, is};
 use super::walk::{Found, Walk};
 use super::{
     Created, Listed, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, path_of,
@@ -143,7 +144,7 @@ impl LocalStorage {
     fn create_file(&self, path: &Path, bytes: &[u8]) -> Result<Created, StorageError> {
         let temporary = self
             .prepare(path, bytes)
-            .map_err(|e| io_error("create", path, e))?;
+            .map_err(|e| error_of_making("create", path, e))?;
         match self.naming.publish(temporary, path) {
             Ok(()) => {
                 self.sync_name(path)
@@ -180,6 +181,8 @@ impl LocalStorage {
             StorageErrorKind::Conflict
             | StorageErrorKind::NotFound
             | StorageErrorKind::Unavailable => true,
+            // A link to a folder may be in its place.
+            StorageErrorKind::Invalid => path.is_dir(),
             StorageErrorKind::Full | StorageErrorKind::Denied => false,
         };
         // Writers bring the same bytes, so one that comes in between loses nothing.
@@ -192,7 +195,7 @@ impl LocalStorage {
     fn replace_file(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
         let temporary = self
             .prepare(path, bytes)
-            .map_err(|e| io_error("write", path, e))?;
+            .map_err(|e| error_of_making("write", path, e))?;
         temporary
             .persist(path)
             .map_err(|e| io_error("write", path, self.explained(e.error, path)))?;
@@ -240,7 +243,7 @@ impl Storage for LocalStorage {
                 named.map_err(|e| storage.explained(e.error, &path))?;
                 storage.sync_name(&path)
             };
-            copy().map_err(|e| io_error("write", &path, e))
+            copy().map_err(|e| error_of_making("write", &path, e))
         })
         .await
     }
@@ -400,33 +403,6 @@ fn remove_abandoned(folder: &Path, prefix: &str) {
                 fs::remove_file(entry.path())
             };
         }
-    }
-}
-
-/// Returns what a caller can do about a disk's error.
-pub(crate) fn io_error(operation: &'static str, path: &Path, source: io::Error) -> StorageError {
-    let kind = match source.kind() {
-        io::ErrorKind::NotFound => StorageErrorKind::NotFound,
-        // In the place of an object is something that is none.
-        _ if read_file::is_refused(&source) => StorageErrorKind::NotFound,
-        // A link that leads to itself leads nowhere, as a broken one does.
-        _ if is(&source, Errno::LOOP) => StorageErrorKind::NotFound,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            StorageErrorKind::Full
-        }
-        io::ErrorKind::PermissionDenied
-        | io::ErrorKind::ReadOnlyFilesystem
-        | io::ErrorKind::Unsupported
-        // A name that the file system does not take, such as one that is too long with its ending.
-        | io::ErrorKind::InvalidFilename
-        | io::ErrorKind::NotADirectory => StorageErrorKind::Denied,
-        _ => StorageErrorKind::Unavailable,
-    };
-    StorageError {
-        kind,
-        operation,
-        path: path.display().to_string(),
-        source: Some(Box::new(source)),
     }
 }
 

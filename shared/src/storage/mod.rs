@@ -21,7 +21,8 @@ use crate::s3::S3Settings;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
-pub(crate) mod local;
+pub(crate) mod disk;
+mod local;
 mod memory;
 mod s3;
 pub mod scratch;
@@ -118,6 +119,9 @@ pub enum StorageErrorKind {
     Full,
     /// This process may not read or write there.
     Denied,
+    /// No such object can ever be there: the medium takes no such name, or has something else in its place. Trying again
+    /// never helps, and other objects are as they were.
+    Invalid,
     /// Anything else: trying again may help.
     Unavailable,
 }
@@ -161,6 +165,7 @@ fn advice(
             Some(std::io::ErrorKind::NotADirectory) => ": a file is in the place of a folder",
             Some(_) | None => "",
         },
+        StorageErrorKind::Invalid => disk::advice_on_invalid(of_disk.map(std::io::Error::kind)),
         StorageErrorKind::Unavailable => "",
     }
 }
@@ -202,6 +207,7 @@ pub async fn list_all(
 /// - When `create` or `replace` has returned, the object survives a crash of the machine.
 /// - `list` shows whole objects only, sorted by the bytes of their paths (`a-b/c` before `a/b`); a prefix without objects is an empty list.
 /// - `replace` is for objects that can be rebuilt; readers see the old bytes or the new ones.
+/// - A key whose name the medium does not take, such as one that is too long, is `Invalid` to every operation.
 /// - A key with a name that is not one part of a path (see [`ArtifactKey::check`]) is `Denied` to every operation, and
 ///   nothing outside the run is looked at.
 #[async_trait]
@@ -210,7 +216,7 @@ pub trait Storage: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// [`StorageErrorKind::Conflict`] if it exists with other bytes, `Full`, `Denied` or `Unavailable`.
+    /// [`StorageErrorKind::Conflict`] if it exists with other bytes, `Full`, `Denied`, `Invalid` or `Unavailable`.
     async fn create(&self, key: &ArtifactKey, bytes: Bytes) -> Result<Created, StorageError>;
 
     /// Writes an object, over an older one if there is one.
@@ -231,7 +237,7 @@ pub trait Storage: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// [`StorageErrorKind::NotFound`] if there is none, `Denied` or `Unavailable`.
+    /// [`StorageErrorKind::NotFound`] if there is none, `Denied`, `Invalid` or `Unavailable`.
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError>;
 
     /// Returns the bytes of an object of at most `max_bytes`; a larger one counts as none.
@@ -278,7 +284,7 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// `Full`, `Denied` or `Unavailable`.
     fn temporary_file(&self) -> Result<NamedTempFile, StorageError> {
         let made = NamedTempFile::new();
-        made.map_err(|e| local::io_error("make a temporary file in", &std::env::temp_dir(), e))
+        made.map_err(|e| disk::io_error("make a temporary file in", &std::env::temp_dir(), e))
     }
 
     /// Returns where a person finds an object.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use coordinator::dispatch;
 use coordinator::embedded::{EmbeddedRun, Stopped};
 use coordinator::freeze::FrozenRun;
 use coordinator::ledger::Ledger;
 use coordinator::resume::{self, Choice};
-use shared::decision::{Decided, Decisions};
+use coordinator::{deciding, dispatch};
+use shared::decision::Decisions;
 use shared::ids::ShardId;
 use shared::queue::InProcessQueue;
 use shared::settings::ShardSize;
@@ -83,11 +83,8 @@ impl Stage {
     fn cancel(&self) -> impl Fn() + Send + Sync + 'static {
         let (storage, run) = (Arc::clone(&self.storage), self.run.record.run.clone());
         move || {
-            let halt = Decided::Halt {
-                reason: "cancelled".to_owned(),
-            };
             let mut decisions = Decisions::default();
-            let decided = decisions.decide(storage.as_ref(), &run, halt);
+            let decided = deciding::cancel(storage.as_ref(), &run, &mut decisions);
             tokio::task::block_in_place(|| Handle::current().block_on(decided)).unwrap();
         }
     }

@@ -309,7 +309,7 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
         reason: "cancelled".to_owned(),
     };
     let mut decisions = Decisions::default();
-    let deciding = decisions.decide(storage.as_ref(), &run.record.run, halt);
+    let deciding = decisions.decide_next(storage.as_ref(), &run.record.run, halt);
     deciding.await.unwrap();
     let halted = until(exporter, "the decision is seen", |shown| {
         shown.sum("synth2real_run_halted", &[]) == 1.0

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use backon::ExponentialBuilder;
 use coordinator::collector::{Board, Collector, Duty};
-use coordinator::dispatch;
 use coordinator::freeze::FrozenRun;
 use coordinator::ledger::Ledger;
-use coordinator::resume::{self, Choice, Redo};
+use coordinator::resume::{self, Choice, Redo, ResumeError};
+use coordinator::{deciding, dispatch};
 use shared::clock::Clock;
-use shared::decision::Decided;
+use shared::decision::DecisionError;
 use shared::queue::InProcessQueue;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::MemoryStorage;
@@ -189,17 +189,23 @@ impl World {
 
     /// Publishes what is missing or failed: tasks in some worker's hands, too.
     pub(crate) async fn resume(&self, only: Option<resume::Only>) -> Vec<Redo> {
-        let mut ledger = self.ledger().await;
         let choice = Choice {
             only,
             ..Choice::default()
         };
-        let redo = resume::find(&self.truth, &self.run, &ledger, &choice)
-            .await
-            .unwrap();
-        resume::decide(&self.truth, &self.run, &mut ledger, &redo, Vec::new())
-            .await
-            .unwrap();
+        let (ledger, redo) = loop {
+            let mut ledger = self.ledger().await;
+            let redo = resume::find(&self.truth, &self.run, &ledger, &choice)
+                .await
+                .unwrap();
+            let (truth, run) = (&self.truth, &self.run);
+            match resume::decide(truth, run, &mut ledger, &redo, Vec::new()).await {
+                Ok(()) => break (ledger, redo),
+                // A collector halted it meanwhile: whoever resumes it looks again.
+                Err(ResumeError::Decision(DecisionError::Meanwhile { .. })) => {}
+                Err(error) => panic!("{error}"),
+            }
+        };
         let tasks = resume::tasks(&self.run, &ledger, &redo);
         dispatch::publish(&self.queue, tasks, |_| {}).await.unwrap();
         redo
@@ -213,16 +219,10 @@ impl World {
 
     pub(crate) async fn cancel(&mut self) {
         self.needs_resume = true;
-        let mut ledger = self.ledger().await;
-        let halt = Decided::Halt {
-            reason: "cancelled".to_owned(),
-        };
+        let mut decisions = self.ledger().await.decisions;
         let run = &self.run.record.run;
-        ledger
-            .decisions
-            .decide(&self.truth, run, halt)
-            .await
-            .unwrap();
+        let cancelled = deciding::cancel(&self.truth, run, &mut decisions).await;
+        cancelled.unwrap();
     }
 
     /// Nothing goes wrong any more, and everybody works until nothing is left to do. Without a lost broker or a cancelled

@@ -101,6 +101,16 @@ impl AttemptError {
         }
     }
 
+    /// Returns a quarantine if it is about an object of an item that can never be stored; itself otherwise.
+    pub(super) fn of_item(self) -> Result<Quarantine, Self> {
+        match self {
+            Self::Storage(error) if error.kind == StorageErrorKind::Invalid => {
+                Ok(Quarantine::of(&error, FailureClass::BadInput))
+            }
+            other => Err(other),
+        }
+    }
+
     /// Returns what the failure leads to.
     #[must_use]
     pub fn class(&self) -> FailureClass {
@@ -110,6 +120,8 @@ impl AttemptError {
                 StorageErrorKind::Unavailable
                 | StorageErrorKind::NotFound
                 | StorageErrorKind::Conflict => FailureClass::Transient,
+                // An item whose object can never be stored is quarantined before; this is one of the run.
+                StorageErrorKind::Invalid => FailureClass::Unworkable,
                 StorageErrorKind::Full | StorageErrorKind::Denied => FailureClass::Fatal,
             },
             Self::Engine(error) => error.class(),

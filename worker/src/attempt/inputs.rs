@@ -105,10 +105,12 @@ fn quarantine(class: FailureClass, reason: String) -> Unusable {
 }
 
 /// Returns what it means that a listed file cannot be read. It is missing only if it is gone while another file of its
-/// folder can be read before and after; all else is the dataset being away, or closed to this process.
+/// folder can be read before and after, and no input at all if no file can have its name; all else is the dataset being
+/// away, or closed to this process.
 async fn absent(source: &dyn Source, listing: &Listing, error: &StorageError) -> Unusable {
     match error.kind {
         StorageErrorKind::NotFound => {}
+        StorageErrorKind::Invalid => return quarantine(FailureClass::BadInput, chain(error)),
         StorageErrorKind::Denied
         | StorageErrorKind::Unavailable
         | StorageErrorKind::Full
@@ -294,6 +296,45 @@ mod tests {
         assert_eq!(
             class_after(broken_link).await.0,
             Some(FailureClass::Missing)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_name_no_file_can_have_is_a_bad_input_and_not_waited_for() {
+        let root = dataset();
+        let source: Arc<dyn Source> = Arc::new(LocalSource::new(root.path()));
+        let datasets = Datasets {
+            styles_sha256: BTreeMap::new(),
+            style: Arc::clone(&source),
+            content: source,
+            size: SIZE,
+        };
+        let label = |name: &str| {
+            let mut listing = listing("a");
+            if let Some(label) = &mut listing.label {
+                label.file.path = format!("labels/{name}.png").into();
+            }
+            listing
+        };
+        let long = "x".repeat(300);
+        for (listing, words) in [
+            (listing(&long), "longer than the file system takes"),
+            (listing("a\0b"), "no file can have this name"),
+        ] {
+            let loaded = datasets.load(InputKind::Content, &listing).await;
+            let unusable = loaded.err().expect("it cannot be read");
+            assert_eq!(class(&unusable), Some(FailureClass::BadInput));
+            let said = format!("{unusable:?}");
+            assert!(said.contains(words), "{said}");
+        }
+        fs::write(root.path().join("images/a.png"), "text").unwrap();
+        let loaded = datasets.load(InputKind::Content, &label(&long)).await;
+        let unusable = loaded.err().expect("its label cannot be read");
+        assert_eq!(class(&unusable), Some(FailureClass::BadInput));
+        let said = format!("{unusable:?}");
+        assert!(
+            said.contains("cannot read") && said.contains("labels"),
+            "{said}"
         );
     }
 

@@ -251,9 +251,16 @@ impl Attempt<'_> {
                     missing.push(style);
                     continue;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    let why = AttemptError::from(error).of_item()?;
+                    rows.quarantined(content.name(), style.name(), &why);
+                    continue;
+                }
             };
-            self.store_label(content).await?;
+            if let Err(error) = self.store_label(content).await {
+                rows.quarantined(content.name(), style.name(), &error.of_item()?);
+                continue;
+            }
             let output = self.output(content, style, digest::sha256(&image));
             let judged = match self.judge(&content.loaded, &key, image).await {
                 Ok(Ok(judged)) => judged,
@@ -398,8 +405,15 @@ impl Attempt<'_> {
             warnings.extend(judged.warnings);
             let (judging, started) = (started.elapsed(), Instant::now());
             self.progress.begin(Part::Store);
-            self.store_label(content).await?;
-            self.storage.create(&key, png).instrument(span).await?;
+            let store = async {
+                self.store_label(content).await?;
+                self.storage.create(&key, png).instrument(span).await?;
+                Ok::<_, AttemptError>(())
+            };
+            if let Err(error) = store.await {
+                rows.quarantined(content.name(), style.name(), &error.of_item()?);
+                continue;
+            }
             let work = Work {
                 unet_evaluations: made.evaluations as f64 / outputs,
                 style_evaluations: *style_evaluations as f64,

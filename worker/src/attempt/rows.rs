@@ -9,6 +9,7 @@ use shared::ids::ItemId;
 use shared::listing::Listing;
 use shared::manifest::{ManifestRow, Output, Quality, Status, Work};
 use shared::warning::{ItemWarning, WarningKind};
+use shared::wording::{MOST_MESSAGE_BYTES, shortened};
 
 use super::repair::Expected;
 use super::{Attempt, AttemptError, LoadedInput, Quarantine, repair};
@@ -92,12 +93,12 @@ impl<'a> RowMaker<'a> {
     }
 
     pub(super) fn quarantined(&mut self, content: &str, style: &str, why: &Quarantine) {
-        let reason = &why.reason;
+        let reason = shortened(&why.reason, MOST_MESSAGE_BYTES);
         span(content, style).in_scope(|| tracing::warn!(reason, "quarantined item"));
         let mut row = self.row(content, style);
         row.status = Status::Quarantined;
         row.error_class = Some(why.class);
-        row.error = Some(reason.to_owned());
+        row.error = Some(reason);
         self.push(row);
     }
 
@@ -105,7 +106,8 @@ impl<'a> RowMaker<'a> {
         let mut row = self.row(&content.name, style);
         let warnings = content.prepared.warnings.iter().chain(&stored.warnings);
         let texts: Vec<&str> = warnings.clone().map(|w| w.text.as_str()).collect();
-        row.warning = (!texts.is_empty()).then(|| texts.join("; "));
+        let text = shortened(&texts.join("; "), MOST_MESSAGE_BYTES);
+        row.warning = (!texts.is_empty()).then_some(text);
         let kinds: BTreeSet<WarningKind> = warnings.map(|warning| warning.kind).collect();
         row.warning_kinds = kinds.into_iter().collect();
         row.output = Some(stored.output);

@@ -115,6 +115,7 @@ impl LookError {
                 StorageErrorKind::Unavailable | StorageErrorKind::NotFound => {
                     FailureClass::Transient
                 }
+                StorageErrorKind::Invalid => FailureClass::Unworkable,
                 StorageErrorKind::Conflict | StorageErrorKind::Full | StorageErrorKind::Denied => {
                     FailureClass::Fatal
                 }

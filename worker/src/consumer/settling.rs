@@ -174,7 +174,9 @@ impl Consumer {
 
     /// Returns whether storage refuses this for one run and permits it for others.
     async fn is_of_run(&self, error: &StorageError) -> bool {
-        !self.is_alone() && error.kind == StorageErrorKind::Denied && self.denies_one_run().await
+        let is_of_object = error.kind == StorageErrorKind::Invalid;
+        let is_denied = error.kind == StorageErrorKind::Denied;
+        !self.is_alone() && (is_of_object || is_denied && self.denies_one_run().await)
     }
 
     /// Stores the record of a failed attempt, however long storage takes to answer, unless told to drain.
@@ -188,8 +190,8 @@ impl Consumer {
         };
         let mut pauses = patience();
         loop {
-            let json = Bytes::from(serde_json::to_vec_pretty(&record).unwrap_or_default());
             let key = ArtifactKey::FailedAttempt(task.run.clone(), task.shard, record.attempt);
+            let json = Bytes::from(record.to_json(&key));
             let failure = match self.storage.create(&key, json).await {
                 Ok(_) => return Ok(Recorded::Stored),
                 Err(failure) => failure,
@@ -205,7 +207,9 @@ impl Consumer {
                         () = tokio::time::sleep(pauses.next().unwrap_or_default()) => {}
                     }
                 }
-                StorageErrorKind::Full | StorageErrorKind::Denied => return Err(failure),
+                StorageErrorKind::Full | StorageErrorKind::Denied | StorageErrorKind::Invalid => {
+                    return Err(failure);
+                }
             }
         }
     }

@@ -114,3 +114,25 @@ fn a_clock_that_is_set_loses_no_worker_and_shows_nothing_of_another_day() {
         assert_eq!(board.in_hand(&run()).len(), 1);
     }
 }
+
+#[test]
+fn an_alarm_of_the_broker_is_shown_since_it_began_until_it_ends() {
+    let board = Board::default();
+    let show = |alarm: Option<&str>| {
+        let before = *board.watch().borrow();
+        let alarm = alarm.map(str::to_owned);
+        board.show_broker("amqp://broker".to_owned(), Ok(Depth::default()), alarm);
+        let alarm = board.broker().and_then(|broker| broker.alarm);
+        (board.changes_since(before).health, alarm)
+    };
+    let (_, none) = show(None);
+    assert_eq!(none, None);
+    let (is_news, alarm) = show(Some("low on memory"));
+    let began = alarm.unwrap();
+    assert!(is_news);
+    assert_eq!(began.reason, "low on memory");
+    let (_, alarm) = show(Some("low on memory"));
+    assert_eq!(alarm, Some(began));
+    assert_eq!(show(None), (true, None));
+    assert!(!show(None).0);
+}

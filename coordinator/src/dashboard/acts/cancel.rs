@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{Redirect, Response};
 use serde::Deserialize;
-use shared::decision::{Decided, Decisions};
+use shared::decision::Decisions;
 use shared::failure::chain;
 
 use super::super::Dashboard;
@@ -16,6 +16,7 @@ use super::super::error::PageError;
 use super::super::format::count;
 use super::super::frame::{Frame, Section, page};
 use super::Act;
+use crate::deciding::{self, Step};
 
 #[derive(Template)]
 #[template(path = "cancel.html")]
@@ -55,14 +56,10 @@ pub(in super::super) async fn cancel(
     let trouble = |error: shared::decision::DecisionError| PageError::Trouble(chain(&error));
     let storage = dashboard.storage.as_ref();
     let mut decisions = Decisions::read(storage, view.id()).await.map_err(trouble)?;
-    let notice = match &decisions.halted {
-        Some(reason) => format!("Run {run} was halted before: {reason}."),
-        None => {
-            let halt = Decided::Halt {
-                reason: "cancelled".to_owned(),
-            };
-            let decided = decisions.decide(storage, view.id(), halt).await;
-            decided.map_err(trouble)?;
+    let cancelled = deciding::cancel(storage, view.id(), &mut decisions).await;
+    let notice = match cancelled.map_err(trouble)? {
+        Step::IsHalted(reason) => format!("Run {run} was halted before: {reason}."),
+        Step::Decides(_) | Step::Nothing => {
             tracing::info!(run, "cancelled from the dashboard");
             dashboard.board.hurry();
             format!(

@@ -294,3 +294,11 @@ pub async fn a_trial_is_seen_by_no_consumer_and_leaves_nothing(subject: &Subject
     })
     .await;
 }
+
+pub async fn looking_for_alarms_leaves_nothing(subject: &Subject) {
+    for _ in 0..2 {
+        let alarm = subject.queue.alarm().await;
+        assert_eq!(alarm.expect("an answer"), None);
+    }
+    is_empty(subject).await;
+}

@@ -1,5 +1,8 @@
 //! Where the broker is and what queues and exchanges are called there.
 
+use std::time::Duration;
+
+use super::alarm::Alarms;
 use super::client::ShortString;
 use crate::queue::{QueueError, QueueErrorKind};
 use crate::settings::BrokerConfig;
@@ -37,18 +40,26 @@ impl Talk {
 
 pub(super) struct Address {
     config: BrokerConfig,
+    /// What connections to it hear of its alarm.
+    pub(super) alarms: Alarms,
 }
 
 impl Address {
     pub(super) fn of(config: &BrokerConfig) -> Self {
         Self {
             config: config.clone(),
+            alarms: Alarms::default(),
         }
     }
 
     /// Returns the address with its password. Only for the client that connects.
     pub(super) fn secret_url(&self) -> &str {
         self.config.secret_url()
+    }
+
+    /// Returns how long an alarm of the broker is waited for.
+    pub(super) fn alarm_patience(&self) -> Duration {
+        self.config.alarm_patience
     }
 
     /// Returns the host if it is an IPv6 address, without brackets.
@@ -91,6 +102,11 @@ impl Address {
     pub(super) fn locate(&self) -> String {
         let shards = self.queue(Line::Shards);
         format!("{}, queue {shards}", self.config.shown())
+    }
+
+    /// Returns the error of an operation that an alarm keeps from being done.
+    pub(super) fn alarmed(&self, operation: &'static str, reason: String) -> QueueError {
+        self.error(QueueErrorKind::Alarm, operation, reason)
     }
 
     /// Returns the error of an operation here.

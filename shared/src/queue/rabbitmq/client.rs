@@ -12,14 +12,15 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 pub(super) use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::uri::AMQPUri;
 pub(super) use lapin::{
-    Acker, BasicProperties, Channel, Confirmation, Connection, Consumer, Error, ExchangeKind,
-    Result as ClientResult,
+    Acker, BasicProperties, Channel, Confirmation, Connection, ConnectionStatus, Consumer, Error,
+    Event as ConnectionEvent, ExchangeKind, Result as ClientResult,
 };
 use lapin::{ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
 
 use super::address::Address;
 use crate::queue::{QueueError, QueueErrorKind};
+use crate::wording::{MOST_TEXT_BYTES, shortened};
 
 /// Seconds between heartbeats, unless the address says otherwise. After two of them the other side is gone.
 const HEARTBEAT: u16 = 10;
@@ -64,9 +65,23 @@ pub(super) async fn answered<T>(
     answer: impl Future<Output = ClientResult<T>>,
 ) -> Result<T, QueueError> {
     match timeout(ANSWER, answer).await {
-        Ok(answer) => answer.map_err(|error| address.error(kind(&error), operation, text(&error))),
-        Err(_) => Err(address.error(QueueErrorKind::Unavailable, operation, no_answer())),
+        Ok(answer) => told(address, operation, answer),
+        Err(_) => Err(silent(address, operation)),
     }
+}
+
+/// Returns what the broker answered, its refusal as an error of ours.
+pub(super) fn told<T>(
+    address: &Address,
+    operation: &'static str,
+    answer: ClientResult<T>,
+) -> Result<T, QueueError> {
+    answer.map_err(|error| address.error(kind(&error), operation, text(&error)))
+}
+
+/// Returns the error of a broker that does not answer.
+pub(super) fn silent(address: &Address, operation: &'static str) -> QueueError {
+    address.error(QueueErrorKind::Unavailable, operation, no_answer())
 }
 
 pub(super) fn no_answer() -> String {
@@ -87,11 +102,12 @@ fn kind(error: &Error) -> QueueErrorKind {
 
 /// Returns an error in one line. The client's own chain says everything twice.
 pub(super) fn text(error: &Error) -> String {
-    match error.kind() {
+    let text = match error.kind() {
         ErrorKind::ProtocolError(error) => error.get_message().to_string(),
         ErrorKind::IOError(error) => error.to_string(),
         _ => error.to_string(),
-    }
+    };
+    shortened(&text, MOST_TEXT_BYTES)
 }
 
 #[cfg(test)]

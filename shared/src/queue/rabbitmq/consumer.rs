@@ -52,7 +52,9 @@ impl Consumer {
             }
             Err(error) => match error.kind {
                 QueueErrorKind::Denied | QueueErrorKind::Misconfigured => Err(error),
-                QueueErrorKind::Unavailable | QueueErrorKind::DeliveryLost => {
+                QueueErrorKind::Unavailable
+                | QueueErrorKind::Alarm
+                | QueueErrorKind::DeliveryLost => {
                     warn!(error = chain(&error), "cannot consume, waiting");
                     Ok(())
                 }

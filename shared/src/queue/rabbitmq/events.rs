@@ -1,4 +1,5 @@
-//! Events, told. Nothing depends on them, so nothing waits for them.
+//! Events, told. Nothing depends on them, so nothing waits for them, and what is told during an alarm of the broker is
+//! dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,12 +76,17 @@ async fn speak(address: Arc<Address>, mut told: mpsc::Receiver<Told>) {
         let Some(open) = &link else {
             continue;
         };
+        // Kept through an alarm: the broker would hold the next connection up as well, and each of them stays open.
+        if open.is_held_up() {
+            continue;
+        }
         match timeout(STALLED, open.send_event(&event.routing_key, &event.payload)).await {
             Ok(Ok(())) => retry.reset(),
             Ok(Err(error)) => {
                 debug!(error = chain(&error), "lost an event");
                 link = None;
             }
+            Err(_) if open.is_held_up() => {}
             Err(_) => link = None,
         }
     }

@@ -1,16 +1,19 @@
 //! One connection to the broker, and what goes over it.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::address::{Address, Line, Talk};
+use super::alarm::Alarm;
 use super::client::{
     ANSWER, BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicProperties,
     BasicPublishOptions, BasicQosOptions, Channel, ClientResult, ConfirmSelectOptions,
     Confirmation, Connection, Consumer, FieldTable, QueueDeclareOptions, ShortString, answered,
-    connect, text,
+    connect, silent, text, told,
 };
 use super::delivery::{Hearing, Subscription};
 use super::topology;
@@ -21,6 +24,8 @@ const IN_FLIGHT: usize = 512;
 /// What is on its way to a listener.
 const SAID_IN_FLIGHT: u16 = 256;
 const PERSISTENT: u8 = 2;
+/// How long a message that is given back waits for the end of an alarm: it can go back in another way.
+const GIVE_BACK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A connection with a channel, on which everything is declared.
 pub(super) struct Link {
@@ -28,6 +33,9 @@ pub(super) struct Link {
     connection: Connection,
     pub(super) channel: Channel,
     publishing: tokio::sync::Mutex<()>,
+    alarm: Alarm,
+    /// How long an alarm is waited for.
+    patience: Duration,
 }
 
 impl Link {
@@ -41,6 +49,7 @@ impl Link {
         purpose: &'static str,
     ) -> Result<Self, QueueError> {
         let connection = connect(&address, purpose).await?;
+        let alarm = Alarm::of(&connection, &address);
         let declared = async {
             let channel = connection.create_channel().await?;
             topology::declare(&channel, &address).await?;
@@ -48,18 +57,80 @@ impl Link {
         };
         let channel = answered(&address, "declare queues", declared).await?;
         Ok(Self {
+            patience: address.alarm_patience(),
             address,
             connection,
             channel,
             publishing: tokio::sync::Mutex::default(),
+            alarm,
         })
+    }
+
+    /// Returns the same, which waits no longer than this for the end of an alarm.
+    pub(super) fn with_patience(self, most: Duration) -> Self {
+        let patience = self.patience.min(most);
+        Self { patience, ..self }
     }
 
     pub(super) fn is_open(&self) -> bool {
         self.connection.status().connected() && self.channel.status().connected()
     }
 
+    /// Returns whether an alarm of the broker holds it up: nothing that is sent is read.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.is_open() && self.alarm.reason().is_some()
+    }
+
+    /// Waits until no alarm holds it up, so that nothing more is put behind one.
+    ///
+    /// # Errors
+    ///
+    /// `Alarm` if it lasts.
+    pub(super) async fn wait_for_alarm(&self, operation: &'static str) -> Result<(), QueueError> {
+        let mut alarm = self.alarm.watch();
+        let ended = timeout(self.patience, alarm.wait_for(Option::is_none));
+        let has_ended = ended.await.is_ok();
+        match self.alarm.reason() {
+            Some(reason) if !has_ended => Err(self.address.alarmed(operation, reason)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Waits for an answer of the broker, but not for ever: for an alarm that holds it up as long as the settings say, and
+    /// after an alarm as long as ever.
+    pub(super) async fn answered<T>(
+        &self,
+        operation: &'static str,
+        answer: impl Future<Output = ClientResult<T>>,
+    ) -> Result<T, QueueError> {
+        let mut alarm = self.alarm.watch();
+        let mut answer = pin!(answer);
+        loop {
+            let reason = alarm.borrow_and_update().clone();
+            let patience = match reason {
+                Some(_) => self.patience,
+                None => ANSWER,
+            };
+            tokio::select! {
+                biased;
+                answer = &mut answer => return told(&self.address, operation, answer),
+                // It ends with the connection, which is held here.
+                _ = alarm.changed() => {}
+                () = sleep(patience) => {
+                    return Err(match reason {
+                        Some(reason) => self.address.alarmed(operation, reason),
+                        None => silent(&self.address, operation),
+                    });
+                }
+            }
+        }
+    }
+
     pub(super) async fn close(self) {
+        // A broker with an alarm does not read it, and finds the end of the connection later.
+        if self.is_held_up() {
+            return;
+        }
         // It goes either way.
         timeout(ANSWER, self.connection.close(200, "done".into()))
             .await
@@ -74,14 +145,14 @@ impl Link {
         // The client numbers what it sends: two publishers at once would mix up their confirmations.
         let _alone = self.publishing.lock().await;
         let confirming = self.channel.confirm_select(ConfirmSelectOptions::default());
-        answered(&self.address, "publish", confirming).await?;
+        self.answered("publish", confirming).await?;
         let queue = ShortString::from(self.address.queue(Line::Shards));
         stream::iter(payloads)
             .map(|payload| {
                 let queue = queue.clone();
                 async move {
                     let published = self.publish_one(queue, &payload, FieldTable::default());
-                    let confirmation = answered(&self.address, "publish", published).await?;
+                    let confirmation = self.answered("publish", published).await?;
                     self.check(confirmation)
                 }
             })
@@ -99,10 +170,10 @@ impl Link {
     ) -> Result<(), QueueError> {
         let _alone = self.publishing.lock().await;
         let confirming = self.channel.confirm_select(ConfirmSelectOptions::default());
-        answered(&self.address, "publish", confirming).await?;
+        self.answered("publish", confirming).await?;
         let queue = ShortString::from(self.address.queue(line));
         let published = self.publish_one(queue, payload, headers);
-        let confirmation = answered(&self.address, "publish", published).await?;
+        let confirmation = self.answered("publish", published).await?;
         self.check(confirmation)
     }
 
@@ -154,7 +225,7 @@ impl Link {
                 .await?
                 .await
         };
-        match answered(&self.address, "ask a worker", asked).await? {
+        match self.answered("ask a worker", asked).await? {
             Confirmation::Ack(returned) => Ok(returned.is_none()),
             Confirmation::Nack(_) | Confirmation::NotRequested => {
                 Err(self.not_taken("ask a worker"))
@@ -192,7 +263,7 @@ impl Link {
             channel.close(200, "done".into()).await?;
             Ok((confirmation, taken.is_some()))
         };
-        let (confirmation, is_taken) = answered(&self.address, operation, tried).await?;
+        let (confirmation, is_taken) = self.answered(operation, tried).await?;
         self.check(confirmation)?;
         if is_taken {
             Ok(())
@@ -200,6 +271,19 @@ impl Link {
             let cause = "a message that was confirmed is not there".to_owned();
             Err(self.refused(operation, cause))
         }
+    }
+
+    /// Publishes a message that goes nowhere: the broker tells of an alarm only to those that publish.
+    pub(super) async fn publish_nothing(&self) -> Result<(), QueueError> {
+        let nowhere = ShortString::default;
+        let options = BasicPublishOptions::default();
+        let sent = async {
+            let sent = self
+                .channel
+                .basic_publish(nowhere(), nowhere(), options, b"", fleeting());
+            sent.await.map(drop)
+        };
+        self.answered("ask for alarms", sent).await
     }
 
     /// Counts on a channel of its own: a queue that is gone closes the channel that asks for it.
@@ -222,7 +306,7 @@ impl Link {
                 consumers: queues[0].consumer_count().into(),
             })
         };
-        answered(&self.address, "count messages", counted).await
+        self.answered("count messages", counted).await
     }
 
     pub(super) async fn send_event(
@@ -250,7 +334,7 @@ impl Link {
     /// Hears what is said from now on.
     pub(super) async fn listen(self, talk: &Talk) -> Result<Hearing, QueueError> {
         let bound = topology::declare_listener(&self.channel, &self.address, talk);
-        let queue = answered(&self.address, "listen", bound).await?;
+        let queue = self.answered("listen", bound).await?;
         let said = self.consume(queue, SAID_IN_FLIGHT).await?;
         Ok(Hearing::new(self, said))
     }
@@ -267,7 +351,7 @@ impl Link {
                 .basic_consume(queue, named_by_broker, options, FieldTable::default())
                 .await
         };
-        answered(&self.address, "consume", consuming).await
+        self.answered("consume", consuming).await
     }
 }
 
@@ -276,14 +360,18 @@ impl Link {
 ///
 /// # Errors
 ///
-/// `Unavailable`, `Denied` or `Misconfigured`. It may be there nevertheless.
+/// `Unavailable`, `Alarm`, `Denied` or `Misconfigured`. It may be there nevertheless.
 pub(super) async fn publish_alone(
     address: &Arc<Address>,
     line: Line,
     payload: &[u8],
     headers: FieldTable,
 ) -> Result<(), QueueError> {
+    if let Some(reason) = address.alarms.reason() {
+        return Err(address.alarmed("publish", reason));
+    }
     let link = Link::open(Arc::clone(address), "give back").await?;
+    let link = link.with_patience(GIVE_BACK_PATIENCE);
     let published = link.publish_to(line, payload, headers).await;
     link.close().await;
     published

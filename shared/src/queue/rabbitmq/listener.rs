@@ -15,6 +15,9 @@ use super::link::Link;
 use super::retry::Retry;
 use crate::failure::chain;
 
+/// Bytes of what is said, at most: an event has one message in it, and some names.
+const MOST_BYTES: usize = 1 << 16;
+
 /// Returns what is said from now on, or from when the broker can be reached.
 pub(super) async fn listen<T: DeserializeOwned + Send + 'static>(
     address: Arc<Address>,
@@ -63,13 +66,17 @@ impl<T: DeserializeOwned> Listener<T> {
         loop {
             if let Some(hearing) = &mut self.hearing {
                 match hearing.next().await {
+                    Ok(payload) if payload.len() > MOST_BYTES => {
+                        debug!(bytes = payload.len(), "heard more than anybody says");
+                        continue;
+                    }
                     Ok(payload) => match serde_json::from_slice(&payload) {
                         Ok(heard) => {
                             self.retry.reset();
                             return heard;
                         }
                         Err(error) => {
-                            debug!(error = error.to_string(), "heard something unknown");
+                            debug!(error = chain(&error), "heard something unknown");
                             continue;
                         }
                     },

@@ -8,11 +8,13 @@
 //! - `events`: events, told
 //! - `listener`: events and requests, heard over lost connections
 //! - `retry`: how long to wait before the next connection
+//! - `alarm`: the broker's alarm, told as soon as it holds a connection up
 //!
 //! Every use has a connection of its own, so that none waits for another: a broker that is short of memory stops
-//! reading from connections that publish, and acknowledgements must not stand behind that.
+//! reading from connections that publish, and neither acknowledgements nor counts must stand behind that.
 
 mod address;
+mod alarm;
 mod client;
 mod consumer;
 mod delivery;
@@ -34,7 +36,7 @@ use self::address::{Address, Line, Talk};
 use self::consumer::Consumer;
 use self::events::Speaker;
 use self::link::Link;
-use super::{Deliveries, Depth, Queue, QueueError};
+use super::{Deliveries, Depth, Queue, QueueError, QueueErrorKind};
 use crate::event::Event;
 use crate::request::Request;
 use crate::settings::BrokerConfig;
@@ -43,9 +45,83 @@ use crate::task::ShardTask;
 /// Shards and events at a RabbitMQ broker.
 pub struct RabbitMq {
     address: Arc<Address>,
-    /// For publishing and counting; made when it is needed.
-    link: Mutex<Option<Arc<Link>>>,
+    publisher: Kept,
+    counter: Kept,
+    /// Hears of alarms.
+    lookout: Kept,
     speaker: Speaker,
+}
+
+/// A connection that is made when it is needed.
+struct Kept {
+    purpose: &'static str,
+    link: Mutex<Option<Used>>,
+}
+
+struct Used {
+    link: Arc<Link>,
+    /// Something was sent over it that an alarm kept from its end.
+    is_doubtful: bool,
+}
+
+impl Kept {
+    fn new(purpose: &'static str) -> Self {
+        Self {
+            purpose,
+            link: Mutex::default(),
+        }
+    }
+
+    /// Returns the connection, a new one if the last one is gone. One that an alarm holds up is waited for: the broker
+    /// would hold up the next one as well, and each of them stays open until the alarm ends.
+    async fn link(
+        &self,
+        address: &Arc<Address>,
+        operation: &'static str,
+    ) -> Result<Arc<Link>, QueueError> {
+        if let Some(held_up) = self.held_up().await {
+            held_up.wait_for_alarm(operation).await?;
+        }
+        let mut kept = self.link.lock().await;
+        if let Some(used) = kept.as_ref()
+            && used.link.is_open()
+            && !used.is_doubtful
+        {
+            return Ok(Arc::clone(&used.link));
+        }
+        let link = Arc::new(Link::open(Arc::clone(address), self.purpose).await?);
+        *kept = Some(Used {
+            link: Arc::clone(&link),
+            is_doubtful: false,
+        });
+        Ok(link)
+    }
+
+    async fn held_up(&self) -> Option<Arc<Link>> {
+        let kept = self.link.lock().await;
+        let link = &kept.as_ref()?.link;
+        link.is_held_up().then(|| Arc::clone(link))
+    }
+
+    /// Lets go of the connection if what was done over it failed. What fails may leave it open, and it is not to be
+    /// trusted nevertheless.
+    async fn checked<T>(
+        &self,
+        link: &Arc<Link>,
+        done: Result<T, QueueError>,
+    ) -> Result<T, QueueError> {
+        let Err(error) = &done else {
+            return done;
+        };
+        let mut kept = self.link.lock().await;
+        let is_alarm = error.kind == QueueErrorKind::Alarm;
+        match kept.as_mut().filter(|used| Arc::ptr_eq(&used.link, link)) {
+            Some(used) if is_alarm => used.is_doubtful = true,
+            Some(_) => *kept = None,
+            None => {}
+        }
+        done
+    }
 }
 
 impl RabbitMq {
@@ -60,28 +136,11 @@ impl RabbitMq {
         proof.close().await;
         Ok(Self {
             speaker: Speaker::start(Arc::clone(&address)),
-            link: Mutex::default(),
+            publisher: Kept::new("publish"),
+            counter: Kept::new("count"),
+            lookout: Kept::new("look out"),
             address,
         })
-    }
-
-    /// Returns the connection for publishing and counting, a new one if the last one is gone.
-    async fn link(&self) -> Result<Arc<Link>, QueueError> {
-        let mut kept = self.link.lock().await;
-        if let Some(link) = kept.as_ref().filter(|link| link.is_open()) {
-            return Ok(Arc::clone(link));
-        }
-        let link = Arc::new(Link::open(Arc::clone(&self.address), "publish").await?);
-        *kept = Some(Arc::clone(&link));
-        Ok(link)
-    }
-
-    /// Lets go of a connection that failed. What fails may leave it open, and it is not to be trusted nevertheless.
-    async fn forget(&self, failed: &Arc<Link>) {
-        let mut kept = self.link.lock().await;
-        if kept.as_ref().is_some_and(|link| Arc::ptr_eq(link, failed)) {
-            *kept = None;
-        }
     }
 
     async fn consumer(&self, line: Line) -> Result<Box<dyn Deliveries>, QueueError> {
@@ -93,13 +152,10 @@ impl RabbitMq {
 #[async_trait]
 impl Queue for RabbitMq {
     async fn publish(&self, tasks: &[ShardTask]) -> Result<(), QueueError> {
-        let link = self.link().await?;
+        let link = self.publisher.link(&self.address, "publish").await?;
         let payloads = tasks.iter().map(ShardTask::to_payload);
         let published = link.publish(payloads).await;
-        if published.is_err() {
-            self.forget(&link).await;
-        }
-        published
+        self.publisher.checked(&link, published).await
     }
 
     async fn consume(&self) -> Result<Box<dyn Deliveries>, QueueError> {
@@ -111,21 +167,28 @@ impl Queue for RabbitMq {
     }
 
     async fn try_out(&self) -> Result<(), QueueError> {
-        let link = self.link().await?;
+        let link = self.publisher.link(&self.address, "publish").await?;
         let tried = link.try_out().await;
-        if tried.is_err() {
-            self.forget(&link).await;
-        }
-        tried
+        self.publisher.checked(&link, tried).await
     }
 
     async fn depth(&self) -> Result<Depth, QueueError> {
-        let link = self.link().await?;
+        let link = self.counter.link(&self.address, "count messages").await?;
         let depth = link.depth().await;
-        if depth.is_err() {
-            self.forget(&link).await;
+        self.counter.checked(&link, depth).await
+    }
+
+    async fn alarm(&self) -> Result<Option<String>, QueueError> {
+        if let Some(reason) = self.address.alarms.reason() {
+            return Ok(Some(reason));
         }
-        depth
+        let link = self.lookout.link(&self.address, "ask for alarms").await?;
+        let asked = link.publish_nothing().await;
+        match self.lookout.checked(&link, asked).await {
+            Ok(()) => Ok(self.address.alarms.reason()),
+            Err(error) if error.kind == QueueErrorKind::Alarm => Ok(self.address.alarms.reason()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn tell(&self, event: &Event) {
@@ -140,13 +203,10 @@ impl Queue for RabbitMq {
         let Some(talk) = Talk::requests(worker) else {
             return Ok(false);
         };
-        let link = self.link().await?;
+        let link = self.publisher.link(&self.address, "ask a worker").await?;
         let payload = serde_json::to_vec(&request).unwrap_or_default();
         let asked = link.ask(&talk, &payload).await;
-        if asked.is_err() {
-            self.forget(&link).await;
-        }
-        asked
+        self.publisher.checked(&link, asked).await
     }
 
     async fn requests(&self, worker: &str) -> BoxStream<'static, Request> {

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use super::cause::Cause;
+use crate::storage::disk::is;
 
 /// What gives a file its name: the system's calls, or those of a test.
 #[derive(Debug, Clone, Copy)]
@@ -62,8 +63,4 @@ fn is_unknown(error: &io::Error) -> bool {
     [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP]
         .into_iter()
         .any(|number| is(error, number))
-}
-
-pub(super) fn is(error: &io::Error, number: Errno) -> bool {
-    error.raw_os_error() == Some(number.raw_os_error())
 }

@@ -291,8 +291,14 @@ async fn a_name_that_is_too_long_with_its_ending_is_no_outage() {
     let folder = tempfile::tempdir().unwrap();
     let storage = LocalStorage::new(folder.path());
     let key = ArtifactKey::Label("demo".parse().unwrap(), "x".repeat(255));
-    let error = storage.create(&key, Bytes::new()).await.unwrap_err();
-    assert_eq!(error.kind, StorageErrorKind::Denied, "{error}");
+    let created = storage.create(&key, Bytes::new()).await.map(drop);
+    let read = storage.read(&key).await.map(drop);
+    let found = storage.exists(&key).await.map(drop);
+    for done in [created, read, found] {
+        let error = done.unwrap_err();
+        assert_eq!(error.kind, StorageErrorKind::Invalid, "{error}");
+        assert!(error.to_string().contains("shorten it"), "{error}");
+    }
 }
 
 /// What was synced, with the names that were in it then.

@@ -217,6 +217,7 @@ fn run_rows() -> Vec<Row> {
         ),
         ("quality", "reference", &["'photographs'", "1"]),
         ("broker", "namespace", &["''", "'a b'"]),
+        ("broker", "alarm_patience_seconds", &["-1", "604801"]),
     ] {
         for value in values {
             // Statistics are compared with features, and a namespace is one of a broker.

@@ -1,0 +1,143 @@
+//! What a caller can do about an error of a disk: one table, for results, for datasets and for models.
+//!
+//! What passes by itself is tried again; what a person mends in one place (room, permissions, a mount) stops whoever works
+//! there; what can never work, however often it is tried, concerns the one object that it is about.
+
+use std::io;
+use std::path::Path;
+
+use rustix::io::Errno;
+
+use super::{StorageError, StorageErrorKind};
+use crate::read_file;
+
+/// Returns what a caller can do about a disk's error.
+fn kind_of(error: &io::Error) -> StorageErrorKind {
+    match error.kind() {
+        io::ErrorKind::NotFound => StorageErrorKind::NotFound,
+        // In the place of an object is something that is none.
+        _ if read_file::is_refused(error) => StorageErrorKind::NotFound,
+        // A link that leads to itself leads nowhere, as a broken one does.
+        _ if is(error, Errno::LOOP) => StorageErrorKind::NotFound,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            StorageErrorKind::Full
+        }
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::Unsupported
+        | io::ErrorKind::NotADirectory => StorageErrorKind::Denied,
+        // A name that is too long with its ending, one with a byte that no name has, a folder where a file is to be.
+        io::ErrorKind::InvalidFilename
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::IsADirectory => StorageErrorKind::Invalid,
+        _ => StorageErrorKind::Unavailable,
+    }
+}
+
+/// Returns what a person can do about an object that can never be at its place.
+pub(super) fn advice_on_invalid(error: Option<io::ErrorKind>) -> &'static str {
+    match error {
+        Some(io::ErrorKind::InvalidFilename) => {
+            ": its name is longer than the file system takes; shorten it"
+        }
+        Some(io::ErrorKind::IsADirectory) => ": a folder is in its place; move the folder away",
+        Some(_) | None => ": no file can have this name; give it another one",
+    }
+}
+
+/// Returns the error of an operation on a path.
+pub(crate) fn io_error(operation: &'static str, path: &Path, source: io::Error) -> StorageError {
+    StorageError {
+        kind: kind_of(&source),
+        operation,
+        path: path.display().to_string(),
+        source: Some(Box::new(source)),
+    }
+}
+
+/// Returns the error of an operation that makes something at a path: there a link that leads to itself is no object that
+/// is away, but a place where nothing can ever be.
+pub(super) fn error_of_making(
+    operation: &'static str,
+    path: &Path,
+    source: io::Error,
+) -> StorageError {
+    let leads_nowhere = is(&source, Errno::LOOP);
+    let error = io_error(operation, path, source);
+    StorageError {
+        kind: if leads_nowhere {
+            StorageErrorKind::Denied
+        } else {
+            error.kind
+        },
+        ..error
+    }
+}
+
+pub(super) fn is(error: &io::Error, number: Errno) -> bool {
+    error.raw_os_error() == Some(number.raw_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::StorageErrorKind::{Denied, Full, Invalid, NotFound, Unavailable};
+    use super::*;
+
+    #[test]
+    fn each_error_of_a_disk_has_one_meaning() {
+        for (number, kind) in [
+            (Errno::NOENT, NotFound),
+            (Errno::LOOP, NotFound),
+            (Errno::NOSPC, Full),
+            (Errno::DQUOT, Full),
+            (Errno::FBIG, Full),
+            (Errno::ACCESS, Denied),
+            (Errno::PERM, Denied),
+            (Errno::ROFS, Denied),
+            (Errno::OPNOTSUPP, Denied),
+            (Errno::NOTDIR, Denied),
+            (Errno::NAMETOOLONG, Invalid),
+            (Errno::INVAL, Invalid),
+            (Errno::ISDIR, Invalid),
+            (Errno::IO, Unavailable),
+            (Errno::STALE, Unavailable),
+            (Errno::TIMEDOUT, Unavailable),
+            (Errno::INTR, Unavailable),
+            (Errno::MFILE, Unavailable),
+            (Errno::NOMEM, Unavailable),
+        ] {
+            let error = io::Error::from(number);
+            assert_eq!(kind_of(&error), kind, "{error}");
+        }
+        let refused = read_file::Refused::NoFile;
+        assert_eq!(kind_of(&refused.into()), NotFound);
+    }
+
+    #[test]
+    fn what_a_name_can_never_be_says_so_in_its_own_words() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, words) in [
+            ("x".repeat(300), "longer than the file system takes"),
+            ("a\0b".to_owned(), "no file can have this name"),
+        ] {
+            let path = folder.path().join(name);
+            let error = io_error("read", &path, fs::read(&path).unwrap_err());
+            assert_eq!(error.kind, Invalid, "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        let error = io_error("read", folder.path(), fs::read(folder.path()).unwrap_err());
+        assert!(
+            error.to_string().contains("a folder is in its place"),
+            "{error}"
+        );
+        assert_eq!(error.kind, Invalid);
+    }
+
+    #[test]
+    fn nothing_can_be_made_behind_a_link_that_leads_to_itself() {
+        let error = error_of_making("create", Path::new("a"), Errno::LOOP.into());
+        assert_eq!(error.kind, Denied);
+    }
+}
