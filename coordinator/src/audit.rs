@@ -168,13 +168,16 @@ async fn check_shard<'a>(
         }
         ShardState::Failed { last } => {
             checked.in_the_making = Making::All;
-            let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
-            checked.rows = Some(RowSum::of(&collect::failed_rows(run, shard, &failure)));
             checked.counts.failed = shard.num_items();
-            checked
-                .counts
-                .reasons
-                .insert(failure.error, shard.num_items());
+            match ledger::failed_attempt(storage, id, shard.id, last).await {
+                Ok(failure) => {
+                    checked.rows = Some(RowSum::of(&collect::failed_rows(run, shard, &failure)));
+                    let reasons = &mut checked.counts.reasons;
+                    reasons.insert(failure.error, shard.num_items());
+                }
+                Err(error @ LedgerError::Gone(_)) => checked.findings.push(chain(&error)),
+                Err(error) => return Err(error),
+            }
         }
         ShardState::Committed => check_rows(storage, known, &mut checked).await,
         ShardState::Revising { revision } => {
@@ -363,7 +366,11 @@ impl Audit<'_> {
             labels: &self.labels,
         };
         let found = beside::check(storage, &truth).await?;
-        self.report.findings.extend(found.findings);
+        // What is gone since it was listed may have been found before.
+        let known: HashSet<String> = self.report.findings.iter().cloned().collect();
+        let others = found.findings.into_iter();
+        let others = others.filter(|finding| !known.contains(finding));
+        self.report.findings.extend(others);
         self.report.notes.extend(found.notes);
         if self.num_unsealed > 0 {
             self.report.notes.push(format!(
