@@ -416,8 +416,8 @@ impl Audit<'_> {
         self.report.findings.extend(strays.chain(revisions));
     }
 
-    /// The manifest of a run that has ended has the rows of its shards. It is written after the last of them, and the
-    /// report after it.
+    /// The manifest of a run that has ended has the rows of its shards. It is written after the last of them, and a report
+    /// with a mark of it after it; other reports are made when somebody asks for them.
     async fn check_manifest(&mut self, storage: &dyn Storage) -> Result<(), LedgerError> {
         if !self.has_ended {
             return Ok(());
@@ -438,8 +438,12 @@ impl Audit<'_> {
             }
             Err(error) if error.kind == StorageErrorKind::NotFound => {
                 let report = RunReport::stored(storage, run).await?;
-                let is_reported = report.is_some_and(|report| report.complete);
-                is_reported.then(|| "is missing".to_owned())
+                let was_written = report.is_some_and(|report| report.mark.is_some());
+                if !was_written {
+                    let note = "manifest.parquet was not made yet: run again, or have `serve` look after the run";
+                    self.report.notes.push(note.to_owned());
+                }
+                was_written.then(|| "is missing".to_owned())
             }
             Err(error) => Some(format!("cannot be read: {}", chain(&error))),
         };

@@ -370,7 +370,9 @@ impl Collector {
             return Ok(());
         };
         watched.report_is_new = true;
-        let report = watched.report.insert(report);
+        // A manifest that was written stays written.
+        let mark = watched.report.as_ref().and_then(|earlier| earlier.mark);
+        let report = watched.report.insert(RunReport { mark, ..report });
         match self.duty {
             Duty::Keep => report.store(storage).await?,
             Duty::Look => {}
