@@ -42,7 +42,7 @@ use crate::tally::{Counts, Failures, Tally};
 /// Between two looks at a run that has ended, unless something is decided about it: listing its shards costs requests.
 const LOOK_AT_ENDED_EVERY: Duration = Duration::from_secs(300);
 
-/// Between two looks at a run that has ended and of which something is gone: it may be made again.
+/// Between two looks at what is gone of a run that has ended, or damaged of any: it may be put right.
 const LOOK_AT_DAMAGED_EVERY: Duration = Duration::from_secs(30);
 
 /// Between two times that the report of a run under way is read.
@@ -120,6 +120,8 @@ struct Watched {
     live: Option<LiveReport>,
     /// What was stored of it when it was looked at last.
     seen: Option<Seen>,
+    /// When its damaged shards were read last: one that is put right may be as long as it was.
+    damaged_read: Instant,
     /// When it was found to have ended, and what was decided by then.
     ended: Option<(Instant, Decisions)>,
     /// What was gone of it when it was found to have ended.
@@ -167,6 +169,7 @@ impl Watched {
             report_read: Instant::now(),
             live: None,
             seen: None,
+            damaged_read: Instant::now(),
             ended: None,
             gone: Gone::default(),
             gauges: RunGauges::default(),
@@ -196,7 +199,7 @@ impl Watched {
 
     /// Returns how long nothing new is expected of a run that has ended.
     fn rest(&self) -> Duration {
-        if self.gone.is_nothing() {
+        if self.gone.is_nothing() && self.tally.damaged().is_empty() {
             LOOK_AT_ENDED_EVERY
         } else {
             LOOK_AT_DAMAGED_EVERY
@@ -339,19 +342,26 @@ impl Collector {
         Ok(())
     }
 
-    /// Counts what is new; returns nothing if there is nothing.
+    /// Counts what is new, and now and then what is damaged; returns nothing if there is nothing new.
     async fn count(
         &self,
         watched: &mut Watched,
         ledger: &Ledger,
     ) -> Result<Option<Changed>, WatchError> {
         let found = Seen::of(ledger);
-        if watched.seen == Some(found) {
+        let is_same = watched.seen == Some(found);
+        let damaged = watched.tally.damaged().clone();
+        if is_same && (damaged.is_empty() || watched.damaged_read.elapsed() < LOOK_AT_DAMAGED_EVERY)
+        {
             return Ok(None);
         }
         let storage = self.storage.as_ref();
         let run = &watched.run;
         let new_shards = watched.tally.update(storage, run, ledger).await?;
+        watched.damaged_read = Instant::now();
+        if is_same && damaged == *watched.tally.damaged() {
+            return Ok(None);
+        }
         watched.failures.update(storage, run, ledger).await?;
         watched.counts = watched.tally.total_with(run, &watched.failures);
         Ok(Some(Changed { found, new_shards }))

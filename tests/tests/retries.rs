@@ -586,6 +586,37 @@ async fn manifest_counts_and_figures_are_those_of_a_run_that_never_failed() {
     assert_eq!(whole.1, (6, 0, 0));
 }
 
+/// Returns how many items the next report of a run under way is about: each is made by another thread, in real time.
+async fn reported(live: &mut LiveReport, storage: &dyn Storage, ledger: &Ledger) -> usize {
+    loop {
+        std::thread::park_timeout(Duration::from_millis(5));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let made = live.refresh(storage, ledger, &Counts::default()).await;
+        if let Some(report) = made.unwrap() {
+            return report.styles.iter().map(|style| style.items).sum();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_shard_that_is_put_right_comes_into_the_figures_of_a_run_under_way() {
+    let stage = Stage::of_single_items(&["a", "b"]).await;
+    stage.go().await;
+    let (storage, run) = (stage.storage.as_ref(), Arc::new(stage.run.clone()));
+    let shard = ArtifactKey::Shard(stage.run.record.run.clone(), ShardId(1));
+    let whole = stage.stored(&shard).await;
+    let mut flipped = whole.to_vec();
+    flipped[whole.len() / 2] ^= 1;
+    storage.replace(&shard, flipped.into()).await.unwrap();
+    let mut live = LiveReport::new(&run);
+    let ledger = stage.ledger().await;
+    assert_eq!(reported(&mut live, storage, &ledger).await, 3);
+    // As long as it was.
+    storage.replace(&shard, whole).await.unwrap();
+    assert_eq!(stage.ledger().await, ledger);
+    assert_eq!(reported(&mut live, storage, &ledger).await, 4);
+}
+
 /// Returns what a fold says of each style.
 fn said(fold: &RunFold) -> Vec<(String, usize, Option<f64>)> {
     let styles = fold.styles.iter();

@@ -346,6 +346,22 @@ fn a_shard_that_is_cut_after_it_was_counted_is_named_and_no_figures_are_made_of_
 }
 
 #[test]
+fn a_damaged_shard_that_is_put_right_with_its_own_bytes_is_whole_again() {
+    let project = six_shards();
+    let _ = project.run().exits(0);
+    let shard = project.stored("shards/000002.parquet");
+    let whole = fs::read(&shard).unwrap();
+    fs::write(&shard, &whole[..100]).unwrap();
+    is_told(&project, &["shards/000002.parquet is damaged"]);
+    fs::write(&shard, whole).unwrap();
+    let status = project.about_run(&["status"]).exits(0);
+    assert!(status.stdout.contains("small is complete"), "{status}");
+    let report = project.about_run(&["report"]).exits(0);
+    assert!(!report.stdout.contains("damaged: "), "{report}");
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
 fn an_empty_record_is_refused_with_what_helps() {
     let project = Project::new(1, 1);
     let _ = project.run().exits(0);
