@@ -26,7 +26,7 @@ const SIZE: ShardSize = ShardSize {
 };
 
 /// Waits until the run is shown as it should be.
-async fn shown(board: &Board, is: impl Fn(&RunView) -> bool) -> Arc<RunView> {
+pub(super) async fn shown(board: &Board, is: impl Fn(&RunView) -> bool) -> Arc<RunView> {
     let run = "shown".parse().unwrap();
     let mut watch = board.watch();
     let wait = async {

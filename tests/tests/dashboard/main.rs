@@ -7,6 +7,7 @@ mod crowd;
 mod damaged;
 mod embedded;
 mod keyboard;
+mod letters;
 mod looks;
 mod quarantined;
 mod retry;

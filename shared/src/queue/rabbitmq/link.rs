@@ -7,10 +7,9 @@ use tokio::time::timeout;
 
 use super::address::{Address, Line, Talk};
 use super::client::{
-    ANSWER, BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicProperties,
-    BasicPublishOptions, BasicQosOptions, Channel, ClientResult, ConfirmSelectOptions,
-    Confirmation, Connection, Consumer, FieldTable, QueueDeclareOptions, ShortString, answered,
-    connect, text,
+    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicProperties, BasicPublishOptions,
+    BasicQosOptions, Channel, ClientResult, ConfirmSelectOptions, Confirmation, Connection,
+    Consumer, FieldTable, GOODBYE, QueueDeclareOptions, ShortString, answered, connect, text,
 };
 use super::delivery::{Hearing, Subscription};
 use super::topology;
@@ -59,11 +58,16 @@ impl Link {
         self.connection.status().connected() && self.channel.status().connected()
     }
 
+    /// Says goodbye to the broker, and lets go of the connection whether it answers or not.
     pub(super) async fn close(self) {
-        // It goes either way.
-        timeout(ANSWER, self.connection.close(200, "done".into()))
+        timeout(GOODBYE, self.connection.close(200, "done".into()))
             .await
             .ok();
+    }
+
+    /// Has goodbye said by a task of its own: a broker that is slow to answer it keeps nobody waiting.
+    pub(super) fn leave(self) {
+        tokio::spawn(self.close());
     }
 
     /// Publishes shards; returns when the broker has all of them.
@@ -285,7 +289,7 @@ pub(super) async fn publish_alone(
 ) -> Result<(), QueueError> {
     let link = Link::open(Arc::clone(address), "give back").await?;
     let published = link.publish_to(line, payload, headers).await;
-    link.close().await;
+    link.leave();
     published
 }
 
