@@ -9,6 +9,7 @@ mod embedded;
 mod keyboard;
 mod letters;
 mod looks;
+mod meanwhile;
 mod quarantined;
 mod retry;
 mod states;

@@ -8,7 +8,6 @@ use axum::extract::{Path, State};
 use axum::response::{Redirect, Response};
 use serde::Deserialize;
 use shared::decision::{Decided, Decisions};
-use shared::failure::chain;
 
 use super::super::Dashboard;
 use super::super::access::Visitor;
@@ -52,17 +51,15 @@ pub(in super::super) async fn cancel(
     _: Act<Cancel>,
 ) -> Result<Redirect, PageError> {
     let view = dashboard.run(&run)?;
-    let trouble = |error: shared::decision::DecisionError| PageError::Trouble(chain(&error));
     let storage = dashboard.storage.as_ref();
-    let mut decisions = Decisions::read(storage, view.id()).await.map_err(trouble)?;
+    let mut decisions = Decisions::read(storage, view.id()).await?;
     let notice = match &decisions.halted {
         Some(reason) => format!("Run {run} was halted before: {reason}."),
         None => {
             let halt = Decided::Halt {
                 reason: "cancelled".to_owned(),
             };
-            let decided = decisions.decide(storage, view.id(), halt).await;
-            decided.map_err(trouble)?;
+            decisions.decide(storage, view.id(), halt).await?;
             tracing::info!(run, "cancelled from the dashboard");
             dashboard.board.hurry();
             format!(
