@@ -14,7 +14,7 @@
 //! - [`failure`], [`warning`]: the classes of failure and what each leads to; what is odd about an item that is done
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
 //! - [`digest`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; work that waits; being told to stop
-//! - [`read_file`]: files of this machine, which may be anything and of any size
+//! - [`read_file`]: files of this machine, which may be anything and of any size; [`guarded`]: decoders over them
 //! - [`http_server`], [`descriptors`], [`rate`]: a server that lives through its clients; what may be open at once; what is
 //!   said how often
 //! - [`wording`]: names and numbers in messages, which never grow with a dataset
@@ -32,6 +32,7 @@ pub mod digest;
 pub mod event;
 pub mod failure;
 pub mod globs;
+pub mod guarded;
 pub mod http_server;
 pub mod ids;
 pub mod labels;
