@@ -86,9 +86,7 @@ impl Stage {
     }
 
     async fn ledger(&self) -> Ledger {
-        Ledger::read(self.storage.as_ref(), &self.run)
-            .await
-            .unwrap()
+        Ledger::read(&*self.storage, &self.run).await.unwrap()
     }
 
     fn shard(&self, number: u32) -> ArtifactKey {
@@ -113,7 +111,7 @@ fn is_gone(told: &str, path: &str) {
 async fn a_shard_that_was_listed_and_cannot_be_read_is_gone_for_everybody() {
     let stage = Stage::made(&["a", "b"]).await;
     stage.storage.take(&stage.shard(0));
-    let (storage, run) = (stage.storage.as_ref(), &stage.run);
+    let (storage, run) = (&*stage.storage, &stage.run);
     let ledger = stage.ledger().await;
     assert!(ledger.committed.contains(&ShardId(0)), "it is listed");
     let updated = Tally::default().update(storage, run, &ledger).await;
@@ -148,7 +146,7 @@ async fn a_failed_attempt_that_was_listed_and_cannot_be_read_is_gone_for_everybo
     stage
         .storage
         .take(&ArtifactKey::FailedAttempt(id, ShardId(0), 3));
-    let (storage, run) = (stage.storage.as_ref(), &stage.run);
+    let (storage, run) = (&*stage.storage, &stage.run);
     let ledger = stage.ledger().await;
     let counted = tally::count(storage, run, &ledger).await;
     let collected = collect::collect(storage, run, &ledger).await;
