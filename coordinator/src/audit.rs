@@ -168,13 +168,16 @@ async fn check_shard<'a>(
         }
         ShardState::Failed { last } => {
             checked.in_the_making = Making::All;
-            let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
-            checked.rows = Some(RowSum::of(&collect::failed_rows(run, shard, &failure)));
             checked.counts.failed = shard.num_items();
-            checked
-                .counts
-                .reasons
-                .insert(failure.error, shard.num_items());
+            match ledger::failed_attempt(storage, id, shard.id, last).await {
+                Ok(failure) => {
+                    checked.rows = Some(RowSum::of(&collect::failed_rows(run, shard, &failure)));
+                    let reasons = &mut checked.counts.reasons;
+                    reasons.insert(failure.error, shard.num_items());
+                }
+                Err(error @ LedgerError::Gone(_)) => checked.findings.push(chain(&error)),
+                Err(error) => return Err(error),
+            }
         }
         ShardState::Committed => check_rows(storage, known, &mut checked).await,
         ShardState::Revising { revision } => {
@@ -363,7 +366,11 @@ impl Audit<'_> {
             labels: &self.labels,
         };
         let found = beside::check(storage, &truth).await?;
-        self.report.findings.extend(found.findings);
+        // What is gone since it was listed may have been found before.
+        let known: HashSet<String> = self.report.findings.iter().cloned().collect();
+        let others = found.findings.into_iter();
+        let others = others.filter(|finding| !known.contains(finding));
+        self.report.findings.extend(others);
         self.report.notes.extend(found.notes);
         if self.num_unsealed > 0 {
             self.report.notes.push(format!(
@@ -409,8 +416,8 @@ impl Audit<'_> {
         self.report.findings.extend(strays.chain(revisions));
     }
 
-    /// The manifest of a run that has ended has the rows of its shards. It is written after the last of them, and the
-    /// report after it.
+    /// The manifest of a run that has ended has the rows of its shards. It is written after the last of them, and a report
+    /// with a mark of it after it; other reports are made when somebody asks for them.
     async fn check_manifest(&mut self, storage: &dyn Storage) -> Result<(), LedgerError> {
         if !self.has_ended {
             return Ok(());
@@ -431,8 +438,12 @@ impl Audit<'_> {
             }
             Err(error) if error.kind == StorageErrorKind::NotFound => {
                 let report = RunReport::stored(storage, run).await?;
-                let is_reported = report.is_some_and(|report| report.complete);
-                is_reported.then(|| "is missing".to_owned())
+                let was_written = report.is_some_and(|report| report.mark.is_some());
+                if !was_written {
+                    let note = "manifest.parquet was not made yet: run again, or have `serve` look after the run";
+                    self.report.notes.push(note.to_owned());
+                }
+                was_written.then(|| "is missing".to_owned())
             }
             Err(error) => Some(format!("cannot be read: {}", chain(&error))),
         };

@@ -1,6 +1,6 @@
 //! The run's manifest, made from its shards; it can be made again at any time.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
@@ -110,7 +110,16 @@ pub enum Fold {
     Since(ShardId, u32),
 }
 
-/// Adds a few committed shards to a fold, in their order, but for those that are damaged: who counts them tells them.
+impl Fold {
+    fn shard(self) -> ShardId {
+        match self {
+            Self::All(shard) | Self::Since(shard, _) => shard,
+        }
+    }
+}
+
+/// Adds a few committed shards to a fold, in their order, but for those that are damaged, which it returns: who counts them
+/// tells them.
 ///
 /// # Errors
 ///
@@ -121,21 +130,23 @@ pub async fn fold_readable(
     ledger: &Ledger,
     shards: &[Fold],
     fold: &mut RunFold,
-) -> Result<(), LedgerError> {
+) -> Result<BTreeSet<ShardId>, LedgerError> {
+    let mut damaged = BTreeSet::new();
     match fold_in(storage, run, ledger, shards, fold).await {
         Err(error) if error.is_damage() => {}
-        folded => return folded,
+        folded => return folded.map(|()| damaged),
     }
     for shard in shards {
         let one = std::slice::from_ref(shard);
         match fold_in(storage, run, ledger, one, fold).await {
             Err(error) if error.is_damage() => {
                 tracing::warn!(error = chain(&error), "a shard is left out of the figures");
+                damaged.insert(shard.shard());
             }
             folded => folded?,
         }
     }
-    Ok(())
+    Ok(damaged)
 }
 
 /// Adds a few committed shards to a fold, in their order: all of them or, after an error, none.

@@ -42,7 +42,7 @@ use crate::tally::{Counts, Failures, Tally};
 /// Between two looks at a run that has ended, unless something is decided about it: listing its shards costs requests.
 const LOOK_AT_ENDED_EVERY: Duration = Duration::from_secs(300);
 
-/// Between two looks at a run that has ended and of which something is gone: it may be made again.
+/// Between two looks at what is gone of a run that has ended, or damaged of any: it may be put right.
 const LOOK_AT_DAMAGED_EVERY: Duration = Duration::from_secs(30);
 
 /// Between two times that the report of a run under way is read.
@@ -120,6 +120,8 @@ struct Watched {
     live: Option<LiveReport>,
     /// What was stored of it when it was looked at last.
     seen: Option<Seen>,
+    /// When its damaged shards were read last: one that is put right may be as long as it was.
+    damaged_read: Instant,
     /// When it was found to have ended, and what was decided by then.
     ended: Option<(Instant, Decisions)>,
     /// What was gone of it when it was found to have ended.
@@ -169,6 +171,7 @@ impl Watched {
             report_read: Instant::now(),
             live: None,
             seen: None,
+            damaged_read: Instant::now(),
             ended: None,
             gone: Gone::default(),
             seen_growing: None,
@@ -200,7 +203,7 @@ impl Watched {
 
     /// Returns how long nothing new is expected of a run that has ended.
     fn rest(&self) -> Duration {
-        if self.gone.is_nothing() {
+        if self.gone.is_nothing() && self.tally.damaged().is_empty() {
             LOOK_AT_ENDED_EVERY
         } else {
             LOOK_AT_DAMAGED_EVERY
@@ -343,21 +346,28 @@ impl Collector {
         Ok(())
     }
 
-    /// Counts what is new; returns nothing if there is nothing.
+    /// Counts what is new, and now and then what is damaged; returns nothing if there is nothing new.
     async fn count(
         &self,
         watched: &mut Watched,
         ledger: &Ledger,
     ) -> Result<Option<Changed>, WatchError> {
         let found = Seen::of(ledger);
-        if watched.seen == Some(found) {
+        let is_same = watched.seen == Some(found);
+        let damaged = watched.tally.damaged().clone();
+        if is_same && (damaged.is_empty() || watched.damaged_read.elapsed() < LOOK_AT_DAMAGED_EVERY)
+        {
             return Ok(None);
         }
         let storage = self.storage.as_ref();
         let run = &watched.run;
         let new_shards = watched.tally.update(storage, run, ledger).await?;
+        watched.damaged_read = Instant::now();
         if watched.seen.is_some() && new_shards > 0 {
             watched.seen_growing = Some(Instant::now());
+        }
+        if is_same && damaged == *watched.tally.damaged() {
+            return Ok(None);
         }
         watched.failures.update(storage, run, ledger).await?;
         watched.counts = watched.tally.total_with(run, &watched.failures);
@@ -377,7 +387,9 @@ impl Collector {
             return Ok(());
         };
         watched.report_is_new = true;
-        let report = watched.report.insert(report);
+        // A manifest that was written stays written.
+        let mark = watched.report.as_ref().and_then(|earlier| earlier.mark);
+        let report = watched.report.insert(RunReport { mark, ..report });
         match self.duty {
             Duty::Keep => report.store(storage).await?,
             Duty::Look => {}

@@ -25,6 +25,7 @@ use worker::workshop::Workshop;
 use crate::deciding::{self, Step};
 use crate::fate::{Fate, Standing};
 use crate::freeze::FrozenRun;
+use crate::gone::Vanished;
 use crate::ledger::{Ledger, LedgerError};
 use crate::plan::Shard;
 use crate::resume;
@@ -65,13 +66,8 @@ pub enum RunError {
     #[error(transparent)]
     Decision(#[from] DecisionError),
     /// Something that was stored is not there any more.
-    #[error(
-        "{path} is gone: it was removed, or its folder was moved or unmounted, while the run went on"
-    )]
-    Gone {
-        /// Where it was.
-        path: String,
-    },
+    #[error(transparent)]
+    Gone(Vanished),
 }
 
 /// A run in this process.
@@ -108,6 +104,17 @@ impl EmbeddedRun<'_> {
     ///
     /// [`RunError`] if nothing will work here; what is stored is kept.
     pub async fn go(&self) -> Result<Stopped, RunError> {
+        let ended = self.make().await;
+        self.drain.cancel();
+        match ended {
+            Err(RunError::Gone(vanished) | RunError::Ledger(LedgerError::Gone(vanished))) => {
+                Err(self.gone(vanished).await?)
+            }
+            ended => ended,
+        }
+    }
+
+    async fn make(&self) -> Result<Stopped, RunError> {
         let consumer = self.consumer();
         let mut worker = tokio::spawn(async move { consumer.run().await });
         let mut seen = Seen {
@@ -127,7 +134,6 @@ impl EmbeddedRun<'_> {
                 }
                 is_idle = false;
                 if let Some(stopped) = self.is_to_stop(&mut seen).await? {
-                    self.drain.cancel();
                     return Ok(stopped);
                 }
                 let before = stage(&seen.ledger, shard.id);
@@ -139,11 +145,10 @@ impl EmbeddedRun<'_> {
                 let is_open = seen.ledger.state(shard.id, self.max_attempts()).is_open();
                 if is_open && !is_halted && stage(&seen.ledger, shard.id) == before {
                     // Nothing is in hand, and nobody dropped it: what was recorded of it is not there any more.
-                    self.drain.cancel();
-                    return Err(self.gone(shard.id).await?);
+                    return Err(self.vanished((shard.id, 0)));
                 }
             }
-            self.count(&mut seen).await?;
+            // Whatever was made was counted when it ended, so nothing is to be counted once more.
             if is_idle {
                 break;
             }
@@ -157,7 +162,7 @@ impl EmbeddedRun<'_> {
                 let mut shards = self.run.plan.shards.iter();
                 let state = |shard| seen.ledger.state(shard, self.max_attempts());
                 match shards.find(|shard| state(shard.id).is_open()) {
-                    Some(shard) => Err(self.gone(shard.id).await?),
+                    Some(shard) => Err(self.vanished((shard.id, 0))),
                     None => Ok(Stopped::AtItsEnd),
                 }
             }
@@ -218,10 +223,15 @@ impl EmbeddedRun<'_> {
         }
     }
 
-    /// Reads from storage what became of the run.
+    /// Reads from storage what became of the run. What was there when it was read last has to be there still.
     async fn count(&self, seen: &mut Seen) -> Result<(), RunError> {
         let storage = self.storage.as_ref();
-        seen.ledger = Ledger::read(storage, self.run).await?;
+        let ledger = Ledger::read(storage, self.run).await?;
+        let mut known = seen.ledger.size_bytes.keys();
+        if let Some(&part) = known.find(|part| !ledger.size_bytes.contains_key(*part)) {
+            return Err(self.vanished(part));
+        }
+        seen.ledger = ledger;
         seen.tally
             .update_whole(storage, self.run, &seen.ledger)
             .await?;
@@ -243,17 +253,25 @@ impl EmbeddedRun<'_> {
         })
     }
 
-    /// Returns what is gone where nothing is known of a shard that was made: the run's record, or the shard alone.
-    async fn gone(&self, shard: ShardId) -> Result<RunError, RunError> {
-        let run = &self.run.record.run;
-        let record = ArtifactKey::RunRecord(run.clone());
-        let key = if self.storage.exists(&record).await? {
-            ArtifactKey::Shard(run.clone(), shard)
-        } else {
-            record
+    /// Returns that a commit of a shard is gone: its first, as 0, or a revision.
+    fn vanished(&self, (shard, revision): (ShardId, u32)) -> RunError {
+        let run = self.run.record.run.clone();
+        let key = match revision {
+            0 => ArtifactKey::Shard(run, shard),
+            revision => ArtifactKey::ShardRevision(run, shard, revision),
         };
         let path = self.storage.locate(&key);
-        Ok(RunError::Gone { path })
+        RunError::Gone(Vanished { path })
+    }
+
+    /// Returns what is gone where something of a shard is: the run's record with all the rest, or that alone.
+    async fn gone(&self, vanished: Vanished) -> Result<RunError, RunError> {
+        let record = ArtifactKey::RunRecord(self.run.record.run.clone());
+        if self.storage.exists(&record).await? {
+            return Ok(RunError::Gone(vanished));
+        }
+        let path = self.storage.locate(&record);
+        Ok(RunError::Gone(Vanished { path }))
     }
 
     fn max_attempts(&self) -> u32 {

@@ -1,15 +1,18 @@
-//! What rows speak of and storage no longer has.
+//! What rows speak of and storage no longer has, and what was listed a moment ago and is not there any more.
 //!
 //! It takes a listing, and of the committed shards only the rows of those that are not stored with all their items.
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
 
+use bytes::Bytes;
 use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::ids::ItemId;
 use shared::manifest::Status;
-use shared::storage::Storage;
+use shared::source::Source;
+use shared::storage::{Storage, StorageError};
 use shared::wording::first_names;
 
 use crate::freeze::FrozenRun;
@@ -17,6 +20,55 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::plan::Shard;
 use crate::stored_items::StoredItems;
 use crate::tally::READS_AT_ONCE;
+
+/// What helps where something that was stored is not there.
+pub const RUN_AGAIN: &str = "put it back, or run again to make anew what is gone";
+
+/// Something that was there and is not any more: a listing has shown it, or it was made before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path} is gone: it was removed meanwhile, or its folder was moved or unmounted")]
+pub struct Vanished {
+    /// Where it was.
+    pub path: String,
+}
+
+/// Returns the bytes of an object that a listing has shown.
+///
+/// # Errors
+///
+/// [`Vanished`] if it is gone since, or that storage fails.
+pub async fn read_listed<E>(storage: &dyn Storage, key: &ArtifactKey) -> Result<Bytes, E>
+where
+    E: From<Vanished> + From<StorageError>,
+{
+    let read = storage.read(key).await;
+    read.map_err(|error| of_listed(error, || storage.locate(key)))
+}
+
+/// Returns the bytes of a file of a dataset that a listing has shown.
+///
+/// # Errors
+///
+/// [`Vanished`] if it is gone since, or that the source fails.
+pub async fn read_listed_input<E>(source: &dyn Source, path: &Path) -> Result<Bytes, E>
+where
+    E: From<Vanished> + From<StorageError>,
+{
+    let read = source.read(path).await;
+    read.map_err(|error| of_listed(error, || source.locate(path)))
+}
+
+/// Returns what an error means of something that a listing has shown.
+fn of_listed<E>(error: StorageError, path: impl FnOnce() -> String) -> E
+where
+    E: From<Vanished> + From<StorageError>,
+{
+    if error.is_absent() {
+        E::from(Vanished { path: path() })
+    } else {
+        E::from(error)
+    }
+}
 
 /// Images and labels that are gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

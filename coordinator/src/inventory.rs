@@ -18,6 +18,7 @@ use worker::engine::EngineError;
 use worker::engine::contract::{self, ModelContract};
 use worker::engine::network::{FEATURES_FILE, PERCEPTUAL_FILE};
 
+use crate::gone::{self, Vanished};
 use crate::networks::{self, NetworkError};
 use crate::plan::{self, ClassPixels, Plan};
 
@@ -58,6 +59,9 @@ pub enum InventoryError {
     /// A file cannot be listed or read.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// A file was listed and is not there any more.
+    #[error("{}; put it back, or start again without it", .0)]
+    Gone(Vanished),
     /// The model cannot be used.
     #[error(transparent)]
     Model(#[from] EngineError),
@@ -75,13 +79,23 @@ impl From<FindError> for InventoryError {
     }
 }
 
+impl From<Vanished> for InventoryError {
+    fn from(vanished: Vanished) -> Self {
+        Self::Gone(vanished)
+    }
+}
+
 impl InventoryError {
     /// Returns whether a dataset's folder is not there, or holds nothing that can be used.
     #[must_use]
     pub fn is_of_nothing(&self) -> bool {
         match self {
             Self::Dataset(error) => error.is_of_nothing(),
-            Self::Nothing(_) | Self::Storage(_) | Self::Model(_) | Self::Network(_) => false,
+            Self::Nothing(_)
+            | Self::Storage(_)
+            | Self::Gone(_)
+            | Self::Model(_)
+            | Self::Network(_) => false,
         }
     }
 
@@ -90,7 +104,7 @@ impl InventoryError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Dataset(_) | Self::Nothing(_) => true,
-            Self::Storage(_) | Self::Model(_) | Self::Network(_) => false,
+            Self::Storage(_) | Self::Gone(_) | Self::Model(_) | Self::Network(_) => false,
         }
     }
 }
@@ -285,13 +299,15 @@ impl Dataset {
 ///
 /// # Errors
 ///
-/// If one of them cannot be read.
+/// [`InventoryError`] if one of them cannot be read, or is gone since it was listed.
 pub async fn sha256_of_files(
     source: &dyn Source,
     listing: &Listing,
-) -> Result<String, StorageError> {
-    let sha256 =
-        async |path: &Path| Ok::<_, StorageError>(digest::sha256(&source.read(path).await?));
+) -> Result<String, InventoryError> {
+    let sha256 = async |path: &Path| {
+        let bytes = gone::read_listed_input::<InventoryError>(source, path).await?;
+        Ok::<_, InventoryError>(digest::sha256(&bytes))
+    };
     let label = match &listing.label {
         Some(label) => Some(sha256(&label.file.path).await?),
         None => None,

@@ -15,6 +15,7 @@ use shared::storage::{Storage, StorageError};
 use shared::wording::first_of;
 
 use crate::freeze::FrozenRun;
+use crate::gone::{RUN_AGAIN, Vanished};
 
 /// Why the ledger cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,9 @@ pub enum LedgerError {
     /// A decision cannot be read.
     #[error(transparent)]
     Decision(#[from] DecisionError),
+    /// Something of a shard was listed and is not there any more.
+    #[error("{}; {}", .0, RUN_AGAIN)]
+    Gone(Vanished),
     /// A manifest is damaged.
     #[error("{path} is damaged: remove it and run again to make it anew")]
     Manifest {
@@ -47,6 +51,12 @@ pub enum LedgerError {
     },
 }
 
+impl From<Vanished> for LedgerError {
+    fn from(vanished: Vanished) -> Self {
+        Self::Gone(vanished)
+    }
+}
+
 impl LedgerError {
     /// Returns whether it is about a file of a shard that is damaged, and not about storage: nothing but removing the file
     /// helps, and other shards are not concerned.
@@ -54,7 +64,7 @@ impl LedgerError {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Manifest { .. } | Self::OtherRows { .. } => true,
-            Self::Storage(_) | Self::Decision(_) => false,
+            Self::Storage(_) | Self::Decision(_) | Self::Gone(_) => false,
         }
     }
 }

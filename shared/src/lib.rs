@@ -15,7 +15,7 @@
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
 //! - [`digest`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; work that waits; being told to stop
 //! - [`clock`]: what time it is, and what may be believed of times that were stored
-//! - [`read_file`]: files of this machine, which may be anything and of any size
+//! - [`read_file`]: files of this machine, which may be anything and of any size; [`guarded`]: decoders over them
 //! - [`http_server`], [`descriptors`], [`rate`]: a server that lives through its clients; what may be open at once; what is
 //!   said how often
 //! - [`wording`]: names and numbers in messages, which never grow with a dataset
@@ -34,6 +34,7 @@ pub mod digest;
 pub mod event;
 pub mod failure;
 pub mod globs;
+pub mod guarded;
 pub mod http_server;
 pub mod ids;
 pub mod labels;

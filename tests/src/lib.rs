@@ -12,6 +12,7 @@
 //! - [`promised`]: what `make test` promises to have
 //! - [`proxy`]: a network that can be broken
 //! - [`stored`]: what lies below a storage root, as far as two equal runs must agree about it
+//! - [`vanishing`]: storage that lists what it does not have any more
 
 pub mod broker;
 pub mod browser;
@@ -29,6 +30,7 @@ pub mod service;
 pub mod stand_in;
 pub mod stored;
 pub mod traces;
+pub mod vanishing;
 
 use std::path::{Path, PathBuf};
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use coordinator::embedded::{EmbeddedRun, Stopped};
 use coordinator::freeze::{self, FrozenRun};
 use coordinator::ledger::Ledger;
+use coordinator::report::RunReport;
 use coordinator::resume::{self, Choice, Only, Quarantined};
 use coordinator::{audit, collect, report};
 use rand::{RngExt, SeedableRng};
@@ -25,6 +26,7 @@ use shared::seal;
 use shared::settings::ShardSize;
 use shared::storage::{LocalStorage, Storage};
 use tempfile::TempDir;
+use tests::program::{Outcome, synth2real};
 use tests::project::Project;
 use tests::stand_in::{self, StandIn, StandInWorkshop};
 use tests::{planned, stored};
@@ -42,6 +44,13 @@ struct Finished {
 
 impl Finished {
     async fn run() -> Self {
+        let finished = Self::made().await;
+        finished.conclude().await;
+        finished
+    }
+
+    /// A run of which everything is made, and nothing of that yet: neither manifest nor report, counts or contact sheet.
+    async fn made() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let storage: Arc<dyn Storage> = Arc::new(LocalStorage::new(folder.path()));
         let contents = ["a", "b", "bad"].map(str::to_owned);
@@ -81,7 +90,6 @@ impl Finished {
         };
         let attempt = Bytes::from(attempt.to_json(&key));
         finished.storage.create(&key, attempt).await.unwrap();
-        finished.conclude().await;
         finished
     }
 
@@ -405,6 +413,37 @@ async fn what_is_made_from_the_shards_is_compared_with_them_and_what_is_not_know
         notes.iter().any(|note| note.contains("page.html")),
         "{notes:?}"
     );
+}
+
+#[tokio::test]
+async fn a_report_that_was_asked_for_is_no_word_of_a_manifest_and_takes_back_none() {
+    let finished = Finished::made().await;
+    let (storage, run) = (finished.storage.as_ref(), &finished.run.record.run);
+    let ask = || {
+        let mut command = synth2real();
+        command.args(["report", run.as_str(), "--root"]);
+        let _ = Outcome::of(command.arg(finished.folder.path())).exits(0);
+    };
+    let stored = async || RunReport::stored(storage, run).await.unwrap().unwrap();
+    ask();
+    assert!(stored().await.complete);
+    assert_eq!(stored().await.mark, None);
+    assert_eq!(finished.findings().await, [""; 0]);
+
+    finished.conclude().await;
+    let written = stored().await;
+    assert!(written.mark.is_some());
+    // One that says less than there is to say is made anew.
+    let early = RunReport {
+        complete: false,
+        ..written.clone()
+    };
+    early.store(storage).await.unwrap();
+    ask();
+    assert!(stored().await.complete);
+    assert_eq!(stored().await.mark, written.mark);
+    fs::remove_file(finished.path("manifest.parquet")).unwrap();
+    finished.finds(&["manifest.parquet is missing"]).await;
 }
 
 #[tokio::test]

@@ -79,6 +79,45 @@ fn what_is_no_file_is_refused_before_any_work_and_stays() {
 }
 
 #[test]
+fn what_a_link_leads_to_is_what_is_written_whatever_the_link_is_called() {
+    let project = Project::new(1, 1);
+    let _ = project.run().exits(0);
+    let record = project.stored("run.json");
+    let content = project.path("gta5/images/00001.png");
+    let folder = project.path("by-way-of");
+    symlink(project.path("gta5/images"), &folder).unwrap();
+    let link = |target: &Path, name: &str| {
+        let link = project.path(name);
+        symlink(target, &link).unwrap();
+        link
+    };
+    for (target, name, words) in [
+        (&record, "record.html", "it is what --root"),
+        (&content, "content.html", "it is what content.root"),
+        (
+            &folder.join("00001.png"),
+            "folder.html",
+            "it is what content.root",
+        ),
+    ] {
+        let before = fs::read(target).unwrap();
+        let html = format!("--html={}", link(target, name).display());
+        let outcome = project.about_run(&["report", &html]).exits(USAGE);
+        outcome.complains_about(&["--html", name, words]);
+        assert_eq!(fs::read(target).unwrap(), before);
+    }
+    let before = fs::read(&content).unwrap();
+    for target in [&content, &folder.join("00001.png")] {
+        let name = "statistics.npz";
+        let statistics = link(target, name);
+        let outcome = project.reference_stats("gta5/images", name).exits(USAGE);
+        outcome.complains_about(&["--out", name, "it is what --images"]);
+        assert_eq!(fs::read(&content).unwrap(), before);
+        fs::remove_file(statistics).unwrap();
+    }
+}
+
+#[test]
 fn a_page_is_written_over_no_record_of_a_run_and_through_a_link() {
     let project = Project::new(1, 1);
     let _ = project.run().exits(0);

@@ -1,9 +1,10 @@
 //! Quarantined items that are tried again: decided in storage, made as revisions of their shards, and counted once.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use backon::ExponentialBuilder;
 use bytes::Bytes;
@@ -15,8 +16,12 @@ use coordinator::report::RunReport;
 use coordinator::report::live::LiveReport;
 use coordinator::resume::{self, Choice, Only, Quarantined, Redo, Why};
 use coordinator::tally::{self, Counts, Tally};
+<<<<<<< HEAD
 use coordinator::{audit, collect, dispatch};
 use serde_json::{Value, json};
+=======
+use coordinator::{audit, collect, dispatch, report};
+>>>>>>> b3
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::decision::Decided;
@@ -64,6 +69,42 @@ impl Stage {
             styles: 1,
         };
         Self::in_shards(Arc::new(MemoryStorage::new()), contents, size).await
+    }
+
+    /// A run on a disk, of two contents in each shard, on which everything was made and reported that can be.
+    async fn reported_on(folder: &Path, contents: &[&str]) -> Self {
+        let size = ShardSize {
+            contents: 2,
+            styles: 2,
+        };
+        let storage = Arc::new(LocalStorage::new(folder));
+        let stage = Self::in_shards(storage, contents, size).await;
+        assert_eq!(stage.go().await, Stopped::AtItsEnd);
+        stage.conclude().await;
+        stage
+    }
+
+    /// Writes manifest, report and counts, as `synth2real run` does at its end.
+    async fn conclude(&self) -> RunReport {
+        let (storage, run) = (self.storage.as_ref(), &self.run);
+        let ledger = self.ledger().await;
+        collect::store_tally_anew(storage, run, &ledger)
+            .await
+            .unwrap();
+        let collected = collect::collect(storage, run, &ledger).await.unwrap();
+        let report = report::publish(storage, run, collected, true).await;
+        report.unwrap()
+    }
+
+    async fn find_in_shards(&self, shards: &[ShardId]) -> Vec<Redo> {
+        let choice = Choice {
+            only: Some(Only::Quarantined(Quarantined::default())),
+            shards: shards.to_vec(),
+            ..Choice::default()
+        };
+        let ledger = self.ledger().await;
+        let found = resume::find(self.storage.as_ref(), &self.run, &ledger, &choice).await;
+        found.unwrap()
     }
 
     async fn in_shards(storage: Arc<dyn Storage>, contents: &[&str], size: ShardSize) -> Self {
@@ -590,6 +631,154 @@ async fn manifest_counts_and_figures_are_those_of_a_run_that_never_failed() {
     let (retried, whole) = (made(false).await, made(true).await);
     assert_eq!(retried, whole);
     assert_eq!(whole.1, (6, 0, 0));
+}
+
+/// What is stored of a run that is made anew at any time.
+const REBUILT: [&str; 4] = ["manifest.parquet", "report.json", "tally.json", "fid/"];
+
+/// Returns the bytes of what is stored once of a run, and when each file was written.
+fn written(folder: &Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
+    let root = folder.join("runs/retried");
+    let paths = tests::stored::paths(&root).into_iter();
+    let once = paths.filter(|path| !REBUILT.iter().any(|rebuilt| path.starts_with(rebuilt)));
+    once.map(|path| {
+        let file = root.join(&path);
+        let modified = std::fs::metadata(&file).unwrap().modified().unwrap();
+        (path, (std::fs::read(&file).unwrap(), modified))
+    })
+    .collect()
+}
+
+/// Proves that nothing that was stored once was touched, and returns what has come.
+fn added(
+    before: &BTreeMap<String, (Vec<u8>, SystemTime)>,
+    after: BTreeMap<String, (Vec<u8>, SystemTime)>,
+) -> Vec<String> {
+    for (path, file) in before {
+        assert!(after.get(path) == Some(file), "{path} was touched");
+    }
+    let paths = after.into_keys();
+    paths.filter(|path| !before.contains_key(path)).collect()
+}
+
+#[tokio::test]
+async fn of_two_shards_the_one_without_quarantined_items_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::reported_on(folder.path(), &["a", "bad", "c", "d"]).await;
+    assert_eq!(stage.run.plan.shards.len(), 2);
+    assert_eq!(numbers(&stage.counts().await), (6, 2, 0));
+    let before = written(folder.path());
+
+    stage.engine.mend();
+    let redo = stage.retry().await;
+    let shards: Vec<ShardId> = redo.iter().map(|redo| redo.shard).collect();
+    assert_eq!(shards, [SHARD]);
+    assert_eq!(resume::num_items(&redo), 2);
+    assert_eq!(stage.go().await, Stopped::AtItsEnd);
+    let report = stage.conclude().await;
+
+    let added = added(&before, written(folder.path()));
+    assert_eq!(
+        added,
+        [
+            "decisions/000001.json",
+            "images/night/bad.png",
+            "images/snow/bad.png",
+            "labels/bad.png",
+            "shards/000000.1.parquet",
+        ]
+    );
+    assert_eq!(stage.engine.conversions(), 8, "each item once");
+    assert_eq!(numbers(&stage.counts().await), (8, 0, 0));
+    assert_eq!((report.done, report.quarantined), (8, 0));
+    assert!(report.styles.iter().all(|style| style.items == 4));
+    let rows = tests::stored::rows(&folder.path().join("runs/retried/manifest.parquet"));
+    assert_eq!(rows.len(), 8);
+    for row in rows {
+        let of_bad = row.item.content == "bad";
+        assert_eq!(row.status, Status::Done, "{row:?}");
+        assert_eq!(row.attempt, if of_bad { 2 } else { 1 }, "{row:?}");
+        let shard = if matches!(row.item.content.as_str(), "a" | "bad") {
+            0
+        } else {
+            1
+        };
+        assert_eq!(row.shard, ShardId(shard), "{row:?}");
+    }
+    assert_eq!(stage.findings().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn of_two_shards_with_quarantined_items_the_chosen_one_alone_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::reported_on(folder.path(), &["a", "bad-1", "bad-2", "d"]).await;
+    assert_eq!(numbers(&stage.counts().await), (4, 4, 0));
+    let before = written(folder.path());
+
+    stage.engine.mend();
+    let redo = stage.find_in_shards(&[ShardId(1)]).await;
+    assert_eq!(resume::num_items(&redo), 2);
+    let ledger = stage.decide(&redo).await;
+    assert_eq!(ledger.decisions.forgiven, 2, "those of the other shard");
+    let states = [0, 1].map(|shard| ledger.state(ShardId(shard), 3));
+    assert_eq!(states, [ShardState::Committed, FIRST]);
+    assert_eq!(stage.go().await, Stopped::AtItsEnd);
+    let report = stage.conclude().await;
+
+    let added = added(&before, written(folder.path()));
+    assert_eq!(
+        added,
+        [
+            "decisions/000001.json",
+            "images/night/bad-2.png",
+            "images/snow/bad-2.png",
+            "labels/bad-2.png",
+            "shards/000001.1.parquet",
+        ]
+    );
+    assert_eq!(stage.engine.conversions(), 6);
+    assert_eq!(numbers(&stage.counts().await), (6, 2, 0));
+    assert_eq!((report.done, report.quarantined), (6, 2));
+    assert_eq!(report.reasons.get("bad-1 is damaged"), Some(&2));
+    let rows = tests::stored::rows(&folder.path().join("runs/retried/manifest.parquet"));
+    let quarantined = rows.iter().filter(|row| row.status != Status::Done);
+    assert!(quarantined.clone().all(|row| row.item.content == "bad-1"));
+    assert_eq!((rows.len(), quarantined.count()), (8, 2));
+    // The other one can be chosen as before.
+    let rest = stage.find(Quarantined::default()).await;
+    assert_eq!((rest.len(), rest[0].shard), (1, SHARD));
+    assert_eq!(stage.findings().await, [""; 0]);
+}
+
+/// Returns how many items the next report of a run under way is about: each is made by another thread, in real time.
+async fn reported(live: &mut LiveReport, storage: &dyn Storage, ledger: &Ledger) -> usize {
+    loop {
+        std::thread::park_timeout(Duration::from_millis(5));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let made = live.refresh(storage, ledger, &Counts::default()).await;
+        if let Some(report) = made.unwrap() {
+            return report.styles.iter().map(|style| style.items).sum();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_shard_that_is_put_right_comes_into_the_figures_of_a_run_under_way() {
+    let stage = Stage::of_single_items(&["a", "b"]).await;
+    stage.go().await;
+    let (storage, run) = (stage.storage.as_ref(), Arc::new(stage.run.clone()));
+    let shard = ArtifactKey::Shard(stage.run.record.run.clone(), ShardId(1));
+    let whole = stage.stored(&shard).await;
+    let mut flipped = whole.to_vec();
+    flipped[whole.len() / 2] ^= 1;
+    storage.replace(&shard, flipped.into()).await.unwrap();
+    let mut live = LiveReport::new(&run);
+    let ledger = stage.ledger().await;
+    assert_eq!(reported(&mut live, storage, &ledger).await, 3);
+    // As long as it was.
+    storage.replace(&shard, whole).await.unwrap();
+    assert_eq!(stage.ledger().await, ledger);
+    assert_eq!(reported(&mut live, storage, &ledger).await, 4);
 }
 
 /// Returns what a fold says of each style.

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use corpus::files::parquet::contradicting;
 use shared::manifest::{self, ManifestRow};
 use tests::program::{Outcome, Running, synth2real};
 use tests::project::Project;
@@ -343,6 +344,45 @@ fn a_shard_that_is_cut_after_it_was_counted_is_named_and_no_figures_are_made_of_
     fs::remove_file(&shard).unwrap();
     let _ = project.run().exits(0);
     let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn a_damaged_shard_that_is_put_right_with_its_own_bytes_is_whole_again() {
+    let project = six_shards();
+    let _ = project.run().exits(0);
+    let shard = project.stored("shards/000002.parquet");
+    let whole = fs::read(&shard).unwrap();
+    fs::write(&shard, &whole[..100]).unwrap();
+    is_told(&project, &["shards/000002.parquet is damaged"]);
+    fs::write(&shard, whole).unwrap();
+    let status = project.about_run(&["status"]).exits(0);
+    assert!(status.stdout.contains("small is complete"), "{status}");
+    let report = project.about_run(&["report"]).exits(0);
+    assert!(!report.stdout.contains("damaged: "), "{report}");
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn a_shard_over_which_its_decoder_panics_is_damaged_and_no_panic_is_told() {
+    let project = Project::new(2, 1);
+    let _ = project.run().exits(0);
+    let shard = project.stored("shards/000000.parquet");
+    fs::write(&shard, contradicting()).unwrap();
+    let words = [
+        "shards/000000.parquet is damaged",
+        "it contradicts itself",
+        "remove it and run again",
+    ];
+    for command in ["status", "audit", "resume"] {
+        let outcome = project.about_run(&[command]).exits(1);
+        assert_eq!(outcome.stderr, "", "{command}");
+        for words in words {
+            assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");
+        }
+    }
+    project.run().exits(3).complains_about(&words);
+    fs::remove_file(&shard).unwrap();
+    let _ = project.run().exits(0);
 }
 
 #[test]

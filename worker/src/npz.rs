@@ -8,6 +8,7 @@ use std::io::{Read, Seek};
 
 use ndarray::{Array, Dimension};
 use ndarray_npy::{ReadNpyError, ReadNpyExt, ReadableElement};
+use shared::guarded::{self, Panicked};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -22,6 +23,9 @@ pub enum NpzError {
     /// It is no archive of arrays.
     #[error("no archive of arrays")]
     Archive(#[source] ZipError),
+    /// One over which its decoder panics.
+    #[error("no archive of arrays that can be read")]
+    Contradiction(#[from] Panicked),
     /// There is no array of the name.
     #[error("no array {0}")]
     Missing(String),
@@ -76,7 +80,8 @@ impl<R: Read + Seek> NpzFile<R> {
     ///
     /// [`NpzError::Archive`] if it is none.
     pub fn open(file: R, max_bytes: u64) -> Result<Self, NpzError> {
-        let archive = ZipArchive::new(file).map_err(NpzError::Archive)?;
+        let archive = guarded::decode(|| ZipArchive::new(file))?;
+        let archive = archive.map_err(NpzError::Archive)?;
         Ok(Self { archive, max_bytes })
     }
 
@@ -97,8 +102,8 @@ impl<R: Read + Seek> NpzFile<R> {
         &mut self,
         name: &str,
     ) -> Result<Array<T, D>, NpzError> {
-        let bytes = self.unpacked(name)?;
-        array(name, &bytes)
+        let bytes = guarded::decode(|| self.unpacked(name))??;
+        guarded::decode(|| array(name, &bytes))?
     }
 
     /// Returns what is packed under the name of an array.

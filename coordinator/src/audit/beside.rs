@@ -14,7 +14,8 @@ use shared::storage::{Storage, StorageError, StorageErrorKind};
 use super::pictures;
 use super::rows::FeatureMeans;
 use crate::freeze::FrozenRun;
-use crate::ledger::Ledger;
+use crate::gone;
+use crate::ledger::{Ledger, LedgerError};
 use crate::quality::reference::{self, ReferenceStatistics};
 use crate::report::RunReport;
 use crate::tally::{Counts, Tally};
@@ -183,16 +184,17 @@ impl Kind {
 impl Beside {
     /// Reads an object that was listed; what cannot be read is a finding.
     async fn read(&mut self, storage: &dyn Storage, key: &ArtifactKey) -> Option<Bytes> {
-        match storage.read(key).await {
-            Ok(bytes) => Some(bytes),
-            // It was removed since.
-            Err(error) if error.kind == StorageErrorKind::NotFound => None,
-            Err(error) => {
-                self.findings
-                    .push(format!("{key} cannot be read: {}", chain(&error)));
-                None
-            }
-        }
+        let error = match gone::read_listed::<LedgerError>(storage, key).await {
+            Ok(bytes) => return Some(bytes),
+            Err(error) => error,
+        };
+        let is_gone = matches!(error, LedgerError::Gone(_));
+        self.findings.push(if is_gone {
+            chain(&error)
+        } else {
+            format!("{key} cannot be read: {}", chain(&error))
+        });
+        None
     }
 
     /// Notes whether a record that was read before carries a digest.
@@ -335,7 +337,17 @@ pub(super) async fn stored_tally(
     let id = &run.record.run;
     let mut beside = Beside::default();
     let key = ArtifactKey::Tally(id.clone());
-    if let Some(bytes) = beside.read(storage, &key).await {
+    // It is not listed before: a run need not have been counted.
+    let bytes = match storage.read(&key).await {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind == StorageErrorKind::NotFound => None,
+        Err(error) => {
+            let finding = format!("{key} cannot be read: {}", chain(&error));
+            beside.findings.push(finding);
+            None
+        }
+    };
+    if let Some(bytes) = bytes {
         let opened = seal::open(&bytes, &key);
         match opened.seal {
             Seal::Whole => {}

@@ -16,6 +16,7 @@ use worker::quality::ssim::ssim;
 
 use crate::contact_sheet::size_of;
 use crate::freeze::FrozenRun;
+use crate::gone;
 use crate::ledger::{Ledger, LedgerError};
 
 /// How far a figure may be from the one that was stored: it is computed from the same pixels in the same order.
@@ -156,7 +157,7 @@ async fn look(
         Err(error) => return Looked::Impossible(chain(&error)),
     };
     let key = ArtifactKey::Image(run.record.run.clone(), item.clone());
-    let bytes = match storage.read(&key).await {
+    let bytes = match gone::read_listed::<LedgerError>(storage, &key).await {
         Ok(bytes) => bytes,
         Err(error) => return Looked::Impossible(chain(&error)),
     };

@@ -75,6 +75,12 @@ fn place_of((option, path): Named<'_>, inputs: &[Named<'_>]) -> Result<PathBuf, 
     Ok(folder.join(target.file_name().unwrap_or_default()))
 }
 
+/// Returns whether the file that is written in the end, where links lead, has an ending such as `html`.
+pub(super) fn has_ending(path: &Path, ending: &str) -> bool {
+    let target = resolved(path).unwrap_or_else(|_| path.to_owned());
+    target.extension().is_some_and(|found| found == ending)
+}
+
 /// Returns whether an input is a file, or a folder with it.
 fn reads(input: &Path, target: &Path, there: &fs::Metadata) -> bool {
     let identity = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());

@@ -121,7 +121,7 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
 /// Proves that the statistics can be written, and over nothing that is read. Statistics among the photographs are no
 /// photograph.
 fn check_files(args: &ReferenceStatsArgs) -> Result<(), Problem> {
-    let is_statistics = args.out.extension().is_some_and(|ending| ending == "npz");
+    let is_statistics = files::has_ending(&args.out, "npz");
     let folders = [
         ("--model", Some(&args.model)),
         ("--images", Some(&args.images).filter(|_| !is_statistics)),

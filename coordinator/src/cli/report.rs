@@ -65,6 +65,9 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
     let mut reported = Vec::new();
     for id in &args.runs {
         let run = opening::run(storage, id).await?;
+        if let Some(path) = &args.html {
+            check_page_of(&run, path)?;
+        }
         reported.push(report(storage, run, reference.as_ref()).await?);
     }
     if let Some(path) = &args.html {
@@ -96,7 +99,7 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
 
 /// Proves that the page can be written, and over nothing that is read. A page among what is stored is no part of a run.
 fn check_page(args: &ReportArgs, path: &Path) -> Result<(), Problem> {
-    let is_page = path.extension().is_some_and(|ending| ending == "html");
+    let is_page = files::has_ending(path, "html");
     let runs = match opening::location(&args.root)? {
         Location::Folder(root) => Some(root.join(ArtifactPrefix::Runs.path())).filter(|_| !is_page),
         Location::Bucket(_) => None,
@@ -105,6 +108,27 @@ fn check_page(args: &ReportArgs, path: &Path) -> Result<(), Problem> {
     let reference = args.reference.as_deref().map(Path::new);
     let reference = reference.map(|reference| ("--reference", reference));
     let inputs: Vec<Named<'_>> = runs.into_iter().chain(reference).collect();
+    files::check(&[("--html", path)], &inputs)
+}
+
+/// Proves that the page is written over no input of a run, whose images it shows. A page among them is none.
+fn check_page_of(run: &FrozenRun, path: &Path) -> Result<(), Problem> {
+    if files::has_ending(path, "html") {
+        return Ok(());
+    }
+    let inputs = &run.record.inputs;
+    let inputs = [
+        ("content.root", &inputs.content),
+        ("style.root", &inputs.style),
+        ("model.path", &inputs.model),
+    ];
+    let inputs = inputs.into_iter();
+    let inputs: Vec<Named<'_>> = inputs
+        .filter_map(|(setting, location)| match location {
+            Location::Folder(folder) => Some((setting, folder.as_path())),
+            Location::Bucket(_) => None,
+        })
+        .collect();
     files::check(&[("--html", path)], &inputs)
 }
 
@@ -158,6 +182,8 @@ async fn report(
             && !stored.lacks_figures()
             && tally.damaged().is_empty()
     };
+    // What is written here says nothing of the manifest, and takes back nothing that was said.
+    let mark = stored.as_ref().and_then(|stored| stored.mark);
     if let Some(report) = stored.filter(|stored| reference.is_none() && says_all(stored)) {
         return Ok(Reported {
             run,
@@ -175,6 +201,7 @@ async fn report(
     };
     let report = RunReport {
         damaged: tally.damaged().values().cloned().collect(),
+        mark,
         ..material.report().await
     };
     if report.complete && reference.is_none() {

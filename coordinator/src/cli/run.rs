@@ -27,6 +27,7 @@ use crate::changes::Accepted;
 use crate::collector::Duty;
 use crate::embedded::{EmbeddedRun, RunError, Stopped};
 use crate::freeze::{self, FrozenRun};
+use crate::gone::RUN_AGAIN;
 use crate::ledger::Ledger;
 use crate::plan::Shard;
 use crate::progress::{Beginning, RunProgress};
@@ -236,7 +237,7 @@ async fn convert(
     stopped.map_err(|error| {
         let stored = storage.locate(&ArtifactKey::RunRecord(config.run.clone()));
         let what_helps = match &error {
-            RunError::Gone { .. } => ending::RUN_AGAIN.to_owned(),
+            RunError::Gone(_) => RUN_AGAIN.to_owned(),
             RunError::Worker(_)
             | RunError::LoopEnded(_)
             | RunError::Queue(_)

@@ -19,6 +19,9 @@ use crate::metrics;
 /// Between two tries to note a dead letter while storage does not answer.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
 
+/// Longest wait until a message is published again. It may be there nevertheless, and is then there twice.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Between two messages that are published again: a policy may take each of them at once.
 const PUBLISH_AGAIN: Duration = Duration::from_millis(20);
 
@@ -34,6 +37,8 @@ enum NoteError {
     Storage(#[from] StorageError),
     #[error(transparent)]
     Queue(#[from] QueueError),
+    #[error("{place} takes no message within {} s", PATIENCE.as_secs())]
+    Silent { place: String },
 }
 
 impl Collector {
@@ -111,7 +116,14 @@ impl Collector {
                     %run, %shard, reason,
                     "a shard that nobody has tried is published again: remove that policy from the queue"
                 );
-                queue.publish(std::slice::from_ref(&task)).await?;
+                let published = queue.publish(std::slice::from_ref(&task));
+                match tokio::time::timeout(PATIENCE, published).await {
+                    Ok(published) => published?,
+                    Err(_) => {
+                        let place = queue.locate();
+                        return Err(NoteError::Silent { place });
+                    }
+                }
                 tokio::time::sleep(PUBLISH_AGAIN).await;
                 return Ok(());
             }

@@ -2,7 +2,9 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use shared::decision::DecisionError;
 use shared::failure::chain;
+use shared::ids::RunId;
 use shared::storage::StorageError;
 use shared::wording::{MOST_TEXT_BYTES, shortened};
 
@@ -26,9 +28,27 @@ pub(super) enum PageError {
     /// The request makes no sense.
     #[error("{0}")]
     Senseless(String),
+    /// Something else was decided about a run while this was.
+    #[error("{text}")]
+    Meanwhile {
+        /// The run.
+        run: RunId,
+        /// What to do.
+        text: String,
+    },
     /// Storage or broker do not answer.
     #[error("{0}")]
     Trouble(String),
+}
+
+impl From<DecisionError> for PageError {
+    fn from(error: DecisionError) -> Self {
+        let text = chain(&error);
+        match error {
+            DecisionError::Meanwhile { run } => Self::Meanwhile { run, text },
+            DecisionError::Storage(_) | DecisionError::Malformed { .. } => Self::Trouble(text),
+        }
+    }
 }
 
 impl From<StorageError> for PageError {
@@ -39,7 +59,13 @@ impl From<StorageError> for PageError {
 
 impl From<LedgerError> for PageError {
     fn from(error: LedgerError) -> Self {
-        Self::Trouble(chain(&error))
+        match error {
+            LedgerError::Decision(error) => error.into(),
+            LedgerError::Storage(_)
+            | LedgerError::Gone(_)
+            | LedgerError::Manifest { .. }
+            | LedgerError::OtherRows { .. } => Self::Trouble(chain(&error)),
+        }
     }
 }
 
@@ -48,9 +74,9 @@ impl From<ResumeError> for PageError {
         match error {
             ResumeError::Unknown { .. } => Self::Missing(chain(&error)),
             ResumeError::Changed(ChangeError::Refused { .. }) => Self::Refused(chain(&error)),
+            ResumeError::Decision(error) => error.into(),
             ResumeError::Storage(_)
             | ResumeError::Ledger(_)
-            | ResumeError::Decision(_)
             | ResumeError::Changed(ChangeError::Ledger(_) | ChangeError::Storage(_))
             | ResumeError::Queue(_) => Self::Trouble(chain(&error)),
         }
@@ -63,6 +89,7 @@ impl PageError {
             Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Senseless(_) => StatusCode::BAD_REQUEST,
+            Self::Meanwhile { .. } => StatusCode::CONFLICT,
             Self::Early(_) | Self::Trouble(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -73,6 +100,7 @@ impl PageError {
             Self::Early(_) => "Still looking",
             Self::Refused(_) => "Refused",
             Self::Senseless(_) => "That makes no sense",
+            Self::Meanwhile { .. } => "Something else came first",
             Self::Trouble(_) => "Something does not answer",
         }
     }
@@ -90,10 +118,20 @@ impl IntoResponse for PageError {
         let message = MessagePage {
             frame: match &self {
                 Self::Missing(_) | Self::Early(_) | Self::Trouble(_) => Frame::awaiting(heading),
-                Self::Refused(_) | Self::Senseless(_) => Frame::bare(heading),
+                Self::Refused(_) | Self::Senseless(_) | Self::Meanwhile { .. } => {
+                    Frame::bare(heading)
+                }
             },
             heading,
             text,
+            run: match self {
+                Self::Meanwhile { run, .. } => Some(run.to_string()),
+                Self::Missing(_)
+                | Self::Early(_)
+                | Self::Refused(_)
+                | Self::Senseless(_)
+                | Self::Trouble(_) => None,
+            },
         };
         (status, page(&message)).into_response()
     }

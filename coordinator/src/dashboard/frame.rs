@@ -49,6 +49,8 @@ pub(super) struct MessagePage {
     pub(super) frame: Frame,
     pub(super) heading: &'static str,
     pub(super) text: String,
+    /// The run that it is about, to go back to.
+    pub(super) run: Option<String>,
 }
 
 impl Frame {

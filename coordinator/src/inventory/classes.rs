@@ -6,6 +6,7 @@ use shared::source::Source;
 use worker::dataset::{LabelFile, NamedBytes, count_classes};
 
 use super::InventoryError;
+use crate::gone;
 use crate::plan::ClassPixels;
 
 /// Labels that are read at once.
@@ -40,7 +41,8 @@ async fn count_label(
     label: &ListedLabel,
 ) -> Result<ClassPixels, InventoryError> {
     let path = &label.file.path;
-    let (name, bytes) = (source.locate(path), source.read(path).await?);
+    let bytes = gone::read_listed_input::<InventoryError>(source, path).await?;
+    let name = source.locate(path);
     let reading = label.reading;
     let count = move || {
         let file = NamedBytes {

@@ -16,6 +16,7 @@ use shared::storage::Storage;
 
 use super::{Ledger, LedgerError};
 use crate::freeze::FrozenRun;
+use crate::gone;
 use crate::plan::{Plan, Shard};
 
 /// Rows that are read of any file: those of another shard are named, and not only refused for their number.
@@ -212,7 +213,7 @@ async fn read_rows(
     read: Read,
     wanted: &Wanted<'_>,
 ) -> Result<Rows, LedgerError> {
-    let bytes = storage.read(&key).await?;
+    let bytes = gone::read_listed::<LedgerError>(storage, &key).await?;
     let max_rows = wanted.items.len().max(MIN_ROWS);
     let read = move || -> Result<Rows, ManifestError> {
         let is_sealed = manifest::is_sealed(&bytes)?;
@@ -238,7 +239,7 @@ async fn read_rows(
 ///
 /// # Errors
 ///
-/// If storage fails.
+/// [`LedgerError::Gone`] if it is gone since it was listed, or that storage fails.
 pub async fn failed_attempt(
     storage: &dyn Storage,
     run: &RunId,
@@ -246,7 +247,7 @@ pub async fn failed_attempt(
     attempt: u32,
 ) -> Result<FailedAttempt, LedgerError> {
     let key = ArtifactKey::FailedAttempt(run.clone(), shard, attempt);
-    let bytes = storage.read(&key).await?;
+    let bytes = gone::read_listed::<LedgerError>(storage, &key).await?;
     let unreadable = |error: DocumentError| FailedAttempt {
         attempt,
         error_class: FailureClass::Transient,

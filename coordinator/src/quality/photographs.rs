@@ -15,6 +15,7 @@ use worker::engine::extractor::Extractor;
 
 use super::sample::Sample;
 use super::statistics::Accumulator;
+use crate::gone::{self, Vanished};
 
 /// Photographs that are read and decoded at once.
 pub const AT_ONCE: usize = 16;
@@ -25,9 +26,18 @@ pub enum PhotographsError {
     /// A file cannot be read.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// A file was listed and is not there any more.
+    #[error("{}; put it back, or start again without it", .0)]
+    Gone(Vanished),
     /// The network failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+impl From<Vanished> for PhotographsError {
+    fn from(vanished: Vanished) -> Self {
+        Self::Gone(vanished)
+    }
 }
 
 /// Returns the photographs of a source at any depth, in the order of their paths, and what beside them is none.
@@ -84,7 +94,10 @@ impl Photographs {
         source: &dyn Source,
         paths: &[PathBuf],
     ) -> Result<(), PhotographsError> {
-        let read = try_join_all(paths.iter().map(|path| source.read(path))).await?;
+        let reads = paths
+            .iter()
+            .map(|path| gone::read_listed_input::<PhotographsError>(source, path));
+        let read = try_join_all(reads).await?;
         let named = paths
             .iter()
             .zip(read)

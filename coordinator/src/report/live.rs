@@ -21,6 +21,8 @@ use crate::tally::{Counts, READS_AT_ONCE};
 const EVERY: Duration = Duration::from_secs(20);
 /// Making reports takes at most one part in so many of the time.
 const SHARE: u32 = 10;
+/// Between two times that a damaged shard is read: it may be put right.
+const READ_DAMAGED_EVERY: Duration = Duration::from_secs(30);
 /// Shards that are read at one look, so that a run which is far along does not keep the others waiting.
 const SHARDS_AT_A_LOOK: usize = 2_000;
 
@@ -30,6 +32,8 @@ pub struct LiveReport {
     fold: RunFold,
     /// The shards that are folded, with the number of revisions of each.
     folded: BTreeMap<ShardId, u32>,
+    /// The shards that could not be read, and when they were read last.
+    damaged: BTreeMap<ShardId, Instant>,
     /// The report that is being made, and since when. Decomposing covariances takes seconds, and nobody waits for it.
     making: Option<(JoinHandle<RunReport>, Instant)>,
     /// Commits that the last report is about, and when the next one may be made.
@@ -44,6 +48,7 @@ impl LiveReport {
             run: Arc::clone(run),
             fold: RunFold::new(run.record.quality.per_class),
             folded: BTreeMap::new(),
+            damaged: BTreeMap::new(),
             making: None,
             last: None,
         }
@@ -67,7 +72,11 @@ impl LiveReport {
             // Somebody removed a shard to have it made again.
             *self = Self::new(&self.run);
         }
-        let new = ledger.committed.iter().filter_map(|&shard| {
+        self.damaged
+            .retain(|_, read| read.elapsed() < READ_DAMAGED_EVERY);
+        let committed = ledger.committed.iter();
+        let readable = committed.filter(|shard| !self.damaged.contains_key(shard));
+        let new = readable.filter_map(|&shard| {
             let revisions = ledger.num_revisions(shard);
             let fold = match self.folded.get(&shard) {
                 None => Fold::All(shard),
@@ -81,8 +90,13 @@ impl LiveReport {
         new.truncate(SHARDS_AT_A_LOOK);
         for part in new.chunks(READS_AT_ONCE) {
             let folds: Vec<Fold> = part.iter().map(|&(fold, _)| fold).collect();
-            collect::fold_readable(storage, &self.run, ledger, &folds, &mut self.fold).await?;
-            self.folded.extend(part.iter().map(|&(_, folded)| folded));
+            let unread =
+                collect::fold_readable(storage, &self.run, ledger, &folds, &mut self.fold).await?;
+            let folded = part.iter().map(|&(_, folded)| folded);
+            self.folded
+                .extend(folded.filter(|(shard, _)| !unread.contains(shard)));
+            self.damaged
+                .extend(unread.into_iter().map(|shard| (shard, Instant::now())));
         }
         let made = self.take_made().await;
         if self.making.is_none() && !behind && self.is_due() {

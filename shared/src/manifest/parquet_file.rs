@@ -1,7 +1,6 @@
 //! Manifests as Parquet bytes: zstd, sorted by style and content.
 
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::array::{Array, RecordBatch};
 use bytes::Bytes;
@@ -10,13 +9,13 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 
 use super::claims::{self, ClaimError, Most};
 use super::sealing::{self, Sealing};
 use super::{ManifestRow, Quality, Work, schema};
+use crate::guarded::{self, Panicked};
 use crate::ids::ItemId;
 
 /// Rows in a row group.
@@ -73,6 +72,9 @@ pub enum ManifestError {
     /// Parquet refused.
     #[error("the manifest is damaged or no Parquet file")]
     Parquet(#[from] parquet::errors::ParquetError),
+    /// The decoder panicked: over a page that claims no values and has some, it divides by zero.
+    #[error("the manifest is damaged or no Parquet file")]
+    Contradiction(#[from] Panicked),
     /// Arrow refused.
     #[error("the manifest's columns do not fit together")]
     Arrow(#[from] arrow::error::ArrowError),
@@ -242,7 +244,7 @@ pub fn read_each(
     max_rows: usize,
     mut each: impl FnMut(&ManifestRow),
 ) -> Result<(), ManifestError> {
-    let mut reader = open(bytes, max_rows)?.with_batch_size(READ_ROWS).build()?;
+    let mut reader = reader(open(bytes, max_rows)?)?;
     while let Some(batch) = next_batch(&mut reader)? {
         for row in schema::rows(&batch)? {
             check_figures(&row)?;
@@ -277,9 +279,15 @@ fn open(
     sealing::check(&bytes)?;
     // Arrow's own schema, which a file may bring along, is decoded with less care than Parquet's.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    Ok(ParquetRecordBatchReaderBuilder::try_new_with_options(
-        bytes, options,
-    )?)
+    let open = || ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options);
+    Ok(guarded::decode(open)??)
+}
+
+fn reader(
+    file: ParquetRecordBatchReaderBuilder<Bytes>,
+) -> Result<ParquetRecordBatchReader, ManifestError> {
+    let build = || file.with_batch_size(READ_ROWS).build();
+    Ok(guarded::decode(build)??)
 }
 
 fn rows(
@@ -288,7 +296,7 @@ fn rows(
 ) -> Result<Vec<ManifestRow>, ManifestError> {
     let mut rows = Vec::new();
     let mut column_bytes = 0_usize;
-    let mut reader = file.with_batch_size(READ_ROWS).build()?;
+    let mut reader = reader(file)?;
     while let Some(batch) = next_batch(&mut reader)? {
         let columns = batch.columns().iter();
         column_bytes += columns
@@ -302,13 +310,9 @@ fn rows(
     Ok(rows)
 }
 
-/// Returns the next rows, if there are any. Files without a digest of themselves may be damaged anywhere, and the decoder
-/// panics over some of them: over a page that claims no values and has some, it divides by zero.
+/// Returns the next rows, if there are any. Files without a digest of themselves may be damaged anywhere.
 fn next_batch(reader: &mut ParquetRecordBatchReader) -> Result<Option<RecordBatch>, ManifestError> {
-    match catch_unwind(AssertUnwindSafe(|| reader.next())) {
-        Ok(batch) => Ok(batch.transpose()?),
-        Err(_) => Err(ParquetError::General("a page contradicts itself".to_owned()).into()),
-    }
+    Ok(guarded::decode(|| reader.next())?.transpose()?)
 }
 
 /// Refuses a row with a number that is no figure: means, distances and sums over a run would be none either.

@@ -170,6 +170,16 @@ fn advice(
     }
 }
 
+impl StorageError {
+    /// Returns whether nothing is there. What is there and refused, as it is too large or no file, counts as none and says so.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        let source = self.source.as_deref();
+        let of_disk = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+        self.kind == StorageErrorKind::NotFound && !of_disk.is_some_and(read_file::is_refused)
+    }
+}
+
 /// An object's path below the root and its size.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listed {

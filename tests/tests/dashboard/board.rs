@@ -1,5 +1,6 @@
 //! What the collector shows of a run, from its plan to its end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use backon::ExponentialBuilder;
 use coordinator::collector::fleet::WorkerState;
 use coordinator::collector::run_view::{RunState, ShardLook, StyleCounts};
 use coordinator::collector::{Board, Collector, Duty, RunView};
+use coordinator::embedded::EmbeddedRun;
 use coordinator::{dispatch, tally};
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
@@ -25,7 +27,7 @@ const SIZE: ShardSize = ShardSize {
 };
 
 /// Waits until the run is shown as it should be.
-async fn shown(board: &Board, is: impl Fn(&RunView) -> bool) -> Arc<RunView> {
+pub(super) async fn shown(board: &Board, is: impl Fn(&RunView) -> bool) -> Arc<RunView> {
     let run = "shown".parse().unwrap();
     let mut watch = board.watch();
     let wait = async {
@@ -130,6 +132,56 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     assert!((counts.busy_ms - view.counts.busy_ms).abs() < 1e-9);
     counts.busy_ms = view.counts.busy_ms;
     assert_eq!(counts, view.counts);
+    stop.cancel();
+    collecting.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_shard_that_is_put_right_is_read_again_though_it_is_as_long_as_it_was() {
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    let contents = ["a", "b", "c", "d"].map(str::to_owned);
+    let run = planned::run("shown", &contents, &["fog".to_owned()], SIZE);
+    planned::store(storage.as_ref(), &run).await;
+    let embedded = EmbeddedRun {
+        run: &run,
+        storage: Arc::clone(&storage),
+        queue: InProcessQueue::with_delivery_limit(u64::MAX),
+        workshop: Arc::new(StandInWorkshop(StandIn::new(Duration::ZERO))),
+        repairs: BTreeSet::new(),
+        progress: Arc::new(()),
+        drain: CancellationToken::new(),
+    };
+    embedded.go().await.unwrap();
+    let shard = ArtifactKey::Shard(run.record.run.clone(), ShardId(1));
+    let whole = storage.read(&shard).await.unwrap();
+    let mut flipped = whole.to_vec();
+    flipped[whole.len() / 2] ^= 1;
+    storage.replace(&shard, flipped.into()).await.unwrap();
+
+    let stop = CancellationToken::new();
+    let board = Arc::new(Board::default());
+    let collector = Collector {
+        storage: Arc::clone(&storage),
+        queue: None,
+        duty: Duty::Keep,
+        every: Duration::from_millis(500),
+        board: Arc::clone(&board),
+        stop: stop.clone(),
+    };
+    let collecting = tokio::spawn(async move { collector.run().await });
+    let now = jiff::Timestamp::now;
+    let view = shown(&board, |_| true).await;
+    assert_eq!(view.shard(ShardId(0)), ShardLook::Done);
+    assert_eq!(view.shard(ShardId(1)), ShardLook::Damaged);
+    assert!(matches!(view.state(0, now()), RunState::Damaged(_)));
+
+    storage.replace(&shard, whole).await.unwrap();
+    let view = shown(&board, |view| view.shard(ShardId(1)) == ShardLook::Done).await;
+    assert_eq!(view.state(0, now()), RunState::Complete);
+    let is_reported = |view: &RunView| view.report.as_ref().is_some_and(|report| report.complete);
+    shown(&board, is_reported).await;
+    let manifest = ArtifactKey::Manifest(run.record.run.clone());
+    assert!(storage.exists(&manifest).await.unwrap());
     stop.cancel();
     collecting.await.unwrap();
 }

@@ -144,7 +144,10 @@ impl AttemptError {
                 | ManifestError::Write(_),
             ) => FailureClass::Transient,
             Self::Manifest(
-                ManifestError::Parquet(_) | ManifestError::Arrow(_) | ManifestError::Column(_),
+                ManifestError::Parquet(_)
+                | ManifestError::Contradiction(_)
+                | ManifestError::Arrow(_)
+                | ManifestError::Column(_),
             )
             | Self::Encode(_) => FailureClass::Unworkable,
             Self::Away { .. } => FailureClass::Fatal,

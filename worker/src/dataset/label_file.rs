@@ -7,7 +7,9 @@ use png::{BitDepth, ColorType};
 
 use super::error::InputError;
 use super::formats::{self, Format, Recognised};
-use super::picture::{MAX_DECODER_BYTES, check_not_empty, check_not_too_large, undecodable};
+use super::picture::{
+    MAX_DECODER_BYTES, check_not_empty, check_not_too_large, decoded, undecodable,
+};
 use super::prepare::NamedBytes;
 use crate::method::label_map::{UNKNOWN, train_id_of_colour};
 
@@ -40,6 +42,10 @@ pub(super) struct LabelPixels {
 /// [`InputError`] if the file is damaged, no PNG, or has levels that 8 bits do not hold.
 pub(super) fn read(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
     check_is_png(file)?;
+    decoded(file, || read_png(file))
+}
+
+fn read_png(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
     let failed = |error: png::DecodingError| undecodable(file, PNG, error.into());
     let limits = png::Limits {
         bytes: MAX_DECODER_BYTES,
@@ -110,10 +116,12 @@ fn check_palette(palette: Option<&[u8]>) -> Result<(), String> {
 /// Returns the width and the height of a label file, of which nothing else is decoded.
 pub(super) fn size(file: NamedBytes<'_>) -> Result<(usize, usize), InputError> {
     check_is_png(file)?;
-    let mut decoder = png::Decoder::new(Cursor::new(file.bytes));
-    let header = decoder.read_header_info();
-    let header = header.map_err(|error| undecodable(file, PNG, error.into()))?;
-    Ok((header.width as usize, header.height as usize))
+    decoded(file, || {
+        let mut decoder = png::Decoder::new(Cursor::new(file.bytes));
+        let header = decoder.read_header_info();
+        let header = header.map_err(|error| undecodable(file, PNG, error.into()))?;
+        Ok((header.width as usize, header.height as usize))
+    })
 }
 
 fn check_is_png(file: NamedBytes<'_>) -> Result<(), InputError> {

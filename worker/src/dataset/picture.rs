@@ -16,6 +16,7 @@ use super::label_file::{self, Pixels};
 use super::orientation::Oriented;
 use super::prepare::NamedBytes;
 use super::{jpeg, png_file, tiff, webp};
+use shared::guarded;
 use shared::warning::{ItemWarning, WarningKind};
 
 /// The most pixels of an image: far more than a camera's, far less than a decompression bomb's.
@@ -47,11 +48,20 @@ pub(super) fn picture(file: NamedBytes<'_>) -> Result<Picture, InputError> {
     check_not_empty(file)?;
     let (name, expected) = (file.name.to_owned(), formats::READ);
     match formats::recognise(file.bytes) {
-        Recognised::Read(Format::Jpeg) => jpeg(file),
-        Recognised::Read(Format::Other(format)) => other(file, format),
+        Recognised::Read(Format::Jpeg) => decoded(file, || jpeg(file)),
+        Recognised::Read(Format::Other(format)) => decoded(file, || other(file, format)),
         Recognised::Unread(found) => Err(InputError::UnreadFormat { name, found }),
         Recognised::Nothing => Err(InputError::NoImage { name, expected }),
     }
+}
+
+/// Returns what a decoder makes of a file. One over which it panics is damaged.
+pub(super) fn decoded<T>(
+    file: NamedBytes<'_>,
+    decoder: impl FnOnce() -> Result<T, InputError>,
+) -> Result<T, InputError> {
+    let decoded = guarded::decode(decoder);
+    decoded.unwrap_or_else(|panicked| Err(undecodable(file, formats::READ, panicked.into())))
 }
 
 fn jpeg(file: NamedBytes<'_>) -> Result<Picture, InputError> {

@@ -10,17 +10,17 @@ use shared::storage::{Storage, StorageErrorKind};
 use shared::wording::first_names;
 
 use super::super::{Ending, Problem, opening};
+use crate::collect::{self, CollectError};
+use crate::contact_sheet;
 use crate::embedded::Stopped;
 use crate::fate::{Fate, Standing};
 use crate::freeze::{self, FreezeError, FrozenRun};
-use crate::gone::{self, Gone};
+use crate::gone::{self, Gone, RUN_AGAIN, Vanished};
+use crate::ledger::LedgerError;
+use crate::plan::Shard;
 use crate::report::{self, RunReport, text};
 use crate::stored_items::StoredItems;
 use crate::tally::{self, Counts};
-use crate::{collect, contact_sheet};
-
-/// What helps where something that was stored is not there.
-pub(super) const RUN_AGAIN: &str = "put it back, or run again to make anew what is gone";
 
 /// What storage holds of a run in the end.
 struct Found<'a> {
@@ -32,6 +32,8 @@ struct Found<'a> {
     num_stored: usize,
     num_committed: usize,
     num_retried: usize,
+    /// Where the rows of the first shard would be that is still to be made.
+    first_open: Option<String>,
     gone: Gone,
 }
 
@@ -50,15 +52,22 @@ pub(super) async fn conclude(
     let stored = StoredItems::read(storage, &run)
         .await
         .map_err(Problem::environment)?;
-    let tally = collect::store_tally_anew(storage, &run, &ledger)
-        .await
-        .map_err(Problem::environment)?;
-    let gone = gone::of_stored(storage, &run, &ledger, &stored)
-        .await
-        .map_err(Problem::environment)?;
-    let collected = collect::collect(storage, &run, &ledger)
-        .await
-        .map_err(Problem::environment)?;
+    let counted = async {
+        let tally = collect::store_tally_anew(storage, &run, &ledger).await?;
+        let gone = gone::of_stored(storage, &run, &ledger, &stored).await?;
+        let collected = collect::collect(storage, &run, &ledger).await?;
+        Ok::<_, CollectError>((tally, gone, collected))
+    };
+    let (tally, gone, collected) = match counted.await {
+        Ok(counted) => counted,
+        Err(error) => {
+            if matches!(error, CollectError::Ledger(LedgerError::Gone(_))) {
+                // All of the run may be gone with it.
+                check_record(config, &run, storage).await?;
+            }
+            return Err(Problem::environment(error));
+        }
+    };
     let standing = Standing::of(&run, &ledger, &tally).with_gone(gone.paths.len());
     let counts = collected.counts.clone();
     let report = match stopped {
@@ -71,6 +80,12 @@ pub(super) async fn conclude(
         Stopped::OnRequest | Stopped::Halted => None,
     };
     let sheet = contact_sheet::make(storage, &run).await;
+    let max_attempts = run.record.limits.max_attempts;
+    let is_open = |shard: &&Shard| ledger.state(shard.id, max_attempts).is_open();
+    let first_open = run.plan.shards.iter().find(is_open).map(|shard| {
+        let key = ArtifactKey::Shard(run.record.run.clone(), shard.id);
+        storage.locate(&key)
+    });
     let found = Found {
         run: &run,
         root: &config.root,
@@ -79,10 +94,8 @@ pub(super) async fn conclude(
         counts,
         num_stored: stored.num_images,
         num_committed: ledger.committed.len(),
-        num_retried: ledger
-            .retried(run.record.limits.max_attempts)
-            .map(|(_, items)| items)
-            .sum(),
+        num_retried: ledger.retried(max_attempts).map(|(_, items)| items).sum(),
+        first_open,
         gone,
     };
     found.tell(storage, sheet);
@@ -115,10 +128,10 @@ async fn check_record(
         }
         Err(error) => return Err(opening::freeze_problem(error)),
     };
-    Err(Problem::Environment(format!(
-        "{} is gone: it was removed, or its folder was moved or unmounted, while the run went on; {RUN_AGAIN}",
-        storage.locate(&gone)
-    )))
+    let vanished = Vanished {
+        path: storage.locate(&gone),
+    };
+    Err(Problem::Environment(format!("{vanished}; {RUN_AGAIN}")))
 }
 
 impl Found<'_> {
@@ -146,9 +159,10 @@ impl Found<'_> {
                 self.num_retried
             );
         }
-        if self.standing.num_open > 0 {
+        if let Some(path) = self.first_open.clone() {
             return format!(
-                "{} of {num_shards} shards of run {id} are gone, which were committed before; {RUN_AGAIN}",
+                "{}; {} of {num_shards} shards of run {id} are not committed any more; {RUN_AGAIN}",
+                Vanished { path },
                 self.standing.num_open
             );
         }

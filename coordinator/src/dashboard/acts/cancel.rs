@@ -8,7 +8,6 @@ use axum::extract::{Path, State};
 use axum::response::{Redirect, Response};
 use serde::Deserialize;
 use shared::decision::Decisions;
-use shared::failure::chain;
 
 use super::super::Dashboard;
 use super::super::access::Visitor;
@@ -53,11 +52,10 @@ pub(in super::super) async fn cancel(
     _: Act<Cancel>,
 ) -> Result<Redirect, PageError> {
     let view = dashboard.run(&run)?;
-    let trouble = |error: shared::decision::DecisionError| PageError::Trouble(chain(&error));
     let storage = dashboard.storage.as_ref();
-    let mut decisions = Decisions::read(storage, view.id()).await.map_err(trouble)?;
-    let cancelled = deciding::cancel(storage, view.id(), &mut decisions).await;
-    let notice = match cancelled.map_err(trouble)? {
+    let mut decisions = Decisions::read(storage, view.id()).await?;
+    let cancelled = deciding::cancel(storage, view.id(), &mut decisions).await?;
+    let notice = match cancelled {
         Step::IsHalted(reason) => format!("Run {run} was halted before: {reason}."),
         Step::Decides(_) | Step::Nothing => {
             tracing::info!(run, "cancelled from the dashboard");

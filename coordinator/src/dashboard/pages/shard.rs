@@ -11,7 +11,7 @@ use serde::Deserialize;
 use shared::clock::passed;
 use shared::failure::chain;
 use shared::ids::ShardId;
-use shared::manifest::ManifestRow;
+use shared::manifest::{ManifestRow, Status};
 
 use super::super::Dashboard;
 use super::super::access::Visitor;
@@ -26,7 +26,7 @@ use super::states::{self, Badge};
 use super::workers::{WorkerLine, workers};
 use crate::collector::RunView;
 use crate::collector::run_view::ShardLook;
-use crate::ledger;
+use crate::ledger::{self, ShardState};
 
 const ITEMS_A_PAGE: usize = 24;
 /// The newest failed attempts that are shown.
@@ -112,6 +112,9 @@ pub(in super::super) async fn show(
             read => rows = read?,
         }
     }
+    if look == ShardLook::Damaged && damage.is_empty() {
+        look = put_right(&view, shard.id, &rows);
+    }
     let positions: Vec<(usize, usize)> = shard.items().collect();
     let wanted_item: Option<usize> = wish.item.parse().ok();
     let wanted_page = wish
@@ -168,6 +171,20 @@ pub(in super::super) async fn show(
         can_retry_quarantined: look == ShardLook::Quarantined,
         run: name,
     }))
+}
+
+/// Returns how a shard is that can be read, and could not when the collector looked.
+fn put_right(view: &RunView, shard: ShardId, rows: &[ManifestRow]) -> ShardLook {
+    let is_done = |row: &ManifestRow| row.status == Status::Done;
+    match view.state_of(shard) {
+        ShardState::Revising { .. } => ShardLook::Retrying,
+        ShardState::Committed | ShardState::RevisionFailed { .. } if rows.iter().all(is_done) => {
+            ShardLook::Done
+        }
+        ShardState::Committed | ShardState::RevisionFailed { .. } => ShardLook::Quarantined,
+        ShardState::Failed { .. } => ShardLook::Failed,
+        ShardState::Open => ShardLook::Open,
+    }
 }
 
 impl ShardPage {
@@ -233,13 +250,17 @@ async fn attempts(
         });
     // Clocks of workers differ: which attempt was the last is told by its number.
     let newest = rows.iter().max_by_key(|row| (row.attempt, row.finished_at));
+    let look = match view.shard(shard) {
+        ShardLook::Damaged => put_right(view, shard, rows),
+        look => look,
+    };
     let committed = newest.map(|row| {
         let own = rows.iter().filter(|one| one.attempt == row.attempt);
         let start = own.map(|one| one.started_at).min();
         let took = start.map(|start| passed(start, row.finished_at));
         Attempt {
             number: row.attempt,
-            badge: states::of_shard(view.shard(shard)),
+            badge: states::of_shard(look),
             class: String::new(),
             error: String::new(),
             worker: row.worker.clone(),

@@ -26,6 +26,8 @@ use crate::wording::{MOST_TEXT_BYTES, shortened};
 const HEARTBEAT: u16 = 10;
 /// Longest time for anything that the broker answers at once.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
+/// Longest time for a goodbye, which nobody waits for.
+pub(super) const GOODBYE: Duration = Duration::from_secs(ANSWER.as_secs() / 2);
 
 /// Returns a connection.
 ///

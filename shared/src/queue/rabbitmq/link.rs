@@ -10,10 +10,16 @@ use tokio::time::{sleep, timeout};
 use super::address::{Address, Line, Talk};
 use super::alarm::Alarm;
 use super::client::{
+<<<<<<< HEAD
     ANSWER, BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicProperties,
     BasicPublishOptions, BasicQosOptions, Channel, ClientResult, ConfirmSelectOptions,
     Confirmation, Connection, Consumer, FieldTable, QueueDeclareOptions, ShortString, answered,
     connect, silent, text, told,
+=======
+    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicProperties, BasicPublishOptions,
+    BasicQosOptions, Channel, ClientResult, ConfirmSelectOptions, Confirmation, Connection,
+    Consumer, FieldTable, GOODBYE, QueueDeclareOptions, ShortString, answered, connect, text,
+>>>>>>> b3
 };
 use super::delivery::{Hearing, Subscription};
 use super::topology;
@@ -76,6 +82,7 @@ impl Link {
         self.connection.status().connected() && self.channel.status().connected()
     }
 
+<<<<<<< HEAD
     /// Returns whether an alarm of the broker holds it up: nothing that is sent is read.
     pub(super) fn is_held_up(&self) -> bool {
         self.is_open() && self.alarm.reason().is_some()
@@ -133,8 +140,18 @@ impl Link {
         }
         // It goes either way.
         timeout(ANSWER, self.connection.close(200, "done".into()))
+=======
+    /// Says goodbye to the broker, and lets go of the connection whether it answers or not.
+    pub(super) async fn close(self) {
+        timeout(GOODBYE, self.connection.close(200, "done".into()))
+>>>>>>> b3
             .await
             .ok();
+    }
+
+    /// Has goodbye said by a task of its own: a broker that is slow to answer it keeps nobody waiting.
+    pub(super) fn leave(self) {
+        tokio::spawn(self.close());
     }
 
     /// Publishes shards; returns when the broker has all of them.
@@ -373,7 +390,7 @@ pub(super) async fn publish_alone(
     let link = Link::open(Arc::clone(address), "give back").await?;
     let link = link.with_patience(GIVE_BACK_PATIENCE);
     let published = link.publish_to(line, payload, headers).await;
-    link.close().await;
+    link.leave();
     published
 }
 

@@ -133,7 +133,7 @@ impl RabbitMq {
     pub async fn open(config: &BrokerConfig) -> Result<Self, QueueError> {
         let address = Arc::new(Address::of(config));
         let proof = Link::open(Arc::clone(&address), "start").await?;
-        proof.close().await;
+        proof.leave();
         Ok(Self {
             speaker: Speaker::start(Arc::clone(&address)),
             publisher: Kept::new("publish"),

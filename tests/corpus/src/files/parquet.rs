@@ -134,6 +134,21 @@ pub fn long_texts() -> Vec<u8> {
     file(&with_column(&batch, "error", Arc::new(errors)))
 }
 
+/// Returns a manifest of one item in which the values of a column, which are stored once each, are counted as none.
+#[must_use]
+pub fn contradicting() -> Vec<u8> {
+    let mut file = file(&columns());
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(&file)).unwrap();
+    let column = reader.metadata().row_group(0).column(0);
+    let page = usize::try_from(column.dictionary_page_offset().unwrap()).unwrap();
+    // The head of the page: 7: what it says of the values, 1: that it is one.
+    let one = [0x4c_u8, 0x15, 2];
+    let head = file[page..].windows(one.len());
+    let at = head.take(64).position(|window| window == one);
+    file[page + at.unwrap() + 2] = 0;
+    file
+}
+
 /// Returns a file of a footer and nothing else.
 #[must_use]
 pub fn with_footer(footer: &[u8]) -> Vec<u8> {

@@ -3,7 +3,9 @@
 use shared::manifest::{self, MAX_ROWS};
 
 use super::Row;
-use crate::files::parquet::{long_texts, manifest_row, only, replaced, text, times, with_footer};
+use crate::files::parquet::{
+    contradicting, long_texts, manifest_row, only, replaced, text, times, with_footer,
+};
 use crate::read::Reads;
 
 /// Returns a manifest of two items, one with features.
@@ -83,6 +85,11 @@ pub(super) fn rows() -> Vec<Row> {
             replaced("started_at", times(i64::MIN)),
         )
         .says(&["column"]),
+        refused(
+            "a shard whose column has values and counts none",
+            contradicting(),
+        )
+        .says(&["contradicts itself"]),
         refused("a shard of more rows than any has", {
             manifest::write(vec![manifest_row("fog", "00001", true); MAX_ROWS + 1]).unwrap()
         })

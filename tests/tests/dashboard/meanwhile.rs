@@ -1,0 +1,113 @@
+//! Two who decide about a run at the same moment: the second is told so, and led back to the run.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use coordinator::collector::{Board, Collector, Duty};
+use coordinator::dashboard::{Access, Dashboard, Entrance, Shown};
+use coordinator::embedded::EmbeddedRun;
+use shared::artifact::ArtifactKey;
+use shared::decision::{Decided, Decisions};
+use shared::http_server::Limits;
+use shared::queue::InProcessQueue;
+use shared::settings::ShardSize;
+use shared::storage::{MemoryStorage, Storage};
+use tests::http::ask;
+use tests::planned;
+use tests::stand_in::{StandIn, StandInWorkshop};
+use tests::vanishing::Vanishing;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{HTML, cookie, csrf};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads_back() {
+    let truth: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    let size = ShardSize {
+        contents: 2,
+        styles: 1,
+    };
+    let contents = ["a", "bad"].map(str::to_owned);
+    let run = planned::run("planned", &contents, &["fog".to_owned()], size);
+    planned::store(truth.as_ref(), &run).await;
+    let embedded = EmbeddedRun {
+        run: &run,
+        storage: Arc::clone(&truth),
+        queue: InProcessQueue::with_delivery_limit(u64::MAX),
+        workshop: Arc::new(StandInWorkshop(StandIn::new(Duration::ZERO))),
+        repairs: BTreeSet::new(),
+        progress: Arc::new(()),
+        drain: CancellationToken::new(),
+    };
+    embedded.go().await.unwrap();
+    // Somebody decides after the dashboard has read what was decided.
+    let id = &run.record.run;
+    let halt = Decided::Halt {
+        reason: "cancelled".to_owned(),
+    };
+    let mut decisions = Decisions::default();
+    decisions.decide(truth.as_ref(), id, halt).await.unwrap();
+    let vanishing = Vanishing::of(Arc::clone(&truth));
+    vanishing.take(&ArtifactKey::Decision(id.clone(), 1));
+    let storage: Arc<dyn Storage> = vanishing;
+
+    let (board, stop) = (Arc::new(Board::default()), CancellationToken::new());
+    let collector = Collector {
+        storage: Arc::clone(&storage),
+        queue: None,
+        duty: Duty::Look,
+        every: Duration::from_millis(100),
+        board: Arc::clone(&board),
+        stop: stop.clone(),
+    };
+    let collecting = tokio::spawn(async move { collector.run().await });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let mut watch = board.watch();
+    let shown = Shown {
+        storage,
+        queue: None,
+        board: Arc::clone(&board),
+        root: "memory".to_owned(),
+    };
+    let entrance = Entrance {
+        listener,
+        access: Access::Loopback,
+        limits: Limits::default(),
+    };
+    let serving = tokio::spawn(Dashboard::serve(
+        shown,
+        entrance,
+        Router::new(),
+        stop.clone(),
+    ));
+    while board.run(id).is_none() {
+        watch.changed().await.unwrap();
+    }
+
+    let path = "/runs/planned/resume?only=quarantined";
+    let preview = ask(&address, "GET", path, &[HTML], "");
+    assert_eq!(preview.status, 200, "{}", preview.body);
+    let session = cookie(&preview);
+    let body = format!(
+        "csrf={}&only=quarantined&style=&shards=&reason=&contains=",
+        csrf(&preview.body)
+    );
+    let path = "/runs/planned/resume";
+    let answer = ask(&address, "POST", path, &[&session], &body);
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    for words in [
+        "something else was decided about run planned meanwhile",
+        "href=\"/runs/planned\"",
+    ] {
+        assert!(answer.body.contains(words), "no {words:?}: {}", answer.body);
+    }
+    let decided = Decisions::read(truth.as_ref(), id).await.unwrap();
+    assert_eq!(decided.count, 1, "only the first");
+    stop.cancel();
+    serving.await.unwrap().unwrap();
+    collecting.await.unwrap();
+}
