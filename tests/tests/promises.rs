@@ -1,5 +1,5 @@
 //! No test leaves itself out but by `tests::promised`, which `make test` does not let pass; and what the tests' README
-//! names is there.
+//! names is there. What the other documents say is looked at in `documents`.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;

@@ -16,12 +16,8 @@ use coordinator::report::RunReport;
 use coordinator::report::live::LiveReport;
 use coordinator::resume::{self, Choice, Only, Quarantined, Redo, Why};
 use coordinator::tally::{self, Counts, Tally};
-<<<<<<< HEAD
-use coordinator::{audit, collect, dispatch};
-use serde_json::{Value, json};
-=======
 use coordinator::{audit, collect, dispatch, report};
->>>>>>> b3
+use serde_json::{Value, json};
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::decision::Decided;

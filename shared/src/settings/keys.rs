@@ -1,5 +1,5 @@
-//! The keys of a settings file that hold numbers, found by reading the file's type: a value is made up for every field,
-//! and what kind of value was asked for is noted.
+//! The keys of a settings file, and which of them hold numbers, found by reading the file's type: a value is made up for
+//! every field, and what kind of value was asked for is noted.
 
 use std::cell::RefCell;
 
@@ -15,9 +15,31 @@ pub(super) enum Kind {
     Number,
 }
 
+/// What was asked for.
+#[derive(Debug, Default)]
+struct Found {
+    /// Tables and the keys in them, in the order of the type's fields.
+    keys: Vec<String>,
+    numbers: Vec<(String, Kind)>,
+}
+
 /// Returns the keys of `T` that hold numbers, as `table.key`.
 pub(super) fn numbers_of<T: DeserializeOwned>() -> Vec<(String, Kind)> {
-    let found = RefCell::new(Vec::new());
+    found_in::<T>().numbers
+}
+
+/// Returns all keys of `T` that are no tables, as `table.key`.
+pub(super) fn keys_of<T: DeserializeOwned>() -> Vec<String> {
+    let all = found_in::<T>().keys;
+    let is_table = |key: &String| {
+        let below = format!("{key}.");
+        all.iter().any(|other| other.starts_with(&below))
+    };
+    all.iter().filter(|key| !is_table(key)).cloned().collect()
+}
+
+fn found_in<T: DeserializeOwned>() -> Found {
+    let found = RefCell::default();
     let root = Field {
         key: String::new(),
         found: &found,
@@ -29,12 +51,13 @@ pub(super) fn numbers_of<T: DeserializeOwned>() -> Vec<(String, Kind)> {
 /// A field that is read.
 struct Field<'a> {
     key: String,
-    found: &'a RefCell<Vec<(String, Kind)>>,
+    found: &'a RefCell<Found>,
 }
 
 impl Field<'_> {
     fn note(&self, kind: Kind) {
-        self.found.borrow_mut().push((self.key.clone(), kind));
+        let number = (self.key.clone(), kind);
+        self.found.borrow_mut().numbers.push(number);
     }
 }
 
@@ -62,8 +85,10 @@ impl<'de> MapAccess<'de> for Fields<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let dot = if self.of.key.is_empty() { "" } else { "." };
+        let key = format!("{}{dot}{}", self.of.key, self.name);
+        self.of.found.borrow_mut().keys.push(key.clone());
         seed.deserialize(Field {
-            key: format!("{}{dot}{}", self.of.key, self.name),
+            key,
             found: self.of.found,
         })
     }

@@ -16,6 +16,8 @@ mod method;
 mod quality;
 pub mod raw;
 mod run;
+#[cfg(test)]
+mod samples;
 mod steps;
 mod worker;
 

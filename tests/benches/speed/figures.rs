@@ -1,4 +1,4 @@
-//! What follows from the measurements: ratios as JSON, a table for the README, a plot.
+//! What follows from the measurements: ratios as JSON, tables for the README beside it, a plot.
 
 use std::fmt::Write as _;
 
@@ -103,7 +103,7 @@ impl Figures {
         std::fs::write(repository("infra/speed.svg"), svg).expect("a writable folder");
     }
 
-    /// Returns the tables of the README.
+    /// Returns the tables of `tests/benches/README.md`.
     pub(super) fn table(&self) -> String {
         let mut text = String::new();
         let (library, rate) = self.fastest();

@@ -10,16 +10,10 @@ use tokio::time::{sleep, timeout};
 use super::address::{Address, Line, Talk};
 use super::alarm::Alarm;
 use super::client::{
-<<<<<<< HEAD
     ANSWER, BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicProperties,
     BasicPublishOptions, BasicQosOptions, Channel, ClientResult, ConfirmSelectOptions,
-    Confirmation, Connection, Consumer, FieldTable, QueueDeclareOptions, ShortString, answered,
-    connect, silent, text, told,
-=======
-    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicProperties, BasicPublishOptions,
-    BasicQosOptions, Channel, ClientResult, ConfirmSelectOptions, Confirmation, Connection,
-    Consumer, FieldTable, GOODBYE, QueueDeclareOptions, ShortString, answered, connect, text,
->>>>>>> b3
+    Confirmation, Connection, Consumer, FieldTable, GOODBYE, QueueDeclareOptions, ShortString,
+    answered, connect, silent, text, told,
 };
 use super::delivery::{Hearing, Subscription};
 use super::topology;
@@ -82,7 +76,6 @@ impl Link {
         self.connection.status().connected() && self.channel.status().connected()
     }
 
-<<<<<<< HEAD
     /// Returns whether an alarm of the broker holds it up: nothing that is sent is read.
     pub(super) fn is_held_up(&self) -> bool {
         self.is_open() && self.alarm.reason().is_some()
@@ -133,18 +126,13 @@ impl Link {
         }
     }
 
+    /// Says goodbye to the broker, and lets go of the connection whether it answers or not.
     pub(super) async fn close(self) {
         // A broker with an alarm does not read it, and finds the end of the connection later.
         if self.is_held_up() {
             return;
         }
-        // It goes either way.
-        timeout(ANSWER, self.connection.close(200, "done".into()))
-=======
-    /// Says goodbye to the broker, and lets go of the connection whether it answers or not.
-    pub(super) async fn close(self) {
         timeout(GOODBYE, self.connection.close(200, "done".into()))
->>>>>>> b3
             .await
             .ok();
     }
