@@ -8,6 +8,7 @@ use crate::method::adain::AdainError;
 use crate::method::attention::AttentionError;
 use crate::method::finite::NotFinite;
 use crate::method::schedule::ScheduleError;
+use crate::vectors::VectorsError;
 
 /// Why the engine cannot load a model or compute with it.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub enum EngineError {
         /// What the loader says.
         reason: String,
     },
+    /// The environment names vectors that kernels cannot compute with.
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
     /// The device that the settings name cannot be used.
     #[error("device {device} cannot be used: {reason}")]
     Device {
@@ -109,9 +113,10 @@ impl EngineError {
             // The next image may fare better: it counts against the shard and no further.
             Self::StyleBank { .. } | Self::NotJudged { .. } => FailureClass::Transient,
             Self::NotFinite { .. } => FailureClass::BadOutput,
-            Self::RuntimeMissing { .. } | Self::RuntimeUnusable { .. } | Self::Device { .. } => {
-                FailureClass::Fatal
-            }
+            Self::RuntimeMissing { .. }
+            | Self::RuntimeUnusable { .. }
+            | Self::Vectors(_)
+            | Self::Device { .. } => FailureClass::Fatal,
             // Another run has another model, other settings and other inputs.
             Self::Model { .. }
             | Self::Run { .. }
