@@ -1,7 +1,7 @@
 //! Manifests as Parquet bytes: zstd, sorted by style and content.
 
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 
 use arrow::array::{Array, RecordBatch};
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use parquet::file::properties::WriterProperties;
 use super::claims::{self, ClaimError, Most};
 use super::sealing::{self, Sealing};
 use super::{ManifestRow, Quality, Work, schema};
+use crate::guarded;
 use crate::ids::ItemId;
 
 /// Rows in a row group.
@@ -298,7 +299,8 @@ fn rows(
 /// Returns the next rows, if there are any. Files without a digest of themselves may be damaged anywhere, and the decoder
 /// panics over some of them: over a page that claims no values and has some, it divides by zero.
 fn next_batch(reader: &mut ParquetRecordBatchReader) -> Result<Option<RecordBatch>, ManifestError> {
-    match catch_unwind(AssertUnwindSafe(|| reader.next())) {
+    // A reader that gave up is not asked again.
+    match guarded::decode(AssertUnwindSafe(|| reader.next())) {
         Ok(batch) => Ok(batch.transpose()?),
         Err(_) => Err(ParquetError::General("a page contradicts itself".to_owned()).into()),
     }
