@@ -1,6 +1,7 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use shared::failure::FailureClass;
+use shared::read_file;
 use shared::settings::Device;
 
 use crate::engine_thread::EngineGone;
@@ -50,6 +51,18 @@ pub enum EngineError {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// A file of the model cannot be read, and neither can what it lies in: that may pass.
+    #[error(
+        "model file {} cannot be read: is its folder mounted and permitted here? It is written by onnx-export",
+        .path.display()
+    )]
+    Away {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// ONNX Runtime failed while computing.
     #[error("{part} failed")]
     Run {
@@ -71,12 +84,14 @@ pub enum EngineError {
     },
     /// A network that judges images gives no numbers for one.
     #[error(
-        "{network} gives values that are not finite: does it divide by zero on this image, or was it exported from \
-         damaged weights?"
+        "{network} ({}) gives values that are not finite: does it divide by zero on this image, or was it exported from \
+         damaged weights?", .path.display()
     )]
     NotJudged {
         /// The network.
         network: String,
+        /// Its contract.
+        path: PathBuf,
     },
     /// Keys and values of a style cannot be put aside on disk or read back.
     #[error("cannot keep the keys and values of style {style} in {}; is there space left?", .folder.display())]
@@ -104,6 +119,18 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Returns what it means that a file of a model's folder cannot be read. It is waited for unless others of the folder
+    /// are there.
+    pub(super) fn unreadable(folder: &Path, path: PathBuf, source: std::io::Error) -> Self {
+        if read_file::is_away(folder, &source) {
+            return Self::Away { path, source };
+        }
+        Self::Model {
+            path,
+            reason: format!("cannot be read ({source}); its folder is written by onnx-export"),
+        }
+    }
+
     /// Returns what the failure leads to.
     #[must_use]
     pub fn class(&self) -> FailureClass {
@@ -112,6 +139,8 @@ impl EngineError {
             Self::Run { source, .. } if is_of_device(source) => FailureClass::Fatal,
             // The next image may fare better: it counts against the shard and no further.
             Self::StyleBank { .. } | Self::NotJudged { .. } => FailureClass::Transient,
+            // It is waited for.
+            Self::Away { .. } => FailureClass::Transient,
             Self::NotFinite { .. } => FailureClass::BadOutput,
             Self::RuntimeMissing { .. }
             | Self::RuntimeUnusable { .. }
@@ -124,6 +153,29 @@ impl EngineError {
             | Self::Schedule(_)
             | Self::Attention(_)
             | Self::Adain(_) => FailureClass::Unworkable,
+        }
+    }
+}
+
+impl EngineError {
+    /// Returns whether what a model lies in cannot be read.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Away { .. } => true,
+            Self::RuntimeMissing { .. }
+            | Self::RuntimeUnusable { .. }
+            | Self::Vectors(_)
+            | Self::Device { .. }
+            | Self::Model { .. }
+            | Self::Run { .. }
+            | Self::NotFinite { .. }
+            | Self::NotJudged { .. }
+            | Self::StyleBank { .. }
+            | Self::Gone(_)
+            | Self::Schedule(_)
+            | Self::Attention(_)
+            | Self::Adain(_) => false,
         }
     }
 }
@@ -194,6 +246,22 @@ mod tests {
             ),
         ] {
             assert_eq!(cause(message), told);
+        }
+    }
+
+    #[test]
+    fn a_network_that_gives_no_figure_is_named_with_its_file() {
+        let error = EngineError::NotJudged {
+            network: "Inception-v3 pool3".to_owned(),
+            path: "models/inception/features.json".into(),
+        };
+        let told = error.to_string();
+        for words in [
+            "Inception-v3 pool3",
+            "(models/inception/features.json)",
+            "not finite",
+        ] {
+            assert!(told.contains(words), "no {words:?}: {told}");
         }
     }
 
