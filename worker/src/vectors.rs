@@ -92,7 +92,7 @@ impl Vectors {
     /// [`VectorsError`] if this processor does not have them, or kernels have computed with others.
     pub fn pin(self) -> Result<(), VectorsError> {
         let arch = self.arch().ok_or(VectorsError::NotHere(self.as_str()))?;
-        IN_USE.get_or_init(|| arch);
+        let _ = IN_USE.set(arch);
         match lanes() {
             lanes if lanes == self.lanes() => Ok(()),
             others => Err(VectorsError::TooLate(self.as_str(), others)),

@@ -82,27 +82,46 @@ pub(super) struct Exif<'a> {
 /// More than [`MAX_METADATA_BYTES`].
 struct TooLarge;
 
-/// Returns all EXIF data of a file, up to [`MAX_METADATA_BYTES`].
+/// How many bytes of EXIF data may still be taken.
+struct Budget(usize);
+
+impl Budget {
+    fn take<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], TooLarge> {
+        self.0 = self.0.checked_sub(bytes.len()).ok_or(TooLarge)?;
+        Ok(bytes)
+    }
+
+    /// Returns what a stream unpacks to; nothing if it is damaged, which costs as much.
+    fn inflate(&mut self, stream: &[u8]) -> Result<Option<Vec<u8>>, TooLarge> {
+        let mut text = Vec::new();
+        let mut decoder = ZlibDecoder::new(stream).take(self.0 as u64 + 1);
+        let is_whole = decoder.read_to_end(&mut text).is_ok();
+        self.take(&text)?;
+        Ok(is_whole.then_some(text))
+    }
+}
+
+/// Returns the EXIF data of a file, up to [`MAX_METADATA_BYTES`].
 pub(super) fn exif(file: &[u8]) -> Exif<'_> {
     let mut found = Exif::default();
-    let mut left = MAX_METADATA_BYTES;
-    for chunk in chunks(file) {
+    let mut budget = Budget(MAX_METADATA_BYTES);
+    let may_have_exif =
+        |chunk: &Chunk<'_>| matches!(&chunk.kind, b"eXIf" | b"tEXt" | b"zTXt") && chunk.is_whole();
+    for chunk in chunks(file).filter(may_have_exif) {
         let exif = match &chunk.kind {
-            b"eXIf" => within(chunk.data, left).map(|data| Some((data.len(), data.into()))),
-            b"tEXt" => raw_profile(chunk.data, |text| Ok(Some(within(text, left)?.into()))),
-            b"zTXt" => raw_profile(chunk.data, |text| match text.get(1..) {
-                Some(stream) => Ok(inflated(stream, left)?.map(Cow::Owned)),
+            b"eXIf" => budget.take(chunk.data).map(|exif| Some(exif.into())),
+            b"tEXt" => raw_profile(chunk.data, |text| Ok(Some(budget.take(text)?.into()))),
+            _ => raw_profile(chunk.data, |text| match text.get(1..) {
+                Some(stream) => Ok(budget.inflate(stream)?.map(Cow::Owned)),
                 None => Ok(None),
             }),
-            _ => continue,
         };
         match exif {
-            Ok(Some((unpacked_bytes, exif))) if chunk.is_whole() => {
-                left -= unpacked_bytes;
-                found.taken.push(exif);
+            Ok(exif) => found.taken.extend(exif),
+            Err(TooLarge) => {
+                found.has_more = true;
+                break;
             }
-            Ok(_) => {}
-            Err(TooLarge) => found.has_more |= chunk.is_whole(),
         }
     }
     found
@@ -110,8 +129,9 @@ pub(super) fn exif(file: &[u8]) -> Exif<'_> {
 
 /// Returns whether a profile of a file is larger than it may be.
 pub(super) fn has_too_large_profile(file: &[u8]) -> bool {
-    let mut profiles = chunks(file).filter(|chunk| &chunk.kind == b"iCCP");
-    profiles.any(|chunk| {
+    // Decoders take the first one that is whole.
+    let profile = chunks(file).find(|chunk| &chunk.kind == b"iCCP" && chunk.is_whole());
+    profile.is_some_and(|chunk| {
         let end = chunk.data.iter().position(|&byte| byte == 0);
         // Behind the name is the number of the method.
         let stream = end.and_then(|end| chunk.data.get(end + 2..));
@@ -154,11 +174,11 @@ pub(super) fn xmp(file: &[u8]) -> Vec<&[u8]> {
         .collect()
 }
 
-/// Returns how many bytes a text has, and the EXIF data that it holds, if it is called so.
+/// Returns the EXIF data of a text, if it is called so.
 fn raw_profile<'a>(
     chunk: &'a [u8],
-    unpacked: impl Fn(&'a [u8]) -> Result<Option<Cow<'a, [u8]>>, TooLarge>,
-) -> Result<Option<(usize, Cow<'a, [u8]>)>, TooLarge> {
+    unpacked: impl FnOnce(&'a [u8]) -> Result<Option<Cow<'a, [u8]>>, TooLarge>,
+) -> Result<Option<Cow<'a, [u8]>>, TooLarge> {
     let Some(end) = chunk.iter().position(|&byte| byte == 0) else {
         return Ok(None);
     };
@@ -177,25 +197,7 @@ fn raw_profile<'a>(
         return Ok(None);
     };
     let bytes = values.chunks_exact(2).map(|pair| (pair[0] << 4) | pair[1]);
-    Ok(Some((text.len(), bytes.collect::<Vec<u8>>().into())))
-}
-
-fn within(bytes: &[u8], most: usize) -> Result<&[u8], TooLarge> {
-    if bytes.len() > most {
-        return Err(TooLarge);
-    }
-    Ok(bytes)
-}
-
-/// Returns what a stream unpacks to; nothing if it is damaged.
-fn inflated(stream: &[u8], most: usize) -> Result<Option<Vec<u8>>, TooLarge> {
-    let mut text = Vec::new();
-    let mut decoder = ZlibDecoder::new(stream).take(most as u64 + 1);
-    if decoder.read_to_end(&mut text).is_err() {
-        return Ok(None);
-    }
-    within(&text, most)?;
-    Ok(Some(text))
+    Ok(Some(bytes.collect::<Vec<u8>>().into()))
 }
 
 /// Returns whether a stream unpacks to more than a profile may have, without keeping any of it.
@@ -292,9 +294,9 @@ mod tests {
         assert!(bomb.len() < MAX_METADATA_BYTES);
         let large = chunk(b"eXIf", &vec![0; MAX_METADATA_BYTES + 1]);
         for too_large in [bomb, large] {
-            let whole = file(&[too_large, packed_text(small)]);
+            let whole = file(&[packed_text(small), too_large, packed_text(small)]);
             let found = exif(&whole);
-            assert_eq!(found.taken, [&b"II"[..]], "what follows is taken");
+            assert_eq!(found.taken, [&b"II"[..]], "what follows is left out");
             assert!(found.has_more);
         }
     }
@@ -308,6 +310,19 @@ mod tests {
         assert!(found.has_more);
         let taken: usize = found.taken.iter().map(|exif| exif.len()).sum();
         assert!(0 < taken && taken <= MAX_METADATA_BYTES, "{taken} bytes");
+    }
+
+    #[test]
+    fn damaged_texts_are_unpacked_up_to_the_bound_all_the_same() {
+        let mut stream = deflated(&vec![b'0'; 1 << 20]);
+        let end = stream.len() - 1;
+        stream[end] ^= 1;
+        let damaged = [&b"Raw profile type exif\0\0"[..], &stream].concat();
+        let few = file(&vec![chunk(b"zTXt", &damaged); 3]);
+        assert!(!exif(&few).has_more);
+        let many = file(&vec![chunk(b"zTXt", &damaged); 6]);
+        let found = exif(&many);
+        assert!(found.has_more && found.taken.is_empty());
     }
 
     #[test]
