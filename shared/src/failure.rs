@@ -26,7 +26,7 @@ pub enum FailureClass {
     BadOutput,
     /// Not enough memory: tried again with fewer outputs in a pass.
     Resources,
-    /// The run cannot be worked on as it is, and other runs can: its model, plan or a decision about it is away or
+    /// The run cannot be worked on as it is, and other runs can: its model, plan or a decision about it is not whole or
     /// damaged. The attempt counts, the worker lives.
     Unworkable,
     /// Nothing will work here, whatever the run: the worker stops, its shard goes back uncounted.

@@ -60,6 +60,33 @@ pub fn is_refused(error: &io::Error) -> bool {
     inner.is_some_and(|inner| inner.downcast_ref::<Refused>().is_some())
 }
 
+/// Returns whether an error of reading a file says nothing about the file: what it lies in is away. A folder that is not
+/// there, or in which nothing is, is not mounted; one that may not be read or does not answer may be another time. What is
+/// known of the file itself (it is gone from among others, or is none) will not pass.
+///
+/// Looks into the folder, so it waits for the disk.
+#[must_use]
+pub fn is_away(folder: &Path, error: &io::Error) -> bool {
+    match error.kind() {
+        io::ErrorKind::NotFound => !has_anything(folder),
+        io::ErrorKind::IsADirectory
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::InvalidFilename
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::InvalidData
+        | io::ErrorKind::OutOfMemory => false,
+        _ if is_refused(error) => false,
+        // A link that leads to itself.
+        _ => error.raw_os_error() != Some(Errno::LOOP.raw_os_error()),
+    }
+}
+
+/// Returns whether anything lies in a folder.
+fn has_anything(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder);
+    entries.is_ok_and(|mut entries| entries.next().is_some_and(|entry| entry.is_ok()))
+}
+
 /// Opens a file, and nothing that is none.
 ///
 /// # Errors
@@ -165,6 +192,37 @@ mod tests {
         assert_eq!(folder.kind(), io::ErrorKind::IsADirectory);
         let nothing = read(&at("nothing"), 10).unwrap_err();
         assert_eq!(nothing.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_file_is_away_with_its_folder_and_missing_from_among_others() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("model");
+        let file = folder.join("model.json");
+        let look = || is_away(&folder, &read(&file, 10).unwrap_err());
+        assert!(look(), "no folder");
+        fs::create_dir(&folder).unwrap();
+        assert!(look(), "where something is mounted at other times");
+        fs::write(folder.join("other"), "").unwrap();
+        assert!(!look(), "others are there");
+        symlink("model.json", &file).unwrap();
+        assert!(!look(), "a link to itself");
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        assert!(!look(), "a folder in its place");
+        fs::remove_dir(&file).unwrap();
+        fs::write(&file, "more than ten bytes").unwrap();
+        assert!(!look(), "no such file is so large");
+        for errno in [
+            Errno::ACCESS,
+            Errno::IO,
+            Errno::STALE,
+            Errno::TIMEDOUT,
+            Errno::NOTCONN,
+            Errno::HOSTDOWN,
+        ] {
+            assert!(is_away(&folder, &errno.into()), "{errno}");
+        }
     }
 
     #[test]

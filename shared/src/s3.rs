@@ -35,7 +35,7 @@ pub use self::settings::{S3Credentials, S3Settings};
 
 use self::answer::{Answer, Cause, causes, chain};
 use self::counting::Counting;
-use self::object::Cursor;
+use self::object::{Condition, Cursor};
 use crate::location::BucketPrefix;
 use crate::read_file::check_size;
 use crate::storage::StorageError;
@@ -108,12 +108,25 @@ impl Bucket {
 
     /// Writes an object if its key is free.
     pub(crate) async fn put_new(&self, path: &str, body: Body<'_>) -> Result<Put, StorageError> {
-        self.send("create", path, body, Some("*")).await
+        self.send("create", path, body, Condition::Free).await
+    }
+
+    /// Writes an object over the one of a tag, in one step. A store that does not know the condition writes over whatever
+    /// is there.
+    pub(crate) async fn put_over(
+        &self,
+        path: &str,
+        body: Body<'_>,
+        etag: &str,
+    ) -> Result<Put, StorageError> {
+        self.send("create", path, body, Condition::Is(etag)).await
     }
 
     /// Writes an object, over an older one if there is one.
     pub(crate) async fn put(&self, path: &str, body: Body<'_>) -> Result<(), StorageError> {
-        self.send("write", path, body, None).await.map(drop)
+        self.send("write", path, body, Condition::Any)
+            .await
+            .map(drop)
     }
 
     async fn send(
@@ -121,8 +134,13 @@ impl Bucket {
         operation: &'static str,
         path: &str,
         body: Body<'_>,
-        if_none_match: Option<&str>,
+        condition: Condition<'_>,
     ) -> Result<Put, StorageError> {
+        let (if_none_match, if_match) = match condition {
+            Condition::Any => (None, None),
+            Condition::Free => (Some("*"), None),
+            Condition::Is(etag) => (None, Some(etag)),
+        };
         let (sha256, size) = body.measure().await?;
         let patient = Builder::new().timeout_config(timeouts(size));
         let mut pauses = patience::pauses().build();
@@ -131,12 +149,15 @@ impl Bucket {
             let put = self.client.put_object().bucket(&self.at.bucket);
             let put = put.key(self.key(path)).checksum_sha256(&sha256);
             let put = put.set_if_none_match(if_none_match.map(str::to_owned));
+            let put = put.set_if_match(if_match.map(str::to_owned));
             let put = put.body(body.stream().await?).customize();
             match put.config_override(patient.clone()).send().await {
                 Ok(_) => return Ok(Put::Written),
-                Err(error) => match status(&error) {
-                    Some(412) if if_none_match.is_some() => return Ok(Put::Taken),
-                    Some(409) => match pauses.next() {
+                Err(error) => match (status(&error), condition) {
+                    (Some(412), Condition::Free | Condition::Is(_)) => return Ok(Put::Taken),
+                    // It is gone, or the store does not know the condition.
+                    (Some(404 | 501), Condition::Is(_)) => return Ok(Put::Taken),
+                    (Some(409), _) => match pauses.next() {
                         Some(pause) => tokio::time::sleep(pause).await,
                         None => return Err(self.failed(operation, path, &error)),
                     },

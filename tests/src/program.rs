@@ -46,6 +46,7 @@ pub fn synth2real() -> Command {
         "SYNTH2REAL_BROKER_URL",
         "SYNTH2REAL_DASHBOARD_TOKEN",
         "SYNTH2REAL_LISTEN",
+        "SYNTH2REAL_VECTORS",
         "RUST_LOG",
     ] {
         command.env_remove(variable);

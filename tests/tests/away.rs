@@ -1,28 +1,46 @@
-//! Inputs that go away: they are waited for and cost nothing, and nothing of them is ever taken for a bad input.
+//! Inputs, models and networks that go away: they are waited for and cost nothing, and nothing of them is ever taken for a
+//! bad input.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use backon::ExponentialBuilder;
+use bytes::Bytes;
 use coordinator::freeze::FrozenRun;
 use coordinator::ledger::{Ledger, ShardState};
 use futures::StreamExt;
+use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::clock::SystemClock;
+use shared::decision::ChangedInputs;
+use shared::digest;
 use shared::event::Happening;
 use shared::failure::FailureClass;
-use shared::ids::ShardId;
+use shared::ids::{RunId, ShardId};
+use shared::listing::Listing;
+use shared::location::Location;
 use shared::manifest::Status;
 use shared::queue::{InProcessQueue, Queue};
-use shared::settings::{ShardSize, WatchdogConfig};
-use shared::storage::{MemoryStorage, Storage};
+use shared::run_record::RunRecord;
+use shared::settings::{EngineConfig, ShardSize, WatchdogConfig};
+use shared::storage::{Created, MemoryStorage, Pages, Storage, StorageError, StorageErrorKind};
+use tests::changed_model::ChangedModel;
 use tests::planned;
 use tests::program::Running;
 use tests::project::{Project, STYLES};
 use tests::stand_in::{StandIn, StandInWorkshop};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use worker::attempt::{InputKind, Inputs, LoadedInput, Progress, Tools, Unusable};
 use worker::consumer::{Consumer, ConsumerError};
+use worker::engine::EngineError;
+use worker::engine::network::{FEATURES_FILE, NetworkContract};
+use worker::workshop::{EngineWorkshop, Workshop, WorkshopError};
 
 /// A run of one shard, of which one content can be away, and a worker.
 struct Stage {
@@ -35,12 +53,18 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
+        Self::of_patience(600).await
+    }
+
+    /// A run that waits so many seconds for what is away.
+    async fn of_patience(seconds: u64) -> Self {
         let size = ShardSize {
             contents: 2,
             styles: 1,
         };
         let contents = ["a", "away"].map(str::to_owned);
-        let run = planned::run("staged", &contents, &["night".to_owned()], size);
+        let mut run = planned::run("staged", &contents, &["night".to_owned()], size);
+        run.record.limits.input_patience_seconds = seconds;
         let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
         planned::store(storage.as_ref(), &run).await;
         let engine = StandIn::new(Duration::from_millis(10));
@@ -57,8 +81,8 @@ impl Stage {
         }
     }
 
-    async fn work(&self) -> Result<(), ConsumerError> {
-        let consumer = Consumer {
+    fn consumer(&self) -> Consumer {
+        Consumer {
             name: "worker".to_owned(),
             storage: Arc::clone(&self.storage),
             queue: Arc::new(self.queue.clone()),
@@ -73,16 +97,23 @@ impl Stage {
             progress: Arc::new(()),
             clock: Arc::new(SystemClock),
             given: None,
-        };
-        consumer.run().await
+        }
+    }
+
+    async fn work(&self) -> Result<(), ConsumerError> {
+        self.consumer().run().await
     }
 
     async fn work_until_drained(&self) {
+        self.has_worked_until_drained(self.consumer()).await;
+    }
+
+    async fn has_worked_until_drained(&self, consumer: Consumer) {
         let stop = async {
             self.queue.drained().await;
             self.drain.cancel();
         };
-        let (worked, ()) = tokio::join!(self.work(), stop);
+        let (worked, ()) = tokio::join!(consumer.run(), stop);
         worked.unwrap();
     }
 
@@ -165,6 +196,347 @@ async fn a_worker_that_waits_for_an_input_gives_its_shard_back_when_it_is_told_t
         1,
         "it was given back"
     );
+}
+
+/// A workshop in which the model of one run may be away.
+struct WithoutModel {
+    run: RunId,
+    is_away: AtomicBool,
+    error: fn() -> WorkshopError,
+    others: StandInWorkshop,
+}
+
+#[async_trait]
+impl Workshop for WithoutModel {
+    async fn tools(
+        &self,
+        run: &RunRecord,
+        changed: &ChangedInputs,
+    ) -> Result<Tools, WorkshopError> {
+        if run.run == self.run && self.is_away.load(Ordering::Relaxed) {
+            return Err((self.error)());
+        }
+        self.others.tools(run, changed).await
+    }
+
+    fn device(&self) -> String {
+        self.others.device()
+    }
+}
+
+impl Stage {
+    fn without_model(&self, error: fn() -> WorkshopError) -> Arc<WithoutModel> {
+        self.engine.take_away(false);
+        Arc::new(WithoutModel {
+            run: self.run.record.run.clone(),
+            is_away: AtomicBool::new(true),
+            error,
+            others: StandInWorkshop(Arc::clone(&self.engine)),
+        })
+    }
+}
+
+fn cannot_read(kind: StorageErrorKind) -> WorkshopError {
+    WorkshopError::Storage(StorageError {
+        kind,
+        operation: "read",
+        path: "s3://models/sd15/model.json".to_owned(),
+        source: None,
+    })
+}
+
+/// What is said of a model that is away.
+const AWAY: [fn() -> WorkshopError; 4] = [
+    || cannot_read(StorageErrorKind::Unavailable),
+    || cannot_read(StorageErrorKind::Denied),
+    || WorkshopError::NothingThere("s3://models/sd15".to_owned()),
+    || {
+        WorkshopError::Engine(EngineError::Away {
+            path: "/models/sd15/model.json".into(),
+            source: ErrorKind::NotFound.into(),
+        })
+    },
+];
+
+/// Counts how often a shard is taken up.
+#[derive(Default)]
+struct TakenUp(AtomicUsize);
+
+impl Progress for TakenUp {
+    fn takes_up(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_away_for_minutes_is_waited_for_and_costs_no_attempt() {
+    for error in AWAY {
+        let stage = Stage::new().await;
+        let (workshop, taken_up) = (stage.without_model(error), Arc::<TakenUp>::default());
+        let consumer = Consumer {
+            workshop: Arc::clone(&workshop) as Arc<dyn Workshop>,
+            progress: Arc::clone(&taken_up) as Arc<dyn Progress>,
+            ..stage.consumer()
+        };
+        let back = stage.after(400, || workshop.is_away.store(false, Ordering::Relaxed));
+        tokio::join!(stage.has_worked_until_drained(consumer), back);
+        assert_eq!(stage.done().await, 2, "{}", error());
+        assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+        assert_eq!(taken_up.0.load(Ordering::Relaxed), 1, "{}", error());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_stays_away_sends_its_shard_back_uncounted_and_the_worker_makes_other_runs() {
+    for error in AWAY {
+        let stage = Stage::new().await;
+        let size = ShardSize {
+            contents: 1,
+            styles: 1,
+        };
+        let other = planned::run("other", &["b".to_owned()], &["night".to_owned()], size);
+        planned::store(stage.storage.as_ref(), &other).await;
+        let task = other.plan.task(&other.record.run, &other.plan.shards[0]);
+        stage.queue.publish(&[task]).await.unwrap();
+        let workshop = stage.without_model(error);
+        let consumer = Consumer {
+            workshop: Arc::clone(&workshop) as Arc<dyn Workshop>,
+            ..stage.consumer()
+        };
+        let back = async {
+            tokio::time::sleep(Duration::from_secs(700)).await;
+            let of_other = Ledger::read(stage.storage.as_ref(), &other).await.unwrap();
+            assert_eq!(of_other.state(ShardId(0), 3), ShardState::Committed);
+            stage
+                .after(2500, || workshop.is_away.store(false, Ordering::Relaxed))
+                .await;
+        };
+        tokio::join!(stage.has_worked_until_drained(consumer), back);
+        assert_eq!(stage.done().await, 2, "{}", error());
+        assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+        assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_stays_away_ends_a_run_in_this_process_with_what_it_waited_for() {
+    for error in AWAY {
+        let stage = Stage::new().await;
+        let consumer = Consumer {
+            workshop: stage.without_model(error),
+            given: Some(stage.run.record.clone()),
+            ..stage.consumer()
+        };
+        let ended = consumer.run().await.unwrap_err();
+        assert!(matches!(ended, ConsumerError::Fatal { .. }), "{ended}");
+        let told = ended.to_string();
+        for words in ["models/sd15", "limits.input_patience_seconds"] {
+            assert!(told.contains(words), "no {words:?}: {told}");
+        }
+        assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    }
+}
+
+/// Storage that does not answer for some time.
+#[derive(Debug)]
+struct Unanswering {
+    storage: Arc<dyn Storage>,
+    answers_from: Instant,
+}
+
+impl Unanswering {
+    fn check(&self, operation: &'static str, key: &ArtifactKey) -> Result<(), StorageError> {
+        if Instant::now() >= self.answers_from {
+            return Ok(());
+        }
+        Err(StorageError {
+            kind: StorageErrorKind::Unavailable,
+            operation,
+            path: self.locate(key),
+            source: None,
+        })
+    }
+}
+
+#[async_trait]
+impl Storage for Unanswering {
+    async fn create(&self, key: &ArtifactKey, bytes: Bytes) -> Result<Created, StorageError> {
+        self.check("create", key)?;
+        self.storage.create(key, bytes).await
+    }
+
+    async fn replace(&self, key: &ArtifactKey, bytes: Bytes) -> Result<(), StorageError> {
+        self.check("write", key)?;
+        self.storage.replace(key, bytes).await
+    }
+
+    async fn replace_from_file(&self, key: &ArtifactKey, file: &Path) -> Result<(), StorageError> {
+        self.check("write", key)?;
+        self.storage.replace_from_file(key, file).await
+    }
+
+    async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
+        self.check("read", key)?;
+        self.storage.read(key).await
+    }
+
+    async fn exists(&self, key: &ArtifactKey) -> Result<bool, StorageError> {
+        self.check("look for", key)?;
+        self.storage.exists(key).await
+    }
+
+    fn list(&self, prefix: &ArtifactPrefix) -> Pages {
+        self.storage.list(prefix)
+    }
+
+    async fn runs(&self) -> Result<Vec<RunId>, StorageError> {
+        self.storage.runs().await
+    }
+
+    async fn check_writable(&self) -> Result<(), StorageError> {
+        self.storage.check_writable().await
+    }
+
+    fn locate(&self, key: &ArtifactKey) -> String {
+        self.storage.locate(key)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_in_which_storage_did_not_answer_is_none_in_which_a_model_was_away() {
+    let stage = Stage::new().await;
+    let workshop = stage.without_model(AWAY[0]);
+    let taken_up = Arc::<TakenUp>::default();
+    let storage = Unanswering {
+        storage: Arc::clone(&stage.storage),
+        answers_from: Instant::now() + Duration::from_secs(700),
+    };
+    let consumer = Consumer {
+        storage: Arc::new(storage),
+        workshop: Arc::clone(&workshop) as Arc<dyn Workshop>,
+        progress: Arc::clone(&taken_up) as Arc<dyn Progress>,
+        ..stage.consumer()
+    };
+    let back = stage.after(800, || workshop.is_away.store(false, Ordering::Relaxed));
+    tokio::join!(stage.has_worked_until_drained(consumer), back);
+    assert_eq!(stage.done().await, 2);
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(taken_up.0.load(Ordering::Relaxed), 1, "it was given back");
+}
+
+/// Inputs of a share that takes its time for each answer, the first of which is a refusal.
+struct SlowShare {
+    others: Arc<dyn Inputs>,
+    has_refused: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Inputs for SlowShare {
+    async fn load(&self, kind: InputKind, listing: &Listing) -> Result<LoadedInput, Unusable> {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        if !self.has_refused.swap(true, Ordering::Relaxed) {
+            return Err(Unusable::Away("the share was busy".to_owned()));
+        }
+        self.others.load(kind, listing).await
+    }
+}
+
+/// A workshop whose inputs lie on a slow share.
+struct OnSlowShare {
+    others: StandInWorkshop,
+    has_refused: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Workshop for OnSlowShare {
+    async fn tools(
+        &self,
+        run: &RunRecord,
+        changed: &ChangedInputs,
+    ) -> Result<Tools, WorkshopError> {
+        let tools = self.others.tools(run, changed).await?;
+        let inputs = SlowShare {
+            others: Arc::clone(&tools.inputs),
+            has_refused: Arc::clone(&self.has_refused),
+        };
+        Ok(Tools {
+            inputs: Arc::new(inputs),
+            ..tools
+        })
+    }
+
+    fn device(&self) -> String {
+        self.others.device()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_that_answers_late_is_not_away_meanwhile() {
+    let stage = Stage::of_patience(10).await;
+    stage.engine.take_away(false);
+    let taken_up = Arc::<TakenUp>::default();
+    let workshop = OnSlowShare {
+        others: StandInWorkshop(Arc::clone(&stage.engine)),
+        has_refused: Arc::default(),
+    };
+    let consumer = Consumer {
+        workshop: Arc::new(workshop),
+        watchdog: WatchdogConfig::default(),
+        progress: Arc::clone(&taken_up) as Arc<dyn Progress>,
+        ..stage.consumer()
+    };
+    stage.has_worked_until_drained(consumer).await;
+    assert_eq!(stage.done().await, 2);
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(taken_up.0.load(Ordering::Relaxed), 1, "it was given back");
+}
+
+#[tokio::test]
+async fn a_model_whose_folder_is_away_is_told_from_one_of_which_a_file_is_missing_or_damaged() {
+    let model = ChangedModel::with_data("unet/segment_3", |_| {});
+    let folder = model.folder();
+    let size = ShardSize {
+        contents: 1,
+        styles: 1,
+    };
+    let mut run = planned::run("staged", &["a".to_owned()], &["night".to_owned()], size);
+    run.record.inputs.model = Location::Folder(folder.clone());
+    let contract = fs::read(folder.join("model.json")).unwrap();
+    run.record.frozen.model.sha256 = digest::sha256(&contract);
+    let config = EngineConfig {
+        threads: 1,
+        ..EngineConfig::default()
+    };
+    let workshop = EngineWorkshop::new(config, 0);
+    let nothing_changed = ChangedInputs::default();
+    let open = async || workshop.tools(&run.record, &nothing_changed).await.err();
+    let is_away = async || open().await.unwrap().is_away();
+
+    let aside = folder.with_extension("aside");
+    fs::rename(&folder, &aside).unwrap();
+    assert!(is_away().await, "there is no folder");
+    fs::create_dir(&folder).unwrap();
+    assert!(is_away().await, "nothing is mounted there");
+    let network = NetworkContract::load(&folder, FEATURES_FILE).unwrap_err();
+    assert!(network.is_away(), "{network}");
+    fs::remove_dir(&folder).unwrap();
+    fs::rename(&aside, &folder).unwrap();
+    let network = NetworkContract::load(&folder, FEATURES_FILE).unwrap_err();
+    assert!(!network.is_away(), "another thing lies there: {network}");
+
+    let segment = folder.join("unet/segment_3.data");
+    let bytes = fs::read(&segment).unwrap();
+    fs::write(&segment, &bytes[1..]).unwrap();
+    let damaged = open().await.unwrap();
+    fs::remove_file(&segment).unwrap();
+    let missing = open().await.unwrap();
+    for error in [damaged, missing] {
+        assert_eq!(error.class(), FailureClass::Unworkable, "{error}");
+        assert!(!error.is_away(), "{error}");
+        assert!(error.to_string().contains("segment_3.data"), "{error}");
+    }
+    fs::write(&segment, &bytes).unwrap();
+    assert!(open().await.is_none(), "it is whole again");
 }
 
 /// Starts a run of five contents and waits until the first image is there: the others are still to be read.

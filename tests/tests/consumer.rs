@@ -397,21 +397,13 @@ impl Stage {
     }
 }
 
-fn cannot_read(kind: StorageErrorKind) -> WorkshopError {
+fn no_model() -> WorkshopError {
     WorkshopError::Storage(StorageError {
-        kind,
+        kind: StorageErrorKind::NotFound,
         operation: "read",
         path: "/models/sd15/model.json".to_owned(),
         source: None,
     })
-}
-
-fn no_model() -> WorkshopError {
-    cannot_read(StorageErrorKind::NotFound)
-}
-
-fn unreachable_model() -> WorkshopError {
-    cannot_read(StorageErrorKind::Unavailable)
 }
 
 fn altered_model() -> WorkshopError {
@@ -432,16 +424,10 @@ fn other_model() -> WorkshopError {
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_model_is_of_no_use_fails_with_the_reason_and_its_worker_makes_the_others() {
     type Row = (fn() -> WorkshopError, FailureClass, &'static str);
-    let errors: [Row; 4] = [
+    let errors: [Row; 3] = [
         (no_model, FailureClass::Unworkable, "sd15/model.json"),
         (other_model, FailureClass::Unworkable, "was planned with b"),
         (altered_model, FailureClass::Unworkable, "segment_2.data"),
-        // It is waited for as long as an input.
-        (
-            unreachable_model,
-            FailureClass::Transient,
-            "sd15/model.json",
-        ),
     ];
     for (error, class, words) in errors {
         let stage = Stage::of(&["a"]).await;

@@ -2,6 +2,7 @@
 //!
 //! - [`method`]: the numerics, pure functions on arrays
 //! - [`operators`]: parts of graphs that are faster here than in ONNX Runtime, pure functions as well
+//! - [`vectors`]: which of the processor's vectors both compute with
 //! - [`engine`]: ONNX Runtime, split subgraphs and what happens between them
 //! - [`conversion`]: method and engine put together, for one content
 //! - [`dataset`]: images and labels as datasets publish them
@@ -27,4 +28,5 @@ pub mod metrics;
 pub mod npz;
 pub mod operators;
 pub mod quality;
+pub mod vectors;
 pub mod workshop;

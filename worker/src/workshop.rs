@@ -3,7 +3,7 @@
 pub mod networks;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -27,6 +27,9 @@ pub enum WorkshopError {
     /// Its model, networks or datasets cannot be reached.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// Where its model or a network should be in a bucket is nothing at all.
+    #[error("nothing is below {0}: is it the right bucket, and is everything uploaded?")]
+    NothingThere(String),
     /// Its model cannot be used.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -51,19 +54,59 @@ impl WorkshopError {
     pub fn class(&self) -> FailureClass {
         match self {
             Self::Storage(error) => match error.kind {
-                StorageErrorKind::Unavailable => FailureClass::Transient,
+                StorageErrorKind::Unavailable | StorageErrorKind::Denied => FailureClass::Transient,
                 // Other runs read elsewhere.
                 StorageErrorKind::NotFound
                 | StorageErrorKind::Conflict
-                | StorageErrorKind::Invalid
-                | StorageErrorKind::Denied => FailureClass::Unworkable,
+                | StorageErrorKind::Invalid => FailureClass::Unworkable,
                 // Where models and inputs of every run are kept.
                 StorageErrorKind::Full => FailureClass::Fatal,
             },
+            Self::NothingThere(_) => FailureClass::Transient,
             Self::Engine(error) => error.class(),
             Self::OtherModel { .. } => FailureClass::Unworkable,
         }
     }
+
+    /// Returns whether the model, a network or a dataset is away: it is waited for as an input is, and says nothing about
+    /// the run.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Storage(error) => match error.kind {
+                StorageErrorKind::Unavailable | StorageErrorKind::Denied => true,
+                StorageErrorKind::NotFound
+                | StorageErrorKind::Conflict
+                | StorageErrorKind::Full => false,
+            },
+            Self::NothingThere(_) => true,
+            Self::Engine(error) => error.is_away(),
+            Self::OtherModel { .. } => false,
+        }
+    }
+}
+
+/// Returns a folder of this machine with the model or network at a location, of which `contract` is the first file.
+///
+/// # Errors
+///
+/// [`WorkshopError`] if it cannot be reached; if others of its files are there and the contract is not, `NotFound`.
+async fn folder_of(
+    at: &Location,
+    contract: &str,
+    cache_dir: &Path,
+) -> Result<PathBuf, WorkshopError> {
+    let files = source::open(at).await?;
+    let error = match source::local_folder(at, files.as_ref(), contract, cache_dir).await {
+        Ok(folder) => return Ok(folder),
+        Err(error) => error,
+    };
+    let is_empty =
+        error.kind == StorageErrorKind::NotFound && files.list(Path::new("")).await?.is_empty();
+    if is_empty {
+        return Err(WorkshopError::NothingThere(at.to_string()));
+    }
+    Err(error.into())
 }
 
 /// Somebody who gets a run's tools ready.
@@ -113,9 +156,7 @@ impl EngineWorkshop {
 
     async fn open(&self, run: &RunRecord, changed: &ChangedInputs) -> Result<Tools, WorkshopError> {
         let (inputs, cache_dir) = (&run.inputs, &self.config.cache_dir);
-        let model = source::open(&inputs.model).await?;
-        let model =
-            source::local_folder(&inputs.model, model.as_ref(), contract::FILE, cache_dir).await?;
+        let model = folder_of(&inputs.model, contract::FILE, cache_dir).await?;
         let engine = load_engine(model, run, &self.config).await?;
         let size = engine
             .call(|converter| converter.size())

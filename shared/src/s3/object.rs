@@ -103,12 +103,24 @@ impl Body<'_> {
     }
 }
 
+/// What a put asks of what is in its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Condition<'a> {
+    /// Nothing.
+    Any,
+    /// That there is no object.
+    Free,
+    /// That there is the object of this tag.
+    Is(&'a str),
+}
+
 /// What a put met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Put {
     /// Nothing that keeps it from writing.
     Written,
-    /// An object, where it was to be new.
+    /// Something else than it asked for: an object where it was to be new, another one than it was to take the place of,
+    /// or none.
     Taken,
 }
 

@@ -308,7 +308,7 @@ pub struct RawWatchdog {
     pub times_usual: Option<f64>,
     /// But not before this many seconds, default 120.
     pub min_seconds: Option<f64>,
-    /// Seconds that a step may take whose usual time is not known yet, default 900.
+    /// Seconds that a step may take whose usual time is not known yet, and reading and storing always, default 900.
     pub first_seconds: Option<f64>,
 }
 

@@ -39,7 +39,7 @@ pub struct WatchdogConfig {
     pub times_usual: f64,
     /// But not before this.
     pub min: Duration,
-    /// When its usual time is not known yet.
+    /// When its usual time is not known yet; and reading and storing not before this, however quick they were.
     pub first: Duration,
 }
 

@@ -185,11 +185,19 @@ impl LocalStorage {
             StorageErrorKind::Invalid => path.is_dir(),
             StorageErrorKind::Full | StorageErrorKind::Denied => false,
         };
-        // Writers bring the same bytes, so one that comes in between loses nothing.
-        if is_taken && remove_nothing(path).map_err(|e| io_error("remove the empty", path, e))? {
-            return self.create_file(path, bytes);
+        if !is_taken {
+            return Err(refused);
         }
-        Err(refused)
+        match place(path).map_err(|e| io_error("look for", path, e))? {
+            Place::Free => self.create_file(path, bytes),
+            // In one step: another writer may have filled the place meanwhile and count on it, and this one may end at any
+            // moment. Writers bring the same bytes.
+            Place::Hollow => {
+                self.replace_file(path, bytes)?;
+                Ok(Created::New)
+            }
+            Place::Taken => Err(refused),
+        }
     }
 
     fn replace_file(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
@@ -357,28 +365,33 @@ fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     Ok(digest::sha256_of_open(file)? == digest::sha256(bytes))
 }
 
-/// Removes a file without a byte, a link that leads to no file, a pipe or a device; returns whether such a thing was
-/// there. What holds anything is left.
-fn remove_nothing(path: &Path) -> io::Result<bool> {
+/// What is in the place of a picture.
+enum Place {
+    /// Nothing.
+    Free,
+    /// A file without a byte, a link that leads to no file, a pipe or a device.
+    Hollow,
+    /// What holds anything.
+    Taken,
+}
+
+fn place(path: &Path) -> io::Result<Place> {
     let itself = match fs::symlink_metadata(path) {
         Ok(itself) => itself,
-        // Somebody else removed it.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::Free),
         Err(error) => return Err(error),
     };
-    let is_nothing = match fs::metadata(path) {
+    let is_hollow = match fs::metadata(path) {
         Ok(target) if target.is_file() => target.len() == 0,
         Ok(target) if target.is_dir() => itself.is_symlink(),
         Ok(_) => true,
         Err(error) => itself.is_symlink() && leads_nowhere(&error),
     };
-    if !is_nothing {
-        return Ok(false);
-    }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(true),
-    }
+    Ok(if is_hollow {
+        Place::Hollow
+    } else {
+        Place::Taken
+    })
 }
 
 /// Returns whether a link leads to nothing, and not to what cannot be reached just now.

@@ -213,7 +213,7 @@ pub async fn list_all(
 ///   equal is [`Created::AlreadyThere`], different is [`StorageErrorKind::Conflict`]. Of two creates at once, one is
 ///   new and the other finds it.
 /// - In the place of a picture (an image or a label) an object without a byte, and on a disk what is no file, counts as
-///   none: `create` removes it and writes.
+///   none: `create` writes over it, in one step. Elsewhere it is an object with other bytes.
 /// - When `create` or `replace` has returned, the object survives a crash of the machine.
 /// - `list` shows whole objects only, sorted by the bytes of their paths (`a-b/c` before `a/b`); a prefix without objects is an empty list.
 /// - `replace` is for objects that can be rebuilt; readers see the old bytes or the new ones.

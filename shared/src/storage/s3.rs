@@ -17,7 +17,7 @@ use crate::ids::RunId;
 use crate::location::BucketPrefix;
 use crate::s3::{Body, Bucket, BucketObject, Put, S3Settings};
 
-/// How often a create may find an object that is gone when it is looked at.
+/// How often a create may find that what is in its place is another thing by the next look.
 const MAX_VANISHED: usize = 5;
 
 /// Objects of a bucket below a prefix.
@@ -41,33 +41,41 @@ impl S3Storage {
         path_of(key, operation, |key| self.locate(key))
     }
 
-    /// Returns whether an object has no bytes, or is gone.
-    async fn is_empty(&self, path: &str) -> Result<bool, StorageError> {
-        let head = self.bucket.head(path).await?;
-        Ok(head.is_none_or(|head| head.size_bytes == 0))
-    }
-
-    /// Returns whether an object has these bytes; nothing if it is gone. A store that keeps no SHA-256 is read.
-    async fn holds(&self, path: &str, bytes: &Bytes) -> Result<Option<bool>, StorageError> {
+    /// Compares an object with some bytes. A store that keeps no SHA-256 of the whole (of an object that was copied, or
+    /// uploaded in parts) is read.
+    async fn compare(&self, path: &str, bytes: &Bytes) -> Result<There, StorageError> {
         let Some(head) = self.bucket.head(path).await? else {
-            return Ok(None);
+            return Ok(There::Nothing);
         };
-        if let Some(known) = head.has(bytes) {
-            return Ok(Some(known));
-        }
-        // It is as long as these bytes, or its length would have told.
-        match self.bucket.get(path, u64::MAX).await {
-            Ok((there, _)) => Ok(Some(there == *bytes)),
-            Err(error) if error.kind == StorageErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let is_same = match head.has(bytes) {
+            Some(known) => known,
+            // It is as long as these bytes, or its length would have told.
+            None => match self.bucket.get(path, u64::MAX).await {
+                Ok((there, _)) => there == *bytes,
+                Err(error) if error.kind == StorageErrorKind::NotFound => {
+                    return Ok(There::Nothing);
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(if is_same {
+            There::Same
+        } else if head.size_bytes == 0 {
+            There::Empty(head.etag)
+        } else {
+            There::Other
+        })
     }
 }
 
-/// An object without a byte where a picture belongs.
-#[derive(Debug, thiserror::Error)]
-#[error("an empty object is in its place and cannot be removed; remove it and run again: {0}")]
-struct EmptyObject(String);
+/// What is in the place of some bytes.
+enum There {
+    Nothing,
+    Same,
+    /// Not one byte, under this tag.
+    Empty(String),
+    Other,
+}
 
 #[async_trait]
 impl Storage for S3Storage {
@@ -79,24 +87,31 @@ impl Storage for S3Storage {
             path: self.locate(key),
             source: None,
         };
+        let mut refused = None;
         for _ in 0..MAX_VANISHED {
             // An answer that was lost is asked for again, so what is taken may be taken by this very call.
             match self.bucket.put_new(&path, Body::Bytes(&bytes)).await? {
                 Put::Written => return Ok(Created::New),
-                Put::Taken => match self.holds(&path, &bytes).await? {
-                    Some(true) => return Ok(Created::AlreadyThere),
-                    Some(false) => {
-                        if !(key.is_picture() && self.is_empty(&path).await?) {
-                            return Err(failed(StorageErrorKind::Conflict));
+                Put::Taken => match self.compare(&path, &bytes).await? {
+                    There::Same => return Ok(Created::AlreadyThere),
+                    There::Nothing => {}
+                    There::Empty(etag) if key.is_picture() => {
+                        // In one step: another writer may have filled the place meanwhile and count on it, and this one may
+                        // end at any moment.
+                        if etag.is_empty() || refused.as_ref() == Some(&etag) {
+                            // The store does not know tags, or not as conditions.
+                            self.bucket.put(&path, Body::Bytes(&bytes)).await?;
+                            return Ok(Created::New);
                         }
-                        // Writers bring the same bytes, so one that comes in between loses nothing.
-                        let removed = self.bucket.delete(&path).await;
-                        removed.map_err(|error| StorageError {
-                            source: Some(Box::new(EmptyObject(crate::failure::chain(&error)))),
-                            ..failed(error.kind)
-                        })?;
+                        let put = self.bucket.put_over(&path, Body::Bytes(&bytes), &etag);
+                        match put.await? {
+                            Put::Written => return Ok(Created::New),
+                            Put::Taken => refused = Some(etag),
+                        }
                     }
-                    None => {}
+                    There::Empty(_) | There::Other => {
+                        return Err(failed(StorageErrorKind::Conflict));
+                    }
                 },
             }
         }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use futures::TryStreamExt;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
+use shared::ids::{ItemId, ShardId};
 use shared::storage::{Created, Storage, StorageErrorKind, list_all};
 use tests::s3_server::{Asked, Fault, S3Server};
 
@@ -17,6 +18,14 @@ const PASSING: [Fault; 4] = [
 ];
 /// More than the attempts that are made.
 const LASTING: usize = 100;
+
+fn picture(content: &str) -> ArtifactKey {
+    let item = ItemId {
+        style: "night".to_owned(),
+        content: content.to_owned(),
+    };
+    ArtifactKey::Image("demo".parse().unwrap(), item)
+}
 
 fn manifest() -> ArtifactKey {
     ArtifactKey::Manifest("demo".parse().unwrap())
@@ -100,6 +109,79 @@ async fn a_conflict_is_seen_through_faults() {
         assert_eq!(error.kind, StorageErrorKind::Conflict, "{fault:?}");
         assert_eq!(storage.read(&shard(1)).await.unwrap(), rows());
     }
+}
+
+#[tokio::test]
+async fn an_empty_object_whose_answer_was_lost_is_found_done() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    let attempt = |number| ArtifactKey::FailedAttempt("demo".parse().unwrap(), ShardId(0), number);
+    for (number, key) in [attempt(1), picture("1")].into_iter().enumerate() {
+        server.fail(Asked::Put, Fault::CutAfter, 1);
+        let created = storage.create(&key, Bytes::new()).await.unwrap();
+        assert_eq!(created, Created::AlreadyThere, "{number}");
+        let again = storage.create(&key, Bytes::new()).await.unwrap();
+        assert_eq!(again, Created::AlreadyThere, "{number}");
+        assert_eq!(storage.read(&key).await.unwrap(), "");
+    }
+}
+
+/// Empties an object on the server's disk.
+fn empty(server: &S3Server, key: &ArtifactKey) {
+    let file = server.folder().join("some/prefix").join(key.path());
+    assert!(file.is_file());
+    std::fs::write(file, "").unwrap();
+}
+
+#[tokio::test]
+async fn an_emptied_picture_is_filled_through_faults_and_never_removed() {
+    // What cannot be removed cannot be missing in between either.
+    let server = S3Server::start_keeping();
+    let storage = storage(&server).await;
+    for (number, fault) in PASSING.into_iter().enumerate() {
+        let key = picture(&number.to_string());
+        storage.create(&key, rows()).await.unwrap();
+        empty(&server, &key);
+        server.fail(Asked::Put, fault, 1);
+        server.fail(Asked::Head, fault, 1);
+        let created = storage.create(&key, rows()).await.unwrap();
+        assert_eq!(created, Created::New, "{fault:?}");
+        assert_eq!(storage.read(&key).await.unwrap(), rows(), "{fault:?}");
+        let again = storage.create(&key, rows()).await.unwrap();
+        assert_eq!(again, Created::AlreadyThere, "{fault:?}");
+    }
+    assert_eq!(server.requests(Asked::Other), 0, "nothing was removed");
+}
+
+#[tokio::test]
+async fn writers_that_meet_over_an_emptied_picture_leave_it_whole_and_other_bytes_are_refused() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    let key = picture("1");
+    storage.create(&key, rows()).await.unwrap();
+    empty(&server, &key);
+    let create = || storage.create(&key, rows());
+    let created = futures::future::join_all([create(), create(), create()]).await;
+    assert!(created.iter().all(Result::is_ok), "{created:?}");
+    assert_eq!(storage.read(&key).await.unwrap(), rows());
+    let error = storage.create(&key, "other rows".into()).await.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Conflict);
+    assert_eq!(storage.read(&key).await.unwrap(), rows());
+}
+
+#[tokio::test]
+async fn an_emptied_shard_is_taken_neither_for_whole_nor_for_none() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    storage.create(&shard(1), rows()).await.unwrap();
+    empty(&server, &shard(1));
+    let error = storage.create(&shard(1), rows()).await.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Conflict);
+    // Whoever removes it, as the error says, has it made again.
+    let file = server.folder().join("some/prefix").join(shard(1).path());
+    std::fs::remove_file(file).unwrap();
+    let created = storage.create(&shard(1), rows()).await.unwrap();
+    assert_eq!(created, Created::New);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Waiting for inputs that are away: a dataset that is not mounted, a ticket that has expired.
 //!
 //! What is away says nothing about any item, so nothing is quarantined and no attempt counts. It is waited for as long
-//! as the run says; after that the worker stops, and its shard goes back.
+//! as the run says, from when it was found to be away: a share that is slow to answer is not away meanwhile. After that
+//! the worker stops, and its shard goes back.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -23,14 +24,13 @@ impl Attempt<'_> {
         kind: InputKind,
         listing: &Listing,
     ) -> Result<Result<LoadedInput, Quarantine>, AttemptError> {
-        let (started, mut pauses) = (Instant::now(), pauses());
-        let mut has_waited = false;
+        let (mut away_since, mut pauses) = (None::<Instant>, pauses());
         loop {
             self.progress.begin(Part::Load);
             let reason = match self.tools.inputs.load(kind, listing).await {
                 Ok(loaded) => {
-                    if has_waited {
-                        let waited_s = started.elapsed().as_secs();
+                    if let Some(since) = away_since {
+                        let waited_s = since.elapsed().as_secs();
                         tracing::info!(input = listing.name(), waited_s, "it is there again");
                     }
                     return Ok(Ok(loaded));
@@ -38,7 +38,7 @@ impl Attempt<'_> {
                 Err(Unusable::Quarantine(why)) => return Ok(Err(why)),
                 Err(Unusable::Away(reason)) => reason,
             };
-            let waited = started.elapsed();
+            let waited = away_since.get_or_insert_with(Instant::now).elapsed();
             let Some(left) = self
                 .patience
                 .checked_sub(waited)
@@ -54,7 +54,6 @@ impl Attempt<'_> {
                 "an input is away: waiting for it"
             );
             self.progress.waits(&reason);
-            has_waited = true;
             self.pause(pauses.next().unwrap_or(TICK).min(left)).await?;
         }
     }

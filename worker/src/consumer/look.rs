@@ -31,6 +31,8 @@ pub(super) enum Look {
     Refused(String),
     /// The run cannot be worked on as it is: that is a failed attempt.
     Failed(Failure),
+    /// What the run needs was away for longer than the run waits for it: the shard goes back, and nothing counts.
+    Away(String),
     /// Nothing will work here.
     Fatal(String),
     /// The shard is to be tried.
@@ -142,6 +144,18 @@ impl LookError {
         }
     }
 
+    /// Returns whether what the run needs beside the storage root is away.
+    fn is_away(&self) -> bool {
+        match self {
+            Self::Workshop(error) => error.is_away(),
+            Self::Storage(_)
+            | Self::Decision(_)
+            | Self::Plan(_)
+            | Self::Input(_)
+            | Self::Manifest { .. } => false,
+        }
+    }
+
     /// Returns whether it is about what the run needs beside the storage root: other runs may need something else.
     fn is_of_workshop(&self) -> bool {
         match self {
@@ -157,15 +171,31 @@ impl LookError {
 
 impl Consumer {
     /// Looks until storage answers: while it does not, nothing can be tried, and nothing counts as tried. What the run
-    /// alone needs is waited for as long as the run says.
+    /// alone needs is waited for as long as the run says, from when it was found to be of no use: what storage took before
+    /// does not count.
     pub(super) async fn look_patiently(&self, task: &ShardTask, plans: &mut Plans) -> Look {
-        let (started, mut pauses) = (Instant::now(), patience());
+        let (mut useless_since, mut pauses) = (None::<Instant>, patience());
         let mut next = None;
         loop {
             let error = match self.look(task, plans, &mut next).await {
                 Ok(look) => return look,
                 Err(error) => error,
             };
+            let waited = if error.is_of_workshop() {
+                useless_since.get_or_insert_with(Instant::now).elapsed()
+            } else {
+                useless_since = None;
+                Duration::ZERO
+            };
+            let has_waited =
+                error.is_of_workshop() && next.is_some_and(|next| waited >= next.patience);
+            if has_waited && error.is_away() {
+                return Look::Away(format!(
+                    "{}; waited {} s for it (limits.input_patience_seconds): start again once it can be read",
+                    chain(&error),
+                    waited.as_secs()
+                ));
+            }
             let class = error.class();
             let is_of_run = match class {
                 FailureClass::Transient
@@ -173,11 +203,7 @@ impl Consumer {
                 | FailureClass::BadInput
                 | FailureClass::Missing
                 | FailureClass::Changed
-                | FailureClass::BadOutput => {
-                    let patience = next.map(|next| next.patience);
-                    error.is_of_workshop()
-                        && patience.is_some_and(|patience| started.elapsed() >= patience)
-                }
+                | FailureClass::BadOutput => has_waited,
                 FailureClass::Unworkable => true,
                 FailureClass::Fatal => {
                     if !(error.is_denied() && self.denies_one_run().await) {
@@ -196,10 +222,14 @@ impl Consumer {
                 };
             }
             tracing::warn!(error = chain(&error), "cannot begin yet, trying again");
+            let mut pause = pauses.next().unwrap_or_default();
+            if let Some(next) = next.filter(|_| error.is_of_workshop()) {
+                pause = pause.min(next.patience.saturating_sub(waited));
+            }
             tokio::select! {
                 biased;
                 () = self.drain.cancelled() => return Look::Settled(Settlement::Release),
-                () = tokio::time::sleep(pauses.next().unwrap_or_default()) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }

@@ -105,6 +105,15 @@ impl Verdict {
             failed: false,
         }
     }
+
+    /// Nothing can be made of the shard here and now, which says nothing about it.
+    fn give_back(reason: &str) -> Self {
+        tracing::error!(reason, "the shard goes back: the attempt does not count");
+        Self {
+            failed: true,
+            ..Self::settle(Settlement::Release)
+        }
+    }
 }
 
 impl Consumer {
@@ -204,6 +213,8 @@ impl Consumer {
             }
             look::Look::Failed(failure) => self.count(task, failure, teller).await,
             look::Look::Fatal(reason) => Self::fatal(task, reason),
+            look::Look::Away(reason) if self.is_alone() => Self::fatal(task, reason),
+            look::Look::Away(reason) => Verdict::give_back(&reason),
             // Told to stop while the model was loaded: nothing is in hand yet.
             look::Look::Ready(_) if self.drain.is_cancelled() => {
                 Verdict::settle(Settlement::Release)

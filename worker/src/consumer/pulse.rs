@@ -79,12 +79,7 @@ impl Pulse {
         if beat.part == Part::Wait {
             return Ok(());
         }
-        let usual = beat.usual[slot(beat.part)];
-        let allowed = usual.map_or(self.config.first, |usual| {
-            let allowed = usual.as_secs_f64() * self.config.times_usual;
-            let allowed = Duration::try_from_secs_f64(allowed).unwrap_or(Duration::MAX);
-            allowed.max(self.config.min)
-        });
+        let allowed = self.allowed(beat.part, beat.usual[slot(beat.part)]);
         let elapsed = beat.since.elapsed();
         if elapsed <= allowed {
             return Ok(());
@@ -94,6 +89,25 @@ impl Pulse {
             elapsed,
             allowed,
         })
+    }
+
+    /// Returns how long a part may take whose usual time is this, if it is known.
+    fn allowed(&self, part: Part, usual: Option<Duration>) -> Duration {
+        let WatchdogConfig {
+            times_usual,
+            min,
+            first,
+        } = self.config;
+        let Some(usual) = usual else {
+            return first;
+        };
+        let least = match part {
+            // A disk or a share that was quick a thousand times may take minutes once, and hangs no more for that.
+            Part::Load | Part::Store => min.max(first),
+            Part::Wait | Part::StyleStep | Part::OutputStep | Part::Judge => min,
+        };
+        let allowed = Duration::try_from_secs_f64(usual.as_secs_f64() * times_usual);
+        allowed.unwrap_or(Duration::MAX).max(least)
     }
 
     fn step(&self, part: Part) {
@@ -181,9 +195,31 @@ mod tests {
         let pulse = Pulse::new(CONFIG, InHand::nobody(), Arc::new(()));
         pulse.begin(Part::StyleStep);
         assert_eq!(hangs_after(&pulse, 1000).await, Some(901));
-        pulse.begin(Part::Store);
+        pulse.begin(Part::Judge);
         pulse.begin(Part::Load);
-        pulse.begin(Part::Store);
+        pulse.begin(Part::Judge);
         assert_eq!(hangs_after(&pulse, 300).await, Some(61));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reading_and_storing_are_given_no_less_than_a_first_step_however_quick_they_were() {
+        let pulse = Pulse::new(CONFIG, InHand::nobody(), Arc::new(()));
+        for part in [Part::Load, Part::Store] {
+            for _ in 0..1000 {
+                pulse.begin(part);
+                tokio::time::advance(Duration::from_millis(1)).await;
+            }
+            pulse.begin(part);
+            assert_eq!(hangs_after(&pulse, 1000).await, Some(901), "{part:?}");
+        }
+        // What usually takes minutes is given a multiple of them all the same.
+        let hour = Duration::from_secs(3600);
+        assert_eq!(pulse.allowed(Part::Load, Some(hour)), 20 * hour);
+        let min = Duration::from_secs(1000);
+        let pulse = Pulse {
+            config: WatchdogConfig { min, ..CONFIG },
+            ..pulse
+        };
+        assert_eq!(pulse.allowed(Part::Load, Some(Duration::ZERO)), min);
     }
 }

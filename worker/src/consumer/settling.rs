@@ -74,14 +74,7 @@ impl Consumer {
         };
         match self.consequence(&error).await {
             Consequence::StopsWorker => Self::fatal(task, chain(&error)),
-            Consequence::GoesBack => {
-                let reason = chain(&error);
-                tracing::error!(reason, "the shard goes back: the attempt does not count");
-                Verdict {
-                    failed: true,
-                    ..Verdict::settle(Settlement::Release)
-                }
-            }
+            Consequence::GoesBack => Verdict::give_back(&chain(&error)),
             Consequence::Counts => {
                 let failure = Failure {
                     ends_engine: error.ends_engine(),

@@ -8,8 +8,9 @@ use png::{BitDepth, ColorType};
 use super::error::InputError;
 use super::formats::{self, Format, Recognised};
 use super::picture::{
-    MAX_DECODER_BYTES, check_not_empty, check_not_too_large, decoded, undecodable,
+    MAX_DECODER_BYTES, check_not_empty, check_not_too_large, guarded, undecodable,
 };
+use super::png_file;
 use super::prepare::NamedBytes;
 use crate::method::label_map::{UNKNOWN, train_id_of_colour};
 
@@ -42,15 +43,19 @@ pub(super) struct LabelPixels {
 /// [`InputError`] if the file is damaged, no PNG, or has levels that 8 bits do not hold.
 pub(super) fn read(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
     check_is_png(file)?;
-    decoded(file, || read_png(file))
+    guarded(file, PNG, || decode(file))
 }
 
-fn read_png(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
+fn decode(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
     let failed = |error: png::DecodingError| undecodable(file, PNG, error.into());
     let limits = png::Limits {
         bytes: MAX_DECODER_BYTES,
     };
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(file.bytes), limits);
+    let bytes = png_file::for_decoder(file.bytes);
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(&*bytes), limits);
+    // What a label means is in its pixels.
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
     let header = decoder.read_header_info().map_err(failed)?;
     check_not_too_large(file, header.width, header.height)?;
     let (height, width) = (header.height as usize, header.width as usize);
@@ -116,7 +121,7 @@ fn check_palette(palette: Option<&[u8]>) -> Result<(), String> {
 /// Returns the width and the height of a label file, of which nothing else is decoded.
 pub(super) fn size(file: NamedBytes<'_>) -> Result<(usize, usize), InputError> {
     check_is_png(file)?;
-    decoded(file, || {
+    guarded(file, PNG, || {
         let mut decoder = png::Decoder::new(Cursor::new(file.bytes));
         let header = decoder.read_header_info();
         let header = header.map_err(|error| undecodable(file, PNG, error.into()))?;

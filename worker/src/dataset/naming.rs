@@ -24,13 +24,20 @@ pub fn label_kind_of_file(path: &Path, bytes: &[u8]) -> LabelKind {
     if stem.ends_with("labelIds") {
         return LabelKind::LabelIds;
     }
-    let header = png::Decoder::new(Cursor::new(bytes))
-        .read_info()
-        .map(|reader| reader.info().color_type);
-    match header {
-        Ok(png::ColorType::Rgb | png::ColorType::Rgba) => LabelKind::Colour,
+    // Of the header alone: what follows it may unpack to anything.
+    let colour_type = || {
+        let mut decoder = png::Decoder::new(Cursor::new(bytes));
+        decoder.read_header_info().ok().map(|info| info.color_type)
+    };
+    match shared::guarded::decode(colour_type) {
+        Ok(Some(png::ColorType::Rgb | png::ColorType::Rgba)) => LabelKind::Colour,
         Ok(
-            png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha | png::ColorType::Indexed,
+            Some(
+                png::ColorType::Grayscale
+                | png::ColorType::GrayscaleAlpha
+                | png::ColorType::Indexed,
+            )
+            | None,
         )
         | Err(_) => LabelKind::PaletteIds,
     }

@@ -1,5 +1,6 @@
 //! Image files to pixels.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::metadata::Orientation;
@@ -16,11 +17,13 @@ use super::label_file::{self, Pixels};
 use super::orientation::Oriented;
 use super::prepare::NamedBytes;
 use super::{jpeg, png_file, tiff, webp};
-use shared::guarded;
 use shared::warning::{ItemWarning, WarningKind};
 
 /// The most pixels of an image: far more than a camera's, far less than a decompression bomb's.
 const MAX_PIXELS: u64 = 1 << 25;
+
+/// [`png_file::MAX_METADATA_BYTES`], for messages.
+const MAX_METADATA: &str = "4 MiB";
 
 /// The most memory that a decoder may take.
 pub(super) const MAX_DECODER_BYTES: usize = 1 << 29;
@@ -43,25 +46,33 @@ pub(super) struct Picture {
     pub(super) warnings: Vec<ItemWarning>,
 }
 
+/// Returns what decoders of others make of a file. One that panics met damage that its authors did not think of: that is
+/// an error of the file, and of nothing else.
+pub(super) fn guarded<T>(
+    file: NamedBytes<'_>,
+    expected: &'static str,
+    decode: impl FnOnce() -> Result<T, InputError>,
+) -> Result<T, InputError> {
+    shared::guarded::decode(decode).unwrap_or_else(|panicked| {
+        let reason = format!("damaged: the decoder gave up, for {panicked}");
+        Err(undecodable(file, expected, reason.into()))
+    })
+}
+
 /// Returns an image as its file has it.
 pub(super) fn picture(file: NamedBytes<'_>) -> Result<Picture, InputError> {
+    guarded(file, formats::READ, || decode(file))
+}
+
+fn decode(file: NamedBytes<'_>) -> Result<Picture, InputError> {
     check_not_empty(file)?;
     let (name, expected) = (file.name.to_owned(), formats::READ);
     match formats::recognise(file.bytes) {
-        Recognised::Read(Format::Jpeg) => decoded(file, || jpeg(file)),
-        Recognised::Read(Format::Other(format)) => decoded(file, || other(file, format)),
+        Recognised::Read(Format::Jpeg) => jpeg(file),
+        Recognised::Read(Format::Other(format)) => other(file, format),
         Recognised::Unread(found) => Err(InputError::UnreadFormat { name, found }),
         Recognised::Nothing => Err(InputError::NoImage { name, expected }),
     }
-}
-
-/// Returns what a decoder makes of a file. One over which it panics is damaged.
-pub(super) fn decoded<T>(
-    file: NamedBytes<'_>,
-    decoder: impl FnOnce() -> Result<T, InputError>,
-) -> Result<T, InputError> {
-    let decoded = guarded::decode(decoder);
-    decoded.unwrap_or_else(|panicked| Err(undecodable(file, formats::READ, panicked.into())))
 }
 
 fn jpeg(file: NamedBytes<'_>) -> Result<Picture, InputError> {
@@ -105,7 +116,11 @@ fn other(file: NamedBytes<'_>, format: ImageFormat) -> Result<Picture, InputErro
         ImageError::Unsupported(_) if format == ImageFormat::Tiff => unread_tiff(file),
         error => undecodable(file, expected, error.into()),
     };
-    let mut decoder = decoder(file.bytes, format).map_err(refused)?;
+    let bytes = match format {
+        ImageFormat::Png => png_file::for_decoder(file.bytes),
+        _ => Cow::Borrowed(file.bytes),
+    };
+    let mut decoder = decoder(&bytes, format).map_err(refused)?;
     let (width, height) = decoder.dimensions();
     check_not_too_large(file, width, height)?;
     let colour = decoder.color_type();
@@ -119,8 +134,13 @@ fn other(file: NamedBytes<'_>, format: ImageFormat) -> Result<Picture, InputErro
             unread_tiff(file)
         });
     }
-    let told = told(file.bytes, format, &mut decoder);
-    let profile = decoder.icc_profile().unwrap_or_default();
+    let told = told(file.bytes, format);
+    let profile = match format {
+        ImageFormat::Png => decoder.icc_profile().unwrap_or_default().map(Cow::Owned),
+        ImageFormat::WebP => webp::profile(file.bytes).map(Cow::Borrowed),
+        ImageFormat::Tiff => tiff::bytes(file.bytes, tiff::ICC_PROFILE).map(Cow::Borrowed),
+        _ => None,
+    };
     let mut warnings = lost(file, colour);
     match decoder.original_color_type() {
         ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 => warnings.push(cmyk(file)),
@@ -129,6 +149,11 @@ fn other(file: NamedBytes<'_>, format: ImageFormat) -> Result<Picture, InputErro
     if format == ImageFormat::Png {
         let colours = png_file::other_colours(file.bytes);
         warnings.extend(colours.map(|change| warning(file, WarningKind::ColourSpace, &change)));
+        if png_file::has_too_large_profile(file.bytes) {
+            let change =
+                format!("has a colour profile of more than {MAX_METADATA}, which was not applied");
+            warnings.push(warning(file, WarningKind::ColourSpace, &change));
+        }
     }
     warnings.extend(unturned(file, &told));
     let image = DynamicImage::from_decoder(decoder).map_err(refused)?;
@@ -159,17 +184,21 @@ fn decoder(bytes: &[u8], format: ImageFormat) -> ImageResult<impl ImageDecoder> 
 
 /// Returns how a file's picture is to be turned. Metadata that cannot be read say nothing: viewers show such an image as
 /// it is stored.
-fn told(file: &[u8], format: ImageFormat, decoder: &mut impl ImageDecoder) -> Told {
+fn told(file: &[u8], format: ImageFormat) -> Told {
     match format {
         ImageFormat::Png => {
             let exif = png_file::exif(file);
-            exif::orientation(exif.iter().map(Vec::as_slice), png_file::xmp(file))
+            let taken = exif.taken.iter().map(|exif| &**exif);
+            let told = exif::orientation(taken, png_file::xmp(file));
+            let more =
+                || format!("has EXIF data of more than {MAX_METADATA}, which were not looked at");
+            Told {
+                unapplied: told.unapplied.or_else(|| exif.has_more.then(more)),
+                ..told
+            }
         }
         ImageFormat::WebP => exif::orientation(webp::exif(file), webp::xmp(file)),
-        ImageFormat::Tiff => {
-            let xmp = decoder.xmp_metadata().unwrap_or_default();
-            exif::orientation([file], xmp.as_deref())
-        }
+        ImageFormat::Tiff => exif::orientation([file], tiff::bytes(file, tiff::XMP)),
         _ => Told::NOTHING,
     }
 }
@@ -298,5 +327,34 @@ pub(super) fn undecodable(
         name: file.name.to_owned(),
         expected,
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::failure::chain;
+
+    use super::*;
+
+    #[test]
+    fn a_decoder_that_panics_has_met_a_damaged_file() {
+        let file = NamedBytes {
+            name: "images/1.png",
+            bytes: b"any",
+        };
+        let ended = guarded(file, "PNG file", || -> Result<(), InputError> {
+            panic!("index out of bounds")
+        });
+        let told = chain(&ended.unwrap_err());
+        for words in [
+            "images/1.png cannot be decoded",
+            "PNG file",
+            "the decoder gave up",
+        ] {
+            assert!(told.contains(words), "no {words:?}: {told}");
+        }
+        assert!(guarded(file, "PNG file", || Ok(())).is_ok());
+        let refused = guarded(file, "PNG file", || check_not_too_large(file, u32::MAX, 2));
+        assert!(matches!(refused, Err(InputError::TooLarge { .. })));
     }
 }

@@ -4,6 +4,9 @@ pub(super) const BITS_PER_SAMPLE: u16 = 258;
 pub(super) const PHOTOMETRIC: u16 = 262;
 pub(super) const ORIENTATION: u16 = 274;
 pub(super) const SAMPLE_FORMAT: u16 = 339;
+/// Text of the Extensible Metadata Platform.
+pub(super) const XMP: u16 = 700;
+pub(super) const ICC_PROFILE: u16 = 34675;
 
 /// The sample formats that are not plain numbers from 0.
 const SIGNED: u32 = 2;
@@ -48,10 +51,28 @@ impl<'a> Directory<'a> {
 
     /// Returns the first number of each entry of a tag; none for one that has no number of 8, 16 or 32 bits.
     pub(super) fn numbers(&self, tag: u16) -> Vec<Option<u32>> {
-        let entries = (0..self.num_entries).map(|entry| self.at + ENTRY * entry);
-        let whole = entries.take_while(|at| at + ENTRY <= self.bytes.len());
-        let tagged = whole.filter(|&at| self.number(at, 2) == Some(u32::from(tag)));
-        tagged.map(|at| self.first_of(at)).collect()
+        self.entries(tag).map(|at| self.first_of(at)).collect()
+    }
+
+    /// Returns where the entries of a tag begin.
+    fn entries(&self, tag: u16) -> impl Iterator<Item = usize> {
+        let entries = (0..self.num_entries).map(move |entry| self.at + ENTRY * entry);
+        let whole = entries.take_while(move |at| at + ENTRY <= self.bytes.len());
+        whole.filter(move |&at| self.number(at, 2) == Some(u32::from(tag)))
+    }
+
+    /// Returns the bytes of a tag that has bytes, as they lie in the file.
+    fn bytes_of(&self, tag: u16) -> Option<&'a [u8]> {
+        let entry = self.entries(tag).next()?;
+        let count = self.number(entry + 4, 4)? as usize;
+        // Bytes, and those of which nothing is said.
+        let has_bytes = matches!(self.number(entry + 2, 2)?, 1 | 7);
+        let at = match count {
+            _ if !has_bytes => return None,
+            0..=4 => entry + 8,
+            _ => self.number(entry + 8, 4)? as usize,
+        };
+        self.bytes.get(at..at.checked_add(count)?)
     }
 
     fn first_of(&self, entry: usize) -> Option<u32> {
@@ -87,6 +108,11 @@ impl<'a> Directory<'a> {
 fn number(file: &[u8], tag: u16) -> Option<u32> {
     let directory = Directory::of(file)?;
     directory.numbers(tag).into_iter().flatten().next()
+}
+
+/// Returns the bytes of a tag of a TIFF file, however many they are: nothing is copied.
+pub(super) fn bytes(file: &[u8], tag: u16) -> Option<&[u8]> {
+    Directory::of(file)?.bytes_of(tag)
 }
 
 /// Returns whether a TIFF file holds floating point numbers.
@@ -140,6 +166,21 @@ mod tests {
         let big = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
         let found = Directory::of(big).unwrap().numbers(ORIENTATION);
         assert_eq!(found, [Some(6)]);
+    }
+
+    #[test]
+    fn bytes_are_those_in_the_file() {
+        let of = |kind, count, value| {
+            let mut file = one(kind, count, value);
+            file.extend_from_slice(b"a profile");
+            bytes(&file, ORIENTATION).map(<[u8]>::to_vec)
+        };
+        let behind = one(7, 9, [0; 4]).len() as u8;
+        assert_eq!(of(7, 9, [behind, 0, 0, 0]).unwrap(), b"a profile");
+        assert_eq!(of(1, 3, *b"abc\0").unwrap(), b"abc");
+        assert_eq!(of(7, 10, [behind, 0, 0, 0]), None, "beyond the end");
+        assert_eq!(of(3, 9, [behind, 0, 0, 0]), None, "numbers of 16 bits");
+        assert_eq!(bytes(b"II*\0", ICC_PROFILE), None);
     }
 
     #[test]

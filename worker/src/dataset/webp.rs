@@ -42,6 +42,11 @@ pub(super) fn exif(file: &[u8]) -> Vec<&[u8]> {
     data_of(file, b"EXIF")
 }
 
+/// Returns the colour profile of a file.
+pub(super) fn profile(file: &[u8]) -> Option<&[u8]> {
+    data_of(file, b"ICCP").first().copied()
+}
+
 /// Returns all XMP data of a file.
 pub(super) fn xmp(file: &[u8]) -> Vec<&[u8]> {
     data_of(file, b"XMP ")

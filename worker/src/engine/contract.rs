@@ -289,18 +289,12 @@ impl ModelContract {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Model`] naming the file and what this engine cannot do with it.
+    /// [`EngineError::Model`] naming the file and what this engine cannot do with it, [`EngineError::Away`] if its folder
+    /// cannot be read.
     pub fn load(folder: &Path) -> Result<Self, EngineError> {
         let path = folder.join(FILE);
-        let refuse = |reason: String| EngineError::Model {
-            path: path.clone(),
-            reason,
-        };
-        let bytes = read_file::read(&path, max_bytes::CONTRACT).map_err(|e| {
-            refuse(format!(
-                "cannot be read ({e}); a model folder is written by onnx-export"
-            ))
-        })?;
+        let bytes = read_file::read(&path, max_bytes::CONTRACT)
+            .map_err(|error| EngineError::unreadable(folder, path, error))?;
         Self::from_json(&bytes, folder.to_owned())
     }
 
@@ -331,7 +325,8 @@ impl ModelContract {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Model`] naming the first file that is missing or altered.
+    /// [`EngineError::Model`] naming the first file that is missing or altered, [`EngineError::Away`] if the folder cannot
+    /// be read.
     pub fn verify_files(&self) -> Result<(), EngineError> {
         for (file, expected) in self.files() {
             verify(&self.folder, &file, &expected)?;
@@ -409,17 +404,28 @@ fn files_of_part(part: &Part) -> impl Iterator<Item = (String, String)> + use<> 
 
 fn verify(folder: &Path, file: &str, expected: &str) -> Result<(), EngineError> {
     let path = folder.join(file);
-    let refuse = |reason: String| EngineError::Model {
-        path: path.clone(),
-        reason,
-    };
     let found = read_file::open_within(&path, max_bytes::WEIGHTS).and_then(digest::sha256_of_open);
-    let found = found.map_err(|e| refuse(format!("cannot be read ({e})")))?;
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => return Err(EngineError::unreadable(folder, path, error)),
+    };
     if found == expected {
         return Ok(());
     }
     // The digest that was found is not told: a link may lead to a file that is nobody's to know.
-    Err(refuse(format!(
-        "is truncated or altered: its SHA-256 is not {expected}, as the contract says; copy or export it again"
-    )))
+    Err(EngineError::Model {
+        path,
+        reason: format!(
+            "is truncated or altered: its SHA-256 is not {expected}, as the contract says; copy or export it again"
+        ),
+    })
+}
+
+/// Returns why the files of a part that were verified can be read no more; nothing if they can.
+pub(super) fn gone(folder: &Path, part: &Part) -> Option<EngineError> {
+    files_of_part(part).find_map(|(file, _)| {
+        let path = folder.join(file);
+        let error = read_file::open(&path).err()?;
+        Some(EngineError::unreadable(folder, path, error))
+    })
 }

@@ -1,6 +1,7 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use shared::failure::FailureClass;
+use shared::read_file;
 use shared::settings::Device;
 
 use crate::engine_thread::EngineGone;
@@ -8,6 +9,7 @@ use crate::method::adain::AdainError;
 use crate::method::attention::AttentionError;
 use crate::method::finite::NotFinite;
 use crate::method::schedule::ScheduleError;
+use crate::vectors::VectorsError;
 
 /// Why the engine cannot load a model or compute with it.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,9 @@ pub enum EngineError {
         /// What the loader says.
         reason: String,
     },
+    /// The environment names vectors that kernels cannot compute with.
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
     /// The device that the settings name cannot be used.
     #[error("device {device} cannot be used: {reason}")]
     Device {
@@ -45,6 +50,18 @@ pub enum EngineError {
         path: PathBuf,
         /// What is wrong and what to do.
         reason: String,
+    },
+    /// A file of the model cannot be read, and neither can what it lies in: that may pass.
+    #[error(
+        "model file {} cannot be read: is its folder mounted and permitted here? It is written by onnx-export",
+        .path.display()
+    )]
+    Away {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
     /// ONNX Runtime failed while computing.
     #[error("{part} failed")]
@@ -67,12 +84,14 @@ pub enum EngineError {
     },
     /// A network that judges images gives no numbers for one.
     #[error(
-        "{network} gives values that are not finite: does it divide by zero on this image, or was it exported from \
-         damaged weights?"
+        "{network} ({}) gives values that are not finite: does it divide by zero on this image, or was it exported from \
+         damaged weights?", .path.display()
     )]
     NotJudged {
         /// The network.
         network: String,
+        /// Its contract.
+        path: PathBuf,
     },
     /// Keys and values of a style cannot be put aside on disk or read back.
     #[error("cannot keep the keys and values of style {style} in {}; is there space left?", .folder.display())]
@@ -100,6 +119,18 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Returns what it means that a file of a model's folder cannot be read. It is waited for unless others of the folder
+    /// are there.
+    pub(super) fn unreadable(folder: &Path, path: PathBuf, source: std::io::Error) -> Self {
+        if read_file::is_away(folder, &source) {
+            return Self::Away { path, source };
+        }
+        Self::Model {
+            path,
+            reason: format!("cannot be read ({source}); its folder is written by onnx-export"),
+        }
+    }
+
     /// Returns what the failure leads to.
     #[must_use]
     pub fn class(&self) -> FailureClass {
@@ -108,10 +139,13 @@ impl EngineError {
             Self::Run { source, .. } if is_of_device(source) => FailureClass::Fatal,
             // The next image may fare better: it counts against the shard and no further.
             Self::StyleBank { .. } | Self::NotJudged { .. } => FailureClass::Transient,
+            // It is waited for.
+            Self::Away { .. } => FailureClass::Transient,
             Self::NotFinite { .. } => FailureClass::BadOutput,
-            Self::RuntimeMissing { .. } | Self::RuntimeUnusable { .. } | Self::Device { .. } => {
-                FailureClass::Fatal
-            }
+            Self::RuntimeMissing { .. }
+            | Self::RuntimeUnusable { .. }
+            | Self::Vectors(_)
+            | Self::Device { .. } => FailureClass::Fatal,
             // Another run has another model, other settings and other inputs.
             Self::Model { .. }
             | Self::Run { .. }
@@ -119,6 +153,29 @@ impl EngineError {
             | Self::Schedule(_)
             | Self::Attention(_)
             | Self::Adain(_) => FailureClass::Unworkable,
+        }
+    }
+}
+
+impl EngineError {
+    /// Returns whether what a model lies in cannot be read.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Away { .. } => true,
+            Self::RuntimeMissing { .. }
+            | Self::RuntimeUnusable { .. }
+            | Self::Vectors(_)
+            | Self::Device { .. }
+            | Self::Model { .. }
+            | Self::Run { .. }
+            | Self::NotFinite { .. }
+            | Self::NotJudged { .. }
+            | Self::StyleBank { .. }
+            | Self::Gone(_)
+            | Self::Schedule(_)
+            | Self::Attention(_)
+            | Self::Adain(_) => false,
         }
     }
 }
@@ -189,6 +246,22 @@ mod tests {
             ),
         ] {
             assert_eq!(cause(message), told);
+        }
+    }
+
+    #[test]
+    fn a_network_that_gives_no_figure_is_named_with_its_file() {
+        let error = EngineError::NotJudged {
+            network: "Inception-v3 pool3".to_owned(),
+            path: "models/inception/features.json".into(),
+        };
+        let told = error.to_string();
+        for words in [
+            "Inception-v3 pool3",
+            "(models/inception/features.json)",
+            "not finite",
+        ] {
+            assert!(told.contains(words), "no {words:?}: {told}");
         }
     }
 

@@ -89,15 +89,14 @@ impl NetworkContract {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Model`] naming the file and what is wrong with it.
+    /// [`EngineError::Model`] naming the file and what is wrong with it, [`EngineError::Away`] if its folder cannot be
+    /// read.
     pub fn load(folder: &Path, file: &str) -> Result<Self, EngineError> {
         let path = folder.join(file);
-        let bytes =
-            read_file::read(&path, max_bytes::CONTRACT).map_err(|e| EngineError::Model {
-                path: path.clone(),
-                reason: format!("cannot be read ({e}); the folder is written by onnx-export"),
-            })?;
-        Self::from_json(&bytes, path)
+        match read_file::read(&path, max_bytes::CONTRACT) {
+            Ok(bytes) => Self::from_json(&bytes, path),
+            Err(error) => Err(EngineError::unreadable(folder, path, error)),
+        }
     }
 
     /// Reads the bytes of a contract that lies at `path`.
@@ -161,6 +160,7 @@ impl NetworkContract {
         }
         Err(EngineError::NotJudged {
             network: self.network.name.clone(),
+            path: self.path.clone(),
         })
     }
 

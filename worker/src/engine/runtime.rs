@@ -9,6 +9,7 @@ use shared::paths;
 use shared::settings::{Device, EngineConfig};
 
 use super::{EngineError, arena, device};
+use crate::vectors::{self, VectorsError};
 
 const LIBRARY: &str = "libonnxruntime.so";
 const VARIABLE: &str = "ORT_DYLIB_PATH";
@@ -37,7 +38,8 @@ impl Runtime {
     /// # Errors
     ///
     /// [`EngineError::RuntimeMissing`] naming every place looked at, [`EngineError::RuntimeUnusable`] if the library
-    /// there cannot be used, [`EngineError::Device`] if it was built without the device's provider.
+    /// there cannot be used, [`EngineError::Device`] if it was built without the device's provider,
+    /// [`EngineError::Vectors`] if the environment names vectors that cannot be pinned.
     pub fn load(config: &EngineConfig) -> Result<Self, EngineError> {
         // Held while it starts: two threads that load at once must not start two.
         let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,6 +68,7 @@ impl Runtime {
     }
 
     fn start(config: &EngineConfig) -> Result<Environment, EngineError> {
+        choose_vectors()?;
         let path = find_library()?;
         let unusable = |reason: String| EngineError::RuntimeUnusable {
             path: path.clone(),
@@ -111,6 +114,23 @@ fn log(level: LogLevel, _category: &str, _id: &str, location: &str, message: &st
             tracing::warn!(location, "ONNX Runtime complains: {message}");
         }
     }
+}
+
+/// Says which vectors kernels compute with, before the first of them does.
+fn choose_vectors() -> Result<(), VectorsError> {
+    let pinned = vectors::pin_as_told()?;
+    let lanes = vectors::lanes();
+    match pinned {
+        // Nobody wants to find out from the time that a run takes.
+        Some(pinned) => tracing::warn!(
+            lanes,
+            vectors = pinned.as_str(),
+            "kernels compute with the vectors that {} names, and slowly if they are narrow",
+            vectors::VARIABLE
+        ),
+        None => tracing::info!(lanes, "kernels compute with the widest vectors there are"),
+    }
+    Ok(())
 }
 
 /// Attention and operators of ours have as many threads as the graphs. A process has one such pool: the first stays.

@@ -11,7 +11,7 @@ use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
 
 use shared::settings::Device;
 
-use super::contract::{Dimension, Part, Precision, TensorContract};
+use super::contract::{self, Dimension, Part, Precision, TensorContract};
 use super::network::InputSize;
 use super::operators::{self, LoadError};
 use super::runtime::Runtime;
@@ -99,10 +99,12 @@ impl PartSession {
             path: path.clone(),
             reason,
         };
-        let unusable = |error: LoadError| match runtime.device() {
-            Device::Cpu => refuse(format!("cannot be loaded: {error}")),
+        let unusable = |error: LoadError| match (contract::gone(folder, part), runtime.device()) {
+            // They were there a moment ago, when they were compared with their digests.
+            (Some(gone), _) => gone,
+            (None, Device::Cpu) => refuse(format!("cannot be loaded: {error}")),
             // Its files are those of the contract, so the device is what keeps it from being loaded.
-            device @ Device::Cuda(_) => EngineError::Device {
+            (None, device @ Device::Cuda(_)) => EngineError::Device {
                 device,
                 reason: format!(
                     "loading {} there fails: {}; does nvidia-smi show it with memory to spare (one worker for each \

@@ -225,12 +225,14 @@ fn last_uses(sessions: &[PartSession]) -> HashMap<usize, Vec<String>> {
 fn load_prompt(contract: &ModelContract) -> Result<Array2<f32>, EngineError> {
     let prompt = &contract.model.prompt;
     let path = contract.path(&prompt.file);
+    let bytes = match read_file::read(&path, max_bytes::EMBEDDING) {
+        Ok(bytes) => bytes,
+        Err(error) => return Err(EngineError::unreadable(&contract.folder, path, error)),
+    };
     let refuse = |reason: String| EngineError::Model {
         path: path.clone(),
         reason,
     };
-    let bytes = read_file::read(&path, max_bytes::EMBEDDING);
-    let bytes = bytes.map_err(|e| refuse(format!("cannot be read ({e})")))?;
     let array: Array3<f32> = npz::array("prompt embedding", &bytes)
         .map_err(|error| refuse(format!("is no prompt embedding: {}", chain(&error))))?;
     let expected = (1, prompt.tokens, prompt.width);

@@ -4,10 +4,11 @@
 //!
 //! **Source:** Shazeer 2020, GEGLU (arXiv:2002.05202); Abramowitz and Stegun, 7.1.26, for the error function.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::method::vectorised::exp2;
+use crate::vectors;
 
 /// The number of tokens that one thread takes at once.
 const TOKENS: usize = 16;
@@ -35,7 +36,7 @@ impl GatedGelu {
             .zip(hidden.par_chunks(TOKENS * width))
             .zip(gate.par_chunks(TOKENS * width))
             .for_each(|((outputs, hidden), gate)| {
-                Arch::new().dispatch(WriteTokens {
+                vectors::arch().dispatch(WriteTokens {
                     biases: self,
                     hidden,
                     gate,
@@ -95,6 +96,8 @@ fn gelu(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method::noise::standard_normal;
+    use crate::vectors::Vectors;
 
     /// Returns the share of a normal distribution below x, by Simpson's rule on its density from x to 0.
     fn normal_share(x: f64) -> f64 {
@@ -124,6 +127,35 @@ mod tests {
             assert!(error < 3e-7 * f64::from(x.abs().max(1.0)), "{x}: {error:e}");
         }
         assert!(gelu(-40.0).abs() < 1e-30 && gelu(40.0) == 40.0);
+    }
+
+    #[test]
+    fn the_width_of_the_vectors_does_not_change_a_byte() {
+        // No multiple of any width, so that the ends of rows count.
+        let (width, tokens) = (53, 5);
+        let draw = |name: &str, num: usize| {
+            let draws = standard_normal(1, name, 0, (1, 1, num));
+            draws.into_raw_vec_and_offset().0
+        };
+        let biases = GatedGelu {
+            hidden_bias: draw("hidden bias", width),
+            gate_bias: draw("gate bias", width),
+        };
+        let (hidden, gate) = (draw("hidden", tokens * width), draw("gate", tokens * width));
+        let by = |vectors: Vectors| {
+            let mut outputs = vec![f32::NAN; tokens * width];
+            vectors.arch().unwrap().dispatch(WriteTokens {
+                biases: &biases,
+                hidden: &hidden,
+                gate: &gate,
+                outputs: &mut outputs,
+            });
+            outputs
+        };
+        let scalar = by(Vectors::Scalar);
+        for vectors in Vectors::of_this_processor() {
+            assert!(by(vectors) == scalar, "{}", vectors.as_str());
+        }
     }
 
     #[test]

@@ -5,10 +5,11 @@
 //!
 //! **Source:** Wu and He 2018 (arXiv:1803.08494); Hendrycks and Gimpel 2016 for SiLU (arXiv:1606.08415).
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::method::vectorised::{LANES, exp2};
+use crate::vectors;
 
 /// The number of values whose sums are kept in single precision.
 const CHUNK: usize = 4096;
@@ -43,7 +44,7 @@ impl GroupNorm {
         outputs
             .par_chunks_mut(len)
             .zip(self.groups(image))
-            .for_each(|(outputs, group)| Arch::new().dispatch(WriteGroup { group, outputs }));
+            .for_each(|(outputs, group)| vectors::arch().dispatch(WriteGroup { group, outputs }));
     }
 
     /// Returns what is done to each channel of an image `(channels, height, width)`.
@@ -53,7 +54,9 @@ impl GroupNorm {
     /// If `image` has other channels.
     pub(super) fn channels(&self, image: &[f32]) -> Vec<Channel> {
         assert!(image.len().is_multiple_of(self.weight.len()));
-        let channels = self.groups(image).map(|group| Arch::new().dispatch(group));
+        let channels = self
+            .groups(image)
+            .map(|group| vectors::arch().dispatch(group));
         channels.collect::<Vec<_>>().concat()
     }
 
@@ -200,6 +203,7 @@ fn silu(x: f32) -> f32 {
 mod tests {
     use super::*;
     use crate::method::noise::standard_normal;
+    use crate::vectors::Vectors;
 
     /// Computes it as it is defined, in double precision.
     fn defined(norm: &GroupNorm, image: &[f32]) -> Vec<f64> {
@@ -245,6 +249,42 @@ mod tests {
                 // Single precision cannot tell values apart more finely so far from zero.
                 let bound = 2e-6 + 1e-6 * f64::from(offset);
                 assert!(error < bound, "{offset}: {output}, not {defined}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_width_of_the_vectors_does_not_change_a_byte() {
+        // No multiple of any width nor of the lanes that sums are kept in.
+        let (channels, pixels) = (3, 4321);
+        let draw = |name: &str, num: usize| {
+            let draws = standard_normal(1, name, 0, (1, 1, num));
+            draws.into_raw_vec_and_offset().0
+        };
+        let (image, weight, bias) = (
+            draw("image", channels * pixels),
+            draw("weight", channels),
+            draw("bias", channels),
+        );
+        for silu in [false, true] {
+            let by = |vectors: Vectors| {
+                let group = Group {
+                    image: &image,
+                    weight: &weight,
+                    bias: &bias,
+                    epsilon: 1e-5,
+                    silu,
+                };
+                let mut outputs = vec![f32::NAN; image.len()];
+                vectors.arch().unwrap().dispatch(WriteGroup {
+                    group,
+                    outputs: &mut outputs,
+                });
+                outputs
+            };
+            let scalar = by(Vectors::Scalar);
+            for vectors in Vectors::of_this_processor() {
+                assert!(by(vectors) == scalar, "{}, {silu}", vectors.as_str());
             }
         }
     }

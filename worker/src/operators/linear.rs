@@ -4,10 +4,11 @@
 //! read and written once for each sum.
 
 use faer::Accum;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::method::vectorised::MAX_LANES;
+use crate::vectors;
 
 /// The number of outputs that are worked on at once.
 pub(crate) const PANEL: usize = 32;
@@ -87,7 +88,7 @@ impl Linear {
             .par_chunks_mut(part * num_outputs)
             .zip(x.par_chunks(part * num_inputs))
             .for_each(|(outputs, x)| {
-                Arch::new().dispatch(WriteTokens {
+                vectors::arch().dispatch(WriteTokens {
                     layer: self,
                     x,
                     accum,

@@ -5,9 +5,8 @@ use std::path::Path;
 use shared::location::Location;
 use shared::run_record::RunRecord;
 use shared::settings::EngineConfig;
-use shared::source;
 
-use super::WorkshopError;
+use super::{WorkshopError, folder_of};
 use crate::engine::EngineError;
 use crate::engine::extractor::Extractor;
 use crate::engine::network::{FEATURES_FILE, InputSize, NetworkContract, PERCEPTUAL_FILE};
@@ -64,8 +63,7 @@ impl<T: Send + 'static> Wanted<'_, T> {
         let (Some(at), Some(planned)) = (self.at, self.planned) else {
             return Ok(None);
         };
-        let files = source::open(at).await?;
-        let folder = source::local_folder(at, files.as_ref(), self.file, &config.cache_dir).await?;
+        let folder = folder_of(at, self.file, &config.cache_dir).await?;
         let (load, config) = (self.load, config.clone());
         let network = shared::blocking::run(move || load(&folder, &config, Some(size))).await?;
         let found = &(self.contract)(&network).sha256;

@@ -286,6 +286,33 @@ async fn a_picture_is_created_over_what_is_no_file_and_over_nothing_else() {
     assert!(error.is_err() && path.is_dir());
 }
 
+/// A writer that is ended between two steps, or comes after another one that filled the place, takes nothing from anybody.
+#[tokio::test]
+async fn the_place_of_an_emptied_picture_is_filled_in_one_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = ArtifactKey::Label("demo".parse().unwrap(), "1".to_owned());
+    let path = folder.path().join(key.path());
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "").unwrap();
+    let unless_free = |from: &Path, to: &Path| {
+        if fs::symlink_metadata(to).is_err() {
+            return Err(io::Error::other("what was there is gone"));
+        }
+        (Naming::SYSTEM.rename)(from, to)
+    };
+    let storage = LocalStorage {
+        naming: Naming {
+            rename: unless_free,
+            ..Naming::SYSTEM
+        },
+        ..LocalStorage::new(folder.path())
+    };
+    let create = || storage.create(&key, Bytes::from_static(b"label"));
+    assert_eq!(create().await.unwrap(), Created::New);
+    assert_eq!(storage.read(&key).await.unwrap(), "label");
+    assert_eq!(create().await.unwrap(), Created::AlreadyThere);
+}
+
 #[tokio::test]
 async fn a_name_that_is_too_long_with_its_ending_is_no_outage() {
     let folder = tempfile::tempdir().unwrap();

@@ -14,6 +14,8 @@ use crate::files::{bmp, tiff, webp};
 use crate::read::Reads;
 
 const IMAGE: &str = "images/00001.png";
+/// What a file's EXIF data, and its profile, unpack to at most.
+const MAX_METADATA_BYTES: usize = 4 << 20;
 
 fn read(name: impl Into<String>, bytes: Vec<u8>) -> Row {
     Row::read(name, Reads::Photograph, bytes)
@@ -214,6 +216,11 @@ fn profile_rows() -> Vec<Row> {
             &[b"ICC_PROFILE\0\x01\x01", &profile[..]].concat(),
         )
     };
+    let png_with = |kind: &[u8; 4], beginning: &[u8], packed: &[u8]| {
+        let data = [beginning, &deflated(packed)].concat();
+        Chunks::of(&photograph_png()).with(kind, &data).file()
+    };
+    let too_much = vec![0; 2 * MAX_METADATA_BYTES];
     let cmyk = Jpeg {
         components: 4,
         adobe: Some(0),
@@ -233,6 +240,27 @@ fn profile_rows() -> Vec<Row> {
         )
         .says(&["profile"]),
         warned("a CMYK JPEG", cmyk.file()).says(&["CMYK"]),
+        warned(
+            "a PNG with the profile of a wide gamut",
+            png_with(b"iCCP", b"profile\0\0", b"Display P3"),
+        )
+        .says(&["profile other than sRGB"]),
+        warned(
+            "a PNG whose profile unpacks to more than any has",
+            png_with(b"iCCP", b"profile\0\0", &too_much),
+        )
+        .says(&["profile of more than 4 MiB"]),
+        Row::warned(
+            "a PNG whose EXIF data unpack to more than any camera writes",
+            Reads::Photograph,
+            png_with(b"zTXt", b"Raw profile type exif\0\0", &too_much),
+            &[Orientation],
+        )
+        .says(&[IMAGE, "EXIF data of more than 4 MiB"]),
+        read(
+            "a PNG with a text that unpacks to more than any has",
+            png_with(b"zTXt", b"Comment\0\0", &too_much),
+        ),
     ]
 }
 

@@ -4,10 +4,11 @@
 //! [`pack`](super::pack) so that everything but single weights is read in order. Every sum runs over
 //! its terms in one order, whatever the width of the vectors, so that the bytes do not depend on it.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::pack::{has_half, padded};
 use crate::method::vectorised::{MAX_LANES, prefetch};
+use crate::vectors;
 
 /// The number of queries that are worked on at once.
 pub(super) const GROUP: usize = 6;
@@ -42,7 +43,7 @@ pub(super) struct Scores<'a> {
 impl Scores<'_> {
     /// Writes the scores.
     pub(super) fn write(self) {
-        Arch::new().dispatch(self);
+        vectors::arch().dispatch(self);
     }
 }
 
@@ -141,7 +142,7 @@ pub(super) struct WeightedSums<'a> {
 impl WeightedSums<'_> {
     /// Adds the sums.
     pub(super) fn add(self) {
-        Arch::new().dispatch(self);
+        vectors::arch().dispatch(self);
     }
 }
 

@@ -3,10 +3,11 @@
 //! The loops are plain and compiled once for each kind of vectors. They avoid closures: what is not
 //! inlined into such a copy is not vectorised.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::product::BLOCK;
 use crate::method::vectorised::{LANES, MAX_LANES, exp2, exp2_of_lanes};
+use crate::vectors;
 
 /// The sharpening of a row of attention around its mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,7 +63,7 @@ pub(super) struct SumPowers<'a> {
 impl SumPowers<'_> {
     /// Adds each `2^(score - max)`.
     pub(super) fn add(self) {
-        Arch::new().dispatch(self);
+        vectors::arch().dispatch(self);
     }
 }
 
@@ -129,7 +130,7 @@ pub(super) struct Weigh<'a> {
 impl Weigh<'_> {
     /// Overwrites the weights.
     pub(super) fn write(self) {
-        Arch::new().dispatch(self);
+        vectors::arch().dispatch(self);
     }
 }
 
@@ -205,7 +206,7 @@ pub(super) struct AddTo<'a> {
 impl AddTo<'_> {
     /// Adds them.
     pub(super) fn add(self) {
-        Arch::new().dispatch(self);
+        vectors::arch().dispatch(self);
     }
 }
 
@@ -232,7 +233,7 @@ pub(crate) fn argmax(row: &[f32]) -> usize {
 
 /// Returns the largest value, minus infinity if there is none.
 pub(super) fn largest(row: &[f32]) -> f32 {
-    Arch::new().dispatch(Max(row))
+    vectors::arch().dispatch(Max(row))
 }
 
 struct Max<'a>(&'a [f32]);

@@ -33,7 +33,6 @@ use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
 use faer::Accum;
-use pulp::Arch;
 use rayon::prelude::*;
 
 use self::inputs::{Reading, TransformInputs};
@@ -43,6 +42,7 @@ use self::product::AddProducts;
 use self::tiles::{GROUP, Group, Tiles};
 use self::weights::{PANEL, TransformWeights, Weights};
 use super::group_norm::GroupNorm;
+use crate::vectors;
 
 /// The number of input channels that are summed over at once.
 const CHUNK: usize = 128;
@@ -234,7 +234,7 @@ impl Convolution {
                 let mut scratch = PANEL_SCRATCH.take();
                 block.multiply(inputs, weights, bias.len(), &mut scratch);
                 for (g, group) in block.groups.iter().enumerate() {
-                    Arch::new().dispatch(TransformOutputs {
+                    vectors::arch().dispatch(TransformOutputs {
                         sums: &scratch.sums[g * GROUP..],
                         points: block.points,
                         tiles: block.tiles,
@@ -273,7 +273,7 @@ impl Block {
             .enumerate()
             .for_each(|(place, inputs)| {
                 let chunk = place % self.num_chunks;
-                Arch::new().dispatch(TransformInputs {
+                vectors::arch().dispatch(TransformInputs {
                     planes: chunks[chunk],
                     height: image.height,
                     width: image.width,
@@ -295,7 +295,7 @@ impl Block {
         let PanelScratch { weights: at, sums } = scratch;
         at.resize(POINTS * WEIGHTS_AT, 0.0);
         sums.resize(POINTS * SUMS_AT, 0.0);
-        let arch = Arch::new();
+        let arch = vectors::arch();
         for (chunk, weights) in weights.chunks(CHUNK * 9 * PANEL).enumerate() {
             let num_inputs = weights.len() / (9 * PANEL);
             arch.dispatch(TransformWeights {

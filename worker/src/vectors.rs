@@ -1,0 +1,178 @@
+//! Which vectors kernels compute with: the widest of this processor, unless others are pinned.
+//!
+//! What kernels compute depends on them in no byte, so there is no reason to pin any but to prove that, or to find out
+//! whether what a report of an error shows does. `SYNTH2REAL_VECTORS` pins them for a process: `scalar` (one number at a
+//! time), `v3` (AVX2) or `v4` (AVX-512). ONNX Runtime and the library behind products of single pixels choose for
+//! themselves, and nothing pins theirs.
+
+use std::sync::OnceLock;
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// The variable that pins vectors.
+pub const VARIABLE: &str = "SYNTH2REAL_VECTORS";
+
+/// What every kernel of this process is dispatched by, from its first one on.
+static IN_USE: OnceLock<Arch> = OnceLock::new();
+
+/// Vectors that kernels are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vectors {
+    /// One number at a time.
+    Scalar,
+    /// AVX2: eight numbers.
+    V3,
+    /// AVX-512: sixteen.
+    V4,
+}
+
+/// Why vectors cannot be pinned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VectorsError {
+    /// There are none of this name.
+    #[error("{VARIABLE} ({0:?}) must be scalar, v3 or v4; leave it unset for the widest vectors")]
+    Unknown(String),
+    /// This processor has none of them.
+    #[error("{VARIABLE} ({}) names vectors that this processor does not have, which has {}", .0, here())]
+    NotHere(&'static str),
+    /// Kernels have computed with others.
+    #[error("{VARIABLE} ({0}) comes too late: kernels have computed with vectors of {1} numbers")]
+    TooLate(&'static str, usize),
+}
+
+impl Vectors {
+    /// Every kind, in rising width.
+    pub const ALL: [Self; 3] = [Self::Scalar, Self::V3, Self::V4];
+
+    /// Returns the name that pins them.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::V3 => "v3",
+            Self::V4 => "v4",
+        }
+    }
+
+    /// Returns how many numbers of single precision they hold.
+    #[must_use]
+    pub fn lanes(self) -> usize {
+        match self {
+            Self::Scalar => 1,
+            Self::V3 => 8,
+            Self::V4 => 16,
+        }
+    }
+
+    /// Returns those that this processor has, in rising width.
+    #[must_use]
+    pub fn of_this_processor() -> Vec<Self> {
+        let mut all = Self::ALL.to_vec();
+        all.retain(|vectors| vectors.arch().is_some());
+        all
+    }
+
+    /// Returns what dispatches by them; nothing if this processor does not have them.
+    pub(crate) fn arch(self) -> Option<Arch> {
+        match self {
+            Self::Scalar => Some(Arch::Scalar),
+            #[cfg(target_arch = "x86_64")]
+            Self::V3 => pulp::x86::V3::try_new().map(Arch::V3),
+            #[cfg(target_arch = "x86_64")]
+            Self::V4 => pulp::x86::V4::try_new().map(Arch::V4),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::V3 | Self::V4 => None,
+        }
+    }
+
+    /// Has every kernel of this process compute with them.
+    ///
+    /// # Errors
+    ///
+    /// [`VectorsError`] if this processor does not have them, or kernels have computed with others.
+    pub fn pin(self) -> Result<(), VectorsError> {
+        let arch = self.arch().ok_or(VectorsError::NotHere(self.as_str()))?;
+        let _ = IN_USE.set(arch);
+        match lanes() {
+            lanes if lanes == self.lanes() => Ok(()),
+            others => Err(VectorsError::TooLate(self.as_str(), others)),
+        }
+    }
+}
+
+/// Returns the names of the vectors that this processor has.
+fn here() -> String {
+    let names = Vectors::of_this_processor().into_iter();
+    names.map(Vectors::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Pins the vectors that the environment names, and returns them; none if it names none.
+///
+/// # Errors
+///
+/// [`VectorsError`] if it names none that there are here, or kernels have computed with others.
+pub fn pin_as_told() -> Result<Option<Vectors>, VectorsError> {
+    let Some(name) = std::env::var_os(VARIABLE).filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
+    let vectors = named(&name.to_string_lossy())?;
+    vectors.pin()?;
+    Ok(Some(vectors))
+}
+
+fn named(name: &str) -> Result<Vectors, VectorsError> {
+    let mut all = Vectors::ALL.into_iter();
+    let named = all.find(|vectors| vectors.as_str() == name);
+    named.ok_or_else(|| VectorsError::Unknown(name.to_owned()))
+}
+
+/// Returns what every kernel is dispatched by.
+#[inline]
+pub(crate) fn arch() -> Arch {
+    *IN_USE.get_or_init(Arch::new)
+}
+
+/// Returns how many numbers of single precision kernels compute at once: a kernel of its own counts them.
+#[must_use]
+pub fn lanes() -> usize {
+    arch().dispatch(Lanes)
+}
+
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        S::F32_LANES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dispatching_by_vectors_computes_with_as_many_numbers_as_they_hold() {
+        let here = Vectors::of_this_processor();
+        assert_eq!(here[0], Vectors::Scalar);
+        for vectors in here {
+            let lanes = vectors.arch().unwrap().dispatch(Lanes);
+            assert_eq!(lanes, vectors.lanes(), "{}", vectors.as_str());
+        }
+    }
+
+    #[test]
+    fn a_name_of_no_vectors_is_refused_with_those_that_there_are() {
+        for vectors in Vectors::ALL {
+            assert_eq!(named(vectors.as_str()), Ok(vectors));
+        }
+        for name in ["V4", "avx2", "", "4"] {
+            let error = named(name).unwrap_err().to_string();
+            for words in [VARIABLE, name, "scalar, v3 or v4"] {
+                assert!(error.contains(words), "{words}: {error}");
+            }
+        }
+    }
+}
