@@ -250,6 +250,8 @@ impl Attempt<'_> {
                 }
                 Err(error) => return Err(error.into()),
             };
+            // Who stored it may have been killed before it survived a crash of the machine, and the commit will speak of it.
+            self.storage.settle(&key).await?;
             self.store_label(content).await?;
             let output = self.output(content, style, digest::sha256(&image));
             let judged = match self.judge(&content.loaded, &key, image).await {
