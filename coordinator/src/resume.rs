@@ -8,7 +8,7 @@ use std::fmt;
 use futures::future::try_join_all;
 pub use quarantined::Quarantined;
 pub(crate) use quarantined::redo_of;
-use shared::decision::{ChangedInput, Decided, DecisionError, Items, Reopened, Retry};
+use shared::decision::{ChangedInput, Decided, DecisionError, Decisions, Items, Reopened, Retry};
 use shared::ids::ShardId;
 use shared::queue::{Queue, QueueError};
 use shared::storage::{Storage, StorageError};
@@ -415,8 +415,9 @@ pub async fn decide(
     let not_done = Standing::of(run, ledger, &tally).not_done;
     let num_opened: usize = redo.iter().map(|redo| num_opened(run, ledger, redo)).sum();
     let is_retry = !retried.is_empty();
+    let inputs_change = !changed_inputs.is_empty();
     let decided = Decided::Resume {
-        reopened,
+        reopened: reopened.clone(),
         forgiven: not_done.saturating_sub(num_opened),
         retried,
         changed_inputs,
@@ -426,7 +427,15 @@ pub async fn decide(
         // Which revision comes next depends on all decisions before.
         decisions.decide_next(storage, id, decided).await?;
     } else {
-        decisions.decide(storage, id, decided).await?;
+        // Two people who press the same button at once decide one thing.
+        let is_needless = |decisions: &Decisions| {
+            let is_open =
+                |shard: &Reopened| decisions.first_attempt(shard.shard) > shard.last_attempt;
+            !inputs_change && decisions.halted.is_none() && reopened.iter().all(is_open)
+        };
+        decisions
+            .decide_unless(storage, id, decided, is_needless)
+            .await?;
     }
     Ok(())
 }

@@ -193,6 +193,27 @@ impl Decisions {
         Ok(())
     }
 
+    /// Stores a decision after those that are known; if others were stored meanwhile, after them, unless they make it needless.
+    ///
+    /// # Errors
+    ///
+    /// [`DecisionError`] if storage fails.
+    pub async fn decide_unless(
+        &mut self,
+        storage: &dyn Storage,
+        run: &RunId,
+        what: Decided,
+        is_needless: impl Fn(&Self) -> bool,
+    ) -> Result<(), DecisionError> {
+        while !self.store(storage, run, &what).await? {
+            self.read_new(storage, run).await?;
+            if is_needless(self) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Stores a decision that depends on those that are known.
     ///
     /// # Errors
@@ -276,5 +297,29 @@ mod tests {
         assert_eq!(here, expected);
         assert_eq!(Decisions::read(&storage, &run).await.unwrap(), expected);
         assert!(!here.read_new(&storage, &run).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_was_decided_meanwhile_is_not_decided_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = LocalStorage::new(folder.path());
+        let run: RunId = "demo".parse().unwrap();
+        let halt = |reason: &str| Decided::Halt {
+            reason: reason.to_owned(),
+        };
+        let (mut here, mut there) = (Decisions::default(), Decisions::default());
+        for (decisions, reason) in [(&mut here, "first"), (&mut there, "second")] {
+            let is_halted = |decisions: &Decisions| decisions.halted.is_some();
+            let decided = decisions.decide_unless(&storage, &run, halt(reason), is_halted);
+            decided.await.unwrap();
+        }
+        assert_eq!((there.count, there.halted.as_deref()), (1, Some("first")));
+        assert_eq!(there, here);
+
+        // One that is needed in spite of the others comes after them.
+        let mut late = Decisions::default();
+        let decided = late.decide_unless(&storage, &run, halt("third"), |_| false);
+        decided.await.unwrap();
+        assert_eq!((late.count, late.halted.as_deref()), (2, Some("third")));
     }
 }
