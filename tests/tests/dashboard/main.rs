@@ -11,6 +11,7 @@ mod looks;
 mod quarantined;
 mod retry;
 mod states;
+mod two;
 mod watching;
 
 use std::sync::Arc;
