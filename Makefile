@@ -111,7 +111,7 @@ promtool:
 chromium:
 	@infra/setup/chromium.sh install > /dev/null
 
-# Tests of full and read-only disks mount file systems of their own.
+# Tests of full and read-only disks, and of disks whose power is cut, mount file systems of their own.
 mounts:
 	@infra/setup/mounts.sh
 

@@ -59,6 +59,12 @@ pub async fn collect(
     ledger: &Ledger,
 ) -> Result<Collected, CollectError> {
     let id = &run.record.run;
+    // What was listed may be of a process that was killed before it survived a crash, and a manifest speaks of what does.
+    if let Some(&shard) = ledger.committed.first() {
+        storage
+            .settle(&ArtifactKey::Shard(id.clone(), shard))
+            .await?;
+    }
     let file = storage.temporary_file()?;
     let mut writer = ManifestWriter::new(file.reopen()?)?;
     let mut collected = Collected {

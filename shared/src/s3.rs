@@ -1,4 +1,8 @@
 //! Objects of an S3 bucket. Only this file and `counting` name the SDK.
+//!
+//! An object is put in one request, so it is there whole or not at all, whatever is cut, lost or killed on the way, and no
+//! parts of it are left that a lifecycle rule would have to remove. That holds up to 5 GiB, the most that S3 takes in a
+//! request; what is larger is refused before anything is sent.
 
 mod answer;
 mod counting;
@@ -35,7 +39,7 @@ pub use self::settings::{S3Credentials, S3Settings};
 
 use self::answer::{Answer, Cause, causes, chain};
 use self::counting::Counting;
-use self::object::{Condition, Cursor};
+use self::object::{Condition, Cursor, MAX_PUT_BYTES};
 use crate::location::BucketPrefix;
 use crate::read_file::check_size;
 use crate::storage::StorageError;
@@ -141,7 +145,15 @@ impl Bucket {
             Condition::Free => (Some("*"), None),
             Condition::Is(etag) => (None, Some(etag)),
         };
-        let (sha256, size) = body.measure().await?;
+        let size = body.size_bytes().await?;
+        if size > MAX_PUT_BYTES {
+            let cause = Cause::TooLarge {
+                size_bytes: size,
+                max_bytes: MAX_PUT_BYTES,
+            };
+            return Err(cause.of(Denied, operation, self.address(path)));
+        }
+        let sha256 = body.sha256().await?;
         let patient = Builder::new().timeout_config(timeouts(size));
         let mut pauses = patience::pauses().build();
         loop {
@@ -152,7 +164,15 @@ impl Bucket {
             let put = put.set_if_match(if_match.map(str::to_owned));
             let put = put.body(body.stream().await?).customize();
             match put.config_override(patient.clone()).send().await {
-                Ok(_) => return Ok(Put::Written),
+                Ok(put) if put.e_tag().is_some() => return Ok(Put::Written),
+                // Some stores, and proxies before them, say 200 when they begin, and an error in the body when they fail.
+                Ok(_) => match pauses.next() {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => {
+                        let cause = Cause::Unconfirmed(self.at.bucket.clone());
+                        return Err(cause.of(Unavailable, operation, self.address(path)));
+                    }
+                },
                 Err(error) => match (status(&error), condition) {
                     (Some(412), Condition::Free | Condition::Is(_)) => return Ok(Put::Taken),
                     // It is gone, or the store does not know the condition.

@@ -44,7 +44,7 @@ pub struct Fleet {
     /// What lies between it and every program.
     pub s3_wire: Proxy,
     workers: Vec<Worker>,
-    service: Option<Running>,
+    services: Vec<Running>,
     joined: usize,
     /// What workers and collector log.
     pub log_filter: &'static str,
@@ -86,7 +86,7 @@ impl Fleet {
             s3_wire: Proxy::to(&address).await,
             s3,
             workers: Vec::new(),
-            service: None,
+            services: Vec::new(),
             joined: 0,
             log_filter: "info",
             worker_settings: "",
@@ -220,32 +220,51 @@ impl Fleet {
         queue.expect("a broker")
     }
 
-    /// A collector begins to watch.
+    /// A collector begins to watch, beside those that do.
     pub fn serve(&mut self) {
         let mut command = synth2real();
         command.args(["serve", "--every", "0.5", "--listen", "127.0.0.1:0"]);
-        let log = self.log("serve");
-        self.service = Some(Running::start_into(&mut self.logging(command), &log));
+        let log = self.log(&service_name(self.services.len()));
+        let service = Running::start_into(&mut self.logging(command), &log);
+        self.services.push(service);
     }
 
-    /// Returns where the collector's dashboard is.
+    /// Returns where the first collector's dashboard is.
     ///
     /// # Panics
     ///
     /// If it never listens.
     #[must_use]
     pub fn dashboard(&self) -> String {
+        self.dashboard_of(0)
+    }
+
+    /// Returns where a collector's dashboard is.
+    ///
+    /// # Panics
+    ///
+    /// If it never listens.
+    #[must_use]
+    pub fn dashboard_of(&self, place: usize) -> String {
         let said = |fleet: &Self| {
-            let log = std::fs::read_to_string(fleet.log("serve"));
+            let log = std::fs::read_to_string(fleet.log(&service_name(place)));
             log.ok().and_then(|log| service::address_in(&log))
         };
         self.wait_until("the dashboard listens", |fleet| said(fleet).is_some());
         said(self).expect("an address")
     }
 
-    /// The collector is killed by `kill -9`.
+    /// The collectors are killed by `kill -9`.
     pub fn kill_service(&mut self) {
-        self.service = None;
+        self.services.clear();
+    }
+
+    /// Tells all collectors to stop; returns how they ended.
+    #[must_use]
+    pub fn stop_services(&mut self) -> Vec<Outcome> {
+        let services = std::mem::take(&mut self.services);
+        services.iter().for_each(|service| service.signal("TERM"));
+        services.into_iter().map(Running::end).collect()
     }
 
     /// Waits until `condition` holds.
@@ -297,14 +316,21 @@ impl Fleet {
         while self.num_workers() > 0 {
             let _ = self.drain(0).exits(0);
         }
-        if let Some(service) = self.service.take() {
-            service.signal("TERM");
-            let _ = service.end().exits(0);
+        for service in self.stop_services() {
+            let _ = service.exits(0);
         }
         let logs = stored::paths(self.folder.path()).into_iter();
         logs.filter(|path| path.ends_with(".log"))
             .map(|path| std::fs::read(self.folder.path().join(path)).expect("a log"))
             .map(|log| String::from_utf8_lossy(&log).into_owned())
             .collect()
+    }
+}
+
+/// Returns the name under which a collector logs.
+fn service_name(place: usize) -> String {
+    match place {
+        0 => "serve".to_owned(),
+        others => format!("serve-{others}"),
     }
 }

@@ -8,6 +8,7 @@
 //! - [`stand_in`], [`planned`]: an engine that makes images from a hash, and runs for it
 //! - [`broker`], [`s3_server`]: RabbitMQ and a bucket, shared or of a test's own
 //! - [`service`]: a program that serves a dashboard; [`browser`], [`http`]: whoever looks at it
+//! - [`mounts`], [`power`]: file systems of a test's own, and disks whose power is cut
 //! - [`prometheus`], [`traces`]: who reads metrics and traces
 //! - [`promised`]: what `make test` promises to have
 //! - [`proxy`]: a network that can be broken
@@ -19,7 +20,9 @@ pub mod browser;
 pub mod changed_model;
 pub mod fleet;
 pub mod http;
+pub mod mounts;
 pub mod pictures;
+pub mod power;
 pub mod program;
 pub mod project;
 pub mod prometheus;

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -159,6 +160,17 @@ impl S3Server {
     /// Makes the next `times` requests of a kind fail.
     pub fn fail(&self, asked: Asked, fault: Fault, times: usize) {
         self.trouble.order(asked, fault, times);
+    }
+
+    /// Makes every request take a time from now on, as on a slow disk.
+    pub fn slow_down(&self, delay: Duration) {
+        self.trouble.slow_down(delay);
+    }
+
+    /// Returns how many writes of an object of its bucket came.
+    #[must_use]
+    pub fn writes(&self, key: &str) -> usize {
+        self.trouble.writes(&format!("/{BUCKET}/{key}"))
     }
 
     /// Returns how many requests of a kind came.

@@ -1,6 +1,7 @@
 //! What becomes of a shard: each class of failure, and each message that is no shard to be made.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ use shared::storage::{LocalStorage, MemoryStorage, Storage, StorageError, Storag
 use shared::task::ShardTask;
 use shared::warning::WarningKind;
 use tests::planned;
+use tests::power::Recorder;
+use tests::power::recorder::Record;
 use tests::stand_in::{StandIn, StandInWorkshop};
 use tokio_util::sync::CancellationToken;
 use worker::attempt::Tools;
@@ -985,4 +988,57 @@ async fn figures_that_are_not_finite_are_in_no_row_and_said_in_a_warning() {
             (&found.warning, &found.quality)
         );
     }
+}
+
+#[tokio::test]
+async fn a_shard_that_another_worker_committed_survives_before_its_message_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = Stage::on(Arc::new(LocalStorage::new(folder.path())), &["a"]).await;
+    other.publish(None).await;
+    other.work().await.unwrap();
+
+    let recorder = Recorder::new(folder.path());
+    let stage = Stage {
+        storage: Arc::new(recorder.storage()),
+        queue: InProcessQueue::new(),
+        run: other.run.clone(),
+        engine: Arc::clone(&other.engine),
+    };
+    let plan = &stage.run.plan;
+    let task = plan.task(&stage.run.record.run, &plan.shards[0]);
+    stage.queue.publish(&[task]).await.unwrap();
+    stage.work().await.unwrap();
+    let shards = Path::new("runs/staged/shards");
+    let is_synced =
+        |record: &Record| matches!(record, Record::NamesSynced(path, _) if path == shards);
+    assert!(recorder.records().iter().any(is_synced));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_two_people_retry_at_once_is_decided_once() {
+    let stage = Stage::of(&["cursed"]).await;
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    let storage = stage.storage.as_ref();
+    let choice = Choice {
+        only: Some(Only::Failed),
+        ..Choice::default()
+    };
+    // Both have looked before either decides.
+    let mut decided = Vec::new();
+    for mut ledger in [stage.ledger().await, stage.ledger().await] {
+        let redo = resume::find(storage, &stage.run, &ledger, &choice).await;
+        let redo = redo.unwrap();
+        assert_eq!(redo.len(), 1);
+        decided.push(resume::decide(storage, &stage.run, &mut ledger, &redo, Vec::new()).await);
+    }
+    assert!(decided[0].is_ok());
+    let is_told = matches!(
+        decided[1],
+        Err(ResumeError::Decision(DecisionError::Meanwhile { .. }))
+    );
+    assert!(is_told, "{decided:?}");
+    let ledger = stage.ledger().await;
+    assert_eq!(ledger.decisions.count, 1);
+    assert_eq!(ledger.state(ShardId(0), 3), ShardState::Open);
 }

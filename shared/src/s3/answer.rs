@@ -37,6 +37,22 @@ pub(super) enum Cause {
     /// The request could not be made.
     #[error("{0}; check the AWS_* variables")]
     Unusable(String),
+    /// The object is larger than a request may be.
+    #[error(
+        "it has {size_bytes} bytes, and a bucket takes at most {max_bytes} (5 GiB) in the one request that writes an object; \
+         divide the run into several with fewer items, or give it a folder as its root"
+    )]
+    TooLarge {
+        /// Size of the object.
+        size_bytes: u64,
+        /// The most that a request may have.
+        max_bytes: u64,
+    },
+    /// The store says that it has written something, but not what, as an answer with an error in its body does.
+    #[error(
+        "bucket {0} answers with success and without the ETag of what was written, so nothing may have been"
+    )]
+    Unconfirmed(String),
     /// The store does not know what we rely on.
     #[error(
         "bucket {0} ignores If-None-Match, so two workers could overwrite each other; \

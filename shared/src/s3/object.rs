@@ -11,6 +11,9 @@ use crate::digest;
 use crate::storage::StorageError;
 use crate::storage::disk::io_error;
 
+/// The most bytes that one request may put, as S3 has it.
+pub(super) const MAX_PUT_BYTES: u64 = 5 << 30;
+
 /// An object of a listing.
 #[derive(Debug, Clone)]
 pub(crate) struct BucketObject {
@@ -85,17 +88,32 @@ pub(crate) enum Body<'a> {
 }
 
 impl Body<'_> {
-    /// Returns the SHA-256 in base64 and the size in bytes.
-    pub(super) async fn measure(self) -> Result<(String, u64), StorageError> {
+    /// Returns the size in bytes.
+    pub(super) async fn size_bytes(self) -> Result<u64, StorageError> {
         match self {
-            Self::Bytes(bytes) => Ok((base64(&digest::sha256(bytes)), bytes.len() as u64)),
+            Self::Bytes(bytes) => Ok(bytes.len() as u64),
             Self::File(path) => {
                 let path = path.to_owned();
                 blocking::run(move || {
-                    let size = path.metadata().map(|metadata| metadata.len());
+                    let metadata = path.metadata();
+                    let size = metadata.map(|metadata| metadata.len());
+                    size.map_err(|error| io_error("read", &path, error))
+                })
+                .await
+            }
+        }
+    }
+
+    /// Returns the SHA-256 in base64.
+    pub(super) async fn sha256(self) -> Result<String, StorageError> {
+        match self {
+            Self::Bytes(bytes) => Ok(base64(&digest::sha256(bytes))),
+            Self::File(path) => {
+                let path = path.to_owned();
+                blocking::run(move || {
                     let sha256 = digest::sha256_of_file(&path);
-                    let fail = |error| io_error("read", &path, error);
-                    Ok((base64(&sha256.map_err(fail)?), size.map_err(fail)?))
+                    let sha256 = sha256.map_err(|error| io_error("read", &path, error))?;
+                    Ok(base64(&sha256))
                 })
                 .await
             }

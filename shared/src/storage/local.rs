@@ -2,10 +2,12 @@
 //!
 //! - `naming`: how a file gets its name where none is
 //! - `trial`: the proof that a folder can keep results; `cause`, `mounts`: why one cannot, and what it is
+//! - `steps`: what is done to the disk, told as it is done
 
 mod cause;
 mod mounts;
 mod naming;
+mod steps;
 mod trial;
 
 use std::collections::HashSet;
@@ -23,6 +25,8 @@ use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use self::naming::Naming;
+use self::steps::Steps;
+pub use self::steps::{DiskListener, DiskStep};
 use super::disk::{error_of_making, io_error, is};
 use super::walk::{Found, Walk};
 use super::{
@@ -48,6 +52,8 @@ pub struct LocalStorage {
     sync_folder: fn(&Path) -> io::Result<()>,
     /// Folders whose own names do, and those of all above them, as far as this process saw to it.
     durable: Arc<Mutex<HashSet<PathBuf>>>,
+    /// What is done to the disk.
+    steps: Steps,
 }
 
 impl LocalStorage {
@@ -59,6 +65,17 @@ impl LocalStorage {
             naming: Naming::SYSTEM,
             sync_folder,
             durable: Arc::default(),
+            steps: Steps::default(),
+        }
+    }
+
+    /// Returns storage below `root` that tells a listener of each step once it is done.
+    #[cfg(any(test, feature = "conformance"))]
+    #[must_use]
+    pub fn telling(root: impl Into<PathBuf>, listener: DiskListener) -> Self {
+        Self {
+            steps: Steps::told_to(listener),
+            ..Self::new(root)
         }
     }
 
@@ -88,8 +105,15 @@ impl LocalStorage {
     fn write_temporary(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
         let mut file = self.new_temporary()?;
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
+        self.sync_bytes(&file)?;
         Ok(file)
+    }
+
+    /// Makes the bytes of a file survive a crash.
+    fn sync_bytes(&self, file: &NamedTempFile) -> io::Result<()> {
+        file.as_file().sync_all()?;
+        self.steps.done(DiskStep::BytesSynced(file.path()));
+        Ok(())
     }
 
     /// Writes a temporary file and makes the folder it will go to.
@@ -133,7 +157,10 @@ impl LocalStorage {
     /// Makes the names in a folder survive a crash.
     fn sync(&self, folder: &Path) -> io::Result<()> {
         let is_here = folder.as_os_str().is_empty();
-        (self.sync_folder)(if is_here { Path::new(".") } else { folder })
+        let folder = if is_here { Path::new(".") } else { folder };
+        (self.sync_folder)(folder)?;
+        self.steps.done(DiskStep::NamesSynced(folder));
+        Ok(())
     }
 
     /// Makes the name of a file survive a crash.
@@ -145,18 +172,24 @@ impl LocalStorage {
         let temporary = self
             .prepare(path, bytes)
             .map_err(|e| error_of_making("create", path, e))?;
+        let from = temporary.path().to_owned();
         match self.naming.publish(temporary, path) {
             Ok(()) => {
+                self.steps.done(DiskStep::Renamed {
+                    from: &from,
+                    to: path,
+                });
                 self.sync_name(path)
                     .map_err(|e| io_error("create", path, e))?;
                 Ok(Created::New)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let is_same = holds(path, bytes).map_err(|e| io_error("compare", path, e))?;
+                // Who named it a moment ago may not be there any more to sync it, and other bytes count as well: they may
+                // be a commit.
+                self.sync_name(path)
+                    .map_err(|e| io_error("create", path, e))?;
                 if is_same {
-                    // Who named it a moment ago may not be there any more to sync it.
-                    self.sync_name(path)
-                        .map_err(|e| io_error("create", path, e))?;
                     Ok(Created::AlreadyThere)
                 } else {
                     Err(StorageError {
@@ -204,10 +237,32 @@ impl LocalStorage {
         let temporary = self
             .prepare(path, bytes)
             .map_err(|e| error_of_making("write", path, e))?;
+        let named = self.rename_over(temporary, path);
+        named.map_err(|e| error_of_making("write", path, e))
+    }
+
+    /// Gives a finished file its name, whatever has it; returns once that survives a crash.
+    fn rename_over(&self, temporary: NamedTempFile, path: &Path) -> io::Result<()> {
+        let from = temporary.path().to_owned();
         temporary
             .persist(path)
-            .map_err(|e| io_error("write", path, self.explained(e.error, path)))?;
-        self.sync_name(path).map_err(|e| io_error("write", path, e))
+            .map_err(|e| self.explained(e.error, path))?;
+        self.steps.done(DiskStep::Renamed {
+            from: &from,
+            to: path,
+        });
+        self.sync_name(path)
+    }
+
+    /// Makes a name that was found survive a crash, with those of all folders above it. Who reads what is gone meanwhile
+    /// tells that better.
+    fn settle_file(&self, path: &Path) -> Result<(), StorageError> {
+        let settled = match self.sync_name(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Ok(()) => self.make_folder(path.parent().unwrap_or(path)),
+            failed => failed,
+        };
+        settled.map_err(|e| io_error("settle", path, e))
     }
 
     /// Returns an error with what a person can do about it where the system's own words do not say.
@@ -246,10 +301,8 @@ impl Storage for LocalStorage {
             let copy = || -> io::Result<()> {
                 let mut temporary = storage.prepare(&path, b"")?;
                 io::copy(&mut read_file::open(&file)?, temporary.as_file_mut())?;
-                temporary.as_file().sync_all()?;
-                let named = temporary.persist(&path);
-                named.map_err(|e| storage.explained(e.error, &path))?;
-                storage.sync_name(&path)
+                storage.sync_bytes(&temporary)?;
+                storage.rename_over(temporary, &path)
             };
             copy().map_err(|e| error_of_making("write", &path, e))
         })
@@ -277,6 +330,11 @@ impl Storage for LocalStorage {
             looked => looked.map_err(|e| io_error("look for", &path, e)),
         })
         .await
+    }
+
+    async fn settle(&self, key: &ArtifactKey) -> Result<(), StorageError> {
+        let (storage, path) = (self.clone(), self.file(key, "settle")?);
+        blocking::run(move || storage.settle_file(&path)).await
     }
 
     fn list(&self, prefix: &ArtifactPrefix) -> Pages {

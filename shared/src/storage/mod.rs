@@ -28,7 +28,7 @@ mod s3;
 pub mod scratch;
 pub(crate) mod walk;
 
-pub use local::LocalStorage;
+pub use local::{DiskListener, DiskStep, LocalStorage};
 pub use memory::MemoryStorage;
 pub use s3::S3Storage;
 
@@ -214,7 +214,8 @@ pub async fn list_all(
 ///   new and the other finds it.
 /// - In the place of a picture (an image or a label) an object without a byte, and on a disk what is no file, counts as
 ///   none: `create` writes over it, in one step. Elsewhere it is an object with other bytes.
-/// - When `create` or `replace` has returned, the object survives a crash of the machine.
+/// - When `create` or `replace` has returned, the object survives a crash of the machine. What is only found may not: its
+///   writer may have been killed before that. It does once `settle` has returned.
 /// - `list` shows whole objects only, sorted by the bytes of their paths (`a-b/c` before `a/b`); a prefix without objects is an empty list.
 /// - `replace` is for objects that can be rebuilt; readers see the old bytes or the new ones.
 /// - A key whose name the medium does not take, such as one that is too long, is `Invalid` to every operation.
@@ -266,6 +267,17 @@ pub trait Storage: Send + Sync + fmt::Debug {
     ///
     /// `Denied` or `Unavailable`.
     async fn exists(&self, key: &ArtifactKey) -> Result<bool, StorageError>;
+
+    /// Returns once an object that was found, and all that was beside it, survive a crash of the machine, whoever wrote them.
+    /// Whatever is built upon what was found, such as a commit, comes after. In a store whose objects survive as soon as they
+    /// are seen it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// `Full`, `Denied` or `Unavailable`.
+    async fn settle(&self, _key: &ArtifactKey) -> Result<(), StorageError> {
+        Ok(())
+    }
 
     /// Returns the objects below a prefix, at any depth, in pages, sorted by the bytes of their paths. A page that cannot be had is the
     /// last one: `Denied` or `Unavailable`.

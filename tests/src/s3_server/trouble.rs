@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::{Method, Request, StatusCode};
 use s3s::dto::StreamingBlob;
 use s3s::service::S3Service;
@@ -34,12 +35,18 @@ pub enum Asked {
 pub enum Fault {
     /// It is answered with 503 and not carried out.
     SlowDown,
+    /// It is answered with 503 and when to come again, and not carried out.
+    Busy,
     /// It is answered with 500 and not carried out.
     InternalError,
     /// It is answered with 409, as by S3 when two conditional writes meet, and not carried out.
     Contended,
+    /// It is answered with 200 and an error in the body, as by stores that begin their answer early, and not carried out.
+    ErrorInSuccess,
     /// The connection is cut, and it is not carried out.
     CutBefore,
+    /// The connection is cut when a part of the request's body has come, and it is not carried out.
+    CutMidway,
     /// It is carried out, and the connection is cut before the answer.
     CutAfter,
     /// It is carried out, and the connection is cut in the middle of the answer's body.
@@ -62,6 +69,10 @@ pub(super) struct Trouble {
     faults: Mutex<HashMap<Asked, (Fault, usize)>>,
     /// Requests that came.
     requests: Mutex<HashMap<Asked, usize>>,
+    /// Writes of each path that came.
+    writes: Mutex<HashMap<String, usize>>,
+    /// What every request takes beside its work.
+    delay: Mutex<Duration>,
     /// Writes have it alone.
     turn: RwLock<()>,
     /// The folder of all buckets, if conditional writes look first and write later.
@@ -96,13 +107,32 @@ impl Trouble {
         service: S3Service,
         mut request: Request<Incoming>,
     ) -> Result<HttpResponse, HttpError> {
+        let delay = *self.delay.lock().expect("no panic");
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         self.look(&mut request).await;
         let asked = asked(&request);
+        if asked == Asked::Put {
+            let path = request.uri().path().to_owned();
+            let mut writes = self.writes.lock().expect("no panic");
+            *writes.entry(path).or_default() += 1;
+        }
         match self.next_fault(asked) {
             None => self.carry_out(&service, request).await,
             Some(Fault::SlowDown) => {
                 refuse(request, StatusCode::SERVICE_UNAVAILABLE, "SlowDown").await
             }
+            Some(Fault::Busy) => {
+                let mut answer =
+                    refuse(request, StatusCode::SERVICE_UNAVAILABLE, "SlowDown").await?;
+                let headers = answer.headers_mut();
+                // Seconds, as in HTTP, and milliseconds, as AWS has it.
+                headers.insert("retry-after", HeaderValue::from_static("1"));
+                headers.insert("x-amz-retry-after", HeaderValue::from_static("20"));
+                Ok(answer)
+            }
+            Some(Fault::ErrorInSuccess) => refuse(request, StatusCode::OK, "InternalError").await,
             Some(Fault::InternalError) => {
                 refuse(request, StatusCode::INTERNAL_SERVER_ERROR, "InternalError").await
             }
@@ -110,6 +140,11 @@ impl Trouble {
                 refuse(request, StatusCode::CONFLICT, "ConditionalRequestConflict").await
             }
             Some(Fault::CutBefore) => Err(cut()),
+            Some(Fault::CutMidway) => {
+                let mut body = Body::from(request.into_body());
+                let _ = body.next().await;
+                Err(cut())
+            }
             Some(Fault::Silence) => std::future::pending().await,
             Some(Fault::CutAfter) => {
                 self.carry_out(&service, request).await?;
@@ -132,6 +167,17 @@ impl Trouble {
     pub(super) fn order(&self, asked: Asked, fault: Fault, times: usize) {
         let mut faults = self.faults.lock().expect("no panic");
         faults.insert(asked, (fault, times));
+    }
+
+    /// Makes every request take a time from now on.
+    pub(super) fn slow_down(&self, delay: Duration) {
+        *self.delay.lock().expect("no panic") = delay;
+    }
+
+    /// Returns how many writes came of a path, bucket included.
+    pub(super) fn writes(&self, path: &str) -> usize {
+        let writes = self.writes.lock().expect("no panic");
+        writes.get(path).copied().unwrap_or_default()
     }
 
     /// Returns how many requests of a kind came.

@@ -13,6 +13,7 @@ mod meanwhile;
 mod quarantined;
 mod retry;
 mod states;
+mod two;
 mod watching;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use shared::ids::{ItemId, ShardId};
 use shared::storage::{Created, Storage, StorageErrorKind, list_all};
 use tests::s3_server::{Asked, Fault, S3Server};
 
-use crate::{rows, shard, storage};
+use crate::{chain, rows, shard, storage};
 
 /// What a client bears without noticing, if it does not last.
 const PASSING: [Fault; 4] = [
@@ -228,4 +228,139 @@ async fn a_listing_that_breaks_off_is_an_error_and_no_short_listing() {
     assert!(pages.try_next().await.is_err());
     server.fail(Asked::List, Fault::CutInside, 1);
     assert_eq!(list_all(&storage, &shards()).await.unwrap().len(), 1001);
+}
+
+/// More than a connection takes at once.
+const LARGE: usize = 5_000_011;
+
+/// What can happen to a put, in whatever part of it.
+const OF_A_PUT: [Fault; 7] = [
+    Fault::Busy,
+    Fault::SlowDown,
+    Fault::InternalError,
+    Fault::ErrorInSuccess,
+    Fault::CutBefore,
+    Fault::CutMidway,
+    Fault::CutAfter,
+];
+
+/// Returns a large file of one byte.
+fn large(byte: u8) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), vec![byte; LARGE]).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn a_large_object_is_the_old_one_or_the_new_one_whatever_happens_to_its_put() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    let replace = async |byte: u8| {
+        let file = large(byte);
+        storage.replace_from_file(&manifest(), file.path()).await
+    };
+    let is_of = |bytes: &Bytes, byte: u8| bytes.len() == LARGE && bytes.iter().all(|b| *b == byte);
+    replace(0).await.unwrap();
+    for (number, fault) in OF_A_PUT.into_iter().enumerate() {
+        let (old, lost, new) = (2 * number as u8, 2 * number as u8 + 1, 2 * number as u8 + 2);
+        server.fail(Asked::Put, fault, LASTING);
+        let error = replace(lost).await.unwrap_err();
+        assert_eq!(error.kind, StorageErrorKind::Unavailable, "{fault:?}");
+        server.fail(Asked::Put, fault, 0);
+        let there = storage.read(&manifest()).await.unwrap();
+        // It was stored where only the answer was lost.
+        let expected = if fault == Fault::CutAfter { lost } else { old };
+        assert!(is_of(&there, expected), "{fault:?}");
+
+        server.fail(Asked::Put, fault, 2);
+        replace(new).await.unwrap();
+        let there = storage.read(&manifest()).await.unwrap();
+        assert!(is_of(&there, new), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_create_is_new_once_whatever_happens_to_its_put() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    let bytes = Bytes::from(vec![7; LARGE]);
+    for (number, fault) in OF_A_PUT.into_iter().enumerate() {
+        let key = shard(number as u32);
+        server.fail(Asked::Put, fault, LASTING);
+        let error = storage.create(&key, bytes.clone()).await.unwrap_err();
+        assert_eq!(error.kind, StorageErrorKind::Unavailable, "{fault:?}");
+        let was_stored = fault == Fault::CutAfter;
+        assert_eq!(storage.exists(&key).await.unwrap(), was_stored, "{fault:?}");
+
+        server.fail(Asked::Put, fault, 2);
+        let created = storage.create(&key, bytes.clone()).await.unwrap();
+        let expected = if was_stored {
+            Created::AlreadyThere
+        } else {
+            Created::New
+        };
+        assert_eq!(created, expected, "{fault:?}");
+        assert!(storage.read(&key).await.unwrap() == bytes, "{fault:?}");
+
+        server.fail(Asked::Put, fault, 1);
+        let error = storage.create(&key, rows()).await.unwrap_err();
+        assert_eq!(error.kind, StorageErrorKind::Conflict, "{fault:?}");
+        assert!(storage.read(&key).await.unwrap() == bytes, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_success_that_holds_an_error_is_said_to_be_none() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    server.fail(Asked::Put, Fault::ErrorInSuccess, LASTING);
+    let error = storage.create(&shard(1), rows()).await.unwrap_err();
+    let told = chain(&error);
+    for words in ["cannot create", "bucket synth2real", "without the ETag"] {
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_is_gone_in_the_middle_of_a_put_leaves_nothing() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    let before = server.requests(Asked::Put);
+    server.fail(Asked::Put, Fault::Silence, 1);
+    let writer = tokio::spawn({
+        let (storage, bytes) = (storage.clone(), Bytes::from(vec![7; LARGE]));
+        async move { storage.create(&shard(1), bytes).await }
+    });
+    while server.requests(Asked::Put) == before {
+        tokio::task::yield_now().await;
+    }
+    writer.abort();
+    assert!(writer.await.unwrap_err().is_cancelled());
+    assert!(!storage.exists(&shard(1)).await.unwrap());
+    let created = storage.create(&shard(1), rows()).await.unwrap();
+    assert_eq!(created, Created::New);
+    assert_eq!(list_all(&storage, &shards()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_object_larger_than_a_put_may_be_is_refused_before_anything_is_sent() {
+    let server = S3Server::start();
+    let storage = storage(&server).await;
+    // It takes no room: nothing is written into it.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len((5 << 30) + 1).unwrap();
+    let replaced = storage.replace_from_file(&manifest(), file.path()).await;
+    let error = replaced.unwrap_err();
+    assert_eq!(error.kind, StorageErrorKind::Denied);
+    let told = chain(&error);
+    let address = storage.locate(&manifest());
+    for words in [
+        address.as_str(),
+        "5368709121 bytes",
+        "5368709120 (5 GiB)",
+        "a folder as its root",
+    ] {
+        assert!(told.contains(words), "no {words:?} in {told}");
+    }
+    assert_eq!(server.requests(Asked::Put), 0);
 }

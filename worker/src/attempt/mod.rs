@@ -257,6 +257,8 @@ impl Attempt<'_> {
                     continue;
                 }
             };
+            // Who stored it may have been killed before it survived a crash of the machine, and the commit will speak of it.
+            self.storage.settle(&key).await?;
             if let Err(error) = self.store_label(content).await {
                 rows.quarantined(content.name(), style.name(), &error.of_item()?);
                 continue;

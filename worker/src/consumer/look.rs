@@ -355,6 +355,10 @@ async fn goal(
         }
         (0, true) => {
             tracing::debug!("the shard is committed already");
+            // Its message goes now, so the commit must survive, whoever stored it.
+            storage
+                .settle(&ArtifactKey::Shard(run.clone(), shard))
+                .await?;
             Ok(None)
         }
         (revision, false) => {
@@ -383,6 +387,7 @@ async fn goal(
             let key = ArtifactKey::ShardRevision(run.clone(), shard, revision);
             if storage.exists(&key).await? {
                 tracing::debug!(revision, "the revision is committed already");
+                storage.settle(&key).await?;
                 return Ok(None);
             }
             Ok(Some(Goal::Revision {

@@ -406,6 +406,52 @@ async fn when_create_has_returned_every_name_on_the_way_to_the_object_is_synced(
     fs::remove_dir_all(root.join("runs")).unwrap();
     storage.replace(&second, bytes).await.unwrap();
     is_durable(&storage, &second, &root);
+
+    // Nor what is found there, with other bytes or with none that anybody asks about.
+    let created = new().create(&second, Bytes::from_static(b"other")).await;
+    assert_eq!(created.unwrap_err().kind, StorageErrorKind::Conflict);
+    is_durable(&storage, &second, &root);
+    new().settle(&second).await.unwrap();
+    is_durable(&storage, &second, &root);
+}
+
+#[tokio::test]
+async fn what_is_gone_is_settled_without_a_word_and_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path());
+    let key = ArtifactKey::Manifest("demo".parse().unwrap());
+    storage.settle(&key).await.unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn each_step_is_told_once_it_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    let listen = move |step: DiskStep<'_>| {
+        let step = match step {
+            DiskStep::BytesSynced(file) => ("bytes", fs::read(file).unwrap() == b"rows"),
+            DiskStep::Renamed { from, to } => ("name", !from.exists() && to.exists()),
+            DiskStep::NamesSynced(folder) => ("folder", folder.is_dir()),
+        };
+        listener.lock().unwrap().push(step);
+    };
+    let root = folder.path().join("root");
+    fs::create_dir(&root).unwrap();
+    let storage = LocalStorage::telling(&root, Arc::new(listen));
+    let key = ArtifactKey::Manifest("demo".parse().unwrap());
+    let rows = Bytes::from_static(b"rows");
+    storage.replace(&key, rows.clone()).await.unwrap();
+    let done = |what: &'static str| (what, true);
+    let folders = [done("folder"); 3];
+    let object = ["bytes", "name", "folder"].map(done);
+    let first: Vec<_> = folders.into_iter().chain(object).collect();
+    assert_eq!(*told.lock().unwrap(), first);
+
+    told.lock().unwrap().clear();
+    storage.create(&key, rows).await.unwrap();
+    assert_eq!(*told.lock().unwrap(), ["bytes", "folder"].map(done));
 }
 
 #[tokio::test]
