@@ -8,7 +8,7 @@ use std::fmt;
 use futures::future::try_join_all;
 pub use quarantined::Quarantined;
 pub(crate) use quarantined::redo_of;
-use shared::decision::{ChangedInput, Decided, DecisionError, Decisions, Items, Reopened, Retry};
+use shared::decision::{ChangedInput, Decided, DecisionError, Items, Reopened, Retry};
 use shared::ids::ShardId;
 use shared::queue::{Queue, QueueError};
 use shared::storage::{Storage, StorageError};

@@ -77,6 +77,7 @@ impl WorkshopError {
                 StorageErrorKind::Unavailable | StorageErrorKind::Denied => true,
                 StorageErrorKind::NotFound
                 | StorageErrorKind::Conflict
+                | StorageErrorKind::Invalid
                 | StorageErrorKind::Full => false,
             },
             Self::NothingThere(_) => true,

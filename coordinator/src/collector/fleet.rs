@@ -375,9 +375,9 @@ mod tests {
         let mut nameless = heartbeat(None);
         nameless.worker.clone_from(&long);
         assert_eq!(fleet.hear(&nameless, at(0)), Heard::default());
-        assert_eq!(fleet.workers().count(), 0);
+        assert!(fleet.workers(now(0)).is_empty());
         fleet.hear(&event(Happening::WorkerStopped { reason: long }), at(0));
-        let stopped = fleet.workers().next().unwrap().stopped.clone().unwrap();
+        let stopped = fleet.workers(now(0))[0].stopped.clone().unwrap();
         assert!(stopped.len() <= MOST_TEXT_BYTES, "{} bytes", stopped.len());
     }
 

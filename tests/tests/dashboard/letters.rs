@@ -83,6 +83,10 @@ impl Queue for Silent {
         self.queue.depth().await
     }
 
+    async fn alarm(&self) -> Result<Option<String>, QueueError> {
+        self.queue.alarm().await
+    }
+
     async fn tell(&self, event: &Event) {
         self.queue.tell(event).await;
     }

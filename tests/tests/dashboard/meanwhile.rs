@@ -49,7 +49,8 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
         reason: "cancelled".to_owned(),
     };
     let mut decisions = Decisions::default();
-    decisions.decide(truth.as_ref(), id, halt).await.unwrap();
+    let decided = decisions.decide_next(truth.as_ref(), id, halt).await;
+    decided.unwrap();
     let vanishing = Vanishing::of(Arc::clone(&truth));
     vanishing.take(&ArtifactKey::Decision(id.clone(), 1));
     let storage: Arc<dyn Storage> = vanishing;
