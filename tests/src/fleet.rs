@@ -2,6 +2,7 @@
 
 mod ending;
 mod inputs;
+mod undisturbed;
 mod workers;
 
 use std::path::PathBuf;
@@ -116,15 +117,7 @@ impl Fleet {
     /// If that fails.
     #[must_use]
     pub fn undisturbed(&self) -> Ending {
-        let root = self.folder.path().join("undisturbed");
-        let mut settings = self.settings.clone();
-        settings["run"]["root"] = root.to_str().expect("Unicode").into();
-        let mut command = synth2real();
-        command
-            .arg("run")
-            .arg(self.write("undisturbed.toml", &settings));
-        let _ = Outcome::of(command.envs(self.s3.environment())).exits(0);
-        Ending::of(&root.join("runs").join(RUN))
+        undisturbed::ending(&self.settings, &self.s3.environment())
     }
 
     /// Returns what the run has made in the bucket.

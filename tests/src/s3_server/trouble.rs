@@ -43,6 +43,8 @@ pub enum Fault {
     Contended,
     /// It is answered with 200 and an error in the body, as by stores that begin their answer early, and not carried out.
     ErrorInSuccess,
+    /// It is answered with 200 and nothing else, and not carried out.
+    EmptySuccess,
     /// The connection is cut, and it is not carried out.
     CutBefore,
     /// The connection is cut when a part of the request's body has come, and it is not carried out.
@@ -133,6 +135,10 @@ impl Trouble {
                 Ok(answer)
             }
             Some(Fault::ErrorInSuccess) => refuse(request, StatusCode::OK, "InternalError").await,
+            Some(Fault::EmptySuccess) => {
+                refuse(request, StatusCode::OK, "").await?;
+                Ok(HttpResponse::new(Body::empty()))
+            }
             Some(Fault::InternalError) => {
                 refuse(request, StatusCode::INTERNAL_SERVER_ERROR, "InternalError").await
             }

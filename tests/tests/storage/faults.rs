@@ -310,14 +310,20 @@ async fn a_create_is_new_once_whatever_happens_to_its_put() {
 }
 
 #[tokio::test]
-async fn a_success_that_holds_an_error_is_said_to_be_none() {
-    let server = S3Server::start();
-    let storage = storage(&server).await;
-    server.fail(Asked::Put, Fault::ErrorInSuccess, LASTING);
-    let error = storage.create(&shard(1), rows()).await.unwrap_err();
-    let told = chain(&error);
-    for words in ["cannot create", "bucket synth2real", "without the ETag"] {
-        assert!(told.contains(words), "{told}");
+async fn a_success_that_holds_an_error_or_nothing_is_said_to_be_none() {
+    for (fault, said) in [
+        (Fault::ErrorInSuccess, "answers 200 InternalError"),
+        (Fault::EmptySuccess, "without the ETag"),
+    ] {
+        let server = S3Server::start();
+        let storage = storage(&server).await;
+        server.fail(Asked::Put, fault, LASTING);
+        let error = storage.create(&shard(1), rows()).await.unwrap_err();
+        let told = chain(&error);
+        for words in ["cannot create", "bucket synth2real", said] {
+            assert!(told.contains(words), "{told}");
+        }
+        assert!(!storage.exists(&shard(1)).await.unwrap());
     }
 }
 
