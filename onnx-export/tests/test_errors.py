@@ -242,10 +242,15 @@ sys.exit(exit_code_of("onnx_export", run))
 """
     command = [sys.executable, "-c", program]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:
+
+    def heed() -> None:
+        # Who runs the tests may ignore it, as nohup does, and what is started inherits that.
+        signal.signal(number, signal.SIG_DFL)
+
+    with subprocess.Popen(command, text=True, preexec_fn=heed, **pipes) as process:
         assert process.stdout.readline() == "begun\n"
         process.send_signal(number)
-        assert process.wait() == 128 + number
+        assert process.wait(timeout=60) == 128 + number
         assert process.stderr.read().startswith("onnx_export: ")
     assert list(tmp_path.iterdir()) == []
 

@@ -5,6 +5,7 @@
 //! between is there twice, which consumers bear.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -30,6 +31,9 @@ const REDELIVERIES: &str = "synth2real-redeliveries";
 const DEATH: &str = "synth2real-death";
 /// What the broker calls it as well.
 const TOO_OFTEN: &str = "delivery_limit";
+
+/// How long the broker takes at most to send what follows a message that was acknowledged.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
 /// Messages as they come over one connection. Dropping it closes the connection.
 pub(super) struct Subscription {
@@ -91,24 +95,46 @@ impl Subscription {
     /// Takes no more messages, and gives back what came and was not taken.
     pub(super) async fn stop(&mut self) -> Result<(), QueueError> {
         let address = Arc::clone(&self.link.address);
+        let on_its_way = self.on_its_way().await;
         let channel = &self.link.channel;
         let cancelled = channel.basic_cancel(self.messages.tag(), BasicCancelOptions::default());
         answered(&address, "stop consuming", cancelled).await?;
-        // What was on its way is here by now. A dead letter may come back as often as it likes.
-        while let Some(Some(Ok(message))) = self.messages.next().now_or_never()
-            && self.line == Line::Shards
-        {
-            let headers = message.properties.headers().clone().unwrap_or_default();
-            let headers = counted(redeliveries(&headers, message.redelivered));
-            publish_alone(&address, Line::Shards, &message.data, headers).await?;
-            let settled = async {
-                message.acker.ack(BasicAckOptions::default()).await?;
-                // An answer to what comes after it tells that the broker has it.
-                channel.basic_qos(1, BasicQosOptions::default()).await
-            };
-            answered(&address, "give a message back", settled).await?;
+        // A dead letter may come back as often as it likes.
+        if self.line == Line::DeadLetters {
+            return Ok(());
+        }
+        if let Some(message) = on_its_way {
+            self.give_back(message).await?;
+        }
+        while let Some(Some(Ok(message))) = self.messages.next().now_or_never() {
+            self.give_back(message).await?;
         }
         Ok(())
+    }
+
+    /// Returns the message that the broker sends next, if it does so at once. With one in hand it sends no other; what it
+    /// sends after it was told to stop would be dropped by the client, and count as delivered.
+    async fn on_its_way(&mut self) -> Option<Received> {
+        let has_one_in_hand = self.last.as_ref().is_some_and(Acker::usable);
+        if has_one_in_hand || self.line == Line::DeadLetters {
+            return None;
+        }
+        timeout(ON_ITS_WAY, self.messages.next()).await.ok()??.ok()
+    }
+
+    /// Gives a message back that was not taken, so that it counts as it did.
+    async fn give_back(&self, message: Received) -> Result<(), QueueError> {
+        let address = &self.link.address;
+        let headers = message.properties.headers().clone().unwrap_or_default();
+        let headers = counted(redeliveries(&headers, message.redelivered));
+        publish_alone(address, Line::Shards, &message.data, headers).await?;
+        let settled = async {
+            message.acker.ack(BasicAckOptions::default()).await?;
+            // An answer to what comes after it tells that the broker has it.
+            let channel = &self.link.channel;
+            channel.basic_qos(1, BasicQosOptions::default()).await
+        };
+        answered(address, "give a message back", settled).await
     }
 }
 
