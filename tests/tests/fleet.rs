@@ -129,8 +129,6 @@ async fn a_worker_that_holds_a_shard_for_too_long_does_no_harm() {
     };
     let mut fleet = Fleet::new(options).await;
     fleet.set("shards.contents", 4);
-    fleet.set("method.steps", 8);
-    fleet.set("method.skip", 2);
     let _ = fleet.launch().exits(0);
     fleet.serve();
     // Somebody in a hurry leaves in the middle of an image, which costs that image and nothing else. It is alone, so it
@@ -265,7 +263,8 @@ async fn workers_that_nobody_listens_to_make_their_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_asked_to_drain_ends_in_order_and_its_shard_is_made_by_another() {
     let mut fleet = Fleet::new(Options::default()).await;
-    fleet.set("shards.contents", 12);
+    fleet.set("content.range", "1..=6");
+    fleet.set("shards.contents", 6);
     let _ = fleet.launch().exits(0);
     fleet.serve();
     let mut events = fleet.queue().await.listen().await;
