@@ -120,6 +120,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def run() -> None:
         if args.repeat < 1:
             raise UsageError(f"--repeat ({args.repeat}) must be at least 1")
+        # Before anything is measured, which takes minutes.
+        for shape in args.attention:
+            lengths(shape, 3)
+        for size in args.size:
+            lengths(size, 2)
         with torch.no_grad():
             report = {
                 "threads": torch.get_num_threads(),
