@@ -158,7 +158,12 @@ impl RunRecord {
     #[must_use]
     pub fn differences(&self, planned: &Frozen) -> Vec<String> {
         let mut found = Vec::new();
-        compare("", &json::tree(&self.frozen), &json::tree(planned), &mut found);
+        compare(
+            "",
+            &json::tree(&self.frozen),
+            &json::tree(planned),
+            &mut found,
+        );
         found
     }
 
