@@ -194,7 +194,11 @@ mod tests {
         assert!(columns.as_slice().is_none());
         let packed = |array| {
             let (queries, keys) = (Queries::all(array, heads), Keys::all(array, heads));
-            [queries.packed, keys.packed, Values::all(array, heads).packed]
+            [
+                queries.packed,
+                keys.packed,
+                Values::all(array, heads).packed,
+            ]
         };
         assert_eq!(packed(columns), packed(rows.view()));
     }
