@@ -14,6 +14,7 @@ mod keeping;
 mod listening;
 pub mod pace;
 pub mod run_view;
+mod watch_error;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,18 +26,18 @@ use shared::decision::Decisions;
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::queue::Queue;
-use shared::storage::{Storage, StorageError, StorageErrorKind};
+use shared::storage::Storage;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::collect::CollectError;
+use self::watch_error::WatchError;
 use crate::fate::{Fate, Standing};
 use crate::freeze::{self, FreezeError, FrozenRun};
 use crate::gone::Gone;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::Ledger;
 use crate::metrics::{self, RunGauges};
+use crate::report::RunReport;
 use crate::report::live::LiveReport;
-use crate::report::{ReportError, RunReport};
 use crate::tally::{Counts, Failures, Tally};
 
 /// Between two looks at a run that has ended, unless something is decided about it: listing its shards costs requests.
@@ -71,37 +72,6 @@ pub enum Duty {
     Keep,
     /// Nothing: somebody else in this process does.
     Look,
-}
-
-/// Why a run cannot be looked after just now.
-#[derive(Debug, thiserror::Error)]
-enum WatchError {
-    #[error(transparent)]
-    Freeze(#[from] FreezeError),
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    #[error(transparent)]
-    Collect(#[from] CollectError),
-    #[error(transparent)]
-    Report(#[from] ReportError),
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    #[error(transparent)]
-    Decision(#[from] shared::decision::DecisionError),
-}
-
-impl WatchError {
-    /// Returns whether storage does not answer, for any run.
-    fn is_outage(&self) -> bool {
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
-        while let Some(error) = cause {
-            if let Some(error) = error.downcast_ref::<StorageError>() {
-                return error.kind == StorageErrorKind::Unavailable;
-            }
-            cause = error.source();
-        }
-        false
-    }
 }
 
 /// A run under watch.
@@ -268,7 +238,8 @@ impl Collector {
                     let reason = chain(&error);
                     tracing::warn!(%run, error = reason, "cannot look after a run, trying again");
                     self.board.show_unreadable(&run, reason);
-                    if error.is_outage() {
+                    // A disk may fail to read one file of one run.
+                    if error.is_outage() && self.storage.runs().await.is_err() {
                         return false;
                     }
                 }

@@ -6,11 +6,13 @@ use bytes::Bytes;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use shared::artifact::ArtifactKey;
+use shared::failure::chain;
 use shared::listing::Listing;
 use shared::run_record::FrozenModel;
 use shared::source::{self, Source};
-use shared::storage::Storage;
+use shared::storage::{Storage, StorageError};
 use worker::dataset::{ImageSize, LabelNeed, NamedBytes, decode_image, encode_png, load};
+use worker::engine::contract::PIXELS_PER_LATENT;
 
 use crate::freeze::FrozenRun;
 use crate::plan::Plan;
@@ -26,15 +28,22 @@ const GAP: u32 = 6;
 /// The first row shows the styles; each other row a content and its outputs. It is for looking at: what cannot be read
 /// stays blank.
 pub async fn make(storage: &dyn Storage, run: &FrozenRun) -> Option<String> {
+    made(storage, run).await.unwrap_or_else(|error| {
+        tracing::warn!(error = chain(&error), "no contact sheet");
+        None
+    })
+}
+
+async fn made(storage: &dyn Storage, run: &FrozenRun) -> Result<Option<String>, StorageError> {
     let size = size_of(&run.record.frozen.model);
-    let stored = StoredItems::read(storage, run).await.ok()?;
+    let stored = StoredItems::read(storage, run).await?;
     let (contents, styles) = choose(&run.plan, &stored);
     if contents.is_empty() {
-        return None;
+        return Ok(None);
     }
     let inputs = &run.record.inputs;
-    let content_source = source::open(&inputs.content).await.ok()?;
-    let style_source = source::open(&inputs.style).await.ok()?;
+    let content_source = source::open(&inputs.content).await?;
+    let style_source = source::open(&inputs.style).await?;
     let tile = (
         TILE_WIDTH,
         TILE_WIDTH * size.height as u32 / size.width as u32,
@@ -55,14 +64,11 @@ pub async fn make(storage: &dyn Storage, run: &FrozenRun) -> Option<String> {
         }
     }
     let key = ArtifactKey::ContactSheet(run.record.run.clone());
-    let png = sheet.encode()?;
-    match storage.replace(&key, Bytes::from(png)).await {
-        Ok(()) => Some(storage.locate(&key)),
-        Err(error) => {
-            tracing::warn!(%error, "no contact sheet");
-            None
-        }
-    }
+    let Some(png) = sheet.encode() else {
+        return Ok(None);
+    };
+    storage.replace(&key, Bytes::from(png)).await?;
+    Ok(Some(storage.locate(&key)))
 }
 
 /// Positions of contents spread over the run, those with the most outputs, and of styles they were converted into.
@@ -129,13 +135,13 @@ pub(crate) fn max_bytes_of_output(model: &FrozenModel) -> u64 {
     pixels.saturating_mul(4).saturating_add(1 << 16)
 }
 
-/// Returns the sizes of a model's images and of its latents, which are an eighth of them.
+/// Returns the sizes of a model's images and of its latents.
 pub(crate) fn size_of(model: &FrozenModel) -> ImageSize {
     ImageSize {
         width: model.width,
         height: model.height,
-        latent_width: model.width / 8,
-        latent_height: model.height / 8,
+        latent_width: model.width / PIXELS_PER_LATENT,
+        latent_height: model.height / PIXELS_PER_LATENT,
     }
 }
 

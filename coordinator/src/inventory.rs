@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shared::digest;
+use shared::json;
 use shared::labels::LabelSetting;
 use shared::listing::Listing;
 use shared::location::Location;
@@ -140,7 +141,7 @@ impl Inventory {
             contents: contents.listings,
             styles: styles.listings,
         };
-        let plan_json = serde_json::to_vec(&plan).unwrap_or_default();
+        let plan_json = json::line(&plan).into_bytes();
         let frozen = Frozen {
             method: config.method.clone(),
             pairing: config.pairing.clone(),

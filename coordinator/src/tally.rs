@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactKey;
 use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
+use shared::json;
 use shared::manifest::{ManifestRow, Status};
 use shared::seal;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
@@ -239,9 +240,8 @@ impl Tally {
     ///
     /// If storage fails.
     pub async fn store(&self, storage: &dyn Storage, run: &RunId) -> Result<(), StorageError> {
-        let json = serde_json::to_vec(self).unwrap_or_default();
         let key = ArtifactKey::Tally(run.clone());
-        let json = Bytes::from(seal::seal(&json, &key));
+        let json = Bytes::from(seal::seal(json::line(self).as_bytes(), &key));
         storage.replace(&key, json).await
     }
 

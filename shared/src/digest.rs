@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::json;
 use crate::read_file;
 
 /// Returns the SHA-256 of `bytes` as 64 lower-case hexadecimal digits.
@@ -73,11 +74,10 @@ impl Default for Sum {
 ///
 /// # Panics
 ///
-/// If the value cannot be JSON: a map whose keys are no strings. Our own types have none.
+/// If the value cannot be JSON, as no value of our own types is: see [`json`].
 #[must_use]
 pub fn sha256_of_json<T: Serialize>(value: &T) -> String {
-    let json = serde_json::to_vec(value).expect("our own types are JSON");
-    sha256(&json)
+    sha256(json::line(value).as_bytes())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -77,7 +77,7 @@ pub struct ShardInHand {
     pub run: RunId,
     /// The shard.
     pub shard: ShardId,
-    /// What is being done: `load`, `record style`, `denoise`, `store`, ...
+    /// What is being done, for people: `loading inputs`, `recording a style`, `denoising`, `storing`, ...
     pub step: String,
     /// Items that have their row.
     pub items_ended: u32,

@@ -1,8 +1,12 @@
 //! The classes of failure, and what each leads to.
 
+mod stage;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use stage::Stage;
 
 use crate::artifact::ArtifactKey;
 use crate::ids::{RunId, ShardId};

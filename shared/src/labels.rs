@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::listing::LabelKind;
+use crate::wording::one_of;
 
 /// What the settings say of a dataset's label files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -68,7 +69,7 @@ impl fmt::Display for LabelSetting {
 
 /// A name that is no [`LabelSetting`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("unknown kind of labels {0:?}: expected auto, palette-ids, label-ids, train-ids or colour")]
+#[error("unknown kind of labels {:?}: expected {}", .0, one_of(&LabelSetting::ALL))]
 pub struct UnknownLabels(String);
 
 impl FromStr for LabelSetting {

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::wording::one_of;
+
 /// The published layout that a dataset follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -56,7 +58,7 @@ impl fmt::Display for Layout {
 
 /// A name that is no [`Layout`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("unknown dataset layout {0:?}: expected gta5, cityscapes or acdc")]
+#[error("unknown dataset layout {:?}: expected {}", .0, one_of(&Layout::ALL))]
 pub struct UnknownLayout(String);
 
 impl FromStr for Layout {

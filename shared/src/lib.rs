@@ -13,7 +13,8 @@
 //!   themselves
 //! - [`failure`], [`warning`]: the classes of failure and what each leads to; what is odd about an item that is done
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
-//! - [`digest`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; work that waits; being told to stop
+//! - [`digest`], [`json`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; our own types as JSON; work that waits;
+//!   being told to stop
 //! - [`clock`]: what time it is, and what may be believed of times that were stored
 //! - [`read_file`]: files of this machine, which may be anything and of any size; [`guarded`]: decoders over them
 //! - [`http_server`], [`descriptors`], [`rate`]: a server that lives through its clients; what may be open at once; what is
@@ -37,6 +38,7 @@ pub mod globs;
 pub mod guarded;
 pub mod http_server;
 pub mod ids;
+pub mod json;
 pub mod labels;
 pub mod layout;
 pub mod listing;

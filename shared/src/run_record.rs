@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::ArtifactKey;
 use crate::digest;
 use crate::ids::RunId;
+use crate::json;
 use crate::labels::LabelSetting;
 use crate::layout::Layout;
 use crate::location::Location;
@@ -156,10 +157,13 @@ impl RunRecord {
     /// none if both are the same run.
     #[must_use]
     pub fn differences(&self, planned: &Frozen) -> Vec<String> {
-        let old = serde_json::to_value(&self.frozen).unwrap_or_default();
-        let new = serde_json::to_value(planned).unwrap_or_default();
         let mut found = Vec::new();
-        compare("", &old, &new, &mut found);
+        compare(
+            "",
+            &json::tree(&self.frozen),
+            &json::tree(planned),
+            &mut found,
+        );
         found
     }
 

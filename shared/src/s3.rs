@@ -39,7 +39,7 @@ pub use self::settings::{S3Credentials, S3Settings};
 
 use self::answer::{Answer, Cause, causes, chain};
 use self::counting::Counting;
-use self::object::{Condition, Cursor, MAX_PUT_BYTES};
+use self::object::{Condition, Cursor, MAX_PUT_BYTES, size};
 use crate::location::BucketPrefix;
 use crate::read_file::check_size;
 use crate::storage::StorageError;
@@ -248,13 +248,13 @@ impl Bucket {
         let head = head
             .key(self.key(path))
             .checksum_mode(ChecksumMode::Enabled);
+        let sizeless = || {
+            let cause = Cause::Sizeless(self.at.bucket.clone());
+            cause.of(Denied, "look for", self.address(path))
+        };
         match head.send().await {
             Ok(head) => Ok(Some(Head {
-                size_bytes: head
-                    .content_length
-                    .unwrap_or_default()
-                    .max(0)
-                    .cast_unsigned(),
+                size_bytes: size(head.content_length).ok_or_else(sizeless)?,
                 etag: head.e_tag.unwrap_or_default(),
                 sha256: head.checksum_sha256,
             })),
@@ -308,11 +308,13 @@ impl Bucket {
         };
         let mut page = Vec::new();
         for object in listed.contents.unwrap_or_default() {
-            let (key, size) = (object.key.unwrap_or_default(), object.size);
+            // One without a key comes before any other.
+            let key = object.key.unwrap_or_default();
             if !cursor.moves_to(&key) {
                 return Err(wrong(Cause::Unsorted));
             }
-            page.extend(BucketObject::below(&self.at.prefix, &key, size));
+            let size_bytes = size(object.size).ok_or_else(|| wrong(Cause::Sizeless))?;
+            page.extend(BucketObject::below(&self.at.prefix, &key, size_bytes));
         }
         cursor.token = listed.next_continuation_token;
         match (listed.is_truncated, &cursor.token) {

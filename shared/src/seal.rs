@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::artifact::ArtifactKey;
 use crate::digest::Sum;
+use crate::json;
 use crate::wording::shortened;
 
 /// Hexadecimal digits of a SHA-256.
@@ -95,7 +96,7 @@ pub fn seal(json: &[u8], key: &ArtifactKey) -> Vec<u8> {
 /// Returns a value as a sealed document with a line for each field.
 #[must_use]
 pub fn document<T: Serialize>(value: &T, key: &ArtifactKey) -> Vec<u8> {
-    seal(&serde_json::to_vec_pretty(value).unwrap_or_default(), key)
+    seal(json::lines(value).as_bytes(), key)
 }
 
 fn digest_of(json: &[u8], key: &ArtifactKey) -> String {

@@ -4,6 +4,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{RunId, ShardId};
+use crate::json;
 use crate::seal::{self, DocumentError};
 
 /// More than a message has, also one of the former version, which listed inputs.
@@ -66,13 +67,9 @@ impl From<Written> for ShardTask {
 
 impl ShardTask {
     /// Returns the task as the payload of a message.
-    ///
-    /// # Panics
-    ///
-    /// Never: a task is JSON.
     #[must_use]
     pub fn to_payload(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("a task is JSON")
+        json::line(self).into_bytes()
     }
 
     /// Returns the task that a payload holds.

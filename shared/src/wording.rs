@@ -45,6 +45,21 @@ pub fn first_of<T: Display>(texts: impl IntoIterator<Item = T>, between: &str) -
     more(shown, between, texts.count())
 }
 
+/// Returns names of which one is to be chosen: `gta5, cityscapes or acdc`.
+#[must_use]
+pub fn one_of<T: Display>(names: &[T]) -> String {
+    let mut shown = String::new();
+    for (position, name) in names.iter().enumerate() {
+        shown.push_str(match position {
+            0 => "",
+            last if last + 1 == names.len() => " or ",
+            _ => ", ",
+        });
+        shown.push_str(&name.to_string());
+    }
+    shown
+}
+
 fn more(shown: String, between: &str, left: usize) -> String {
     match left {
         0 => shown,
@@ -98,6 +113,17 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_names_one_is_to_be_chosen() {
+        for (names, shown) in [
+            (&["a"][..], "a"),
+            (&["a", "b"], "a or b"),
+            (&["a", "b", "c"], "a, b or c"),
+        ] {
+            assert_eq!(one_of(names), shown);
+        }
+    }
 
     #[test]
     fn ten_names_are_shown_and_the_others_counted() {

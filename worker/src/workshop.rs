@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shared::decision::{ChangedInputs, ChangedStyle};
-use shared::failure::FailureClass;
+use shared::failure::{FailureClass, Stage};
 use shared::location::Location;
 use shared::run_record::{Inputs, RunRecord};
 use shared::settings::EngineConfig;
@@ -53,15 +53,7 @@ impl WorkshopError {
     #[must_use]
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::Storage(error) => match error.kind {
-                StorageErrorKind::Unavailable | StorageErrorKind::Denied => FailureClass::Transient,
-                // Other runs read elsewhere.
-                StorageErrorKind::NotFound
-                | StorageErrorKind::Conflict
-                | StorageErrorKind::Invalid => FailureClass::Unworkable,
-                // Where models and inputs of every run are kept.
-                StorageErrorKind::Full => FailureClass::Fatal,
-            },
+            Self::Storage(error) => FailureClass::of_storage(error.kind, Stage::Tools),
             Self::NothingThere(_) => FailureClass::Transient,
             Self::Engine(error) => error.class(),
             Self::OtherModel { .. } => FailureClass::Unworkable,
@@ -73,13 +65,7 @@ impl WorkshopError {
     #[must_use]
     pub fn is_away(&self) -> bool {
         match self {
-            Self::Storage(error) => match error.kind {
-                StorageErrorKind::Unavailable | StorageErrorKind::Denied => true,
-                StorageErrorKind::NotFound
-                | StorageErrorKind::Conflict
-                | StorageErrorKind::Invalid
-                | StorageErrorKind::Full => false,
-            },
+            Self::Storage(_) => self.class() == FailureClass::Transient,
             Self::NothingThere(_) => true,
             Self::Engine(error) => error.is_away(),
             Self::OtherModel { .. } => false,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use shared::decision::{ChangedInput, ChangedInputs};
 use shared::failure::chain;
+use shared::json;
 use shared::listing::{LabelReading, ListedFile, Listing};
 use shared::location::Location;
 use shared::run_record::Inputs;
@@ -69,8 +70,8 @@ impl Changes {
         };
         let style = |planned: &Listing, now: &Listing| {
             let before = decided.style_sha256(planned.name(), &frozen.styles);
-            let sha256 = found.frozen.styles.get(planned.name()).cloned();
-            let sha256 = sha256.unwrap_or_default();
+            // Whatever is listed now has its digest there, and this is.
+            let sha256 = found.frozen.styles[now.name()].clone();
             let digests = before.map(|before| (before, sha256.as_str()));
             let other = change(decided.style(planned), now, digests)?;
             let listing = now.clone();
@@ -262,8 +263,7 @@ fn reading_change(
     now: Option<LabelReading>,
 ) -> Option<String> {
     let named = |reading: Option<LabelReading>| {
-        let value = serde_json::to_value(reading.map(|reading| reading.kind)).unwrap_or_default();
-        value.as_str().unwrap_or("none").to_owned()
+        reading.map_or_else(|| "none".to_owned(), |reading| json::name(&reading.kind))
     };
     (before != now).then(|| {
         format!(

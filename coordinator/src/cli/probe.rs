@@ -111,7 +111,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
 
     let evaluations = planned_evaluations(&config, &inventory);
     let per_item = timing.per_item + timing.judging;
-    let total = timing.evaluation.mul_f64(evaluations as f64) + per_item * items as u32;
+    let total = timing.evaluation.mul_f64(evaluations as f64) + per_item.mul_f64(items as f64);
     console::print(format_args!(
         "work     {evaluations} UNet evaluations, {:.2} device-hours",
         total.as_secs_f64() / 3600.0

@@ -7,6 +7,7 @@ use serde::Serialize;
 use shared::artifact::ArtifactPrefix;
 use shared::console;
 use shared::ids::RunId;
+use shared::json;
 use shared::location::Location;
 use shared::settings::ReferenceFiles;
 use shared::storage::Storage;
@@ -81,8 +82,7 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
         .map(|reported| reported.report)
         .collect();
     if args.json {
-        let json = serde_json::to_string_pretty(&Reports { runs: &reports });
-        console::print_json(&json.unwrap_or_default())?;
+        console::print_json(&json::lines(&Reports { runs: &reports }))?;
     } else {
         console::print(text::render(&reports).trim_end_matches('\n'))?;
         if let Some(path) = &args.html {

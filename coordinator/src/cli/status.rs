@@ -9,6 +9,7 @@ use serde::Serialize;
 use shared::console::{self, PrintError};
 use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
+use shared::json;
 use shared::queue::{self, Queue};
 use shared::settings::BrokerConfig;
 use shared::storage::Storage;
@@ -266,7 +267,7 @@ async fn in_progress(
 
 fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), PrintError> {
     if json {
-        return console::print_json(&serde_json::to_string(status).unwrap_or_default());
+        return console::print_json(&json::line(status));
     }
     let state = match status.fate {
         Fate::Complete | Fate::EndedWithLosses => "complete".to_owned(),

@@ -32,7 +32,7 @@ pub fn group(pairs: &[Vec<usize>], size: ShardSize) -> Vec<Shard> {
         }
     }
     let with_id = |(id, (contents, styles)): (usize, _)| Shard {
-        id: ShardId(id as u32),
+        id: ShardId(u32::try_from(id).expect("more shards have no room in memory")),
         contents,
         styles,
     };

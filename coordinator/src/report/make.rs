@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use shared::clock::passed;
+use shared::json;
 use shared::location::Location;
 use shared::run_record::RunRecord;
 use shared::settings::ReferenceFiles;
@@ -49,8 +50,8 @@ impl Material<'_> {
             run: record.run.clone(),
             made_at: jiff::Timestamp::now(),
             complete: self.is_complete,
-            method: name_of(&record.frozen.method.method),
-            preset: name_of(&record.frozen.method.preset),
+            method: json::name(&record.frozen.method.method),
+            preset: json::name(&record.frozen.method.preset),
             width: record.frozen.model.width,
             height: record.frozen.model.height,
             items,
@@ -340,12 +341,6 @@ fn class_report(items: &ItemsFold) -> ClassReport {
 fn class_name(train_id: u8) -> String {
     let class = CLASSES.get(usize::from(train_id));
     class.map_or_else(|| train_id.to_string(), |class| class.name.to_owned())
-}
-
-/// Returns the name of a setting as settings files spell it.
-fn name_of(setting: &impl serde::Serialize) -> String {
-    let json = serde_json::to_value(setting).unwrap_or_default();
-    json.as_str().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -187,7 +187,8 @@ impl ColumnChunk {
         };
         let left = size - start as i64;
         let length = within("bytes of a column", self.compressed_bytes, left)?;
-        let mut pages = file.get(start..start + length).unwrap_or_default();
+        let pages = file.get(start..start + length);
+        let mut pages = pages.ok_or(ClaimError::Frame)?;
         let mut values = 0;
         let mut bytes = 0_i64;
         while !pages.is_empty() {

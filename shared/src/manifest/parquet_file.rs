@@ -170,7 +170,7 @@ fn properties() -> Result<WriterProperties, ManifestError> {
         .into_iter()
         .collect::<Result<Vec<_>, _>>()?;
     let ascending = |column: usize| SortingColumn {
-        column_idx: i32::try_from(column).unwrap_or_default(),
+        column_idx: i32::try_from(column).expect("a manifest has few columns"),
         descending: false,
         nulls_first: false,
     };

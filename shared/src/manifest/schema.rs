@@ -26,8 +26,7 @@ pub(super) fn schema(num_features: Option<usize>) -> SchemaRef {
     let mut fields = fields();
     if let Some(length) = num_features {
         let element = Arc::new(Field::new_list_field(DataType::Float32, true));
-        let length = i32::try_from(length).unwrap_or(i32::MAX);
-        let list = DataType::FixedSizeList(element, length);
+        let list = DataType::FixedSizeList(element, length_of_list(length));
         fields.push(Field::new(FEATURES, list, true));
     }
     Arc::new(Schema::new(fields))
@@ -211,9 +210,14 @@ fn feature_lists(rows: &[ManifestRow], length: usize) -> ArrayRef {
     let lists = rows
         .iter()
         .map(|row| Some(features(row)?.iter().copied().map(Some)));
-    let length = i32::try_from(length).unwrap_or(i32::MAX);
+    let length = length_of_list(length);
     let lists = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(lists, length);
     Arc::new(lists)
+}
+
+/// Returns a number of features as the length of a list.
+fn length_of_list(num_features: usize) -> i32 {
+    i32::try_from(num_features).expect("a network gives few features")
 }
 
 /// Returns the rows of a batch.

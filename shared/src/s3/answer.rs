@@ -89,6 +89,9 @@ pub(super) enum Cause {
     /// A listing that is said to go on, but not where.
     #[error("bucket {0} cut a listing short")]
     CutListing(String),
+    /// An object without a size, or with one below zero.
+    #[error("bucket {0} does not say how large an object is; use another store")]
+    Sizeless(String),
 }
 
 impl Cause {

@@ -25,11 +25,11 @@ pub(crate) struct BucketObject {
 
 impl BucketObject {
     /// Returns the object under a key, if it is one below the prefix. Consoles make empty ones that look like folders.
-    pub(super) fn below(prefix: &str, key: &str, size_bytes: Option<i64>) -> Option<Self> {
+    pub(super) fn below(prefix: &str, key: &str, size_bytes: u64) -> Option<Self> {
         let path = key.strip_prefix(prefix)?;
         (!path.is_empty() && !path.ends_with('/')).then(|| Self {
             path: path.to_owned(),
-            size_bytes: size(size_bytes),
+            size_bytes,
         })
     }
 }
@@ -51,9 +51,9 @@ impl Cursor {
     }
 }
 
-/// Returns a size that is there and not negative.
-pub(super) fn size(bytes: Option<i64>) -> u64 {
-    bytes.unwrap_or_default().max(0).cast_unsigned()
+/// Returns the size that a store says; none if it says none, or one that no object has.
+pub(super) fn size(bytes: Option<i64>) -> Option<u64> {
+    u64::try_from(bytes?).ok()
 }
 
 /// What a store says of an object.
@@ -144,9 +144,9 @@ pub(crate) enum Put {
 
 /// Returns hexadecimal digits as S3 wants them.
 fn base64(hex: &str) -> String {
-    let pairs = hex.as_bytes().chunks_exact(2);
-    let bytes = pairs.filter_map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
-    BASE64_STANDARD.encode(bytes.collect::<Vec<_>>())
+    let byte = |pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = hex.as_bytes().chunks(2).map(byte).collect();
+    BASE64_STANDARD.encode(bytes.expect("a digest of ours is hexadecimal"))
 }
 
 #[cfg(test)]
@@ -159,6 +159,14 @@ mod tests {
             etag: String::new(),
             sha256: sha256.map(str::to_owned),
         }
+    }
+
+    #[test]
+    fn an_object_of_which_a_store_says_no_size_is_not_taken_for_an_empty_one() {
+        for (said, size_bytes) in [(Some(7), Some(7)), (Some(0), Some(0))] {
+            assert_eq!(size(said), size_bytes);
+        }
+        assert_eq!([size(None), size(Some(-1))], [None; 2]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// No machine has more GPUs.
-const MAX_NUMBER: u32 = 255;
+const MAX_NUMBER: u8 = u8::MAX;
 
 /// A device that graphs run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,7 +13,7 @@ pub enum Device {
     #[default]
     Cpu,
     /// An NVIDIA GPU, by its number.
-    Cuda(u32),
+    Cuda(u8),
 }
 
 /// Text that names no device.
@@ -31,7 +31,7 @@ impl FromStr for Device {
         let number = text.strip_prefix("cuda:").ok_or(DeviceError)?;
         let digits = number.bytes().all(|byte| byte.is_ascii_digit());
         match number.parse() {
-            Ok(number) if digits && number <= MAX_NUMBER => Ok(Self::Cuda(number)),
+            Ok(number) if digits => Ok(Self::Cuda(number)),
             Ok(_) | Err(_) => Err(DeviceError),
         }
     }

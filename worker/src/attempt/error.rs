@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use shared::failure::FailureClass;
+use shared::failure::{FailureClass, Stage};
 use shared::ids::ItemId;
 use shared::manifest::ManifestError;
 use shared::storage::{StorageError, StorageErrorKind};
@@ -104,9 +104,16 @@ impl AttemptError {
     /// Returns a quarantine if it is about an object of an item that can never be stored; itself otherwise.
     pub(super) fn of_item(self) -> Result<Quarantine, Self> {
         match self {
-            Self::Storage(error) if error.kind == StorageErrorKind::Invalid => {
-                Ok(Quarantine::of(&error, FailureClass::BadInput))
-            }
+            Self::Storage(error) => match FailureClass::of_storage(error.kind, Stage::Item) {
+                class @ (FailureClass::BadInput
+                | FailureClass::Missing
+                | FailureClass::Changed
+                | FailureClass::BadOutput) => Ok(Quarantine::of(&error, class)),
+                FailureClass::Transient
+                | FailureClass::Resources
+                | FailureClass::Unworkable
+                | FailureClass::Fatal => Err(Self::Storage(error)),
+            },
             other => Err(other),
         }
     }
@@ -115,15 +122,8 @@ impl AttemptError {
     #[must_use]
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::Storage(error) => match error.kind {
-                // A conflict concerns one object: the shard fails loudly and the others go on.
-                StorageErrorKind::Unavailable
-                | StorageErrorKind::NotFound
-                | StorageErrorKind::Conflict => FailureClass::Transient,
-                // An item whose object can never be stored is quarantined before; this is one of the run.
-                StorageErrorKind::Invalid => FailureClass::Unworkable,
-                StorageErrorKind::Full | StorageErrorKind::Denied => FailureClass::Fatal,
-            },
+            // An item whose object can never be stored is quarantined before: see `of_item`.
+            Self::Storage(error) => FailureClass::of_storage(error.kind, Stage::Attempt),
             Self::Engine(error) => error.class(),
             Self::Quality { source, .. } => source.class(),
             // Where reading hangs, so does a thread of this process.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use shared::failure::{FailureClass, chain};
+use shared::failure::{FailureClass, Stage, chain};
 use shared::listing::Listing;
 use shared::source::Source;
-use shared::storage::{StorageError, StorageErrorKind};
+use shared::storage::StorageError;
 
 use super::ports::{InputKind, Inputs, LoadedInput, Quarantine, Unusable};
 use crate::dataset::{self, ImageSize, LabelNeed, LoadError};
@@ -108,13 +108,15 @@ fn quarantine(class: FailureClass, reason: String) -> Unusable {
 /// folder can be read before and after, and no input at all if no file can have its name; all else is the dataset being
 /// away, or closed to this process.
 async fn absent(source: &dyn Source, listing: &Listing, error: &StorageError) -> Unusable {
-    match error.kind {
-        StorageErrorKind::NotFound => {}
-        StorageErrorKind::Invalid => return quarantine(FailureClass::BadInput, chain(error)),
-        StorageErrorKind::Denied
-        | StorageErrorKind::Unavailable
-        | StorageErrorKind::Full
-        | StorageErrorKind::Conflict => return Unusable::Away(chain(error)),
+    match FailureClass::of_storage(error.kind, Stage::Input) {
+        FailureClass::Missing => {}
+        class @ (FailureClass::BadInput | FailureClass::Changed | FailureClass::BadOutput) => {
+            return quarantine(class, chain(error));
+        }
+        FailureClass::Transient
+        | FailureClass::Resources
+        | FailureClass::Unworkable
+        | FailureClass::Fatal => return Unusable::Away(chain(error)),
     }
     for file in listing.files() {
         let name = source.locate(&file.path);
@@ -129,7 +131,7 @@ async fn absent(source: &dyn Source, listing: &Listing, error: &StorageError) ->
         }
         match source.read(&file.path).await {
             Ok(_) => {}
-            Err(error) if error.kind == StorageErrorKind::NotFound => {
+            Err(error) if is_missing(&error) => {
                 if !has_neighbour(source, &file.path).await {
                     return alone();
                 }
@@ -143,6 +145,10 @@ async fn absent(source: &dyn Source, listing: &Listing, error: &StorageError) ->
         }
     }
     Unusable::Away(format!("{}; it is there again", chain(error)))
+}
+
+fn is_missing(error: &StorageError) -> bool {
+    FailureClass::of_storage(error.kind, Stage::Input) == FailureClass::Missing
 }
 
 /// Returns whether another file of the same folder and format can be read.
@@ -172,6 +178,7 @@ mod tests {
     use bytes::Bytes;
     use shared::listing::{LabelKind, LabelReading, ListedFile, ListedLabel};
     use shared::source::{LocalSource, SourceFile};
+    use shared::storage::StorageErrorKind;
 
     use super::*;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use shared::artifact::ArtifactKey;
 use shared::decision::{DecisionError, Decisions};
-use shared::failure::{FailureClass, chain, next_attempt};
+use shared::failure::{FailureClass, Stage, chain, next_attempt};
 use shared::ids::{RunId, ShardId};
 use shared::listing::ListingError;
 use shared::manifest::{self, ManifestError, ManifestRow};
@@ -107,21 +107,12 @@ enum LookError {
 impl LookError {
     fn class(&self) -> FailureClass {
         match self {
-            // The plan is stored before the record that names it.
-            Self::Plan(PlanError::Storage(error)) if error.kind == StorageErrorKind::NotFound => {
-                FailureClass::Unworkable
+            Self::Storage(error) | Self::Decision(DecisionError::Storage(error)) => {
+                FailureClass::of_storage(error.kind, Stage::Look)
             }
-            Self::Storage(error)
-            | Self::Decision(DecisionError::Storage(error))
-            | Self::Plan(PlanError::Storage(error)) => match error.kind {
-                StorageErrorKind::Unavailable | StorageErrorKind::NotFound => {
-                    FailureClass::Transient
-                }
-                StorageErrorKind::Invalid => FailureClass::Unworkable,
-                StorageErrorKind::Conflict | StorageErrorKind::Full | StorageErrorKind::Denied => {
-                    FailureClass::Fatal
-                }
-            },
+            Self::Plan(PlanError::Storage(error)) => {
+                FailureClass::of_storage(error.kind, Stage::Plan)
+            }
             Self::Decision(DecisionError::Malformed { .. } | DecisionError::Meanwhile { .. })
             | Self::Plan(PlanError::Malformed { .. })
             | Self::Input(_)

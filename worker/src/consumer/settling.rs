@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::event::Happening;
-use shared::failure::{FailedAttempt, FailureClass, chain};
+use shared::failure::{FailedAttempt, FailureClass, Stage, chain};
 use shared::manifest::Status;
 use shared::queue::Settlement;
 use shared::storage::{StorageError, StorageErrorKind};
@@ -167,7 +167,8 @@ impl Consumer {
 
     /// Returns whether storage refuses this for one run and permits it for others.
     async fn is_of_run(&self, error: &StorageError) -> bool {
-        let is_of_object = error.kind == StorageErrorKind::Invalid;
+        let class = FailureClass::of_storage(error.kind, Stage::Attempt);
+        let is_of_object = class == FailureClass::Unworkable;
         let is_denied = error.kind == StorageErrorKind::Denied;
         !self.is_alone() && (is_of_object || is_denied && self.denies_one_run().await)
     }
@@ -189,10 +190,13 @@ impl Consumer {
                 Ok(_) => return Ok(Recorded::Stored),
                 Err(failure) => failure,
             };
-            match failure.kind {
+            if failure.kind == StorageErrorKind::Conflict {
                 // The shard was delivered twice, and both attempts failed.
-                StorageErrorKind::Conflict => record.attempt += 1,
-                StorageErrorKind::Unavailable | StorageErrorKind::NotFound => {
+                record.attempt += 1;
+                continue;
+            }
+            match FailureClass::of_storage(failure.kind, Stage::Attempt) {
+                FailureClass::Transient => {
                     tracing::warn!(error = chain(&failure), "cannot record yet, trying again");
                     tokio::select! {
                         biased;
@@ -200,9 +204,13 @@ impl Consumer {
                         () = tokio::time::sleep(pauses.next().unwrap_or_default()) => {}
                     }
                 }
-                StorageErrorKind::Full | StorageErrorKind::Denied | StorageErrorKind::Invalid => {
-                    return Err(failure);
-                }
+                FailureClass::BadInput
+                | FailureClass::Missing
+                | FailureClass::Changed
+                | FailureClass::BadOutput
+                | FailureClass::Resources
+                | FailureClass::Unworkable
+                | FailureClass::Fatal => return Err(failure),
             }
         }
     }

@@ -47,8 +47,12 @@ pub(super) fn share(
         strategy,
         first_bytes,
     } = growth;
-    let number = i32::try_from(number).unwrap_or(i32::MAX);
-    let memory = MemoryInfo::new(place, number, AllocatorType::Arena, MemoryType::Default)?;
+    let memory = MemoryInfo::new(
+        place,
+        number.into(),
+        AllocatorType::Arena,
+        MemoryType::Default,
+    )?;
     let max_bytes = max_bytes.and_then(|max_bytes| usize::try_from(max_bytes).ok());
     let max_bytes = max_bytes.unwrap_or(usize::MAX);
     let mut config = ptr::null_mut();

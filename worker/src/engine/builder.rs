@@ -8,6 +8,8 @@ use ort::value::{
     ValueType,
 };
 
+use super::tensor;
+
 const OPSET: u32 = 20;
 /// Where ONNX Runtime has its fused operators.
 const FUSED_DOMAIN: &str = "com.microsoft";
@@ -69,10 +71,8 @@ impl Builder {
 
     /// Adds whole numbers, such as a shape or axes.
     pub(super) fn whole(&mut self, numbers: &[usize]) -> ort::Result<Name> {
-        let numbers: Vec<i64> = numbers
-            .iter()
-            .map(|&number| i64::try_from(number).unwrap_or(i64::MAX))
-            .collect();
+        let numbers = numbers.iter().map(|&number| tensor::whole(number));
+        let numbers = numbers.collect::<ort::Result<Vec<i64>>>()?;
         self.constant(&[numbers.len()], &numbers)
     }
 

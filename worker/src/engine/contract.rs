@@ -18,6 +18,8 @@ use crate::method::schedule::ScheduleConstants;
 
 /// The contract's version that this engine reads.
 const FORMAT_VERSION: u32 = 1;
+/// Pixels of an image along the side of one number of its latent.
+pub const PIXELS_PER_LATENT: usize = 8;
 /// The contract's name in its folder.
 pub const FILE: &str = "model.json";
 
@@ -216,7 +218,7 @@ impl Model {
 
 impl Part {
     /// Returns the part with some of its free dimensions fixed, by their names.
-    pub(super) fn with_known(&self, known: &[(&str, usize)]) -> Self {
+    pub(super) fn with_known(&self, known: &[(&str, i64)]) -> Self {
         let mut part = self.clone();
         let tensors = part.inputs.iter_mut().chain(&mut part.outputs);
         for dimension in tensors.flat_map(|tensor| &mut tensor.shape) {
@@ -224,7 +226,7 @@ impl Part {
                 continue;
             };
             if let Some((_, length)) = known.iter().find(|(known, _)| known == name) {
-                *dimension = Dimension::Fixed(i64::try_from(*length).unwrap_or(i64::MAX));
+                *dimension = Dimension::Fixed(*length);
             }
         }
         part

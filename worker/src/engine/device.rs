@@ -36,7 +36,7 @@ pub(super) fn check(environment: &Environment, device: Device) -> Result<(), Eng
 
 /// Has ONNX Runtime load what it needs for a GPU, for no graph yet. A stream is not named: where that fails, it ends the
 /// process.
-fn reach(environment: &Environment, number: u32) -> ort::Result<()> {
+fn reach(environment: &Environment, number: u8) -> ort::Result<()> {
     let provider = cuda(number, Precision::Fp32).build().error_on_failure();
     Session::builder(environment)?.with_execution_providers([provider])?;
     Ok(())
@@ -52,9 +52,9 @@ pub(super) fn provider(device: Device, precision: Precision) -> ExecutionProvide
     .error_on_failure()
 }
 
-fn cuda(number: u32, precision: Precision) -> ep::CUDA {
+fn cuda(number: u8, precision: Precision) -> ep::CUDA {
     ep::CUDA::default()
-        .with_device_id(i32::try_from(number).unwrap_or(i32::MAX))
+        .with_device_id(number.into())
         // By what cuDNN knows of the GPU. If the fastest was found by trying, that choice, and with it the bytes of an
         // image, could differ from one process to the next.
         .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
@@ -77,6 +77,10 @@ pub(super) fn memory(device: Device) -> ort::Result<MemoryInfo<'static>> {
         Device::Cpu => (AllocationDevice::CPU, 0),
         Device::Cuda(number) => (AllocationDevice::CUDA, number),
     };
-    let number = i32::try_from(number).unwrap_or(i32::MAX);
-    MemoryInfo::new(place, number, AllocatorType::Device, MemoryType::Default)
+    MemoryInfo::new(
+        place,
+        number.into(),
+        AllocatorType::Device,
+        MemoryType::Default,
+    )
 }

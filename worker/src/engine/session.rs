@@ -15,7 +15,7 @@ use super::contract::{self, Dimension, Part, Precision, TensorContract};
 use super::network::InputSize;
 use super::operators::{self, LoadError};
 use super::runtime::Runtime;
-use super::{EngineError, device};
+use super::{EngineError, device, tensor};
 
 /// Tensors by name.
 pub(super) type Tensors = HashMap<String, DynValue>;
@@ -60,11 +60,17 @@ impl PartSession {
         part: &Part,
         size: InputSize,
     ) -> Result<Self, EngineError> {
-        let known = [("batch", 1), ("height", size.height), ("width", size.width)];
+        let length = |length: usize| {
+            tensor::whole(length).map_err(|source| EngineError::Run {
+                part: part.file.clone(),
+                source,
+            })
+        };
+        let (height, width) = (length(size.height)?, length(size.width)?);
+        let known = [("batch", 1), ("height", height), ("width", width)];
         let build = |path: &Path| {
             let mut builder = builder(runtime, precision_of(part))?;
             for (name, length) in known {
-                let length = i64::try_from(length).unwrap_or(i64::MAX);
                 builder = builder
                     .with_dimension_override(name, length)
                     .map_err(ort::Error::from)?;

@@ -9,6 +9,11 @@ use ort::value::{DynValue, Tensor, TensorElementType, ValueType};
 use super::contract::Precision;
 use super::session::Tensors;
 
+/// Returns a length, a place or a timestep as ONNX has it.
+pub(super) fn whole(number: usize) -> ort::Result<i64> {
+    i64::try_from(number).map_err(ort::Error::wrap)
+}
+
 /// Returns a `(channels, height, width)` array as a tensor with a batch of one.
 pub(super) fn from_array(
     array: ArrayView3<'_, f32>,

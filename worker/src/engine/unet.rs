@@ -151,7 +151,7 @@ impl UnetChain {
             part: "the UNet's input".to_owned(),
             source,
         };
-        let timestep = i64::try_from(timestep).unwrap_or(i64::MAX);
+        let timestep = tensor::whole(timestep).map_err(failed)?;
         let mut tensors: Tensors = HashMap::from([
             (
                 "sample".to_owned(),

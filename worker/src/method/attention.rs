@@ -161,7 +161,7 @@ pub(super) fn attend(
 ) -> Result<(Array2<f32>, Softmaxes), AttentionError> {
     check(query, key_value, heads)?;
     let mut output = Array2::zeros(query.raw_dim());
-    let values = output.as_slice_mut().unwrap_or_default();
+    let values = output.as_slice_mut().expect("a new array is one slice");
     let softmaxes = add_attention(query, key_value, heads, contrast, values);
     Ok((output, softmaxes))
 }

@@ -37,10 +37,7 @@ pub(super) fn bicubic(image: ArrayView3<u8>, height: usize, width: usize) -> Arr
     if height != from_height {
         pixels = rows(&pixels, width * channels, &windows(from_height, height));
     }
-    let mut pixels = pixels.into_iter();
-    Array3::from_shape_simple_fn((height, width, channels), || {
-        pixels.next().unwrap_or_default()
-    })
+    Array3::from_shape_vec((height, width, channels), pixels).expect("each pixel was made once")
 }
 
 /// Returns rows of new columns; `stride` is the length of a row of `pixels`.

@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
+use shared::json;
 use shared::warning::WarningKind;
 
 use super::super::Dashboard;
@@ -124,7 +125,11 @@ fn facts(view: &RunView) -> Vec<Fact> {
     vec![
         fact(
             "Method",
-            format!("{}, {}", named(&method.method), named(&method.preset)),
+            format!(
+                "{}, {}",
+                json::name(&method.method),
+                json::name(&method.preset)
+            ),
         ),
         fact(
             "Steps",
@@ -148,12 +153,6 @@ fn facts(view: &RunView) -> Vec<Fact> {
         fact("Styles", record.inputs.style.to_string()),
         fact("Model", record.inputs.model.to_string()),
     ]
-}
-
-/// Returns a setting by the name that settings files give it.
-fn named(value: &impl serde::Serialize) -> String {
-    let value = serde_json::to_value(value).unwrap_or_default();
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn figures(report: &RunReport) -> Figures {

@@ -32,7 +32,8 @@ pub fn write(
         if let Some(sample) = sample {
             let rows: Vec<f32> = sample.items().flatten().copied().collect();
             let shape = (rows.len() / size.max(1), size);
-            let features = Array2::from_shape_vec(shape, rows).unwrap_or_default();
+            let features = Array2::from_shape_vec(shape, rows);
+            let features = features.expect("each image of a sample has every feature");
             npz.add_array("features", &features)?;
         }
         if extractor_sha256.is_empty() {
@@ -49,12 +50,7 @@ pub fn write(
 }
 
 fn bytes_of(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex
-        .chars()
-        .filter_map(|c| Some(c.to_digit(16)? as u8))
-        .collect();
-    digits
-        .chunks_exact(2)
-        .map(|pair| 16 * pair[0] + pair[1])
-        .collect()
+    let byte = |pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = hex.as_bytes().chunks(2).map(byte).collect();
+    bytes.expect("a digest of ours is hexadecimal")
 }

@@ -13,6 +13,7 @@ use super::link::Link;
 use super::retry::Retry;
 use crate::event::Event;
 use crate::failure::chain;
+use crate::json;
 
 /// Events that may wait while a connection is made.
 const WAITING: usize = 64;
@@ -42,13 +43,10 @@ impl Speaker {
     }
 
     pub(super) async fn tell(&self, event: &Event) {
-        let Ok(payload) = serde_json::to_vec(event) else {
-            return;
-        };
         let (_ended, ended) = oneshot::channel();
         let told = Told {
             routing_key: event.routing_key(),
-            payload,
+            payload: json::line(event).into_bytes(),
             _ended,
         };
         if self.events.try_send(told).is_ok() {

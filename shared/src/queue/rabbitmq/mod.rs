@@ -38,6 +38,7 @@ use self::events::Speaker;
 use self::link::Link;
 use super::{Deliveries, Depth, Queue, QueueError, QueueErrorKind};
 use crate::event::Event;
+use crate::json;
 use crate::request::Request;
 use crate::settings::BrokerConfig;
 use crate::task::ShardTask;
@@ -204,8 +205,7 @@ impl Queue for RabbitMq {
             return Ok(false);
         };
         let link = self.publisher.link(&self.address, "ask a worker").await?;
-        let payload = serde_json::to_vec(&request).unwrap_or_default();
-        let asked = link.ask(&talk, &payload).await;
+        let asked = link.ask(&talk, json::line(&request).as_bytes()).await;
         self.publisher.checked(&link, asked).await
     }
 

@@ -236,5 +236,5 @@ impl Writer {
 
 /// Returns an attribute that is a whole number.
 pub(super) fn attribute(name: &str, number: usize) -> ort::Result<Attribute> {
-    Attribute::new(name, i64::try_from(number).unwrap_or(i64::MAX))
+    Attribute::new(name, tensor::whole(number)?)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use super::{Dimension, FORMAT_VERSION, Model, Part};
+use super::{Dimension, FORMAT_VERSION, Model, PIXELS_PER_LATENT, Part};
 
 /// Autoencoders of diffusion models have scales of 0.1 to 2.
 const MIN_VAE_SCALE: f64 = 1e-4;
@@ -52,7 +52,8 @@ impl Model {
             }
         }
         self.check_numbers()?;
-        if self.width != 8 * self.latent.width || self.height != 8 * self.latent.height {
+        let sides = [self.latent.width, self.latent.height].map(|side| PIXELS_PER_LATENT * side);
+        if [self.width, self.height] != sides {
             return Err(format!(
                 "has images of {}x{} and latents of {}x{}, which are not an eighth of them",
                 self.width, self.height, self.latent.width, self.latent.height

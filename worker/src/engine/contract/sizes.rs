@@ -1,6 +1,6 @@
 //! Bounds of the sizes in contracts: what is allocated and multiplied later is sane, whatever the file says.
 
-use super::{Dimension, Model, Part};
+use super::{Dimension, Model, PIXELS_PER_LATENT, Part};
 use crate::engine::network::Network;
 
 /// Width or height of an image in pixels.
@@ -39,8 +39,8 @@ impl Model {
         for (key, value, max) in [
             ("width", self.width, MAX_SIDE),
             ("height", self.height, MAX_SIDE),
-            ("latent.width", latent.width, MAX_SIDE / 8),
-            ("latent.height", latent.height, MAX_SIDE / 8),
+            ("latent.width", latent.width, MAX_SIDE / PIXELS_PER_LATENT),
+            ("latent.height", latent.height, MAX_SIDE / PIXELS_PER_LATENT),
             ("latent.channels", latent.channels, 64),
             (
                 "schedule.num_train_timesteps",

@@ -329,8 +329,9 @@ impl<C: Computation> Kernel for OneOf<C> {
         }
         let (_, output) = output.try_extract_tensor_mut::<f32>()?;
         if !output.is_empty() {
-            let length = |length: &i64| usize::try_from(*length).unwrap_or(0);
-            let lengths: Vec<usize> = shapes[0].iter().map(length).collect();
+            let length = |length: &i64| usize::try_from(*length).map_err(|_| unfit(&shapes));
+            let lengths = shapes[0].iter().map(length);
+            let lengths = lengths.collect::<ort::Result<Vec<usize>>>()?;
             self.0.write(&lengths, &inputs, accum, output);
         }
         Ok(())

@@ -267,7 +267,7 @@ impl<'a> Editor<'a> {
         node.op_type = Some(name.to_owned());
         node.attribute = vec![Attribute {
             name: Some(INDEX.to_owned()),
-            i: Some(i64::try_from(index).unwrap_or(i64::MAX)),
+            i: Some(i64::try_from(index).expect("an index of a list is no larger")),
             r#type: Some(INT),
             ..Attribute::default()
         }];

@@ -9,6 +9,9 @@ use super::Heads;
 use super::product::{GROUP, PANEL};
 use crate::method::vectorised::MAX_LANES;
 
+/// Why there is a slice of the numbers of an array in standard layout.
+const IN_ORDER: &str = "its numbers lie in order";
+
 /// The queries of an image: for each head, `(groups, width, GROUP)`; absent ones are zero.
 pub(crate) struct Queries {
     packed: Vec<f32>,
@@ -90,7 +93,7 @@ impl Values {
         let size = tokens.len() * width;
         let vectors = heads.width / MAX_LANES * MAX_LANES;
         let values = values.as_standard_layout();
-        let values = values.as_slice().unwrap_or_default();
+        let values = values.as_slice().expect(IN_ORDER);
         let mut packed = vec![0.0; heads.num * size];
         packed
             .par_chunks_mut(size.max(1))
@@ -149,7 +152,7 @@ fn interleaved<const NUM: usize>(
     scale: f32,
 ) -> Vec<f32> {
     let array = array.as_standard_layout();
-    let array = array.as_slice().unwrap_or_default();
+    let array = array.as_slice().expect(IN_ORDER);
     let size = tokens.len().div_ceil(NUM) * NUM * heads.width;
     let mut packed = vec![0.0; heads.num * size];
     packed
@@ -173,4 +176,30 @@ fn interleaved<const NUM: usize>(
 /// Returns one head of one token of an array `(tokens, heads * width)`.
 fn one_head(array: &[f32], heads: Heads, head: usize, token: usize) -> &[f32] {
     &array[(token * heads.num + head) * heads.width..][..heads.width]
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    #[test]
+    fn what_lies_column_by_column_is_packed_as_what_lies_row_by_row() {
+        let heads = Heads { num: 2, width: 3 };
+        let rows = Array2::from_shape_fn((5, 6), |(token, column)| (7 * token + column) as f32);
+        let columns = rows.t().as_standard_layout().into_owned();
+        let columns = columns.t();
+        assert_eq!(columns, rows);
+        assert!(columns.as_slice().is_none());
+        let packed = |array| {
+            let (queries, keys) = (Queries::all(array, heads), Keys::all(array, heads));
+            [
+                queries.packed,
+                keys.packed,
+                Values::all(array, heads).packed,
+            ]
+        };
+        assert_eq!(packed(columns), packed(rows.view()));
+    }
 }

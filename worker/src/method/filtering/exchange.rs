@@ -50,7 +50,8 @@ pub(super) fn exchange_columns(
         contrast: None,
         softmaxes,
     };
-    let values = output.as_slice_mut().unwrap_or_default();
+    let values = output.as_slice_mut();
+    let values = values.expect("an output of attention is one slice");
     add_by_strips(values, heads, Length::Any, |strip, output| {
         for head in 0..heads.num {
             strip.attend(head, &left_out, -1.0, output);

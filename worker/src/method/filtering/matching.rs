@@ -63,7 +63,7 @@ impl<'a> Mixed<'a> {
             softmaxes: None,
         };
         let mut output = Array2::zeros(self.query.raw_dim());
-        let values = output.as_slice_mut().unwrap_or_default();
+        let values = output.as_slice_mut().expect("a new array is one slice");
         let strips = add_by_strips(values, self.heads, Length::OfSums, |strip, output| {
             let heads = 0..self.heads.num;
             let softmaxes = heads.map(|head| strip.attend_and_sum(head, &attention, output));
