@@ -16,6 +16,7 @@ use shared::decision::{DecisionError, Decisions};
 use shared::failure::{FailedAttempt, FailureClass, MAX_ATTEMPT, chain, next_attempt};
 use shared::ids::{RunId, ShardId};
 use shared::queue::{DELIVERY_LIMIT, Death, Delivery, Queue, QueueError, Settlement};
+use shared::rate::RateLimit;
 use shared::run_record::RunRecord;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::task::ShardTask;
@@ -41,6 +42,9 @@ const LOOK_ROUND: Duration = Duration::from_secs(10);
 /// Shortest time between two letters that are kept.
 const LEAST_PAUSE: Duration = Duration::from_millis(20);
 
+/// Letters that are kept may be many, and each is looked at again and again.
+static KEPT_TOLD: RateLimit = RateLimit::new(10, Duration::from_secs(60));
+
 struct DeadLetter {
     payload: Bytes,
     death: Option<Death>,
@@ -50,8 +54,10 @@ struct DeadLetter {
 enum Noted {
     /// There is nothing more to do about it.
     Done,
-    /// What it is about cannot be told now, or is not due yet: it waits behind the others.
-    Kept,
+    /// It waits behind the others until it can be told what it is about: why it cannot now.
+    Kept(String),
+    /// It waits behind the others, as its shard was published again a short while ago.
+    NotDue,
 }
 
 /// Why a dead letter cannot be dealt with just now.
@@ -125,13 +131,13 @@ impl Collector {
                 Ok(noted) => break noted,
                 Err(error) => error,
             };
+            if error.is_of_letter() {
+                break Noted::Kept(chain(&error));
+            }
             tracing::warn!(
                 error = chain(&error),
                 "cannot note a dead letter, trying again"
             );
-            if error.is_of_letter() {
-                break Noted::Kept;
-            }
             tokio::time::sleep(TRY_AGAIN).await;
         };
         let settlement = match noted {
@@ -139,7 +145,18 @@ impl Collector {
                 metrics::dead_letter();
                 Settlement::Ack
             }
-            Noted::Kept => {
+            Noted::Kept(reason) => {
+                if let Some(untold) = KEPT_TOLD.pass(std::time::Instant::now()) {
+                    tracing::error!(
+                        reason,
+                        untold,
+                        "a dead letter waits until it can be told what it is about"
+                    );
+                }
+                tokio::time::sleep(pause_after_kept(queue).await).await;
+                Settlement::Release
+            }
+            Noted::NotDue => {
                 tokio::time::sleep(pause_after_kept(queue).await).await;
                 Settlement::Release
             }
@@ -171,8 +188,7 @@ impl Collector {
                 return Ok(without_record(storage, run, shard, &path).await?);
             }
             Err(error @ (FreezeError::Malformed { .. } | FreezeError::Different { .. })) => {
-                tracing::error!(%run, %shard, error = chain(&error), "a dead letter waits until its run can be read");
-                return Ok(Noted::Kept);
+                return Ok(Noted::Kept(chain(&error)));
             }
         };
         if let Some(reason) = unasked(storage, &task, &record).await? {
@@ -204,7 +220,7 @@ impl Collector {
             Some(Death::Rejected | Death::DeliveryLimit | Death::Unexplained) | None => true,
         };
         if is_paced && !again.is_due(&task, Instant::now()) {
-            return Ok(Noted::Kept);
+            return Ok(Noted::NotDue);
         }
         tracing::warn!(%run, %shard, reason, "a shard that nobody has tried is published again");
         publish(queue, &task).await?;
@@ -277,19 +293,14 @@ async fn without_record(
 ) -> Result<Noted, StorageError> {
     let runs = storage.runs().await?;
     if runs.is_empty() {
-        tracing::error!(
-            %run, %shard, path,
-            "a dead letter waits, for the storage root has no run at all: is it mounted, and is it the root that `launch` \
-             used?"
-        );
-        return Ok(Noted::Kept);
+        return Ok(Noted::Kept(format!(
+            "{path} is not there, and the storage root has no run at all: is it mounted, and is it the root that `launch` used?"
+        )));
     }
     if runs.contains(run) {
-        tracing::error!(
-            %run, %shard, path,
-            "a dead letter waits: its run is there, and the record of it is not; put a copy back, or remove the rest as well"
-        );
-        return Ok(Noted::Kept);
+        return Ok(Noted::Kept(format!(
+            "{path} is not there, and other objects of run {run} are: put a copy back, or remove the rest as well"
+        )));
     }
     tracing::error!(%run, %shard, path, "a dead letter of no run: dropped");
     Ok(Noted::Done)
