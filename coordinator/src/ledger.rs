@@ -9,6 +9,7 @@ pub use rows::{Parts, failed_attempt};
 use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactPrefix;
 use shared::decision::{DecisionError, Decisions, Items};
+use shared::failure::attempt_number;
 use shared::ids::ShardId;
 use shared::manifest::ManifestError;
 use shared::storage::{Storage, StorageError};
@@ -342,10 +343,10 @@ fn stored_shard(name: &str) -> Option<(ShardId, Option<u32>)> {
 
 /// Returns which attempt at which shard an object of this name is the record of. Only the name that it is stored under is
 /// one, so that no attempt counts twice: `000007/01.json` is none.
-fn stored_attempt(name: &str) -> Option<(ShardId, u32)> {
+pub(crate) fn stored_attempt(name: &str) -> Option<(ShardId, u32)> {
     let (shard, attempt) = name.strip_suffix(".json")?.split_once('/')?;
-    let (shard, attempt): (ShardId, u32) = (shard.parse().ok()?, attempt.parse().ok()?);
-    (attempt > 0 && format!("{shard}/{attempt}.json") == name).then_some((shard, attempt))
+    let (shard, attempt): (ShardId, u32) = (shard.parse().ok()?, attempt_number(attempt)?);
+    (format!("{shard}/{attempt}.json") == name).then_some((shard, attempt))
 }
 
 #[cfg(test)]
@@ -448,6 +449,8 @@ mod tests {
             "000007/01.json",
             "000007/+1.json",
             "000007/0.json",
+            "000007/1000001.json",
+            "000007/4294967295.json",
             "000007/1.2.json",
             "000007/1.tmp",
             "000007/1",

@@ -3,6 +3,7 @@
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use crate::failure::check_attempt;
 use crate::ids::{RunId, ShardId};
 use crate::json;
 use crate::seal::{self, DocumentError};
@@ -76,7 +77,7 @@ impl ShardTask {
     ///
     /// # Errors
     ///
-    /// If it holds none.
+    /// If it holds none, or says a number that no attempt has.
     pub fn from_payload(payload: &[u8]) -> Result<Self, DocumentError> {
         if payload.len() > MOST_BYTES {
             return Err(DocumentError::Malformed(format!(
@@ -84,13 +85,16 @@ impl ShardTask {
                 payload.len()
             )));
         }
-        seal::parse_plain(payload)
+        let task: Self = seal::parse_plain(payload)?;
+        check_attempt("first_attempt", task.first_attempt)?;
+        Ok(task)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::MAX_ATTEMPT;
 
     fn task() -> ShardTask {
         ShardTask {
@@ -125,6 +129,24 @@ mod tests {
             let told = ShardTask::from_payload(payload.as_bytes()).unwrap_err();
             let told = told.to_string();
             assert!(told.len() < 600, "{} bytes", told.len());
+        }
+    }
+
+    #[test]
+    fn a_message_says_a_number_that_an_attempt_can_have() {
+        let from = |first_attempt| {
+            let task = ShardTask {
+                first_attempt,
+                ..task()
+            };
+            ShardTask::from_payload(&task.to_payload())
+        };
+        for number in [1, MAX_ATTEMPT] {
+            assert_eq!(from(number).unwrap().first_attempt, number);
+        }
+        for number in [0, MAX_ATTEMPT + 1, u32::MAX] {
+            let told = from(number).unwrap_err().to_string();
+            assert!(told.starts_with("first_attempt: it is"), "{told}");
         }
     }
 

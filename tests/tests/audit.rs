@@ -394,6 +394,7 @@ async fn what_is_made_from_the_shards_is_compared_with_them_and_what_is_not_know
         "fid/dawn.npz",
         "attempts/000009/1.json",
         "attempts/000000/01.json",
+        "attempts/000000/4294967295.json",
         "decisions/000007.json",
         "plan-0.json",
         "priors/night.png",

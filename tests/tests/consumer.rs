@@ -21,10 +21,10 @@ use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::clock::SystemClock;
 use shared::decision::{ChangedInputs, Decided, DecisionError};
 use shared::event::Happening;
-use shared::failure::{FailedAttempt, FailureClass};
+use shared::failure::{FailedAttempt, FailureClass, MAX_ATTEMPT};
 use shared::ids::{ItemId, MAX_NAME_BYTES, RunId, ShardId};
 use shared::manifest::{self, ManifestRow, Status};
-use shared::queue::{Death, InProcessQueue, Queue};
+use shared::queue::{Death, InProcessQueue, Queue, Settlement};
 use shared::request::Request;
 use shared::run_record::RunRecord;
 use shared::seal::Seal;
@@ -36,6 +36,7 @@ use tests::planned;
 use tests::power::Recorder;
 use tests::power::recorder::Record;
 use tests::stand_in::{StandIn, StandInWorkshop};
+use tests::vanishing::Vanishing;
 use tokio_util::sync::CancellationToken;
 use worker::attempt::Tools;
 use worker::consumer::{Consumer, ConsumerError};
@@ -164,17 +165,61 @@ impl Stage {
         work.await
     }
 
-    /// A collector watches for some seconds.
-    async fn collect(&self) {
-        let collector = Collector {
+    fn collector(&self) -> Collector {
+        Collector {
             storage: Arc::clone(&self.storage),
             queue: Some(Arc::new(self.queue.clone())),
             duty: Duty::Keep,
             every: Duration::from_secs(1),
             board: Arc::default(),
             stop: CancellationToken::new(),
-        };
+        }
+    }
+
+    /// A collector watches for some seconds.
+    async fn collect(&self) {
+        let collector = self.collector();
         let _ = tokio::time::timeout(Duration::from_secs(3), collector.run()).await;
+    }
+
+    /// A worker works and a collector watches until every shard is committed.
+    async fn work_until_committed(&self) {
+        let (collector, drain) = (self.collector(), CancellationToken::new());
+        let consumer = self.consumer(&drain);
+        let done = async {
+            while !self.are_committed().await {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            drain.cancel();
+        };
+        let work = async { tokio::join!(consumer.run(), done).0 };
+        let work = tokio::time::timeout(Duration::from_secs(24 * 3600), work);
+        tokio::select! {
+            worked = work => worked.expect("the run ends by itself").unwrap(),
+            () = collector.run() => panic!("the collector stopped"),
+        }
+    }
+
+    async fn are_committed(&self) -> bool {
+        let states = self.states().await;
+        states.iter().all(|&state| state == ShardState::Committed)
+    }
+
+    /// The same run and queue, as they are seen with another storage root.
+    fn seen_in(&self, storage: Arc<dyn Storage>) -> Self {
+        Self {
+            storage,
+            queue: self.queue.clone(),
+            run: self.run.clone(),
+            engine: Arc::clone(&self.engine),
+        }
+    }
+
+    /// What is asked for each shard at first.
+    fn tasks(&self) -> Vec<ShardTask> {
+        let shards = self.run.plan.shards.iter();
+        let task = |shard| self.run.plan.task(&self.run.record.run, shard);
+        shards.map(task).collect()
     }
 
     /// Puts something else in the place of the run's plan.
@@ -709,20 +754,265 @@ async fn a_plan_is_read_once_for_all_the_shards_of_its_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_a_worker_with_another_root_gave_up_is_noted_as_failed() {
+async fn a_worker_whose_root_is_not_mounted_takes_no_shards_and_leaves_with_the_reason() {
+    let stage = Stage::of(&["a", "b"]).await;
+    stage.publish(None).await;
+    let unmounted = stage.seen_in(Arc::new(MemoryStorage::new()));
+    let started = tokio::time::Instant::now();
+    let meanwhile = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let depth = stage.queue.depth().await.unwrap();
+        assert_eq!((depth.ready, depth.dead, depth.consumers), (2, 0, 0));
+    };
+    let (ended, ()) = tokio::join!(unmounted.work(), meanwhile);
+    let error = ended.unwrap_err();
+    assert!(matches!(error, ConsumerError::NoRun { .. }), "{error}");
+    let told = error.to_string();
+    for words in [
+        "no run staged",
+        "runs/staged/run.json is not there",
+        "is it the root that `launch` used?",
+    ] {
+        assert!(told.contains(words), "no {words:?}: {told}");
+    }
+    assert!(started.elapsed() >= Duration::from_secs(600));
+
+    // It has cost the run nothing.
+    stage.collect().await;
+    stage.work().await.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Committed; 2]);
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_goes_on_when_its_root_is_mounted_again() {
+    let stage = Stage::of(&["a", "b"]).await;
+    stage.publish(None).await;
+    let root = MemoryStorage::new();
+    let worker = stage.seen_in(Arc::new(root.clone()));
+    let mount = async {
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        planned::store(&root, &stage.run).await;
+    };
+    let (worked, ()) = tokio::join!(worker.work(), mount);
+    worked.unwrap();
+    assert_eq!(worker.states().await, [ShardState::Committed; 2]);
+    assert_eq!(worker.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_waits_for_its_root_stops_when_it_is_told_to() {
     let stage = Stage::of(&["a"]).await;
     stage.publish(None).await;
-    let mut elsewhere = Stage::of(&[]).await;
-    elsewhere.storage = Arc::new(MemoryStorage::new());
-    elsewhere.queue = stage.queue.clone();
-    elsewhere.work().await.unwrap();
-    assert_eq!(stage.states().await, [ShardState::Open]);
+    let unmounted = stage.seen_in(Arc::new(MemoryStorage::new()));
+    let drain = CancellationToken::new();
+    let consumer = unmounted.consumer(&drain);
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        drain.cancel();
+    };
+    let (worked, ()) = tokio::join!(consumer.run(), stop);
+    worked.unwrap();
+    let depth = stage.queue.depth().await.unwrap();
+    assert_eq!((depth.ready, depth.dead), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_root_has_other_runs_alone_leaves_and_fails_nothing() {
+    let stage = Stage::of(&["a", "b", "c"]).await;
+    stage.publish(None).await;
+    let wrong = MemoryStorage::new();
+    let other = planned::run("other", &["b".to_owned()], &["night".to_owned()], ONE);
+    planned::store(&wrong, &other).await;
+    let wrong = stage.seen_in(Arc::new(wrong));
+    let consumer = wrong.consumer(&CancellationToken::new());
+    let collector = stage.collector();
+    let ended = tokio::select! {
+        ended = consumer.run() => ended,
+        () = collector.run() => panic!("the collector stopped"),
+    };
+    let error = ended.unwrap_err();
+    assert!(matches!(error, ConsumerError::NoRun { .. }), "{error}");
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(stage.states().await, [ShardState::Open; 3]);
+    stage.work_until_committed().await;
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_messages_of_a_removed_run_end_and_its_workers_make_the_others() {
+    let stage = Stage::of(&["a"]).await;
+    let names: Vec<String> = (0..50).map(|number| format!("{number:03}")).collect();
+    let removed = planned::run("removed", &names, &["night".to_owned()], ONE);
+    let removed = Stage {
+        run: removed,
+        ..stage.seen_in(Arc::clone(&stage.storage))
+    };
+    stage.queue.publish(&removed.tasks()).await.unwrap();
+    stage.publish(None).await;
+    let started = tokio::time::Instant::now();
+    stage.work().await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(900));
+    assert_eq!(stage.states().await, [ShardState::Committed]);
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 50);
     stage.collect().await;
-    assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
-    let run = &stage.run.record.run;
-    let failure = coordinator::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 3);
-    let failure = failure.await.unwrap();
-    assert!(failure.error.contains("storage root"), "{failure:?}");
+    let depth = stage.queue.depth().await.unwrap();
+    assert_eq!((depth.ready, depth.dead), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_damaged_for_a_while_costs_its_run_nothing() {
+    for minutes in [1_u32, 30] {
+        let stage = Stage::of(&["a", "b"]).await;
+        let other = stage.beside().await;
+        let key = ArtifactKey::RunRecord(stage.run.record.run.clone());
+        let whole = stage.storage.read(&key).await.unwrap();
+        let cut = whole.slice(..whole.len() - 40);
+        stage.storage.replace(&key, cut).await.unwrap();
+        stage.publish(None).await;
+        other.publish(None).await;
+        let mend = async {
+            tokio::time::sleep(minutes * Duration::from_secs(60)).await;
+            assert_eq!(other.states().await, [ShardState::Committed], "{minutes}");
+            stage.storage.replace(&key, whole.clone()).await.unwrap();
+        };
+        tokio::join!(stage.work_until_committed(), mend);
+        assert_eq!(stage.ledger().await.num_failed_attempts(), 0, "{minutes}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_was_committed_where_its_root_was_mounted_is_not_taken_for_done() {
+    let storage = Vanishing::of(Arc::new(MemoryStorage::new()));
+    let stage = Stage::on(Arc::clone(&storage) as Arc<dyn Storage>, &["a"]).await;
+    stage.publish(None).await;
+    let drain = CancellationToken::new();
+    let consumer = stage.consumer(&drain);
+    let stop = async {
+        // While it converts.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        storage.take(&ArtifactKey::RunRecord(stage.run.record.run.clone()));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        drain.cancel();
+    };
+    let (worked, ()) = tokio::join!(consumer.run(), stop);
+    worked.unwrap();
+    assert_eq!(stage.engine.conversions(), 1);
+    let depth = stage.queue.depth().await.unwrap();
+    assert_eq!((depth.ready, depth.dead), (1, 0), "its message is there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_whose_shard_nobody_tried_is_published_again_and_fails_nothing() {
+    for death in [Death::Rejected, Death::Unexplained] {
+        let stage = Stage::of(&["a", "b", "c"]).await;
+        stage.queue.publish(&stage.tasks()).await.unwrap();
+        stage.queue.give_up_waiting(death);
+        stage.collect().await;
+        let depth = stage.queue.depth().await.unwrap();
+        assert_eq!((depth.ready, depth.dead), (3, 0), "{death:?}");
+        assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+        stage.work().await.unwrap();
+        assert_eq!(stage.states().await, [ShardState::Committed; 3]);
+
+        stage.queue.publish(&stage.tasks()).await.unwrap();
+        stage.queue.give_up_waiting(death);
+        stage.collect().await;
+        let depth = stage.queue.depth().await.unwrap();
+        assert_eq!((depth.ready, depth.dead), (0, 0), "{death:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_given_up_again_and_again_is_published_ever_later() {
+    let stage = Stage::of(&["a"]).await;
+    stage.publish(None).await;
+    let collector = stage.collector();
+    let mut deliveries = stage.queue.consume().await.unwrap();
+    let mut given_up = 0;
+    let give_up = async {
+        while let Ok(delivery) = deliveries.next().await {
+            given_up += 1;
+            delivery.settle(Settlement::Reject).await.unwrap();
+        }
+    };
+    let an_hour = tokio::time::sleep(Duration::from_secs(3600));
+    tokio::select! {
+        () = an_hour => {}
+        () = collector.run() => panic!("the collector stopped"),
+        () = give_up => {}
+    }
+    assert!((8..=16).contains(&given_up), "{given_up} times in an hour");
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_of_a_run_that_cannot_be_read_waits_and_holds_up_no_other() {
+    let stage = Stage::of(&["a"]).await;
+    let other = stage.beside().await;
+    let key = ArtifactKey::RunRecord(stage.run.record.run.clone());
+    let whole = stage.storage.read(&key).await.unwrap();
+    let damaged = Bytes::from_static(b"{}");
+    stage.storage.replace(&key, damaged).await.unwrap();
+    stage.queue.publish(&stage.tasks()).await.unwrap();
+    other.publish(None).await;
+    stage.queue.give_up_waiting(Death::Rejected);
+    let collector = stage.collector();
+    let mend = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let ready = stage.queue.depth().await.unwrap().ready;
+        assert_eq!(ready, 1, "that of the other run");
+        stage.storage.replace(&key, whole).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    };
+    tokio::select! {
+        () = mend => {}
+        () = collector.run() => panic!("the collector stopped"),
+    }
+    let depth = stage.queue.depth().await.unwrap();
+    assert_eq!((depth.ready, depth.dead), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_waits_while_the_storage_root_has_no_run() {
+    let stage = Stage::of(&["a"]).await;
+    stage.publish(None).await;
+    stage.queue.give_up_waiting(Death::Rejected);
+    let root = MemoryStorage::new();
+    let collecting = stage.seen_in(Arc::new(root.clone()));
+    collecting.collect().await;
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
+    planned::store(&root, &stage.run).await;
+    collecting.collect().await;
+    let depth = stage.queue.depth().await.unwrap();
+    assert_eq!((depth.ready, depth.dead), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_that_no_attempt_has_stop_nobody_and_count_for_nothing() {
+    let stage = Stage::of(&["a"]).await;
+    let key = |number| ArtifactKey::FailedAttempt(stage.run.record.run.clone(), ShardId(0), number);
+    for number in [MAX_ATTEMPT + 1, u32::MAX] {
+        stage
+            .storage
+            .create(&key(number), Bytes::new())
+            .await
+            .unwrap();
+    }
+    let task = stage.tasks().remove(0);
+    let hostile = [MAX_ATTEMPT, MAX_ATTEMPT + 1, u32::MAX].map(|first_attempt| ShardTask {
+        first_attempt,
+        ..task.clone()
+    });
+    stage.queue.publish(&hostile).await.unwrap();
+    stage.queue.publish(&[task]).await.unwrap();
+    stage.work().await.unwrap();
+    assert_eq!(stage.states().await, [ShardState::Committed]);
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 3);
+    stage.collect().await;
+    assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -741,10 +1031,7 @@ async fn shards_that_a_policy_of_the_broker_took_from_the_queue_are_published_ag
         assert_eq!(stage.states().await, [ShardState::Committed; 3]);
 
         // What was made meanwhile is not asked for again.
-        let tasks: Vec<_> = (stage.run.plan.shards.iter())
-            .map(|shard| stage.run.plan.task(&stage.run.record.run, shard))
-            .collect();
-        stage.queue.publish(&tasks).await.unwrap();
+        stage.queue.publish(&stage.tasks()).await.unwrap();
         stage.queue.give_up_waiting(death);
         stage.collect().await;
         let depth = stage.queue.depth().await.unwrap();

@@ -15,7 +15,7 @@ use super::pictures;
 use super::rows::FeatureMeans;
 use crate::freeze::FrozenRun;
 use crate::gone;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, stored_attempt};
 use crate::quality::reference::{self, ReferenceStatistics};
 use crate::report::RunReport;
 use crate::tally::{Counts, Tally};
@@ -154,19 +154,9 @@ impl Kind {
                 number.filter(own).map_or(Self::Stray, Self::Decision)
             }
             Some(("attempts", file)) => {
-                let parts = file
-                    .strip_suffix(".json")
-                    .and_then(|parts| parts.split_once('/'));
-                let parsed = parts.and_then(|(shard, number)| {
-                    let shard: ShardId = shard.parse().ok()?;
-                    let number: u32 = number.parse().ok()?;
-                    Some((shard, number))
-                });
-                let own = |&(shard, number): &(ShardId, u32)| {
-                    let is_planned = (shard.0 as usize) < plan.shards.len();
-                    is_planned && format!("{shard}/{number}.json") == file
-                };
-                let own = parsed.filter(own);
+                let is_planned =
+                    |&(shard, _): &(ShardId, u32)| (shard.0 as usize) < plan.shards.len();
+                let own = stored_attempt(file).filter(is_planned);
                 own.map_or(Self::Stray, |(shard, number)| Self::Attempt(shard, number))
             }
             Some(("fid", file)) => {

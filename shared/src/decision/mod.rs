@@ -13,6 +13,7 @@ pub use retry::{Items, Retries, Retry};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::ArtifactKey;
+use crate::failure::MAX_ATTEMPT;
 use crate::ids::{RunId, ShardId};
 use crate::seal::{self, DocumentError};
 use crate::storage::{Storage, StorageError, StorageErrorKind};
@@ -103,6 +104,26 @@ pub enum DecisionError {
     },
 }
 
+impl Decision {
+    /// Returns the decision that some bytes are, which are stored under a key.
+    fn parse(bytes: &[u8], key: &ArtifactKey) -> Result<Self, DocumentError> {
+        let decision: Self = seal::parse(bytes, key)?;
+        match &decision.what {
+            Decided::Halt { .. } => {}
+            Decided::Resume { reopened, .. } => {
+                let last = reopened.iter().map(|reopened| reopened.last_attempt).max();
+                let last = last.unwrap_or_default();
+                if last > MAX_ATTEMPT {
+                    return Err(DocumentError::Malformed(format!(
+                        "last_attempt: it is {last}, expected at most {MAX_ATTEMPT}"
+                    )));
+                }
+            }
+        }
+        Ok(decision)
+    }
+}
+
 impl Decisions {
     /// Reads what holds now.
     ///
@@ -119,7 +140,7 @@ impl Decisions {
     #[must_use]
     pub fn first_attempt(&self, shard: ShardId) -> u32 {
         let reopened = self.reopened.get(&shard);
-        reopened.map_or(1, |last| last.saturating_add(1))
+        reopened.map_or(1, |last| last.saturating_add(1).min(MAX_ATTEMPT))
     }
 
     /// Reads those that came since; returns whether there were any.
@@ -141,8 +162,8 @@ impl Decisions {
                 Err(error) if error.kind == StorageErrorKind::NotFound => break,
                 Err(error) => return Err(error.into()),
             };
-            let decision: Decision =
-                seal::parse(&bytes, &key).map_err(|source| DecisionError::Malformed {
+            let decision =
+                Decision::parse(&bytes, &key).map_err(|source| DecisionError::Malformed {
                     path: storage.locate(&key),
                     source,
                 })?;
@@ -209,7 +230,7 @@ impl Decisions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::LocalStorage;
+    use crate::storage::{LocalStorage, MemoryStorage};
 
     #[tokio::test]
     async fn the_last_decision_holds_and_none_is_stored_by_who_does_not_know_the_one_before() {
@@ -252,5 +273,37 @@ mod tests {
         assert_eq!(here, expected);
         assert_eq!(Decisions::read(&storage, &run).await.unwrap(), expected);
         assert!(!here.read_new(&storage, &run).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_shard_is_reopened_after_an_attempt_that_has_a_number() {
+        let run: RunId = "demo".parse().unwrap();
+        for (last_attempt, first) in [
+            (0, Some(1)),
+            (3, Some(4)),
+            (MAX_ATTEMPT, Some(MAX_ATTEMPT)),
+            (MAX_ATTEMPT + 1, None),
+            (u32::MAX, None),
+        ] {
+            let storage = MemoryStorage::new();
+            let decision = Decision {
+                what: Decided::Resume {
+                    reopened: vec![Reopened {
+                        shard: ShardId(4),
+                        last_attempt,
+                    }],
+                    forgiven: 0,
+                    retried: Vec::new(),
+                    changed_inputs: Vec::new(),
+                },
+                at: jiff::Timestamp::UNIX_EPOCH,
+            };
+            let key = ArtifactKey::Decision(run.clone(), 1);
+            let json = Bytes::from(seal::document(&decision, &key));
+            storage.create(&key, json).await.unwrap();
+            let read = Decisions::read(&storage, &run).await;
+            let read = read.map(|decisions| decisions.first_attempt(ShardId(4)));
+            assert_eq!(read.ok(), first, "{last_attempt}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Float32Type, Schema, SchemaRef, TimeUnit, UInt8Type};
 
 use super::{ManifestError, ManifestRow, Output, Quality, Status, Work};
-use crate::failure::FailureClass;
+use crate::failure::{FailureClass, MAX_ATTEMPT};
 use crate::ids::{ItemId, ShardId};
 use crate::warning::WarningKind;
 use crate::wording::MOST_STORED_BYTES;
@@ -366,6 +366,15 @@ impl Columns<'_> {
         }))
     }
 
+    /// Returns the number of an attempt.
+    fn attempt(&self, row: usize) -> Result<u32, ManifestError> {
+        const NAME: &str = "attempt";
+        let number = self.number(NAME, row)?;
+        number
+            .filter(|&number| number <= MAX_ATTEMPT)
+            .ok_or(ManifestError::Column(NAME))
+    }
+
     fn row(&self, row: usize) -> Result<ManifestRow, ManifestError> {
         let seed: &UInt64Array = self.column("seed")?;
         let run = self
@@ -394,7 +403,7 @@ impl Columns<'_> {
             error: self.text("error", row)?,
             warning: self.text("warning", row)?,
             warning_kinds: self.warning_kinds(row)?,
-            attempt: self.some_number("attempt", row)?,
+            attempt: self.attempt(row)?,
             worker: self.some_text("worker", row)?,
             device: self.some_text("device", row)?,
             seed: seed.value(row),

@@ -61,6 +61,7 @@ macro_rules! queue_conformance {
             a_rejected_message_is_a_dead_letter
             a_message_that_comes_back_too_often_is_a_dead_letter
             a_dead_letter_stays_until_it_is_acknowledged
+            a_dead_letter_that_is_released_waits_behind_the_others_and_says_why_it_is_one
             a_settlement_over_a_lost_connection_fails_and_the_message_comes_again
             a_settlement_after_the_message_went_to_somebody_else_changes_nothing
             a_consumer_goes_on_after_lost_connections

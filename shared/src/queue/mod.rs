@@ -99,7 +99,8 @@ pub struct Depth {
 ///   with [`QueueErrorKind::Alarm`].
 /// - A message goes to one consumer at a time, and a consumer has one message at a time.
 /// - A message that was delivered and not settled when its consumer or connection went is delivered again.
-/// - `ack` removes it, `release` puts it behind the others, `reject` moves it to the dead letters. Each of them fails with
+/// - `ack` removes it, `release` puts it behind the others, `reject` moves it to the dead letters. A dead letter that is
+///   released waits behind the other dead letters, and says why it is one as before. Each of them fails with
 ///   [`QueueErrorKind::DeliveryLost`] if the connection is gone since, and the message is then delivered again.
 /// - Deliveries that ended without one of them are counted, whatever was released in between. A message with more of them
 ///   than the delivery limit goes to the dead letters.
@@ -212,6 +213,8 @@ pub enum Death {
     Expired,
     /// It made room for others where a policy of the broker limits the queue.
     Dropped,
+    /// Nothing says why: neither the broker nor a worker made it one.
+    Unexplained,
 }
 
 /// How a message ends.

@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use lapin::options::{BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions};
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use shared::event::{Event, Happening};
 use shared::queue::Death;
@@ -205,12 +205,25 @@ async fn a_message_that_expires_is_a_dead_letter_that_says_so() {
     let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
     let config = config.expect("an address");
     let queue = RabbitMq::open(&config).await.expect("a broker");
-    let properties = ConnectionProperties::default();
-    let connection = Connection::connect(config.secret_url(), properties).await;
-    let connection = connection.expect("a broker");
-    let channel = connection.create_channel().await.expect("a channel");
-    let name = format!("{}.shards", config.namespace);
     let properties = BasicProperties::default().with_expiration("1".into());
+    let _connection = publish_by_hand(&config, "shards", properties).await;
+    let mut dead = queue.consume_dead().await.expect("consumes dead letters");
+    let letter = next(&mut dead).await;
+    assert_eq!(shard(&letter), 7);
+    assert_eq!(letter.death, Some(Death::Expired));
+    letter.settle(Settlement::Ack).await.expect("settles");
+}
+
+/// Publishes the task 7 to a queue as somebody else does. The connection stays open, so that it is sent.
+async fn publish_by_hand(
+    config: &BrokerConfig,
+    queue: &str,
+    properties: BasicProperties,
+) -> Connection {
+    let connecting = Connection::connect(config.secret_url(), ConnectionProperties::default());
+    let connection = connecting.await.expect("a broker");
+    let channel = connection.create_channel().await.expect("a channel");
+    let name = format!("{}.{queue}", config.namespace);
     let payload = task(7).to_payload();
     let published = channel.basic_publish(
         ShortString::default(),
@@ -220,9 +233,45 @@ async fn a_message_that_expires_is_a_dead_letter_that_says_so() {
         properties,
     );
     let _ = published.await.expect("publishes").await.expect("sends");
-    let mut dead = queue.consume_dead().await.expect("consumes dead letters");
-    let letter = next(&mut dead).await;
-    assert_eq!(shard(&letter), 7);
-    assert_eq!(letter.death, Some(Death::Expired));
-    letter.settle(Settlement::Ack).await.expect("settles");
+    connection
+}
+
+#[tokio::test]
+async fn what_others_put_among_the_dead_letters_is_not_taken_for_one_of_the_broker() {
+    let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
+    let config = config.expect("an address");
+    let queue = RabbitMq::open(&config).await.expect("a broker");
+    let mut said = FieldTable::default();
+    let limit = AMQPValue::LongString("delivery_limit".into());
+    said.insert("synth2real-death".into(), limit);
+    for headers in [FieldTable::default(), said] {
+        let properties = BasicProperties::default().with_headers(headers);
+        let _connection = publish_by_hand(&config, "dead-letters", properties).await;
+        let mut dead = queue.consume_dead().await.expect("consumes dead letters");
+        let letter = next(&mut dead).await;
+        assert_eq!(shard(&letter), 7);
+        assert_eq!(letter.death, Some(Death::Unexplained));
+        letter.settle(Settlement::Ack).await.expect("settles");
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_not_given_up_for_returns_that_it_only_speaks_of() {
+    let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
+    let config = config.expect("an address");
+    let queue = RabbitMq::open(&config).await.expect("a broker");
+    for header in ["synth2real-redeliveries", "x-delivery-count"] {
+        let mut headers = FieldTable::default();
+        headers.insert(header.into(), AMQPValue::LongLongInt(100));
+        let properties = BasicProperties::default().with_headers(headers);
+        let _connection = publish_by_hand(&config, "shards", properties).await;
+        let mut consumer = queue.consume().await.expect("consumes");
+        let delivery = next(&mut consumer).await;
+        assert_eq!(
+            (shard(&delivery), delivery.redeliveries),
+            (7, 0),
+            "{header}"
+        );
+        delivery.settle(Settlement::Ack).await.expect("settles");
+    }
 }

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::Consumer;
 use super::plans::Plans;
+use super::root::{NoRun, Root, Unopened};
 use super::settling::Failure;
 use crate::attempt::{Goal, Tools};
 use crate::workshop::WorkshopError;
@@ -29,6 +30,8 @@ pub(super) enum Look {
     Settled(Settlement),
     /// It is about no shard that could be made: it goes to the dead letters, and nothing is recorded.
     Refused(String),
+    /// Its run cannot be opened here, which says nothing about the run.
+    NoRun(NoRun),
     /// The run cannot be worked on as it is: that is a failed attempt.
     Failed(Failure),
     /// What the run needs was away for longer than the run waits for it: the shard goes back, and nothing counts.
@@ -164,11 +167,16 @@ impl Consumer {
     /// Looks until storage answers: while it does not, nothing can be tried, and nothing counts as tried. What the run
     /// alone needs is waited for as long as the run says, from when it was found to be of no use: what storage took before
     /// does not count.
-    pub(super) async fn look_patiently(&self, task: &ShardTask, plans: &mut Plans) -> Look {
+    pub(super) async fn look_patiently(
+        &self,
+        task: &ShardTask,
+        plans: &mut Plans,
+        root: &mut Root,
+    ) -> Look {
         let (mut useless_since, mut pauses) = (None::<Instant>, patience());
         let mut next = None;
         loop {
-            let error = match self.look(task, plans, &mut next).await {
+            let error = match self.look(task, plans, root, &mut next).await {
                 Ok(look) => return look,
                 Err(error) => error,
             };
@@ -230,40 +238,42 @@ impl Consumer {
         &self,
         task: &ShardTask,
         plans: &mut Plans,
+        root: &mut Root,
         next: &mut Option<NextAttempt>,
     ) -> Result<Look, LookError> {
         let storage = self.storage.as_ref();
         let key = ArtifactKey::RunRecord(task.run.clone());
         let committed = ArtifactKey::Shard(task.run.clone(), task.shard);
-        let (record, decisions, committed, number) = tokio::join!(
+        let (record, decisions, committed) = tokio::join!(
             storage.read(&key),
             Decisions::read(storage, &task.run),
             storage.exists(&committed),
-            next_attempt(storage, &task.run, task.shard, task.first_attempt),
         );
+        let no_run = |why| {
+            let path = storage.locate(&key);
+            Ok(Look::NoRun(NoRun { path, why }))
+        };
         let record = match record {
             Ok(bytes) => bytes,
+            Err(error) if error.is_absent() => {
+                let has_others = !storage.runs().await?.is_empty();
+                return no_run(if has_others {
+                    Unopened::Absent
+                } else {
+                    Unopened::EmptyRoot
+                });
+            }
+            // It is too large, or no file.
             Err(error) if error.kind == StorageErrorKind::NotFound => {
-                let path = storage.locate(&key);
-                tracing::error!(
-                    path,
-                    "a shard of a run that is not in this worker's storage root goes to the dead letters"
-                );
-                return Ok(Look::Settled(Settlement::Reject));
+                return no_run(Unopened::Unreadable(chain(&error)));
             }
             Err(error) => return Err(error.into()),
         };
         let record = match RunRecord::parse(&record, &task.run) {
             Ok(record) => record,
-            Err(error) => {
-                let path = storage.locate(&key);
-                return Ok(Look::Refused(format!(
-                    "{path} is no run record of this version, or is damaged: {}; use workers and coordinator of one \
-                     version",
-                    chain(&error)
-                )));
-            }
+            Err(error) => return no_run(Unopened::Unreadable(chain(&error))),
         };
+        root.opened(&task.run);
         // A run in this process goes by the settings at hand, which say where its inputs are now.
         let given = self.given.as_ref();
         let given =
@@ -275,7 +285,17 @@ impl Consumer {
                 task.run, record.frozen.num_shards, task.shard
             )));
         }
-        let number = number?;
+        // Before anything is counted from there.
+        if let Ok(known) = &decisions {
+            let first = known.first_attempt(task.shard);
+            if task.first_attempt == 0 || task.first_attempt > first {
+                return Ok(Look::Refused(format!(
+                    "attempts count from number {first}, and the message says from {}",
+                    task.first_attempt
+                )));
+            }
+        }
+        let number = next_attempt(storage, &task.run, task.shard, task.first_attempt).await?;
         let attempt = *next.insert(NextAttempt {
             number,
             failures: number - task.first_attempt,
@@ -283,13 +303,6 @@ impl Consumer {
             patience: record.limits.input_patience(),
         });
         let decisions = decisions?;
-        let first = decisions.first_attempt(task.shard);
-        if task.first_attempt == 0 || task.first_attempt > first {
-            return Ok(Look::Refused(format!(
-                "attempts count from number {first}, and the message says from {}",
-                task.first_attempt
-            )));
-        }
         if let Some(reason) = &decisions.halted {
             tracing::info!(reason, "the run is halted: its shard is dropped");
             return Ok(Look::Settled(Settlement::Ack));

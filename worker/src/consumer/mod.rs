@@ -7,11 +7,13 @@ mod look;
 mod plans;
 mod pulse;
 mod requests;
+mod root;
 mod settling;
 mod supervise;
 mod telling;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use shared::clock::Clock;
@@ -29,6 +31,7 @@ use tracing::Instrument;
 
 use self::plans::Plans;
 use self::requests::Asked;
+use self::root::Root;
 use self::telling::Teller;
 use crate::attempt::Progress;
 use crate::workshop::Workshop;
@@ -74,6 +77,20 @@ pub enum ConsumerError {
         /// Why, with the whole chain.
         reason: String,
     },
+    /// The storage root has none of the runs that messages are about.
+    #[error(
+        "this storage root has no run {run}: {path} is not there, {} s after it was missed first; is the root mounted, and is \
+         it the root that `launch` used?",
+        .waited.as_secs()
+    )]
+    NoRun {
+        /// The run that was missed last.
+        run: RunId,
+        /// Where its record would be.
+        path: String,
+        /// How long the root was waited for.
+        waited: Duration,
+    },
     /// The engine hangs or is gone, so that only a new process can go on. The attempt is recorded as failed.
     #[error(
         "the engine does no more work since shard {shard} of run {run}: start this worker anew; {reason}"
@@ -95,6 +112,8 @@ struct Verdict {
     stop: Option<ConsumerError>,
     /// Whether to wait before the message is settled and the next one is taken.
     failed: bool,
+    /// A run that is not in the storage root, which has no other one either: it is waited for before a message is taken.
+    awaited: Option<RunId>,
 }
 
 impl Verdict {
@@ -103,6 +122,7 @@ impl Verdict {
             settlement,
             stop: None,
             failed: false,
+            awaited: None,
         }
     }
 
@@ -154,7 +174,7 @@ impl Consumer {
             Arc::clone(&self.queue),
             Arc::clone(&self.clock),
         );
-        let mut plans = Plans::default();
+        let (mut plans, mut root) = (Plans::default(), Root::default());
         let mut failures_in_a_row = 0;
         loop {
             let delivery = tokio::select! {
@@ -170,7 +190,7 @@ impl Consumer {
                     let span = tracing::info_span!("shard", run = %task.run, shard = %task.shard, worker = self.name);
                     telemetry::follow(&span, task.traceparent.as_deref());
                     self.progress.takes_up();
-                    self.handle(&task, &mut plans, &teller)
+                    self.handle(&task, &mut plans, &mut root, &teller)
                         .instrument(span)
                         .await
                 }
@@ -189,9 +209,9 @@ impl Consumer {
             if verdict.failed && verdict.stop.is_none() {
                 self.pause(failures_in_a_row).await;
             }
-            // Before it is settled: no other shard comes to a worker that goes.
+            // Before it is settled: no other shard comes to a worker that goes, or has no use for it.
             let is_stopping = self.drain.is_cancelled() || verdict.stop.is_some();
-            if is_stopping {
+            if is_stopping || verdict.awaited.is_some() {
                 deliveries.stop().await;
             }
             if let Err(error) = delivery.settle(verdict.settlement).await {
@@ -200,17 +220,32 @@ impl Consumer {
             if is_stopping {
                 return verdict.stop.map_or(Ok(()), Err);
             }
+            if let Some(run) = &verdict.awaited {
+                drop(deliveries);
+                self.wait_for_root(run).await?;
+                if self.drain.is_cancelled() {
+                    return Ok(());
+                }
+                deliveries = self.queue.consume().await?;
+            }
         }
     }
 
-    async fn handle(&self, task: &ShardTask, plans: &mut Plans, teller: &Teller) -> Verdict {
-        match self.look_patiently(task, plans).await {
+    async fn handle(
+        &self,
+        task: &ShardTask,
+        plans: &mut Plans,
+        root: &mut Root,
+        teller: &Teller,
+    ) -> Verdict {
+        match self.look_patiently(task, plans, root).await {
             look::Look::Settled(settlement) => Verdict::settle(settlement),
             look::Look::Refused(reason) if self.is_alone() => Self::fatal(task, reason),
             look::Look::Refused(reason) => {
                 tracing::error!(reason, "the shard goes to the dead letters");
                 Verdict::settle(Settlement::Reject)
             }
+            look::Look::NoRun(no_run) => self.without_run(task, no_run, root),
             look::Look::Failed(failure) => self.count(task, failure, teller).await,
             look::Look::Fatal(reason) => Self::fatal(task, reason),
             look::Look::Away(reason) if self.is_alone() => Self::fatal(task, reason),
@@ -240,13 +275,12 @@ impl Consumer {
 
     fn fatal(task: &ShardTask, reason: String) -> Verdict {
         Verdict {
-            settlement: Settlement::Release,
             stop: Some(ConsumerError::Fatal {
                 run: task.run.clone(),
                 shard: task.shard,
                 reason,
             }),
-            failed: false,
+            ..Verdict::settle(Settlement::Release)
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::event::Happening;
-use shared::failure::{FailedAttempt, FailureClass, Stage, chain};
+use shared::failure::{FailedAttempt, FailureClass, Stage, attempt_after, chain};
+use shared::ids::RunId;
 use shared::manifest::Status;
 use shared::queue::Settlement;
 use shared::storage::{StorageError, StorageErrorKind};
@@ -54,6 +55,13 @@ impl Consumer {
         teller: &Teller,
     ) -> Verdict {
         self.progress.attempt_ended(&task.run, &outcome);
+        let is_committed = matches!(outcome, Ok(ShardOutcome::Committed(_)));
+        // What was committed may lie in the folder that the root is mounted on: who takes the shard next finds out.
+        if is_committed && self.has_lost(&task.run).await {
+            return Verdict::give_back(
+                "the run is not in the storage root any more: was it unmounted?",
+            );
+        }
         let error = match outcome {
             Ok(ShardOutcome::Committed(rows)) => {
                 let done = rows.iter().filter(|row| row.status == Status::Done).count() as u32;
@@ -159,10 +167,17 @@ impl Consumer {
             }
         };
         Verdict {
-            settlement,
             stop,
             failed: true,
+            ..Verdict::settle(settlement)
         }
+    }
+
+    /// Returns whether the run has gone from the storage root since its shard was taken up. Where there is one run only, who
+    /// started it looks after that.
+    async fn has_lost(&self, run: &RunId) -> bool {
+        let key = ArtifactKey::RunRecord(run.clone());
+        !self.is_alone() && matches!(self.storage.exists(&key).await, Ok(false))
     }
 
     /// Returns whether storage refuses this for one run and permits it for others.
@@ -192,7 +207,8 @@ impl Consumer {
             };
             if failure.kind == StorageErrorKind::Conflict {
                 // The shard was delivered twice, and both attempts failed.
-                record.attempt += 1;
+                let storage = self.storage.as_ref();
+                record.attempt = attempt_after(storage, &task.run, task.shard, record.attempt)?;
                 continue;
             }
             match FailureClass::of_storage(failure.kind, Stage::Attempt) {

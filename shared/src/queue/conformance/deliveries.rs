@@ -209,6 +209,33 @@ pub async fn a_dead_letter_stays_until_it_is_acknowledged(subject: &Subject) {
     is_empty(subject).await;
 }
 
+pub async fn a_dead_letter_that_is_released_waits_behind_the_others_and_says_why_it_is_one(
+    subject: &Subject,
+) {
+    publish(subject, 2).await;
+    let mut consumer = consume(subject).await;
+    for _ in 0..2 {
+        settle(next(&mut consumer).await, Settlement::Reject).await;
+    }
+    drop(consumer);
+    until("two dead letters", || async {
+        subject.queue.depth().await.expect("counts").dead == 2
+    })
+    .await;
+    let (mut dead, first) = dead_letter(subject).await;
+    let released = read(&first);
+    settle(first, Settlement::Release).await;
+    let second = next(&mut dead).await;
+    assert_ne!(read(&second), released);
+    settle(second, Settlement::Ack).await;
+    let first = next(&mut dead).await;
+    assert_eq!(read(&first), released);
+    assert_eq!(first.death, Some(Death::Rejected));
+    settle(first, Settlement::Ack).await;
+    drop(dead);
+    is_empty(subject).await;
+}
+
 pub async fn a_settlement_over_a_lost_connection_fails_and_the_message_comes_again(
     subject: &Subject,
 ) {

@@ -27,10 +27,11 @@ use crate::queue::{
 
 /// How often a message came back unsettled before it was published anew.
 const REDELIVERIES: &str = "synth2real-redeliveries";
-/// Why a consumer published a message to the dead letters.
+/// Why a message was published to the dead letters, in the words of the broker.
 const DEATH: &str = "synth2real-death";
-/// What the broker calls it as well.
-const TOO_OFTEN: &str = "delivery_limit";
+/// The most times that a message came back which was moved to the dead letters for that: as often as it may before it was
+/// published anew, as often again since, and once more.
+const MOST_REDELIVERIES: u64 = 2 * DELIVERY_LIMIT + 1;
 
 /// How long the broker takes at most to send what follows a message that was acknowledged.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
@@ -71,7 +72,7 @@ impl Subscription {
                     continue;
                 }
                 Line::Shards => None,
-                Line::DeadLetters => Some(death(&headers)),
+                Line::DeadLetters => Some(death(&headers, &self.link.address.queue(Line::Shards))),
             };
             self.last = Some(message.acker.clone());
             let payload = Bytes::from(message.data);
@@ -81,7 +82,7 @@ impl Subscription {
                 acker: message.acker,
                 line: self.line,
                 payload: payload.clone(),
-                redeliveries,
+                headers: death.map_or_else(|| counted(redeliveries), dead),
             };
             return Ok(Delivery::new(
                 payload,
@@ -126,7 +127,11 @@ impl Subscription {
     async fn give_back(&self, message: Received) -> Result<(), QueueError> {
         let address = &self.link.address;
         let headers = message.properties.headers().clone().unwrap_or_default();
-        let headers = counted(redeliveries(&headers, message.redelivered));
+        let redeliveries = redeliveries(&headers, message.redelivered);
+        if redeliveries > DELIVERY_LIMIT {
+            return bury(address, message, redeliveries).await;
+        }
+        let headers = counted(redeliveries);
         publish_alone(address, Line::Shards, &message.data, headers).await?;
         let settled = async {
             message.acker.ack(BasicAckOptions::default()).await?;
@@ -144,8 +149,8 @@ async fn bury(
     message: Received,
     redeliveries: u64,
 ) -> Result<(), QueueError> {
-    let mut headers = counted(redeliveries);
-    headers.insert(DEATH.into(), AMQPValue::LongString(TOO_OFTEN.into()));
+    let mut headers = dead(Death::DeliveryLimit);
+    headers.insert(REDELIVERIES.into(), count(redeliveries));
     publish_alone(address, Line::DeadLetters, &message.data, headers).await?;
     let acked = message.acker.ack(BasicAckOptions::default());
     answered(address, "settle a message", acked).await?;
@@ -177,7 +182,8 @@ struct Receipt {
     acker: Acker,
     line: Line,
     payload: Bytes,
-    redeliveries: u64,
+    /// Those that it has when it is published anew.
+    headers: FieldTable,
 }
 
 impl Receipt {
@@ -186,8 +192,8 @@ impl Receipt {
         // What came over a connection that is gone comes again by itself.
         let options = BasicQosOptions::default();
         link.channel.basic_qos(1, options).await?;
-        let headers = counted(self.redeliveries);
-        match publish_alone(&self.address, Line::Shards, &self.payload, headers).await {
+        let headers = self.headers.clone();
+        match publish_alone(&self.address, self.line, &self.payload, headers).await {
             Ok(()) => self.acker.ack(BasicAckOptions::default()).await,
             Err(error) => {
                 warn!(
@@ -216,10 +222,8 @@ impl Settle for Receipt {
                 (Settlement::Reject, Line::Shards) => {
                     self.acker.reject(BasicRejectOptions::default()).await?
                 }
-                (Settlement::Release, Line::Shards) => self.release(&link).await?,
-                (Settlement::Release | Settlement::Reject, Line::DeadLetters) => {
-                    self.acker.nack(requeue()).await?
-                }
+                (Settlement::Release, _) => self.release(&link).await?,
+                (Settlement::Reject, Line::DeadLetters) => self.acker.nack(requeue()).await?,
             };
             // Settling has no answer of its own. Channels are served in order, so an answer to what comes after it
             // tells that the broker has it.
@@ -244,16 +248,52 @@ fn requeue() -> BasicNackOptions {
 
 /// Returns how often a message came back unsettled, before it was published anew and since.
 fn redeliveries(headers: &FieldTable, redelivered: bool) -> u64 {
-    let since = integer(headers, "x-delivery-count").max(redelivered.into());
-    integer(headers, REDELIVERIES).saturating_add(since)
+    // The broker counts what it delivers again, and leaves as it is what whoever published the message says.
+    let since = if redelivered {
+        integer(headers, "x-delivery-count").max(1)
+    } else {
+        0
+    };
+    redeliveries_before(headers).saturating_add(since)
+}
+
+/// Returns how often a message came back before it was published anew. What came back too often is published to no worker,
+/// so a larger number is that of another program.
+fn redeliveries_before(headers: &FieldTable) -> u64 {
+    let stated = integer(headers, REDELIVERIES);
+    if stated <= DELIVERY_LIMIT {
+        return stated;
+    }
+    warn!(
+        stated,
+        most = DELIVERY_LIMIT,
+        "a message says that it came back more often than any that is published: that counts for nothing; who publishes to \
+         the queue beside synth2real?"
+    );
+    0
 }
 
 /// Returns the headers of a message that is published anew.
 fn counted(redeliveries: u64) -> FieldTable {
-    let count = i64::try_from(redeliveries).unwrap_or(i64::MAX);
     let mut headers = FieldTable::default();
-    headers.insert(REDELIVERIES.into(), AMQPValue::LongLongInt(count));
+    headers.insert(REDELIVERIES.into(), count(redeliveries));
     headers
+}
+
+/// Returns the headers of a dead letter that is published anew.
+fn dead(death: Death) -> FieldTable {
+    let mut headers = FieldTable::default();
+    if let Some(word) = word(death) {
+        headers.insert(DEATH.into(), AMQPValue::LongString(word.into()));
+    }
+    if death == Death::DeliveryLimit {
+        headers.insert(REDELIVERIES.into(), count(DELIVERY_LIMIT + 1));
+    }
+    headers
+}
+
+fn count(redeliveries: u64) -> AMQPValue {
+    AMQPValue::LongLongInt(i64::try_from(redeliveries).unwrap_or(i64::MAX))
 }
 
 fn integer(headers: &FieldTable, key: &str) -> u64 {
@@ -270,23 +310,57 @@ fn integer(headers: &FieldTable, key: &str) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
-/// Reads the last death. One that a person caused at the broker counts as a rejection.
-fn death(headers: &FieldTable) -> Death {
-    if words(headers, DEATH) == Some(TOO_OFTEN.as_bytes()) {
-        return Death::DeliveryLimit;
-    }
-    let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get("x-death") else {
-        return Death::Rejected;
+/// Returns the last death of a message that the shards' queue of that name held: the broker's word, or ours where it was
+/// published to the dead letters. What neither can have said explains nothing.
+fn death(headers: &FieldTable, shards: &str) -> Death {
+    let said = match headers.inner().get("x-death") {
+        Some(AMQPValue::FieldArray(deaths)) => of_broker(deaths.as_slice().first(), shards),
+        _ => of_ours(headers),
     };
-    let Some(AMQPValue::FieldTable(last)) = deaths.as_slice().first() else {
-        return Death::Rejected;
+    said.unwrap_or(Death::Unexplained)
+}
+
+/// Returns the death that the broker tells. One that a person caused there counts as a rejection.
+fn of_broker(last: Option<&AMQPValue>, shards: &str) -> Option<Death> {
+    let Some(AMQPValue::FieldTable(last)) = last else {
+        return None;
     };
-    match words(last, "reason") {
-        Some(b"delivery_limit") => Death::DeliveryLimit,
-        Some(b"expired") => Death::Expired,
-        Some(b"maxlen") => Death::Dropped,
-        _ => Death::Rejected,
+    if words(last, "queue") != Some(shards.as_bytes()) {
+        return None;
     }
+    let reason = words(last, "reason")?;
+    Some(death_of(reason).unwrap_or(Death::Rejected))
+}
+
+/// Returns the death that a message was published to the dead letters with.
+fn of_ours(headers: &FieldTable) -> Option<Death> {
+    let death = death_of(words(headers, DEATH)?)?;
+    let redeliveries = integer(headers, REDELIVERIES);
+    let is_often = (DELIVERY_LIMIT + 1..=MOST_REDELIVERIES).contains(&redeliveries);
+    (death != Death::DeliveryLimit || is_often).then_some(death)
+}
+
+/// Returns what the broker calls a death, if it is one that it knows.
+fn word(death: Death) -> Option<&'static str> {
+    match death {
+        Death::Rejected => Some("rejected"),
+        Death::DeliveryLimit => Some("delivery_limit"),
+        Death::Expired => Some("expired"),
+        Death::Dropped => Some("maxlen"),
+        Death::Unexplained => None,
+    }
+}
+
+/// Returns the death that the broker calls so.
+fn death_of(said: &[u8]) -> Option<Death> {
+    let deaths = [
+        Death::Rejected,
+        Death::DeliveryLimit,
+        Death::Expired,
+        Death::Dropped,
+    ];
+    let is_said = |death: &Death| word(*death).is_some_and(|word| word.as_bytes() == said);
+    deaths.into_iter().find(is_said)
 }
 
 fn words<'a>(headers: &'a FieldTable, key: &str) -> Option<&'a [u8]> {
@@ -314,10 +388,13 @@ fn received(
 mod tests {
     use super::*;
 
+    const SHARDS: &str = "synth2real.shards";
+
     /// Returns the headers of a message whose last death had a reason, and the one before another.
     fn died(reason: &str) -> FieldTable {
         let death = |reason: &str| {
             let mut death = FieldTable::default();
+            death.insert("queue".into(), AMQPValue::LongString(SHARDS.into()));
             death.insert("reason".into(), AMQPValue::LongString(reason.into()));
             AMQPValue::FieldTable(death)
         };
@@ -336,9 +413,44 @@ mod tests {
             ("maxlen", Death::Dropped),
             ("of a later broker", Death::Rejected),
         ] {
-            assert_eq!(death(&died(reason)), expected, "{reason}");
+            assert_eq!(death(&died(reason), SHARDS), expected, "{reason}");
         }
-        assert_eq!(death(&FieldTable::default()), Death::Rejected);
+    }
+
+    #[test]
+    fn a_dead_letter_that_was_published_to_them_by_others_is_not_explained() {
+        assert_eq!(death(&FieldTable::default(), SHARDS), Death::Unexplained);
+        let elsewhere = death(&died("delivery_limit"), "other.shards");
+        assert_eq!(elsewhere, Death::Unexplained);
+        for (redeliveries, expected) in [
+            (None, Death::Unexplained),
+            (Some(0), Death::Unexplained),
+            (Some(DELIVERY_LIMIT), Death::Unexplained),
+            (Some(DELIVERY_LIMIT + 1), Death::DeliveryLimit),
+            (Some(2 * DELIVERY_LIMIT + 1), Death::DeliveryLimit),
+            (Some(100), Death::Unexplained),
+        ] {
+            let mut headers = redeliveries.map(counted).unwrap_or_default();
+            let limit = AMQPValue::LongString("delivery_limit".into());
+            headers.insert(DEATH.into(), limit);
+            assert_eq!(death(&headers, SHARDS), expected, "{redeliveries:?}");
+        }
+        let mut unknown = counted(DELIVERY_LIMIT + 1);
+        unknown.insert(DEATH.into(), AMQPValue::LongString("boredom".into()));
+        assert_eq!(death(&unknown, SHARDS), Death::Unexplained);
+    }
+
+    #[test]
+    fn a_dead_letter_that_is_published_anew_says_why_it_is_one() {
+        for expected in [
+            Death::Rejected,
+            Death::DeliveryLimit,
+            Death::Expired,
+            Death::Dropped,
+            Death::Unexplained,
+        ] {
+            assert_eq!(death(&dead(expected), SHARDS), expected);
+        }
     }
 
     #[test]
@@ -349,6 +461,20 @@ mod tests {
         assert_eq!(redeliveries(&headers, false), 7);
         headers.insert("x-delivery-count".into(), AMQPValue::LongLongInt(2));
         assert_eq!(redeliveries(&headers, true), 9);
-        assert_eq!(redeliveries(&counted(u64::MAX), true), 1 << 63);
+    }
+
+    #[test]
+    fn no_message_has_come_back_before_it_was_delivered_whatever_it_says() {
+        assert_eq!(
+            redeliveries(&counted(DELIVERY_LIMIT), false),
+            DELIVERY_LIMIT
+        );
+        for stated in [DELIVERY_LIMIT + 1, 100, u64::MAX] {
+            assert_eq!(redeliveries(&counted(stated), false), 0, "{stated}");
+            assert_eq!(redeliveries(&counted(stated), true), 1, "{stated}");
+        }
+        let mut forged = FieldTable::default();
+        forged.insert("x-delivery-count".into(), AMQPValue::LongLongInt(100));
+        assert_eq!(redeliveries(&forged, false), 0);
     }
 }

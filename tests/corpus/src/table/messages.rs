@@ -1,6 +1,7 @@
 //! What comes out of queues.
 
 use serde_json::{Value, json};
+use shared::failure::MAX_ATTEMPT;
 
 use super::Row;
 use super::contracts::{nested, with, with_key};
@@ -56,6 +57,8 @@ fn task_rows(task: &str) -> Vec<Row> {
         ("/shard", json!(-1), "-1"),
         ("/shard", json!(1_u64 << 32), "4294967296"),
         ("/first_attempt", json!(1_u64 << 32), "4294967296"),
+        ("/first_attempt", json!(u32::MAX), "expected 1 to 1000000"),
+        ("/first_attempt", json!(0), "expected 1 to 1000000"),
         ("/revision", json!(-1), "-1"),
         ("/repair", json!("all"), "all"),
     ] {
@@ -75,7 +78,7 @@ fn task_rows(task: &str) -> Vec<Row> {
     rows.push(Row::read(
         "a task of the last attempt that can be numbered",
         Reads::Task,
-        with(task, "/first_attempt", json!(u32::MAX)),
+        with(task, "/first_attempt", json!(MAX_ATTEMPT)),
     ));
     rows
 }

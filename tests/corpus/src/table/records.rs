@@ -1,6 +1,7 @@
 //! What storage holds of a run beside shards.
 
 use serde_json::{Value, json};
+use shared::failure::MAX_ATTEMPT;
 
 use super::Row;
 use super::contracts::{nested, with, with_key};
@@ -132,9 +133,13 @@ fn decision_rows() -> Vec<Row> {
         Row::read(
             "a decision about the last attempt that can be numbered",
             Reads::Decision,
-            resume(u64::from(u32::MAX)).to_string().into_bytes(),
+            resume(u64::from(MAX_ATTEMPT)).to_string().into_bytes(),
         ),
-        refused("about an attempt that cannot be numbered", resume(1 << 32)),
+        refused(
+            "about an attempt beyond the last that can be numbered",
+            resume(u64::from(MAX_ATTEMPT) + 1),
+        ),
+        refused("about an attempt that is no number", resume(1 << 32)),
         refused(
             "of another kind",
             json!({"what": {"kind": "pause"}, "at": "2026-01-02T03:04:05Z"}),

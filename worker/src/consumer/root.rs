@@ -1,0 +1,211 @@
+//! Runs that messages are about and that cannot be opened here.
+//!
+//! The storage root may not be mounted just now, or be another one than the run was launched in: what concerns this worker
+//! fails no run. So such messages go back uncounted, and a worker that sees no run at all takes none until it does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use shared::artifact::ArtifactKey;
+use shared::failure::chain;
+use shared::ids::RunId;
+use shared::queue::Settlement;
+use shared::storage::StorageErrorKind;
+use shared::task::ShardTask;
+use tokio::time::Instant;
+
+use super::look::patience;
+use super::{Consumer, ConsumerError, Verdict};
+
+/// How long the messages of a run that cannot be opened go back. From then on they go to the dead letters: the collector
+/// drops those of a run that was removed, and keeps the others or publishes them again.
+const RUN_PATIENCE: Duration = Duration::from_secs(300);
+/// How long a storage root is waited for that has none of the runs that messages are about.
+const ROOT_PATIENCE: Duration = Duration::from_secs(600);
+/// Runs whose trouble is remembered: messages may name any number.
+const MOST_RUNS: usize = 1000;
+
+/// A run that cannot be opened.
+pub(super) struct NoRun {
+    /// Where its record is, or would be.
+    pub(super) path: String,
+    pub(super) why: Unopened,
+}
+
+/// Why a run cannot be opened.
+pub(super) enum Unopened {
+    /// The storage root has no run at all.
+    EmptyRoot,
+    /// The storage root has other runs.
+    Absent,
+    /// Its record is there and of no use: why.
+    Unreadable(String),
+}
+
+/// What is known of the storage root from the messages of a worker.
+#[derive(Default)]
+pub(super) struct Root {
+    /// Whether a run that a message was about could be opened.
+    is_proven: bool,
+    /// Since when runs cannot be opened.
+    troubled: BTreeMap<RunId, Instant>,
+    absence: Option<Absence>,
+}
+
+/// Messages about runs that are not in the storage root, and none about another one.
+#[derive(Clone, Copy)]
+struct Absence {
+    since: Instant,
+    last: Instant,
+}
+
+impl Root {
+    /// Takes note that a run could be opened.
+    pub(super) fn opened(&mut self, run: &RunId) {
+        self.is_proven = true;
+        self.absence = None;
+        self.troubled.remove(run);
+    }
+
+    /// Takes note that a run cannot be opened; returns for how long.
+    fn troubles(&mut self, run: &RunId, now: Instant) -> Duration {
+        if self.troubled.len() >= MOST_RUNS && !self.troubled.contains_key(run) {
+            self.troubled.clear();
+        }
+        let since = *self.troubled.entry(run.clone()).or_insert(now);
+        now - since
+    }
+
+    /// Takes note that a run is not there; returns for how long none was that a message was about, if ever one was.
+    fn lacks(&mut self, now: Instant) -> Option<Duration> {
+        if self.is_proven {
+            return None;
+        }
+        // Messages that go back come again soon: after a longer silence it is another trouble.
+        let absence = self.absence;
+        let absence = absence.filter(|absence| now - absence.last < RUN_PATIENCE);
+        let since = absence.map_or(now, |absence| absence.since);
+        self.absence = Some(Absence { since, last: now });
+        Some(now - since)
+    }
+}
+
+impl Consumer {
+    /// Returns what becomes of a message whose run cannot be opened.
+    pub(super) fn without_run(&self, task: &ShardTask, no_run: NoRun, root: &mut Root) -> Verdict {
+        let NoRun { path, why } = no_run;
+        let now = Instant::now();
+        let reason = match why {
+            Unopened::Unreadable(reason) => format!(
+                "it is no run record of this version, or is damaged: {reason}; use workers and coordinator of one version"
+            ),
+            Unopened::EmptyRoot | Unopened::Absent if self.is_alone() => {
+                tracing::error!(path, "the run is not there any more");
+                return Verdict::settle(Settlement::Reject);
+            }
+            Unopened::EmptyRoot => {
+                return Verdict {
+                    awaited: Some(task.run.clone()),
+                    ..Verdict::settle(Settlement::Release)
+                };
+            }
+            Unopened::Absent => {
+                if let Some(waited) = root.lacks(now).filter(|&waited| waited >= ROOT_PATIENCE) {
+                    return Verdict {
+                        stop: Some(ConsumerError::NoRun {
+                            run: task.run.clone(),
+                            path,
+                            waited,
+                        }),
+                        ..Verdict::settle(Settlement::Release)
+                    };
+                }
+                "it is not there, and other runs are: is it the root that `launch` used?".to_owned()
+            }
+        };
+        if self.is_alone() {
+            return Self::fatal(task, format!("{path}: {reason}"));
+        }
+        let (settlement, becomes) = if root.troubles(&task.run, now) < RUN_PATIENCE {
+            (Settlement::Release, "goes back, uncounted")
+        } else {
+            (Settlement::Reject, "goes to the dead letters")
+        };
+        tracing::error!(path, reason, "a shard whose run cannot be opened {becomes}");
+        Verdict {
+            // A worker that knows its root for the right one need not hold up its other runs for one that was removed.
+            failed: settlement == Settlement::Release || !root.is_proven,
+            ..Verdict::settle(settlement)
+        }
+    }
+
+    /// Waits until the storage root has runs again, or this worker is told to stop. It has no message meanwhile: workers
+    /// that see the run get it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NoRun`] if that takes too long.
+    pub(super) async fn wait_for_root(&self, run: &RunId) -> Result<(), ConsumerError> {
+        let path = self.storage.locate(&ArtifactKey::RunRecord(run.clone()));
+        let (mut since, mut pauses) = (Instant::now(), patience());
+        loop {
+            match self.storage.runs().await {
+                Ok(runs) if runs.is_empty() => tracing::warn!(
+                    path,
+                    "the storage root has no run, so this worker takes no shard: is it mounted? waiting for it"
+                ),
+                Err(error) if error.kind == StorageErrorKind::Unavailable => {
+                    tracing::warn!(error = chain(&error), "cannot list runs, trying again");
+                    since = Instant::now();
+                }
+                // Whatever else is wrong is told over the next message.
+                Ok(_) | Err(_) => return Ok(()),
+            }
+            let waited = since.elapsed();
+            if waited >= ROOT_PATIENCE {
+                let run = run.clone();
+                return Err(ConsumerError::NoRun { run, path, waited });
+            }
+            tokio::select! {
+                biased;
+                () = self.drain.cancelled() => return Ok(()),
+                () = tokio::time::sleep(pauses.next().unwrap_or_default()) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_is_wrong_when_no_run_of_any_message_was_in_it_for_long() {
+        let run = |name: &str| -> RunId { name.parse().unwrap() };
+        let (mut root, start) = (Root::default(), Instant::now());
+        let minute = Duration::from_secs(60);
+        for minutes in 0..4_u32 {
+            let now = start + minutes * minute;
+            assert_eq!(root.lacks(now), Some(minutes * minute));
+            assert_eq!(root.troubles(&run("a"), now), minutes * minute);
+        }
+        assert_eq!(root.troubles(&run("b"), start + 4 * minute), Duration::ZERO);
+        // Nothing was missed for an hour: what is missed then is something else.
+        assert_eq!(root.lacks(start + 60 * minute), Some(Duration::ZERO));
+        root.opened(&run("a"));
+        assert_eq!(root.lacks(start + 61 * minute), None);
+        assert_eq!(
+            root.troubles(&run("a"), start + 61 * minute),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn no_more_runs_are_remembered_than_are_of_use() {
+        let (mut root, now) = (Root::default(), Instant::now());
+        for number in 0..3 * MOST_RUNS {
+            root.troubles(&format!("run-{number}").parse().unwrap(), now);
+        }
+        assert!(root.troubled.len() <= MOST_RUNS);
+    }
+}
