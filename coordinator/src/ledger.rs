@@ -9,6 +9,7 @@ pub use rows::{Parts, failed_attempt};
 use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactPrefix;
 use shared::decision::{DecisionError, Decisions, Items};
+use shared::failure::MAX_ATTEMPT;
 use shared::ids::ShardId;
 use shared::manifest::ManifestError;
 use shared::storage::{Storage, StorageError};
@@ -153,9 +154,12 @@ impl Ledger {
     pub async fn read(storage: &dyn Storage, run: &FrozenRun) -> Result<Self, LedgerError> {
         let num_shards = run.plan.shards.len();
         let is_planned = |shard: ShardId| (shard.0 as usize) < num_shards;
+        let plan = &run.plan;
         let run = &run.record.run;
+        let decisions = Decisions::read(storage, run).await?;
+        decisions.check(storage, run, plan).await?;
         let mut ledger = Self {
-            decisions: Decisions::read(storage, run).await?,
+            decisions,
             ..Self::default()
         };
         let prefix = ArtifactPrefix::Shards(run.clone());
@@ -342,10 +346,11 @@ fn stored_shard(name: &str) -> Option<(ShardId, Option<u32>)> {
 
 /// Returns which attempt at which shard an object of this name is the record of. Only the name that it is stored under is
 /// one, so that no attempt counts twice: `000007/01.json` is none.
-fn stored_attempt(name: &str) -> Option<(ShardId, u32)> {
+pub(crate) fn stored_attempt(name: &str) -> Option<(ShardId, u32)> {
     let (shard, attempt) = name.strip_suffix(".json")?.split_once('/')?;
     let (shard, attempt): (ShardId, u32) = (shard.parse().ok()?, attempt.parse().ok()?);
-    (attempt > 0 && format!("{shard}/{attempt}.json") == name).then_some((shard, attempt))
+    let is_number = (1..=MAX_ATTEMPT).contains(&attempt);
+    (is_number && format!("{shard}/{attempt}.json") == name).then_some((shard, attempt))
 }
 
 #[cfg(test)]
@@ -448,6 +453,8 @@ mod tests {
             "000007/01.json",
             "000007/+1.json",
             "000007/0.json",
+            "000007/1000001.json",
+            "000007/4294967295.json",
             "000007/1.2.json",
             "000007/1.tmp",
             "000007/1",

@@ -8,7 +8,7 @@ use crate::artifact::ArtifactKey;
 use crate::ids::{RunId, ShardId};
 use crate::seal::{self, DocumentError};
 use crate::storage::{Storage, StorageError};
-use crate::wording::{MOST_MESSAGE_BYTES, MOST_STORED_BYTES, MOST_TEXT_BYTES, shortened};
+use crate::wording::{MOST_MESSAGE_BYTES, MOST_STORED_BYTES, MOST_TEXT_BYTES, one_line, shortened};
 
 /// What a failure leads to. Every error of an attempt has exactly one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -74,6 +74,9 @@ impl fmt::Display for FailureClass {
     }
 }
 
+/// The highest number of an attempt: no shard is tried more often.
+pub const MAX_ATTEMPT: u32 = 1_000_000;
+
 /// Bytes of one error of a chain.
 const MOST_LINK_BYTES: usize = MOST_MESSAGE_BYTES / 2;
 
@@ -105,13 +108,19 @@ impl FailedAttempt {
         seal::document(&bounded, key)
     }
 
-    /// Returns the failed attempt that some bytes are, which are stored under a key.
+    /// Returns the failed attempt that some bytes are, which are stored under a key. Its texts are parts of a line.
     ///
     /// # Errors
     ///
     /// [`DocumentError`] if they are none, were altered, or say more than is ever stored.
     pub fn parse(bytes: &[u8], key: &ArtifactKey) -> Result<Self, DocumentError> {
         let attempt: Self = seal::parse(bytes, key)?;
+        if !(1..=MAX_ATTEMPT).contains(&attempt.attempt) {
+            return Err(DocumentError::Malformed(format!(
+                "attempt: it is {}, expected 1 to {MAX_ATTEMPT}",
+                attempt.attempt
+            )));
+        }
         for (field, text) in [("error", &attempt.error), ("worker", &attempt.worker)] {
             if text.len() > MOST_STORED_BYTES {
                 return Err(DocumentError::Malformed(format!(
@@ -120,7 +129,12 @@ impl FailedAttempt {
                 )));
             }
         }
-        Ok(attempt)
+        let line = |text: &str| shortened(&one_line(text), MOST_STORED_BYTES);
+        Ok(Self {
+            error: line(&attempt.error),
+            worker: line(&attempt.worker),
+            ..attempt
+        })
     }
 }
 
@@ -138,7 +152,7 @@ pub async fn next_attempt(
 ) -> Result<u32, StorageError> {
     let mut next = first;
     let recorded = |number| ArtifactKey::FailedAttempt(run.clone(), shard, number);
-    while storage.exists(&recorded(next)).await? {
+    while next <= MAX_ATTEMPT && storage.exists(&recorded(next)).await? {
         next += 1;
     }
     Ok(next)
@@ -146,7 +160,8 @@ pub async fn next_attempt(
 
 /// Returns an error and its causes on one line, each named once: many errors of other crates say their cause themselves.
 ///
-/// Whatever they quote, the line is no longer than a message may be: of each, and of all, the middle is left out.
+/// Whatever they quote, it is one line in which everything is seen, and no longer than a message may be: of each, and of
+/// all, the middle is left out.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let bounded = |error: &dyn std::error::Error| shortened(&error.to_string(), MOST_LINK_BYTES);
@@ -160,7 +175,7 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         source = cause.source();
     }
-    shortened(&text, MOST_MESSAGE_BYTES).replace('\n', " ")
+    shortened(&one_line(&text.replace('\n', " ")), MOST_MESSAGE_BYTES)
 }
 
 /// Returns whether a text says a cause, in words of its own and not as a part of a path or of another word.
@@ -177,7 +192,10 @@ fn says(text: &str, cause: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::storage::MemoryStorage;
 
     /// An error of a text, and its cause.
     #[derive(Debug)]
@@ -242,6 +260,58 @@ mod tests {
         let long = seal::document(&attempt("x".repeat(MOST_STORED_BYTES + 1)), &key);
         let told = FailedAttempt::parse(&long, &key).unwrap_err().to_string();
         assert!(told.starts_with("error: it has 16385 bytes"), "{told}");
+    }
+
+    #[test]
+    fn what_others_wrote_into_an_attempt_is_a_part_of_a_line_and_its_number_can_be_one() {
+        let key = ArtifactKey::FailedAttempt("demo".parse().unwrap(), ShardId(0), 1);
+        let attempt = FailedAttempt {
+            attempt: 1,
+            error_class: FailureClass::Transient,
+            error: "x\nrun demo is complete\r\u{1b}[2K".to_owned(),
+            worker: "a\u{2028}b".to_owned(),
+            failed_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let read = FailedAttempt::parse(&seal::document(&attempt, &key), &key).unwrap();
+        assert_eq!(read.error, "x\\nrun demo is complete\\r\\u{1b}[2K");
+        assert_eq!(read.worker, "a\\u{2028}b");
+        for number in [0, MAX_ATTEMPT + 1, u32::MAX] {
+            let attempt = FailedAttempt {
+                attempt: number,
+                ..attempt.clone()
+            };
+            let told = FailedAttempt::parse(&seal::document(&attempt, &key), &key);
+            let told = told.unwrap_err().to_string();
+            assert!(told.starts_with("attempt: it is "), "{told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_next_attempt_has_the_first_number_that_is_free_and_looking_for_it_ends() {
+        let storage = MemoryStorage::new();
+        let run: RunId = "demo".parse().unwrap();
+        for number in [1, 2, 4, MAX_ATTEMPT, u32::MAX] {
+            let key = ArtifactKey::FailedAttempt(run.clone(), ShardId(0), number);
+            storage
+                .create(&key, Bytes::from_static(b"{}"))
+                .await
+                .unwrap();
+        }
+        for (first, expected) in [
+            (1, 3),
+            (4, 5),
+            (MAX_ATTEMPT, MAX_ATTEMPT + 1),
+            (u32::MAX, u32::MAX),
+        ] {
+            let next = next_attempt(&storage, &run, ShardId(0), first).await;
+            assert_eq!(next.unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_chain_is_one_line_in_which_everything_is_seen() {
+        let told = chained(&["a\r: \u{202e}gpj.exe", "no\ntag\u{1b}[2K"]);
+        assert_eq!(told, "a\\r: \\u{202e}gpj.exe: no tag\\u{1b}[2K");
     }
 
     #[test]

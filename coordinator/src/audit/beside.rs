@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::failure::{FailedAttempt, chain};
 use shared::ids::ShardId;
-use shared::seal::{self, Seal};
+use shared::seal::{self, DocumentError, Seal};
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 
 use super::pictures;
 use super::rows::FeatureMeans;
 use crate::freeze::FrozenRun;
 use crate::gone;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{self, Ledger, LedgerError};
 use crate::quality::reference::{self, ReferenceStatistics};
 use crate::report::RunReport;
 use crate::tally::{Counts, Tally};
@@ -154,19 +154,8 @@ impl Kind {
                 number.filter(own).map_or(Self::Stray, Self::Decision)
             }
             Some(("attempts", file)) => {
-                let parts = file
-                    .strip_suffix(".json")
-                    .and_then(|parts| parts.split_once('/'));
-                let parsed = parts.and_then(|(shard, number)| {
-                    let shard: ShardId = shard.parse().ok()?;
-                    let number: u32 = number.parse().ok()?;
-                    Some((shard, number))
-                });
-                let own = |&(shard, number): &(ShardId, u32)| {
-                    let is_planned = (shard.0 as usize) < plan.shards.len();
-                    is_planned && format!("{shard}/{number}.json") == file
-                };
-                let own = parsed.filter(own);
+                let is_planned = |&(shard, _): &(ShardId, u32)| plan.shard(shard).is_some();
+                let own = ledger::stored_attempt(file).filter(is_planned);
                 own.map_or(Self::Stray, |(shard, number)| Self::Attempt(shard, number))
             }
             Some(("fid", file)) => {
@@ -216,8 +205,19 @@ impl Beside {
         key: &ArtifactKey,
         helps: &str,
     ) -> Option<T> {
+        self.read_as(storage, key, helps, seal::parse).await
+    }
+
+    /// Returns what the bytes of a document are by a parser of its kind, as [`Self::document`] does.
+    async fn read_as<T>(
+        &mut self,
+        storage: &dyn Storage,
+        key: &ArtifactKey,
+        helps: &str,
+        parse: impl Fn(&[u8], &ArtifactKey) -> Result<T, DocumentError>,
+    ) -> Option<T> {
         let bytes = self.read(storage, key).await?;
-        match seal::parse(&bytes, key) {
+        match parse(&bytes, key) {
             Ok(value) => {
                 let is_sealed = seal::open(&bytes, key).seal != Seal::Missing;
                 self.num_unsealed += usize::from(!is_sealed);
@@ -240,7 +240,8 @@ impl Beside {
     ) {
         let key = ArtifactKey::FailedAttempt(truth.run.record.run.clone(), shard, number);
         let helps = "nothing but a copy brings it back";
-        let attempt: Option<FailedAttempt> = self.document(storage, &key, helps).await;
+        let parse = FailedAttempt::parse;
+        let attempt = self.read_as(storage, &key, helps, parse).await;
         if let Some(attempt) = attempt.filter(|attempt| attempt.attempt != number) {
             self.findings.push(format!(
                 "{key} is about attempt {}, expected {number}",

@@ -84,7 +84,7 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
         let json = serde_json::to_string_pretty(&Reports { runs: &reports });
         console::print_json(&json.unwrap_or_default())?;
     } else {
-        console::print(text::render(&reports).trim_end_matches('\n'))?;
+        console::print_lines(text::render(&reports).trim_end_matches('\n'))?;
         if let Some(path) = &args.html {
             console::print(format_args!("  page: {}", path.display()))?;
         }
