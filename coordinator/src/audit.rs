@@ -9,22 +9,23 @@ pub mod deep;
 mod pictures;
 mod rows;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
 use shared::artifact::ArtifactKey;
-use shared::decision::Items;
+use shared::decision::{DecisionError, Items};
 use shared::digest;
 use shared::failure::chain;
 use shared::ids::ItemId;
 use shared::manifest::{self, ManifestError, ManifestRow, Status};
 use shared::storage::{Storage, StorageErrorKind};
+use shared::wording::one_line;
 
 use self::beside::Truth;
 use self::pictures::look;
 use self::rows::{Expected, FeatureMeans};
-use crate::collect;
+use crate::collect::FailedShard;
 use crate::freeze::FrozenRun;
 use crate::ledger::{self, Ledger, LedgerError, ShardState};
 use crate::plan::Shard;
@@ -53,7 +54,13 @@ pub struct AuditReport {
 ///
 /// [`LedgerError`] if storage cannot be listed; what can be listed and is wrong is a finding.
 pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport, LedgerError> {
-    let ledger = Ledger::read(storage, run).await?;
+    let ledger = match Ledger::read(storage, run).await {
+        Ok(ledger) => ledger,
+        Err(LedgerError::Decision(error @ DecisionError::Malformed { .. })) => {
+            return Ok(AuditReport::of_damaged_decisions(run, &error));
+        }
+        Err(error) => return Err(error),
+    };
     let stored = StoredItems::read(storage, run).await?;
     let (tally, counted) = beside::stored_tally(storage, run).await?;
     let known = Known {
@@ -91,6 +98,7 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
     audit.check_labels(storage).await;
     audit.check_strays();
     audit.check_commits(&ledger);
+    audit.check_attempts(&ledger);
     audit.check_manifest(storage).await?;
     audit.check_beside(storage, &ledger).await?;
     audit.report.findings.extend(counted.findings);
@@ -101,7 +109,29 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
         let finding = format!("the plan has {planned} items, the run's record says {recorded}");
         audit.report.findings.push(finding);
     }
+    audit.report.show_everything();
     Ok(audit.report)
+}
+
+impl AuditReport {
+    /// Returns what is found where decisions are damaged: what holds of the shards depends on them.
+    fn of_damaged_decisions(run: &FrozenRun, error: &DecisionError) -> Self {
+        let what = "nothing else was looked at: what holds of the run depends on what was decided about it";
+        Self {
+            planned: run.plan.num_items(),
+            findings: vec![chain(error)],
+            notes: vec![what.to_owned()],
+            ..Self::default()
+        }
+    }
+
+    /// Makes each finding one line, whatever the names in it.
+    fn show_everything(&mut self) {
+        for line in self.findings.iter_mut().chain(&mut self.notes) {
+            let shown = one_line(line).into_owned();
+            *line = shown;
+        }
+    }
 }
 
 /// What a shard is compared with.
@@ -171,9 +201,12 @@ async fn check_shard<'a>(
             checked.counts.failed = shard.num_items();
             match ledger::failed_attempt(storage, id, shard.id, last).await {
                 Ok(failure) => {
-                    checked.rows = Some(RowSum::of(&collect::failed_rows(run, shard, &failure)));
                     let reasons = &mut checked.counts.reasons;
-                    reasons.insert(failure.error, shard.num_items());
+                    reasons.insert(failure.error.clone(), shard.num_items());
+                    let mut sum = RowSum::default();
+                    let failed = FailedShard::new(run, shard, failure);
+                    failed.rows().for_each(|row| sum.add(&row));
+                    checked.rows = Some(sum);
                 }
                 Err(error @ LedgerError::Gone(_)) => checked.findings.push(chain(&error)),
                 Err(error) => return Err(error),
@@ -416,6 +449,23 @@ impl Audit<'_> {
         self.report.findings.extend(strays.chain(revisions));
     }
 
+    /// Attempts are recorded without a gap from the first that counts: a failure that was not recorded before the next one
+    /// was made up, or removed.
+    fn check_attempts(&mut self, ledger: &Ledger) {
+        for (&shard, attempts) in &ledger.failed_attempts {
+            let first = ledger.first_attempt(shard);
+            let counting = attempts.iter().copied().filter(|&number| number >= first);
+            let counting: BTreeSet<u32> = counting.collect();
+            let beyond = (first..).zip(&counting).find(|(own, found)| own != *found);
+            self.report.findings.extend(beyond.map(|(missing, found)| {
+                format!(
+                    "attempts/{shard}/{found}.json is there and attempts/{shard}/{missing}.json before it is not: it was \
+                     made up, or the other one was removed"
+                )
+            }));
+        }
+    }
+
     /// The manifest of a run that has ended has the rows of its shards. It is written after the last of them, and a report
     /// with a mark of it after it; other reports are made when somebody asks for them.
     async fn check_manifest(&mut self, storage: &dyn Storage) -> Result<(), LedgerError> {
@@ -463,7 +513,7 @@ impl Audit<'_> {
             key.path()
         };
         let of_none = |path: String| format!("{path} belongs to no committed item");
-        let images = self.stored.images(plan).map(|position| {
+        let images = self.stored.images().map(|position| {
             let finding = of_none(path(position));
             if self.quarantined.contains(&position) {
                 format!(

@@ -1,6 +1,7 @@
 //! The run's manifest, made from its shards; it can be made again at any time.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io::Write;
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
@@ -13,9 +14,12 @@ use shared::storage::{Storage, StorageError};
 
 use crate::freeze::FrozenRun;
 use crate::ledger::{self, Ledger, LedgerError, Mark, Parts, ShardState};
-use crate::plan::Shard;
+use crate::plan::{Plan, Shard};
 use crate::quality::fold::RunFold;
 use crate::tally::{Counts, READS_AT_ONCE, Tally};
+
+/// Rows that are written at once.
+const WRITTEN_AT_ONCE: usize = 8192;
 
 /// Why the manifest cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -47,8 +51,8 @@ pub struct Collected {
 
 /// Stores `manifest.parquet` and returns what the run's shards say.
 ///
-/// Rows are sorted by style and content. Rows of styles that share shards are held in memory together, and no others;
-/// of every style, sums over its features and a sample of them.
+/// Rows are sorted by style and content. Committed rows of styles that share shards are held in memory together, and no
+/// others; of every style, sums over its features and a sample of them.
 ///
 /// # Errors
 ///
@@ -73,10 +77,8 @@ pub async fn collect(
         ..Collected::default()
     };
     for block in blocks(&run.plan.shards) {
-        let mut rows = block_rows(storage, run, ledger, block, &mut collected.fold).await?;
-        rows.sort_by(|a, b| a.item.cmp(&b.item));
-        collected.counts.add(&Counts::of(&rows));
-        writer.write(&rows)?;
+        let block = read_block(storage, run, ledger, block, &mut collected.fold).await?;
+        collected.counts.add(&block.write(run, &mut writer)?);
     }
     writer.finish()?;
     storage
@@ -258,78 +260,170 @@ fn blocks(shards: &[Shard]) -> impl Iterator<Item = &[Shard]> {
         .map(|(start, end)| &shards[start..end])
 }
 
-/// Returns the rows of some shards, and folds what their outputs are like, in the order of the plan.
-async fn block_rows(
-    storage: &dyn Storage,
-    run: &FrozenRun,
-    ledger: &Ledger,
-    block: &[Shard],
-    fold: &mut RunFold,
-) -> Result<Vec<ManifestRow>, LedgerError> {
-    let mut rows = Vec::new();
-    for part in block.chunks(READS_AT_ONCE) {
-        let reads = part
-            .iter()
-            .map(|shard| rows_of(storage, run, ledger, shard));
-        let read = try_join_all(reads).await?.into_iter().flatten().collect();
-        rows.append(&mut fold.take_in(read).await);
-    }
-    Ok(rows)
+/// What becomes rows of a block of the manifest.
+#[derive(Default)]
+struct Block<'a> {
+    /// The rows of committed shards.
+    committed: Vec<ManifestRow>,
+    /// The shards whose attempts all failed. Their rows are made when they are written: of each shard, all say the same.
+    failed: Vec<FailedShard<'a>>,
 }
 
-/// Returns the rows of a shard: what was committed, or that it failed, or none yet.
-async fn rows_of(
+/// What was found of a shard.
+enum Found<'a> {
+    Rows(Vec<ManifestRow>),
+    Failed(FailedShard<'a>),
+}
+
+/// Returns what some shards become, and folds what their outputs are like, in the order of the plan.
+async fn read_block<'a>(
     storage: &dyn Storage,
-    run: &FrozenRun,
+    run: &'a FrozenRun,
     ledger: &Ledger,
-    shard: &Shard,
-) -> Result<Vec<ManifestRow>, LedgerError> {
+    shards: &'a [Shard],
+    fold: &mut RunFold,
+) -> Result<Block<'a>, LedgerError> {
+    let mut block = Block::default();
+    for part in shards.chunks(READS_AT_ONCE) {
+        let reads = part.iter().map(|shard| find(storage, run, ledger, shard));
+        let mut read = Vec::new();
+        for found in try_join_all(reads).await? {
+            match found {
+                Found::Rows(rows) => read.extend(rows),
+                Found::Failed(failed) => block.failed.push(failed),
+            }
+        }
+        block.committed.append(&mut fold.take_in(read).await);
+    }
+    Ok(block)
+}
+
+/// Returns what a shard becomes: the rows that were committed, rows that say that it failed, or none yet.
+async fn find<'a>(
+    storage: &dyn Storage,
+    run: &'a FrozenRun,
+    ledger: &Ledger,
+    shard: &'a Shard,
+) -> Result<Found<'a>, LedgerError> {
     let id = &run.record.run;
     match ledger.state(shard.id, run.record.limits.max_attempts) {
         ShardState::Committed | ShardState::Revising { .. } | ShardState::RevisionFailed { .. } => {
-            ledger
-                .shard_rows_with_features(storage, run, shard.id)
-                .await
+            let rows = ledger.shard_rows_with_features(storage, run, shard.id);
+            Ok(Found::Rows(rows.await?))
         }
         ShardState::Failed { last } => {
             let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
-            Ok(failed_rows(run, shard, &failure))
+            Ok(Found::Failed(FailedShard::new(run, shard, failure)))
         }
-        ShardState::Open => Ok(Vec::new()),
+        ShardState::Open => Ok(Found::Rows(Vec::new())),
     }
 }
 
-/// Returns the rows of a shard whose attempts all failed, the last of them so.
-pub(crate) fn failed_rows(
-    run: &FrozenRun,
-    shard: &Shard,
-    failure: &FailedAttempt,
-) -> Vec<ManifestRow> {
-    let frozen = &run.record.frozen;
-    // As exact as a manifest stores it, so that what is read back is the same.
-    let microseconds = failure.failed_at.as_microsecond();
-    let failed_at = Timestamp::from_microsecond(microseconds).unwrap_or(failure.failed_at);
-    let row = |position| ManifestRow {
-        run: run.record.run.clone(),
-        shard: shard.id,
-        item: run.plan.item(position),
-        status: Status::Failed,
-        error_class: Some(failure.error_class),
-        error: Some(failure.error.clone()),
-        warning: None,
-        warning_kinds: Vec::new(),
-        attempt: failure.attempt,
-        worker: failure.worker.clone(),
-        device: String::new(),
-        seed: frozen.method.seed,
-        config_hash: digest::sha256_of_json(&frozen.method),
-        model_sha256: frozen.model.sha256.clone(),
-        output: None,
-        quality: None,
-        content_sha256: None,
-        work: None,
-        started_at: failed_at,
-        finished_at: failed_at,
-    };
-    shard.items().map(row).collect()
+impl Block<'_> {
+    /// Writes its rows, sorted by style and content, and returns what they count.
+    fn write<W: Write + Send>(
+        mut self,
+        run: &FrozenRun,
+        writer: &mut ManifestWriter<W>,
+    ) -> Result<Counts, ManifestError> {
+        self.committed.sort_by(|a, b| a.item.cmp(&b.item));
+        let mut committed = self.committed.into_iter().peekable();
+        let mut failed = failed_rows(&self.failed, &run.plan).peekable();
+        let mut counts = Counts::default();
+        loop {
+            let mut rows = Vec::new();
+            while rows.len() < WRITTEN_AT_ONCE {
+                let next = match (committed.peek(), failed.peek()) {
+                    (Some(one), Some(other)) if one.item > other.item => failed.next(),
+                    (Some(_), _) => committed.next(),
+                    (None, _) => failed.next(),
+                };
+                let Some(row) = next else { break };
+                rows.push(row);
+            }
+            if rows.is_empty() {
+                return Ok(counts);
+            }
+            counts.add(&Counts::of(&rows));
+            writer.write(&rows)?;
+        }
+    }
+}
+
+/// Returns the rows of shards that failed, sorted by style and content, each made when it is asked for.
+fn failed_rows<'a>(
+    failed: &'a [FailedShard<'a>],
+    plan: &'a Plan,
+) -> impl Iterator<Item = ManifestRow> + 'a {
+    let mut of_styles: BTreeMap<&str, Vec<(usize, &FailedShard<'_>)>> = BTreeMap::new();
+    for shard in failed {
+        for &style in &shard.shard.styles {
+            let of_style = of_styles.entry(plan.styles[style].name()).or_default();
+            of_style.push((style, shard));
+        }
+    }
+    of_styles.into_values().flat_map(move |shards| {
+        let items = shards.into_iter().flat_map(|(style, shard)| {
+            let contents = shard.shard.contents.iter();
+            contents.map(move |&content| ((style, content), shard))
+        });
+        let mut items: Vec<_> = items.collect();
+        items.sort_by_key(|&((_, content), _)| plan.contents[content].name());
+        items.into_iter().map(|(item, shard)| shard.row(item))
+    })
+}
+
+/// A shard whose attempts all failed, the last of them so.
+pub(crate) struct FailedShard<'a> {
+    run: &'a FrozenRun,
+    shard: &'a Shard,
+    failure: FailedAttempt,
+    failed_at: Timestamp,
+    config_hash: String,
+}
+
+impl<'a> FailedShard<'a> {
+    pub(crate) fn new(run: &'a FrozenRun, shard: &'a Shard, failure: FailedAttempt) -> Self {
+        // As exact as a manifest stores it, so that what is read back is the same.
+        let microseconds = failure.failed_at.as_microsecond();
+        let failed_at = Timestamp::from_microsecond(microseconds).unwrap_or(failure.failed_at);
+        Self {
+            run,
+            shard,
+            failure,
+            failed_at,
+            config_hash: digest::sha256_of_json(&run.record.frozen.method),
+        }
+    }
+
+    /// Returns its rows, each made when it is asked for.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = ManifestRow> + '_ {
+        self.shard.items().map(|position| self.row(position))
+    }
+
+    fn row(&self, position: (usize, usize)) -> ManifestRow {
+        let (run, failure) = (&self.run.record, &self.failure);
+        ManifestRow {
+            run: run.run.clone(),
+            shard: self.shard.id,
+            item: self.run.plan.item(position),
+            status: Status::Failed,
+            error_class: Some(failure.error_class),
+            error: Some(failure.error.clone()),
+            warning: None,
+            warning_kinds: Vec::new(),
+            attempt: failure.attempt,
+            worker: failure.worker.clone(),
+            device: String::new(),
+            seed: run.frozen.method.seed,
+            config_hash: self.config_hash.clone(),
+            model_sha256: run.frozen.model.sha256.clone(),
+            output: None,
+            quality: None,
+            content_sha256: None,
+            work: None,
+            started_at: self.failed_at,
+            finished_at: self.failed_at,
+        }
+    }
 }

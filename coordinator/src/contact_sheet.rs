@@ -15,7 +15,6 @@ use worker::dataset::{ImageSize, LabelNeed, NamedBytes, decode_image, encode_png
 use worker::engine::contract::PIXELS_PER_LATENT;
 
 use crate::freeze::FrozenRun;
-use crate::plan::Plan;
 use crate::stored_items::StoredItems;
 
 const MAX_CONTENTS: usize = 6;
@@ -37,7 +36,7 @@ pub async fn make(storage: &dyn Storage, run: &FrozenRun) -> Option<String> {
 async fn made(storage: &dyn Storage, run: &FrozenRun) -> Result<Option<String>, StorageError> {
     let size = size_of(&run.record.frozen.model);
     let stored = StoredItems::read(storage, run).await?;
-    let (contents, styles) = choose(&run.plan, &stored);
+    let (contents, styles) = choose(&stored);
     if contents.is_empty() {
         return Ok(None);
     }
@@ -72,9 +71,9 @@ async fn made(storage: &dyn Storage, run: &FrozenRun) -> Result<Option<String>, 
 }
 
 /// Positions of contents spread over the run, those with the most outputs, and of styles they were converted into.
-fn choose(plan: &Plan, stored: &StoredItems) -> (Vec<usize>, Vec<usize>) {
+fn choose(stored: &StoredItems) -> (Vec<usize>, Vec<usize>) {
     let mut styles_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (style, content) in stored.images(plan) {
+    for (style, content) in stored.images() {
         styles_of.entry(content).or_default().push(style);
     }
     let most = styles_of.values().map(Vec::len).max().unwrap_or_default();

@@ -154,9 +154,12 @@ impl Ledger {
     pub async fn read(storage: &dyn Storage, run: &FrozenRun) -> Result<Self, LedgerError> {
         let num_shards = run.plan.shards.len();
         let is_planned = |shard: ShardId| (shard.0 as usize) < num_shards;
+        let plan = &run.plan;
         let run = &run.record.run;
+        let decisions = Decisions::read(storage, run).await?;
+        decisions.check(storage, run, plan).await?;
         let mut ledger = Self {
-            decisions: Decisions::read(storage, run).await?,
+            decisions,
             ..Self::default()
         };
         let prefix = ArtifactPrefix::Shards(run.clone());

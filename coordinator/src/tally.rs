@@ -24,7 +24,7 @@ use shared::manifest::{ManifestRow, Status};
 use shared::seal;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::warning::WarningKind;
-use shared::wording::{MOST_NAMES, Thousands, shortened};
+use shared::wording::{MOST_NAMES, Thousands, one_line, shortened};
 
 use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, LedgerError};
@@ -80,7 +80,7 @@ pub fn reason_lines(reasons: &BTreeMap<String, usize>) -> Vec<String> {
     let line = |&(reason, number): &(&String, usize)| {
         format!(
             "not converted ({number}): {}",
-            shortened(reason, MOST_REASON_BYTES)
+            shortened(&one_line(reason), MOST_REASON_BYTES)
         )
     };
     let mut lines: Vec<String> = shown.iter().map(line).collect();

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::ids::{ItemId, NameError, RunId, ShardId, check_name};
+use crate::wording::one_line;
 
 /// An object in storage. No other code builds a path.
 ///
@@ -144,7 +145,7 @@ impl ArtifactKey {
 
 impl fmt::Display for ArtifactKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path())
+        f.write_str(&one_line(&self.path()))
     }
 }
 

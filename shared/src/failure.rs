@@ -12,7 +12,7 @@ use crate::artifact::ArtifactKey;
 use crate::ids::{RunId, ShardId};
 use crate::seal::{self, DocumentError};
 use crate::storage::{Storage, StorageError, StorageErrorKind};
-use crate::wording::{MOST_MESSAGE_BYTES, MOST_STORED_BYTES, MOST_TEXT_BYTES, shortened};
+use crate::wording::{MOST_MESSAGE_BYTES, MOST_STORED_BYTES, MOST_TEXT_BYTES, one_line, shortened};
 
 /// What a failure leads to. Every error of an attempt has exactly one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,7 +113,7 @@ impl FailedAttempt {
         seal::document(&bounded, key)
     }
 
-    /// Returns the failed attempt that some bytes are, which are stored under a key.
+    /// Returns the failed attempt that some bytes are, which are stored under a key. Its texts are parts of a line.
     ///
     /// # Errors
     ///
@@ -129,7 +129,12 @@ impl FailedAttempt {
                 )));
             }
         }
-        Ok(attempt)
+        let line = |text: &str| shortened(&one_line(text), MOST_STORED_BYTES);
+        Ok(Self {
+            error: line(&attempt.error),
+            worker: line(&attempt.worker),
+            ..attempt
+        })
     }
 }
 
@@ -198,7 +203,8 @@ pub async fn next_attempt(
 
 /// Returns an error and its causes on one line, each named once: many errors of other crates say their cause themselves.
 ///
-/// Whatever they quote, the line is no longer than a message may be: of each, and of all, the middle is left out.
+/// Whatever they quote, it is one line in which everything is seen, and no longer than a message may be: of each, and of
+/// all, the middle is left out.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let bounded = |error: &dyn std::error::Error| shortened(&error.to_string(), MOST_LINK_BYTES);
@@ -212,7 +218,7 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         source = cause.source();
     }
-    shortened(&text, MOST_MESSAGE_BYTES).replace('\n', " ")
+    shortened(&one_line(&text.replace('\n', " ")), MOST_MESSAGE_BYTES)
 }
 
 /// Returns whether a text says a cause, in words of its own and not as a part of a path or of another word.
@@ -352,6 +358,36 @@ mod tests {
                 "{told}"
             );
         }
+    }
+
+    #[test]
+    fn what_others_wrote_into_an_attempt_is_a_part_of_a_line_and_its_number_can_be_one() {
+        let key = ArtifactKey::FailedAttempt("demo".parse().unwrap(), ShardId(0), 1);
+        let attempt = FailedAttempt {
+            attempt: 1,
+            error_class: FailureClass::Transient,
+            error: "x\nrun demo is complete\r\u{1b}[2K".to_owned(),
+            worker: "a\u{2028}b".to_owned(),
+            failed_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let read = FailedAttempt::parse(&seal::document(&attempt, &key), &key).unwrap();
+        assert_eq!(read.error, "x\\nrun demo is complete\\r\\u{1b}[2K");
+        assert_eq!(read.worker, "a\\u{2028}b");
+        for number in [0, MAX_ATTEMPT + 1, u32::MAX] {
+            let attempt = FailedAttempt {
+                attempt: number,
+                ..attempt.clone()
+            };
+            let told = FailedAttempt::parse(&seal::document(&attempt, &key), &key);
+            let told = told.unwrap_err().to_string();
+            assert!(told.starts_with("attempt: it is "), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_chain_is_one_line_in_which_everything_is_seen() {
+        let told = chained(&["a\r: \u{202e}gpj.exe", "no\ntag\u{1b}[2K"]);
+        assert_eq!(told, "a\\r: \\u{202e}gpj.exe: no tag\\u{1b}[2K");
     }
 
     #[test]

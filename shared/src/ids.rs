@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wording::one_line;
+
 /// What a run's name must be.
 pub(crate) const RUN_NAMES: &str =
     "must be 1 to 64 characters out of a-z, 0-9 and -, and start with a letter or digit";
@@ -135,7 +137,8 @@ pub struct ItemId {
 
 impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in the style of {}", self.content, self.style)
+        let (content, style) = (one_line(&self.content), one_line(&self.style));
+        write!(f, "{content} in the style of {style}")
     }
 }
 
@@ -204,6 +207,15 @@ mod tests {
             assert!(!told.contains(char::is_control), "{told:?}");
             assert!(told.len() < 400, "{told}");
         }
+    }
+
+    #[test]
+    fn an_item_is_a_part_of_a_line() {
+        let item = ItemId {
+            style: "night\u{202e}".to_owned(),
+            content: "a\nb".to_owned(),
+        };
+        assert_eq!(item.to_string(), "a\\nb in the style of night\\u{202e}");
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub mod max_bytes {
     pub const WEIGHTS: u64 = 1 << 36;
     /// A picture, a label map or a file of statistics: more than the largest picture has without compression.
     pub const DATA: u64 = 1 << 29;
+    /// A decision about a run, which may name millions of items.
+    pub const DECISION: u64 = 1 << 28;
+    /// A failed attempt: texts that have a bound, each of their characters escaped.
+    pub const ATTEMPT: u64 = 1 << 20;
     /// What is stored of a run, whatever its size.
     pub const OBJECT: u64 = 1 << 32;
 }

@@ -211,7 +211,7 @@ fn compare(path: &str, old: &serde_json::Value, new: &serde_json::Value, found: 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::settings::{PairingMode, raw::RawMethod};
 
@@ -250,7 +250,7 @@ mod tests {
         }
     }
 
-    pub(super) fn record() -> RunRecord {
+    pub(crate) fn record() -> RunRecord {
         let folder = |name: &str| Location::Folder(name.into());
         RunRecord {
             format_version: FORMAT_VERSION,

@@ -4,7 +4,10 @@
 //! is bounded where it becomes words of ours, once: an error with its causes in [`chain`](crate::failure::chain), a failed
 //! attempt as it is [stored](crate::failure::FailedAttempt::to_json), a row's texts where it is made, a name in the error
 //! that refuses it. What is stored and longer than we write is damage.
+//!
+//! Such a text is part of [`one_line`], in which all of it is seen: nobody makes a line of ours out of the name of a file.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 
 /// Names that a message shows at most.
@@ -33,7 +36,7 @@ pub fn first_of<T: Display>(texts: impl IntoIterator<Item = T>, between: &str) -
         let Some(text) = texts.next() else {
             return shown;
         };
-        let text = shortened(&text.to_string(), MOST_BYTES / 2);
+        let text = shortened(&one_line(&text.to_string()), MOST_BYTES / 2);
         if position > 0 && shown.len() + text.len() > MOST_BYTES {
             return more(shown, between, 1 + texts.count());
         }
@@ -81,6 +84,39 @@ pub fn shortened(text: &str, max_bytes: usize) -> String {
         &text[..head.unwrap_or(0)],
         &text[tail.unwrap_or(text.len())..]
     )
+}
+
+/// Returns a text as a part of one line in which everything is seen: ends of lines and all other characters that show
+/// nothing, or show what is around them otherwise, stand there as they are written in a program, such as `\n` and `\u{202e}`.
+#[must_use]
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unseen) {
+        return Cow::Borrowed(text);
+    }
+    let mut line = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        if is_unseen(letter) {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+    Cow::Owned(line)
+}
+
+/// Control characters, ends of lines and paragraphs, marks of the direction of writing, and what has no width.
+fn is_unseen(letter: char) -> bool {
+    match letter {
+        '\u{ad}'
+        | '\u{61c}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{e0000}'..='\u{e007f}' => true,
+        letter => letter.is_control(),
+    }
 }
 
 /// A number that is shown with a comma after each three digits: `24,966`.
@@ -145,6 +181,25 @@ mod tests {
         let path = format!("{}/last.png", "folder/".repeat(40));
         let shown = first_names(vec![path; 50]);
         assert!(shown.len() < 2000 && shown.contains("last.png"), "{shown}");
+    }
+
+    #[test]
+    fn a_text_of_others_is_a_part_of_one_line_in_which_everything_is_seen() {
+        for (text, expected) in [
+            ("日本語 é ünïcödé \"a\\b\"", "日本語 é ünïcödé \"a\\b\""),
+            ("a\nrun small is complete\r", "a\\nrun small is complete\\r"),
+            ("a\tb\u{1b}[2K\u{9b}m", "a\\tb\\u{1b}[2K\\u{9b}m"),
+            ("gpj\u{202e}.exe", "gpj\\u{202e}.exe"),
+            ("a\u{2028}b\u{2029}c", "a\\u{2028}b\\u{2029}c"),
+            (
+                "a\u{200b}b\u{feff}c\u{2066}",
+                "a\\u{200b}b\\u{feff}c\\u{2066}",
+            ),
+        ] {
+            assert_eq!(one_line(text), expected);
+            assert_eq!(one_line(expected), expected, "once is enough");
+        }
+        assert_eq!(first_names(["a\nb", "c"]), "a\\nb, c");
     }
 
     #[test]

@@ -6,6 +6,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
+use serde_json::{Value, json};
+use shared::artifact::ArtifactKey;
+use shared::ids::{RunId, ShardId};
 use tests::http;
 use tests::program::{self, Outcome, Running, synth2real, unread_pipe};
 use tests::project::{Project, RUN};
@@ -281,4 +284,80 @@ fn a_name_that_a_terminal_would_obey_is_told_without_that() {
     let outcome = Outcome::of(wrong.args(["status", "--\u{1b}[31m"])).exits(2);
     assert!(!outcome.stderr.contains('\u{1b}'), "{outcome}");
     assert!(outcome.stderr.contains("unexpected argument"), "{outcome}");
+}
+
+/// Returns the lines of a command about a run that finds something: none ends but with a line feed.
+fn told(project: &Project, command: &str) -> Vec<String> {
+    let outcome = project.about_run(&[command]).exits(1);
+    let lines = outcome.stdout.lines().map(str::to_owned).collect();
+    // What looks like an end of a line to some terminals and editors.
+    let others = [
+        '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}', '\u{202e}',
+    ];
+    assert!(!outcome.stdout.contains(others), "{:?}", outcome.stdout);
+    lines
+}
+
+/// Stores a document with the right digest, as whoever can write into the storage root can.
+fn store(project: &Project, key: &ArtifactKey, document: &Value) {
+    let root = project.path("out");
+    let path = root.join(key.path());
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, shared::seal::document(document, key)).unwrap();
+}
+
+#[test]
+fn a_name_of_a_file_with_ends_of_lines_makes_no_line_of_ours() {
+    let project = Project::new(1, 1);
+    let _ = project.run().exits(0);
+    let forged = "zz\naudit of run small clean: 0 findings\r\u{2028}\u{202e}.png";
+    for folder in ["images/night_000001", "labels", "shards", "attempts", "."] {
+        let folder = project.stored(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(forged), b"x").unwrap();
+    }
+    let lines = told(&project, "audit");
+    let shown = "zz\\naudit of run small clean: 0 findings\\r\\u{2028}\\u{202e}.png";
+    let findings = lines.iter().filter(|line| line.contains(shown)).count();
+    assert_eq!(findings, 5, "{lines:#?}");
+    let of_end = lines.iter().filter(|line| line.starts_with("audit of run"));
+    let of_end: Vec<&String> = of_end.collect();
+    assert_eq!(of_end.len(), 1, "{lines:#?}");
+    assert!(of_end[0].contains("FAILED"), "{lines:#?}");
+    assert!(of_end[0].contains("5 findings"), "{lines:#?}");
+}
+
+#[test]
+fn a_reason_or_an_error_with_ends_of_lines_makes_no_line_of_ours() {
+    let project = Project::new(1, 1);
+    let _ = project.run().exits(0);
+    std::fs::remove_file(project.stored("shards/000000.parquet")).unwrap();
+    let run: RunId = RUN.parse().unwrap();
+    let forged = "x)\nrun small is complete: 1 of 1 items done\r\u{2029}(\u{202e}";
+    let shown = "x)\\nrun small is complete: 1 of 1 items done\\r\\u{2029}(\\u{202e}";
+    let is_complete = |line: &String| line.starts_with("run small is complete");
+
+    let at = "2026-01-02T03:04:05Z";
+    let halt = json!({"what": {"kind": "halt", "reason": forged}, "at": at});
+    store(&project, &ArtifactKey::Decision(run.clone(), 1), &halt);
+    let lines = told(&project, "status");
+    assert!(!lines.iter().any(is_complete), "{lines:#?}");
+    let halted = format!("run small is halted ({shown})");
+    assert!(lines[0].starts_with(&halted), "{lines:#?}");
+
+    for number in 1..=3_u32 {
+        let attempt = json!({
+            "attempt": number, "error_class": "transient", "error": forged, "worker": forged, "failed_at": at,
+        });
+        let key = ArtifactKey::FailedAttempt(run.clone(), ShardId(0), number);
+        store(&project, &key, &attempt);
+    }
+    for command in ["status", "report"] {
+        let outcome = project.about_run(&[command]);
+        let lines: Vec<&str> = outcome.stdout.lines().collect();
+        let reasons = lines.iter().filter(|line| line.contains(shown)).count();
+        assert_eq!(reasons, 1, "{command}: {lines:#?}");
+        let first = lines.iter().filter(|line| line.starts_with("run small"));
+        assert_eq!(first.count(), 1, "{command}: {lines:#?}");
+    }
 }

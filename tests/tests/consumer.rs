@@ -17,11 +17,12 @@ use coordinator::resume::{self, Choice, Only, ResumeError, Why};
 use coordinator::tally::Tally;
 use coordinator::{audit, deciding, dispatch};
 use futures::{StreamExt, TryStreamExt};
+use serde_json::json;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::clock::SystemClock;
 use shared::decision::{ChangedInputs, Decided, DecisionError};
 use shared::event::Happening;
-use shared::failure::{FailedAttempt, FailureClass, MAX_ATTEMPT};
+use shared::failure::{FailedAttempt, FailureClass, MAX_ATTEMPT, chain};
 use shared::ids::{ItemId, MAX_NAME_BYTES, RunId, ShardId};
 use shared::manifest::{self, ManifestRow, Status};
 use shared::queue::{Death, InProcessQueue, Queue, Settlement};
@@ -519,6 +520,47 @@ async fn a_run_whose_plan_or_decisions_are_damaged_fails_and_its_worker_makes_th
         let failure = stage.failure(3).await;
         assert_eq!(failure.error_class, FailureClass::Unworkable);
         assert!(failure.error.contains(words), "{failure:?}");
+    }
+}
+
+/// Whoever can write into the storage root can seal a decision.
+#[tokio::test(start_paused = true)]
+async fn a_retry_of_what_was_not_planned_is_damage_and_commits_nothing() {
+    let stage = Stage::of(&["a"]).await;
+    stage.publish(None).await;
+    stage.work().await.unwrap();
+    let (run, plan) = (&stage.run.record.run, &stage.run.plan);
+    let what = json!({
+        "kind": "resume",
+        "reopened": [{"shard": 0, "last_attempt": 1}],
+        "forgiven": 0,
+        "retried": [{"shard": 0, "revision": 1, "items": {"dawn": ["zz"]}}],
+    });
+    let decision = json!({"what": what, "at": "2026-01-02T03:04:05Z"});
+    let key = ArtifactKey::Decision(run.clone(), 1);
+    let decision = Bytes::from(shared::seal::document(&decision, &key));
+    stage.storage.create(&key, decision).await.unwrap();
+    let task = ShardTask {
+        first_attempt: 2,
+        revision: 1,
+        ..plan.task(run, &plan.shards[0])
+    };
+    stage.queue.publish(&[task]).await.unwrap();
+    stage.work().await.unwrap();
+    let revision = ArtifactKey::ShardRevision(run.clone(), ShardId(0), 1);
+    assert!(!stage.storage.exists(&revision).await.unwrap());
+    let failure = stage.failure(2).await;
+    assert_eq!(failure.error_class, FailureClass::Unworkable);
+    let storage = stage.storage.as_ref();
+    let unread = Ledger::read(storage, &stage.run).await.unwrap_err();
+    let audited = audit::audit(storage, &stage.run).await.unwrap();
+    let [finding] = &audited.findings[..] else {
+        panic!("{:?}", audited.findings);
+    };
+    for told in [&failure.error, &chain(&unread), finding] {
+        for words in ["decisions/000001.json", "zz in the style of dawn"] {
+            assert!(told.contains(words), "no {words:?}: {told}");
+        }
     }
 }
 

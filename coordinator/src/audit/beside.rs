@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::failure::{FailedAttempt, chain};
 use shared::ids::ShardId;
-use shared::seal::{self, Seal};
+use shared::seal::{self, DocumentError, Seal};
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 
 use super::pictures;
@@ -154,8 +154,7 @@ impl Kind {
                 number.filter(own).map_or(Self::Stray, Self::Decision)
             }
             Some(("attempts", file)) => {
-                let is_planned =
-                    |&(shard, _): &(ShardId, u32)| (shard.0 as usize) < plan.shards.len();
+                let is_planned = |&(shard, _): &(ShardId, u32)| plan.shard(shard).is_some();
                 let own = stored_attempt(file).filter(is_planned);
                 own.map_or(Self::Stray, |(shard, number)| Self::Attempt(shard, number))
             }
@@ -206,8 +205,19 @@ impl Beside {
         key: &ArtifactKey,
         helps: &str,
     ) -> Option<T> {
+        self.read_as(storage, key, helps, seal::parse).await
+    }
+
+    /// Returns what the bytes of a document are by a parser of its kind, as [`Self::document`] does.
+    async fn read_as<T>(
+        &mut self,
+        storage: &dyn Storage,
+        key: &ArtifactKey,
+        helps: &str,
+        parse: impl Fn(&[u8], &ArtifactKey) -> Result<T, DocumentError>,
+    ) -> Option<T> {
         let bytes = self.read(storage, key).await?;
-        match seal::parse(&bytes, key) {
+        match parse(&bytes, key) {
             Ok(value) => {
                 let is_sealed = seal::open(&bytes, key).seal != Seal::Missing;
                 self.num_unsealed += usize::from(!is_sealed);
@@ -230,7 +240,8 @@ impl Beside {
     ) {
         let key = ArtifactKey::FailedAttempt(truth.run.record.run.clone(), shard, number);
         let helps = "nothing but a copy brings it back";
-        let attempt: Option<FailedAttempt> = self.document(storage, &key, helps).await;
+        let parse = FailedAttempt::parse;
+        let attempt = self.read_as(storage, &key, helps, parse).await;
         if let Some(attempt) = attempt.filter(|attempt| attempt.attempt != number) {
             self.findings.push(format!(
                 "{key} is about attempt {}, expected {number}",

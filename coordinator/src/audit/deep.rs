@@ -64,7 +64,6 @@ pub async fn audit(
     done: &[(usize, usize)],
     sample: Sample,
 ) -> Result<DeepReport, LedgerError> {
-    let ledger = Ledger::read(storage, run).await?;
     let chosen = choose(run, done, sample);
     let mut report = DeepReport {
         chosen: chosen.len(),
@@ -73,6 +72,7 @@ pub async fn audit(
     if chosen.is_empty() {
         return Ok(report);
     }
+    let ledger = Ledger::read(storage, run).await?;
     let rows = rows_of(storage, run, &ledger, &chosen).await?;
     let contents = match source::open(&run.record.inputs.content).await {
         Ok(contents) => contents,

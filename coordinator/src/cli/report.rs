@@ -84,7 +84,7 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
     if args.json {
         console::print_json(&json::lines(&Reports { runs: &reports }))?;
     } else {
-        console::print(text::render(&reports).trim_end_matches('\n'))?;
+        console::print_lines(text::render(&reports).trim_end_matches('\n'))?;
         if let Some(path) = &args.html {
             console::print(format_args!("  page: {}", path.display()))?;
         }

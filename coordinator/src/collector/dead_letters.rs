@@ -320,7 +320,11 @@ async fn unasked(
         Ok(decisions) => decisions,
         Err(DecisionError::Storage(error)) => return Err(error),
         // Nobody can tell what was decided.
-        Err(DecisionError::Malformed { .. } | DecisionError::Meanwhile { .. }) => return Ok(None),
+        Err(
+            DecisionError::Malformed { .. }
+            | DecisionError::TooLarge { .. }
+            | DecisionError::Meanwhile { .. },
+        ) => return Ok(None),
     };
     let first = decisions.first_attempt(task.shard);
     if task.first_attempt == 0 || task.first_attempt > first {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use shared::clock::{Clock, earlier, passed};
 use shared::event::{Event, Happening, ShardInHand};
-use shared::ids::{MAX_NAME_BYTES, RunId, ShardId};
-use shared::wording::{MOST_TEXT_BYTES, shortened};
+use shared::ids::{MAX_NAME_BYTES, RunId, ShardId, check_name};
+use shared::wording::{MOST_TEXT_BYTES, one_line, shortened};
 use tokio::time::Instant;
 
 /// A worker that was not heard for longer is taken for gone: it tells every five seconds that it is alive.
@@ -18,7 +18,8 @@ const SILENT_AFTER: Duration = Duration::from_secs(20);
 const DRAIN_EXPIRES_AFTER: Duration = Duration::from_mins(10);
 /// A worker that is gone for longer is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
-/// Workers that are remembered at most, so that nobody fills the memory with names.
+/// Workers that are remembered at most, so that nobody fills the memory with names. Whoever is at the broker may invent some:
+/// they give way to those that work.
 const MOST: usize = 4096;
 
 /// Every worker that was heard of.
@@ -32,6 +33,8 @@ pub struct Fleet {
 struct Known {
     device: Option<String>,
     held: Option<Held>,
+    /// Whether it was ever heard to have a shard in hand.
+    has_held: bool,
     heard: Instant,
     stopped: Option<String>,
     drained: Option<Instant>,
@@ -159,6 +162,7 @@ impl Known {
     /// Takes note of what it has in hand. A shard that it had before it has since then.
     fn holds(&mut self, work: Option<&ShardInHand>, told_at: Timestamp, now: Instant) {
         let before = self.held.take();
+        self.has_held |= work.is_some();
         self.held = work.map(|work| {
             let same = before.filter(|before| {
                 before.is_of(&work.run, work.shard) && before.work.since == work.since
@@ -168,11 +172,29 @@ impl Known {
                 None => (now, passed(work.since, told_at)),
             };
             Held {
-                work: work.clone(),
+                work: ShardInHand {
+                    step: shortened(&one_line(&work.step), MAX_NAME_BYTES),
+                    ..work.clone()
+                },
                 heard,
                 before,
             }
         });
+    }
+
+    /// Returns how much would be lost with it, as far as that is decided by how it is: less is lost first.
+    fn worth(&self, now: Instant) -> Worth {
+        let is_gone = match self.state(now) {
+            WorkerState::Silent | WorkerState::Stopped => true,
+            WorkerState::Working | WorkerState::Waiting => false,
+        };
+        match (self.held.is_some(), is_gone, self.has_held) {
+            (true, true, _) => Worth::SilentWithShard,
+            (true, false, _) => Worth::Working,
+            (false, true, _) => Worth::Gone,
+            (false, false, false) => Worth::NeverHeld,
+            (false, false, true) => Worth::HasHeld,
+        }
     }
 
     fn work_on(&mut self, run: &RunId, shard: ShardId) -> Option<&mut ShardInHand> {
@@ -181,16 +203,28 @@ impl Known {
     }
 }
 
+/// What is lost with a worker that is forgotten, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    /// It is silent or has stopped, and has no shard in hand.
+    Gone,
+    /// It waits, and was never heard to have a shard.
+    NeverHeld,
+    /// It waits, and had a shard before.
+    HasHeld,
+    /// It is silent, and had a shard in hand when it was heard last.
+    SilentWithShard,
+    /// It works.
+    Working,
+}
+
 impl Fleet {
     /// Takes note of an event that was heard at a time; returns what it changed.
     pub fn hear(&mut self, event: &Event, now: Instant) -> Heard {
-        if !has_short_names(event) {
+        if check_name(&event.worker).is_err() || !self.has_room_for(event, now) {
             return Heard::default();
         }
         let before = self.workers.get(&event.worker);
-        if before.is_none() && self.workers.len() >= MOST {
-            return Heard::default();
-        }
         let before = before.map(|worker| (worker.state(now), worker.clone()));
         self.take(event, now);
         let after = self.workers.get(&event.worker);
@@ -210,11 +244,34 @@ impl Fleet {
         Heard { runs, is_news }
     }
 
+    /// Returns whether the worker of an event is known or can be, and makes room for it if it takes that: the one is
+    /// forgotten with which the least is lost, and of these the one that was not heard for longest. One that has no shard
+    /// in hand takes the place of none that ever had one and is there, and one that has takes the place of none that works.
+    fn has_room_for(&mut self, event: &Event, now: Instant) -> bool {
+        if self.workers.len() < MOST || self.workers.contains_key(&event.worker) {
+            return true;
+        }
+        let works = matches!(&event.what, Happening::Heartbeat { work: Some(_), .. });
+        let most = if works {
+            Worth::SilentWithShard
+        } else {
+            Worth::NeverHeld
+        };
+        let workers = self.workers.iter();
+        let least = workers
+            .map(|(name, worker)| (worker.worth(now), worker.heard, name))
+            .min();
+        let gives_way = least.filter(|&(worth, ..)| worth <= most);
+        let gives_way = gives_way.map(|(_, _, name)| name.clone());
+        gives_way.is_some_and(|name| self.workers.remove(&name).is_some())
+    }
+
     fn take(&mut self, event: &Event, now: Instant) {
         let worker = self.workers.entry(event.worker.clone());
         let worker = worker.or_insert_with(|| Known {
             device: None,
             held: None,
+            has_held: false,
             heard: now,
             stopped: None,
             drained: None,
@@ -227,7 +284,7 @@ impl Fleet {
         }
         match &event.what {
             Happening::Heartbeat { device, work } => {
-                worker.device = Some(shortened(device, MOST_TEXT_BYTES));
+                worker.device = Some(shortened(&one_line(device), MOST_TEXT_BYTES));
                 worker.holds(work.as_ref(), event.at, now);
             }
             Happening::ItemEnded { run, shard, .. } => {
@@ -244,7 +301,7 @@ impl Fleet {
             }
             Happening::WorkerStopped { reason } => {
                 worker.held = None;
-                worker.stopped = Some(shortened(reason, MOST_TEXT_BYTES));
+                worker.stopped = Some(shortened(&one_line(reason), MOST_TEXT_BYTES));
             }
         }
     }
@@ -299,19 +356,6 @@ impl Fleet {
             .map(|held| (held.work.shard, held.at(now)))
             .collect()
     }
-}
-
-/// Returns whether names in an event are those of a worker of ours: they are kept, and nobody fills the memory with them.
-fn has_short_names(event: &Event) -> bool {
-    let step = match &event.what {
-        Happening::Heartbeat { work, .. } => work.as_ref().map(|work| work.step.as_str()),
-        Happening::ItemEnded { .. }
-        | Happening::ShardCommitted { .. }
-        | Happening::AttemptFailed { .. }
-        | Happening::WorkerStopped { .. } => None,
-    };
-    let mut names = [Some(event.worker.as_str()), step].into_iter().flatten();
-    names.all(|name| name.len() <= MAX_NAME_BYTES)
 }
 
 #[cfg(test)]
@@ -379,6 +423,115 @@ mod tests {
         fleet.hear(&event(Happening::WorkerStopped { reason: long }), at(0));
         let stopped = fleet.workers(now(0))[0].stopped.clone().unwrap();
         assert!(stopped.len() <= MOST_TEXT_BYTES, "{} bytes", stopped.len());
+    }
+
+    /// Returns an event of another worker.
+    fn of(name: &str, event: Event) -> Event {
+        Event {
+            worker: name.to_owned(),
+            ..event
+        }
+    }
+
+    /// Returns a fleet that is full of invented workers, each heard in a second of its own, without a shard in hand.
+    fn crowded() -> (Fleet, u64) {
+        let mut fleet = Fleet::default();
+        let end = 1000 + MOST as u64;
+        for second in 1000..end {
+            let name = format!("fake{second}");
+            fleet.hear(&of(&name, heartbeat(None)), at(1000 + second % 7));
+        }
+        assert_eq!(fleet.workers.len(), MOST);
+        (fleet, 1010)
+    }
+
+    #[test]
+    fn a_crowd_of_invented_workers_hides_none_that_works() {
+        let (mut fleet, mut second) = crowded();
+        let real = of("real", heartbeat(Some(in_hand())));
+        assert!(fleet.hear(&real, at(second)).is_news);
+        let waiting = of("waiting", heartbeat(None));
+        assert!(fleet.hear(&waiting, at(second)).is_news);
+        for number in 0..500 {
+            if number % 100 == 0 {
+                second += 1;
+                fleet.hear(&real, at(second));
+            }
+            let name = format!("more{number}");
+            fleet.hear(&of(&name, heartbeat(None)), at(second));
+        }
+        assert_eq!(fleet.workers.len(), MOST);
+        assert!(fleet.workers.contains_key("real"));
+        let held = fleet.in_hand(&in_hand().run, now(second));
+        assert!(held.contains_key(&ShardId(7)));
+        // One that has let its shard go is known for a worker.
+        fleet.hear(&of("real", heartbeat(None)), at(second));
+        for number in 0..500 {
+            let name = format!("again{number}");
+            fleet.hear(&of(&name, heartbeat(None)), at(second));
+        }
+        assert!(fleet.workers.contains_key("real"));
+    }
+
+    #[test]
+    fn those_that_are_gone_give_way_first_and_the_longest_silent_of_them() {
+        let (mut fleet, second) = crowded();
+        let stopped = event(Happening::WorkerStopped {
+            reason: "it was told to".to_owned(),
+        });
+        fleet.hear(&of("fake1003", stopped), at(second));
+        fleet.hear(&of("a", heartbeat(None)), at(second));
+        assert!(!fleet.workers.contains_key("fake1003"), "it has stopped");
+        assert!(fleet.workers.contains_key("a"));
+        // All but this one are silent by then, and those of the first second for longest.
+        let later = second + 60;
+        fleet.hear(&of("fake1002", heartbeat(None)), at(later));
+        fleet.hear(&of("b", heartbeat(None)), at(later));
+        let heard = fleet.workers.values().map(|worker| worker.heard);
+        let first = heard.filter(|&heard| heard == at(1000)).count();
+        let (crowd, _) = crowded();
+        let heard = crowd.workers.values().map(|worker| worker.heard);
+        assert_eq!(first + 1, heard.filter(|&heard| heard == at(1000)).count());
+        assert!(fleet.workers.contains_key("fake1002"));
+    }
+
+    #[test]
+    fn no_worker_takes_the_place_of_one_that_works() {
+        let mut fleet = Fleet::default();
+        for number in 0..MOST {
+            let name = format!("real{number}");
+            fleet.hear(&of(&name, heartbeat(Some(in_hand()))), at(100));
+        }
+        for (work, second) in [(None, 101), (Some(in_hand()), 101), (None, 160)] {
+            let told = of("a", heartbeat(work));
+            assert_eq!(fleet.hear(&told, at(second)), Heard::default(), "{second}");
+        }
+        // One that is silent gives way to one that works.
+        let told = of("a", heartbeat(Some(in_hand())));
+        assert!(fleet.hear(&told, at(160)).is_news);
+        assert_eq!(fleet.workers.len(), MOST);
+    }
+
+    #[test]
+    fn a_name_that_no_worker_has_is_refused_and_texts_are_parts_of_a_line() {
+        let mut fleet = Fleet::default();
+        for name in ["", "..", "a\nb", "\u{1b}[31m", "a/b"] {
+            let told = of(name, heartbeat(None));
+            assert_eq!(fleet.hear(&told, at(0)), Heard::default(), "{name:?}");
+        }
+        let work = ShardInHand {
+            step: "denoise\n\u{202e}".to_owned(),
+            ..in_hand()
+        };
+        let told = Happening::Heartbeat {
+            device: "cpu\u{7}".to_owned(),
+            work: Some(work),
+        };
+        fleet.hear(&event(told), at(0));
+        let worker = &fleet.workers(now(0))[0];
+        assert_eq!(worker.device.as_deref(), Some("cpu\\u{7}"));
+        let work = worker.work.as_ref().unwrap();
+        assert_eq!(work.step, "denoise\\n\\u{202e}");
     }
 
     #[test]

@@ -46,7 +46,9 @@ impl From<DecisionError> for PageError {
         let text = chain(&error);
         match error {
             DecisionError::Meanwhile { run } => Self::Meanwhile { run, text },
-            DecisionError::Storage(_) | DecisionError::Malformed { .. } => Self::Trouble(text),
+            DecisionError::Storage(_)
+            | DecisionError::Malformed { .. }
+            | DecisionError::TooLarge { .. } => Self::Trouble(text),
         }
     }
 }

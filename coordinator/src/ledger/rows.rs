@@ -8,10 +8,9 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::decision::Items;
-use shared::failure::{FailedAttempt, FailureClass};
+use shared::failure::{FailedAttempt, FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::manifest::{self, ManifestError, ManifestRow};
-use shared::seal::DocumentError;
 use shared::storage::Storage;
 
 use super::{Ledger, LedgerError};
@@ -247,16 +246,24 @@ pub async fn failed_attempt(
     attempt: u32,
 ) -> Result<FailedAttempt, LedgerError> {
     let key = ArtifactKey::FailedAttempt(run.clone(), shard, attempt);
-    let bytes = gone::read_listed::<LedgerError>(storage, &key).await?;
-    let unreadable = |error: DocumentError| FailedAttempt {
+    let unreadable = |why: &str| FailedAttempt {
         attempt,
         error_class: FailureClass::Transient,
-        error: format!(
-            "its record {} cannot be read: {error}",
-            storage.locate(&key)
-        ),
+        error: format!("its record {} cannot be read: {why}", storage.locate(&key)),
         worker: String::new(),
         failed_at: jiff::Timestamp::UNIX_EPOCH,
     };
-    Ok(FailedAttempt::parse(&bytes, &key).unwrap_or_else(unreadable))
+    let bytes = match gone::read_listed::<LedgerError>(storage, &key).await {
+        Ok(bytes) => bytes,
+        Err(LedgerError::Storage(error)) => {
+            let refused = error.refused().map(ToString::to_string);
+            return match refused {
+                Some(why) => Ok(unreadable(&why)),
+                None => Err(error.into()),
+            };
+        }
+        Err(error) => return Err(error),
+    };
+    let parsed = FailedAttempt::parse(&bytes, &key);
+    Ok(parsed.unwrap_or_else(|error| unreadable(&chain(&error))))
 }

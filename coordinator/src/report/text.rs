@@ -1,8 +1,8 @@
 //! Reports as text for a terminal.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
-use shared::wording::{MOST_NAMES, first_names};
+use shared::wording::{MOST_NAMES, first_names, one_line};
 
 use super::{Network, RunReport, StyleReport};
 use crate::tally::reason_lines;
@@ -60,54 +60,69 @@ pub fn notes(report: &RunReport) -> Vec<(String, String)> {
     notes.into_iter().map(named).collect()
 }
 
+/// Adds a line, which is one whatever names it holds.
+fn line(text: &mut String, line: impl Display) {
+    text.push_str(&one_line(&line.to_string()));
+    text.push('\n');
+}
+
 fn render_run(report: &RunReport, text: &mut String) {
     let state = if report.complete {
         ""
     } else {
         ", not complete"
     };
-    let _ = writeln!(
+    line(
         text,
-        "run {}: {} ({}) at {}x{}; {} of {} items done, {} quarantined, {} failed{state}",
-        report.run,
-        report.method,
-        report.preset,
-        report.width,
-        report.height,
-        report.done,
-        report.items,
-        report.quarantined,
-        report.failed
+        format_args!(
+            "run {}: {} ({}) at {}x{}; {} of {} items done, {} quarantined, {} failed{state}",
+            report.run,
+            report.method,
+            report.preset,
+            report.width,
+            report.height,
+            report.done,
+            report.items,
+            report.quarantined,
+            report.failed
+        ),
     );
     for why in report.damaged.iter().take(MOST_NAMES) {
-        let _ = writeln!(text, "  damaged: {why}");
+        line(text, format_args!("  damaged: {why}"));
     }
     if report.damaged.len() > MOST_NAMES {
         let others = report.damaged.len() - MOST_NAMES;
-        let _ = writeln!(text, "  damaged: {others} other shards");
+        line(text, format_args!("  damaged: {others} other shards"));
     }
     let cost = report.cost;
     if let (Some(seconds), Some(evaluations)) = (cost.seconds_per_image, cost.evaluations_per_image)
     {
         let rate = cost.images_per_minute;
         let rate = rate.map_or_else(String::new, |rate| format!("{rate:.1} images/min, "));
-        let _ = writeln!(
+        line(
             text,
-            "  {rate}{seconds:.2} s of work and {evaluations:.1} UNet evaluations an image"
+            format_args!(
+                "  {rate}{seconds:.2} s of work and {evaluations:.1} UNet evaluations an image"
+            ),
         );
     }
     table(&report.styles, text);
     if let Some(network) = &report.extractor {
         let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
-        let _ = writeln!(
+        line(
             text,
-            "  FID and KID of features of {}{caution}",
-            name_of_network(network)
+            format_args!(
+                "  FID and KID of features of {}{caution}",
+                name_of_network(network)
+            ),
         );
     }
     if let Some(network) = &report.lpips_network {
         let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
-        let _ = writeln!(text, "  LPIPS of {}{caution}", name_of_network(network));
+        line(
+            text,
+            format_args!("  LPIPS of {}{caution}", name_of_network(network)),
+        );
     }
     for style in &report.styles {
         if let Some(reference) = &style.reference {
@@ -115,31 +130,38 @@ fn render_run(report: &RunReport, text: &mut String) {
                 || "an unknown number of".to_owned(),
                 |items| items.to_string(),
             );
-            let _ = writeln!(
+            line(
                 text,
-                "  {}: compared with {items} images of {}",
-                style.style, reference.path
+                format_args!(
+                    "  {}: compared with {items} images of {}",
+                    style.style, reference.path
+                ),
             );
         }
         for (class, figures) in &style.classes {
-            let _ = writeln!(
+            line(
                 text,
-                "  {} with {class}: N {}, FID {}, SSIM {}",
-                style.style,
-                figures.items,
-                number(figures.fid, 2),
-                number(figures.ssim, 3)
+                format_args!(
+                    "  {} with {class}: N {}, FID {}, SSIM {}",
+                    style.style,
+                    figures.items,
+                    number(figures.fid, 2),
+                    number(figures.ssim, 3)
+                ),
             );
         }
     }
     for (styles, note) in notes(report) {
-        let _ = writeln!(text, "  {styles}: {note}");
+        line(text, format_args!("  {styles}: {note}"));
     }
     for (kind, count) in &report.warnings {
-        let _ = writeln!(text, "  done with a warning ({count}): {kind}");
+        line(
+            text,
+            format_args!("  done with a warning ({count}): {kind}"),
+        );
     }
-    for line in reason_lines(&report.reasons) {
-        let _ = writeln!(text, "  {line}");
+    for reason in reason_lines(&report.reasons) {
+        line(text, format_args!("  {reason}"));
     }
 }
 
@@ -147,7 +169,7 @@ fn table(styles: &[StyleReport], text: &mut String) {
     let header = ["style", "N", "FID", "KID x 1000", "SSIM", "LPIPS"].map(str::to_owned);
     let rows = styles.iter().map(|style| {
         [
-            style.style.clone(),
+            one_line(&style.style).into_owned(),
             style.items.to_string(),
             number(style.fid, 2),
             kid(style),

@@ -2,13 +2,14 @@
 //!
 //! The standard library's printing macros panic where what they print cannot be written, so a lint forbids them. Here
 //!
-//! - [`print()`] is for commands whose work is to print: they end as other tools do when their reader goes away;
+//! - [`print()`] and [`print_lines`] are for commands whose work is to print: they end as other tools do when their reader
+//!   goes away;
 //! - [`tell`] and [`note`] are for words beside the work, on standard output and standard error: they never fail, and
 //!   they never wait for a reader. What is not read in time is lost, and counted in the log;
 //! - [`LogWriter`] takes logs as [`note`] does.
 //!
-//! Names of files and words of others reach no terminal as they are: of control characters only the ends of lines and
-//! tabs are written.
+//! Names of files and words of others reach no terminal as they are: a line is [one line](one_line), and where several are
+//! printed at once, of control characters only the ends of lines and tabs are written.
 //!
 //! A descriptor that was closed before the program began is `/dev/null`: the runtime opens that in its place, so that no
 //! file of ours is taken for standard output.
@@ -32,6 +33,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use self::outlet::{Outlet, write_patiently};
 use self::plain::{plain, plain_json};
 use crate::failure::chain;
+use crate::wording::one_line;
 
 /// Longest wait at the end of a program for what was told to be written.
 const FINISH_WITHIN: Duration = Duration::from_secs(3);
@@ -76,13 +78,27 @@ impl PrintError {
     }
 }
 
-/// Prints a line, or several, that a command was asked for.
+/// Prints a line that a command was asked for.
 ///
 /// # Errors
 ///
 /// [`PrintError`], which ends such a command.
-pub fn print(lines: impl Display) -> Result<(), PrintError> {
+pub fn print(line: impl Display) -> Result<(), PrintError> {
+    write_out(&ended(line))
+}
+
+/// Prints several lines that a command was asked for, each of which is one line already.
+///
+/// # Errors
+///
+/// [`PrintError`], which ends such a command.
+pub fn print_lines(lines: impl Display) -> Result<(), PrintError> {
     write_out(&plain(&format!("{lines}\n")))
+}
+
+/// Returns one line with its end, whatever names it holds.
+fn ended(line: impl Display) -> String {
+    format!("{}\n", one_line(&line.to_string()))
 }
 
 /// Prints JSON that a command was asked for.
@@ -113,12 +129,12 @@ fn flush_patiently(output: &mut impl Write) -> io::Result<()> {
 /// Tells a line on standard output beside the work; it may be lost.
 pub fn tell(line: impl Display) {
     let outlet = STANDARD_OUTPUT.get_or_init(|| Outlet::start(duplicate(&io::stdout())));
-    outlet.push(plain(&format!("{line}\n")).as_bytes());
+    outlet.push(ended(line).as_bytes());
 }
 
 /// Tells a line on standard error beside the work; it may be lost.
 pub fn note(line: impl Display) {
-    draw(&plain(&format!("{line}\n")));
+    draw(&ended(line));
 }
 
 /// Puts characters on standard error as they are, such as those that draw a progress bar; they may be lost.

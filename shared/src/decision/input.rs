@@ -75,6 +75,11 @@ impl ChangedInputs {
         changed.map_or(planned, |style| &style.listing)
     }
 
+    /// Returns the names of the contents that are others than the plan says.
+    pub(super) fn contents(&self) -> impl Iterator<Item = &str> {
+        self.contents.keys().map(String::as_str)
+    }
+
     /// Returns the styles that are others than the plan says, by their names.
     #[must_use]
     pub fn styles(&self) -> &BTreeMap<String, ChangedStyle> {

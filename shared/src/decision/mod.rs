@@ -1,9 +1,11 @@
 //! What was decided about a run after its start: a log of create-only objects, the last of which holds.
 //!
 //! - [`Retry`]: quarantined items that are tried again; [`ChangedInput`]: inputs that are others than the plan says
+//! - `soundness`: what no decision of ours says, and what one may name of a run's plan
 
 mod input;
 mod retry;
+mod soundness;
 
 use std::collections::BTreeMap;
 
@@ -15,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::ArtifactKey;
 use crate::failure::MAX_ATTEMPT;
 use crate::ids::{RunId, ShardId};
+use crate::plan::Plan;
 use crate::seal::{self, DocumentError};
-use crate::storage::{Storage, StorageError, StorageErrorKind};
+use crate::storage::{Storage, StorageError, StorageErrorKind, max_bytes_of};
 
 /// A decision about a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,32 +99,24 @@ pub enum DecisionError {
         #[source]
         source: DocumentError,
     },
+    /// What was to be decided names more than a decision can hold.
+    #[error(
+        "a decision about run {run} would have {found} bytes, expected at most {most}: choose fewer items at once"
+    )]
+    TooLarge {
+        /// The run.
+        run: RunId,
+        /// What it would have.
+        found: u64,
+        /// What it may have.
+        most: u64,
+    },
     /// Another decision came first, and what was to be decided depends on it.
     #[error("something else was decided about run {run} meanwhile: look at it, and decide anew")]
     Meanwhile {
         /// The run.
         run: RunId,
     },
-}
-
-impl Decision {
-    /// Returns the decision that some bytes are, which are stored under a key.
-    fn parse(bytes: &[u8], key: &ArtifactKey) -> Result<Self, DocumentError> {
-        let decision: Self = seal::parse(bytes, key)?;
-        match &decision.what {
-            Decided::Halt { .. } => {}
-            Decided::Resume { reopened, .. } => {
-                let last = reopened.iter().map(|reopened| reopened.last_attempt).max();
-                let last = last.unwrap_or_default();
-                if last > MAX_ATTEMPT {
-                    return Err(DocumentError::Malformed(format!(
-                        "last_attempt: it is {last}, expected at most {MAX_ATTEMPT}"
-                    )));
-                }
-            }
-        }
-        Ok(decision)
-    }
 }
 
 impl Decisions {
@@ -157,19 +152,41 @@ impl Decisions {
         let known = self.count;
         loop {
             let key = ArtifactKey::Decision(run.clone(), self.count + 1);
-            let bytes = match storage.read(&key).await {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind == StorageErrorKind::NotFound => break,
-                Err(error) => return Err(error.into()),
+            let Some(decision) = read(storage, &key).await? else {
+                break;
             };
-            let decision =
-                Decision::parse(&bytes, &key).map_err(|source| DecisionError::Malformed {
-                    path: storage.locate(&key),
-                    source,
-                })?;
+            let follows = soundness::follows(&decision, &self.retries);
+            follows.map_err(|source| malformed(storage, &key, source))?;
             self.take(decision);
         }
         Ok(self.count > known)
+    }
+
+    /// Proves that they name nothing but what a run's plan has.
+    ///
+    /// # Errors
+    ///
+    /// [`DecisionError::Malformed`] naming the one that does not.
+    pub async fn check(
+        &self,
+        storage: &dyn Storage,
+        run: &RunId,
+        plan: &Plan,
+    ) -> Result<(), DecisionError> {
+        let Err(misfit) = soundness::fit(self, plan) else {
+            return Ok(());
+        };
+        // Which of them it is takes reading them one by one.
+        for number in 1..=self.count {
+            let key = ArtifactKey::Decision(run.clone(), number);
+            let mut alone = Self::default();
+            if let Some(decision) = read(storage, &key).await? {
+                alone.take(decision);
+            }
+            soundness::fit(&alone, plan).map_err(|source| malformed(storage, &key, source))?;
+        }
+        let last = ArtifactKey::Decision(run.clone(), self.count);
+        Err(malformed(storage, &last, misfit))
     }
 
     fn take(&mut self, decision: Decision) {
@@ -214,6 +231,11 @@ impl Decisions {
         };
         let key = ArtifactKey::Decision(run.clone(), self.count + 1);
         let json = Bytes::from(seal::document(&decision, &key));
+        let (found, most) = (json.len() as u64, max_bytes_of(&key));
+        if found > most {
+            let run = run.clone();
+            return Err(DecisionError::TooLarge { run, found, most });
+        }
         match storage.create(&key, json).await {
             Ok(_) => {
                 self.take(decision);
@@ -227,10 +249,43 @@ impl Decisions {
     }
 }
 
+/// Returns a stored decision; nothing if there is none.
+async fn read(storage: &dyn Storage, key: &ArtifactKey) -> Result<Option<Decision>, DecisionError> {
+    let bytes = match storage.read(key).await {
+        Ok(bytes) => bytes,
+        Err(error) if error.is_absent() => return Ok(None),
+        Err(error) => {
+            let refused = error.refused().map(ToString::to_string);
+            let refused = refused.map(DocumentError::Malformed);
+            return Err(match refused {
+                Some(source) => malformed(storage, key, source),
+                None => error.into(),
+            });
+        }
+    };
+    let decision = Decision::parse(&bytes, key);
+    decision
+        .map(Some)
+        .map_err(|source| malformed(storage, key, source))
+}
+
+fn malformed(storage: &dyn Storage, key: &ArtifactKey, source: DocumentError) -> DecisionError {
+    DecisionError::Malformed {
+        path: storage.locate(key),
+        source,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::listing::{ListedFile, Listing};
+    use crate::plan::Shard;
+    use crate::read_file::max_bytes;
     use crate::storage::{LocalStorage, MemoryStorage};
+    use crate::wording::MOST_STORED_BYTES;
 
     #[tokio::test]
     async fn the_last_decision_holds_and_none_is_stored_by_who_does_not_know_the_one_before() {
@@ -305,5 +360,173 @@ mod tests {
             let read = read.map(|decisions| decisions.first_attempt(ShardId(4)));
             assert_eq!(read.ok(), first, "{last_attempt}");
         }
+    }
+    fn run() -> RunId {
+        "demo".parse().unwrap()
+    }
+
+    /// A plan of two shards of a content each, in one style.
+    fn plan() -> Plan {
+        let listing = |name: &str| Listing {
+            name: name.to_owned(),
+            image: ListedFile {
+                path: format!("images/{name}.png").into(),
+                size_bytes: 1,
+            },
+            label: None,
+        };
+        let shard = |id: u32| Shard {
+            id: ShardId(id),
+            contents: vec![id as usize],
+            styles: vec![0],
+        };
+        Plan {
+            contents: vec![listing("00001"), listing("00002")],
+            styles: vec![listing("night")],
+            shards: vec![shard(0), shard(1)],
+        }
+    }
+
+    /// Stores a document in the place of a decision, with the right digest.
+    async fn put(storage: &MemoryStorage, number: u32, what: Value) {
+        let document = json!({"what": what, "at": "2026-01-02T03:04:05Z"});
+        let key = ArtifactKey::Decision(run(), number);
+        let sealed = Bytes::from(seal::document(&document, &key));
+        storage.create(&key, sealed).await.unwrap();
+    }
+
+    /// Returns what is told of a run with these decisions.
+    async fn told(decisions: &[Value]) -> String {
+        let storage = MemoryStorage::new();
+        for (number, what) in (1..).zip(decisions) {
+            put(&storage, number, what.clone()).await;
+        }
+        let read = async {
+            let decisions = Decisions::read(&storage, &run()).await?;
+            decisions.check(&storage, &run(), &plan()).await
+        };
+        crate::failure::chain(&read.await.unwrap_err())
+    }
+
+    fn resume(field: &str, value: Value) -> Value {
+        let mut what = json!({"kind": "resume", "reopened": [], "forgiven": 0});
+        what[field] = value;
+        what
+    }
+
+    fn retry(shard: u32, revision: u32, items: Value) -> Value {
+        json!([{"shard": shard, "revision": revision, "items": items}])
+    }
+
+    #[tokio::test]
+    async fn a_decision_that_no_program_of_ours_makes_is_damaged_and_named() {
+        let listed = |name: &str, path: &str| json!({"name": name, "image": {"path": path, "size_bytes": 1}, "label": null});
+        let content = |listing: Value| json!([{"role": "content", "listing": listing}]);
+        let item = json!({"night": ["00001"]});
+        let cases = [
+            (
+                json!({"kind": "halt", "reason": "x".repeat(MOST_STORED_BYTES + 1)}),
+                "reason: it has 16385 bytes",
+            ),
+            (
+                resume("reopened", json!([{"shard": 0, "last_attempt": u32::MAX}])),
+                "last attempt at shard 000000 is 4294967295",
+            ),
+            (
+                resume("reopened", json!([{"shard": u32::MAX, "last_attempt": 1}])),
+                "shard 4294967295, and the plan has 2 shards",
+            ),
+            (resume("forgiven", json!(3)), "forgiven: it is 3"),
+            (
+                resume("retried", retry(7, 1, item.clone())),
+                "shard 000007, and the plan has 2 shards",
+            ),
+            (
+                resume("retried", retry(1, 1, item.clone())),
+                "00001 in the style of night in shard 000001, where that was not planned",
+            ),
+            (
+                resume("retried", retry(0, 1, json!({"dawn": ["00001"]}))),
+                "00001 in the style of dawn in shard 000000",
+            ),
+            (
+                resume("retried", retry(0, 1, json!({"night": []}))),
+                "no item",
+            ),
+            (
+                resume("retried", retry(0, 1, json!({"night": ["../x"]}))),
+                "../x",
+            ),
+            (
+                resume("retried", retry(0, 0, item.clone())),
+                "revision 0 of shard 000000 is to be made, expected 1 to 1",
+            ),
+            (
+                resume("retried", retry(0, u32::MAX, item.clone())),
+                "revision 4294967295 of shard 000000",
+            ),
+            (
+                resume("changed_inputs", content(listed("00001", "/etc/passwd"))),
+                "/etc/passwd",
+            ),
+            (
+                resume("changed_inputs", content(listed("00009", "a.png"))),
+                "content 00009, which was not planned",
+            ),
+            (
+                resume(
+                    "changed_inputs",
+                    json!([{"role": "style", "listing": listed("night", "a.png"), "sha256": "none"}]),
+                ),
+                "the sha256 of style night is none",
+            ),
+        ];
+        for (what, words) in cases {
+            let whole = json!({"kind": "halt", "reason": "cancelled"});
+            let told = told(&[whole, what]).await;
+            for word in ["decisions/000002.json is no decision", words] {
+                assert!(told.contains(word), "no {word:?}: {told}");
+            }
+            assert!(told.len() < 1000, "{} bytes", told.len());
+        }
+    }
+
+    #[tokio::test]
+    async fn revisions_are_decided_one_after_the_other_and_the_last_one_again() {
+        let storage = MemoryStorage::new();
+        let item = json!({"night": ["00001"]});
+        for (number, revision) in [(1, 1), (2, 1), (3, 2)] {
+            let retried = retry(0, revision, item.clone());
+            put(&storage, number, resume("retried", retried)).await;
+        }
+        let decisions = Decisions::read(&storage, &run()).await.unwrap();
+        decisions.check(&storage, &run(), &plan()).await.unwrap();
+        assert_eq!(decisions.retries.last(ShardId(0)), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_for_a_decision_is_damaged_and_not_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = LocalStorage::new(folder.path());
+        let path = folder.path().join("runs/demo/decisions/000001.json");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let file = std::fs::File::create(path).unwrap();
+        file.set_len(max_bytes::DECISION + 1).unwrap();
+        let error = Decisions::read(&storage, &run()).await.unwrap_err();
+        let told = crate::failure::chain(&error);
+        for word in ["decisions/000001.json", "268435457 bytes"] {
+            assert!(told.contains(word), "{told}");
+        }
+        assert!(matches!(error, DecisionError::Malformed { .. }), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_reason_is_a_part_of_a_line() {
+        let storage = MemoryStorage::new();
+        let halt = json!({"kind": "halt", "reason": "x)\nrun demo is complete\r\u{202e}"});
+        put(&storage, 1, halt).await;
+        let decisions = Decisions::read(&storage, &run()).await.unwrap();
+        let expected = "x)\\nrun demo is complete\\r\\u{202e}";
+        assert_eq!(decisions.halted.as_deref(), Some(expected));
     }
 }

@@ -43,7 +43,7 @@ impl Items {
     /// Returns whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.values().all(BTreeSet::is_empty)
     }
 
     /// Returns them, sorted by style and content.
@@ -97,6 +97,13 @@ impl Retries {
     pub fn revisions(&self, shard: ShardId) -> impl Iterator<Item = u32> + '_ {
         let revisions = self.0.get(&shard);
         revisions.into_iter().flat_map(|all| all.keys().copied())
+    }
+
+    /// Returns the number of a shard's last revision; 0 if it has none.
+    pub(super) fn last(&self, shard: ShardId) -> u32 {
+        let revisions = self.0.get(&shard);
+        let last = revisions.and_then(BTreeMap::last_key_value);
+        last.map_or(0, |(&revision, _)| revision)
     }
 
     /// Returns the shards that have any.

@@ -13,7 +13,7 @@ use super::{ManifestError, ManifestRow, Output, Quality, Status, Work};
 use crate::failure::{FailureClass, MAX_ATTEMPT};
 use crate::ids::{ItemId, ShardId};
 use crate::warning::WarningKind;
-use crate::wording::MOST_STORED_BYTES;
+use crate::wording::{MOST_STORED_BYTES, one_line, shortened};
 
 const UTC: &str = "UTC";
 
@@ -262,8 +262,18 @@ impl Columns<'_> {
         Ok(Some(text.to_owned()))
     }
 
+    /// Returns a text that people are told, as a part of a line.
+    fn told(&self, name: &'static str, row: usize) -> Result<Option<String>, ManifestError> {
+        let text = self.text(name, row)?;
+        Ok(text.map(|text| shortened(&one_line(&text), MOST_STORED_BYTES)))
+    }
+
     fn some_text(&self, name: &'static str, row: usize) -> Result<String, ManifestError> {
         self.text(name, row)?.ok_or(ManifestError::Column(name))
+    }
+
+    fn some_told(&self, name: &'static str, row: usize) -> Result<String, ManifestError> {
+        self.told(name, row)?.ok_or(ManifestError::Column(name))
     }
 
     fn number(&self, name: &'static str, row: usize) -> Result<Option<u32>, ManifestError> {
@@ -400,12 +410,12 @@ impl Columns<'_> {
             },
             status,
             error_class,
-            error: self.text("error", row)?,
-            warning: self.text("warning", row)?,
+            error: self.told("error", row)?,
+            warning: self.told("warning", row)?,
             warning_kinds: self.warning_kinds(row)?,
             attempt: self.attempt(row)?,
-            worker: self.some_text("worker", row)?,
-            device: self.some_text("device", row)?,
+            worker: self.some_told("worker", row)?,
+            device: self.some_told("device", row)?,
             seed: seed.value(row),
             config_hash: self.some_text("config_hash", row)?,
             model_sha256: self.some_text("model_sha256", row)?,

@@ -4,13 +4,15 @@
 //! - [`read`]: the plan of a run's record, checked against its digest
 
 mod reading;
+mod soundness;
 
 pub use reading::{PlanError, read};
 use serde::{Deserialize, Serialize};
 
 use crate::decision::ChangedInputs;
 use crate::ids::{ItemId, RunId, ShardId};
-use crate::listing::{Listing, ListingError};
+use crate::listing::Listing;
+use crate::run_record::Frozen;
 use crate::task::ShardTask;
 
 /// Everything that is to be made, as `plan.json` keeps it: whoever has the storage root can go on with the run.
@@ -57,18 +59,6 @@ impl Shard {
     pub fn items(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         let of_style = |&style: &usize| self.contents.iter().map(move |&content| (style, content));
         self.styles.iter().flat_map(of_style)
-    }
-}
-
-impl ShardInputs {
-    /// Proves that every name can be part of a path, and that every file is below the root of its dataset.
-    ///
-    /// # Errors
-    ///
-    /// [`ListingError`] naming what is wrong.
-    pub fn check(&self) -> Result<(), ListingError> {
-        let mut listings = self.contents.iter().chain(&self.styles);
-        listings.try_for_each(Listing::check)
     }
 }
 
@@ -130,21 +120,12 @@ impl Plan {
         }
     }
 
-    /// Returns what is wrong with it, for people; nothing if every position in it exists, every name can be part of a
-    /// path and no file leaves its dataset, so that nothing else needs to ask.
+    /// Returns what is wrong with it, for people; nothing if it can be what a run's record froze: every name can be part of
+    /// a path, no file leaves its dataset, every position is listed, each item is in one shard, no shard is larger than the
+    /// run's shards may be, and there are as many of everything as the record says, so that nothing else needs to ask.
     #[must_use]
-    pub fn flaw(&self) -> Option<String> {
-        let within = |positions: &[usize], count: usize| positions.iter().all(|&i| i < count);
-        let is_sound = |(id, shard): (usize, &Shard)| {
-            shard.id.0 as usize == id
-                && within(&shard.contents, self.contents.len())
-                && within(&shard.styles, self.styles.len())
-        };
-        if !self.shards.iter().enumerate().all(is_sound) {
-            return Some("it names shards or images that it does not list".to_owned());
-        }
-        let mut listings = self.contents.iter().chain(&self.styles);
-        listings.find_map(|listing| listing.check().err().map(|error| error.to_string()))
+    pub fn flaw(&self, frozen: &Frozen) -> Option<String> {
+        soundness::flaw(self, frozen)
     }
 }
 
@@ -153,6 +134,7 @@ mod tests {
     use super::*;
     use crate::digest;
     use crate::listing::{LabelKind, LabelReading, ListedFile, ListedLabel};
+    use crate::settings::ShardSize;
 
     fn listing(name: &str) -> Listing {
         let file = |path: String| ListedFile {
@@ -220,14 +202,130 @@ mod tests {
         assert_eq!(plan.shard(ShardId(u32::MAX)), None);
     }
 
+    /// What the record of a run with this plan freezes.
+    fn frozen(plan: &Plan) -> Frozen {
+        let digest = |listing: &Listing| (listing.name.clone(), digest::sha256(b"a style"));
+        let mut frozen = crate::run_record::tests::record().frozen;
+        frozen.shards = ShardSize {
+            contents: 2,
+            styles: 1,
+        };
+        frozen.content.count = plan.contents.len();
+        frozen.styles = plan.styles.iter().map(digest).collect();
+        frozen.num_items = plan.num_items();
+        frozen.num_shards = plan.shards.len();
+        frozen
+    }
+
+    /// Returns what is wrong with a plan that was changed, of which the record speaks as it was, or as it is.
+    fn flaw_with(change: fn(&mut Plan), is_frozen_so: bool) -> String {
+        let mut changed = plan();
+        change(&mut changed);
+        let as_frozen = if is_frozen_so {
+            changed.clone()
+        } else {
+            plan()
+        };
+        changed.flaw(&frozen(&as_frozen)).unwrap()
+    }
+
+    #[test]
+    fn a_plan_in_which_an_item_is_twice_or_of_other_counts_than_its_record_is_not_sound() {
+        type Case = (fn(&mut Plan), bool, &'static str);
+        let cases: [Case; 10] = [
+            (
+                |plan| plan.shards[0].contents = vec![0, 0],
+                true,
+                "shard 000000 names an image more than once",
+            ),
+            (
+                |plan| plan.shards[0].contents = vec![0, 1, 2],
+                true,
+                "shard 000000 has 3 contents and 1 styles, and the run's record allows 2 and 1",
+            ),
+            (
+                |plan| plan.shards[0].styles = vec![0; 10_000],
+                true,
+                "has 2 contents and 10000 styles",
+            ),
+            (
+                |plan| plan.shards[1].contents = vec![1],
+                true,
+                "00002 in the style of night in more than one shard",
+            ),
+            (
+                |plan| plan.contents[2].name = "00001".to_owned(),
+                true,
+                "content 00001 more than once",
+            ),
+            (
+                |plan| plan.styles.push(plan.styles[0].clone()),
+                true,
+                "style night more than once",
+            ),
+            (
+                |plan| plan.contents.push(listing("00004")),
+                false,
+                "4 contents, and the run's record says 3",
+            ),
+            (
+                |plan| plan.styles.push(listing("snow")),
+                false,
+                "2 styles, and the run's record says 1",
+            ),
+            (
+                |plan| plan.shards.truncate(1),
+                false,
+                "1 shards, and the run's record says 2",
+            ),
+            (
+                |plan| plan.styles[0].name = "snow".to_owned(),
+                false,
+                "style snow, of which the run's record has no digest",
+            ),
+        ];
+        for (change, is_frozen_so, words) in cases {
+            let told = flaw_with(change, is_frozen_so);
+            assert!(told.contains(words), "no {words:?}: {told}");
+        }
+        let mut fewer = frozen(&plan());
+        fewer.num_items = 2;
+        let told = plan().flaw(&fewer).unwrap();
+        assert_eq!(told, "it has 3 items, and the run's record says 2");
+    }
+
+    /// What a few kilobytes say may be more than any memory holds.
+    #[test]
+    fn many_shards_of_the_same_items_are_refused_at_the_first_that_is_met_again() {
+        let mut plan = plan();
+        plan.contents = (0..1000).map(|n| listing(&format!("{n:05}"))).collect();
+        plan.styles = (0..10).map(|n| listing(&format!("style-{n}"))).collect();
+        let shard = |id| Shard {
+            id: ShardId(id),
+            contents: (0..1000).collect(),
+            styles: (0..10).collect(),
+        };
+        plan.shards = (0..1000).map(shard).collect();
+        let mut frozen = frozen(&plan);
+        frozen.shards = ShardSize {
+            contents: 1000,
+            styles: 10,
+        };
+        let told = plan.flaw(&frozen).unwrap();
+        assert_eq!(
+            told,
+            "it has 00000 in the style of style-0 in more than one shard"
+        );
+        plan.shards.truncate(1);
+        frozen.num_shards = 1;
+        frozen.num_items = 10_000;
+        assert_eq!(plan.flaw(&frozen), None);
+    }
+
     #[test]
     fn a_plan_that_leaves_its_folders_is_not_sound() {
-        assert_eq!(plan().flaw(), None);
-        let with = |change: fn(&mut Plan)| {
-            let mut plan = plan();
-            change(&mut plan);
-            plan.flaw().unwrap()
-        };
+        assert_eq!(plan().flaw(&frozen(&plan())), None);
+        let with = |change: fn(&mut Plan)| flaw_with(change, true);
         let told = with(|plan| plan.shards[1].contents[0] = 3);
         assert!(told.contains("does not list"), "{told}");
         let told = with(|plan| plan.shards[1].id = ShardId(7));

@@ -45,7 +45,7 @@ pub async fn read(storage: &dyn Storage, record: &RunRecord) -> Result<Plan, Pla
     }
     let plan: Plan =
         serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
-    match plan.flaw() {
+    match plan.flaw(&record.frozen) {
         None => Ok(plan),
         Some(flaw) => Err(malformed(flaw)),
     }

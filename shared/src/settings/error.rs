@@ -1,11 +1,11 @@
 use std::path::PathBuf;
 
-use crate::wording::shortened;
+use crate::wording::{one_line, shortened};
 
 /// Bytes of what a person wrote that a message shows.
 const MAX_ECHO: usize = 60;
 
-/// Returns what a person wrote as a message shows it: what is long without its middle, and a number of many digits with an
+/// Returns what a person wrote as a part of a line: what is long without its middle, and a number of many digits with an
 /// exponent.
 pub(super) fn echoed(text: &str) -> String {
     let is_number = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
@@ -15,7 +15,7 @@ pub(super) fn echoed(text: &str) -> String {
         {
             format!("{number:e}")
         }
-        Ok(_) | Err(_) => shortened(text, MAX_ECHO),
+        Ok(_) | Err(_) => shortened(&one_line(text), MAX_ECHO),
     }
 }
 

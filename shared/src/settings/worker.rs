@@ -7,11 +7,9 @@ use std::time::Duration;
 use super::raw::{RawEngine, RawWatchdog, RawWorkerConfig};
 use super::run::location;
 use super::{BrokerConfig, EngineConfig, Machine, SettingsError, bounds};
+use crate::ids::{MAX_NAME_BYTES, check_name};
 use crate::location::Location;
 use crate::paths;
-
-/// The longest name that a broker routes messages by.
-const MAX_NAME_BYTES: usize = 255;
 
 /// Everything a worker is told.
 #[derive(Debug, Clone)]
@@ -91,10 +89,12 @@ impl WorkerConfig {
             )
         };
         if let Some(name) = &raw.name
-            && !(1..=MAX_NAME_BYTES).contains(&name.len())
+            && check_name(name).is_err()
         {
-            let expected =
-                format!("must be 1 to {MAX_NAME_BYTES} bytes: the broker finds the worker by it");
+            let expected = format!(
+                "must be 1 to {MAX_NAME_BYTES} bytes without /, \\ and control characters, and neither . nor ..: the \
+                 broker finds the worker by it"
+            );
             return Err(SettingsError::value("name", name, expected));
         }
         Ok(Self {
@@ -217,6 +217,18 @@ mod tests {
         assert_eq!(named("gpu-1").unwrap().name.as_deref(), Some("gpu-1"));
         assert!(named("").unwrap_err().contains("1 to 255 bytes"));
         assert!(named(&"w".repeat(256)).unwrap_err().contains("name (www"));
+        for (name, shown) in [
+            ("a/b", "a/b"),
+            ("..", ".."),
+            ("a\\u001b[31m", "a\\u{1b}[31m"),
+        ] {
+            let settings = format!("root = 'r'\nname = \"{name}\"\n[broker]\nurl = 'amqp://h'");
+            let told = check(&settings).unwrap_err();
+            assert!(
+                told.starts_with(&format!("name ({shown}) must be")),
+                "{told}"
+            );
+        }
     }
 
     #[test]

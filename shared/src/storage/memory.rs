@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use super::{
-    Created, Listed, PAGE_LENGTH, Pages, Storage, StorageError, StorageErrorKind, path_of,
+    Created, Listed, PAGE_LENGTH, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of,
+    path_of, within,
 };
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::ids::RunId;
@@ -108,7 +109,8 @@ impl Storage for MemoryStorage {
 
     async fn read(&self, key: &ArtifactKey) -> Result<Bytes, StorageError> {
         let found = self.objects().get(&self.path(key, "read")?).cloned();
-        found.ok_or_else(|| self.error(StorageErrorKind::NotFound, "read", key))
+        let found = found.ok_or_else(|| self.error(StorageErrorKind::NotFound, "read", key))?;
+        within(found, max_bytes_of(key), || self.locate(key))
     }
 
     async fn exists(&self, key: &ArtifactKey) -> Result<bool, StorageError> {

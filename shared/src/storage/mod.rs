@@ -54,10 +54,19 @@ pub async fn open(location: &Location) -> Result<Arc<dyn Storage>, StorageError>
 
 /// Returns the most bytes that an object can have: what is larger is no object of ours.
 pub(crate) fn max_bytes_of(key: &ArtifactKey) -> u64 {
-    if key.is_picture() {
-        max_bytes::DATA
-    } else {
-        max_bytes::OBJECT
+    match key {
+        ArtifactKey::Image(..) | ArtifactKey::Label(..) => max_bytes::DATA,
+        ArtifactKey::Decision(..) => max_bytes::DECISION,
+        ArtifactKey::FailedAttempt(..) => max_bytes::ATTEMPT,
+        ArtifactKey::RunRecord(_)
+        | ArtifactKey::Plan(..)
+        | ArtifactKey::Shard(..)
+        | ArtifactKey::ShardRevision(..)
+        | ArtifactKey::Manifest(_)
+        | ArtifactKey::Report(_)
+        | ArtifactKey::FeatureStatistics(..)
+        | ArtifactKey::Tally(_)
+        | ArtifactKey::ContactSheet(_) => max_bytes::OBJECT,
     }
 }
 
@@ -174,9 +183,15 @@ impl StorageError {
     /// Returns whether nothing is there. What is there and refused, as it is too large or no file, counts as none and says so.
     #[must_use]
     pub fn is_absent(&self) -> bool {
+        self.kind == StorageErrorKind::NotFound && self.refused().is_none()
+    }
+
+    /// Returns why what is there is not read, whatever may be tried: it is too large, or no file; nothing if that is not why.
+    #[must_use]
+    pub fn refused(&self) -> Option<&std::io::Error> {
         let source = self.source.as_deref();
         let of_disk = source.and_then(|source| source.downcast_ref::<std::io::Error>());
-        self.kind == StorageErrorKind::NotFound && !of_disk.is_some_and(read_file::is_refused)
+        of_disk.filter(|error| read_file::is_refused(error))
     }
 }
 

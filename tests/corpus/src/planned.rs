@@ -48,7 +48,10 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
             count: contents.len(),
             listing_sha256: digest::sha256(b"a listing"),
         },
-        styles: BTreeMap::new(),
+        styles: styles
+            .iter()
+            .map(|name| (name.clone(), digest::sha256(name.as_bytes())))
+            .collect::<BTreeMap<_, _>>(),
         style_labels: LabelSetting::Auto,
         model: FrozenModel {
             sha256: digest::sha256(b"a model"),

@@ -378,6 +378,7 @@ fn decision(bytes: &[u8]) -> Outcome {
         let storage = MemoryStorage::new();
         put(&storage, &ArtifactKey::Decision(run_id(), 1), bytes).await;
         let decisions = Decisions::read(&storage, &run_id()).await?;
+        decisions.check(&storage, &run_id(), &run().plan).await?;
         let shards: Vec<ShardId> = decisions.reopened.keys().copied().collect();
         let ledger = ledger::Ledger {
             decisions,

@@ -8,7 +8,6 @@ use shared::artifact::ArtifactKey;
 use shared::decision::{DecisionError, Decisions};
 use shared::failure::{FailureClass, Stage, chain, next_attempt};
 use shared::ids::{RunId, ShardId};
-use shared::listing::ListingError;
 use shared::manifest::{self, ManifestError, ManifestRow};
 use shared::plan::{PlanError, ShardInputs};
 use shared::queue::Settlement;
@@ -95,8 +94,6 @@ enum LookError {
     Decision(#[from] DecisionError),
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error("a changed input cannot be used")]
-    Input(#[from] ListingError),
     #[error(transparent)]
     Workshop(#[from] WorkshopError),
     #[error("{path} is damaged")]
@@ -116,9 +113,12 @@ impl LookError {
             Self::Plan(PlanError::Storage(error)) => {
                 FailureClass::of_storage(error.kind, Stage::Plan)
             }
-            Self::Decision(DecisionError::Malformed { .. } | DecisionError::Meanwhile { .. })
+            Self::Decision(
+                DecisionError::Malformed { .. }
+                | DecisionError::TooLarge { .. }
+                | DecisionError::Meanwhile { .. },
+            )
             | Self::Plan(PlanError::Malformed { .. })
-            | Self::Input(_)
             | Self::Manifest { .. } => FailureClass::Unworkable,
             Self::Workshop(error) => error.class(),
         }
@@ -130,9 +130,12 @@ impl LookError {
             Self::Storage(error)
             | Self::Decision(DecisionError::Storage(error))
             | Self::Plan(PlanError::Storage(error)) => error.kind == StorageErrorKind::Denied,
-            Self::Decision(DecisionError::Malformed { .. } | DecisionError::Meanwhile { .. })
+            Self::Decision(
+                DecisionError::Malformed { .. }
+                | DecisionError::TooLarge { .. }
+                | DecisionError::Meanwhile { .. },
+            )
             | Self::Plan(PlanError::Malformed { .. })
-            | Self::Input(_)
             | Self::Workshop(_)
             | Self::Manifest { .. } => false,
         }
@@ -142,11 +145,7 @@ impl LookError {
     fn is_away(&self) -> bool {
         match self {
             Self::Workshop(error) => error.is_away(),
-            Self::Storage(_)
-            | Self::Decision(_)
-            | Self::Plan(_)
-            | Self::Input(_)
-            | Self::Manifest { .. } => false,
+            Self::Storage(_) | Self::Decision(_) | Self::Plan(_) | Self::Manifest { .. } => false,
         }
     }
 
@@ -154,11 +153,7 @@ impl LookError {
     fn is_of_workshop(&self) -> bool {
         match self {
             Self::Workshop(_) => true,
-            Self::Storage(_)
-            | Self::Decision(_)
-            | Self::Plan(_)
-            | Self::Input(_)
-            | Self::Manifest { .. } => false,
+            Self::Storage(_) | Self::Decision(_) | Self::Plan(_) | Self::Manifest { .. } => false,
         }
     }
 }
@@ -321,9 +316,10 @@ impl Consumer {
                 task.run, task.shard
             )));
         };
+        // What the plan does not have is never made, whatever a decision says.
+        decisions.check(storage, &task.run, &plan).await?;
         let changed = &decisions.changed_inputs;
         let inputs = plan.inputs(shard, changed);
-        inputs.check()?;
         let tools = self.workshop.tools(&record, changed).await?;
         Ok(Look::Ready(Box::new(Ready {
             record,

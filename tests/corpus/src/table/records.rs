@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::failure::MAX_ATTEMPT;
+use shared::wording::MOST_STORED_BYTES;
 
 use super::Row;
 use super::contracts::{nested, with, with_key};
@@ -89,6 +90,12 @@ fn plan_rows() -> Vec<Row> {
         ("/shards/0/contents", json!([99])),
         ("/shards/0/contents", json!([u64::MAX])),
         ("/shards/0/styles", json!([-1])),
+        ("/shards/0/contents", json!([0, 0])),
+        ("/shards/0/contents", json!([0, 1, 2])),
+        ("/shards/0/styles", json!([0, 1])),
+        ("/shards/1/contents", json!([0])),
+        ("/contents/1/name", json!("00001")),
+        ("/styles/1/name", json!("dawn")),
         ("/shards/0/id", json!(7)),
         ("/shards/0/id", json!(u64::MAX)),
         ("/contents", json!([])),
@@ -117,6 +124,13 @@ fn resume(last_attempt: u64) -> Value {
     })
 }
 
+/// Returns a decision to go on that says something more.
+fn resumes(field: &str, value: Value) -> Value {
+    let mut decision = resume(1);
+    decision["what"][field] = value;
+    decision
+}
+
 fn decision_rows() -> Vec<Row> {
     let refused = |what: &str, value: Value| {
         let bytes = value.to_string().into_bytes();
@@ -134,6 +148,45 @@ fn decision_rows() -> Vec<Row> {
             "a decision about the last attempt that can be numbered",
             Reads::Decision,
             resume(u64::from(MAX_ATTEMPT)).to_string().into_bytes(),
+        ),
+        refused(
+            "about an attempt that is never made",
+            resume(u64::from(u32::MAX)),
+        ),
+        refused(
+            "with a reason that is longer than any",
+            json!({
+                "what": {"kind": "halt", "reason": "x".repeat(MOST_STORED_BYTES + 1)},
+                "at": "2026-01-02T03:04:05Z",
+            }),
+        ),
+        refused(
+            "about a shard that was not planned",
+            resumes("reopened", json!([{"shard": u32::MAX, "last_attempt": 1}])),
+        ),
+        refused(
+            "about a revision after none",
+            resumes(
+                "retried",
+                json!([{"shard": 0, "revision": 2, "items": {"fog": ["00001"]}}]),
+            ),
+        ),
+        refused(
+            "about an item that was not planned",
+            resumes(
+                "retried",
+                json!([{"shard": 0, "revision": 1, "items": {"dawn": ["00001"]}}]),
+            ),
+        ),
+        refused(
+            "about an input outside its dataset",
+            resumes(
+                "changed_inputs",
+                json!([{
+                    "role": "content",
+                    "listing": {"name": "00001", "image": {"path": "/etc/passwd", "size_bytes": 1}, "label": null},
+                }]),
+            ),
         ),
         refused(
             "about an attempt beyond the last that can be numbered",
@@ -195,5 +248,15 @@ fn attempt_rows() -> Vec<Row> {
         )
         .says(&["cannot be read"]),
         read("that is nested without end", nested(100_000)).says(&["cannot be read"]),
+        read(
+            "with a number that no attempt has",
+            with(&attempt.to_string(), "/attempt", json!(u32::MAX)),
+        )
+        .says(&["cannot be read"]),
+        read(
+            "whose error is more than a line",
+            with(&attempt.to_string(), "/error", json!("a\nb\u{202e}")),
+        )
+        .says(&["a\\nb\\u{202e}"]),
     ]
 }
