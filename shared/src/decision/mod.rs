@@ -138,7 +138,8 @@ impl Decisions {
             let key = ArtifactKey::Decision(run.clone(), self.count + 1);
             let bytes = match storage.read(&key).await {
                 Ok(bytes) => bytes,
-                Err(error) if error.kind == StorageErrorKind::NotFound => break,
+                // One that is there and cannot be read is an error: nobody knows what holds without it.
+                Err(error) if error.is_absent() => break,
                 Err(error) => return Err(error.into()),
             };
             let decision: Decision =
@@ -252,5 +253,17 @@ mod tests {
         assert_eq!(here, expected);
         assert_eq!(Decisions::read(&storage, &run).await.unwrap(), expected);
         assert!(!here.read_new(&storage, &run).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_decision_that_is_there_and_cannot_be_read_is_no_end_of_decisions() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = LocalStorage::new(folder.path());
+        let run: RunId = "demo".parse().unwrap();
+        let path = folder.path().join("runs/demo/decisions/000001.json");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("/no/such/file", &path).unwrap();
+        let error = Decisions::read(&storage, &run).await.unwrap_err();
+        assert!(error.to_string().contains("000001.json"), "{error}");
     }
 }
