@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use board::Board;
 pub use run_view::RunView;
-use shared::decision::Decisions;
+use shared::decision::{DecisionError, Decisions};
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::queue::Queue;
@@ -87,20 +87,37 @@ enum WatchError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
-    Decision(#[from] shared::decision::DecisionError),
+    Decision(#[from] DecisionError),
 }
 
 impl WatchError {
-    /// Returns whether storage does not answer, for any run.
-    fn is_outage(&self) -> bool {
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
-        while let Some(error) = cause {
-            if let Some(error) = error.downcast_ref::<StorageError>() {
-                return error.kind == StorageErrorKind::Unavailable;
+    /// Returns whether storage did not answer. It may be one object of the run that it gives no answer about.
+    fn may_be_outage(&self) -> bool {
+        let said = self.of_storage();
+        said.is_some_and(|error| error.kind == StorageErrorKind::Unavailable)
+    }
+
+    /// Returns what storage said, if it is about storage. Most of these errors speak for what they hold, so their own
+    /// sources begin behind it.
+    fn of_storage(&self) -> Option<&StorageError> {
+        match self {
+            Self::Storage(error)
+            | Self::Freeze(FreezeError::Storage(error))
+            | Self::Collect(CollectError::Storage(error))
+            | Self::Report(ReportError::Storage(error))
+            | Self::Decision(DecisionError::Storage(error)) => Some(error),
+            Self::Ledger(error) | Self::Collect(CollectError::Ledger(error)) => error.of_storage(),
+            Self::Freeze(
+                FreezeError::Different { .. }
+                | FreezeError::Missing { .. }
+                | FreezeError::Malformed { .. },
+            )
+            | Self::Collect(CollectError::Manifest(_) | CollectError::Temporary(_))
+            | Self::Report(ReportError::Statistics { .. })
+            | Self::Decision(DecisionError::Malformed { .. } | DecisionError::Meanwhile { .. }) => {
+                None
             }
-            cause = error.source();
         }
-        false
     }
 }
 
@@ -246,7 +263,8 @@ impl Collector {
     }
 
     /// Looks after every run once; returns whether storage let it. A run that cannot be read does not keep the others
-    /// waiting, but an outage ends the look: every run would wait for its end.
+    /// waiting, and neither does one of whose files the disk cannot read one, but an outage ends the look: every run would
+    /// wait for its end.
     async fn look(&self, watched: &mut BTreeMap<RunId, Watched>) -> bool {
         let runs = match self.list_runs(watched).await {
             Ok(runs) => runs,
@@ -268,7 +286,7 @@ impl Collector {
                     let reason = chain(&error);
                     tracing::warn!(%run, error = reason, "cannot look after a run, trying again");
                     self.board.show_unreadable(&run, reason);
-                    if error.is_outage() {
+                    if error.may_be_outage() && !self.answers().await {
                         return false;
                     }
                 }
@@ -276,6 +294,11 @@ impl Collector {
         }
         self.board.show_looked();
         true
+    }
+
+    /// Returns whether storage answers, whatever it says of one run.
+    async fn answers(&self) -> bool {
+        self.storage.runs().await.is_ok()
     }
 
     /// Returns the runs of the storage root. A folder that is not mounted looks as if it had none.
@@ -387,9 +410,15 @@ impl Collector {
             return Ok(());
         };
         watched.report_is_new = true;
-        // A manifest that was written stays written.
-        let mark = watched.report.as_ref().and_then(|earlier| earlier.mark);
-        let report = watched.report.insert(RunReport { mark, ..report });
+        // A manifest and a contact sheet that were written stay written.
+        let earlier = watched.report.take();
+        let mark = earlier.as_ref().and_then(|earlier| earlier.mark);
+        let contact_sheet_sha256 = earlier.and_then(|earlier| earlier.contact_sheet_sha256);
+        let report = watched.report.insert(RunReport {
+            mark,
+            contact_sheet_sha256,
+            ..report
+        });
         match self.duty {
             Duty::Keep => report.store(storage).await?,
             Duty::Look => {}

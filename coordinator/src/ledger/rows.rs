@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::decision::Items;
-use shared::failure::{FailedAttempt, FailureClass};
+use shared::failure::{FailedAttempt, FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::manifest::{self, ManifestError, ManifestRow};
 use shared::seal::DocumentError;
@@ -213,7 +213,7 @@ async fn read_rows(
     read: Read,
     wanted: &Wanted<'_>,
 ) -> Result<Rows, LedgerError> {
-    let bytes = gone::read_listed::<LedgerError>(storage, &key).await?;
+    let bytes = gone::read_listed(storage, &key).await?;
     let max_rows = wanted.items.len().max(MIN_ROWS);
     let read = move || -> Result<Rows, ManifestError> {
         let is_sealed = manifest::is_sealed(&bytes)?;
@@ -247,16 +247,22 @@ pub async fn failed_attempt(
     attempt: u32,
 ) -> Result<FailedAttempt, LedgerError> {
     let key = ArtifactKey::FailedAttempt(run.clone(), shard, attempt);
-    let bytes = gone::read_listed::<LedgerError>(storage, &key).await?;
-    let unreadable = |error: DocumentError| FailedAttempt {
+    let unreadable = |error: String| FailedAttempt {
         attempt,
         error_class: FailureClass::Transient,
-        error: format!(
-            "its record {} cannot be read: {error}",
-            storage.locate(&key)
-        ),
+        error,
         worker: String::new(),
         failed_at: jiff::Timestamp::UNIX_EPOCH,
     };
-    Ok(FailedAttempt::parse(&bytes, &key).unwrap_or_else(unreadable))
+    let bytes = match gone::read_listed(storage, &key).await {
+        Err(LedgerError::Unreadable(error)) => {
+            return Ok(unreadable(format!("its record {}", chain(&error))));
+        }
+        read => read?,
+    };
+    let malformed = |error: DocumentError| {
+        let path = storage.locate(&key);
+        unreadable(format!("its record {path} cannot be read: {error}"))
+    };
+    Ok(FailedAttempt::parse(&bytes, &key).unwrap_or_else(malformed))
 }
