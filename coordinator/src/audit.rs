@@ -10,25 +10,27 @@ mod pictures;
 mod rows;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
 
 use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
-use shared::artifact::ArtifactKey;
+use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::decision::{DecisionError, Items};
 use shared::digest;
 use shared::failure::chain;
 use shared::ids::ItemId;
 use shared::manifest::{self, ManifestError, ManifestRow, Status};
-use shared::storage::{Storage, StorageErrorKind};
+use shared::storage::{Storage, StorageError};
 use shared::wording::one_line;
 
-use self::beside::Truth;
+use self::beside::{Beside, Truth};
 use self::pictures::look;
-use self::rows::{Expected, FeatureMeans};
+use self::rows::Expected;
 use crate::collect::FailedShard;
 use crate::freeze::FrozenRun;
 use crate::ledger::{self, Ledger, LedgerError, ShardState};
 use crate::plan::Shard;
+use crate::quality::fold::RunFold;
 use crate::report::RunReport;
 use crate::stored_items::StoredItems;
 use crate::tally::{Counts, READS_AT_ONCE, ShardTally, Tally};
@@ -48,11 +50,13 @@ pub struct AuditReport {
     pub done: Vec<(usize, usize)>,
 }
 
-/// Checks a run from storage alone: shard by shard, with as many rows in memory as are read at once.
+/// Checks a run from storage alone: shard by shard, with as many rows in memory as are read at once, and of every style the
+/// sums that a report is made from. Of the report, distances to photographs are compared where those can be read.
 ///
 /// # Errors
 ///
-/// [`LedgerError`] if storage cannot be listed; what can be listed and is wrong is a finding.
+/// [`LedgerError`] if storage cannot be listed or does not answer, or a decision cannot be read; whatever else is wrong, or
+/// cannot be read, is a finding.
 pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport, LedgerError> {
     let ledger = match Ledger::read(storage, run).await {
         Ok(ledger) => ledger,
@@ -63,6 +67,9 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
     };
     let stored = StoredItems::read(storage, run).await?;
     let (tally, counted) = beside::stored_tally(storage, run).await?;
+    let (reported, beside) = beside::stored_report(storage, run).await;
+    let mut styles = reported.iter().flat_map(|reported| &reported.styles);
+    let per_class = styles.any(|style| !style.classes.is_empty());
     let known = Known {
         run,
         ledger: &ledger,
@@ -87,20 +94,24 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
         quarantined: HashSet::new(),
         has_ended: true,
         rows: Some(RowSum::default()),
-        features: FeatureMeans::default(),
+        fold: RunFold::new(per_class),
         num_unsealed: 0,
     };
     for part in run.plan.shards.chunks(READS_AT_ONCE) {
         let checks = part.iter().map(|shard| check_shard(storage, &known, shard));
         let checked = try_join_all(checks).await?;
-        checked.into_iter().for_each(|checked| audit.take(checked));
+        for checked in checked {
+            audit.take(checked).await;
+        }
     }
     audit.check_labels(storage).await;
     audit.check_strays();
     audit.check_commits(&ledger);
     audit.check_attempts(&ledger);
-    audit.check_manifest(storage).await?;
-    audit.check_beside(storage, &ledger).await?;
+    audit.check_manifest(storage, reported.as_ref()).await;
+    let found = audit.look_beside(storage, &ledger, reported.as_ref(), beside);
+    let found = found.await?;
+    audit.take_beside(found);
     audit.report.findings.extend(counted.findings);
     audit.report.notes.extend(counted.notes);
     if audit.report.planned != run.record.frozen.num_items {
@@ -109,6 +120,7 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
         let finding = format!("the plan has {planned} items, the run's record says {recorded}");
         audit.report.findings.push(finding);
     }
+    audit.check_links(storage).await?;
     audit.report.show_everything();
     Ok(audit.report)
 }
@@ -153,7 +165,8 @@ struct Checked<'a> {
     is_open: bool,
     /// Its rows in the manifest; nothing if they cannot be read.
     rows: Option<RowSum>,
-    features: FeatureMeans,
+    /// Its rows with the features of their outputs.
+    judged: Vec<ManifestRow>,
     /// Files of it that carry no digest.
     num_unsealed: usize,
     /// Items that are being made, so that images of them may be stored without a row.
@@ -183,7 +196,7 @@ async fn check_shard<'a>(
         quarantined: Vec::new(),
         is_open: false,
         rows: None,
-        features: FeatureMeans::default(),
+        judged: Vec::new(),
         num_unsealed: 0,
         in_the_making: Making::None,
         findings: Vec::new(),
@@ -246,7 +259,7 @@ async fn check_rows(storage: &dyn Storage, known: &Known<'_>, checked: &mut Chec
             let all = parts.revisions.iter().flatten().chain(&parts.committed);
             all.for_each(|row| known.expected.check(shard.id, row, &mut checked.findings));
             let mut rows = parts.effective();
-            checked.features.add(&rows);
+            checked.judged.clone_from(&rows);
             manifest::without_features(&mut rows);
             checked.rows = Some(RowSum::of(&rows));
             checked.counts = Counts::of(&rows);
@@ -327,17 +340,18 @@ struct Audit<'a> {
     has_ended: bool,
     /// All rows of the run; nothing once those of a shard cannot be read.
     rows: Option<RowSum>,
-    features: FeatureMeans,
+    /// What they are like together.
+    fold: RunFold,
     /// Files of shards that carry no digest.
     num_unsealed: usize,
 }
 
 impl Audit<'_> {
-    fn take(&mut self, checked: Checked<'_>) {
+    async fn take(&mut self, checked: Checked<'_>) {
+        let _ = self.fold.take_in(checked.judged).await;
         self.report.counts.add(&checked.counts);
         self.report.findings.extend(checked.findings);
         self.has_ended &= !checked.is_open;
-        self.features.merge(checked.features);
         self.num_unsealed += checked.num_unsealed;
         self.rows = match (self.rows.take(), checked.rows) {
             (Some(all), Some(rows)) => Some(all.and(&rows)),
@@ -384,21 +398,27 @@ impl Audit<'_> {
     }
 
     /// Everything else below the run's folder is known and is what it must be.
-    async fn check_beside(
-        &mut self,
+    async fn look_beside(
+        &self,
         storage: &dyn Storage,
         ledger: &Ledger,
-    ) -> Result<(), LedgerError> {
+        report: Option<&RunReport>,
+        beside: Beside,
+    ) -> Result<Beside, StorageError> {
         let truth = Truth {
             run: self.run,
             ledger,
             counts: &self.report.counts,
-            features: &self.features,
+            fold: &self.fold,
+            report,
             has_ended: self.has_ended && self.rows.is_some(),
             contents: &self.contents,
             labels: &self.labels,
         };
-        let found = beside::check(storage, &truth).await?;
+        beside::check(storage, &truth, beside).await
+    }
+
+    fn take_beside(&mut self, found: Beside) {
         // What is gone since it was listed may have been found before.
         let known: HashSet<String> = self.report.findings.iter().cloned().collect();
         let others = found.findings.into_iter();
@@ -412,6 +432,30 @@ impl Audit<'_> {
                 self.num_unsealed
             ));
         }
+    }
+
+    /// What a link below the run's folder leads to lies elsewhere: whoever has that can change the run, and a copy of the run
+    /// has it not. The storage root and the folders above it may be links.
+    async fn check_links(&mut self, storage: &dyn Storage) -> Result<(), StorageError> {
+        let run = ArtifactPrefix::Run(self.run.record.run.clone());
+        let links = storage.links(&run).await?;
+        let links: Vec<String> = {
+            let known: BTreeSet<&str> = self.report.findings.iter().map(String::as_str).collect();
+            // A link to nothing may be named as what is missing.
+            let is_named = |path: &String| {
+                let named = format!("{path} ");
+                let from = (Bound::Included(named.as_str()), Bound::Unbounded);
+                let next = known.range::<str, _>(from).next();
+                next.is_some_and(|finding| finding.starts_with(&named))
+            };
+            links.into_iter().filter(|path| !is_named(path)).collect()
+        };
+        let findings = links.into_iter().map(|path| {
+            format!(
+                "{path} is a link; what it leads to is not part of the run: put that itself in its place"
+            )
+        });
+        self.report.findings.extend(findings);
         Ok(())
     }
 
@@ -468,9 +512,9 @@ impl Audit<'_> {
 
     /// The manifest of a run that has ended has the rows of its shards. It is written after the last of them, and a report
     /// with a mark of it after it; other reports are made when somebody asks for them.
-    async fn check_manifest(&mut self, storage: &dyn Storage) -> Result<(), LedgerError> {
+    async fn check_manifest(&mut self, storage: &dyn Storage, report: Option<&RunReport>) {
         if !self.has_ended {
-            return Ok(());
+            return;
         }
         let run = &self.run.record.run;
         let found = match storage.read(&ArtifactKey::Manifest(run.clone())).await {
@@ -486,8 +530,7 @@ impl Audit<'_> {
                     (Ok(_), _) => None,
                 }
             }
-            Err(error) if error.kind == StorageErrorKind::NotFound => {
-                let report = RunReport::stored(storage, run).await?;
+            Err(error) if error.is_absent() => {
                 let was_written = report.is_some_and(|report| report.mark.is_some());
                 if !was_written {
                     let note = "manifest.parquet was not made yet: run again, or have `serve` look after the run";
@@ -502,7 +545,6 @@ impl Audit<'_> {
                 "manifest.parquet {what}: run again, or remove it where `serve` looks after the run, to make it anew"
             )
         }));
-        Ok(())
     }
 
     /// An image of a committed shard has a row that is done.

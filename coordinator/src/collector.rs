@@ -22,7 +22,7 @@ use std::time::Duration;
 
 pub use board::Board;
 pub use run_view::RunView;
-use shared::decision::Decisions;
+use shared::decision::{DecisionError, Decisions};
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::queue::Queue;
@@ -216,7 +216,8 @@ impl Collector {
     }
 
     /// Looks after every run once; returns whether storage let it. A run that cannot be read does not keep the others
-    /// waiting, but an outage ends the look: every run would wait for its end.
+    /// waiting, and neither does one of whose files the disk cannot read one, but an outage ends the look: every run would
+    /// wait for its end.
     async fn look(&self, watched: &mut BTreeMap<RunId, Watched>) -> bool {
         let runs = match self.list_runs(watched).await {
             Ok(runs) => runs,
@@ -238,8 +239,7 @@ impl Collector {
                     let reason = chain(&error);
                     tracing::warn!(%run, error = reason, "cannot look after a run, trying again");
                     self.board.show_unreadable(&run, reason);
-                    // A disk may fail to read one file of one run.
-                    if error.is_outage() && self.storage.runs().await.is_err() {
+                    if error.is_outage() && !self.answers().await {
                         return false;
                     }
                 }
@@ -247,6 +247,11 @@ impl Collector {
         }
         self.board.show_looked();
         true
+    }
+
+    /// Returns whether storage answers, whatever it says of one run.
+    async fn answers(&self) -> bool {
+        self.storage.runs().await.is_ok()
     }
 
     /// Returns the runs of the storage root. A folder that is not mounted looks as if it had none.
@@ -358,9 +363,15 @@ impl Collector {
             return Ok(());
         };
         watched.report_is_new = true;
-        // A manifest that was written stays written.
-        let mark = watched.report.as_ref().and_then(|earlier| earlier.mark);
-        let report = watched.report.insert(RunReport { mark, ..report });
+        // A manifest and a contact sheet that were written stay written.
+        let earlier = watched.report.take();
+        let mark = earlier.as_ref().and_then(|earlier| earlier.mark);
+        let contact_sheet_sha256 = earlier.and_then(|earlier| earlier.contact_sheet_sha256);
+        let report = watched.report.insert(RunReport {
+            mark,
+            contact_sheet_sha256,
+            ..report
+        });
         match self.duty {
             Duty::Keep => report.store(storage).await?,
             Duty::Look => {}

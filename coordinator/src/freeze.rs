@@ -173,7 +173,7 @@ pub async fn open_record(storage: &dyn Storage, run: &RunId) -> Result<RunRecord
     let key = ArtifactKey::RunRecord(run.clone());
     let bytes = match storage.read(&key).await {
         Ok(bytes) => bytes,
-        Err(error) if error.kind == StorageErrorKind::NotFound => {
+        Err(error) if error.is_absent() => {
             return Err(FreezeError::Missing {
                 run: run.clone(),
                 path: storage.locate(&key),

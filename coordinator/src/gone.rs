@@ -20,6 +20,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::plan::Shard;
 use crate::stored_items::StoredItems;
 use crate::tally::READS_AT_ONCE;
+use crate::unreadable::{self, ReadError};
 
 /// What helps where something that was stored is not there.
 pub const RUN_AGAIN: &str = "put it back, or run again to make anew what is gone";
@@ -36,13 +37,16 @@ pub struct Vanished {
 ///
 /// # Errors
 ///
-/// [`Vanished`] if it is gone since, or that storage fails.
-pub async fn read_listed<E>(storage: &dyn Storage, key: &ArtifactKey) -> Result<Bytes, E>
-where
-    E: From<Vanished> + From<StorageError>,
-{
-    let read = storage.read(key).await;
-    read.map_err(|error| of_listed(error, || storage.locate(key)))
+/// [`LedgerError::Gone`] if it is gone since, [`LedgerError::Unreadable`] if it alone cannot be read, or that storage fails.
+pub async fn read_listed(storage: &dyn Storage, key: &ArtifactKey) -> Result<Bytes, LedgerError> {
+    let read = unreadable::read(storage, key).await;
+    read.map_err(|error| match error {
+        ReadError::Absent => LedgerError::Gone(Vanished {
+            path: storage.locate(key),
+        }),
+        ReadError::Unreadable(error) => LedgerError::Unreadable(error),
+        ReadError::Storage(error) => LedgerError::Storage(error),
+    })
 }
 
 /// Returns the bytes of a file of a dataset that a listing has shown.
@@ -55,19 +59,15 @@ where
     E: From<Vanished> + From<StorageError>,
 {
     let read = source.read(path).await;
-    read.map_err(|error| of_listed(error, || source.locate(path)))
-}
-
-/// Returns what an error means of something that a listing has shown.
-fn of_listed<E>(error: StorageError, path: impl FnOnce() -> String) -> E
-where
-    E: From<Vanished> + From<StorageError>,
-{
-    if error.is_absent() {
-        E::from(Vanished { path: path() })
-    } else {
-        E::from(error)
-    }
+    read.map_err(|error| {
+        if error.is_absent() {
+            E::from(Vanished {
+                path: source.locate(path),
+            })
+        } else {
+            E::from(error)
+        }
+    })
 }
 
 /// Images and labels that are gone.

@@ -17,6 +17,7 @@ use shared::wording::first_of;
 
 use crate::freeze::FrozenRun;
 use crate::gone::{RUN_AGAIN, Vanished};
+use crate::unreadable::Unreadable;
 
 /// Why the ledger cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub enum LedgerError {
     /// Something of a shard was listed and is not there any more.
     #[error("{}; {}", .0, RUN_AGAIN)]
     Gone(Vanished),
+    /// Something of a shard cannot be read, and the rest of storage can.
+    #[error("{0}: put a copy of it in its place, or remove it and run again to make it anew")]
+    Unreadable(#[source] Unreadable),
     /// A manifest is damaged.
     #[error("{path} is damaged: remove it and run again to make it anew")]
     Manifest {
@@ -52,20 +56,31 @@ pub enum LedgerError {
     },
 }
 
-impl From<Vanished> for LedgerError {
-    fn from(vanished: Vanished) -> Self {
-        Self::Gone(vanished)
-    }
-}
-
 impl LedgerError {
-    /// Returns whether it is about a file of a shard that is damaged, and not about storage: nothing but removing the file
-    /// helps, and other shards are not concerned.
+    /// Returns whether it is about a file of a shard that is damaged or cannot be read, and not about storage: nothing but
+    /// removing the file helps, and other shards are not concerned.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Manifest { .. } | Self::OtherRows { .. } => true,
+            Self::Unreadable(_) | Self::Manifest { .. } | Self::OtherRows { .. } => true,
             Self::Storage(_) | Self::Decision(_) | Self::Gone(_) => false,
+        }
+    }
+
+    /// Returns what storage said, if it is about storage.
+    #[must_use]
+    pub fn of_storage(&self) -> Option<&StorageError> {
+        match self {
+            Self::Storage(error) | Self::Decision(DecisionError::Storage(error)) => Some(error),
+            Self::Decision(
+                DecisionError::Malformed { .. }
+                | DecisionError::TooLarge { .. }
+                | DecisionError::Meanwhile { .. },
+            )
+            | Self::Gone(_)
+            | Self::Unreadable(_)
+            | Self::Manifest { .. }
+            | Self::OtherRows { .. } => None,
         }
     }
 }

@@ -3,7 +3,8 @@
 //! - [`plan`]: which contents meet which styles, in which shards (pure)
 //! - [`inventory`], [`networks`]: what there is, listed and digested
 //! - [`freeze`], [`changes`]: `run.json` and the plan, made once; how inputs differ from them, file by file
-//! - [`ledger`], [`tally`], [`stored_items`], [`gone`]: what storage says is done, and what of it is not there
+//! - [`ledger`], [`tally`], [`stored_items`]: what storage says is done; [`gone`], [`unreadable`]: what of it is not there or
+//!   cannot be read
 //! - [`fate`], [`deciding`]: whether a run goes on, is halted, failed too often, or has ended (pure), and what is decided
 //!   about it
 //! - [`dispatch`], [`resume`]: shards handed to the queue, for the first time or again
@@ -44,3 +45,4 @@ pub mod report;
 pub mod resume;
 pub mod stored_items;
 pub mod tally;
+pub mod unreadable;

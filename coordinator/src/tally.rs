@@ -28,6 +28,7 @@ use shared::wording::{MOST_NAMES, Thousands, one_line, shortened};
 
 use crate::freeze::FrozenRun;
 use crate::ledger::{Ledger, LedgerError};
+use crate::unreadable;
 
 /// What a stored tally says about a shard. One of another version is counted anew.
 const VERSION: u32 = 5;
@@ -210,31 +211,31 @@ impl Counts {
 
 impl Tally {
     /// Returns the counts that were stored, as a beginning that [`Self::update`] compares with the run; nothing if there are
-    /// none of this version.
+    /// none of this version that can be read.
     ///
     /// # Errors
     ///
-    /// If storage fails.
+    /// If storage does not answer.
     pub async fn stored(storage: &dyn Storage, run: &RunId) -> Result<Self, StorageError> {
         let key = ArtifactKey::Tally(run.clone());
-        match storage.read(&key).await {
-            Ok(bytes) => Ok(match seal::parse::<Self>(&bytes, &key) {
-                Ok(tally) if tally.version == VERSION => Self {
-                    is_claimed: true,
-                    ..tally
-                },
-                Ok(_) => Self::default(),
-                Err(error) => {
-                    tracing::warn!(%run, %error, "stored counts cannot be read: shards are counted anew");
-                    Self::default()
-                }
-            }),
-            Err(error) if error.kind == StorageErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(error),
-        }
+        let Some(bytes) = unreadable::read_cache(storage, &key).await? else {
+            return Ok(Self::default());
+        };
+        Ok(match seal::parse::<Self>(&bytes, &key) {
+            Ok(tally) if tally.version == VERSION => Self {
+                is_claimed: true,
+                ..tally
+            },
+            Ok(_) => Self::default(),
+            Err(error) => {
+                tracing::warn!(%run, %error, "stored counts cannot be read: shards are counted anew");
+                Self::default()
+            }
+        })
     }
 
-    /// Stores the counts.
+    /// Stores the counts. Where something else is in their place, such as a folder, nothing is stored: without them shards
+    /// are counted anew.
     ///
     /// # Errors
     ///
@@ -242,7 +243,13 @@ impl Tally {
     pub async fn store(&self, storage: &dyn Storage, run: &RunId) -> Result<(), StorageError> {
         let key = ArtifactKey::Tally(run.clone());
         let json = Bytes::from(seal::seal(json::line(self).as_bytes(), &key));
-        storage.replace(&key, json).await
+        match storage.replace(&key, json).await {
+            Err(error) if error.kind == StorageErrorKind::Invalid => {
+                tracing::warn!(%run, error = chain(&error), "counts are not stored");
+                Ok(())
+            }
+            stored => stored,
+        }
     }
 
     /// Reads the committed shards that are not counted yet; returns how many there were. One that is damaged is none of them:

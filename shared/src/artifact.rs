@@ -102,6 +102,26 @@ impl ArtifactKey {
         }
     }
 
+    /// Returns the run that it belongs to.
+    #[must_use]
+    pub fn run(&self) -> &RunId {
+        match self {
+            Self::RunRecord(run)
+            | Self::Plan(run, _)
+            | Self::Decision(run, _)
+            | Self::Image(run, _)
+            | Self::Label(run, _)
+            | Self::Shard(run, _)
+            | Self::ShardRevision(run, _, _)
+            | Self::FailedAttempt(run, _, _)
+            | Self::Manifest(run)
+            | Self::Report(run)
+            | Self::FeatureStatistics(run, _)
+            | Self::Tally(run)
+            | Self::ContactSheet(run) => run,
+        }
+    }
+
     /// Returns how this kind of object may be written.
     #[must_use]
     pub fn writing(&self) -> Writing {

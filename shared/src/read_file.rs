@@ -41,6 +41,9 @@ pub enum Refused {
     /// It is something else.
     #[error("it is a pipe, socket or device, and no file")]
     NoFile,
+    /// It is a link to nothing, or to itself.
+    #[error("it is a link that leads nowhere")]
+    LeadsNowhere,
     /// It is larger than any file of its kind.
     #[error("it has {found_bytes} bytes, and such a file has at most {max_bytes}")]
     TooLarge {

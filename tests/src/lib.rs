@@ -13,7 +13,7 @@
 //! - [`promised`]: what `make test` promises to have
 //! - [`proxy`]: a network that can be broken
 //! - [`stored`]: what lies below a storage root, as far as two equal runs must agree about it
-//! - [`vanishing`]: storage that lists what it does not have any more
+//! - [`vanishing`]: storage that lists what it does not have any more, cannot read, or does not answer for
 
 pub mod broker;
 pub mod browser;

@@ -232,11 +232,11 @@ impl Stage {
             .fate()
             .is_complete();
         let collected = collect::collect(storage, run, &ledger).await.unwrap();
-        let published = report::publish(storage, run, collected, is_complete).await;
-        published.unwrap();
         let sheet = ArtifactKey::ContactSheet(run.record.run.clone());
         let picture = Bytes::from(stand_in::image("contact", "sheet"));
         storage.replace(&sheet, picture).await.unwrap();
+        let published = report::publish(storage, run, collected, is_complete).await;
+        published.unwrap();
     }
 
     /// Has quarantined items tried again, and notes an attempt that failed.

@@ -1,6 +1,6 @@
 //! Rows compared with the record of their run, and with the rows that they take the place of.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use shared::artifact::ArtifactKey;
 use shared::digest;
@@ -89,57 +89,5 @@ pub(super) fn check_revisions(shard: ShardId, parts: &Parts, findings: &mut Vec<
                 Some(_) | None => {}
             }
         }
-    }
-}
-
-/// Means of features, style by style.
-#[derive(Debug, Default)]
-pub(super) struct FeatureMeans(BTreeMap<String, Sums>);
-
-#[derive(Debug, Default)]
-struct Sums {
-    items: usize,
-    sums: Vec<f64>,
-}
-
-impl FeatureMeans {
-    /// Adds the features of rows that are done.
-    pub(super) fn add(&mut self, rows: &[ManifestRow]) {
-        for row in rows.iter().filter(|row| row.status == Status::Done) {
-            let quality = row.quality.as_ref();
-            let Some(features) = quality.and_then(|quality| quality.features.as_deref()) else {
-                continue;
-            };
-            let sums = self.0.entry(row.item.style.clone()).or_default();
-            sums.items += 1;
-            sums.sums.resize(features.len().max(sums.sums.len()), 0.0);
-            for (sum, &value) in sums.sums.iter_mut().zip(features) {
-                *sum += f64::from(value);
-            }
-        }
-    }
-
-    /// Adds those of others.
-    pub(super) fn merge(&mut self, others: Self) {
-        for (style, other) in others.0 {
-            let sums = self.0.entry(style).or_default();
-            sums.items += other.items;
-            sums.sums.resize(other.sums.len().max(sums.sums.len()), 0.0);
-            for (sum, value) in sums.sums.iter_mut().zip(other.sums) {
-                *sum += value;
-            }
-        }
-    }
-
-    /// Returns the number of items of a style and the means of their features.
-    pub(super) fn of(&self, style: &str) -> (usize, Vec<f64>) {
-        let Some(sums) = self.0.get(style) else {
-            return (0, Vec::new());
-        };
-        let items = sums.items.max(1) as f64;
-        (
-            sums.items,
-            sums.sums.iter().map(|sum| sum / items).collect(),
-        )
     }
 }

@@ -6,11 +6,12 @@ use clap::Args;
 use serde::Serialize;
 use shared::artifact::ArtifactPrefix;
 use shared::console;
+use shared::failure::chain;
 use shared::ids::RunId;
 use shared::json;
 use shared::location::Location;
 use shared::settings::ReferenceFiles;
-use shared::storage::Storage;
+use shared::storage::{Storage, StorageErrorKind};
 
 use super::files::Named;
 use super::{Ending, Problem, RootArgs, files, opening, path};
@@ -142,6 +143,17 @@ impl Reported {
     }
 }
 
+/// Stores a report. It is shown all the same where something else is in its place, such as a folder.
+async fn store(storage: &dyn Storage, report: &RunReport) -> Result<(), Problem> {
+    match report.store(storage).await {
+        Err(error) if error.kind == StorageErrorKind::Invalid => {
+            tracing::warn!(run = %report.run, error = chain(&error), "the report is not stored");
+            Ok(())
+        }
+        stored => stored.map_err(Problem::environment),
+    }
+}
+
 /// Returns the stored report where it says all there is to say, else one made anew; of a run that has ended, that one
 /// is stored.
 async fn report(
@@ -174,6 +186,8 @@ async fn report(
     };
     let stored = RunReport::stored(storage, &run.record.run).await;
     let stored = stored.map_err(Problem::environment)?;
+    // Another run may have had this one's name.
+    let stored = stored.filter(|stored| stored.is_of(&run.record.plan_hash));
     let says_all = |stored: &RunReport| {
         stored.complete == is_complete
             && stored.is_last(&counts)
@@ -182,8 +196,11 @@ async fn report(
             && !stored.lacks_figures()
             && tally.damaged().is_empty()
     };
-    // What is written here says nothing of the manifest, and takes back nothing that was said.
+    // What is written here says nothing of the manifest and of the contact sheet, and takes back nothing that was said.
     let mark = stored.as_ref().and_then(|stored| stored.mark);
+    let contact_sheet_sha256 = stored
+        .as_ref()
+        .and_then(|stored| stored.contact_sheet_sha256.clone());
     if let Some(report) = stored.filter(|stored| reference.is_none() && says_all(stored)) {
         return Ok(Reported {
             run,
@@ -202,10 +219,11 @@ async fn report(
     let report = RunReport {
         damaged: tally.damaged().values().cloned().collect(),
         mark,
+        contact_sheet_sha256,
         ..material.report().await
     };
     if report.complete && reference.is_none() {
-        report.store(storage).await.map_err(Problem::environment)?;
+        store(storage, &report).await?;
     }
     Ok(Reported {
         run,

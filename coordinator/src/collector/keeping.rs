@@ -59,7 +59,9 @@ impl Collector {
         let reported = watched.report.as_ref();
         if !was_under_way
             && reported.is_some_and(|report| {
-                report.is_last(&watched.counts) && report.mark == Some(ledger.mark())
+                report.is_of(&watched.run.record.plan_hash)
+                    && report.is_last(&watched.counts)
+                    && report.mark == Some(ledger.mark())
             })
             && storage.exists(&manifest).await?
         {

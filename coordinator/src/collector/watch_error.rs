@@ -33,7 +33,7 @@ impl WatchError {
             | Self::Freeze(FreezeError::Storage(error))
             | Self::Collect(CollectError::Storage(error))
             | Self::Report(ReportError::Storage(error)) => Some(error),
-            Self::Ledger(error) | Self::Collect(CollectError::Ledger(error)) => of_ledger(error),
+            Self::Ledger(error) | Self::Collect(CollectError::Ledger(error)) => error.of_storage(),
             Self::Decision(error) => of_decision(error),
             Self::Freeze(
                 FreezeError::Different { .. }
@@ -47,18 +47,12 @@ impl WatchError {
     }
 }
 
-fn of_ledger(error: &LedgerError) -> Option<&StorageError> {
-    match error {
-        LedgerError::Storage(error) => Some(error),
-        LedgerError::Decision(error) => of_decision(error),
-        LedgerError::Gone(_) | LedgerError::Manifest { .. } | LedgerError::OtherRows { .. } => None,
-    }
-}
-
 fn of_decision(error: &DecisionError) -> Option<&StorageError> {
     match error {
         DecisionError::Storage(error) => Some(error),
-        DecisionError::Malformed { .. } | DecisionError::Meanwhile { .. } => None,
+        DecisionError::Malformed { .. }
+        | DecisionError::TooLarge { .. }
+        | DecisionError::Meanwhile { .. } => None,
     }
 }
 

@@ -65,6 +65,7 @@ impl From<LedgerError> for PageError {
             LedgerError::Decision(error) => error.into(),
             LedgerError::Storage(_)
             | LedgerError::Gone(_)
+            | LedgerError::Unreadable(_)
             | LedgerError::Manifest { .. }
             | LedgerError::OtherRows { .. } => Self::Trouble(chain(&error)),
         }

@@ -212,7 +212,7 @@ async fn read_rows(
     read: Read,
     wanted: &Wanted<'_>,
 ) -> Result<Rows, LedgerError> {
-    let bytes = gone::read_listed::<LedgerError>(storage, &key).await?;
+    let bytes = gone::read_listed(storage, &key).await?;
     let max_rows = wanted.items.len().max(MIN_ROWS);
     let read = move || -> Result<Rows, ManifestError> {
         let is_sealed = manifest::is_sealed(&bytes)?;
@@ -246,24 +246,22 @@ pub async fn failed_attempt(
     attempt: u32,
 ) -> Result<FailedAttempt, LedgerError> {
     let key = ArtifactKey::FailedAttempt(run.clone(), shard, attempt);
-    let unreadable = |why: &str| FailedAttempt {
+    let unreadable = |error: String| FailedAttempt {
         attempt,
         error_class: FailureClass::Transient,
-        error: format!("its record {} cannot be read: {why}", storage.locate(&key)),
+        error,
         worker: String::new(),
         failed_at: jiff::Timestamp::UNIX_EPOCH,
     };
-    let bytes = match gone::read_listed::<LedgerError>(storage, &key).await {
-        Ok(bytes) => bytes,
-        Err(LedgerError::Storage(error)) => {
-            let refused = error.refused().map(ToString::to_string);
-            return match refused {
-                Some(why) => Ok(unreadable(&why)),
-                None => Err(error.into()),
-            };
+    let bytes = match gone::read_listed(storage, &key).await {
+        Err(LedgerError::Unreadable(error)) => {
+            return Ok(unreadable(format!("its record {}", chain(&error))));
         }
-        Err(error) => return Err(error),
+        read => read?,
     };
-    let parsed = FailedAttempt::parse(&bytes, &key);
-    Ok(parsed.unwrap_or_else(|error| unreadable(&chain(&error))))
+    let malformed = |error: DocumentError| {
+        let path = storage.locate(&key);
+        unreadable(format!("its record {path} cannot be read: {error}"))
+    };
+    Ok(FailedAttempt::parse(&bytes, &key).unwrap_or_else(malformed))
 }

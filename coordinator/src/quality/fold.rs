@@ -43,19 +43,26 @@ pub struct ItemsFold {
 }
 
 impl ItemsFold {
-    fn add(&mut self, quality: &Quality) {
+    /// Adds an item with its features, or with none.
+    fn add(&mut self, quality: &Quality, features: Option<&[f32]>) {
         self.done += 1;
         self.ssim.add(quality.ssim);
         if let Some(lpips) = quality.lpips {
             self.lpips.add(lpips);
         }
-        if let Some(features) = &quality.features {
-            // Features of one run come from one network, whose digest its record holds.
+        if let Some(features) = features {
             let sums = self
                 .features
                 .get_or_insert_with(|| Accumulator::new(features.len()));
             sums.add(features);
         }
+    }
+
+    /// Returns features that are as many as those of the other items. Features of one run come from one network, whose
+    /// digest its record holds; others were written by somebody else and are in no figure, so that an audit misses them.
+    fn alike<'a>(&self, features: Option<&'a [f32]>) -> Option<&'a [f32]> {
+        let others = self.features.as_ref().map(Accumulator::num_features);
+        features.filter(|own| others.is_none_or(|others| others == own.len()))
     }
 }
 
@@ -121,14 +128,33 @@ impl RunFold {
         };
         let style = self.styles.entry(row.item.style.clone()).or_default();
         let style = Arc::make_mut(style);
-        style.items.add(quality);
-        if let Some(features) = &quality.features {
+        let features = style.items.alike(quality.features.as_deref());
+        style.items.add(quality, features);
+        if let Some(features) = features {
             style.sample.offer(&row.item.content, features);
         }
         if self.per_class {
             for &train_id in &quality.train_ids {
-                style.classes.entry(train_id).or_default().add(quality);
+                let class = style.classes.entry(train_id).or_default();
+                class.add(quality, features);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_of_another_number_than_the_others_are_in_no_figure() {
+        let mut items = ItemsFold::default();
+        for features in [&[1.0, 2.0][..], &[3.0, 4.0, 5.0], &[5.0, 6.0]] {
+            let features = items.alike(Some(features));
+            items.add(&Quality::default(), features);
+        }
+        let sums = items.features.unwrap();
+        assert_eq!((items.done, sums.count(), sums.num_features()), (3, 2, 2));
+        assert_eq!(sums.statistics().unwrap().mean, [3.0, 4.0]);
     }
 }

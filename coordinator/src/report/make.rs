@@ -66,6 +66,8 @@ impl Material<'_> {
             warnings: self.counts.warning_kinds.clone(),
             damaged: Vec::new(),
             mark: None,
+            plan_hash: Some(record.plan_hash.clone()),
+            contact_sheet_sha256: None,
         }
     }
 

@@ -3,9 +3,10 @@
 //! `report.json` holds a [`RunReport`]; it is written beside the manifest and can be made again at any time.
 //!
 //! - [`make`], [`references`]: from committed shards, compared with real photographs
-//! - [`live`]: of a run under way
+//! - [`live`]: of a run under way; [`compare`]: a stored one, with one that is made again
 //! - [`text`], [`html`], [`plot`]: for people
 
+pub mod compare;
 pub mod html;
 pub mod live;
 pub mod make;
@@ -19,9 +20,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactKey;
+use shared::digest;
 use shared::ids::RunId;
 use shared::seal;
-use shared::storage::{Storage, StorageError, StorageErrorKind};
+use shared::storage::{Storage, StorageError};
 use shared::warning::WarningKind;
 
 use self::make::Material;
@@ -30,6 +32,7 @@ use crate::freeze::FrozenRun;
 use crate::ledger::Mark;
 use crate::quality::reference::{self, ReferenceError};
 use crate::tally::Counts;
+use crate::unreadable;
 
 /// A run's report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +79,12 @@ pub struct RunReport {
     /// What was stored of the shards when the manifest was written with this report; none if it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
+    /// The run's plan: another run may have had its name. None in reports of earlier programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_hash: Option<String>,
+    /// SHA-256 of the contact sheet that was stored when this was; none if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_sheet_sha256: Option<String>,
 }
 
 /// A network that judges images.
@@ -169,14 +178,17 @@ impl RunReport {
     ///
     /// # Errors
     ///
-    /// If storage fails.
+    /// If storage does not answer.
     pub async fn stored(storage: &dyn Storage, run: &RunId) -> Result<Option<Self>, StorageError> {
         let key = ArtifactKey::Report(run.clone());
-        match storage.read(&key).await {
-            Ok(bytes) => Ok(seal::parse(&bytes, &key).ok()),
-            Err(error) if error.kind == StorageErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let bytes = unreadable::read_cache(storage, &key).await?;
+        Ok(bytes.and_then(|bytes| seal::parse(&bytes, &key).ok()))
+    }
+
+    /// Returns whether it is of a run with this plan, as far as it says: reports of earlier programs do not.
+    #[must_use]
+    pub fn is_of(&self, plan_hash: &str) -> bool {
+        self.plan_hash.as_deref().is_none_or(|own| own == plan_hash)
     }
 
     /// Returns whether a figure may be there when the report is made again: a reference or a network that was not where
@@ -231,7 +243,8 @@ pub enum ReportError {
 }
 
 /// Stores the statistics of each style's features and the report, and returns the report; `is_complete` says whether
-/// every planned item has ended and what is done is there.
+/// every planned item has ended and what is done is there. The report tells the digest of the contact sheet, which is stored
+/// before if there is to be one.
 ///
 /// # Errors
 ///
@@ -243,6 +256,8 @@ pub async fn publish(
     is_complete: bool,
 ) -> Result<RunReport, ReportError> {
     let mark = collected.mark;
+    let sheet = ArtifactKey::ContactSheet(run.record.run.clone());
+    let sheet = unreadable::read_cache(storage, &sheet).await?;
     let judges = &run.record.frozen.judges;
     let extractor = judges.features.clone().unwrap_or_default();
     for (style, fold) in &collected.fold.styles {
@@ -276,6 +291,7 @@ pub async fn publish(
     };
     let report = RunReport {
         mark: Some(mark),
+        contact_sheet_sha256: sheet.map(|bytes| digest::sha256(&bytes)),
         ..material.report().await
     };
     report.store(storage).await?;
@@ -314,6 +330,8 @@ mod tests {
             warnings: BTreeMap::new(),
             damaged: Vec::new(),
             mark: None,
+            plan_hash: None,
+            contact_sheet_sha256: None,
         };
         assert!(report.is_last(&counts));
         let mut mended = counts.clone();
@@ -327,5 +345,12 @@ mod tests {
             ..report
         };
         assert!(!early.is_last(&counts));
+        // One of an earlier program does not say of which plan it is.
+        assert!(early.is_of("a plan"));
+        let planned = RunReport {
+            plan_hash: Some("a plan".to_owned()),
+            ..early
+        };
+        assert!(planned.is_of("a plan") && !planned.is_of("another"));
     }
 }

@@ -529,4 +529,16 @@ mod tests {
         let expected = "x)\\nrun demo is complete\\r\\u{202e}";
         assert_eq!(decisions.halted.as_deref(), Some(expected));
     }
+
+    #[tokio::test]
+    async fn a_decision_that_is_there_and_cannot_be_read_is_no_end_of_decisions() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = LocalStorage::new(folder.path());
+        let run: RunId = "demo".parse().unwrap();
+        let path = folder.path().join("runs/demo/decisions/000001.json");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("/no/such/file", &path).unwrap();
+        let error = Decisions::read(&storage, &run).await.unwrap_err();
+        assert!(error.to_string().contains("000001.json"), "{error}");
+    }
 }

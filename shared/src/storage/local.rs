@@ -28,7 +28,7 @@ use self::naming::Naming;
 use self::steps::Steps;
 pub use self::steps::{DiskListener, DiskStep};
 use super::disk::{error_of_making, io_error, is};
-use super::walk::{Found, Walk};
+use super::walk::{Found, Walk, links_below};
 use super::{
     Created, Listed, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, path_of,
 };
@@ -36,7 +36,7 @@ use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::blocking;
 use crate::digest;
 use crate::ids::RunId;
-use crate::read_file;
+use crate::read_file::{self, Refused};
 
 /// Unfinished files lie in this folder of the root, away from the images that people train on.
 const TEMPORARY_FOLDER: &str = ".writing";
@@ -317,7 +317,7 @@ impl Storage for LocalStorage {
         let path = self.file(key, "read")?;
         blocking::run(move || {
             let read = read_file::read(&path, max_bytes);
-            let bytes = read.map_err(|e| io_error("read", &path, e))?;
+            let bytes = read.map_err(|e| io_error("read", &path, told_of_links(e, &path)))?;
             Ok(Bytes::from(bytes))
         })
         .await
@@ -349,6 +349,17 @@ impl Storage for LocalStorage {
             })
         })
         .boxed()
+    }
+
+    async fn links(&self, prefix: &ArtifactPrefix) -> Result<Vec<String>, StorageError> {
+        let (root, folder) = (self.root.clone(), prefix.path());
+        blocking::run(move || {
+            let links = links_below(&root, Path::new(&folder));
+            let links = links.map_err(|(path, e)| io_error("list", &path, e))?;
+            let paths = links.iter().map(|path| path.to_string_lossy().into_owned());
+            Ok(paths.collect())
+        })
+        .await
     }
 
     async fn runs(&self) -> Result<Vec<RunId>, StorageError> {
@@ -456,6 +467,16 @@ fn place(path: &Path) -> io::Result<Place> {
 fn leads_nowhere(error: &io::Error) -> bool {
     let kinds = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
     kinds.contains(&error.kind()) || is(error, Errno::LOOP)
+}
+
+/// Returns an error of reading a file; that of a link to nothing says so: something is there, though it cannot be read.
+fn told_of_links(error: io::Error, path: &Path) -> io::Error {
+    let is_link = || fs::symlink_metadata(path).is_ok_and(|itself| itself.is_symlink());
+    if leads_nowhere(&error) && is_link() {
+        Refused::LeadsNowhere.into()
+    } else {
+        error
+    }
 }
 
 /// Leftovers only cost space, so one that cannot be removed is left.

@@ -298,6 +298,16 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// last one: `Denied` or `Unavailable`.
     fn list(&self, prefix: &ArtifactPrefix) -> Pages;
 
+    /// Returns the paths of the links below a prefix, at any depth, sorted: what a link leads to lies elsewhere. A store that
+    /// knows no links has none.
+    ///
+    /// # Errors
+    ///
+    /// `Denied` or `Unavailable`.
+    async fn links(&self, _prefix: &ArtifactPrefix) -> Result<Vec<String>, StorageError> {
+        Ok(Vec::new())
+    }
+
     /// Returns the runs of which anything is stored, sorted.
     ///
     /// # Errors

@@ -115,6 +115,33 @@ impl Walk {
     }
 }
 
+/// Returns the paths of the links below `root/folder`, relative to `root` and sorted. What they lead to is not looked into.
+///
+/// # Errors
+///
+/// The folder that cannot be read.
+pub(crate) fn links_below(
+    root: &Path,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+    let mut links = Vec::new();
+    let mut pending: Vec<PathBuf> = vec![folder.components().collect()];
+    while let Some(folder) = pending.pop() {
+        let whole = root.join(&folder);
+        let names = read(&whole).map_err(|e| (whole, e))?;
+        for name in names {
+            let path = folder.join(&name.name);
+            if name.is_link {
+                links.push(path);
+            } else if name.is_folder {
+                pending.push(path);
+            }
+        }
+    }
+    links.sort_unstable();
+    Ok(links)
+}
+
 impl Folder {
     fn unread(path: PathBuf) -> Self {
         Self {
@@ -231,6 +258,31 @@ mod tests {
         let page = walk.next_page().unwrap();
         let sizes: Vec<u64> = page.iter().map(|found| found.size_bytes).collect();
         assert_eq!(sizes, [0, 0, 4], "what is no file has no bytes");
+    }
+
+    #[test]
+    fn links_are_named_and_what_they_lead_to_is_not_looked_into() {
+        let (above, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::os::unix::fs::symlink(elsewhere.path(), elsewhere.path().join("inner")).unwrap();
+        // The root may be a link itself.
+        let root = above.path().join("root");
+        fs::create_dir_all(above.path().join("disk/run/images")).unwrap();
+        std::os::unix::fs::symlink("disk", &root).unwrap();
+        fs::write(root.join("run/images/1.png"), "").unwrap();
+        for (target, link) in [
+            (elsewhere.path(), "run/images/night"),
+            (Path::new("1.png"), "run/images/2.png"),
+            (Path::new("/no/such/file"), "run/broken"),
+        ] {
+            std::os::unix::fs::symlink(target, root.join(link)).unwrap();
+        }
+        let found = links_below(&root, Path::new("run/")).unwrap();
+        let expected = ["run/broken", "run/images/2.png", "run/images/night"];
+        assert_eq!(found, expected.map(PathBuf::from));
+        assert_eq!(
+            links_below(&root, Path::new("none")).unwrap(),
+            [""; 0].map(PathBuf::from)
+        );
     }
 
     #[test]

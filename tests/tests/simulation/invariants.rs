@@ -249,7 +249,7 @@ async fn check_live_report(world: &World, report: &RunReport) {
     assert_eq!(again.unwrap(), None, "there is nothing new to say");
 }
 
-/// Returns the next report of a run under way; none if nothing is committed. The first read of it fails.
+/// Returns the next report of a run under way; none if nothing is committed. At the first look storage does not answer.
 async fn refreshed(
     live: &mut LiveReport,
     storage: &SlowStorage,
@@ -260,8 +260,9 @@ async fn refreshed(
         let made = live.refresh(storage, known, &counts).await;
         return made.unwrap();
     }
-    storage.failing_reads.store(1, Ordering::Relaxed);
+    storage.failing_reads.store(usize::MAX, Ordering::Relaxed);
     let failed = live.refresh(storage, known, &counts).await;
+    storage.failing_reads.store(0, Ordering::Relaxed);
     assert!(failed.is_err(), "{failed:?}");
     for _ in 0..1000 {
         let made = live.refresh(storage, known, &counts).await;

@@ -6,7 +6,7 @@ use shared::artifact::ArtifactKey;
 use shared::console;
 use shared::location::Location;
 use shared::settings::RunConfig;
-use shared::storage::{Storage, StorageErrorKind};
+use shared::storage::Storage;
 use shared::wording::first_names;
 
 use super::super::{Ending, Problem, opening};
@@ -70,16 +70,16 @@ pub(super) async fn conclude(
     };
     let standing = Standing::of(&run, &ledger, &tally).with_gone(gone.paths.len());
     let counts = collected.counts.clone();
-    let report = match stopped {
+    // The report tells its digest.
+    let sheet = contact_sheet::make(storage, &run).await;
+    let published = match stopped {
         Stopped::AtItsEnd | Stopped::AtItsLimit => {
             let is_complete = standing.fate().is_complete();
-            let report = report::publish(storage, &run, collected, is_complete).await;
-            Some(report.map_err(Problem::environment)?)
+            Some(report::publish(storage, &run, collected, is_complete).await)
         }
         // Whoever interrupts a run does not want to wait for figures; `report` makes them of what is there.
         Stopped::OnRequest | Stopped::Halted => None,
     };
-    let sheet = contact_sheet::make(storage, &run).await;
     let max_attempts = run.record.limits.max_attempts;
     let is_open = |shard: &&Shard| ledger.state(shard.id, max_attempts).is_open();
     let first_open = run.plan.shards.iter().find(is_open).map(|shard| {
@@ -99,6 +99,7 @@ pub(super) async fn conclude(
         gone,
     };
     found.tell(storage, sheet);
+    let report = published.transpose().map_err(Problem::environment)?;
     if let Some(report) = &report {
         tell_quality(report);
     }
@@ -115,7 +116,7 @@ async fn check_record(
     let gone = match freeze::check(storage, config, frozen).await {
         Ok(Some(_)) => match freeze::open(storage, &config.run).await {
             Ok(_) => return Ok(()),
-            Err(FreezeError::Storage(error)) if error.kind == StorageErrorKind::NotFound => {
+            Err(FreezeError::Storage(error)) if error.is_absent() => {
                 ArtifactKey::Plan(config.run.clone(), frozen.plan_sha256.clone())
             }
             Err(error) => return Err(opening::freeze_problem(error)),

@@ -286,6 +286,28 @@ async fn a_picture_is_created_over_what_is_no_file_and_over_nothing_else() {
     assert!(error.is_err() && path.is_dir());
 }
 
+#[tokio::test]
+async fn a_link_that_leads_nowhere_is_something_that_cannot_be_read_and_not_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path());
+    let key = ArtifactKey::Tally("demo".parse().unwrap());
+    let path = folder.path().join(key.path());
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let nothing = storage.read(&key).await.unwrap_err();
+    assert!(nothing.is_absent(), "{nothing}");
+    for target in ["/no/such/file", "tally.json", "/etc/passwd/file"] {
+        std::os::unix::fs::symlink(target, &path).unwrap();
+        let error = storage.read(&key).await.unwrap_err();
+        let told = crate::failure::chain(&error);
+        assert!(!error.is_absent(), "{told}");
+        assert_eq!(error.kind, StorageErrorKind::NotFound, "{told}");
+        assert!(told.contains("a link that leads nowhere"), "{told}");
+        let run = ArtifactPrefix::Run("demo".parse().unwrap());
+        assert_eq!(storage.links(&run).await.unwrap(), [key.path()]);
+        fs::remove_file(&path).unwrap();
+    }
+}
+
 /// A writer that is ended between two steps, or comes after another one that filled the place, takes nothing from anybody.
 #[tokio::test]
 async fn the_place_of_an_emptied_picture_is_filled_in_one_step() {
