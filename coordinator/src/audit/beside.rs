@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::failure::{FailedAttempt, chain};
 use shared::ids::ShardId;
+use shared::making::Making;
 use shared::seal::{self, Seal};
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 
@@ -74,6 +75,7 @@ pub(super) async fn check(
                     beside.is_sealed(storage, key).await;
                 }
                 Kind::Attempt(shard, number) => beside.attempt(storage, truth, shard, number).await,
+                Kind::Making(shard) => beside.making(storage, truth, shard).await,
                 Kind::Report => is_reported = beside.report(storage, truth).await,
                 Kind::Statistics(style) => beside.statistics(storage, truth, &style).await,
                 Kind::Picture(key) => beside.picture(storage, key).await,
@@ -107,6 +109,7 @@ enum Kind {
     Record,
     Decision(u32),
     Attempt(ShardId, u32),
+    Making(ShardId),
     Report,
     Statistics(String),
     /// A picture of which no row tells the digest.
@@ -168,6 +171,14 @@ impl Kind {
                 };
                 let own = parsed.filter(own);
                 own.map_or(Self::Stray, |(shard, number)| Self::Attempt(shard, number))
+            }
+            Some(("making", file)) => {
+                let shard = file.strip_suffix(".json");
+                let shard: Option<ShardId> = shard.and_then(|shard| shard.parse().ok());
+                let own = |shard: &ShardId| {
+                    (shard.0 as usize) < plan.shards.len() && format!("{shard}.json") == file
+                };
+                shard.filter(own).map_or(Self::Stray, Self::Making)
             }
             Some(("fid", file)) => {
                 let style = file.strip_suffix(".npz");
@@ -245,6 +256,19 @@ impl Beside {
             self.findings.push(format!(
                 "{key} is about attempt {}, expected {number}",
                 attempt.attempt
+            ));
+        }
+    }
+
+    /// Reads what attempts at a shard made on the way.
+    async fn making(&mut self, storage: &dyn Storage, truth: &Truth<'_>, shard: ShardId) {
+        let record = &truth.run.record;
+        let key = ArtifactKey::Making(record.run.clone(), shard);
+        let helps = "remove it: images that no commit speaks of are made again";
+        let making: Option<Making> = self.document(storage, &key, helps).await;
+        if making.is_some_and(|making| making.plan_hash != record.plan_hash) {
+            self.findings.push(format!(
+                "{key} is of a run that was planned otherwise; {helps}"
             ));
         }
     }
