@@ -19,6 +19,7 @@ use shared::decision::{DecisionError, Items};
 use shared::digest;
 use shared::failure::chain;
 use shared::ids::ItemId;
+use shared::making::ContentDigests;
 use shared::manifest::{self, ManifestError, ManifestRow, Status};
 use shared::storage::{Storage, StorageError};
 use shared::wording::one_line;
@@ -90,6 +91,7 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
             .map(|(i, c)| (c.name(), i))
             .collect(),
         labels: vec![None; run.plan.contents.len()],
+        files: vec![None; run.plan.contents.len()],
         stored,
         quarantined: HashSet::new(),
         has_ended: true,
@@ -158,8 +160,8 @@ struct Known<'a> {
 struct Checked<'a> {
     shard: &'a Shard,
     counts: Counts,
-    /// The items that are done, with the digest of their label.
-    done: Vec<(ItemId, String)>,
+    /// The items that are done, with what they were made from.
+    done: Vec<(ItemId, Option<ContentDigests>)>,
     quarantined: Vec<ItemId>,
     /// Whether something of it is to be made.
     is_open: bool,
@@ -305,9 +307,14 @@ async fn check_image(
             let key = ArtifactKey::Image(run.record.run.clone(), row.item.clone());
             let found = look(storage, &key).await;
             pictures::Expected::image(output).compare(&found, findings);
-            checked
-                .done
-                .push((row.item.clone(), output.label_sha256.clone()));
+            let digests = ContentDigests::of_row(row);
+            if digests.is_none() {
+                findings.push(format!(
+                    "{} is done and has no SHA-256 of its content",
+                    row.item
+                ));
+            }
+            checked.done.push((row.item.clone(), digests));
         }
         (None, Status::Done) => findings.push(format!("{} is done and has no output", row.item)),
         (Some(_), Status::Quarantined | Status::Failed) => {
@@ -332,6 +339,8 @@ struct Audit<'a> {
     contents: HashMap<&'a str, usize>,
     /// Digest of each content's label, as the rows say.
     labels: Vec<Option<String>>,
+    /// Digest of each content's image file, as the rows say.
+    files: Vec<Option<String>>,
     /// Images that no row has accounted for yet.
     stored: StoredItems,
     /// Items that are quarantined, as positions of style and content.
@@ -380,19 +389,27 @@ impl Audit<'_> {
         let quarantined = checked.quarantined.iter();
         let quarantined = quarantined.filter_map(|item| position(&self.contents, item));
         self.quarantined.extend(quarantined);
-        for (item, label_sha256) in checked.done {
+        for (item, digests) in checked.done {
             let Some((style, content)) = position(&self.contents, &item) else {
                 continue;
             };
             self.stored.account_for((style, content));
             self.report.done.push((style, content));
-            match &self.labels[content] {
-                None => self.labels[content] = Some(label_sha256),
-                Some(known) if *known != label_sha256 => self.report.findings.push(format!(
+            let Some(digests) = digests else {
+                continue;
+            };
+            if !agrees(&mut self.labels[content], digests.label_sha256) {
+                self.report.findings.push(format!(
                     "labels/{}.png: rows disagree about its SHA-256",
                     item.content
-                )),
-                Some(_) => {}
+                ));
+            }
+            if !agrees(&mut self.files[content], digests.image_sha256) {
+                self.report.findings.push(format!(
+                    "content {}: rows disagree about the SHA-256 of its image file: {} and others were made of different \
+                     files",
+                    item.content, item
+                ));
             }
         }
     }
@@ -572,6 +589,11 @@ impl Audit<'_> {
         let findings: Vec<String> = images.chain(empty).chain(strays).collect();
         self.report.findings.extend(findings);
     }
+}
+
+/// Returns whether a digest is the one that is known, which it is from now on if none was.
+fn agrees(known: &mut Option<String>, sha256: String) -> bool {
+    *known.get_or_insert_with(|| sha256.clone()) == sha256
 }
 
 /// Rows, whatever their order: their number, and the sum of their digests.

@@ -1,5 +1,7 @@
 //! `run.json` and the plan beside it: made once, compared ever after.
 
+mod leftovers;
+
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::ids::RunId;
@@ -42,6 +44,21 @@ pub enum FreezeError {
         /// What differs.
         differences: Vec<String>,
     },
+    /// There is no record of the run, and nothing proves that what is stored below its name is its own.
+    #[error(
+        "run {run} has no run.json, and {found} are stored below its name: {why}; give this run another run.name, or move \
+         {folder} away"
+    )]
+    Leftovers {
+        /// The run.
+        run: RunId,
+        /// How much is stored.
+        found: String,
+        /// Why it is not the run's own.
+        why: String,
+        /// Where it is.
+        folder: String,
+    },
     /// There is no such run.
     #[error(
         "there is no run {run}: {path} is not there; check the name, --root and SYNTH2REAL_ROOT"
@@ -83,11 +100,12 @@ pub async fn check(
 }
 
 /// Returns the run of this name, if there is one with these settings and this model, whatever its inputs are now. A plan
-/// that is gone is stored again if the inputs still make the same one.
+/// that is gone is stored again if the inputs still make the same one. A run whose record is gone is none, if what is stored
+/// of it is proved to be what is planned now.
 ///
 /// # Errors
 ///
-/// [`FreezeError::Different`] if a run of this name is another one.
+/// [`FreezeError::Different`] if a run of this name is another one, [`FreezeError::Leftovers`] if it may have been.
 pub async fn existing(
     storage: &dyn Storage,
     config: &RunConfig,
@@ -95,7 +113,10 @@ pub async fn existing(
 ) -> Result<Option<FrozenRun>, FreezeError> {
     let record = match open_record(storage, &config.run).await {
         Ok(record) => record,
-        Err(FreezeError::Missing { .. }) => return Ok(None),
+        Err(FreezeError::Missing { .. }) => {
+            leftovers::check(storage, &config.run, &inventory.frozen).await?;
+            return Ok(None);
+        }
         Err(error) => return Err(error),
     };
     let differences = record.differences_but_inputs(&inventory.frozen);
@@ -114,7 +135,7 @@ pub async fn existing(
 }
 
 /// Returns the run's record: the stored one if this plan is the same run, or a new one. A plan that is gone is stored
-/// again.
+/// again. That nothing of another run is stored is for [`existing`] to prove before.
 ///
 /// # Errors
 ///

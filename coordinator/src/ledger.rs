@@ -274,18 +274,42 @@ impl Ledger {
         shards.map(move |shard| (shard, self.num_retried(shard, max_attempts)))
     }
 
-    /// Returns how many quarantined items of a shard are to be tried again and have not ended.
+    /// Returns how many quarantined items of a shard are to be tried again and have not ended: by the revision that comes
+    /// next, and by those that were decided to come after it.
     #[must_use]
     pub fn num_retried(&self, shard: ShardId, max_attempts: u32) -> usize {
         match self.state(shard, max_attempts) {
             ShardState::Revising { revision } => {
-                let items = self.decisions.retries.of(shard, revision);
-                items.map_or(0, Items::len)
+                self.items_from(shard, revision).map(Items::len).sum()
             }
             ShardState::Committed
             | ShardState::Failed { .. }
             | ShardState::Open
             | ShardState::RevisionFailed { .. } => 0,
+        }
+    }
+
+    /// Returns the items of the revisions of a shard that were decided, from one on.
+    pub fn items_from(&self, shard: ShardId, revision: u32) -> impl Iterator<Item = &Items> {
+        let retries = &self.decisions.retries;
+        let decided = retries.revisions(shard);
+        let decided = decided.filter(move |&number| number >= revision);
+        decided.filter_map(move |number| retries.of(shard, number))
+    }
+
+    /// Returns the number of the revision as which other quarantined items of a shard are tried again: after the one that
+    /// workers may have in hand, or as the one that failed for good.
+    #[must_use]
+    pub fn next_revision(&self, shard: ShardId, max_attempts: u32) -> u32 {
+        match self.state(shard, max_attempts) {
+            ShardState::Revising { revision } => {
+                let decided = self.decisions.retries.revisions(shard);
+                decided.last().unwrap_or(revision) + 1
+            }
+            ShardState::Committed
+            | ShardState::Failed { .. }
+            | ShardState::Open
+            | ShardState::RevisionFailed { .. } => self.num_revisions(shard) + 1,
         }
     }
 
@@ -344,7 +368,7 @@ impl Ledger {
 
 /// Returns which shard an object of this name holds the rows of, and for a revision its number. Only the name that it is
 /// stored under is one: `7.parquet` is no shard's.
-fn stored_shard(name: &str) -> Option<(ShardId, Option<u32>)> {
+pub(crate) fn stored_shard(name: &str) -> Option<(ShardId, Option<u32>)> {
     let name = name.strip_suffix(".parquet")?;
     let (shard, revision): (ShardId, Option<u32>) = match name.split_once('.') {
         None => (name.parse().ok()?, None),

@@ -350,12 +350,16 @@ impl Why {
 }
 
 /// Returns which quarantined items are tried again, each as the next revision of its shard. One that workers may have in
-/// hand gets no other items: [`quarantined::find`] offers none.
-fn retries<'a>(ledger: &'a Ledger, redo: &'a [Redo]) -> impl Iterator<Item = Retry> + 'a {
-    redo.iter().filter_map(|redo| match &redo.why {
+/// hand gets no other items: they come after it.
+fn retries<'a>(
+    ledger: &'a Ledger,
+    redo: &'a [Redo],
+    max_attempts: u32,
+) -> impl Iterator<Item = Retry> + 'a {
+    redo.iter().filter_map(move |redo| match &redo.why {
         Why::Quarantined { items, .. } => Some(Retry {
             shard: redo.shard,
-            revision: ledger.num_revisions(redo.shard) + 1,
+            revision: ledger.next_revision(redo.shard, max_attempts),
             items: items.clone(),
         }),
         Why::NotCommitted
@@ -405,7 +409,7 @@ pub async fn decide(
         })
     });
     let reopened: Vec<Reopened> = reopened.collect();
-    let retried: Vec<Retry> = retries(ledger, redo).collect();
+    let retried: Vec<Retry> = retries(ledger, redo, max_attempts).collect();
     let is_bare = reopened.is_empty() && retried.is_empty() && changed_inputs.is_empty();
     if is_bare && ledger.decisions.halted.is_none() {
         return Ok(());
@@ -428,7 +432,14 @@ pub async fn decide(
 
 /// Returns how many items that had ended, and were not done, are to be made again.
 fn num_opened(run: &FrozenRun, ledger: &Ledger, redo: &Redo) -> usize {
-    let failed = ledger.outstanding_items(redo.shard);
+    let failed = match ledger.state(redo.shard, run.record.limits.max_attempts) {
+        ShardState::RevisionFailed { .. } => ledger.outstanding_items(redo.shard),
+        // What is under way has not ended.
+        ShardState::Revising { .. }
+        | ShardState::Committed
+        | ShardState::Failed { .. }
+        | ShardState::Open => None,
+    };
     match &redo.why {
         Why::Failed { .. } => run.plan.shards[redo.shard.0 as usize].num_items(),
         Why::Quarantined { items, .. } => {
@@ -496,8 +507,8 @@ pub async fn publish(
     Ok(())
 }
 
-/// Adds quarantined items whose inputs have changed. Each shard has one revision at a time: what was found of such a shard
-/// already gives way.
+/// Adds quarantined items whose inputs have changed. Workers are asked for one revision of a shard at a time: what was found
+/// of such a shard already gives way, and what was decided of it before comes first.
 pub fn merge(redo: &mut Vec<Redo>, changed: Vec<Redo>) {
     redo.retain(|found| {
         let mut changed = changed.iter();

@@ -28,6 +28,8 @@ pub enum ArtifactKey {
     ShardRevision(RunId, ShardId, u32),
     /// A failed attempt at a shard.
     FailedAttempt(RunId, ShardId, u32),
+    /// What attempts at a shard have made before its commit speaks of it; without it, that is made again.
+    Making(RunId, ShardId),
     /// The whole run's manifest, made from the shards.
     Manifest(RunId),
     /// The whole run's report, made from the shards.
@@ -68,6 +70,7 @@ impl ArtifactKey {
             Self::FailedAttempt(run, shard, attempt) => {
                 format!("runs/{run}/attempts/{shard}/{attempt}.json")
             }
+            Self::Making(run, shard) => format!("runs/{run}/making/{shard}.json"),
             Self::Manifest(run) => format!("runs/{run}/manifest.parquet"),
             Self::Report(run) => format!("runs/{run}/report.json"),
             Self::FeatureStatistics(run, style) => format!("runs/{run}/fid/{style}.npz"),
@@ -95,6 +98,7 @@ impl ArtifactKey {
             | Self::Shard(..)
             | Self::ShardRevision(..)
             | Self::FailedAttempt(..)
+            | Self::Making(..)
             | Self::Manifest(_)
             | Self::Report(_)
             | Self::Tally(_)
@@ -134,7 +138,8 @@ impl ArtifactKey {
             | Self::Shard(..)
             | Self::ShardRevision(..)
             | Self::FailedAttempt(..) => Writing::CreateOnly,
-            Self::Manifest(_)
+            Self::Making(..)
+            | Self::Manifest(_)
             | Self::Report(_)
             | Self::FeatureStatistics(..)
             | Self::Tally(_)
@@ -154,6 +159,7 @@ impl ArtifactKey {
             | Self::Shard(..)
             | Self::ShardRevision(..)
             | Self::FailedAttempt(..)
+            | Self::Making(..)
             | Self::Manifest(_)
             | Self::Report(_)
             | Self::FeatureStatistics(..)
@@ -245,6 +251,7 @@ mod tests {
             ArtifactKey::Shard(run.clone(), ShardId(7)),
             ArtifactKey::ShardRevision(run.clone(), ShardId(7), 1),
             ArtifactKey::FailedAttempt(run.clone(), ShardId(7), 2),
+            ArtifactKey::Making(run.clone(), ShardId(7)),
             ArtifactKey::Manifest(run),
         ]
         .map(|key| key.path());
@@ -257,6 +264,7 @@ mod tests {
                 "runs/demo/shards/000007.parquet",
                 "runs/demo/shards/000007.1.parquet",
                 "runs/demo/attempts/000007/2.json",
+                "runs/demo/making/000007.json",
                 "runs/demo/manifest.parquet",
             ]
         );

@@ -9,8 +9,8 @@
 //! - [`selection`], [`globs`]: which images of a dataset are used
 //! - [`s3`]: the bucket under both
 //! - [`queue`], [`task`], [`event`], [`request`]: shards waiting for workers, what workers say, and what they are asked
-//! - [`run_record`], [`plan`], [`decision`], [`manifest`]: the formats that outlive a process; [`seal`]: their digests of
-//!   themselves
+//! - [`run_record`], [`plan`], [`decision`], [`making`], [`manifest`]: the formats that outlive a process; [`seal`]: their
+//!   digests of themselves
 //! - [`failure`], [`warning`]: the classes of failure and what each leads to; what is odd about an item that is done
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
 //! - [`digest`], [`json`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; our own types as JSON; work that waits;
@@ -43,6 +43,7 @@ pub mod labels;
 pub mod layout;
 pub mod listing;
 pub mod location;
+pub mod making;
 pub mod manifest;
 pub mod metrics;
 pub mod paths;

@@ -76,12 +76,32 @@ impl Picture {
     /// If its fields do not fit together.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_with("")
+    }
+
+    /// Returns the picture as a PNG file of a given size, filled up with a comment.
+    ///
+    /// # Panics
+    ///
+    /// If it takes more bytes, or its fields do not fit together.
+    #[must_use]
+    pub fn encode_in(&self, num_bytes: usize) -> Vec<u8> {
+        let least = self.encode_with(" ").len();
+        let more = num_bytes.checked_sub(least).expect("enough bytes");
+        self.encode_with(&" ".repeat(1 + more))
+    }
+
+    fn encode_with(&self, comment: &str) -> Vec<u8> {
         let mut file = Vec::new();
         let mut encoder = png::Encoder::new(&mut file, self.width, self.height);
         encoder.set_color(self.colour);
         encoder.set_depth(self.depth);
         if let Some(palette) = &self.palette {
             encoder.set_palette(palette.as_slice());
+        }
+        if !comment.is_empty() {
+            let added = encoder.add_text_chunk("Comment".to_owned(), comment.to_owned());
+            added.expect("a comment");
         }
         let mut writer = encoder.write_header().expect("a PNG header");
         writer.write_image_data(&self.bytes).expect("its pixels");

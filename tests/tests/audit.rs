@@ -329,7 +329,7 @@ async fn rows_that_are_not_those_of_the_run_are_findings() {
     let path = finished.path("shards/000000.parquet");
     let whole = fs::read(&path).unwrap();
     type Change = fn(&mut ManifestRow);
-    let changes: [(Change, &str); 9] = [
+    let changes: [(Change, &str); 10] = [
         (|row| row.seed = 43, "seed \"43\", expected \"42\""),
         (
             |row| row.config_hash = "other".into(),
@@ -360,6 +360,10 @@ async fn rows_that_are_not_those_of_the_run_are_findings() {
             "ssim \"1.5\"",
         ),
         (|row| row.run = "other".parse().unwrap(), "of run other"),
+        (
+            |row| row.content_sha256 = Some("other".into()),
+            "content a: rows disagree about the SHA-256 of its image file",
+        ),
     ];
     for (change, words) in changes {
         let mut rows = finished.shard_rows();

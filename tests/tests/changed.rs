@@ -184,6 +184,72 @@ fn a_lost_shard_is_made_again_from_what_is_stored_without_evaluations() {
 }
 
 #[test]
+fn an_image_that_no_attempt_has_made_is_never_taken_for_done() {
+    let project = converted(2);
+    let image = |name: &str| project.stored(&format!("images/{}/{name}.png", STYLES[0]));
+    let whole = fs::read(image("00002")).unwrap();
+    fs::copy(image("00001"), image("00002")).unwrap();
+    fs::remove_file(project.stored("shards/000000.parquet")).unwrap();
+    let outcome = project.run().exits(1);
+    for words in [
+        "not converted (2)",
+        "images/night_000001/00002.png",
+        "other bytes",
+    ] {
+        assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");
+    }
+    // What nobody has noted is made again, and kept where it comes out the same.
+    fs::write(image("00002"), whole).unwrap();
+    fs::remove_file(project.stored("making/000000.json")).unwrap();
+    let _ = project.run().exits(0);
+    assert!(project.rows().iter().all(|row| row.work.is_some()));
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn what_is_stored_without_its_record_is_taken_up_only_by_the_run_that_it_is_proved_to_be_of() {
+    let mut project = converted(2);
+    let pictures = project.pictures();
+    let refused = |project: &Project, words: &[&str]| {
+        let outcome = project.run().exits(2);
+        outcome.complains_about(&["run small has no run.json", "another run.name", "move "]);
+        outcome.complains_about(words);
+        assert!(!project.stored("run.json").exists());
+        assert_eq!(project.pictures(), pictures);
+    };
+    let shard = project.stored("shards/000000.parquet");
+    let rows = fs::read(&shard).unwrap();
+    let note = project.stored("making/000000.json");
+    let noted = fs::read(&note).unwrap();
+    fs::remove_file(project.stored("run.json")).unwrap();
+
+    project.set("method.seed", 7);
+    fs::remove_file(&shard).unwrap();
+    let counted = "2 images, 2 labels and 0 shards";
+    refused(
+        &project,
+        &[
+            counted,
+            "making/000000.json is of a run with other settings",
+        ],
+    );
+    fs::write(&shard, &rows).unwrap();
+    fs::remove_file(&note).unwrap();
+    let other = "shards/000000.parquet has rows of seed 42, and this run has 7";
+    refused(&project, &["2 images, 2 labels and 1 shards", other]);
+    project.set("method.seed", 42);
+    fs::remove_file(&shard).unwrap();
+    refused(&project, &[counted, "nothing beside them tells"]);
+
+    fs::write(&note, noted).unwrap();
+    let again = project.run().exits(0);
+    assert!(again.stdout.contains("2 of 2 images done"), "{again}");
+    assert!(project.rows().iter().all(|row| row.work.is_none()));
+    assert_eq!(project.pictures(), pictures);
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
 fn a_damaged_image_is_never_taken_for_done() {
     let project = converted(1);
     let pictures = project.pictures();

@@ -129,6 +129,7 @@ fn a_run_stores_these_files_and_status_counts_them() {
             "runs/small/images/night_000002/00002.png",
             "runs/small/labels/00001.png",
             "runs/small/labels/00002.png",
+            "runs/small/making/000000.json",
             "runs/small/manifest.parquet",
             "runs/small/plan-SHA256.json",
             "runs/small/report.json",

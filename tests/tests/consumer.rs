@@ -1307,8 +1307,12 @@ async fn figures_that_are_not_finite_are_in_no_row_and_said_in_a_warning() {
             again.storage.create(&key, image).await.unwrap();
         }
     }
+    let noted = ArtifactKey::Making(stage.run.record.run.clone(), ShardId(0));
+    let note = stage.storage.read(&noted).await.unwrap();
+    again.storage.replace(&noted, note).await.unwrap();
     again.publish(None).await;
     again.work().await.unwrap();
+    assert_eq!(again.engine.conversions(), 1, "of the uncertain one alone");
     assert!(again.storage.exists(&shard).await.unwrap());
     let (found, _) = again.committed().await;
     for (row, found) in rows.iter().zip(&found) {

@@ -20,7 +20,8 @@ use rand_chacha::ChaCha12Rng;
 use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::failure::{FailedAttempt, FailureClass};
-use shared::ids::ShardId;
+use shared::ids::{ItemId, ShardId};
+use shared::making::{ContentDigests, MadeImage, Making};
 use shared::manifest::{self, ManifestRow};
 use shared::queue::InProcessQueue;
 use shared::settings::ShardSize;
@@ -182,6 +183,7 @@ fn is_written_once(path: &str) -> bool {
     ];
     path.starts_with(&format!("runs/{RUN}/"))
         && !path.starts_with(&format!("runs/{RUN}/fid/"))
+        && !path.starts_with(&format!("runs/{RUN}/making/"))
         && rebuildable.iter().all(|key| key.path() != path)
 }
 
@@ -412,7 +414,26 @@ async fn an_image_that_a_killed_process_left_survives_before_a_commit_speaks_of_
     let image = Path::new("runs/powered/images/night/a.png");
     let file = folder.path().join(image);
     fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(&file, stand_in::image("a", "night")).unwrap();
+    let picture = stand_in::image("a", "night");
+    fs::write(&file, &picture).unwrap();
+    let record = &stage.run.record;
+    let item = ItemId {
+        style: "night".to_owned(),
+        content: "a".to_owned(),
+    };
+    let made = MadeImage {
+        sha256: digest::sha256(&picture),
+        content: ContentDigests {
+            image_sha256: digest::sha256(b"a"),
+            label_sha256: digest::sha256(&stand_in::image("a", "label")),
+        },
+    };
+    let mut noted = Making::nothing(&record.plan_hash);
+    assert!(noted.add(item, made));
+    let key = ArtifactKey::Making(record.run.clone(), ShardId(0));
+    let note = Bytes::from(noted.to_json(&key));
+    let other = LocalStorage::new(folder.path());
+    other.replace(&key, note).await.unwrap();
     stage.go(&StandIn::new(Duration::ZERO)).await;
 
     let records = recorder.records();

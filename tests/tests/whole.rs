@@ -233,6 +233,58 @@ fn a_shard_record_of_another_shard_is_damage_that_every_command_names() {
 }
 
 #[test]
+fn a_shard_of_a_run_with_another_seed_is_damage_that_every_command_names() {
+    let mut other = Project::new(2, 1);
+    other.set("method.seed", 7);
+    let _ = other.run().exits(0);
+    let project = Project::new(2, 1);
+    let _ = project.run().exits(0);
+    let shard = project.stored("shards/000000.parquet");
+    fs::copy(other.stored("shards/000000.parquet"), &shard).unwrap();
+    fs::remove_file(project.stored("tally.json")).unwrap();
+    let words = [
+        "shards/000000.parquet holds other rows than it must",
+        "rows of another run of this name, with seed \"7\", expected \"42\"",
+        "remove it and run again",
+    ];
+    is_told(&project, &words);
+    let json = project.about_run(&["status", "--json"]).exits(1).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["done"], 0);
+    assert_eq!(json["complete"], false);
+    let audit = project.about_run(&["audit"]).exits(1);
+    assert!(audit.stdout.contains(words[0]), "{audit}");
+    project.run().exits(3).complains_about(&words);
+    fs::remove_file(&shard).unwrap();
+    let again = project.run().exits(0);
+    assert!(again.stdout.contains("2 of 2 images done"), "{again}");
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn a_commit_that_is_made_again_beside_its_revision_leaves_an_audit_nothing_to_find() {
+    let project = Project::new(2, 2);
+    let content = "gta5/images/00002.png";
+    let whole = fs::read(project.path(content)).unwrap();
+    project.write(content, &whole[..whole.len() / 2]);
+    let _ = project.run().exits(1);
+    project.write(content, &whole);
+    let _ = project.run().exits(0);
+    let pictures = project.pictures();
+    for commit in ["shards/000000.parquet", "shards/000000.1.parquet"] {
+        fs::remove_file(project.stored(commit)).unwrap();
+        let again = project.run().exits(0);
+        assert!(again.stdout.contains("4 of 4 images done"), "{again}");
+        assert!(project.stored(commit).exists());
+        assert!(project.rows().iter().all(|row| row.work.is_none()));
+        assert_eq!(project.pictures(), pictures);
+        let _ = project.about_run(&["audit"]).exits(0);
+        let status = project.about_run(&["status"]).exits(0);
+        assert!(status.stdout.contains("small is complete"), "{status}");
+    }
+}
+
+#[test]
 fn a_picture_without_a_byte_or_with_a_link_to_nothing_in_its_place_is_gone_and_made_again() {
     let project = Project::new(2, 1);
     let _ = project.run().exits(0);

@@ -10,6 +10,7 @@ use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::digest;
 use shared::failure::{FailedAttempt, chain};
 use shared::ids::ShardId;
+use shared::making::Making;
 use shared::seal::{self, DocumentError, Seal};
 use shared::storage::{Storage, StorageError};
 use shared::wording::{first_names, first_of};
@@ -91,6 +92,7 @@ pub(super) async fn check(
                     beside.is_sealed(storage, key).await;
                 }
                 Kind::Attempt(shard, number) => beside.attempt(storage, truth, shard, number).await,
+                Kind::Making(shard) => beside.making(storage, truth, shard).await,
                 Kind::Statistics(style) => {
                     beside.statistics(storage, truth, &style).await;
                     made.statistics.insert(style);
@@ -133,6 +135,7 @@ enum Kind {
     Record,
     Decision(u32),
     Attempt(ShardId, u32),
+    Making(ShardId),
     Statistics(String),
     ContactSheet,
     /// A picture of which no row tells the digest.
@@ -182,6 +185,14 @@ impl Kind {
                 let is_planned = |&(shard, _): &(ShardId, u32)| plan.shard(shard).is_some();
                 let own = stored_attempt(file).filter(is_planned);
                 own.map_or(Self::Stray, |(shard, number)| Self::Attempt(shard, number))
+            }
+            Some(("making", file)) => {
+                let shard = file.strip_suffix(".json");
+                let shard: Option<ShardId> = shard.and_then(|shard| shard.parse().ok());
+                let own = |shard: &ShardId| {
+                    plan.shard(*shard).is_some() && format!("{shard}.json") == file
+                };
+                shard.filter(own).map_or(Self::Stray, Self::Making)
             }
             Some(("fid", file)) => {
                 let style = file.strip_suffix(".npz");
@@ -301,6 +312,19 @@ impl Beside {
             self.findings.push(format!(
                 "{key} is about attempt {}, expected {number}",
                 attempt.attempt
+            ));
+        }
+    }
+
+    /// Reads what attempts at a shard made on the way.
+    async fn making(&mut self, storage: &dyn Storage, truth: &Truth<'_>, shard: ShardId) {
+        let record = &truth.run.record;
+        let key = ArtifactKey::Making(record.run.clone(), shard);
+        let helps = "remove it: images that no commit speaks of are made again";
+        let making: Option<Making> = self.document(storage, &key, helps).await;
+        if making.is_some_and(|making| making.plan_hash != record.plan_hash) {
+            self.findings.push(format!(
+                "{key} is of a run that was planned otherwise; {helps}"
             ));
         }
     }

@@ -1,9 +1,9 @@
-//! Rows compared with the record of their run, and with the rows that they take the place of.
+//! Rows compared with the record of their run, and with the rows that they take the place of. That they are of this run and
+//! shard is known: others are damage to whoever reads them.
 
 use std::collections::HashMap;
 
 use shared::artifact::ArtifactKey;
-use shared::digest;
 use shared::ids::{ItemId, ShardId};
 use shared::manifest::{ManifestRow, Status};
 
@@ -13,15 +13,11 @@ use crate::ledger::Parts;
 /// What every row of a run must say.
 pub(super) struct Expected<'a> {
     run: &'a FrozenRun,
-    config_hash: String,
 }
 
 impl<'a> Expected<'a> {
     pub(super) fn of(run: &'a FrozenRun) -> Self {
-        Self {
-            run,
-            config_hash: digest::sha256_of_json(&run.record.frozen.method),
-        }
+        Self { run }
     }
 
     /// Adds what a row of a shard says otherwise.
@@ -35,15 +31,6 @@ impl<'a> Expected<'a> {
                 ));
             }
         };
-        compare("run", row.run.as_str(), id.as_str());
-        compare("shard", &row.shard.to_string(), &shard.to_string());
-        compare(
-            "seed",
-            &row.seed.to_string(),
-            &frozen.method.seed.to_string(),
-        );
-        compare("config_hash", &row.config_hash, &self.config_hash);
-        compare("model_sha256", &row.model_sha256, &frozen.model.sha256);
         if let Some(output) = &row.output {
             let image = ArtifactKey::Image(id.clone(), row.item.clone());
             let label = ArtifactKey::Label(id.clone(), row.item.content.clone());
@@ -66,27 +53,37 @@ impl<'a> Expected<'a> {
     }
 }
 
-/// What a revision has rows of was not done before, and was made by a later attempt.
+/// What a revision has rows of was not done before, and was made by a later attempt. A commit that was removed is made again
+/// after its revisions, and may then say the same of an item, or that it is done.
 pub(super) fn check_revisions(shard: ShardId, parts: &Parts, findings: &mut Vec<String>) {
+    let committed: HashMap<&ItemId, &ManifestRow> =
+        parts.committed.iter().map(|row| (&row.item, row)).collect();
     for (before, rows) in parts.revisions.iter().enumerate() {
-        let held: HashMap<ItemId, (Status, u32)> = parts
-            .effective_at(before)
-            .into_iter()
-            .map(|row| (row.item, (row.status, row.attempt)))
-            .collect();
+        let path = format!("shards/{shard}.{}.parquet", before + 1);
+        let held = parts.effective_at(before);
+        let held: HashMap<&ItemId, &ManifestRow> =
+            held.iter().map(|row| (&row.item, row)).collect();
         for row in rows {
-            let path = format!("shards/{shard}.{}.parquet", before + 1);
-            match held.get(&row.item) {
-                Some((Status::Done, _)) => findings.push(format!(
-                    "{path} has a row for {}, which was done before",
+            let Some(held) = held.get(&row.item) else {
+                continue;
+            };
+            let is_of_commit = committed.get(&row.item) == Some(held);
+            match (&held.output, &row.output) {
+                (Some(held), Some(again)) if held != again => findings.push(format!(
+                    "{path} has a row of another output for {}, which was done before",
                     row.item
                 )),
-                Some((_, attempt)) if *attempt >= row.attempt => findings.push(format!(
-                    "{path} has a row of attempt {} for {}, expected one after attempt {attempt}: it is in the place of \
-                     another revision",
-                    row.attempt, row.item
-                )),
-                Some(_) | None => {}
+                (Some(_), Some(_)) => {}
+                (Some(_), None) | (None, Some(_) | None)
+                    if !is_of_commit && held.attempt > row.attempt =>
+                {
+                    findings.push(format!(
+                        "{path} has a row of attempt {} for {}, expected one after attempt {}: it is in the place of \
+                         another revision",
+                        row.attempt, row.item, held.attempt
+                    ));
+                }
+                (Some(_), None) | (None, Some(_) | None) => {}
             }
         }
     }

@@ -93,12 +93,19 @@ pub async fn judge(
                 }
             }
             let state = ledger.state(shard.id, run.record.limits.max_attempts);
-            if matches!(state, ShardState::Revising { .. }) && !retried.is_empty() {
-                accepted.notes.push(format!(
-                    "quarantined items of shard {} are being tried again, and can be chosen once more when that has ended",
-                    shard.id
-                ));
-                continue;
+            if let ShardState::Revising { revision } = state {
+                let is_decided = |item: &ItemId| {
+                    let mut decided = ledger.items_from(shard.id, revision);
+                    decided.any(|items| items.has(&item.style, &item.content))
+                };
+                retried.retain(|item| !is_decided(item));
+                if !retried.is_empty() {
+                    accepted.notes.push(format!(
+                        "{} quarantined items of shard {} come after those of it that are being tried again",
+                        retried.len(),
+                        shard.id
+                    ));
+                }
             }
             let rows = rows.into_values().collect();
             accepted.redo.extend(resume::redo_of(shard.id, rows, |row| {

@@ -209,7 +209,9 @@ pub(super) async fn warn_of_references(
 
 pub(super) fn freeze_problem(error: FreezeError) -> Problem {
     match error {
-        FreezeError::Different { .. } | FreezeError::Missing { .. } => Problem::usage(error),
+        FreezeError::Different { .. }
+        | FreezeError::Leftovers { .. }
+        | FreezeError::Missing { .. } => Problem::usage(error),
         FreezeError::Malformed { .. } | FreezeError::Storage(_) => Problem::environment(error),
     }
 }

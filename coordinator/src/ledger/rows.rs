@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::decision::Items;
+use shared::digest;
 use shared::failure::{FailedAttempt, FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::manifest::{self, ManifestError, ManifestRow};
@@ -127,10 +128,12 @@ impl Ledger {
         read: Read,
     ) -> Result<Parts, LedgerError> {
         let id = &run.record.run;
+        let config_hash = &digest::sha256_of_json(&run.record.frozen.method);
         let planned = run.plan.shards.get(shard.0 as usize);
         let positions = planned.into_iter().flat_map(Shard::items);
         let wanted = Wanted {
-            run: id,
+            run,
+            config_hash,
             shard,
             items: positions
                 .map(|position| names(&run.plan, position))
@@ -142,7 +145,8 @@ impl Ledger {
         let revisions = (1..=self.num_revisions(shard)).map(|revision| async move {
             let decided = self.decisions.retries.of(shard, revision);
             let wanted = Wanted {
-                run: id,
+                run,
+                config_hash,
                 shard,
                 items: decided.into_iter().flat_map(Items::iter).collect(),
                 otherwise: "was not to be tried again",
@@ -167,7 +171,9 @@ fn names(plan: &Plan, (style, content): (usize, usize)) -> (&str, &str) {
 
 /// The rows that a file must hold.
 struct Wanted<'a> {
-    run: &'a RunId,
+    run: &'a FrozenRun,
+    /// Digest of the run's method.
+    config_hash: &'a str,
     shard: ShardId,
     /// The style and the content of each.
     items: HashSet<(&'a str, &'a str)>,
@@ -178,9 +184,7 @@ struct Wanted<'a> {
 impl Wanted<'_> {
     /// Returns what is other about some rows: there must be one of each item, and no others.
     fn differences(&self, rows: &[ManifestRow]) -> Vec<String> {
-        let is_own = |row: &&ManifestRow| row.run == *self.run && row.shard == self.shard;
-        let others = rows.iter().filter(|row| !is_own(row));
-        let others = others.map(|row| format!("rows of shard {} of run {}", row.shard, row.run));
+        let others = rows.iter().filter_map(|row| self.other_run(row));
         let others: BTreeSet<String> = others.collect();
         if !others.is_empty() {
             return others.into_iter().collect();
@@ -203,6 +207,30 @@ impl Wanted<'_> {
             missing.map(|(style, content)| format!("{content} in the style of {style} has no row")),
         );
         differences
+    }
+
+    /// Returns what a row is that is none of this shard and run: a run of the same name may have had another seed, other
+    /// settings or another model.
+    fn other_run(&self, row: &ManifestRow) -> Option<String> {
+        let (id, frozen) = (&self.run.record.run, &self.run.record.frozen);
+        if row.run != *id || row.shard != self.shard {
+            return Some(format!("rows of shard {} of run {}", row.shard, row.run));
+        }
+        let (seed, planned) = (row.seed.to_string(), frozen.method.seed.to_string());
+        let columns = [
+            ("seed", seed.as_str(), planned.as_str()),
+            ("config_hash", row.config_hash.as_str(), self.config_hash),
+            (
+                "model_sha256",
+                row.model_sha256.as_str(),
+                frozen.model.sha256.as_str(),
+            ),
+        ];
+        let mut columns = columns.into_iter();
+        let (column, found, expected) = columns.find(|(_, found, expected)| found != expected)?;
+        Some(format!(
+            "rows of another run of this name, with {column} {found:?}, expected {expected:?}"
+        ))
     }
 }
 

@@ -89,8 +89,12 @@ fn under_way(ledger: &Ledger, redo: Redo) -> Option<Redo> {
     let Why::Quarantined { items, .. } = redo.why else {
         return None;
     };
+    let next = ledger.outstanding(redo.shard)?;
     let decided = ledger.outstanding_items(redo.shard)?;
-    let is_decided = |(style, content): &(&str, &str)| decided.has(style, content);
+    let is_decided = |(style, content): &(&str, &str)| {
+        let mut all = ledger.items_from(redo.shard, next);
+        all.any(|items| items.has(style, content))
+    };
     let num_later = items.iter().filter(|item| !is_decided(item)).count();
     Some(Redo {
         shard: redo.shard,

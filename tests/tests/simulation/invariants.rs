@@ -89,7 +89,9 @@ fn is_rebuildable(path: &str) -> bool {
         ArtifactKey::ContactSheet(run),
     ];
     assert!(keys.iter().all(|key| key.writing() == Writing::Rebuildable));
-    keys.iter().any(|key| key.path() == path) || path.starts_with("runs/simulated/fid/")
+    let folders = ["runs/simulated/fid/", "runs/simulated/making/"];
+    keys.iter().any(|key| key.path() == path)
+        || folders.iter().any(|folder| path.starts_with(folder))
 }
 
 /// Checks what must be true when a run has ended.

@@ -16,6 +16,8 @@ pub enum Goal {
         number: u32,
         /// The items.
         items: Items,
+        /// Rows of those that are done by now, as the shard was made again meanwhile: they are committed as they are.
+        done: Vec<ManifestRow>,
     },
     /// Images of it that are gone, made again as the rows say that hold of it. Nothing is committed.
     Repair {
@@ -29,7 +31,11 @@ impl Goal {
     pub(super) fn has(&self, style: &str, content: &str) -> bool {
         match self {
             Self::Shard => true,
-            Self::Revision { items, .. } => items.has(style, content),
+            Self::Revision { items, done, .. } => {
+                let is_it =
+                    |row: &ManifestRow| row.item.style == style && row.item.content == content;
+                items.has(style, content) && !done.iter().any(is_it)
+            }
             // What is quarantined has no image, and gets none but by a revision.
             Self::Repair { rows } => rows.iter().any(|row| {
                 row.status == Status::Done && row.item.style == style && row.item.content == content

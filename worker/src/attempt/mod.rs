@@ -7,12 +7,14 @@ mod error;
 mod goal;
 mod inputs;
 mod judging;
+mod making;
 mod outputs_at_once;
 mod ports;
 mod repair;
 mod rows;
 mod waiting;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -32,6 +34,7 @@ use shared::digest;
 use shared::failure::FailureClass;
 use shared::ids::{ItemId, RunId};
 use shared::listing::Listing;
+use shared::making::ContentDigests;
 use shared::manifest::{self, ManifestRow, Output, Work};
 use shared::plan::ShardInputs;
 use shared::storage::{Storage, StorageErrorKind};
@@ -73,6 +76,8 @@ pub struct Provenance {
     pub config_hash: String,
     /// SHA-256 of the model's contract.
     pub model_sha256: String,
+    /// SHA-256 of all that the run is planned with.
+    pub plan_hash: String,
 }
 
 /// One try at a shard.
@@ -83,6 +88,8 @@ pub struct Attempt<'a> {
     pub planned: &'a ShardInputs,
     /// What of it is to be made.
     pub goal: &'a Goal,
+    /// What committed rows of the run say of its contents, by their names: they must still be those.
+    pub known: &'a BTreeMap<String, ContentDigests>,
     /// Number of this try, from 1.
     pub number: u32,
     /// How long an input that is away is waited for.
@@ -128,7 +135,7 @@ impl Attempt<'_> {
             Goal::Repair { rows } => Some(Expected::of(rows)),
             Goal::Shard | Goal::Revision { .. } => None,
         };
-        let mut rows = RowMaker::new(self, expected);
+        let mut rows = RowMaker::new(self, expected, self.noted().await?);
         for content in &self.planned.contents {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(ShardOutcome::Stopped);
@@ -141,9 +148,9 @@ impl Attempt<'_> {
                 let key = ArtifactKey::Shard(self.run().clone(), self.task.shard);
                 self.commit(key, rows).await
             }
-            Goal::Revision { number, .. } => {
+            Goal::Revision { number, done, .. } => {
                 let key = ArtifactKey::ShardRevision(self.run().clone(), self.task.shard, *number);
-                self.commit(key, rows).await
+                self.commit(key, [rows, done.clone()].concat()).await
             }
             Goal::Repair { rows: committed } => repair::outcome(rows, committed.clone()),
         }
@@ -198,8 +205,14 @@ impl Attempt<'_> {
             }
             return Ok(());
         };
+        if let Some(why) = self.other_content(&content, rows).await? {
+            for style in styles {
+                rows.quarantined(content.name(), style.name(), &why);
+            }
+            return Ok(());
+        }
         let label_key = ArtifactKey::Label(self.run().clone(), content.name().to_owned());
-        rows.check_label(content.name(), &label_key, &content.label_sha256)?;
+        rows.check_label(content.name(), &label_key, &content.digests.label_sha256)?;
         let missing = self.find_stored(&content, rows).await?;
         let mut usable = Vec::new();
         for style in missing {
@@ -217,8 +230,13 @@ impl Attempt<'_> {
         self.convert(&content, &usable, rows).await
     }
 
-    /// Stores the label of a content in hand, once: it is there before any of its images, and not without one.
-    async fn store_label(&self, content: &InHand<'_>) -> Result<(), AttemptError> {
+    /// Stores the label of a content in hand, once: it is there before any of its images, and not without one. Returns why
+    /// its items are quarantined if it cannot be.
+    async fn store_label(
+        &self,
+        content: &InHand<'_>,
+        rows: &RowMaker<'_>,
+    ) -> Result<Result<(), Quarantine>, AttemptError> {
         let store = || async {
             let key = ArtifactKey::Label(self.run().clone(), content.name().to_owned());
             self.storage
@@ -226,8 +244,13 @@ impl Attempt<'_> {
                 .await
                 .map(drop)
         };
-        content.label_is_stored.get_or_try_init(store).await?;
-        Ok(())
+        match content.label_is_stored.get_or_try_init(store).await {
+            Ok(()) => Ok(Ok(())),
+            Err(error) if error.kind == StorageErrorKind::Conflict => {
+                self.other_label(content, rows, error).map(Err)
+            }
+            Err(error) => AttemptError::from(error).of_item().map(Err),
+        }
     }
 
     /// Gives what earlier attempts stored their rows, and returns the styles whose images are missing.
@@ -257,13 +280,19 @@ impl Attempt<'_> {
                     continue;
                 }
             };
-            // Who stored it may have been killed before it survived a crash of the machine, and the commit will speak of it.
-            self.storage.settle(&key).await?;
-            if let Err(error) = self.store_label(content).await {
-                rows.quarantined(content.name(), style.name(), &error.of_item()?);
+            let sha256 = digest::sha256(&image);
+            // Nobody knows what it was made from: it is made again, and storage compares both.
+            if !self.is_known(content, style, &sha256, rows) {
+                missing.push(style);
                 continue;
             }
-            let output = self.output(content, style, digest::sha256(&image));
+            // Who stored it may have been killed before it survived a crash of the machine, and the commit will speak of it.
+            self.storage.settle(&key).await?;
+            if let Err(why) = self.store_label(content, rows).await? {
+                rows.quarantined(content.name(), style.name(), &why);
+                continue;
+            }
+            let output = self.output(content, style, sha256);
             let judged = match self.judge(&content.loaded, &key, image).await {
                 Ok(Ok(judged)) => judged,
                 Ok(Err(why)) => {
@@ -381,7 +410,15 @@ impl Attempt<'_> {
         // Work is divided among the outputs that have come of it.
         let outputs = made.outputs.iter().filter(|output| output.is_ok()).count() as f64;
         let share = |duration: Duration| 1000.0 * duration.as_secs_f64() / outputs;
-        for ((style, style_evaluations), output) in styles.iter().zip(made.outputs) {
+        let sha256_of = |output: &Result<MadeOutput, Quarantine>| match output {
+            Ok(made) => digest::sha256(&made.png),
+            Err(_) => String::new(),
+        };
+        let digests: Vec<String> = made.outputs.iter().map(sha256_of).collect();
+        let names = styles.iter().map(|(style, _)| style.name());
+        let made_now: Vec<(&str, &str)> = names.zip(digests.iter().map(String::as_str)).collect();
+        let outputs_made = made.outputs.into_iter().zip(&digests);
+        for ((style, style_evaluations), (output, sha256)) in styles.iter().zip(outputs_made) {
             let MadeOutput { png, mut warnings } = match output {
                 Ok(output) => output,
                 Err(why) => {
@@ -390,9 +427,8 @@ impl Attempt<'_> {
                 }
             };
             let png = Bytes::from(png);
-            let sha256 = digest::sha256(&png);
             let key = self.image_key(content.name(), style.name());
-            rows.check_image(&item_of(content.name(), style.name()), &key, &sha256)?;
+            rows.check_image(&item_of(content.name(), style.name()), &key, sha256)?;
             let span = rows::span(content.name(), style.name());
             // What has no figures is not stored, so it is judged first.
             let started = Instant::now();
@@ -407,13 +443,14 @@ impl Attempt<'_> {
             warnings.extend(judged.warnings);
             let (judging, started) = (started.elapsed(), Instant::now());
             self.progress.begin(Part::Store);
-            let store = async {
-                self.store_label(content).await?;
-                self.storage.create(&key, png).instrument(span).await?;
-                Ok::<_, AttemptError>(())
-            };
-            if let Err(error) = store.await {
-                rows.quarantined(content.name(), style.name(), &error.of_item()?);
+            if let Err(why) = self.store_label(content, rows).await? {
+                rows.quarantined(content.name(), style.name(), &why);
+                continue;
+            }
+            self.note(content, &made_now, rows).await?;
+            if let Err(error) = self.storage.create(&key, png).instrument(span).await {
+                let why = AttemptError::from(error).of_item()?;
+                rows.quarantined(content.name(), style.name(), &why);
                 continue;
             }
             let work = Work {
@@ -427,7 +464,7 @@ impl Attempt<'_> {
                 quality_ms: 1000.0 * judging.as_secs_f64(),
             };
             let stored = Stored {
-                output: self.output(content, style, sha256),
+                output: self.output(content, style, sha256.clone()),
                 quality: judged.quality,
                 work: Some(work),
                 warnings,
@@ -458,7 +495,7 @@ impl Attempt<'_> {
             width: self.tools.size.width as u32,
             height: self.tools.size.height as u32,
             image_sha256,
-            label_sha256: content.label_sha256.clone(),
+            label_sha256: content.digests.label_sha256.clone(),
         }
     }
 }
@@ -469,7 +506,7 @@ struct InHand<'a> {
     loaded: Arc<LoadedInput>,
     /// Its label as it is stored.
     label: Bytes,
-    label_sha256: String,
+    digests: ContentDigests,
     label_is_stored: OnceCell<()>,
 }
 
@@ -478,7 +515,10 @@ impl<'a> InHand<'a> {
     fn new(listing: &'a Listing, loaded: Arc<LoadedInput>) -> Option<Self> {
         let label = Bytes::from(loaded.prepared.stored_label.clone()?);
         Some(Self {
-            label_sha256: digest::sha256(&label),
+            digests: ContentDigests {
+                image_sha256: loaded.image_sha256.clone(),
+                label_sha256: digest::sha256(&label),
+            },
             label_is_stored: OnceCell::new(),
             label,
             listing,

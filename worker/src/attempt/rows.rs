@@ -7,6 +7,7 @@ use shared::artifact::ArtifactKey;
 use shared::clock::WorkTime;
 use shared::ids::ItemId;
 use shared::listing::Listing;
+use shared::making::Making;
 use shared::manifest::{ManifestRow, Output, Quality, Status, Work};
 use shared::warning::{ItemWarning, WarningKind};
 use shared::wording::{MOST_MESSAGE_BYTES, shortened};
@@ -41,17 +42,20 @@ pub(super) struct RowMaker<'a> {
     attempt: &'a Attempt<'a>,
     /// What a shard that is repaired has to come out as; none of one that is made.
     expected: Option<Expected>,
+    /// What attempts at the shard have made, of which files.
+    pub(super) noted: Making,
     time: WorkTime,
     started_at: Timestamp,
     rows: Vec<ManifestRow>,
 }
 
 impl<'a> RowMaker<'a> {
-    pub(super) fn new(attempt: &'a Attempt<'a>, expected: Option<Expected>) -> Self {
+    pub(super) fn new(attempt: &'a Attempt<'a>, expected: Option<Expected>, noted: Making) -> Self {
         let time = WorkTime::begin(attempt.clock);
         Self {
             attempt,
             expected,
+            noted,
             time,
             started_at: time.now(),
             rows: Vec::new(),

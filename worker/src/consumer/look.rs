@@ -1,5 +1,6 @@
 //! What storage says about a shard before it is tried.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use shared::artifact::ArtifactKey;
 use shared::decision::{DecisionError, Decisions};
 use shared::failure::{FailureClass, Stage, chain, next_attempt};
 use shared::ids::{RunId, ShardId};
-use shared::manifest::{self, ManifestError, ManifestRow};
+use shared::making::ContentDigests;
+use shared::manifest::{ManifestError, ManifestRow, Status};
 use shared::plan::{PlanError, ShardInputs};
 use shared::queue::Settlement;
 use shared::run_record::RunRecord;
@@ -17,6 +19,7 @@ use shared::task::ShardTask;
 use tokio::time::Instant;
 
 use super::Consumer;
+use super::committed::{committed_rows, known_contents};
 use super::plans::Plans;
 use super::root::{NoRun, Root, Unopened};
 use super::settling::Failure;
@@ -50,6 +53,8 @@ pub(super) struct Ready {
     pub(super) inputs: ShardInputs,
     /// What of it is to be made.
     pub(super) goal: Goal,
+    /// What committed rows say of its contents.
+    pub(super) known: BTreeMap<String, ContentDigests>,
     /// The attempt.
     pub(super) next: NextAttempt,
     /// Set to stop this attempt.
@@ -87,7 +92,7 @@ impl NextAttempt {
 
 /// Why storage gives no answer, or one that is no use.
 #[derive(Debug, thiserror::Error)]
-enum LookError {
+pub(super) enum LookError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
@@ -302,7 +307,7 @@ impl Consumer {
             tracing::info!(reason, "the run is halted: its shard is dropped");
             return Ok(Look::Settled(Settlement::Ack));
         }
-        let Some(goal) = goal(storage, task, &decisions, committed?).await? else {
+        let Some(Wanted { goal, rows }) = goal(storage, task, &decisions, committed?).await? else {
             return Ok(Look::Settled(Settlement::Ack));
         };
         if attempt.is_one_too_many() {
@@ -320,6 +325,7 @@ impl Consumer {
         decisions.check(storage, &task.run, &plan).await?;
         let changed = &decisions.changed_inputs;
         let inputs = plan.inputs(shard, changed);
+        let known = known_contents(storage, &task.run, &plan, shard, &rows).await?;
         let tools = self.workshop.tools(&record, changed).await?;
         Ok(Look::Ready(Box::new(Ready {
             record,
@@ -327,6 +333,7 @@ impl Consumer {
             decisions,
             inputs,
             goal,
+            known,
             next: attempt,
             stop: AtomicBool::new(false),
         })))
@@ -338,20 +345,30 @@ impl Consumer {
     }
 }
 
+/// What is asked for, and the rows that hold of the shard by now.
+struct Wanted {
+    goal: Goal,
+    rows: Vec<ManifestRow>,
+}
+
 /// Returns what is to be made of a shard; nothing if that was done before.
 async fn goal(
     storage: &dyn Storage,
     task: &ShardTask,
     decisions: &Decisions,
     committed: bool,
-) -> Result<Option<Goal>, LookError> {
+) -> Result<Option<Wanted>, LookError> {
     let (run, shard) = (&task.run, task.shard);
     let retries = &decisions.retries;
     match (task.revision, committed) {
-        (0, false) => Ok(Some(Goal::Shard)),
+        (0, false) => Ok(Some(Wanted {
+            goal: Goal::Shard,
+            rows: Vec::new(),
+        })),
         (0, true) if task.repair => {
             let rows = committed_rows(storage, run, shard, decisions).await?;
-            Ok(Some(Goal::Repair { rows }))
+            let goal = Goal::Repair { rows: rows.clone() };
+            Ok(Some(Wanted { goal, rows }))
         }
         (0, true) => {
             tracing::debug!("the shard is committed already");
@@ -390,39 +407,22 @@ async fn goal(
                 storage.settle(&key).await?;
                 return Ok(None);
             }
-            Ok(Some(Goal::Revision {
+            let rows = match committed_rows(storage, run, shard, decisions).await {
+                // A damaged commit tells nothing of its contents, and whoever counts it names it.
+                Err(LookError::Manifest { .. }) => Vec::new(),
+                rows => rows?,
+            };
+            let is_asked = |row: &&ManifestRow| {
+                row.status == Status::Done && items.has(&row.item.style, &row.item.content)
+            };
+            let goal = Goal::Revision {
                 number: revision,
                 items: items.clone(),
-            }))
+                done: rows.iter().filter(is_asked).cloned().collect(),
+            };
+            Ok(Some(Wanted { goal, rows }))
         }
     }
-}
-
-/// Returns the rows that hold of a committed shard.
-async fn committed_rows(
-    storage: &dyn Storage,
-    run: &RunId,
-    shard: ShardId,
-    decisions: &Decisions,
-) -> Result<Vec<ManifestRow>, LookError> {
-    let committed = read_rows(storage, ArtifactKey::Shard(run.clone(), shard)).await?;
-    let mut revisions = Vec::new();
-    for revision in decisions.retries.revisions(shard) {
-        let key = ArtifactKey::ShardRevision(run.clone(), shard, revision);
-        if !storage.exists(&key).await? {
-            break;
-        }
-        revisions.push(read_rows(storage, key).await?);
-    }
-    Ok(manifest::effective(committed, revisions))
-}
-
-async fn read_rows(storage: &dyn Storage, key: ArtifactKey) -> Result<Vec<ManifestRow>, LookError> {
-    let rows = manifest::read(storage.read(&key).await?);
-    rows.map_err(|source| LookError::Manifest {
-        path: storage.locate(&key),
-        source,
-    })
 }
 
 /// Pauses of somebody who waits for storage: half a second to half a minute, for ever.

@@ -3,6 +3,7 @@
 //! This is *when* work is done; *what* is done is an [`crate::attempt`]. The order never changes: storage first, then
 //! the queue. Whatever happens between the two, the message is delivered again and finds the work done.
 
+mod committed;
 mod look;
 mod plans;
 mod pulse;

@@ -38,11 +38,13 @@ impl Consumer {
             seed: frozen.method.seed,
             config_hash: digest::sha256_of_json(&frozen.method),
             model_sha256: frozen.model.sha256.clone(),
+            plan_hash: ready.record.plan_hash.clone(),
         };
         let attempt = Attempt {
             task,
             planned: &ready.inputs,
             goal: &ready.goal,
+            known: &ready.known,
             number: ready.next.number,
             patience: ready.record.limits.input_patience(),
             storage: self.storage.as_ref(),
