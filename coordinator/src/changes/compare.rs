@@ -58,22 +58,19 @@ impl Changes {
     pub fn between(run: &FrozenRun, decided: &ChangedInputs, found: &Inventory) -> Self {
         let frozen = &run.record.frozen;
         let content = |planned: &Listing, now: &Listing| {
-            change(decided.content(planned), now, None).map(|other| {
-                (
-                    other,
-                    ChangedInput::Content {
-                        listing: now.clone(),
-                    },
-                )
-            })
+            let before = decided.content(planned);
+            let listing = now.as_decided(before);
+            let other = change(before, &listing, None)?;
+            Some((other, ChangedInput::Content { listing }))
         };
         let style = |planned: &Listing, now: &Listing| {
             let before = decided.style_sha256(planned.name(), &frozen.styles);
             let sha256 = found.frozen.styles.get(planned.name()).cloned();
             let sha256 = sha256.unwrap_or_default();
             let digests = before.map(|before| (before, sha256.as_str()));
-            let other = change(decided.style(planned), now, digests)?;
-            let listing = now.clone();
+            let planned = decided.style(planned);
+            let listing = now.as_decided(planned);
+            let other = change(planned, &listing, digests)?;
             Some((other, ChangedInput::Style { listing, sha256 }))
         };
         Self {
