@@ -106,6 +106,14 @@ impl Changes {
         nothing(&self.contents) && nothing(&self.styles)
     }
 
+    /// Returns how many inputs have changed in each way, for people.
+    #[must_use]
+    pub fn counts(&self) -> Vec<String> {
+        let mut lines = self.contents.counts("content");
+        lines.extend(self.styles.counts("style"));
+        lines
+    }
+
     /// Returns what has changed, for people: counts, and the first of each kind.
     #[must_use]
     pub fn summary(&self, run: &FrozenRun) -> Vec<String> {
@@ -149,15 +157,27 @@ impl Difference {
         let parts = parts.into_iter().filter(|(names, _)| !names.is_empty());
         parts
             .map(|(names, how)| {
-                let plural = if names.len() == 1 { "" } else { "s" };
-                format!(
-                    "{} {kind}{plural} {how} ({})",
-                    names.len(),
-                    first_names(names)
-                )
+                let counted = inputs(names.len(), kind, how);
+                format!("{counted} ({})", first_names(names))
             })
             .collect()
     }
+
+    fn counts(&self, kind: &str) -> Vec<String> {
+        let parts = [
+            (self.changed.len(), "changed"),
+            (self.added.len(), "added"),
+            (self.removed.len(), "not listed any more"),
+        ];
+        let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+        parts.map(|(count, how)| inputs(count, kind, how)).collect()
+    }
+}
+
+/// Returns how many inputs have changed in a way: `2 contents changed`.
+fn inputs(count: usize, kind: &str, how: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {kind}{plural} {how}")
 }
 
 /// What is other about an input.
