@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 use shared::artifact::ArtifactKey;
 use shared::digest;
-use shared::failure::{FailedAttempt, chain};
+use shared::failure::FailedAttempt;
 use shared::ids::{ItemId, ShardId};
 use shared::manifest::{ManifestError, ManifestRow, ManifestWriter, Status};
 use shared::storage::{Storage, StorageError};
@@ -148,7 +148,6 @@ pub async fn fold_readable(
         let one = std::slice::from_ref(shard);
         match fold_in(storage, run, ledger, one, fold).await {
             Err(error) if error.is_damage() => {
-                tracing::warn!(error = chain(&error), "a shard is left out of the figures");
                 damaged.insert(shard.shard());
             }
             folded => folded?,

@@ -46,7 +46,7 @@ impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(one) = self.one else {
             return f.write_str(
-                "how long that takes is not known: no shard is committed yet, `probe` measures",
+                "how long that takes is not known: no image was made yet, `probe` measures",
             );
         };
         let total = one.as_secs_f64() * self.num_items as f64;
@@ -105,7 +105,15 @@ mod tests {
             said(4),
             "4 min 0 s on one worker at 2.0 s an image, 1 min 0 s on the 4 that wait"
         );
-        let unknown = Estimate::with(1, &Counts::default(), 4).to_string();
-        assert!(unknown.contains("not known"), "{unknown}");
+        // Shards are committed, and all of their items are quarantined.
+        let quarantined = Counts {
+            quarantined: 60,
+            ..Counts::default()
+        };
+        let unknown = Estimate::with(1, &quarantined, 4).to_string();
+        assert_eq!(
+            unknown,
+            "how long that takes is not known: no image was made yet, `probe` measures"
+        );
     }
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use bytes::Bytes;
 use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
+use shared::failure::FailureClass;
 use shared::ids::ItemId;
 use shared::manifest::Status;
 use shared::source::Source;
@@ -16,7 +17,7 @@ use shared::storage::{Storage, StorageError};
 use shared::wording::first_names;
 
 use crate::freeze::FrozenRun;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{self, Ledger, LedgerError};
 use crate::plan::Shard;
 use crate::stored_items::StoredItems;
 use crate::tally::READS_AT_ONCE;
@@ -77,6 +78,8 @@ pub struct Gone {
     pub num_items: usize,
     /// Where they were, below the storage root.
     pub paths: BTreeSet<String>,
+    /// Why one of them was not made again when that was tried last, where its input keeps it from being made.
+    pub unmade: Option<String>,
 }
 
 impl fmt::Display for Gone {
@@ -90,6 +93,12 @@ impl Gone {
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         self.paths.is_empty()
+    }
+
+    /// Returns what helps: `otherwise`, unless that was tried and an input is in the way.
+    #[must_use]
+    pub fn what_helps<'a>(&'a self, otherwise: &'a str) -> &'a str {
+        self.unmade.as_deref().unwrap_or(otherwise)
     }
 }
 
@@ -131,6 +140,7 @@ pub async fn of_stored(
         for found in try_join_all(looks).await? {
             gone.num_items += found.num_items;
             gone.paths.extend(found.paths);
+            gone.unmade = gone.unmade.or(found.unmade);
         }
     }
     Ok(gone)
@@ -174,5 +184,32 @@ pub async fn of_shard(
         gone.paths.extend((!has_image).then(|| image.path()));
         gone.paths.extend((!has_label).then(|| label.path()));
     }
+    if !gone.is_nothing() {
+        gone.unmade = unmade(storage, run, ledger, shard).await?;
+    }
     Ok(gone)
+}
+
+/// Returns why the last attempt to make anew what is gone of a shard failed, if an input was at fault: no other attempt at
+/// a shard fails for that.
+async fn unmade(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    shard: &Shard,
+) -> Result<Option<String>, LedgerError> {
+    let Some(last) = ledger.last_failed_attempt(shard.id) else {
+        return Ok(None);
+    };
+    let failed = ledger::failed_attempt(storage, &run.record.run, shard.id, last).await?;
+    Ok(match failed.error_class {
+        FailureClass::BadInput
+        | FailureClass::Missing
+        | FailureClass::Changed
+        | FailureClass::BadOutput => Some(failed.error),
+        FailureClass::Transient
+        | FailureClass::Resources
+        | FailureClass::Unworkable
+        | FailureClass::Fatal => None,
+    })
 }

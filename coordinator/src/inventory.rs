@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use shared::digest;
 use shared::json;
-use shared::labels::LabelSetting;
 use shared::listing::Listing;
 use shared::location::Location;
 use shared::run_record::{Frozen, FrozenContent, FrozenJudges, FrozenModel};
@@ -24,6 +23,7 @@ use crate::networks::{self, NetworkError};
 use crate::plan::{self, ClassPixels, Plan};
 
 mod classes;
+mod labels;
 
 /// A run's inputs and its plan.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub struct Inventory {
     pub contract: ModelContract,
     /// What is frozen of all this.
     pub frozen: Frozen,
-    /// What of the datasets is not used, a line for each reason.
+    /// What of the datasets is not used, and what is not used as it is, a line for each reason.
     pub left_out: Vec<String>,
 }
 
@@ -117,9 +117,13 @@ impl Inventory {
     ///
     /// [`InventoryError`] naming the folder, file or setting.
     pub async fn take(config: &RunConfig) -> Result<Self, InventoryError> {
-        let contents = contents(config).await?;
-        let styles = styles(config).await?;
+        let mut contents = contents(config).await?;
+        let mut styles = styles(config).await?;
         let contract = contract(&config.model).await?;
+        contents.decide_labels().await;
+        styles.decide_labels().await;
+        let stored = labels::store_as_one_kind(config.content.layout, &mut contents.listings);
+        contents.left_out.extend(stored);
         let class_pixels: Vec<ClassPixels> = match config.pairing.mode {
             PairingMode::RareClass => {
                 classes::count(contents.source.as_ref(), &contents.listings).await?
@@ -180,10 +184,10 @@ async fn contents(config: &RunConfig) -> Result<Dataset, InventoryError> {
     let request = Request {
         role: Role::Content(content.layout),
         labels: Labels::Needed,
+        labels_are: content.labels,
         selection: content.selection.clone(),
     };
     let mut found = Dataset::find(&content.root, &request).await?;
-    found.read_labels_as(content.labels);
     let Some(range) = &content.range else {
         return Ok(found);
     };
@@ -220,11 +224,10 @@ async fn styles(config: &RunConfig) -> Result<Dataset, InventoryError> {
         } else {
             Labels::Unused
         },
+        labels_are: style.labels,
         selection: style.selection.clone(),
     };
-    let mut found = Dataset::find(&style.root, &request).await?;
-    found.read_labels_as(style.labels);
-    Ok(found)
+    Dataset::find(&style.root, &request).await
 }
 
 /// Of a model in a bucket, the contract alone is read: workers fetch the rest.
@@ -274,9 +277,8 @@ impl Dataset {
         })
     }
 
-    fn read_labels_as(&mut self, setting: LabelSetting) {
-        let labels = self.listings.iter_mut().filter_map(|it| it.label.as_mut());
-        labels.for_each(|label| label.reading = label.reading.under(setting));
+    async fn decide_labels(&mut self) {
+        labels::tell_look_alikes(self.source.as_ref(), &mut self.listings).await;
     }
 
     /// Over names and sizes: reading a whole dataset to start a run would take hours.

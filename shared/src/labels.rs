@@ -39,13 +39,7 @@ impl LabelSetting {
     /// Returns the name that settings files use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::PaletteIds => "palette-ids",
-            Self::LabelIds => "label-ids",
-            Self::TrainIds => "train-ids",
-            Self::Colour => "colour",
-        }
+        self.kind().map_or("auto", LabelKind::as_str)
     }
 
     /// Returns what the files are; none if each file tells.

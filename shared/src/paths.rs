@@ -1,7 +1,7 @@
 //! Paths as people write them, and where they really are.
 //!
 //! `~` and `~/...` are the home folder, `${NAME}` is a variable of the environment, `$$` is a dollar sign, and `./~` is
-//! a file of that name. Nothing is guessed: what cannot be expanded is refused.
+//! a file of that name. Nothing is guessed: what cannot be expanded is refused, and so is every other dollar sign.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -26,6 +26,9 @@ pub enum PathError {
     /// A variable without braces.
     #[error("must have ${{{0}}} for the variable {0}, or $$ for a dollar sign")]
     WithoutBraces(String),
+    /// A dollar sign with neither braces nor a name behind it.
+    #[error("must have $$ for a dollar sign: alone, it stands for no variable")]
+    LoneDollar,
     /// Braces that hold no name of a variable.
     #[error("must have the name of a variable between ${{ and }}: letters, digits and underscores")]
     NoName,
@@ -132,8 +135,7 @@ fn expand_variables(
         } else if name_end > 0 {
             return Err(PathError::WithoutBraces(after[..name_end].to_owned()));
         } else {
-            expanded.push('$');
-            rest = after;
+            return Err(PathError::LoneDollar);
         }
     }
     expanded.push_str(rest);
@@ -188,7 +190,7 @@ mod tests {
             ("./~", "./~"),
             ("a~b/~", "a~b/~"),
             ("cost in $$", "cost in $"),
-            ("100$/a", "100$/a"),
+            ("100$$/a", "100$/a"),
             ("plain/path", "plain/path"),
         ] {
             assert_eq!(expanded(text).as_deref(), Ok(meant), "{text}");
@@ -205,6 +207,9 @@ mod tests {
             ),
             ("${}/out", "the name of a variable between ${ and }"),
             ("${DATA", "the name of a variable between ${ and }"),
+            ("$(pwd)/out", "$$ for a dollar sign"),
+            ("100$/a", "$$ for a dollar sign"),
+            ("out$", "$$ for a dollar sign"),
             ("${DATA:-x}", "the name of a variable between ${ and }"),
             ("~you/out", "~you in this folder is ./~you"),
             ("out/${TOKEN}", "control characters"),

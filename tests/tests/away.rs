@@ -30,10 +30,10 @@ use shared::run_record::RunRecord;
 use shared::settings::{EngineConfig, ShardSize, WatchdogConfig};
 use shared::storage::{Created, MemoryStorage, Pages, Storage, StorageError, StorageErrorKind};
 use tests::changed_model::ChangedModel;
-use tests::planned;
 use tests::program::Running;
 use tests::project::{Project, STYLES};
 use tests::stand_in::{StandIn, StandInWorkshop};
+use tests::{planned, stored};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use worker::attempt::{InputKind, Inputs, LoadedInput, Progress, Tools, Unusable};
@@ -690,4 +690,37 @@ fn only_quarantined_items_are_chosen_by_their_reasons() {
         .about_run(&["resume", "--reason", "missing"])
         .exits(2);
     outcome.complains_about(&["--only quarantined"]);
+}
+
+#[test]
+fn what_is_gone_and_whose_content_is_gone_too_is_tried_once_and_told_with_what_helps() {
+    let mut project = Project::new(2, 1);
+    project.set("method.method", "adain");
+    let _ = project.run().exits(0);
+    let image = project.stored(&format!("images/{}/00002.png", STYLES[0]));
+    let before = fs::read(&image).unwrap();
+    fs::remove_file(&image).unwrap();
+    let (file, aside) = (
+        project.path("gta5/images/00002.png"),
+        project.path("aside.png"),
+    );
+    fs::rename(&file, &aside).unwrap();
+
+    let helps = "00002.png was listed and is gone, while other files of its folder are there: put it back and run again";
+    let outcome = project.run().exits(3);
+    outcome.complains_about(&["cannot be made again as things are", helps]);
+    assert!(!outcome.complaint().contains("anew"), "{outcome}");
+    for words in ["--only quarantined", "quarantined item", "transient"] {
+        assert!(!outcome.stderr.contains(words), "{words:?}: {outcome}");
+    }
+    let attempts = stored::paths(&project.stored("attempts"));
+    assert_eq!(attempts.len(), 1, "{attempts:?}");
+    let status = project.about_run(&["status"]).exits(1);
+    assert!(status.stdout.contains(helps), "{status}");
+    assert!(!status.stdout.contains("makes them again"), "{status}");
+
+    fs::rename(&aside, &file).unwrap();
+    let _ = project.run().exits(0);
+    assert!(fs::read(&image).unwrap() == before);
+    let _ = project.about_run(&["audit"]).exits(0);
 }

@@ -227,3 +227,21 @@ fn the_settings_of_the_demo_are_valid() {
         |location: &Location| matches!(location, Location::Folder(path) if path.is_dir());
     assert!(is_folder(&config.content.root) && is_folder(&config.style.root));
 }
+
+#[test]
+fn of_a_run_that_has_ended_there_is_nothing_to_cancel() {
+    let project = Project::new(1, 1);
+    let _ = project.run().exits(0);
+    let outcome = project.about_run(&["cancel"]).exits(0);
+    assert!(
+        outcome.stdout.contains("there is nothing to cancel"),
+        "{outcome}"
+    );
+    assert!(!project.stored("decisions").exists());
+    std::fs::remove_file(project.stored("shards/000000.parquet")).unwrap();
+    let outcome = project.about_run(&["cancel"]).exits(0);
+    assert!(
+        outcome.stdout.contains("run small is cancelled"),
+        "{outcome}"
+    );
+}

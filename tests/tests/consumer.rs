@@ -1140,6 +1140,7 @@ async fn an_image_of_a_committed_shard_that_is_gone_is_made_again() {
     let gone = Gone {
         num_items: 1,
         paths: ["runs/staged/images/night/b.png".to_owned()].into(),
+        ..Gone::default()
     };
     assert_eq!(redo[0].why, Why::ArtifactsMissing(gone));
     assert_eq!(redo.len(), 1);

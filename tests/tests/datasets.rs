@@ -146,14 +146,13 @@ fn photographs_without_labels_are_styles_of_methods_that_use_none() {
 }
 
 #[test]
-fn transfer_asks_for_the_labels_of_a_style_only_where_they_are_used() {
+fn transfer_asks_for_labels_only_where_they_are_used() {
     let project = quick(1, 1);
     let transfer = |arguments: &[&str]| {
         let mut command = synth2real();
         command.arg("transfer").arg("--model").arg(golden_model());
         for (option, file) in [
             ("--content", "gta5/images/00001.png"),
-            ("--content-label", "gta5/labels/00001.png"),
             ("--style", "style/images/night_000001_rgb_anon.png"),
             ("--out", "out.png"),
         ] {
@@ -165,8 +164,17 @@ fn transfer_asks_for_the_labels_of_a_style_only_where_they_are_used() {
                 .args(arguments),
         )
     };
+    let out = || fs::read(project.path("out.png")).unwrap();
+    let label = project.path("gta5/labels/00001.png").display().to_string();
+    let labelled = ["--content-label", &label];
     let _ = transfer(&["--set", "method=adain"]).exits(0);
-    let outcome = transfer(&["--set", "method=cacti", "--set", "class_adain_steps=0.."]).exits(2);
+    let without = out();
+    let _ = transfer(&[&labelled[..], &["--set", "method=adain"]].concat()).exits(0);
+    assert!(out() == without, "the label is of no use to it");
+    let cacti = ["--set", "method=cacti", "--set", "class_adain_steps=0.."];
+    let outcome = transfer(&cacti).exits(2);
+    outcome.complains_about(&["--content-label", "cacti"]);
+    let outcome = transfer(&[&labelled[..], &cacti].concat()).exits(2);
     outcome.complains_about(&["--style-label", "cacti"]);
 }
 

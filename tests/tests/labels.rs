@@ -143,3 +143,124 @@ fn what_labels_are_may_be_stated_and_belongs_to_the_run() {
     let outcome = project.run().exits(2);
     outcome.complains_about(&["colours", "palette-ids"]);
 }
+
+/// Returns a Cityscapes dataset with one scene for each group of label files, in a run that uses no labels itself.
+fn cities(contents: &[(&str, &[&str])]) -> Project {
+    let mut project = Project::new(0, 1);
+    project.set("content.layout", "cityscapes");
+    project.set("method.method", "adain");
+    let label = Picture::input("00001_label.png");
+    for (content, kinds) in contents {
+        let image = Picture::input("00001.png").encode();
+        project.write(&format!("gta5/images/{content}_leftImg8bit.png"), &image);
+        for kind in *kinds {
+            let label = match *kind {
+                "labelTrainIds" => label.clone().without_palette().mapped(train_id),
+                "color" => of_colours(label.clone()),
+                _ => label.clone().without_palette(),
+            };
+            let path = format!("gta5/labels/{content}_gtFine_{kind}.png");
+            project.write(&path, &label.encode());
+        }
+    }
+    project
+}
+
+#[test]
+fn of_labels_of_several_kinds_the_settings_choose_the_one_they_name() {
+    let kinds = ["labelIds", "labelTrainIds", "color"];
+    for (setting, are_label_ids) in [("train-ids", false), ("label-ids", true)] {
+        let mut project = cities(&[("a", &kinds)]);
+        project.set("content.labels", setting);
+        let outcome = project.run().exits(0);
+        assert!(!outcome.stdout.contains("label-encoding"), "{outcome}");
+        let stored = stored_label(&project, "a");
+        assert_eq!(stored.colour, ColorType::Grayscale);
+        let mut ids = stored.bytes.iter();
+        let has_label_ids = ids.any(|id| (19..255).contains(id));
+        assert_eq!(has_label_ids, are_label_ids, "{setting}");
+    }
+    let mut project = cities(&[("a", &kinds)]);
+    project.set("content.labels", "colour");
+    let _ = project.run().exits(0);
+    assert_eq!(stored_label(&project, "a").colour, ColorType::Rgb);
+
+    let mut project = cities(&[("a", &["labelIds"])]);
+    project.set("content.labels", "train-ids");
+    let words = ["content.labels", "train-ids", "_gtFine_labelTrainIds.png"];
+    project.run().exits(2).complains_about(&words);
+    assert!(project.stored_nothing());
+}
+
+#[test]
+fn labels_of_several_kinds_are_stored_as_one_with_a_word_and_a_count() {
+    let project = cities(&[
+        ("a", &["labelIds"]),
+        ("b", &["color"]),
+        ("c", &["labelTrainIds"]),
+    ]);
+    let outcome = project.run().exits(0);
+    let told = "3 labels are of several kinds (1 of label-ids, 1 of train-ids, 1 of colour)";
+    assert!(outcome.stderr.contains(told), "{outcome}");
+    let counted = "done with a warning (2): label-encoding";
+    assert!(outcome.stdout.contains(counted), "{outcome}");
+    let classes = |content: &str| {
+        let label = stored_label(&project, content);
+        assert_eq!(label.colour, ColorType::Grayscale, "{content}");
+        label.mapped(train_id).bytes
+    };
+    let expected = classes("a");
+    assert_eq!(classes("b"), expected);
+    assert_eq!(classes("c"), expected);
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn a_label_that_could_be_of_either_kind_is_what_the_others_of_the_dataset_are() {
+    let mut project = Project::new(0, 1);
+    project.set("method.method", "adain");
+    project.set("shards.contents", 1);
+    let trained = |label: Picture| label.without_palette().mapped(train_id);
+    let ambiguous = |label: Picture| {
+        label
+            .without_palette()
+            .mapped(|id| [8, 11, 13][usize::from(id % 3)])
+    };
+    project.add_content("1", unchanged, ambiguous);
+    project.add_content("2", unchanged, trained);
+    project.add_content("3", unchanged, trained);
+    let outcome = project.run().exits(0);
+    assert!(!outcome.stderr.contains("labels = "), "{outcome}");
+    let row = project.row("1", STYLES[0]);
+    let warning = row.warning.unwrap();
+    assert!(
+        warning.contains("other labels of the dataset are train ids"),
+        "{warning}"
+    );
+    // Stored as a GTA5 label: vegetation, person and car by their label ids.
+    let stored = stored_label(&project, "1");
+    assert!(stored.bytes.iter().all(|id| [21, 24, 26].contains(id)));
+    // It is decided once: that the others are read otherwise now makes it no other run.
+    project.add_content("2", unchanged, unchanged);
+    let outcome = project.run();
+    let told = outcome.exits(2);
+    told.complains_about(&["2.png", "is done"]);
+    assert!(!told.stderr.contains("labels/1.png"), "{told}");
+}
+
+#[test]
+fn the_advice_about_a_label_that_cannot_be_told_can_be_followed() {
+    let mut project = Project::new(0, 1);
+    project.set("method.method", "adain");
+    // No 255, and no class of label ids beyond those of train ids.
+    let trained = |label: Picture| label.without_palette().mapped(|id| train_id(id).min(18));
+    project.add_content("1", unchanged, trained);
+    let outcome = project.run().exits(1);
+    assert!(
+        outcome.stdout.contains("of a run of another name"),
+        "{outcome}"
+    );
+    project.set("content.labels", "train-ids");
+    project.set("run.name", "other");
+    let _ = project.run().exits(0);
+}

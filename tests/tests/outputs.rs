@@ -140,3 +140,25 @@ fn a_page_is_written_over_no_record_of_a_run_and_through_a_link() {
         );
     }
 }
+
+#[test]
+fn what_is_written_is_not_given_the_ending_of_something_else() {
+    let project = Project::new(1, 1);
+    let (jpeg, out) = (project.path("out.jpg"), project.path("out.png"));
+    let outcome = transfer(&project, &[("--out", &jpeg)]).exits(USAGE);
+    outcome.complains_about(&["--out", "out.jpg", "a PNG is written", "ends in .png"]);
+    let trace = project.path("trace.txt");
+    let outcome = transfer(&project, &[("--out", &out), ("--trace", &trace)]).exits(USAGE);
+    outcome.complains_about(&["--trace", "trace.txt", "ends in .npz"]);
+    let outcome = project
+        .reference_stats("gta5/images", "six.txt")
+        .exits(USAGE);
+    outcome.complains_about(&["--out", "six.txt", "an NPZ file is written"]);
+    for path in [jpeg, out, trace, project.path("six.txt")] {
+        assert!(!path.exists(), "{}", path.display());
+    }
+    let _ = project.run().exits(0);
+    let html = format!("--html={}", project.path("page.txt").display());
+    let outcome = project.about_run(&["report", &html]).exits(USAGE);
+    outcome.complains_about(&["--html", "page.txt", "ends in .html or .htm"]);
+}

@@ -54,6 +54,39 @@ fn a_workers_setting_is_refused_by_its_own_name() {
 }
 
 #[test]
+fn a_device_that_cannot_be_used_is_told_with_the_key_that_names_it() {
+    let mut project = Project::new(1, 1);
+    project.set("engine.device", "cuda:0");
+    let words = ["built without CUDA", "or engine.device to cpu"];
+    project.run().exits(ENVIRONMENT).complains_about(&words);
+
+    let text = "root = 'out'\ndevice = 'cuda:0'\n[broker]\nurl = 'amqp://127.0.0.1:1'\n";
+    project.write("worker.toml", text.as_bytes());
+    let mut worker = Command::new(program::path_of("worker"));
+    worker.arg("--config").arg(project.path("worker.toml"));
+    worker.env_remove("SYNTH2REAL_BROKER_URL");
+    let outcome = Outcome::of(&mut worker).exits(ENVIRONMENT);
+    assert!(outcome.stderr.contains("or device to cpu"), "{outcome}");
+
+    let mut transfer = synth2real();
+    transfer.arg("transfer").arg("--model").arg(golden_model());
+    for (option, path) in [
+        ("--content", "gta5/images/00001.png"),
+        ("--content-label", "gta5/labels/00001.png"),
+        ("--style", "style/images/night_000001_rgb_anon.png"),
+        (
+            "--style-label",
+            "style/labels/night_000001_gt_labelColor.png",
+        ),
+        ("--out", "out.png"),
+    ] {
+        transfer.arg(option).arg(project.path(path));
+    }
+    let outcome = Outcome::of(transfer.args(["--device", "cuda:0"])).exits(ENVIRONMENT);
+    outcome.complains_about(&["or --device to cpu"]);
+}
+
+#[test]
 fn more_threads_than_the_machine_can_run_are_refused_before_any_work() {
     let mut project = Project::new(1, 1);
     let cores = std::thread::available_parallelism().unwrap().get();

@@ -59,22 +59,19 @@ impl Changes {
     pub fn between(run: &FrozenRun, decided: &ChangedInputs, found: &Inventory) -> Self {
         let frozen = &run.record.frozen;
         let content = |planned: &Listing, now: &Listing| {
-            change(decided.content(planned), now, None).map(|other| {
-                (
-                    other,
-                    ChangedInput::Content {
-                        listing: now.clone(),
-                    },
-                )
-            })
+            let before = decided.content(planned);
+            let listing = now.as_decided(before);
+            let other = change(before, &listing, None)?;
+            Some((other, ChangedInput::Content { listing }))
         };
         let style = |planned: &Listing, now: &Listing| {
             let before = decided.style_sha256(planned.name(), &frozen.styles);
             // Whatever is listed now has its digest there, and this is.
             let sha256 = found.frozen.styles[now.name()].clone();
             let digests = before.map(|before| (before, sha256.as_str()));
-            let other = change(decided.style(planned), now, digests)?;
-            let listing = now.clone();
+            let planned = decided.style(planned);
+            let listing = now.as_decided(planned);
+            let other = change(planned, &listing, digests)?;
             Some((other, ChangedInput::Style { listing, sha256 }))
         };
         Self {
@@ -108,6 +105,14 @@ impl Changes {
         let nothing =
             |of: &Difference| of.changed.is_empty() && of.added.is_empty() && of.removed.is_empty();
         nothing(&self.contents) && nothing(&self.styles)
+    }
+
+    /// Returns how many inputs have changed in each way, for people.
+    #[must_use]
+    pub fn counts(&self) -> Vec<String> {
+        let mut lines = self.contents.counts("content");
+        lines.extend(self.styles.counts("style"));
+        lines
     }
 
     /// Returns what has changed, for people: counts, and the first of each kind.
@@ -153,15 +158,27 @@ impl Difference {
         let parts = parts.into_iter().filter(|(names, _)| !names.is_empty());
         parts
             .map(|(names, how)| {
-                let plural = if names.len() == 1 { "" } else { "s" };
-                format!(
-                    "{} {kind}{plural} {how} ({})",
-                    names.len(),
-                    first_names(names)
-                )
+                let counted = inputs(names.len(), kind, how);
+                format!("{counted} ({})", first_names(names))
             })
             .collect()
     }
+
+    fn counts(&self, kind: &str) -> Vec<String> {
+        let parts = [
+            (self.changed.len(), "changed"),
+            (self.added.len(), "added"),
+            (self.removed.len(), "not listed any more"),
+        ];
+        let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+        parts.map(|(count, how)| inputs(count, kind, how)).collect()
+    }
+}
+
+/// Returns how many inputs have changed in a way: `2 contents changed`.
+fn inputs(count: usize, kind: &str, how: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {kind}{plural} {how}")
 }
 
 /// What is other about an input.

@@ -8,6 +8,7 @@ use shared::ids::ItemId;
 use shared::listing::Listing;
 use shared::manifest::{ManifestRow, Status};
 use shared::storage::Storage;
+use shared::wording::{counted, first_names};
 
 use super::{Change, ChangeError, Changes, Difference};
 use crate::freeze::FrozenRun;
@@ -45,11 +46,14 @@ pub async fn judge(
     if changes.is_empty() {
         return Ok(Accepted::default());
     }
-    let found = changes.summary(run);
     let touched = Touched::by(run, changes);
     let mut refused = Vec::new();
-    for name in changes.contents.added.iter().chain(&changes.styles.added) {
-        refused.push(format!("{name} was not there when the run was planned"));
+    for added in [&changes.contents.added, &changes.styles.added] {
+        if !added.is_empty() {
+            let were = if added.len() == 1 { "was" } else { "were" };
+            let names = first_names(added);
+            refused.push(format!("{names} {were} not there when the run was planned"));
+        }
     }
     for (kind, of, planned) in [
         ("content", &changes.contents, &run.plan.contents),
@@ -63,11 +67,11 @@ pub async fn judge(
         }
     }
     let mut done: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut num_gone = 0;
+    let (mut num_gone, mut num_pending, mut num_after) = (0, 0, 0);
     let stored = StoredItems::read(storage, run).await?;
     touched.check_labels(run, changes, &stored, &mut refused);
     let mut accepted = Accepted {
-        notes: found.clone(),
+        notes: changes.summary(run),
         ..Accepted::default()
     };
     let shards: Vec<&Shard> = run
@@ -98,20 +102,27 @@ pub async fn judge(
                     let mut decided = ledger.items_from(shard.id, revision);
                     decided.any(|items| items.has(&item.style, &item.content))
                 };
+                num_pending += usize::from(retried.iter().any(is_decided));
                 retried.retain(|item| !is_decided(item));
-                if !retried.is_empty() {
-                    accepted.notes.push(format!(
-                        "{} quarantined items of shard {} come after those of it that are being tried again",
-                        retried.len(),
-                        shard.id
-                    ));
-                }
+                num_after += retried.len();
             }
             let rows = rows.into_values().collect();
             accepted.redo.extend(resume::redo_of(shard.id, rows, |row| {
                 retried.contains(&row.item)
             }));
         }
+    }
+    if num_pending > 0 {
+        accepted.notes.push(format!(
+            "quarantined items of {} are being tried again, and can be chosen once more when that has ended",
+            counted(num_pending, "shard", "shards")
+        ));
+    }
+    if num_after > 0 {
+        accepted.notes.push(format!(
+            "{} after those of the same shards that are being tried again",
+            counted(num_after, "quarantined item comes", "quarantined items come")
+        ));
     }
     if num_gone > 0 {
         let plural = if num_gone == 1 { "" } else { "s" };
@@ -126,7 +137,7 @@ pub async fn judge(
     if !refused.is_empty() {
         return Err(ChangeError::Refused {
             run: run.record.run.clone(),
-            found,
+            found: changes.counts(),
             refused,
             advice: ADVICE,
         });

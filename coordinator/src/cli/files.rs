@@ -75,6 +75,29 @@ fn place_of((option, path): Named<'_>, inputs: &[Named<'_>]) -> Result<PathBuf, 
     Ok(folder.join(target.file_name().unwrap_or_default()))
 }
 
+/// Proves that a file has an ending of what is written into it, or none.
+pub(super) fn check_ending(
+    (option, path): Named<'_>,
+    what: &str,
+    endings: &[&str],
+) -> Result<(), Problem> {
+    let target = resolved(path).unwrap_or_else(|_| path.to_owned());
+    let Some(found) = target.extension() else {
+        return Ok(());
+    };
+    if endings
+        .iter()
+        .any(|ending| found.eq_ignore_ascii_case(ending))
+    {
+        return Ok(());
+    }
+    Err(Problem::Usage(format!(
+        "{option} {}: {what} is written, so name a file that ends in .{}",
+        path.display(),
+        endings.join(" or .")
+    )))
+}
+
 /// Returns whether the file that is written in the end, where links lead, has an ending such as `html`.
 pub(super) fn has_ending(path: &Path, ending: &str) -> bool {
     let target = resolved(path).unwrap_or_else(|_| path.to_owned());
@@ -148,6 +171,22 @@ fn folder_of(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_would_be_another_than_its_name_says_is_refused() {
+        let told = |name: &str| {
+            let checked = check_ending(("--out", Path::new(name)), "a PNG", &["png"]);
+            checked.map_err(|error| error.to_string())
+        };
+        for name in ["t.png", "t.PNG", "t", "a.jpg/t"] {
+            assert_eq!(told(name), Ok(()), "{name}");
+        }
+        for name in ["t.jpg", "t.png.npz", "v1.5"] {
+            let expected =
+                format!("--out {name}: a PNG is written, so name a file that ends in .png");
+            assert_eq!(told(name).unwrap_err(), expected);
+        }
+    }
 
     #[test]
     fn a_file_that_could_not_be_written_is_refused_before_any_work_and_nothing_is_left() {

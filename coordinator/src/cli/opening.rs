@@ -174,7 +174,11 @@ pub(super) async fn existing(
     }))
 }
 
-fn change_problem(error: ChangeError) -> Problem {
+/// Returns why a run cannot go on with inputs that have changed; what its sentence leaves out is told before.
+pub(super) fn change_problem(error: ChangeError) -> Problem {
+    for line in error.lines() {
+        tracing::warn!("{line}");
+    }
     match error {
         ChangeError::Refused { .. } => Problem::usage(error),
         ChangeError::Ledger(_) | ChangeError::Storage(_) => Problem::environment(error),

@@ -133,7 +133,8 @@ fn check_files(args: &ReferenceStatsArgs) -> Result<(), Problem> {
             Location::Bucket(_) => None,
         })
         .collect();
-    files::check(&[("--out", &args.out)], &inputs)
+    files::check(&[("--out", &args.out)], &inputs)?;
+    files::check_ending(("--out", &args.out), "an NPZ file", &["npz"])
 }
 
 /// Says what a folder of too few photographs holds in their place.

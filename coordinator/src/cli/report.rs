@@ -109,7 +109,8 @@ fn check_page(args: &ReportArgs, path: &Path) -> Result<(), Problem> {
     let reference = args.reference.as_deref().map(Path::new);
     let reference = reference.map(|reference| ("--reference", reference));
     let inputs: Vec<Named<'_>> = runs.into_iter().chain(reference).collect();
-    files::check(&[("--html", path)], &inputs)
+    files::check(&[("--html", path)], &inputs)?;
+    files::check_ending(("--html", path), "an HTML page", &["html", "htm"])
 }
 
 /// Proves that the page is written over no input of a run, whose images it shows. A page among them is none.
@@ -178,7 +179,8 @@ async fn report(
         let gone = gone::of_run(storage, &run, &ledger).await;
         let gone = gone.map_err(Problem::environment)?;
         if !gone.is_nothing() {
-            tracing::warn!(run = %id, %gone, "what the run has made is not all there; `run` or `resume` makes it again");
+            let helps = gone.what_helps("`run` or `resume` makes it again");
+            tracing::warn!(run = %id, %gone, "what the run has made is not all there; {helps}");
         }
         standing.with_gone(gone.paths.len()).fate().is_complete()
     } else {

@@ -6,15 +6,18 @@ use shared::failure::{FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::queue::Queue;
 use shared::storage::Storage;
+use shared::wording::counted;
 
 use super::{Ending, Problem, RootArgs, opening};
-use crate::changes::ChangeError;
 use crate::estimate::Estimate;
 use crate::freeze::FrozenRun;
 use crate::ledger::Ledger;
 use crate::progress::CountProgress;
 use crate::resume::{self, Choice, Only, Quarantined, Redo, ResumeError};
 use crate::tally::{Counts, Tally};
+
+/// Shards that are told with a line each.
+const MOST_LINES: usize = 20;
 
 #[derive(Debug, Args)]
 pub(super) struct ResumeArgs {
@@ -108,9 +111,11 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
     let damaged = resume::damaged(storage, &run, &ledger, &choice)
         .await
         .map_err(problem)?;
-    for (shard, why) in &damaged {
+    let lines = damaged.iter().take(MOST_LINES);
+    for (shard, why) in lines {
         console::print(format_args!("shard {shard}: {why}"))?;
     }
+    print_more(damaged.len(), "damaged")?;
     // What is to be removed first is not done again.
     let done = match damaged.is_empty() {
         true => Ending::Done,
@@ -185,16 +190,23 @@ async fn counts(
 
 fn problem(error: ResumeError) -> Problem {
     match error {
-        ResumeError::Unknown { .. } | ResumeError::Changed(ChangeError::Refused { .. }) => {
-            Problem::usage(error)
-        }
+        ResumeError::Changed(error) => opening::change_problem(error),
+        ResumeError::Unknown { .. } => Problem::usage(error),
         ResumeError::Queue(_) => Problem::Environment(format!("{}; resume again", chain(&error))),
-        ResumeError::Storage(_)
-        | ResumeError::Ledger(_)
-        | ResumeError::Decision(_)
-        | ResumeError::Changed(ChangeError::Ledger(_) | ChangeError::Storage(_)) => {
+        ResumeError::Storage(_) | ResumeError::Ledger(_) | ResumeError::Decision(_) => {
             Problem::environment(error)
         }
+    }
+}
+
+/// Says how many shards have no line of their own.
+fn print_more(count: usize, are: &str) -> Result<(), PrintError> {
+    match count.checked_sub(MOST_LINES) {
+        Some(more @ 1..) => console::print(format_args!(
+            "and {} {are}",
+            counted(more, "more shard", "more shards")
+        )),
+        Some(0) | None => Ok(()),
     }
 }
 
@@ -204,12 +216,13 @@ async fn preview(
     counts: &Counts,
     queue: Option<&dyn Queue>,
 ) -> Result<(), PrintError> {
-    for redo in redo {
+    for redo in redo.iter().take(MOST_LINES) {
         console::print(format_args!(
             "shard {}, {} items: {}",
             redo.shard, redo.num_items, redo.why
         ))?;
     }
+    print_more(redo.len(), "to be done again")?;
     let num_items = resume::num_items(redo);
     let estimate = Estimate::of(num_items, counts, queue).await;
     console::print(format_args!(

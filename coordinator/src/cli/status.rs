@@ -31,6 +31,9 @@ const WATCH_EVERY: Duration = Duration::from_secs(2);
 /// Runs with more items are not searched for images of shards under way: that takes a listing of all images.
 const MAX_ITEMS_LISTED: usize = 20_000;
 
+/// What helps where images or labels are gone.
+const MAKES_AGAIN: &str = "`synth2real run` with its settings makes them again, or `resume --only missing` by way of the broker";
+
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// The run's name
@@ -300,9 +303,9 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
     ))?;
     if !status.what_is_gone.is_nothing() {
         console::print(format_args!(
-            "  gone: {}; `synth2real run` with its settings makes them again, or `resume --only missing` by way of the \
-             broker",
-            status.what_is_gone
+            "  gone: {}; {}",
+            status.what_is_gone,
+            status.what_is_gone.what_helps(MAKES_AGAIN)
         ))?;
     }
     for why in status.damaged.values().take(MOST_NAMES) {

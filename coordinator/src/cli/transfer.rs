@@ -31,16 +31,17 @@ pub(super) struct TransferArgs {
     /// The synthetic image
     #[arg(long, value_name = "IMG", value_parser = path())]
     content: PathBuf,
-    /// Its label map: a palette of Cityscapes label ids, *_labelIds, *_labelTrainIds, or Cityscapes colours
+    /// Its label map: a palette of Cityscapes label ids, *_labelIds, *_labelTrainIds, or Cityscapes colours; not needed
+    /// by a method without class-wise AdaIN, such as adain and cross-image
     #[arg(long, value_name = "PNG", value_parser = path())]
-    content_label: PathBuf,
+    content_label: Option<PathBuf>,
     /// What the content's label map is, if the file alone does not tell: palette-ids, label-ids, train-ids or colour
     #[arg(long, value_name = "KIND", default_value_t)]
     content_labels: LabelSetting,
     /// The real photograph
     #[arg(long, value_name = "IMG", value_parser = path())]
     style: PathBuf,
-    /// Its label map; not needed by a method without class-wise AdaIN, such as adain and cross-image
+    /// Its label map; not needed where the content's is not
     #[arg(long, value_name = "PNG", value_parser = path())]
     style_label: Option<PathBuf>,
     /// What the style's label map is, as for the content
@@ -69,24 +70,31 @@ pub(super) struct TransferArgs {
 pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
     let method = MethodConfig::given(args.config.as_deref(), &args.overrides);
     let method = method.map_err(Problem::usage)?;
-    if args.style_label.is_none() && method.uses_labels() {
-        return Err(Problem::Usage(format!(
-            "--style-label is missing: method {} normalises by class, and adain and cross-image do without",
-            method.method
-        )));
+    for (option, label) in [
+        ("--content-label", &args.content_label),
+        ("--style-label", &args.style_label),
+    ] {
+        if label.is_none() && method.uses_labels() {
+            return Err(Problem::Usage(format!(
+                "{option} is missing: method {} normalises by class, and adain and cross-image do without",
+                method.method
+            )));
+        }
     }
     check_files(&args)?;
 
     let config = EngineConfig {
         device: args.device,
+        device_key: "--device",
         ..EngineConfig::default()
     };
     scratch::check(&config.cache_dir).map_err(Problem::environment)?;
     let engine = Engine::load(&args.model, &config).map_err(Problem::environment)?;
     let mut converter = Converter::new(engine, &method, &config).map_err(Problem::environment)?;
-    let label = (args.content_label.as_path(), args.content_labels);
-    let content = load(&converter, &args.content, Some(label))?;
     // A label that is given is read and traced, whether the method needs it or not.
+    let label = args.content_label.as_deref();
+    let label = label.map(|label| (label, args.content_labels));
+    let content = load(&converter, &args.content, label)?;
     let label = args.style_label.as_deref();
     let label = label.map(|label| (label, args.style_labels));
     let style = load(&converter, &args.style, label)?;
@@ -148,7 +156,7 @@ fn check_files(args: &TransferArgs) -> Result<(), Problem> {
     let given = [
         ("--model", Some(args.model.as_path())),
         ("--content", Some(args.content.as_path())),
-        ("--content-label", Some(args.content_label.as_path())),
+        ("--content-label", args.content_label.as_deref()),
         ("--style", Some(args.style.as_path())),
         ("--style-label", args.style_label.as_deref()),
         ("--config", args.config.as_deref()),
@@ -158,7 +166,11 @@ fn check_files(args: &TransferArgs) -> Result<(), Problem> {
     let inputs: Vec<Named<'_>> = inputs
         .filter_map(|(option, path)| Some((option, path?)))
         .collect();
-    files::check(&outputs, &inputs)
+    files::check(&outputs, &inputs)?;
+    files::check_ending(("--out", &args.out), "a PNG", &["png"])?;
+    trace.map_or(Ok(()), |trace| {
+        files::check_ending(trace, "an NPZ file", &["npz"])
+    })
 }
 
 fn load(

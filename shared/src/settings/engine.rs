@@ -12,6 +12,8 @@ use crate::location::{Location, LocationError};
 pub struct EngineConfig {
     /// Where graphs run.
     pub device: Device,
+    /// The setting or option that says so, for messages.
+    pub device_key: &'static str,
     /// Threads of a computation; 0 is one for each core.
     pub threads: usize,
     /// Memory for style keys and values before they go to disk.
@@ -28,6 +30,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             device: Device::Cpu,
+            device_key: "engine.device",
             threads: 0,
             style_bank_max_bytes: 4 << 30,
             style_bank_device_max_bytes: 8 << 30,
@@ -110,6 +113,7 @@ impl EngineConfig {
         }
         Ok(Self {
             device,
+            device_key: default.device_key,
             threads: raw.threads.unwrap_or(default.threads),
             style_bank_device_max_bytes,
             device_max_bytes: raw.device_max_bytes,

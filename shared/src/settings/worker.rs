@@ -73,7 +73,7 @@ impl WorkerConfig {
     ///
     /// [`SettingsError::Value`] naming the field, its value and what it must be.
     pub fn check(raw: RawWorkerConfig, base: &Path) -> Result<Self, SettingsError> {
-        let engine = RawEngine {
+        let raw_engine = RawEngine {
             device: raw.device,
             threads: raw.threads,
             style_bank_max_bytes: raw.style_bank_max_bytes,
@@ -97,10 +97,14 @@ impl WorkerConfig {
             );
             return Err(SettingsError::value("name", name, expected));
         }
+        let engine = EngineConfig::from_raw(raw_engine, base).map_err(own_key)?;
         Ok(Self {
             root: location("root", &raw.root, base)?,
             name: raw.name,
-            engine: EngineConfig::from_raw(engine, base).map_err(own_key)?,
+            engine: EngineConfig {
+                device_key: "device",
+                ..engine
+            },
             cache_max_bytes: bounds::CACHE_MAX_BYTES
                 .check(raw.cache_max_bytes.unwrap_or(50 << 30))?,
             metrics: raw.metrics.as_deref().map(metrics).transpose()?,
@@ -158,6 +162,7 @@ mod tests {
         assert_eq!(config.root.to_string(), "s3://b/p");
         assert_eq!(config.watchdog, WatchdogConfig::default());
         assert_eq!(config.metrics, None);
+        assert_eq!(config.engine.device_key, "device");
     }
 
     #[test]

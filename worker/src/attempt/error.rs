@@ -49,10 +49,14 @@ pub enum AttemptError {
         committed: String,
     },
     /// An item that is done, and whose image or label is gone, cannot be made again.
-    #[error("{item} is done and gone, and cannot be made again: {reason}")]
+    #[error(
+        "the image or the label of {item} is gone, and it cannot be made again as things are: {reason}"
+    )]
     Unrepairable {
         /// The item.
         item: ItemId,
+        /// What is wrong.
+        class: FailureClass,
         /// Why.
         reason: String,
     },
@@ -132,7 +136,6 @@ impl AttemptError {
             } => FailureClass::Fatal,
             // A number of one shard concerns no other.
             Self::Differs { .. }
-            | Self::Unrepairable { .. }
             | Self::Hung { .. }
             | Self::ToldToStop
             | Self::Manifest(
@@ -151,6 +154,24 @@ impl AttemptError {
             )
             | Self::Encode(_) => FailureClass::Unworkable,
             Self::Away { .. } => FailureClass::Fatal,
+            Self::Unrepairable { class, .. } => *class,
+        }
+    }
+
+    /// Returns whether another attempt would end alike until somebody has done something about it.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Unrepairable { .. } => true,
+            Self::Storage(_)
+            | Self::Engine(_)
+            | Self::Manifest(_)
+            | Self::Encode(_)
+            | Self::Quality { .. }
+            | Self::Differs { .. }
+            | Self::Away { .. }
+            | Self::ToldToStop
+            | Self::Hung { .. } => false,
         }
     }
 

@@ -21,6 +21,8 @@ const SETTLES_IN: Duration = Duration::from_secs(1);
 /// What helps where a file is another one.
 const TAKE_UP: &str = "put the old one back and `synth2real resume RUN --only quarantined`, which also takes the new one \
                        up if nothing was made of the old one";
+/// What helps where a file is gone.
+const PUT_BACK: &str = "put it back and `synth2real resume RUN --only quarantined`";
 /// Files beside one that is gone that are tried until one can be read.
 const MOST_NEIGHBOURS: usize = 5;
 
@@ -136,8 +138,7 @@ async fn absent(source: &dyn Source, listing: &Listing, error: &StorageError) ->
                     return alone();
                 }
                 let reason = format!(
-                    "{name} was listed and is gone, while other files of its folder are there: put it back and \
-                     `synth2real resume RUN --only quarantined`"
+                    "{name} was listed and is gone, while other files of its folder are there: {PUT_BACK}"
                 );
                 return quarantine(FailureClass::Missing, reason);
             }
@@ -149,6 +150,12 @@ async fn absent(source: &dyn Source, listing: &Listing, error: &StorageError) ->
 
 fn is_missing(error: &StorageError) -> bool {
     FailureClass::of_storage(error.kind, Stage::Input) == FailureClass::Missing
+}
+
+/// Returns why an input cannot be loaded with what helps where an item is done: nothing of it is quarantined.
+pub(super) fn what_helps_a_repair(reason: &str) -> String {
+    let reason = reason.replace(TAKE_UP, "put the old one back and run again");
+    reason.replace(PUT_BACK, "put it back and run again")
 }
 
 /// Returns whether another file of the same folder and format can be read.

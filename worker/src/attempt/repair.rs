@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use shared::artifact::ArtifactKey;
+use shared::failure::FailureClass;
 use shared::ids::ItemId;
 use shared::manifest::{ManifestRow, Output, Status};
 
-use super::{AttemptError, ShardOutcome};
+use super::{AttemptError, ShardOutcome, inputs};
 
 /// Returns how a repair ended that came out with some rows: what cannot be made again is an error.
 pub(super) fn outcome(
@@ -16,7 +17,8 @@ pub(super) fn outcome(
     match made.into_iter().find(|row| row.status != Status::Done) {
         Some(row) => Err(AttemptError::Unrepairable {
             item: row.item,
-            reason: row.error.unwrap_or_default(),
+            class: row.error_class.unwrap_or(FailureClass::Transient),
+            reason: inputs::what_helps_a_repair(&row.error.unwrap_or_default()),
         }),
         None => Ok(ShardOutcome::Committed(committed)),
     }

@@ -98,7 +98,10 @@ impl<'a> RowMaker<'a> {
 
     pub(super) fn quarantined(&mut self, content: &str, style: &str, why: &Quarantine) {
         let reason = shortened(&why.reason, MOST_MESSAGE_BYTES);
-        span(content, style).in_scope(|| tracing::warn!(reason, "quarantined item"));
+        // In a shard that is repaired, the item is done: the attempt fails, and says why.
+        if self.expected.is_none() {
+            span(content, style).in_scope(|| tracing::warn!(reason, "quarantined item"));
+        }
         let mut row = self.row(content, style);
         row.status = Status::Quarantined;
         row.error_class = Some(why.class);

@@ -84,9 +84,11 @@ impl Consumer {
             Consequence::StopsWorker => Self::fatal(task, chain(&error)),
             Consequence::GoesBack => Verdict::give_back(&chain(&error)),
             Consequence::Counts => {
+                let failure = ready.next.failed(error.class(), chain(&error));
                 let failure = Failure {
                     ends_engine: error.ends_engine(),
-                    ..ready.next.failed(error.class(), chain(&error))
+                    is_last: failure.is_last || error.is_final(),
+                    ..failure
                 };
                 self.count(task, failure, teller).await
             }

@@ -13,18 +13,22 @@
 //!   none and train ids are not promised either, 255 and ids that are a class as train ids only make them train ids;
 //!   one of the two alone leaves it untold. With neither, ids of both kinds look alike and the promise holds, with a
 //!   warning where that was a palette or colours: levels are not what was promised, so there may be more that is not.
+//! - **Levels of a dataset.** Where a file alone does not tell, the dataset's other labels may: if all of a sample of
+//!   them that tell are of one kind, those that do not are as well ([`id_evidence`]). It is taken once, when a run is
+//!   planned, and written into the plan beside each label, so that neither shards nor machines nor their order decide.
+//!   If the sample tells of both kinds, or of none, a file is read as if it were alone.
 //! - **Colours.** Class colours, if no more than a share of the pixels has others.
 //!
-//! The class of a pixel depends on the file alone, so that every command reads a label alike. What is stored follows
-//! the promise ([`super::stored`]).
+//! The class of a pixel depends on the file and on what the plan says of it, so that every command reads a label of a run
+//! alike. What is stored follows the promise, and is of one kind for all contents of a run ([`super::stored`]).
 
 use ndarray::{Array2, Array3, Axis};
-use shared::listing::{LabelKind, LabelReading};
+use shared::listing::{IdKind, LabelKind, LabelReading};
 
 use super::cityscapes::{self, LAST_LABEL_ID};
 use super::error::InputError;
 use super::label_file::{self, LabelPixels, Pixels};
-use super::prepare::LabelFile;
+use super::prepare::{LabelFile, NamedBytes};
 use crate::method::label_map::{
     UNKNOWN, train_id_of_colour, train_id_of_label_id, train_id_of_train_id,
 };
@@ -59,6 +63,31 @@ impl Ids {
             Self::Train => "train ids",
         }
     }
+
+    fn kind(self) -> IdKind {
+        match self {
+            Self::Label => IdKind::LabelIds,
+            Self::Train => IdKind::TrainIds,
+        }
+    }
+}
+
+impl From<IdKind> for Ids {
+    fn from(kind: IdKind) -> Self {
+        match kind {
+            IdKind::LabelIds => Self::Label,
+            IdKind::TrainIds => Self::Train,
+        }
+    }
+}
+
+/// What a label tells of the ids of its dataset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IdEvidence {
+    /// Whether it has levels, which may be ids of either kind.
+    pub has_levels: bool,
+    /// What its ids surely are, by themselves or by their colours; none if they could be both, or it has none.
+    pub ids: Option<IdKind>,
 }
 
 /// What levels are.
@@ -66,6 +95,8 @@ impl Ids {
 enum LevelIds {
     /// They are these.
     Are(Ids),
+    /// They could be both, and the dataset's other labels are these.
+    AreAsOthers(Ids),
     /// They are classes as ids of either kind.
     LookAlike,
     /// Some say one thing and some another.
@@ -110,6 +141,84 @@ pub(super) fn read(label: LabelFile<'_>) -> Result<(Label, Vec<ItemWarning>), In
     } else {
         reader.by_content(pixels)
     }
+}
+
+/// Returns what a label tells of the ids of its dataset, whatever is promised of it. One that cannot be read tells nothing.
+#[must_use]
+pub fn id_evidence(file: NamedBytes<'_>) -> IdEvidence {
+    let Ok(LabelPixels { pixels, .. }) = label_file::read(file) else {
+        return IdEvidence::default();
+    };
+    match pixels {
+        Pixels::Levels(levels) => evidence_of_levels(&Histogram::of(&levels)),
+        Pixels::Indices(indices, palette) => {
+            let histogram = Histogram::of(&indices);
+            let colour = |index: u8| colour_at(&palette, index);
+            let agree = |ids: Ids| agree(&histogram, ids, colour);
+            match (agree(Ids::Label), agree(Ids::Train)) {
+                (true, false) => evidence_of_palette(Ids::Label),
+                (false, true) => evidence_of_palette(Ids::Train),
+                (true, true) => IdEvidence::default(),
+                (false, false) if is_ramp(&histogram, colour) => evidence_of_levels(&histogram),
+                (false, false) if are_grey_ids(&histogram, colour) => {
+                    let levels = indices.mapv(|index| colour(index)[0]);
+                    evidence_of_levels(&Histogram::of(&levels))
+                }
+                (false, false) => IdEvidence::default(),
+            }
+        }
+        Pixels::Colours(_) => IdEvidence::default(),
+    }
+}
+
+fn evidence_of_palette(ids: Ids) -> IdEvidence {
+    IdEvidence {
+        has_levels: false,
+        ids: Some(ids.kind()),
+    }
+}
+
+fn evidence_of_levels(histogram: &Histogram) -> IdEvidence {
+    IdEvidence {
+        has_levels: true,
+        ids: sure_ids(histogram).map(Ids::kind),
+    }
+}
+
+/// Returns what levels are that could be nothing else.
+fn sure_ids(histogram: &Histogram) -> Option<Ids> {
+    if has_label_ids_only(histogram) {
+        Some(Ids::Label)
+    } else if has_train_ids_only(histogram) && histogram.has(UNKNOWN) {
+        Some(Ids::Train)
+    } else {
+        None
+    }
+}
+
+/// Returns whether there are levels that are label ids and no train ids. A few such levels may be what a smooth edge between
+/// two others left.
+fn has_label_ids_only(histogram: &Histogram) -> bool {
+    histogram.share(|level| (20..=LAST_LABEL_ID).contains(&level)) > MEANINGLESS_TOLD
+}
+
+/// Returns whether there are levels that are a class as train ids and none as label ids.
+fn has_train_ids_only(histogram: &Histogram) -> bool {
+    let is_class = |ids: Ids, level: u8| ids.train_id(level) != UNKNOWN;
+    let mut levels = histogram.values().filter(|&level| level != 0);
+    levels.any(|level| is_class(Ids::Train, level) && !is_class(Ids::Label, level))
+}
+
+/// Returns whether the indices that occur have colours that name the same classes as ids of a kind, and there are some.
+fn agree(histogram: &Histogram, ids: Ids, colour: impl Fn(u8) -> [u8; 3]) -> bool {
+    let agrees = |index: u8| says_the_same(ids, index, colour(index));
+    let is_class = |index: u8| ids.train_id(index) != UNKNOWN;
+    histogram.values().all(agrees) && histogram.values().any(is_class)
+}
+
+/// Returns whether the palette of an image of levels is the ramp of greys that tools give to one.
+fn is_ramp(histogram: &Histogram, colour: impl Fn(u8) -> [u8; 3]) -> bool {
+    histogram.values().all(|index| colour(index) == [index; 3])
 }
 
 struct Reader<'a> {
@@ -173,13 +282,7 @@ impl Reader<'_> {
     fn palette(&mut self, indices: Array2<u8>, palette: Vec<u8>) -> Result<Label, InputError> {
         let histogram = Histogram::of(&indices);
         let colour = |index: u8| colour_at(&palette, index);
-        let agrees = |ids: Ids| {
-            let agree = |index: u8| says_the_same(ids, index, colour(index));
-            histogram.values().all(agree)
-                && histogram
-                    .values()
-                    .any(|index| ids.train_id(index) != UNKNOWN)
-        };
+        let agrees = |ids: Ids| agree(&histogram, ids, colour);
         let promised = promised_ids(self.reading.kind);
         if let Some(ids) = [promised, Ids::Label].into_iter().find(|&ids| agrees(ids)) {
             if ids == Ids::Label && self.level_ids(&histogram) == LevelIds::Are(Ids::Train) {
@@ -199,7 +302,7 @@ impl Reader<'_> {
             self.tell_meaningless(strange);
             return Ok(Label::Ids(ids, indices, Some(palette)));
         }
-        if histogram.values().all(|index| colour(index) == [index; 3]) {
+        if is_ramp(&histogram, colour) {
             let ids = self.levels(&histogram)?;
             return Ok(Label::Ids(ids, indices, Some(palette)));
         }
@@ -265,8 +368,9 @@ impl Reader<'_> {
                 level.unwrap_or_default()
             )));
         }
-        let (ids, look_alike) = match self.level_ids(histogram) {
-            LevelIds::Are(ids) => (ids, false),
+        let level_ids = self.level_ids(histogram);
+        let (ids, look_alike) = match level_ids {
+            LevelIds::Are(ids) | LevelIds::AreAsOthers(ids) => (ids, false),
             LevelIds::LookAlike => (promised, true),
             LevelIds::Untold => {
                 return Err(self.untold(
@@ -282,8 +386,15 @@ impl Reader<'_> {
         if look_alike && !is_levels_promised {
             self.warn(format!(
                 "its levels could be label ids as well as train ids: none is 20 to 34; it was read as {}, and \
-                 labels = \"label-ids\" or \"train-ids\" in the settings (transfer: --content-labels, \
-                 --style-labels) says what it is",
+                 labels = \"label-ids\" or \"train-ids\" in the settings of a run of another name (transfer: \
+                 --content-labels, --style-labels) says what it is",
+                ids.name()
+            ));
+        } else if ids != promised && level_ids == LevelIds::AreAsOthers(ids) {
+            self.warn(format!(
+                "its levels could be label ids as well as train ids, and other labels of the dataset are {}: it was read \
+                 as {}",
+                ids.name(),
                 ids.name()
             ));
         } else if ids != promised {
@@ -305,32 +416,26 @@ impl Reader<'_> {
 
     /// Returns what levels are.
     fn level_ids(&self, histogram: &Histogram) -> LevelIds {
-        let promised = promised_ids(self.reading.kind);
-        // A few such levels may be what a smooth edge between two others left.
-        if histogram.share(|level| (20..=LAST_LABEL_ID).contains(&level)) > MEANINGLESS_TOLD {
-            return LevelIds::Are(Ids::Label);
+        if let Some(ids) = sure_ids(histogram) {
+            return LevelIds::Are(ids);
         }
-        if promised == Ids::Train {
+        let others = self.reading.look_alikes.map(Ids::from);
+        if promised_ids(self.reading.kind) == Ids::Train && others != Some(Ids::Label) {
             return LevelIds::Are(Ids::Train);
         }
-        let is_class = |ids: Ids, level: u8| ids.train_id(level) != UNKNOWN;
-        let mut levels = histogram.values().filter(|&level| level != 0);
-        let has_only_train =
-            levels.any(|level| is_class(Ids::Train, level) && !is_class(Ids::Label, level));
-        let has_255 = histogram.values().any(|level| level == UNKNOWN);
-        match (has_only_train, has_255) {
-            (false, false) => LevelIds::LookAlike,
-            (true, true) => LevelIds::Are(Ids::Train),
-            (true, false) | (false, true) => {
-                // A file that is named for its label ids may be one of a test set, which shows nothing.
-                let shows_nothing = histogram.values().all(|level| !is_class(Ids::Label, level));
-                let is_named = self.reading.kind == LabelKind::LabelIds;
-                if is_named && shows_nothing {
-                    LevelIds::Are(Ids::Label)
-                } else {
-                    LevelIds::Untold
-                }
-            }
+        if let Some(ids) = others {
+            return LevelIds::AreAsOthers(ids);
+        }
+        if !has_train_ids_only(histogram) && !histogram.has(UNKNOWN) {
+            return LevelIds::LookAlike;
+        }
+        // A file that is named for its label ids may be one of a test set, which shows nothing.
+        let is_class = |level: u8| Ids::Label.train_id(level) != UNKNOWN;
+        let is_named = self.reading.kind == LabelKind::LabelIds;
+        if is_named && !histogram.values().any(is_class) {
+            LevelIds::Are(Ids::Label)
+        } else {
+            LevelIds::Untold
         }
     }
 
@@ -482,6 +587,11 @@ impl Histogram {
     /// Returns the values that occur.
     fn values(&self) -> impl Iterator<Item = u8> {
         (0..=u8::MAX).filter(|&value| self.0[usize::from(value)] > 0)
+    }
+
+    /// Returns whether a value occurs.
+    fn has(&self, value: u8) -> bool {
+        self.0[usize::from(value)] > 0
     }
 
     /// Returns the share of pixels whose values are so.

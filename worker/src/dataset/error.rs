@@ -136,7 +136,7 @@ pub enum InputError {
     /// A label whose pixels could mean one thing or another.
     #[error(
         "{name} is a PNG of {described} and it cannot be told what it shows: {found}; expected {expected}, \
-         or labels = \"label-ids\", \"train-ids\" or \"colour\" in the settings \
+         or labels = \"label-ids\", \"train-ids\" or \"colour\" in the settings of a run of another name \
          (transfer: --content-labels, --style-labels) if you know what it is"
     )]
     LabelUntold {

@@ -5,15 +5,18 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use shared::globs::Globs;
+use shared::labels::LabelSetting;
 use shared::wording::{Thousands, counted};
 
 use super::known::PictureKind;
 
 /// Why files of a dataset are left out.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeftOutReason {
     /// A picture without a label.
     NoLabel,
+    /// A label of another kind than the settings say, of a picture that has none of that kind.
+    OtherLabel(LabelSetting),
     /// A label without a picture.
     NoImage,
     /// A picture of the test split, where the setting of this name does not ask for it.
@@ -78,6 +81,11 @@ impl fmt::Display for LeftOut {
         let have = if one { "has" } else { "have" };
         match &self.reason {
             LeftOutReason::NoLabel => write!(f, "{} {have} no label and {are}", pictures())?,
+            LeftOutReason::OtherLabel(stated) => write!(
+                f,
+                "{} {have} labels, but none that is named for {stated}, and {are}",
+                pictures()
+            )?,
             LeftOutReason::NoImage => {
                 let labels = counted(count, "label", "labels");
                 write!(f, "{labels} {have} no image and {are}")?;

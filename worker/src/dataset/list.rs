@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use shared::labels::LabelSetting;
 use shared::layout::Layout;
 use shared::listing::{LabelReading, ListedFile, ListedLabel, Listing};
 use shared::selection::Selection;
@@ -39,6 +40,8 @@ pub struct Request {
     pub role: Role,
     /// What is done with labels.
     pub labels: Labels,
+    /// What the settings say of them: of several labels of an image, the one of that kind is taken.
+    pub labels_are: LabelSetting,
     /// Which images are used.
     pub selection: Selection,
 }
@@ -97,11 +100,15 @@ pub fn list(tree: &Tree, root_shown: &str, request: &Request) -> Result<Listed, 
     note_labels_without_images(&labels, namings, &named, &mut left_out);
     let mut listings = Vec::with_capacity(chosen.len());
     for (name, image) in chosen {
-        let label = label_of(image, &labels)?;
+        let label = label_of(image, &labels, request.labels_are)?;
         match (label, request.labels) {
-            (None, Labels::Needed) => {
-                LeftOut::note(&mut left_out, LeftOutReason::NoLabel, &image.file.path);
-            }
+            (None, Labels::Needed) => match label_of(image, &labels, LabelSetting::Auto)? {
+                Some(other) => {
+                    let reason = LeftOutReason::OtherLabel(request.labels_are);
+                    LeftOut::note(&mut left_out, reason, &other.file.path);
+                }
+                None => LeftOut::note(&mut left_out, LeftOutReason::NoLabel, &image.file.path),
+            },
             (label, Labels::Needed | Labels::Unused) => {
                 let listing = Listing {
                     name: name.to_owned(),
@@ -118,7 +125,7 @@ pub fn list(tree: &Tree, root_shown: &str, request: &Request) -> Result<Listed, 
     }
     if listings.is_empty() {
         return Err(DatasetError::nothing_labelled(
-            root_shown, namings, num_chosen, &left_out,
+            root_shown, request, num_chosen, &left_out,
         ));
     }
     Ok(Listed { listings, left_out })
@@ -184,8 +191,13 @@ fn labels<'a>(
     Ok(stems)
 }
 
-fn label_of(image: &Image, labels: &Stems) -> Result<Option<ListedLabel>, DatasetError> {
-    for &(suffix, kind) in image.naming.labels {
+/// Returns the label of an image: where the settings say what labels are, the one that is named so.
+fn label_of(
+    image: &Image,
+    labels: &Stems,
+    setting: LabelSetting,
+) -> Result<Option<ListedLabel>, DatasetError> {
+    for (suffix, kind) in image.naming.labels_under(setting) {
         let stem = format!("{}{suffix}", image.name.of_label);
         let files = labels.get(&stem).map(Vec::as_slice).unwrap_or_default();
         let files: Vec<&&SourceFile> = files
@@ -197,7 +209,7 @@ fn label_of(image: &Image, labels: &Stems) -> Result<Option<ListedLabel>, Datase
             [file] => {
                 return Ok(Some(ListedLabel {
                     file: listed_file(file),
-                    reading: LabelReading::promised(kind),
+                    reading: LabelReading::promised(kind).under(setting),
                 }));
             }
             [first, second, ..] => {

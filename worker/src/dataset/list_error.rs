@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use shared::labels::LabelSetting;
 use shared::listing::ListingError;
 use shared::selection::Selection;
 use shared::source::SourceFile;
 use shared::wording::{counted, first_of};
 use thiserror::Error;
 
-use super::left_out::LeftOut;
+use super::left_out::{LeftOut, LeftOutReason};
+use super::list::{Request, Role};
 use super::naming::{IMAGE_EXTENSIONS, LABEL_EXTENSION, Naming};
 
 /// A tree of files that is no dataset of the layout it is said to have.
@@ -52,6 +54,23 @@ pub enum DatasetError {
         /// The root that was given.
         root: String,
         /// The labels that would do.
+        looked_for: String,
+        /// What is left out.
+        left_out: String,
+    },
+    /// None of the labels is of the kind that the settings state.
+    #[error(
+        "{setting} = \"{stated}\" takes none of the labels below {root}: expected {looked_for}{left_out}; name the kind \
+         that is there, or leave {setting} out"
+    )]
+    NoneOfKind {
+        /// The setting.
+        setting: &'static str,
+        /// What it says.
+        stated: LabelSetting,
+        /// The root that was given.
+        root: String,
+        /// The labels that would do; that there are none if no name stands for the kind.
         looked_for: String,
         /// What is left out.
         left_out: String,
@@ -100,6 +119,7 @@ impl DatasetError {
         match self {
             Self::NoFolder { .. } | Self::NoImages { .. } | Self::NothingLabelled { .. } => true,
             Self::NothingChosen { .. }
+            | Self::NoneOfKind { .. }
             | Self::DuplicateName(_)
             | Self::NotUnicode { .. }
             | Self::Unusable { .. } => false,
@@ -159,23 +179,42 @@ impl DatasetError {
         }
     }
 
-    /// Returns what is wrong with images none of which has a label.
+    /// Returns what is wrong with images none of which has a label, or one of the kind that the settings state.
     pub(super) fn nothing_labelled(
         root_shown: &str,
-        namings: &[Naming],
+        request: &Request,
         num_images: usize,
         left_out: &[LeftOut],
     ) -> Self {
-        let labels = namings.iter().flat_map(|naming| {
+        let stated = request.labels_are;
+        let labels = Naming::of(request.role).iter().flat_map(|naming| {
             let folder = naming.label_folders.join("|");
-            let suffixes = naming.labels.iter();
+            let suffixes = naming.labels_under(stated);
             suffixes.map(move |(suffix, _)| format!("{folder}/**/NAME{suffix}.{LABEL_EXTENSION}"))
         });
-        let labels: Vec<String> = labels.collect();
+        let looked_for = either(labels);
+        let other = LeftOutReason::OtherLabel(stated);
+        if left_out.iter().any(|left_out| left_out.reason == other) {
+            return Self::NoneOfKind {
+                setting: match request.role {
+                    Role::Content(_) => "content.labels",
+                    Role::Style => "style.labels",
+                },
+                stated,
+                root: root_shown.to_owned(),
+                looked_for: match looked_for.is_empty() {
+                    true => {
+                        "another kind, since none of this layout's names stands for it".to_owned()
+                    }
+                    false => looked_for,
+                },
+                left_out: tail(left_out),
+            };
+        }
         Self::NothingLabelled {
             images: counted(num_images, "picture", "pictures"),
             root: root_shown.to_owned(),
-            looked_for: either(labels.into_iter()),
+            looked_for,
             left_out: tail(left_out),
         }
     }

@@ -32,6 +32,7 @@ mod zeros;
 
 pub use classes::count_classes;
 pub use encode::encode_png;
+pub use encoding::{IdEvidence, id_evidence};
 pub use error::InputError;
 pub use find::{FindError, find};
 pub use formats::UNREAD_EXTENSIONS;
@@ -44,4 +45,4 @@ pub use naming::label_kind_of_file;
 pub use photographs::{Photographs, photographs};
 pub use picture::decode_image;
 pub use prepare::{ImageSize, LabelFile, NamedBytes, Prepared, as_labelled, prepare};
-pub use shared::listing::{LabelKind, LabelReading, ListedFile, ListedLabel, Listing};
+pub use shared::listing::{IdKind, LabelKind, LabelReading, ListedFile, ListedLabel, Listing};

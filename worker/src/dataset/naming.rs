@@ -5,6 +5,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use shared::labels::LabelSetting;
 use shared::layout::Layout;
 use shared::listing::LabelKind;
 
@@ -172,6 +173,19 @@ impl Naming {
         (!of_label.is_empty() && (rest.is_empty() || is_variant)).then(|| ImageName {
             name: format!("{of_label}{rest}"),
             of_label: of_label.to_owned(),
+        })
+    }
+
+    /// Returns what follows the name in the stem of a label and what that promises, in the order of preference: where the
+    /// settings say what labels are, of those that are named for a kind only that one.
+    pub(super) fn labels_under(
+        &self,
+        setting: LabelSetting,
+    ) -> impl Iterator<Item = (&'static str, LabelKind)> + use<> {
+        let stated = setting.kind();
+        let labels = self.labels.iter().copied();
+        labels.filter(move |(suffix, kind)| {
+            suffix.is_empty() || stated.is_none_or(|stated| stated == *kind)
         })
     }
 

@@ -130,7 +130,8 @@ pub fn prepare(
                     expected: encoding::expected(file.reading.kind),
                 });
             }
-            let stored = stored(&label, file.reading.kind, size.image())?;
+            warnings.extend(converted(&file));
+            let stored = stored(&label, file.reading.stored_kind(), size.image())?;
             (map, Some(stored))
         }
         None => (LabelMap::unknown(size.image(), size.latent()), None),
@@ -197,6 +198,18 @@ pub fn as_labelled(
     });
     let oriented = picture::picture(image)?.oriented(image.name, label.transpose()?)?;
     oriented.into_pixels(image).map(|(pixels, _)| pixels)
+}
+
+/// Returns that a label is stored as another kind than its own, if it is.
+fn converted(label: &LabelFile<'_>) -> Option<ItemWarning> {
+    let stored = label.reading.stored?;
+    Some(ItemWarning {
+        kind: WarningKind::LabelEncoding,
+        text: format!(
+            "{} is one of {} and is stored as {stored}, as all labels of the run are",
+            label.file.name, label.reading.kind
+        ),
+    })
 }
 
 fn label_map(

@@ -1,7 +1,9 @@
 //! Labels as a converted dataset stores them.
 //!
 //! A label keeps its ids or colours and how its file stored them, if they are what the dataset's layout promises. If not,
-//! it is written as promised: whoever reads the converted dataset by its layout reads the right classes.
+//! it is written as promised: whoever reads the converted dataset by its layout reads the right classes. All labels of a
+//! run are stored as one kind: where the layout has files of several, as its label ids, which every class and every colour
+//! has one of.
 
 use ndarray::{Array2, Array3};
 use shared::listing::LabelKind;

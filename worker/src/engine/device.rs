@@ -7,23 +7,24 @@ use ort::ep::cuda::ConvAlgorithmSearch;
 use ort::ep::{self, ExecutionProvider as _, ExecutionProviderDispatch};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::Session;
-use shared::settings::Device;
+use shared::settings::{Device, EngineConfig};
 
 use super::contract::Precision;
 use super::{EngineError, cause};
 
 /// Refuses a device that the loaded library was built without, or whose libraries it cannot load.
-pub(super) fn check(environment: &Environment, device: Device) -> Result<(), EngineError> {
+pub(super) fn check(environment: &Environment, config: &EngineConfig) -> Result<(), EngineError> {
+    let device = config.device;
     let Device::Cuda(number) = device else {
         return Ok(());
     };
     let refuse = |reason: String| EngineError::Device { device, reason };
     if !ep::CUDA::is_available().map_err(|error| refuse(error.to_string()))? {
-        return Err(refuse(
+        return Err(refuse(format!(
             "this libonnxruntime.so was built without CUDA; run `make onnxruntime-gpu` and set ORT_DYLIB_PATH to what it \
-             makes, or engine.device to cpu"
-                .to_owned(),
-        ));
+             makes, or {} to cpu",
+            config.device_key
+        )));
     }
     reach(environment, number).map_err(|error| {
         refuse(format!(

@@ -51,7 +51,7 @@ impl Runtime {
             }),
         };
         let device = config.device;
-        device::check(&started.environment, device)?;
+        device::check(&started.environment, config)?;
         if device != Device::Cpu && !started.gpus.contains(&device) {
             arena::share(&started.environment, device, config.device_max_bytes).map_err(|e| {
                 EngineError::Device {

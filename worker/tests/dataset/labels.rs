@@ -7,8 +7,8 @@ use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 use png::{BitDepth, ColorType};
 use shared::warning::WarningKind;
 use worker::dataset::{
-    InputError, LabelFile, LabelKind, LabelReading, NamedBytes, Prepared, count_classes,
-    label_kind_of_file,
+    IdKind, InputError, LabelFile, LabelKind, LabelReading, NamedBytes, Prepared, count_classes,
+    id_evidence, label_kind_of_file,
 };
 use worker::method::label_map::{CLASSES, UNKNOWN, train_id_of_label_id};
 
@@ -549,6 +549,101 @@ fn ids_that_look_alike_are_what_was_promised() {
 }
 
 #[test]
+fn levels_that_could_be_both_are_what_other_labels_of_the_dataset_are() {
+    let image = input("00001.png");
+    let of = |levels: [u8; 4]| -> Vec<u8> {
+        (0..SIDES.0 * SIDES.1)
+            .map(|at| levels[at as usize % 4])
+            .collect()
+    };
+    // Classes of both kinds; and 255, which a label of either kind may have.
+    for levels in [[0, 8, 11, 13], [8, 11, 13, 255]] {
+        for (kind, others) in [
+            (LabelKind::PaletteIds, IdKind::TrainIds),
+            (LabelKind::LabelIds, IdKind::TrainIds),
+            (LabelKind::PaletteIds, IdKind::LabelIds),
+            (LabelKind::TrainIds, IdKind::LabelIds),
+        ] {
+            let reading = LabelReading {
+                look_alikes: Some(others),
+                ..LabelReading::promised(kind)
+            };
+            let found = prepare_as(&image, &grey(&of(levels)), reading).unwrap();
+            let stated = LabelReading::stated(match others {
+                IdKind::LabelIds => LabelKind::LabelIds,
+                IdKind::TrainIds => LabelKind::TrainIds,
+            });
+            let expected = prepare_as(&image, &grey(&of(levels)), stated).unwrap();
+            assert!(found.label == expected.label, "{kind:?} {others:?}");
+            let is_promised = (kind == LabelKind::TrainIds) == (others == IdKind::TrainIds);
+            let told: Vec<&str> = found.warnings.iter().map(|it| it.text.as_str()).collect();
+            assert_eq!(told.is_empty(), is_promised, "{told:?}");
+            let says_why = |text: &&str| text.contains("other labels of the dataset are");
+            assert!(told.iter().all(says_why), "{told:?}");
+        }
+    }
+    // What tells by itself is believed, whatever the others are.
+    let others = LabelReading {
+        look_alikes: Some(IdKind::TrainIds),
+        ..LabelReading::promised(LabelKind::LabelIds)
+    };
+    let ids = label_ids();
+    let found = prepare_as(&image, &grey(&ids), others).unwrap();
+    let expected = prepared(&grey(&ids), LabelKind::LabelIds).unwrap();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_label_tells_of_its_dataset_what_it_could_not_be_otherwise() {
+    let ids = label_ids();
+    let train_ids: Vec<u8> = ids.iter().map(|&id| train_id_of_label_id(id)).collect();
+    let evidence = |bytes: &[u8]| {
+        let found = id_evidence(NamedBytes {
+            name: "labels/a.png",
+            bytes,
+        });
+        (found.has_levels, found.ids)
+    };
+    assert_eq!(evidence(&grey(&ids)), (true, Some(IdKind::LabelIds)));
+    assert_eq!(evidence(&grey(&train_ids)), (true, Some(IdKind::TrainIds)));
+    let palette: Vec<u8> = (0..=255).flat_map(colour).collect();
+    let of_label_ids = evidence(&indexed(&ids, &palette));
+    assert_eq!(of_label_ids, (false, Some(IdKind::LabelIds)));
+    let both: Vec<u8> = ids.iter().map(|id| [8, 11][usize::from(id % 2)]).collect();
+    assert_eq!(evidence(&grey(&both)), (true, None));
+    let colours = file(ColorType::Rgb, BitDepth::Eight, None, &rgb(&ids));
+    assert_eq!(evidence(&colours), (false, None));
+    assert_eq!(evidence(b"no label"), (false, None));
+}
+
+#[test]
+fn a_label_of_another_kind_than_the_run_stores_is_stored_as_that_kind_and_told() {
+    let ids = label_ids();
+    let train_ids: Vec<u8> = ids.iter().map(|&id| train_id_of_label_id(id)).collect();
+    let plain = prepared(&grey(&ids), LabelKind::LabelIds).unwrap();
+    let classes_of = |stored: Option<Vec<u8>>| classes_as(LabelKind::LabelIds, &stored.unwrap());
+    let expected = classes_of(plain.stored_label);
+    let colours = file(ColorType::Rgb, BitDepth::Eight, None, &rgb(&ids));
+    for (bytes, kind) in [
+        (grey(&train_ids), LabelKind::TrainIds),
+        (colours, LabelKind::Colour),
+    ] {
+        let own = LabelReading::promised(kind);
+        let reading = own.stored_as(LabelKind::LabelIds);
+        let found = prepare_as(&input("00001.png"), &bytes, reading).unwrap();
+        let alone = prepare_as(&input("00001.png"), &bytes, own).unwrap();
+        assert_eq!(found.label, alone.label, "it is read as it is");
+        assert_eq!(classes_of(found.stored_label), expected, "{kind:?}");
+        let [told] = found.warnings.as_slice() else {
+            panic!("{kind:?}: {:?}", found.warnings);
+        };
+        assert_eq!(told.kind, WarningKind::LabelEncoding);
+        let words = format!("labels/a.png is one of {kind} and is stored as label-ids");
+        assert!(told.text.contains(&words), "{}", told.text);
+    }
+}
+
+#[test]
 fn levels_that_look_alike_where_none_were_promised_are_told_with_what_decides() {
     let levels: Vec<u8> = (0..SIDES.0 * SIDES.1)
         .map(|at| [0, 8, 11, 13][at as usize % 4])
@@ -573,6 +668,7 @@ fn levels_that_look_alike_where_none_were_promised_are_told_with_what_decides() 
             "label ids as well as train ids",
             "read as label ids",
             "labels = \"label-ids\" or \"train-ids\"",
+            "of a run of another name",
         ] {
             assert!(told.contains(words), "{kind:?}: {told}");
         }

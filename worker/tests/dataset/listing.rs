@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::Path;
 
+use shared::labels::LabelSetting;
 use shared::layout::Layout;
 use shared::selection::{Selection, SelectionFields};
 use shared::source::LocalSource;
@@ -27,6 +28,7 @@ pub(crate) fn everything(role: Role) -> Request {
     Request {
         role,
         labels: Labels::Needed,
+        labels_are: LabelSetting::Auto,
         selection: Selection::everything(SelectionFields::CONTENT),
     }
 }
@@ -239,5 +241,88 @@ fn a_name_that_cannot_be_one_part_of_a_path_is_refused_with_its_file() {
             assert!(told.contains(words), "no {words:?} in {told}");
         }
         assert!(!told.contains(char::is_control), "{told:?}");
+    }
+}
+
+/// Cityscapes with labels of every kind side by side, but for one image.
+const OF_EVERY_KIND: [&str; 6] = [
+    "images/a_1_leftImg8bit.png",
+    "images/b_1_leftImg8bit.png",
+    "labels/a_1_gtFine_color.png",
+    "labels/a_1_gtFine_labelIds.png",
+    "labels/a_1_gtFine_labelTrainIds.png",
+    "labels/b_1_gtFine_labelIds.png",
+];
+
+#[test]
+fn what_the_settings_say_of_labels_chooses_among_those_of_an_image() {
+    let root = dataset(&OF_EVERY_KIND);
+    for role in [CITYSCAPES, Role::Style] {
+        for (labels_are, of_a, others) in [
+            (LabelSetting::TrainIds, "labelTrainIds.png TrainIds", 1),
+            (LabelSetting::LabelIds, "labelIds.png LabelIds", 0),
+            (LabelSetting::Colour, "color.png Colour", 1),
+        ] {
+            let request = Request {
+                labels_are,
+                ..everything(role)
+            };
+            let listed = list_as(root.path(), &request).unwrap();
+            let left_out: Vec<String> = listed.left_out.iter().map(ToString::to_string).collect();
+            assert_eq!(left_out.len(), others, "{left_out:?}");
+            for line in left_out {
+                let expected = format!(
+                    "1 picture has labels, but none that is named for {labels_are}, and is left out (first: \
+                     labels/b_1_gtFine_labelIds.png)"
+                );
+                assert_eq!(line, expected);
+            }
+            let stated = listed.listings.iter().filter_map(|it| it.label.as_ref());
+            assert!(
+                stated.clone().count() == 2 - others && stated.clone().all(|it| it.reading.stated)
+            );
+            let first = &shown(listed)[0];
+            assert!(first.ends_with(of_a), "{labels_are}: {first}");
+        }
+    }
+}
+
+#[test]
+fn labels_none_of_which_is_named_for_what_the_settings_say_are_refused() {
+    let files = &OF_EVERY_KIND[..4];
+    let refused = |role, labels_are| {
+        let request = Request {
+            labels_are,
+            ..everything(role)
+        };
+        refused_as(files, &request)
+    };
+    for (role, setting) in [
+        (CITYSCAPES, "content.labels"),
+        (Role::Style, "style.labels"),
+    ] {
+        let told = refused(role, LabelSetting::TrainIds);
+        for words in [
+            format!("{setting} = \"train-ids\" takes none of the labels below ROOT").as_str(),
+            "NAME_gtFine_labelTrainIds.png",
+            "1 picture has labels, but none that is named for train-ids",
+            "labels/a_1_gtFine_",
+        ] {
+            assert!(told.contains(words), "no {words:?} in {told}");
+        }
+    }
+    let told = refused(CITYSCAPES, LabelSetting::PaletteIds);
+    assert!(told.contains("none of this layout's names"), "{told}");
+}
+
+#[test]
+fn a_name_that_says_nothing_of_a_label_may_be_of_any_kind() {
+    let root = dataset(&["images/00001.png", "labels/00001.png"]);
+    for labels_are in LabelSetting::ALL {
+        let request = Request {
+            labels_are,
+            ..everything(GTA5)
+        };
+        assert_eq!(list_as(root.path(), &request).unwrap().listings.len(), 1);
     }
 }

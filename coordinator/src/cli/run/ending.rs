@@ -169,9 +169,10 @@ impl Found<'_> {
         }
         if !self.gone.is_nothing() {
             return format!(
-                "run {id} is not whole: of what its shards speak of, {} images or labels are gone: {}; {RUN_AGAIN}",
+                "run {id} is not whole: of what its shards speak of, {} images or labels are gone: {}; {}",
                 self.gone.paths.len(),
-                self.gone
+                self.gone,
+                self.gone.what_helps(RUN_AGAIN)
             );
         }
         format!(
@@ -209,7 +210,7 @@ impl Found<'_> {
                 let why = self.standing.limit_passed();
                 console::tell(format_args!(
                     "stopped: {why}; run the same command again to go on all the same (what failed until now no longer \
-                     counts), raise the limit, or mend the inputs and give the run another run.name"
+                     counts), or raise the limit first"
                 ));
             }
         }
