@@ -22,7 +22,7 @@ use std::time::Duration;
 
 pub use board::Board;
 pub use run_view::RunView;
-use shared::decision::{DecisionError, Decisions};
+use shared::decision::Decisions;
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::queue::Queue;

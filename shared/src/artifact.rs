@@ -118,6 +118,7 @@ impl ArtifactKey {
             | Self::Shard(run, _)
             | Self::ShardRevision(run, _, _)
             | Self::FailedAttempt(run, _, _)
+            | Self::Making(run, _)
             | Self::Manifest(run)
             | Self::Report(run)
             | Self::FeatureStatistics(run, _)

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use shared::artifact::ArtifactKey;
 use shared::ids::{ItemId, ShardId};
-use shared::manifest::{ManifestRow, Status};
+use shared::manifest::ManifestRow;
 
 use crate::freeze::FrozenRun;
 use crate::ledger::Parts;

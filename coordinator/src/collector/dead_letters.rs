@@ -187,7 +187,11 @@ impl Collector {
             Err(FreezeError::Missing { path, .. }) => {
                 return Ok(without_record(storage, run, shard, &path).await?);
             }
-            Err(error @ (FreezeError::Malformed { .. } | FreezeError::Different { .. })) => {
+            Err(
+                error @ (FreezeError::Malformed { .. }
+                | FreezeError::Different { .. }
+                | FreezeError::Leftovers { .. }),
+            ) => {
                 return Ok(Noted::Kept(chain(&error)));
             }
         };

@@ -38,7 +38,8 @@ impl WatchError {
             Self::Freeze(
                 FreezeError::Different { .. }
                 | FreezeError::Missing { .. }
-                | FreezeError::Malformed { .. },
+                | FreezeError::Malformed { .. }
+                | FreezeError::Leftovers { .. },
             )
             | Self::Collect(CollectError::Manifest(_) | CollectError::Temporary(_))
             | Self::Report(ReportError::Statistics { .. }) => None,

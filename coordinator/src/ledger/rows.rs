@@ -12,6 +12,7 @@ use shared::digest;
 use shared::failure::{FailedAttempt, FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::manifest::{self, ManifestError, ManifestRow};
+use shared::seal::DocumentError;
 use shared::storage::Storage;
 
 use super::{Ledger, LedgerError};

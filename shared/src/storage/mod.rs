@@ -62,6 +62,7 @@ pub(crate) fn max_bytes_of(key: &ArtifactKey) -> u64 {
         | ArtifactKey::Plan(..)
         | ArtifactKey::Shard(..)
         | ArtifactKey::ShardRevision(..)
+        | ArtifactKey::Making(..)
         | ArtifactKey::Manifest(_)
         | ArtifactKey::Report(_)
         | ArtifactKey::FeatureStatistics(..)

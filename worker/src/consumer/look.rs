@@ -8,7 +8,6 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use shared::artifact::ArtifactKey;
 use shared::decision::{DecisionError, Decisions};
 use shared::failure::{FailureClass, Stage, chain, next_attempt};
-use shared::ids::{RunId, ShardId};
 use shared::making::ContentDigests;
 use shared::manifest::{ManifestError, ManifestRow, Status};
 use shared::plan::{PlanError, ShardInputs};
