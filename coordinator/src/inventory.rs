@@ -36,7 +36,7 @@ pub struct Inventory {
     pub contract: ModelContract,
     /// What is frozen of all this.
     pub frozen: Frozen,
-    /// What of the datasets is not used, and what is not used as it is, a line for each reason.
+    /// What of the datasets is not used, not used as it is, or not there, a line for each reason.
     pub left_out: Vec<String>,
 }
 
@@ -137,7 +137,12 @@ impl Inventory {
             config.method.seed,
             &class_pixels,
         );
-        let left_out = [contents.left_out.as_slice(), &styles.left_out].concat();
+        let mut left_out = [contents.left_out.as_slice(), &styles.left_out].concat();
+        left_out.extend(plan::shortage(
+            &config.pairing,
+            contents.listings.len(),
+            &pairs,
+        ));
         let listing_sha256 = contents.sha256_of_sizes();
         let styles_sha256 = styles.sha256_of_files().await?;
         let plan = Plan {

@@ -6,12 +6,15 @@
 //! A terminal that hangs up (SIGHUP: its window was closed, the connection was cut) asks as well, however often: shells
 //! pass it on, so that one closed window sends it twice. A program that was started to outlive its terminal (`nohup`)
 //! ignores it.
+//!
+//! A file that grows beyond the limit of the process (`ulimit -f`, a batch system's) is an error of that write (EFBIG),
+//! told as a full disk is, and no end of the process without a word (SIGXFSZ).
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -19,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 /// Whether the next signal ends the process: so it is until work begins that can be finished, and after the first signal.
 static AT_ONCE: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
 
-/// Has signals end the process at once with 130 (Ctrl-C) or 143 (SIGTERM), until [`on_signal`] is called. To be called
-/// before anything else.
+/// Has signals end the process at once with 130 (Ctrl-C) or 143 (SIGTERM), until [`on_signal`] is called, and has SIGXFSZ
+/// end nothing. To be called before anything else.
 ///
 /// # Errors
 ///
@@ -31,6 +34,8 @@ pub fn end_on_signals() -> io::Result<()> {
         flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&AT_ONCE))?;
         flag::register(signal, Arc::clone(&AT_ONCE))?;
     }
+    // With any handler the write that is too large fails; nobody has to look at the flag.
+    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     Ok(())
 }
 

@@ -22,6 +22,8 @@ pub enum WarningKind {
     Orientation,
     /// An image's colours are of another space than sRGB and were taken as they are.
     ColourSpace,
+    /// An image that is not compressed ends in zeros: it has a black edge, or a part of it was lost.
+    TrailingZeros,
     /// A label's content is not what was promised of it and was believed, or it cannot be told and the promise was.
     LabelEncoding,
     /// Content and style have no class in common.
@@ -40,7 +42,7 @@ pub enum WarningKind {
 
 impl WarningKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Greyscale,
         Self::AlphaDropped,
         Self::DepthReduced,
@@ -48,6 +50,7 @@ impl WarningKind {
         Self::Enlarged,
         Self::Orientation,
         Self::ColourSpace,
+        Self::TrailingZeros,
         Self::LabelEncoding,
         Self::NoCommonClass,
         Self::ConstantContent,
@@ -68,6 +71,7 @@ impl WarningKind {
             Self::Enlarged => "enlarged",
             Self::Orientation => "orientation",
             Self::ColourSpace => "colour-space",
+            Self::TrailingZeros => "trailing-zeros",
             Self::LabelEncoding => "label-encoding",
             Self::NoCommonClass => "no-common-class",
             Self::ConstantContent => "constant-content",

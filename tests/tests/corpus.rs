@@ -32,6 +32,7 @@ fn is_of_the_output(kind: WarningKind) -> bool {
         | WarningKind::Enlarged
         | WarningKind::Orientation
         | WarningKind::ColourSpace
+        | WarningKind::TrailingZeros
         | WarningKind::LabelEncoding
         | WarningKind::NoCommonClass
         | WarningKind::ConstantContent

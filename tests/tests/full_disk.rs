@@ -95,3 +95,44 @@ fn a_disk_that_fills_up_stops_the_run_which_goes_on_to_the_same_bytes_once_there
     let resumed = stored::pictures(&project.path("kept/runs/small"));
     assert_eq!(resumed, project.pictures());
 }
+
+/// Runs a program that may write files of so many blocks; of half a kilobyte or a whole one, as the shell has it.
+fn within_file_size(blocks: u32, command: &Command) -> Outcome {
+    let mut shell = Command::new("sh");
+    let script = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    shell.args(["-c", &script]).arg(command.get_program());
+    shell.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    Outcome::of(&mut shell)
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_told_with_the_path_and_the_run_goes_on_without_it() {
+    let project = Project::new(1, 1);
+    // Small files fit, and neither a large temporary one nor an image does.
+    let outcome = within_file_size(20, &project.run_command()).exits(3);
+    outcome.complains_about(&["cannot ", "/", "limit on the size of files (ulimit -f)"]);
+    let _ = project.run().exits(0);
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_does_not_end_a_worker_without_a_word() {
+    let project = Project::new(1, 1);
+    let (root, cache) = (project.path("out"), project.path("cache"));
+    std::fs::create_dir_all(&root).unwrap();
+    let settings = format!(
+        "root = {root:?}\ncache_dir = {cache:?}\n[broker]\nurl = \"amqp://127.0.0.1:1/%2f\"\n"
+    );
+    project.write("worker.toml", settings.as_bytes());
+    let mut worker = Command::new(program::path_of("worker"));
+    worker.arg("--config").arg(project.path("worker.toml"));
+    let outcome = within_file_size(0, worker.env_remove("RUST_LOG")).exits(3);
+    let words = "limit on the size of files (ulimit -f)";
+    assert!(outcome.stderr.contains(words), "{outcome}");
+}

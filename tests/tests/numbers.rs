@@ -341,6 +341,25 @@ fn a_reference_that_holds_no_statistics_is_refused_before_anything_is_made() {
 }
 
 #[test]
+fn a_reference_without_any_variance_is_refused_before_anything_is_made() {
+    let mut project = Project::new(1, 1);
+    let features = repository("infra/demo/features");
+    project.set("quality.features", features.display().to_string());
+    project.set("quality.reference", "photographs.npz");
+    let mut npz = NpzWriter::new(File::create(project.path("photographs.npz")).unwrap());
+    npz.add_array("mu", &Array1::<f64>::zeros(2)).unwrap();
+    npz.add_array("sigma", &arr2(&[[0.0; 2]; 2])).unwrap();
+    npz.finish().unwrap();
+    let words = [
+        "photographs.npz",
+        "sigma of shape [2, 2]",
+        "zero everywhere",
+    ];
+    project.run().exits(3).complains_about(&words);
+    assert!(project.stored_nothing());
+}
+
+#[test]
 fn what_the_golden_model_makes_is_in_proportion_to_its_contents() {
     for folder in [
         "adain-snow",
@@ -411,19 +430,31 @@ fn a_contract_whose_numbers_make_no_sense_is_refused_by_the_number() {
 }
 
 #[test]
-fn a_prompt_embedding_that_is_no_number_is_refused() {
-    let model = ChangedModel::with_data("vae_decoder", |_| {});
-    let file = model.folder().join("prompt_embedding.npy");
-    let before = fs::read(&file).unwrap();
-    let mut after = before.clone();
-    let end = after.len();
-    after[end - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());
-    fs::write(&file, &after).unwrap();
-    let digests = [&before, &after].map(|bytes| shared::digest::sha256(bytes));
-    let model = model.with_contract(|json| json.replace(&digests[0], &digests[1]));
-    let mut command = transfer(&model.folder());
-    let out = model.folder().join("out.png");
-    Outcome::of(command.arg("--out").arg(out))
-        .exits(3)
-        .complains_about(&["prompt_embedding.npy", "1 of 2464 values", "not finite"]);
+fn a_prompt_embedding_that_is_no_number_or_that_no_text_encoder_gives_is_refused() {
+    const VALUES: usize = 2464;
+    for (values, words) in [
+        (vec![f32::INFINITY], "1 of 2464 values that are not finite"),
+        (
+            vec![1e30; VALUES],
+            "2464 of 2464 values that are not finite or beyond 65504",
+        ),
+        (vec![0.0; VALUES], "2464 values that are all zero"),
+    ] {
+        let model = ChangedModel::with_data("vae_decoder", |_| {});
+        let file = model.folder().join("prompt_embedding.npy");
+        let before = fs::read(&file).unwrap();
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        let after = [&before[..before.len() - bytes.len()], &bytes].concat();
+        fs::write(&file, &after).unwrap();
+        let digests = [&before, &after].map(|bytes| shared::digest::sha256(bytes));
+        let model = model.with_contract(|json| json.replace(&digests[0], &digests[1]));
+        let mut command = transfer(&model.folder());
+        let out = model.folder().join("out.png");
+        Outcome::of(command.arg("--out").arg(out))
+            .exits(3)
+            .complains_about(&["prompt_embedding.npy", words, "expected the embedding"]);
+    }
 }

@@ -222,3 +222,21 @@ fn where_what_does_not_fit_into_memory_cannot_be_written_is_told_before_any_work
     assert!(probe.stderr.contains("file/cache"), "{probe}");
     assert!(project.stored_nothing());
 }
+
+#[test]
+fn what_is_asked_for_and_cannot_be_given_is_told_by_run_and_probe() {
+    let mut project = Project::new(2, 1);
+    project.set("method.injected_steps", "700..900");
+    project.set("pairing.contents_per_style", 50);
+    let ran = project.run().exits(0);
+    let mut probe = synth2real();
+    let probed = Outcome::of(probe.arg("probe").arg(project.settings())).exits(0);
+    for words in [
+        "injects the style at 0 (method.injected_steps =",
+        "contents_per_style (50) asks 50 items of 1 style, and 2 contents make 2",
+    ] {
+        assert!(ran.stderr.contains(words), "no {words:?}: {ran}");
+        assert!(probed.stdout.contains(words), "no {words:?}: {probed}");
+    }
+    assert_eq!(project.rows().len(), 2);
+}

@@ -22,6 +22,7 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
     let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
     let inventory = opening::inventory(&config).await?;
     opening::warn_of_left_out(&inventory);
+    opening::warn_of_idle(&config.method);
     let storage = opening::writable_storage(&config.root).await?;
     let storage = storage.as_ref();
     let existing = opening::existing(storage, &config, &inventory).await?;

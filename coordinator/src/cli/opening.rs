@@ -8,7 +8,7 @@ use shared::ids::RunId;
 use shared::location::Location;
 use shared::queue::{self, Queue};
 use shared::run_record::{Inputs, RunRecord};
-use shared::settings::{BROKER_URL, BrokerConfig, RunConfig, resolve_root};
+use shared::settings::{BROKER_URL, BrokerConfig, MethodConfig, RunConfig, resolve_root};
 use shared::storage::{self, Storage, StorageErrorKind, scratch};
 
 use super::{Problem, RootArgs};
@@ -129,6 +129,13 @@ async fn exists(config: &RunConfig) -> bool {
 pub(super) fn warn_of_left_out(inventory: &Inventory) {
     for line in &inventory.left_out {
         tracing::warn!("{line}");
+    }
+}
+
+/// Says what the method is asked for and does at no step.
+pub(super) fn warn_of_idle(method: &MethodConfig) {
+    if let Some(idle) = method.idle() {
+        tracing::warn!("{idle}");
     }
 }
 

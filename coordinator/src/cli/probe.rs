@@ -50,6 +50,9 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     for line in &inventory.left_out {
         console::print(format_args!("         {line}"))?;
     }
+    if let Some(idle) = config.method.idle() {
+        console::print(format_args!("method   {idle}"))?;
+    }
     opening::storage_to_compute(&config, &inventory).await?;
     console::print(format_args!("storage  {} can be written", config.root))?;
     if config.broker.is_some() {

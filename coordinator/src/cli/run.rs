@@ -65,6 +65,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     };
     let inventory = opening::inventory(&config).await?;
     opening::warn_of_left_out(&inventory);
+    opening::warn_of_idle(&config.method);
     let storage = opening::storage_to_compute(&config, &inventory).await?;
     let existing = opening::existing(storage.as_ref(), &config, &inventory).await?;
     opening::warn_of_references(&config, &inventory).await?;

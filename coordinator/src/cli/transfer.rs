@@ -21,7 +21,7 @@ use worker::quality::tones;
 
 use self::trace::Trace;
 use super::files::Named;
-use super::{Ending, Problem, files, path};
+use super::{Ending, Problem, files, opening, path};
 
 #[derive(Debug, Args)]
 pub(super) struct TransferArgs {
@@ -82,6 +82,7 @@ pub(super) fn main(args: TransferArgs) -> Result<Ending, Problem> {
         }
     }
     check_files(&args)?;
+    opening::warn_of_idle(&method);
 
     let config = EngineConfig {
         device: args.device,

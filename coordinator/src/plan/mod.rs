@@ -4,6 +4,6 @@ mod pairing;
 mod rare_class;
 mod shards;
 
-pub use pairing::{ClassPixels, pair};
+pub use pairing::{ClassPixels, pair, shortage};
 pub use shards::group;
 pub use shared::plan::{Plan, Shard};

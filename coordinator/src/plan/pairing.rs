@@ -3,6 +3,7 @@
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 use shared::settings::{Pairing, PairingMode};
+use shared::wording::counted;
 
 use super::rare_class;
 
@@ -48,6 +49,25 @@ pub fn pair(
             contents
         })
         .collect()
+}
+
+/// Returns that styles get fewer contents than `contents_per_style` asks for, if some do, for a warning.
+#[must_use]
+pub fn shortage(pairing: &Pairing, num_contents: usize, pairs: &[Vec<usize>]) -> Option<String> {
+    let wanted = pairing.contents_per_style?;
+    let found: usize = pairs.iter().map(Vec::len).sum();
+    let asked = wanted.saturating_mul(pairs.len());
+    let own = match pairing.mode {
+        PairingMode::Ordered => ", each style its own (pairing.mode = \"ordered\")",
+        PairingMode::EveryStyle | PairingMode::Uniform | PairingMode::RareClass => "",
+    };
+    let styles = counted(pairs.len(), "style", "styles");
+    let contents = counted(num_contents, "content", "contents");
+    (found < asked).then(|| {
+        format!(
+            "pairing.contents_per_style ({wanted}) asks {asked} items of {styles}{own}, and {contents} make {found}"
+        )
+    })
 }
 
 /// Each style gets its own next contents: as many as asked for while there are any, or an equal share.
@@ -110,6 +130,41 @@ mod tests {
             pairs(PairingMode::Ordered, None).concat(),
             (0..10).collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn styles_that_get_fewer_contents_than_asked_for_are_told_with_both_numbers() {
+        let told = |mode, contents_per_style, num_contents, num_styles| {
+            let pairing = Pairing {
+                mode,
+                contents_per_style,
+            };
+            let pairs = pair(&pairing, num_contents, num_styles, 42, &[]);
+            shortage(&pairing, num_contents, &pairs)
+        };
+        assert_eq!(
+            told(PairingMode::EveryStyle, Some(50), 2, 1).unwrap(),
+            "pairing.contents_per_style (50) asks 50 items of 1 style, and 2 contents make 2"
+        );
+        assert_eq!(
+            told(PairingMode::Ordered, Some(2), 3, 2).unwrap(),
+            "pairing.contents_per_style (2) asks 4 items of 2 styles, each style its own \
+             (pairing.mode = \"ordered\"), and 3 contents make 3"
+        );
+        assert!(told(PairingMode::Uniform, Some(usize::MAX), 2, 3).is_some());
+        for (mode, contents_per_style) in [
+            (PairingMode::EveryStyle, None),
+            (PairingMode::EveryStyle, Some(4)),
+            (PairingMode::Ordered, None),
+            (PairingMode::Ordered, Some(2)),
+            (PairingMode::Uniform, Some(4)),
+        ] {
+            assert_eq!(
+                told(mode, contents_per_style, 4, 2),
+                None,
+                "{contents_per_style:?}"
+            );
+        }
     }
 
     #[test]

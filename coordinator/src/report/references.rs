@@ -69,7 +69,9 @@ async fn read(at: &Location, network_sha256: &str) -> Result<ReferenceStatistics
     let bytes = bytes.map_err(|error| unusable(format!("cannot be used: {}", chain(&error))))?;
     let network_sha256 = network_sha256.to_owned();
     let work = move || {
-        let file = ReferenceStatistics::read(&bytes).map_err(|error| Unusable {
+        let file = ReferenceStatistics::read(&bytes);
+        let file = file.and_then(|file| file.check_spread().map(|()| file));
+        let file = file.map_err(|error| Unusable {
             reason: chain(&error),
             is_broken: true,
         })?;

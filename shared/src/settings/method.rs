@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::raw::RawMethod;
 use super::{SettingsError, StepSet, bounds};
 use crate::paths;
+use crate::wording::counted;
 
 /// A row of the paper's first table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +159,40 @@ impl MethodConfig {
     }
 }
 
+impl MethodConfig {
+    /// Returns what the method is asked for and does at none of the steps that are executed, for a warning; nothing if it
+    /// does all that it is named for.
+    #[must_use]
+    pub fn idle(&self) -> Option<String> {
+        let executed = self.num_executed();
+        let count = |steps: &StepSet| (0..executed).filter(|&step| steps.contains(step)).count();
+        let injecting = count(&self.injected_steps);
+        let class_wise = count(&self.class_adain_steps);
+        let is_idle = self.method.injects() && injecting == 0
+            || self.method.uses_classes() && class_wise == 0;
+        let mut does = Vec::new();
+        if self.method.injects() {
+            let steps = &self.injected_steps;
+            does.push(format!(
+                "injects the style at {injecting} (method.injected_steps = \"{steps}\")"
+            ));
+        }
+        if self.method.uses_classes() {
+            let steps = &self.class_adain_steps;
+            does.push(format!(
+                "normalises by class at {class_wise} (method.class_adain_steps = \"{steps}\")"
+            ));
+        }
+        let (method, does) = (self.method, does.join(" and "));
+        let steps = counted(executed, "step", "steps");
+        is_idle.then(|| {
+            format!(
+                "method {method} {does} of {steps} executed, counted from 0: outputs lack what it does at none"
+            )
+        })
+    }
+}
+
 impl TryFrom<RawMethod> for MethodConfig {
     type Error = SettingsError;
 
@@ -225,6 +260,56 @@ mod tests {
                 uses,
                 "{overrides:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_method_that_does_at_no_step_what_it_is_named_for_is_told_with_both_numbers() {
+        for (overrides, words) in [
+            (
+                &["injected_steps=700..900"][..],
+                &[
+                    "20 steps",
+                    "injects the style at 0",
+                    "700..900",
+                    "by class at 10",
+                ][..],
+            ),
+            (
+                &["steps=4", "skip=2"],
+                &[
+                    "2 steps",
+                    "injects the style at 1",
+                    "by class at 0",
+                    "5..15",
+                ],
+            ),
+            (
+                &["method=cross-image", "injected_steps=20.."],
+                &["injects the style at 0"],
+            ),
+            (
+                &["method=cacti", "class_adain_steps=20.."],
+                &["method cacti", "by class at 0"],
+            ),
+        ] {
+            let told = config(overrides).unwrap().idle().unwrap();
+            for word in words {
+                assert!(told.contains(word), "no {word:?} in: {told}");
+            }
+        }
+        for overrides in [
+            &[][..],
+            &["preset=paper"],
+            &[
+                "method=adain",
+                "injected_steps=700..900",
+                "class_adain_steps=30..",
+            ],
+            &["method=cross-image", "class_adain_steps=30.."],
+            &["steps=4", "skip=2", "class_adain_steps=1.."],
+        ] {
+            assert_eq!(config(overrides).unwrap().idle(), None, "{overrides:?}");
         }
     }
 

@@ -116,6 +116,17 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_may_not_be_as_large_is_told_from_a_disk_without_room() {
+        for (number, words) in [
+            (Errno::NOSPC, "no space is left"),
+            (Errno::FBIG, "limit on the size of files (ulimit -f)"),
+        ] {
+            let error = io_error("create", Path::new("a"), number.into());
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    #[test]
     fn what_a_name_can_never_be_says_so_in_its_own_words() {
         let folder = tempfile::tempdir().unwrap();
         for (name, words) in [

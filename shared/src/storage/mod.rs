@@ -125,7 +125,7 @@ pub enum StorageErrorKind {
     NotFound,
     /// The object exists with other bytes. Two writers disagree: never to be hidden.
     Conflict,
-    /// The medium has no room left.
+    /// The medium has no room left, or none for so large a file.
     Full,
     /// This process may not read or write there.
     Denied,
@@ -164,7 +164,12 @@ fn advice(
             ": it exists with other bytes; outputs are a function of model, settings and inputs, \
              so this storage holds results of something else or is damaged"
         }
-        StorageErrorKind::Full => ": no space is left; free some and run again to resume",
+        StorageErrorKind::Full => match of_disk.map(std::io::Error::kind) {
+            Some(std::io::ErrorKind::FileTooLarge) => {
+                ": it may not be as large; raise the limit on the size of files (ulimit -f) and run again to resume"
+            }
+            Some(_) | None => ": no space is left; free some and run again to resume",
+        },
         StorageErrorKind::Denied => match of_disk.map(std::io::Error::kind) {
             Some(std::io::ErrorKind::PermissionDenied) => {
                 ": not permitted; check the owner and mode of the folder"

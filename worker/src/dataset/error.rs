@@ -42,6 +42,16 @@ pub enum InputError {
         /// The format, with its article.
         found: &'static str,
     },
+    /// A picture of a kind that is not read, of a format that is.
+    #[error("{name} is {found}, which is not read: expected {expected}")]
+    UnreadKind {
+        /// The file.
+        name: String,
+        /// What it is, with its article.
+        found: String,
+        /// What would do, and how to make it.
+        expected: &'static str,
+    },
     /// A TIFF of a kind that is not read.
     #[error(
         "{name} is a TIFF of {found}, which is not read: expected 8 or 16 bits per channel, \

@@ -3,7 +3,11 @@
 //! A file may go on after its image: a camera appends a preview or a video. And it may end in the middle of its image
 //! and be closed properly; decoders fill up what is missing with grey. Whether anything is missing is seen from what a
 //! decoder makes of the image's last bits: bits that follow a complete image change nothing. Where zeros took the place
-//! of the rest, see [`super::zeros`]; and an image that starts anew at intervals has a marker for each of them.
+//! of the rest or of a part in the middle, see [`super::zeros`]; and an image that starts anew at intervals has a marker
+//! for each of them.
+
+use std::cmp::Reverse;
+use std::ops::Range;
 
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
@@ -23,6 +27,10 @@ pub(super) const OTHER_BITS: [[u8; 4096]; 2] = [[0xaa; 4096], [0x55; 4096]];
 const COEFFICIENTS: usize = 64;
 /// The columns and rows of a block.
 const BLOCK: usize = 8;
+
+/// The most parts of an image whose zeros are looked at, those with the longest runs first: each costs as much as decoding
+/// the image a few times.
+const MAX_SUSPECTS: usize = 8;
 
 /// What EXIF data begin with, beside one more byte.
 const EXIF: &[u8] = b"Exif\0";
@@ -49,6 +57,8 @@ pub(super) struct Jpeg<'a> {
 pub(super) enum JpegError {
     #[error("the file ends before the image does")]
     Incomplete,
+    #[error("zeros stand in place of a part of the image")]
+    Hole,
     #[error(transparent)]
     Decoder(#[from] DecodeErrors),
 }
@@ -86,6 +96,24 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Jpeg<'_>, JpegError> {
     if !is_same(image) || zeros::stand_in(image, outline.bits, is_same) {
         return Err(JpegError::Incomplete);
     }
+    let is_same_with_other = |range: Range<usize>| {
+        // A zero belongs to the byte before it, which makes a marker of anything else.
+        let start = range.start + usize::from(closed[..range.start].ends_with(&[0xff]));
+        OTHER_BITS.iter().all(|bits| {
+            let mut file = closed.clone();
+            file[start..range.end].copy_from_slice(&bits[..range.end - start]);
+            self::decoder(&file, false).decode().ok().as_ref() == Some(&pixels)
+        })
+    };
+    let mut suspects = outline.suspects.iter();
+    let has_hole = suspects.any(|part| {
+        zeros::hide_a_loss(&image[part.clone()], |range| {
+            is_same_with_other(part.start + range.start..part.start + range.end)
+        })
+    });
+    if has_hole {
+        return Err(JpegError::Hole);
+    }
     Ok(Jpeg {
         width,
         height,
@@ -96,6 +124,22 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Jpeg<'_>, JpegError> {
         is_cmyk: matches!(colours, Some(ColorSpace::CMYK | ColorSpace::YCCK)),
         profile: decoder.icc_profile(),
     })
+}
+
+/// Returns what a JPEG is that is of a kind which is not read, with its article; nothing of any other.
+pub(super) fn unread(bytes: &[u8]) -> Option<String> {
+    let (code, bits) = Outline::of(bytes).frame?;
+    let kind = match code {
+        0xc3 => "a lossless JPEG",
+        0xc5..=0xc7 => "a hierarchical JPEG",
+        0xc9 | 0xca => "a JPEG with arithmetic coding",
+        0xcb => "a lossless JPEG with arithmetic coding",
+        0xcd..=0xcf => "a hierarchical JPEG with arithmetic coding",
+        0xf7 => "a JPEG-LS",
+        _ if bits != 8 => return Some(format!("a JPEG of {bits} bits per channel")),
+        _ => return None,
+    };
+    Some(kind.to_owned())
 }
 
 fn decoder(bytes: &[u8], is_strict: bool) -> JpegDecoder<ZCursor<&[u8]>> {
@@ -114,6 +158,10 @@ struct Outline<'a> {
     end: usize,
     /// Where the bits of its last scan begin.
     bits: usize,
+    /// The code and the bits per channel of its first frame.
+    frame: Option<(u8, u8)>,
+    /// The parts of its scans, between markers, that have a long run of zeros within, the longest first.
+    suspects: Vec<Range<usize>>,
     is_progressive: bool,
     /// Its width and height.
     size: (usize, usize),
@@ -136,6 +184,7 @@ impl<'a> Outline<'a> {
             end: bytes.len(),
             ..Self::default()
         };
+        let mut suspects = Vec::new();
         let mut at = 2;
         while let Some(marker) = next_marker(bytes, at) {
             let after = marker + 2;
@@ -156,16 +205,25 @@ impl<'a> Outline<'a> {
                     if code == 0xda {
                         outline.bits = next.min(bytes.len());
                         outline.check_restarts(segment, &bytes[outline.bits..]);
+                        suspects.extend(suspects_in(bytes, outline.bits));
                     }
                     at = next;
                 }
             }
         }
+        suspects.sort_by_key(|(zeros, _)| Reverse(*zeros));
+        suspects.truncate(MAX_SUSPECTS);
+        outline.suspects = suspects.into_iter().map(|(_, part)| part).collect();
         outline
     }
 
     /// Takes in a segment.
     fn take_in(&mut self, code: u8, segment: &'a [u8]) {
+        if let (0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | 0xf7, &[bits, ..]) =
+            (code, segment)
+        {
+            self.frame.get_or_insert((code, bits));
+        }
         match (code, segment) {
             (0xc0..=0xc2, &[_, y1, y2, x1, x2, _, ref components @ ..]) => {
                 let side = |bytes: [u8; 2]| usize::from(u16::from_be_bytes(bytes));
@@ -253,6 +311,23 @@ impl<'a> Outline<'a> {
         let mut components = self.lowest_bits.iter();
         components.all(|(_, bits)| bits.iter().all(|bit| *bit == Some(0)))
     }
+}
+
+/// Returns the parts of the scan that begins at `start` which have a long run of zeros within, and how long it is.
+fn suspects_in(bytes: &[u8], start: usize) -> Vec<(usize, Range<usize>)> {
+    let end = next_marker(bytes, start).unwrap_or(bytes.len());
+    let is_restart = |pair: &[u8]| pair[0] == 0xff && matches!(pair[1], 0xd0..=0xd7);
+    let pairs = bytes[start..end].windows(2).enumerate();
+    let restarts = pairs.filter(|(_, pair)| is_restart(pair));
+    let restarts: Vec<usize> = restarts.map(|(at, _)| start + at).collect();
+    let starts = [start].into_iter().chain(restarts.iter().map(|at| at + 2));
+    let ends = restarts.iter().copied().chain([end]);
+    let parts = starts.zip(ends).map(|(start, end)| start..end);
+    let with_zeros = parts.filter_map(|part| {
+        let zeros = zeros::run_within(bytes.get(part.clone())?)?;
+        Some((zeros.len(), part))
+    });
+    with_zeros.collect()
 }
 
 /// Returns the position of the next marker, over the bits of a scan and its restarts.

@@ -8,7 +8,7 @@ use png::{BitDepth, ColorType};
 use super::error::InputError;
 use super::formats::{self, Format, Recognised};
 use super::picture::{
-    MAX_DECODER_BYTES, check_not_empty, check_not_too_large, guarded, undecodable,
+    MAX_DECODER_BYTES, check_not_empty, check_not_too_large, check_png_kind, guarded, undecodable,
 };
 use super::png_file;
 use super::prepare::NamedBytes;
@@ -43,6 +43,7 @@ pub(super) struct LabelPixels {
 /// [`InputError`] if the file is damaged, no PNG, or has levels that 8 bits do not hold.
 pub(super) fn read(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
     check_is_png(file)?;
+    check_png_kind(file)?;
     guarded(file, PNG, || decode(file))
 }
 

@@ -3,6 +3,7 @@
 //! Listing looks at names alone. Preparing works on bytes, wherever they came from, and never trusts
 //! them: a damaged file is an [`InputError`] that says what to do about it.
 
+mod bmp;
 mod chosen;
 mod cityscapes;
 mod classes;
@@ -27,6 +28,8 @@ mod png_file;
 mod prepare;
 mod stored;
 mod tiff;
+mod tiff_pixels;
+mod uncompressed;
 mod webp;
 mod zeros;
 

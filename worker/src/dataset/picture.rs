@@ -16,11 +16,12 @@ use super::formats::{self, Format, Recognised};
 use super::label_file::{self, Pixels};
 use super::orientation::Oriented;
 use super::prepare::NamedBytes;
-use super::{jpeg, png_file, tiff, webp};
+use super::uncompressed::Uncompressed;
+use super::{bmp, jpeg, png_file, tiff, tiff_pixels, webp};
 use shared::warning::{ItemWarning, WarningKind};
 
 /// The most pixels of an image: far more than a camera's, far less than a decompression bomb's.
-const MAX_PIXELS: u64 = 1 << 25;
+pub(super) const MAX_PIXELS: u64 = 1 << 25;
 
 /// [`png_file::MAX_METADATA_BYTES`], for messages.
 const MAX_METADATA: &str = "4 MiB";
@@ -76,6 +77,10 @@ fn decode(file: NamedBytes<'_>) -> Result<Picture, InputError> {
 }
 
 fn jpeg(file: NamedBytes<'_>) -> Result<Picture, InputError> {
+    if let Some(found) = jpeg::unread(file.bytes) {
+        let expected = "a baseline or progressive JPEG of 8 bits per channel, save it as one";
+        return Err(unread_kind(file, found, expected));
+    }
     let undecodable = |error: jpeg::JpegError| undecodable(file, "JPEG file", error.into());
     let (width, height) = jpeg::size(file.bytes).map_err(undecodable)?;
     check_not_too_large(file, width as u32, height as u32)?;
@@ -109,15 +114,17 @@ fn other(file: NamedBytes<'_>, format: ImageFormat) -> Result<Picture, InputErro
         ImageFormat::Bmp => "BMP file",
         _ => formats::READ,
     };
-    if format == ImageFormat::Png {
-        check_indices(file)?;
-    }
+    check_kind(file, format)?;
     let refused = |error: ImageError| match error {
         ImageError::Unsupported(_) if format == ImageFormat::Tiff => unread_tiff(file),
         error => undecodable(file, expected, error.into()),
     };
     let bytes = match format {
         ImageFormat::Png => png_file::for_decoder(file.bytes),
+        ImageFormat::WebP => {
+            let still = webp::still(file.bytes);
+            still.map_err(|found| unread_kind(file, found.to_owned(), SINGLE_PICTURE))?
+        }
         _ => Cow::Borrowed(file.bytes),
     };
     let mut decoder = decoder(&bytes, format).map_err(refused)?;
@@ -134,6 +141,12 @@ fn other(file: NamedBytes<'_>, format: ImageFormat) -> Result<Picture, InputErro
             unread_tiff(file)
         });
     }
+    let complete = match format {
+        ImageFormat::Tiff => tiff_pixels::check(file.bytes),
+        ImageFormat::Bmp => bmp::check(file.bytes),
+        _ => Ok(()),
+    };
+    complete.map_err(|reason| undecodable(file, expected, reason.into()))?;
     let told = told(file.bytes, format);
     let profile = match format {
         ImageFormat::Png => decoder.icc_profile().unwrap_or_default().map(Cow::Owned),
@@ -162,16 +175,106 @@ fn other(file: NamedBytes<'_>, format: ImageFormat) -> Result<Picture, InputErro
             let other = self::decoder(bytes, format).and_then(DynamicImage::from_decoder);
             other.is_ok_and(|other| other.as_bytes() == image.as_bytes())
         };
-        if webp::ends_in_a_hole(file.bytes, is_same) {
-            let reason = jpeg::JpegError::Incomplete;
+        let lost = if webp::ends_in_a_hole(&bytes, is_same) {
+            Some(jpeg::JpegError::Incomplete)
+        } else {
+            webp::hides_a_loss(&bytes, is_same).then_some(jpeg::JpegError::Hole)
+        };
+        if let Some(reason) = lost {
             return Err(undecodable(file, expected, reason.into()));
         }
     }
+    if format == ImageFormat::Tiff && tiff::is_premultiplied(file.bytes) && !is_opaque(&image) {
+        let found = "colours that were multiplied with their alpha (ExtraSamples 1)";
+        return Err(InputError::UnreadTiff {
+            name: file.name.to_owned(),
+            found: found.to_owned(),
+        });
+    }
+    let uncompressed = match format {
+        ImageFormat::Tiff => tiff_pixels::uncompressed(file.bytes),
+        ImageFormat::Bmp => bmp::uncompressed(file.bytes),
+        _ => None,
+    };
+    warnings.extend(uncompressed.and_then(|pixels| trailing_zeros(file, &pixels)));
     Ok(Picture {
         image,
         orientation: told.orientation,
         warnings,
     })
+}
+
+/// What is expected of a file that holds several pictures.
+const SINGLE_PICTURE: &str = "a single picture, store the one that is meant alone";
+
+/// Refuses a file of a kind that is not read, or that decoders read otherwise than it is meant.
+fn check_kind(file: NamedBytes<'_>, format: ImageFormat) -> Result<(), InputError> {
+    match format {
+        ImageFormat::Png => {
+            check_png_kind(file)?;
+            check_indices(file)
+        }
+        ImageFormat::Bmp => match bmp::unread(file.bytes) {
+            Some(found) => {
+                let expected = "colours or palette indices, save it as a BMP of 24 bits or a PNG";
+                Err(unread_kind(file, found, expected))
+            }
+            None => Ok(()),
+        },
+        ImageFormat::Tiff => {
+            let more = tiff::num_more_pages(file.bytes);
+            if more > 0 {
+                let found = format!("a TIFF of {} pages", more + 1);
+                return Err(unread_kind(file, found, SINGLE_PICTURE));
+            }
+            match tiff::unread(file.bytes) {
+                Some(found) => Err(InputError::UnreadTiff {
+                    name: file.name.to_owned(),
+                    found,
+                }),
+                None => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a PNG of a kind that is not read.
+pub(super) fn check_png_kind(file: NamedBytes<'_>) -> Result<(), InputError> {
+    match png_file::unread(file.bytes) {
+        Some(found) => Err(unread_kind(
+            file,
+            found.to_owned(),
+            "a plain PNG of a single picture, store it as one",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn unread_kind(file: NamedBytes<'_>, found: String, expected: &'static str) -> InputError {
+    InputError::UnreadKind {
+        name: file.name.to_owned(),
+        found,
+        expected,
+    }
+}
+
+/// Returns whether nothing of a picture shines through.
+fn is_opaque(image: &DynamicImage) -> bool {
+    match image {
+        DynamicImage::ImageRgba8(image) => image.pixels().all(|pixel| pixel.0[3] == u8::MAX),
+        DynamicImage::ImageRgba16(image) => image.pixels().all(|pixel| pixel.0[3] == u16::MAX),
+        _ => true,
+    }
+}
+
+/// Says that a part of a picture may have been lost.
+fn trailing_zeros(file: NamedBytes<'_>, pixels: &Uncompressed<'_>) -> Option<ItemWarning> {
+    let percent = pixels.percent_of_zeros()?;
+    let change = format!(
+        "is not compressed and has zeros alone in the last {percent} % of its pixels: an edge, or a part that was lost"
+    );
+    Some(warning(file, WarningKind::TrailingZeros, &change))
 }
 
 fn decoder(bytes: &[u8], format: ImageFormat) -> ImageResult<impl ImageDecoder> {

@@ -70,6 +70,21 @@ fn chunks(file: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
     })
 }
 
+/// Returns what a PNG is that is of a kind which is not read, with its article; nothing of any other.
+pub(super) fn unread(file: &[u8]) -> Option<&'static str> {
+    let first = chunks(file).next()?;
+    if &first.kind == b"CgBI" {
+        return Some("a CgBI PNG, as Xcode packs them for iPhones");
+    }
+    let before_pixels = || chunks(file).take_while(|chunk| &chunk.kind != b"IDAT");
+    let is_whole = |kind: &[u8; 4], chunk: &Chunk<'_>| &chunk.kind == kind && chunk.is_whole();
+    let animation = before_pixels().find(|chunk| is_whole(b"acTL", chunk))?;
+    // An animation of one frame, which is the picture that all programs show, is that picture.
+    let has_one_frame = animation.data.starts_with(&1_u32.to_be_bytes());
+    let is_frame = before_pixels().any(|chunk| is_whole(b"fcTL", &chunk));
+    (!has_one_frame || !is_frame).then_some("an animation")
+}
+
 /// The EXIF data of a file.
 #[derive(Default)]
 pub(super) struct Exif<'a> {

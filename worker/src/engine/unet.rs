@@ -242,13 +242,20 @@ fn load_prompt(contract: &ModelContract) -> Result<Array2<f32>, EngineError> {
             array.dim()
         )));
     }
-    let most = contract.model.dtype.largest();
+    // Text encoders are run in it, whatever the model is run in.
+    let most = Precision::Fp16.largest();
     let is_outside = |value: &&f32| !value.is_finite() || value.abs() > most;
     let outside = array.iter().filter(is_outside).count();
     if outside > 0 {
         return Err(refuse(format!(
-            "has {outside} of {} values that are not finite or beyond {most}, the largest number of the model's precision; \
-             export the model again",
+            "has {outside} of {} values that are not finite or beyond {most}, the largest number of half precision, expected \
+             the embedding of a prompt; export the model again",
+            array.len()
+        )));
+    }
+    if array.iter().all(|value| *value == 0.0) {
+        return Err(refuse(format!(
+            "has {} values that are all zero, expected the embedding of a prompt; export the model again",
             array.len()
         )));
     }

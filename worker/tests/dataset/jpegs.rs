@@ -7,7 +7,7 @@ pub(crate) const WIDTH: u32 = 256;
 pub(crate) const HEIGHT: u32 = 128;
 
 /// Blocks of a component.
-const BLOCKS: usize = (WIDTH * HEIGHT / 64) as usize;
+pub(crate) const BLOCKS: usize = (WIDTH * HEIGHT / 64) as usize;
 
 /// Bits of a block beside its mean: its first coefficient, 1 or -1, and its end.
 fn push_rest(bits: &mut Bits, block: usize) {
@@ -157,6 +157,32 @@ pub(crate) fn progressive() -> Vec<u8> {
         &means.bytes,
         &segment(0xda, &[1, 1, 0x00, 1, 63, 0]),
         &rest.bytes,
+        &[0xff, 0xd9],
+    ]
+    .concat()
+}
+
+/// Returns a grey baseline JPEG of some blocks, then some that are as the one before them, whose bits are zeros, and then
+/// others; [`BLOCKS`] in all if it is whole.
+pub(crate) fn with_flat_middle(before: usize, flat: usize, after: usize) -> Vec<u8> {
+    let mut bits = Bits::default();
+    let mut last = 0;
+    for block in 0..before + flat + after {
+        if (before..before + flat).contains(&block) {
+            bits.push_difference(0);
+            // The end of the block.
+            bits.push(0, 1);
+        } else {
+            bits.push_difference(mean(block) - last);
+            last = mean(block);
+            push_rest(&mut bits, block);
+        }
+    }
+    bits.fill_up();
+    [
+        &head(0xc0)[..],
+        &segment(0xda, &[1, 1, 0x00, 0, 63, 0]),
+        &bits.bytes,
         &[0xff, 0xd9],
     ]
     .concat()

@@ -8,4 +8,5 @@ mod files;
 mod jpegs;
 mod labels;
 mod listing;
+mod losses;
 mod preparing;

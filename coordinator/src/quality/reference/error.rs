@@ -103,6 +103,32 @@ pub enum ReferenceError {
         /// What rounding may give.
         tolerance: f64,
     },
+    /// A covariance without any variance: there is nothing that a distance could be measured by.
+    #[error(
+        "has an array sigma of shape {shape:?} that is zero everywhere, as if its images were all the same, expected the \
+         covariance of different photographs: make it again"
+    )]
+    NoSpread {
+        /// Its shape.
+        shape: [usize; 2],
+    },
+    /// An array is not that of the features beside it.
+    #[error(
+        "has an array {array} that is not of its {items} features: {what} is {found:.3e}, expected {expected}: make it \
+         again with reference-stats"
+    )]
+    OfOtherFeatures {
+        /// The array.
+        array: &'static str,
+        /// Of how many images there are features.
+        items: usize,
+        /// What was compared.
+        what: &'static str,
+        /// What was found.
+        found: f64,
+        /// What would be right.
+        expected: String,
+    },
     /// Too few images for a covariance.
     #[error(
         "has an n of {0}, expected at least 2: a covariance needs two images, and FID thousands"

@@ -8,7 +8,7 @@ use ndarray_npy::{ReadNpyError, ReadableElement};
 use worker::npz::{NpzError, NpzFile};
 
 use super::error::{ReferenceError, shape_error};
-use super::validation::{check_covariance, check_numbers, checked_items};
+use super::validation::{check_covariance, check_numbers, check_sample, checked_items};
 use super::{FeatureStatistics, ReferenceStatistics};
 
 const SHA256_BYTES: usize = 32;
@@ -45,16 +45,38 @@ impl ReferenceStatistics {
         check_covariance(&sigma)?;
         let items = has("n").then(|| items(&mut npz)).transpose()?;
         let sample = has("features").then(|| sample(&mut npz, mu, items));
+        let sample = sample.transpose()?;
+        let statistics = FeatureStatistics {
+            mean: mean.to_vec(),
+            covariance: Mat::from_fn(mu, mu, |i, j| sigma[(i, j)]),
+        };
+        if let Some(sample) = &sample {
+            check_sample(&statistics, items, sample)?;
+        }
         let sha256 = has("extractor_sha256").then(|| extractor_sha256(&mut npz));
         Ok(Self {
-            statistics: FeatureStatistics {
-                mean: mean.to_vec(),
-                covariance: Mat::from_fn(mu, mu, |i, j| sigma[(i, j)]),
-            },
+            statistics,
             items,
-            sample: sample.transpose()?,
+            sample,
             extractor_sha256: sha256.transpose()?,
         })
+    }
+
+    /// Refuses statistics that nothing can be compared with: those of one image, however often it was there.
+    ///
+    /// # Errors
+    ///
+    /// [`ReferenceError::NoSpread`] saying so.
+    pub fn check_spread(&self) -> Result<(), ReferenceError> {
+        let size = self.statistics.num_features();
+        // Where there is no variance, there is no covariance.
+        let has_spread = (0..size).any(|i| self.statistics.covariance[(i, i)] != 0.0);
+        if has_spread {
+            Ok(())
+        } else {
+            let shape = [size, size];
+            Err(ReferenceError::NoSpread { shape })
+        }
     }
 }
 

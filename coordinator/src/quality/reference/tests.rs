@@ -179,3 +179,60 @@ fn statistics_of_single_precision_and_of_few_images_are_read() {
     let read = ReferenceStatistics::read(&singular.unwrap()).unwrap();
     assert_eq!(read.sample.unwrap().ncols(), 5);
 }
+
+#[test]
+fn statistics_without_any_variance_are_read_and_nothing_is_compared_with_them() {
+    let plain = ReferenceStatistics::read(&of_arrays(&[3.0, 4.0], &Array2::zeros((2, 2))));
+    let error = plain.unwrap().check_spread().unwrap_err().to_string();
+    assert!(error.contains("sigma of shape [2, 2]"), "{error}");
+    assert!(error.contains("zero everywhere"), "{error}");
+    let flat = arr2(&[[0.0, 0.0], [0.0, 1e-9]]);
+    let some = ReferenceStatistics::read(&of_arrays(&[3.0, 4.0], &flat));
+    assert!(some.unwrap().check_spread().is_ok());
+}
+
+/// Returns a file whose features are those of `items` images, and what is said of them and of their number.
+fn beside_features(items: u16, n: i64, mean_by: f64, variance_by: f64) -> Vec<u8> {
+    let (mut sums, mut rows) = (Accumulator::new(2), Vec::new());
+    for item in 0..items {
+        let features = [f32::from(item % 7), f32::from(item % 5) - 9.0];
+        sums.add(&features);
+        rows.extend(features);
+    }
+    let statistics = sums.statistics().unwrap();
+    let covariance = &statistics.covariance;
+    file(|npz| {
+        let mean = Array1::from(statistics.mean.clone()) + mean_by;
+        let sigma = Array2::from_shape_fn((2, 2), |(i, j)| variance_by * covariance[(i, j)]);
+        npz.add_array("mu", &mean).unwrap();
+        npz.add_array("sigma", &sigma).unwrap();
+        npz.add_array("n", &arr0(n)).unwrap();
+        let features = Array2::from_shape_vec((usize::from(items), 2), rows).unwrap();
+        npz.add_array("features", &features).unwrap();
+    })
+}
+
+#[test]
+fn statistics_that_are_not_of_the_features_beside_them_are_refused_with_the_array() {
+    for (file, array) in [
+        (beside_features(6, 6, 0.01, 1.0), "mu"),
+        (beside_features(6, 6, -90.0, 1.0), "mu"),
+        (beside_features(200, 5000, 90.0, 1.0), "mu"),
+        (beside_features(6, 6, 0.0, 0.0), "sigma"),
+        (beside_features(6, 6, 0.0, 1.1), "sigma"),
+        (beside_features(200, 5000, 0.0, 40.0), "sigma"),
+        (beside_features(200, 5000, 0.0, 0.01), "sigma"),
+    ] {
+        let message = refused(&file);
+        let words = format!("has an array {array} that is not of its");
+        assert!(message.contains(&words), "no {words:?} in: {message}");
+    }
+    for file in [
+        beside_features(6, 6, 0.0, 1.0),
+        beside_features(200, 200, 0.0, 1.0),
+        beside_features(6, 5000, 1.0, 2.0),
+        beside_features(200, 5000, 0.3, 2.0),
+    ] {
+        assert!(ReferenceStatistics::read(&file).is_ok());
+    }
+}

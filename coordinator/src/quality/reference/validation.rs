@@ -3,6 +3,7 @@
 use faer::{Mat, Side};
 use ndarray::{Array2, ArrayD, Dimension};
 
+use super::FeatureStatistics;
 use super::error::ReferenceError;
 
 /// How far apart two mirrored entries of a covariance may be, as a part of its largest: sums in single precision, added up
@@ -11,6 +12,15 @@ const ASYMMETRY: f64 = 1e-5;
 /// How far below zero a covariance may be in some direction, as a part of its largest variance: that of thousands of
 /// features, rounded to single precision.
 const NEGATIVITY: f64 = 1e-4;
+/// How far a mean may be from that of all features that it is of, as a part of their size: rounding.
+const ROUNDING: f64 = 1e-4;
+/// How far a mean may be from that of a sample, as a multiple of what chance gives: its root is what is compared.
+const CHANCE: f64 = 100.0;
+/// How far a variance may be from that of all features, and from that of a sample of enough of them, as a factor.
+const VARIANCE: f64 = 1.001;
+const VARIANCE_OF_SAMPLE: f64 = 10.0;
+/// So many features are enough for that.
+const ENOUGH: usize = 100;
 /// The largest size of a number: squares of it, added up over thousands of features, are far from the largest of all.
 const MAX_SIZE: f64 = 1e15;
 /// The most images: those that 64-bit floats count exactly.
@@ -100,4 +110,64 @@ pub(super) fn check_covariance(sigma: &Array2<f64>) -> Result<(), ReferenceError
         Ok(_) => Ok(()),
         Err(_) => Err(negative),
     }
+}
+
+/// Refuses a mean and a covariance that are not those of the features beside them: of all of them if they are as many as
+/// the images, else of a sample.
+pub(super) fn check_sample(
+    statistics: &FeatureStatistics,
+    num_images: Option<usize>,
+    sample: &Mat<f64>,
+) -> Result<(), ReferenceError> {
+    let items = sample.ncols();
+    if items < 2 {
+        return Ok(());
+    }
+    let is_whole = num_images == Some(items);
+    let count = items as f64;
+    let variance: f64 = (0..sample.nrows())
+        .map(|i| statistics.covariance[(i, i)])
+        .sum();
+    let (mut size, mut apart, mut squares) = (variance, 0.0, 0.0);
+    for (row, mean) in statistics.mean.iter().enumerate() {
+        let values = || (0..items).map(move |item| sample[(row, item)]);
+        let own = values().sum::<f64>() / count;
+        size += mean * mean;
+        apart += (own - mean) * (own - mean);
+        squares += values()
+            .map(|value| (value - own) * (value - own))
+            .sum::<f64>();
+    }
+    let by_chance = if is_whole {
+        0.0
+    } else {
+        CHANCE * variance / count
+    };
+    let most = (by_chance + ROUNDING * ROUNDING * size).sqrt();
+    if apart.sqrt() > most {
+        return Err(ReferenceError::OfOtherFeatures {
+            array: "mu",
+            items,
+            what: "how far it is from their mean",
+            found: apart.sqrt(),
+            expected: format!("at most {most:.3e}"),
+        });
+    }
+    let factor = match (is_whole, items >= ENOUGH) {
+        (true, _) => VARIANCE,
+        (false, true) => VARIANCE_OF_SAMPLE,
+        (false, false) => return Ok(()),
+    };
+    let own = squares / (count - 1.0);
+    let rounding = ROUNDING * ROUNDING * size;
+    if variance > own * factor + rounding || own > variance * factor + rounding {
+        return Err(ReferenceError::OfOtherFeatures {
+            array: "sigma",
+            items,
+            what: "the sum of its variances",
+            found: variance,
+            expected: format!("{own:.3e} or near it"),
+        });
+    }
+    Ok(())
 }

@@ -37,6 +37,30 @@ pub fn zeroed(webp: &[u8], share: f64) -> Vec<u8> {
     zeroed
 }
 
+/// A frame of an animation: the columns and rows before it, its size, and its pixels.
+pub type Frame<'a> = ((u32, u32), (u32, u32), &'a [u8]);
+
+/// Returns frames as an animation on a canvas of a size.
+#[must_use]
+pub fn animation((width, height): (u32, u32), frames: &[Frame<'_>]) -> Vec<u8> {
+    const IS_ANIMATED: u8 = 0x02;
+    let three = |number: u32| number.to_le_bytes()[..3].to_vec();
+    let canvas = [three(width - 1), three(height - 1)].concat();
+    let extended = [vec![IS_ANIMATED, 0, 0, 0], canvas].concat();
+    let mut body = [chunk(b"VP8X", &extended), chunk(b"ANIM", &[0; 6])].concat();
+    for &((left, top), (width, height), pixels) in frames {
+        let numbers = [left / 2, top / 2, width - 1, height - 1, 100];
+        let header = numbers.map(three).concat();
+        let picture = rgb(width, height, pixels);
+        body.extend(chunk(
+            b"ANMF",
+            &[&header[..], &[0], &picture[12..]].concat(),
+        ));
+    }
+    let size = u32::try_from(body.len() + 4).unwrap();
+    [b"RIFF", &size.to_le_bytes()[..], b"WEBP", &body].concat()
+}
+
 fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let size = u32::try_from(data.len()).unwrap();
     let mut chunk = [&kind[..], &size.to_le_bytes(), data].concat();

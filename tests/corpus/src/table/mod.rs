@@ -3,6 +3,7 @@
 mod arrays;
 mod cameras;
 mod contracts;
+mod formats;
 mod labels;
 mod messages;
 mod photographs;
@@ -80,6 +81,7 @@ pub fn rows() -> Vec<Row> {
     let parts = [
         photographs::rows,
         cameras::rows,
+        formats::rows,
         labels::rows,
         arrays::rows,
         contracts::rows,
