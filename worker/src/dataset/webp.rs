@@ -147,7 +147,7 @@ fn parts(picture: &Chunk<'_>) -> Vec<Range<usize>> {
             let border = (FRAME_HEADER + first as usize).min(data.len());
             vec![FRAME_HEADER..border, border..data.len()]
         }
-        _ => vec![0..data.len()],
+        _ => std::iter::once(0..data.len()).collect(),
     }
 }
 

@@ -10,6 +10,9 @@ use crate::files::tiff::{Entry, of_strips};
 use crate::files::{bmp, tiff, webp};
 use crate::read::Reads;
 
+/// Packs bytes.
+type Pack = fn(&[u8]) -> Vec<u8>;
+
 const SIZE: (u32, u32) = (WIDTH, HEIGHT);
 const IMAGE: &str = "images/00001.png";
 const SHORT: u16 = 3;
@@ -54,7 +57,7 @@ fn strips() -> Vec<Vec<u8>> {
 }
 
 fn strip_rows() -> Vec<Row> {
-    let packings: [(&str, u16, fn(&[u8]) -> Vec<u8>); 4] = [
+    let packings: [(&str, u16, Pack); 4] = [
         ("no compression", 1, <[u8]>::to_vec),
         ("LZW", 5, tiff::lzw),
         ("deflate", 8, deflated),
