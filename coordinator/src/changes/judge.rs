@@ -121,7 +121,11 @@ pub async fn judge(
     if num_after > 0 {
         accepted.notes.push(format!(
             "{} after those of the same shards that are being tried again",
-            counted(num_after, "quarantined item comes", "quarantined items come")
+            counted(
+                num_after,
+                "quarantined item comes",
+                "quarantined items come"
+            )
         ));
     }
     if num_gone > 0 {
