@@ -173,6 +173,8 @@ fn the_second_signal_of_any_kind_ends_a_run_that_cannot_finish_its_image() {
             fs::copy(project.path(&format!("gta5/{kind}/{name}")), to.join(name)).unwrap();
         }
         project.set("content.root", format!("s3://{BUCKET}/gta5"));
+        // Then no label is read to plan the run.
+        project.set("content.labels", "palette-ids");
         // Images are listed, and then never come.
         server.fail(Asked::Get, Fault::Silence, usize::MAX);
         let log = project.path("log");

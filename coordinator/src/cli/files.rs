@@ -91,8 +91,12 @@ pub(super) fn check_ending(
     {
         return Ok(());
     }
+    let leads = match target.file_name() == path.file_name() {
+        true => String::new(),
+        false => format!(", which leads to {}", target.display()),
+    };
     Err(Problem::Usage(format!(
-        "{option} {}: {what} is written, so name a file that ends in .{}",
+        "{option} {}{leads}: {what} is written, so name a file that ends in .{}",
         path.display(),
         endings.join(" or .")
     )))
