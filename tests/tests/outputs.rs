@@ -93,11 +93,11 @@ fn what_a_link_leads_to_is_what_is_written_whatever_the_link_is_called() {
     };
     for (target, name, words) in [
         (&record, "record.html", "it is what --root"),
-        (&content, "content.html", "images/00001.png: an HTML page"),
+        (&content, "content.html", "00001.png: an HTML page"),
         (
             &folder.join("00001.png"),
             "folder.html",
-            "images/00001.png: an HTML page",
+            "00001.png: an HTML page",
         ),
     ] {
         let before = fs::read(target).unwrap();
