@@ -90,7 +90,19 @@ impl Storage for S3Storage {
         let mut refused = None;
         for _ in 0..MAX_VANISHED {
             // An answer that was lost is asked for again, so what is taken may be taken by this very call.
-            match self.bucket.put_new(&path, Body::Bytes(&bytes)).await? {
+            let put = match self.bucket.put_new(&path, Body::Bytes(&bytes)).await {
+                // A store that refuses a large object before it has read it may cut the connection under it, so that its
+                // answer is never heard: what is there tells.
+                Err(error) if error.kind == StorageErrorKind::Unavailable => {
+                    match self.compare(&path, &bytes).await {
+                        Ok(There::Same) => return Ok(Created::AlreadyThere),
+                        Ok(There::Other) => return Err(failed(StorageErrorKind::Conflict)),
+                        Ok(There::Nothing | There::Empty(_)) | Err(_) => return Err(error),
+                    }
+                }
+                put => put?,
+            };
+            match put {
                 Put::Written => return Ok(Created::New),
                 Put::Taken => match self.compare(&path, &bytes).await? {
                     There::Same => return Ok(Created::AlreadyThere),
