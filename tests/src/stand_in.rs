@@ -1,20 +1,25 @@
 //! An engine that makes tiny images from a hash: for tests of everything around the engine.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use coordinator::embedded::{EmbeddedRun, Stopped};
+use coordinator::freeze::FrozenRun;
 use ndarray::{Array2, Array3};
 use shared::decision::ChangedInputs;
 use shared::digest;
 use shared::failure::FailureClass;
 use shared::listing::Listing;
 use shared::manifest::Quality;
+use shared::queue::InProcessQueue;
 use shared::run_record::RunRecord;
-use shared::storage::{StorageError, StorageErrorKind};
+use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::warning::ItemWarning;
+use tokio_util::sync::CancellationToken;
 use worker::attempt::{
     AttemptError, InputKind, Inputs, Judge, Judged, LoadedInput, Made, MadeOutput, Maker,
     OutputsAtOnce, Progress, Quarantine, Tools, Unusable,
@@ -25,6 +30,24 @@ use worker::method::denoise::At;
 use worker::method::finite::{NotFinite, Quantity};
 use worker::quality::QualityError;
 use worker::workshop::{Workshop, WorkshopError};
+
+/// Makes what is open of a run, as `synth2real run` does in one process; returns why it stopped.
+///
+/// # Panics
+///
+/// If nothing will work.
+pub async fn make(storage: &Arc<dyn Storage>, run: &FrozenRun, engine: &Arc<StandIn>) -> Stopped {
+    let embedded = EmbeddedRun {
+        run,
+        storage: Arc::clone(storage),
+        queue: InProcessQueue::with_delivery_limit(u64::MAX),
+        workshop: Arc::new(StandInWorkshop(Arc::clone(engine))),
+        repairs: BTreeSet::new(),
+        progress: Arc::new(()),
+        drain: CancellationToken::new(),
+    };
+    embedded.go().await.expect("a run that can go on")
+}
 
 /// Contents whose names begin so are quarantined, until they are mended.
 pub const BAD: &str = "bad";

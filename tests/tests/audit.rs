@@ -1,7 +1,6 @@
 //! What an audit proves: that whatever is changed below the folder of a finished run is found.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -9,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use coordinator::embedded::{EmbeddedRun, Stopped};
+use coordinator::embedded::Stopped;
 use coordinator::freeze::{self, FrozenRun};
 use coordinator::ledger::Ledger;
 use coordinator::quality::reference::{self, ReferenceStatistics};
@@ -25,16 +24,14 @@ use shared::digest;
 use shared::failure::{FailedAttempt, FailureClass, chain};
 use shared::ids::ShardId;
 use shared::manifest::{self, ManifestRow};
-use shared::queue::InProcessQueue;
 use shared::seal;
 use shared::settings::ShardSize;
 use shared::storage::{LocalStorage, Storage};
 use tempfile::TempDir;
 use tests::program::{Outcome, synth2real};
 use tests::project::Project;
-use tests::stand_in::{self, StandIn, StandInWorkshop};
+use tests::stand_in::{self, StandIn};
 use tests::{planned, stored};
-use tokio_util::sync::CancellationToken;
 
 const CHANGES: usize = 1000;
 
@@ -99,16 +96,8 @@ impl Finished {
 
     /// Makes what is open, as `synth2real run` does.
     async fn go(&self, engine: &Arc<StandIn>) {
-        let embedded = EmbeddedRun {
-            run: &self.run,
-            storage: Arc::clone(&self.storage),
-            queue: InProcessQueue::with_delivery_limit(u64::MAX),
-            workshop: Arc::new(StandInWorkshop(Arc::clone(engine))),
-            repairs: BTreeSet::new(),
-            progress: Arc::new(()),
-            drain: CancellationToken::new(),
-        };
-        assert_eq!(embedded.go().await.unwrap(), Stopped::AtItsEnd);
+        let stopped = stand_in::make(&self.storage, &self.run, engine).await;
+        assert_eq!(stopped, Stopped::AtItsEnd);
     }
 
     async fn conclude(&self) {

@@ -946,27 +946,6 @@ async fn a_shard_that_was_committed_where_its_root_was_mounted_is_not_taken_for_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_letter_whose_shard_nobody_tried_is_published_again_and_fails_nothing() {
-    for death in [Death::Rejected, Death::Unexplained] {
-        let stage = Stage::of(&["a", "b", "c"]).await;
-        stage.queue.publish(&stage.tasks()).await.unwrap();
-        stage.queue.give_up_waiting(death);
-        stage.collect().await;
-        let depth = stage.queue.depth().await.unwrap();
-        assert_eq!((depth.ready, depth.dead), (3, 0), "{death:?}");
-        assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
-        stage.work().await.unwrap();
-        assert_eq!(stage.states().await, [ShardState::Committed; 3]);
-
-        stage.queue.publish(&stage.tasks()).await.unwrap();
-        stage.queue.give_up_waiting(death);
-        stage.collect().await;
-        let depth = stage.queue.depth().await.unwrap();
-        assert_eq!((depth.ready, depth.dead), (0, 0), "{death:?}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_shard_that_is_given_up_again_and_again_is_published_ever_later() {
     let stage = Stage::of(&["a"]).await;
     stage.publish(None).await;
@@ -1058,8 +1037,14 @@ async fn numbers_that_no_attempt_has_stop_nobody_and_count_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shards_that_a_policy_of_the_broker_took_from_the_queue_are_published_again() {
-    for death in [Death::Expired, Death::Dropped] {
+async fn a_dead_letter_whose_shard_nobody_tried_is_published_again_and_fails_nothing() {
+    // By a policy of the broker, and for no reason that is known.
+    for death in [
+        Death::Expired,
+        Death::Dropped,
+        Death::Rejected,
+        Death::Unexplained,
+    ] {
         let stage = Stage::of(&["a", "b", "c"]).await;
         stage.publish(None).await;
         stage.queue.give_up_waiting(death);

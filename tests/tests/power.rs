@@ -1,14 +1,14 @@
 //! The power is cut: what was acknowledged is there, nothing is half there, and a run that goes on ends as any other.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use coordinator::embedded::{EmbeddedRun, Stopped};
+use coordinator::embedded::Stopped;
 use coordinator::fate::Standing;
 use coordinator::freeze::{self, FrozenRun};
 use coordinator::ledger::Ledger;
@@ -23,16 +23,14 @@ use shared::failure::{FailedAttempt, FailureClass};
 use shared::ids::{ItemId, ShardId};
 use shared::making::{ContentDigests, MadeImage, Making};
 use shared::manifest::{self, ManifestRow};
-use shared::queue::InProcessQueue;
 use shared::settings::ShardSize;
 use shared::storage::{LocalStorage, Storage};
 use tests::power::recorder::Record;
 use tests::power::{Disk, MountedDisk, Recorder};
 use tests::program::Running;
 use tests::project::{Project, RUN};
-use tests::stand_in::{self, StandIn, StandInWorkshop};
+use tests::stand_in::{self, StandIn};
 use tests::{mounts, planned, stored};
-use tokio_util::sync::CancellationToken;
 
 const SEED: &str = "SYNTH2REAL_TEST_SEED";
 /// Cuts of a run of real programs.
@@ -213,16 +211,8 @@ impl Stage {
 
     /// Makes what is open, as `synth2real run` does.
     async fn go(&self, engine: &Arc<StandIn>) {
-        let embedded = EmbeddedRun {
-            run: &self.run,
-            storage: Arc::clone(&self.storage),
-            queue: InProcessQueue::with_delivery_limit(u64::MAX),
-            workshop: Arc::new(StandInWorkshop(Arc::clone(engine))),
-            repairs: BTreeSet::new(),
-            progress: Arc::new(()),
-            drain: CancellationToken::new(),
-        };
-        assert_eq!(embedded.go().await.unwrap(), Stopped::AtItsEnd);
+        let stopped = stand_in::make(&self.storage, &self.run, engine).await;
+        assert_eq!(stopped, Stopped::AtItsEnd);
     }
 
     /// Stores counts, manifest, report and contact sheet, as `synth2real run` does.

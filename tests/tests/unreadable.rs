@@ -2,7 +2,6 @@
 //! storage that does not answer is an outage.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -11,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::collector::{Board, Collector, Duty};
-use coordinator::embedded::{EmbeddedRun, Stopped};
+use coordinator::embedded::Stopped;
 use coordinator::freeze::FrozenRun;
 use coordinator::ledger::{Ledger, LedgerError};
 use coordinator::report::{self, RunReport};
@@ -21,12 +20,11 @@ use coordinator::{audit, collect};
 use shared::artifact::ArtifactKey;
 use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
-use shared::queue::InProcessQueue;
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
 use tests::planned;
 use tests::project::Project;
-use tests::stand_in::{StandIn, StandInWorkshop};
+use tests::stand_in::{self, StandIn};
 use tests::vanishing::Vanishing;
 use tokio_util::sync::CancellationToken;
 
@@ -47,16 +45,9 @@ impl Stage {
         let contents: Vec<String> = contents.iter().map(ToString::to_string).collect();
         let run = planned::run("spoilt", &contents, &["night".to_owned()], SIZE);
         planned::store(&*storage, &run).await;
-        let embedded = EmbeddedRun {
-            run: &run,
-            storage: Arc::clone(&storage) as Arc<dyn Storage>,
-            queue: InProcessQueue::with_delivery_limit(u64::MAX),
-            workshop: Arc::new(StandInWorkshop(StandIn::new(Duration::ZERO))),
-            repairs: BTreeSet::new(),
-            progress: Arc::new(()),
-            drain: CancellationToken::new(),
-        };
-        assert_eq!(embedded.go().await.unwrap(), Stopped::AtItsEnd);
+        let whole: Arc<dyn Storage> = Arc::clone(&storage) as Arc<dyn Storage>;
+        let stopped = stand_in::make(&whole, &run, &StandIn::new(Duration::ZERO)).await;
+        assert_eq!(stopped, Stopped::AtItsEnd);
         Self { storage, run }
     }
 

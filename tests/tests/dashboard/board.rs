@@ -1,6 +1,5 @@
 //! What the collector shows of a run, from its plan to its end.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,6 @@ use backon::ExponentialBuilder;
 use coordinator::collector::fleet::WorkerState;
 use coordinator::collector::run_view::{RunState, ShardLook, StyleCounts};
 use coordinator::collector::{Board, Collector, Duty, RunView};
-use coordinator::embedded::EmbeddedRun;
 use coordinator::{dispatch, tally};
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
@@ -17,7 +15,7 @@ use shared::queue::InProcessQueue;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{MemoryStorage, Storage};
 use tests::planned;
-use tests::stand_in::{StandIn, StandInWorkshop};
+use tests::stand_in::{self, StandIn, StandInWorkshop};
 use tokio_util::sync::CancellationToken;
 use worker::consumer::Consumer;
 
@@ -142,16 +140,7 @@ async fn a_damaged_shard_that_is_put_right_is_read_again_though_it_is_as_long_as
     let contents = ["a", "b", "c", "d"].map(str::to_owned);
     let run = planned::run("shown", &contents, &["fog".to_owned()], SIZE);
     planned::store(storage.as_ref(), &run).await;
-    let embedded = EmbeddedRun {
-        run: &run,
-        storage: Arc::clone(&storage),
-        queue: InProcessQueue::with_delivery_limit(u64::MAX),
-        workshop: Arc::new(StandInWorkshop(StandIn::new(Duration::ZERO))),
-        repairs: BTreeSet::new(),
-        progress: Arc::new(()),
-        drain: CancellationToken::new(),
-    };
-    embedded.go().await.unwrap();
+    stand_in::make(&storage, &run, &StandIn::new(Duration::ZERO)).await;
     let shard = ArtifactKey::Shard(run.record.run.clone(), ShardId(1));
     let whole = storage.read(&shard).await.unwrap();
     let mut flipped = whole.to_vec();

@@ -1,22 +1,19 @@
 //! Two who decide about a run at the same moment: the second is told so, and led back to the run.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use coordinator::collector::{Board, Collector, Duty};
 use coordinator::dashboard::{Access, Dashboard, Entrance, Shown};
-use coordinator::embedded::EmbeddedRun;
 use shared::artifact::ArtifactKey;
 use shared::decision::{Decided, Decisions};
 use shared::http_server::Limits;
-use shared::queue::InProcessQueue;
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
 use tests::http::ask;
 use tests::planned;
-use tests::stand_in::{StandIn, StandInWorkshop};
+use tests::stand_in::{self, StandIn};
 use tests::vanishing::Vanishing;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -33,16 +30,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     let contents = ["a", "bad"].map(str::to_owned);
     let run = planned::run("planned", &contents, &["fog".to_owned()], size);
     planned::store(truth.as_ref(), &run).await;
-    let embedded = EmbeddedRun {
-        run: &run,
-        storage: Arc::clone(&truth),
-        queue: InProcessQueue::with_delivery_limit(u64::MAX),
-        workshop: Arc::new(StandInWorkshop(StandIn::new(Duration::ZERO))),
-        repairs: BTreeSet::new(),
-        progress: Arc::new(()),
-        drain: CancellationToken::new(),
-    };
-    embedded.go().await.unwrap();
+    stand_in::make(&truth, &run, &StandIn::new(Duration::ZERO)).await;
     // Somebody decides after the dashboard has read what was decided.
     let id = &run.record.run;
     let halt = Decided::Halt {

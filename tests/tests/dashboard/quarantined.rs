@@ -1,36 +1,18 @@
 //! Quarantined items that are tried again from the dashboard, also where no broker is named.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::embedded::EmbeddedRun;
-use coordinator::freeze::FrozenRun;
 use coordinator::ledger::{Ledger, ShardState};
 use shared::ids::ShardId;
-use shared::queue::InProcessQueue;
 use shared::settings::ShardSize;
 use shared::storage::{LocalStorage, Storage};
 use tests::http::ask;
 use tests::planned;
 use tests::service::Service;
-use tests::stand_in::{StandIn, StandInWorkshop};
-use tokio_util::sync::CancellationToken;
+use tests::stand_in::{self, StandIn};
 
 use super::{HTML, cookie, csrf, get, wait_for_run};
-
-async fn go(storage: &Arc<dyn Storage>, run: &FrozenRun, engine: &Arc<StandIn>) {
-    let embedded = EmbeddedRun {
-        run,
-        storage: Arc::clone(storage),
-        queue: InProcessQueue::with_delivery_limit(u64::MAX),
-        workshop: Arc::new(StandInWorkshop(Arc::clone(engine))),
-        repairs: BTreeSet::new(),
-        progress: Arc::new(()),
-        drain: CancellationToken::new(),
-    };
-    embedded.go().await.unwrap();
-}
 
 fn wait_for(service: &Service, path: &str, text: &str) -> String {
     for _ in 0..600 {
@@ -58,7 +40,7 @@ async fn quarantined_items_are_looked_at_and_tried_again_by_reason() {
     let run = planned::run("planned", &contents, &["night".to_owned()], size);
     planned::store(storage.as_ref(), &run).await;
     let engine = StandIn::new(Duration::ZERO);
-    go(&storage, &run, &engine).await;
+    stand_in::make(&storage, &run, &engine).await;
 
     let service = Service::serve(root.path(), &[]);
     wait_for_run(&service, "planned", &[]);
@@ -133,7 +115,7 @@ async fn quarantined_items_are_looked_at_and_tried_again_by_reason() {
     let _ = wait_for(&service, "/runs/planned", "To be retried");
 
     engine.mend();
-    go(&storage, &run, &engine).await;
+    stand_in::make(&storage, &run, &engine).await;
     let mut api = serde_json::Value::Null;
     for _ in 0..600 {
         api = serde_json::from_str(&get(&service, "/api/runs/planned", &[]).body).unwrap();
