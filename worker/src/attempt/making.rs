@@ -87,9 +87,14 @@ impl Attempt<'_> {
         if let Some(before) = self.known.get(content.name())
             && *before != content.digests
         {
+            // Nothing of it is quarantined where an item that is done is made again.
+            let again = match self.goal {
+                Goal::Repair { .. } => "run again",
+                Goal::Shard | Goal::Revision { .. } => "`synth2real resume RUN --only quarantined`",
+            };
             let reason = format!(
-                "{} has other bytes than when items of it were done in this run: put the old one back and `synth2real resume \
-                 RUN --only quarantined`, or give the new one another run.name",
+                "{} has other bytes than when items of it were done in this run: put the old one back and {again}, or give the \
+                 new one another run.name",
                 content.other_file(before)
             );
             return Ok(Some(changed(reason)));

@@ -93,7 +93,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Jpeg<'_>, JpegError> {
             with_other_bits.ok().as_ref() == Some(&pixels)
         })
     };
-    if !is_same(image) || zeros::stand_in(image, outline.bits, is_same) {
+    let can_show_a_loss = !outline.ends_in_raw_bits;
+    if !is_same(image) || can_show_a_loss && zeros::stand_in(image, outline.bits, is_same) {
         return Err(JpegError::Incomplete);
     }
     let is_same_with_other = |range: Range<usize>| {
@@ -163,6 +164,8 @@ struct Outline<'a> {
     /// The parts of its scans, between markers, that have a long run of zeros within, the longest first.
     suspects: Vec<Range<usize>>,
     is_progressive: bool,
+    /// Whether its last scan has a bit of each mean and no codes, so that zeros there are as many as what they stand in for.
+    ends_in_raw_bits: bool,
     /// Its width and height.
     size: (usize, usize),
     /// For each component, how many of its blocks lie side by side and one upon another in an MCU.
@@ -205,7 +208,11 @@ impl<'a> Outline<'a> {
                     if code == 0xda {
                         outline.bits = next.min(bytes.len());
                         outline.check_restarts(segment, &bytes[outline.bits..]);
-                        suspects.extend(suspects_in(bytes, outline.bits));
+                        outline.ends_in_raw_bits = outline.is_progressive
+                            && matches!(segment, [.., 0, _, bits] if bits >> 4 != 0);
+                        if !outline.ends_in_raw_bits {
+                            suspects.extend(suspects_in(bytes, outline.bits));
+                        }
                     }
                     at = next;
                 }
@@ -319,10 +326,10 @@ fn suspects_in(bytes: &[u8], start: usize) -> Vec<(usize, Range<usize>)> {
     let is_restart = |pair: &[u8]| pair[0] == 0xff && matches!(pair[1], 0xd0..=0xd7);
     let pairs = bytes[start..end].windows(2).enumerate();
     let restarts = pairs.filter(|(_, pair)| is_restart(pair));
-    let restarts: Vec<usize> = restarts.map(|(at, _)| start + at).collect();
-    let starts = [start].into_iter().chain(restarts.iter().map(|at| at + 2));
-    let ends = restarts.iter().copied().chain([end]);
-    let parts = starts.zip(ends).map(|(start, end)| start..end);
+    let ends = restarts.map(|(at, _)| start + at).chain([end]);
+    let parts = ends.scan(start, |start, end| {
+        Some(std::mem::replace(start, end + 2)..end)
+    });
     let with_zeros = parts.filter_map(|part| {
         let zeros = zeros::run_within(bytes.get(part.clone())?)?;
         Some((zeros.len(), part))

@@ -4,9 +4,12 @@
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::jpeg;
-use super::picture::MAX_PIXELS;
+use super::picture::{MAX_DECODER_BYTES, MAX_PIXELS};
 use super::tiff::{self, Directory};
 use super::uncompressed::Uncompressed;
+
+/// Codes that fill up a strip make a few bytes at most, which decoders leave away.
+const FILLING: u64 = 4;
 
 /// Where the strips or tiles of a file lie, and what each holds.
 struct Layout<'a> {
@@ -71,7 +74,10 @@ impl<'a> Layout<'a> {
         });
         let chunks = chunks.collect::<Option<Vec<_>>>()?;
         let is_whole = chunks.len() as u64 == across * down * planes;
-        is_whole.then_some(Self {
+        // Blank ones may be one and the same; more of them that lie over each other would be read for ever.
+        let all: usize = chunks.iter().map(|chunk| chunk.bytes.len()).sum();
+        let is_bounded = all <= MAX_DECODER_BYTES.max(file.len());
+        (is_whole && is_bounded).then_some(Self {
             compression: directory.value(tiff::COMPRESSION).unwrap_or(1),
             tables: tiff::bytes(file, tiff::JPEG_TABLES),
             samples,
@@ -98,11 +104,11 @@ impl<'a> Layout<'a> {
         let most = self.num_bytes(chunk.most_rows);
         let found = match self.compression {
             tiff::UNCOMPRESSED => (chunk.bytes.len() as u64).min(most),
-            tiff::LZW => lzw_length(chunk.bytes)?,
-            tiff::PACK_BITS => pack_bits_length(chunk.bytes),
+            tiff::LZW => lzw_length(chunk.bytes, most.saturating_add(FILLING))?,
+            tiff::PACK_BITS => pack_bits_length(chunk.bytes, most.saturating_add(FILLING)),
             tiff::JPEG => return self.check_jpeg(chunk),
             compression if tiff::DEFLATE.contains(&compression) => {
-                deflate_length(chunk.bytes, most)?
+                deflate_length(chunk.bytes, most.saturating_add(FILLING))?
             }
             // A decoder of another compression stops where its rows do.
             _ => return Ok(()),
@@ -110,7 +116,7 @@ impl<'a> Layout<'a> {
         if found < least {
             return Err(format!("has {found} of {least} bytes"));
         }
-        if found > most {
+        if found > most.saturating_add(FILLING) {
             return Err(format!("has {found} bytes, expected {most}"));
         }
         Ok(())
@@ -205,8 +211,8 @@ fn deflate_length(stream: &[u8], most: u64) -> Result<u64, String> {
     }
 }
 
-/// Returns how many bytes PackBits codes unpack to, as far as they are whole.
-fn pack_bits_length(codes: &[u8]) -> u64 {
+/// Returns how many bytes PackBits codes unpack to, as far as they are whole; many more than `most` are not counted.
+fn pack_bits_length(codes: &[u8], most: u64) -> u64 {
     const NOTHING: u8 = 128;
     let mut rest = codes;
     let mut length = 0;
@@ -221,14 +227,17 @@ fn pack_bits_length(codes: &[u8]) -> u64 {
         };
         rest = next;
         length += given;
+        if length > most {
+            break;
+        }
     }
     length
 }
 
-/// Returns how many bytes LZW codes unpack to.
+/// Returns how many bytes LZW codes unpack to; many more than `most` are not counted.
 ///
 /// **Source:** TIFF 6.0, section 13.
-fn lzw_length(bytes: &[u8]) -> Result<u64, String> {
+fn lzw_length(bytes: &[u8], most: u64) -> Result<u64, String> {
     const CLEAR: usize = 256;
     const END: usize = 257;
     const MOST: usize = 1 << 12;
@@ -263,6 +272,9 @@ fn lzw_length(bytes: &[u8]) -> Result<u64, String> {
             .get(code)
             .ok_or("has a code that no code before it made")?;
         last = Some(code);
+        if length > most {
+            break;
+        }
     }
     Ok(length)
 }
@@ -308,7 +320,7 @@ mod tests {
             (&[0, 7, 2, 7, 8], 1),
             (&[0xfe], 0),
         ] {
-            assert_eq!(pack_bits_length(codes), expected, "{codes:?}");
+            assert_eq!(pack_bits_length(codes, u64::MAX), expected, "{codes:?}");
         }
     }
 
@@ -329,13 +341,23 @@ mod tests {
     fn lzw_codes_are_counted() {
         // The example of the specification: 7 7 7 8 8 7 7 6 6.
         let example = [256, 7, 258, 8, 8, 258, 6, 6, 257];
-        assert_eq!(lzw_length(&codes(&example)), Ok(9));
+        assert_eq!(lzw_length(&codes(&example), u64::MAX), Ok(9));
         // A code that stands for itself: 7, then 7 7, then 7 7 7.
-        assert_eq!(lzw_length(&codes(&[256, 7, 258, 259, 257])), Ok(6));
-        assert_eq!(lzw_length(&codes(&[256, 7, 256, 7, 257, 8])), Ok(2));
-        assert_eq!(lzw_length(&codes(&[256, 7, 7])), Ok(2), "without an end");
-        assert!(lzw_length(&codes(&[256, 7, 300, 257])).is_err());
-        assert_eq!(lzw_length(&[]), Ok(0));
+        assert_eq!(
+            lzw_length(&codes(&[256, 7, 258, 259, 257]), u64::MAX),
+            Ok(6)
+        );
+        assert_eq!(
+            lzw_length(&codes(&[256, 7, 256, 7, 257, 8]), u64::MAX),
+            Ok(2)
+        );
+        assert_eq!(
+            lzw_length(&codes(&[256, 7, 7]), u64::MAX),
+            Ok(2),
+            "without an end"
+        );
+        assert!(lzw_length(&codes(&[256, 7, 300, 257]), u64::MAX).is_err());
+        assert_eq!(lzw_length(&[], u64::MAX), Ok(0));
     }
 
     #[test]

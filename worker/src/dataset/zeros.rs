@@ -32,7 +32,11 @@ pub(super) fn stand_in(bytes: &[u8], start: usize, is_same: impl Fn(&[u8]) -> bo
 /// Returns whether an image, or a part of it that is coded by itself, lost what a long run of zeros within its bits
 /// stands in for; `is_same` tells whether it is still the same with other bits in a range.
 pub(super) fn hide_a_loss(bits: &[u8], is_same: impl Fn(Range<usize>) -> bool) -> bool {
-    let Some(run) = run_within(bits) else {
+    // What fills up a part behind its last code is no end of an image.
+    let filling = bits.iter().rev();
+    let filling = filling.take_while(|byte| matches!(byte, 0 | 0xff)).count();
+    let bits = &bits[..bits.len() - filling];
+    let Some(run) = run_within(bits).filter(|run| run.end + TAIL <= bits.len()) else {
         return false;
     };
     // What follows a whole image is not looked at, zeros or not.

@@ -121,8 +121,13 @@ fn segment(code: u8, data: &[u8]) -> Vec<u8> {
 /// Returns everything before the first scan of a grey JPEG, with a code of four bits for each category of a mean, one of
 /// one bit for the end of a block and one of two for a coefficient of one bit.
 fn head(frame: u8) -> Vec<u8> {
+    head_of(frame, HEIGHT)
+}
+
+/// Returns the same of a JPEG of another height.
+fn head_of(frame: u8, height: u32) -> Vec<u8> {
     let size = |side: u32| (side as u16).to_be_bytes();
-    let frame_data = [&[8][..], &size(HEIGHT), &size(WIDTH), &[1, 1, 0x11, 0]].concat();
+    let frame_data = [&[8][..], &size(height), &size(WIDTH), &[1, 1, 0x11, 0]].concat();
     let means = [
         &[0x00, 0, 0, 0, 12][..],
         &[0; 12],
@@ -157,6 +162,44 @@ pub(crate) fn progressive() -> Vec<u8> {
         &means.bytes,
         &segment(0xda, &[1, 1, 0x00, 1, 63, 0]),
         &rest.bytes,
+        &[0xff, 0xd9],
+    ]
+    .concat()
+}
+
+/// The height of [`refined`].
+pub(crate) const REFINED_HEIGHT: u32 = 8 * HEIGHT;
+
+/// Returns a grey JPEG, as most encoders make progressive ones, whose last scan has the lowest bit of each mean: of a black
+/// picture with something bright at its top and one bright block near its end.
+pub(crate) fn refined() -> Vec<u8> {
+    const ALL: usize = 8 * BLOCKS;
+    // Far below black, so that the lowest bit shows nothing.
+    let mean = |block: usize| match block {
+        0..60 => 41,
+        60..64 => 40,
+        3900 => 41,
+        _ => -400,
+    };
+    let (mut means, mut rest, mut lowest) = (Bits::default(), Bits::default(), Bits::default());
+    let mut before = 0;
+    for block in 0..ALL {
+        means.push_difference((mean(block) >> 1) - before);
+        before = mean(block) >> 1;
+        rest.push(0, 1);
+        lowest.push((mean(block) & 1) as u32, 1);
+    }
+    for bits in [&mut means, &mut rest, &mut lowest] {
+        bits.fill_up();
+    }
+    [
+        &head_of(0xc2, REFINED_HEIGHT)[..],
+        &segment(0xda, &[1, 1, 0x00, 0, 0, 0x01]),
+        &means.bytes,
+        &segment(0xda, &[1, 1, 0x00, 1, 63, 0]),
+        &rest.bytes,
+        &segment(0xda, &[1, 1, 0x00, 0, 0, 0x10]),
+        &lowest.bytes,
         &[0xff, 0xd9],
     ]
     .concat()

@@ -12,11 +12,15 @@ const HEIGHT: u32 = 128;
 
 /// Returns a label of road that is as large as the pictures.
 fn road() -> Vec<u8> {
+    road_of(HEIGHT)
+}
+
+fn road_of(height: u32) -> Vec<u8> {
     png(
-        (WIDTH, HEIGHT),
+        (WIDTH, height),
         ColorType::Grayscale,
         BitDepth::Eight,
-        &[7; (WIDTH * HEIGHT) as usize],
+        &vec![7; (WIDTH * height) as usize],
     )
 }
 
@@ -34,6 +38,14 @@ fn a_jpeg_that_lost_its_middle_is_refused_and_one_of_a_flat_middle_is_not() {
     let error = prepared(&lost).unwrap_err();
     assert!(error.contains("images/a.png cannot be decoded"), "{error}");
     assert!(error.contains("a complete JPEG file"), "{error}");
+}
+
+#[test]
+fn a_progressive_jpeg_of_a_black_picture_is_whole() {
+    let jpeg = jpegs::refined();
+    let label = road_of(jpegs::REFINED_HEIGHT);
+    let prepared = prepare_bytes(&jpeg, &label, LabelKind::LabelIds);
+    prepared.map_err(|error| chain(&error)).unwrap();
 }
 
 /// Returns a grey level or a colour of the picture.
