@@ -799,7 +799,15 @@ async fn a_plan_is_read_once_for_all_the_shards_of_its_run() {
 async fn a_worker_whose_root_is_not_mounted_takes_no_shards_and_leaves_with_the_reason() {
     let stage = Stage::of(&["a", "b"]).await;
     stage.publish(None).await;
-    let unmounted = stage.seen_in(Arc::new(MemoryStorage::new()));
+    // What an attempt stored in the folder where the root was mounted is no run.
+    let folder = Arc::new(MemoryStorage::new());
+    let item = ItemId {
+        style: "fog".to_owned(),
+        content: "a".to_owned(),
+    };
+    let image = ArtifactKey::Image(stage.run.record.run.clone(), item);
+    folder.create(&image, "an image".into()).await.unwrap();
+    let unmounted = stage.seen_in(folder);
     let started = tokio::time::Instant::now();
     let meanwhile = async {
         tokio::time::sleep(Duration::from_secs(60)).await;

@@ -60,7 +60,14 @@ pub(super) async fn known_contents(
         let key = ArtifactKey::Shard(run.clone(), other.id);
         let bytes = match storage.read(&key).await {
             Ok(bytes) => bytes,
-            Err(error) if error.kind == StorageErrorKind::NotFound => continue,
+            Err(error)
+                if matches!(
+                    error.kind,
+                    StorageErrorKind::NotFound | StorageErrorKind::Invalid
+                ) =>
+            {
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         match manifest::read(bytes) {

@@ -111,6 +111,8 @@ pub(super) enum LookError {
 impl LookError {
     fn class(&self) -> FailureClass {
         match self {
+            // It is there, and no file of ours: no waiting helps.
+            Self::Storage(error) if error.refused().is_some() => FailureClass::Unworkable,
             Self::Storage(error) | Self::Decision(DecisionError::Storage(error)) => {
                 FailureClass::of_storage(error.kind, Stage::Look)
             }
@@ -255,8 +257,7 @@ impl Consumer {
         let record = match record {
             Ok(bytes) => bytes,
             Err(error) if error.is_absent() => {
-                let has_others = !storage.runs().await?.is_empty();
-                return no_run(if has_others {
+                return no_run(if self.has_runs().await? {
                     Unopened::Absent
                 } else {
                     Unopened::EmptyRoot

@@ -10,7 +10,7 @@ use shared::artifact::ArtifactKey;
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::queue::Settlement;
-use shared::storage::StorageErrorKind;
+use shared::storage::{StorageError, StorageErrorKind};
 use shared::task::ShardTask;
 use tokio::time::Instant;
 
@@ -47,16 +47,28 @@ pub(super) enum Unopened {
 pub(super) struct Root {
     /// Whether a run that a message was about could be opened.
     is_proven: bool,
-    /// Since when runs cannot be opened.
-    troubled: BTreeMap<RunId, Instant>,
+    /// Runs that cannot be opened.
+    troubled: BTreeMap<RunId, Absence>,
+    /// None of the runs that messages are about is there.
     absence: Option<Absence>,
 }
 
-/// Messages about runs that are not in the storage root, and none about another one.
+/// Messages that were met with the same trouble one after the other.
 #[derive(Clone, Copy)]
 struct Absence {
     since: Instant,
     last: Instant,
+}
+
+impl Absence {
+    /// Returns what holds after one more. Messages that go back come again soon: after a longer silence it is another trouble.
+    fn go_on(before: Option<Self>, now: Instant) -> Self {
+        let before = before.filter(|before| now - before.last < RUN_PATIENCE);
+        Self {
+            since: before.map_or(now, |before| before.since),
+            last: now,
+        }
+    }
 }
 
 impl Root {
@@ -72,8 +84,9 @@ impl Root {
         if self.troubled.len() >= MOST_RUNS && !self.troubled.contains_key(run) {
             self.troubled.clear();
         }
-        let since = *self.troubled.entry(run.clone()).or_insert(now);
-        now - since
+        let absence = Absence::go_on(self.troubled.get(run).copied(), now);
+        self.troubled.insert(run.clone(), absence);
+        now - absence.since
     }
 
     /// Takes note that a run is not there; returns for how long none was that a message was about, if ever one was.
@@ -81,12 +94,9 @@ impl Root {
         if self.is_proven {
             return None;
         }
-        // Messages that go back come again soon: after a longer silence it is another trouble.
-        let absence = self.absence;
-        let absence = absence.filter(|absence| now - absence.last < RUN_PATIENCE);
-        let since = absence.map_or(now, |absence| absence.since);
-        self.absence = Some(Absence { since, last: now });
-        Some(now - since)
+        let absence = Absence::go_on(self.absence, now);
+        self.absence = Some(absence);
+        Some(now - absence.since)
     }
 }
 
@@ -95,6 +105,7 @@ impl Consumer {
     pub(super) fn without_run(&self, task: &ShardTask, no_run: NoRun, root: &mut Root) -> Verdict {
         let NoRun { path, why } = no_run;
         let now = Instant::now();
+        let is_removed = matches!(why, Unopened::Absent);
         let reason = match why {
             Unopened::Unreadable(reason) => format!(
                 "it is no run record of this version, or is damaged: {reason}; use workers and coordinator of one version"
@@ -134,9 +145,23 @@ impl Consumer {
         tracing::error!(path, reason, "a shard whose run cannot be opened {becomes}");
         Verdict {
             // A worker that knows its root for the right one need not hold up its other runs for one that was removed.
-            failed: settlement == Settlement::Release || !root.is_proven,
+            failed: settlement == Settlement::Release || !(root.is_proven && is_removed),
             ..Verdict::settle(settlement)
         }
+    }
+
+    /// Returns whether the storage root has a run. What attempts left in the folder where it is mounted at other times is none.
+    ///
+    /// # Errors
+    ///
+    /// If storage fails.
+    pub(super) async fn has_runs(&self) -> Result<bool, StorageError> {
+        for run in self.storage.runs().await? {
+            if self.storage.exists(&ArtifactKey::RunRecord(run)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Waits until the storage root has runs again, or this worker is told to stop. It has no message meanwhile: workers
@@ -149,8 +174,8 @@ impl Consumer {
         let path = self.storage.locate(&ArtifactKey::RunRecord(run.clone()));
         let (mut since, mut pauses) = (Instant::now(), patience());
         loop {
-            match self.storage.runs().await {
-                Ok(runs) if runs.is_empty() => tracing::warn!(
+            match self.has_runs().await {
+                Ok(false) => tracing::warn!(
                     path,
                     "the storage root has no run, so this worker takes no shard: is it mounted? waiting for it"
                 ),
@@ -159,7 +184,7 @@ impl Consumer {
                     since = Instant::now();
                 }
                 // Whatever else is wrong is told over the next message.
-                Ok(_) | Err(_) => return Ok(()),
+                Ok(true) | Err(_) => return Ok(()),
             }
             let waited = since.elapsed();
             if waited >= ROOT_PATIENCE {
@@ -191,7 +216,9 @@ mod tests {
         }
         assert_eq!(root.troubles(&run("b"), start + 4 * minute), Duration::ZERO);
         // Nothing was missed for an hour: what is missed then is something else.
-        assert_eq!(root.lacks(start + 60 * minute), Some(Duration::ZERO));
+        let late = start + 60 * minute;
+        assert_eq!(root.lacks(late), Some(Duration::ZERO));
+        assert_eq!(root.troubles(&run("a"), late), Duration::ZERO);
         root.opened(&run("a"));
         assert_eq!(root.lacks(start + 61 * minute), None);
         assert_eq!(

@@ -145,9 +145,12 @@ async fn listen(
                 }
                 reason.send_replace(None);
             }
+            // The alarm may have ended with the broker.
+            ConnectionEvent::Error(_) if !status.connected() => break,
             _ => {}
         }
     }
+    reason.send_replace(None);
 }
 
 /// Returns the broker's reason as it is shown.
