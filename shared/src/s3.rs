@@ -232,8 +232,12 @@ impl Bucket {
         let get = get.key(self.key(path)).checksum_mode(ChecksumMode::Enabled);
         let got = get.send().await;
         let got = got.map_err(|e| self.failed("read", path, &e))?;
-        let size = got.content_length.unwrap_or_default().max(0);
-        check_size(size.cast_unsigned(), max_bytes).map_err(|refused| StorageError {
+        let sizeless = || {
+            let cause = Cause::Sizeless(self.at.bucket.clone());
+            cause.of(Denied, "read", self.address(path))
+        };
+        let size = size(got.content_length).ok_or_else(sizeless)?;
+        check_size(size, max_bytes).map_err(|refused| StorageError {
             kind: NotFound,
             operation: "read",
             path: self.address(path),
