@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 
 use bytes::Bytes;
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::decision::{DecisionError, Items};
 use shared::digest;
@@ -35,6 +35,7 @@ use crate::quality::fold::RunFold;
 use crate::report::RunReport;
 use crate::stored_items::StoredItems;
 use crate::tally::{Counts, READS_AT_ONCE, ShardTally, Tally};
+use crate::unreadable::{self, ReadError};
 
 /// What an audit found.
 #[derive(Debug, Default)]
@@ -106,11 +107,11 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
             audit.take(checked).await;
         }
     }
-    audit.check_labels(storage).await;
+    audit.check_labels(storage).await?;
     audit.check_strays();
     audit.check_commits(&ledger);
     audit.check_attempts(&ledger);
-    audit.check_manifest(storage, reported.as_ref()).await;
+    audit.check_manifest(storage, reported.as_ref()).await?;
     let found = audit.look_beside(storage, &ledger, reported.as_ref(), beside);
     let found = found.await?;
     audit.take_beside(found);
@@ -227,7 +228,7 @@ async fn check_shard<'a>(
                 Err(error) => return Err(error),
             }
         }
-        ShardState::Committed => check_rows(storage, known, &mut checked).await,
+        ShardState::Committed => check_rows(storage, known, &mut checked).await?,
         ShardState::Revising { revision } => {
             let retried = ledger.decisions.retries.of(shard.id, revision);
             let finding = format!(
@@ -237,19 +238,27 @@ async fn check_shard<'a>(
             );
             checked.findings.push(finding);
             checked.in_the_making = retried.map_or(Making::None, Making::Some);
-            check_rows(storage, known, &mut checked).await;
+            check_rows(storage, known, &mut checked).await?;
         }
         ShardState::RevisionFailed { revision, .. } => {
             let retried = ledger.decisions.retries.of(shard.id, revision);
             checked.in_the_making = retried.map_or(Making::None, Making::Some);
-            check_rows(storage, known, &mut checked).await;
+            check_rows(storage, known, &mut checked).await?;
         }
     }
     Ok(checked)
 }
 
 /// Checks the rows of a committed shard and what they speak of.
-async fn check_rows(storage: &dyn Storage, known: &Known<'_>, checked: &mut Checked<'_>) {
+///
+/// # Errors
+///
+/// If storage does not answer.
+async fn check_rows(
+    storage: &dyn Storage,
+    known: &Known<'_>,
+    checked: &mut Checked<'_>,
+) -> Result<(), LedgerError> {
     let (shard, ledger) = (checked.shard, known.ledger);
     match ledger
         .shard_parts_with_features(storage, known.run, shard.id)
@@ -267,14 +276,16 @@ async fn check_rows(storage: &dyn Storage, known: &Known<'_>, checked: &mut Chec
             checked.counts = Counts::of(&rows);
             check_tally(known, shard, &rows, &mut checked.findings);
             for row in &rows {
-                check_image(storage, known.run, row, checked).await;
+                check_image(storage, known.run, row, checked).await?;
             }
         }
+        Err(error @ LedgerError::Storage(_)) => return Err(error),
         Err(error) => {
             checked.findings.push(chain(&error));
             checked.in_the_making = Making::All;
         }
     }
+    Ok(())
 }
 
 /// What the stored counts say of the shard as it is stored is what its rows say.
@@ -300,12 +311,12 @@ async fn check_image(
     run: &FrozenRun,
     row: &ManifestRow,
     checked: &mut Checked<'_>,
-) {
+) -> Result<(), StorageError> {
     let findings = &mut checked.findings;
     match (&row.output, row.status) {
         (Some(output), Status::Done) => {
             let key = ArtifactKey::Image(run.record.run.clone(), row.item.clone());
-            let found = look(storage, &key).await;
+            let found = look(storage, &key).await?;
             pictures::Expected::image(output).compare(&found, findings);
             let digests = ContentDigests::of_row(row);
             if digests.is_none() {
@@ -331,6 +342,7 @@ async fn check_image(
             checked.quarantined.push(row.item.clone());
         }
     }
+    Ok(())
 }
 
 struct Audit<'a> {
@@ -476,7 +488,7 @@ impl Audit<'_> {
         Ok(())
     }
 
-    async fn check_labels(&mut self, storage: &dyn Storage) {
+    async fn check_labels(&mut self, storage: &dyn Storage) -> Result<(), StorageError> {
         let model = &self.run.record.frozen.model;
         let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
         let size = (side(model.width), side(model.height));
@@ -488,10 +500,10 @@ impl Audit<'_> {
                 let key = ArtifactKey::Label(run.clone(), content.name().to_owned());
                 Some(check_label(storage, key, sha256.as_deref()?, size))
             });
-            self.report
-                .findings
-                .extend(join_all(checks).await.into_iter().flatten());
+            let found = try_join_all(checks).await?;
+            self.report.findings.extend(found.into_iter().flatten());
         }
+        Ok(())
     }
 
     /// What lies among the shards belongs to one that was planned, or to a revision that was decided.
@@ -529,12 +541,17 @@ impl Audit<'_> {
 
     /// The manifest of a run that has ended has the rows of its shards. It is written after the last of them, and a report
     /// with a mark of it after it; other reports are made when somebody asks for them.
-    async fn check_manifest(&mut self, storage: &dyn Storage, report: Option<&RunReport>) {
+    async fn check_manifest(
+        &mut self,
+        storage: &dyn Storage,
+        report: Option<&RunReport>,
+    ) -> Result<(), StorageError> {
         if !self.has_ended {
-            return;
+            return Ok(());
         }
         let run = &self.run.record.run;
-        let found = match storage.read(&ArtifactKey::Manifest(run.clone())).await {
+        let key = ArtifactKey::Manifest(run.clone());
+        let found = match unreadable::read(storage, &key).await {
             Ok(bytes) => {
                 let num_items = self.run.plan.num_items();
                 let read = move || RowSum::of_manifest(bytes, num_items);
@@ -547,7 +564,7 @@ impl Audit<'_> {
                     (Ok(_), _) => None,
                 }
             }
-            Err(error) if error.is_absent() => {
+            Err(ReadError::Absent) => {
                 let was_written = report.is_some_and(|report| report.mark.is_some());
                 if !was_written {
                     let note = "manifest.parquet was not made yet: run again, or have `serve` look after the run";
@@ -555,13 +572,15 @@ impl Audit<'_> {
                 }
                 was_written.then(|| "is missing".to_owned())
             }
-            Err(error) => Some(format!("cannot be read: {}", chain(&error))),
+            Err(ReadError::Unreadable(error)) => Some(format!("cannot be read: {}", chain(&error))),
+            Err(ReadError::Storage(error)) => return Err(error),
         };
         self.report.findings.extend(found.map(|what| {
             format!(
                 "manifest.parquet {what}: run again, or remove it where `serve` looks after the run, to make it anew"
             )
         }));
+        Ok(())
     }
 
     /// An image of a committed shard has a row that is done.
@@ -638,9 +657,9 @@ async fn check_label(
     key: ArtifactKey,
     sha256: &str,
     size: (u32, u32),
-) -> Vec<String> {
+) -> Result<Vec<String>, StorageError> {
     let mut findings = Vec::new();
-    let found = look(storage, &key).await;
+    let found = look(storage, &key).await?;
     let path = key.path();
     let expected = pictures::Expected {
         path: &path,
@@ -648,5 +667,5 @@ async fn check_label(
         size,
     };
     expected.compare(&found, &mut findings);
-    findings
+    Ok(findings)
 }

@@ -92,6 +92,8 @@ struct Watched {
     seen: Option<Seen>,
     /// When its damaged shards were read last: one that is put right may be as long as it was.
     damaged_read: Instant,
+    /// Whether the last look ended with an error: what it took note of was not followed up.
+    is_unfinished: bool,
     /// When it was found to have ended, and what was decided by then.
     ended: Option<(Instant, Decisions)>,
     /// What was gone of it when it was found to have ended.
@@ -142,6 +144,7 @@ impl Watched {
             live: None,
             seen: None,
             damaged_read: Instant::now(),
+            is_unfinished: false,
             ended: None,
             gone: Gone::default(),
             seen_growing: None,
@@ -279,14 +282,23 @@ impl Collector {
                 entry.insert(Watched::open(storage, run).await?)
             }
         };
+        let looked = self.look_at(watched).await;
+        watched.is_unfinished = looked.is_err();
+        looked
+    }
+
+    async fn look_at(&self, watched: &mut Watched) -> Result<(), WatchError> {
+        let storage = self.storage.as_ref();
+        let run = watched.run.record.run.clone();
         if watched.ended.is_some() {
             self.read_report(watched).await?;
         }
         let rest = watched.rest();
         if let Some((since, decisions)) = &mut watched.ended
+            && !watched.is_unfinished
             && since.elapsed() < rest
             && !watched.report_is_new
-            && !decisions.read_new(storage, run).await?
+            && !decisions.read_new(storage, &run).await?
         {
             return Ok(());
         }
@@ -329,7 +341,7 @@ impl Collector {
         ledger: &Ledger,
     ) -> Result<Option<Changed>, WatchError> {
         let found = Seen::of(ledger);
-        let is_same = watched.seen == Some(found);
+        let is_same = !watched.is_unfinished && watched.seen == Some(found);
         let damaged = watched.tally.damaged().clone();
         if is_same && (damaged.is_empty() || watched.damaged_read.elapsed() < LOOK_AT_DAMAGED_EVERY)
         {

@@ -145,7 +145,7 @@ impl EmbeddedRun<'_> {
                 let is_open = seen.ledger.state(shard.id, self.max_attempts()).is_open();
                 if is_open && !is_halted && stage(&seen.ledger, shard.id) == before {
                     // Nothing is in hand, and nobody dropped it: what was recorded of it is not there any more.
-                    return Err(self.vanished((shard.id, 0)));
+                    return Err(self.vanished(awaited(&seen.ledger, shard.id)));
                 }
             }
             // Whatever was made was counted when it ended, so nothing is to be counted once more.
@@ -162,7 +162,7 @@ impl EmbeddedRun<'_> {
                 let mut shards = self.run.plan.shards.iter();
                 let state = |shard| seen.ledger.state(shard, self.max_attempts());
                 match shards.find(|shard| state(shard.id).is_open()) {
-                    Some(shard) => Err(self.vanished((shard.id, 0))),
+                    Some(shard) => Err(self.vanished(awaited(&seen.ledger, shard.id))),
                     None => Ok(Stopped::AtItsEnd),
                 }
             }
@@ -295,6 +295,11 @@ impl EmbeddedRun<'_> {
             given: Some(self.run.record.clone()),
         }
     }
+}
+
+/// Returns what is to be stored of a shard next: its rows, or a revision of them.
+fn awaited(ledger: &Ledger, shard: ShardId) -> (ShardId, u32) {
+    (shard, ledger.outstanding(shard).unwrap_or_default())
 }
 
 /// Returns how far a shard has come: whether its rows are stored, and how many times its attempts were counted anew or

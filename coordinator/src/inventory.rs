@@ -120,8 +120,8 @@ impl Inventory {
         let mut contents = contents(config).await?;
         let mut styles = styles(config).await?;
         let contract = contract(&config.model).await?;
-        contents.decide_labels().await;
-        styles.decide_labels().await;
+        contents.decide_labels().await?;
+        styles.decide_labels().await?;
         let stored = labels::store_as_one_kind(config.content.layout, &mut contents.listings);
         contents.left_out.extend(stored);
         let class_pixels: Vec<ClassPixels> = match config.pairing.mode {
@@ -282,8 +282,8 @@ impl Dataset {
         })
     }
 
-    async fn decide_labels(&mut self) {
-        labels::tell_look_alikes(self.source.as_ref(), &mut self.listings).await;
+    async fn decide_labels(&mut self) -> Result<(), StorageError> {
+        labels::tell_look_alikes(self.source.as_ref(), &mut self.listings).await
     }
 
     /// Over names and sizes: reading a whole dataset to start a run would take hours.

@@ -304,7 +304,8 @@ impl Tally {
             .filter(|shard| !self.shards.contains_key(shard))
             .copied()
             .collect();
-        self.damaged.clear();
+        // What was damaged stays so until all was read: an outage in between says nothing of it.
+        let mut damaged = BTreeMap::new();
         let (mut counted, mut damage) = (0, None);
         for part in new.chunks(READS_AT_ONCE) {
             let reads = part
@@ -317,13 +318,14 @@ impl Tally {
                         counted += 1;
                     }
                     Err(error) if error.is_damage() => {
-                        self.damaged.insert(shard, chain(&error));
+                        damaged.insert(shard, chain(&error));
                         damage.get_or_insert(error);
                     }
                     Err(error) => return Err(error),
                 }
             }
         }
+        self.damaged = damaged;
         Ok((counted, damage))
     }
 

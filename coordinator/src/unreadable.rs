@@ -2,7 +2,8 @@
 //!
 //! A disk that cannot read one file (a bad sector, a file that nobody may open, a link that leads nowhere, a pipe or a
 //! folder in its place) keeps nobody from the others. So an error of reading concerns that object alone as long as storage
-//! answers: as the run's record can be read, and the object still cannot. Then
+//! answers: as the run's record can be read, and the object still cannot. A store that gives no answer about one object may
+//! do so for the next request, so there it stays an error of storage. Else
 //!
 //! - a committed shard counts as not done and is named, as one that is damaged, and the rest of its run is shown;
 //! - the record of a failed attempt says so in the place of its reason, and the attempt has failed all the same;
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::failure::chain;
 use shared::ids::RunId;
-use shared::storage::{Storage, StorageError};
+use shared::storage::{Storage, StorageError, StorageErrorKind};
 
 /// An object that cannot be read while others can.
 #[derive(Debug, thiserror::Error)]
@@ -57,11 +58,21 @@ pub(crate) async fn read(storage: &dyn Storage, key: &ArtifactKey) -> Result<Byt
     match storage.read(key).await {
         Ok(bytes) => Ok(bytes),
         Err(error) if error.is_absent() => Err(ReadError::Absent),
+        Err(error) if error.kind == StorageErrorKind::Unavailable && !is_of_disk(&error) => {
+            Err(ReadError::Storage(error))
+        }
         Err(error) => Err(ReadError::Unreadable(Unreadable {
             path: error.path,
             source: error.source,
         })),
     }
+}
+
+/// Returns whether a disk says so. A store elsewhere may refuse or delay one request and answer the next, which says nothing
+/// of the object.
+fn is_of_disk(error: &StorageError) -> bool {
+    let source = error.source.as_deref();
+    source.is_some_and(|source| source.is::<std::io::Error>())
 }
 
 /// Returns the bytes of something that is made from other objects; none if there is none, or it cannot be read.

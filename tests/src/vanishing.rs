@@ -23,6 +23,8 @@ pub struct Vanishing {
     vanished: Mutex<BTreeSet<String>>,
     /// Paths that are there and cannot be read.
     spoilt: Mutex<BTreeSet<String>>,
+    /// Paths about which it gives no answer, as a bucket of which too much is asked.
+    throttled: Mutex<BTreeSet<String>>,
     /// The path at whose reading it stops answering.
     last_straw: Mutex<Option<String>>,
     is_away: AtomicBool,
@@ -38,6 +40,7 @@ impl Vanishing {
             truth,
             vanished: Mutex::default(),
             spoilt: Mutex::default(),
+            throttled: Mutex::default(),
             last_straw: Mutex::default(),
             is_away: AtomicBool::new(false),
             listings: Mutex::default(),
@@ -54,9 +57,15 @@ impl Vanishing {
         locked(&self.spoilt).insert(key.path());
     }
 
+    /// Gives no answer about an object from now on, and about others as before.
+    pub fn throttle(&self, key: &ArtifactKey) {
+        locked(&self.throttled).insert(key.path());
+    }
+
     /// Has every object read that is there.
     pub fn restore(&self) {
         locked(&self.spoilt).clear();
+        locked(&self.throttled).clear();
     }
 
     /// Answers nothing any more once an object is to be read.
@@ -137,6 +146,12 @@ impl Storage for Vanishing {
         if self.is_spoilt(key) {
             let why = "Input/output error (os error 5)";
             return Err(failed("read", &self.locate(key), why));
+        }
+        if locked(&self.throttled).contains(&key.path()) {
+            return Err(StorageError {
+                source: Some("503 SlowDown".into()),
+                ..failed("read", &self.locate(key), "")
+            });
         }
         if self.has(key) {
             return self.truth.read(key).await;

@@ -112,6 +112,51 @@ async fn a_committed_shard_that_cannot_be_read_counts_as_not_done_and_the_rest_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_gives_no_answer_about_a_shard_says_nothing_of_it() {
+    let stage = Stage::made(&["a", "b"]).await;
+    stage.conclude().await;
+    let (storage, run) = (&*stage.storage, &stage.run);
+    let ledger = stage.ledger().await;
+    stage.storage.throttle(&stage.shard(0));
+    let mut tally = Tally::default();
+    let error = tally.update(storage, run, &ledger).await.unwrap_err();
+    assert!(matches!(error, LedgerError::Storage(_)), "{error:?}");
+    let told = chain(&audit::audit(storage, run).await.unwrap_err());
+    assert!(told.contains("503 SlowDown"), "{told}");
+    stage.storage.restore();
+
+    // What was known to be damaged stays so meanwhile.
+    stage.storage.spoil(&stage.shard(0));
+    assert_eq!(tally.update(storage, run, &ledger).await.unwrap(), 1);
+    assert_eq!(tally.damaged().len(), 1);
+    stage.storage.throttle(&stage.shard(0));
+    stage.storage.stop_answering_at(&stage.shard(0));
+    assert!(tally.update(storage, run, &ledger).await.is_err());
+    assert_eq!(tally.damaged().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_that_gets_no_answer_finds_nothing_and_says_so() {
+    let stage = Stage::made(&["a", "b"]).await;
+    stage.conclude().await;
+    let (storage, run) = (&*stage.storage, &stage.run);
+    let id = stage.id();
+    let label = ArtifactKey::Label(id.clone(), "a".to_owned());
+    for key in [
+        ArtifactKey::Tally(id.clone()),
+        ArtifactKey::Report(id.clone()),
+        ArtifactKey::Manifest(id.clone()),
+        label,
+        stage.shard(1),
+    ] {
+        stage.storage.stop_answering_at(&key);
+        let audited = audit::audit(storage, run).await;
+        assert!(audited.is_err(), "{key}: {audited:?}");
+        stage.storage.answer_again();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_storage_does_not_answer_nothing_is_said_of_a_shard() {
     let stage = Stage::made(&["a", "b"]).await;
     let (storage, run) = (&*stage.storage, &stage.run);

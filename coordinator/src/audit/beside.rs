@@ -39,6 +39,8 @@ pub(super) struct Beside {
     pub(super) findings: Vec<String>,
     pub(super) notes: Vec<String>,
     num_unsealed: usize,
+    /// Why storage did not answer, which says nothing of any object.
+    outage: Option<StorageError>,
 }
 
 /// What the shards say, for what is made from them.
@@ -113,6 +115,9 @@ pub(super) async fn check(
     }
     beside.report(truth).await;
     beside.made(storage, truth, &made).await;
+    if let Some(error) = beside.outage {
+        return Err(error);
+    }
     let is_reported = truth.report.is_some_and(|report| report.complete);
     if truth.has_ended && !is_reported {
         let what = "report.json is missing or says that the run is not complete: `synth2real report` says what there is";
@@ -219,6 +224,10 @@ impl Beside {
     async fn read(&mut self, storage: &dyn Storage, key: &ArtifactKey) -> Option<Bytes> {
         let error = match gone::read_listed(storage, key).await {
             Ok(bytes) => return Some(bytes),
+            Err(LedgerError::Storage(error)) => {
+                self.outage = Some(error);
+                return None;
+            }
             Err(error) => error,
         };
         let names_it = matches!(error, LedgerError::Gone(_) | LedgerError::Unreadable(_));
@@ -236,7 +245,10 @@ impl Beside {
             Ok(bytes) => return Place::Taken(bytes),
             Err(ReadError::Absent) => return Place::Free,
             Err(ReadError::Unreadable(error)) => chain(&error),
-            Err(ReadError::Storage(error)) => format!("{key} cannot be read: {}", chain(&error)),
+            Err(ReadError::Storage(error)) => {
+                self.outage = Some(error);
+                return Place::Unreadable;
+            }
         };
         self.findings.push(format!("{error}; {MADE_ANEW}"));
         Place::Unreadable
@@ -624,6 +636,9 @@ pub(super) async fn stored_tally(
                 format!("tally.json is damaged: {wrong}; remove it: it is counted anew")
             }),
         );
+    }
+    if let Some(error) = beside.outage {
+        return Err(error);
     }
     let tally = Tally::stored(storage, id).await?;
     if tally.shards().next().is_some() && !tally.is_of(run) {

@@ -4,8 +4,10 @@ use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::failure::chain;
 use shared::manifest::Output;
-use shared::storage::{Storage, StorageErrorKind};
+use shared::storage::{Storage, StorageError};
 use worker::dataset::{NamedBytes, decode_image};
+
+use crate::unreadable::{self, ReadError};
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
@@ -68,16 +70,21 @@ impl<'a> Expected<'a> {
 }
 
 /// Looks at what is stored in the place of a picture.
-pub(super) async fn look(storage: &dyn Storage, key: &ArtifactKey) -> Found {
-    match storage.read(key).await {
+///
+/// # Errors
+///
+/// If storage does not answer.
+pub(super) async fn look(storage: &dyn Storage, key: &ArtifactKey) -> Result<Found, StorageError> {
+    Ok(match unreadable::read(storage, key).await {
         Ok(bytes) if bytes.is_empty() => Found::NoBytes,
         Ok(bytes) => Found::File {
             sha256: digest::sha256(&bytes),
             size: size(&bytes),
         },
-        Err(error) if error.kind == StorageErrorKind::NotFound => Found::Nothing,
-        Err(error) => Found::Unreadable(chain(&error)),
-    }
+        Err(ReadError::Absent) => Found::Nothing,
+        Err(ReadError::Unreadable(error)) => Found::Unreadable(chain(&error)),
+        Err(ReadError::Storage(error)) => return Err(error),
+    })
 }
 
 /// Returns the width and the height that a PNG file says first.

@@ -74,6 +74,12 @@ pub(super) fn check_revisions(shard: ShardId, parts: &Parts, findings: &mut Vec<
                     row.item
                 )),
                 (Some(_), Some(_)) => {}
+                (Some(_), None) if !is_of_commit && held.attempt <= row.attempt => {
+                    findings.push(format!(
+                        "{path} has a row that is not done for {}, which was done before",
+                        row.item
+                    ));
+                }
                 (Some(_), None) | (None, Some(_) | None)
                     if !is_of_commit && held.attempt > row.attempt =>
                 {

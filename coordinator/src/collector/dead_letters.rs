@@ -40,7 +40,7 @@ const PUBLISH_AGAIN: Duration = Duration::from_millis(20);
 const LOOK_ROUND: Duration = Duration::from_secs(10);
 
 /// Shortest time between two letters that are kept.
-const LEAST_PAUSE: Duration = Duration::from_millis(20);
+const LEAST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Letters that are kept may be many, and each is looked at again and again.
 static KEPT_TOLD: RateLimit = RateLimit::new(10, Duration::from_secs(60));
@@ -180,6 +180,11 @@ impl Collector {
             return Ok(Noted::Done);
         };
         let (run, shard) = (&task.run, task.shard);
+        // Before anything is asked for it: such letters come round all the time.
+        let is_paced = is_paced(letter.death);
+        if is_paced && !again.is_due(&task, Instant::now()) {
+            return Ok(Noted::NotDue);
+        }
         let storage = self.storage.as_ref();
         let record = match freeze::open_record(storage, run).await {
             Ok(record) => record,
@@ -217,14 +222,6 @@ impl Collector {
         if next - task.first_attempt >= record.limits.max_attempts {
             tracing::debug!(%run, %shard, "a shard that was tried too often has failed");
             return Ok(Noted::Done);
-        }
-        // A policy takes its time itself. What workers give up, or others bring in, may come back at once.
-        let is_paced = match letter.death {
-            Some(Death::Expired | Death::Dropped) => false,
-            Some(Death::Rejected | Death::DeliveryLimit | Death::Unexplained) | None => true,
-        };
-        if is_paced && !again.is_due(&task, Instant::now()) {
-            return Ok(Noted::NotDue);
         }
         tracing::warn!(%run, %shard, reason, "a shard that nobody has tried is published again");
         publish(queue, &task).await?;
@@ -345,6 +342,15 @@ enum Meaning {
     GivenUp(String),
     /// Nobody tried it, unless storage says so: why it is a dead letter.
     NotTried(&'static str),
+}
+
+/// Returns whether a letter may come back at once, as those that workers give up or others bring in. A policy takes its
+/// time itself, and what the broker gave up is over.
+fn is_paced(death: Option<Death>) -> bool {
+    match death {
+        Some(Death::Expired | Death::Dropped | Death::DeliveryLimit) => false,
+        Some(Death::Rejected | Death::Unexplained) | None => true,
+    }
 }
 
 /// Returns what the last death of a message means.

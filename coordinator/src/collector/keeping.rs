@@ -12,7 +12,7 @@ use crate::collect::{self, CollectError};
 use crate::deciding::{self, Step, Wish};
 use crate::fate::Standing;
 use crate::ledger::Ledger;
-use crate::tally::Tally;
+use crate::tally::{Failures, Tally};
 use crate::{gone, report};
 
 /// Between two times that the counts of a run under way are stored.
@@ -102,6 +102,11 @@ impl Collector {
             tracing::warn!(%run, "shards count otherwise than was stored of them: all are counted anew");
             watched.tally = Tally::default();
             watched.tally.update(storage, &watched.run, ledger).await?;
+            watched.failures = Failures::default();
+            watched
+                .failures
+                .update(storage, &watched.run, ledger)
+                .await?;
             watched.counts = watched.tally.total_with(&watched.run, &watched.failures);
             let fate = watched.fate(ledger);
             let counts = &watched.counts;

@@ -7,6 +7,7 @@ use shared::layout::Layout;
 use shared::listing::{IdKind, LabelKind, ListedLabel, Listing};
 use shared::read_file::{check_size, max_bytes};
 use shared::source::Source;
+use shared::storage::{StorageError, StorageErrorKind};
 use shared::wording::counted;
 use worker::dataset::{IdEvidence, NamedBytes, id_evidence};
 
@@ -20,16 +21,33 @@ const READS_AT_ONCE: usize = 8;
 /// what labels are.
 ///
 /// A label that cannot be read tells nothing: its items wait for it, or are quarantined.
-pub(super) async fn tell_look_alikes(source: &dyn Source, listings: &mut [Listing]) {
+///
+/// # Errors
+///
+/// If nothing of a sample can be read just now: what it would have told is decided once and for all.
+pub(super) async fn tell_look_alikes(
+    source: &dyn Source,
+    listings: &mut [Listing],
+) -> Result<(), StorageError> {
     for kind in LabelKind::ALL {
         let is_asked = |label: &ListedLabel| label.reading.kind == kind && !label.reading.stated;
         let labels = listings.iter().filter_map(|listing| listing.label.as_ref());
         let labels: Vec<&ListedLabel> = labels.filter(|label| is_asked(label)).collect();
         let sample = sample(labels.len()).map(|position| labels[position]);
         let sample: Vec<&ListedLabel> = sample.collect();
-        let mut told = Vec::with_capacity(sample.len());
+        let (mut told, mut away) = (Vec::with_capacity(sample.len()), None);
         for part in sample.chunks(READS_AT_ONCE) {
-            told.extend(join_all(part.iter().map(|label| evidence(source, label))).await);
+            for read in join_all(part.iter().map(|label| evidence(source, label))).await {
+                match read {
+                    Ok(evidence) => told.push(evidence),
+                    Err(error) => away = Some(error),
+                }
+            }
+        }
+        if let Some(error) = away
+            && told.is_empty()
+        {
+            return Err(error);
         }
         let look_alikes = told_of_all(&told);
         let labels = listings.iter_mut().filter_map(|it| it.label.as_mut());
@@ -37,6 +55,7 @@ pub(super) async fn tell_look_alikes(source: &dyn Source, listings: &mut [Listin
             label.reading.look_alikes = look_alikes;
         }
     }
+    Ok(())
 }
 
 /// Returns positions among `count`, evenly spread and always the same.
@@ -45,13 +64,20 @@ fn sample(count: usize) -> impl Iterator<Item = usize> {
     (0..taken).map(move |position| position * count / taken)
 }
 
-async fn evidence(source: &dyn Source, label: &ListedLabel) -> IdEvidence {
+async fn evidence(source: &dyn Source, label: &ListedLabel) -> Result<IdEvidence, StorageError> {
     let file = &label.file;
     if check_size(file.size_bytes, max_bytes::DATA).is_err() {
-        return IdEvidence::default();
+        return Ok(IdEvidence::default());
     }
-    let Ok(bytes) = source.read(&file.path).await else {
-        return IdEvidence::default();
+    let bytes = match source.read(&file.path).await {
+        Ok(bytes) => bytes,
+        Err(error) => match error.kind {
+            StorageErrorKind::Unavailable | StorageErrorKind::Denied => return Err(error),
+            StorageErrorKind::NotFound
+            | StorageErrorKind::Conflict
+            | StorageErrorKind::Full
+            | StorageErrorKind::Invalid => return Ok(IdEvidence::default()),
+        },
     };
     let name = source.locate(&file.path);
     let look = move || {
@@ -60,7 +86,7 @@ async fn evidence(source: &dyn Source, label: &ListedLabel) -> IdEvidence {
             bytes: &bytes,
         })
     };
-    shared::blocking::run(look).await
+    Ok(shared::blocking::run(look).await)
 }
 
 /// Returns what ids are of which some labels tell: none if they contradict each other, or none has levels.
@@ -137,7 +163,8 @@ mod tests {
             listings.push(listing(&position.to_string(), LabelKind::PaletteIds));
         }
         listings.push(listing("gone", LabelKind::PaletteIds));
-        tell_look_alikes(&LocalSource::new(root.path()), &mut listings).await;
+        let told = tell_look_alikes(&LocalSource::new(root.path()), &mut listings).await;
+        told.unwrap();
         let labels = listings.into_iter().filter_map(|listing| listing.label);
         labels.map(|label| label.reading.look_alikes).collect()
     }
