@@ -9,7 +9,8 @@ use shared::ids::RunId;
 use shared::storage::Storage;
 
 use crate::fate::{Fate, Standing};
-use crate::freeze::FrozenRun;
+use crate::freeze::{self, FrozenRun};
+use crate::gone;
 use crate::ledger::Ledger;
 use crate::tally::Tally;
 
@@ -83,6 +84,24 @@ pub async fn keep_limit(
     }
 }
 
+/// Returns whether nothing of a run is left to be made, nor anything of it to be made again. One of which that cannot be
+/// told is cancelled all the same.
+pub(crate) async fn has_ended(storage: &dyn Storage, id: &RunId) -> bool {
+    let Ok(run) = freeze::open(storage, id).await else {
+        return false;
+    };
+    let Ok(ledger) = Ledger::read(storage, &run).await else {
+        return false;
+    };
+    let max_attempts = run.record.limits.max_attempts;
+    let mut shards = run.plan.shards.iter();
+    if shards.any(|shard| ledger.state(shard.id, max_attempts).is_open()) {
+        return false;
+    }
+    let gone = gone::of_run(storage, &run, &ledger).await;
+    gone.is_ok_and(|gone| gone.is_nothing())
+}
+
 /// Cancels a run unless it is halted.
 ///
 /// # Errors
@@ -130,9 +149,12 @@ async fn holds(
     };
     match decisions.decide_next(storage, run, decided.clone()).await {
         Ok(()) => Ok(true),
-        Err(DecisionError::Meanwhile { .. }) => {
-            decisions.read_new(storage, run).await?;
-            Ok(false)
+        Err(error @ DecisionError::Meanwhile { .. }) => {
+            // Who sees nothing new would only meet it again.
+            match decisions.read_new(storage, run).await? {
+                true => Ok(false),
+                false => Err(error),
+            }
         }
         Err(error) => Err(error),
     }

@@ -4,12 +4,10 @@ use clap::Args;
 use shared::console;
 use shared::decision::Decisions;
 use shared::ids::RunId;
-use shared::storage::Storage;
 
 use super::{Ending, Problem, RootArgs, opening};
 use crate::deciding::{self, Step};
-use crate::ledger::Ledger;
-use crate::{freeze, gone};
+use crate::freeze;
 
 #[derive(Debug, Args)]
 pub(super) struct CancelArgs {
@@ -26,7 +24,7 @@ pub(super) async fn main(args: CancelArgs) -> Result<Ending, Problem> {
     freeze::open_record(storage, &args.run)
         .await
         .map_err(opening::freeze_problem)?;
-    if has_ended(storage, &args.run).await {
+    if deciding::has_ended(storage, &args.run).await {
         console::tell(format_args!(
             "run {} has ended: there is nothing to cancel",
             args.run
@@ -45,22 +43,4 @@ pub(super) async fn main(args: CancelArgs) -> Result<Ending, Problem> {
         args.run
     ));
     Ok(Ending::Done)
-}
-
-/// Returns whether nothing of a run is left to be made, nor anything of it to be made again. One of which that cannot be
-/// told is cancelled all the same.
-async fn has_ended(storage: &dyn Storage, id: &RunId) -> bool {
-    let Ok(run) = freeze::open(storage, id).await else {
-        return false;
-    };
-    let Ok(ledger) = Ledger::read(storage, &run).await else {
-        return false;
-    };
-    let max_attempts = run.record.limits.max_attempts;
-    let mut shards = run.plan.shards.iter();
-    if shards.any(|shard| ledger.state(shard.id, max_attempts).is_open()) {
-        return false;
-    }
-    let gone = gone::of_run(storage, &run, &ledger).await;
-    gone.is_ok_and(|gone| gone.is_nothing())
 }

@@ -70,15 +70,26 @@ pub(super) async fn conclude(
     };
     let standing = Standing::of(&run, &ledger, &tally).with_gone(gone.paths.len());
     let counts = collected.counts.clone();
-    // The report tells its digest.
-    let sheet = contact_sheet::make(storage, &run).await;
-    let published = match stopped {
+    let (sheet, published) = match stopped {
         Stopped::AtItsEnd | Stopped::AtItsLimit => {
             let is_complete = standing.fate().is_complete();
-            Some(report::publish(storage, &run, collected, is_complete).await)
+            // The report tells its digest.
+            let sheet = contact_sheet::make(storage, &run).await;
+            let published = report::publish(storage, &run, collected, is_complete).await;
+            (sheet, Some(published))
         }
-        // Whoever interrupts a run does not want to wait for figures; `report` makes them of what is there.
-        Stopped::OnRequest | Stopped::Halted => None,
+        // Whoever interrupts a run does not want to wait for figures; `report` makes them of what is there. A sheet of which
+        // a report speaks stays as it is.
+        Stopped::OnRequest | Stopped::Halted => {
+            let reported = RunReport::stored(storage, &run.record.run).await;
+            let is_told = reported
+                .is_ok_and(|report| report.is_some_and(|it| it.contact_sheet_sha256.is_some()));
+            let sheet = match is_told {
+                true => None,
+                false => contact_sheet::make(storage, &run).await,
+            };
+            (sheet, None)
+        }
     };
     let max_attempts = run.record.limits.max_attempts;
     let is_open = |shard: &&Shard| ledger.state(shard.id, max_attempts).is_open();

@@ -53,16 +53,19 @@ pub(in super::super) async fn cancel(
 ) -> Result<Redirect, PageError> {
     let view = dashboard.run(&run)?;
     let storage = dashboard.storage.as_ref();
-    let mut decisions = Decisions::read(storage, view.id()).await?;
-    let cancelled = deciding::cancel(storage, view.id(), &mut decisions).await?;
-    let notice = match cancelled {
-        Step::IsHalted(reason) => format!("Run {run} was halted before: {reason}."),
-        Step::Decides(_) | Step::Nothing => {
-            tracing::info!(run, "cancelled from the dashboard");
-            dashboard.board.hurry();
-            format!(
-                "Run {run} is cancelled: workers finish the image in hand and drop its shards. Resume takes it up again."
-            )
+    let notice = if deciding::has_ended(storage, view.id()).await {
+        format!("Run {run} has ended: there is nothing to cancel.")
+    } else {
+        let mut decisions = Decisions::read(storage, view.id()).await?;
+        match deciding::cancel(storage, view.id(), &mut decisions).await? {
+            Step::IsHalted(reason) => format!("Run {run} was halted before: {reason}."),
+            Step::Decides(_) | Step::Nothing => {
+                tracing::info!(run, "cancelled from the dashboard");
+                dashboard.board.hurry();
+                format!(
+                    "Run {run} is cancelled: workers finish the image in hand and drop its shards. Resume takes it up again."
+                )
+            }
         }
     };
     if let Some(secret) = &visitor.secret {

@@ -154,7 +154,8 @@ pub(super) fn check_sample(
         });
     }
     let factor = match (is_whole, items >= ENOUGH) {
-        (true, _) => VARIANCE,
+        // By either divisor: of all of them, or of one fewer.
+        (true, _) => VARIANCE * count / (count - 1.0),
         (false, true) => VARIANCE_OF_SAMPLE,
         (false, false) => return Ok(()),
     };
