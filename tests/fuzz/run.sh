@@ -14,7 +14,7 @@ TARGETS=${*:-pictures labels arrays contracts records settings messages shards}
 # Of the whole workspace, as every other target of the Makefile builds it: of one package alone, what others wrote has
 # other features, and all of it would be compiled anew.
 cargo build --quiet --locked --workspace --example seeds
-target/debug/examples/seeds "$FUZZ/corpus"
+"${CARGO_TARGET_DIR:-target}/debug/examples/seeds" "$FUZZ/corpus"
 for TARGET in $TARGETS; do
     # Of no sanitizer, as memory is safe without one: then no nightly toolchain is needed either.
     cargo fuzz build --fuzz-dir "$FUZZ" --sanitizer none "$TARGET"
