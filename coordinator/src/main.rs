@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use coordinator::cli::{self, Cli};
+use coordinator::ui::cli::{self, Cli};
 use shared::{console, shutdown, telemetry};
 
 #[tokio::main]

@@ -1,12 +1,14 @@
 //! What crosses a process boundary, and the ports to the world.
 //!
 //! - [`ids`], [`artifact`]: names of things, and where each kind of object is stored
-//! - [`layout`], [`labels`], [`listing`]: datasets: how files are named, what labels are, what was found
+//! - [`dataset`]: labelled datasets: how files are named, what labels are, what was found and is used
+//! - [`model`], [`network`]: contracts of exported models; [`npz`]: arrays of NumPy, whose sizes are checked before they are
+//!   believed
 //! - [`location`], [`paths`]: a folder or a bucket; paths as they are written, and where they really are
 //! - [`settings`]: what a run or a worker may be told, checked once and passed on
 //! - [`storage`]: results; everything durable goes through this port
 //! - [`source`]: datasets and models, which are only read
-//! - [`selection`], [`globs`]: which images of a dataset are used
+//! - [`globs`]: patterns of names
 //! - [`s3`]: the bucket under both
 //! - [`queue`], [`task`], [`event`], [`request`]: shards waiting for workers, what workers say, and what they are asked
 //! - [`run_record`], [`plan`], [`decision`], [`making`], [`manifest`]: the formats that outlive a process; [`seal`]: their
@@ -29,6 +31,7 @@ pub mod artifact;
 pub mod blocking;
 pub mod clock;
 pub mod console;
+pub mod dataset;
 pub mod decision;
 pub mod descriptors;
 pub mod digest;
@@ -39,13 +42,13 @@ pub mod guarded;
 pub mod http_server;
 pub mod ids;
 pub mod json;
-pub mod labels;
-pub mod layout;
-pub mod listing;
 pub mod location;
 pub mod making;
 pub mod manifest;
 pub mod metrics;
+pub mod model;
+pub mod network;
+pub mod npz;
 pub mod paths;
 pub mod plan;
 pub mod queue;
@@ -55,7 +58,6 @@ pub mod request;
 pub mod run_record;
 pub mod s3;
 pub mod seal;
-pub mod selection;
 pub mod settings;
 pub mod shutdown;
 pub mod source;

@@ -7,6 +7,8 @@
 //!
 //! Such a text is part of [`one_line`], in which all of it is seen: nobody makes a line of ours out of the name of a file.
 
+use std::time::Duration;
+
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
@@ -146,6 +148,19 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     )
 }
 
+/// Returns a duration as people say it: `42 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`.
+#[must_use]
+pub fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{minutes} min {} s", seconds % 60),
+        3600..86_400 => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,5 +228,11 @@ mod tests {
             assert_eq!(Thousands(number).to_string(), text);
         }
         assert_eq!(counted(1, "picture", "pictures"), "1 picture");
+    }
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        let spoken = [5, 200, 18_720, 273_600].map(|seconds| human(Duration::from_secs(seconds)));
+        assert_eq!(spoken, ["5 s", "3 min 20 s", "5 h 12 min", "3 d 4 h"]);
     }
 }

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::ExponentialBuilder;
-use coordinator::dispatch;
-use coordinator::freeze::FrozenRun;
-use coordinator::ledger::Ledger;
-use coordinator::resume::{self, Choice};
+use coordinator::run::freeze::FrozenRun;
+use coordinator::run::ledger::Ledger;
+use coordinator::work::dispatch;
+use coordinator::work::resume::{self, Choice};
 use shared::clock::SystemClock;
 use shared::queue::InProcessQueue;
 use shared::settings::{ShardSize, WatchdogConfig};

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use backon::ExponentialBuilder;
 use bytes::Bytes;
-use coordinator::dispatch;
-use coordinator::ledger::Ledger;
-use coordinator::resume::{self, Choice};
+use coordinator::run::ledger::Ledger;
+use coordinator::work::dispatch;
+use coordinator::work::resume::{self, Choice};
 use futures::StreamExt;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,

@@ -8,14 +8,14 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use coordinator::quality::fid::Gaussian;
-use coordinator::quality::kid::kernel_distance;
-use coordinator::quality::sample::Sample;
-use coordinator::quality::statistics::Accumulator;
+use coordinator::output::quality::fid::Gaussian;
+use coordinator::output::quality::kid::kernel_distance;
+use coordinator::output::quality::sample::Sample;
+use coordinator::output::quality::statistics::Accumulator;
+use imaging::ssim::ssim;
 use ndarray::Array3;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use worker::quality::ssim::ssim;
 
 /// Frames of GTA5.
 const ITEMS: usize = 24_966;

@@ -13,11 +13,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::ExponentialBuilder;
-use coordinator::freeze::{self, FrozenRun};
-use coordinator::inventory::Inventory;
-use coordinator::ledger::Ledger;
-use coordinator::resume::{self, Choice};
-use coordinator::{audit, collect, dispatch, tally};
+use coordinator::output::{audit, collect};
+use coordinator::run::freeze::{self, FrozenRun};
+use coordinator::run::inventory::Inventory;
+use coordinator::run::ledger::Ledger;
+use coordinator::run::tally;
+use coordinator::work::dispatch;
+use coordinator::work::resume::{self, Choice};
 use shared::clock::SystemClock;
 use shared::queue::InProcessQueue;
 use shared::settings::{RunConfig, ShardSize, WatchdogConfig};

@@ -7,27 +7,29 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use coordinator::embedded::{EmbeddedRun, Stopped};
-use coordinator::freeze::FrozenRun;
+use coordinator::run::freeze::FrozenRun;
+use coordinator::work::embedded::{EmbeddedRun, Stopped};
+use engine::{EngineError, RuntimeError};
+use imaging::{NamedBytes, Prepared, decode_image, encode_png};
+use method::denoise::At;
+use method::finite::{NotFinite, Quantity};
 use ndarray::{Array2, Array3};
+use shared::dataset::listing::Listing;
 use shared::decision::ChangedInputs;
 use shared::digest;
 use shared::failure::FailureClass;
-use shared::listing::Listing;
 use shared::manifest::Quality;
+use shared::model::ImageSize;
 use shared::queue::InProcessQueue;
 use shared::run_record::RunRecord;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::warning::ItemWarning;
 use tokio_util::sync::CancellationToken;
 use worker::attempt::{
-    AttemptError, InputKind, Inputs, Judge, Judged, LoadedInput, Made, MadeOutput, Maker,
-    OutputsAtOnce, Progress, Quarantine, Tools, Unusable,
+    AttemptError, InputKind, Inputs, Judge, LoadedInput, Made, MadeOutput, Maker, OutputsAtOnce,
+    Progress, Quarantine, Tools, Unusable,
 };
-use worker::dataset::{ImageSize, NamedBytes, Prepared, decode_image, encode_png};
-use worker::engine::{EngineError, RuntimeError};
-use worker::method::denoise::At;
-use worker::method::finite::{NotFinite, Quantity};
+use worker::quality::Judged;
 use worker::quality::QualityError;
 use worker::workshop::{Workshop, WorkshopError};
 

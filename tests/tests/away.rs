@@ -12,19 +12,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backon::ExponentialBuilder;
 use bytes::Bytes;
-use coordinator::freeze::FrozenRun;
-use coordinator::ledger::{Ledger, ShardState};
+use coordinator::run::freeze::FrozenRun;
+use coordinator::run::ledger::{Ledger, ShardState};
+use engine::EngineError;
 use futures::StreamExt;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::clock::SystemClock;
+use shared::dataset::listing::Listing;
 use shared::decision::ChangedInputs;
 use shared::digest;
 use shared::event::Happening;
 use shared::failure::FailureClass;
 use shared::ids::{RunId, ShardId};
-use shared::listing::Listing;
 use shared::location::Location;
 use shared::manifest::Status;
+use shared::model::ContractError;
+use shared::network::{FEATURES_FILE, NetworkContract};
 use shared::queue::{InProcessQueue, Queue};
 use shared::run_record::RunRecord;
 use shared::settings::{EngineConfig, ShardSize, WatchdogConfig};
@@ -38,8 +41,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use worker::attempt::{InputKind, Inputs, LoadedInput, Progress, Tools, Unusable};
 use worker::consumer::{Consumer, ConsumerError};
-use worker::engine::EngineError;
-use worker::engine::network::{FEATURES_FILE, NetworkContract};
 use worker::workshop::{EngineWorkshop, Workshop, WorkshopError};
 
 /// A run of one shard, of which one content can be away, and a worker.
@@ -251,10 +252,10 @@ const AWAY: [fn() -> WorkshopError; 4] = [
     || cannot_read(StorageErrorKind::Denied),
     || WorkshopError::NothingThere("s3://models/sd15".to_owned()),
     || {
-        WorkshopError::Engine(EngineError::Away {
+        WorkshopError::Engine(EngineError::Contract(ContractError::Away {
             path: "/models/sd15/model.json".into(),
             source: ErrorKind::NotFound.into(),
-        })
+        }))
     },
 ];
 

@@ -8,14 +8,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backon::ExponentialBuilder;
 use bytes::Bytes;
-use coordinator::collector::{Collector, Duty};
-use coordinator::deciding::Step;
-use coordinator::freeze::FrozenRun;
-use coordinator::gone::Gone;
-use coordinator::ledger::{Ledger, ShardState};
-use coordinator::resume::{self, Choice, Only, ResumeError, Why};
-use coordinator::tally::Tally;
-use coordinator::{audit, deciding, dispatch};
+use coordinator::output::audit;
+use coordinator::run::deciding;
+use coordinator::run::deciding::Step;
+use coordinator::run::freeze::FrozenRun;
+use coordinator::run::gone::Gone;
+use coordinator::run::ledger::{Ledger, ShardState};
+use coordinator::run::tally::Tally;
+use coordinator::work::collector::{Collector, Duty};
+use coordinator::work::dispatch;
+use coordinator::work::resume::{self, Choice, Only, ResumeError, Why};
+use engine::EngineError;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
@@ -25,6 +28,7 @@ use shared::event::Happening;
 use shared::failure::{FailedAttempt, FailureClass, MAX_ATTEMPT, chain};
 use shared::ids::{ItemId, MAX_NAME_BYTES, RunId, ShardId};
 use shared::manifest::{self, ManifestRow, Status};
+use shared::model::ContractError;
 use shared::queue::{Death, InProcessQueue, Queue, Settlement};
 use shared::request::Request;
 use shared::run_record::RunRecord;
@@ -41,7 +45,6 @@ use tests::vanishing::Vanishing;
 use tokio_util::sync::CancellationToken;
 use worker::attempt::Tools;
 use worker::consumer::{Consumer, ConsumerError};
-use worker::engine::EngineError;
 use worker::workshop::{Workshop, WorkshopError};
 
 const ONE: ShardSize = ShardSize {
@@ -141,7 +144,7 @@ impl Stage {
     /// The record of a failed attempt at the first shard.
     async fn failure(&self, number: u32) -> FailedAttempt {
         let (storage, run) = (self.storage.as_ref(), &self.run.record.run);
-        let failure = coordinator::ledger::failed_attempt(storage, run, ShardId(0), number);
+        let failure = coordinator::run::ledger::failed_attempt(storage, run, ShardId(0), number);
         failure.await.unwrap()
     }
 
@@ -369,7 +372,7 @@ async fn the_record_of_a_failed_attempt_is_sealed_and_one_changed_byte_is_notice
         "{failure:?}"
     );
     assert_eq!(stage.ledger().await.num_failed_attempts(), 3, "it counts");
-    let report = coordinator::audit::audit(stage.storage.as_ref(), &stage.run).await;
+    let report = coordinator::output::audit::audit(stage.storage.as_ref(), &stage.run).await;
     let findings = report.unwrap().findings;
     let is_named = |finding: &String| finding.contains("attempts/000000/1.json");
     assert!(findings.iter().any(is_named), "{findings:?}");
@@ -456,10 +459,10 @@ fn no_model() -> WorkshopError {
 }
 
 fn altered_model() -> WorkshopError {
-    WorkshopError::Engine(EngineError::Model {
+    WorkshopError::Engine(EngineError::Contract(ContractError::Unusable {
         path: "unet/segment_2.data".into(),
         reason: "is truncated or altered".to_owned(),
-    })
+    }))
 }
 
 fn other_model() -> WorkshopError {
@@ -640,7 +643,8 @@ async fn a_shard_that_kills_its_workers_is_given_up_by_the_broker_and_noted() {
     stage.collect().await;
     assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
     let run = &stage.run.record.run;
-    let failure = coordinator::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 3);
+    let failure =
+        coordinator::run::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 3);
     let failure = failure.await.unwrap();
     assert!(
         failure.error.contains("delivered more than 20 times"),
@@ -1156,7 +1160,8 @@ async fn a_damaged_image_fails_its_shard_and_names_itself() {
     stage.publish(None).await;
     stage.work().await.unwrap();
     let run = &stage.run.record.run;
-    let failure = coordinator::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 1);
+    let failure =
+        coordinator::run::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 1);
     let failure = failure.await.unwrap();
     assert!(failure.error.contains("night/a.png"), "{failure:?}");
     assert!(failure.error.contains("other bytes"), "{failure:?}");

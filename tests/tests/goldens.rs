@@ -6,13 +6,13 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use kernels::vectors::{self, Vectors};
 use ndarray::{Array1, Array2, Array3, Array4, ArrayD, Axis, Dimension};
 use ndarray_npy::{NpzReader, NpzWriter, ReadableElement};
 use serde_json::Value;
 use tempfile::TempDir;
 use tests::program::{Outcome, synth2real};
 use tests::{device, golden, golden_model};
-use worker::vectors::{self, Vectors};
 
 const WORST: f32 = 1e-3;
 const MEAN: f32 = 1e-5;

@@ -5,9 +5,13 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
+use engine::conversion::{Converter, Source};
+use engine::{Engine, EngineError};
+use imaging::{LabelFile, NamedBytes, Prepared, label_kind_of_file, prepare};
 use ndarray::{Array1, Array2, Array4, arr2};
 use ndarray_npy::NpzWriter;
 use serde_json::Value;
+use shared::dataset::LabelReading;
 use shared::failure::FailureClass;
 use shared::manifest::Status;
 use shared::settings::raw::RawMethod;
@@ -18,9 +22,6 @@ use tests::pictures::{Picture, input};
 use tests::program::{Outcome, synth2real};
 use tests::project::{Project, STYLES};
 use tests::{golden, golden_model, repository};
-use worker::conversion::{Converter, Source};
-use worker::dataset::{LabelFile, LabelReading, NamedBytes, Prepared, label_kind_of_file, prepare};
-use worker::engine::{Engine, EngineError};
 
 /// The encoder's last layer, two of the UNet, and the decoder's first: a part, and a word of the tensor's name.
 const PARTS: [&str; 4] = [
@@ -377,7 +378,7 @@ fn what_the_golden_model_makes_is_in_proportion_to_its_contents() {
         let (width, height) = (content.width() as usize, content.height() as usize);
         let content = Array2::from_shape_vec((height, 3 * width), content.into_raw()).unwrap();
         let content = content.into_shape_with_order((height, width, 3)).unwrap();
-        let warnings = worker::quality::tones::warnings("00001", content.view(), output.view());
+        let warnings = imaging::tones::warnings("00001", content.view(), output.view());
         assert_eq!(warnings, [], "{folder}");
     }
 }

@@ -8,15 +8,16 @@ use std::time::{Duration, SystemTime};
 
 use backon::ExponentialBuilder;
 use bytes::Bytes;
-use coordinator::embedded::{EmbeddedRun, Stopped};
-use coordinator::freeze::FrozenRun;
-use coordinator::ledger::{Ledger, ShardState};
-use coordinator::quality::fold::RunFold;
-use coordinator::report::RunReport;
-use coordinator::report::live::LiveReport;
-use coordinator::resume::{self, Choice, Only, Quarantined, Redo, Why};
-use coordinator::tally::{self, Counts, Tally};
-use coordinator::{audit, collect, dispatch, report};
+use coordinator::output::quality::fold::RunFold;
+use coordinator::output::report::RunReport;
+use coordinator::output::report::live::LiveReport;
+use coordinator::output::{audit, collect, report};
+use coordinator::run::freeze::FrozenRun;
+use coordinator::run::ledger::{Ledger, ShardState};
+use coordinator::run::tally::{self, Counts, Tally};
+use coordinator::work::dispatch;
+use coordinator::work::embedded::{EmbeddedRun, Stopped};
+use coordinator::work::resume::{self, Choice, Only, Quarantined, Redo, Why};
 use serde_json::{Value, json};
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
@@ -786,7 +787,9 @@ async fn a_damaged_shard_that_is_put_right_comes_into_the_figures_of_a_run_under
 /// Returns what a fold says of each style.
 fn said(fold: &RunFold) -> Vec<(String, usize, Option<f64>)> {
     let styles = fold.styles.iter();
-    let of = |style: &coordinator::quality::fold::StyleFold| (style.items.done, style.items.ssim);
+    let of = |style: &coordinator::output::quality::fold::StyleFold| {
+        (style.items.done, style.items.ssim)
+    };
     styles
         .map(|(name, style)| {
             let (done, ssim) = of(style);

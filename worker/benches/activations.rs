@@ -6,10 +6,10 @@
 
 mod timing;
 
+use kernels::gated_gelu::GatedGelu;
+use kernels::group_norm::GroupNorm;
+use method::noise::standard_normal;
 use shared::console;
-use worker::method::noise::standard_normal;
-use worker::operators::gated_gelu::GatedGelu;
-use worker::operators::group_norm::GroupNorm;
 
 use self::timing::shortest;
 

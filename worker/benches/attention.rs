@@ -4,13 +4,13 @@
 
 mod timing;
 
-use ndarray::Array2;
-use shared::console;
-use worker::method::attention::{
+use method::attention::{
     AttentionError, Heads, KeyValue, QueryKeyValue, cross_image_attention, self_attention,
 };
-use worker::method::filtering::{BestMatch, Exchange, Filter, Similarity, filtered_attention};
-use worker::method::noise::standard_normal;
+use method::filtering::{BestMatch, Exchange, Filter, Similarity, filtered_attention};
+use method::noise::standard_normal;
+use ndarray::Array2;
+use shared::console;
 
 use self::timing::shortest;
 

@@ -7,10 +7,10 @@
 mod timing;
 
 use faer::Accum;
+use kernels::convolution::{Convolution, Image};
+use kernels::pointwise::Pointwise;
+use method::noise::standard_normal;
 use shared::console;
-use worker::method::noise::standard_normal;
-use worker::operators::convolution::{Convolution, Image};
-use worker::operators::pointwise::Pointwise;
 
 use self::timing::shortest;
 

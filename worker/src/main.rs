@@ -11,6 +11,8 @@ use std::time::Duration;
 use backon::ExponentialBuilder;
 use clap::Parser;
 use clap::builder::{PathBufValueParser, TypedValueParser};
+use engine::EngineError;
+use engine::runtime::Runtime;
 use shared::clock::SystemClock;
 use shared::console;
 use shared::failure::chain;
@@ -21,8 +23,6 @@ use shared::shutdown;
 use shared::storage::{self, StorageError, scratch};
 use shared::telemetry;
 use worker::consumer::{Consumer, ConsumerError};
-use worker::engine::EngineError;
-use worker::engine::runtime::Runtime;
 use worker::metrics::{Endpoint, EndpointError, Identity, Meters};
 use worker::workshop::EngineWorkshop;
 

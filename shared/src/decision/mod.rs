@@ -281,7 +281,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::listing::{ListedFile, Listing};
+    use crate::dataset::listing::{ListedFile, Listing};
     use crate::plan::Shard;
     use crate::read_file::max_bytes;
     use crate::storage::{LocalStorage, MemoryStorage};

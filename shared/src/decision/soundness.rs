@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::{ChangedInput, Decided, Decision, Decisions, Retries, Retry};
 use crate::artifact::ArtifactKey;
+use crate::dataset::listing::Listing;
 use crate::failure::MAX_ATTEMPT;
 use crate::ids::{ItemId, ShardId, check_name};
-use crate::listing::Listing;
 use crate::plan::Plan;
 use crate::seal::{self, DocumentError};
 use crate::wording::{MOST_STORED_BYTES, one_line, shortened};

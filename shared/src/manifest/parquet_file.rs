@@ -602,7 +602,7 @@ mod tests {
         let first = vec![again("first", "1", false), again("first", "2", false)];
         let second = vec![again("second", "2", true)];
         let third = vec![again("third", "2", false), again("third", "3", true)];
-        let effective = super::super::effective(committed.clone(), [first, second, third]);
+        let effective = crate::manifest::effective(committed.clone(), [first, second, third]);
         let said: Vec<_> = effective
             .iter()
             .map(|row| (row.item.content.as_str(), row.worker.as_str(), row.status))
@@ -616,7 +616,7 @@ mod tests {
                 ("3", "third", done)
             ]
         );
-        assert_eq!(super::super::effective(committed.clone(), []), committed);
+        assert_eq!(crate::manifest::effective(committed.clone(), []), committed);
     }
 
     #[test]

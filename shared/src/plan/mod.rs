@@ -9,9 +9,9 @@ mod soundness;
 pub use reading::{PlanError, read};
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::listing::Listing;
 use crate::decision::ChangedInputs;
 use crate::ids::{ItemId, RunId, ShardId};
-use crate::listing::Listing;
 use crate::run_record::Frozen;
 use crate::task::ShardTask;
 
@@ -132,8 +132,8 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::listing::{LabelKind, LabelReading, ListedFile, ListedLabel};
     use crate::digest;
-    use crate::listing::{LabelKind, LabelReading, ListedFile, ListedLabel};
     use crate::settings::ShardSize;
 
     fn listing(name: &str) -> Listing {

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::{Plan, Shard};
-use crate::listing::Listing;
+use crate::dataset::listing::Listing;
 use crate::run_record::Frozen;
 use crate::wording::one_line;
 

@@ -113,10 +113,10 @@ pub(super) const FIRST_SECONDS: Bound<f64> =
 mod tests {
     use std::path::Path;
 
-    use super::super::keys::{Kind, numbers_of};
-    use super::super::raw::{RawConfig, RawWorkerConfig};
-    use super::super::{RunConfig, WorkerConfig};
     use super::*;
+    use crate::settings::keys::{Kind, numbers_of};
+    use crate::settings::raw::{RawConfig, RawWorkerConfig};
+    use crate::settings::{RunConfig, WorkerConfig};
 
     /// Any number is as good as another.
     const WITHOUT_BOUNDS: [&str; 1] = ["method.seed"];

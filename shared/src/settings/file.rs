@@ -88,9 +88,9 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::raw::{RawConfig, RawWorkerConfig};
     use super::*;
     use crate::failure::chain;
+    use crate::settings::raw::{RawConfig, RawWorkerConfig};
 
     const WHOLE: &str = "[run]\nname = 'r'\nroot = 'o'\n[content]\nroot = 'c'\nlayout = 'gta5'\n\
                          [style]\nroot = 's'\n[model]\npath = 'm'\n";

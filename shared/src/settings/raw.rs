@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::error::echoed;
 use super::explain::{Mistake, explain};
 use super::{Method, PairingMode, Preset, SettingsError, StepSet, file};
-use crate::labels::LabelSetting;
-use crate::layout::Layout;
+use crate::dataset::labels::LabelSetting;
+use crate::dataset::layout::Layout;
 
 /// `run.toml`.
 #[derive(Debug, Clone, Deserialize)]

@@ -10,13 +10,13 @@ use super::raw::{RawConfig, RawLimits, RawPairing, RawSelection, RawShards};
 use super::{
     BrokerConfig, EngineConfig, Machine, MethodConfig, QualityConfig, SettingsError, bounds,
 };
+use crate::dataset::labels::LabelSetting;
+use crate::dataset::layout::Layout;
+use crate::dataset::selection::{Selection, SelectionFields};
 use crate::ids::{RUN_NAMES, RunId};
-use crate::labels::LabelSetting;
-use crate::layout::Layout;
 use crate::location::Location;
 use crate::manifest::MAX_ROWS;
 use crate::paths;
-use crate::selection::{Selection, SelectionFields};
 
 /// Everything a run is told.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use super::keys::{Kind, keys_of, numbers_of};
 use super::raw::{RawConfig, RawWorkerConfig};
 use super::{RunConfig, WorkerConfig};
-use crate::selection::{Selection, SelectionFields};
+use crate::dataset::selection::{Selection, SelectionFields};
 
 /// The environment may name the broker, and goes before the file.
 const OF_ENVIRONMENT: &str = "broker.url";

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use ndarray::Array2;
-use worker::method::attention::{
+use method::attention::{
     Heads, KeyValue, QueryKeyValue, cross_image_attention, self_attention_and_softmaxes,
 };
-use worker::method::filtering::{
+use method::filtering::{
     BestMatch, ContentAttention, Exchange, Filter, Similarity, filtered_attention,
 };
-use worker::method::noise::standard_normal;
+use method::noise::standard_normal;
+use ndarray::Array2;
 
 /// Tokens and heads of the two kinds of injected layers.
 pub(super) const SHAPES: [(usize, Heads); 2] = [

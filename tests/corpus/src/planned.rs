@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use coordinator::freeze::FrozenRun;
-use coordinator::plan::{self, Plan};
+use coordinator::run::freeze::FrozenRun;
+use coordinator::run::plan::{self, Plan};
 use shared::artifact::ArtifactKey;
+use shared::dataset::labels::LabelSetting;
+use shared::dataset::layout::Layout;
+use shared::dataset::listing::{LabelKind, LabelReading, ListedFile, ListedLabel, Listing};
 use shared::digest;
-use shared::labels::LabelSetting;
-use shared::layout::Layout;
-use shared::listing::{LabelKind, LabelReading, ListedFile, ListedLabel, Listing};
 use shared::location::Location;
 use shared::run_record::{
     FORMAT_VERSION, Frozen, FrozenContent, FrozenJudges, FrozenModel, Inputs, RunRecord,

@@ -4,27 +4,29 @@ use std::io::Cursor;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use coordinator::quality::reference::ReferenceStatistics;
-use coordinator::{freeze, ledger, tally};
+use coordinator::output::quality::reference::ReferenceStatistics;
+use coordinator::run::{freeze, ledger, tally};
+use imaging::{InputError, LabelFile, NamedBytes, prepare};
+use method::schedule::Schedule;
 use ndarray::Array4;
 use shared::artifact::ArtifactKey;
+use shared::dataset::LabelReading;
+use shared::dataset::listing::LabelKind;
 use shared::decision::Decisions;
 use shared::digest;
 use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
-use shared::listing::LabelKind;
 use shared::manifest;
+use shared::model::ImageSize;
+use shared::model::ModelContract;
+use shared::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
+use shared::npz::NpzFile;
 use shared::request::Request;
 use shared::settings::raw::RawMethod;
 use shared::settings::{MethodConfig, RunConfig, ShardSize, WorkerConfig};
 use shared::storage::{MemoryStorage, Storage};
 use shared::task::ShardTask;
 use shared::warning::WarningKind;
-use worker::dataset::{ImageSize, InputError, LabelFile, LabelReading, NamedBytes, prepare};
-use worker::engine::contract::ModelContract;
-use worker::engine::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
-use worker::method::schedule::Schedule;
-use worker::npz::NpzFile;
 
 use crate::files::scene;
 use crate::planned;
@@ -214,7 +216,7 @@ fn promised(bytes: &[u8], kind: LabelKind) -> LabelFile<'_> {
 }
 
 fn label(bytes: &[u8], kind: LabelKind) -> Outcome {
-    let counts = worker::dataset::count_classes(promised(bytes, kind));
+    let counts = imaging::count_classes(promised(bytes, kind));
     let outcome = pair(&scene::photograph_png(), bytes, kind);
     if let (Outcome::Read(..), Err(error)) = (&outcome, counts) {
         panic!("what can be prepared cannot be counted: {}", chain(&error));
@@ -222,7 +224,7 @@ fn label(bytes: &[u8], kind: LabelKind) -> Outcome {
     outcome
 }
 
-fn prepared(result: Result<worker::dataset::Prepared, InputError>) -> Outcome {
+fn prepared(result: Result<imaging::Prepared, InputError>) -> Outcome {
     match result {
         Ok(prepared) => {
             let kinds = prepared
@@ -255,7 +257,7 @@ fn model(bytes: &[u8]) -> Outcome {
     let contract = ModelContract::from_json(bytes, PathBuf::from("model"));
     if let Ok(contract) = &contract {
         let _ = (contract.image_size(), contract.num_bytes());
-        let schedule = Schedule::new(&contract.schedule_constants(), 50, 30);
+        let schedule = Schedule::new(&engine::conversion::schedule_constants(&contract), 50, 30);
         if let Err(error) = schedule {
             return refused(&error);
         }

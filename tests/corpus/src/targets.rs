@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use coordinator::collector::board::Board;
+use coordinator::work::collector::board::Board;
 use shared::event::Event;
 use shared::manifest;
 use shared::request::Request;
@@ -97,7 +97,7 @@ fn messages(bytes: &[u8]) {
 fn shards(bytes: &[u8]) {
     for read in [manifest::read, manifest::read_with_features] {
         if let Ok(rows) = read(Bytes::copy_from_slice(bytes)) {
-            let tally = coordinator::tally::ShardTally::of(&rows, 0);
+            let tally = coordinator::run::tally::ShardTally::of(&rows, 0);
             let _ = tally.counts.frequent_reasons();
         }
     }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
-use coordinator::collector::fleet::WorkerState;
-use coordinator::collector::run_view::{RunState, ShardLook, StyleCounts};
-use coordinator::collector::{Board, Collector, Duty, RunView};
-use coordinator::{dispatch, tally};
+use coordinator::run::tally;
+use coordinator::work::collector::fleet::WorkerState;
+use coordinator::work::collector::run_view::{RunState, ShardLook, StyleCounts};
+use coordinator::work::collector::{Board, Collector, Duty, RunView};
+use coordinator::work::dispatch;
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::ids::ShardId;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use coordinator::embedded::{EmbeddedRun, Stopped};
-use coordinator::freeze::FrozenRun;
-use coordinator::ledger::Ledger;
-use coordinator::resume::{self, Choice};
-use coordinator::{deciding, dispatch};
+use coordinator::run::deciding;
+use coordinator::run::freeze::FrozenRun;
+use coordinator::run::ledger::Ledger;
+use coordinator::work::dispatch;
+use coordinator::work::embedded::{EmbeddedRun, Stopped};
+use coordinator::work::resume::{self, Choice};
 use shared::decision::Decisions;
 use shared::ids::ShardId;
 use shared::queue::InProcessQueue;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use coordinator::collector::{Board, Collector, Duty};
+use coordinator::work::collector::{Board, Collector, Duty};
 use futures::stream::BoxStream;
 use shared::event::Event;
 use shared::queue::{

@@ -2,7 +2,7 @@
 //!
 //! With `SYNTH2REAL_SCREENSHOTS` set to a folder, pictures of all of them are put there.
 
-use coordinator::report::{Cost, Network, Reference, RunReport, StyleReport};
+use coordinator::output::report::{Cost, Network, Reference, RunReport, StyleReport};
 use shared::storage::LocalStorage;
 use tests::browser::{Browser, Look};
 use tests::pictures::Picture;

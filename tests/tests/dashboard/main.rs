@@ -18,7 +18,7 @@ mod watching;
 
 use std::sync::Arc;
 
-use coordinator::freeze::FrozenRun;
+use coordinator::run::freeze::FrozenRun;
 use shared::settings::ShardSize;
 use shared::storage::{LocalStorage, Storage};
 use tempfile::TempDir;

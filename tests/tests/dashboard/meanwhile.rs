@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use coordinator::collector::{Board, Collector, Duty};
-use coordinator::dashboard::{Access, Dashboard, Entrance, Shown};
+use coordinator::ui::dashboard::{Access, Dashboard, Entrance, Shown};
+use coordinator::work::collector::{Board, Collector, Duty};
 use shared::artifact::ArtifactKey;
 use shared::decision::{Decided, Decisions};
 use shared::http_server::Limits;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::ledger::{Ledger, ShardState};
+use coordinator::run::ledger::{Ledger, ShardState};
 use shared::ids::ShardId;
 use shared::settings::ShardSize;
 use shared::storage::{LocalStorage, Storage};

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
-use coordinator::collector::{Board, Collector, Duty};
-use coordinator::{dispatch, metrics};
+use coordinator::ui::metrics;
+use coordinator::work::collector::{Board, Collector, Duty};
+use coordinator::work::dispatch;
 use shared::clock::SystemClock;
 use shared::decision::{Decided, Decisions};
 use shared::manifest::{ManifestRow, Work};

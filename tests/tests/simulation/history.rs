@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use coordinator::ledger::Ledger;
-use coordinator::resume::{Only, Quarantined};
+use coordinator::run::ledger::Ledger;
+use coordinator::work::resume::{Only, Quarantined};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 

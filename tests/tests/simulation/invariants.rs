@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use coordinator::audit;
-use coordinator::collector::pace;
-use coordinator::ledger::{Ledger, ShardState};
-use coordinator::quality::reference::ReferenceStatistics;
-use coordinator::report::RunReport;
-use coordinator::report::live::LiveReport;
-use coordinator::tally::Counts;
+use coordinator::output::audit;
+use coordinator::output::quality::reference::ReferenceStatistics;
+use coordinator::output::report::RunReport;
+use coordinator::output::report::live::LiveReport;
+use coordinator::run::ledger::{Ledger, ShardState};
+use coordinator::run::tally::Counts;
+use coordinator::work::collector::pace;
 use jiff::SignedDuration;
 use shared::artifact::{ArtifactKey, Writing};
 use shared::clock::passed;
@@ -113,7 +113,7 @@ pub(crate) async fn check_end(world: &World) {
     assert_eq!(items, planned, "every planned item has one row");
 
     let is_cursed = |shard| {
-        let shard: &coordinator::plan::Shard = shard;
+        let shard: &coordinator::run::plan::Shard = shard;
         let names = shard
             .contents
             .iter()

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use coordinator::collector::pace::{Span, history, pace, worked};
+use coordinator::work::collector::pace::{Span, history, pace, worked};
 use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};

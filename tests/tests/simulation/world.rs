@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
-use coordinator::collector::{Board, Collector, Duty};
-use coordinator::freeze::FrozenRun;
-use coordinator::ledger::Ledger;
-use coordinator::resume::{self, Choice, Redo, ResumeError};
-use coordinator::{deciding, dispatch};
+use coordinator::run::deciding;
+use coordinator::run::freeze::FrozenRun;
+use coordinator::run::ledger::Ledger;
+use coordinator::work::collector::{Board, Collector, Duty};
+use coordinator::work::dispatch;
+use coordinator::work::resume::{self, Choice, Redo, ResumeError};
 use shared::clock::Clock;
 use shared::decision::DecisionError;
 use shared::queue::InProcessQueue;

@@ -6,10 +6,10 @@ use shared::manifest::ManifestError;
 use shared::storage::{StorageError, StorageErrorKind};
 
 use super::ports::{Part, Quarantine};
-use crate::dataset::InputError;
-use crate::engine::EngineError;
-use crate::engine_thread::EngineGone;
 use crate::quality::QualityError;
+use engine::EngineError;
+use engine::thread::EngineGone;
+use imaging::InputError;
 
 /// Why an attempt failed.
 #[derive(Debug, thiserror::Error)]

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use shared::dataset::listing::Listing;
 use shared::failure::{FailureClass, Stage, chain};
-use shared::listing::Listing;
 use shared::source::Source;
 use shared::storage::StorageError;
 
 use super::ports::{InputKind, Inputs, LoadedInput, Quarantine, Unusable};
-use crate::dataset::{self, ImageSize, LabelNeed, LoadError};
+use imaging::{LabelNeed, LoadError};
+use shared::model::ImageSize;
 
 /// Looks at a file of another size than was listed: it may be written just now.
 const LOOKS_AT_CHANGED: usize = 3;
@@ -51,7 +52,7 @@ impl Inputs for Datasets {
         let mut looks = 0;
         loop {
             looks += 1;
-            let error = match dataset::load(source.as_ref(), listing, need, self.size).await {
+            let error = match imaging::load(source.as_ref(), listing, need, self.size).await {
                 Ok(loaded) => {
                     self.check_style(kind, listing, &loaded.sha256)?;
                     return Ok(LoadedInput {
@@ -183,7 +184,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use bytes::Bytes;
-    use shared::listing::{LabelKind, LabelReading, ListedFile, ListedLabel};
+    use shared::dataset::listing::{LabelKind, LabelReading, ListedFile, ListedLabel};
     use shared::source::{LocalSource, SourceFile};
     use shared::storage::StorageErrorKind;
 
@@ -244,7 +245,7 @@ mod tests {
     #[tokio::test]
     async fn a_style_with_other_bytes_of_the_same_number_is_another_one() {
         let root = tempfile::tempdir().unwrap();
-        let png = dataset::encode_png(ndarray::Array3::zeros((8, 8, 3)).view()).unwrap();
+        let png = imaging::encode_png(ndarray::Array3::zeros((8, 8, 3)).view()).unwrap();
         fs::write(root.path().join("a.png"), &png).unwrap();
         let source: Arc<dyn Source> = Arc::new(LocalSource::new(root.path()));
         let style = Listing {

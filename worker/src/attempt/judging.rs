@@ -8,7 +8,8 @@ use shared::failure::FailureClass;
 use shared::manifest::Quality;
 use shared::warning::{ItemWarning, WarningKind};
 
-use super::{Attempt, AttemptError, Judged, LoadedInput, Part, Quarantine};
+use super::{Attempt, AttemptError, LoadedInput, Part, Quarantine};
+use crate::quality::Judged;
 
 impl Attempt<'_> {
     /// Returns what an output is like, or why it cannot be what a model made of its content.

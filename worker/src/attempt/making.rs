@@ -5,9 +5,9 @@
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
+use shared::dataset::listing::Listing;
 use shared::digest;
 use shared::failure::FailureClass;
-use shared::listing::Listing;
 use shared::making::{ContentDigests, MadeImage, Making};
 use shared::storage::{StorageError, StorageErrorKind};
 

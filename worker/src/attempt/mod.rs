@@ -25,15 +25,15 @@ pub use goal::Goal;
 pub use inputs::Datasets;
 pub use outputs_at_once::OutputsAtOnce;
 pub use ports::{
-    InputKind, Inputs, Judge, Judged, LoadedInput, Made, MadeOutput, Maker, Part, Progress,
-    Quarantine, Unusable,
+    InputKind, Inputs, Judge, LoadedInput, Made, MadeOutput, Maker, Part, Progress, Quarantine,
+    Unusable,
 };
 use shared::artifact::ArtifactKey;
 use shared::clock::Clock;
+use shared::dataset::listing::Listing;
 use shared::digest;
 use shared::failure::FailureClass;
 use shared::ids::{ItemId, RunId};
-use shared::listing::Listing;
 use shared::making::ContentDigests;
 use shared::manifest::{self, ManifestRow, Output, Work};
 use shared::plan::ShardInputs;
@@ -46,7 +46,7 @@ use tracing::Instrument;
 use self::goal::check_same_images;
 use self::repair::Expected;
 use self::rows::{RowMaker, Stored, item_of};
-use crate::dataset::ImageSize;
+use shared::model::ImageSize;
 
 /// What attempts at the shards of a run need.
 #[derive(Clone)]

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use shared::dataset::listing::Listing;
 use shared::failure::{FailureClass, chain};
 use shared::ids::RunId;
-use shared::listing::Listing;
-use shared::manifest::{ManifestRow, Quality};
+use shared::manifest::ManifestRow;
 use shared::warning::ItemWarning;
 
 use super::{AttemptError, ShardOutcome};
-use crate::dataset::Prepared;
-use crate::quality::QualityError;
+use crate::quality::{Judged, QualityError};
+use imaging::Prepared;
 
 /// What an input is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,15 +144,6 @@ pub trait Maker: Send + Sync {
         content: Arc<LoadedInput>,
         style: LoadedInput,
     ) -> Result<Vec<ItemWarning>, AttemptError>;
-}
-
-/// What an output is like.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Judged {
-    /// Its figures.
-    pub quality: Quality,
-    /// What a person should know about it and its content.
-    pub warnings: Vec<ItemWarning>,
 }
 
 /// Somebody who judges outputs.

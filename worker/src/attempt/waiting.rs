@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use shared::listing::Listing;
+use shared::dataset::listing::Listing;
 use tokio::time::Instant;
 
 use super::ports::{InputKind, LoadedInput, Part, Quarantine, Unusable};

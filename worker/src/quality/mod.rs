@@ -1,29 +1,23 @@
 //! What outputs are like, each judged by itself against its content: similarity, perceptual distance, features.
 //!
-//! - [`ssim`]: structural similarity
-//! - [`tones`]: whether it shows one colour, or is out of all proportion to its content
-//! - [`OutputJudge`]: all of it for one output, with the run's networks
+//! Structural similarity and tones are those of [`imaging`]; [`OutputJudge`] gives all of it for one output, with the run's
+//! networks.
 //!
 //! What several outputs are like together (FID, KID) is made from this by the coordinator.
 
-pub mod ssim;
-pub mod tones;
-
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use shared::failure::FailureClass;
 use shared::manifest::Quality;
 use shared::warning::{ItemWarning, WarningKind};
 
-use self::ssim::SsimError;
-use crate::attempt::{Judge, Judged, LoadedInput};
-use crate::dataset::{InputError, NamedBytes, Prepared, decode_image};
-use crate::engine::EngineError;
-use crate::engine::extractor::Extractor;
-use crate::engine::perceptual::Perceptual;
-use crate::method::label_map::NUM_CLASSES;
+use engine::EngineError;
+use engine::extractor::Extractor;
+use engine::perceptual::Perceptual;
+use imaging::ssim::{self, SsimError};
+use imaging::tones;
+use imaging::{InputError, NamedBytes, Prepared, decode_image};
+use shared::dataset::classes::NUM_CLASSES;
 
 /// Why an output cannot be judged.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +45,15 @@ impl QualityError {
     }
 }
 
+/// What an output is like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// Its figures.
+    pub quality: Quality,
+    /// What a person should know about it and its content.
+    pub warnings: Vec<ItemWarning>,
+}
+
 /// The networks of a run. Structural similarity needs none.
 #[derive(Default)]
 pub struct Networks {
@@ -73,6 +76,20 @@ impl OutputJudge {
         Self {
             networks: Arc::new(Mutex::new(networks)),
         }
+    }
+
+    /// Runs `work` with the networks on a thread that may be busy, after what runs there now.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Networks) -> T + Send + 'static,
+    ) -> T {
+        let (networks, span) = (Arc::clone(&self.networks), tracing::Span::current());
+        shared::blocking::run(move || {
+            let _in_span = span.entered();
+            // A network that panicked holds nothing that a later call could see half-made.
+            work(&mut networks.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+        .await
     }
 }
 
@@ -147,23 +164,5 @@ fn figure<T>(
             Ok(None)
         }
         Err(error) => Err(error),
-    }
-}
-
-#[async_trait]
-impl Judge for OutputJudge {
-    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Judged, QualityError> {
-        let (networks, span) = (Arc::clone(&self.networks), tracing::Span::current());
-        let work = move || {
-            let _in_span = span.entered();
-            // A network that panicked holds nothing that a later call could see half-made.
-            let mut networks = networks.lock().unwrap_or_else(PoisonError::into_inner);
-            networks.judge(Output {
-                content_name: &content.name,
-                content: &content.prepared,
-                png: &png,
-            })
-        };
-        shared::blocking::run(work).await
     }
 }

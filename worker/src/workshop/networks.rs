@@ -7,11 +7,12 @@ use shared::run_record::RunRecord;
 use shared::settings::EngineConfig;
 
 use super::{WorkshopError, folder_of};
-use crate::engine::EngineError;
-use crate::engine::extractor::Extractor;
-use crate::engine::network::{FEATURES_FILE, InputSize, NetworkContract, PERCEPTUAL_FILE};
-use crate::engine::perceptual::Perceptual;
 use crate::quality::Networks;
+use engine::EngineError;
+use engine::InputSize;
+use engine::extractor::Extractor;
+use engine::perceptual::Perceptual;
+use shared::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
 
 /// Loads the networks that a run names, and proves that they are those it was planned with.
 ///

@@ -1,7 +1,7 @@
 //! A small scene: a photograph of it, and its label in every format that labels have.
 
 use png::{BitDepth, ColorType};
-use worker::method::label_map::CLASSES;
+use shared::dataset::classes::CLASSES;
 
 /// Width of the scene in pixels.
 pub const WIDTH: u32 = 64;

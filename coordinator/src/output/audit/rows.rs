@@ -1,0 +1,96 @@
+//! Rows compared with the record of their run, and with the rows that they take the place of. That they are of this run and
+//! shard is known: others are damage to whoever reads them.
+
+use std::collections::HashMap;
+
+use shared::artifact::ArtifactKey;
+use shared::ids::{ItemId, ShardId};
+use shared::manifest::ManifestRow;
+
+use crate::run::freeze::FrozenRun;
+use crate::run::ledger::Parts;
+
+/// What every row of a run must say.
+pub(super) struct Expected<'a> {
+    run: &'a FrozenRun,
+}
+
+impl<'a> Expected<'a> {
+    pub(super) fn of(run: &'a FrozenRun) -> Self {
+        Self { run }
+    }
+
+    /// Adds what a row of a shard says otherwise.
+    pub(super) fn check(&self, shard: ShardId, row: &ManifestRow, findings: &mut Vec<String>) {
+        let (id, frozen) = (&self.run.record.run, &self.run.record.frozen);
+        let mut compare = |column: &str, found: &str, expected: &str| {
+            if found != expected {
+                findings.push(format!(
+                    "the row of {} in shard {shard} has {column} {found:?}, expected {expected:?}",
+                    row.item
+                ));
+            }
+        };
+        if let Some(output) = &row.output {
+            let image = ArtifactKey::Image(id.clone(), row.item.clone());
+            let label = ArtifactKey::Label(id.clone(), row.item.content.clone());
+            compare("image_key", &output.image_key, &image.path());
+            compare("label_key", &output.label_key, &label.path());
+            let (width, height) = (frozen.model.width, frozen.model.height);
+            compare("width", &output.width.to_string(), &width.to_string());
+            compare("height", &output.height.to_string(), &height.to_string());
+        }
+        if let Some(quality) = &row.quality {
+            let (ssim, lpips) = (quality.ssim, quality.lpips);
+            if !(-1.0..=1.0).contains(&ssim) {
+                compare("ssim", &ssim.to_string(), "-1 to 1");
+            }
+            if lpips.is_some_and(|lpips| lpips.is_nan() || lpips < 0.0) {
+                let found = lpips.unwrap_or_default();
+                compare("lpips", &found.to_string(), "0 or more");
+            }
+        }
+    }
+}
+
+/// What a revision has rows of was not done before, and was made by a later attempt. A commit that was removed is made again
+/// after its revisions, and may then say the same of an item, or that it is done.
+pub(super) fn check_revisions(shard: ShardId, parts: &Parts, findings: &mut Vec<String>) {
+    let committed: HashMap<&ItemId, &ManifestRow> =
+        parts.committed.iter().map(|row| (&row.item, row)).collect();
+    for (before, rows) in parts.revisions.iter().enumerate() {
+        let path = format!("shards/{shard}.{}.parquet", before + 1);
+        let held = parts.effective_at(before);
+        let held: HashMap<&ItemId, &ManifestRow> =
+            held.iter().map(|row| (&row.item, row)).collect();
+        for row in rows {
+            let Some(held) = held.get(&row.item) else {
+                continue;
+            };
+            let is_of_commit = committed.get(&row.item) == Some(held);
+            match (&held.output, &row.output) {
+                (Some(held), Some(again)) if held != again => findings.push(format!(
+                    "{path} has a row of another output for {}, which was done before",
+                    row.item
+                )),
+                (Some(_), Some(_)) => {}
+                (Some(_), None) if !is_of_commit && held.attempt <= row.attempt => {
+                    findings.push(format!(
+                        "{path} has a row that is not done for {}, which was done before",
+                        row.item
+                    ));
+                }
+                (Some(_), None) | (None, Some(_) | None)
+                    if !is_of_commit && held.attempt > row.attempt =>
+                {
+                    findings.push(format!(
+                        "{path} has a row of attempt {} for {}, expected one after attempt {}: it is in the place of \
+                         another revision",
+                        row.attempt, row.item, held.attempt
+                    ));
+                }
+                (Some(_), None) | (None, Some(_) | None) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Output: what comes of a run, whether it is right, and what it is like.
+//!
+//! - [`collect`]: the manifest, made of the shards
+//! - [`audit`]: proves that every item is accounted for and every byte as it was stored
+//! - [`quality`], [`report`]: FID, KID and the figures of a run, for people and programs
+//! - [`contact_sheet`]: what contents became in each style, as one picture
+
+pub mod audit;
+pub mod collect;
+pub mod contact_sheet;
+pub mod quality;
+pub mod report;

@@ -1,0 +1,264 @@
+//! Reports as one page that needs nothing else: figures, a plot, and images before and after.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use image::DynamicImage;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use shared::artifact::ArtifactKey;
+use shared::source::{self, Source};
+use shared::storage::Storage;
+use shared::wording::first_names;
+
+use super::plot::{self, PlotError};
+use super::text::{caution, kid, name_of_network, notes, number};
+use super::{Network, RunReport};
+use crate::output::contact_sheet::{input_image, output_image, size_of};
+use crate::run::freeze::FrozenRun;
+use crate::run::ledger::Ledger;
+
+/// Contents shown of each style.
+const CONTENTS_OF_STYLE: usize = 2;
+/// Styles shown.
+const MAX_STYLES: usize = 12;
+/// Width of the images on the page, in pixels.
+const WIDTH: u32 = 512;
+const JPEG_QUALITY: u8 = 82;
+
+/// Why a page cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HtmlError {
+    /// The template failed.
+    #[error("the page cannot be rendered")]
+    Template(#[from] askama::Error),
+    /// The plot failed.
+    #[error(transparent)]
+    Plot(#[from] PlotError),
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    title: String,
+    made_at: String,
+    runs: Vec<Run<'a>>,
+    plot: Option<String>,
+    comparisons: Vec<Comparison>,
+}
+
+struct Run<'a> {
+    report: &'a RunReport,
+    rows: Vec<Row>,
+    networks: Vec<String>,
+    notes: Vec<(String, String)>,
+    rate: String,
+    seconds: String,
+    evaluations: String,
+}
+
+struct Row {
+    style: String,
+    items: String,
+    fid: String,
+    kid: String,
+    ssim: String,
+    lpips: String,
+    reference: String,
+    classes: Vec<[String; 4]>,
+}
+
+/// A content before, and after in each run.
+struct Comparison {
+    style: String,
+    content: String,
+    before: String,
+    after: Vec<(String, String)>,
+}
+
+/// A run as the page shows it.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    /// The run.
+    pub run: &'a FrozenRun,
+    /// What of it is committed.
+    pub ledger: &'a Ledger,
+    /// What came out.
+    pub report: &'a RunReport,
+}
+
+/// Returns a page about runs.
+///
+/// # Errors
+///
+/// [`HtmlError`] if it cannot be rendered. Images that cannot be read are left out.
+pub async fn render(storage: &dyn Storage, shown: &[Shown<'_>]) -> Result<String, HtmlError> {
+    let reports: Vec<&RunReport> = shown.iter().map(|shown| shown.report).collect();
+    let names: Vec<&str> = reports.iter().map(|report| report.run.as_str()).collect();
+    let page = Page {
+        title: first_names(names),
+        made_at: jiff::Timestamp::now()
+            .strftime("%Y-%m-%d %H:%M UTC")
+            .to_string(),
+        plot: plot::trade_off(&reports)?,
+        comparisons: comparisons(storage, shown).await,
+        runs: reports.into_iter().map(run).collect(),
+    };
+    Ok(page.render()?)
+}
+
+fn run(report: &RunReport) -> Run<'_> {
+    let named = |what: &str, network: &Option<Network>| {
+        let network = network.as_ref()?;
+        let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
+        Some(format!("{what} of {}{caution}", name_of_network(network)))
+    };
+    let networks = [
+        named("FID and KID of features", &report.extractor),
+        named("LPIPS", &report.lpips_network),
+    ];
+    Run {
+        rows: report.styles.iter().map(row).collect(),
+        networks: networks.into_iter().flatten().collect(),
+        notes: notes(report),
+        rate: number(report.cost.images_per_minute, 1),
+        seconds: number(report.cost.seconds_per_image, 2),
+        evaluations: number(report.cost.evaluations_per_image, 1),
+        report,
+    }
+}
+
+fn row(style: &super::StyleReport) -> Row {
+    let reference = style.reference.as_ref().map(|reference| {
+        let items = reference
+            .items
+            .map_or_else(String::new, |n| format!(" ({n} images)"));
+        format!("{}{items}", reference.path)
+    });
+    let class = |(name, figures): (&String, &super::ClassReport)| {
+        [
+            name.clone(),
+            figures.items.to_string(),
+            number(figures.fid, 2),
+            number(figures.ssim, 3),
+        ]
+    };
+    Row {
+        style: style.style.clone(),
+        items: format!("{} of {}", style.items, style.planned),
+        fid: number(style.fid, 2),
+        kid: kid(style),
+        ssim: number(style.ssim, 3),
+        lpips: number(style.lpips, 3),
+        reference: reference.unwrap_or_else(|| "none".to_owned()),
+        classes: style.classes.iter().map(class).collect(),
+    }
+}
+
+/// Chooses items spread over what is committed of the first run, and shows what every run made of them.
+async fn comparisons(storage: &dyn Storage, shown: &[Shown<'_>]) -> Vec<Comparison> {
+    let Some(first) = shown.first() else {
+        return Vec::new();
+    };
+    let Ok(contents) = source::open(&first.run.record.inputs.content).await else {
+        return Vec::new();
+    };
+    let mut comparisons = Vec::new();
+    for (style, committed) in committed_contents(first).into_iter().take(MAX_STYLES) {
+        let mut of_style = 0;
+        for content in spread(&committed) {
+            let comparison = comparison(storage, shown, contents.as_ref(), (style, content)).await;
+            of_style += usize::from(comparison.is_some());
+            comparisons.extend(comparison);
+            if of_style == CONTENTS_OF_STYLE {
+                break;
+            }
+        }
+    }
+    comparisons
+}
+
+/// The contents of each style in committed shards.
+fn committed_contents(shown: &Shown<'_>) -> BTreeMap<usize, Vec<usize>> {
+    let shards = shown.run.plan.shards.iter();
+    let committed = shards.filter(|shard| shown.ledger.committed.contains(&shard.id));
+    let mut contents: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (style, content) in committed.flat_map(crate::run::plan::Shard::items) {
+        contents.entry(style).or_default().push(content);
+    }
+    contents
+}
+
+/// Some of the contents, each once: those that are far apart first. An item may be quarantined, and then the next is
+/// tried.
+fn spread(contents: &[usize]) -> Vec<usize> {
+    let mut chosen = Vec::new();
+    for (part, whole) in [
+        (1, 4),
+        (3, 4),
+        (1, 2),
+        (1, 8),
+        (5, 8),
+        (3, 8),
+        (7, 8),
+        (0, 1),
+    ] {
+        if let Some(&content) = contents.get(part * contents.len() / whole)
+            && !chosen.contains(&content)
+        {
+            chosen.push(content);
+        }
+    }
+    chosen
+}
+
+async fn comparison(
+    storage: &dyn Storage,
+    shown: &[Shown<'_>],
+    contents: &dyn Source,
+    (style, content): (usize, usize),
+) -> Option<Comparison> {
+    let first = shown.first()?.run;
+    let item = first.plan.item((style, content));
+    let mut after = Vec::new();
+    for record in shown.iter().map(|shown| &shown.run.record) {
+        let run = &record.run;
+        let key = ArtifactKey::Image(run.clone(), item.clone());
+        let Some(image) = output_image(storage, &key, &record.frozen.model).await else {
+            continue;
+        };
+        if let Some(image) = data_uri(DynamicImage::ImageRgb8(image)).await {
+            after.push((run.to_string(), image));
+        }
+    }
+    if after.is_empty() {
+        return None;
+    }
+    // The content as the model saw it, so that it lies on its outputs pixel by pixel.
+    let size = size_of(&first.record.frozen.model);
+    let before = input_image(contents, &first.plan.contents[content], size).await?;
+    Some(Comparison {
+        before: data_uri(DynamicImage::ImageRgb8(before)).await?,
+        style: item.style,
+        content: item.content,
+        after,
+    })
+}
+
+/// Returns an image as it stands in the page, made away from the threads that wait for the network.
+async fn data_uri(mut image: DynamicImage) -> Option<String> {
+    let work = move || {
+        if image.width() > WIDTH {
+            image = image.resize(WIDTH, u32::MAX, FilterType::Lanczos3);
+        }
+        let mut jpeg = Cursor::new(Vec::new());
+        let encoder = JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY);
+        image.to_rgb8().write_with_encoder(encoder).ok()?;
+        let base64 = STANDARD.encode(jpeg.into_inner());
+        Some(format!("data:image/jpeg;base64,{base64}"))
+    };
+    shared::blocking::run(work).await
+}

@@ -1,0 +1,232 @@
+//! Reports as text for a terminal.
+
+use std::fmt::{Display, Write as _};
+
+use shared::wording::{MOST_NAMES, first_names, one_line};
+
+use super::{Network, RunReport, StyleReport};
+use crate::run::tally::reason_lines;
+
+/// What stands where there is no figure.
+const NONE: &str = "-";
+
+/// Returns reports as text, a table for each run.
+#[must_use]
+pub fn render(reports: &[RunReport]) -> String {
+    let mut text = String::new();
+    for report in reports {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        render_run(report, &mut text);
+    }
+    text
+}
+
+/// Returns what every figure of a network must be read with, such as `Inception-v3 pool3 (1a2b3c4d, 299x299 bilinear)`.
+#[must_use]
+pub fn name_of_network(network: &Network) -> String {
+    let digest = network.sha256.get(..8).unwrap_or_default();
+    let resize = network.resize.as_deref().unwrap_or("no resize");
+    format!("{} ({digest}, {resize})", network.name)
+}
+
+/// Returns what a reader of FID and KID must know about their network.
+#[must_use]
+pub fn caution(network: &Network) -> Option<&'static str> {
+    (!network.published).then_some("not comparable with published figures")
+}
+
+/// Returns the notes of a report, each once, with the styles that it is about.
+#[must_use]
+pub fn notes(report: &RunReport) -> Vec<(String, String)> {
+    let mut notes: Vec<(Vec<&str>, &str)> = Vec::new();
+    for style in &report.styles {
+        for note in &style.notes {
+            match notes.iter_mut().find(|(_, known)| known == note) {
+                Some((styles, _)) => styles.push(&style.style),
+                None => notes.push((vec![&style.style], note)),
+            }
+        }
+    }
+    let named = |(styles, note): (Vec<&str>, &str)| {
+        let styles = if styles.len() > 1 && styles.len() == report.styles.len() {
+            "every style".to_owned()
+        } else {
+            first_names(styles)
+        };
+        (styles, note.to_owned())
+    };
+    notes.into_iter().map(named).collect()
+}
+
+/// Adds a line, which is one whatever names it holds.
+fn line(text: &mut String, line: impl Display) {
+    text.push_str(&one_line(&line.to_string()));
+    text.push('\n');
+}
+
+fn render_run(report: &RunReport, text: &mut String) {
+    let state = if report.complete {
+        ""
+    } else {
+        ", not complete"
+    };
+    line(
+        text,
+        format_args!(
+            "run {}: {} ({}) at {}x{}; {} of {} items done, {} quarantined, {} failed{state}",
+            report.run,
+            report.method,
+            report.preset,
+            report.width,
+            report.height,
+            report.done,
+            report.items,
+            report.quarantined,
+            report.failed
+        ),
+    );
+    for why in report.damaged.iter().take(MOST_NAMES) {
+        line(text, format_args!("  damaged: {why}"));
+    }
+    if report.damaged.len() > MOST_NAMES {
+        let others = report.damaged.len() - MOST_NAMES;
+        line(text, format_args!("  damaged: {others} other shards"));
+    }
+    let cost = report.cost;
+    if let (Some(seconds), Some(evaluations)) = (cost.seconds_per_image, cost.evaluations_per_image)
+    {
+        let rate = cost.images_per_minute;
+        let rate = rate.map_or_else(String::new, |rate| format!("{rate:.1} images/min, "));
+        line(
+            text,
+            format_args!(
+                "  {rate}{seconds:.2} s of work and {evaluations:.1} UNet evaluations an image"
+            ),
+        );
+    }
+    table(&report.styles, text);
+    if let Some(network) = &report.extractor {
+        let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
+        line(
+            text,
+            format_args!(
+                "  FID and KID of features of {}{caution}",
+                name_of_network(network)
+            ),
+        );
+    }
+    if let Some(network) = &report.lpips_network {
+        let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
+        line(
+            text,
+            format_args!("  LPIPS of {}{caution}", name_of_network(network)),
+        );
+    }
+    for style in &report.styles {
+        if let Some(reference) = &style.reference {
+            let items = reference.items.map_or_else(
+                || "an unknown number of".to_owned(),
+                |items| items.to_string(),
+            );
+            line(
+                text,
+                format_args!(
+                    "  {}: compared with {items} images of {}",
+                    style.style, reference.path
+                ),
+            );
+        }
+        for (class, figures) in &style.classes {
+            line(
+                text,
+                format_args!(
+                    "  {} with {class}: N {}, FID {}, SSIM {}",
+                    style.style,
+                    figures.items,
+                    number(figures.fid, 2),
+                    number(figures.ssim, 3)
+                ),
+            );
+        }
+    }
+    for (styles, note) in notes(report) {
+        line(text, format_args!("  {styles}: {note}"));
+    }
+    for (kind, count) in &report.warnings {
+        line(
+            text,
+            format_args!("  done with a warning ({count}): {kind}"),
+        );
+    }
+    for reason in reason_lines(&report.reasons) {
+        line(text, format_args!("  {reason}"));
+    }
+}
+
+fn table(styles: &[StyleReport], text: &mut String) {
+    let header = ["style", "N", "FID", "KID x 1000", "SSIM", "LPIPS"].map(str::to_owned);
+    let rows = styles.iter().map(|style| {
+        [
+            one_line(&style.style).into_owned(),
+            style.items.to_string(),
+            number(style.fid, 2),
+            kid(style),
+            number(style.ssim, 3),
+            number(style.lpips, 3),
+        ]
+    });
+    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; 6] = std::array::from_fn(|column| width(column).unwrap_or_default());
+    for [style, figures @ ..] in rows {
+        let _ = write!(text, "  {style:<0$}", widths[0]);
+        for (figure, width) in figures.iter().zip(&widths[1..]) {
+            let _ = write!(text, "  {figure:>width$}");
+        }
+        text.push('\n');
+    }
+}
+
+/// Figures from here on are shown with an exponent: nobody counts three hundred digits.
+const LARGE: f64 = 1e9;
+
+/// Returns a figure with so many decimals, or a dash.
+#[must_use]
+pub fn number(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(|| NONE.to_owned(), |value| figure(value, decimals))
+}
+
+fn figure(value: f64, decimals: usize) -> String {
+    if value.abs() < LARGE {
+        format!("{value:.decimals$}")
+    } else {
+        format!("{value:.decimals$e}")
+    }
+}
+
+/// Returns a style's kernel distance times a thousand with its standard error, or a dash.
+#[must_use]
+pub fn kid(style: &StyleReport) -> String {
+    match (style.kid, style.kid_standard_error) {
+        (Some(kid), Some(error)) => {
+            let [kid, error] = [kid, error].map(|value| figure(1000.0 * value, 2));
+            format!("{kid} ± {error}")
+        }
+        _ => NONE.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_figure_is_shown_with_an_exponent() {
+        assert_eq!(number(Some(12.345), 2), "12.35");
+        assert_eq!(number(Some(1.5e301), 1), "1.5e301");
+        assert_eq!(number(Some(-3e15), 2), "-3.00e15");
+        assert_eq!(number(None, 2), NONE);
+    }
+}

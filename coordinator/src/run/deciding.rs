@@ -1,0 +1,272 @@
+//! What is decided about a run that is under way: the one answer to a limit that was passed, to somebody who cancels it and
+//! to somebody who resumes it. A run in this process, collectors, the command line and the dashboard all decide here.
+//!
+//! What is decided depends on what holds ([`step`] is pure), and is stored as the next decision and as no later one. Of two
+//! who decide at once, one is first; the other sees that, and decides anew about what holds then.
+
+use shared::decision::{Decided, DecisionError, Decisions};
+use shared::ids::RunId;
+use shared::storage::Storage;
+
+use crate::run::fate::{Fate, Standing};
+use crate::run::freeze::{self, FrozenRun};
+use crate::run::gone;
+use crate::run::ledger::Ledger;
+use crate::run::tally::Tally;
+
+/// Why a run that somebody cancelled is halted.
+const CANCELLED: &str = "cancelled";
+
+/// What somebody wants of a run.
+#[derive(Debug, Clone)]
+pub enum Wish<'a> {
+    /// That it is halted if more items failed than may.
+    KeepLimit(&'a Standing<'a>),
+    /// That nobody works on it any more.
+    Cancel,
+    /// That it goes on.
+    Resume {
+        /// What holds then.
+        decided: Decided,
+        /// Whether it changes nothing but that work goes on.
+        is_bare: bool,
+    },
+}
+
+/// What comes of a wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// This is decided.
+    Decides(Decided),
+    /// The run is halted already, for this reason.
+    IsHalted(String),
+    /// There is nothing to decide.
+    Nothing,
+}
+
+/// Returns what comes of a wish about a run of which these decisions hold.
+#[must_use]
+pub fn step(wish: Wish<'_>, decisions: &Decisions) -> Step {
+    match (wish, &decisions.halted) {
+        (Wish::KeepLimit(standing), _) => match standing.fate() {
+            Fate::AtItsLimit => Step::Decides(Decided::Halt {
+                reason: standing.limit_passed(),
+            }),
+            Fate::Halted => Step::IsHalted(decisions.halted.clone().unwrap_or_default()),
+            Fate::Complete | Fate::EndedWithLosses | Fate::Damaged | Fate::GoesOn => Step::Nothing,
+        },
+        (Wish::Cancel, Some(reason)) => Step::IsHalted(reason.clone()),
+        (Wish::Cancel, None) => Step::Decides(Decided::Halt {
+            reason: CANCELLED.to_owned(),
+        }),
+        (Wish::Resume { is_bare: true, .. }, None) => Step::Nothing,
+        (Wish::Resume { decided, .. }, _) => Step::Decides(decided),
+    }
+}
+
+/// Halts a run in which more items failed than may, if it is one. What else is decided meanwhile counts.
+///
+/// # Errors
+///
+/// [`DecisionError`] if storage fails.
+pub async fn keep_limit(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &mut Ledger,
+    tally: &Tally,
+) -> Result<Step, DecisionError> {
+    loop {
+        let standing = Standing::of(run, ledger, tally);
+        let step = step(Wish::KeepLimit(&standing), &ledger.decisions);
+        if holds(storage, &run.record.run, &mut ledger.decisions, &step).await? {
+            return Ok(step);
+        }
+    }
+}
+
+/// Returns whether nothing of a run is left to be made, nor anything of it to be made again. One of which that cannot be
+/// told is cancelled all the same.
+pub(crate) async fn has_ended(storage: &dyn Storage, id: &RunId) -> bool {
+    let Ok(run) = freeze::open(storage, id).await else {
+        return false;
+    };
+    let Ok(ledger) = Ledger::read(storage, &run).await else {
+        return false;
+    };
+    let max_attempts = run.record.limits.max_attempts;
+    let mut shards = run.plan.shards.iter();
+    if shards.any(|shard| ledger.state(shard.id, max_attempts).is_open()) {
+        return false;
+    }
+    let gone = gone::of_run(storage, &run, &ledger).await;
+    gone.is_ok_and(|gone| gone.is_nothing())
+}
+
+/// Cancels a run unless it is halted.
+///
+/// # Errors
+///
+/// [`DecisionError`] if storage fails.
+pub async fn cancel(
+    storage: &dyn Storage,
+    run: &RunId,
+    decisions: &mut Decisions,
+) -> Result<Step, DecisionError> {
+    loop {
+        let step = step(Wish::Cancel, decisions);
+        if holds(storage, run, decisions, &step).await? {
+            return Ok(step);
+        }
+    }
+}
+
+/// Stores that a run goes on. It was decided by a person who looked at what holds, so nothing else may come in between.
+///
+/// # Errors
+///
+/// [`DecisionError::Meanwhile`] if something else was decided since.
+pub(crate) async fn resume(
+    storage: &dyn Storage,
+    run: &RunId,
+    decisions: &mut Decisions,
+    wish: Wish<'_>,
+) -> Result<(), DecisionError> {
+    match step(wish, decisions) {
+        Step::Decides(decided) => decisions.decide_next(storage, run, decided).await,
+        Step::IsHalted(_) | Step::Nothing => Ok(()),
+    }
+}
+
+/// Stores what a step decides; returns whether it holds, or with the other decisions that came before it.
+async fn holds(
+    storage: &dyn Storage,
+    run: &RunId,
+    decisions: &mut Decisions,
+    step: &Step,
+) -> Result<bool, DecisionError> {
+    let Step::Decides(decided) = step else {
+        return Ok(true);
+    };
+    match decisions.decide_next(storage, run, decided.clone()).await {
+        Ok(()) => Ok(true),
+        Err(error @ DecisionError::Meanwhile { .. }) => {
+            // Who sees nothing new would only meet it again.
+            match decisions.read_new(storage, run).await? {
+                true => Ok(false),
+                false => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::storage::MemoryStorage;
+
+    use super::*;
+
+    fn halted(reason: &str) -> Decisions {
+        Decisions {
+            halted: Some(reason.to_owned()),
+            ..Decisions::default()
+        }
+    }
+
+    fn go_on() -> Decided {
+        Decided::Resume {
+            reopened: Vec::new(),
+            forgiven: 3,
+            retried: Vec::new(),
+            changed_inputs: Vec::new(),
+        }
+    }
+
+    fn halt(reason: &str) -> Decided {
+        Decided::Halt {
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn resume_wish(is_bare: bool) -> Wish<'static> {
+        Wish::Resume {
+            decided: go_on(),
+            is_bare,
+        }
+    }
+
+    /// A run of 20 items of which none may fail.
+    fn standing(decisions: &Decisions, not_done: usize) -> Standing<'_> {
+        Standing {
+            num_items: 20,
+            num_open: 2,
+            done: 0,
+            not_done,
+            num_gone: 0,
+            decisions,
+            max_failed: 0.0,
+        }
+    }
+
+    #[test]
+    fn each_wish_has_one_answer_by_what_holds() {
+        let (open, cancelled) = (Decisions::default(), halted("cancelled"));
+        let by_limit = halt(&standing(&open, 1).limit_passed());
+        for (wish, decisions, expected) in [
+            (Wish::Cancel, &open, Step::Decides(halt(CANCELLED))),
+            (
+                Wish::Cancel,
+                &cancelled,
+                Step::IsHalted("cancelled".to_owned()),
+            ),
+            (resume_wish(true), &open, Step::Nothing),
+            (resume_wish(false), &open, Step::Decides(go_on())),
+            (resume_wish(true), &cancelled, Step::Decides(go_on())),
+            (Wish::KeepLimit(&standing(&open, 0)), &open, Step::Nothing),
+            (
+                Wish::KeepLimit(&standing(&open, 1)),
+                &open,
+                Step::Decides(by_limit),
+            ),
+            (
+                Wish::KeepLimit(&standing(&cancelled, 1)),
+                &cancelled,
+                Step::IsHalted("cancelled".to_owned()),
+            ),
+        ] {
+            let said = format!("{wish:?}");
+            assert_eq!(step(wish, decisions), expected, "{said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_two_who_halt_a_run_at_once_one_does_and_the_other_sees_it() {
+        let (storage, run) = (MemoryStorage::new(), "demo".parse().unwrap());
+        let (mut here, mut there) = (Decisions::default(), Decisions::default());
+        let first = cancel(&storage, &run, &mut here).await.unwrap();
+        assert_eq!(first, Step::Decides(halt(CANCELLED)));
+        let second = cancel(&storage, &run, &mut there).await.unwrap();
+        assert_eq!(second, Step::IsHalted(CANCELLED.to_owned()));
+        assert_eq!(here, there);
+        assert_eq!(Decisions::read(&storage, &run).await.unwrap().count, 1);
+    }
+
+    #[tokio::test]
+    async fn a_resume_that_knows_nothing_of_a_cancel_is_refused_and_the_cancel_holds() {
+        let (storage, run) = (MemoryStorage::new(), "demo".parse().unwrap());
+        let mut there = Decisions::default();
+        cancel(&storage, &run, &mut Decisions::default())
+            .await
+            .unwrap();
+        let refused = resume(&storage, &run, &mut there, resume_wish(false)).await;
+        assert!(matches!(refused, Err(DecisionError::Meanwhile { .. })));
+        let holds = Decisions::read(&storage, &run).await.unwrap();
+        assert_eq!(holds.halted.as_deref(), Some(CANCELLED));
+        // Who has looked at it decides anew.
+        there.read_new(&storage, &run).await.unwrap();
+        let resumed = resume(&storage, &run, &mut there, resume_wish(true)).await;
+        resumed.unwrap();
+        let holds = Decisions::read(&storage, &run).await.unwrap();
+        assert_eq!((holds.halted, holds.count), (None, 2));
+    }
+}

@@ -1,0 +1,215 @@
+//! What rows speak of and storage no longer has, and what was listed a moment ago and is not there any more.
+//!
+//! It takes a listing, and of the committed shards only the rows of those that are not stored with all their items.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+
+use bytes::Bytes;
+use futures::future::try_join_all;
+use shared::artifact::ArtifactKey;
+use shared::failure::FailureClass;
+use shared::ids::ItemId;
+use shared::manifest::Status;
+use shared::source::Source;
+use shared::storage::{Storage, StorageError};
+use shared::wording::first_names;
+
+use crate::run::freeze::FrozenRun;
+use crate::run::ledger::{self, Ledger, LedgerError};
+use crate::run::plan::Shard;
+use crate::run::stored_items::StoredItems;
+use crate::run::tally::READS_AT_ONCE;
+use crate::run::unreadable::{self, ReadError};
+
+/// What helps where something that was stored is not there.
+pub const RUN_AGAIN: &str = "put it back, or run again to make anew what is gone";
+
+/// Something that was there and is not any more: a listing has shown it, or it was made before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path} is gone: it was removed meanwhile, or its folder was moved or unmounted")]
+pub struct Vanished {
+    /// Where it was.
+    pub path: String,
+}
+
+/// Returns the bytes of an object that a listing has shown.
+///
+/// # Errors
+///
+/// [`LedgerError::Gone`] if it is gone since, [`LedgerError::Unreadable`] if it alone cannot be read, or that storage fails.
+pub async fn read_listed(storage: &dyn Storage, key: &ArtifactKey) -> Result<Bytes, LedgerError> {
+    let read = unreadable::read(storage, key).await;
+    read.map_err(|error| match error {
+        ReadError::Absent => LedgerError::Gone(Vanished {
+            path: storage.locate(key),
+        }),
+        ReadError::Unreadable(error) => LedgerError::Unreadable(error),
+        ReadError::Storage(error) => LedgerError::Storage(error),
+    })
+}
+
+/// Returns the bytes of a file of a dataset that a listing has shown.
+///
+/// # Errors
+///
+/// [`Vanished`] if it is gone since, or that the source fails.
+pub async fn read_listed_input<E>(source: &dyn Source, path: &Path) -> Result<Bytes, E>
+where
+    E: From<Vanished> + From<StorageError>,
+{
+    let read = source.read(path).await;
+    read.map_err(|error| {
+        if error.is_absent() {
+            E::from(Vanished {
+                path: source.locate(path),
+            })
+        } else {
+            E::from(error)
+        }
+    })
+}
+
+/// Images and labels that are gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// Items whose image or label it is.
+    pub num_items: usize,
+    /// Where they were, below the storage root.
+    pub paths: BTreeSet<String>,
+    /// Why one of them was not made again when that was tried last, where its input keeps it from being made.
+    pub unmade: Option<String>,
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&first_names(&self.paths))
+    }
+}
+
+impl Gone {
+    /// Returns whether everything is there.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    /// Returns what helps: `otherwise`, unless that was tried and an input is in the way.
+    #[must_use]
+    pub fn what_helps<'a>(&'a self, otherwise: &'a str) -> &'a str {
+        self.unmade.as_deref().unwrap_or(otherwise)
+    }
+}
+
+/// Returns what is gone of a run's committed shards, out of a listing that is made now.
+///
+/// # Errors
+///
+/// [`LedgerError`] if storage cannot be listed or a shard cannot be read.
+pub async fn of_run(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+) -> Result<Gone, LedgerError> {
+    let stored = StoredItems::read(storage, run).await?;
+    of_stored(storage, run, ledger, &stored).await
+}
+
+/// Returns what is gone of a run's committed shards. What is stored must have been listed after the ledger was read: the
+/// images of a shard are there before it is committed.
+///
+/// # Errors
+///
+/// [`LedgerError`] if a shard cannot be read.
+pub async fn of_stored(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    stored: &StoredItems,
+) -> Result<Gone, LedgerError> {
+    let shards = run.plan.shards.iter();
+    let committed: Vec<&Shard> = shards
+        .filter(|shard| ledger.committed.contains(&shard.id))
+        .collect();
+    let mut gone = Gone::default();
+    for part in committed.chunks(READS_AT_ONCE) {
+        let looks = part
+            .iter()
+            .map(|shard| of_shard(storage, run, ledger, shard, stored));
+        for found in try_join_all(looks).await? {
+            gone.num_items += found.num_items;
+            gone.paths.extend(found.paths);
+            gone.unmade = gone.unmade.or(found.unmade);
+        }
+    }
+    Ok(gone)
+}
+
+/// Returns what is gone of a committed shard. Items that are not done have nothing, and nothing is known of a shard that is
+/// damaged.
+///
+/// # Errors
+///
+/// [`LedgerError`] if storage fails.
+pub async fn of_shard(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    shard: &Shard,
+    stored: &StoredItems,
+) -> Result<Gone, LedgerError> {
+    let has_label = |&content: &usize| stored.has_label(content);
+    if shard.items().all(|item| stored.has_image(item)) && shard.contents.iter().all(has_label) {
+        return Ok(Gone::default());
+    }
+    let id = &run.record.run;
+    let rows = match ledger.shard_rows(storage, run, shard.id).await {
+        // Nobody knows what it has made; who counts it tells that it is damaged.
+        Err(error) if error.is_damage() => return Ok(Gone::default()),
+        rows => rows?,
+    };
+    let done = rows.into_iter().filter(|row| row.status == Status::Done);
+    let done: BTreeSet<ItemId> = done.map(|row| row.item).collect();
+    let mut gone = Gone::default();
+    for position in shard.items() {
+        let item = run.plan.item(position);
+        if !done.contains(&item) {
+            continue;
+        }
+        let label = ArtifactKey::Label(id.clone(), item.content.clone());
+        let image = ArtifactKey::Image(id.clone(), item);
+        let (has_image, has_label) = (stored.has_image(position), stored.has_label(position.1));
+        gone.num_items += usize::from(!has_image || !has_label);
+        gone.paths.extend((!has_image).then(|| image.path()));
+        gone.paths.extend((!has_label).then(|| label.path()));
+    }
+    if !gone.is_nothing() {
+        gone.unmade = unmade(storage, run, ledger, shard).await?;
+    }
+    Ok(gone)
+}
+
+/// Returns why the last attempt to make anew what is gone of a shard failed, if an input was at fault: no other attempt at
+/// a shard fails for that.
+async fn unmade(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+    shard: &Shard,
+) -> Result<Option<String>, LedgerError> {
+    let Some(last) = ledger.last_failed_attempt(shard.id) else {
+        return Ok(None);
+    };
+    let failed = ledger::failed_attempt(storage, &run.record.run, shard.id, last).await?;
+    Ok(match failed.error_class {
+        FailureClass::BadInput
+        | FailureClass::Missing
+        | FailureClass::Changed
+        | FailureClass::BadOutput => Some(failed.error),
+        FailureClass::Transient
+        | FailureClass::Resources
+        | FailureClass::Unworkable
+        | FailureClass::Fatal => None,
+    })
+}

@@ -1,0 +1,318 @@
+//! What there is: contents, styles and model, listed and digested.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use shared::dataset::listing::Listing;
+use shared::dataset::{DatasetError, FindError, Labels, Request, Role, find};
+use shared::digest;
+use shared::json;
+use shared::location::Location;
+use shared::model::{ModelContract, OpenError};
+use shared::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
+use shared::run_record::{Frozen, FrozenContent, FrozenJudges, FrozenModel};
+use shared::settings::{PairingMode, QualityConfig, RunConfig};
+use shared::source::{self, Source};
+use shared::storage::StorageError;
+use shared::wording::counted;
+
+use crate::run::gone::{self, Vanished};
+use crate::run::plan::{self, ClassPixels, Plan};
+
+mod classes;
+mod labels;
+
+/// A run's inputs and its plan.
+#[derive(Debug)]
+pub struct Inventory {
+    /// What is to be made.
+    pub plan: Plan,
+    /// The plan as it is stored.
+    pub plan_json: Vec<u8>,
+    /// The model's contract.
+    pub contract: ModelContract,
+    /// What is frozen of all this.
+    pub frozen: Frozen,
+    /// What of the datasets is not used, not used as it is, or not there, a line for each reason.
+    pub left_out: Vec<String>,
+}
+
+/// A dataset as it was found.
+struct Dataset {
+    source: Arc<dyn Source>,
+    shown: String,
+    listings: Vec<Listing>,
+    left_out: Vec<String>,
+}
+
+/// Inputs that no run can be planned with.
+#[derive(Debug, thiserror::Error)]
+pub enum InventoryError {
+    /// A dataset's folder is not what its layout says.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// A range leaves nothing.
+    #[error("{0}")]
+    Nothing(String),
+    /// A file cannot be listed or read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A file was listed and is not there any more.
+    #[error("{}; put it back, or start again without it", .0)]
+    Gone(Vanished),
+    /// The model, or a network that is to judge outputs, cannot be used.
+    #[error(transparent)]
+    Model(#[from] OpenError),
+}
+
+impl From<FindError> for InventoryError {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Storage(error) => Self::Storage(error),
+            FindError::Dataset(error) => Self::Dataset(error),
+        }
+    }
+}
+
+impl From<Vanished> for InventoryError {
+    fn from(vanished: Vanished) -> Self {
+        Self::Gone(vanished)
+    }
+}
+
+impl InventoryError {
+    /// Returns whether a dataset's folder is not there, or holds nothing that can be used.
+    #[must_use]
+    pub fn is_of_nothing(&self) -> bool {
+        match self {
+            Self::Dataset(error) => error.is_of_nothing(),
+            Self::Nothing(_) | Self::Storage(_) | Self::Gone(_) | Self::Model(_) => false,
+        }
+    }
+
+    /// Returns whether the settings are at fault, and not what is around the program.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Dataset(_) | Self::Nothing(_) => true,
+            Self::Storage(_) | Self::Gone(_) | Self::Model(_) => false,
+        }
+    }
+}
+
+impl Inventory {
+    /// Lists what the settings name and plans the run.
+    ///
+    /// # Errors
+    ///
+    /// [`InventoryError`] naming the folder, file or setting.
+    pub async fn take(config: &RunConfig) -> Result<Self, InventoryError> {
+        let mut contents = contents(config).await?;
+        let mut styles = styles(config).await?;
+        // Of a model in a bucket, the contract alone is read: workers fetch the rest.
+        let contract = ModelContract::open(&config.model).await?;
+        contents.decide_labels().await?;
+        styles.decide_labels().await?;
+        let stored = labels::store_as_one_kind(config.content.layout, &mut contents.listings);
+        contents.left_out.extend(stored);
+        let class_pixels: Vec<ClassPixels> = match config.pairing.mode {
+            PairingMode::RareClass => {
+                classes::count(contents.source.as_ref(), &contents.listings).await?
+            }
+            PairingMode::EveryStyle | PairingMode::Ordered | PairingMode::Uniform => Vec::new(),
+        };
+        let pairs = plan::pair(
+            &config.pairing,
+            contents.listings.len(),
+            styles.listings.len(),
+            config.method.seed,
+            &class_pixels,
+        );
+        let mut left_out = [contents.left_out.as_slice(), &styles.left_out].concat();
+        left_out.extend(plan::shortage(
+            &config.pairing,
+            contents.listings.len(),
+            &pairs,
+        ));
+        let listing_sha256 = contents.sha256_of_sizes();
+        let styles_sha256 = styles.sha256_of_files().await?;
+        let plan = Plan {
+            shards: plan::group(&pairs, config.shards),
+            contents: contents.listings,
+            styles: styles.listings,
+        };
+        let plan_json = json::line(&plan).into_bytes();
+        let frozen = Frozen {
+            method: config.method.clone(),
+            pairing: config.pairing.clone(),
+            shards: config.shards,
+            content: FrozenContent {
+                layout: config.content.layout,
+                labels: config.content.labels,
+                count: plan.contents.len(),
+                listing_sha256,
+            },
+            styles: styles_sha256,
+            style_labels: config.style.labels,
+            model: FrozenModel {
+                sha256: contract.sha256.clone(),
+                width: contract.model.width,
+                height: contract.model.height,
+            },
+            judges: judges(&config.quality).await?,
+            num_items: plan.num_items(),
+            num_shards: plan.shards.len(),
+            plan_sha256: digest::sha256(&plan_json),
+        };
+        Ok(Self {
+            plan,
+            plan_json,
+            contract,
+            frozen,
+            left_out,
+        })
+    }
+}
+
+async fn contents(config: &RunConfig) -> Result<Dataset, InventoryError> {
+    let content = &config.content;
+    // Labels are stored beside the outputs, whatever the method.
+    let request = Request {
+        role: Role::Content(content.layout),
+        labels: Labels::Needed,
+        labels_are: content.labels,
+        selection: content.selection.clone(),
+    };
+    let mut found = Dataset::find(&content.root, &request).await?;
+    let Some(range) = &content.range else {
+        return Ok(found);
+    };
+    let count = found.listings.len();
+    found.left_out.extend(beyond(*range.end(), count));
+    let chosen = found.listings.into_iter();
+    let chosen = chosen
+        .skip(range.start() - 1)
+        .take(range.end() - range.start() + 1);
+    found.listings = chosen.collect();
+    if found.listings.is_empty() {
+        let range = format!("{}..={}", range.start(), range.end());
+        return Err(InventoryError::Nothing(format!(
+            "content.range ({range}) leaves no content: {} has {count}",
+            content.root
+        )));
+    }
+    Ok(found)
+}
+
+/// Returns that a range ends where no contents are any more, if it does.
+fn beyond(end: usize, count: usize) -> Option<String> {
+    let are = if count == 1 { "is" } else { "are" };
+    let contents = counted(count, "content", "contents");
+    (end > count).then(|| format!("content.range ends at {end}, and there {are} {contents}"))
+}
+
+async fn styles(config: &RunConfig) -> Result<Dataset, InventoryError> {
+    let style = &config.style;
+    let request = Request {
+        role: Role::Style,
+        labels: if config.method.uses_labels() {
+            Labels::Needed
+        } else {
+            Labels::Unused
+        },
+        labels_are: style.labels,
+        selection: style.selection.clone(),
+    };
+    Dataset::find(&style.root, &request).await
+}
+
+async fn judges(quality: &QualityConfig) -> Result<FrozenJudges, OpenError> {
+    Ok(FrozenJudges {
+        features: network_sha256(quality.features.as_ref(), FEATURES_FILE).await?,
+        lpips: network_sha256(quality.lpips.as_ref(), PERCEPTUAL_FILE).await?,
+    })
+}
+
+async fn network_sha256(at: Option<&Location>, file: &str) -> Result<Option<String>, OpenError> {
+    match at {
+        Some(at) => Ok(Some(NetworkContract::open(at, file).await?.sha256)),
+        None => Ok(None),
+    }
+}
+
+impl Dataset {
+    async fn find(root: &Location, request: &Request) -> Result<Self, InventoryError> {
+        let source = source::open(root).await?;
+        let shown = root.to_string();
+        let found = find(source.as_ref(), &shown, request).await?;
+        let whose = match request.role {
+            Role::Content(_) => "content",
+            Role::Style => "style",
+        };
+        let left_out = found.left_out.iter();
+        Ok(Self {
+            left_out: left_out.map(|line| format!("{whose}: {line}")).collect(),
+            listings: found.listings,
+            source,
+            shown,
+        })
+    }
+
+    async fn decide_labels(&mut self) -> Result<(), StorageError> {
+        labels::tell_look_alikes(self.source.as_ref(), &mut self.listings).await
+    }
+
+    /// Over names and sizes: reading a whole dataset to start a run would take hours.
+    fn sha256_of_sizes(&self) -> String {
+        digest::sha256_of_json(&self.listings)
+    }
+
+    /// Over the bytes of each image and its label.
+    async fn sha256_of_files(&self) -> Result<BTreeMap<String, String>, InventoryError> {
+        let mut found = BTreeMap::new();
+        for listing in &self.listings {
+            tracing::debug!(style = listing.name(), root = self.shown, "reading a style");
+            let sha256 = sha256_of_files(self.source.as_ref(), listing).await?;
+            found.insert(listing.name().to_owned(), sha256);
+        }
+        Ok(found)
+    }
+}
+
+/// Returns the digest over the bytes of an image and its label.
+///
+/// # Errors
+///
+/// [`InventoryError`] if one of them cannot be read, or is gone since it was listed.
+pub async fn sha256_of_files(
+    source: &dyn Source,
+    listing: &Listing,
+) -> Result<String, InventoryError> {
+    let sha256 = async |path: &Path| {
+        let bytes = gone::read_listed_input::<InventoryError>(source, path).await?;
+        Ok::<_, InventoryError>(digest::sha256(&bytes))
+    };
+    let label = match &listing.label {
+        Some(label) => Some(sha256(&label.file.path).await?),
+        None => None,
+    };
+    let files = (sha256(&listing.image.path).await?, label);
+    Ok(digest::sha256_of_json(&files))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_that_ends_beyond_the_last_content_is_told() {
+        let told = beyond(10, 2);
+        let expected = "content.range ends at 10, and there are 2 contents";
+        assert_eq!(told.as_deref(), Some(expected));
+        let told = beyond(2, 1);
+        let expected = "content.range ends at 2, and there is 1 content";
+        assert_eq!(told.as_deref(), Some(expected));
+        assert_eq!(beyond(2, 2), None);
+    }
+}

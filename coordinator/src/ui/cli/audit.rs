@@ -1,0 +1,101 @@
+//! `synth2real audit`: the proof that nothing is lost.
+
+use clap::Args;
+use shared::console;
+use shared::ids::RunId;
+use shared::wording::Thousands;
+
+use super::{Ending, Problem, RootArgs, opening};
+use crate::output::audit;
+use crate::output::audit::deep::{self, Sample};
+
+/// Findings that a person is told; the rest is counted.
+const MAX_FINDINGS: usize = 20;
+
+#[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    /// The run's name
+    #[arg(value_name = "RUN")]
+    run: RunId,
+    #[command(flatten)]
+    root: RootArgs,
+    /// Compute figures of some items again from the stored images and their contents, where these can be read
+    #[arg(long)]
+    deep: bool,
+    /// With --deep: how many items
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "deep")]
+    sample: usize,
+    /// With --deep: which items; without it others each time
+    #[arg(long, value_name = "N", requires = "deep")]
+    seed: Option<u64>,
+}
+
+pub(super) async fn main(args: AuditArgs) -> Result<Ending, Problem> {
+    let storage = opening::storage(&args.root).await?;
+    let run = opening::run(storage.as_ref(), &args.run).await?;
+    let mut report = audit::audit(storage.as_ref(), &run)
+        .await
+        .map_err(Problem::environment)?;
+    let deep = if args.deep {
+        let sample = Sample {
+            items: args.sample,
+            seed: args.seed.unwrap_or_else(any_seed),
+        };
+        let deep = deep::audit(storage.as_ref(), &run, &report.done, sample).await;
+        let mut deep = deep.map_err(Problem::environment)?;
+        report.findings.append(&mut deep.findings);
+        Some((sample, deep))
+    } else {
+        None
+    };
+    for note in &report.notes {
+        console::print(format_args!("note: {note}"))?;
+    }
+    for finding in report.findings.iter().take(MAX_FINDINGS) {
+        console::print(finding)?;
+    }
+    if report.findings.len() > MAX_FINDINGS {
+        console::print(format_args!(
+            "and {} more findings",
+            Thousands(report.findings.len() - MAX_FINDINGS)
+        ))?;
+    }
+    let clean = report.findings.is_empty();
+    if !clean {
+        console::print(
+            "to make again what is missing: `synth2real resume`, or remove the shards/*.parquet that its row is in and \
+             run again; what is altered has to be removed first",
+        )?;
+    }
+    if let Some((sample, deep)) = &deep {
+        let obstacle = deep.obstacle.as_deref().map_or_else(String::new, |why| {
+            format!("; the others could not be, the first because {why}")
+        });
+        console::print(format_args!(
+            "deep: seed {}: structural similarity of {} of {} items computed again{obstacle}",
+            sample.seed, deep.recomputed, deep.chosen
+        ))?;
+    }
+    let counts = &report.counts;
+    console::print(format_args!(
+        "audit of run {} {}: {} planned = {} done + {} quarantined + {} failed; {} findings",
+        args.run,
+        if clean { "clean" } else { "FAILED" },
+        report.planned,
+        counts.done,
+        counts.quarantined,
+        counts.failed,
+        report.findings.len()
+    ))?;
+    Ok(if clean {
+        Ending::Done
+    } else {
+        Ending::WithFailures
+    })
+}
+
+/// Returns a seed that nobody chose.
+fn any_seed() -> u64 {
+    let now = jiff::Timestamp::now().as_microsecond();
+    now.unsigned_abs() % 1_000_000_000
+}

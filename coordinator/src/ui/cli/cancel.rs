@@ -1,0 +1,46 @@
+//! `synth2real cancel`: nobody works on a run any more.
+
+use clap::Args;
+use shared::console;
+use shared::decision::Decisions;
+use shared::ids::RunId;
+
+use super::{Ending, Problem, RootArgs, opening};
+use crate::run::deciding::{self, Step};
+use crate::run::freeze;
+
+#[derive(Debug, Args)]
+pub(super) struct CancelArgs {
+    /// The run's name
+    #[arg(value_name = "RUN")]
+    run: RunId,
+    #[command(flatten)]
+    root: RootArgs,
+}
+
+pub(super) async fn main(args: CancelArgs) -> Result<Ending, Problem> {
+    let storage = opening::storage(&args.root).await?;
+    let storage = storage.as_ref();
+    freeze::open_record(storage, &args.run)
+        .await
+        .map_err(opening::freeze_problem)?;
+    if deciding::has_ended(storage, &args.run).await {
+        console::tell(format_args!(
+            "run {} has ended: there is nothing to cancel",
+            args.run
+        ));
+        return Ok(Ending::Done);
+    }
+    let decisions = Decisions::read(storage, &args.run).await;
+    let mut decisions = decisions.map_err(Problem::environment)?;
+    let cancelled = deciding::cancel(storage, &args.run, &mut decisions).await;
+    if let Step::IsHalted(reason) = cancelled.map_err(Problem::environment)? {
+        console::tell(format_args!("run {} was halted before: {reason}", args.run));
+        return Ok(Ending::Done);
+    }
+    console::tell(format_args!(
+        "run {} is cancelled: workers finish the image in hand and drop its shards; `resume` takes it up again",
+        args.run
+    ));
+    Ok(Ending::Done)
+}

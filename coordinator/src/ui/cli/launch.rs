@@ -1,0 +1,102 @@
+//! `synth2real launch`: plan, freeze and publish.
+
+use clap::Args;
+use shared::console;
+use shared::run_record::{Inputs, RunRecord};
+use shared::settings::RunConfig;
+
+use super::{ConfigArgs, Ending, Problem, opening};
+use crate::run::changes::Accepted;
+use crate::run::freeze::{self, FrozenRun};
+use crate::ui::progress::CountProgress;
+use crate::work::dispatch;
+use crate::work::resume::{self, Choice};
+
+#[derive(Debug, Args)]
+pub(super) struct LaunchArgs {
+    #[command(flatten)]
+    settings: ConfigArgs,
+}
+
+pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
+    let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
+    let inventory = opening::inventory(&config).await?;
+    opening::warn_of_left_out(&inventory);
+    opening::warn_of_idle(&config.method);
+    let storage = opening::writable_storage(&config.root).await?;
+    let storage = storage.as_ref();
+    let existing = opening::existing(storage, &config, &inventory).await?;
+    opening::warn_of_references(&config, &inventory).await?;
+    let queue = opening::queue(config.broker.as_ref()).await?;
+
+    let (run, mut ledger, accepted) = match existing {
+        Some(existing) => (existing.run, existing.ledger, existing.accepted),
+        None => {
+            let record = freeze::open_or_create(storage, &config, &inventory)
+                .await
+                .map_err(opening::freeze_problem)?;
+            let plan = inventory.plan;
+            let run = FrozenRun { record, plan };
+            let ledger = opening::ledger(storage, &run).await?;
+            (run, ledger, Accepted::default())
+        }
+    };
+    tell_differences(&config, &run.record);
+    let mut redo = resume::find(storage, &run, &ledger, &Choice::default())
+        .await
+        .map_err(Problem::environment)?;
+    resume::merge(&mut redo, accepted.redo);
+    resume::decide(storage, &run, &mut ledger, &redo, accepted.changed)
+        .await
+        .map_err(Problem::environment)?;
+    let progress = CountProgress::new(redo.len(), "shards published");
+    let tasks = resume::tasks(&run, &ledger, &redo);
+    dispatch::publish(queue.as_ref(), tasks, |count| progress.reached(count))
+        .await
+        .map_err(|error| {
+            Problem::Environment(format!(
+                "{}; the run is planned and stored: launch it again",
+                shared::failure::chain(&error)
+            ))
+        })?;
+    progress.finish();
+    console::tell(format_args!(
+        "run {}: {} items in {} shards; {} shards published to {}, {} committed before",
+        config.run,
+        run.plan.num_items(),
+        run.plan.shards.len(),
+        redo.len(),
+        queue.locate(),
+        ledger.committed.len()
+    ));
+    console::tell(format_args!(
+        "watch it: synth2real status {} --watch --root {}",
+        config.run, config.root
+    ));
+    Ok(Ending::Done)
+}
+
+/// What is no part of a run's identity stays as it was at its first launch.
+fn tell_differences(config: &RunConfig, record: &RunRecord) {
+    if record.limits != config.limits {
+        console::tell(format_args!(
+            "the run keeps the limits of its first launch: max_attempts = {}, max_failed = {}, \
+             input_patience_seconds = {}",
+            record.limits.max_attempts,
+            record.limits.max_failed,
+            record.limits.input_patience_seconds
+        ));
+    }
+    let now = Inputs::of(config);
+    for (what, first, now) in [
+        ("content.root", &record.inputs.content, now.content),
+        ("style.root", &record.inputs.style, now.style),
+        ("model.path", &record.inputs.model, now.model),
+    ] {
+        if *first != now {
+            console::tell(format_args!(
+                "the run reads {what} where it was at its first launch: {first}"
+            ));
+        }
+    }
+}

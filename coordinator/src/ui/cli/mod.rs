@@ -1,0 +1,174 @@
+//! The command line.
+
+mod audit;
+mod cancel;
+mod dashboard;
+mod exit;
+mod files;
+mod launch;
+mod opening;
+#[cfg(feature = "embedded")]
+mod probe;
+#[cfg(feature = "embedded")]
+mod reference_stats;
+mod report;
+mod resume;
+#[cfg(feature = "embedded")]
+mod run;
+mod serve;
+mod status;
+#[cfg(feature = "embedded")]
+mod transfer;
+#[cfg(not(feature = "embedded"))]
+mod without_engine;
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+pub use exit::{Ending, Problem};
+use shared::location::{Location, LocationError};
+use shared::paths;
+#[cfg(not(feature = "embedded"))]
+use without_engine::{self as probe, self as reference_stats, self as run, self as transfer};
+
+/// Converts a labelled synthetic driving dataset into realistic ones, in the style of a few real photographs.
+///
+/// Every content (synthetic image) is converted into every style (real photograph) with CACTIF, a training-free
+/// diffusion style transfer that respects semantic classes, so the labels stay valid. What is stored is the truth: run
+/// a command again and it goes on where it stopped.
+///
+/// On one machine `run` does everything. With many, `launch` hands the shards to a RabbitMQ broker, `worker` processes
+/// convert them, and `serve` watches; all of them share a storage root, a folder or s3://bucket/prefix. The broker's
+/// address stands in SYNTH2REAL_BROKER_URL or in the settings file.
+///
+/// Exit codes: 0 done; 1 finished with quarantined or failed items, halted, or an audit that failed; 2 wrong usage or
+/// settings; 3 something around the program (model, device, storage, broker) cannot be used, or storage lost what was
+/// stored; 130 or 143 interrupted, run again to go on; 141 the reader of what was to be printed went away.
+#[derive(Debug, Parser)]
+#[command(name = "synth2real", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plan and convert here, in this process; run it again to resume
+    ///
+    /// Images, labels and a Parquet manifest are stored below `runs/NAME/` of the run's root. A run that was killed
+    /// goes on with what is missing; a changed setting, model or dataset is refused, saying what changed.
+    Run(run::RunArgs),
+    /// Plan, freeze and hand the shards to the broker; launch it again to resume
+    ///
+    /// Workers that share the storage root and the broker convert them, whenever they come. The datasets and the model
+    /// must be where every worker finds them: at the same path, or in a bucket.
+    Launch(launch::LaunchArgs),
+    /// Watch every run of a storage root, and show them in a browser
+    ///
+    /// Counts, stops runs that fail too often, writes manifests of those that ended, and serves the dashboard: progress
+    /// of every run, its shards, items and workers, and what can be done about them. It listens on this machine alone
+    /// unless there is a token, which a browser is asked for and scripts send as `Authorization: Bearer`. Beyond this
+    /// machine put a proxy with TLS in front of it, one that passes the Host header on.
+    Serve(serve::ServeArgs),
+    /// Show how far a run is; exit 1 if items failed, something that was made is gone, or the run is halted
+    ///
+    /// It goes by the names and sizes of what is stored, and reads of shards only those that were not counted before or
+    /// have another size now; `audit` reads everything and compares it.
+    Status(status::StatusArgs),
+    /// Hand the shards of a run that are missing or failed to the broker again, or its quarantined items
+    ///
+    /// What is to be done is found from storage alone: it helps after a broker lost its disk, after a cancel, and to
+    /// try failed shards anew. A shard that is in some worker's hands may be published twice, which does no harm.
+    ///
+    /// `--only quarantined` tries items again whose inputs were mended or have come back. Without a broker that is noted
+    /// with the run, and the next `synth2real run CONFIG` does it.
+    Resume(resume::ResumeArgs),
+    /// Stop a run: workers finish the image in hand and drop its shards; `resume` takes it up again
+    Cancel(cancel::CancelArgs),
+    /// Prove that every planned item is stored or accounted for, with the right digests; exit 1 if not
+    Audit(audit::AuditArgs),
+    /// Say what came out: FID, KID, SSIM and LPIPS per style, throughput, and what was not converted
+    ///
+    /// Figures are computed from what workers committed with the images. Several runs are put side by side, such as the
+    /// four methods. While a run is under way, it says what is there so far.
+    Report(report::ReportArgs),
+    /// Make the statistics of real photographs that FID and KID compare a style with
+    ReferenceStats(reference_stats::ReferenceStatsArgs),
+    /// Convert one image in the style of another
+    Transfer(transfer::TransferArgs),
+    /// Check a run's model, device, storage, broker and datasets, time a few steps, and say how long the run will take
+    Probe(probe::ProbeArgs),
+}
+
+/// Which storage root a run's name is looked up in.
+#[derive(Debug, Args)]
+struct RootArgs {
+    /// The storage root: the folder or s3://bucket/prefix that holds `runs/`
+    #[arg(
+        long,
+        env = "SYNTH2REAL_ROOT",
+        default_value = "out",
+        value_name = "ROOT"
+    )]
+    root: String,
+}
+
+/// A settings file.
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// The run's settings file, such as infra/demo/run.toml
+    #[arg(value_name = "CONFIG", value_parser = path())]
+    config: PathBuf,
+}
+
+impl Cli {
+    /// Returns what is logged unless `RUST_LOG` says otherwise: a service tells what it does, a command only troubles.
+    #[must_use]
+    pub fn log_filter(&self) -> &'static str {
+        match self.command {
+            Command::Serve(_) => "info,ort=error,lapin=error",
+            Command::Run(_)
+            | Command::Launch(_)
+            | Command::Status(_)
+            | Command::Resume(_)
+            | Command::Cancel(_)
+            | Command::Audit(_)
+            | Command::Report(_)
+            | Command::ReferenceStats(_)
+            | Command::Transfer(_)
+            | Command::Probe(_) => "warn,ort=error,lapin=error",
+        }
+    }
+}
+
+/// Runs a parsed command line.
+///
+/// # Errors
+///
+/// A [`Problem`] with the exit code that it leads to.
+pub async fn main(cli: Cli) -> Result<Ending, Problem> {
+    match cli.command {
+        Command::Run(args) => run::main(args).await,
+        Command::Launch(args) => launch::main(args).await,
+        Command::Serve(args) => serve::main(args).await,
+        Command::Status(args) => status::main(args).await,
+        Command::Resume(args) => resume::main(args).await,
+        Command::Cancel(args) => cancel::main(args).await,
+        Command::Audit(args) => audit::main(args).await,
+        Command::Report(args) => report::main(args).await,
+        Command::ReferenceStats(args) => reference_stats::main(args).await,
+        Command::Transfer(args) => transfer::main(args).await,
+        Command::Probe(args) => probe::main(args).await,
+    }
+}
+
+/// Reads a path of the command line, in which `~` and `${NAME}` are expanded as in settings files.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(paths::given)
+}
+
+/// Reads a folder or bucket of the command line, in which `~` and `${NAME}` are expanded as in settings files.
+fn location(text: &str) -> Result<Location, LocationError> {
+    Location::given(text, Path::new(""))
+}

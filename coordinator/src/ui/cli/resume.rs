@@ -1,0 +1,233 @@
+//! `synth2real resume`: publish again what storage says is missing or failed, or what is quarantined.
+
+use clap::{Args, ValueEnum};
+use shared::console::{self, PrintError};
+use shared::failure::{FailureClass, chain};
+use shared::ids::{RunId, ShardId};
+use shared::queue::Queue;
+use shared::storage::Storage;
+use shared::wording::counted;
+
+use super::{Ending, Problem, RootArgs, opening};
+use crate::run::estimate::Estimate;
+use crate::run::freeze::FrozenRun;
+use crate::run::ledger::Ledger;
+use crate::run::tally::{Counts, Tally};
+use crate::ui::progress::CountProgress;
+use crate::work::resume::{self, Choice, Only, Quarantined, Redo, ResumeError};
+
+/// Shards that are told with a line each.
+const MOST_LINES: usize = 20;
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArgs {
+    /// The run's name
+    #[arg(value_name = "RUN")]
+    run: RunId,
+    #[command(flatten)]
+    root: RootArgs,
+    /// Only shards that are not committed or whose images are gone, only shards that failed for good, or the items that
+    /// are quarantined: those of inputs that were mended or have come back
+    #[arg(long, value_enum)]
+    only: Option<OnlyArg>,
+    /// With --only quarantined: only items of this class
+    #[arg(long, value_enum, value_name = "CLASS")]
+    reason: Option<ReasonArg>,
+    /// With --only quarantined: only items whose reason has this in it, such as the name of a file
+    #[arg(long, value_name = "TEXT")]
+    reason_contains: Option<String>,
+    /// Only shards with this style, and only its quarantined items; may be given several times
+    #[arg(long = "style", value_name = "S")]
+    styles: Vec<String>,
+    /// Only this shard; may be given several times
+    #[arg(long = "shard", value_name = "K")]
+    shards: Vec<ShardId>,
+    /// Print what would be done again, why and how long that takes; publish nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OnlyArg {
+    Missing,
+    Failed,
+    Quarantined,
+}
+
+/// The classes that items are quarantined with.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ReasonArg {
+    BadInput,
+    Missing,
+    Changed,
+    BadOutput,
+}
+
+impl From<ReasonArg> for FailureClass {
+    fn from(reason: ReasonArg) -> Self {
+        match reason {
+            ReasonArg::BadInput => Self::BadInput,
+            ReasonArg::Missing => Self::Missing,
+            ReasonArg::Changed => Self::Changed,
+            ReasonArg::BadOutput => Self::BadOutput,
+        }
+    }
+}
+
+/// Returns what is to be done again.
+fn choice(args: &ResumeArgs) -> Result<Choice, Problem> {
+    let wanted = Quarantined {
+        class: args.reason.map(FailureClass::from),
+        reason: args.reason_contains.clone(),
+    };
+    let only = match args.only {
+        Some(OnlyArg::Quarantined) => Some(Only::Quarantined(wanted)),
+        None | Some(OnlyArg::Missing | OnlyArg::Failed) if wanted != Quarantined::default() => {
+            return Err(Problem::Usage(
+                "--reason and --reason-contains choose among quarantined items: give --only quarantined with them"
+                    .to_owned(),
+            ));
+        }
+        Some(OnlyArg::Missing) => Some(Only::Missing),
+        Some(OnlyArg::Failed) => Some(Only::Failed),
+        None => None,
+    };
+    Ok(Choice {
+        only,
+        styles: args.styles.clone(),
+        shards: args.shards.clone(),
+    })
+}
+
+pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
+    let storage = opening::storage(&args.root).await?;
+    let storage = storage.as_ref();
+    let run = opening::run(storage, &args.run).await?;
+    let mut ledger = opening::ledger(storage, &run).await?;
+    let choice = choice(&args)?;
+    let redo = resume::find(storage, &run, &ledger, &choice)
+        .await
+        .map_err(problem)?;
+    let damaged = resume::damaged(storage, &run, &ledger, &choice)
+        .await
+        .map_err(problem)?;
+    let lines = damaged.iter().take(MOST_LINES);
+    for (shard, why) in lines {
+        console::print(format_args!("shard {shard}: {why}"))?;
+    }
+    print_more(damaged.len(), "damaged")?;
+    // What is to be removed first is not done again.
+    let done = match damaged.is_empty() {
+        true => Ending::Done,
+        false => Ending::WithFailures,
+    };
+    let broker = opening::broker_of_environment()?;
+    if args.dry_run {
+        let counts = counts(storage, &run, &ledger).await?;
+        let queue = match &broker {
+            Some(broker) => shared::queue::open(broker).await.ok(),
+            None => None,
+        };
+        preview(&run, &redo, &counts, queue.as_deref()).await?;
+        // What would be refused is told now.
+        let _ = resume::changed_inputs(storage, &run, &ledger, &redo)
+            .await
+            .map_err(problem)?;
+        return Ok(done);
+    }
+    if redo.is_empty() {
+        console::tell(format_args!("run {}: nothing to do again", args.run));
+        return Ok(done);
+    }
+    let is_retry = matches!(choice.only, Some(Only::Quarantined(_)));
+    if is_retry && broker.is_none() {
+        let changed = resume::changed_inputs(storage, &run, &ledger, &redo)
+            .await
+            .map_err(problem)?;
+        resume::decide(storage, &run, &mut ledger, &redo, changed)
+            .await
+            .map_err(problem)?;
+        console::tell(format_args!(
+            "run {}: {} items of {} shards are to be tried again: the next `synth2real run CONFIG` makes them, or \
+             `launch CONFIG` with a broker",
+            args.run,
+            resume::num_items(&redo),
+            redo.len()
+        ));
+        return Ok(done);
+    }
+    let queue = opening::queue(broker.as_ref()).await?;
+    let progress = CountProgress::new(redo.len(), "shards published");
+    resume::publish(storage, queue.as_ref(), &run, &mut ledger, &redo, |count| {
+        progress.reached(count);
+    })
+    .await
+    .map_err(problem)?;
+    progress.finish();
+    console::tell(format_args!(
+        "run {}: {} shards with {} items published to {}",
+        args.run,
+        redo.len(),
+        resume::num_items(&redo),
+        queue.locate()
+    ));
+    Ok(done)
+}
+
+/// Returns what is counted of the shards that can be read.
+async fn counts(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+) -> Result<Counts, Problem> {
+    let counted = async {
+        let mut tally = Tally::stored(storage, &run.record.run).await?;
+        tally.update(storage, run, ledger).await?;
+        tally.total_with_failed(storage, run, ledger).await
+    };
+    counted.await.map_err(Problem::environment)
+}
+
+fn problem(error: ResumeError) -> Problem {
+    match error {
+        ResumeError::Changed(error) => opening::change_problem(error),
+        ResumeError::Unknown { .. } => Problem::usage(error),
+        ResumeError::Queue(_) => Problem::Environment(format!("{}; resume again", chain(&error))),
+        ResumeError::Storage(_) | ResumeError::Ledger(_) | ResumeError::Decision(_) => {
+            Problem::environment(error)
+        }
+    }
+}
+
+/// Says how many shards have no line of their own.
+fn print_more(count: usize, are: &str) -> Result<(), PrintError> {
+    match count.checked_sub(MOST_LINES) {
+        Some(more @ 1..) => console::print(format_args!(
+            "and {} {are}",
+            counted(more, "more shard", "more shards")
+        )),
+        Some(0) | None => Ok(()),
+    }
+}
+
+async fn preview(
+    run: &FrozenRun,
+    redo: &[Redo],
+    counts: &Counts,
+    queue: Option<&dyn Queue>,
+) -> Result<(), PrintError> {
+    for redo in redo.iter().take(MOST_LINES) {
+        console::print(format_args!(
+            "shard {}, {} items: {}",
+            redo.shard, redo.num_items, redo.why
+        ))?;
+    }
+    print_more(redo.len(), "to be done again")?;
+    let num_items = resume::num_items(redo);
+    let estimate = Estimate::of(num_items, counts, queue).await;
+    console::print(format_args!(
+        "run {}: {} shards with {num_items} items would be done again; {estimate}",
+        run.record.run,
+        redo.len(),
+    ))
+}

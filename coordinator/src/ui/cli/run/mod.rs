@@ -1,0 +1,271 @@
+//! `synth2real run`: plan and convert in this process.
+
+mod ending;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use shared::artifact::ArtifactKey;
+use shared::console;
+use shared::decision::{ChangedInput, ChangedInputs};
+use shared::failure::chain;
+use shared::queue::InProcessQueue;
+use shared::run_record::{Inputs, RunRecord};
+use shared::settings::{Limits, RunConfig};
+use shared::shutdown;
+use shared::storage::Storage;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use worker::attempt::Progress;
+use worker::workshop::{EngineWorkshop, Workshop};
+
+use super::dashboard::{self, AccessArgs, Beside, Watch};
+use super::{ConfigArgs, Ending, Problem, opening};
+use crate::run::changes::Accepted;
+use crate::run::freeze::{self, FrozenRun};
+use crate::run::gone::RUN_AGAIN;
+use crate::run::ledger::Ledger;
+use crate::run::plan::Shard;
+use crate::run::stored_items::StoredItems;
+use crate::run::tally::{self, Counts};
+use crate::ui::progress::{Beginning, RunProgress};
+use crate::work::collector::Duty;
+use crate::work::embedded::{EmbeddedRun, RunError, Stopped};
+use crate::work::resume::{self, Choice, Redo, Why};
+
+/// What a run in this process may keep on disk of a bucket.
+const CACHE_MAX_BYTES: u64 = 50 << 30;
+/// Between two looks of the dashboard at the run in this process.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    settings: ConfigArgs,
+    /// Show the run in a browser while it lasts; `synth2real serve` shows it afterwards
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = dashboard::ADDRESS
+    )]
+    dashboard: Option<String>,
+    #[command(flatten)]
+    access: AccessArgs,
+}
+
+pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
+    let config = RunConfig::load_to_compute(&args.settings.config).map_err(Problem::usage)?;
+    let listening = match &args.dashboard {
+        Some(address) => Some(dashboard::listen(address, &args.access).await?),
+        None => None,
+    };
+    let inventory = opening::inventory(&config).await?;
+    opening::warn_of_left_out(&inventory);
+    opening::warn_of_idle(&config.method);
+    let storage = opening::storage_to_compute(&config, &inventory).await?;
+    let existing = opening::existing(storage.as_ref(), &config, &inventory).await?;
+    opening::warn_of_references(&config, &inventory).await?;
+
+    let is_new = existing.is_none();
+    // The settings at hand say where the inputs are and when to give up, also of a run that was started elsewhere.
+    let (mut run, accepted, changed) = match existing {
+        Some(existing) => {
+            let decided = &existing.ledger.decisions.changed_inputs;
+            let changed = decided.with(&existing.accepted.changed);
+            let known = existing.run.record;
+            let record = RunRecord {
+                inputs: Inputs::of(&config),
+                quality: config.quality.absolute(),
+                limits: Limits {
+                    // How often a shard is tried is read by workers from the record.
+                    max_attempts: known.limits.max_attempts,
+                    ..config.limits
+                },
+                ..known
+            };
+            let plan = existing.run.plan;
+            (FrozenRun { record, plan }, existing.accepted, changed)
+        }
+        None => {
+            let frozen = inventory.frozen.clone();
+            let record = RunRecord::new(&config, frozen, jiff::Timestamp::now());
+            let plan = inventory.plan.clone();
+            let run = FrozenRun { record, plan };
+            (run, Accepted::default(), ChangedInputs::default())
+        }
+    };
+    let work = Work::find(storage.as_ref(), &run, accepted).await?;
+    // How often a shard is tried is counted by its recorded attempts alone.
+    let queue = InProcessQueue::with_delivery_limit(u64::MAX);
+    let _beside = listening.map(|listening| {
+        console::tell(format_args!("dashboard: {}", listening.address));
+        let watch = Watch {
+            storage: Arc::clone(&storage),
+            queue: Some(Arc::new(queue.clone())),
+            root: config.root.to_string(),
+            duty: Duty::Look,
+            every: LOOK_EVERY,
+            stop: CancellationToken::new(),
+        };
+        Beside::start(watch, listening)
+    });
+    let workshop = Arc::new(EngineWorkshop::new(config.engine.clone(), CACHE_MAX_BYTES));
+    if !work.redo.is_empty() {
+        // A run is frozen once nothing stands in its way, so that a refused one leaves nothing behind.
+        workshop
+            .tools(&run.record, &changed)
+            .await
+            .map_err(Problem::environment)?;
+    }
+    if is_new {
+        let frozen = freeze::open_or_create(storage.as_ref(), &config, &inventory).await;
+        let frozen = frozen.map_err(opening::freeze_problem)?;
+        run.record.created_at = frozen.created_at;
+    }
+    let stopped = if work.redo.is_empty() {
+        Stopped::AtItsEnd
+    } else {
+        let hands = Hands {
+            storage: Arc::clone(&storage),
+            queue,
+            workshop,
+        };
+        convert(&config, &run, hands, work).await?
+    };
+    ending::conclude(&config, run, storage.as_ref(), stopped).await
+}
+
+/// What is left to do of a run.
+struct Work {
+    ledger: Ledger,
+    redo: Vec<Redo>,
+    /// Inputs that hold in place of the planned ones from now on.
+    changed: Vec<ChangedInput>,
+    /// Images that are stored, of the whole run and of the shards to be done.
+    num_stored: usize,
+    num_found: usize,
+}
+
+impl Work {
+    /// Finds what is not committed, what failed, what is gone of committed shards, and quarantined items whose inputs were
+    /// mended.
+    async fn find(
+        storage: &dyn Storage,
+        run: &FrozenRun,
+        accepted: Accepted,
+    ) -> Result<Self, Problem> {
+        let ledger = opening::ledger(storage, run).await?;
+        let stored = StoredItems::read(storage, run)
+            .await
+            .map_err(Problem::environment)?;
+        let known = resume::Known {
+            storage,
+            run,
+            ledger: &ledger,
+            stored: &stored,
+        };
+        let mut redo = resume::find_in(known, &Choice::default())
+            .await
+            .map_err(Problem::environment)?;
+        resume::merge(&mut redo, accepted.redo);
+        let shards = redo
+            .iter()
+            .filter(|redo| !redo.why.is_of_some_items())
+            .map(|redo| &run.plan.shards[redo.shard.0 as usize]);
+        let items = shards.flat_map(Shard::items);
+        Ok(Self {
+            num_found: items.filter(|&item| stored.has_image(item)).count(),
+            num_stored: stored.num_images,
+            ledger,
+            redo,
+            changed: accepted.changed,
+        })
+    }
+}
+
+/// What a run in this process works with.
+struct Hands {
+    storage: Arc<dyn Storage>,
+    queue: InProcessQueue,
+    workshop: Arc<EngineWorkshop>,
+}
+
+/// Makes what is missing. Running again tries what failed anew, and takes up a run that was halted.
+async fn convert(
+    config: &RunConfig,
+    run: &FrozenRun,
+    hands: Hands,
+    work: Work,
+) -> Result<Stopped, Problem> {
+    let storage = hands.storage.as_ref();
+    let before = tally::count(storage, run, &work.ledger)
+        .await
+        .map_err(Problem::environment)?;
+    let progress = progress(config, run, &work, &before);
+    let Work {
+        mut ledger,
+        redo,
+        changed,
+        ..
+    } = work;
+    resume::decide(storage, run, &mut ledger, &redo, changed)
+        .await
+        .map_err(Problem::environment)?;
+    let repairs = redo.iter().filter_map(|redo| match redo.why {
+        Why::ArtifactsMissing(_) => Some(redo.shard),
+        Why::NotCommitted
+        | Why::Failed { .. }
+        | Why::Quarantined { .. }
+        | Why::NotRevised { .. }
+        | Why::RevisionFailed { .. } => None,
+    });
+    let embedded = EmbeddedRun {
+        run,
+        storage: Arc::clone(&hands.storage),
+        queue: hands.queue,
+        workshop: hands.workshop,
+        repairs: repairs.collect(),
+        progress: Arc::clone(&progress) as Arc<dyn Progress>,
+        drain: shutdown::on_signal("finishing the image in hand"),
+    };
+    let span = tracing::info_span!("convert", run = %config.run);
+    let stopped = embedded.go().instrument(span).await;
+    progress.finish();
+    stopped.map_err(|error| {
+        let stored = storage.locate(&ArtifactKey::RunRecord(config.run.clone()));
+        let what_helps = match &error {
+            RunError::Gone(_) => RUN_AGAIN.to_owned(),
+            RunError::Worker(_)
+            | RunError::LoopEnded(_)
+            | RunError::Queue(_)
+            | RunError::Ledger(_)
+            | RunError::Storage(_)
+            | RunError::Decision(_) => {
+                format!("what is stored beside {stored} is kept: run again to go on")
+            }
+        };
+        Problem::Environment(format!("{}; {what_helps}", chain(&error)))
+    })
+}
+
+/// Returns progress of what is missing.
+fn progress(config: &RunConfig, run: &FrozenRun, work: &Work, before: &Counts) -> Arc<RunProgress> {
+    let shards = work.redo.iter();
+    let shards = shards.map(|redo| &run.plan.shards[redo.shard.0 as usize]);
+    let styles: BTreeSet<usize> = shards
+        .flat_map(|shard| shard.styles.iter().copied())
+        .collect();
+    let retried = work.redo.iter().filter(|redo| redo.why.is_of_some_items());
+    let retried: usize = retried.map(|redo| redo.num_items).sum();
+    Arc::new(RunProgress::new(Beginning {
+        num_items: run.plan.num_items(),
+        already: (work.num_stored + before.quarantined).saturating_sub(retried),
+        found: work.num_found,
+        num_styles: styles.len(),
+        steps_per_item: config.method.num_executed(),
+    }))
+}

@@ -1,0 +1,268 @@
+//! `synth2real transfer`: one image in the style of another.
+
+mod trace;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use engine::Engine;
+use engine::conversion::{Converter, GivenNoise, Source};
+use imaging::tones;
+use imaging::{LabelFile, NamedBytes, Prepared, encode_png, label_kind_of_file, prepare};
+use method::denoise::NoiseSource;
+use ndarray::Array4;
+use shared::dataset::labels::LabelSetting;
+use shared::dataset::listing::LabelReading;
+use shared::failure::chain;
+use shared::npz::NpzFile;
+use shared::read_file::{self, max_bytes};
+use shared::settings::{Device, EngineConfig, MethodConfig};
+use shared::storage::scratch;
+
+use self::trace::Trace;
+use super::files::Named;
+use super::{Ending, Problem, files, opening, path};
+
+#[derive(Debug, Args)]
+pub(super) struct TransferArgs {
+    /// Folder of the exported model
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    model: PathBuf,
+    /// The synthetic image
+    #[arg(long, value_name = "IMG", value_parser = path())]
+    content: PathBuf,
+    /// Its label map: a palette of Cityscapes label ids, *_labelIds, *_labelTrainIds, or Cityscapes colours; not needed
+    /// by a method without class-wise AdaIN, such as adain and cross-image
+    #[arg(long, value_name = "PNG", value_parser = path())]
+    content_label: Option<PathBuf>,
+    /// What the content's label map is, if the file alone does not tell: palette-ids, label-ids, train-ids or colour
+    #[arg(long, value_name = "KIND", default_value_t)]
+    content_labels: LabelSetting,
+    /// The real photograph
+    #[arg(long, value_name = "IMG", value_parser = path())]
+    style: PathBuf,
+    /// Its label map; not needed where the content's is not
+    #[arg(long, value_name = "PNG", value_parser = path())]
+    style_label: Option<PathBuf>,
+    /// What the style's label map is, as for the content
+    #[arg(long, value_name = "KIND", default_value_t)]
+    style_labels: LabelSetting,
+    /// Where the converted image goes
+    #[arg(long, value_name = "PNG", value_parser = path())]
+    out: PathBuf,
+    /// A settings file whose [method] table is used
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    config: Option<PathBuf>,
+    /// One method setting, for example preset=paper or injected_steps=0,2..; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Where to compute: cpu, or cuda:N for an NVIDIA GPU
+    #[arg(long, default_value_t)]
+    device: Device,
+    /// Noise instead of the seed's: arrays `content` and `style`, (steps, 4, height / 8, width / 8) of float32
+    #[arg(long, value_name = "NPZ", value_parser = path())]
+    noise: Option<PathBuf>,
+    /// Write latents, labels and every step here, to check them against PyTorch
+    #[arg(long, value_name = "NPZ", value_parser = path())]
+    trace: Option<PathBuf>,
+}
+
+pub(super) async fn main(args: TransferArgs) -> Result<Ending, Problem> {
+    let method = MethodConfig::given(args.config.as_deref(), &args.overrides);
+    let method = method.map_err(Problem::usage)?;
+    for (option, label) in [
+        ("--content-label", &args.content_label),
+        ("--style-label", &args.style_label),
+    ] {
+        if label.is_none() && method.uses_labels() {
+            return Err(Problem::Usage(format!(
+                "{option} is missing: method {} normalises by class, and adain and cross-image do without",
+                method.method
+            )));
+        }
+    }
+    check_files(&args)?;
+    opening::warn_of_idle(&method);
+
+    let config = EngineConfig {
+        device: args.device,
+        device_key: "--device",
+        ..EngineConfig::default()
+    };
+    scratch::check(&config.cache_dir).map_err(Problem::environment)?;
+    let engine = Engine::load(&args.model, &config).map_err(Problem::environment)?;
+    let mut converter = Converter::new(engine, &method, &config).map_err(Problem::environment)?;
+    // A label that is given is read and traced, whether the method needs it or not.
+    let label = args.content_label.as_deref();
+    let label = label.map(|label| (label, args.content_labels));
+    let content = load(&converter, &args.content, label)?;
+    let label = args.style_label.as_deref();
+    let label = label.map(|label| (label, args.style_labels));
+    let style = load(&converter, &args.style, label)?;
+    let (content_noise, style_noise) = noise(&converter, &args, &method)?;
+
+    let style_name = args.style.display().to_string();
+    let style_source = Source {
+        name: "style",
+        file: &style_name,
+        prepared: &style,
+        noise: style_noise.as_ref(),
+    };
+    let style_latent = converter
+        .record_style(&style_source, &mut ())
+        .map_err(Problem::environment)?;
+    let mut trace = Trace::default();
+    let content_name = args.content.display().to_string();
+    let content_source = Source {
+        name: "content",
+        file: &content_name,
+        prepared: &content,
+        noise: content_noise.as_ref(),
+    };
+    let converted = converter
+        .convert(&content_source, &["style"], &mut trace)
+        .map_err(Problem::environment)?;
+    let image = converted.images.into_iter().next();
+    let image = image.ok_or_else(|| Problem::Environment("the model made no output".to_owned()))?;
+    let image = image.map_err(Problem::environment)?;
+    let mut warnings = converter.warnings(&content, "style");
+    warnings.extend(tones::warnings(
+        &content_name,
+        content.image.view(),
+        image.view(),
+    ));
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    if let Some(path) = &args.trace {
+        trace.constants(
+            &converter,
+            [&converted.content_latent, &style_latent],
+            [&content, &style],
+        );
+        files::write(path, &trace.into_npz().map_err(Problem::environment)?)?;
+    }
+    let png = encode_png(image.view()).map_err(Problem::environment)?;
+    files::write(&args.out, &png)?;
+    Ok(Ending::Done)
+}
+
+/// Proves that what is to be written can be, and is nothing that is read.
+fn check_files(args: &TransferArgs) -> Result<(), Problem> {
+    let trace = args.trace.as_deref().map(|path| ("--trace", path));
+    let outputs: Vec<Named<'_>> = [("--out", args.out.as_path())]
+        .into_iter()
+        .chain(trace)
+        .collect();
+    let given = [
+        ("--model", Some(args.model.as_path())),
+        ("--content", Some(args.content.as_path())),
+        ("--content-label", args.content_label.as_deref()),
+        ("--style", Some(args.style.as_path())),
+        ("--style-label", args.style_label.as_deref()),
+        ("--config", args.config.as_deref()),
+        ("--noise", args.noise.as_deref()),
+    ];
+    let inputs = given.into_iter();
+    let inputs: Vec<Named<'_>> = inputs
+        .filter_map(|(option, path)| Some((option, path?)))
+        .collect();
+    files::check(&outputs, &inputs)?;
+    files::check_ending(("--out", &args.out), "a PNG", &["png"])?;
+    trace.map_or(Ok(()), |trace| {
+        files::check_ending(trace, "an NPZ file", &["npz"])
+    })
+}
+
+fn load(
+    converter: &Converter,
+    image: &Path,
+    label: Option<(&Path, LabelSetting)>,
+) -> Result<Prepared, Problem> {
+    let (image_name, image_bytes) = (image.display().to_string(), read(image)?);
+    let image = NamedBytes {
+        name: &image_name,
+        bytes: &image_bytes,
+    };
+    let label = match label {
+        Some((label, setting)) => {
+            let bytes = read(label)?;
+            let promised = LabelReading::promised(label_kind_of_file(label, &bytes));
+            Some((label.display().to_string(), bytes, promised.under(setting)))
+        }
+        None => None,
+    };
+    let label = label.as_ref().map(|(name, bytes, reading)| LabelFile {
+        file: NamedBytes { name, bytes },
+        reading: *reading,
+    });
+    let prepared = prepare(image, label, converter.size()).map_err(Problem::usage)?;
+    for warning in &prepared.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(prepared)
+}
+
+type Noises = (Box<dyn NoiseSource>, Box<dyn NoiseSource>);
+
+fn noise(
+    converter: &Converter,
+    args: &TransferArgs,
+    method: &MethodConfig,
+) -> Result<Noises, Problem> {
+    let Some(path) = &args.noise else {
+        let name = |path: &Path| {
+            path.file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
+        };
+        let content = converter.content_noise(&name(&args.content));
+        return Ok((
+            Box::new(content),
+            Box::new(converter.style_noise(&name(&args.style))),
+        ));
+    };
+    let refuse = |reason: String| Problem::Usage(format!("--noise {}: {reason}", path.display()));
+    let (size, channels) = (converter.size(), converter.latent_channels());
+    // In 64 bits at most: what has another type is told as such.
+    let values = method.steps * channels * size.latent_height * size.latent_width;
+    let array_bytes = (values * size_of::<f64>()) as u64 + MAX_HEADER_BYTES;
+    // Two such arrays, and little beside them: the list of what an archive holds takes memory too.
+    let file = read_file::open_within(path, 4 * array_bytes).map_err(|e| refuse(e.to_string()))?;
+    let npz = NpzFile::open(file, array_bytes);
+    let mut npz = npz.map_err(|error| refuse(format!("is no NPZ file: {}", chain(&error))))?;
+    let mut array = |name: &str| -> Result<GivenNoise, Problem> {
+        let array: Array4<f32> = npz.by_name(name).map_err(|error| refuse(chain(&error)))?;
+        let expected = (
+            method.steps,
+            channels,
+            size.latent_height,
+            size.latent_width,
+        );
+        if array.dim() != expected {
+            return Err(refuse(format!(
+                "array {name} has shape {:?}, expected {expected:?}",
+                array.dim()
+            )));
+        }
+        let num_bad = array.iter().filter(|value| !value.is_finite()).count();
+        if num_bad > 0 {
+            return Err(refuse(format!(
+                "array {name} has {num_bad} of {} values that are not finite, expected noise: draws of a standard normal \
+                 distribution",
+                array.len()
+            )));
+        }
+        Ok(GivenNoise(array))
+    };
+    Ok((Box::new(array("content")?), Box::new(array("style")?)))
+}
+
+/// More than the header of an array.
+const MAX_HEADER_BYTES: u64 = 1 << 16;
+
+fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    read_file::read(path, max_bytes::DATA)
+        .map_err(|e| Problem::Usage(format!("cannot read {}: {e}", path.display())))
+}

@@ -1,0 +1,75 @@
+//! Nobody works on a run any more.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::{Redirect, Response};
+use serde::Deserialize;
+use shared::decision::Decisions;
+
+use super::Act;
+use crate::run::deciding::{self, Step};
+use crate::ui::dashboard::Dashboard;
+use crate::ui::dashboard::access::Visitor;
+use crate::ui::dashboard::error::PageError;
+use crate::ui::dashboard::format::count;
+use crate::ui::dashboard::frame::{Frame, Section, page};
+
+#[derive(Template)]
+#[template(path = "cancel.html")]
+struct CancelPage {
+    frame: Frame,
+    run: String,
+    remaining: String,
+    halted: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in super::super) struct Cancel {}
+
+pub(in super::super) async fn ask(
+    State(dashboard): State<Arc<Dashboard>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(run): Path<String>,
+) -> Result<Response, PageError> {
+    let view = dashboard.run(&run)?;
+    Ok(page(&CancelPage {
+        frame: Frame::new(&dashboard, &visitor, Section::Runs, format!("Cancel {run}"))
+            .about(&dashboard, view.id())
+            .still(),
+        remaining: count(view.num_remaining()),
+        halted: view.ledger.decisions.halted.clone(),
+        run,
+    }))
+}
+
+pub(in super::super) async fn cancel(
+    State(dashboard): State<Arc<Dashboard>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(run): Path<String>,
+    _: Act<Cancel>,
+) -> Result<Redirect, PageError> {
+    let view = dashboard.run(&run)?;
+    let storage = dashboard.storage.as_ref();
+    let notice = if deciding::has_ended(storage, view.id()).await {
+        format!("Run {run} has ended: there is nothing to cancel.")
+    } else {
+        let mut decisions = Decisions::read(storage, view.id()).await?;
+        match deciding::cancel(storage, view.id(), &mut decisions).await? {
+            Step::IsHalted(reason) => format!("Run {run} was halted before: {reason}."),
+            Step::Decides(_) | Step::Nothing => {
+                tracing::info!(run, "cancelled from the dashboard");
+                dashboard.board.hurry();
+                format!(
+                    "Run {run} is cancelled: workers finish the image in hand and drop its shards. Resume takes it up again."
+                )
+            }
+        }
+    };
+    if let Some(secret) = &visitor.secret {
+        dashboard.sessions.say(secret, notice);
+    }
+    Ok(Redirect::to(&format!("/runs/{run}")))
+}

@@ -1,0 +1,51 @@
+//! A worker finishes what it has in hand and stops.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Redirect;
+use serde::Deserialize;
+use shared::failure::chain;
+use shared::request::Request;
+
+use super::{Act, without_queue};
+use crate::ui::dashboard::Dashboard;
+use crate::ui::dashboard::access::Visitor;
+use crate::ui::dashboard::error::PageError;
+
+#[derive(Debug, Deserialize)]
+pub(in super::super) struct Drain {
+    worker: String,
+}
+
+pub(in super::super) async fn drain(
+    State(dashboard): State<Arc<Dashboard>>,
+    Extension(visitor): Extension<Visitor>,
+    Act(Drain { worker }): Act<Drain>,
+) -> Result<Redirect, PageError> {
+    let Some(queue) = &dashboard.queue else {
+        let why = without_queue(&dashboard).unwrap_or_default();
+        return Err(PageError::Trouble(why.to_owned()));
+    };
+    // Only those that were heard: a name is part of what the broker is asked for.
+    let known = dashboard.board.workers().into_iter();
+    if !known.map(|known| known.name).any(|name| name == worker) {
+        return Err(PageError::Missing(format!(
+            "no worker {worker:?} was heard lately"
+        )));
+    }
+    let asked = queue.ask(&worker, Request::Drain).await;
+    let listens = asked.map_err(|error| PageError::Trouble(chain(&error)))?;
+    let notice = if listens {
+        tracing::info!(worker, "drained from the dashboard");
+        dashboard.board.drain(&worker);
+        format!("{worker} was told to finish the image in hand, give its shard back and stop.")
+    } else {
+        format!("{worker} does not listen: it has stopped, or has lost the broker.")
+    };
+    if let Some(secret) = &visitor.secret {
+        dashboard.sessions.say(secret, notice);
+    }
+    Ok(Redirect::to("/workers"))
+}

@@ -1,0 +1,178 @@
+//! The same as JSON, for scripts and for the pages' own drawings.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::Serialize;
+use shared::event::ShardInHand;
+use shared::ids::RunId;
+use shared::warning::WarningKind;
+
+use super::Dashboard;
+use super::error::PageError;
+use super::pages::grid::Grid;
+use super::pages::states;
+use crate::output::report::RunReport;
+use crate::work::collector::RunView;
+use crate::work::collector::pace;
+use crate::work::collector::run_view::RunState;
+
+/// Stretches of a history.
+const STRETCHES: usize = 96;
+
+/// An error as JSON.
+pub(super) struct ApiError(PageError);
+
+impl From<PageError> for ApiError {
+    fn from(error: PageError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status: StatusCode = self.0.status();
+        let body = serde_json::json!({ "error": self.0.to_string() });
+        (status, Json(body)).into_response()
+    }
+}
+
+/// How far a run is.
+#[derive(Debug, Serialize)]
+pub(super) struct RunJson {
+    run: RunId,
+    state: &'static str,
+    halted: Option<String>,
+    items: usize,
+    done: usize,
+    quarantined: usize,
+    failed: usize,
+    images_per_minute: Option<f64>,
+    seconds_left: Option<u64>,
+    warnings: BTreeMap<WarningKind, usize>,
+    shards: usize,
+    shards_committed: usize,
+    shards_failed: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<RunReport>,
+}
+
+fn run_json(dashboard: &Dashboard, view: &RunView) -> RunJson {
+    let now = dashboard.board.now();
+    let in_hand = dashboard.board.in_hand(view.id());
+    let state = view.state(in_hand.len(), now);
+    let pace = view.pace(&in_hand, now);
+    RunJson {
+        run: view.id().clone(),
+        state: states::of_run(&state).class,
+        halted: view.ledger.decisions.halted.clone(),
+        items: view.num_items,
+        done: view.counts.done,
+        quarantined: view.counts.quarantined,
+        failed: view.counts.failed,
+        warnings: view.counts.warning_kinds.clone(),
+        images_per_minute: pace.map(|pace| pace.per_minute),
+        seconds_left: pace.and_then(|pace| Some(pace.left?.as_secs())),
+        shards: view.run.plan.shards.len(),
+        shards_committed: view.ledger.committed.len(),
+        shards_failed: view.failures.len(),
+        report: None,
+    }
+}
+
+/// Returns every run.
+pub(super) async fn runs(State(dashboard): State<Arc<Dashboard>>) -> Json<Vec<RunJson>> {
+    let runs = dashboard.board.runs();
+    Json(runs.iter().map(|view| run_json(&dashboard, view)).collect())
+}
+
+/// Returns a run with its report.
+pub(super) async fn run(
+    State(dashboard): State<Arc<Dashboard>>,
+    Path(run): Path<String>,
+) -> Result<Json<RunJson>, ApiError> {
+    let view = dashboard.run(&run)?;
+    Ok(Json(RunJson {
+        report: view.report.clone(),
+        ..run_json(&dashboard, &view)
+    }))
+}
+
+/// Returns how each shard is, in each style.
+pub(super) async fn grid(
+    State(dashboard): State<Arc<Dashboard>>,
+    Path(run): Path<String>,
+) -> Result<Json<Grid>, ApiError> {
+    let view = dashboard.run(&run)?;
+    let in_hand = dashboard.board.in_hand(view.id());
+    Ok(Json(Grid::of(&view, &in_hand)))
+}
+
+/// A run's history, a value for each stretch.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct History {
+    /// Middles, in seconds since 1970.
+    at: Vec<f64>,
+    /// Images a minute.
+    per_minute: Vec<f64>,
+    /// Seconds until the last image, at the pace of the time.
+    left: Vec<Option<u64>>,
+}
+
+/// Returns how fast a run went.
+pub(super) async fn history(
+    State(dashboard): State<Arc<Dashboard>>,
+    Path(run): Path<String>,
+) -> Result<Json<History>, ApiError> {
+    let view = dashboard.run(&run)?;
+    let now = dashboard.board.now();
+    let in_hand = dashboard.board.in_hand(view.id());
+    let spans = view.spans_with(&in_hand, now);
+    let newest = spans.last().map_or(now, |span| span.end);
+    let running = view.state(in_hand.len(), now) == RunState::Running;
+    let end = if running { now } else { newest };
+    let mut history = History::default();
+    for stretch in pace::history(&spans, view.num_items, STRETCHES, end) {
+        history.at.push(stretch.at.as_millisecond() as f64 / 1000.0);
+        history
+            .per_minute
+            .push((1000.0 * stretch.per_minute).round() / 1000.0);
+        history.left.push(stretch.left.map(|left| left.as_secs()));
+    }
+    Ok(Json(history))
+}
+
+/// A worker.
+#[derive(Debug, Serialize)]
+pub(super) struct WorkerJson {
+    name: String,
+    state: &'static str,
+    device: Option<String>,
+    work: Option<ShardInHand>,
+    heard_at: Timestamp,
+    stopped: Option<String>,
+    drained_at: Option<Timestamp>,
+}
+
+/// Returns the workers that were heard lately.
+pub(super) async fn workers(State(dashboard): State<Arc<Dashboard>>) -> Json<Vec<WorkerJson>> {
+    let workers = dashboard.board.workers().into_iter();
+    Json(
+        workers
+            .map(|worker| WorkerJson {
+                state: states::of_worker(worker.state).class,
+                name: worker.name,
+                device: worker.device,
+                work: worker.work,
+                heard_at: worker.heard_at,
+                stopped: worker.stopped,
+                drained_at: worker.drained_at,
+            })
+            .collect(),
+    )
+}

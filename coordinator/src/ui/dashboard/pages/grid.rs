@@ -1,0 +1,76 @@
+//! How each shard is, in each style: compact, so that ten thousand shards are a few kilobytes.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use shared::event::ShardInHand;
+use shared::ids::ShardId;
+
+use super::states::letter;
+use crate::work::collector::RunView;
+use crate::work::collector::run_view::ShardLook;
+
+/// How each shard is.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(in super::super) struct Grid {
+    /// A letter for each shard, in the order of their ids: `o`pen, in `h`and, to be `r`etried, `d`one, some
+    /// `q`uarantined, `f`ailed.
+    states: String,
+    /// The styles, in the order of the plan.
+    styles: Vec<GridStyle>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct GridStyle {
+    name: String,
+    /// Its shards as pairs of a first one and how many follow each other.
+    shards: Vec<(u32, u32)>,
+    /// Those of its shards that have items of this style that are not done.
+    quarantined: Vec<u32>,
+}
+
+/// Returns how a shard is, with those that are in hand.
+pub(super) fn look(
+    view: &RunView,
+    in_hand: &BTreeMap<ShardId, ShardInHand>,
+    shard: ShardId,
+) -> ShardLook {
+    match view.shard(shard) {
+        ShardLook::Open | ShardLook::Retrying if in_hand.contains_key(&shard) => ShardLook::InHand,
+        look => look,
+    }
+}
+
+impl Grid {
+    pub(in super::super) fn of(view: &RunView, in_hand: &BTreeMap<ShardId, ShardInHand>) -> Self {
+        let plan = &view.run.plan;
+        let states = plan
+            .shards
+            .iter()
+            .map(|shard| letter(look(view, in_hand, shard.id)))
+            .collect();
+        let mut styles: Vec<GridStyle> = plan
+            .styles
+            .iter()
+            .map(|style| GridStyle {
+                name: style.name().to_owned(),
+                shards: Vec::new(),
+                quarantined: Vec::new(),
+            })
+            .collect();
+        for shard in &plan.shards {
+            let tally = view.tally.shard(shard.id);
+            for &style in &shard.styles {
+                let style = &mut styles[style];
+                match style.shards.last_mut() {
+                    Some((first, length)) if *first + *length == shard.id.0 => *length += 1,
+                    Some(_) | None => style.shards.push((shard.id.0, 1)),
+                }
+                if tally.is_some_and(|tally| tally.not_done.contains_key(&style.name)) {
+                    style.quarantined.push(shard.id.0);
+                }
+            }
+        }
+        Self { states, styles }
+    }
+}

@@ -1,0 +1,202 @@
+//! A run: how far it is, its shards, styles, workers and losses.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+use shared::json;
+use shared::warning::WarningKind;
+
+use super::run_line::RunLine;
+use super::shard_table::{ShardTable, Wanted};
+use super::styles::{StyleLine, styles};
+use super::workers::{WorkerLine, workers};
+use crate::output::report::RunReport;
+use crate::ui::dashboard::Dashboard;
+use crate::ui::dashboard::access::Visitor;
+use crate::ui::dashboard::acts::without_queue;
+use crate::ui::dashboard::error::PageError;
+use crate::ui::dashboard::format::{count, figure};
+use crate::ui::dashboard::frame::{Frame, Section, page};
+use crate::work::collector::RunView;
+
+/// Reasons of losses that are listed here; the others are on a page of their own.
+const MOST_REASONS: usize = 5;
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage {
+    frame: Frame,
+    run: RunLine,
+    facts: Vec<Fact>,
+    styles: Vec<StyleLine>,
+    figures: Option<Figures>,
+    table: ShardTable,
+    workers: Vec<WorkerLine>,
+    reasons: Vec<Reason>,
+    num_reasons: usize,
+    warnings: Vec<Reason>,
+    acts: Acts,
+    /// How high the grid is: by its number of cells, so that nothing jumps when it is drawn.
+    grid: &'static str,
+    num_shards: String,
+}
+
+/// Something that a run is.
+struct Fact {
+    what: &'static str,
+    is: String,
+}
+
+/// What the figures of the styles took.
+struct Figures {
+    cost: String,
+}
+
+struct Reason {
+    text: String,
+    count: String,
+}
+
+/// What can be done about a run.
+struct Acts {
+    can_resume: bool,
+    can_retry: bool,
+    can_retry_quarantined: bool,
+    can_cancel: bool,
+    obstacle: Option<&'static str>,
+}
+
+/// What of a run somebody wants to see.
+#[derive(Debug, Deserialize)]
+pub(in super::super) struct Wish {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    style: String,
+    #[serde(default)]
+    page: String,
+}
+
+pub(in super::super) async fn show(
+    State(dashboard): State<Arc<Dashboard>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Query(wish): Query<Wish>,
+) -> Result<Response, PageError> {
+    let view = dashboard.run(&name)?;
+    let wanted = Wanted {
+        state: &wish.state,
+        style: &wish.style,
+        page: wish.page.parse().unwrap_or(1),
+    };
+    let run = RunLine::of(&dashboard, &view);
+    Ok(page(&RunPage {
+        frame: Frame::new(&dashboard, &visitor, Section::Runs, &name).about(&dashboard, view.id()),
+        acts: Acts {
+            can_resume: view.num_remaining() > 0 || run.damage().is_some(),
+            can_retry: !view.failures.is_empty(),
+            can_retry_quarantined: view.counts.quarantined > view.num_retried,
+            can_cancel: view.num_remaining() > 0 && run.halted().is_none(),
+            obstacle: without_queue(&dashboard),
+        },
+        facts: facts(&view),
+        styles: styles(&view),
+        figures: view.report.as_ref().map(figures),
+        table: ShardTable::of(&dashboard, &view, &wanted),
+        workers: workers(&dashboard, Some(view.id())),
+        reasons: reasons(&view),
+        num_reasons: view.counts.reasons.len(),
+        warnings: warnings(&view),
+        grid: grid_height(&view),
+        num_shards: count(view.run.plan.shards.len()),
+        run,
+    }))
+}
+
+fn facts(view: &RunView) -> Vec<Fact> {
+    let record = &view.run.record;
+    let (frozen, plan) = (&record.frozen, &view.run.plan);
+    let method = &frozen.method;
+    let fact = |what, is| Fact { what, is };
+    vec![
+        fact(
+            "Method",
+            format!(
+                "{}, {}",
+                json::name(&method.method),
+                json::name(&method.preset)
+            ),
+        ),
+        fact(
+            "Steps",
+            format!("{} of {}", method.num_executed(), method.steps),
+        ),
+        fact("Seed", method.seed.to_string()),
+        fact(
+            "Output",
+            format!("{} × {}", frozen.model.width, frozen.model.height),
+        ),
+        fact(
+            "Plan",
+            format!(
+                "{} contents × {} styles in {} shards",
+                count(plan.contents.len()),
+                count(plan.styles.len()),
+                count(plan.shards.len())
+            ),
+        ),
+        fact("Contents", record.inputs.content.to_string()),
+        fact("Styles", record.inputs.style.to_string()),
+        fact("Model", record.inputs.model.to_string()),
+    ]
+}
+
+fn figures(report: &RunReport) -> Figures {
+    Figures {
+        cost: format!(
+            "{} s and {} UNet evaluations an image",
+            figure(report.cost.seconds_per_image, 2),
+            figure(report.cost.evaluations_per_image, 1)
+        ),
+    }
+}
+
+fn reasons(view: &RunView) -> Vec<Reason> {
+    let reasons = view.counts.frequent_reasons();
+    let reason = |(text, number): (&String, usize)| Reason {
+        text: text.clone(),
+        count: count(number),
+    };
+    reasons.into_iter().take(MOST_REASONS).map(reason).collect()
+}
+
+fn warnings(view: &RunView) -> Vec<Reason> {
+    let kinds = view.counts.warning_kinds.iter();
+    let reason = |(kind, number): (&WarningKind, &usize)| Reason {
+        text: kind.to_string(),
+        count: count(*number),
+    };
+    kinds.map(reason).collect()
+}
+
+/// Shards of a style that fit into one row of the grid.
+const ONE_ROW: usize = 40;
+
+/// Returns how high the grid is: as high as its rows, if it has few, and else a part of the screen.
+fn grid_height(view: &RunView) -> &'static str {
+    let num_styles = view.run.plan.styles.len();
+    let cells: usize = view.run.plan.shards.iter().map(|s| s.styles.len()).sum();
+    let one_row = cells <= ONE_ROW * num_styles;
+    match num_styles {
+        0 | 1 if one_row => "rows-1",
+        2 if one_row => "rows-2",
+        3 if one_row => "rows-3",
+        4 if one_row => "rows-4",
+        _ if cells <= 2000 => "middle",
+        _ => "high",
+    }
+}

@@ -1,0 +1,176 @@
+//! The items of a shard: what they were made from, how they ended, and what they took.
+
+use std::collections::HashMap;
+
+use futures::future::try_join_all;
+use shared::artifact::ArtifactKey;
+use shared::ids::ItemId;
+use shared::manifest::{ManifestRow, Quality, Status, Work};
+
+use super::states::{self, Badge};
+use crate::ui::dashboard::Dashboard;
+use crate::ui::dashboard::access::encoded;
+use crate::ui::dashboard::format::millis;
+use crate::work::collector::RunView;
+use shared::storage::StorageError;
+
+/// Width of a bar of times in its own units.
+const WIDE: f64 = 1000.0;
+
+/// An item of a shard.
+#[derive(Debug)]
+pub(super) struct ItemLine {
+    /// Its place in the shard, from 0.
+    pub(super) place: usize,
+    pub(super) content: String,
+    pub(super) style: String,
+    pub(super) badge: Badge,
+    /// Whether its output is stored.
+    pub(super) has_output: bool,
+    pub(super) content_address: String,
+    pub(super) style_address: String,
+    pub(super) output_address: String,
+    pub(super) class: String,
+    pub(super) error: String,
+    pub(super) warning: String,
+    pub(super) took: Option<Took>,
+    /// What it is like, compared with its content.
+    pub(super) figures: String,
+    /// Whether its output was found and not made by the attempt that committed the shard.
+    pub(super) found: bool,
+}
+
+/// What an item took.
+#[derive(Debug, PartialEq)]
+pub(super) struct Took {
+    pub(super) total: String,
+    pub(super) parts: Vec<Part>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    pub(super) took: String,
+    pub(super) x: usize,
+    pub(super) width: usize,
+}
+
+impl Took {
+    fn of(work: &Work) -> Self {
+        let (parts, total) = (work.stages(), work.total_ms());
+        let unit = WIDE / total.max(f64::MIN_POSITIVE);
+        let mut before = 0.0;
+        let part = |(name, took): (&'static str, f64)| {
+            let x = (before * unit) as usize;
+            before += took;
+            Part {
+                name,
+                took: millis(took),
+                x,
+                width: ((before * unit) as usize).saturating_sub(x),
+            }
+        };
+        Self {
+            total: millis(total),
+            parts: parts.into_iter().map(part).collect(),
+        }
+    }
+}
+
+impl ItemLine {
+    /// Shows that the item failed with its shard.
+    pub(super) fn fail(&mut self) {
+        self.badge = states::of_item(Some(Status::Failed));
+    }
+}
+
+/// Items of a shard by their positions in the plan, as their rows and storage say.
+pub(super) async fn lines(
+    dashboard: &Dashboard,
+    view: &RunView,
+    first: usize,
+    positions: &[(usize, usize)],
+    rows: &[ManifestRow],
+) -> Result<Vec<ItemLine>, StorageError> {
+    let rows: HashMap<&ItemId, &ManifestRow> = rows.iter().map(|row| (&row.item, row)).collect();
+    let lines = positions.iter().enumerate().map(|(place, &position)| {
+        let item = view.run.plan.item(position);
+        let row = rows.get(&item).copied();
+        line(dashboard, view, first + place, item, row)
+    });
+    try_join_all(lines).await
+}
+
+async fn line(
+    dashboard: &Dashboard,
+    view: &RunView,
+    place: usize,
+    item: ItemId,
+    row: Option<&ManifestRow>,
+) -> Result<ItemLine, StorageError> {
+    let has_output = match row {
+        Some(row) => row.status == Status::Done,
+        // The shard is not committed: an attempt may have stored some of its images.
+        None => {
+            let key = ArtifactKey::Image(view.id().clone(), item.clone());
+            dashboard.storage.exists(&key).await?
+        }
+    };
+    let run = view.id();
+    let (style, content) = (encoded(&item.style), encoded(&item.content));
+    let version = &view.run.record.plan_hash[..8.min(view.run.record.plan_hash.len())];
+    let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+    let class = row.and_then(|row| row.error_class);
+    Ok(ItemLine {
+        place,
+        badge: match (row, has_output) {
+            (None, true) => Badge {
+                class: "in-hand",
+                sign: "◐",
+                label: "Made, not committed",
+            },
+            (row, _) => states::of_item(row.map(|row| row.status)),
+        },
+        has_output,
+        content_address: format!("/runs/{run}/images/content/{content}?v={version}"),
+        style_address: format!("/runs/{run}/images/style/{style}?v={version}"),
+        output_address: format!("/runs/{run}/images/output/{style}/{content}?v={version}"),
+        class: class.map(|class| class.to_string()).unwrap_or_default(),
+        error: text(row.and_then(|row| row.error.as_ref())),
+        warning: text(row.and_then(|row| row.warning.as_ref())),
+        took: row.and_then(|row| row.work.as_ref()).map(Took::of),
+        figures: row
+            .and_then(|row| row.quality.as_ref())
+            .map(figures)
+            .unwrap_or_default(),
+        found: has_output && row.is_some_and(|row| row.work.is_none()),
+        content: item.content,
+        style: item.style,
+    })
+}
+
+fn figures(quality: &Quality) -> String {
+    let lpips = quality.lpips;
+    let lpips = lpips.map_or_else(String::new, |lpips| format!(", LPIPS {lpips:.3}"));
+    format!("SSIM {:.3}{lpips}", quality.ssim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_time_fill_its_bar() {
+        let took = Took::of(&Work {
+            load_ms: 100.0,
+            denoise_ms: 800.0,
+            store_ms: 50.0,
+            quality_ms: 50.0,
+            ..Work::default()
+        });
+        assert_eq!(took.total, "1.00 s");
+        let ends: Vec<usize> = took.parts.iter().map(|part| part.x + part.width).collect();
+        assert_eq!(ends, [100, 100, 900, 900, 950, 1000]);
+        assert_eq!(Took::of(&Work::default()).total, "0 ms");
+    }
+}

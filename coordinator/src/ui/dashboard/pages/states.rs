@@ -1,0 +1,87 @@
+//! How things are, in a word, a sign and a colour: no state is told by its colour alone.
+
+use shared::manifest::Status;
+
+use crate::work::collector::fleet::WorkerState;
+use crate::work::collector::run_view::{RunState, ShardLook};
+
+/// A state as a page shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Badge {
+    /// Its name in styles and in the API.
+    pub(in super::super) class: &'static str,
+    /// Its sign.
+    pub(in super::super) sign: &'static str,
+    /// Its name for people.
+    pub(in super::super) label: &'static str,
+}
+
+const fn badge(class: &'static str, sign: &'static str, label: &'static str) -> Badge {
+    Badge { class, sign, label }
+}
+
+/// The states of shards, in the order of filters.
+pub(super) const SHARDS: [ShardLook; 7] = [
+    ShardLook::Open,
+    ShardLook::InHand,
+    ShardLook::Retrying,
+    ShardLook::Done,
+    ShardLook::Quarantined,
+    ShardLook::Failed,
+    ShardLook::Damaged,
+];
+
+pub(in super::super) fn of_run(state: &RunState) -> Badge {
+    match state {
+        RunState::Complete => badge("complete", "✓", "Complete"),
+        RunState::Ended => badge("ended", "!", "Ended with losses"),
+        RunState::Damaged(_) => badge("damaged", "!", "Damaged"),
+        RunState::Halted(_) => badge("halted", "■", "Halted"),
+        RunState::Running => badge("running", "▶", "Running"),
+        RunState::Waiting => badge("waiting", "○", "Waiting for workers"),
+        RunState::Idle => badge("idle", "○", "Nobody works on it"),
+    }
+}
+
+pub(super) fn of_shard(look: ShardLook) -> Badge {
+    match look {
+        ShardLook::Open => badge("open", "○", "Waiting"),
+        ShardLook::InHand => badge("in-hand", "▶", "In hand"),
+        ShardLook::Retrying => badge("retrying", "↻", "To be retried"),
+        ShardLook::Done => badge("done", "✓", "Done"),
+        ShardLook::Quarantined => badge("quarantined", "!", "Some quarantined"),
+        ShardLook::Failed => badge("failed", "✕", "Failed"),
+        ShardLook::Damaged => badge("damaged", "!", "Damaged"),
+    }
+}
+
+/// Returns the letter of a shard in the grid's data.
+pub(super) fn letter(look: ShardLook) -> char {
+    match look {
+        ShardLook::Open => 'o',
+        ShardLook::InHand => 'h',
+        ShardLook::Retrying => 'r',
+        ShardLook::Done => 'd',
+        ShardLook::Quarantined => 'q',
+        ShardLook::Failed => 'f',
+        ShardLook::Damaged => 'x',
+    }
+}
+
+pub(super) fn of_item(status: Option<Status>) -> Badge {
+    match status {
+        Some(Status::Done) => badge("done", "✓", "Done"),
+        Some(Status::Quarantined) => badge("quarantined", "!", "Quarantined"),
+        Some(Status::Failed) => badge("failed", "✕", "Failed"),
+        None => badge("open", "○", "Waiting"),
+    }
+}
+
+pub(in super::super) fn of_worker(state: WorkerState) -> Badge {
+    match state {
+        WorkerState::Working => badge("working", "▶", "Working"),
+        WorkerState::Waiting => badge("waiting", "○", "Waiting"),
+        WorkerState::Silent => badge("silent", "?", "Silent"),
+        WorkerState::Stopped => badge("stopped", "■", "Stopped"),
+    }
+}

@@ -1,0 +1,62 @@
+//! How far each style is, and what came out in it so far.
+
+use shared::wording::first_of;
+
+use super::parts::Bar;
+use crate::output::report::StyleReport;
+use crate::ui::dashboard::access::encoded;
+use crate::ui::dashboard::format::{NOTHING, count, figure};
+use crate::work::collector::RunView;
+use crate::work::collector::run_view::StyleCounts;
+
+/// A style of a run.
+#[derive(Debug)]
+pub(super) struct StyleLine {
+    pub(super) name: String,
+    pub(super) address: String,
+    pub(super) bar: Bar,
+    pub(super) done: String,
+    pub(super) planned: String,
+    pub(super) fid: String,
+    pub(super) kid: String,
+    pub(super) kid_error: String,
+    pub(super) ssim: String,
+    pub(super) lpips: String,
+    /// Items that the figures are about.
+    pub(super) items: String,
+    pub(super) notes: String,
+}
+
+/// Returns the styles of a run, in the order of the plan.
+pub(super) fn styles(view: &RunView) -> Vec<StyleLine> {
+    let names = view.run.plan.styles.iter().map(|style| style.name());
+    let counts = view.styles.iter().copied();
+    names
+        .zip(counts)
+        .map(|(name, counts)| line(view, name, counts))
+        .collect()
+}
+
+fn line(view: &RunView, name: &str, counts: StyleCounts) -> StyleLine {
+    let reports = view.report.iter().flat_map(|report| &report.styles);
+    let report: Option<&StyleReport> = { reports }.find(|report| report.style == name);
+    let of = |figure: fn(&StyleReport) -> Option<f64>| report.and_then(figure);
+    StyleLine {
+        address: encoded(name),
+        bar: Bar::of(counts, 0),
+        done: count(counts.done),
+        planned: count(counts.planned),
+        fid: figure(of(|report| report.fid), 1),
+        kid: figure(of(|report| report.kid), 4),
+        kid_error: of(|report| report.kid_standard_error)
+            .map(|error| format!("± {error:.4}"))
+            .unwrap_or_default(),
+        ssim: figure(of(|report| report.ssim), 3),
+        lpips: figure(of(|report| report.lpips), 3),
+        items: report.map_or_else(|| NOTHING.to_owned(), |report| count(report.items)),
+        notes: report
+            .map(|report| first_of(&report.notes, "; "))
+            .unwrap_or_default(),
+        name: name.to_owned(),
+    }
+}

@@ -1,0 +1,336 @@
+//! A run as it was seen last: immutable, so that whoever shows it needs to wait for nobody.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use shared::clock::{earlier, later};
+use shared::event::ShardInHand;
+use shared::ids::{RunId, ShardId};
+use shared::wording::first_of;
+use tokio::time::Instant;
+
+use super::pace::{self, Pace, Span};
+use crate::output::report::RunReport;
+use crate::run::fate::{Fate, Standing};
+use crate::run::freeze::FrozenRun;
+use crate::run::gone::Gone;
+use crate::run::ledger::{Ledger, ShardState};
+use crate::run::tally::{Counts, Failures, Tally};
+
+/// Somebody is taken to work on a run whose newest shard is younger, also where no events are heard.
+const RECENT: Duration = Duration::from_mins(5);
+
+/// A run as it was seen last.
+#[derive(Debug)]
+pub struct RunView {
+    /// What it is and what is planned.
+    pub run: Arc<FrozenRun>,
+    /// What storage says of its shards, and what was decided.
+    pub ledger: Ledger,
+    /// What is counted of its committed shards.
+    pub tally: Tally,
+    /// Why shards failed for good.
+    pub failures: Failures,
+    /// What was gone of it when it had ended.
+    pub gone: Gone,
+    /// What came out so far, once there is a report.
+    pub report: Option<RunReport>,
+    /// The sum over its shards.
+    pub counts: Counts,
+    /// How far each style is, in the order of the plan.
+    pub styles: Vec<StyleCounts>,
+    /// Its committed shards, sorted by their ends.
+    pub spans: Vec<Span>,
+    /// Number of items planned.
+    pub num_items: usize,
+    /// Quarantined items that are to be tried again and have not ended.
+    pub num_retried: usize,
+    /// When shards of it were committed under the eyes of whoever watches it.
+    pub seen_growing: Option<Instant>,
+}
+
+/// How far a style is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StyleCounts {
+    /// Items planned.
+    pub planned: usize,
+    /// Items with an image and a label.
+    pub done: usize,
+    /// Items whose input cannot be converted.
+    pub quarantined: usize,
+    /// Items whose shard failed too often.
+    pub failed: usize,
+}
+
+/// How a run is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunState {
+    /// Every item is done.
+    Complete,
+    /// Every item has ended, and some are not done.
+    Ended,
+    /// Every item has ended, and something that was made is gone: this.
+    Damaged(String),
+    /// Nobody is to work on it, for this reason.
+    Halted(String),
+    /// Somebody works on it.
+    Running,
+    /// Nothing is made yet.
+    Waiting,
+    /// Something is made, and nobody works on the rest.
+    Idle,
+}
+
+/// How a shard is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ShardLook {
+    /// To be made.
+    Open,
+    /// A worker has it in hand.
+    InHand,
+    /// It is to be tried again: an attempt failed, or quarantined items of it are to be made after all.
+    Retrying,
+    /// Committed, every item done.
+    Done,
+    /// Committed, some items quarantined.
+    Quarantined,
+    /// It failed too often.
+    Failed,
+    /// Committed, and its file cannot be read.
+    Damaged,
+}
+
+impl RunView {
+    /// Puts together what was seen of a run.
+    #[must_use]
+    pub fn new(
+        run: Arc<FrozenRun>,
+        ledger: Ledger,
+        tally: Tally,
+        failures: Failures,
+        report: Option<RunReport>,
+    ) -> Self {
+        let counts = tally.total_with(&run, &failures);
+        let styles = styles(&run, &tally, &failures);
+        let spans = spans(&tally);
+        let num_items = run.plan.num_items();
+        let retried = ledger.retried(run.record.limits.max_attempts);
+        let num_retried = retried.map(|(_, items)| items).sum();
+        Self {
+            run,
+            ledger,
+            tally,
+            failures,
+            gone: Gone::default(),
+            report,
+            counts,
+            styles,
+            spans,
+            num_items,
+            num_retried,
+            seen_growing: None,
+        }
+    }
+
+    /// Returns the run's name.
+    #[must_use]
+    pub fn id(&self) -> &RunId {
+        &self.run.record.run
+    }
+
+    /// Returns how many items have ended.
+    #[must_use]
+    pub fn num_ended(&self) -> usize {
+        let ended = self.counts.done.saturating_add(self.counts.not_done());
+        ended.saturating_sub(self.num_retried)
+    }
+
+    /// Returns how many items have still to end.
+    #[must_use]
+    pub fn num_remaining(&self) -> usize {
+        self.num_items.saturating_sub(self.num_ended())
+    }
+
+    /// Returns how the run is at a time, while workers have `in_hand` shards of it.
+    #[must_use]
+    pub fn state(&self, in_hand: usize, now: Timestamp) -> RunState {
+        let standing = Standing::of(&self.run, &self.ledger, &self.tally);
+        match standing.with_gone(self.gone.paths.len()).fate() {
+            Fate::Complete => return RunState::Complete,
+            Fate::EndedWithLosses => return RunState::Ended,
+            Fate::Damaged => return RunState::Damaged(self.damage()),
+            Fate::Halted => {
+                let reason = self.ledger.decisions.halted.clone();
+                return RunState::Halted(reason.unwrap_or_default());
+            }
+            // Whoever keeps it will halt it at its limit.
+            Fate::AtItsLimit | Fate::GoesOn => {}
+        }
+        if in_hand > 0 || self.grows(now) {
+            RunState::Running
+        } else if self.spans.is_empty() {
+            RunState::Waiting
+        } else {
+            RunState::Idle
+        }
+    }
+
+    /// Returns whether shards of it were committed lately: as seen here, or as a clock tells that is set about as this one.
+    fn grows(&self, now: Timestamp) -> bool {
+        let since = earlier(now, RECENT);
+        let first = self.spans.partition_point(|span| span.end <= since);
+        let next = self.spans.get(first);
+        next.is_some_and(|span| span.end < later(now, RECENT))
+            || self.seen_growing.is_some_and(|at| at.elapsed() < RECENT)
+    }
+
+    fn damage(&self) -> String {
+        let damaged = self.tally.damaged();
+        if !damaged.is_empty() {
+            format!("damaged: {}", first_of(damaged.values(), "; "))
+        } else if self.gone.is_nothing() {
+            "its shards do not have the rows that were planned: `synth2real audit` names them"
+                .to_owned()
+        } else {
+            format!("gone: {}", self.gone)
+        }
+    }
+
+    /// Returns the committed shards and what has ended in those that are in hand, sorted by their ends.
+    #[must_use]
+    pub fn spans_with(
+        &self,
+        in_hand: &BTreeMap<ShardId, ShardInHand>,
+        now: Timestamp,
+    ) -> Vec<Span> {
+        let open = self.not_counted(in_hand).map(|(work, ended)| Span {
+            start: work.since.min(now),
+            end: now,
+            images: ended,
+            ended,
+        });
+        let mut spans: Vec<Span> = self.spans.iter().copied().chain(open).collect();
+        // The clock of a worker may be ahead.
+        spans.sort_by_key(|span| span.end);
+        spans
+    }
+
+    /// Returns how many items have ended in shards that are in hand.
+    #[must_use]
+    pub fn num_ended_in(&self, in_hand: &BTreeMap<ShardId, ShardInHand>) -> usize {
+        self.not_counted(in_hand).map(|(_, ended)| ended).sum()
+    }
+
+    /// Returns how fast the run goes at a time, while workers have `in_hand` of it; none unless somebody works on it.
+    #[must_use]
+    pub fn pace(&self, in_hand: &BTreeMap<ShardId, ShardInHand>, now: Timestamp) -> Option<Pace> {
+        match self.state(in_hand.len(), now) {
+            RunState::Running => {
+                let remaining = self.num_remaining();
+                let remaining = remaining.saturating_sub(self.num_ended_in(in_hand));
+                pace::pace(&self.spans_with(in_hand, now), remaining, now)
+            }
+            RunState::Complete
+            | RunState::Ended
+            | RunState::Damaged(_)
+            | RunState::Halted(_)
+            | RunState::Waiting
+            | RunState::Idle => None,
+        }
+    }
+
+    /// Returns what is in hand and not committed, with how many items of it have ended: that of a committed shard is counted
+    /// already, and no shard has more items than were planned, whatever its worker says.
+    fn not_counted<'a>(
+        &'a self,
+        in_hand: &'a BTreeMap<ShardId, ShardInHand>,
+    ) -> impl Iterator<Item = (&'a ShardInHand, usize)> {
+        let open = in_hand
+            .iter()
+            .filter(|(shard, _)| match self.state_of(**shard) {
+                ShardState::Open | ShardState::Failed { .. } | ShardState::Revising { .. } => true,
+                ShardState::Committed | ShardState::RevisionFailed { .. } => false,
+            });
+        open.filter_map(|(&shard, work)| {
+            let planned = self.run.plan.shard(shard)?;
+            Some((work, planned.num_items().min(work.items_ended as usize)))
+        })
+    }
+
+    /// Returns where a shard stands.
+    #[must_use]
+    pub fn state_of(&self, shard: ShardId) -> ShardState {
+        self.ledger
+            .state(shard, self.run.record.limits.max_attempts)
+    }
+
+    /// Returns how a shard is, but for whether somebody has it in hand.
+    #[must_use]
+    pub fn shard(&self, shard: ShardId) -> ShardLook {
+        if self.tally.damaged().contains_key(&shard) {
+            return ShardLook::Damaged;
+        }
+        match self.state_of(shard) {
+            ShardState::Committed | ShardState::RevisionFailed { .. } => {
+                match self.tally.shard(shard) {
+                    Some(tally) if tally.counts.not_done() > 0 => ShardLook::Quarantined,
+                    Some(_) | None => ShardLook::Done,
+                }
+            }
+            ShardState::Failed { .. } => ShardLook::Failed,
+            ShardState::Revising { .. } => ShardLook::Retrying,
+            ShardState::Open if self.failed_attempts(shard) > 0 => ShardLook::Retrying,
+            ShardState::Open => ShardLook::Open,
+        }
+    }
+
+    /// Returns how many attempts at a shard failed since it was reopened last.
+    #[must_use]
+    pub fn failed_attempts(&self, shard: ShardId) -> usize {
+        let first = self.ledger.first_attempt(shard);
+        let attempts = self.ledger.failed_attempts.get(&shard);
+        attempts.map_or(0, |numbers| {
+            numbers.iter().filter(|&&number| number >= first).count()
+        })
+    }
+}
+
+fn spans(tally: &Tally) -> Vec<Span> {
+    let span = |shard: &crate::run::tally::ShardTally| {
+        Some(Span {
+            start: shard.started_at?,
+            end: shard.finished_at?,
+            images: shard.counts.converted,
+            ended: shard.counts.done.saturating_add(shard.counts.not_done()),
+        })
+    };
+    let mut spans: Vec<Span> = tally
+        .shards()
+        .filter_map(|(_, shard)| span(shard))
+        .collect();
+    spans.sort_by_key(|span| span.end);
+    spans
+}
+
+fn styles(run: &FrozenRun, tally: &Tally, failures: &Failures) -> Vec<StyleCounts> {
+    let mut styles = vec![StyleCounts::default(); run.plan.styles.len()];
+    for shard in &run.plan.shards {
+        let (num_contents, committed) = (shard.contents.len(), tally.shard(shard.id));
+        let failed = failures.of(shard.id).is_some();
+        for &style in &shard.styles {
+            let counts = &mut styles[style];
+            counts.planned += num_contents;
+            if let Some(committed) = committed {
+                let name = run.plan.styles[style].name();
+                let not_done = committed.not_done.get(name).copied().unwrap_or_default();
+                counts.quarantined += not_done;
+                counts.done += num_contents.saturating_sub(not_done);
+            } else if failed {
+                counts.failed += num_contents;
+            }
+        }
+    }
+    styles
+}

@@ -1,0 +1,205 @@
+//! The images among the files of a dataset, as far as a selection takes them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::dataset::selection::{Selection, Split};
+use crate::source::{SourceFile, Tree};
+
+use super::extensions::{IMAGE_EXTENSIONS, UNREAD_EXTENSIONS};
+use super::known::PictureKind;
+use super::left_out::{LeftOut, LeftOutReason};
+use super::list::{Labels, Request, is_below, stem};
+use super::list_error::DatasetError;
+use super::naming::{ImageName, Naming, has_extension};
+
+/// An image among the files.
+pub(super) struct Image<'a> {
+    pub(super) naming: &'static Naming,
+    pub(super) name: ImageName,
+    pub(super) file: &'a SourceFile,
+}
+
+/// Which of a layout's folders are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weather {
+    /// Those of the images as they were taken.
+    AsItWas,
+    /// Those of the same images with fog or rain: looked at if nothing is chosen of the others.
+    Made,
+}
+
+impl Weather {
+    fn folders(self, naming: &Naming) -> &'static [&'static str] {
+        match self {
+            Self::AsItWas => naming.image_folders,
+            Self::Made => naming.weather_folders,
+        }
+    }
+}
+
+/// The images that a selection takes.
+pub(super) struct Chosen<'a> {
+    /// The names of all images, as their labels have them.
+    pub(super) named: BTreeSet<String>,
+    pub(super) images: Vec<Image<'a>>,
+    pub(super) left_out: Vec<LeftOut>,
+}
+
+impl<'a> Chosen<'a> {
+    pub(super) fn of(
+        tree: &'a Tree,
+        namings: &'static [Naming],
+        request: &Request,
+        weather: Weather,
+    ) -> Result<Self, DatasetError> {
+        let mut left_out = Vec::new();
+        let mut images = images(&tree.files, namings, weather, &mut left_out)?;
+        let named = images
+            .iter()
+            .map(|image| image.name.of_label.clone())
+            .collect();
+        let mut matched = Matched::new(&request.selection);
+        for folder in &tree.unread {
+            let takers = request.selection.exclude.taking_folder(folder);
+            matched.exclude.extend(takers);
+        }
+        if !request.selection.exclude.is_empty() {
+            // A pattern may be about labels alone.
+            for file in &tree.files {
+                let takers = request.selection.exclude.matching(None, &file.path);
+                matched.exclude.extend(takers);
+            }
+        }
+        images.retain(|image| matched.takes(image, request.labels, &mut left_out));
+        matched.note_unmatched(&mut left_out);
+        Ok(Self {
+            named,
+            images,
+            left_out,
+        })
+    }
+}
+
+/// Returns the images of the layouts.
+fn images<'a>(
+    files: &'a [SourceFile],
+    namings: &'static [Naming],
+    weather: Weather,
+    left_out: &mut Vec<LeftOut>,
+) -> Result<Vec<Image<'a>>, DatasetError> {
+    let mut found = Vec::new();
+    for file in files {
+        let path = &file.path;
+        let of_folder = |naming: &&Naming| is_below(file, weather.folders(naming));
+        let fitting: Vec<&Naming> = namings.iter().filter(of_folder).collect();
+        if fitting.is_empty() {
+            if weather == Weather::AsItWas && is_made_weather(file, namings) {
+                LeftOut::note(left_out, LeftOutReason::MadeWeather, path);
+            }
+        } else if has_extension(path, &IMAGE_EXTENSIONS) {
+            let stem = stem(path)?;
+            let image = fitting.into_iter().find_map(|naming| {
+                let name = naming.name_of(&stem, path)?;
+                Some(Image { naming, name, file })
+            });
+            match image {
+                Some(image) => found.push(image),
+                None => LeftOut::note(left_out, why_no_image(path, namings), path),
+            }
+        } else if has_extension(path, &UNREAD_EXTENSIONS) {
+            LeftOut::note(left_out, LeftOutReason::Format, path);
+        }
+    }
+    Ok(found)
+}
+
+fn is_made_weather(file: &SourceFile, namings: &[Naming]) -> bool {
+    has_extension(&file.path, &IMAGE_EXTENSIONS)
+        && namings
+            .iter()
+            .any(|naming| is_below(file, naming.weather_folders))
+}
+
+/// Says why a picture in a folder of images is none of them.
+fn why_no_image(path: &Path, namings: &[Naming]) -> LeftOutReason {
+    match PictureKind::of(Path::new(path.file_name().unwrap_or_default())) {
+        PictureKind::Photograph => {
+            let suffixes = namings.iter().map(|naming| naming.image_suffix);
+            let suffixes = suffixes.filter(|suffix| !suffix.is_empty());
+            let names: Vec<String> = suffixes.map(|suffix| format!("*{suffix}")).collect();
+            LeftOutReason::OtherName(names.join(" or "))
+        }
+        kind @ (PictureKind::Reference
+        | PictureKind::RightCamera
+        | PictureKind::Label
+        | PictureKind::Measurement
+        | PictureKind::ContactSheet) => LeftOutReason::Kind(kind),
+    }
+}
+
+/// What a selection takes, and which of its patterns took anything.
+struct Matched<'a> {
+    selection: &'a Selection,
+    include: BTreeSet<usize>,
+    exclude: BTreeSet<usize>,
+}
+
+impl<'a> Matched<'a> {
+    fn new(selection: &'a Selection) -> Self {
+        Self {
+            selection,
+            include: BTreeSet::new(),
+            exclude: BTreeSet::new(),
+        }
+    }
+
+    /// Returns whether an image is used. The test split is left out without being asked for where labels are needed:
+    /// those of Cityscapes show no class, and ACDC has none.
+    fn takes(&mut self, image: &Image, labels: Labels, left_out: &mut Vec<LeftOut>) -> bool {
+        let (selection, path) = (self.selection, image.file.path.as_path());
+        let name = Some(image.name.name.as_str());
+        let included = selection.include.matching(name, path);
+        let excluded = selection.exclude.matching(name, path);
+        let by_globs =
+            excluded.is_empty() && (selection.include.is_empty() || !included.is_empty());
+        self.include.extend(included);
+        self.exclude.extend(excluded);
+        let in_folder = |name: &str| is_in_folder(path, name);
+        let of_condition = selection.conditions.is_empty()
+            || selection.conditions.iter().any(|it| in_folder(it.as_str()));
+        let of_split = selection
+            .splits
+            .iter()
+            .any(|split| in_folder(split.as_str()));
+        if !by_globs || !of_condition || !(of_split || selection.splits.is_empty()) {
+            return false;
+        }
+        let unasked_test = selection.splits.is_empty()
+            && labels == Labels::Needed
+            && !image.naming.image_suffix.is_empty()
+            && in_folder(Split::Test.as_str());
+        if unasked_test {
+            let reason = LeftOutReason::TestSplit(selection.fields.split);
+            LeftOut::note(left_out, reason, path);
+        }
+        !unasked_test
+    }
+
+    fn note_unmatched(&self, left_out: &mut Vec<LeftOut>) {
+        let Selection {
+            fields,
+            include,
+            exclude,
+            ..
+        } = self.selection;
+        LeftOut::note_unmatched(left_out, fields.include, include, &self.include);
+        LeftOut::note_unmatched(left_out, fields.exclude, exclude, &self.exclude);
+    }
+}
+
+/// Returns whether one of the folders that a file lies in, below that of all images, has this name.
+fn is_in_folder(path: &Path, name: &str) -> bool {
+    let folders = path.parent().into_iter().flat_map(Path::components);
+    folders.skip(1).any(|folder| folder.as_os_str() == name)
+}

@@ -1,0 +1,261 @@
+//! Which images a dataset has, and which label belongs to each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::dataset::labels::LabelSetting;
+use crate::dataset::layout::Layout;
+use crate::dataset::listing::{LabelReading, ListedFile, ListedLabel, Listing};
+use crate::dataset::selection::Selection;
+use crate::source::{SourceFile, Tree};
+use unicode_normalization::UnicodeNormalization;
+
+use super::chosen::{Chosen, Image, Weather};
+use super::left_out::{LeftOut, LeftOutReason};
+use super::list_error::{DatasetError, OfOneName};
+use super::naming::{LABEL_EXTENSION, Naming, has_extension};
+
+/// What a folder of images is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Contents, all of one layout.
+    Content(Layout),
+    /// Styles, of Cityscapes or ACDC as the suffix of each file tells, or photographs of one's own.
+    Style,
+}
+
+/// What is done with labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// An image without one is left out.
+    Needed,
+    /// Nothing: they are not looked for.
+    Unused,
+}
+
+/// What is asked of a dataset.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What it is read as.
+    pub role: Role,
+    /// What is done with labels.
+    pub labels: Labels,
+    /// What the settings say of them: of several labels of an image, the one of that kind is taken.
+    pub labels_are: LabelSetting,
+    /// Which images are used.
+    pub selection: Selection,
+}
+
+/// A dataset as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The images that are used, sorted by name; each with its label, if labels are needed.
+    pub listings: Vec<Listing>,
+    /// What is not used.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Returns every image in the folders of a dataset that is asked for, and says what is left out.
+///
+/// Folders are searched with everything below them. Names are compared in Unicode's composed form. `root_shown` is where
+/// the dataset lies, for errors.
+///
+/// # Errors
+///
+/// [`DatasetError`] if nothing is left, or two files have one name.
+pub fn list(tree: &Tree, root_shown: &str, request: &Request) -> Result<Listed, DatasetError> {
+    let namings = Naming::of(request.role);
+    let files = tree.files.as_slice();
+    let clear = Chosen::of(tree, namings, request, Weather::AsItWas)?;
+    let chosen = if clear.images.is_empty() {
+        let made = Chosen::of(tree, namings, request, Weather::Made)?;
+        if made.images.is_empty() { clear } else { made }
+    } else {
+        clear
+    };
+    let Chosen {
+        named,
+        images,
+        mut left_out,
+    } = chosen;
+    if named.is_empty() {
+        return Err(DatasetError::nothing_found(
+            files, root_shown, namings, &left_out,
+        ));
+    }
+    if images.is_empty() {
+        return Err(DatasetError::nothing_chosen(
+            root_shown,
+            &request.selection,
+            named.len(),
+            &left_out,
+        ));
+    }
+    let chosen = by_name(&images)?;
+    let num_chosen = chosen.len();
+    let labels = match request.labels {
+        Labels::Needed => labels(files, namings, &request.selection)?,
+        Labels::Unused => Stems::new(),
+    };
+    note_labels_without_images(&labels, namings, &named, &mut left_out);
+    let mut listings = Vec::with_capacity(chosen.len());
+    for (name, image) in chosen {
+        let label = label_of(image, &labels, request.labels_are)?;
+        match (label, request.labels) {
+            (None, Labels::Needed) => match label_of(image, &labels, LabelSetting::Auto)? {
+                Some(other) => {
+                    let reason = LeftOutReason::OtherLabel(request.labels_are);
+                    LeftOut::note(&mut left_out, reason, &other.file.path);
+                }
+                None => LeftOut::note(&mut left_out, LeftOutReason::NoLabel, &image.file.path),
+            },
+            (label, Labels::Needed | Labels::Unused) => {
+                let listing = Listing {
+                    name: name.to_owned(),
+                    image: listed_file(image.file),
+                    label,
+                };
+                listing.check().map_err(|reason| DatasetError::Unusable {
+                    path: image.file.path.clone(),
+                    reason,
+                })?;
+                listings.push(listing);
+            }
+        }
+    }
+    if listings.is_empty() {
+        return Err(DatasetError::nothing_labelled(
+            root_shown, request, num_chosen, &left_out,
+        ));
+    }
+    Ok(Listed { listings, left_out })
+}
+
+/// Returns the folders of a dataset that hold what is asked for, each once, in the order in which they are looked at.
+pub(super) fn folders(request: &Request) -> Vec<&'static str> {
+    let namings = Naming::of(request.role);
+    let images = namings.iter().flat_map(|naming| naming.image_folders);
+    let weather = namings.iter().flat_map(|naming| naming.weather_folders);
+    let labels = namings.iter().flat_map(|naming| naming.label_folders);
+    let labels = labels.filter(|_| request.labels == Labels::Needed);
+    let mut known = BTreeSet::new();
+    let all = images.chain(weather).chain(labels).copied();
+    all.filter(|folder| known.insert(*folder)).collect()
+}
+
+/// Returns images by name, of which each has one.
+fn by_name<'a>(images: &'a [Image<'a>]) -> Result<BTreeMap<&'a str, &'a Image<'a>>, DatasetError> {
+    let mut found: BTreeMap<&str, &Image> = BTreeMap::new();
+    for image in images {
+        if let Some(other) = found.insert(&image.name.name, image) {
+            let mut paths = [&other.file.path, &image.file.path];
+            paths.sort();
+            return Err(of_one_name(&image.name.name, paths[0], paths[1]));
+        }
+    }
+    Ok(found)
+}
+
+fn of_one_name(name: &str, first: &Path, second: &Path) -> DatasetError {
+    let forms_differ = first.file_stem() != second.file_stem()
+        && stem(first).is_ok_and(|first| stem(second).is_ok_and(|second| first == second));
+    DatasetError::DuplicateName(OfOneName {
+        name: name.to_owned(),
+        first: first.to_owned(),
+        second: second.to_owned(),
+        forms_differ,
+    })
+}
+
+/// Files by stem in its composed form, each stem with at least one.
+type Stems<'a> = BTreeMap<String, Vec<&'a SourceFile>>;
+
+/// Returns the files in the folders of labels, but for those that are excluded.
+fn labels<'a>(
+    files: &'a [SourceFile],
+    namings: &[Naming],
+    selection: &Selection,
+) -> Result<Stems<'a>, DatasetError> {
+    let mut stems = Stems::new();
+    for file in files {
+        let below = namings
+            .iter()
+            .any(|naming| is_below(file, naming.label_folders));
+        if below
+            && has_extension(&file.path, &[LABEL_EXTENSION])
+            && !selection.exclude.matches(None, &file.path)
+        {
+            stems.entry(stem(&file.path)?).or_default().push(file);
+        }
+    }
+    Ok(stems)
+}
+
+/// Returns the label of an image: where the settings say what labels are, the one that is named so.
+fn label_of(
+    image: &Image,
+    labels: &Stems,
+    setting: LabelSetting,
+) -> Result<Option<ListedLabel>, DatasetError> {
+    for (suffix, kind) in image.naming.labels_under(setting) {
+        let stem = format!("{}{suffix}", image.name.of_label);
+        let files = labels.get(&stem).map(Vec::as_slice).unwrap_or_default();
+        let files: Vec<&&SourceFile> = files
+            .iter()
+            .filter(|file| is_below(file, image.naming.label_folders))
+            .collect();
+        match files[..] {
+            [] => {}
+            [file] => {
+                return Ok(Some(ListedLabel {
+                    file: listed_file(file),
+                    reading: LabelReading::promised(kind).under(setting),
+                }));
+            }
+            [first, second, ..] => {
+                return Err(of_one_name(&image.name.of_label, &first.path, &second.path));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Counts labels that belong to no image, each image once.
+fn note_labels_without_images(
+    labels: &Stems,
+    namings: &[Naming],
+    images: &BTreeSet<String>,
+    left_out: &mut Vec<LeftOut>,
+) {
+    let mut known = BTreeSet::new();
+    for (stem, files) in labels {
+        let of = |naming: &Naming| naming.image_of_label(stem);
+        let mut named = namings.iter().filter_map(of).peekable();
+        let Some(&name) = named.peek() else {
+            continue;
+        };
+        if named.all(|name| !images.contains(name)) && known.insert(name) {
+            LeftOut::note(left_out, LeftOutReason::NoImage, &files[0].path);
+        }
+    }
+}
+
+fn listed_file(file: &SourceFile) -> ListedFile {
+    ListedFile {
+        path: file.path.clone(),
+        size_bytes: file.size_bytes,
+    }
+}
+
+pub(super) fn is_below(file: &SourceFile, folders: &[&str]) -> bool {
+    folders.iter().any(|folder| file.path.starts_with(folder))
+}
+
+/// Returns the stem of a file in its composed form; all of the path must be Unicode, because plans and keys are.
+pub(super) fn stem(path: &Path) -> Result<String, DatasetError> {
+    let stem = path.to_str().and_then(|_| path.file_stem()?.to_str());
+    let not_unicode = || DatasetError::NotUnicode {
+        path: PathBuf::from(path),
+    };
+    Ok(stem.ok_or_else(not_unicode)?.nfc().collect())
+}

@@ -1,0 +1,267 @@
+//! An image of a dataset and its label, by their names.
+
+use std::fmt;
+use std::path::{Component, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::labels::LabelSetting;
+use crate::ids::{NameError, check_name};
+
+/// What the pixels of a label file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelKind {
+    /// A palette image whose indices are Cityscapes label ids.
+    PaletteIds,
+    /// A grey image of Cityscapes label ids.
+    LabelIds,
+    /// A grey image of Cityscapes train ids.
+    TrainIds,
+    /// An image of Cityscapes class colours.
+    Colour,
+}
+
+impl LabelKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [
+        Self::PaletteIds,
+        Self::LabelIds,
+        Self::TrainIds,
+        Self::Colour,
+    ];
+
+    /// Returns the name that settings files use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PaletteIds => "palette-ids",
+            Self::LabelIds => "label-ids",
+            Self::TrainIds => "train-ids",
+            Self::Colour => "colour",
+        }
+    }
+}
+
+impl fmt::Display for LabelKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Which numbers of Cityscapes' labels the ids of a file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdKind {
+    /// Those of all labels.
+    LabelIds,
+    /// Those of the 19 classes.
+    TrainIds,
+}
+
+/// How a label file is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelReading {
+    /// What its pixels are, as far as is known before it is opened.
+    pub kind: LabelKind,
+    /// Whether the settings say so. What names and layouts promise, the file's content may contradict.
+    pub stated: bool,
+    /// What ids are that could be of either kind, as other labels of the dataset tell; none if they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_alikes: Option<IdKind>,
+    /// What it is stored as beside the outputs, where that is another kind than its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<LabelKind>,
+}
+
+impl LabelReading {
+    /// Returns the reading of a file whose name or layout promises `kind`.
+    #[must_use]
+    pub fn promised(kind: LabelKind) -> Self {
+        Self {
+            kind,
+            stated: false,
+            look_alikes: None,
+            stored: None,
+        }
+    }
+
+    /// Returns the reading of a file of which the settings say that it is `kind`.
+    #[must_use]
+    pub fn stated(kind: LabelKind) -> Self {
+        Self {
+            stated: true,
+            ..Self::promised(kind)
+        }
+    }
+
+    /// Returns this reading with what the settings say put over it.
+    #[must_use]
+    pub fn under(self, setting: LabelSetting) -> Self {
+        setting.kind().map_or(self, Self::stated)
+    }
+
+    /// Returns this reading of a file that is stored as `kind`.
+    #[must_use]
+    pub fn stored_as(self, kind: LabelKind) -> Self {
+        Self {
+            stored: Some(kind).filter(|&kind| kind != self.kind),
+            ..self
+        }
+    }
+
+    /// Returns what the file is stored as.
+    #[must_use]
+    pub fn stored_kind(self) -> LabelKind {
+        self.stored.unwrap_or(self.kind)
+    }
+
+    /// Returns this reading with what was decided of a file of the same dataset: what look-alikes are, which is a matter
+    /// of labels of one kind, and what labels are stored as.
+    #[must_use]
+    pub fn as_decided(self, before: Self) -> Self {
+        let is_same = (self.kind, self.stated) == (before.kind, before.stated);
+        let look_alikes = if is_same {
+            before.look_alikes
+        } else {
+            self.look_alikes
+        };
+        Self {
+            look_alikes,
+            ..self.stored_as(before.stored_kind())
+        }
+    }
+}
+
+/// A file of a dataset as it was listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListedFile {
+    /// Where it lies, relative to the root of the dataset.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+}
+
+/// The label file of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListedLabel {
+    /// The file.
+    pub file: ListedFile,
+    /// What its name, the dataset's layout or the settings say of its pixels.
+    pub reading: LabelReading,
+}
+
+/// An image of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// The stem of the image without the suffix of its layout.
+    pub name: String,
+    /// The image.
+    pub image: ListedFile,
+    /// Its label, if it has one.
+    pub label: Option<ListedLabel>,
+}
+
+/// Why a listed image cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ListingError {
+    /// It has a name that can be no part of a path.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// One of its files is not below the root of its dataset.
+    #[error("file {path:?} is not below the root of its dataset")]
+    Outside {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Listing {
+    /// Proves that its name can be part of a path, and that its files are below the root of its dataset.
+    ///
+    /// # Errors
+    ///
+    /// [`ListingError`] naming what is wrong.
+    pub fn check(&self) -> Result<(), ListingError> {
+        check_name(&self.name)?;
+        for file in self.files() {
+            let mut parts = file.path.components();
+            if !parts.all(|part| matches!(part, Component::Normal(_))) {
+                return Err(ListingError::Outside {
+                    path: file.path.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the name of the image.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns this listing, its label read and stored as was decided with another listing of the same image.
+    #[must_use]
+    pub fn as_decided(&self, before: &Self) -> Self {
+        let mut now = self.clone();
+        if let (Some(label), Some(before)) = (&mut now.label, &before.label) {
+            label.reading = label.reading.as_decided(before.reading);
+        }
+        now
+    }
+
+    /// Returns the image and the label, where there is one.
+    pub fn files(&self) -> impl Iterator<Item = &ListedFile> {
+        let label = self.label.as_ref().map(|label| &label.file);
+        std::iter::once(&self.image).chain(label)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_of_which_nothing_was_decided_is_written_as_it_always_was() {
+        let reading = LabelReading::promised(LabelKind::LabelIds);
+        let json = serde_json::to_string(&reading).unwrap();
+        assert_eq!(json, r#"{"kind":"label-ids","stated":false}"#);
+        assert_eq!(
+            serde_json::from_str::<LabelReading>(&json).unwrap(),
+            reading
+        );
+        let decided = LabelReading {
+            look_alikes: Some(IdKind::TrainIds),
+            ..reading.stored_as(LabelKind::PaletteIds)
+        };
+        let json = serde_json::to_string(&decided).unwrap();
+        assert!(
+            json.ends_with(r#","look_alikes":"train-ids","stored":"palette-ids"}"#),
+            "{json}"
+        );
+        assert_eq!(
+            serde_json::from_str::<LabelReading>(&json).unwrap(),
+            decided
+        );
+    }
+
+    #[test]
+    fn what_was_decided_of_a_label_holds_for_the_one_in_its_place() {
+        let decided = LabelReading {
+            look_alikes: Some(IdKind::TrainIds),
+            ..LabelReading::promised(LabelKind::LabelIds)
+        };
+        let same = LabelReading::promised(LabelKind::LabelIds);
+        assert_eq!(same.as_decided(decided), decided);
+        let other = LabelReading::promised(LabelKind::Colour).as_decided(decided);
+        assert_eq!(other.stored_kind(), LabelKind::LabelIds);
+        assert_eq!(other.look_alikes, None);
+        let back = same.as_decided(other);
+        assert_eq!(back.stored, None);
+    }
+}

@@ -1,0 +1,165 @@
+//! `features.json` and `perceptual.json`: networks of one graph that judge outputs, as onnx-export writes them.
+
+use std::path::{Path, PathBuf};
+
+use crate::digest;
+use crate::read_file::{self, max_bytes};
+use serde::Deserialize;
+
+use crate::location::Location;
+use crate::model::{ContractError, OpenError, Part, Source, TensorContract, check_part_files};
+use crate::source;
+
+/// The contract's version that this program reads.
+const FORMAT_VERSION: u32 = 1;
+/// The contract of a feature extractor.
+pub const FEATURES_FILE: &str = "features.json";
+/// The contract of an LPIPS network.
+pub const PERCEPTUAL_FILE: &str = "perceptual.json";
+
+/// What an exported network is.
+#[derive(Debug, Clone)]
+pub struct NetworkContract {
+    /// The contract's file.
+    pub path: PathBuf,
+    /// SHA-256 of the contract, which names the digest of every other file.
+    pub sha256: String,
+    /// What it says.
+    pub network: Network,
+}
+
+/// The contents of a contract.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Network {
+    /// Version of the format.
+    pub format_version: u32,
+    /// The program that wrote it.
+    pub producer: String,
+    /// The network's name.
+    pub name: String,
+    /// The checkpoint it was made from.
+    pub source: Source,
+    /// Whether its figures can be compared with published FID.
+    #[serde(default)]
+    pub published_fid: bool,
+    /// Whether its figures can be compared with published LPIPS.
+    #[serde(default)]
+    pub published_lpips: bool,
+    /// To what size the graph resizes images; none if it takes them as they are.
+    pub resize: Option<Resize>,
+    /// Number of features of an image; none for networks that compare images.
+    pub num_features: Option<usize>,
+    /// The graph.
+    #[serde(flatten)]
+    pub part: Part,
+}
+
+/// How a graph resizes images.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resize {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// The filter's name.
+    pub filter: String,
+}
+
+impl std::fmt::Display for Resize {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{} {}", self.width, self.height, self.filter)
+    }
+}
+
+impl NetworkContract {
+    /// Reads a contract: [`FEATURES_FILE`] or [`PERCEPTUAL_FILE`] of a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`ContractError::Unusable`] naming the file and what is wrong with it, [`ContractError::Away`] if its folder cannot be
+    /// read.
+    pub fn load(folder: &Path, file: &str) -> Result<Self, ContractError> {
+        let path = folder.join(file);
+        match read_file::read(&path, max_bytes::CONTRACT) {
+            Ok(bytes) => Self::from_json(&bytes, path),
+            Err(error) => Err(ContractError::unreadable(folder, path, error)),
+        }
+    }
+
+    /// Reads the bytes of a contract that lies at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`ContractError::Unusable`] naming the file and what is wrong with it.
+    pub fn from_json(bytes: &[u8], path: PathBuf) -> Result<Self, ContractError> {
+        let refuse = |reason: String| ContractError::Unusable {
+            path: path.clone(),
+            reason,
+        };
+        let network: Network = serde_json::from_slice(bytes).map_err(|e| {
+            refuse(format!(
+                "is no contract that this version reads ({e}); export the network again"
+            ))
+        })?;
+        if network.format_version != FORMAT_VERSION {
+            return Err(refuse(format!(
+                "has format version {}, this program reads {FORMAT_VERSION}; export the network again",
+                network.format_version
+            )));
+        }
+        network.check_sizes().map_err(refuse)?;
+        check_part_files(&network.part).map_err(refuse)?;
+        Ok(Self {
+            sha256: digest::sha256(bytes),
+            path,
+            network,
+        })
+    }
+
+    /// Reads a contract of the network at a location. Its other files are left to what loads it.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] naming the file.
+    pub async fn open(at: &Location, file: &str) -> Result<Self, OpenError> {
+        match at {
+            Location::Folder(folder) => Ok(Self::load(folder, file)?),
+            Location::Bucket(_) => {
+                let json = source::open(at).await?.read(Path::new(file)).await?;
+                let path = PathBuf::from(at.to_string()).join(file);
+                Ok(Self::from_json(&json, path)?)
+            }
+        }
+    }
+
+    /// Returns an error about this contract.
+    pub fn refuse(&self, reason: impl Into<String>) -> ContractError {
+        ContractError::Unusable {
+            path: self.path.clone(),
+            reason: reason.into(),
+        }
+    }
+
+    /// Refuses a graph with other names than these.
+    ///
+    /// # Errors
+    ///
+    /// [`ContractError`] naming the names that are expected.
+    pub fn expect(&self, inputs: &[&str], output: &str) -> Result<(), ContractError> {
+        let part = &self.network.part;
+        let named = |tensors: &[TensorContract], names: &[&str]| {
+            tensors.len() == names.len()
+                && names
+                    .iter()
+                    .all(|name| tensors.iter().any(|tensor| tensor.name == *name))
+        };
+        if named(&part.inputs, inputs) && named(&part.outputs, &[output]) {
+            return Ok(());
+        }
+        let inputs = inputs.join(", ");
+        Err(self.refuse(format!(
+            "must have the inputs {inputs} and the output {output}; export the network again"
+        )))
+    }
+}

@@ -1,0 +1,289 @@
+//! `run.json`: what a run is, frozen at its start.
+
+mod opening;
+
+use std::collections::BTreeMap;
+
+pub use opening::RecordError;
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::ArtifactKey;
+use crate::dataset::labels::LabelSetting;
+use crate::dataset::layout::Layout;
+use crate::digest;
+use crate::ids::RunId;
+use crate::json;
+use crate::location::Location;
+use crate::seal;
+use crate::settings::{Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize};
+
+/// Version of the format of `run.json`.
+pub const FORMAT_VERSION: u32 = 4;
+
+/// What a run is. Two runs of one name with different records are never mixed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRecord {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// The run's name.
+    pub run: RunId,
+    /// When it was planned. Not part of the identity.
+    pub created_at: jiff::Timestamp,
+    /// SHA-256 over what is frozen.
+    pub plan_hash: String,
+    /// Where the inputs are. Not part of the identity: a dataset may be moved.
+    pub inputs: Inputs,
+    /// What outputs are judged with. Of it, only the networks' digests are part of the identity.
+    pub quality: QualityConfig,
+    /// When to give up. Not part of the identity.
+    pub limits: Limits,
+    /// What is frozen.
+    pub frozen: Frozen,
+}
+
+/// Where a run's inputs are, as every worker finds them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inputs {
+    /// The contents.
+    pub content: Location,
+    /// The styles.
+    pub style: Location,
+    /// The exported model.
+    pub model: Location,
+}
+
+/// Everything that decides what the outputs of a run are, and in which shards they are made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Frozen {
+    /// The conversion's settings.
+    pub method: MethodConfig,
+    /// Which contents meet which styles.
+    pub pairing: Pairing,
+    /// How items are grouped.
+    pub shards: ShardSize,
+    /// The contents.
+    pub content: FrozenContent,
+    /// Digest of each style's image and label file.
+    pub styles: BTreeMap<String, String>,
+    /// What the styles' label files are said to be.
+    pub style_labels: LabelSetting,
+    /// The model.
+    pub model: FrozenModel,
+    /// The networks that judge outputs: what they say is committed with the outputs.
+    pub judges: FrozenJudges,
+    /// Number of items planned.
+    pub num_items: usize,
+    /// Number of shards planned.
+    pub num_shards: usize,
+    /// SHA-256 of the plan, which lists the inputs and the shards and lies beside this record.
+    pub plan_sha256: String,
+}
+
+/// The dataset listing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrozenContent {
+    /// The dataset's layout.
+    pub layout: Layout,
+    /// What its label files are said to be.
+    pub labels: LabelSetting,
+    /// Number of contents in the listing.
+    pub count: usize,
+    /// SHA-256 over the names and sizes of all files listed.
+    pub listing_sha256: String,
+}
+
+/// The model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrozenModel {
+    /// SHA-256 of `model.json`, which holds the digests of all its files.
+    pub sha256: String,
+    /// Width of its images in pixels.
+    pub width: usize,
+    /// Height of its images in pixels.
+    pub height: usize,
+}
+
+/// The networks that judge outputs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrozenJudges {
+    /// SHA-256 of the contract of the network whose features are kept.
+    pub features: Option<String>,
+    /// SHA-256 of the contract of the network that LPIPS is computed with.
+    pub lpips: Option<String>,
+}
+
+impl Inputs {
+    /// Returns where settings say the inputs are.
+    #[must_use]
+    pub fn of(config: &RunConfig) -> Self {
+        Self {
+            content: config.content.root.absolute(),
+            style: config.style.root.absolute(),
+            model: config.model.absolute(),
+        }
+    }
+}
+
+impl RunRecord {
+    /// Returns the record of a run that starts now.
+    #[must_use]
+    pub fn new(config: &RunConfig, frozen: Frozen, now: jiff::Timestamp) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            run: config.run.clone(),
+            created_at: now,
+            plan_hash: digest::sha256_of_json(&frozen),
+            inputs: Inputs::of(config),
+            quality: config.quality.absolute(),
+            limits: config.limits,
+            frozen,
+        }
+    }
+
+    /// Returns the record as it is stored, with a digest of itself.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        seal::document(self, &ArtifactKey::RunRecord(self.run.clone()))
+    }
+
+    /// Returns what differs between this record and a new plan of the same name: one line for each difference,
+    /// none if both are the same run.
+    #[must_use]
+    pub fn differences(&self, planned: &Frozen) -> Vec<String> {
+        let mut found = Vec::new();
+        compare(
+            "",
+            &json::tree(&self.frozen),
+            &json::tree(planned),
+            &mut found,
+        );
+        found
+    }
+
+    /// Returns what differs as [`Self::differences`] does, but for the inputs and what is planned with them.
+    #[must_use]
+    pub fn differences_but_inputs(&self, planned: &Frozen) -> Vec<String> {
+        let frozen = self.frozen.clone();
+        self.differences(&Frozen {
+            content: FrozenContent {
+                layout: planned.content.layout,
+                labels: planned.content.labels,
+                ..frozen.content
+            },
+            styles: frozen.styles,
+            num_items: frozen.num_items,
+            num_shards: frozen.num_shards,
+            plan_sha256: frozen.plan_sha256,
+            ..planned.clone()
+        })
+    }
+}
+
+fn compare(path: &str, old: &serde_json::Value, new: &serde_json::Value, found: &mut Vec<String>) {
+    use serde_json::Value::{Null, Object};
+    match (old, new) {
+        (Object(old), Object(new)) => {
+            let keys: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
+            for key in keys {
+                let inner = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                compare(
+                    &inner,
+                    old.get(key).unwrap_or(&Null),
+                    new.get(key).unwrap_or(&Null),
+                    found,
+                );
+            }
+        }
+        _ if old != new => found.push(format!("{path} was {old} and is now {new}")),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::settings::{PairingMode, raw::RawMethod};
+
+    fn frozen(seed: u64) -> Frozen {
+        let raw = RawMethod {
+            seed: Some(seed),
+            ..RawMethod::default()
+        };
+        Frozen {
+            method: raw.try_into().unwrap(),
+            pairing: Pairing {
+                mode: PairingMode::EveryStyle,
+                contents_per_style: None,
+            },
+            shards: ShardSize {
+                contents: 4,
+                styles: 3,
+            },
+            content: FrozenContent {
+                layout: Layout::Gta5,
+                labels: LabelSetting::Auto,
+                count: 2,
+                listing_sha256: digest::sha256(b"a"),
+            },
+            styles: BTreeMap::from([("night".into(), digest::sha256(b"b"))]),
+            style_labels: LabelSetting::Auto,
+            model: FrozenModel {
+                sha256: digest::sha256(b"c"),
+                width: 512,
+                height: 256,
+            },
+            judges: FrozenJudges::default(),
+            num_items: 2,
+            num_shards: 1,
+            plan_sha256: digest::sha256(b"d"),
+        }
+    }
+
+    pub(crate) fn record() -> RunRecord {
+        let folder = |name: &str| Location::Folder(name.into());
+        RunRecord {
+            format_version: FORMAT_VERSION,
+            run: "demo".parse().unwrap(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            plan_hash: digest::sha256_of_json(&frozen(1)),
+            inputs: Inputs {
+                content: folder("/gta5"),
+                style: "s3://bucket/style".parse().unwrap(),
+                model: folder("/model"),
+            },
+            quality: QualityConfig::default(),
+            limits: Limits {
+                max_attempts: 3,
+                input_patience_seconds: 600,
+                max_failed: 0.05,
+            },
+            frozen: frozen(1),
+        }
+    }
+
+    #[test]
+    fn a_changed_setting_is_named_with_both_values() {
+        assert_eq!(record().differences(&frozen(1)), Vec::<String>::new());
+        assert_eq!(
+            record().differences(&frozen(2)),
+            ["method.seed was 1 and is now 2"]
+        );
+    }
+
+    #[test]
+    fn a_record_survives_its_json() {
+        let json = serde_json::to_string_pretty(&record()).unwrap();
+        assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), record());
+    }
+}

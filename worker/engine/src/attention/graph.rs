@@ -1,0 +1,204 @@
+//! Attention as ONNX graphs, so that tensors need not leave the device that they are on.
+//!
+//! A graph is written for the shapes of its layer. A matrix of tokens by tokens exists for a tile of queries at a time;
+//! its numbers have 32 bits, whatever the model's have. What filtering finds weak is known only after a first pass over
+//! all tiles, so that the second one makes the matrix again.
+//!
+//! **Source:** as [`method`](crate::method), whose kernels these graphs agree with.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use ort::editor::Model;
+use ort::value::DynValue;
+
+use super::writer::{LayerShape, Term, Writer, attribute};
+use super::{AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, Own, StyleLayer};
+use crate::EngineError;
+use crate::runtime::Runtime;
+use crate::session::{PartSession, WrittenGraph};
+use method::filtering::{BestMatch, Exchange};
+use shared::model::{InjectedLayer, Precision};
+
+/// The attention of a tile of queries takes about so much memory.
+const TILE_BYTES: usize = 64 << 20;
+
+const OWN: [&str; 3] = ["query", "key", "value"];
+const STYLE: [&str; 3] = ["query", "style_key", "style_value"];
+const CONTENT: [&str; 3] = ["content_query", "content_key", "content_value"];
+
+/// Attention by graphs, one for each shape of layers, made when it is first met.
+pub struct GraphAttention {
+    runtime: Runtime,
+    precision: Precision,
+    how: InjectedAttention,
+    /// Memory of the attention of a tile of queries.
+    tile_bytes: usize,
+    own: HashMap<LayerShape, PartSession>,
+    injected: HashMap<LayerShape, PartSession>,
+}
+
+impl GraphAttention {
+    /// Returns attention on the runtime's device.
+    #[must_use]
+    pub fn new(runtime: &Runtime, precision: Precision, how: InjectedAttention) -> Self {
+        Self::with_tiles(runtime, precision, how, TILE_BYTES)
+    }
+
+    pub(super) fn with_tiles(
+        runtime: &Runtime,
+        precision: Precision,
+        how: InjectedAttention,
+        tile_bytes: usize,
+    ) -> Self {
+        Self {
+            tile_bytes,
+            runtime: runtime.clone(),
+            precision,
+            how,
+            own: HashMap::new(),
+            injected: HashMap::new(),
+        }
+    }
+}
+
+impl AttentionKernel for GraphAttention {
+    fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<Own, EngineError> {
+        let shape = LayerShape::from(layer);
+        let session = match self.own.entry(shape) {
+            Entry::Occupied(made) => made.into_mut(),
+            Entry::Vacant(room) => {
+                let model = own_graph(Writer::new(shape, self.precision, self.tile_bytes));
+                let written = WrittenGraph {
+                    name: "attention to itself",
+                    precision: self.precision,
+                    inputs: &OWN,
+                    output: Writer::OUTPUT,
+                    model,
+                };
+                room.insert(PartSession::from_graph(&self.runtime, written)?)
+            }
+        };
+        let output =
+            session.run_on(&[(OWN[0], &of.query), (OWN[1], &of.key), (OWN[2], &of.value)])?;
+        Ok(Own {
+            output,
+            softmaxes: None,
+        })
+    }
+
+    fn injected(
+        &mut self,
+        layer: &InjectedLayer,
+        query: &DynValue,
+        style: &StyleLayer,
+        content: Option<&ContentLayer>,
+    ) -> Result<DynValue, EngineError> {
+        let shape = LayerShape::from(layer);
+        let session = match self.injected.entry(shape) {
+            Entry::Occupied(made) => made.into_mut(),
+            Entry::Vacant(room) => {
+                let writer = Writer::new(shape, self.precision, self.tile_bytes);
+                let model = injected_graph(writer, &self.how);
+                let mut inputs = STYLE.to_vec();
+                if self.how.filter.is_some() {
+                    inputs.extend(CONTENT);
+                }
+                let written = WrittenGraph {
+                    name: "injected attention",
+                    precision: self.precision,
+                    inputs: &inputs,
+                    output: Writer::OUTPUT,
+                    model,
+                };
+                room.insert(PartSession::from_graph(&self.runtime, written)?)
+            }
+        };
+        let mut inputs = vec![
+            (STYLE[0], query),
+            (STYLE[1], &style.key),
+            (STYLE[2], &style.value),
+        ];
+        if self.how.filter.is_some() {
+            let content = content.ok_or_else(|| session.error(super::no_content()))?;
+            let content = &content.tensors;
+            inputs.extend([
+                (CONTENT[0], &content.query),
+                (CONTENT[1], &content.key),
+                (CONTENT[2], &content.value),
+            ]);
+        }
+        session.run_on(&inputs)
+    }
+}
+
+/// Returns the graph of an image's attention to itself.
+fn own_graph(writer: ort::Result<Writer>) -> ort::Result<Model> {
+    let mut write = writer?;
+    let [query, key, value] = OWN.map(|name| write.input(name));
+    let heads = attribute("num_heads", write.shape.heads)?;
+    let inputs = [&query, &key, &value];
+    let attended = write.graph.fused("MultiHeadAttention", &inputs, [heads])?;
+    write.finish(&attended)
+}
+
+/// Returns the graph of an output's attention to its style.
+fn injected_graph(writer: ort::Result<Writer>, how: &InjectedAttention) -> ort::Result<Model> {
+    let mut write = writer?;
+    let [query, key, value] = STYLE.map(|name| write.input(name));
+    let style = write.attention(&query, &key)?;
+    let contrast = Some(how.contrast_strength);
+    let Some(filter) = &how.filter else {
+        let values = write.by_heads(&value)?;
+        let attended = write.attend(&[Term {
+            attention: &style,
+            values: &values,
+            contrast,
+        }])?;
+        return write.finish_heads(&attended);
+    };
+    let [content_query, content_key, content_value] = CONTENT.map(|name| write.input(name));
+    let content = write.attention(&content_query, &content_key)?;
+    let best = match filter.best_match {
+        BestMatch::ContrastedAttention => write.match_by_attention(&style, how)?,
+        BestMatch::FullWidthScores => write.match_full_width(&query, &key)?,
+    };
+    let similarity = write.similarity(&content_value, &value, &best, filter.similarity)?;
+    let weak = write.weak(&similarity, filter)?;
+    let (values, content_values) = (write.by_heads(&value)?, write.by_heads(&content_value)?);
+    let attended = match filter.exchange {
+        Exchange::KeyColumns => {
+            let zero = write.number(0.0)?;
+            let strong_values = write.graph.op("Where", &[&weak, &zero, &values], [])?;
+            let weak_values = write
+                .graph
+                .op("Where", &[&weak, &content_values, &zero], [])?;
+            write.attend(&[
+                Term {
+                    attention: &style,
+                    values: &strong_values,
+                    contrast,
+                },
+                Term {
+                    attention: &content,
+                    values: &weak_values,
+                    contrast: None,
+                },
+            ])?
+        }
+        Exchange::QueryRows => {
+            let injected = write.attend(&[Term {
+                attention: &style,
+                values: &values,
+                contrast,
+            }])?;
+            let own = write.attend(&[Term {
+                attention: &content,
+                values: &content_values,
+                contrast: None,
+            }])?;
+            write.graph.op("Where", &[&weak, &own, &injected], [])?
+        }
+    };
+    write.finish_heads(&attended)
+}

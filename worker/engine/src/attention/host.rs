@@ -1,0 +1,111 @@
+//! Attention on the processor, by the kernels of [`method`](crate::method).
+
+use ort::value::DynValue;
+
+use super::{
+    AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, Own, StyleLayer, heads_of,
+};
+use crate::EngineError;
+use crate::tensor::{self, Tokens};
+use method::attention::{
+    KeyValue, QueryKeyValue, cross_image_attention, self_attention_and_softmaxes,
+};
+use method::filtering::{ContentAttention, filtered_attention};
+use shared::model::{InjectedLayer, Precision};
+
+/// Attention by kernels in Rust. Numbers of 16 bits are computed with as 32 bits.
+#[derive(Debug)]
+pub struct HostAttention {
+    precision: Precision,
+    how: InjectedAttention,
+}
+
+impl HostAttention {
+    /// Returns attention whose results have the model's precision.
+    #[must_use]
+    pub fn new(precision: Precision, how: InjectedAttention) -> Self {
+        Self { precision, how }
+    }
+}
+
+/// Query, key and value as numbers.
+struct Numbers<'a> {
+    query: Tokens<'a>,
+    key: Tokens<'a>,
+    value: Tokens<'a>,
+}
+
+impl<'a> Numbers<'a> {
+    fn of(tensors: &'a LayerTensors) -> ort::Result<Self> {
+        Ok(Self {
+            query: tensor::tokens(&tensors.query)?,
+            key: tensor::tokens(&tensors.key)?,
+            value: tensor::tokens(&tensors.value)?,
+        })
+    }
+
+    fn view(&self) -> QueryKeyValue<'_> {
+        QueryKeyValue {
+            query: self.query.view(),
+            key: self.key.view(),
+            value: self.value.view(),
+        }
+    }
+}
+
+impl AttentionKernel for HostAttention {
+    fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<Own, EngineError> {
+        let failed = |source| failed(layer, source);
+        let numbers = Numbers::of(of).map_err(failed)?;
+        let (output, softmaxes) = self_attention_and_softmaxes(numbers.view(), heads_of(layer))?;
+        Ok(Own {
+            output: tensor::from_tokens(output, self.precision).map_err(failed)?,
+            softmaxes: Some(softmaxes),
+        })
+    }
+
+    fn injected(
+        &mut self,
+        layer: &InjectedLayer,
+        query: &DynValue,
+        style: &StyleLayer,
+        content: Option<&ContentLayer>,
+    ) -> Result<DynValue, EngineError> {
+        let failed = |source| failed(layer, source);
+        let query = tensor::tokens(query).map_err(failed)?;
+        let key = tensor::tokens(&style.key).map_err(failed)?;
+        let value = tensor::tokens(&style.value).map_err(failed)?;
+        let style = KeyValue {
+            key: key.view(),
+            value: value.view(),
+        };
+        let contrast = self.how.contrast_strength;
+        let output = match (&self.how.filter, content) {
+            (None, _) => cross_image_attention(query.view(), style, heads_of(layer), contrast)?,
+            (Some(filter), Some(content)) => {
+                let own = Numbers::of(&content.tensors).map_err(failed)?;
+                let content = ContentAttention {
+                    own: own.view(),
+                    softmaxes: content.softmaxes.as_ref(),
+                };
+                filtered_attention(
+                    query.view(),
+                    style,
+                    content,
+                    heads_of(layer),
+                    contrast,
+                    filter,
+                )?
+            }
+            (Some(_), None) => return Err(failed(super::no_content())),
+        };
+        tensor::from_tokens(output, self.precision).map_err(failed)
+    }
+}
+
+fn failed(layer: &InjectedLayer, source: ort::Error) -> EngineError {
+    EngineError::Run {
+        part: format!("attention of layer {}", layer.name),
+        source,
+    }
+}

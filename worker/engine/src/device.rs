@@ -1,0 +1,87 @@
+//! Devices as ONNX Runtime knows them.
+
+use std::ptr;
+
+use ort::environment::Environment;
+use ort::ep::cuda::ConvAlgorithmSearch;
+use ort::ep::{self, ExecutionProvider as _, ExecutionProviderDispatch};
+use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
+use ort::session::Session;
+use shared::settings::{Device, EngineConfig};
+
+use super::{EngineError, cause};
+use shared::model::Precision;
+
+/// Refuses a device that the loaded library was built without, or whose libraries it cannot load.
+pub(super) fn check(environment: &Environment, config: &EngineConfig) -> Result<(), EngineError> {
+    let device = config.device;
+    let Device::Cuda(number) = device else {
+        return Ok(());
+    };
+    let refuse = |reason: String| EngineError::Device { device, reason };
+    if !ep::CUDA::is_available().map_err(|error| refuse(error.to_string()))? {
+        return Err(refuse(format!(
+            "this libonnxruntime.so was built without CUDA; run `make onnxruntime-gpu` and set ORT_DYLIB_PATH to what it \
+             makes, or {} to cpu",
+            config.device_key
+        )));
+    }
+    reach(environment, number).map_err(|error| {
+        refuse(format!(
+            "{}; does nvidia-smi show it, and are CUDA and cuDNN where the loader looks (LD_LIBRARY_PATH), in the \
+             versions that this ONNX Runtime was built for?",
+            cause(error.message())
+        ))
+    })
+}
+
+/// Has ONNX Runtime load what it needs for a GPU, for no graph yet. A stream is not named: where that fails, it ends the
+/// process.
+fn reach(environment: &Environment, number: u8) -> ort::Result<()> {
+    let provider = cuda(number, Precision::Fp32).build().error_on_failure();
+    Session::builder(environment)?.with_execution_providers([provider])?;
+    Ok(())
+}
+
+/// Returns what runs graphs of a precision on a device. Where it is not there, a session that asks for it fails.
+pub(super) fn provider(device: Device, precision: Precision) -> ExecutionProviderDispatch {
+    // Arenas are those that all sessions share: see `arena`.
+    match device {
+        Device::Cpu => ep::CPU::default().with_arena_allocator(true).build(),
+        Device::Cuda(number) => on_default_stream(cuda(number, precision)).build(),
+    }
+    .error_on_failure()
+}
+
+fn cuda(number: u8, precision: Precision) -> ep::CUDA {
+    ep::CUDA::default()
+        .with_device_id(number.into())
+        // By what cuDNN knows of the GPU. If the fastest was found by trying, that choice, and with it the bytes of an
+        // image, could differ from one process to the next.
+        .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
+        // TF32 keeps of each number what a float16 has of it: nothing is lost of those, and 13 bits of a float32.
+        .with_tf32(precision == Precision::Fp16)
+}
+
+/// Puts the work of all sessions on one stream of their GPU: the one that each GPU has, and which is never destroyed.
+#[expect(unsafe_code, reason = "ONNX Runtime takes streams as pointers")]
+fn on_default_stream(provider: ep::CUDA) -> ep::CUDA {
+    // CUDA's name for it (cudaStreamLegacy). ONNX Runtime takes 0, which means the same, for none.
+    let stream = ptr::without_provenance_mut(1);
+    // SAFETY: a handle that points nowhere, and stands for a stream that outlives every session.
+    unsafe { provider.with_compute_stream(stream) }
+}
+
+/// Returns where a device keeps the tensors that it makes.
+pub(super) fn memory(device: Device) -> ort::Result<MemoryInfo<'static>> {
+    let (place, number) = match device {
+        Device::Cpu => (AllocationDevice::CPU, 0),
+        Device::Cuda(number) => (AllocationDevice::CUDA, number),
+    };
+    MemoryInfo::new(
+        place,
+        number.into(),
+        AllocatorType::Device,
+        MemoryType::Default,
+    )
+}

@@ -1,0 +1,221 @@
+//! What the injected layers do on each branch.
+//!
+//! The style branch attends to itself and its keys and values are recorded; the content branch attends to itself and
+//! its queries, keys and values are kept for the outputs of the same pass; an output branch attends to the style, or
+//! to itself at a step without injection.
+
+use std::time::Instant;
+
+use ndarray::{Array3, ArrayView3};
+use ort::value::DynValue;
+
+use super::EngineError;
+use super::attention::{
+    AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, Own, StyleLayer,
+};
+use super::style_bank::{StyleBank, StyleRecord, StyleSteps};
+use super::unet::{LayerAttention, UnetChain};
+use method::denoise::{At, ContentPass, OutputBranch, PassPredictions, StylePass};
+use shared::model::InjectedLayer;
+
+/// How and when outputs attend to their styles.
+#[derive(Debug, Clone)]
+pub struct Injection {
+    /// For each executed step: whether the style is injected.
+    pub injected: Vec<bool>,
+    /// How.
+    pub attention: InjectedAttention,
+}
+
+/// The style branch: evaluates and records.
+pub struct RecordStyle<'a> {
+    /// The noise predictor.
+    pub unet: &'a mut UnetChain,
+    /// What it leaves open.
+    pub attention: &'a mut dyn AttentionKernel,
+    /// Which steps are worth recording.
+    pub injection: &'a Injection,
+    /// Where they are recorded.
+    pub steps: &'a mut StyleSteps,
+}
+
+impl StylePass for RecordStyle<'_> {
+    type Error = EngineError;
+
+    fn evaluate(&mut self, at: At, style: ArrayView3<'_, f32>) -> Result<Array3<f32>, EngineError> {
+        let mut branch = StyleBranch {
+            attention: &mut *self.attention,
+            layers: self.injection.injected[at.step].then(Vec::new),
+        };
+        let noise_pred = self.unet.evaluate(style, at.timestep, &mut branch)?;
+        if let Some(mut layers) = branch.layers {
+            if !self.steps.are_on_device() && !self.unet.tensors_are_here() {
+                let brought = layers.iter().map(|layer| self.unet.bring_here(layer));
+                layers = brought.collect::<Result<_, _>>()?;
+            }
+            self.steps.push(at.step, layers)?;
+        }
+        Ok(noise_pred)
+    }
+}
+
+/// The content branch and its outputs, one style each.
+pub struct InjectStyles<'a> {
+    /// The noise predictor.
+    pub unet: &'a mut UnetChain,
+    /// What it leaves open.
+    pub attention: &'a mut dyn AttentionKernel,
+    /// How outputs attend.
+    pub injection: &'a Injection,
+    /// The styles' records, in the order of the outputs.
+    pub styles: &'a [&'a StyleRecord],
+}
+
+impl ContentPass for InjectStyles<'_> {
+    type Error = EngineError;
+
+    /// Evaluates branch after branch: on a CPU as fast as a batch, in less memory, and with bytes that cannot depend
+    /// on how many outputs share a pass.
+    fn evaluate(
+        &mut self,
+        at: At,
+        content: ArrayView3<'_, f32>,
+        outputs: &[OutputBranch<'_>],
+    ) -> Result<PassPredictions, EngineError> {
+        let started = Instant::now();
+        let injected = self.injection.injected[at.step];
+        let keep = injected && self.injection.attention.filter.is_some();
+        let mut content_branch = ContentBranch {
+            attention: &mut *self.attention,
+            layers: keep.then(Vec::new),
+        };
+        let content_pred = self
+            .unet
+            .evaluate(content, at.timestep, &mut content_branch)?;
+        let content_layers = content_branch.layers.unwrap_or_default();
+        let mut predictions = Vec::with_capacity(outputs.len());
+        for output in outputs {
+            let noise_pred = if injected {
+                let style_layers = self.styles[output.position].layers(at.step)?;
+                let mut branch = InjectedBranch {
+                    attention: &mut *self.attention,
+                    style: &style_layers,
+                    content: &content_layers,
+                };
+                self.unet
+                    .evaluate(output.latent, at.timestep, &mut branch)?
+            } else {
+                let mut branch = ContentBranch {
+                    attention: &mut *self.attention,
+                    layers: None,
+                };
+                self.unet
+                    .evaluate(output.latent, at.timestep, &mut branch)?
+            };
+            predictions.push(noise_pred);
+        }
+        tracing::debug!(
+            step = at.step,
+            outputs = outputs.len(),
+            injected,
+            elapsed_ms = 1000.0 * started.elapsed().as_secs_f64(),
+            "evaluated pass"
+        );
+        Ok(PassPredictions {
+            content: content_pred,
+            outputs: predictions,
+        })
+    }
+}
+
+/// Attends to itself; its keys and values are recorded at a step that injects.
+struct StyleBranch<'a> {
+    attention: &'a mut dyn AttentionKernel,
+    layers: Option<Vec<StyleLayer>>,
+}
+
+impl LayerAttention for StyleBranch<'_> {
+    fn attend(
+        &mut self,
+        _: usize,
+        layer: &InjectedLayer,
+        tensors: LayerTensors,
+    ) -> Result<DynValue, EngineError> {
+        let Own { output, .. } = self.attention.own(layer, &tensors)?;
+        if let Some(layers) = &mut self.layers {
+            layers.push(StyleLayer {
+                key: tensors.key,
+                value: tensors.value,
+            });
+        }
+        Ok(output)
+    }
+}
+
+/// Attends to itself; its tensors are kept where outputs need them.
+struct ContentBranch<'a> {
+    attention: &'a mut dyn AttentionKernel,
+    layers: Option<Vec<ContentLayer>>,
+}
+
+impl LayerAttention for ContentBranch<'_> {
+    fn attend(
+        &mut self,
+        _: usize,
+        layer: &InjectedLayer,
+        tensors: LayerTensors,
+    ) -> Result<DynValue, EngineError> {
+        let Own { output, softmaxes } = self.attention.own(layer, &tensors)?;
+        if let Some(layers) = &mut self.layers {
+            layers.push(ContentLayer { tensors, softmaxes });
+        }
+        Ok(output)
+    }
+}
+
+/// Attends to its style.
+struct InjectedBranch<'a> {
+    attention: &'a mut dyn AttentionKernel,
+    style: &'a [StyleLayer],
+    content: &'a [ContentLayer],
+}
+
+impl LayerAttention for InjectedBranch<'_> {
+    fn attend(
+        &mut self,
+        position: usize,
+        layer: &InjectedLayer,
+        tensors: LayerTensors,
+    ) -> Result<DynValue, EngineError> {
+        let (style, content) = (&self.style[position], self.content.get(position));
+        self.attention
+            .injected(layer, &tensors.query, style, content)
+    }
+}
+
+/// Returns the memory that recording a style takes.
+#[must_use]
+pub fn style_num_bytes(unet: &UnetChain, injection: &Injection) -> u64 {
+    let per_step: usize = unet
+        .layers()
+        .map(|layer| 2 * unet.precision.num_bytes() * layer.tokens * layer.heads * layer.head_width)
+        .sum();
+    per_step as u64
+        * injection
+            .injected
+            .iter()
+            .filter(|injected| **injected)
+            .count() as u64
+}
+
+/// Returns the records of some styles, in order.
+///
+/// # Panics
+///
+/// If a style was never recorded: callers record before they convert.
+pub(crate) fn records<'a>(bank: &'a StyleBank, styles: &[&str]) -> Vec<&'a StyleRecord> {
+    styles
+        .iter()
+        .map(|style| bank.get(style).expect("the caller records styles first"))
+        .collect()
+}

@@ -1,0 +1,191 @@
+//! Keys and values of styles at each step, recorded once and read for every content.
+//!
+//! Records stay where they were made up to a limit: on a GPU, if the model runs on one. Those beyond it are kept in the
+//! processor's memory up to a limit of its own, and those beyond that are written to an unnamed temporary file, step by
+//! step, and read back a step at a time. A GPU that runs out of memory loses its records to the processor.
+
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use shared::metrics::names;
+use shared::settings::{Device, EngineConfig};
+
+use self::steps::Place;
+pub use self::steps::StyleSteps;
+use super::EngineError;
+use super::attention::StyleLayer;
+use method::denoise::StyleTrajectory;
+
+/// Everything about a style that conversions need.
+#[derive(Debug)]
+pub struct StyleRecord {
+    /// Its latents, for AdaIN.
+    pub trajectory: StyleTrajectory,
+    steps: StyleSteps,
+}
+
+impl StyleRecord {
+    /// Returns a finished record.
+    #[must_use]
+    pub fn new(trajectory: StyleTrajectory, steps: StyleSteps) -> Self {
+        Self { trajectory, steps }
+    }
+
+    /// Returns the layers recorded at a step, in the order of the UNet; none if the step was not recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::StyleBank`] if they are on disk and cannot be read.
+    pub fn layers(&self, step: usize) -> Result<Arc<[StyleLayer]>, EngineError> {
+        self.steps.read(step)
+    }
+}
+
+/// Where records may be and in how many bytes.
+#[derive(Debug, Clone)]
+pub struct StyleBankLimits {
+    /// On the device, if it is not the processor.
+    pub device: u64,
+    /// In the processor's memory.
+    pub memory: u64,
+    /// The folder for those beyond.
+    pub folder: PathBuf,
+}
+
+impl From<&EngineConfig> for StyleBankLimits {
+    fn from(config: &EngineConfig) -> Self {
+        Self {
+            device: match config.device {
+                Device::Cpu => 0,
+                Device::Cuda(_) => config.style_bank_device_max_bytes,
+            },
+            memory: config.style_bank_max_bytes,
+            folder: config.cache_dir.clone(),
+        }
+    }
+}
+
+/// The records of a run.
+#[derive(Debug)]
+pub struct StyleBank {
+    limits: StyleBankLimits,
+    records: HashMap<String, StyleRecord>,
+}
+
+/// The bytes of records by place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Held {
+    device: u64,
+    memory: u64,
+    disk: u64,
+}
+
+impl StyleBank {
+    /// Returns an empty bank.
+    #[must_use]
+    pub fn new(limits: StyleBankLimits) -> Self {
+        let bank = Self {
+            limits,
+            records: HashMap::new(),
+        };
+        bank.show_size();
+        bank
+    }
+
+    /// Returns room for a style of `num_bytes`: on the device, in memory or on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::StyleBank`] if no temporary file can be made.
+    pub fn reserve(&self, style: &str, num_bytes: u64) -> Result<StyleSteps, EngineError> {
+        let (limits, held) = (&self.limits, self.held());
+        let mut steps = StyleSteps {
+            style: style.to_owned(),
+            folder: limits.folder.clone(),
+            place: Place::Memory(HashMap::new()),
+            num_bytes,
+        };
+        if held.device + num_bytes <= limits.device {
+            steps.place = Place::Device(HashMap::new());
+        } else if held.memory + num_bytes > limits.memory {
+            steps.place = Place::on_disk(&limits.folder).map_err(|source| steps.error(source))?;
+            tracing::info!(style, num_bytes, folder = %limits.folder.display(), "style record goes to disk");
+        }
+        Ok(steps)
+    }
+
+    /// Keeps a finished record.
+    pub fn insert(&mut self, style: String, record: StyleRecord) {
+        self.records.insert(style, record);
+        self.show_size();
+    }
+
+    /// Returns a style's record.
+    #[must_use]
+    pub fn get(&self, style: &str) -> Option<&StyleRecord> {
+        self.records.get(style)
+    }
+
+    /// Moves every record from the device, brought by `bring_here`, and has none there any more; returns whether there could
+    /// be one until now, so that there may be more room.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if one cannot be brought or kept.
+    pub fn leave_device(
+        &mut self,
+        mut bring_here: impl FnMut(&StyleLayer) -> Result<StyleLayer, EngineError>,
+    ) -> Result<bool, EngineError> {
+        let could_be_there = std::mem::take(&mut self.limits.device) > 0;
+        let is_there = |(_, record): &(&String, &StyleRecord)| record.steps.are_on_device();
+        let there = self.records.iter().filter(is_there);
+        let there: Vec<String> = there.map(|(style, _)| style.clone()).collect();
+        for style in &there {
+            let Some(record) = self.records.get(style) else {
+                continue;
+            };
+            let mut moved = self.reserve(style, record.steps.num_bytes)?;
+            if let Place::Device(steps) = &record.steps.place {
+                for (step, layers) in steps {
+                    let layers = layers.iter().map(&mut bring_here);
+                    moved.push(*step, layers.collect::<Result<_, _>>()?)?;
+                }
+            }
+            if let Some(record) = self.records.get_mut(style) {
+                record.steps = moved;
+            }
+        }
+        self.show_size();
+        Ok(could_be_there)
+    }
+
+    fn held(&self) -> Held {
+        let mut held = Held::default();
+        for StyleRecord { steps, .. } in self.records.values() {
+            let place = match steps.place {
+                Place::Device(_) => &mut held.device,
+                Place::Memory(_) => &mut held.memory,
+                Place::Disk { .. } => &mut held.disk,
+            };
+            *place += steps.num_bytes;
+        }
+        held
+    }
+
+    fn show_size(&self) {
+        let held = self.held();
+        for (place, num_bytes) in [
+            ("device", held.device),
+            ("memory", held.memory),
+            ("disk", held.disk),
+        ] {
+            let bytes = names::ENGINE_STYLE_BANK_BYTES.gauge([place]);
+            bytes.set(num_bytes as f64);
+        }
+    }
+}

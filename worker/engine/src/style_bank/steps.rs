@@ -1,0 +1,181 @@
+//! The keys and values of one style, step by step: on the device, in memory or on disk.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ort::value::DynValue;
+
+use crate::EngineError;
+use crate::attention::StyleLayer;
+use crate::tensor;
+use shared::model::Precision;
+
+/// The layers of the steps recorded so far.
+#[derive(Debug)]
+pub struct StyleSteps {
+    pub(super) style: String,
+    /// The folder of those on disk.
+    pub(super) folder: PathBuf,
+    pub(super) place: Place,
+    /// The bytes of all steps, once they are recorded.
+    pub(super) num_bytes: u64,
+}
+
+#[derive(Debug)]
+pub(super) enum Place {
+    Device(HashMap<usize, Arc<[StyleLayer]>>),
+    Memory(HashMap<usize, Arc<[StyleLayer]>>),
+    Disk {
+        file: File,
+        steps: HashMap<usize, OnDisk>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct OnDisk {
+    offset: u64,
+    tensors: Vec<Stored>,
+    /// CRC-32 of all of them.
+    checksum: u32,
+}
+
+/// A tensor among others.
+#[derive(Debug, Clone, Copy)]
+struct Stored {
+    shape: [usize; 3],
+    precision: Precision,
+}
+
+impl Place {
+    /// Returns an empty file without a name in a folder, which is made if it is not there.
+    pub(super) fn on_disk(folder: &std::path::Path) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        Ok(Self::Disk {
+            file: tempfile::tempfile_in(folder)?,
+            steps: HashMap::new(),
+        })
+    }
+}
+
+impl StyleSteps {
+    /// Returns steps of no bank, whose layers stay where they were made.
+    pub(crate) fn where_made(style: &str) -> Self {
+        Self {
+            style: style.to_owned(),
+            folder: PathBuf::new(),
+            place: Place::Device(HashMap::new()),
+            num_bytes: 0,
+        }
+    }
+
+    /// Returns whether layers stay on the device; else the processor must be able to read them.
+    #[must_use]
+    pub fn are_on_device(&self) -> bool {
+        matches!(self.place, Place::Device(_))
+    }
+
+    /// Keeps the layers of a step.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::StyleBank`] if the processor should read them and cannot, or they go to disk and cannot be written.
+    pub fn push(&mut self, step: usize, layers: Vec<StyleLayer>) -> Result<(), EngineError> {
+        match &mut self.place {
+            Place::Device(steps) => {
+                steps.insert(step, layers.into());
+                Ok(())
+            }
+            Place::Memory(steps) => layers
+                .iter()
+                .map(kept)
+                .collect::<ort::Result<Arc<[_]>>>()
+                .map(|layers| {
+                    steps.insert(step, layers);
+                })
+                .map_err(|error| self.error(io::Error::other(error))),
+            Place::Disk { file, steps } => write_step(file, &layers)
+                .map(|on_disk| {
+                    steps.insert(step, on_disk);
+                })
+                .map_err(|source| self.error(source)),
+        }
+    }
+
+    /// Returns the layers of a step; none if the step was not recorded.
+    pub(super) fn read(&self, step: usize) -> Result<Arc<[StyleLayer]>, EngineError> {
+        match &self.place {
+            Place::Device(steps) | Place::Memory(steps) => {
+                Ok(steps.get(&step).cloned().unwrap_or_default())
+            }
+            Place::Disk { file, steps } => match steps.get(&step) {
+                Some(on_disk) => read_step(file, on_disk).map_err(|source| self.error(source)),
+                None => Ok(Arc::default()),
+            },
+        }
+    }
+
+    pub(super) fn error(&self, source: io::Error) -> EngineError {
+        EngineError::StyleBank {
+            style: self.style.clone(),
+            folder: self.folder.clone(),
+            source,
+        }
+    }
+}
+
+fn kept(layer: &StyleLayer) -> ort::Result<StyleLayer> {
+    Ok(StyleLayer {
+        key: tensor::kept(&layer.key)?,
+        value: tensor::kept(&layer.value)?,
+    })
+}
+
+fn write_step(mut file: &File, layers: &[StyleLayer]) -> io::Result<OnDisk> {
+    let offset = file.seek(SeekFrom::End(0))?;
+    let mut tensors = Vec::with_capacity(2 * layers.len());
+    let mut checksum = crc32fast::Hasher::new();
+    for value in layers.iter().flat_map(|layer| [&layer.key, &layer.value]) {
+        let bytes = tensor::bytes(value).map_err(io::Error::other)?;
+        file.write_all(&bytes)?;
+        checksum.update(&bytes);
+        tensors.push(Stored {
+            shape: tensor::shape(value),
+            precision: tensor::precision(value),
+        });
+    }
+    Ok(OnDisk {
+        offset,
+        tensors,
+        checksum: checksum.finalize(),
+    })
+}
+
+fn read_step(mut file: &File, on_disk: &OnDisk) -> io::Result<Arc<[StyleLayer]>> {
+    file.seek(SeekFrom::Start(on_disk.offset))?;
+    let mut checksum = crc32fast::Hasher::new();
+    let mut read = |stored: &Stored| -> io::Result<DynValue> {
+        let num_numbers: usize = stored.shape.iter().product();
+        let mut bytes = vec![0; stored.precision.num_bytes() * num_numbers];
+        file.read_exact(&mut bytes)?;
+        checksum.update(&bytes);
+        tensor::from_bytes(&bytes, stored.shape, stored.precision).map_err(io::Error::other)
+    };
+    let (layers, _) = on_disk.tensors.as_chunks::<2>();
+    let layers = layers.iter().map(|[key, value]| {
+        Ok(StyleLayer {
+            key: read(key)?,
+            value: read(value)?,
+        })
+    });
+    let layers: Arc<[StyleLayer]> = layers.collect::<io::Result<_>>()?;
+    if checksum.finalize() != on_disk.checksum {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "what was read back is not what was written: is the disk sound?",
+        ));
+    }
+    Ok(layers)
+}

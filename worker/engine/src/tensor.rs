@@ -1,0 +1,185 @@
+//! Tensors of ONNX Runtime as arrays of `f32`, whatever precision the model computes in.
+//!
+//! They are read where they are: one that is on another device is an error.
+
+use half::f16;
+use ndarray::{Array2, Array3, Array4, ArrayView3, Axis, CowArray, Ix2};
+use ort::value::{DynValue, Tensor, TensorElementType, ValueType};
+
+use super::session::Tensors;
+use shared::model::Precision;
+
+/// Returns a length, a place or a timestep as ONNX has it.
+pub(super) fn whole(number: usize) -> ort::Result<i64> {
+    i64::try_from(number).map_err(ort::Error::wrap)
+}
+
+/// Returns a `(channels, height, width)` array as a tensor with a batch of one.
+pub(super) fn from_array(
+    array: ArrayView3<'_, f32>,
+    precision: Precision,
+) -> ort::Result<DynValue> {
+    let batch = array.insert_axis(Axis(0));
+    Ok(match precision {
+        Precision::Fp32 => Tensor::from_array(batch.as_standard_layout().into_owned())?.into_dyn(),
+        Precision::Fp16 => Tensor::from_array(batch.mapv(f16::from_f32))?.into_dyn(),
+    })
+}
+
+/// Returns an RGB image `(height, width, 3)` as a tensor `(1, 3, height, width)` in 0..1.
+pub(super) fn from_image(image: ArrayView3<'_, u8>) -> ort::Result<DynValue> {
+    let planes = image.permuted_axes([2, 0, 1]);
+    let unit = planes.mapv(|value| f32::from(value) / 255.0);
+    from_array(unit.view(), Precision::Fp32)
+}
+
+/// Returns the numbers of the tensor of a name, in order.
+pub(super) fn values(tensors: &Tensors, name: &str) -> ort::Result<Vec<f32>> {
+    let value = tensors
+        .get(name)
+        .ok_or_else(|| ort::Error::new(format!("no {name} came out")))?;
+    Ok(to_f32(value)?.into_iter().collect())
+}
+
+/// Returns `(tokens, width)` as a tensor with a batch of one.
+pub(super) fn from_tokens(tokens: Array2<f32>, precision: Precision) -> ort::Result<DynValue> {
+    let batch = tokens.insert_axis(Axis(0));
+    Ok(match precision {
+        Precision::Fp32 => Tensor::from_array(batch)?.into_dyn(),
+        Precision::Fp16 => Tensor::from_array(batch.mapv(f16::from_f32))?.into_dyn(),
+    })
+}
+
+/// Tokens `(tokens, width)`: those of a tensor where it is one of `f32`, else a copy.
+pub(super) type Tokens<'a> = CowArray<'a, f32, Ix2>;
+
+/// Returns a tensor's first element of the batch.
+pub(super) fn tokens(value: &DynValue) -> ort::Result<Tokens<'_>> {
+    let shape = |array: &[usize]| (dimension(array, 1), dimension(array, 2));
+    if !is_of(value, TensorElementType::Float32) {
+        let array = to_f32(value)?;
+        let shape = shape(array.shape());
+        return Ok(into_shape::<Ix2>(array, shape)?.into());
+    }
+    let array = value.try_extract_array::<f32>()?;
+    let shape = shape(array.shape());
+    let array = array
+        .into_shape_with_order(shape)
+        .map_err(ort::Error::wrap)?;
+    Ok(array.into())
+}
+
+/// Returns the shape of a tensor of three dimensions.
+pub(super) fn shape(value: &DynValue) -> [usize; 3] {
+    let ValueType::Tensor { shape, .. } = value.dtype() else {
+        return [0; 3];
+    };
+    [0, 1, 2].map(|axis| {
+        let length = shape.get(axis).copied().unwrap_or(1);
+        usize::try_from(length).unwrap_or(0)
+    })
+}
+
+/// Returns what a tensor's numbers are.
+pub(super) fn precision(value: &DynValue) -> Precision {
+    if is_of(value, TensorElementType::Float16) {
+        Precision::Fp16
+    } else {
+        Precision::Fp32
+    }
+}
+
+/// Returns what ONNX Runtime calls numbers of a precision.
+pub(super) fn element(precision: Precision) -> TensorElementType {
+    match precision {
+        Precision::Fp32 => TensorElementType::Float32,
+        Precision::Fp16 => TensorElementType::Float16,
+    }
+}
+
+fn is_of(value: &DynValue, expected: TensorElementType) -> bool {
+    matches!(value.dtype(), ValueType::Tensor { ty, .. } if *ty == expected)
+}
+
+/// Returns the bytes of a tensor's numbers, the lowest first.
+pub(super) fn bytes(value: &DynValue) -> ort::Result<Vec<u8>> {
+    Ok(match value.try_extract_tensor::<f32>() {
+        Ok((_, numbers)) => numbers
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect(),
+        Err(_) => {
+            let (_, numbers) = value.try_extract_tensor::<f16>()?;
+            numbers
+                .iter()
+                .flat_map(|number| number.to_le_bytes())
+                .collect()
+        }
+    })
+}
+
+/// Returns the tensor whose numbers [`bytes`](bytes()) gave, `(1, tokens, width)`.
+pub(super) fn from_bytes(
+    bytes: &[u8],
+    shape: [usize; 3],
+    precision: Precision,
+) -> ort::Result<DynValue> {
+    Ok(match precision {
+        Precision::Fp32 => {
+            let (words, _) = bytes.as_chunks::<4>();
+            let numbers: Vec<f32> = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
+            Tensor::from_array((shape, numbers))?.into_dyn()
+        }
+        Precision::Fp16 => {
+            let (words, _) = bytes.as_chunks::<2>();
+            let numbers: Vec<f16> = words.iter().map(|word| f16::from_le_bytes(*word)).collect();
+            Tensor::from_array((shape, numbers))?.into_dyn()
+        }
+    })
+}
+
+/// Returns a tensor's first element of the batch as `(channels, height, width)`.
+pub(super) fn to_array(value: &DynValue) -> ort::Result<Array3<f32>> {
+    let array = to_f32(value)?;
+    let shape = (
+        dimension(array.shape(), 1),
+        dimension(array.shape(), 2),
+        dimension(array.shape(), 3),
+    );
+    let array: Array4<f32> = into_shape(array, (1, shape.0, shape.1, shape.2))?;
+    Ok(array.index_axis_move(Axis(0), 0))
+}
+
+/// Returns the numbers of a tensor.
+fn to_f32(value: &DynValue) -> ort::Result<ndarray::ArrayD<f32>> {
+    match value.try_extract_array::<f32>() {
+        Ok(array) => Ok(array.to_owned()),
+        Err(_) => Ok(value.try_extract_array::<f16>()?.mapv(f32::from)),
+    }
+}
+
+/// Returns a copy `(1, tokens, width)` that the processor can read, in memory of its own: a tensor that stays in the arena
+/// splits what is free there, and then nothing large fits.
+pub(super) fn kept(value: &DynValue) -> ort::Result<DynValue> {
+    let shape = shape(value);
+    Ok(match value.try_extract_tensor::<f32>() {
+        Ok((_, numbers)) => Tensor::from_array((shape, numbers.to_vec()))?.into_dyn(),
+        Err(_) => {
+            let (_, numbers) = value.try_extract_tensor::<f16>()?;
+            Tensor::from_array((shape, numbers.to_vec()))?.into_dyn()
+        }
+    })
+}
+
+fn dimension(shape: &[usize], axis: usize) -> usize {
+    shape.get(axis).copied().unwrap_or(1)
+}
+
+fn into_shape<D: ndarray::Dimension>(
+    array: ndarray::ArrayD<f32>,
+    shape: impl ndarray::IntoDimension<Dim = D>,
+) -> ort::Result<ndarray::Array<f32, D>> {
+    array
+        .into_shape_with_order(shape.into_dimension())
+        .map_err(ort::Error::wrap)
+}

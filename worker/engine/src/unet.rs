@@ -1,0 +1,263 @@
+//! The UNet: its segments in order, with attention between them.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use ndarray::{Array2, Array3, ArrayView3, Axis};
+use ort::value::{DynValue, Tensor};
+use shared::failure::chain;
+use shared::metrics::names;
+use shared::read_file::{self, max_bytes};
+
+use super::EngineError;
+use super::attention::{LayerTensors, StyleLayer};
+use super::runtime::Runtime;
+use super::session::{PartSession, Tensors};
+use super::tensor;
+use super::transfer::Transfer;
+use shared::model::{ContractError, InjectedLayer, ModelContract, Precision};
+use shared::npz;
+
+/// What happens in the layers between segments.
+pub trait LayerAttention {
+    /// Returns the attention's result `(1, tokens, heads * head_width)` for the layer at `position`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if tensors do not fit together or a style's cannot be read.
+    fn attend(
+        &mut self,
+        position: usize,
+        layer: &InjectedLayer,
+        tensors: LayerTensors,
+    ) -> Result<DynValue, EngineError>;
+}
+
+/// The noise predictor.
+pub struct UnetChain {
+    segments: Vec<LoadedSegment>,
+    /// What tensors are made of.
+    pub precision: Precision,
+    /// `(tokens, width)`; small, so each evaluation gets a copy.
+    prompt: Array2<f32>,
+    evaluations: u64,
+    /// Time in evaluations.
+    busy: Duration,
+    /// Time of that in attention between segments.
+    in_attention: Duration,
+    transfer: Transfer,
+}
+
+struct LoadedSegment {
+    session: PartSession,
+    layer: Option<InjectedLayer>,
+    /// Tensors that nothing reads after this segment.
+    last_uses: Vec<String>,
+}
+
+impl UnetChain {
+    pub(super) fn load(runtime: &Runtime, contract: &ModelContract) -> Result<Self, EngineError> {
+        let model = &contract.model;
+        let sessions = model
+            .segments
+            .iter()
+            .map(|segment| {
+                let session = PartSession::load_fast(runtime, &contract.folder, &segment.part)?;
+                match segment.layer {
+                    Some(_) => Ok(session),
+                    None => session.with_outputs_here(),
+                }
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut last_uses = last_uses(&sessions);
+        let segments = sessions
+            .into_iter()
+            .zip(&model.segments)
+            .enumerate()
+            .map(|(position, (session, segment))| LoadedSegment {
+                session,
+                layer: segment.layer.clone(),
+                last_uses: last_uses.remove(&position).unwrap_or_default(),
+            })
+            .collect();
+        Ok(Self {
+            segments,
+            precision: model.dtype,
+            prompt: load_prompt(contract)?,
+            evaluations: 0,
+            busy: Duration::ZERO,
+            in_attention: Duration::ZERO,
+            transfer: Transfer::new(runtime, model.dtype),
+        })
+    }
+
+    /// Returns the injected layers in the order in which they are met.
+    pub fn layers(&self) -> impl Iterator<Item = &InjectedLayer> {
+        self.segments
+            .iter()
+            .filter_map(|segment| segment.layer.as_ref())
+    }
+
+    /// Returns how often the UNet has been evaluated on one latent.
+    #[must_use]
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations
+    }
+
+    /// Returns the time that evaluations have taken, attention included.
+    #[must_use]
+    pub fn busy(&self) -> Duration {
+        self.busy
+    }
+
+    /// Returns the time of that in the attention between segments.
+    #[must_use]
+    pub fn in_attention(&self) -> Duration {
+        self.in_attention
+    }
+
+    /// Returns whether the processor can read tensors where segments leave them.
+    #[must_use]
+    pub fn tensors_are_here(&self) -> bool {
+        self.transfer.is_needless()
+    }
+
+    /// Returns a copy of a layer's key and value that the processor can read.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Run`] if they cannot be brought from the device.
+    pub fn bring_here(&mut self, layer: &StyleLayer) -> Result<StyleLayer, EngineError> {
+        Ok(StyleLayer {
+            key: self.transfer.bring_here(&layer.key)?,
+            value: self.transfer.bring_here(&layer.value)?,
+        })
+    }
+
+    /// Returns the noise prediction for one latent `(channels, height, width)`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Run`] if a segment fails, or what `attention` gives.
+    pub fn evaluate(
+        &mut self,
+        sample: ArrayView3<'_, f32>,
+        timestep: usize,
+        attention: &mut dyn LayerAttention,
+    ) -> Result<Array3<f32>, EngineError> {
+        let started = Instant::now();
+        let precision = self.precision;
+        let failed = |source| EngineError::Run {
+            part: "the UNet's input".to_owned(),
+            source,
+        };
+        let timestep = tensor::whole(timestep).map_err(failed)?;
+        let mut tensors: Tensors = HashMap::from([
+            (
+                "sample".to_owned(),
+                tensor::from_array(sample, precision).map_err(failed)?,
+            ),
+            (
+                "timestep".to_owned(),
+                Tensor::from_array(([1], vec![timestep]))
+                    .map_err(failed)?
+                    .into_dyn(),
+            ),
+            (
+                "prompt_embedding".to_owned(),
+                tensor::from_tokens(self.prompt.clone(), precision).map_err(failed)?,
+            ),
+        ]);
+        for (position, segment) in self.segments.iter_mut().enumerate() {
+            let outputs = segment.session.run(&tensors)?;
+            for name in &segment.last_uses {
+                tensors.remove(name);
+            }
+            tensors.extend(outputs);
+            let Some(layer) = &segment.layer else {
+                continue;
+            };
+            let mut take =
+                |name: &str| take(&mut tensors, name).map_err(|e| segment.session.error(e));
+            let input = LayerTensors {
+                query: take(&layer.query)?,
+                key: take(&layer.key)?,
+                value: take(&layer.value)?,
+            };
+            let attending = Instant::now();
+            let output = attention.attend(position, layer, input)?;
+            self.in_attention += attending.elapsed();
+            tensors.insert(layer.output.clone(), output);
+        }
+        let noise_pred = tensors
+            .get("noise_pred")
+            .ok_or_else(|| failed(ort::Error::new("no segment made noise_pred")))?;
+        let noise_pred = tensor::to_array(noise_pred).map_err(failed)?;
+        self.evaluations += 1;
+        let elapsed = started.elapsed();
+        self.busy += elapsed;
+        let seconds = names::ENGINE_UNET_SECONDS.histogram([]);
+        seconds.record(elapsed.as_secs_f64());
+        Ok(noise_pred)
+    }
+}
+
+fn take(tensors: &mut Tensors, name: &str) -> ort::Result<DynValue> {
+    tensors
+        .remove(name)
+        .ok_or_else(|| ort::Error::new(format!("tensor {name} is missing")))
+}
+
+/// Returns, for each segment, the inputs that no later segment reads.
+fn last_uses(sessions: &[PartSession]) -> HashMap<usize, Vec<String>> {
+    let mut later = HashSet::new();
+    let mut uses: HashMap<usize, Vec<String>> = HashMap::new();
+    for (position, session) in sessions.iter().enumerate().rev() {
+        for name in session.inputs() {
+            if later.insert(name.clone()) {
+                uses.entry(position).or_default().push(name.clone());
+            }
+        }
+    }
+    uses
+}
+
+fn load_prompt(contract: &ModelContract) -> Result<Array2<f32>, EngineError> {
+    let prompt = &contract.model.prompt;
+    let path = contract.path(&prompt.file);
+    let bytes = match read_file::read(&path, max_bytes::EMBEDDING) {
+        Ok(bytes) => bytes,
+        Err(error) => return Err(ContractError::unreadable(&contract.folder, path, error).into()),
+    };
+    let refuse = |reason: String| {
+        let path = path.clone();
+        EngineError::from(ContractError::Unusable { path, reason })
+    };
+    let array: Array3<f32> = npz::array("prompt embedding", &bytes)
+        .map_err(|error| refuse(format!("is no prompt embedding: {}", chain(&error))))?;
+    let expected = (1, prompt.tokens, prompt.width);
+    if array.dim() != expected {
+        return Err(refuse(format!(
+            "has shape {:?}, the contract says {expected:?}",
+            array.dim()
+        )));
+    }
+    // Text encoders are run in it, whatever the model is run in.
+    let most = Precision::Fp16.largest();
+    let is_outside = |value: &&f32| !value.is_finite() || value.abs() > most;
+    let outside = array.iter().filter(is_outside).count();
+    if outside > 0 {
+        return Err(refuse(format!(
+            "has {outside} of {} values that are not finite or beyond {most}, the largest number of half precision, expected \
+             the embedding of a prompt; export the model again",
+            array.len()
+        )));
+    }
+    if array.iter().all(|value| *value == 0.0) {
+        return Err(refuse(format!(
+            "has {} values that are all zero, expected the embedding of a prompt; export the model again",
+            array.len()
+        )));
+    }
+    Ok(array.index_axis_move(Axis(0), 0))
+}

@@ -1,0 +1,62 @@
+//! The autoencoder: images to latents and back.
+
+use ndarray::{Array3, ArrayView3};
+
+use super::EngineError;
+use super::runtime::Runtime;
+use super::session::{PartSession, Tensors};
+use super::tensor;
+use shared::model::{ModelContract, Part, Precision};
+
+/// The autoencoder.
+pub struct Vae {
+    encoder: PartSession,
+    decoder: PartSession,
+    precision: Precision,
+}
+
+impl Vae {
+    pub(super) fn load(runtime: &Runtime, contract: &ModelContract) -> Result<Self, EngineError> {
+        let load = |part: &Part| {
+            PartSession::load_fast(runtime, &contract.folder, part)?.with_outputs_here()
+        };
+        Ok(Self {
+            encoder: load(&contract.model.vae_encoder)?,
+            decoder: load(&contract.model.vae_decoder)?,
+            precision: contract.model.dtype,
+        })
+    }
+
+    /// Returns the scaled latent `(channels, height / 8, width / 8)` of an image `(3, height, width)` in -1..1.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Run`] if ONNX Runtime fails.
+    pub fn encode(&mut self, image: ArrayView3<'_, f32>) -> Result<Array3<f32>, EngineError> {
+        run(&mut self.encoder, "image", image, "latent", self.precision)
+    }
+
+    /// Returns the image `(3, height, width)`, about -1..1, of a scaled latent.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Run`] if ONNX Runtime fails.
+    pub fn decode(&mut self, latent: ArrayView3<'_, f32>) -> Result<Array3<f32>, EngineError> {
+        run(&mut self.decoder, "latent", latent, "image", self.precision)
+    }
+}
+
+fn run(
+    part: &mut PartSession,
+    input: &str,
+    array: ArrayView3<'_, f32>,
+    output: &str,
+    precision: Precision,
+) -> Result<Array3<f32>, EngineError> {
+    let array = tensor::from_array(array, precision).map_err(|e| part.error(e))?;
+    let tensors = part.run(&Tensors::from([(input.to_owned(), array)]))?;
+    let value = tensors
+        .get(output)
+        .ok_or_else(|| part.error(ort::Error::new(format!("no {output} came out"))))?;
+    tensor::to_array(value).map_err(|e| part.error(e))
+}

@@ -1,0 +1,21 @@
+//! Image files of each format, decoded and proved whole.
+//!
+//! - `formats`: what a file is by its first bytes
+//! - `picture`: a file as an image, turned as its camera says (`exif`, `orientation`)
+//! - `png_file`, `jpeg`, `webp`, `tiff`, `tiff_pixels`, `bmp`, `uncompressed`, `zeros`: whether a file of each format is
+//!   whole
+
+mod bmp;
+mod exif;
+pub(crate) mod formats;
+mod jpeg;
+pub(crate) mod orientation;
+pub(crate) mod picture;
+pub(crate) mod png_file;
+mod tiff;
+mod tiff_pixels;
+mod uncompressed;
+mod webp;
+mod zeros;
+
+pub use picture::decode_image;

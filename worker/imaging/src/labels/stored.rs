@@ -1,0 +1,77 @@
+//! Labels as a converted dataset stores them.
+//!
+//! A label keeps its ids or colours and how its file stored them, if they are what the dataset's layout promises. If not,
+//! it is written as promised: whoever reads the converted dataset by its layout reads the right classes. All labels of a
+//! run are stored as one kind: where the layout has files of several, as its label ids, which every class and every colour
+//! has one of.
+
+use ndarray::{Array2, Array3};
+use shared::dataset::listing::LabelKind;
+
+use super::cityscapes::{colour_of_label_id, label_id_of_colour, label_id_of_train_id, palette};
+use super::encoding::{Ids, Label};
+use crate::encode::{encode_ids, encode_png};
+use crate::error::InputError;
+use crate::resize::{Size, crop_centre, resize_nearest, resize_nearest_rgb};
+use shared::dataset::classes::train_id_of_label_id;
+
+/// Returns a label at another size as a PNG of what was promised.
+pub(crate) fn stored(
+    label: &Label,
+    promised: LabelKind,
+    size: Size,
+) -> Result<Vec<u8>, InputError> {
+    match label {
+        Label::Ids(ids, values, own_palette) => {
+            let values = resize_nearest(crop_centre(values.view(), size), size);
+            match (ids, promised) {
+                (Ids::Label, LabelKind::PaletteIds | LabelKind::LabelIds)
+                | (Ids::Train, LabelKind::TrainIds) => {
+                    encode_ids(values.view(), own_palette.as_deref())
+                }
+                (Ids::Label, LabelKind::TrainIds) => {
+                    let train_ids = values.mapv(train_id_of_label_id);
+                    encode_ids(train_ids.view(), None)
+                }
+                (Ids::Label, LabelKind::Colour) => encode_png(colours(&values).view()),
+                (Ids::Train, LabelKind::PaletteIds | LabelKind::LabelIds | LabelKind::Colour) => {
+                    encode_label_ids(&values.mapv(label_id_of_train_id), promised)
+                }
+            }
+        }
+        Label::Colours(colours) => {
+            let colours = resize_nearest_rgb(crop_centre(colours.view(), size), size);
+            match promised {
+                LabelKind::Colour => encode_png(colours.view()),
+                LabelKind::PaletteIds | LabelKind::LabelIds | LabelKind::TrainIds => {
+                    encode_label_ids(&label_ids(&colours), promised)
+                }
+            }
+        }
+    }
+}
+
+/// Returns label ids as a PNG of what was promised.
+fn encode_label_ids(label_ids: &Array2<u8>, promised: LabelKind) -> Result<Vec<u8>, InputError> {
+    match promised {
+        LabelKind::PaletteIds => encode_ids(label_ids.view(), Some(&palette())),
+        LabelKind::LabelIds => encode_ids(label_ids.view(), None),
+        LabelKind::TrainIds => encode_ids(label_ids.mapv(train_id_of_label_id).view(), None),
+        LabelKind::Colour => encode_png(colours(label_ids).view()),
+    }
+}
+
+fn colours(label_ids: &Array2<u8>) -> Array3<u8> {
+    let (height, width) = label_ids.dim();
+    Array3::from_shape_fn((height, width, 3), |(y, x, channel)| {
+        colour_of_label_id(label_ids[(y, x)])[channel]
+    })
+}
+
+fn label_ids(colours: &Array3<u8>) -> Array2<u8> {
+    let (height, width, _) = colours.dim();
+    Array2::from_shape_fn((height, width), |(y, x)| {
+        let colour = [0, 1, 2].map(|channel| colours[(y, x, channel)]);
+        label_id_of_colour(colour).unwrap_or_default()
+    })
+}

@@ -1,0 +1,30 @@
+//! Images and labels: read, checked, brought to the size of the model, written and compared.
+//!
+//! Preparing works on bytes, wherever they came from, and never trusts them: a damaged file is an [`InputError`] that says
+//! what to do about it. Which files belong together is told by [`shared::dataset`], by their names.
+//!
+//! - `decode`: image files of each format, and whether they are whole
+//! - [`labels`]: what a label file shows, as train ids and as it is stored again
+//! - [`resize`]: crop and resize, as Pillow does
+//! - `load`, `prepare`: a pair of files at the size of the model
+//! - `encode`: PNG
+//! - [`ssim`], [`tones`]: an output compared with its content
+
+#![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+
+mod decode;
+mod encode;
+mod error;
+pub mod labels;
+mod load;
+mod prepare;
+pub mod resize;
+pub mod ssim;
+pub mod tones;
+
+pub use decode::decode_image;
+pub use encode::encode_png;
+pub use error::InputError;
+pub use labels::{IdEvidence, count_classes, id_evidence, label_kind_of_file};
+pub use load::{LabelNeed, LoadError, Loaded, load};
+pub use prepare::{LabelFile, NamedBytes, Prepared, as_labelled, prepare};

@@ -1,0 +1,217 @@
+//! From the files of a pair to what the method and the converted dataset need.
+
+use ndarray::{Array2, Array3};
+
+use super::error::InputError;
+use crate::decode::orientation::LabelSize;
+use crate::decode::picture;
+use crate::labels::encoding::{self, Label};
+use crate::labels::label_file;
+use crate::labels::label_map::LabelMap;
+use crate::labels::stored::stored;
+use crate::resize::{CropBox, Size, crop_centre, resize_bicubic};
+use shared::dataset::classes::UNKNOWN;
+use shared::dataset::listing::LabelReading;
+use shared::model::ImageSize;
+use shared::warning::{ItemWarning, WarningKind};
+
+fn image_of(size: ImageSize) -> Size {
+    Size {
+        width: size.width,
+        height: size.height,
+    }
+}
+
+fn latent_of(size: ImageSize) -> Size {
+    Size {
+        width: size.latent_width,
+        height: size.latent_height,
+    }
+}
+
+/// The bytes of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedBytes<'a> {
+    /// The path that errors show.
+    pub name: &'a str,
+    /// What the file holds.
+    pub bytes: &'a [u8],
+}
+
+/// A label file, and how it is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct LabelFile<'a> {
+    /// The file.
+    pub file: NamedBytes<'a>,
+    /// What is known of it before it is opened.
+    pub reading: LabelReading,
+}
+
+/// A pair at the size of the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// The image in RGB, `(height, width, 3)`.
+    pub image: Array3<u8>,
+    /// The train ids, `(height, width)`; all unknown without a label.
+    pub label: Array2<u8>,
+    /// The train ids at the size of the latent.
+    pub label_latent: Array2<u8>,
+    /// The label at the size of the image, as a PNG of what the layout promises; none without a label.
+    pub stored_label: Option<Vec<u8>>,
+    /// What a person should know about the files; each names its file.
+    pub warnings: Vec<ItemWarning>,
+}
+
+/// Returns an image and its label, cropped and resized.
+///
+/// The image is resized bicubically, the stored label to the nearest pixel, with all its ids or
+/// colours. The train ids follow the authors' code: nearest for ids, blended for colours.
+///
+/// # Errors
+///
+/// [`InputError`] if either file is damaged, it cannot be told what the label shows, or they do not fit.
+pub fn prepare(
+    image: NamedBytes<'_>,
+    label: Option<LabelFile<'_>>,
+    size: ImageSize,
+) -> Result<Prepared, InputError> {
+    let picture = picture::picture(image)?;
+    let decoded = label.map(|file| Ok((file, encoding::read(file)?)));
+    let decoded = decoded.transpose()?;
+    let label_size = decoded.as_ref().map(|(file, (label, _))| LabelSize {
+        name: file.file.name,
+        size: label.size(),
+    });
+    let oriented = picture.oriented(image.name, label_size)?;
+    let (pixels, mut warnings) = oriented.into_pixels(image)?;
+    let (height, width, _) = pixels.dim();
+    let kept = CropBox::centred(Size { width, height }, image_of(size)).size();
+    if kept.width < size.latent_width.max(1) || kept.height < size.latent_height.max(1) {
+        return Err(InputError::TooSmall {
+            name: image.name.to_owned(),
+            width,
+            height,
+            min_width: size.latent_width,
+            min_height: size.latent_height,
+        });
+    }
+    warnings.extend(framing(
+        image.name,
+        Size { width, height },
+        kept,
+        image_of(size),
+    ));
+
+    let resize_error = |name: &str| {
+        let name = name.to_owned();
+        |source| InputError::Resize { name, source }
+    };
+    let cropped = crop_centre(pixels.view(), image_of(size));
+    let resized = resize_bicubic(cropped, image_of(size)).map_err(resize_error(image.name))?;
+    let (map, stored_label) = match decoded {
+        Some((file, (label, told))) => {
+            warnings.extend(told);
+            let map = label_map(&label, size).map_err(resize_error(file.file.name))?;
+            if map.image.iter().all(|&train_id| train_id == UNKNOWN) {
+                return Err(InputError::NoKnownClass {
+                    name: file.file.name.to_owned(),
+                    expected: encoding::expected(file.reading.kind),
+                });
+            }
+            warnings.extend(converted(&file));
+            let stored = stored(&label, file.reading.stored_kind(), image_of(size))?;
+            (map, Some(stored))
+        }
+        None => (LabelMap::unknown(image_of(size), latent_of(size)), None),
+    };
+    Ok(Prepared {
+        image: resized,
+        label: map.image,
+        label_latent: map.latent,
+        stored_label,
+        warnings,
+    })
+}
+
+/// A picture of which more than this share is cut away shows something else than its photographer saw.
+const MUCH_CUT_AWAY: f64 = 0.25;
+
+/// Returns what was done to a picture so that it has the size of the model, as far as it is much.
+fn framing(name: &str, whole: Size, kept: Size, model: Size) -> Vec<ItemWarning> {
+    let pixels = |size: Size| (size.width * size.height) as f64;
+    let cut_away = 1.0 - pixels(kept) / pixels(whole);
+    let shown = |size: Size| format!("{}x{}", size.width, size.height);
+    let (of, model_shown) = (shown(whole), shown(model));
+    let mut warnings = Vec::new();
+    if cut_away > MUCH_CUT_AWAY {
+        let kept = shown(kept);
+        let text = format!(
+            "{name} is {of} and was cropped to its middle {kept}, the shape of the model's {model_shown}: {:.0} % of it \
+             were cut away",
+            100.0 * cut_away
+        );
+        warnings.push(ItemWarning {
+            kind: WarningKind::Cropped,
+            text,
+        });
+    }
+    if kept.width < model.width {
+        let factor = model.width as f64 / kept.width as f64;
+        let text = format!(
+            "{name} is {of} and its middle {} was enlarged {factor:.2} times to {model_shown}",
+            shown(kept)
+        );
+        warnings.push(ItemWarning {
+            kind: WarningKind::Enlarged,
+            text,
+        });
+    }
+    warnings
+}
+
+/// Returns an image at its own size `(height, width, 3)`, turned or not as its label asks for.
+///
+/// # Errors
+///
+/// [`InputError`] if the image cannot be read, the label is no PNG, or they do not fit.
+pub fn as_labelled(
+    image: NamedBytes<'_>,
+    label: Option<NamedBytes<'_>>,
+) -> Result<Array3<u8>, InputError> {
+    let label = label.map(|label| {
+        Ok(LabelSize {
+            name: label.name,
+            size: label_file::size(label)?,
+        })
+    });
+    let oriented = picture::picture(image)?.oriented(image.name, label.transpose()?)?;
+    oriented.into_pixels(image).map(|(pixels, _)| pixels)
+}
+
+/// Returns that a label is stored as another kind than its own, if it is.
+fn converted(label: &LabelFile<'_>) -> Option<ItemWarning> {
+    let stored = label.reading.stored?;
+    Some(ItemWarning {
+        kind: WarningKind::LabelEncoding,
+        text: format!(
+            "{} is one of {} and is stored as {stored}, as all labels of the run are",
+            label.file.name, label.reading.kind
+        ),
+    })
+}
+
+fn label_map(label: &Label, size: ImageSize) -> Result<LabelMap, crate::resize::ResizeError> {
+    let (image, latent) = (image_of(size), latent_of(size));
+    match label {
+        Label::Ids(ids, values, _) => {
+            let to_train_id = |id| ids.train_id(id);
+            Ok(LabelMap::from_ids(
+                values.view(),
+                to_train_id,
+                image,
+                latent,
+            ))
+        }
+        Label::Colours(colours) => LabelMap::from_colours(colours.view(), image, latent),
+    }
+}

@@ -1,0 +1,43 @@
+//! Attention of several heads on plain slices, as a layer of a network has it.
+
+use ndarray::ArrayView2;
+
+use super::{Heads, KeyValue, add_attention};
+
+/// A layer of attention: `softmax(Q K^T / sqrt(width)) V` for each head.
+pub struct MultiHeadAttention {
+    /// The number of heads.
+    pub num_heads: usize,
+}
+
+impl MultiHeadAttention {
+    /// Writes the outputs `(queries, columns)` of `query` `(queries, columns)`, `key` and `value`, both `(keys, columns)`;
+    /// the columns of a head lie next to each other.
+    ///
+    /// The bytes depend neither on the number of threads nor on the width of the processor's vectors.
+    ///
+    /// # Panics
+    ///
+    /// If heads do not divide `columns`, or these an array, or outputs are not as many as queries, or values as keys.
+    pub fn write(
+        &self,
+        query: &[f32],
+        key: &[f32],
+        value: &[f32],
+        columns: usize,
+        output: &mut [f32],
+    ) {
+        assert!(columns.is_multiple_of(self.num_heads));
+        assert_eq!([query.len(), key.len()], [output.len(), value.len()]);
+        let heads = Heads {
+            num: self.num_heads,
+            width: columns / self.num_heads,
+        };
+        let [query, key, value] = [query, key, value].map(|tokens| {
+            let shape = (tokens.len() / columns, columns);
+            ArrayView2::from_shape(shape, tokens).expect("whole tokens")
+        });
+        output.fill(0.0);
+        add_attention(query, KeyValue { key, value }, heads, None, output);
+    }
+}

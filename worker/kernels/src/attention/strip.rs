@@ -1,0 +1,188 @@
+//! Strips of queries: one thread's share of an attention, head by head, and within a head tile by tile.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::Heads;
+use super::pack::{Keys, Queries};
+use super::product::GROUP;
+use super::softmax::RowSoftmax;
+use super::tile::{Attention, Matrix, Tile};
+
+/// Returns the number of queries of a tile. Their scores with thousands of keys fit in the second cache; where heads are
+/// wide, keys and values take longer to bring near than scores, and more queries share them.
+fn tile_len(heads: Heads) -> usize {
+    const NARROW: usize = 128;
+    4 * GROUP * (heads.width / NARROW).clamp(1, 4)
+}
+
+/// The least number of strips for each thread, if there are queries enough.
+const STRIPS_OF_THREAD: usize = 4;
+
+/// Some queries.
+///
+/// Its buffers belong to a thread, which keeps them from one strip to the next.
+#[derive(Default)]
+pub struct Strip {
+    queries: Range<usize>,
+    tile_len: usize,
+    tile: Tile,
+    /// For each tile, its attention summed over heads.
+    sums: Vec<Matrix>,
+}
+
+impl Strip {
+    fn begin(&mut self, queries: Range<usize>, tile_len: usize) {
+        self.queries = queries;
+        self.tile_len = tile_len;
+        self.sums.iter_mut().for_each(Matrix::clear);
+    }
+
+    /// Returns the queries of each tile.
+    fn tiles(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let Range { start, end } = self.queries;
+        let len = self.tile_len;
+        let starts = (start..end).step_by(len);
+        starts.map(move |start| start..end.min(start + len))
+    }
+
+    /// Adds `factor` times one head of an attention to `output`, and returns its softmaxes.
+    pub fn attend(
+        &mut self,
+        head: usize,
+        attention: &Attention<'_>,
+        factor: f32,
+        output: &mut OutputStrip<'_>,
+    ) -> Vec<RowSoftmax> {
+        let mut softmaxes = Vec::with_capacity(self.queries.len());
+        for queries in self.tiles() {
+            let output = output.from(queries.start - self.queries.start);
+            let tile = &mut self.tile;
+            softmaxes.extend(tile.attend(head, attention, queries, None, factor, output));
+        }
+        softmaxes
+    }
+
+    /// Adds one head of an attention to `output` and to the sums over heads, and returns its softmaxes.
+    pub fn attend_and_sum(
+        &mut self,
+        head: usize,
+        attention: &Attention<'_>,
+        output: &mut OutputStrip<'_>,
+    ) -> Vec<RowSoftmax> {
+        let mut softmaxes = Vec::with_capacity(self.queries.len());
+        self.sums.resize_with(self.tiles().count(), Matrix::default);
+        for (queries, sums) in self.tiles().zip(&mut self.sums) {
+            let output = output.from(queries.start - self.queries.start);
+            let tile = &mut self.tile;
+            softmaxes.extend(tile.attend(head, attention, queries, Some(sums), 1.0, output));
+        }
+        softmaxes
+    }
+
+    /// Returns for each query the key with the largest sum of attention over heads.
+    pub fn best_by_sums(&self) -> Vec<usize> {
+        let tiles = self.tiles().zip(&self.sums);
+        let best = tiles.flat_map(|(queries, sums)| sums.best(queries.len()));
+        best.collect()
+    }
+
+    /// Returns for each query the key with the largest score; they are of one head.
+    pub fn best_by_scores(&mut self, queries: &Queries, keys: &Keys) -> Vec<usize> {
+        let mut best = Vec::with_capacity(self.queries.len());
+        for tile in self.tiles() {
+            let num = tile.len();
+            self.tile.score(0, queries, keys, tile);
+            best.extend(self.tile.scores().best(num));
+        }
+        best
+    }
+}
+
+/// The part of an output that belongs to a strip: all heads of its queries.
+pub struct OutputStrip<'a> {
+    /// `(queries, columns)`
+    pub(super) values: &'a mut [f32],
+    pub(super) columns: usize,
+}
+
+impl OutputStrip<'_> {
+    /// Returns what begins at a row.
+    fn from(&mut self, row: usize) -> OutputStrip<'_> {
+        OutputStrip {
+            values: &mut self.values[row * self.columns..],
+            columns: self.columns,
+        }
+    }
+}
+
+thread_local! {
+    static STRIP_OF_THREAD: RefCell<Strip> = RefCell::default();
+}
+
+/// How long strips are.
+#[derive(Clone, Copy, Debug)]
+pub enum Length {
+    /// As long as there are enough for every thread: the keys and values of a head are brought near once for each strip.
+    Any,
+    /// So short that the third cache holds their attention, which is summed over heads.
+    OfSums,
+}
+
+impl Length {
+    /// Returns the number of queries of a strip, which are whole tiles.
+    fn of(self, num_queries: usize, tile_len: usize) -> usize {
+        let num_strips = STRIPS_OF_THREAD * rayon::current_num_threads();
+        let len = num_queries.div_ceil(num_strips).next_multiple_of(tile_len);
+        match self {
+            Self::Any => len,
+            Self::OfSums => len.min(4 * tile_len),
+        }
+    }
+}
+
+/// Returns what `work` makes of each strip, in their order, on as many threads as there are.
+pub fn map_strips<R: Send>(
+    num_queries: usize,
+    heads: Heads,
+    work: impl Fn(&mut Strip) -> R + Sync,
+) -> Vec<R> {
+    let tile_len = tile_len(heads);
+    let len = Length::Any.of(num_queries, tile_len);
+    let strips = (0..num_queries.div_ceil(len)).into_par_iter();
+    strips
+        .map(|place| {
+            STRIP_OF_THREAD.with_borrow_mut(|strip| {
+                strip.begin(place * len..num_queries.min((place + 1) * len), tile_len);
+                work(strip)
+            })
+        })
+        .collect()
+}
+
+/// Has `work` add to an output `(queries, heads * width)`, strip by strip, and returns what it returned.
+///
+/// The bytes of the output do not depend on the number of threads: a row is made by one strip, as in any other.
+pub fn add_by_strips<R: Send>(
+    output: &mut [f32],
+    heads: Heads,
+    length: Length,
+    work: impl Fn(&mut Strip, &mut OutputStrip<'_>) -> R + Sync,
+) -> Vec<R> {
+    let columns = heads.num * heads.width;
+    let num_queries = output.len() / columns;
+    let tile_len = tile_len(heads);
+    let len = length.of(num_queries, tile_len);
+    output
+        .par_chunks_mut(len * columns)
+        .enumerate()
+        .map(|(place, values)| {
+            STRIP_OF_THREAD.with_borrow_mut(|strip| {
+                strip.begin(place * len..num_queries.min((place + 1) * len), tile_len);
+                work(strip, &mut OutputStrip { values, columns })
+            })
+        })
+        .collect()
+}
