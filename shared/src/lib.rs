@@ -10,7 +10,7 @@
 //! - [`source`]: datasets and models, which are only read
 //! - [`globs`]: patterns of names
 //! - [`s3`]: the bucket under both
-//! - [`queue`], [`task`], [`event`], [`request`]: shards waiting for workers, what workers say, and what they are asked
+//! - [`queue`]: the broker: shards that wait for workers, what workers report, and requests to them
 //! - [`run_record`], [`plan`], [`decision`], [`making`], [`manifest`]: the formats that outlive a process; [`seal`]: their
 //!   digests of themselves
 //! - [`failure`], [`warning`]: the classes of failure and what each leads to; what is odd about an item that is done
@@ -35,7 +35,6 @@ pub mod dataset;
 pub mod decision;
 pub mod descriptors;
 pub mod digest;
-pub mod event;
 pub mod failure;
 pub mod globs;
 pub mod guarded;
@@ -54,7 +53,6 @@ pub mod plan;
 pub mod queue;
 pub mod rate;
 pub mod read_file;
-pub mod request;
 pub mod run_record;
 pub mod s3;
 pub mod seal;
@@ -62,7 +60,6 @@ pub mod settings;
 pub mod shutdown;
 pub mod source;
 pub mod storage;
-pub mod task;
 pub mod telemetry;
 pub mod warning;
 pub mod wording;

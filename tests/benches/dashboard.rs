@@ -19,7 +19,7 @@ use coordinator::run::ledger::Ledger;
 use coordinator::work::dispatch;
 use coordinator::work::resume::{self, Choice};
 use shared::clock::SystemClock;
-use shared::queue::InProcessQueue;
+use shared::queue::InProcessBroker;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, Storage};
 use tests::browser::Browser;
@@ -83,21 +83,23 @@ async fn make(root: &Path) -> FrozenRun {
     let storage = Arc::new(LocalStorage::new(root));
     let run = planned::run("scale", &contents, &styles, SHARD);
     planned::store(storage.as_ref(), &run).await;
-    let queue = InProcessQueue::new();
+    let broker = InProcessBroker::new();
     let ledger = Ledger::read(storage.as_ref(), &run).await.unwrap();
     let mut redo = resume::find(storage.as_ref(), &run, &ledger, &Choice::default())
         .await
         .unwrap();
     redo.truncate(NUM_SHARDS - 50);
     let tasks = resume::tasks(&run, &ledger, &redo);
-    dispatch::publish(&queue, tasks, |_| {}).await.unwrap();
+    dispatch::publish(&broker.work, tasks, |_| {})
+        .await
+        .unwrap();
     let engine = StandIn::new(Duration::ZERO);
     let drain = CancellationToken::new();
     let workers = [0, 1].map(|number| {
         let consumer = Consumer {
             name: format!("worker-{number}"),
             storage: Arc::clone(&storage) as Arc<dyn Storage>,
-            queue: Arc::new(queue.clone()),
+            broker: broker.ports(),
             workshop: Arc::new(StandInWorkshop(Arc::clone(&engine))),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(1)),
@@ -108,7 +110,7 @@ async fn make(root: &Path) -> FrozenRun {
         };
         tokio::spawn(async move { consumer.run().await.unwrap() })
     });
-    queue.drained().await;
+    broker.work.drained().await;
     drain.cancel();
     for worker in workers {
         worker.await.unwrap();

@@ -26,7 +26,7 @@ use lapin::{BasicProperties, Connection, ConnectionProperties};
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::ids::ShardId;
-use shared::queue::{Queue, RabbitMq};
+use shared::queue;
 use shared::settings::{BrokerConfig, ShardSize, WatchdogConfig};
 use shared::storage::{S3Storage, Storage};
 use tests::broker::{namespace, shared_broker_url};
@@ -140,8 +140,8 @@ async fn shards(server: &S3Server, num_workers: usize) {
         .await
         .unwrap();
     let storage: Arc<dyn Storage> = Arc::new(storage);
-    let broker = BrokerConfig::new(&shared_broker_url(), Some(&namespace())).unwrap();
-    let queue: Arc<dyn Queue> = Arc::new(RabbitMq::open(&broker).await.unwrap());
+    let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace())).unwrap();
+    let queue = queue::open(&config).await.unwrap().work;
     planned::store(storage.as_ref(), &run).await;
     let ledger = Ledger::default();
     let redo = resume::find(storage.as_ref(), &run, &ledger, &Choice::default())
@@ -161,7 +161,7 @@ async fn shards(server: &S3Server, num_workers: usize) {
         let consumer = Consumer {
             name: format!("worker-{number}"),
             storage: Arc::clone(&storage),
-            queue: Arc::new(RabbitMq::open(&broker).await.unwrap()),
+            broker: queue::open(&config).await.unwrap(),
             workshop: Arc::new(StandInWorkshop(Arc::clone(&engine))),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default(),

@@ -21,7 +21,7 @@ use coordinator::run::tally;
 use coordinator::work::dispatch;
 use coordinator::work::resume::{self, Choice};
 use shared::clock::SystemClock;
-use shared::queue::InProcessQueue;
+use shared::queue::{InProcessBroker, InProcessWorkQueue};
 use shared::settings::{RunConfig, ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, Storage};
 use tests::stand_in::{StandIn, StandInWorkshop};
@@ -91,7 +91,7 @@ async fn plan_gta5(folder: &Path) {
             .await
             .unwrap();
         let run = freeze::open(&storage, &config.run).await.unwrap();
-        publish(&storage, &run, &InProcessQueue::new()).await;
+        publish(&storage, &run, &InProcessWorkQueue::new()).await;
     };
     measured("freeze and hand its shards to a queue", launch).await;
 }
@@ -117,15 +117,15 @@ async fn run(contents: usize, folder: &Path) {
         run.plan.num_items(),
         run.plan.shards.len()
     );
-    let queue = InProcessQueue::new();
+    let broker = InProcessBroker::new();
     let launch = async {
         planned::store(storage.as_ref(), &run).await;
-        publish(storage.as_ref(), &run, &queue).await;
+        publish(storage.as_ref(), &run, &broker.work).await;
     };
     measured("launch: store, look for what is done, publish", launch).await;
     measured(
         "two workers with the stand-in engine",
-        work(&storage, &queue),
+        work(&storage, &broker),
     )
     .await;
 
@@ -159,7 +159,7 @@ async fn run(contents: usize, folder: &Path) {
     assert!(report.findings.is_empty(), "{:?}", report.findings.first());
 }
 
-async fn publish(storage: &dyn Storage, run: &FrozenRun, queue: &InProcessQueue) {
+async fn publish(storage: &dyn Storage, run: &FrozenRun, queue: &InProcessWorkQueue) {
     let ledger = Ledger::read(storage, run).await.unwrap();
     let redo = resume::find(storage, run, &ledger, &Choice::default())
         .await
@@ -168,14 +168,14 @@ async fn publish(storage: &dyn Storage, run: &FrozenRun, queue: &InProcessQueue)
     dispatch::publish(queue, tasks, |_| {}).await.unwrap();
 }
 
-async fn work(storage: &Arc<LocalStorage>, queue: &InProcessQueue) {
+async fn work(storage: &Arc<LocalStorage>, broker: &InProcessBroker) {
     let engine = StandIn::new(Duration::ZERO);
     let drain = CancellationToken::new();
     let workers = [0, 1].map(|number| {
         let consumer = Consumer {
             name: format!("worker-{number}"),
             storage: Arc::clone(storage) as Arc<dyn Storage>,
-            queue: Arc::new(queue.clone()),
+            broker: broker.ports(),
             workshop: Arc::new(StandInWorkshop(Arc::clone(&engine))),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default(),
@@ -186,7 +186,7 @@ async fn work(storage: &Arc<LocalStorage>, queue: &InProcessQueue) {
         };
         tokio::spawn(async move { consumer.run().await.unwrap() })
     });
-    queue.drained().await;
+    broker.work.drained().await;
     drain.cancel();
     for worker in workers {
         worker.await.unwrap();

@@ -20,7 +20,7 @@ use shared::digest;
 use shared::failure::FailureClass;
 use shared::manifest::Quality;
 use shared::model::ImageSize;
-use shared::queue::InProcessQueue;
+use shared::queue::InProcessBroker;
 use shared::run_record::RunRecord;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::warning::ItemWarning;
@@ -42,7 +42,7 @@ pub async fn make(storage: &Arc<dyn Storage>, run: &FrozenRun, engine: &Arc<Stan
     let embedded = EmbeddedRun {
         run,
         storage: Arc::clone(storage),
-        queue: InProcessQueue::with_delivery_limit(u64::MAX),
+        broker: InProcessBroker::with_delivery_limit(u64::MAX),
         workshop: Arc::new(StandInWorkshop(Arc::clone(engine))),
         repairs: BTreeSet::new(),
         progress: Arc::new(()),

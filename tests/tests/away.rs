@@ -21,14 +21,14 @@ use shared::clock::SystemClock;
 use shared::dataset::listing::Listing;
 use shared::decision::ChangedInputs;
 use shared::digest;
-use shared::event::Happening;
 use shared::failure::FailureClass;
 use shared::ids::{RunId, ShardId};
 use shared::location::Location;
 use shared::manifest::Status;
 use shared::model::ContractError;
 use shared::network::{FEATURES_FILE, NetworkContract};
-use shared::queue::{InProcessQueue, Queue};
+use shared::queue::message::EventKind;
+use shared::queue::{EventBus, InProcessBroker, WorkQueue};
 use shared::run_record::RunRecord;
 use shared::settings::{EngineConfig, ShardSize, WatchdogConfig};
 use shared::storage::{Created, MemoryStorage, Pages, Storage, StorageError, StorageErrorKind};
@@ -46,7 +46,7 @@ use worker::workshop::{EngineWorkshop, Workshop, WorkshopError};
 /// A run of one shard, of which one content can be away, and a worker.
 struct Stage {
     storage: Arc<dyn Storage>,
-    queue: InProcessQueue,
+    broker: InProcessBroker,
     run: FrozenRun,
     engine: Arc<StandIn>,
     drain: CancellationToken,
@@ -70,12 +70,12 @@ impl Stage {
         planned::store(storage.as_ref(), &run).await;
         let engine = StandIn::new(Duration::from_millis(10));
         engine.take_away(true);
-        let queue = InProcessQueue::new();
+        let broker = InProcessBroker::new();
         let task = run.plan.task(&run.record.run, &run.plan.shards[0]);
-        queue.publish(&[task]).await.unwrap();
+        broker.work.publish(&[task]).await.unwrap();
         Self {
             storage,
-            queue,
+            broker,
             run,
             engine,
             drain: CancellationToken::new(),
@@ -86,7 +86,7 @@ impl Stage {
         Consumer {
             name: "worker".to_owned(),
             storage: Arc::clone(&self.storage),
-            queue: Arc::new(self.queue.clone()),
+            broker: self.broker.ports(),
             workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
             watchdog: WatchdogConfig {
                 times_usual: 2.0,
@@ -111,7 +111,7 @@ impl Stage {
 
     async fn has_worked_until_drained(&self, consumer: Consumer) {
         let stop = async {
-            self.queue.drained().await;
+            self.broker.work.drained().await;
             self.drain.cancel();
         };
         let (worked, ()) = tokio::join!(consumer.run(), stop);
@@ -140,19 +140,19 @@ impl Stage {
 #[tokio::test(start_paused = true)]
 async fn an_input_that_is_away_for_minutes_is_waited_for_and_costs_no_attempt() {
     let stage = Stage::new().await;
-    let mut events = stage.queue.listen().await;
+    let mut events = stage.broker.events.subscribe().await;
     let back = stage.after(400, || stage.engine.take_away(false));
     tokio::join!(stage.work_until_drained(), back);
     assert_eq!(stage.done().await, 2);
     assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
     // Who watches is told what the worker waits for.
-    let waits = |what: Happening| match what {
-        Happening::Heartbeat { work, .. } => work.map(|work| work.step),
+    let waits = |kind: EventKind| match kind {
+        EventKind::Heartbeat { work, .. } => work.map(|work| work.step),
         _ => None,
     };
     loop {
         let event = events.next().await.unwrap();
-        match waits(event.what) {
+        match waits(event.kind) {
             Some(step) if step == "waiting for inputs: away is away" => break,
             _ => {}
         }
@@ -169,7 +169,7 @@ async fn an_input_that_stays_away_sends_its_shard_back_uncounted_and_the_worker_
     let other = planned::run("other", &["b".to_owned()], &["night".to_owned()], size);
     planned::store(stage.storage.as_ref(), &other).await;
     let task = other.plan.task(&other.record.run, &other.plan.shards[0]);
-    stage.queue.publish(&[task]).await.unwrap();
+    stage.broker.work.publish(&[task]).await.unwrap();
     // Longer than the run waits, and long enough for a few more tries.
     let back = async {
         tokio::time::sleep(Duration::from_secs(700)).await;
@@ -180,7 +180,7 @@ async fn an_input_that_stays_away_sends_its_shard_back_uncounted_and_the_worker_
     tokio::join!(stage.work_until_drained(), back);
     assert_eq!(stage.done().await, 2);
     assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
-    assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,7 +193,7 @@ async fn a_worker_that_waits_for_an_input_gives_its_shard_back_when_it_is_told_t
     assert_eq!(ledger.num_failed_attempts(), 0);
     assert_eq!(ledger.state(ShardId(0), 3), ShardState::Open);
     assert_eq!(
-        stage.queue.depth().await.unwrap().ready,
+        stage.broker.work.depth().await.unwrap().ready,
         1,
         "it was given back"
     );
@@ -298,7 +298,7 @@ async fn a_model_that_stays_away_sends_its_shard_back_uncounted_and_the_worker_m
         let other = planned::run("other", &["b".to_owned()], &["night".to_owned()], size);
         planned::store(stage.storage.as_ref(), &other).await;
         let task = other.plan.task(&other.record.run, &other.plan.shards[0]);
-        stage.queue.publish(&[task]).await.unwrap();
+        stage.broker.work.publish(&[task]).await.unwrap();
         let workshop = stage.without_model(error);
         let consumer = Consumer {
             workshop: Arc::clone(&workshop) as Arc<dyn Workshop>,
@@ -315,7 +315,7 @@ async fn a_model_that_stays_away_sends_its_shard_back_uncounted_and_the_worker_m
         tokio::join!(stage.has_worked_until_drained(consumer), back);
         assert_eq!(stage.done().await, 2, "{}", error());
         assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
-        assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+        assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
     }
 }
 

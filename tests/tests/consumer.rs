@@ -24,18 +24,18 @@ use serde_json::json;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::clock::SystemClock;
 use shared::decision::{ChangedInputs, Decided, DecisionError};
-use shared::event::Happening;
 use shared::failure::{FailedAttempt, FailureClass, MAX_ATTEMPT, chain};
 use shared::ids::{ItemId, MAX_NAME_BYTES, RunId, ShardId};
 use shared::manifest::{self, ManifestRow, Status};
 use shared::model::ContractError;
-use shared::queue::{Death, InProcessQueue, Queue, Settlement};
-use shared::request::Request;
+use shared::queue::message::{ControlRequest, EventKind, ShardTask};
+use shared::queue::{
+    DeadLetterReason, EventBus, InProcessBroker, Settlement, WorkQueue, WorkerControl,
+};
 use shared::run_record::RunRecord;
 use shared::seal::Seal;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, MemoryStorage, Storage, StorageError, StorageErrorKind};
-use shared::task::ShardTask;
 use shared::warning::WarningKind;
 use tests::planned;
 use tests::power::Recorder;
@@ -55,7 +55,7 @@ const ONE: ShardSize = ShardSize {
 /// A run of some contents in one style, a shard each, and everything around it.
 struct Stage {
     storage: Arc<dyn Storage>,
-    queue: InProcessQueue,
+    broker: InProcessBroker,
     run: FrozenRun,
     engine: Arc<StandIn>,
 }
@@ -90,7 +90,7 @@ impl Stage {
         planned::store(storage.as_ref(), &run).await;
         Self {
             storage,
-            queue: InProcessQueue::new(),
+            broker: InProcessBroker::new(),
             run,
             engine,
         }
@@ -110,7 +110,9 @@ impl Stage {
             .await
             .unwrap();
         let tasks = resume::tasks(&self.run, &ledger, &redo);
-        dispatch::publish(&self.queue, tasks, |_| {}).await.unwrap();
+        dispatch::publish(&self.broker.work, tasks, |_| {})
+            .await
+            .unwrap();
         redo
     }
 
@@ -118,7 +120,7 @@ impl Stage {
         Consumer {
             name: "worker".to_owned(),
             storage: Arc::clone(&self.storage),
-            queue: Arc::new(self.queue.clone()),
+            broker: self.broker.ports(),
             workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default(),
@@ -135,7 +137,7 @@ impl Stage {
         planned::store(self.storage.as_ref(), &run).await;
         Self {
             storage: Arc::clone(&self.storage),
-            queue: self.queue.clone(),
+            broker: self.broker.clone(),
             run,
             engine: Arc::clone(&self.engine),
         }
@@ -164,7 +166,7 @@ impl Stage {
         tokio::pin!(work);
         tokio::select! {
             ended = &mut work => return ended,
-            () = self.queue.drained() => drain.cancel(),
+            () = self.broker.work.drained() => drain.cancel(),
         }
         work.await
     }
@@ -172,7 +174,8 @@ impl Stage {
     fn collector(&self) -> Collector {
         Collector {
             storage: Arc::clone(&self.storage),
-            queue: Some(Arc::new(self.queue.clone())),
+            queue: Some(self.broker.ports().work),
+            events: Some(self.broker.ports().events),
             duty: Duty::Keep,
             every: Duration::from_secs(1),
             board: Arc::default(),
@@ -213,7 +216,7 @@ impl Stage {
     fn seen_in(&self, storage: Arc<dyn Storage>) -> Self {
         Self {
             storage,
-            queue: self.queue.clone(),
+            broker: self.broker.clone(),
             run: self.run.clone(),
             engine: Arc::clone(&self.engine),
         }
@@ -257,9 +260,9 @@ async fn a_shard_that_always_fails_is_given_up_and_the_others_are_made() {
         stage.states().await,
         [ShardState::Committed, failed, ShardState::Committed]
     );
-    assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
+    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 1);
     stage.collect().await;
-    assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
     let manifest = ArtifactKey::Manifest(stage.run.record.run.clone());
     let rows = manifest::read(stage.storage.read(&manifest).await.unwrap()).unwrap();
     let status: Vec<_> = rows.iter().map(|row| row.status).collect();
@@ -282,7 +285,7 @@ async fn a_shard_that_always_fails_is_given_up_and_the_others_are_made() {
 async fn of_two_who_halt_a_run_at_its_limit_one_does_and_a_resume_meanwhile_is_not_undone() {
     let mut stage = Stage::of(&["bad", "a"]).await;
     let first = resume::task(&stage.run, &stage.ledger().await, &stage.run.plan.shards[0]);
-    stage.queue.publish(&[first]).await.unwrap();
+    stage.broker.work.publish(&[first]).await.unwrap();
     stage.work().await.unwrap();
     stage.run.record.limits.max_failed = 0.0;
     let (storage, run) = (stage.storage.as_ref(), &stage.run);
@@ -394,7 +397,7 @@ async fn an_engine_that_hangs_costs_an_attempt_and_its_worker() {
     let ledger = stage.ledger().await;
     assert_eq!(ledger.failed_attempts[&ShardId(0)], [1]);
     assert_eq!(
-        stage.queue.depth().await.unwrap().ready,
+        stage.broker.work.depth().await.unwrap().ready,
         1,
         "it was given back"
     );
@@ -408,7 +411,7 @@ async fn what_will_never_work_here_stops_the_worker_and_counts_for_nothing() {
     assert!(matches!(error, ConsumerError::Fatal { .. }), "{error}");
     assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
     assert_eq!(
-        stage.queue.depth().await.unwrap().ready,
+        stage.broker.work.depth().await.unwrap().ready,
         1,
         "it was given back"
     );
@@ -494,7 +497,7 @@ async fn a_run_whose_model_is_of_no_use_fails_with_the_reason_and_its_worker_mak
         assert_eq!(failure.error_class, class);
         assert!(failure.error.contains(words), "{failure:?}");
         // The collector has nothing to add.
-        assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
+        assert_eq!(stage.broker.work.depth().await.unwrap().dead, 1);
         stage.collect().await;
         assert_eq!(stage.failure(3).await, failure);
     }
@@ -519,7 +522,7 @@ async fn a_run_whose_plan_or_decisions_are_damaged_fails_and_its_worker_makes_th
         }
         stage.work().await.unwrap();
         assert_eq!(other.states().await, [ShardState::Committed], "{words}");
-        assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
+        assert_eq!(stage.broker.work.depth().await.unwrap().dead, 1);
         let failure = stage.failure(3).await;
         assert_eq!(failure.error_class, FailureClass::Unworkable);
         assert!(failure.error.contains(words), "{failure:?}");
@@ -548,7 +551,7 @@ async fn a_retry_of_what_was_not_planned_is_damage_and_commits_nothing() {
         revision: 1,
         ..plan.task(run, &plan.shards[0])
     };
-    stage.queue.publish(&[task]).await.unwrap();
+    stage.broker.work.publish(&[task]).await.unwrap();
     stage.work().await.unwrap();
     let revision = ArtifactKey::ShardRevision(run.clone(), ShardId(0), 1);
     assert!(!stage.storage.exists(&revision).await.unwrap());
@@ -602,7 +605,7 @@ async fn a_run_in_which_too_much_fails_is_halted_until_somebody_resumes_it() {
     let (bad, good) = stage.run.plan.shards.split_at(2);
     let task = |shard| stage.run.plan.task(&stage.run.record.run, shard);
     let tasks: Vec<_> = bad.iter().map(task).collect();
-    stage.queue.publish(&tasks).await.unwrap();
+    stage.broker.work.publish(&tasks).await.unwrap();
     stage.work().await.unwrap();
     stage.collect().await;
     let halted = stage.ledger().await.decisions.halted.unwrap();
@@ -610,7 +613,7 @@ async fn a_run_in_which_too_much_fails_is_halted_until_somebody_resumes_it() {
     assert!(halted.contains("limits.max_failed (0.25)"), "{halted}");
 
     let tasks: Vec<_> = good.iter().map(task).collect();
-    stage.queue.publish(&tasks).await.unwrap();
+    stage.broker.work.publish(&tasks).await.unwrap();
     stage.work().await.unwrap();
     assert_eq!(
         stage.engine.conversions(),
@@ -633,7 +636,7 @@ async fn a_run_in_which_too_much_fails_is_halted_until_somebody_resumes_it() {
 async fn a_shard_that_kills_its_workers_is_given_up_by_the_broker_and_noted() {
     let stage = Stage::of(&["a"]).await;
     stage.publish(None).await;
-    while stage.queue.depth().await.unwrap().dead == 0 {
+    while stage.broker.work.depth().await.unwrap().dead == 0 {
         let consumer = stage.consumer(&CancellationToken::new());
         let work = consumer.run();
         // It dies while it converts.
@@ -680,7 +683,7 @@ async fn sixty_polite_stops_and_fifteen_deaths_of_its_workers_fail_no_shard() {
             worked.unwrap();
         }
     }
-    let depth = stage.queue.depth().await.unwrap();
+    let depth = stage.broker.work.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (1, 0));
     assert_eq!(stage.states().await, [ShardState::Open]);
     stage.work().await.unwrap();
@@ -696,11 +699,11 @@ async fn a_message_that_is_no_shard_of_a_run_here_goes_to_the_dead_letters() {
         .plan
         .task(&stage.run.record.run, &stage.run.plan.shards[0]);
     elsewhere.run = "elsewhere".parse().unwrap();
-    stage.queue.publish(&[elsewhere]).await.unwrap();
+    stage.broker.work.publish(&[elsewhere]).await.unwrap();
     stage.work().await.unwrap();
-    assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
+    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 1);
     stage.collect().await;
-    assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -727,13 +730,13 @@ async fn a_message_about_what_was_not_planned_goes_to_the_dead_letters_and_leave
         from_attempt(2),
         from_attempt(u32::MAX),
     ];
-    stage.queue.publish(&hostile).await.unwrap();
+    stage.broker.work.publish(&hostile).await.unwrap();
     stage.work().await.unwrap();
-    assert_eq!(stage.queue.depth().await.unwrap().dead, 5);
+    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 5);
     assert_eq!(stage.engine.conversions(), 0);
     assert_eq!(storage.snapshot(), before);
     stage.collect().await;
-    assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
     let is_attempt = |path: &&String| path.contains("/attempts/");
     assert_eq!(storage.snapshot().keys().find(is_attempt), None);
 }
@@ -754,7 +757,7 @@ async fn a_record_that_was_changed_or_is_another_ones_is_worked_on_by_nobody() {
         stage.storage.replace(&key, json).await.unwrap();
         stage.publish(None).await;
         stage.work().await.unwrap();
-        assert_eq!(stage.queue.depth().await.unwrap().dead, 1, "{record}");
+        assert_eq!(stage.broker.work.depth().await.unwrap().dead, 1, "{record}");
         assert_eq!(stage.engine.conversions(), 0, "{record}");
     }
 }
@@ -770,7 +773,7 @@ async fn a_plan_whose_names_lead_elsewhere_writes_nothing_outside_the_storage_ro
     let mut consumer = stage.consumer(&drain);
     consumer.pauses = ExponentialBuilder::default().with_min_delay(Duration::from_millis(1));
     let stop = async {
-        stage.queue.drained().await;
+        stage.broker.work.drained().await;
         drain.cancel();
     };
     let (worked, ()) = tokio::join!(consumer.run(), stop);
@@ -815,7 +818,7 @@ async fn a_worker_whose_root_is_not_mounted_takes_no_shards_and_leaves_with_the_
     let started = tokio::time::Instant::now();
     let meanwhile = async {
         tokio::time::sleep(Duration::from_secs(60)).await;
-        let depth = stage.queue.depth().await.unwrap();
+        let depth = stage.broker.work.depth().await.unwrap();
         assert_eq!((depth.ready, depth.dead, depth.consumers), (2, 0, 0));
     };
     let (ended, ()) = tokio::join!(unmounted.work(), meanwhile);
@@ -852,7 +855,7 @@ async fn a_worker_goes_on_when_its_root_is_mounted_again() {
     worked.unwrap();
     assert_eq!(worker.states().await, [ShardState::Committed; 2]);
     assert_eq!(worker.ledger().await.num_failed_attempts(), 0);
-    assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -868,7 +871,7 @@ async fn a_worker_that_waits_for_its_root_stops_when_it_is_told_to() {
     };
     let (worked, ()) = tokio::join!(consumer.run(), stop);
     worked.unwrap();
-    let depth = stage.queue.depth().await.unwrap();
+    let depth = stage.broker.work.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (1, 0));
 }
 
@@ -903,15 +906,15 @@ async fn the_messages_of_a_removed_run_end_and_its_workers_make_the_others() {
         run: removed,
         ..stage.seen_in(Arc::clone(&stage.storage))
     };
-    stage.queue.publish(&removed.tasks()).await.unwrap();
+    stage.broker.work.publish(&removed.tasks()).await.unwrap();
     stage.publish(None).await;
     let started = tokio::time::Instant::now();
     stage.work().await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(900));
     assert_eq!(stage.states().await, [ShardState::Committed]);
-    assert_eq!(stage.queue.depth().await.unwrap().dead, 50);
+    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 50);
     stage.collect().await;
-    let depth = stage.queue.depth().await.unwrap();
+    let depth = stage.broker.work.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (0, 0));
 }
 
@@ -953,7 +956,7 @@ async fn a_shard_that_was_committed_where_its_root_was_mounted_is_not_taken_for_
     let (worked, ()) = tokio::join!(consumer.run(), stop);
     worked.unwrap();
     assert_eq!(stage.engine.conversions(), 1);
-    let depth = stage.queue.depth().await.unwrap();
+    let depth = stage.broker.work.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (1, 0), "its message is there");
 }
 
@@ -962,7 +965,7 @@ async fn a_shard_that_is_given_up_again_and_again_is_published_ever_later() {
     let stage = Stage::of(&["a"]).await;
     stage.publish(None).await;
     let collector = stage.collector();
-    let mut deliveries = stage.queue.consume().await.unwrap();
+    let mut deliveries = stage.broker.work.consume().await.unwrap();
     let mut given_up = 0;
     let give_up = async {
         while let Ok(delivery) = deliveries.next().await {
@@ -988,13 +991,16 @@ async fn a_dead_letter_of_a_run_that_cannot_be_read_waits_and_holds_up_no_other(
     let whole = stage.storage.read(&key).await.unwrap();
     let damaged = Bytes::from_static(b"{}");
     stage.storage.replace(&key, damaged).await.unwrap();
-    stage.queue.publish(&stage.tasks()).await.unwrap();
+    stage.broker.work.publish(&stage.tasks()).await.unwrap();
     other.publish(None).await;
-    stage.queue.give_up_waiting(Death::Rejected);
+    stage
+        .broker
+        .work
+        .give_up_waiting(DeadLetterReason::Rejected);
     let collector = stage.collector();
     let mend = async {
         tokio::time::sleep(Duration::from_secs(60)).await;
-        let ready = stage.queue.depth().await.unwrap().ready;
+        let ready = stage.broker.work.depth().await.unwrap().ready;
         assert_eq!(ready, 1, "that of the other run");
         stage.storage.replace(&key, whole).await.unwrap();
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -1003,7 +1009,7 @@ async fn a_dead_letter_of_a_run_that_cannot_be_read_waits_and_holds_up_no_other(
         () = mend => {}
         () = collector.run() => panic!("the collector stopped"),
     }
-    let depth = stage.queue.depth().await.unwrap();
+    let depth = stage.broker.work.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (2, 0));
 }
 
@@ -1011,14 +1017,17 @@ async fn a_dead_letter_of_a_run_that_cannot_be_read_waits_and_holds_up_no_other(
 async fn a_dead_letter_waits_while_the_storage_root_has_no_run() {
     let stage = Stage::of(&["a"]).await;
     stage.publish(None).await;
-    stage.queue.give_up_waiting(Death::Rejected);
+    stage
+        .broker
+        .work
+        .give_up_waiting(DeadLetterReason::Rejected);
     let root = MemoryStorage::new();
     let collecting = stage.seen_in(Arc::new(root.clone()));
     collecting.collect().await;
-    assert_eq!(stage.queue.depth().await.unwrap().dead, 1);
+    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 1);
     planned::store(&root, &stage.run).await;
     collecting.collect().await;
-    let depth = stage.queue.depth().await.unwrap();
+    let depth = stage.broker.work.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (1, 0));
 }
 
@@ -1038,43 +1047,43 @@ async fn numbers_that_no_attempt_has_stop_nobody_and_count_for_nothing() {
         first_attempt,
         ..task.clone()
     });
-    stage.queue.publish(&hostile).await.unwrap();
-    stage.queue.publish(&[task]).await.unwrap();
+    stage.broker.work.publish(&hostile).await.unwrap();
+    stage.broker.work.publish(&[task]).await.unwrap();
     stage.work().await.unwrap();
     assert_eq!(stage.states().await, [ShardState::Committed]);
-    assert_eq!(stage.queue.depth().await.unwrap().dead, 3);
+    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 3);
     stage.collect().await;
-    assert_eq!(stage.queue.depth().await.unwrap().dead, 0);
+    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
     assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_letter_whose_shard_nobody_tried_is_published_again_and_fails_nothing() {
     // By a policy of the broker, and for no reason that is known.
-    for death in [
-        Death::Expired,
-        Death::Dropped,
-        Death::Rejected,
-        Death::Unexplained,
+    for reason in [
+        DeadLetterReason::Expired,
+        DeadLetterReason::Dropped,
+        DeadLetterReason::Rejected,
+        DeadLetterReason::Unexplained,
     ] {
         let stage = Stage::of(&["a", "b", "c"]).await;
         stage.publish(None).await;
-        stage.queue.give_up_waiting(death);
-        let depth = stage.queue.depth().await.unwrap();
+        stage.broker.work.give_up_waiting(reason);
+        let depth = stage.broker.work.depth().await.unwrap();
         assert_eq!((depth.ready, depth.dead), (0, 3));
         stage.collect().await;
-        let depth = stage.queue.depth().await.unwrap();
-        assert_eq!((depth.ready, depth.dead), (3, 0), "{death:?}");
+        let depth = stage.broker.work.depth().await.unwrap();
+        assert_eq!((depth.ready, depth.dead), (3, 0), "{reason:?}");
         assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
         stage.work().await.unwrap();
         assert_eq!(stage.states().await, [ShardState::Committed; 3]);
 
         // What was made meanwhile is not asked for again.
-        stage.queue.publish(&stage.tasks()).await.unwrap();
-        stage.queue.give_up_waiting(death);
+        stage.broker.work.publish(&stage.tasks()).await.unwrap();
+        stage.broker.work.give_up_waiting(reason);
         stage.collect().await;
-        let depth = stage.queue.depth().await.unwrap();
-        assert_eq!((depth.ready, depth.dead), (0, 0), "{death:?}");
+        let depth = stage.broker.work.depth().await.unwrap();
+        assert_eq!((depth.ready, depth.dead), (0, 0), "{reason:?}");
     }
 }
 
@@ -1109,17 +1118,23 @@ async fn a_worker_that_waits_for_a_shard_stops_when_it_is_asked_to() {
     let stage = Stage::of(&["a"]).await;
     let drain = CancellationToken::new();
     let consumer = stage.consumer(&drain);
-    let mut events = stage.queue.listen().await;
+    let mut events = stage.broker.events.subscribe().await;
     let work = tokio::spawn(async move { consumer.run().await });
-    while !stage.queue.ask("worker", Request::Drain).await.unwrap() {
+    while !stage
+        .broker
+        .control
+        .send("worker", ControlRequest::Drain)
+        .await
+        .unwrap()
+    {
         tokio::task::yield_now().await;
     }
     work.await.unwrap().unwrap();
     assert!(drain.is_cancelled());
-    let stopped = Happening::WorkerStopped {
+    let stopped = EventKind::WorkerStopped {
         reason: "it was asked to".to_owned(),
     };
-    while events.next().await.unwrap().what != stopped {}
+    while events.next().await.unwrap().kind != stopped {}
 }
 
 #[tokio::test]
@@ -1332,13 +1347,13 @@ async fn a_shard_that_another_worker_committed_survives_before_its_message_goes(
     let recorder = Recorder::new(folder.path());
     let stage = Stage {
         storage: Arc::new(recorder.storage()),
-        queue: InProcessQueue::new(),
+        broker: InProcessBroker::new(),
         run: other.run.clone(),
         engine: Arc::clone(&other.engine),
     };
     let plan = &stage.run.plan;
     let task = plan.task(&stage.run.record.run, &plan.shards[0]);
-    stage.queue.publish(&[task]).await.unwrap();
+    stage.broker.work.publish(&[task]).await.unwrap();
     stage.work().await.unwrap();
     let shards = Path::new("runs/staged/shards");
     let is_synced =

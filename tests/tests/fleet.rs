@@ -11,7 +11,7 @@ use lapin::{BasicProperties, Connection, ConnectionProperties};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use serde_json::json;
-use shared::event::Happening;
+use shared::queue::message::EventKind;
 use tests::broker::Options;
 use tests::fleet::{Fleet, RUN};
 use tests::s3_server::{Asked, Fault};
@@ -222,7 +222,7 @@ async fn sixty_workers_that_stop_and_fifteen_that_are_killed_fail_no_shard() {
             let _ = fleet.drain(0).exits(0);
         }
     }
-    let depth = fleet.queue().await.depth().await.unwrap();
+    let depth = fleet.ports().await.work.depth().await.unwrap();
     assert_eq!(depth.dead, 0);
     assert!(!fleet.stored().join("attempts").exists());
     fleet.join();
@@ -267,14 +267,14 @@ async fn a_worker_that_is_asked_to_drain_ends_in_order_and_its_shard_is_made_by_
     fleet.set("shards.contents", 6);
     let _ = fleet.launch().exits(0);
     fleet.serve();
-    let mut events = fleet.queue().await.listen().await;
+    let mut events = fleet.ports().await.events.subscribe().await;
     fleet.join();
     fleet.wait_for_images(4);
     let outcome = fleet.ask_to_drain(0).await.exits(0);
     assert!(outcome.stderr.contains("asked to drain"), "{outcome}");
     let farewell = async {
         loop {
-            if let Happening::WorkerStopped { reason } = events.next().await.unwrap().what {
+            if let EventKind::WorkerStopped { reason } = events.next().await.unwrap().kind {
                 return reason;
             }
         }

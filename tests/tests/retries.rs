@@ -25,11 +25,11 @@ use shared::decision::Decided;
 use shared::failure::FailureClass;
 use shared::ids::ShardId;
 use shared::manifest::{self, ManifestRow, Status};
-use shared::queue::{InProcessQueue, Queue};
+use shared::queue::message::ShardTask;
+use shared::queue::{InProcessBroker, WorkQueue};
 use shared::seal;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, MemoryStorage, Storage};
-use shared::task::ShardTask;
 use tests::planned;
 use tests::stand_in::{StandIn, StandInWorkshop};
 use tokio_util::sync::CancellationToken;
@@ -41,7 +41,7 @@ const FIRST: ShardState = ShardState::Revising { revision: 1 };
 /// A run of one shard, or of several: some contents in two styles.
 struct Stage {
     storage: Arc<dyn Storage>,
-    queue: InProcessQueue,
+    broker: InProcessBroker,
     run: FrozenRun,
     engine: Arc<StandIn>,
 }
@@ -112,7 +112,7 @@ impl Stage {
         planned::store(storage.as_ref(), &run).await;
         Self {
             storage,
-            queue: InProcessQueue::with_delivery_limit(u64::MAX),
+            broker: InProcessBroker::with_delivery_limit(u64::MAX),
             run,
             engine: StandIn::new(Duration::from_millis(10)),
         }
@@ -130,7 +130,7 @@ impl Stage {
         let embedded = EmbeddedRun {
             run: &self.run,
             storage: Arc::clone(&self.storage),
-            queue: self.queue.clone(),
+            broker: self.broker.clone(),
             workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
             repairs: BTreeSet::new(),
             progress: Arc::new(()),
@@ -143,7 +143,7 @@ impl Stage {
         Consumer {
             name: name.to_owned(),
             storage: Arc::clone(&self.storage),
-            queue: Arc::new(self.queue.clone()),
+            broker: self.broker.ports(),
             workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default(),
@@ -159,7 +159,7 @@ impl Stage {
         let drain = CancellationToken::new();
         let (one, other) = (self.consumer("one", &drain), self.consumer("other", &drain));
         let stop = async {
-            self.queue.drained().await;
+            self.broker.work.drained().await;
             drain.cancel();
         };
         let (one, other, ()) = tokio::join!(one.run(), other.run(), stop);
@@ -195,7 +195,9 @@ impl Stage {
     async fn publish(&self, redo: &[Redo]) {
         let ledger = self.ledger().await;
         let tasks = resume::tasks(&self.run, &ledger, redo);
-        dispatch::publish(&self.queue, tasks, |_| {}).await.unwrap();
+        dispatch::publish(&self.broker.work, tasks, |_| {})
+            .await
+            .unwrap();
     }
 
     async fn ledger(&self) -> Ledger {
@@ -528,18 +530,23 @@ async fn a_message_about_a_revision_that_was_not_decided_makes_nothing() {
             .plan
             .task(&stage.run.record.run, &stage.run.plan.shards[0])
     };
-    stage.queue.publish(&[task(1), task(7)]).await.unwrap();
+    stage
+        .broker
+        .work
+        .publish(&[task(1), task(7)])
+        .await
+        .unwrap();
     stage.work().await;
     assert_eq!(numbers(&stage.counts().await), (2, 2, 0));
     assert_eq!(stage.engine.conversions(), 2);
 
     stage.retry().await;
     // The second would be out of turn, and a shard without its commit is made from the start.
-    stage.queue.publish(&[task(2)]).await.unwrap();
+    stage.broker.work.publish(&[task(2)]).await.unwrap();
     stage.work().await;
     assert_eq!(stage.state().await, FIRST);
     let bare = Stage::of(&["a"]).await;
-    bare.queue.publish(&[task(1)]).await.unwrap();
+    bare.broker.work.publish(&[task(1)]).await.unwrap();
     bare.work().await;
     assert_eq!(bare.engine.conversions(), 0);
 }

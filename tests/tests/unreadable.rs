@@ -266,6 +266,7 @@ impl Watched {
         let collector = Collector {
             storage: Arc::clone(&self.storage) as Arc<dyn Storage>,
             queue: None,
+            events: None,
             duty: Duty::Keep,
             every: Duration::from_millis(500),
             board: Arc::clone(&self.board),

@@ -18,7 +18,7 @@ use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::failure::chain;
 use shared::ids::ShardId;
 use shared::location::Location;
-use shared::queue::InProcessQueue;
+use shared::queue::InProcessBroker;
 use shared::settings::ShardSize;
 use shared::source;
 use shared::storage::{LocalStorage, MemoryStorage, Storage};
@@ -70,7 +70,7 @@ impl Stage {
         let embedded = EmbeddedRun {
             run: &self.run,
             storage,
-            queue: InProcessQueue::with_delivery_limit(u64::MAX),
+            broker: InProcessBroker::with_delivery_limit(u64::MAX),
             workshop: Arc::new(StandInWorkshop(StandIn::new(Duration::ZERO))),
             repairs: BTreeSet::new(),
             progress: Arc::new(Meddler(AtomicUsize::new(0), meddle)),

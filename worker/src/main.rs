@@ -95,13 +95,13 @@ async fn work(args: &Args) -> Result<(), Problem> {
     let storage = storage::open(&config.root).await?;
     storage.check_writable().await?;
     scratch::check(&config.engine.cache_dir)?;
-    let queue = queue::open(&config.broker)
+    let broker = queue::open(&config.broker)
         .await
         .map_err(ConsumerError::Queue)?;
     let name = config.name.clone().unwrap_or_else(own_name);
     let happens = "finishing the image in hand and giving the shard back";
     let drain = shutdown::on_signal(happens);
-    tracing::info!(worker = name, root = %config.root, broker = queue.locate(), "worker starts");
+    tracing::info!(worker = name, root = %config.root, broker = broker.work.locate(), "worker starts");
     let meters = Arc::new(Meters::new(Identity {
         name: &name,
         device: &config.engine.device.to_string(),
@@ -113,7 +113,7 @@ async fn work(args: &Args) -> Result<(), Problem> {
     let consumer = Consumer {
         name,
         storage,
-        queue,
+        broker,
         workshop: Arc::new(EngineWorkshop::new(config.engine, config.cache_max_bytes)),
         watchdog: config.watchdog,
         pauses: ExponentialBuilder::default()

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use shared::queue::Queue;
+use shared::queue::WorkQueue;
 
 use crate::run::tally::Counts;
 use shared::wording::human;
@@ -20,7 +20,7 @@ pub struct Estimate {
 
 impl Estimate {
     /// Returns how long `num_items` take on the workers that wait at `queue`.
-    pub async fn of(num_items: usize, counts: &Counts, queue: Option<&dyn Queue>) -> Self {
+    pub async fn of(num_items: usize, counts: &Counts, queue: Option<&dyn WorkQueue>) -> Self {
         let workers = match queue {
             Some(queue) => queue.depth().await.map_or(0, |depth| depth.consumers),
             None => 0,

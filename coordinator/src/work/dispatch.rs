@@ -1,7 +1,7 @@
 //! Shards handed to the queue.
 
-use shared::queue::{Queue, QueueError};
-use shared::task::ShardTask;
+use shared::queue::message::ShardTask;
+use shared::queue::{QueueError, WorkQueue};
 use shared::telemetry;
 use tracing::Instrument;
 
@@ -14,7 +14,7 @@ const TASKS_AT_ONCE: usize = 1_000;
 ///
 /// [`QueueError`] if the queue cannot be reached. Publishing again is harmless: workers find what is done.
 pub async fn publish(
-    queue: &dyn Queue,
+    queue: &dyn WorkQueue,
     tasks: impl Iterator<Item = ShardTask>,
     published: impl Fn(usize),
 ) -> Result<usize, QueueError> {
@@ -29,7 +29,7 @@ pub async fn publish(
 }
 
 async fn publish_parts(
-    queue: &dyn Queue,
+    queue: &dyn WorkQueue,
     tasks: impl Iterator<Item = ShardTask>,
     published: impl Fn(usize),
 ) -> Result<usize, QueueError> {

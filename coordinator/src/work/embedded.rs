@@ -9,12 +9,11 @@ use futures::StreamExt;
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::decision::DecisionError;
-use shared::event::Happening;
 use shared::ids::ShardId;
-use shared::queue::{InProcessQueue, Queue, QueueError};
+use shared::queue::message::{EventKind, ShardTask};
+use shared::queue::{EventBus, InProcessBroker, QueueError, WorkQueue};
 use shared::settings::WatchdogConfig;
 use shared::storage::{Storage, StorageError};
-use shared::task::ShardTask;
 use shared::telemetry;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -76,8 +75,8 @@ pub struct EmbeddedRun<'a> {
     pub run: &'a FrozenRun,
     /// Where it goes.
     pub storage: Arc<dyn Storage>,
-    /// What hands its shards to the worker's loop; others may add some.
-    pub queue: InProcessQueue,
+    /// What hands its shards to the worker's loop; shards may be added to it meanwhile.
+    pub broker: InProcessBroker,
     /// What makes it.
     pub workshop: Arc<dyn Workshop>,
     /// Committed shards of which something is gone, to be made again.
@@ -137,7 +136,7 @@ impl EmbeddedRun<'_> {
                     return Ok(stopped);
                 }
                 let before = stage(&seen.ledger, shard.id);
-                self.queue.publish(&tasks).await?;
+                self.broker.work.publish(&tasks).await?;
                 if let Some(stopped) = self.wait(&mut worker, &mut seen).await? {
                     return Ok(stopped);
                 }
@@ -191,24 +190,24 @@ impl EmbeddedRun<'_> {
         worker: &mut JoinHandle<Result<(), ConsumerError>>,
         seen: &mut Seen,
     ) -> Result<Option<Stopped>, RunError> {
-        let mut events = self.queue.listen().await;
+        let mut events = self.broker.events.subscribe().await;
         loop {
             let is_drained = tokio::select! {
                 ended = &mut *worker => {
                     ended.map_err(RunError::LoopEnded)??;
                     return Ok(Some(Stopped::OnRequest));
                 }
-                () = self.queue.drained() => true,
-                Some(event) = events.next() => match event.what {
-                    Happening::ShardCommitted { .. } | Happening::AttemptFailed { last: true, .. } => false,
-                    Happening::AttemptFailed { .. }
-                    | Happening::Heartbeat { .. }
-                    | Happening::ItemEnded { .. }
-                    | Happening::WorkerStopped { .. } => continue,
+                () = self.broker.work.drained() => true,
+                Some(event) = events.next() => match event.kind {
+                    EventKind::ShardCommitted { .. } | EventKind::AttemptFailed { last: true, .. } => false,
+                    EventKind::AttemptFailed { .. }
+                    | EventKind::Heartbeat { .. }
+                    | EventKind::ItemEnded { .. }
+                    | EventKind::WorkerStopped { .. } => continue,
                 },
             };
             // What is in hand alone needs no look: one comes once it has ended.
-            if !is_drained && self.queue.depth().await?.ready == 0 {
+            if !is_drained && self.broker.work.depth().await?.ready == 0 {
                 continue;
             }
             self.count(seen).await?;
@@ -282,7 +281,7 @@ impl EmbeddedRun<'_> {
         Consumer {
             name: format!("embedded-{}", std::process::id()),
             storage: Arc::clone(&self.storage),
-            queue: Arc::new(self.queue.clone()),
+            broker: self.broker.ports(),
             workshop: Arc::clone(&self.workshop),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default()

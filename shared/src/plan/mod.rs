@@ -10,10 +10,11 @@ pub use reading::{PlanError, read};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::listing::Listing;
+use crate::dataset::listing::Listing;
 use crate::decision::ChangedInputs;
 use crate::ids::{ItemId, RunId, ShardId};
+use crate::queue::message::ShardTask;
 use crate::run_record::Frozen;
-use crate::task::ShardTask;
 
 /// Everything that is to be made, as `plan.json` keeps it: whoever has the storage root can go on with the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

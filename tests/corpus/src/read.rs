@@ -21,11 +21,10 @@ use shared::model::ImageSize;
 use shared::model::ModelContract;
 use shared::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
 use shared::npz::NpzFile;
-use shared::request::Request;
+use shared::queue::message::{ControlRequest, Event, ShardTask};
 use shared::settings::raw::RawMethod;
 use shared::settings::{MethodConfig, RunConfig, ShardSize, WorkerConfig};
 use shared::storage::{MemoryStorage, Storage};
-use shared::task::ShardTask;
 use shared::warning::WarningKind;
 
 use crate::files::scene;
@@ -183,8 +182,8 @@ pub fn read(reads: Reads, bytes: &[u8]) -> Outcome {
         Reads::WorkerSettings => settings(bytes, WorkerConfig::load),
         Reads::Overrides => overrides(bytes),
         Reads::Task => outcome(ShardTask::from_payload(bytes)),
-        Reads::Event => outcome(serde_json::from_slice::<shared::event::Event>(bytes)),
-        Reads::Request => outcome(serde_json::from_slice::<Request>(bytes)),
+        Reads::Event => outcome(serde_json::from_slice::<Event>(bytes)),
+        Reads::Request => outcome(serde_json::from_slice::<ControlRequest>(bytes)),
         Reads::Shard => outcome(manifest::read_with_features(Bytes::copy_from_slice(bytes))),
     }
 }

@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use coordinator::work::collector::board::Board;
-use shared::event::Event;
 use shared::manifest;
-use shared::request::Request;
-use shared::task::ShardTask;
+use shared::queue::message::{ControlRequest, Event, ShardTask};
 use tokio::time::Instant;
 
 use crate::read::{Reads, read, stored};
@@ -83,7 +81,7 @@ fn messages(bytes: &[u8]) {
     if let Ok(task) = ShardTask::from_payload(bytes) {
         assert_eq!(ShardTask::from_payload(&task.to_payload()).unwrap(), task);
     }
-    let _ = serde_json::from_slice::<Request>(bytes);
+    let _ = serde_json::from_slice::<ControlRequest>(bytes);
     if let Ok(event) = serde_json::from_slice::<Event>(bytes) {
         let board = Board::default();
         board.hear(&event);

@@ -7,12 +7,11 @@ mod workers;
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use shared::manifest::ManifestRow;
-use shared::queue::{self, Queue};
+use shared::queue;
 use shared::settings::BrokerConfig;
 use tempfile::TempDir;
 
@@ -202,15 +201,15 @@ impl Fleet {
         command
     }
 
-    /// Returns the queue, without a wire between.
+    /// Returns the ports of the broker, without a wire between.
     ///
     /// # Panics
     ///
     /// If the broker is away.
-    pub async fn queue(&self) -> Arc<dyn Queue> {
+    pub async fn ports(&self) -> queue::Broker {
         let config = BrokerConfig::new(&self.broker.url(), None);
-        let queue = queue::open(&config.expect("an address")).await;
-        queue.expect("a broker")
+        let broker = queue::open(&config.expect("an address")).await;
+        broker.expect("a broker")
     }
 
     /// A collector begins to watch, beside those that do.

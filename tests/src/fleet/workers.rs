@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
-use shared::request::Request;
+use shared::queue::message::ControlRequest;
 
 use super::{Fleet, RESULTS};
 use crate::program::{self, Outcome, Running};
@@ -91,7 +91,8 @@ impl Fleet {
     /// If it does not listen.
     pub async fn ask_to_drain(&mut self, place: usize) -> Outcome {
         let worker = self.workers.remove(place);
-        let asked = self.queue().await.ask(&worker.name, Request::Drain).await;
+        let control = self.ports().await.control;
+        let asked = control.send(&worker.name, ControlRequest::Drain).await;
         assert!(asked.expect("asks"), "{} does not listen", worker.name);
         worker.end()
     }

@@ -12,7 +12,7 @@ use coordinator::work::dispatch;
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::ids::ShardId;
-use shared::queue::InProcessQueue;
+use shared::queue::InProcessBroker;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{MemoryStorage, Storage};
 use tests::planned;
@@ -48,12 +48,13 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     let styles = ["fog", "night"].map(str::to_owned);
     let run = planned::run("shown", &contents, &styles, SIZE);
     planned::store(storage.as_ref(), &run).await;
-    let queue = InProcessQueue::new();
+    let broker = InProcessBroker::new();
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let board = Arc::new(Board::default());
     let collector = Collector {
         storage: Arc::clone(&storage),
-        queue: Some(Arc::new(queue.clone())),
+        queue: Some(broker.ports().work),
+        events: Some(broker.ports().events),
         duty: Duty::Keep,
         every: Duration::from_millis(100),
         board: Arc::clone(&board),
@@ -70,7 +71,7 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     let consumer = Consumer {
         name: "worker".to_owned(),
         storage: Arc::clone(&storage),
-        queue: Arc::new(queue.clone()),
+        broker: broker.ports(),
         workshop: Arc::new(StandInWorkshop(StandIn::new(Duration::from_millis(10)))),
         watchdog: WatchdogConfig::default(),
         pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(10)),
@@ -82,7 +83,9 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     let working = tokio::spawn(async move { consumer.run().await.unwrap() });
     let tasks = run.plan.shards.iter();
     let tasks = tasks.map(|shard| run.plan.task(&run.record.run, shard));
-    dispatch::publish(&queue, tasks, |_| {}).await.unwrap();
+    dispatch::publish(&broker.work, tasks, |_| {})
+        .await
+        .unwrap();
     let view = shown(&board, |view| view.num_remaining() == 0).await;
     drain.cancel();
     working.await.unwrap();
@@ -153,6 +156,7 @@ async fn a_damaged_shard_that_is_put_right_is_read_again_though_it_is_as_long_as
     let collector = Collector {
         storage: Arc::clone(&storage),
         queue: None,
+        events: None,
         duty: Duty::Keep,
         every: Duration::from_millis(500),
         board: Arc::clone(&board),

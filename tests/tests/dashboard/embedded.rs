@@ -13,7 +13,7 @@ use coordinator::work::embedded::{EmbeddedRun, Stopped};
 use coordinator::work::resume::{self, Choice};
 use shared::decision::Decisions;
 use shared::ids::ShardId;
-use shared::queue::InProcessQueue;
+use shared::queue::InProcessBroker;
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
 use tests::planned;
@@ -40,7 +40,7 @@ impl<F: Fn() + Send + Sync> Progress for Meddler<F> {
 struct Stage {
     run: FrozenRun,
     storage: Arc<dyn Storage>,
-    queue: InProcessQueue,
+    broker: InProcessBroker,
 }
 
 impl Stage {
@@ -57,7 +57,7 @@ impl Stage {
         Self {
             run,
             storage,
-            queue: InProcessQueue::with_delivery_limit(u64::MAX),
+            broker: InProcessBroker::with_delivery_limit(u64::MAX),
         }
     }
 
@@ -65,7 +65,7 @@ impl Stage {
         let embedded = EmbeddedRun {
             run: &self.run,
             storage: Arc::clone(&self.storage),
-            queue: self.queue.clone(),
+            broker: self.broker.clone(),
             workshop: Arc::new(StandInWorkshop(StandIn::new(TAKES))),
             repairs: BTreeSet::new(),
             progress: Arc::new(Meddler(AtomicUsize::new(0), meddle)),
@@ -103,7 +103,7 @@ async fn a_shard_in_hand_that_is_dropped_when_its_run_is_cancelled_has_not_faile
 #[tokio::test(flavor = "multi_thread")]
 async fn shards_that_others_hand_out_count_towards_the_limit() {
     let stage = Stage::new(&["bad1", "bad2", "bad3", "a", "b"]).await;
-    let (queue, run) = (stage.queue.clone(), &stage.run);
+    let (queue, run) = (stage.broker.work.clone(), &stage.run);
     let tasks = run.plan.shards.iter().skip(1);
     let tasks: Vec<_> = tasks
         .map(|shard| run.plan.task(&run.record.run, shard))

@@ -7,15 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use coordinator::work::collector::{Board, Collector, Duty};
-use futures::stream::BoxStream;
-use shared::event::Event;
+use shared::queue::message::ShardTask;
 use shared::queue::{
-    Death, Deliveries, Delivery, Depth, InProcessQueue, Queue, QueueError, Settle, Settlement,
+    DeadLetterReason, Deliveries, Delivery, Depth, InProcessWorkQueue, QueueError, Settle,
+    Settlement, WorkQueue,
 };
-use shared::request::Request;
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
-use shared::task::ShardTask;
 use tests::planned;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +24,7 @@ use super::board::shown;
 struct Silent {
     letter: Bytes,
     given: AtomicUsize,
-    queue: InProcessQueue,
+    queue: InProcessWorkQueue,
 }
 
 /// The dead letter, once.
@@ -48,7 +46,7 @@ impl Deliveries for Letters {
             Some(letter) => Ok(Delivery::new(
                 letter,
                 0,
-                Some(Death::Dropped),
+                Some(DeadLetterReason::Dropped),
                 Box::new(Settled),
             )),
             None => std::future::pending().await,
@@ -59,7 +57,7 @@ impl Deliveries for Letters {
 }
 
 #[async_trait]
-impl Queue for Silent {
+impl WorkQueue for Silent {
     async fn publish(&self, tasks: &[ShardTask]) -> Result<(), QueueError> {
         if self.given.fetch_add(1, Ordering::Relaxed) == 0 {
             std::future::pending::<()>().await;
@@ -75,8 +73,8 @@ impl Queue for Silent {
         Ok(Box::new(Letters(Some(self.letter.clone()))))
     }
 
-    async fn try_out(&self) -> Result<(), QueueError> {
-        self.queue.try_out().await
+    async fn probe(&self) -> Result<(), QueueError> {
+        self.queue.probe().await
     }
 
     async fn depth(&self) -> Result<Depth, QueueError> {
@@ -85,22 +83,6 @@ impl Queue for Silent {
 
     async fn alarm(&self) -> Result<Option<String>, QueueError> {
         self.queue.alarm().await
-    }
-
-    async fn tell(&self, event: &Event) {
-        self.queue.tell(event).await;
-    }
-
-    async fn listen(&self) -> BoxStream<'static, Event> {
-        self.queue.listen().await
-    }
-
-    async fn ask(&self, worker: &str, request: Request) -> Result<bool, QueueError> {
-        self.queue.ask(worker, request).await
-    }
-
-    async fn requests(&self, worker: &str) -> BoxStream<'static, Request> {
-        self.queue.requests(worker).await
     }
 
     fn locate(&self) -> String {
@@ -133,12 +115,13 @@ async fn a_broker_that_says_nothing_holds_up_neither_the_look_out_nor_the_letter
     let queue = Arc::new(Silent {
         letter: task.to_payload().into(),
         given: AtomicUsize::new(0),
-        queue: InProcessQueue::new(),
+        queue: InProcessWorkQueue::new(),
     });
     let (board, stop) = (Arc::new(Board::default()), CancellationToken::new());
     let collector = Collector {
         storage: Arc::clone(&storage),
-        queue: Some(Arc::clone(&queue) as Arc<dyn Queue>),
+        queue: Some(Arc::clone(&queue) as Arc<dyn WorkQueue>),
+        events: None,
         duty: Duty::Keep,
         every: Duration::from_millis(500),
         board: Arc::clone(&board),

@@ -47,6 +47,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     let collector = Collector {
         storage: Arc::clone(&storage),
         queue: None,
+        events: None,
         duty: Duty::Look,
         every: Duration::from_millis(100),
         board: Arc::clone(&board),
@@ -59,6 +60,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     let shown = Shown {
         storage,
         queue: None,
+        control: None,
         board: Arc::clone(&board),
         root: "memory".to_owned(),
     };

@@ -124,7 +124,7 @@ async fn two_collectors_on_a_slow_storage_show_the_same_and_do_nothing_twice() {
         .filter(|path| path.ends_with(".json"))
         .collect();
     assert_eq!(decisions, ["000001.json"], "one thing was decided");
-    let queue = fleet.queue().await;
+    let queue = fleet.ports().await.work;
     let waiting = queue.depth().await.unwrap().ready;
     assert!(
         (1..=2).contains(&waiting),

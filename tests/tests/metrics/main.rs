@@ -16,7 +16,7 @@ use shared::clock::SystemClock;
 use shared::decision::{Decided, Decisions};
 use shared::manifest::{ManifestRow, Work};
 use shared::metrics::{Exporter, names};
-use shared::queue::InProcessQueue;
+use shared::queue::InProcessBroker;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, Storage};
 use tests::broker::Options;
@@ -214,10 +214,11 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
     planned::store(storage.as_ref(), &run).await;
     let removed = planned::run("removed", &contents, &["night".to_owned()], one);
     planned::store(storage.as_ref(), &removed).await;
-    let queue = InProcessQueue::new();
+    let broker = InProcessBroker::new();
     let collector = Collector {
         storage: Arc::clone(&storage),
-        queue: Some(Arc::new(queue.clone())),
+        queue: Some(broker.ports().work),
+        events: Some(broker.ports().events),
         duty: Duty::Keep,
         board: Arc::new(Board::default()),
         every: Duration::from_millis(20),
@@ -226,7 +227,9 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
     let collecting = tokio::spawn(async move { collector.run().await });
     let tasks = run.plan.shards.iter();
     let tasks = tasks.map(|shard| run.plan.task(&run.record.run, shard));
-    dispatch::publish(&queue, tasks, |_| {}).await.unwrap();
+    dispatch::publish(&broker.work, tasks, |_| {})
+        .await
+        .unwrap();
     let items = |shown: &Shown, state: &str| {
         shown.sum(
             "synth2real_run_items",
@@ -251,7 +254,7 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
     let consumer = Consumer {
         name: "here".to_owned(),
         storage: Arc::clone(&storage),
-        queue: Arc::new(queue.clone()),
+        broker: broker.ports(),
         workshop: Arc::new(StandInWorkshop(StandIn::new(Duration::from_millis(5)))),
         watchdog: WatchdogConfig::default(),
         pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(10)),

@@ -4,16 +4,16 @@ use futures::StreamExt;
 use lapin::options::{BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
-use shared::event::{Event, Happening};
-use shared::queue::Death;
+use shared::queue::DeadLetterReason;
+use shared::queue::message::{Event, EventKind};
 
 use super::*;
 
 /// The shared broker, without a proxy, under a name that is used already.
-async fn directly(config: &BrokerConfig) -> RabbitMq {
+async fn directly(config: &BrokerConfig) -> queue::Broker {
     let config = BrokerConfig::new(&shared_broker_url(), Some(&config.namespace));
-    let queue = RabbitMq::open(&config.expect("an address")).await;
-    queue.expect("a broker")
+    let broker = queue::open(&config.expect("an address")).await;
+    broker.expect("a broker")
 }
 
 fn tasks(count: usize) -> Vec<ShardTask> {
@@ -24,7 +24,7 @@ pub(super) fn event() -> Event {
     Event {
         at: "2026-01-01T00:00:00Z".parse().expect("a time"),
         worker: "w1".to_owned(),
-        what: Happening::WorkerStopped {
+        kind: EventKind::WorkerStopped {
             reason: "done".to_owned(),
         },
     }
@@ -33,7 +33,7 @@ pub(super) fn event() -> Event {
 #[tokio::test]
 async fn connections_cut_in_the_middle_of_work_lose_nothing() {
     let (proxy, config) = through_a_proxy().await;
-    let queue = RabbitMq::open(&config).await.expect("a broker");
+    let queue = queue::open(&config).await.expect("a broker").work;
     queue.publish(&tasks(30)).await.expect("publishes");
     let mut consumers = [
         queue.consume().await.expect("consumes"),
@@ -54,7 +54,7 @@ async fn connections_cut_in_the_middle_of_work_lose_nothing() {
         }
     }
     drop(consumers);
-    let direct = directly(&config).await;
+    let direct = directly(&config).await.work;
     until("an empty queue", || async {
         let depth = direct.depth().await.expect("counts");
         (depth.ready, depth.dead, depth.consumers) == (0, 0, 0)
@@ -65,7 +65,7 @@ async fn connections_cut_in_the_middle_of_work_lose_nothing() {
 #[tokio::test]
 async fn a_consumer_has_one_message_at_a_time_after_a_new_connection_too() {
     let (proxy, config) = through_a_proxy().await;
-    let queue = RabbitMq::open(&config).await.expect("a broker");
+    let queue = queue::open(&config).await.expect("a broker").work;
     queue.publish(&tasks(3)).await.expect("publishes");
     let mut consumer = queue.consume().await.expect("consumes");
     let before = next(&mut consumer).await;
@@ -87,8 +87,8 @@ async fn a_connection_that_falls_silent_is_given_up() {
     let (proxy, config) = through_a_proxy().await;
     let url = format!("{}?heartbeat=1", config.secret_url());
     let config = BrokerConfig::new(&url, Some(&config.namespace)).expect("an address");
-    let queue = RabbitMq::open(&config).await.expect("a broker");
-    let direct = directly(&config).await;
+    let queue = queue::open(&config).await.expect("a broker").work;
+    let direct = directly(&config).await.work;
     direct.publish(&tasks(2)).await.expect("publishes");
     let mut silent = queue.consume().await.expect("consumes");
     let held = next(&mut silent).await;
@@ -106,7 +106,7 @@ async fn a_connection_that_falls_silent_is_given_up() {
 async fn a_message_is_held_for_many_heartbeats_while_a_thread_computes() {
     let url = format!("{}?heartbeat=1", shared_broker_url());
     let config = BrokerConfig::new(&url, Some(&namespace())).expect("an address");
-    let queue = RabbitMq::open(&config).await.expect("a broker");
+    let queue = queue::open(&config).await.expect("a broker").work;
     queue.publish(&tasks(1)).await.expect("publishes");
     let mut consumer = queue.consume().await.expect("consumes");
     let delivery = next(&mut consumer).await;
@@ -120,15 +120,16 @@ async fn a_message_is_held_for_many_heartbeats_while_a_thread_computes() {
 #[tokio::test]
 async fn a_broker_that_is_away_is_waited_for_by_consumers_and_told_to_publishers() {
     let (proxy, config) = through_a_proxy().await;
-    let queue = RabbitMq::open(&config).await.expect("a broker");
+    let broker = queue::open(&config).await.expect("a broker");
+    let queue = &broker.work;
     queue.publish(&tasks(1)).await.expect("publishes");
-    let mut events = queue.listen().await;
+    let mut events = broker.events.subscribe().await;
     proxy.refuse();
     proxy.cut();
     let mut consumer = queue.consume().await.expect("consumes later");
     let error = queue.publish(&tasks(1)).await.expect_err("nobody is there");
     assert_eq!(error.kind, QueueErrorKind::Unavailable, "{error}");
-    soon("telling nobody", queue.tell(&event())).await;
+    soon("telling nobody", broker.events.emit(&event())).await;
     proxy.pass();
     assert_eq!(work(&mut consumer, 1).await.len(), 1);
     queue.publish(&tasks(1)).await.expect("publishes again");
@@ -136,7 +137,7 @@ async fn a_broker_that_is_away_is_waited_for_by_consumers_and_told_to_publishers
     // Told until it is heard: what is told while the two connect is lost.
     let heard = async {
         loop {
-            queue.tell(&event()).await;
+            broker.events.emit(&event()).await;
             let patience = Duration::from_millis(200);
             if let Ok(heard) = tokio::time::timeout(patience, events.next()).await {
                 return heard;
@@ -162,7 +163,7 @@ async fn delete_shards(config: &BrokerConfig) -> Connection {
 async fn messages_that_find_no_queue_are_told_and_the_next_call_declares_it() {
     let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
     let config = config.expect("an address");
-    let queue = RabbitMq::open(&config).await.expect("a broker");
+    let queue = queue::open(&config).await.expect("a broker").work;
     queue.publish(&tasks(2)).await.expect("publishes");
     delete_shards(&config).await;
     let error = queue
@@ -180,7 +181,7 @@ async fn messages_that_find_no_queue_are_told_and_the_next_call_declares_it() {
 async fn a_deleted_queue_is_declared_again_and_consumed_from() {
     let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
     let config = config.expect("an address");
-    let queue = RabbitMq::open(&config).await.expect("a broker");
+    let queue = queue::open(&config).await.expect("a broker").work;
     let mut consumer = queue.consume().await.expect("consumes");
     let waiting = tokio::spawn(async move { work(&mut consumer, 1).await });
 
@@ -204,13 +205,13 @@ async fn a_deleted_queue_is_declared_again_and_consumed_from() {
 async fn a_message_that_expires_is_a_dead_letter_that_says_so() {
     let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
     let config = config.expect("an address");
-    let queue = RabbitMq::open(&config).await.expect("a broker");
+    let queue = queue::open(&config).await.expect("a broker").work;
     let properties = BasicProperties::default().with_expiration("1".into());
     let _connection = publish_by_hand(&config, "shards", properties).await;
     let mut dead = queue.consume_dead().await.expect("consumes dead letters");
     let letter = next(&mut dead).await;
     assert_eq!(shard(&letter), 7);
-    assert_eq!(letter.death, Some(Death::Expired));
+    assert_eq!(letter.dead_letter, Some(DeadLetterReason::Expired));
     letter.settle(Settlement::Ack).await.expect("settles");
 }
 
@@ -240,7 +241,7 @@ async fn publish_by_hand(
 async fn what_others_put_among_the_dead_letters_is_not_taken_for_one_of_the_broker() {
     let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
     let config = config.expect("an address");
-    let queue = RabbitMq::open(&config).await.expect("a broker");
+    let queue = queue::open(&config).await.expect("a broker").work;
     let mut said = FieldTable::default();
     let limit = AMQPValue::LongString("delivery_limit".into());
     said.insert("synth2real-death".into(), limit);
@@ -250,7 +251,7 @@ async fn what_others_put_among_the_dead_letters_is_not_taken_for_one_of_the_brok
         let mut dead = queue.consume_dead().await.expect("consumes dead letters");
         let letter = next(&mut dead).await;
         assert_eq!(shard(&letter), 7);
-        assert_eq!(letter.death, Some(Death::Unexplained));
+        assert_eq!(letter.dead_letter, Some(DeadLetterReason::Unexplained));
         letter.settle(Settlement::Ack).await.expect("settles");
     }
 }
@@ -259,7 +260,7 @@ async fn what_others_put_among_the_dead_letters_is_not_taken_for_one_of_the_brok
 async fn a_message_is_not_given_up_for_returns_that_it_only_speaks_of() {
     let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
     let config = config.expect("an address");
-    let queue = RabbitMq::open(&config).await.expect("a broker");
+    let queue = queue::open(&config).await.expect("a broker").work;
     for header in ["synth2real-redeliveries", "x-delivery-count"] {
         let mut headers = FieldTable::default();
         headers.insert(header.into(), AMQPValue::LongLongInt(100));

@@ -5,16 +5,15 @@ mod own_broker;
 mod refused;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use shared::queue::conformance::{Subject, task};
+use shared::queue::message::{ControlRequest, ShardTask};
 use shared::queue::{
-    Deliveries, Delivery, InProcessQueue, Queue, QueueErrorKind, RabbitMq, Settlement,
+    self, Deliveries, Delivery, InProcessBroker, InProcessWorkQueue, QueueErrorKind, Settlement,
+    WorkQueue,
 };
-use shared::request::Request;
 use shared::settings::BrokerConfig;
-use shared::task::ShardTask;
 use tests::broker::{namespace, shared_broker_url};
 use tests::proxy::Proxy;
 
@@ -22,11 +21,10 @@ mod in_process {
     use super::*;
 
     async fn subject() -> Subject {
-        let queue = InProcessQueue::new();
-        let same = queue.clone();
+        let broker = InProcessBroker::new();
         Subject {
-            queue: Arc::new(queue),
-            lose_connections: Box::new(move || same.lose_connections()),
+            broker: broker.ports(),
+            lose_connections: Box::new(move || broker.work.lose_connections()),
         }
     }
 
@@ -35,7 +33,7 @@ mod in_process {
     /// What `synth2real run` does: publish everything, and work until nothing is left.
     #[tokio::test(start_paused = true)]
     async fn it_is_drained_when_nothing_is_ready_or_in_hand() {
-        let queue = InProcessQueue::new();
+        let queue = InProcessWorkQueue::new();
         queue.drained().await;
         queue
             .publish(&[task(0), task(1), task(2)])
@@ -59,7 +57,7 @@ mod in_process {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_in_hand_keeps_it_from_being_drained() {
-        let queue = InProcessQueue::new();
+        let queue = InProcessWorkQueue::new();
         queue.publish(&[task(0)]).await.expect("publishes");
         let mut consumer = queue.consume().await.expect("consumes");
         let delivery = consumer.next().await.expect("delivers");
@@ -76,9 +74,9 @@ mod at_a_broker {
 
     async fn subject() -> Subject {
         let (proxy, config) = through_a_proxy().await;
-        let queue = RabbitMq::open(&config).await.expect("a broker");
+        let broker = queue::open(&config).await.expect("a broker");
         Subject {
-            queue: Arc::new(queue),
+            broker,
             lose_connections: Box::new(move || proxy.cut()),
         }
     }
@@ -89,12 +87,12 @@ mod at_a_broker {
     #[tokio::test]
     async fn counting_and_asking_leave_no_channel_behind() {
         let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
-        let queue = RabbitMq::open(&config.expect("an address")).await;
-        let queue = queue.expect("a broker");
+        let broker = queue::open(&config.expect("an address")).await;
+        let broker = broker.expect("a broker");
         for _ in 0..1100 {
-            let counted = queue.depth().await;
+            let counted = broker.work.depth().await;
             counted.expect("counts");
-            let asked = queue.ask("nobody", Request::Drain).await;
+            let asked = broker.control.send("nobody", ControlRequest::Drain).await;
             assert!(!asked.expect("asks"));
         }
     }
@@ -102,8 +100,8 @@ mod at_a_broker {
     #[tokio::test]
     async fn ten_thousand_tasks_are_published_within_seconds() {
         let config = BrokerConfig::new(&shared_broker_url(), Some(&namespace()));
-        let queue = RabbitMq::open(&config.expect("an address")).await;
-        let queue = queue.expect("a broker");
+        let broker = queue::open(&config.expect("an address")).await;
+        let queue = broker.expect("a broker").work;
         let tasks: Vec<_> = (0..10_000).map(task).collect();
         let bytes = tasks[0].to_payload().len();
         let begun = std::time::Instant::now();

@@ -1,6 +1,7 @@
 //! What only a broker of a test's own can go through.
 
 use std::process::Command;
+use std::sync::Arc;
 
 use futures::StreamExt;
 use tests::broker::{Broker, Options};
@@ -12,19 +13,20 @@ use super::*;
 
 const TLS_URL: &str = "SYNTH2REAL_TEST_TLS_URL";
 
-async fn open(url: &str) -> RabbitMq {
+async fn open(url: &str) -> queue::Broker {
     let config = BrokerConfig::new(url, None).expect("an address");
-    RabbitMq::open(&config).await.expect("a broker")
+    queue::open(&config).await.expect("a broker")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_survive_a_restart_and_a_kill_and_everybody_goes_on() {
     let mut broker = Broker::start(Options::default()).await;
-    let queue = open(&broker.url()).await;
+    let ports = open(&broker.url()).await;
+    let queue = &ports.work;
     let tasks: Vec<_> = (0..10).map(task).collect();
     queue.publish(&tasks).await.expect("publishes");
     let mut consumer = queue.consume().await.expect("consumes");
-    let mut events = queue.listen().await;
+    let mut events = ports.events.subscribe().await;
 
     let held = next(&mut consumer).await;
     broker.stop();
@@ -52,7 +54,7 @@ async fn messages_survive_a_restart_and_a_kill_and_everybody_goes_on() {
     assert_eq!(shard(&next(&mut consumer).await), 1);
     let heard = async {
         loop {
-            queue.tell(&event()).await;
+            ports.events.emit(&event()).await;
             let patience = Duration::from_millis(200);
             if let Ok(heard) = tokio::time::timeout(patience, events.next()).await {
                 return heard;
@@ -69,7 +71,7 @@ async fn a_message_that_is_held_too_long_goes_to_somebody_else_and_its_holder_go
         ..Options::default()
     };
     let broker = Broker::start(options).await;
-    let queue = open(&broker.url()).await;
+    let queue = open(&broker.url()).await.work;
     queue.publish(&[task(0)]).await.expect("publishes");
     let mut slow = queue.consume().await.expect("consumes");
     let held = next(&mut slow).await;
@@ -81,14 +83,14 @@ async fn a_message_that_is_held_too_long_goes_to_somebody_else_and_its_holder_go
     assert_eq!(work(&mut slow, 1).await, BTreeSet::from([1]));
 }
 
-async fn open_with_patience(broker: &Broker, patience: Duration) -> RabbitMq {
+async fn open_with_patience(broker: &Broker, patience: Duration) -> queue::Broker {
     let mut config = BrokerConfig::new(&broker.url(), None).expect("an address");
     config.alarm_patience = patience;
-    RabbitMq::open(&config).await.expect("a broker")
+    queue::open(&config).await.expect("a broker")
 }
 
 /// Waits until the broker has told an alarm, or that it has none.
-async fn alarm_is(queue: &RabbitMq, expected: Option<&str>) {
+async fn alarm_is(queue: &dyn WorkQueue, expected: Option<&str>) {
     until("the word of the broker", || async {
         let alarm = queue.alarm().await.expect("an answer");
         match (alarm, expected) {
@@ -102,14 +104,17 @@ async fn alarm_is(queue: &RabbitMq, expected: Option<&str>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alarm_is_told_as_one_and_what_waits_for_its_end_goes_on() {
     let broker = Broker::start(Options::default()).await;
-    let quick = open_with_patience(&broker, Duration::from_millis(200)).await;
-    let patient = Arc::new(open_with_patience(&broker, Duration::from_secs(90)).await);
+    let ports = open_with_patience(&broker, Duration::from_millis(200)).await;
+    let quick = ports.work;
+    let patient = open_with_patience(&broker, Duration::from_secs(90))
+        .await
+        .work;
     let mut consumer = patient.consume().await.expect("consumes");
     patient.publish(&[task(0)]).await.expect("publishes");
     assert_eq!(patient.alarm().await.expect("an answer"), None);
 
     broker.raise_alarm();
-    alarm_is(&quick, Some("memory")).await;
+    alarm_is(quick.as_ref(), Some("memory")).await;
     // The second finds the connection of the first held up.
     for _ in 0..2 {
         let published = soon("the alarm", quick.publish(&[task(1)])).await;
@@ -118,7 +123,7 @@ async fn an_alarm_is_told_as_one_and_what_waits_for_its_end_goes_on() {
         let said = shared::failure::chain(&error);
         assert!(said.contains("low on memory"), "{said}");
     }
-    let tried = soon("the alarm", quick.try_out()).await;
+    let tried = soon("the alarm", quick.probe()).await;
     assert_eq!(tried.expect_err("held up").kind, QueueErrorKind::Alarm);
     // It answers, and gives and takes back what was published before.
     assert_eq!(quick.depth().await.expect("counts").consumers, 1);
@@ -128,18 +133,18 @@ async fn an_alarm_is_told_as_one_and_what_waits_for_its_end_goes_on() {
     assert_eq!(work(&mut consumer, 1).await, BTreeSet::from([0]));
     // Events are dropped, and cost nobody any time.
     for _ in 0..20 {
-        soon("telling", quick.tell(&event())).await;
+        soon("telling", ports.events.emit(&event())).await;
     }
 
     let tasks: Vec<_> = (10..20).map(task).collect();
     let same = Arc::clone(&patient);
     let waiting = tokio::spawn(async move { same.publish(&tasks).await });
-    alarm_is(&patient, Some("memory")).await;
+    alarm_is(patient.as_ref(), Some("memory")).await;
     assert!(!waiting.is_finished());
     broker.end_alarm();
     let published = soon("the end of the alarm", waiting).await;
     published.expect("no panic").expect("publishes");
-    alarm_is(&quick, None).await;
+    alarm_is(quick.as_ref(), None).await;
     quick.publish(&[task(20)]).await.expect("publishes again");
     // What was not confirmed may be there as well.
     let mut done = BTreeSet::new();
@@ -183,7 +188,7 @@ async fn launch_tells_an_alarm_ends_when_it_lasts_and_goes_on_when_it_ends() {
 
     let outcome = Outcome::of(&mut launch(&first)).exits(0);
     assert!(outcome.stdout.contains("2 shards published"), "{outcome}");
-    let queue = open(&broker.url()).await;
+    let queue = open(&broker.url()).await.work;
     assert!(queue.depth().await.expect("counts").ready >= 4);
 }
 
@@ -195,7 +200,7 @@ async fn tls_trusts_the_authorities_of_ssl_cert_file_and_nobody_else() {
     };
     let broker = Broker::start(options).await;
     let config = BrokerConfig::new(&broker.tls_url(), None).expect("an address");
-    let error = RabbitMq::open(&config).await.expect_err("nobody knows it");
+    let error = queue::open(&config).await.expect_err("nobody knows it");
     let cause = error.source.expect("a cause").to_string();
     assert!(cause.contains("certificate"), "{cause}");
 
@@ -220,7 +225,7 @@ async fn tls_trusts_the_authorities_of_ssl_cert_file_and_nobody_else() {
 #[ignore = "the other process of tls_trusts_the_authorities_of_ssl_cert_file_and_nobody_else"]
 async fn the_process_that_trusts_it() {
     let url = std::env::var(TLS_URL).expect("started by the other test");
-    let queue = open(&url).await;
+    let queue = open(&url).await.work;
     queue.publish(&[task(0)]).await.expect("publishes");
     let mut consumer = queue.consume().await.expect("consumes");
     assert_eq!(work(&mut consumer, 1).await.len(), 1);

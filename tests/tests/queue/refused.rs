@@ -3,7 +3,7 @@
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
-use shared::queue::{QueueError, QueueErrorKind, RabbitMq};
+use shared::queue::{self, QueueError, QueueErrorKind};
 use shared::settings::BrokerConfig;
 use tests::broker::{namespace, shared_broker_url};
 
@@ -22,7 +22,7 @@ fn everything(error: &QueueError) -> String {
 
 async fn refusal(url: &str, namespace: &str) -> QueueError {
     let config = BrokerConfig::new(url, Some(namespace)).expect("an address");
-    RabbitMq::open(&config).await.expect_err("it was opened")
+    queue::open(&config).await.expect_err("it was opened")
 }
 
 /// The shared broker, at another virtual host and with a password of which there must be no trace.

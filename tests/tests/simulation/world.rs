@@ -12,7 +12,7 @@ use coordinator::work::dispatch;
 use coordinator::work::resume::{self, Choice, Redo, ResumeError};
 use shared::clock::Clock;
 use shared::decision::DecisionError;
-use shared::queue::InProcessQueue;
+use shared::queue::InProcessBroker;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::MemoryStorage;
 use tests::planned;
@@ -36,7 +36,7 @@ pub(crate) struct World {
     /// What collectors show.
     pub(crate) board: Arc<Board>,
     engine: Arc<StandIn>,
-    queue: InProcessQueue,
+    broker: InProcessBroker,
     workers: [Option<Worker>; MAX_WORKERS],
     collector: Option<JoinHandle<()>>,
     joined: usize,
@@ -80,7 +80,7 @@ impl World {
             clocks,
             board: Arc::new(board),
             engine: StandIn::new(Duration::from_millis(20)),
-            queue: InProcessQueue::new(),
+            broker: InProcessBroker::new(),
             workers: [None, None, None],
             collector: None,
             joined: 0,
@@ -110,7 +110,7 @@ impl World {
         let consumer = Consumer {
             name: format!("worker-{}", self.joined),
             storage: self.storage(),
-            queue: Arc::new(self.queue.clone()),
+            broker: self.broker.ports(),
             workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default().with_min_delay(Duration::from_millis(100)),
@@ -148,7 +148,7 @@ impl World {
 
     /// The broker restarts: it keeps its messages and loses its connections.
     pub(crate) fn restart_broker(&self) {
-        self.queue.lose_connections();
+        self.broker.work.lose_connections();
     }
 
     /// The broker loses its disk, and every worker its broker.
@@ -157,7 +157,7 @@ impl World {
             self.crash(place).await;
         }
         self.stop_collecting().await;
-        self.queue = InProcessQueue::new();
+        self.broker = InProcessBroker::new();
         self.needs_resume = true;
     }
 
@@ -168,7 +168,8 @@ impl World {
         }
         let collector = Collector {
             storage: self.storage(),
-            queue: Some(Arc::new(self.queue.clone())),
+            queue: Some(self.broker.ports().work),
+            events: Some(self.broker.ports().events),
             duty: Duty::Keep,
             every: Duration::from_secs(1),
             board: Arc::clone(&self.board),
@@ -208,7 +209,9 @@ impl World {
             }
         };
         let tasks = resume::tasks(&self.run, &ledger, &redo);
-        dispatch::publish(&self.queue, tasks, |_| {}).await.unwrap();
+        dispatch::publish(&self.broker.work, tasks, |_| {})
+            .await
+            .unwrap();
         redo
     }
 
@@ -261,7 +264,7 @@ impl World {
     async fn work_until_drained(&mut self) {
         (0..MAX_WORKERS).for_each(|place| self.join(place));
         self.collect();
-        tokio::time::timeout(Duration::from_secs(24 * 3600), self.queue.drained())
+        tokio::time::timeout(Duration::from_secs(24 * 3600), self.broker.work.drained())
             .await
             .expect("a run without trouble ends");
         // The collector looks once a second.

@@ -12,9 +12,9 @@ use shared::making::ContentDigests;
 use shared::manifest::{ManifestError, ManifestRow, Status};
 use shared::plan::{PlanError, ShardInputs};
 use shared::queue::Settlement;
+use shared::queue::message::ShardTask;
 use shared::run_record::RunRecord;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
-use shared::task::ShardTask;
 use tokio::time::Instant;
 
 use super::Consumer;

@@ -18,14 +18,13 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use shared::clock::Clock;
-use shared::event::{Event, Happening};
 use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
-use shared::queue::{Queue, QueueError, Settlement};
+use shared::queue::message::{Event, EventKind, ShardTask};
+use shared::queue::{Broker, QueueError, Settlement};
 use shared::run_record::RunRecord;
 use shared::settings::WatchdogConfig;
 use shared::storage::Storage;
-use shared::task::ShardTask;
 use shared::telemetry;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -43,8 +42,8 @@ pub struct Consumer {
     pub name: String,
     /// Where results go.
     pub storage: Arc<dyn Storage>,
-    /// Where shards come from.
-    pub queue: Arc<dyn Queue>,
+    /// Where shards come from, where it reports what it does, and where requests to it come from.
+    pub broker: Broker,
     /// What gets runs ready.
     pub workshop: Arc<dyn Workshop>,
     /// When a step is taken for hanging.
@@ -53,7 +52,7 @@ pub struct Consumer {
     pub pauses: ExponentialBuilder,
     /// Cancelled to finish the item in hand, give the shard back and stop.
     pub drain: CancellationToken,
-    /// Who is told how it goes, beside the queue's listeners.
+    /// Who is told how it goes, beside the subscribers of events.
     pub progress: Arc<dyn Progress>,
     /// What tells the times that are stored and told.
     pub clock: Arc<dyn Clock>,
@@ -155,24 +154,24 @@ impl Consumer {
             Err(error) => &chain(error),
         };
         tracing::info!(worker = self.name, reason, "worker stops");
-        let what = Happening::WorkerStopped {
+        let kind = EventKind::WorkerStopped {
             reason: reason.to_owned(),
         };
         let event = Event {
             at: self.clock.now(),
             worker: self.name.clone(),
-            what,
+            kind,
         };
-        self.queue.tell(&event).await;
+        self.broker.events.emit(&event).await;
         ended
     }
 
     async fn work(&self) -> Result<(), ConsumerError> {
-        let mut deliveries = self.queue.consume().await?;
+        let mut deliveries = self.broker.work.consume().await?;
         let teller = Teller::start(
             &self.name,
             &self.workshop.device(),
-            Arc::clone(&self.queue),
+            Arc::clone(&self.broker.events),
             Arc::clone(&self.clock),
         );
         let (mut plans, mut root) = (Plans::default(), Root::default());
@@ -227,7 +226,7 @@ impl Consumer {
                 if self.drain.is_cancelled() {
                     return Ok(());
                 }
-                deliveries = self.queue.consume().await?;
+                deliveries = self.broker.work.consume().await?;
             }
         }
     }

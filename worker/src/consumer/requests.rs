@@ -1,10 +1,10 @@
-//! Requests that somebody makes of this worker by its name.
+//! Requests to this worker by its name.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt;
-use shared::request::Request;
+use shared::queue::message::ControlRequest;
 
 use super::Consumer;
 
@@ -24,11 +24,11 @@ impl Asked {
 impl Consumer {
     /// Does what is asked, for as long as the worker works.
     pub(super) async fn heed_requests(&self, asked: &Asked) -> Infallible {
-        let mut requests = self.queue.requests(&self.name).await;
+        let mut requests = self.broker.control.subscribe(&self.name).await;
         while let Some(request) = requests.next().await {
             match request {
-                Request::Drain if self.drain.is_cancelled() => {}
-                Request::Drain => {
+                ControlRequest::Drain if self.drain.is_cancelled() => {}
+                ControlRequest::Drain => {
                     tracing::warn!(
                         "asked to drain: finishing the image in hand and giving the shard back"
                     );

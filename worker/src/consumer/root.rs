@@ -10,8 +10,8 @@ use shared::artifact::ArtifactKey;
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::queue::Settlement;
+use shared::queue::message::ShardTask;
 use shared::storage::{StorageError, StorageErrorKind};
-use shared::task::ShardTask;
 use tokio::time::Instant;
 
 use super::look::patience;

@@ -4,13 +4,12 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
-use shared::event::Happening;
 use shared::failure::{FailedAttempt, FailureClass, Stage, attempt_after, chain};
 use shared::ids::RunId;
 use shared::manifest::Status;
 use shared::queue::Settlement;
+use shared::queue::message::{EventKind, ShardTask};
 use shared::storage::{StorageError, StorageErrorKind};
-use shared::task::ShardTask;
 
 use super::look::{Ready, patience};
 use super::telling::Teller;
@@ -65,7 +64,7 @@ impl Consumer {
         let error = match outcome {
             Ok(ShardOutcome::Committed(rows)) => {
                 let done = rows.iter().filter(|row| row.status == Status::Done).count() as u32;
-                teller.tell(Happening::ShardCommitted {
+                teller.tell(EventKind::ShardCommitted {
                     run: task.run.clone(),
                     shard: task.shard,
                     done,
@@ -137,7 +136,7 @@ impl Consumer {
         } = failure;
         tracing::error!(%class, error = reason, last = is_last, "attempt failed");
         let recorded = self.record(task, &failure).await;
-        teller.tell(Happening::AttemptFailed {
+        teller.tell(EventKind::AttemptFailed {
             run: task.run.clone(),
             shard: task.shard,
             attempt: number,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::digest;
-use shared::task::ShardTask;
+use shared::queue::message::ShardTask;
 
 use super::Consumer;
 use super::look::Ready;

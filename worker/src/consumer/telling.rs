@@ -1,13 +1,12 @@
-//! Telling listeners how it goes: a heartbeat, and what happens in between.
+//! What this worker reports over the event bus: a heartbeat, and what happens in between.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use shared::clock::Clock;
-use shared::event::{Event, Happening, ShardInHand};
 use shared::manifest::ManifestRow;
-use shared::queue::Queue;
-use shared::task::ShardTask;
+use shared::queue::EventBus;
+use shared::queue::message::{Event, EventKind, ShardInHand, ShardTask};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -18,25 +17,25 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 
 type Shared = Arc<Mutex<Option<ShardInHand>>>;
 
-/// Tells the queue's listeners what happens, beside the work. It falls silent when it is dropped.
+/// Emits events of what happens, beside the work. It falls silent when it is dropped.
 pub(super) struct Teller {
     clock: Arc<dyn Clock>,
     in_hand: Shared,
-    news: mpsc::UnboundedSender<Happening>,
+    news: mpsc::UnboundedSender<EventKind>,
     _task: JoinSet<()>,
 }
 
 /// The shard that is worked on, as heartbeats show it.
 pub(super) struct InHand {
     in_hand: Shared,
-    news: mpsc::UnboundedSender<Happening>,
+    news: mpsc::UnboundedSender<EventKind>,
 }
 
 impl Teller {
     pub(super) fn start(
         worker: &str,
         device: &str,
-        queue: Arc<dyn Queue>,
+        events: Arc<dyn EventBus>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let in_hand = Shared::default();
@@ -47,12 +46,12 @@ impl Teller {
         task.spawn(async move {
             let mut heart = tokio::time::interval(HEARTBEAT);
             loop {
-                let what = tokio::select! {
+                let kind = tokio::select! {
                     news = inbox.recv() => match news {
                         Some(news) => news,
                         None => return,
                     },
-                    _ = heart.tick() => Happening::Heartbeat {
+                    _ = heart.tick() => EventKind::Heartbeat {
                         device: device.clone(),
                         work: shown.lock().ok().and_then(|work| work.clone()),
                     },
@@ -60,9 +59,9 @@ impl Teller {
                 let event = Event {
                     at: times.now(),
                     worker: worker.clone(),
-                    what,
+                    kind,
                 };
-                queue.tell(&event).await;
+                events.emit(&event).await;
             }
         });
         Self {
@@ -73,8 +72,8 @@ impl Teller {
         }
     }
 
-    pub(super) fn tell(&self, what: Happening) {
-        let _ = self.news.send(what);
+    pub(super) fn tell(&self, kind: EventKind) {
+        let _ = self.news.send(kind);
     }
 
     pub(super) fn takes_up(&self, task: &ShardTask) -> InHand {
@@ -113,7 +112,7 @@ impl InHand {
 
     pub(super) fn item(&self, row: &ManifestRow) {
         self.change(|work| work.items_ended += 1);
-        let _ = self.news.send(Happening::ItemEnded {
+        let _ = self.news.send(EventKind::ItemEnded {
             run: row.run.clone(),
             shard: row.shard,
             item: row.item.clone(),

@@ -14,7 +14,7 @@ use shared::descriptors;
 use shared::failure::chain;
 use shared::http_server::Limits;
 use shared::metrics::Exporter;
-use shared::queue::Queue;
+use shared::queue::Broker;
 use shared::read_file::{self, max_bytes};
 use shared::storage::Storage;
 use tokio::net::{TcpListener, lookup_host};
@@ -122,7 +122,7 @@ fn warn_if_readable_by_all(file: &Path) {
 /// What a collector and its dashboard work on.
 pub(super) struct Watch {
     pub(super) storage: Arc<dyn Storage>,
-    pub(super) queue: Option<Arc<dyn Queue>>,
+    pub(super) broker: Option<Broker>,
     pub(super) root: String,
     pub(super) duty: Duty,
     pub(super) every: Duration,
@@ -132,9 +132,14 @@ pub(super) struct Watch {
 /// Watches and serves until told to stop.
 pub(super) async fn serve(watch: Watch, listening: Listening) -> Result<(), Problem> {
     let board = Arc::new(Board::default());
+    let (queue, events, control) = match watch.broker {
+        Some(broker) => (Some(broker.work), Some(broker.events), Some(broker.control)),
+        None => (None, None, None),
+    };
     let collector = Collector {
         storage: Arc::clone(&watch.storage),
-        queue: watch.queue.clone(),
+        queue: queue.clone(),
+        events,
         duty: watch.duty,
         every: watch.every,
         board: Arc::clone(&board),
@@ -142,7 +147,8 @@ pub(super) async fn serve(watch: Watch, listening: Listening) -> Result<(), Prob
     };
     let shown = Shown {
         storage: watch.storage,
-        queue: watch.queue,
+        queue,
+        control,
         board,
         root: watch.root,
     };

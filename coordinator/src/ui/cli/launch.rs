@@ -27,7 +27,7 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
     let storage = storage.as_ref();
     let existing = opening::existing(storage, &config, &inventory).await?;
     opening::warn_of_references(&config, &inventory).await?;
-    let queue = opening::queue(config.broker.as_ref()).await?;
+    let queue = opening::broker(config.broker.as_ref()).await?.work;
 
     let (run, mut ledger, accepted) = match existing {
         Some(existing) => (existing.run, existing.ledger, existing.accepted),

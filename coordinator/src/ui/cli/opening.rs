@@ -6,7 +6,7 @@ use shared::artifact::ArtifactKey;
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::location::Location;
-use shared::queue::{self, Queue};
+use shared::queue::{self, Broker};
 use shared::run_record::{Inputs, RunRecord};
 use shared::settings::{BROKER_URL, BrokerConfig, MethodConfig, RunConfig, resolve_root};
 use shared::storage::{self, Storage, StorageErrorKind, scratch};
@@ -228,7 +228,7 @@ pub(super) fn freeze_problem(error: FreezeError) -> Problem {
 }
 
 /// Connects to the broker that must be there.
-pub(super) async fn queue(config: Option<&BrokerConfig>) -> Result<Arc<dyn Queue>, Problem> {
+pub(super) async fn broker(config: Option<&BrokerConfig>) -> Result<Broker, Problem> {
     let Some(config) = config else {
         return Err(Problem::Usage(format!(
             "no broker is named: set {BROKER_URL}, or broker.url in the settings file of launch; \

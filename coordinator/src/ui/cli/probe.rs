@@ -56,8 +56,8 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     opening::storage_to_compute(&config, &inventory).await?;
     console::print(format_args!("storage  {} can be written", config.root))?;
     if config.broker.is_some() {
-        let queue = opening::queue(config.broker.as_ref()).await?;
-        queue.try_out().await.map_err(Problem::environment)?;
+        let queue = opening::broker(config.broker.as_ref()).await?.work;
+        queue.probe().await.map_err(Problem::environment)?;
         let depth = queue.depth().await.map_err(Problem::environment)?;
         console::print(format_args!(
             "broker   {}: {} shards wait, {} workers",

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use shared::console::{self, PrintError};
 use shared::failure::{FailureClass, chain};
 use shared::ids::{RunId, ShardId};
-use shared::queue::Queue;
+use shared::queue::WorkQueue;
 use shared::storage::Storage;
 use shared::wording::counted;
 
@@ -128,6 +128,7 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
             Some(broker) => shared::queue::open(broker).await.ok(),
             None => None,
         };
+        let queue = queue.map(|broker| broker.work);
         preview(&run, &redo, &counts, queue.as_deref()).await?;
         // What would be refused is told now.
         let _ = resume::changed_inputs(storage, &run, &ledger, &redo)
@@ -156,7 +157,7 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
         ));
         return Ok(done);
     }
-    let queue = opening::queue(broker.as_ref()).await?;
+    let queue = opening::broker(broker.as_ref()).await?.work;
     let progress = CountProgress::new(redo.len(), "shards published");
     resume::publish(storage, queue.as_ref(), &run, &mut ledger, &redo, |count| {
         progress.reached(count);
@@ -214,7 +215,7 @@ async fn preview(
     run: &FrozenRun,
     redo: &[Redo],
     counts: &Counts,
-    queue: Option<&dyn Queue>,
+    queue: Option<&dyn WorkQueue>,
 ) -> Result<(), PrintError> {
     for redo in redo.iter().take(MOST_LINES) {
         console::print(format_args!(

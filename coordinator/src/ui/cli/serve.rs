@@ -39,22 +39,22 @@ fn seconds(text: &str) -> Result<f64, String> {
 pub(super) async fn main(args: ServeArgs) -> Result<Ending, Problem> {
     let root = opening::location(&args.root)?;
     let storage = opening::writable_storage(&root).await?;
-    let queue = match opening::broker_of_environment()? {
-        Some(broker) => Some(opening::queue(Some(&broker)).await?),
+    let broker = match opening::broker_of_environment()? {
+        Some(config) => Some(opening::broker(Some(&config)).await?),
         None => None,
     };
-    let broker = queue.as_ref().map_or_else(
+    let place = broker.as_ref().map_or_else(
         || "no broker: dead letters are not noted, workers are not heard".to_owned(),
-        |queue| format!("broker {}", queue.locate()),
+        |broker| format!("broker {}", broker.work.locate()),
     );
     let listening = dashboard::listen(&args.listen, &args.access).await?;
     console::tell(format_args!(
-        "watching the runs of {root}, {broker}; Ctrl-C stops"
+        "watching the runs of {root}, {place}; Ctrl-C stops"
     ));
     console::tell(format_args!("dashboard: {}", listening.address));
     let watch = Watch {
         storage,
-        queue,
+        broker,
         root: root.to_string(),
         duty: Duty::Keep,
         every: Duration::from_secs_f64(args.every),

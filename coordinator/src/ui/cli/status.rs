@@ -10,7 +10,7 @@ use shared::console::{self, PrintError};
 use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
 use shared::json;
-use shared::queue::{self, Queue};
+use shared::queue::{self, WorkQueue};
 use shared::settings::BrokerConfig;
 use shared::storage::Storage;
 use shared::warning::WarningKind;
@@ -119,11 +119,11 @@ impl Status {
 }
 
 /// Asks the broker, which may be away: how far a run is does not depend on it.
-async fn ask(broker: &BrokerConfig, queue: &mut Option<Arc<dyn Queue>>) -> BrokerStatus {
+async fn ask(broker: &BrokerConfig, queue: &mut Option<Arc<dyn WorkQueue>>) -> BrokerStatus {
     let asked = async {
         let queue = match queue {
             Some(queue) => queue,
-            none => none.insert(queue::open(broker).await?),
+            none => none.insert(queue::open(broker).await?.work),
         };
         queue.depth().await
     };

@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::event::ShardInHand;
 use shared::ids::RunId;
+use shared::queue::message::ShardInHand;
 use shared::warning::WarningKind;
 
 use super::Dashboard;

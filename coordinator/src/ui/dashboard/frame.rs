@@ -180,6 +180,7 @@ mod tests {
         Dashboard {
             storage: Arc::new(MemoryStorage::new()),
             queue: None,
+            control: None,
             board: Arc::new(Board::default()),
             access: Access::Loopback,
             root: "out".to_owned(),

@@ -33,7 +33,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use shared::http_server::{self, Limits};
 use shared::ids::RunId;
-use shared::queue::Queue;
+use shared::queue::{WorkQueue, WorkerControl};
 use shared::storage::Storage;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +53,8 @@ const MAX_LOGIN_BYTES: usize = 4 << 10;
 #[derive(Debug)]
 pub struct Dashboard {
     storage: Arc<dyn Storage>,
-    queue: Option<Arc<dyn Queue>>,
+    queue: Option<Arc<dyn WorkQueue>>,
+    control: Option<Arc<dyn WorkerControl>>,
     board: Arc<Board>,
     access: Access,
     root: String,
@@ -71,7 +72,9 @@ pub struct Shown {
     /// The storage root.
     pub storage: Arc<dyn Storage>,
     /// Where shards are published that are done again, if there is such a place.
-    pub queue: Option<Arc<dyn Queue>>,
+    pub queue: Option<Arc<dyn WorkQueue>>,
+    /// How workers are asked to stop, if they can be.
+    pub control: Option<Arc<dyn WorkerControl>>,
     /// What the collector sees.
     pub board: Arc<Board>,
     /// The storage root, as people call it.
@@ -111,6 +114,7 @@ impl Dashboard {
             start: session::random()?[..8].to_owned(),
             storage: shown.storage,
             queue: shown.queue,
+            control: shown.control,
             board: shown.board,
             root: shown.root,
             access,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::clock::{Clock, earlier, passed};
-use shared::event::{Event, Happening, ShardInHand};
 use shared::ids::{MAX_NAME_BYTES, RunId, ShardId, check_name};
+use shared::queue::message::{Event, EventKind, ShardInHand};
 use shared::wording::{MOST_TEXT_BYTES, one_line, shortened};
 use tokio::time::Instant;
 
@@ -251,7 +251,7 @@ impl Fleet {
         if self.workers.len() < MOST || self.workers.contains_key(&event.worker) {
             return true;
         }
-        let works = matches!(&event.what, Happening::Heartbeat { work: Some(_), .. });
+        let works = matches!(&event.kind, EventKind::Heartbeat { work: Some(_), .. });
         let most = if works {
             Worth::SilentWithShard
         } else {
@@ -282,24 +282,24 @@ impl Fleet {
         if worker.stopped.take().is_some() {
             worker.drained = None;
         }
-        match &event.what {
-            Happening::Heartbeat { device, work } => {
+        match &event.kind {
+            EventKind::Heartbeat { device, work } => {
                 worker.device = Some(shortened(&one_line(device), MOST_TEXT_BYTES));
                 worker.holds(work.as_ref(), event.at, now);
             }
-            Happening::ItemEnded { run, shard, .. } => {
+            EventKind::ItemEnded { run, shard, .. } => {
                 worker.items_ended += 1;
                 if let Some(work) = worker.work_on(run, *shard) {
                     work.items_ended = work.items_ended.saturating_add(1);
                 }
             }
-            Happening::ShardCommitted { run, shard, .. }
-            | Happening::AttemptFailed { run, shard, .. } => {
+            EventKind::ShardCommitted { run, shard, .. }
+            | EventKind::AttemptFailed { run, shard, .. } => {
                 if worker.work_on(run, *shard).is_some() {
                     worker.held = None;
                 }
             }
-            Happening::WorkerStopped { reason } => {
+            EventKind::WorkerStopped { reason } => {
                 worker.held = None;
                 worker.stopped = Some(shortened(&one_line(reason), MOST_TEXT_BYTES));
             }
@@ -385,17 +385,17 @@ mod tests {
         }
     }
 
-    fn event(what: Happening) -> Event {
+    fn event(kind: EventKind) -> Event {
         Event {
             at: wall(0),
             worker: "a".to_owned(),
-            what,
+            kind,
         }
     }
 
     fn heartbeat(work: Option<ShardInHand>) -> Event {
         let device = "cpu".to_owned();
-        event(Happening::Heartbeat { device, work })
+        event(EventKind::Heartbeat { device, work })
     }
 
     fn in_hand() -> ShardInHand {
@@ -420,7 +420,7 @@ mod tests {
         nameless.worker.clone_from(&long);
         assert_eq!(fleet.hear(&nameless, at(0)), Heard::default());
         assert!(fleet.workers(now(0)).is_empty());
-        fleet.hear(&event(Happening::WorkerStopped { reason: long }), at(0));
+        fleet.hear(&event(EventKind::WorkerStopped { reason: long }), at(0));
         let stopped = fleet.workers(now(0))[0].stopped.clone().unwrap();
         assert!(stopped.len() <= MOST_TEXT_BYTES, "{} bytes", stopped.len());
     }
@@ -476,7 +476,7 @@ mod tests {
     #[test]
     fn those_that_are_gone_give_way_first_and_the_longest_silent_of_them() {
         let (mut fleet, second) = crowded();
-        let stopped = event(Happening::WorkerStopped {
+        let stopped = event(EventKind::WorkerStopped {
             reason: "it was told to".to_owned(),
         });
         fleet.hear(&of("fake1003", stopped), at(second));
@@ -523,7 +523,7 @@ mod tests {
             step: "denoise\n\u{202e}".to_owned(),
             ..in_hand()
         };
-        let told = Happening::Heartbeat {
+        let told = EventKind::Heartbeat {
             device: "cpu\u{7}".to_owned(),
             work: Some(work),
         };
@@ -550,7 +550,7 @@ mod tests {
         let mut fleet = Fleet::default();
         let run = in_hand().run;
         fleet.hear(&heartbeat(Some(in_hand())), at(0));
-        let ended = Happening::ItemEnded {
+        let ended = EventKind::ItemEnded {
             run: run.clone(),
             shard: ShardId(7),
             item: shared::ids::ItemId {
@@ -561,7 +561,7 @@ mod tests {
         fleet.hear(&event(ended), at(1));
         let work = &fleet.in_hand(&run, now(1))[&ShardId(7)];
         assert_eq!(work.items_ended, 2);
-        let committed = Happening::ShardCommitted {
+        let committed = EventKind::ShardCommitted {
             run: run.clone(),
             shard: ShardId(7),
             done: 2,
@@ -611,7 +611,7 @@ mod tests {
         fleet.hear(&heartbeat(None), at(0));
         fleet.drain("a", at(1));
         let reason = "it was told to".to_owned();
-        fleet.hear(&event(Happening::WorkerStopped { reason }), at(2));
+        fleet.hear(&event(EventKind::WorkerStopped { reason }), at(2));
         assert_eq!(state(&mut fleet, 3), Some(WorkerState::Stopped));
         fleet.hear(&heartbeat(None), at(4));
         assert_eq!(state(&mut fleet, 5), Some(WorkerState::Waiting));
@@ -677,7 +677,7 @@ mod tests {
             }))
         };
         fleet.hear(&event, at(100));
-        let ended = Happening::ItemEnded {
+        let ended = EventKind::ItemEnded {
             run: in_hand().run,
             shard: ShardId(7),
             item: shared::ids::ItemId {

@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 impl Collector {
     /// Hears events; ends never.
     pub(super) async fn listen(&self) {
-        if let Some(queue) = &self.queue {
-            let mut events = queue.listen().await;
+        if let Some(events) = &self.events {
+            let mut events = events.subscribe().await;
             while let Some(event) = events.next().await {
                 self.board.hear(&event);
             }

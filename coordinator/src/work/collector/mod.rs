@@ -25,7 +25,7 @@ pub use run_view::RunView;
 use shared::decision::Decisions;
 use shared::failure::chain;
 use shared::ids::RunId;
-use shared::queue::Queue;
+use shared::queue::{EventBus, WorkQueue};
 use shared::storage::Storage;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -53,8 +53,10 @@ const READ_REPORT_EVERY: Duration = Duration::from_secs(30);
 pub struct Collector {
     /// The storage root.
     pub storage: Arc<dyn Storage>,
-    /// The queue whose events are heard, if there is one.
-    pub queue: Option<Arc<dyn Queue>>,
+    /// The queue whose shards are counted and whose dead letters are noted, if there is one.
+    pub queue: Option<Arc<dyn WorkQueue>>,
+    /// Where workers report what they do, if there is such a place.
+    pub events: Option<Arc<dyn EventBus>>,
     /// What it does beside watching.
     pub duty: Duty,
     /// Between two looks.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::clock::{earlier, later};
-use shared::event::ShardInHand;
 use shared::ids::{RunId, ShardId};
+use shared::queue::message::ShardInHand;
 use shared::wording::first_of;
 use tokio::time::Instant;
 

@@ -10,9 +10,9 @@ pub use quarantined::Quarantined;
 pub(crate) use quarantined::redo_of;
 use shared::decision::{ChangedInput, Decided, DecisionError, Items, Reopened, Retry};
 use shared::ids::ShardId;
-use shared::queue::{Queue, QueueError};
+use shared::queue::message::ShardTask;
+use shared::queue::{QueueError, WorkQueue};
 use shared::storage::{Storage, StorageError};
-use shared::task::ShardTask;
 
 use crate::run::changes::{self, ChangeError};
 use crate::run::deciding::{self, Wish};
@@ -495,7 +495,7 @@ pub fn tasks<'a>(
 /// If storage or the queue fails; it can be repeated.
 pub async fn publish(
     storage: &dyn Storage,
-    queue: &dyn Queue,
+    queue: &dyn WorkQueue,
     run: &FrozenRun,
     ledger: &mut Ledger,
     redo: &[Redo],

@@ -10,19 +10,19 @@ use super::{
     Subject, consume, dead_letter, is_empty, is_lost, next, publish, read, settle, soon, take_all,
     task, until,
 };
-use crate::queue::{DELIVERY_LIMIT, Death, Settlement};
+use crate::queue::{DELIVERY_LIMIT, DeadLetterReason, Settlement};
 
 pub async fn what_was_published_is_delivered_as_it_was(subject: &Subject) {
     publish(subject, 1).await;
     let delivery = next(&mut consume(subject).await).await;
     assert_eq!(read(&delivery), task(0));
     assert_eq!(delivery.redeliveries, 0);
-    assert_eq!(delivery.death, None);
+    assert_eq!(delivery.dead_letter, None);
 }
 
 pub async fn thousands_are_published_at_once(subject: &Subject) {
     publish(subject, 2000).await;
-    let depth = subject.queue.depth().await.expect("counts");
+    let depth = subject.broker.work.depth().await.expect("counts");
     assert_eq!(depth.ready, 2000);
 }
 
@@ -124,7 +124,7 @@ pub async fn deliveries_without_an_end_are_counted_whatever_was_released_in_betw
     let buried = Box::pin(async {
         let (_dead, delivery) = dead_letter(subject).await;
         assert_eq!(read(&delivery), task(0));
-        assert_eq!(delivery.death, Some(Death::DeliveryLimit));
+        assert_eq!(delivery.dead_letter, Some(DeadLetterReason::DeliveryLimit));
         settle(delivery, Settlement::Ack).await;
     });
     match select(consumer.next(), buried).await {
@@ -181,7 +181,7 @@ pub async fn a_rejected_message_is_a_dead_letter(subject: &Subject) {
     settle(next(&mut consumer).await, Settlement::Reject).await;
     let (_dead, delivery) = dead_letter(subject).await;
     assert_eq!(read(&delivery), task(0));
-    assert_eq!(delivery.death, Some(Death::Rejected));
+    assert_eq!(delivery.dead_letter, Some(DeadLetterReason::Rejected));
 }
 
 pub async fn a_message_that_comes_back_too_often_is_a_dead_letter(subject: &Subject) {
@@ -194,7 +194,7 @@ pub async fn a_message_that_comes_back_too_often_is_a_dead_letter(subject: &Subj
     drop(consumer);
     let (_dead, delivery) = dead_letter(subject).await;
     assert_eq!(read(&delivery), task(0));
-    assert_eq!(delivery.death, Some(Death::DeliveryLimit));
+    assert_eq!(delivery.dead_letter, Some(DeadLetterReason::DeliveryLimit));
 }
 
 pub async fn a_dead_letter_stays_until_it_is_acknowledged(subject: &Subject) {
@@ -219,7 +219,7 @@ pub async fn a_dead_letter_that_is_released_waits_behind_the_others_and_says_why
     }
     drop(consumer);
     until("two dead letters", || async {
-        subject.queue.depth().await.expect("counts").dead == 2
+        subject.broker.work.depth().await.expect("counts").dead == 2
     })
     .await;
     let (mut dead, first) = dead_letter(subject).await;
@@ -230,7 +230,7 @@ pub async fn a_dead_letter_that_is_released_waits_behind_the_others_and_says_why
     settle(second, Settlement::Ack).await;
     let first = next(&mut dead).await;
     assert_eq!(read(&first), released);
-    assert_eq!(first.death, Some(Death::Rejected));
+    assert_eq!(first.dead_letter, Some(DeadLetterReason::Rejected));
     settle(first, Settlement::Ack).await;
     drop(dead);
     is_empty(subject).await;
@@ -301,7 +301,7 @@ pub async fn messages_and_consumers_are_counted(subject: &Subject) {
     settle(next(&mut first).await, Settlement::Reject).await;
     let _in_hand = (next(&mut first).await, next(&mut second).await);
     until("one message of each kind", || async {
-        let depth = subject.queue.depth().await.expect("counts");
+        let depth = subject.broker.work.depth().await.expect("counts");
         (depth.ready, depth.dead, depth.consumers) == (1, 1, 2)
     })
     .await;
@@ -310,13 +310,13 @@ pub async fn messages_and_consumers_are_counted(subject: &Subject) {
 pub async fn a_trial_is_seen_by_no_consumer_and_leaves_nothing(subject: &Subject) {
     let mut consumer = consume(subject).await;
     for _ in 0..2 {
-        subject.queue.try_out().await.expect("a usable queue");
+        subject.broker.work.probe().await.expect("a usable queue");
     }
     publish(subject, 1).await;
     // The first that comes is the first that was published.
     settle(next(&mut consumer).await, Settlement::Ack).await;
     until("nothing waits", || async {
-        let depth = subject.queue.depth().await.expect("counts");
+        let depth = subject.broker.work.depth().await.expect("counts");
         (depth.ready, depth.dead, depth.consumers) == (0, 0, 1)
     })
     .await;
@@ -324,7 +324,7 @@ pub async fn a_trial_is_seen_by_no_consumer_and_leaves_nothing(subject: &Subject
 
 pub async fn looking_for_alarms_leaves_nothing(subject: &Subject) {
     for _ in 0..2 {
-        let alarm = subject.queue.alarm().await;
+        let alarm = subject.broker.work.alarm().await;
         assert_eq!(alarm.expect("an answer"), None);
     }
     is_empty(subject).await;

@@ -1,30 +1,31 @@
-//! The test suite that every queue passes: each sentence of [`Queue`]'s contract.
+//! The test suite that every broker passes: each sentence of the contracts of [`WorkQueue`](super::WorkQueue),
+//! [`EventBus`](super::EventBus) and [`WorkerControl`](super::WorkerControl), in a module for each.
 //!
 //! [`queue_conformance!`](crate::queue_conformance) makes a test of each function of the suite.
 
+mod control;
 mod deliveries;
-mod talk;
+mod events;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::control::*;
 pub use self::deliveries::*;
-pub use self::talk::*;
-
-use super::{Deliveries, Delivery, Queue, QueueErrorKind, Settlement};
+pub use self::events::*;
+use super::message::ShardTask;
+use super::{Broker, Deliveries, Delivery, QueueErrorKind, Settlement};
 use crate::ids::{RunId, ShardId};
-use crate::task::ShardTask;
 
 /// Far above what anything here takes.
 const SOON: Duration = Duration::from_secs(60);
 
-/// An empty queue and a way to trouble it.
+/// A broker with an empty queue, and a way to trouble it.
 pub struct Subject {
-    /// The queue.
-    pub queue: Arc<dyn Queue>,
+    /// The broker.
+    pub broker: Broker,
     /// Cuts every connection there is, as a restart of the broker does.
     pub lose_connections: Box<dyn Fn() + Send + Sync>,
 }
@@ -32,7 +33,7 @@ pub struct Subject {
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subject")
-            .field("queue", &self.queue)
+            .field("broker", &self.broker)
             .finish_non_exhaustive()
     }
 }
@@ -126,12 +127,12 @@ async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) 
 }
 
 async fn publish(subject: &Subject, count: usize) {
-    let published = subject.queue.publish(&tasks(count)).await;
+    let published = subject.broker.work.publish(&tasks(count)).await;
     published.expect("publishes");
 }
 
 async fn consume(subject: &Subject) -> Box<dyn Deliveries> {
-    subject.queue.consume().await.expect("consumes")
+    subject.broker.work.consume().await.expect("consumes")
 }
 
 async fn next(consumer: &mut Box<dyn Deliveries>) -> Delivery {
@@ -165,17 +166,17 @@ async fn take_all(subject: &Subject, count: usize) -> BTreeSet<ShardId> {
     shards
 }
 
-/// Nobody consumes, and nothing is left.
+/// Waits until there is no consumer and nothing is left.
 async fn is_empty(subject: &Subject) {
     until("an empty queue", || async {
-        let depth = subject.queue.depth().await.expect("counts");
+        let depth = subject.broker.work.depth().await.expect("counts");
         (depth.consumers, depth.ready, depth.dead) == (0, 0, 0)
     })
     .await;
 }
 
 async fn dead_letter(subject: &Subject) -> (Box<dyn Deliveries>, Delivery) {
-    let consumer = subject.queue.consume_dead().await;
+    let consumer = subject.broker.work.consume_dead().await;
     let mut consumer = consumer.expect("consumes dead letters");
     let delivery = next(&mut consumer).await;
     (consumer, delivery)

@@ -1,46 +1,23 @@
 //! Where the broker is and what queues and exchanges are called there.
 
+use std::fmt;
 use std::time::Duration;
 
-use super::alarm::Alarms;
-use super::client::ShortString;
+use super::alarms::Alarms;
 use crate::queue::{QueueError, QueueErrorKind};
 use crate::settings::BrokerConfig;
 
-/// A queue that messages are taken from.
+/// Which of the durable queues messages are published to and taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum WorkQueueName {
     Shards,
     DeadLetters,
 }
 
-/// What is said to those who listen just then.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Talk {
-    /// What workers say.
-    Events,
-    /// What the workers of a name are asked.
-    Requests(ShortString),
-}
-
-impl Talk {
-    /// Returns what the workers of a name are asked; nothing if the broker takes no name that long.
-    pub(super) fn requests(worker: &str) -> Option<Self> {
-        ShortString::try_new(worker).ok().map(Self::Requests)
-    }
-
-    /// Returns the routing key of what is heard.
-    pub(super) fn key(&self) -> ShortString {
-        match self {
-            Self::Events => "#".into(),
-            Self::Requests(worker) => worker.clone(),
-        }
-    }
-}
-
+/// A broker, and the namespace there.
 pub(super) struct Address {
     config: BrokerConfig,
-    /// What connections to it hear of its alarm.
+    /// Its alarm, as the connections to it are told of it.
     pub(super) alarms: Alarms,
 }
 
@@ -52,7 +29,7 @@ impl Address {
         }
     }
 
-    /// Returns the address with its password. Only for the client that connects.
+    /// Returns the address with its password; only the client that connects may see it.
     pub(super) fn secret_url(&self) -> &str {
         self.config.secret_url()
     }
@@ -67,10 +44,10 @@ impl Address {
         self.config.ipv6_host()
     }
 
-    pub(super) fn queue(&self, line: Line) -> String {
-        self.named(match line {
-            Line::Shards => "shards",
-            Line::DeadLetters => "dead-letters",
+    pub(super) fn queue(&self, name: WorkQueueName) -> String {
+        self.named(match name {
+            WorkQueueName::Shards => "shards",
+            WorkQueueName::DeadLetters => "dead-letters",
         })
     }
 
@@ -87,20 +64,12 @@ impl Address {
         self.named("requests")
     }
 
-    /// Returns the exchange over which something is said.
-    pub(super) fn exchange(&self, talk: &Talk) -> String {
-        match talk {
-            Talk::Events => self.events_exchange(),
-            Talk::Requests(_) => self.requests_exchange(),
-        }
-    }
-
     fn named(&self, name: &str) -> String {
         format!("{}.{name}", self.config.namespace)
     }
 
     pub(super) fn locate(&self) -> String {
-        let shards = self.queue(Line::Shards);
+        let shards = self.queue(WorkQueueName::Shards);
         format!("{}, queue {shards}", self.config.shown())
     }
 
@@ -122,5 +91,14 @@ impl Address {
             server: self.locate(),
             source: Some(cause.into()),
         }
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address")
+            .field("at", &self.locate())
+            .finish_non_exhaustive()
     }
 }

@@ -12,8 +12,9 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 pub(super) use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::uri::AMQPUri;
 pub(super) use lapin::{
-    Acker, BasicProperties, Channel, Confirmation, Connection, ConnectionStatus, Consumer, Error,
-    Event as ConnectionEvent, ExchangeKind, Result as ClientResult,
+    Acker, BasicProperties, Channel, Confirmation, Connection as ClientConnection,
+    ConnectionStatus, Consumer, Error, Event as ConnectionEvent, ExchangeKind,
+    Result as ClientResult,
 };
 use lapin::{ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
@@ -26,20 +27,20 @@ use crate::wording::{MOST_TEXT_BYTES, shortened};
 const HEARTBEAT: u16 = 10;
 /// Longest time for anything that the broker answers at once.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
-/// Longest time for a goodbye, which nobody waits for.
+/// Longest time for a goodbye, which nothing waits for.
 pub(super) const GOODBYE: Duration = Duration::from_secs(ANSWER.as_secs() / 2);
 
 /// Returns a connection.
 ///
-/// The client's own recovery stays off: who holds a message has to learn that its delivery is lost. A connection that
+/// The client's own recovery stays off: the holder of a message has to learn that its delivery is lost. A connection that
 /// broke is let go, and its owner opens another one.
 pub(super) async fn connect(
     address: &Address,
     purpose: &'static str,
-) -> Result<Connection, QueueError> {
+) -> Result<ClientConnection, QueueError> {
     let name = format!("synth2real {purpose}");
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    let connecting = Connection::connect_uri(uri(address)?, properties);
+    let connecting = ClientConnection::connect_uri(uri(address)?, properties);
     answered(address, "connect", connecting).await
 }
 
@@ -79,6 +80,20 @@ pub(super) fn told<T>(
     answer: ClientResult<T>,
 ) -> Result<T, QueueError> {
     answer.map_err(|error| address.error(kind(&error), operation, text(&error)))
+}
+
+/// Takes what a consumer's stream gave. That it ends, as it does when its queue is deleted, is a fault as well.
+pub(super) fn received(
+    address: &Address,
+    item: Option<ClientResult<Received>>,
+) -> Result<Received, QueueError> {
+    let cause = match item {
+        Some(Ok(message)) if message.acker.usable() => return Ok(message),
+        Some(Ok(_)) => "it broke after it delivered a message".to_owned(),
+        Some(Err(error)) => text(&error),
+        None => "the broker ended the consumer".to_owned(),
+    };
+    Err(address.error(QueueErrorKind::Unavailable, "consume", cause))
 }
 
 /// Returns the error of a broker that does not answer.

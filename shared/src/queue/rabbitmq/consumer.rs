@@ -6,16 +6,17 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::address::{Address, Line};
-use super::delivery::Subscription;
-use super::link::Link;
+use super::address::{Address, WorkQueueName};
+use super::connection::Connection;
 use super::retry::Retry;
+use super::subscription::Subscription;
 use crate::failure::chain;
 use crate::queue::{Deliveries, Delivery, QueueError, QueueErrorKind};
 
+/// A consumer of one queue, over one connection after the other.
 pub(super) struct Consumer {
     address: Arc<Address>,
-    line: Line,
+    queue_name: WorkQueueName,
     subscription: Option<Subscription>,
     retry: Retry,
 }
@@ -26,10 +27,13 @@ impl Consumer {
     /// # Errors
     ///
     /// `Denied` or `Misconfigured`.
-    pub(super) async fn start(address: Arc<Address>, line: Line) -> Result<Self, QueueError> {
+    pub(super) async fn start(
+        address: Arc<Address>,
+        queue_name: WorkQueueName,
+    ) -> Result<Self, QueueError> {
         let mut consumer = Self {
             address,
-            line,
+            queue_name,
             subscription: None,
             retry: Retry::new(),
         };
@@ -39,9 +43,9 @@ impl Consumer {
 
     /// Tries once to subscribe; says whether a broker that cannot be reached is to be waited for.
     async fn connect(&mut self) -> Result<(), QueueError> {
-        let link = Link::open(Arc::clone(&self.address), "consume").await;
-        let subscription = match link {
-            Ok(link) => link.subscribe(self.line).await,
+        let connection = Connection::open(Arc::clone(&self.address), "consume").await;
+        let subscription = match connection {
+            Ok(connection) => Subscription::open(connection, self.queue_name).await,
             Err(error) => Err(error),
         };
         match subscription {

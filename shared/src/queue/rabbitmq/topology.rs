@@ -1,14 +1,15 @@
 //! What is declared at the broker. Declaring what is there already changes nothing, and fails if it is different.
 
-use super::address::{Address, Line, Talk};
+use super::address::{Address, WorkQueueName};
 use super::client::{
     AMQPValue, Channel, ClientResult, ExchangeDeclareOptions, ExchangeKind, FieldTable,
     QueueBindOptions, QueueDeclareOptions, ShortString,
 };
+use super::topic::Topic;
 use crate::queue::DELIVERY_LIMIT;
 
-/// What the broker keeps for a listener that is slow.
-const SAID_KEPT: i32 = 10_000;
+/// Messages that the broker keeps for a subscriber that is slow.
+const KEPT_FOR_SUBSCRIBER: i32 = 10_000;
 /// Dead letters have no other place to go to, so they may come back as often as they like.
 const UNLIMITED: i64 = i32::MAX as i64;
 
@@ -43,12 +44,15 @@ pub(super) async fn declare(channel: &Channel, address: &Address) -> ClientResul
         ("x-queue-type", words("quorum")),
         ("x-delivery-limit", AMQPValue::LongLongInt(UNLIMITED)),
     ]);
-    for (line, arguments) in [(Line::DeadLetters, dead_letters), (Line::Shards, shards)] {
-        let name = address.queue(line).into();
+    for (queue, arguments) in [
+        (WorkQueueName::DeadLetters, dead_letters),
+        (WorkQueueName::Shards, shards),
+    ] {
+        let name = address.queue(queue).into();
         let options = QueueDeclareOptions::durable();
         channel.queue_declare(name, options, arguments).await?;
     }
-    let queue = ShortString::from(address.queue(Line::DeadLetters));
+    let queue = ShortString::from(address.queue(WorkQueueName::DeadLetters));
     bind(
         channel,
         &queue,
@@ -58,17 +62,17 @@ pub(super) async fn declare(channel: &Channel, address: &Address) -> ClientResul
     .await
 }
 
-/// Declares the queue of one listener, which goes with its connection, and returns its name.
-pub(super) async fn declare_listener(
+/// Declares the queue of one subscriber, which goes with its connection, and returns its name.
+pub(super) async fn declare_subscriber(
     channel: &Channel,
     address: &Address,
-    talk: &Talk,
+    topic: &Topic,
 ) -> ClientResult<ShortString> {
     let options = QueueDeclareOptions::exclusive().auto_delete();
-    let arguments = table([("x-max-length", AMQPValue::LongInt(SAID_KEPT))]);
+    let arguments = table([("x-max-length", AMQPValue::LongInt(KEPT_FOR_SUBSCRIBER))]);
     let unnamed = ShortString::default();
     let queue = channel.queue_declare(unnamed, options, arguments).await?;
-    bind(channel, queue.name(), address.exchange(talk), talk.key()).await?;
+    bind(channel, queue.name(), topic.exchange(address), topic.key()).await?;
     Ok(queue.name().clone())
 }
 

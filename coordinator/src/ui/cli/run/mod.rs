@@ -11,7 +11,7 @@ use shared::artifact::ArtifactKey;
 use shared::console;
 use shared::decision::{ChangedInput, ChangedInputs};
 use shared::failure::chain;
-use shared::queue::InProcessQueue;
+use shared::queue::InProcessBroker;
 use shared::run_record::{Inputs, RunRecord};
 use shared::settings::{Limits, RunConfig};
 use shared::shutdown;
@@ -100,12 +100,12 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     };
     let work = Work::find(storage.as_ref(), &run, accepted).await?;
     // How often a shard is tried is counted by its recorded attempts alone.
-    let queue = InProcessQueue::with_delivery_limit(u64::MAX);
+    let broker = InProcessBroker::with_delivery_limit(u64::MAX);
     let _beside = listening.map(|listening| {
         console::tell(format_args!("dashboard: {}", listening.address));
         let watch = Watch {
             storage: Arc::clone(&storage),
-            queue: Some(Arc::new(queue.clone())),
+            broker: Some(broker.ports()),
             root: config.root.to_string(),
             duty: Duty::Look,
             every: LOOK_EVERY,
@@ -131,7 +131,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     } else {
         let hands = Hands {
             storage: Arc::clone(&storage),
-            queue,
+            broker,
             workshop,
         };
         convert(&config, &run, hands, work).await?
@@ -190,7 +190,7 @@ impl Work {
 /// What a run in this process works with.
 struct Hands {
     storage: Arc<dyn Storage>,
-    queue: InProcessQueue,
+    broker: InProcessBroker,
     workshop: Arc<EngineWorkshop>,
 }
 
@@ -226,7 +226,7 @@ async fn convert(
     let embedded = EmbeddedRun {
         run,
         storage: Arc::clone(&hands.storage),
-        queue: hands.queue,
+        broker: hands.broker,
         workshop: hands.workshop,
         repairs: repairs.collect(),
         progress: Arc::clone(&progress) as Arc<dyn Progress>,

@@ -7,9 +7,9 @@ use axum::extract::State;
 use axum::response::Redirect;
 use serde::Deserialize;
 use shared::failure::chain;
-use shared::request::Request;
+use shared::queue::message::ControlRequest;
 
-use super::{Act, without_queue};
+use super::{Act, WITHOUT_BROKER};
 use crate::ui::dashboard::Dashboard;
 use crate::ui::dashboard::access::Visitor;
 use crate::ui::dashboard::error::PageError;
@@ -24,9 +24,8 @@ pub(in super::super) async fn drain(
     Extension(visitor): Extension<Visitor>,
     Act(Drain { worker }): Act<Drain>,
 ) -> Result<Redirect, PageError> {
-    let Some(queue) = &dashboard.queue else {
-        let why = without_queue(&dashboard).unwrap_or_default();
-        return Err(PageError::Trouble(why.to_owned()));
+    let Some(control) = &dashboard.control else {
+        return Err(PageError::Trouble(WITHOUT_BROKER.to_owned()));
     };
     // Only those that were heard: a name is part of what the broker is asked for.
     let known = dashboard.board.workers().into_iter();
@@ -35,7 +34,7 @@ pub(in super::super) async fn drain(
             "no worker {worker:?} was heard lately"
         )));
     }
-    let asked = queue.ask(&worker, Request::Drain).await;
+    let asked = control.send(&worker, ControlRequest::Drain).await;
     let listens = asked.map_err(|error| PageError::Trouble(chain(&error)))?;
     let notice = if listens {
         tracing::info!(worker, "drained from the dashboard");

@@ -15,6 +15,10 @@ use super::Dashboard;
 use super::access::Visitor;
 use super::error::PageError;
 
+/// Why nothing reaches workers from here, where there is no broker.
+const WITHOUT_BROKER: &str = "No broker is named, so nothing can be handed to workers from here: start this with \
+     SYNTH2REAL_BROKER_URL, or run `synth2real run` again where the run was made.";
+
 /// A form that is proven to be made by a page of ours for this visitor.
 pub(super) struct Act<T>(pub(super) T);
 
@@ -43,8 +47,5 @@ impl<T: DeserializeOwned> FromRequest<Arc<Dashboard>> for Act<T> {
 
 /// Returns why nothing can be published; none if there is a queue.
 pub(super) fn without_queue(dashboard: &Dashboard) -> Option<&'static str> {
-    dashboard.queue.is_none().then_some(
-        "No broker is named, so nothing can be handed to workers from here: start this with SYNTH2REAL_BROKER_URL, \
-         or run `synth2real run` again where the run was made.",
-    )
+    dashboard.queue.is_none().then_some(WITHOUT_BROKER)
 }

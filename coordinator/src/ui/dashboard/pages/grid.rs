@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use shared::event::ShardInHand;
 use shared::ids::ShardId;
+use shared::queue::message::ShardInHand;
 
 use super::states::letter;
 use crate::work::collector::RunView;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::clock::{Clock, SystemClock};
-use shared::event::{Event, Happening, ShardInHand};
 use shared::ids::{RunId, ShardId};
 use shared::queue::Depth;
+use shared::queue::message::{Event, EventKind, ShardInHand};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -220,11 +220,11 @@ impl Board {
             heard.runs.extend(runs);
             heard.is_news = true;
         }
-        match event.what {
-            Happening::ShardCommitted { .. } | Happening::AttemptFailed { .. } => self.hurry(),
-            Happening::Heartbeat { .. }
-            | Happening::ItemEnded { .. }
-            | Happening::WorkerStopped { .. } => {}
+        match event.kind {
+            EventKind::ShardCommitted { .. } | EventKind::AttemptFailed { .. } => self.hurry(),
+            EventKind::Heartbeat { .. }
+            | EventKind::ItemEnded { .. }
+            | EventKind::WorkerStopped { .. } => {}
         }
     }
 

@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 
 use jiff::SignedDuration;
-use shared::event::Event;
+use shared::queue::message::Event;
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn heartbeat(step: &str) -> Event {
     Event {
         at: Timestamp::now(),
         worker: "a".to_owned(),
-        what: Happening::Heartbeat {
+        kind: EventKind::Heartbeat {
             device: "cpu".to_owned(),
             work: Some(ShardInHand {
                 run: run(),

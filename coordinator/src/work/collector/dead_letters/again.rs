@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use shared::ids::{RunId, ShardId};
-use shared::task::ShardTask;
+use shared::queue::message::ShardTask;
 use tokio::time::Instant;
 
 /// How long a shard waits that was published again once.

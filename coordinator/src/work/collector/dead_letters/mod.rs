@@ -15,11 +15,13 @@ use shared::artifact::ArtifactKey;
 use shared::decision::{DecisionError, Decisions};
 use shared::failure::{FailedAttempt, FailureClass, MAX_ATTEMPT, chain, next_attempt};
 use shared::ids::{RunId, ShardId};
-use shared::queue::{DELIVERY_LIMIT, Death, Delivery, Queue, QueueError, Settlement};
+use shared::queue::message::ShardTask;
+use shared::queue::{
+    DELIVERY_LIMIT, DeadLetterReason, Delivery, QueueError, Settlement, WorkQueue,
+};
 use shared::rate::RateLimit;
 use shared::run_record::RunRecord;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
-use shared::task::ShardTask;
 use tokio::time::Instant;
 
 use self::again::PublishedAgain;
@@ -47,7 +49,7 @@ static KEPT_TOLD: RateLimit = RateLimit::new(10, Duration::from_secs(60));
 
 struct DeadLetter {
     payload: Bytes,
-    death: Option<Death>,
+    reason: Option<DeadLetterReason>,
 }
 
 /// What becomes of a dead letter.
@@ -118,13 +120,13 @@ impl Collector {
 
     async fn note_patiently(
         &self,
-        queue: &dyn Queue,
+        queue: &dyn WorkQueue,
         delivery: Delivery,
         again: &mut PublishedAgain,
     ) {
         let letter = DeadLetter {
             payload: delivery.payload.clone(),
-            death: delivery.death,
+            reason: delivery.dead_letter,
         };
         let noted = loop {
             let error = match self.note(queue, &letter, again).await {
@@ -168,7 +170,7 @@ impl Collector {
 
     async fn note(
         &self,
-        queue: &dyn Queue,
+        queue: &dyn WorkQueue,
         letter: &DeadLetter,
         again: &mut PublishedAgain,
     ) -> Result<Noted, NoteError> {
@@ -181,7 +183,7 @@ impl Collector {
         };
         let (run, shard) = (&task.run, task.shard);
         // Before anything is asked for it: such letters come round all the time.
-        let is_paced = is_paced(letter.death);
+        let is_paced = is_paced(letter.reason);
         if is_paced && !again.is_due(&task, Instant::now()) {
             return Ok(Noted::NotDue);
         }
@@ -209,7 +211,7 @@ impl Collector {
             revision => ArtifactKey::ShardRevision(run.clone(), shard, revision),
         };
         let is_committed = storage.exists(&commit).await?;
-        let reason = match meaning(letter.death) {
+        let reason = match meaning(letter.reason) {
             Meaning::GivenUp(_) if is_committed => return Ok(Noted::Done),
             Meaning::GivenUp(reason) => {
                 self.fail(&task, &record, reason).await?;
@@ -268,13 +270,13 @@ impl Collector {
 }
 
 /// Returns how long it takes until the next letter that is kept is looked at: all of them are within a time.
-async fn pause_after_kept(queue: &dyn Queue) -> Duration {
+async fn pause_after_kept(queue: &dyn WorkQueue) -> Duration {
     let others = queue.depth().await.map_or(0, |depth| depth.dead);
     let letters = u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1);
     (LOOK_ROUND / letters).max(LEAST_PAUSE)
 }
 
-async fn publish(queue: &dyn Queue, task: &ShardTask) -> Result<(), NoteError> {
+async fn publish(queue: &dyn WorkQueue, task: &ShardTask) -> Result<(), NoteError> {
     let published = queue.publish(std::slice::from_ref(task));
     match tokio::time::timeout(PATIENCE, published).await {
         Ok(published) => Ok(published?),
@@ -346,31 +348,33 @@ enum Meaning {
 
 /// Returns whether a letter may come back at once, as those that workers give up or others bring in. A policy takes its
 /// time itself, and what the broker gave up is over.
-fn is_paced(death: Option<Death>) -> bool {
-    match death {
-        Some(Death::Expired | Death::Dropped | Death::DeliveryLimit) => false,
-        Some(Death::Rejected | Death::Unexplained) | None => true,
+fn is_paced(reason: Option<DeadLetterReason>) -> bool {
+    match reason {
+        Some(
+            DeadLetterReason::Expired | DeadLetterReason::Dropped | DeadLetterReason::DeliveryLimit,
+        ) => false,
+        Some(DeadLetterReason::Rejected | DeadLetterReason::Unexplained) | None => true,
     }
 }
 
-/// Returns what the last death of a message means.
-fn meaning(death: Option<Death>) -> Meaning {
-    match death {
-        Some(Death::DeliveryLimit) => Meaning::GivenUp(format!(
+/// Returns what the reason of a dead letter means.
+fn meaning(reason: Option<DeadLetterReason>) -> Meaning {
+    match reason {
+        Some(DeadLetterReason::DeliveryLimit) => Meaning::GivenUp(format!(
             "delivered more than {DELIVERY_LIMIT} times without an end: the workers that took it died or lost the broker; \
              look at their logs, they may have run out of memory"
         )),
-        Some(Death::Expired) => Meaning::NotTried(
+        Some(DeadLetterReason::Expired) => Meaning::NotTried(
             "it waited longer than message-ttl permits: remove that policy from the queue",
         ),
-        Some(Death::Dropped) => Meaning::NotTried(
+        Some(DeadLetterReason::Dropped) => Meaning::NotTried(
             "the queue is longer than max-length permits: remove that policy from the queue",
         ),
-        Some(Death::Rejected) => Meaning::NotTried(
+        Some(DeadLetterReason::Rejected) => Meaning::NotTried(
             "a worker could not open its run, or could not record that it failed: give every worker the root of the run and \
              the version of the coordinator, and look at their logs",
         ),
-        Some(Death::Unexplained) | None => Meaning::NotTried(
+        Some(DeadLetterReason::Unexplained) | None => Meaning::NotTried(
             "neither the broker nor a worker made it a dead letter: who publishes there beside synth2real?",
         ),
     }

@@ -1,4 +1,4 @@
-//! Events told and heard, and requests.
+//! Requests that are sent to workers, and what reaches them.
 #![expect(missing_docs, reason = "each name is its sentence")]
 
 use std::time::Duration;
@@ -6,23 +6,8 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 
-use super::{Subject, soon, task, until};
-use crate::event::{Event, Happening};
-use crate::ids::ShardId;
-use crate::request::Request;
-
-pub async fn events_reach_every_listener(subject: &Subject) {
-    let mut listeners = [subject.queue.listen().await, subject.queue.listen().await];
-    subject.queue.tell(&event(7)).await;
-    for listener in &mut listeners {
-        let heard = soon("an event", listener.next()).await;
-        assert_eq!(heard, Some(event(7)));
-    }
-}
-
-pub async fn nobody_has_to_listen(subject: &Subject) {
-    soon("telling", subject.queue.tell(&event(7))).await;
-}
+use super::{Subject, soon, until};
+use crate::queue::message::ControlRequest;
 
 pub async fn a_request_reaches_every_worker_of_its_name(subject: &Subject) {
     let mut asked = [listens(subject, "w.1").await, listens(subject, "w.1").await];
@@ -58,7 +43,11 @@ pub async fn a_worker_hears_requests_after_lost_connections(subject: &Subject) {
         let heard = async {
             loop {
                 // The first may find that the connection is gone, and the worker may be away.
-                let _ = subject.queue.ask("w1", Request::Drain).await;
+                let _ = subject
+                    .broker
+                    .control
+                    .send("w1", ControlRequest::Drain)
+                    .await;
                 let soon = tokio::time::sleep(Duration::from_millis(200));
                 tokio::select! {
                     heard = worker.next() => return heard,
@@ -67,34 +56,24 @@ pub async fn a_worker_hears_requests_after_lost_connections(subject: &Subject) {
             }
         };
         let heard = soon("a request", heard).await;
-        assert_eq!(heard, Some(Request::Drain));
+        assert_eq!(heard, Some(ControlRequest::Drain));
     }
 }
 
-async fn listens(subject: &Subject, worker: &str) -> BoxStream<'static, Request> {
-    subject.queue.requests(worker).await
+async fn listens(subject: &Subject, worker: &str) -> BoxStream<'static, ControlRequest> {
+    subject.broker.control.subscribe(worker).await
 }
 
 async fn asks(subject: &Subject, worker: &str) -> bool {
-    let asked = subject.queue.ask(worker, Request::Drain).await;
+    let asked = subject
+        .broker
+        .control
+        .send(worker, ControlRequest::Drain)
+        .await;
     asked.expect("asks")
 }
 
-async fn hears(worker: &mut BoxStream<'static, Request>) {
+async fn hears(worker: &mut BoxStream<'static, ControlRequest>) {
     let heard = soon("a request", worker.next()).await;
-    assert_eq!(heard, Some(Request::Drain));
-}
-
-/// Returns an event that can be told from the others.
-fn event(shard: u32) -> Event {
-    Event {
-        at: "2026-01-01T00:00:00Z".parse().expect("a time"),
-        worker: "w1".to_owned(),
-        what: Happening::ShardCommitted {
-            run: task(0).run,
-            shard: ShardId(shard),
-            done: 1,
-            not_done: 0,
-        },
-    }
+    assert_eq!(heard, Some(ControlRequest::Drain));
 }

@@ -1,4 +1,4 @@
-//! What is asked of a worker: the payload of a message.
+//! A shard that is to be made: the payload of a message of the work queue.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -33,8 +33,8 @@ pub struct ShardTask {
     pub traceparent: Option<String>,
 }
 
-/// A task as a message may hold it. Coordinators of the former version named the shard's inputs as well: nobody looks at
-/// them.
+/// A task as a message may hold it. Coordinators of the former version named the shard's inputs as well, which are not
+/// looked at.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {

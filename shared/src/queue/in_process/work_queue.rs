@@ -1,4 +1,4 @@
-//! The queue of the embedded mode and of simulations: in memory, without threads, time or chance.
+//! The work queue in memory, without threads, time or chance.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -6,32 +6,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
-use tokio::sync::{Notify, broadcast, mpsc};
+use tokio::sync::Notify;
 
-use super::{
-    DELIVERY_LIMIT, Death, Deliveries, Delivery, Depth, Queue, QueueError, QueueErrorKind, Settle,
-    Settlement,
+use crate::queue::message::ShardTask;
+use crate::queue::{
+    DELIVERY_LIMIT, DeadLetterReason, Deliveries, Delivery, Depth, QueueError, QueueErrorKind,
+    Settle, Settlement, WorkQueue,
 };
-use crate::event::Event;
-use crate::request::Request;
-use crate::task::ShardTask;
 
 const PLACE: &str = "the queue in this process";
-/// Events that a slow listener may be behind before it misses some.
-const EVENTS_KEPT: usize = 1024;
 
-/// A queue that ends with its process. Clones are the same queue.
+/// A work queue that ends with its process. Clones are the same queue.
 #[derive(Clone)]
-pub struct InProcessQueue {
+pub struct InProcessWorkQueue {
     shared: Arc<Shared>,
 }
 
 struct Shared {
     state: Mutex<State>,
     changed: Notify,
-    events: broadcast::Sender<Event>,
     delivery_limit: u64,
 }
 
@@ -41,8 +34,6 @@ struct State {
     dead: VecDeque<Message>,
     in_hand: BTreeMap<u64, Held>,
     consumers: u64,
-    /// Those who listen for requests, by the names of their workers.
-    asked: Vec<(String, mpsc::UnboundedSender<Request>)>,
     /// Number of the next consumer or receipt.
     next: u64,
 }
@@ -50,7 +41,7 @@ struct State {
 struct Message {
     payload: Bytes,
     redeliveries: u64,
-    death: Option<Death>,
+    dead_letter: Option<DeadLetterReason>,
 }
 
 /// A message in the hands of a consumer.
@@ -67,7 +58,7 @@ impl State {
 
     /// Puts a message back behind the others.
     fn release(&mut self, message: Message) {
-        if message.death.is_some() {
+        if message.dead_letter.is_some() {
             self.dead.push_back(message);
         } else {
             self.ready.push_back(message);
@@ -77,19 +68,19 @@ impl State {
     /// Puts a message back before the others that was not settled, or to the dead letters if that happened too often.
     fn give_back(&mut self, mut message: Message, delivery_limit: u64) {
         message.redeliveries += 1;
-        if message.death.is_some() {
+        if message.dead_letter.is_some() {
             self.dead.push_front(message);
         } else if message.redeliveries > delivery_limit {
-            self.bury(message, Death::DeliveryLimit);
+            self.bury(message, DeadLetterReason::DeliveryLimit);
         } else {
             self.ready.push_front(message);
         }
     }
 
-    fn bury(&mut self, message: Message, death: Death) {
+    fn bury(&mut self, message: Message, reason: DeadLetterReason) {
         self.dead.push_back(Message {
             redeliveries: 0,
-            death: Some(death),
+            dead_letter: Some(reason),
             ..message
         });
     }
@@ -109,17 +100,13 @@ impl State {
         }
     }
 
-    /// Returns whether somebody of that name listens.
-    fn ask(&mut self, worker: &str, request: Request) -> bool {
-        self.asked.retain(|(_, listener)| !listener.is_closed());
-        let asked = self.asked.iter().filter(|(name, _)| name == worker);
-        // All of them are asked, not the first alone.
-        asked.filter(|(_, to)| to.send(request).is_ok()).count() > 0
-    }
-
     fn is_drained(&self) -> bool {
         let in_hand = self.in_hand.values();
-        self.ready.is_empty() && in_hand.filter(|held| held.message.death.is_none()).count() == 0
+        self.ready.is_empty()
+            && in_hand
+                .filter(|held| held.message.dead_letter.is_none())
+                .count()
+                == 0
     }
 }
 
@@ -128,7 +115,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state and wakes whoever waits for a change.
+    /// Changes the state and wakes all that wait for a change.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let changed = change(&mut self.state());
         self.changed.notify_waiters();
@@ -149,13 +136,13 @@ impl Shared {
     }
 }
 
-impl Default for InProcessQueue {
+impl Default for InProcessWorkQueue {
     fn default() -> Self {
         Self::with_delivery_limit(DELIVERY_LIMIT)
     }
 }
 
-impl InProcessQueue {
+impl InProcessWorkQueue {
     /// Returns an empty queue.
     #[must_use]
     pub fn new() -> Self {
@@ -169,7 +156,6 @@ impl InProcessQueue {
             shared: Arc::new(Shared {
                 state: Mutex::default(),
                 changed: Notify::new(),
-                events: broadcast::channel(EVENTS_KEPT).0,
                 delivery_limit,
             }),
         }
@@ -183,10 +169,10 @@ impl InProcessQueue {
     }
 
     /// Does what a policy of a broker does: what waits becomes dead letters.
-    pub fn give_up_waiting(&self, death: Death) {
+    pub fn give_up_waiting(&self, reason: DeadLetterReason) {
         self.shared.change(|state| {
             while let Some(message) = state.ready.pop_front() {
-                state.bury(message, death);
+                state.bury(message, reason);
             }
         });
     }
@@ -211,10 +197,10 @@ impl InProcessQueue {
     }
 }
 
-impl fmt::Debug for InProcessQueue {
+impl fmt::Debug for InProcessWorkQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.shared.state();
-        f.debug_struct("InProcessQueue")
+        f.debug_struct("InProcessWorkQueue")
             .field("ready", &state.ready.len())
             .field("in_hand", &state.in_hand.len())
             .field("dead", &state.dead.len())
@@ -223,12 +209,12 @@ impl fmt::Debug for InProcessQueue {
 }
 
 #[async_trait]
-impl Queue for InProcessQueue {
+impl WorkQueue for InProcessWorkQueue {
     async fn publish(&self, tasks: &[ShardTask]) -> Result<(), QueueError> {
         let messages = tasks.iter().map(|task| Message {
             payload: task.to_payload().into(),
             redeliveries: 0,
-            death: None,
+            dead_letter: None,
         });
         self.shared.change(|state| state.ready.extend(messages));
         Ok(())
@@ -242,7 +228,7 @@ impl Queue for InProcessQueue {
         Ok(self.consumer(true))
     }
 
-    async fn try_out(&self) -> Result<(), QueueError> {
+    async fn probe(&self) -> Result<(), QueueError> {
         Ok(())
     }
 
@@ -257,41 +243,6 @@ impl Queue for InProcessQueue {
 
     async fn alarm(&self) -> Result<Option<String>, QueueError> {
         Ok(None)
-    }
-
-    async fn tell(&self, event: &Event) {
-        // An error means that nobody listens.
-        self.shared.events.send(event.clone()).ok();
-    }
-
-    async fn listen(&self) -> BoxStream<'static, Event> {
-        let listener = (self.shared.events.subscribe(), Arc::clone(&self.shared));
-        stream::unfold(listener, |(mut events, shared)| async move {
-            loop {
-                match events.recv().await {
-                    Ok(event) => return Some((event, (events, shared))),
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(broadcast::error::RecvError::Closed) => return None,
-                }
-            }
-        })
-        .boxed()
-    }
-
-    async fn ask(&self, worker: &str, request: Request) -> Result<bool, QueueError> {
-        Ok(self.shared.state().ask(worker, request))
-    }
-
-    async fn requests(&self, worker: &str) -> BoxStream<'static, Request> {
-        let (asking, asked) = mpsc::unbounded_channel();
-        self.shared.state().asked.push((worker.to_owned(), asking));
-        // The queue is held, so that the stream does not end before its listener.
-        let listener = (asked, Arc::clone(&self.shared));
-        stream::unfold(listener, |(mut asked, shared)| async move {
-            let request = asked.recv().await?;
-            Some((request, (asked, shared)))
-        })
-        .boxed()
     }
 
     fn locate(&self) -> String {
@@ -314,17 +265,17 @@ impl InProcessDeliveries {
     }
 
     fn take(&self, state: &mut State) -> Option<Delivery> {
-        let line = if self.of_dead_letters {
+        let waiting = if self.of_dead_letters {
             &mut state.dead
         } else {
             &mut state.ready
         };
-        let message = line.pop_front()?;
+        let message = waiting.pop_front()?;
         let receipt = state.number();
         let delivery = Delivery::new(
             message.payload.clone(),
             message.redeliveries,
-            message.death,
+            message.dead_letter,
             Box::new(Receipt {
                 shared: Arc::clone(&self.shared),
                 receipt,
@@ -372,10 +323,12 @@ impl Settle for Receipt {
                 server: PLACE.to_owned(),
                 source: None,
             })?;
-            let is_dead_letter = held.message.death.is_some();
+            let is_dead_letter = held.message.dead_letter.is_some();
             match settlement {
                 Settlement::Ack => {}
-                Settlement::Reject if !is_dead_letter => state.bury(held.message, Death::Rejected),
+                Settlement::Reject if !is_dead_letter => {
+                    state.bury(held.message, DeadLetterReason::Rejected)
+                }
                 Settlement::Release | Settlement::Reject => state.release(held.message),
             }
             Ok(())

@@ -7,30 +7,28 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::{sleep, timeout};
 
-use super::address::{Address, Line, Talk};
+use super::address::{Address, WorkQueueName};
 use super::alarm::Alarm;
 use super::client::{
     ANSWER, BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicProperties,
-    BasicPublishOptions, BasicQosOptions, Channel, ClientResult, ConfirmSelectOptions,
-    Confirmation, Connection, Consumer, FieldTable, GOODBYE, QueueDeclareOptions, ShortString,
-    answered, connect, silent, text, told,
+    BasicPublishOptions, BasicQosOptions, Channel, ClientConnection, ClientResult,
+    ConfirmSelectOptions, Confirmation, Consumer, FieldTable, GOODBYE, QueueDeclareOptions,
+    ShortString, answered, connect, silent, text, told,
 };
-use super::delivery::{Hearing, Subscription};
+use super::topic::Topic;
 use super::topology;
 use crate::queue::{Depth, QueueError, QueueErrorKind};
 
 /// Messages published and not confirmed yet.
 const IN_FLIGHT: usize = 512;
-/// What is on its way to a listener.
-const SAID_IN_FLIGHT: u16 = 256;
 const PERSISTENT: u8 = 2;
 /// How long a message that is given back waits for the end of an alarm: it can go back in another way.
 const GIVE_BACK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A connection with a channel, on which everything is declared.
-pub(super) struct Link {
+pub(super) struct Connection {
     pub(super) address: Arc<Address>,
-    connection: Connection,
+    client: ClientConnection,
     pub(super) channel: Channel,
     publishing: tokio::sync::Mutex<()>,
     alarm: Alarm,
@@ -38,7 +36,7 @@ pub(super) struct Link {
     patience: Duration,
 }
 
-impl Link {
+impl Connection {
     /// Connects and declares.
     ///
     /// # Errors
@@ -48,10 +46,10 @@ impl Link {
         address: Arc<Address>,
         purpose: &'static str,
     ) -> Result<Self, QueueError> {
-        let connection = connect(&address, purpose).await?;
-        let alarm = Alarm::of(&connection, &address);
+        let client = connect(&address, purpose).await?;
+        let alarm = Alarm::of(&client, &address);
         let declared = async {
-            let channel = connection.create_channel().await?;
+            let channel = client.create_channel().await?;
             topology::declare(&channel, &address).await?;
             Ok(channel)
         };
@@ -59,21 +57,21 @@ impl Link {
         Ok(Self {
             patience: address.alarm_patience(),
             address,
-            connection,
+            client,
             channel,
             publishing: tokio::sync::Mutex::default(),
             alarm,
         })
     }
 
-    /// Returns the same, which waits no longer than this for the end of an alarm.
+    /// Returns the same connection, which waits no longer than this for the end of an alarm.
     pub(super) fn with_patience(self, most: Duration) -> Self {
         let patience = self.patience.min(most);
         Self { patience, ..self }
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.connection.status().connected() && self.channel.status().connected()
+        self.client.status().connected() && self.channel.status().connected()
     }
 
     /// Returns whether an alarm of the broker holds it up: nothing that is sent is read.
@@ -126,18 +124,18 @@ impl Link {
         }
     }
 
-    /// Says goodbye to the broker, and lets go of the connection whether it answers or not.
+    /// Closes the connection in order, or at least lets go of it if the broker does not answer.
     pub(super) async fn close(self) {
         // A broker with an alarm does not read it, and finds the end of the connection later.
         if self.is_held_up() {
             return;
         }
-        timeout(GOODBYE, self.connection.close(200, "done".into()))
+        timeout(GOODBYE, self.client.close(200, "done".into()))
             .await
             .ok();
     }
 
-    /// Has goodbye said by a task of its own: a broker that is slow to answer it keeps nobody waiting.
+    /// Closes the connection by a task of its own: a broker that is slow to answer keeps no caller waiting.
     pub(super) fn leave(self) {
         tokio::spawn(self.close());
     }
@@ -151,7 +149,7 @@ impl Link {
         let _alone = self.publishing.lock().await;
         let confirming = self.channel.confirm_select(ConfirmSelectOptions::default());
         self.answered("publish", confirming).await?;
-        let queue = ShortString::from(self.address.queue(Line::Shards));
+        let queue = ShortString::from(self.address.queue(WorkQueueName::Shards));
         stream::iter(payloads)
             .map(|payload| {
                 let queue = queue.clone();
@@ -166,17 +164,17 @@ impl Link {
             .await
     }
 
-    /// Publishes a message to a line; returns when the broker has it.
+    /// Publishes a message to a queue; returns when the broker has it.
     async fn publish_to(
         &self,
-        line: Line,
+        queue_name: WorkQueueName,
         payload: &[u8],
         headers: FieldTable,
     ) -> Result<(), QueueError> {
         let _alone = self.publishing.lock().await;
         let confirming = self.channel.confirm_select(ConfirmSelectOptions::default());
         self.answered("publish", confirming).await?;
-        let queue = ShortString::from(self.address.queue(line));
+        let queue = ShortString::from(self.address.queue(queue_name));
         let published = self.publish_one(queue, payload, headers);
         let confirmation = self.answered("publish", published).await?;
         self.check(confirmation)
@@ -217,20 +215,24 @@ impl Link {
         self.address.error(kind, operation, cause)
     }
 
-    /// Asks the workers of a name, and returns whether one of them listens. It asks on a channel of its own: it waits for
-    /// no shards to be published, and an exchange that is gone closes the channel.
-    pub(super) async fn ask(&self, talk: &Talk, payload: &[u8]) -> Result<bool, QueueError> {
-        let asked = async {
-            let channel = self.connection.create_channel().await?;
+    /// Publishes a request, and returns whether one subscriber of its topic is there. It has a channel of its own: it waits
+    /// for no shards to be published, and an exchange that is gone closes the channel.
+    pub(super) async fn send_request(
+        &self,
+        topic: &Topic,
+        payload: &[u8],
+    ) -> Result<bool, QueueError> {
+        let sent = async {
+            let channel = self.client.create_channel().await?;
             let confirming = ConfirmSelectOptions::default();
             channel.confirm_select(confirming).await?;
-            let (exchange, key) = (self.address.exchange(talk).into(), talk.key());
+            let (exchange, key) = (topic.exchange(&self.address).into(), topic.key());
             channel
                 .basic_publish(exchange, key, mandatory(), payload, fleeting())
                 .await?
                 .await
         };
-        match self.answered("ask a worker", asked).await? {
+        match self.answered("ask a worker", sent).await? {
             Confirmation::Ack(returned) => Ok(returned.is_none()),
             Confirmation::Nack(_) | Confirmation::NotRequested => {
                 Err(self.not_taken("ask a worker"))
@@ -239,10 +241,10 @@ impl Link {
     }
 
     /// Publishes a message to a queue of its own as shards are, and takes it back as they are taken.
-    pub(super) async fn try_out(&self) -> Result<(), QueueError> {
+    pub(super) async fn probe(&self) -> Result<(), QueueError> {
         let operation = "publish and take a message";
-        let tried = async {
-            let channel = self.connection.create_channel().await?;
+        let probed = async {
+            let channel = self.client.create_channel().await?;
             let confirming = ConfirmSelectOptions::default();
             channel.confirm_select(confirming).await?;
             let options = QueueDeclareOptions::exclusive().auto_delete();
@@ -268,7 +270,7 @@ impl Link {
             channel.close(200, "done".into()).await?;
             Ok((confirmation, taken.is_some()))
         };
-        let (confirmation, is_taken) = self.answered(operation, tried).await?;
+        let (confirmation, is_taken) = self.answered(operation, probed).await?;
         self.check(confirmation)?;
         if is_taken {
             Ok(())
@@ -294,10 +296,10 @@ impl Link {
     /// Counts on a channel of its own: a queue that is gone closes the channel that asks for it.
     pub(super) async fn depth(&self) -> Result<Depth, QueueError> {
         let counted = async {
-            let channel = self.connection.create_channel().await?;
+            let channel = self.client.create_channel().await?;
             let mut queues = Vec::with_capacity(2);
-            for line in [Line::Shards, Line::DeadLetters] {
-                let name = self.address.queue(line).into();
+            for queue_name in [WorkQueueName::Shards, WorkQueueName::DeadLetters] {
+                let name = self.address.queue(queue_name).into();
                 let options = QueueDeclareOptions::default().passive();
                 queues.push(
                     channel
@@ -314,6 +316,7 @@ impl Link {
         self.answered("count messages", counted).await
     }
 
+    /// Publishes an event, and waits for no confirmation.
     pub(super) async fn send_event(
         &self,
         routing_key: &str,
@@ -321,7 +324,7 @@ impl Link {
     ) -> Result<(), QueueError> {
         let failed = |cause| self.refused("tell", cause);
         let key = ShortString::try_new(routing_key).map_err(|error| failed(error.to_string()))?;
-        let exchange = self.address.exchange(&Talk::Events).into();
+        let exchange = Topic::Events.exchange(&self.address).into();
         let options = BasicPublishOptions::default();
         let sent = self
             .channel
@@ -329,22 +332,12 @@ impl Link {
         sent.await.map(drop).map_err(|error| failed(text(&error)))
     }
 
-    /// Takes messages, one at a time.
-    pub(super) async fn subscribe(self, line: Line) -> Result<Subscription, QueueError> {
-        let queue = self.address.queue(line).into();
-        let messages = self.consume(queue, 1).await?;
-        Ok(Subscription::new(self, line, messages))
-    }
-
-    /// Hears what is said from now on.
-    pub(super) async fn listen(self, talk: &Talk) -> Result<Hearing, QueueError> {
-        let bound = topology::declare_listener(&self.channel, &self.address, talk);
-        let queue = self.answered("listen", bound).await?;
-        let said = self.consume(queue, SAID_IN_FLIGHT).await?;
-        Ok(Hearing::new(self, said))
-    }
-
-    async fn consume(&self, queue: ShortString, at_once: u16) -> Result<Consumer, QueueError> {
+    /// Takes messages of a queue, so many at once.
+    pub(super) async fn consume(
+        &self,
+        queue: ShortString,
+        at_once: u16,
+    ) -> Result<Consumer, QueueError> {
         let consuming = async {
             let channel = &self.channel;
             channel
@@ -360,7 +353,7 @@ impl Link {
     }
 }
 
-/// Publishes a message to a line over a connection of its own: a broker that is short of memory stops reading from those
+/// Publishes a message to a queue over a connection of its own: a broker that is short of memory stops reading from those
 /// that publish, and settlements must not stand behind that.
 ///
 /// # Errors
@@ -368,21 +361,21 @@ impl Link {
 /// `Unavailable`, `Alarm`, `Denied` or `Misconfigured`. It may be there nevertheless.
 pub(super) async fn publish_alone(
     address: &Arc<Address>,
-    line: Line,
+    queue_name: WorkQueueName,
     payload: &[u8],
     headers: FieldTable,
 ) -> Result<(), QueueError> {
     if let Some(reason) = address.alarms.reason() {
         return Err(address.alarmed("publish", reason));
     }
-    let link = Link::open(Arc::clone(address), "give back").await?;
-    let link = link.with_patience(GIVE_BACK_PATIENCE);
-    let published = link.publish_to(line, payload, headers).await;
-    link.leave();
+    let connection = Connection::open(Arc::clone(address), "give back").await?;
+    let connection = connection.with_patience(GIVE_BACK_PATIENCE);
+    let published = connection.publish_to(queue_name, payload, headers).await;
+    connection.leave();
     published
 }
 
-/// A message that finds no queue comes back.
+/// Has a message come back that finds no queue.
 fn mandatory() -> BasicPublishOptions {
     BasicPublishOptions {
         mandatory: true,
@@ -390,7 +383,7 @@ fn mandatory() -> BasicPublishOptions {
     }
 }
 
-/// What nobody takes within a minute is not wanted any more.
+/// Drops a message that is not taken within a minute: it is not wanted any more.
 fn fleeting() -> BasicProperties {
     json().with_expiration("60000".into())
 }
