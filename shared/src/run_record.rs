@@ -119,6 +119,14 @@ pub struct FrozenJudges {
     pub lpips: Option<String>,
 }
 
+impl Frozen {
+    /// Returns the SHA-256 of the method's settings, which every row of the run says.
+    #[must_use]
+    pub fn config_hash(&self) -> String {
+        digest::sha256_of_json(&self.method)
+    }
+}
+
 impl Inputs {
     /// Returns where settings say the inputs are.
     #[must_use]

@@ -33,6 +33,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every way to end.
+    pub const ALL: [Self; 3] = [Self::Done, Self::Quarantined, Self::Failed];
+
     /// Returns the name in the manifest.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -42,6 +45,33 @@ impl Status {
             Self::Failed => "failed",
         }
     }
+
+    /// Returns the status of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+/// What all rows of an attempt at a shard say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowOrigin {
+    /// The run.
+    pub run: RunId,
+    /// The shard.
+    pub shard: ShardId,
+    /// Number of the attempt.
+    pub attempt: u32,
+    /// Name of the worker.
+    pub worker: String,
+    /// Device it ran on.
+    pub device: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// SHA-256 of the method's settings.
+    pub config_hash: String,
+    /// SHA-256 of `model.json`.
+    pub model_sha256: String,
 }
 
 /// How an item ended, and from what and how it was made.
@@ -87,6 +117,48 @@ pub struct ManifestRow {
     pub started_at: jiff::Timestamp,
     /// When its row was made.
     pub finished_at: jiff::Timestamp,
+}
+
+impl ManifestRow {
+    /// Returns the row of an item that is done, as far as its attempt alone tells: what was made is to be filled in. Work
+    /// on it began and ended at the times of `span`.
+    #[must_use]
+    pub fn new(origin: RowOrigin, item: ItemId, span: (jiff::Timestamp, jiff::Timestamp)) -> Self {
+        let (started_at, finished_at) = span;
+        Self {
+            run: origin.run,
+            shard: origin.shard,
+            item,
+            status: Status::Done,
+            error_class: None,
+            error: None,
+            warning: None,
+            warning_kinds: Vec::new(),
+            attempt: origin.attempt,
+            worker: origin.worker,
+            device: origin.device,
+            seed: origin.seed,
+            config_hash: origin.config_hash,
+            model_sha256: origin.model_sha256,
+            output: None,
+            quality: None,
+            content_sha256: None,
+            work: None,
+            started_at,
+            finished_at,
+        }
+    }
+
+    /// Returns the row as that of an item which is not done, with the reason.
+    #[must_use]
+    pub fn not_done(self, status: Status, class: FailureClass, error: String) -> Self {
+        Self {
+            status,
+            error_class: Some(class),
+            error: Some(error),
+            ..self
+        }
+    }
 }
 
 /// The artifacts of an item.
@@ -202,5 +274,20 @@ impl Work {
     #[must_use]
     pub fn total_ms(&self) -> f64 {
         self.stages().iter().map(|(_, took)| took).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_has_one_name_everywhere() {
+        for status in Status::ALL {
+            assert_eq!(Status::from_name(status.as_str()), Some(status));
+            let quoted = serde_json::to_string(&status).unwrap();
+            assert_eq!(quoted, format!("{:?}", status.as_str()));
+        }
+        assert_eq!(Status::from_name("Done"), None);
     }
 }
