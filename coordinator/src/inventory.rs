@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shared::digest;
+use shared::item_metric::{ItemMetric, PerMetric};
 use shared::json;
 use shared::listing::Listing;
 use shared::location::Location;
@@ -16,7 +17,7 @@ use shared::wording::counted;
 use worker::dataset::{DatasetError, FindError, Labels, Request, Role, find};
 use worker::engine::EngineError;
 use worker::engine::contract::{self, ModelContract};
-use worker::engine::network::{FEATURES_FILE, PERCEPTUAL_FILE};
+use worker::engine::network::FEATURES_FILE;
 
 use crate::gone::{self, Vanished};
 use crate::networks::{self, NetworkError};
@@ -251,10 +252,15 @@ async fn contract(model: &Location) -> Result<ModelContract, InventoryError> {
 }
 
 async fn judges(quality: &QualityConfig) -> Result<FrozenJudges, NetworkError> {
-    Ok(FrozenJudges {
-        features: network_sha256(quality.features.as_ref(), FEATURES_FILE).await?,
-        lpips: network_sha256(quality.lpips.as_ref(), PERCEPTUAL_FILE).await?,
-    })
+    let features = network_sha256(quality.features.as_ref(), FEATURES_FILE).await?;
+    let mut of_metrics = PerMetric::default();
+    for metric in ItemMetric::ALL {
+        if let Some(network) = metric.network() {
+            let at = quality.network_of(metric);
+            of_metrics[metric] = network_sha256(at, network.contract).await?;
+        }
+    }
+    Ok(FrozenJudges::new(features, of_metrics))
 }
 
 async fn network_sha256(at: Option<&Location>, file: &str) -> Result<Option<String>, NetworkError> {

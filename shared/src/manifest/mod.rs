@@ -1,6 +1,7 @@
 //! The manifest: one row for each item.
 
 mod claims;
+mod column;
 mod effective;
 mod parquet_file;
 mod schema;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::FailureClass;
 use crate::ids::{ItemId, RunId, ShardId};
+use crate::item_metric::PerMetric;
 use crate::warning::WarningKind;
 
 /// How an item ended.
@@ -162,7 +164,7 @@ impl ManifestRow {
 }
 
 /// The artifacts of an item.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Output {
     /// Path of the image below the storage root.
     pub image_key: String,
@@ -181,29 +183,12 @@ pub struct Output {
 /// What an output is like, computed from the image as it is stored.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Quality {
-    /// Structural similarity of output and content, at most 1.
-    pub ssim: f64,
-    /// Perceptual distance of output and content, if the run has a network for it.
-    pub lpips: Option<f64>,
+    /// Its figures: those of pixels, and those that the run has a network for.
+    pub figures: PerMetric<Option<f64>>,
     /// Train ids of the classes that the label map shows, in rising order.
     pub train_ids: Vec<u8>,
     /// Features of the output, if the run has a network for them. Kept in the shard's manifest, not in the run's.
     pub features: Option<Vec<f32>>,
-}
-
-impl Quality {
-    /// Returns the first figure that is not finite, by the name of its column.
-    #[must_use]
-    pub fn not_finite(&self) -> Option<&'static str> {
-        let features = self.features.as_deref().unwrap_or_default();
-        let columns = [
-            ("ssim", self.ssim.is_finite()),
-            ("lpips", self.lpips.is_none_or(f64::is_finite)),
-            ("features", features.iter().all(|value| value.is_finite())),
-        ];
-        let not_finite = columns.into_iter().find(|(_, is_finite)| !is_finite);
-        not_finite.map(|(column, _)| column)
-    }
 }
 
 /// Takes the features out of rows, as a run's manifest has them.
@@ -249,25 +234,6 @@ impl Work {
             ("store", self.store_ms),
             ("judge", self.quality_ms),
         ]
-    }
-
-    /// Returns the first number that is no amount of work, by the name of its column: one that is not finite, is negative,
-    /// or is more than any machine has done.
-    #[must_use]
-    pub fn no_amount(&self) -> Option<&'static str> {
-        let columns = [
-            ("unet_evaluations", self.unet_evaluations),
-            ("style_evaluations", self.style_evaluations),
-            ("load_ms", self.load_ms),
-            ("encode_ms", self.encode_ms),
-            ("denoise_ms", self.denoise_ms),
-            ("decode_ms", self.decode_ms),
-            ("store_ms", self.store_ms),
-            ("quality_ms", self.quality_ms),
-        ];
-        let is_amount = |value: f64| (0.0..=MAX_WORK).contains(&value);
-        let wrong = columns.into_iter().find(|&(_, value)| !is_amount(value));
-        wrong.map(|(column, _)| column)
     }
 
     /// Returns the whole time, in milliseconds.

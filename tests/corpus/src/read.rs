@@ -12,6 +12,7 @@ use shared::decision::Decisions;
 use shared::digest;
 use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
+use shared::item_metric::ItemMetric;
 use shared::listing::LabelKind;
 use shared::manifest;
 use shared::request::Request;
@@ -22,7 +23,7 @@ use shared::task::ShardTask;
 use shared::warning::WarningKind;
 use worker::dataset::{ImageSize, InputError, LabelFile, LabelReading, NamedBytes, prepare};
 use worker::engine::contract::ModelContract;
-use worker::engine::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
+use worker::engine::network::{FEATURES_FILE, NetworkContract};
 use worker::method::schedule::Schedule;
 use worker::npz::NpzFile;
 
@@ -167,7 +168,10 @@ pub fn read(reads: Reads, bytes: &[u8]) -> Outcome {
         Reads::Noise => noise(bytes),
         Reads::Model => model(bytes),
         Reads::Features => network(bytes, FEATURES_FILE),
-        Reads::Perceptual => network(bytes, PERCEPTUAL_FILE),
+        Reads::Perceptual => {
+            let lpips = ItemMetric::Lpips.network().unwrap();
+            network(bytes, lpips.contract)
+        }
         Reads::RunRecord => run_record(bytes),
         Reads::Plan => plan(bytes),
         Reads::Decision => decision(bytes),
