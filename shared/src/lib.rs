@@ -14,6 +14,7 @@
 //! - [`run_record`], [`plan`], [`decision`], [`making`], [`manifest`]: the formats that outlive a process; [`seal`]: their
 //!   digests of themselves
 //! - [`failure`], [`warning`]: the classes of failure and what each leads to; what is odd about an item that is done
+//! - [`item_metric`]: the figures that compare an output with its content
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
 //! - [`digest`], [`json`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; our own types as JSON; work that waits;
 //!   being told to stop
@@ -40,6 +41,7 @@ pub mod globs;
 pub mod guarded;
 pub mod http_server;
 pub mod ids;
+pub mod item_metric;
 pub mod json;
 pub mod location;
 pub mod making;

@@ -14,8 +14,6 @@ use crate::source;
 const FORMAT_VERSION: u32 = 1;
 /// The contract of a feature extractor.
 pub const FEATURES_FILE: &str = "features.json";
-/// The contract of an LPIPS network.
-pub const PERCEPTUAL_FILE: &str = "perceptual.json";
 
 /// What an exported network is.
 #[derive(Debug, Clone)]
@@ -39,12 +37,10 @@ pub struct Network {
     pub name: String,
     /// The checkpoint it was made from.
     pub source: Source,
-    /// Whether its figures can be compared with published FID.
-    #[serde(default)]
-    pub published_fid: bool,
-    /// Whether its figures can be compared with published LPIPS.
-    #[serde(default)]
-    pub published_lpips: bool,
+    /// Whether its figures can be compared with published ones. Exporters of feature extractors and of LPIPS have their own
+    /// words for it.
+    #[serde(default, alias = "published_fid", alias = "published_lpips")]
+    pub published: bool,
     /// To what size the graph resizes images; none if it takes them as they are.
     pub resize: Option<Resize>,
     /// Number of features of an image; none for networks that compare images.
@@ -73,7 +69,7 @@ impl std::fmt::Display for Resize {
 }
 
 impl NetworkContract {
-    /// Reads a contract: [`FEATURES_FILE`] or [`PERCEPTUAL_FILE`] of a folder.
+    /// Reads a contract: [`FEATURES_FILE`] of a folder, or what a metric names its network's.
     ///
     /// # Errors
     ///

@@ -18,6 +18,7 @@ use shared::dataset::listing::Listing;
 use shared::decision::ChangedInputs;
 use shared::digest;
 use shared::failure::FailureClass;
+use shared::item_metric::{ItemMetric, PerMetric};
 use shared::manifest::Quality;
 use shared::model::ImageSize;
 use shared::queue::InProcessBroker;
@@ -333,9 +334,10 @@ impl Maker for StandInHandle {
 #[must_use]
 pub fn quality(png: &[u8]) -> Quality {
     let digest = digest::sha256(png).into_bytes();
+    let mut figures = PerMetric::default();
+    figures[ItemMetric::Ssim] = Some(f64::from(digest[0]) / 256.0);
     Quality {
-        ssim: f64::from(digest[0]) / 256.0,
-        lpips: None,
+        figures,
         train_ids: vec![digest[1] % 4],
         features: Some(digest[..3].iter().map(|&byte| f32::from(byte)).collect()),
     }
@@ -366,11 +368,11 @@ impl Judge for StandInHandle {
         })?;
         let mut quality = quality(&png);
         if content.name.starts_with(UNJUDGED) {
-            quality.lpips = Some(f64::NAN);
+            quality.figures[ItemMetric::Lpips] = Some(f64::NAN);
             quality.features = Some(vec![1.0, f32::INFINITY, 2.0]);
         }
         if content.name.starts_with(UNCERTAIN) {
-            quality.ssim = f64::NAN;
+            quality.figures[ItemMetric::Ssim] = Some(f64::NAN);
         }
         Ok(Judged {
             quality,

@@ -23,6 +23,7 @@ use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::failure::{FailedAttempt, FailureClass, chain};
 use shared::ids::ShardId;
+use shared::item_metric::ItemMetric;
 use shared::manifest::{self, ManifestRow};
 use shared::seal;
 use shared::settings::ShardSize;
@@ -345,7 +346,7 @@ async fn rows_that_are_not_those_of_the_run_are_findings() {
             "height \"8\", expected \"4\"",
         ),
         (
-            |row| row.quality.as_mut().unwrap().ssim = 1.5,
+            |row| row.quality.as_mut().unwrap().figures[ItemMetric::Ssim] = Some(1.5),
             "ssim \"1.5\"",
         ),
         (|row| row.run = "other".parse().unwrap(), "of run other"),
@@ -573,11 +574,11 @@ async fn a_report_of_another_run_of_this_name_and_figures_that_were_invented_are
             "records of failed attempts are gone",
         ),
         (
-            |report| report.styles[0].ssim = Some(0.99),
+            |report| report.styles[0].figures[ItemMetric::Ssim] = Some(0.99),
             "SSIM of night is 0.990000",
         ),
         (
-            |report| report.styles[1].lpips = Some(0.1),
+            |report| report.styles[1].figures[ItemMetric::Lpips] = Some(0.1),
             "LPIPS of snow is 0.100000, and the rows give -",
         ),
         (
@@ -619,7 +620,7 @@ async fn a_report_of_an_earlier_program_is_noted_and_its_figures_are_compared() 
         assert!(is_noted, "no {words:?}: {notes:?}");
     }
     let mut invented = old.clone();
-    invented.styles[0].ssim = Some(0.99);
+    invented.styles[0].figures[ItemMetric::Ssim] = Some(0.99);
     finished.put_report(&invented).await;
     finished.finds(&["SSIM of night is 0.990000"]).await;
 }

@@ -26,6 +26,7 @@ use shared::clock::SystemClock;
 use shared::decision::{ChangedInputs, Decided, DecisionError};
 use shared::failure::{FailedAttempt, FailureClass, MAX_ATTEMPT, chain};
 use shared::ids::{ItemId, MAX_NAME_BYTES, RunId, ShardId};
+use shared::item_metric::ItemMetric;
 use shared::manifest::{self, ManifestRow, Status};
 use shared::model::ContractError;
 use shared::queue::message::{ControlRequest, EventKind, ShardTask};
@@ -1302,7 +1303,8 @@ async fn figures_that_are_not_finite_are_in_no_row_and_said_in_a_warning() {
     assert_eq!(unjudged.status, Status::Done);
     assert_eq!(unjudged.warning_kinds, [WarningKind::NotJudged]);
     let quality = unjudged.quality.as_ref().unwrap();
-    assert_eq!((quality.lpips, &quality.features), (None, &None));
+    assert_eq!(quality.figures[ItemMetric::Lpips], None);
+    assert_eq!(quality.features, None);
 
     // An attempt that finds the images stored says the same of them.
     let shard = ArtifactKey::Shard(stage.run.record.run.clone(), ShardId(0));

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::Deserialize;
+use shared::item_metric::ItemMetric;
 use tests::program::{Outcome, synth2real};
 use tests::project::Project;
 use tests::{golden, golden_model, repository};
@@ -224,11 +225,9 @@ fn networks_that_judge_run_on_the_gpu_too() {
     let mut project = Project::new(2, 1);
     project.judge_by_demo_features();
     let _ = Machine::new().run(&mut project).exits(0);
-    let features = project.rows()[0]
-        .quality
-        .clone()
-        .map(|quality| quality.ssim);
-    assert!(features.is_some());
+    let quality = project.rows()[0].quality.clone();
+    let similarity = quality.and_then(|quality| quality.figures[ItemMetric::Ssim]);
+    assert!(similarity.is_some());
 }
 
 #[test]

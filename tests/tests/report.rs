@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use shared::item_metric::ItemMetric;
 use tests::pictures::Picture;
 use tests::program::{Outcome, synth2real};
 use tests::project::{Project, STYLES};
@@ -76,12 +77,22 @@ fn a_report_says_for_each_style_what_its_rows_say() {
         let mean = |of: fn(&shared::manifest::Quality) -> f64| {
             of_style.iter().map(of).sum::<f64>() / CONTENTS as f64
         };
-        assert!((number(&figures["ssim"]) - mean(|quality| quality.ssim)).abs() < 1e-12);
-        assert!((number(&figures["lpips"]) - mean(|quality| quality.lpips.unwrap())).abs() < 1e-9);
+        assert!(
+            (number(&figures["ssim"]) - mean(|quality| quality.figures[ItemMetric::Ssim].unwrap()))
+                .abs()
+                < 1e-12
+        );
+        assert!(
+            (number(&figures["lpips"])
+                - mean(|quality| quality.figures[ItemMetric::Lpips].unwrap()))
+            .abs()
+                < 1e-9
+        );
         assert!(
             of_style
                 .iter()
-                .all(|quality| quality.ssim > 0.0 && quality.ssim < 1.0)
+                .filter_map(|quality| quality.figures[ItemMetric::Ssim])
+                .all(|ssim| ssim > 0.0 && ssim < 1.0)
         );
         assert!(of_style.iter().all(|quality| !quality.train_ids.is_empty()));
     }
@@ -160,7 +171,10 @@ fn figures_for_each_class_count_the_items_that_show_it() {
             .collect();
         let class = &classes[name];
         assert_eq!(class["items"], showing.len(), "{name}");
-        let ssim = showing.iter().map(|quality| quality.ssim).sum::<f64>() / showing.len() as f64;
+        let ssim = showing
+            .iter()
+            .filter_map(|quality| quality.figures[ItemMetric::Ssim]);
+        let ssim = ssim.sum::<f64>() / showing.len() as f64;
         assert!((number(&class["ssim"]) - ssim).abs() < 1e-12, "{name}");
         // What every item shows is as far from the reference as all items are.
         if showing.len() == CONTENTS {
@@ -330,7 +344,7 @@ fn the_perceptual_distance_is_between_the_content_and_the_stored_image() {
         .zip(&after)
         .map(|(&a, &b)| (unit(a) - unit(b)).powi(2));
     let expected = squares.sum::<f64>() / before.len() as f64;
-    let found = row.quality.unwrap().lpips.unwrap();
+    let found = row.quality.unwrap().figures[ItemMetric::Lpips].unwrap();
     assert!(
         (found - expected).abs() < 1e-6,
         "found {found}, expected {expected}"

@@ -24,6 +24,7 @@ use shared::clock::SystemClock;
 use shared::decision::Decided;
 use shared::failure::FailureClass;
 use shared::ids::ShardId;
+use shared::item_metric::ItemMetric;
 use shared::manifest::{self, ManifestRow, Status};
 use shared::queue::message::ShardTask;
 use shared::queue::{InProcessBroker, WorkQueue};
@@ -795,7 +796,7 @@ async fn a_damaged_shard_that_is_put_right_comes_into_the_figures_of_a_run_under
 fn said(fold: &RunFold) -> Vec<(String, usize, Option<f64>)> {
     let styles = fold.styles.iter();
     let of = |style: &coordinator::output::quality::fold::StyleFold| {
-        (style.items.done, style.items.ssim)
+        (style.items.done, style.items.means[ItemMetric::Ssim])
     };
     styles
         .map(|(name, style)| {

@@ -6,10 +6,9 @@ use std::io::Write;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use shared::artifact::ArtifactKey;
-use shared::digest;
 use shared::failure::FailedAttempt;
 use shared::ids::{ItemId, ShardId};
-use shared::manifest::{ManifestError, ManifestRow, ManifestWriter, Status};
+use shared::manifest::{ManifestError, ManifestRow, ManifestWriter, RowOrigin, Status};
 use shared::storage::{Storage, StorageError};
 
 use crate::output::quality::fold::RunFold;
@@ -378,7 +377,7 @@ pub(crate) struct FailedShard<'a> {
     shard: &'a Shard,
     failure: FailedAttempt,
     failed_at: Timestamp,
-    config_hash: String,
+    origin: RowOrigin,
 }
 
 impl<'a> FailedShard<'a> {
@@ -386,12 +385,23 @@ impl<'a> FailedShard<'a> {
         // As exact as a manifest stores it, so that what is read back is the same.
         let microseconds = failure.failed_at.as_microsecond();
         let failed_at = Timestamp::from_microsecond(microseconds).unwrap_or(failure.failed_at);
+        let frozen = &run.record.frozen;
+        let origin = RowOrigin {
+            run: run.record.run.clone(),
+            shard: shard.id,
+            attempt: failure.attempt,
+            worker: failure.worker.clone(),
+            device: String::new(),
+            seed: frozen.method.seed,
+            config_hash: frozen.config_hash(),
+            model_sha256: frozen.model.sha256.clone(),
+        };
         Self {
             run,
             shard,
             failure,
             failed_at,
-            config_hash: digest::sha256_of_json(&run.record.frozen.method),
+            origin,
         }
     }
 
@@ -401,28 +411,12 @@ impl<'a> FailedShard<'a> {
     }
 
     fn row(&self, position: (usize, usize)) -> ManifestRow {
-        let (run, failure) = (&self.run.record, &self.failure);
-        ManifestRow {
-            run: run.run.clone(),
-            shard: self.shard.id,
-            item: self.run.plan.item(position),
-            status: Status::Failed,
-            error_class: Some(failure.error_class),
-            error: Some(failure.error.clone()),
-            warning: None,
-            warning_kinds: Vec::new(),
-            attempt: failure.attempt,
-            worker: failure.worker.clone(),
-            device: String::new(),
-            seed: run.frozen.method.seed,
-            config_hash: self.config_hash.clone(),
-            model_sha256: run.frozen.model.sha256.clone(),
-            output: None,
-            quality: None,
-            content_sha256: None,
-            work: None,
-            started_at: self.failed_at,
-            finished_at: self.failed_at,
-        }
+        let (item, failure) = (self.run.plan.item(position), &self.failure);
+        let span = (self.failed_at, self.failed_at);
+        ManifestRow::new(self.origin.clone(), item, span).not_done(
+            Status::Failed,
+            failure.error_class,
+            failure.error.clone(),
+        )
     }
 }

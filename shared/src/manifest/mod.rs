@@ -1,6 +1,7 @@
 //! The manifest: one row for each item.
 
 mod claims;
+mod column;
 mod effective;
 mod parquet_file;
 mod schema;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::FailureClass;
 use crate::ids::{ItemId, RunId, ShardId};
+use crate::item_metric::PerMetric;
 use crate::warning::WarningKind;
 
 /// How an item ended.
@@ -33,6 +35,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every way to end.
+    pub const ALL: [Self; 3] = [Self::Done, Self::Quarantined, Self::Failed];
+
     /// Returns the name in the manifest.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -42,6 +47,33 @@ impl Status {
             Self::Failed => "failed",
         }
     }
+
+    /// Returns the status of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+/// What all rows of an attempt at a shard say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowOrigin {
+    /// The run.
+    pub run: RunId,
+    /// The shard.
+    pub shard: ShardId,
+    /// Number of the attempt.
+    pub attempt: u32,
+    /// Name of the worker.
+    pub worker: String,
+    /// Device it ran on.
+    pub device: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// SHA-256 of the method's settings.
+    pub config_hash: String,
+    /// SHA-256 of `model.json`.
+    pub model_sha256: String,
 }
 
 /// How an item ended, and from what and how it was made.
@@ -89,8 +121,50 @@ pub struct ManifestRow {
     pub finished_at: jiff::Timestamp,
 }
 
+impl ManifestRow {
+    /// Returns the row of an item that is done, as far as its attempt alone tells: what was made is to be filled in. Work
+    /// on it began and ended at the times of `span`.
+    #[must_use]
+    pub fn new(origin: RowOrigin, item: ItemId, span: (jiff::Timestamp, jiff::Timestamp)) -> Self {
+        let (started_at, finished_at) = span;
+        Self {
+            run: origin.run,
+            shard: origin.shard,
+            item,
+            status: Status::Done,
+            error_class: None,
+            error: None,
+            warning: None,
+            warning_kinds: Vec::new(),
+            attempt: origin.attempt,
+            worker: origin.worker,
+            device: origin.device,
+            seed: origin.seed,
+            config_hash: origin.config_hash,
+            model_sha256: origin.model_sha256,
+            output: None,
+            quality: None,
+            content_sha256: None,
+            work: None,
+            started_at,
+            finished_at,
+        }
+    }
+
+    /// Returns the row as that of an item which is not done, with the reason.
+    #[must_use]
+    pub fn not_done(self, status: Status, class: FailureClass, error: String) -> Self {
+        Self {
+            status,
+            error_class: Some(class),
+            error: Some(error),
+            ..self
+        }
+    }
+}
+
 /// The artifacts of an item.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Output {
     /// Path of the image below the storage root.
     pub image_key: String,
@@ -109,29 +183,12 @@ pub struct Output {
 /// What an output is like, computed from the image as it is stored.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Quality {
-    /// Structural similarity of output and content, at most 1.
-    pub ssim: f64,
-    /// Perceptual distance of output and content, if the run has a network for it.
-    pub lpips: Option<f64>,
+    /// Its figures: those of pixels, and those that the run has a network for.
+    pub figures: PerMetric<Option<f64>>,
     /// Train ids of the classes that the label map shows, in rising order.
     pub train_ids: Vec<u8>,
     /// Features of the output, if the run has a network for them. Kept in the shard's manifest, not in the run's.
     pub features: Option<Vec<f32>>,
-}
-
-impl Quality {
-    /// Returns the first figure that is not finite, by the name of its column.
-    #[must_use]
-    pub fn not_finite(&self) -> Option<&'static str> {
-        let features = self.features.as_deref().unwrap_or_default();
-        let columns = [
-            ("ssim", self.ssim.is_finite()),
-            ("lpips", self.lpips.is_none_or(f64::is_finite)),
-            ("features", features.iter().all(|value| value.is_finite())),
-        ];
-        let not_finite = columns.into_iter().find(|(_, is_finite)| !is_finite);
-        not_finite.map(|(column, _)| column)
-    }
 }
 
 /// Takes the features out of rows, as a run's manifest has them.
@@ -179,28 +236,24 @@ impl Work {
         ]
     }
 
-    /// Returns the first number that is no amount of work, by the name of its column: one that is not finite, is negative,
-    /// or is more than any machine has done.
-    #[must_use]
-    pub fn no_amount(&self) -> Option<&'static str> {
-        let columns = [
-            ("unet_evaluations", self.unet_evaluations),
-            ("style_evaluations", self.style_evaluations),
-            ("load_ms", self.load_ms),
-            ("encode_ms", self.encode_ms),
-            ("denoise_ms", self.denoise_ms),
-            ("decode_ms", self.decode_ms),
-            ("store_ms", self.store_ms),
-            ("quality_ms", self.quality_ms),
-        ];
-        let is_amount = |value: f64| (0.0..=MAX_WORK).contains(&value);
-        let wrong = columns.into_iter().find(|&(_, value)| !is_amount(value));
-        wrong.map(|(column, _)| column)
-    }
-
     /// Returns the whole time, in milliseconds.
     #[must_use]
     pub fn total_ms(&self) -> f64 {
         self.stages().iter().map(|(_, took)| took).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_has_one_name_everywhere() {
+        for status in Status::ALL {
+            assert_eq!(Status::from_name(status.as_str()), Some(status));
+            let quoted = serde_json::to_string(&status).unwrap();
+            assert_eq!(quoted, format!("{:?}", status.as_str()));
+        }
+        assert_eq!(Status::from_name("Done"), None);
     }
 }

@@ -14,7 +14,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::claims::{self, ClaimError, Most};
 use super::sealing::{self, Sealing};
-use super::{ManifestRow, Quality, Work, schema};
+use super::{ManifestRow, column, schema};
 use crate::guarded::{self, Panicked};
 use crate::ids::ItemId;
 
@@ -34,8 +34,6 @@ const MAX_COLUMN_BYTES: usize = 1 << 29;
 const BASE_BYTES: usize = 1 << 22;
 /// What the columns of a row may unpack to: four thousand features, and texts longer than any that is told.
 const ROW_BYTES: usize = 1 << 18;
-/// Digests never repeat, so a dictionary only costs.
-const DIGEST_COLUMNS: [&str; 3] = ["content_sha256", "image_sha256", "label_sha256"];
 
 /// A manifest that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +142,7 @@ impl<W: Write + Send> ManifestWriter<W> {
             texts
                 .into_iter()
                 .flatten()
-                .try_for_each(schema::check_text)?;
+                .try_for_each(column::check_text)?;
         }
         for part in rows.chunks(BATCH_ROWS) {
             self.writer
@@ -181,8 +179,8 @@ fn properties() -> Result<WriterProperties, ManifestError> {
         .set_created_by(sealing::CREATED_BY.to_owned())
         .set_key_value_metadata(Some(vec![sealing::blank()]))
         .set_sorting_columns(Some(sorted.into_iter().map(ascending).collect()));
-    let features = format!("{}.list.item", schema::FEATURES);
-    for column in DIGEST_COLUMNS.into_iter().chain([features.as_str()]) {
+    let columns = schema::without_repetition().map(str::to_owned);
+    for column in columns.chain([format!("{}.list.item", schema::FEATURES)]) {
         properties = properties.set_column_dictionary_enabled(column.into(), false);
     }
     Ok(properties.build())
@@ -317,9 +315,7 @@ fn next_batch(reader: &mut ParquetRecordBatchReader) -> Result<Option<RecordBatc
 
 /// Refuses a row with a number that is no figure: means, distances and sums over a run would be none either.
 fn check_figures(row: &ManifestRow) -> Result<(), ManifestError> {
-    let figure = row.quality.as_ref().and_then(Quality::not_finite);
-    let work = row.work.as_ref().and_then(Work::no_amount);
-    match figure.or(work) {
+    match schema::no_figure(row) {
         None => Ok(()),
         Some(column) => Err(ManifestError::NoFigure {
             column,
@@ -337,11 +333,16 @@ fn within(what: &'static str, found: usize, most: usize) -> Result<(), ManifestE
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::Schema;
+
     use super::*;
     use crate::digest;
     use crate::failure::FailureClass;
     use crate::ids::ShardId;
-    use crate::manifest::{Output, Status};
+    use crate::item_metric::{ItemMetric, PerMetric};
+    use crate::manifest::{Output, Quality, Status, Work};
     use crate::warning::WarningKind;
 
     fn row(style: &str, content: &str, done: bool) -> ManifestRow {
@@ -376,8 +377,7 @@ mod tests {
                 label_sha256: "y".into(),
             }),
             quality: done.then(|| Quality {
-                ssim: 0.25,
-                lpips: None,
+                figures: PerMetric::from_fn(|metric| (metric == ItemMetric::Ssim).then_some(0.25)),
                 train_ids: vec![0, 10],
                 features: None,
             }),
@@ -433,8 +433,8 @@ mod tests {
                 let mut row = row("night", "1", true);
                 let quality = row.quality.as_mut().unwrap();
                 match column {
-                    "ssim" => quality.ssim = bad,
-                    "lpips" => quality.lpips = Some(bad),
+                    "ssim" => quality.figures[ItemMetric::Ssim] = Some(bad),
+                    "lpips" => quality.figures[ItemMetric::Lpips] = Some(bad),
                     "features" => quality.features = Some(vec![1.0, bad as f32]),
                     _ => row.work.as_mut().unwrap().store_ms = bad,
                 }
@@ -454,6 +454,87 @@ mod tests {
                 assert!(message.contains(column), "{message}");
             }
         }
+    }
+
+    #[test]
+    fn an_output_without_the_figure_that_every_output_has_is_not_written() {
+        let mut row = row("night", "1", true);
+        row.quality.as_mut().unwrap().figures[ItemMetric::Ssim] = None;
+        let message = write(vec![row]).unwrap_err().to_string();
+        assert!(message.contains("column ssim of item 1"), "{message}");
+    }
+
+    #[test]
+    fn every_part_of_a_row_survives_the_file() {
+        let mut whole = row("night", "1", true);
+        whole.error_class = Some(FailureClass::Resources);
+        whole.error = Some("no memory".into());
+        whole.quality = Some(Quality {
+            figures: PerMetric::from_fn(|metric| Some(0.125 + metric as usize as f64)),
+            train_ids: vec![0, 18],
+            features: None,
+        });
+        whole.work = Some(Work {
+            unet_evaluations: 1.0,
+            style_evaluations: 2.0,
+            load_ms: 3.0,
+            encode_ms: 4.0,
+            denoise_ms: 5.0,
+            decode_ms: 6.0,
+            store_ms: 7.0,
+            quality_ms: 8.0,
+        });
+        let bare = ManifestRow {
+            content_sha256: None,
+            warning_kinds: Vec::new(),
+            ..row("night", "2", false)
+        };
+        let rows = vec![whole, bare];
+        assert_eq!(read(write(rows.clone()).unwrap().into()).unwrap(), rows);
+    }
+
+    /// Returns the rows of a file without a column, or what is said of it.
+    fn without(name: &str, rows: &[ManifestRow]) -> Result<Vec<ManifestRow>, String> {
+        let mut batch = schema::batch(rows, None).unwrap();
+        let at = batch.schema().index_of(name).unwrap();
+        batch.remove_column(at);
+        schema::rows(&batch).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_column_that_is_missing_is_named_unless_no_row_has_its_part() {
+        let done = [row("night", "1", true)];
+        let names = schema::schema(None);
+        for name in names.fields().iter().map(|field| field.name()) {
+            let told = without(name, &done).unwrap_err();
+            assert!(
+                told.contains(&format!("column {name} is missing")),
+                "{told}"
+            );
+        }
+        let quarantined = [row("night", "1", false)];
+        for name in [
+            "label_key",
+            "image_sha256",
+            "lpips",
+            "train_ids",
+            "store_ms",
+        ] {
+            assert_eq!(without(name, &quarantined).unwrap(), quarantined, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_column_of_a_later_program_is_passed_over() {
+        let rows = [row("night", "1", true)];
+        let batch = schema::batch(&rows, None).unwrap();
+        let (own, mut columns, _) = batch.into_parts();
+        let mut fields = own.fields().to_vec();
+        let later = fields[0].as_ref().clone().with_name("later");
+        fields.insert(0, Arc::new(later));
+        columns.insert(0, Arc::clone(&columns[0]));
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+        assert_eq!(schema::rows(&batch).unwrap(), rows);
     }
 
     fn with_features() -> Vec<ManifestRow> {

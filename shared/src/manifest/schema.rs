@@ -1,35 +1,184 @@
-//! Columns of the manifest: rows to Arrow and back.
+//! The columns of the manifest: rows to Arrow and back.
+//!
+//! A column is one line of [`COLUMNS`]. Its type, whether it may be absent, how it is taken from a row and how it is read
+//! back follow from that line.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    Array, ArrayRef, FixedSizeListArray, Float32Array, Float64Array, ListArray, ListBuilder,
-    RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray, UInt8Array, UInt32Array,
-    UInt64Array,
+    Array, ArrayRef, FixedSizeListArray, Float32Array, Float64Array, ListArray, RecordBatch,
+    StringArray,
 };
-use arrow::datatypes::{DataType, Field, Float32Type, Schema, SchemaRef, TimeUnit, UInt8Type};
+use arrow::datatypes::{DataType, Field, Float32Type, Schema, SchemaRef};
+use jiff::Timestamp;
 
-use super::{ManifestError, ManifestRow, Output, Quality, Status, Work};
-use crate::failure::{FailureClass, MAX_ATTEMPT};
-use crate::ids::{ItemId, ShardId};
+use super::column::{
+    Amount, Attempt, Cell, Column, Figure, FigureOfPixels, FileDigest, Kind, Told,
+};
+use super::{ManifestError, ManifestRow, Output, Quality, RowOrigin, Status, Work};
+use crate::failure::FailureClass;
+use crate::ids::{ItemId, RunId, ShardId};
+use crate::item_metric::ItemMetric;
 use crate::warning::WarningKind;
-use crate::wording::{MOST_STORED_BYTES, one_line, shortened};
-
-const UTC: &str = "UTC";
 
 /// The column that only manifests of shards have.
 pub(super) const FEATURES: &str = "features";
 
-/// Returns the schema of a manifest, columns in the order of a reader's interest; with `num_features` features where
-/// it is to keep them.
+/// A column by the place of its values in a row, whose last part is its name, and by their [`Kind`]:
+///
+/// - `column!(worker: Told)` is `row.worker`
+/// - `column!(item.content: String)` is `row.item.content`
+/// - `column!(work?.load_ms: Amount)` is `row.work`'s `load_ms`, and null in rows without work
+macro_rules! column {
+    ($name:ident: $kind:ty) => {
+        Column::of::<$kind>(
+            stringify!($name),
+            false,
+            |row| Some(&row.$name),
+            |row| Some(&mut row.$name),
+        )
+    };
+    ($part:ident.$name:ident: $kind:ty) => {
+        Column::of::<$kind>(
+            stringify!($name),
+            false,
+            |row| Some(&row.$part.$name),
+            |row| Some(&mut row.$part.$name),
+        )
+    };
+    ($part:ident?.$name:ident: $kind:ty) => {
+        Column::of::<$kind>(
+            stringify!($name),
+            true,
+            |row| row.$part.as_ref().map(|part| &part.$name),
+            |row| row.$part.as_mut().map(|part| &mut part.$name),
+        )
+    };
+}
+
+/// The columns, in the order of a reader's interest, but for [`FEATURES`].
+///
+/// To add one, such as how long an item waited for its inputs: a field `wait_ms: f64` in [`Work`], and here, where it is to
+/// stand, the line
+///
+/// ```text
+/// column!(work?.wait_ms: Amount),
+/// ```
+///
+/// A figure for each item is a variant of [`ItemMetric`] and no line. A test has the stored columns word by word and
+/// fails until it has the new one. Manifests without it, which earlier programs wrote, are refused with its name.
+static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
+    let mut columns = vec![
+        column!(run: RunId),
+        column!(shard: ShardId),
+        column!(item.content: String),
+        column!(item.style: String),
+        column!(status: Status),
+        column!(error_class: Option<FailureClass>),
+        column!(error: Option<Told>),
+        column!(warning: Option<Told>),
+        column!(warning_kinds: Vec<WarningKind>),
+        column!(attempt: Attempt),
+        column!(worker: Told),
+        column!(device: Told),
+        column!(seed: u64),
+        column!(config_hash: String),
+        column!(model_sha256: String),
+        column!(output?.image_key: String),
+        column!(output?.label_key: String),
+        column!(output?.width: u32),
+        column!(output?.height: u32),
+        column!(content_sha256: Option<FileDigest>),
+        column!(output?.image_sha256: FileDigest),
+        column!(output?.label_sha256: FileDigest),
+    ];
+    columns.extend(ItemMetric::ALL.map(|metric| match metric.network() {
+        None => column_of::<FigureOfPixels>(metric),
+        Some(_) => column_of::<Option<Figure>>(metric),
+    }));
+    columns.extend([
+        column!(quality?.train_ids: Vec<u8>),
+        column!(work?.unet_evaluations: Amount),
+        column!(work?.style_evaluations: Amount),
+        column!(work?.load_ms: Amount),
+        column!(work?.encode_ms: Amount),
+        column!(work?.denoise_ms: Amount),
+        column!(work?.decode_ms: Amount),
+        column!(work?.store_ms: Amount),
+        column!(work?.quality_ms: Amount),
+        column!(started_at: Timestamp),
+        column!(finished_at: Timestamp),
+    ]);
+    columns
+});
+
+fn column_of<K: Kind<Value = Option<f64>>>(metric: ItemMetric) -> Column {
+    Column::of::<K>(
+        metric.as_str(),
+        true,
+        move |row| row.quality.as_ref().map(|quality| &quality.figures[metric]),
+        move |row| {
+            let quality = row.quality.as_mut();
+            quality.map(|quality| &mut quality.figures[metric])
+        },
+    )
+}
+
+/// Returns the row at a place of a batch as its columns find it: with those of its parts that it has, and nothing in them.
+/// The first column of a part tells.
+fn unread(batch: &RecordBatch, at: usize) -> Result<ManifestRow, ManifestError> {
+    Ok(ManifestRow {
+        output: has::<StringArray>(batch, "image_key", at)?.then(Output::default),
+        quality: has::<Float64Array>(batch, ItemMetric::Ssim.as_str(), at)?.then(Quality::default),
+        work: has::<Float64Array>(batch, "unet_evaluations", at)?.then(Work::default),
+        ..UNREAD.clone()
+    })
+}
+
+fn has<A: Array + 'static>(
+    batch: &RecordBatch,
+    name: &'static str,
+    at: usize,
+) -> Result<bool, ManifestError> {
+    Ok(!Cell::<A>::of(batch, name, at)?.is_null())
+}
+
+/// A row of which nothing is read.
+static UNREAD: LazyLock<ManifestRow> = LazyLock::new(|| {
+    let origin = RowOrigin {
+        run: "unread".parse().expect("a run may be called so"),
+        shard: ShardId(0),
+        attempt: 0,
+        worker: String::new(),
+        device: String::new(),
+        seed: 0,
+        config_hash: String::new(),
+        model_sha256: String::new(),
+    };
+    let item = ItemId {
+        style: String::new(),
+        content: String::new(),
+    };
+    let then = Timestamp::UNIX_EPOCH;
+    ManifestRow::new(origin, item, (then, then))
+});
+
+/// Returns the schema of a manifest, with `num_features` features where it is to keep them.
 pub(super) fn schema(num_features: Option<usize>) -> SchemaRef {
-    let mut fields = fields();
+    let fields = COLUMNS.iter().map(|column| column.field.clone());
+    let mut fields: Vec<Field> = fields.collect();
     if let Some(length) = num_features {
         let element = Arc::new(Field::new_list_field(DataType::Float32, true));
         let list = DataType::FixedSizeList(element, length_of_list(length));
         fields.push(Field::new(FEATURES, list, true));
     }
     Arc::new(Schema::new(fields))
+}
+
+/// Returns the names of the columns whose values never repeat.
+pub(super) fn without_repetition() -> impl Iterator<Item = &'static str> {
+    let columns = COLUMNS.iter().filter(|column| !column.repeats);
+    columns.map(|column| column.name)
 }
 
 /// Returns the number of features of each row that has any.
@@ -41,62 +190,12 @@ fn features(row: &ManifestRow) -> Option<&[f32]> {
     row.quality.as_ref()?.features.as_deref()
 }
 
-fn fields() -> Vec<Field> {
-    let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
-    let number = |name: &str, nullable| Field::new(name, DataType::UInt32, nullable);
-    let float = |name: &str| Field::new(name, DataType::Float64, true);
-    let time = |name: &str| {
-        Field::new(
-            name,
-            DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
-            false,
-        )
-    };
-    vec![
-        text("run", false),
-        number("shard", false),
-        text("content", false),
-        text("style", false),
-        text("status", false),
-        text("error_class", true),
-        text("error", true),
-        text("warning", true),
-        Field::new_list(
-            "warning_kinds",
-            Field::new_list_field(DataType::Utf8, true),
-            false,
-        ),
-        number("attempt", false),
-        text("worker", false),
-        text("device", false),
-        Field::new("seed", DataType::UInt64, false),
-        text("config_hash", false),
-        text("model_sha256", false),
-        text("image_key", true),
-        text("label_key", true),
-        number("width", true),
-        number("height", true),
-        text("content_sha256", true),
-        text("image_sha256", true),
-        text("label_sha256", true),
-        float("ssim"),
-        float("lpips"),
-        Field::new_list(
-            "train_ids",
-            Field::new_list_field(DataType::UInt8, true),
-            true,
-        ),
-        float("unet_evaluations"),
-        float("style_evaluations"),
-        float("load_ms"),
-        float("encode_ms"),
-        float("denoise_ms"),
-        float("decode_ms"),
-        float("store_ms"),
-        float("quality_ms"),
-        time("started_at"),
-        time("finished_at"),
-    ]
+/// Returns the first column of a row whose number is no figure: one that is not finite, or no amount of work.
+pub(super) fn no_figure(row: &ManifestRow) -> Option<&'static str> {
+    let wrong = COLUMNS.iter().find(|column| !column.is_sound(row));
+    let features = features(row).unwrap_or_default();
+    let features = (!features.iter().all(|value| value.is_finite())).then_some(FEATURES);
+    wrong.map(|column| column.name).or(features)
 }
 
 /// Returns the rows as one batch of [`schema`].
@@ -104,106 +203,11 @@ pub(super) fn batch(
     rows: &[ManifestRow],
     num_features: Option<usize>,
 ) -> Result<RecordBatch, ManifestError> {
-    let output = |of: fn(&Output) -> &str| -> ArrayRef {
-        Arc::new(
-            rows.iter()
-                .map(|row| row.output.as_ref().map(of))
-                .collect::<StringArray>(),
-        )
-    };
-    let size = |of: fn(&Output) -> u32| -> ArrayRef {
-        Arc::new(
-            rows.iter()
-                .map(|row| row.output.as_ref().map(of))
-                .collect::<UInt32Array>(),
-        )
-    };
-    let work = |of: fn(&Work) -> f64| -> ArrayRef {
-        Arc::new(
-            rows.iter()
-                .map(|row| row.work.as_ref().map(of))
-                .collect::<Float64Array>(),
-        )
-    };
-    let text = |of: fn(&ManifestRow) -> Option<&str>| -> ArrayRef {
-        Arc::new(rows.iter().map(of).collect::<StringArray>())
-    };
-    let number = |of: fn(&ManifestRow) -> u32| -> ArrayRef {
-        Arc::new(UInt32Array::from_iter_values(rows.iter().map(of)))
-    };
-    let time = |of: fn(&ManifestRow) -> jiff::Timestamp| -> ArrayRef {
-        let micros = rows.iter().map(|row| of(row).as_microsecond());
-        Arc::new(TimestampMicrosecondArray::from_iter_values(micros).with_timezone(UTC))
-    };
-    let quality = |of: fn(&Quality) -> Option<f64>| -> ArrayRef {
-        Arc::new(
-            rows.iter()
-                .map(|row| row.quality.as_ref().and_then(of))
-                .collect::<Float64Array>(),
-        )
-    };
-    let mut columns: Vec<ArrayRef> = vec![
-        text(|row| Some(row.run.as_str())),
-        number(|row| row.shard.0),
-        text(|row| Some(&row.item.content)),
-        text(|row| Some(&row.item.style)),
-        text(|row| Some(row.status.as_str())),
-        text(|row| row.error_class.map(FailureClass::as_str)),
-        text(|row| row.error.as_deref()),
-        text(|row| row.warning.as_deref()),
-        warning_kinds(rows),
-        number(|row| row.attempt),
-        text(|row| Some(&row.worker)),
-        text(|row| Some(&row.device)),
-        Arc::new(UInt64Array::from_iter_values(
-            rows.iter().map(|row| row.seed),
-        )),
-        text(|row| Some(&row.config_hash)),
-        text(|row| Some(&row.model_sha256)),
-        output(|output| &output.image_key),
-        output(|output| &output.label_key),
-        size(|output| output.width),
-        size(|output| output.height),
-        text(|row| row.content_sha256.as_deref()),
-        output(|output| &output.image_sha256),
-        output(|output| &output.label_sha256),
-        quality(|quality| Some(quality.ssim)),
-        quality(|quality| quality.lpips),
-        train_ids(rows),
-        work(|work| work.unet_evaluations),
-        work(|work| work.style_evaluations),
-        work(|work| work.load_ms),
-        work(|work| work.encode_ms),
-        work(|work| work.denoise_ms),
-        work(|work| work.decode_ms),
-        work(|work| work.store_ms),
-        work(|work| work.quality_ms),
-        time(|row| row.started_at),
-        time(|row| row.finished_at),
-    ];
+    let mut arrays: Vec<ArrayRef> = COLUMNS.iter().map(|column| column.array(rows)).collect();
     if let Some(length) = num_features {
-        columns.push(feature_lists(rows, length));
+        arrays.push(feature_lists(rows, length));
     }
-    Ok(RecordBatch::try_new(schema(num_features), columns)?)
-}
-
-fn warning_kinds(rows: &[ManifestRow]) -> ArrayRef {
-    let mut lists = ListBuilder::new(StringBuilder::new());
-    for row in rows {
-        for kind in &row.warning_kinds {
-            lists.values().append_value(kind.as_str());
-        }
-        lists.append(true);
-    }
-    Arc::new(lists.finish())
-}
-
-fn train_ids(rows: &[ManifestRow]) -> ArrayRef {
-    let lists = rows.iter().map(|row| {
-        let quality = row.quality.as_ref()?;
-        Some(quality.train_ids.iter().copied().map(Some))
-    });
-    Arc::new(ListArray::from_iter_primitive::<UInt8Type, _, _>(lists))
+    Ok(RecordBatch::try_new(schema(num_features), arrays)?)
 }
 
 fn feature_lists(rows: &[ManifestRow], length: usize) -> ArrayRef {
@@ -220,211 +224,108 @@ fn length_of_list(num_features: usize) -> i32 {
     i32::try_from(num_features).expect("a network gives few features")
 }
 
-/// Returns the rows of a batch.
+/// Returns the rows of a batch. Columns that are none of ours are passed over.
 pub(super) fn rows(batch: &RecordBatch) -> Result<Vec<ManifestRow>, ManifestError> {
-    let columns = Columns(batch);
-    (0..batch.num_rows()).map(|row| columns.row(row)).collect()
+    (0..batch.num_rows()).map(|at| row(batch, at)).collect()
 }
 
-/// Refuses a text that is longer than any that is written: what reads it shows it.
-pub(super) fn check_text(text: &str) -> Result<(), ManifestError> {
-    if text.len() <= MOST_STORED_BYTES {
-        return Ok(());
+fn row(batch: &RecordBatch, at: usize) -> Result<ManifestRow, ManifestError> {
+    let mut row = unread(batch, at)?;
+    for column in COLUMNS.iter() {
+        column.read_into(&mut row, batch, at)?;
     }
-    Err(ManifestError::TooLarge {
-        what: "bytes for a text",
-        found: text.len(),
-        most: MOST_STORED_BYTES,
-    })
+    if let Some(quality) = &mut row.quality {
+        quality.features = read_features(batch, at)?;
+    }
+    Ok(row)
 }
 
-struct Columns<'a>(&'a RecordBatch);
-
-impl Columns<'_> {
-    fn column<T: 'static>(&self, name: &'static str) -> Result<&T, ManifestError> {
-        let column = self
-            .0
-            .column_by_name(name)
-            .ok_or(ManifestError::Column(name))?;
-        column
-            .as_any()
-            .downcast_ref()
-            .ok_or(ManifestError::Column(name))
+/// Returns a row's features; none where the column was not written or not read.
+fn read_features(batch: &RecordBatch, at: usize) -> Result<Option<Vec<f32>>, ManifestError> {
+    if batch.column_by_name(FEATURES).is_none() {
+        return Ok(None);
     }
-
-    fn text(&self, name: &'static str, row: usize) -> Result<Option<String>, ManifestError> {
-        let column: &StringArray = self.column(name)?;
-        if column.is_null(row) {
-            return Ok(None);
-        }
-        let text = column.value(row);
-        check_text(text)?;
-        Ok(Some(text.to_owned()))
+    // Parquet knows no lists of one length.
+    let cell = Cell::<ListArray>::of(batch, FEATURES, at)?;
+    if cell.is_null() {
+        return Ok(None);
     }
+    let list = cell.elements();
+    let values: Option<&Float32Array> = list.as_any().downcast_ref();
+    let values = values.ok_or(ManifestError::Column(FEATURES))?;
+    Ok(Some(values.values().to_vec()))
+}
 
-    /// Returns a text that people are told, as a part of a line.
-    fn told(&self, name: &'static str, row: usize) -> Result<Option<String>, ManifestError> {
-        let text = self.text(name, row)?;
-        Ok(text.map(|text| shortened(&one_line(&text), MOST_STORED_BYTES)))
-    }
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::TimeUnit;
 
-    fn some_text(&self, name: &'static str, row: usize) -> Result<String, ManifestError> {
-        self.text(name, row)?.ok_or(ManifestError::Column(name))
-    }
+    use super::*;
 
-    fn some_told(&self, name: &'static str, row: usize) -> Result<String, ManifestError> {
-        self.told(name, row)?.ok_or(ManifestError::Column(name))
-    }
+    /// What is stored: a change of it is another format, which programs of one version write and those of another read.
+    #[test]
+    fn columns_are_stored_under_these_names_as_these_types_and_in_this_order() {
+        let (text, float) = (DataType::Utf8, DataType::Float64);
+        let list_of = |element| DataType::List(Arc::new(Field::new("item", element, true)));
+        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let expected = [
+            ("run", &text, false),
+            ("shard", &DataType::UInt32, false),
+            ("content", &text, false),
+            ("style", &text, false),
+            ("status", &text, false),
+            ("error_class", &text, true),
+            ("error", &text, true),
+            ("warning", &text, true),
+            ("warning_kinds", &list_of(DataType::Utf8), false),
+            ("attempt", &DataType::UInt32, false),
+            ("worker", &text, false),
+            ("device", &text, false),
+            ("seed", &DataType::UInt64, false),
+            ("config_hash", &text, false),
+            ("model_sha256", &text, false),
+            ("image_key", &text, true),
+            ("label_key", &text, true),
+            ("width", &DataType::UInt32, true),
+            ("height", &DataType::UInt32, true),
+            ("content_sha256", &text, true),
+            ("image_sha256", &text, true),
+            ("label_sha256", &text, true),
+            ("ssim", &float, true),
+            ("lpips", &float, true),
+            ("train_ids", &list_of(DataType::UInt8), true),
+            ("unet_evaluations", &float, true),
+            ("style_evaluations", &float, true),
+            ("load_ms", &float, true),
+            ("encode_ms", &float, true),
+            ("denoise_ms", &float, true),
+            ("decode_ms", &float, true),
+            ("store_ms", &float, true),
+            ("quality_ms", &float, true),
+            ("started_at", &time, false),
+            ("finished_at", &time, false),
+        ];
+        let schema_of_run = schema(None);
+        let found = schema_of_run.fields().iter();
+        let found: Vec<_> = found
+            .map(|field| {
+                (
+                    field.name().as_str(),
+                    field.data_type(),
+                    field.is_nullable(),
+                )
+            })
+            .collect();
+        assert_eq!(found, expected);
 
-    fn number(&self, name: &'static str, row: usize) -> Result<Option<u32>, ManifestError> {
-        let column: &UInt32Array = self.column(name)?;
-        Ok((!column.is_null(row)).then(|| column.value(row)))
-    }
+        let features = schema(Some(3));
+        let (features, others) = features.fields().split_last().unwrap();
+        assert_eq!(others, &schema_of_run.fields()[..]);
+        let element = Arc::new(Field::new("item", DataType::Float32, true));
+        let list = DataType::FixedSizeList(element, 3);
+        assert_eq!(features.as_ref(), &Field::new("features", list, true));
 
-    fn some_number(&self, name: &'static str, row: usize) -> Result<u32, ManifestError> {
-        self.number(name, row)?.ok_or(ManifestError::Column(name))
-    }
-
-    fn float(&self, name: &'static str, row: usize) -> Result<Option<f64>, ManifestError> {
-        let column: &Float64Array = self.column(name)?;
-        Ok((!column.is_null(row)).then(|| column.value(row)))
-    }
-
-    fn time(&self, name: &'static str, row: usize) -> Result<jiff::Timestamp, ManifestError> {
-        let column: &TimestampMicrosecondArray = self.column(name)?;
-        jiff::Timestamp::from_microsecond(column.value(row))
-            .map_err(|_| ManifestError::Column(name))
-    }
-
-    fn output(&self, row: usize) -> Result<Option<Output>, ManifestError> {
-        let Some(image_key) = self.text("image_key", row)? else {
-            return Ok(None);
-        };
-        Ok(Some(Output {
-            image_key,
-            label_key: self.some_text("label_key", row)?,
-            width: self.some_number("width", row)?,
-            height: self.some_number("height", row)?,
-            image_sha256: self.some_text("image_sha256", row)?,
-            label_sha256: self.some_text("label_sha256", row)?,
-        }))
-    }
-
-    fn warning_kinds(&self, row: usize) -> Result<Vec<WarningKind>, ManifestError> {
-        const NAME: &str = "warning_kinds";
-        let lists: &ListArray = self.column(NAME)?;
-        let list = lists.value(row);
-        let names: &StringArray = list
-            .as_any()
-            .downcast_ref()
-            .ok_or(ManifestError::Column(NAME))?;
-        let kind = |name: Option<&str>| WarningKind::from_name(name?);
-        let kinds = names.iter().map(kind).collect::<Option<Vec<_>>>();
-        kinds.ok_or(ManifestError::Column(NAME))
-    }
-
-    fn quality(&self, row: usize) -> Result<Option<Quality>, ManifestError> {
-        let Some(ssim) = self.float("ssim", row)? else {
-            return Ok(None);
-        };
-        let train_ids: &ListArray = self.column("train_ids")?;
-        let train_ids = train_ids.value(row);
-        let train_ids: &UInt8Array = train_ids
-            .as_any()
-            .downcast_ref()
-            .ok_or(ManifestError::Column("train_ids"))?;
-        Ok(Some(Quality {
-            ssim,
-            lpips: self.float("lpips", row)?,
-            train_ids: train_ids.values().to_vec(),
-            features: self.features(row)?,
-        }))
-    }
-
-    /// Returns a row's features; none where the column was not written or not read.
-    fn features(&self, row: usize) -> Result<Option<Vec<f32>>, ManifestError> {
-        if self.0.column_by_name(FEATURES).is_none() {
-            return Ok(None);
-        }
-        // Parquet knows no lists of one length.
-        let column: &ListArray = self.column(FEATURES)?;
-        if column.is_null(row) {
-            return Ok(None);
-        }
-        let list = column.value(row);
-        let values: &Float32Array = list
-            .as_any()
-            .downcast_ref()
-            .ok_or(ManifestError::Column(FEATURES))?;
-        Ok(Some(values.values().to_vec()))
-    }
-
-    fn work(&self, row: usize) -> Result<Option<Work>, ManifestError> {
-        let Some(unet_evaluations) = self.float("unet_evaluations", row)? else {
-            return Ok(None);
-        };
-        let float = |name| self.float(name, row).map(Option::unwrap_or_default);
-        Ok(Some(Work {
-            unet_evaluations,
-            style_evaluations: float("style_evaluations")?,
-            load_ms: float("load_ms")?,
-            encode_ms: float("encode_ms")?,
-            denoise_ms: float("denoise_ms")?,
-            decode_ms: float("decode_ms")?,
-            store_ms: float("store_ms")?,
-            quality_ms: float("quality_ms")?,
-        }))
-    }
-
-    /// Returns the number of an attempt.
-    fn attempt(&self, row: usize) -> Result<u32, ManifestError> {
-        const NAME: &str = "attempt";
-        let number = self.number(NAME, row)?;
-        number
-            .filter(|&number| number <= MAX_ATTEMPT)
-            .ok_or(ManifestError::Column(NAME))
-    }
-
-    fn row(&self, row: usize) -> Result<ManifestRow, ManifestError> {
-        let seed: &UInt64Array = self.column("seed")?;
-        let run = self
-            .some_text("run", row)?
-            .parse()
-            .map_err(|_| ManifestError::Column("run"))?;
-        let status = match self.some_text("status", row)?.as_str() {
-            "done" => Status::Done,
-            "quarantined" => Status::Quarantined,
-            "failed" => Status::Failed,
-            _ => return Err(ManifestError::Column("status")),
-        };
-        let error_class = self
-            .text("error_class", row)?
-            .map(|name| FailureClass::from_name(&name).ok_or(ManifestError::Column("error_class")))
-            .transpose()?;
-        Ok(ManifestRow {
-            run,
-            shard: ShardId(self.some_number("shard", row)?),
-            item: ItemId {
-                style: self.some_text("style", row)?,
-                content: self.some_text("content", row)?,
-            },
-            status,
-            error_class,
-            error: self.told("error", row)?,
-            warning: self.told("warning", row)?,
-            warning_kinds: self.warning_kinds(row)?,
-            attempt: self.attempt(row)?,
-            worker: self.some_told("worker", row)?,
-            device: self.some_told("device", row)?,
-            seed: seed.value(row),
-            config_hash: self.some_text("config_hash", row)?,
-            model_sha256: self.some_text("model_sha256", row)?,
-            output: self.output(row)?,
-            quality: self.quality(row)?,
-            content_sha256: self.text("content_sha256", row)?,
-            work: self.work(row)?,
-            started_at: self.time("started_at", row)?,
-            finished_at: self.time("finished_at", row)?,
-        })
+        let without: Vec<_> = without_repetition().collect();
+        assert_eq!(without, ["content_sha256", "image_sha256", "label_sha256"]);
     }
 }

@@ -13,6 +13,7 @@ use crate::dataset::labels::LabelSetting;
 use crate::dataset::layout::Layout;
 use crate::digest;
 use crate::ids::RunId;
+use crate::item_metric::{ItemMetric, PerMetric};
 use crate::json;
 use crate::location::Location;
 use crate::seal;
@@ -117,6 +118,34 @@ pub struct FrozenJudges {
     pub features: Option<String>,
     /// SHA-256 of the contract of the network that LPIPS is computed with.
     pub lpips: Option<String>,
+}
+
+impl Frozen {
+    /// Returns the SHA-256 of the method's settings, which every row of the run says.
+    #[must_use]
+    pub fn config_hash(&self) -> String {
+        digest::sha256_of_json(&self.method)
+    }
+}
+
+impl FrozenJudges {
+    /// Returns the digests of the network whose features are kept, and of those that give metrics.
+    #[must_use]
+    pub fn new(features: Option<String>, mut of_metrics: PerMetric<Option<String>>) -> Self {
+        Self {
+            features,
+            lpips: of_metrics[ItemMetric::Lpips].take(),
+        }
+    }
+
+    /// Returns the digest of the network that gives a metric; none if the run has none.
+    #[must_use]
+    pub fn of_metric(&self, metric: ItemMetric) -> Option<&str> {
+        match metric {
+            ItemMetric::Ssim => None,
+            ItemMetric::Lpips => self.lpips.as_deref(),
+        }
+    }
 }
 
 impl Inputs {
@@ -279,6 +308,17 @@ pub(crate) mod tests {
             record().differences(&frozen(2)),
             ["method.seed was 1 and is now 2"]
         );
+    }
+
+    #[test]
+    fn the_digest_of_a_metrics_network_is_found_by_its_metric() {
+        let of_metrics = PerMetric::from_fn(|metric| Some(metric.as_str().to_owned()));
+        let judges = FrozenJudges::new(None, of_metrics);
+        for metric in ItemMetric::ALL {
+            let expected = metric.network().map(|_| metric.as_str());
+            assert_eq!(judges.of_metric(metric), expected);
+            assert_eq!(FrozenJudges::default().of_metric(metric), None);
+        }
     }
 
     #[test]

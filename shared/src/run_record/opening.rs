@@ -6,6 +6,7 @@ use super::{FORMAT_VERSION, Frozen, RunRecord};
 use crate::artifact::ArtifactKey;
 use crate::digest;
 use crate::ids::RunId;
+use crate::item_metric::ItemMetric;
 use crate::seal::{self, DocumentError, Seal, SealError};
 use crate::settings::SettingsError;
 use crate::wording::shortened;
@@ -169,14 +170,13 @@ impl Frozen {
             &self.content.listing_sha256,
         )?;
         check_digest("frozen.model.sha256", &model.sha256)?;
-        let judges = [
-            ("frozen.judges.features", &self.judges.features),
-            ("frozen.judges.lpips", &self.judges.lpips),
-        ];
-        for (field, sha256) in judges {
-            sha256
-                .as_deref()
-                .map_or(Ok(()), |sha256| check_digest(field, sha256))?;
+        if let Some(sha256) = &self.judges.features {
+            check_digest("frozen.judges.features", sha256)?;
+        }
+        for metric in ItemMetric::ALL {
+            if let Some(sha256) = self.judges.of_metric(metric) {
+                check_digest(&format!("frozen.judges.{}", metric.as_str()), sha256)?;
+            }
         }
         for (style, sha256) in &self.styles {
             if style.is_empty() || style.len() > MAX_NAME_BYTES {

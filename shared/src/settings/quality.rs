@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::SettingsError;
 use super::raw::{RawQuality, RawReference};
 use super::run::{file_location, location};
+use crate::item_metric::ItemMetric;
 use crate::location::Location;
 use crate::paths;
 
@@ -138,6 +139,15 @@ impl QualityConfig {
         })
     }
 
+    /// Returns where the network is that gives a metric; none if the run names none.
+    #[must_use]
+    pub fn network_of(&self, metric: ItemMetric) -> Option<&Location> {
+        match metric {
+            ItemMetric::Ssim => None,
+            ItemMetric::Lpips => self.lpips.as_ref(),
+        }
+    }
+
     /// Returns the same as every worker finds it.
     #[must_use]
     pub fn absolute(&self) -> Self {
@@ -157,6 +167,21 @@ mod tests {
     fn check(toml: &str) -> Result<QualityConfig, String> {
         let raw: RawQuality = toml::from_str(toml).map_err(|e| e.to_string())?;
         QualityConfig::from_raw(raw, Path::new("/base")).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_network_of_a_metric_has_the_key_of_its_name() {
+        for metric in ItemMetric::ALL {
+            let found = check(&format!("{} = \"network\"", metric.as_str()));
+            match metric.network() {
+                Some(_) => {
+                    let named = found.unwrap();
+                    let at = named.network_of(metric).unwrap();
+                    assert_eq!(at.to_string(), "/base/network");
+                }
+                None => assert!(found.is_err(), "{}", metric.as_str()),
+            }
+        }
     }
 
     #[test]

@@ -16,10 +16,11 @@ use shared::decision::Decisions;
 use shared::digest;
 use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
+use shared::item_metric::ItemMetric;
 use shared::manifest;
 use shared::model::ImageSize;
 use shared::model::ModelContract;
-use shared::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
+use shared::network::{FEATURES_FILE, NetworkContract};
 use shared::npz::NpzFile;
 use shared::queue::message::{ControlRequest, Event, ShardTask};
 use shared::settings::raw::RawMethod;
@@ -168,7 +169,10 @@ pub fn read(reads: Reads, bytes: &[u8]) -> Outcome {
         Reads::Noise => noise(bytes),
         Reads::Model => model(bytes),
         Reads::Features => network(bytes, FEATURES_FILE),
-        Reads::Perceptual => network(bytes, PERCEPTUAL_FILE),
+        Reads::Perceptual => {
+            let lpips = ItemMetric::Lpips.network().unwrap();
+            network(bytes, lpips.contract)
+        }
         Reads::RunRecord => run_record(bytes),
         Reads::Plan => plan(bytes),
         Reads::Decision => decision(bytes),

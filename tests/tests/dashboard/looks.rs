@@ -3,6 +3,7 @@
 //! With `SYNTH2REAL_SCREENSHOTS` set to a folder, pictures of all of them are put there.
 
 use coordinator::output::report::{Cost, Network, Reference, RunReport, StyleReport};
+use shared::item_metric::PerMetric;
 use shared::storage::LocalStorage;
 use tests::browser::{Browser, Look};
 use tests::pictures::Picture;
@@ -28,8 +29,7 @@ fn report(made: RunReport) -> RunReport {
             path: "acdc-night.npz".to_owned(),
             items: Some(400),
         }),
-        ssim: Some(0.412),
-        lpips: Some(0.533),
+        figures: PerMetric::from_fn(|metric| Some([0.412, 0.533][metric as usize % 2])),
         notes: vec!["fewer than 2048 images".to_owned()],
         classes: Default::default(),
     };
@@ -44,7 +44,7 @@ fn report(made: RunReport) -> RunReport {
         quarantined: 3,
         failed: 0,
         extractor: Some(network("inception-v3")),
-        lpips_network: Some(network("lpips")),
+        networks: PerMetric::from_fn(|metric| metric.network().map(|_| network(metric.as_str()))),
         cost: Cost {
             images_per_minute: Some(30.0),
             seconds_per_image: Some(2.0),

@@ -16,6 +16,7 @@ use jiff::SignedDuration;
 use shared::artifact::{ArtifactKey, Writing};
 use shared::clock::passed;
 use shared::digest;
+use shared::item_metric::ItemMetric;
 use shared::manifest::{self, Status};
 use shared::storage::{MemoryStorage, Storage};
 use tests::stand_in::{self, BAD, CURSED};
@@ -186,7 +187,7 @@ async fn check_report(world: &World) {
         for key in images {
             if let Ok(image) = world.truth.read(&key).await {
                 let quality = stand_in::quality(&image);
-                ssim += quality.ssim;
+                ssim += quality.figures[ItemMetric::Ssim].unwrap();
                 features.push(quality.features.unwrap());
             }
         }
@@ -201,7 +202,7 @@ async fn check_report(world: &World) {
             // A shard that failed for good has images that no row speaks of.
             continue;
         }
-        let found = figures.ssim.unwrap_or_default();
+        let found = figures.figures[ItemMetric::Ssim].unwrap_or_default();
         assert!(
             (found - ssim / (count.max(1) as f64)).abs() < 1e-12,
             "{}",

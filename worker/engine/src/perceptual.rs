@@ -1,6 +1,6 @@
-//! Learned perceptual image patch similarity (LPIPS): a distance between two images.
+//! Distances between two images that a network gives, such as learned perceptual image patch similarity (LPIPS).
 //!
-//! **Source:** Zhang et al. 2018 (arXiv:1801.03924), as the network that the user exported computes it.
+//! **Source:** for LPIPS, Zhang et al. 2018 (arXiv:1801.03924), as the network that the user exported computes it.
 
 use std::path::Path;
 
@@ -8,13 +8,12 @@ use ndarray::ArrayView3;
 use shared::settings::EngineConfig;
 
 use super::EngineError;
-use shared::network::{NetworkContract, PERCEPTUAL_FILE};
-
 use super::runtime::Runtime;
 use super::session::{InputSize, PartSession, Tensors};
 use super::{network, tensor};
+use shared::network::NetworkContract;
 
-/// An LPIPS network that is loaded and matches its contract.
+/// A network that is loaded, gives a distance of two images, and matches its contract.
 pub struct Perceptual {
     /// What it is.
     pub contract: NetworkContract,
@@ -22,18 +21,20 @@ pub struct Perceptual {
 }
 
 impl Perceptual {
-    /// Loads a folder that `onnx_export.perceptual` wrote, for images of a size, or of any. A GPU wants to know.
+    /// Loads a folder that `onnx_export.perceptual` or its like wrote, by the name of the contract in it, for images of a size,
+    /// or of any. A GPU wants to know.
     ///
     /// # Errors
     ///
     /// [`EngineError`] if ONNX Runtime cannot be loaded, or a file is missing, altered or not what the contract says.
     pub fn load(
         folder: &Path,
+        contract: &str,
         config: &EngineConfig,
         size: Option<InputSize>,
     ) -> Result<Self, EngineError> {
         let runtime = Runtime::load(config)?;
-        let contract = NetworkContract::load(folder, PERCEPTUAL_FILE)?;
+        let contract = NetworkContract::load(folder, contract)?;
         contract.expect(&["first", "second"], "distance")?;
         Ok(Self {
             session: network::session(&contract, &runtime, size)?,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::failure::FailureClass;
+use shared::item_metric::ItemMetric;
 use shared::manifest::Quality;
 use shared::warning::{ItemWarning, WarningKind};
 
@@ -28,35 +29,35 @@ impl Attempt<'_> {
     }
 }
 
-/// Leaves out figures of networks that are not finite, with a warning: the image may be a good one. Structural similarity
-/// is computed from the pixels alone, so one that is not finite leaves nothing to believe.
+/// Leaves out figures of networks that are not finite, with a warning: the image may be a good one. One that is computed from
+/// the pixels alone, such as structural similarity, leaves nothing to believe if it is not finite.
 fn finite(judged: Judged) -> Result<Judged, Quarantine> {
     let Judged {
         quality:
             Quality {
-                ssim,
-                lpips,
+                mut figures,
                 train_ids,
                 features,
             },
         mut warnings,
     } = judged;
-    if !ssim.is_finite() {
-        return Err(Quarantine {
-            class: FailureClass::BadOutput,
-            reason: format!(
-                "the output's structural similarity to its content is {ssim}, which is no figure"
-            ),
-        });
-    }
     let mut leave_out = |figure: &str| warnings.push(not_judged(figure));
-    let lpips = lpips.filter(|lpips| {
-        let is_figure = lpips.is_finite();
-        if !is_figure {
-            leave_out("LPIPS");
+    for metric in ItemMetric::ALL {
+        let Some(figure) = figures[metric].filter(|figure| !figure.is_finite()) else {
+            continue;
+        };
+        if metric.network().is_none() {
+            return Err(Quarantine {
+                class: FailureClass::BadOutput,
+                reason: format!(
+                    "the output's {} to its content is {figure}, which is no figure",
+                    metric.meaning()
+                ),
+            });
         }
-        is_figure
-    });
+        leave_out(metric.title());
+        figures[metric] = None;
+    }
     let features = features.filter(|features| {
         let is_figure = features.iter().all(|feature| feature.is_finite());
         if !is_figure {
@@ -66,8 +67,7 @@ fn finite(judged: Judged) -> Result<Judged, Quarantine> {
     });
     Ok(Judged {
         quality: Quality {
-            ssim,
-            lpips,
+            figures,
             train_ids,
             features,
         },
@@ -86,13 +86,17 @@ fn not_judged(figure: &str) -> ItemWarning {
 
 #[cfg(test)]
 mod tests {
+    use shared::item_metric::PerMetric;
+
     use super::*;
 
     fn judged(ssim: f64, lpips: f64, feature: f32) -> Judged {
+        let mut figures = PerMetric::default();
+        figures[ItemMetric::Ssim] = Some(ssim);
+        figures[ItemMetric::Lpips] = Some(lpips);
         Judged {
             quality: Quality {
-                ssim,
-                lpips: Some(lpips),
+                figures,
                 train_ids: vec![1],
                 features: Some(vec![0.5, feature]),
             },
@@ -106,14 +110,16 @@ mod tests {
         assert_eq!(finite(whole.clone()), Ok(whole));
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let found = finite(judged(0.5, bad, bad as f32)).unwrap();
-            assert_eq!(
-                (found.quality.lpips, &found.quality.features),
-                (None, &None)
-            );
+            let figures = &found.quality.figures;
+            assert_eq!(figures[ItemMetric::Ssim], Some(0.5));
+            assert_eq!(figures[ItemMetric::Lpips], None);
+            assert_eq!(found.quality.features, None);
             let kinds: Vec<WarningKind> = found.warnings.iter().map(|w| w.kind).collect();
             assert_eq!(kinds, [WarningKind::NotJudged; 2]);
             let quarantine = finite(judged(bad, 0.25, 1.0)).unwrap_err();
             assert_eq!(quarantine.class, FailureClass::BadOutput);
+            let told = format!("structural similarity to its content is {bad}");
+            assert!(quarantine.reason.contains(&told), "{}", quarantine.reason);
         }
     }
 }

@@ -8,7 +8,7 @@ use shared::clock::WorkTime;
 use shared::dataset::listing::Listing;
 use shared::ids::ItemId;
 use shared::making::Making;
-use shared::manifest::{ManifestRow, Output, Quality, Status, Work};
+use shared::manifest::{ManifestRow, Output, Quality, RowOrigin, Status, Work};
 use shared::warning::{ItemWarning, WarningKind};
 use shared::wording::{MOST_MESSAGE_BYTES, shortened};
 
@@ -102,11 +102,8 @@ impl<'a> RowMaker<'a> {
         if self.expected.is_none() {
             span(content, style).in_scope(|| tracing::warn!(reason, "quarantined item"));
         }
-        let mut row = self.row(content, style);
-        row.status = Status::Quarantined;
-        row.error_class = Some(why.class);
-        row.error = Some(reason);
-        self.push(row);
+        let row = self.row(content, style);
+        self.push(row.not_done(Status::Quarantined, why.class, reason));
     }
 
     pub(super) fn done(&mut self, content: &LoadedInput, style: &str, stored: Stored) {
@@ -134,28 +131,18 @@ impl<'a> RowMaker<'a> {
     }
 
     fn row(&self, content: &str, style: &str) -> ManifestRow {
-        let provenance = self.attempt.provenance.clone();
-        ManifestRow {
-            run: self.attempt.task.run.clone(),
-            shard: self.attempt.task.shard,
-            item: item_of(content, style),
-            status: Status::Done,
-            error_class: None,
-            error: None,
-            warning: None,
-            warning_kinds: Vec::new(),
-            attempt: self.attempt.number,
+        let (attempt, provenance) = (self.attempt, self.attempt.provenance.clone());
+        let origin = RowOrigin {
+            run: attempt.task.run.clone(),
+            shard: attempt.task.shard,
+            attempt: attempt.number,
             worker: provenance.worker,
             device: provenance.device,
             seed: provenance.seed,
             config_hash: provenance.config_hash,
             model_sha256: provenance.model_sha256,
-            output: None,
-            quality: None,
-            content_sha256: None,
-            work: None,
-            started_at: self.started_at,
-            finished_at: self.time.now(),
-        }
+        };
+        let span = (self.started_at, self.time.now());
+        ManifestRow::new(origin, item_of(content, style), span)
     }
 }

@@ -36,7 +36,7 @@ impl Consumer {
             worker: self.name.clone(),
             device: self.workshop.device(),
             seed: frozen.method.seed,
-            config_hash: digest::sha256_of_json(&frozen.method),
+            config_hash: frozen.config_hash(),
             model_sha256: frozen.model.sha256.clone(),
             plan_hash: ready.record.plan_hash.clone(),
         };

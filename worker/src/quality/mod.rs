@@ -8,6 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use shared::failure::FailureClass;
+use shared::item_metric::{ItemMetric, PerMetric};
 use shared::manifest::Quality;
 use shared::warning::{ItemWarning, WarningKind};
 
@@ -59,8 +60,8 @@ pub struct Judged {
 pub struct Networks {
     /// Whose features FID and KID compare.
     pub extractor: Option<Extractor>,
-    /// For LPIPS.
-    pub perceptual: Option<Perceptual>,
+    /// Those that give metrics.
+    pub perceptual: PerMetric<Option<Perceptual>>,
 }
 
 /// Judges outputs one at a time, away from the threads that wait for the network.
@@ -119,16 +120,19 @@ impl Networks {
             bytes: output.png,
         })?;
         // It says so of an output of another size, which networks were not loaded for.
-        let ssim = ssim::ssim(before, after.view())?;
+        let mut figures = PerMetric::default();
+        figures[ItemMetric::Ssim] = Some(ssim::ssim(before, after.view())?);
         let mut warnings = tones::warnings(output.content_name, before, after.view());
         let features = match &mut self.extractor {
             Some(extractor) => figure(extractor.features(after.view()), &mut warnings)?,
             None => None,
         };
-        let lpips = match &mut self.perceptual {
-            Some(perceptual) => figure(perceptual.distance(before, after.view()), &mut warnings)?,
-            None => None,
-        };
+        for (metric, network) in self.perceptual.iter_mut() {
+            if let Some(network) = network {
+                let distance = network.distance(before, after.view());
+                figures[metric] = figure(distance, &mut warnings)?;
+            }
+        }
         let mut shown = [false; NUM_CLASSES];
         for &train_id in &content.label {
             if let Some(shown) = shown.get_mut(usize::from(train_id)) {
@@ -136,8 +140,7 @@ impl Networks {
             }
         }
         let quality = Quality {
-            ssim,
-            lpips,
+            figures,
             train_ids: (0..)
                 .zip(shown)
                 .filter(|(_, shown)| *shown)

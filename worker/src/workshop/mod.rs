@@ -11,6 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shared::decision::{ChangedInputs, ChangedStyle};
 use shared::failure::{FailureClass, Stage};
+use shared::item_metric::PerMetric;
 use shared::location::Location;
 use shared::model::FILE as MODEL_FILE;
 use shared::run_record::{Inputs, RunRecord};
@@ -128,7 +129,8 @@ pub struct EngineWorkshop {
 struct Purpose {
     plan_hash: String,
     inputs: Inputs,
-    networks: [Option<Location>; 2],
+    features: Option<Location>,
+    of_metrics: PerMetric<Option<Location>>,
     /// What was recorded of a style that is another one since is of no use.
     changed_styles: BTreeMap<String, ChangedStyle>,
 }
@@ -206,7 +208,8 @@ impl Workshop for EngineWorkshop {
         let purpose = Purpose {
             plan_hash: run.plan_hash.clone(),
             inputs: run.inputs.clone(),
-            networks: [run.quality.features.clone(), run.quality.lpips.clone()],
+            features: run.quality.features.clone(),
+            of_metrics: PerMetric::from_fn(|metric| run.quality.network_of(metric).cloned()),
             changed_styles: changed.styles().clone(),
         };
         let mut ready = self.ready.lock().await;

@@ -2,17 +2,19 @@
 
 use std::path::Path;
 
+use shared::item_metric::{ItemMetric, PerMetric};
 use shared::location::Location;
 use shared::run_record::RunRecord;
 use shared::settings::EngineConfig;
 
 use super::{WorkshopError, folder_of};
+
 use crate::quality::Networks;
 use engine::EngineError;
 use engine::InputSize;
 use engine::extractor::Extractor;
 use engine::perceptual::Perceptual;
-use shared::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
+use shared::network::{FEATURES_FILE, NetworkContract};
 
 /// Loads the networks that a run names, and proves that they are those it was planned with.
 ///
@@ -25,32 +27,43 @@ pub async fn load(run: &RunRecord, config: &EngineConfig) -> Result<Networks, Wo
         at: named.features.as_ref(),
         planned: planned.features.as_deref(),
         file: FEATURES_FILE,
-        load: Extractor::load,
+        load: |folder, _, config, size| Extractor::load(folder, config, size),
         contract: |extractor: &Extractor| &extractor.contract,
-    };
-    let perceptual = Wanted {
-        at: named.lpips.as_ref(),
-        planned: planned.lpips.as_deref(),
-        file: PERCEPTUAL_FILE,
-        load: Perceptual::load,
-        contract: |perceptual: &Perceptual| &perceptual.contract,
     };
     let size = InputSize {
         width: run.frozen.model.width,
         height: run.frozen.model.height,
     };
+    let extractor = extractor.open(config, size).await?;
+    let mut perceptual = PerMetric::default();
+    for metric in ItemMetric::ALL {
+        let Some(network) = metric.network() else {
+            continue;
+        };
+        let wanted = Wanted {
+            at: named.network_of(metric),
+            planned: planned.of_metric(metric),
+            file: network.contract,
+            load: Perceptual::load,
+            contract: |perceptual: &Perceptual| &perceptual.contract,
+        };
+        perceptual[metric] = wanted.open(config, size).await?;
+    }
     Ok(Networks {
-        extractor: extractor.open(config, size).await?,
-        perceptual: perceptual.open(config, size).await?,
+        extractor,
+        perceptual,
     })
 }
+
+/// Loads a network from a folder by its contract's file.
+type Load<T> = fn(&Path, &str, &EngineConfig, Option<InputSize>) -> Result<T, EngineError>;
 
 /// A network as a run speaks of it.
 struct Wanted<'a, T> {
     at: Option<&'a Location>,
     planned: Option<&'a str>,
     file: &'static str,
-    load: fn(&Path, &EngineConfig, Option<InputSize>) -> Result<T, EngineError>,
+    load: Load<T>,
     contract: fn(&T) -> &NetworkContract,
 }
 
@@ -66,7 +79,9 @@ impl<T: Send + 'static> Wanted<'_, T> {
         };
         let folder = folder_of(at, self.file, &config.cache_dir).await?;
         let (load, config) = (self.load, config.clone());
-        let network = shared::blocking::run(move || load(&folder, &config, Some(size))).await?;
+        let file = self.file;
+        let network = move || load(&folder, file, &config, Some(size));
+        let network = shared::blocking::run(network).await?;
         let found = &(self.contract)(&network).sha256;
         if found == planned {
             return Ok(Some(network));

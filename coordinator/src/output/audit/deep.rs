@@ -10,6 +10,7 @@ use shared::dataset::listing::Listing;
 use shared::digest;
 use shared::failure::chain;
 use shared::ids::ItemId;
+use shared::item_metric::ItemMetric;
 use shared::manifest::ManifestRow;
 use shared::source::{self, Source};
 use shared::storage::Storage;
@@ -154,7 +155,7 @@ async fn look(
 ) -> Looked {
     let item = run.plan.item(position);
     let quality = row.and_then(|row| row.quality.as_ref());
-    let Some(stored) = quality.map(|quality| quality.ssim) else {
+    let Some(stored) = quality.and_then(|quality| quality.figures[ItemMetric::Ssim]) else {
         return Looked::Impossible(format!("{item} has no figure"));
     };
     let size = size_of(&run.record.frozen.model);

@@ -40,14 +40,17 @@ impl<'a> Expected<'a> {
             compare("width", &output.width.to_string(), &width.to_string());
             compare("height", &output.height.to_string(), &height.to_string());
         }
-        if let Some(quality) = &row.quality {
-            let (ssim, lpips) = (quality.ssim, quality.lpips);
-            if !(-1.0..=1.0).contains(&ssim) {
-                compare("ssim", &ssim.to_string(), "-1 to 1");
-            }
-            if lpips.is_some_and(|lpips| lpips.is_nan() || lpips < 0.0) {
-                let found = lpips.unwrap_or_default();
-                compare("lpips", &found.to_string(), "0 or more");
+        let figures = row
+            .quality
+            .iter()
+            .flat_map(|quality| quality.figures.iter());
+        for (metric, figure) in figures {
+            if let Some(found) = figure.filter(|figure| !metric.range().contains(figure)) {
+                compare(
+                    metric.as_str(),
+                    &found.to_string(),
+                    &metric.range_in_words(),
+                );
             }
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use shared::item_metric::PerMetric;
 use shared::manifest::{ManifestRow, Quality, Status};
 
 use super::sample::Sample;
@@ -36,19 +37,18 @@ pub struct ItemsFold {
     pub done: usize,
     /// Sums of their features, if they have any.
     pub features: Option<Accumulator>,
-    /// Structural similarity.
-    pub ssim: Mean,
-    /// Perceptual distance.
-    pub lpips: Mean,
+    /// Means of their figures.
+    pub means: PerMetric<Mean>,
 }
 
 impl ItemsFold {
     /// Adds an item with its features, or with none.
     fn add(&mut self, quality: &Quality, features: Option<&[f32]>) {
         self.done += 1;
-        self.ssim.add(quality.ssim);
-        if let Some(lpips) = quality.lpips {
-            self.lpips.add(lpips);
+        for (metric, figure) in quality.figures.iter() {
+            if let Some(figure) = figure {
+                self.means[metric].add(*figure);
+            }
         }
         if let Some(features) = features {
             let sums = self
@@ -56,6 +56,12 @@ impl ItemsFold {
                 .get_or_insert_with(|| Accumulator::new(features.len()));
             sums.add(features);
         }
+    }
+
+    /// Returns the means of their figures; none of a figure that no item has.
+    #[must_use]
+    pub fn figures(&self) -> PerMetric<Option<f64>> {
+        PerMetric::from_fn(|metric| self.means[metric].value())
     }
 
     /// Returns features that are as many as those of the other items. Features of one run come from one network, whose
@@ -144,7 +150,26 @@ impl RunFold {
 
 #[cfg(test)]
 mod tests {
+    use shared::item_metric::ItemMetric;
+
     use super::*;
+
+    #[test]
+    fn a_mean_is_over_the_items_that_have_the_figure() {
+        let mut items = ItemsFold::default();
+        let mut quality = Quality {
+            figures: PerMetric::from_fn(|_| Some(0.25)),
+            ..Quality::default()
+        };
+        items.add(&quality, None);
+        quality.figures = PerMetric::default();
+        quality.figures[ItemMetric::Ssim] = Some(0.75);
+        items.add(&quality, None);
+        let mut means = PerMetric::from_fn(|_| Some(0.25));
+        means[ItemMetric::Ssim] = Some(0.5);
+        assert_eq!((items.done, items.figures()), (2, means));
+        assert_eq!(ItemsFold::default().figures(), PerMetric::default());
+    }
 
     #[test]
     fn features_of_another_number_than_the_others_are_in_no_figure() {

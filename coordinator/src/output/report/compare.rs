@@ -1,5 +1,7 @@
 //! A stored report compared with one that is made again of the same rows.
 
+use shared::item_metric::ItemMetric;
+
 use super::text::number;
 use super::{Network, RunReport, StyleReport};
 
@@ -29,7 +31,6 @@ impl RunReport {
         let sha256 = |network: Option<&Network>| {
             network.map_or_else(|| "none".to_owned(), |network| network.sha256.clone())
         };
-        let (extractor, lpips_network) = (self.extractor.as_ref(), self.lpips_network.as_ref());
         let facts = [
             ("method", self.method.clone(), made.method.clone()),
             ("preset", self.preset.clone(), made.preset.clone()),
@@ -42,16 +43,15 @@ impl RunReport {
             ),
             (
                 "extractor",
-                sha256(extractor),
+                sha256(self.extractor.as_ref()),
                 sha256(made.extractor.as_ref()),
             ),
-            (
-                "lpips_network",
-                sha256(lpips_network),
-                sha256(made.lpips_network.as_ref()),
-            ),
         ];
-        for (what, found, expected) in facts {
+        let networks = ItemMetric::ALL.into_iter().filter_map(|metric| {
+            let of = |report: &Self| sha256(report.networks[metric].as_ref());
+            Some((metric.network()?.report_key, of(self), of(made)))
+        });
+        for (what, found, expected) in facts.into_iter().chain(networks) {
             if found != expected {
                 let difference = format!("its {what} is {found}, expected {expected}");
                 comparison.differences.push(difference);
@@ -126,8 +126,10 @@ impl Comparison {
             found.planned,
             expected.planned,
         );
-        self.figure(&of("SSIM"), found.ssim, expected.ssim, TOLERANCE);
-        self.figure(&of("LPIPS"), found.lpips, expected.lpips, TOLERANCE);
+        for metric in ItemMetric::ALL {
+            let (found, expected) = (found.figures[metric], expected.figures[metric]);
+            self.figure(&of(metric.title()), found, expected, TOLERANCE);
+        }
         let has_distances = self.has_distances(found, expected);
         if has_distances {
             for (what, found, expected) in [
@@ -196,6 +198,7 @@ mod tests {
 
     use super::*;
     use crate::output::report::{ClassReport, Cost, Reference};
+    use shared::item_metric::PerMetric;
 
     fn style() -> StyleReport {
         let class = ClassReport {
@@ -214,8 +217,7 @@ mod tests {
                 path: "night.npz".to_owned(),
                 items: Some(400),
             }),
-            ssim: Some(0.4),
-            lpips: Some(0.5),
+            figures: PerMetric::from_fn(|metric| Some(0.4 + 0.1 * metric as usize as f64)),
             notes: Vec::new(),
             classes: BTreeMap::from([("road".to_owned(), class)]),
         }
@@ -235,7 +237,7 @@ mod tests {
             quarantined: 1,
             failed: 0,
             extractor: None,
-            lpips_network: None,
+            networks: PerMetric::default(),
             cost: Cost {
                 images_per_minute: Some(30.0),
                 seconds_per_image: None,
@@ -262,7 +264,7 @@ mod tests {
             published: true,
         };
         type Change = fn(&mut RunReport, Network);
-        let changes: [(Change, &str); 15] = [
+        let changes: [(Change, &str); 16] = [
             (
                 |report, _| report.method = "adain".to_owned(),
                 "its method is adain, expected cactif",
@@ -272,6 +274,10 @@ mod tests {
             (
                 |report, other| report.extractor = Some(other),
                 "its extractor is 0123, expected none",
+            ),
+            (
+                |report, other| report.networks[ItemMetric::Lpips] = Some(other),
+                "its lpips_network is 0123, expected none",
             ),
             (
                 |report, _| report.cost.seconds_per_image = Some(1.0),
@@ -287,11 +293,11 @@ mod tests {
                 "the number of items of night is 5",
             ),
             (
-                |report, _| report.styles[0].ssim = Some(0.99),
+                |report, _| report.styles[0].figures[ItemMetric::Ssim] = Some(0.99),
                 "SSIM of night is 0.990000, and the rows give 0.4",
             ),
             (
-                |report, _| report.styles[0].lpips = None,
+                |report, _| report.styles[0].figures[ItemMetric::Lpips] = None,
                 "LPIPS of night is -",
             ),
             (
@@ -335,7 +341,7 @@ mod tests {
     #[test]
     fn what_a_sum_in_another_order_gives_is_the_same() {
         let mut found = report();
-        found.styles[0].ssim = Some(0.4 + 1e-8);
+        found.styles[0].figures[ItemMetric::Ssim] = Some(0.4 + 1e-8);
         found.styles[0].fid = Some(80.0 + 1e-3);
         assert_eq!(found.compare(&report()), Comparison::default());
     }

@@ -10,12 +10,13 @@ use image::DynamicImage;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use shared::artifact::ArtifactKey;
+use shared::item_metric::ItemMetric;
 use shared::source::{self, Source};
 use shared::storage::Storage;
 use shared::wording::first_names;
 
 use super::plot::{self, PlotError};
-use super::text::{caution, kid, name_of_network, notes, number};
+use super::text::{caution, figures, kid, name_of_network, notes, number};
 use super::{Network, RunReport};
 use crate::output::contact_sheet::{input_image, output_image, size_of};
 use crate::run::freeze::FrozenRun;
@@ -45,6 +46,8 @@ pub enum HtmlError {
 struct Page<'a> {
     title: String,
     made_at: String,
+    /// The titles of the metrics.
+    metrics: Vec<&'static str>,
     runs: Vec<Run<'a>>,
     plot: Option<String>,
     comparisons: Vec<Comparison>,
@@ -65,8 +68,8 @@ struct Row {
     items: String,
     fid: String,
     kid: String,
-    ssim: String,
-    lpips: String,
+    /// A figure of each metric.
+    figures: Vec<String>,
     reference: String,
     classes: Vec<[String; 4]>,
 }
@@ -103,6 +106,7 @@ pub async fn render(storage: &dyn Storage, shown: &[Shown<'_>]) -> Result<String
         made_at: jiff::Timestamp::now()
             .strftime("%Y-%m-%d %H:%M UTC")
             .to_string(),
+        metrics: ItemMetric::ALL.map(ItemMetric::title).to_vec(),
         plot: plot::trade_off(&reports)?,
         comparisons: comparisons(storage, shown).await,
         runs: reports.into_iter().map(run).collect(),
@@ -111,18 +115,20 @@ pub async fn render(storage: &dyn Storage, shown: &[Shown<'_>]) -> Result<String
 }
 
 fn run(report: &RunReport) -> Run<'_> {
-    let named = |what: &str, network: &Option<Network>| {
+    let named = |(what, network): (&str, &Option<Network>)| {
         let network = network.as_ref()?;
         let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
         Some(format!("{what} of {}{caution}", name_of_network(network)))
     };
-    let networks = [
-        named("FID and KID of features", &report.extractor),
-        named("LPIPS", &report.lpips_network),
-    ];
+    let extractor = ("FID and KID of features", &report.extractor);
+    let of_metrics = report.networks.iter();
+    let of_metrics = of_metrics.map(|(metric, network)| (metric.title(), network));
     Run {
         rows: report.styles.iter().map(row).collect(),
-        networks: networks.into_iter().flatten().collect(),
+        networks: std::iter::once(extractor)
+            .chain(of_metrics)
+            .filter_map(named)
+            .collect(),
         notes: notes(report),
         rate: number(report.cost.images_per_minute, 1),
         seconds: number(report.cost.seconds_per_image, 2),
@@ -151,8 +157,7 @@ fn row(style: &super::StyleReport) -> Row {
         items: format!("{} of {}", style.items, style.planned),
         fid: number(style.fid, 2),
         kid: kid(style),
-        ssim: number(style.ssim, 3),
-        lpips: number(style.lpips, 3),
+        figures: figures(style).collect(),
         reference: reference.unwrap_or_else(|| "none".to_owned()),
         classes: style.classes.iter().map(class).collect(),
     }

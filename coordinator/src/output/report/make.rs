@@ -6,9 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use shared::clock::passed;
 use shared::dataset::classes::CLASSES;
+use shared::item_metric::{ItemMetric, PerMetric};
 use shared::json;
 use shared::location::Location;
-use shared::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
+use shared::network::{FEATURES_FILE, NetworkContract};
 use shared::run_record::RunRecord;
 use shared::settings::ReferenceFiles;
 
@@ -41,8 +42,25 @@ impl Material<'_> {
     pub async fn report(mut self) -> RunReport {
         let record = &self.run.record;
         let quality = &record.quality;
-        let extractor = network(quality.features.as_ref(), FEATURES_FILE, record).await;
-        let lpips_network = network(quality.lpips.as_ref(), PERCEPTUAL_FILE, record).await;
+        let judges = &record.frozen.judges;
+        let extractor = Planned {
+            at: quality.features.as_ref(),
+            contract: FEATURES_FILE,
+            sha256: judges.features.as_deref(),
+        };
+        let extractor = extractor.found().await;
+        let mut networks = PerMetric::default();
+        for metric in ItemMetric::ALL {
+            let Some(network) = metric.network() else {
+                continue;
+            };
+            let network = Planned {
+                at: quality.network_of(metric),
+                contract: network.contract,
+                sha256: judges.of_metric(metric),
+            };
+            networks[metric] = network.found().await;
+        }
         let styles = self.styles().await;
         let items = self.run.plan.num_items();
         RunReport {
@@ -58,7 +76,7 @@ impl Material<'_> {
             quarantined: self.counts.quarantined,
             failed: self.counts.failed,
             extractor,
-            lpips_network,
+            networks,
             cost: cost(self.counts, self.fold.span),
             styles,
             reasons: self.counts.reasons.clone(),
@@ -157,8 +175,7 @@ impl StyleReport {
             kid: None,
             kid_standard_error: None,
             reference: None,
-            ssim: fold.items.ssim.value(),
-            lpips: fold.items.lpips.value(),
+            figures: fold.items.figures(),
             notes: Vec::new(),
             classes: fold
                 .classes
@@ -290,32 +307,33 @@ fn note_small_sets(report: &mut StyleReport, count: usize, num_features: usize) 
     }
 }
 
-/// Returns what a network is, from its contract; the digest that the run was planned with goes before what lies there.
-async fn network(at: Option<&Location>, file: &str, record: &RunRecord) -> Option<Network> {
-    let planned = &record.frozen.judges;
-    let (planned, published): (_, fn(&NetworkContract) -> bool) = if file == FEATURES_FILE {
-        (planned.features.clone()?, |contract| {
-            contract.network.published_fid
-        })
-    } else {
-        (planned.lpips.clone()?, |contract| {
-            contract.network.published_lpips
-        })
-    };
-    let unknown = Network {
-        name: UNKNOWN.to_owned(),
-        sha256: planned.clone(),
-        resize: None,
-        published: false,
-    };
-    match NetworkContract::open(at?, file).await {
-        Ok(contract) if contract.sha256 == planned => Some(Network {
-            published: published(&contract),
-            name: contract.network.name,
-            sha256: planned,
-            resize: contract.network.resize.map(|resize| resize.to_string()),
-        }),
-        Ok(_) | Err(_) => Some(unknown),
+/// A network as a run speaks of it.
+struct Planned<'a> {
+    at: Option<&'a Location>,
+    /// The name of its contract's file.
+    contract: &'static str,
+    /// SHA-256 of its contract when the run was planned.
+    sha256: Option<&'a str>,
+}
+
+impl Planned<'_> {
+    /// Returns what it is, from its contract; the digest that the run was planned with goes before what lies there.
+    async fn found(self) -> Option<Network> {
+        let planned = self.sha256?.to_owned();
+        match NetworkContract::open(self.at?, self.contract).await {
+            Ok(contract) if contract.sha256 == planned => Some(Network {
+                published: contract.network.published,
+                name: contract.network.name,
+                sha256: planned,
+                resize: contract.network.resize.map(|resize| resize.to_string()),
+            }),
+            Ok(_) | Err(_) => Some(Network {
+                name: UNKNOWN.to_owned(),
+                sha256: planned,
+                resize: None,
+                published: false,
+            }),
+        }
     }
 }
 
@@ -338,7 +356,7 @@ fn class_report(items: &ItemsFold) -> ClassReport {
     ClassReport {
         items: items.done,
         fid: None,
-        ssim: items.ssim.value(),
+        ssim: items.means[ItemMetric::Ssim].value(),
     }
 }
 

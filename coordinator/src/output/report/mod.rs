@@ -4,12 +4,13 @@
 //!
 //! - [`make`], [`references`]: from committed shards, compared with real photographs
 //! - [`live`]: of a run under way; [`compare`]: a stored one, with one that is made again
-//! - [`text`], [`html`], [`plot`]: for people
+//! - [`text`], [`html`], [`plot`]: for people; `metrics`: figures of metrics as JSON
 
 pub mod compare;
 pub mod html;
 pub mod live;
 pub mod make;
+mod metrics;
 pub mod plot;
 pub mod references;
 pub mod text;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::ids::RunId;
+use shared::item_metric::PerMetric;
 use shared::seal;
 use shared::storage::{Storage, StorageError};
 use shared::warning::WarningKind;
@@ -62,8 +64,9 @@ pub struct RunReport {
     pub failed: usize,
     /// The network whose features FID and KID compare; none if the run has no such network.
     pub extractor: Option<Network>,
-    /// The network that LPIPS was computed with, if it was.
-    pub lpips_network: Option<Network>,
+    /// The networks that gave metrics, of those that the run has one for.
+    #[serde(flatten, with = "metrics::networks")]
+    pub networks: PerMetric<Option<Network>>,
     /// What the run cost.
     pub cost: Cost,
     /// The styles, in the order of their names.
@@ -131,10 +134,9 @@ pub struct StyleReport {
     pub kid_standard_error: Option<f64>,
     /// What FID and KID compare with.
     pub reference: Option<Reference>,
-    /// Mean structural similarity of outputs to their contents.
-    pub ssim: Option<f64>,
-    /// Mean perceptual distance of outputs to their contents.
-    pub lpips: Option<f64>,
+    /// Means of what its outputs are like, compared with their contents.
+    #[serde(flatten, with = "metrics::figures")]
+    pub figures: PerMetric<Option<f64>>,
     /// What a reader of the figures must know.
     pub notes: Vec<String>,
     /// The same over the items that show a class, by class, where the run asked for it.
@@ -196,10 +198,12 @@ impl RunReport {
     #[must_use]
     pub fn lacks_figures(&self) -> bool {
         let extractor_is_known = self.extractor.as_ref().is_none_or(Network::is_known);
-        let lpips_is_known = self.lpips_network.as_ref().is_none_or(Network::is_known);
+        let mut networks = self.networks.iter();
+        let networks_are_known =
+            networks.all(|(_, network)| network.as_ref().is_none_or(Network::is_known));
         let compared = |style: &StyleReport| style.items < 2 || style.reference.is_some();
         !extractor_is_known
-            || !lpips_is_known
+            || !networks_are_known
             || self.extractor.is_some() && !self.styles.iter().all(compared)
     }
 
@@ -300,7 +304,95 @@ pub async fn publish(
 
 #[cfg(test)]
 mod tests {
+    use shared::item_metric::ItemMetric;
+
     use super::*;
+
+    /// What programs of other versions read, word by word.
+    #[test]
+    fn metrics_stand_among_the_other_fields_of_a_report() {
+        let style = StyleReport {
+            style: "night".to_owned(),
+            items: 2,
+            planned: 3,
+            fid: None,
+            kid: None,
+            kid_standard_error: None,
+            reference: None,
+            figures: PerMetric::from_fn(|metric| (metric == ItemMetric::Ssim).then_some(0.1)),
+            notes: Vec::new(),
+            classes: BTreeMap::new(),
+        };
+        let json = serde_json::to_string(&style).unwrap();
+        let begin = r#"{"style":"night","items":2,"planned":3,"fid":null,"kid":null,"#;
+        let figures = r#""kid_standard_error":null,"reference":null,"ssim":0.1,"lpips":null,"#;
+        assert!(json.starts_with(&format!("{begin}{figures}")), "{json}");
+        assert!(json.ends_with(r#","notes":[]}"#), "{json}");
+        assert_eq!(serde_json::from_str::<StyleReport>(&json).unwrap(), style);
+        let absent = json.replace(r#""lpips":null,"#, "");
+        assert_eq!(serde_json::from_str::<StyleReport>(&absent).unwrap(), style);
+        for (field, told) in [
+            (r#""psnr":1,"#, "unknown field `psnr`"),
+            (r#""ssim":0.2,"#, "duplicate field `ssim`"),
+            (r#""items":2,"#, "duplicate field `items`"),
+        ] {
+            let other = json.replacen('{', &format!("{{{field}"), 1);
+            let error = serde_json::from_str::<StyleReport>(&other).unwrap_err();
+            assert!(error.to_string().contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_network_of_a_metric_stands_in_a_report_under_its_own_key() {
+        let network = Network {
+            name: "alex".to_owned(),
+            sha256: "0123".to_owned(),
+            resize: None,
+            published: true,
+        };
+        let mut report = report(&Counts::default());
+        for network in [None, Some(network)] {
+            report.networks[ItemMetric::Lpips] = network.clone();
+            let json = serde_json::to_value(&report).unwrap();
+            assert_eq!(
+                json["lpips_network"],
+                serde_json::to_value(&network).unwrap()
+            );
+            assert_eq!(json.get("networks"), None);
+            let text = serde_json::to_string(&report).unwrap();
+            assert!(
+                text.contains(r#""extractor":null,"lpips_network":"#),
+                "{text}"
+            );
+            assert_eq!(serde_json::from_str::<RunReport>(&text).unwrap(), report);
+        }
+    }
+
+    fn report(counts: &Counts) -> RunReport {
+        RunReport {
+            run: "demo".parse().unwrap(),
+            made_at: jiff::Timestamp::UNIX_EPOCH,
+            complete: true,
+            method: "cactif".to_owned(),
+            preset: "paper".to_owned(),
+            width: 8,
+            height: 4,
+            items: 4,
+            done: counts.done,
+            quarantined: 0,
+            failed: counts.failed,
+            extractor: None,
+            networks: PerMetric::default(),
+            cost: Cost::default(),
+            styles: Vec::new(),
+            reasons: counts.reasons.clone(),
+            warnings: BTreeMap::new(),
+            damaged: Vec::new(),
+            mark: None,
+            plan_hash: None,
+            contact_sheet_sha256: None,
+        }
+    }
 
     #[test]
     fn a_report_is_the_last_one_until_something_ends_or_fails_otherwise() {
@@ -310,29 +402,7 @@ mod tests {
             reasons: BTreeMap::from([("no space".to_owned(), 1)]),
             ..Counts::default()
         };
-        let report = RunReport {
-            run: "demo".parse().unwrap(),
-            made_at: jiff::Timestamp::UNIX_EPOCH,
-            complete: true,
-            method: "cactif".to_owned(),
-            preset: "paper".to_owned(),
-            width: 8,
-            height: 4,
-            items: 4,
-            done: 3,
-            quarantined: 0,
-            failed: 1,
-            extractor: None,
-            lpips_network: None,
-            cost: Cost::default(),
-            styles: Vec::new(),
-            reasons: counts.reasons.clone(),
-            warnings: BTreeMap::new(),
-            damaged: Vec::new(),
-            mark: None,
-            plan_hash: None,
-            contact_sheet_sha256: None,
-        };
+        let report = report(&counts);
         assert!(report.is_last(&counts));
         let mut mended = counts.clone();
         (mended.done, mended.failed) = (4, 0);

@@ -1,9 +1,12 @@
-//! The trade between realism and content as a plot: FID against LPIPS, or against SSIM where there is no LPIPS.
+//! The trade between realism and content as a plot: FID against a metric that a network gives, such as LPIPS, or against SSIM
+//! where there is none of every style.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{RunReport, StyleReport};
+use shared::item_metric::ItemMetric;
+
+use super::RunReport;
 
 const SIZE: (u32, u32) = (720, 420);
 /// Colours that people with any colour vision tell apart (Okabe and Ito).
@@ -35,11 +38,7 @@ struct Point<'a> {
 ///
 /// [`PlotError`] if it cannot be drawn.
 pub fn trade_off(reports: &[&RunReport]) -> Result<Option<String>, PlotError> {
-    let has_lpips = |style: &StyleReport| style.lpips.is_some();
-    let lpips = reports
-        .iter()
-        .flat_map(|report| &report.styles)
-        .all(has_lpips);
+    let metric = shown(reports);
     let points: Vec<Point<'_>> = reports
         .iter()
         .enumerate()
@@ -48,7 +47,7 @@ pub fn trade_off(reports: &[&RunReport]) -> Result<Option<String>, PlotError> {
                 Some(Point {
                     run,
                     style: &style.style,
-                    content: if lpips { style.lpips? } else { style.ssim? },
+                    content: style.figures[metric]?,
                     fid: style.fid?,
                 })
             })
@@ -58,13 +57,29 @@ pub fn trade_off(reports: &[&RunReport]) -> Result<Option<String>, PlotError> {
         return Ok(None);
     }
     let mut svg = String::new();
-    let label = if lpips {
-        "LPIPS to the content (lower keeps more)"
-    } else {
-        "SSIM to the content (higher keeps more)"
-    };
-    draw(&mut svg, reports, &points, label).map_err(|error| PlotError(error.to_string()))?;
+    draw(&mut svg, reports, &points, &label(metric))
+        .map_err(|error| PlotError(error.to_string()))?;
     Ok(Some(svg))
+}
+
+/// Returns the first metric of a network that every style has a figure of, or SSIM.
+fn shown(reports: &[&RunReport]) -> ItemMetric {
+    let is_everywhere = |metric: &ItemMetric| {
+        let mut styles = reports.iter().flat_map(|report| &report.styles);
+        styles.all(|style| style.figures[*metric].is_some())
+    };
+    let mut of_networks = ItemMetric::ALL
+        .into_iter()
+        .filter(|metric| metric.network().is_some());
+    of_networks.find(is_everywhere).unwrap_or(ItemMetric::Ssim)
+}
+
+fn label(metric: ItemMetric) -> String {
+    format!(
+        "{} to the content ({} keeps more)",
+        metric.title(),
+        metric.better().as_str()
+    )
 }
 
 fn draw(
@@ -130,4 +145,19 @@ fn range(values: impl Iterator<Item = f64> + Clone) -> std::ops::Range<f64> {
     let high = values.fold(f64::NEG_INFINITY, f64::max);
     let margin = (0.15 * (high - low)).max(0.02 * high.abs()).max(1e-6);
     low - margin..high + margin
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_says_which_of_its_ends_keeps_more() {
+        let labels = [ItemMetric::Ssim, ItemMetric::Lpips].map(label);
+        let expected = [
+            "SSIM to the content (higher keeps more)",
+            "LPIPS to the content (lower keeps more)",
+        ];
+        assert_eq!(labels, expected);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
+use shared::item_metric::ItemMetric;
 use shared::wording::{MOST_NAMES, first_names, one_line};
 
 use super::{Network, RunReport, StyleReport};
@@ -117,12 +118,13 @@ fn render_run(report: &RunReport, text: &mut String) {
             ),
         );
     }
-    if let Some(network) = &report.lpips_network {
+    for (metric, network) in report.networks.iter() {
+        let Some(network) = network else {
+            continue;
+        };
         let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
-        line(
-            text,
-            format_args!("  LPIPS of {}{caution}", name_of_network(network)),
-        );
+        let (title, name) = (metric.title(), name_of_network(network));
+        line(text, format_args!("  {title} of {name}{caution}"));
     }
     for style in &report.styles {
         if let Some(reference) = &style.reference {
@@ -166,27 +168,40 @@ fn render_run(report: &RunReport, text: &mut String) {
 }
 
 fn table(styles: &[StyleReport], text: &mut String) {
-    let header = ["style", "N", "FID", "KID x 1000", "SSIM", "LPIPS"].map(str::to_owned);
+    let titles = ItemMetric::ALL.map(ItemMetric::title);
+    let header = ["style", "N", "FID", "KID x 1000"]
+        .into_iter()
+        .chain(titles);
+    let header: Vec<String> = header.map(str::to_owned).collect();
     let rows = styles.iter().map(|style| {
-        [
+        let mut row = vec![
             one_line(&style.style).into_owned(),
             style.items.to_string(),
             number(style.fid, 2),
             kid(style),
-            number(style.ssim, 3),
-            number(style.lpips, 3),
-        ]
+        ];
+        row.extend(figures(style));
+        row
     });
     let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: [usize; 6] = std::array::from_fn(|column| width(column).unwrap_or_default());
-    for [style, figures @ ..] in rows {
-        let _ = write!(text, "  {style:<0$}", widths[0]);
-        for (figure, width) in figures.iter().zip(&widths[1..]) {
-            let _ = write!(text, "  {figure:>width$}");
+    let widths = (0..rows[0].len()).map(|column| width(column).unwrap_or_default());
+    let widths: Vec<usize> = widths.collect();
+    for row in &rows {
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let _ = match column {
+                0 => write!(text, "  {cell:<width$}"),
+                _ => write!(text, "  {cell:>width$}"),
+            };
         }
         text.push('\n');
     }
+}
+
+/// Returns a style's figures of metrics, each with its decimals, or a dash.
+pub(super) fn figures(style: &StyleReport) -> impl Iterator<Item = String> {
+    let figures = style.figures.iter();
+    figures.map(|(metric, figure)| number(*figure, metric.decimals()))
 }
 
 /// Figures from here on are shown with an exponent: nobody counts three hundred digits.
@@ -220,7 +235,38 @@ pub fn kid(style: &StyleReport) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared::item_metric::PerMetric;
+
     use super::*;
+
+    #[test]
+    fn a_table_has_a_column_for_each_metric() {
+        let mut figures = PerMetric::default();
+        figures[ItemMetric::Ssim] = Some(0.4125);
+        let style = |style: &str, items| StyleReport {
+            style: style.to_owned(),
+            items,
+            planned: 20,
+            fid: Some(81.369),
+            kid: None,
+            kid_standard_error: None,
+            reference: None,
+            figures,
+            notes: Vec::new(),
+            classes: std::collections::BTreeMap::new(),
+        };
+        let mut text = String::new();
+        table(&[style("night", 12), style("fog", 7)], &mut text);
+        let expected = [
+            "  style   N    FID  KID x 1000   SSIM  LPIPS",
+            "  night  12  81.37           -  0.412      -",
+            "  fog     7  81.37           -  0.412      -",
+        ];
+        assert_eq!(text.lines().count(), expected.len());
+        for (line, expected) in text.lines().zip(expected) {
+            assert!(line.starts_with(expected), "{text}");
+        }
+    }
 
     #[test]
     fn a_large_figure_is_shown_with_an_exponent() {

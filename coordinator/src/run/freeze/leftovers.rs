@@ -63,7 +63,7 @@ pub(super) async fn check(
     let planned = Planned {
         run,
         frozen,
-        config_hash: digest::sha256_of_json(&frozen.method),
+        config_hash: frozen.config_hash(),
         plan_hash: digest::sha256_of_json(frozen),
     };
     let Some(why) = found.doubt(storage, &planned).await? else {

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use shared::dataset::listing::Listing;
 use shared::dataset::{DatasetError, FindError, Labels, Request, Role, find};
 use shared::digest;
+use shared::item_metric::{ItemMetric, PerMetric};
 use shared::json;
 use shared::location::Location;
 use shared::model::{ModelContract, OpenError};
-use shared::network::{FEATURES_FILE, NetworkContract, PERCEPTUAL_FILE};
+use shared::network::{FEATURES_FILE, NetworkContract};
 use shared::run_record::{Frozen, FrozenContent, FrozenJudges, FrozenModel};
 use shared::settings::{PairingMode, QualityConfig, RunConfig};
 use shared::source::{self, Source};
@@ -228,10 +229,15 @@ async fn styles(config: &RunConfig) -> Result<Dataset, InventoryError> {
 }
 
 async fn judges(quality: &QualityConfig) -> Result<FrozenJudges, OpenError> {
-    Ok(FrozenJudges {
-        features: network_sha256(quality.features.as_ref(), FEATURES_FILE).await?,
-        lpips: network_sha256(quality.lpips.as_ref(), PERCEPTUAL_FILE).await?,
-    })
+    let features = network_sha256(quality.features.as_ref(), FEATURES_FILE).await?;
+    let mut of_metrics = PerMetric::default();
+    for metric in ItemMetric::ALL {
+        if let Some(network) = metric.network() {
+            let at = quality.network_of(metric);
+            of_metrics[metric] = network_sha256(at, network.contract).await?;
+        }
+    }
+    Ok(FrozenJudges::new(features, of_metrics))
 }
 
 async fn network_sha256(at: Option<&Location>, file: &str) -> Result<Option<String>, OpenError> {

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::decision::Items;
-use shared::digest;
 use shared::failure::{FailedAttempt, FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::manifest::{self, ManifestError, ManifestRow};
@@ -129,7 +128,7 @@ impl Ledger {
         read: Read,
     ) -> Result<Parts, LedgerError> {
         let id = &run.record.run;
-        let config_hash = &digest::sha256_of_json(&run.record.frozen.method);
+        let config_hash = &run.record.frozen.config_hash();
         let planned = run.plan.shards.get(shard.0 as usize);
         let positions = planned.into_iter().flat_map(Shard::items);
         let wanted = Wanted {

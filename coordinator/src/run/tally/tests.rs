@@ -1,4 +1,5 @@
 use shared::ids::ItemId;
+use shared::manifest::RowOrigin;
 use shared::storage::MemoryStorage;
 
 use super::*;
@@ -98,31 +99,21 @@ fn counts_at_their_limit_do_not_wrap() {
 /// Returns a row of an attempt that began and ended at these seconds.
 fn row(attempt: u32, started: i64, finished: i64) -> ManifestRow {
     let at = |second| jiff::Timestamp::from_second(second).unwrap();
-    ManifestRow {
+    let origin = RowOrigin {
         run: "demo".parse().unwrap(),
         shard: ShardId(0),
-        item: ItemId {
-            style: "night".to_owned(),
-            content: started.to_string(),
-        },
-        status: Status::Done,
-        error_class: None,
-        error: None,
-        warning: None,
-        warning_kinds: Vec::new(),
         attempt,
         worker: format!("worker-{attempt}"),
         device: "cpu".to_owned(),
         seed: 0,
         config_hash: String::new(),
         model_sha256: String::new(),
-        output: None,
-        quality: None,
-        content_sha256: None,
-        work: None,
-        started_at: at(started),
-        finished_at: at(finished),
-    }
+    };
+    let item = ItemId {
+        style: "night".to_owned(),
+        content: started.to_string(),
+    };
+    ManifestRow::new(origin, item, (at(started), at(finished)))
 }
 
 #[test]

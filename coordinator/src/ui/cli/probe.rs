@@ -8,6 +8,7 @@ use engine::conversion::{Converter, Source};
 use imaging::{LabelNeed, Prepared, encode_png, load};
 use shared::console;
 use shared::dataset::listing::Listing;
+use shared::item_metric::ItemMetric;
 use shared::location::Location;
 use shared::run_record::RunRecord;
 use shared::settings::{RunConfig, StepSet};
@@ -125,11 +126,15 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
 
 /// Returns what judges outputs.
 fn names(networks: &Networks) -> String {
-    let mut names = vec!["SSIM"];
-    let extractor = networks.extractor.as_ref();
-    let perceptual = networks.perceptual.as_ref();
-    names.extend(extractor.map(|network| network.contract.network.name.as_str()));
-    names.extend(perceptual.map(|network| network.contract.network.name.as_str()));
+    let of_pixels = ItemMetric::ALL
+        .into_iter()
+        .filter(|metric| metric.network().is_none());
+    let mut names: Vec<&str> = of_pixels.map(ItemMetric::title).collect();
+    let extractor = networks.extractor.iter().map(|network| &network.contract);
+    let perceptual = networks.perceptual.iter();
+    let perceptual = perceptual.filter_map(|(_, network)| Some(&network.as_ref()?.contract));
+    let contracts = extractor.chain(perceptual);
+    names.extend(contracts.map(|contract| contract.network.name.as_str()));
     names.join(", ")
 }
 

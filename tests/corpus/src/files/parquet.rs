@@ -14,6 +14,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use shared::failure::FailureClass;
 use shared::ids::{ItemId, ShardId};
+use shared::item_metric::PerMetric;
 use shared::manifest::{self, ManifestRow, Output, Quality, Status, Work};
 
 /// Returns the row of an item that is done, or of one that is quarantined.
@@ -51,8 +52,7 @@ pub fn manifest_row(style: &str, content: &str, done: bool) -> ManifestRow {
             label_sha256: digest("label"),
         }),
         quality: done.then(|| Quality {
-            ssim: 0.25,
-            lpips: Some(0.5),
+            figures: PerMetric::from_fn(|metric| Some(0.25 * (1 + metric as usize) as f64)),
             train_ids: vec![0, 10],
             features: Some(vec![0.5, -1.0, 2.0]),
         }),

@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
+use shared::item_metric::ItemMetric;
 use shared::json;
 use shared::warning::WarningKind;
 
@@ -32,6 +33,8 @@ struct RunPage {
     frame: Frame,
     run: RunLine,
     facts: Vec<Fact>,
+    /// The titles of the metrics.
+    metrics: Vec<&'static str>,
     styles: Vec<StyleLine>,
     figures: Option<Figures>,
     table: ShardTable,
@@ -104,6 +107,7 @@ pub(in super::super) async fn show(
             obstacle: without_queue(&dashboard),
         },
         facts: facts(&view),
+        metrics: ItemMetric::ALL.map(ItemMetric::title).to_vec(),
         styles: styles(&view),
         figures: view.report.as_ref().map(figures),
         table: ShardTable::of(&dashboard, &view, &wanted),

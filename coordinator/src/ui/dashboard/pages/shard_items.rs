@@ -150,14 +150,28 @@ async fn line(
 }
 
 fn figures(quality: &Quality) -> String {
-    let lpips = quality.lpips;
-    let lpips = lpips.map_or_else(String::new, |lpips| format!(", LPIPS {lpips:.3}"));
-    format!("SSIM {:.3}{lpips}", quality.ssim)
+    let figures = quality.figures.iter().filter_map(|(metric, figure)| {
+        let (title, decimals) = (metric.title(), metric.decimals());
+        figure.map(|figure| format!("{title} {figure:.decimals$}"))
+    });
+    figures.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::item_metric::ItemMetric;
+
     use super::*;
+
+    #[test]
+    fn the_figures_of_an_item_are_those_that_it_has() {
+        let mut quality = Quality::default();
+        assert_eq!(figures(&quality), "");
+        quality.figures[ItemMetric::Ssim] = Some(0.4126);
+        assert_eq!(figures(&quality), "SSIM 0.413");
+        quality.figures[ItemMetric::Lpips] = Some(0.5);
+        assert_eq!(figures(&quality), "SSIM 0.413, LPIPS 0.500");
+    }
 
     #[test]
     fn the_parts_of_a_time_fill_its_bar() {

@@ -1,5 +1,6 @@
 //! How far each style is, and what came out in it so far.
 
+use shared::item_metric::ItemMetric;
 use shared::wording::first_of;
 
 use super::parts::Bar;
@@ -20,8 +21,8 @@ pub(super) struct StyleLine {
     pub(super) fid: String,
     pub(super) kid: String,
     pub(super) kid_error: String,
-    pub(super) ssim: String,
-    pub(super) lpips: String,
+    /// A figure of each metric.
+    pub(super) figures: Vec<String>,
     /// Items that the figures are about.
     pub(super) items: String,
     pub(super) notes: String,
@@ -40,6 +41,10 @@ pub(super) fn styles(view: &RunView) -> Vec<StyleLine> {
 fn line(view: &RunView, name: &str, counts: StyleCounts) -> StyleLine {
     let reports = view.report.iter().flat_map(|report| &report.styles);
     let report: Option<&StyleReport> = { reports }.find(|report| report.style == name);
+    let figures = ItemMetric::ALL.into_iter().map(|metric| {
+        let mean = report.and_then(|report| report.figures[metric]);
+        figure(mean, metric.decimals())
+    });
     let of = |figure: fn(&StyleReport) -> Option<f64>| report.and_then(figure);
     StyleLine {
         address: encoded(name),
@@ -51,8 +56,7 @@ fn line(view: &RunView, name: &str, counts: StyleCounts) -> StyleLine {
         kid_error: of(|report| report.kid_standard_error)
             .map(|error| format!("± {error:.4}"))
             .unwrap_or_default(),
-        ssim: figure(of(|report| report.ssim), 3),
-        lpips: figure(of(|report| report.lpips), 3),
+        figures: figures.collect(),
         items: report.map_or_else(|| NOTHING.to_owned(), |report| count(report.items)),
         notes: report
             .map(|report| first_of(&report.notes, "; "))
