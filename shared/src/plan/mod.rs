@@ -10,7 +10,6 @@ pub use reading::{PlanError, read};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::listing::Listing;
-use crate::dataset::listing::Listing;
 use crate::decision::ChangedInputs;
 use crate::ids::{ItemId, RunId, ShardId};
 use crate::queue::message::ShardTask;

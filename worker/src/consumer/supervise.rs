@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::digest;
 use shared::queue::message::ShardTask;
 
 use super::Consumer;

@@ -10,7 +10,6 @@ use shared::item_metric::{ItemMetric, PerMetric};
 use shared::json;
 use shared::location::Location;
 use shared::network::{FEATURES_FILE, NetworkContract};
-use shared::run_record::RunRecord;
 use shared::settings::ReferenceFiles;
 
 use super::references::{Opened, References, by_reference};
