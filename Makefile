@@ -13,7 +13,7 @@ help:
 	@echo "make test-fleet      one shard in the hands of 75 workers that stop or die: minutes"
 	@echo "make test-gpu        what a GPU computes beside the authors' numbers; CUDA and cuDNN by LD_LIBRARY_PATH"
 	@echo "make fuzz            every fuzz target for FUZZ_SECONDS (600) on all cores; not a part of make test"
-	@echo "make lint            formatting, lints, docs and dependencies, warnings as errors; advisories where their database is reached"
+	@echo "make lint            formatting, lints, types, docs and dependencies, warnings as errors; advisories where their database is reached"
 	@echo "make build           the synth2real and worker programs, in target/release"
 	@echo "make bench           speed at Stable Diffusion's full width beside plain PyTorch: 20 GB of memory, 12 GB of disk, half an hour"
 	@echo "make bench-scale     time and memory of a run of a million items"
@@ -90,7 +90,7 @@ lint: onnx-export
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
-	cd onnx-export && .venv/bin/ruff check . && .venv/bin/ruff format --check .
+	cd onnx-export && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	infra/setup/cargo-deny.sh
 	.cache/cargo-deny/cargo-deny --locked check licenses bans sources
 	infra/setup/advisories.sh

@@ -30,7 +30,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
 from onnx_export.console import show
 from onnx_export.errors import exit_code_of
-from onnx_export.prompt import TOKENS
+from onnx_export.tokenizer import TOKENS
 from onnx_export.write import whole_folder
 
 PROMPT = "prompt_embedding.npy"

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
+from torch import nn
 
 # (channels scaled by, low frequencies scaled by), where the block's input has as many channels as
 # the widest block, or half as many.
@@ -30,7 +31,7 @@ def filter_up_blocks(unet: UNet2DConditionModel) -> None:
     """Puts the filter before each up block whose input is wide enough."""
     widest = max(unet.config.block_out_channels)
 
-    def before(_block: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    def before(_block: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         hidden = kwargs["hidden_states"]
         if hidden.shape[1] == widest:
             hidden = freeu_by_fft(hidden, *WIDEST)

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from baseline.checkpoint import WIDTHS, make_unet
 from baseline.inputs import LATENT_SCALE
 from onnx_export.errors import UsageError, exit_code_of
-from onnx_export.prompt import TOKENS
+from onnx_export.tokenizer import TOKENS
 
 ORDER = 4096
 """Rows and columns of the matrices that are multiplied."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ class Network:
 
     def __init__(self, folder: Path, prompt_embedding: Path | None = None) -> None:
         checkpoint = Checkpoint.open(folder)
-        self.schedule_constants = checkpoint.schedule
+        self.schedule_constants = asdict(checkpoint.schedule)
         self.unet, self.vae = checkpoint.unet(), checkpoint.vae()
         self.prompt = prompt_of(checkpoint, prompt_embedding, self.unet.config.cross_attention_dim)
         self.evaluations = 0

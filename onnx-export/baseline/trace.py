@@ -35,4 +35,4 @@ class Trace:
     def write(self, path: Path) -> None:
         """Writes the file."""
         with path.open("wb") as file:
-            np.savez_compressed(file, **self.arrays)
+            np.savez_compressed(file, allow_pickle=False, **self.arrays)

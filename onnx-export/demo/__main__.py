@@ -22,19 +22,19 @@ def main() -> None:
         case "train-vae":
             from .vae import VaeTraining, train_vae
 
-            training = VaeTraining(args.minutes, args.seed, crop=args.crop, batch=args.batch,
-                                   learning_rate=args.learning_rate,
-                                   decoder_only=args.decoder_only,
-                                   pictures=args.pictures)  # fmt: skip
-            train_vae(args.work, args.out or args.work / "vae", training)
+            of_vae = VaeTraining(args.minutes, args.seed, crop=args.crop, batch=args.batch,
+                                 learning_rate=args.learning_rate,
+                                 decoder_only=args.decoder_only,
+                                 pictures=args.pictures)  # fmt: skip
+            train_vae(args.work, args.out or args.work / "vae", of_vae)
         case "train-unet":
             from .unet import UnetTraining, train_unet
 
-            training = UnetTraining(args.minutes, args.seed, batch=args.batch,
-                                    learning_rate=args.learning_rate,
-                                    full_width_share=args.full_width_share,
-                                    full_width_from=args.full_width_from)  # fmt: skip
-            train_unet(args.work, args.out, training)
+            of_unet = UnetTraining(args.minutes, args.seed, batch=args.batch,
+                                   learning_rate=args.learning_rate,
+                                   full_width_share=args.full_width_share,
+                                   full_width_from=args.full_width_from)  # fmt: skip
+            train_unet(args.work, args.out, of_unet)
         case "train-features":
             from .feature_training import FeatureTraining, train_features
             from .features import export_features

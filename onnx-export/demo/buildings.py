@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .classes import Label
-from .looks import Colour, scale
-from .painter import Frustum, Painter
+from .looks import Colour, blend, scale
+from .painter import Frustum, Painter, Point3
 
 STOREY = 3.3
 BAY = 3.4
@@ -63,7 +63,7 @@ class Building:
                     continue
                 self._pane(painter, patch, lights[storey, bay % 32], sign)
 
-    def _pane(self, painter: Painter, patch: list, light: float, sign: int) -> None:
+    def _pane(self, painter: Painter, patch: list[Point3], light: float, sign: int) -> None:
         look = painter.look
         z = sum(p[2] for p in patch) / 4
         if light < look.lit_share:
@@ -72,8 +72,7 @@ class Building:
             gain = painter.side_gain(sign < 0) if sign else 0.92
             colour = scale(look.window, gain * (0.9 + 0.2 * light))
         share = look.haze_strength * min(z / 220, 0.6)
-        mixed = tuple(c + (h - c) * share for c, h in zip(colour, look.haze, strict=True))
-        painter.light(patch, mixed, Label.BUILDING)
+        painter.light(patch, blend(colour, look.haze, share), Label.BUILDING)
 
     def _gable(self, painter: Painter, height: float) -> None:
         ridge = height + 0.75 * self.half_width
@@ -127,5 +126,4 @@ class Skyline:
                 lit = lights[storey, bay] < look.lit_share
                 colour = look.lit_window if lit else look.window
                 share = 0.45 if lit else 0.3 + 0.4 * look.haze_strength
-                mixed = tuple(c + (h - c) * share for c, h in zip(colour, look.haze, strict=True))
-                painter.light(patch, mixed, Label.BUILDING)
+                painter.light(patch, blend(colour, look.haze, share), Label.BUILDING)

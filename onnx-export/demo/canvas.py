@@ -125,4 +125,5 @@ def _halo(opacity: float) -> Image.Image:
 
 
 def _rgb(colour: Colour) -> tuple[int, int, int]:
-    return tuple(min(max(round(x), 0), 255) for x in colour)
+    red, green, blue = (min(max(round(x), 0), 255) for x in colour)
+    return red, green, blue

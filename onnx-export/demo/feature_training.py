@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from .classes import Label
@@ -112,7 +112,7 @@ def answers_loss(answers: tuple[Tensor, Tensor], looks: Tensor, shown: Tensor) -
 
 
 @torch.no_grad()
-def accuracies(network: StreetFeatures, streets: Streets) -> tuple[float, float]:
+def accuracies(network: nn.Module, streets: Streets) -> tuple[float, float]:
     """Returns the share of looks told right, and the mean balanced accuracy of classes in cells.
 
     Balanced: the mean of the shares right where a class is shown and where it is not, over the

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from onnx_export.contract import Resize
 from onnx_export.features.adapter import Adapter
 from onnx_export.features.export import Settings, export
-from onnx_export.features.network import Resize
 
 from .classes import Label
 from .looks import LOOKS

@@ -14,12 +14,14 @@ Colour = tuple[float, float, float]
 
 def blend(a: Colour, b: Colour, share_of_b: float) -> Colour:
     """Returns the colour `share_of_b` of the way from `a` to `b`."""
-    return tuple(x + (y - x) * share_of_b for x, y in zip(a, b, strict=True))
+    red, green, blue = (x + (y - x) * share_of_b for x, y in zip(a, b, strict=True))
+    return red, green, blue
 
 
 def scale(colour: Colour, gain: float) -> Colour:
     """Returns `colour` made brighter or darker, clipped to the range of a byte."""
-    return tuple(min(max(x * gain, 0.0), 255.0) for x in colour)
+    red, green, blue = (min(max(x * gain, 0.0), 255.0) for x in colour)
+    return red, green, blue
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@
 of Adam's steps.
 """
 
+from collections.abc import Callable
+from typing import overload
+
 import torch
 from torch import Tensor, nn
 
@@ -15,9 +18,19 @@ class Muon(torch.optim.Optimizer):
     def __init__(self, weights: list[Tensor], lr: float, momentum: float = 0.95) -> None:
         super().__init__(weights, {"lr": lr, "momentum": momentum})
 
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
     @torch.no_grad()
-    def step(self) -> None:
-        """Moves every weight that has a gradient."""
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Moves every weight that has a gradient; `closure` gives the loss, if it is there."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is None:
@@ -28,6 +41,7 @@ class Muon(torch.optim.Optimizer):
                 ahead = weight.grad.lerp(momentum, group["momentum"]).flatten(1)
                 scale = 0.2 * max(ahead.shape) ** 0.5
                 weight.sub_(group["lr"] * scale * orthogonal(ahead).view_as(weight))
+        return loss
 
 
 def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
@@ -43,7 +57,8 @@ def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
 
 def optimizers(model: nn.Module, lr: float, weight_decay: float) -> list[torch.optim.Optimizer]:
     """Returns Muon for the inner matrices and AdamW for all else that is to be trained."""
-    inner, other = [], []
+    inner: list[Tensor] = []
+    other: list[Tensor] = []
     for name, weight in model.named_parameters():
         if weight.requires_grad:
             outer = weight.ndim < 2 or "conv_in" in name or "conv_out" in name

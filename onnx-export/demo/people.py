@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .classes import Label
-from .looks import Colour
+from .looks import Colour, scale
 from .painter import Painter, ring
 
 TYRE: Colour = (38, 38, 44)
@@ -101,7 +101,7 @@ class _Flat:
 
 
 def _torso(flat: _Flat, u: float, v: float, coat: Colour) -> None:
-    dark = tuple(0.85 * c for c in coat)
+    dark = scale(coat, 0.85)
     flat.shape([(u - 0.34, v + 0.05), (u - 0.24, v + 0.05), (u - 0.16, v + 0.68),
                 (u - 0.26, v + 0.66)], dark)  # fmt: skip
     flat.shape([(u + 0.24, v + 0.05), (u + 0.34, v + 0.05), (u + 0.26, v + 0.66),

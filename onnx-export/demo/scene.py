@@ -9,7 +9,7 @@ from PIL import Image
 from .buildings import Building, Skyline
 from .canvas import Canvas
 from .classes import Label
-from .looks import Colour, Look
+from .looks import Colour, Look, scale
 from .painter import Camera, Painter
 from .people import Person, Rider
 from .street import (
@@ -187,7 +187,7 @@ class _Street:
             height = self._between(1.2, 2.0)
             if kind == "wall":
                 tint = self._between(0.9, 1.1)
-                colour = tuple(tint * c for c in (188, 172, 154))
+                colour = scale((188, 172, 154), tint)
                 self._put(2, z, Barrier(x, z, length, height, colour, Label.WALL))
             elif kind == "fence":
                 colour = self._pick(((222, 214, 200), (156, 118, 88), (112, 130, 120)))

@@ -33,7 +33,7 @@ class Sky:
         w, h = canvas.width, canvas.height
         horizon = painter.camera.horizon * h
         canvas.polygon([(0, 0), (w, 0), (w, h), (0, h)], look.sky_bottom, Label.SKY)
-        box = [(0, 0), (w, 0), (w, horizon), (0, horizon)]
+        box = [(0.0, 0.0), (w, 0.0), (w, horizon), (0.0, horizon)]
         canvas.gradient(box, look.sky_top, look.sky_bottom, Label.SKY)
         for cloud in self.clouds:
             for dx, dy, radius in cloud.puffs:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,7 +92,7 @@ def make_prompt(seed: int) -> Tensor:
 def freeu_inside(unet: UNet2DConditionModel) -> Iterator[None]:
     """Filters the input of every up block for a while."""
 
-    def hook(_: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    def hook(_: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         hidden = kwargs["hidden_states"]
         filtered = _freeu(hidden.shape[1], *hidden.shape[2:])(hidden.float())
         return args, kwargs | {"hidden_states": filtered.to(hidden.dtype)}

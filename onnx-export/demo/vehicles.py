@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .classes import Label
 from .looks import Colour
-from .painter import Frustum, Painter, wheel
+from .painter import Frustum, Painter, Point3, wheel
 
 GLASS: Colour = (74, 96, 118)
 TYRE: Colour = (36, 36, 42)
@@ -120,7 +120,7 @@ class Wagon:
         self._pane(painter, box.near_patch((0.1, 0.9), (0.44, 0.84)), lit)
         painter.face(box.near_patch((0.3, 0.7), (0.88, 0.97)), (250, 214, 90), self.label)
 
-    def _pane(self, painter: Painter, patch: list, lit: bool) -> None:
+    def _pane(self, painter: Painter, patch: list[Point3], lit: bool) -> None:
         if lit:
             painter.light(patch, (236, 214, 150), self.label)
         else:

@@ -6,8 +6,8 @@ place) -> `simplify` (`norm`, `geglu`: same numbers, fewer operators) -> `trace`
 `cut` (segments, at the markers) -> `precision`, `write`, `contract` -> `verify` (the graphs beside
 the checkpoint: `watch`, `compare`). `export` runs it all, `cli` asks for it.
 
-`features` and `perceptual` export the networks that judge images, from state dicts (`weights`):
-feature vectors for FID and KID, and LPIPS.
+`features` and `perceptual` export the networks that judge images (`judge`), from state dicts
+(`weights`): feature vectors for FID and KID, and LPIPS.
 """
 
 __version__ = "0.1.0"

@@ -10,6 +10,7 @@ from typing import Any
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from onnx_export.configs import unet_settings, vae_settings
+from onnx_export.contract import ScheduleConstants
 from onnx_export.errors import CheckpointError
 from onnx_export.files import is_named, names_in
 from onnx_export.finite import refuse_not_finite
@@ -29,7 +30,7 @@ class Checkpoint:
     """
 
     folder: Path
-    schedule: dict[str, Any]
+    schedule: ScheduleConstants
     unet_settings: dict[str, Any]
     vae_settings: dict[str, Any]
     files: dict[str, WeightFiles] = field(repr=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -65,8 +64,3 @@ def refuse_constant(what: str, array: np.ndarray) -> None:
             f"{what} gives {float(array.flat[0]):g} everywhere for a seeded image: its weights are "
             "empty or not trained: give another checkpoint"
         )
-
-
-def outputs_of(entry: Mapping[str, Any]) -> list[str]:
-    """Returns the names of a contract's outputs."""
-    return [output["name"] for output in entry["outputs"]]

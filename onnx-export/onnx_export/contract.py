@@ -1,37 +1,209 @@
-"""`model.json`: what the engine reads, and refuses a model for not matching."""
+"""What crosses to the worker: `model.json`, `features.json` and `perceptual.json`.
+
+A field is a key, in the order in which keys are written; a `FLATTENED` field gives those of its own
+fields instead. `shared/schemas` says the same in JSON Schema.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+import json
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
-import onnx_ir as ir
-
-from onnx_export.cut import Layer
+from onnx_export import __version__
+from onnx_export.freeu import FreeUScales
 
 FORMAT_VERSION = 1
-DTYPES = {
-    ir.DataType.FLOAT: "float32",
-    ir.DataType.FLOAT16: "float16",
-    ir.DataType.INT64: "int64",
-}
+PRODUCER = f"onnx_export {__version__}"
+FLATTENED = {"flattened": True}
 
 
-def tensor_entry(value: ir.Value) -> dict[str, Any]:
-    """Returns name, dtype and shape of a graph's input or output; the batch is a string."""
-    shape = [size if isinstance(size, int) else str(size) for size in value.shape]
-    return {"name": value.name, "dtype": DTYPES[value.dtype], "shape": shape}
+@dataclass(frozen=True)
+class Source:
+    """What a network was made from."""
+
+    name: str
+    sha256: str
 
 
-def part_entry(model: ir.Model, files: dict[str, Any]) -> dict[str, Any]:
-    """Returns the entry of a VAE half: its files, inputs and outputs."""
-    return {
-        **files,
-        "inputs": [tensor_entry(value) for value in model.graph.inputs],
-        "outputs": [tensor_entry(value) for value in model.graph.outputs],
-    }
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of the folder, relative to it."""
+
+    file: str
+    sha256: str
 
 
-def segment_entry(model: ir.Model, files: dict[str, Any], layer: Layer | None) -> dict[str, Any]:
-    """Returns the entry of a segment: as a part's, with the layer that follows it."""
-    return {**part_entry(model, files), "layer": None if layer is None else asdict(layer)}
+@dataclass(frozen=True)
+class TensorEntry:
+    """An input or output of a graph; a dimension is a number, or a name where it is free."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A graph, with its weights in `data` if it has any."""
+
+    graph: StoredFile = field(metadata=FLATTENED)
+    data: StoredFile | None
+    inputs: tuple[TensorEntry, ...]
+    outputs: tuple[TensorEntry, ...]
+
+    def output_names(self) -> list[str]:
+        return [output.name for output in self.outputs]
+
+
+@dataclass(frozen=True)
+class InjectedLayer:
+    """An injected self-attention, with the names of its four tensors."""
+
+    name: str
+    tokens: int
+    heads: int
+    head_width: int
+    query: str
+    key: str
+    value: str
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentEntry:
+    """A part of the UNet and the layer that follows it (none after the last)."""
+
+    part: Part = field(metadata=FLATTENED)
+    layer: InjectedLayer | None
+
+
+@dataclass(frozen=True)
+class LatentShape:
+    """The size of a latent."""
+
+    channels: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class ScheduleConstants:
+    """The noise schedule, in diffusers' words."""
+
+    num_train_timesteps: int
+    beta_start: float
+    beta_end: float
+    beta_schedule: str
+    steps_offset: int
+    set_alpha_to_one: bool
+    timestep_spacing: str
+    prediction_type: str
+
+
+@dataclass(frozen=True)
+class FreeUEntry:
+    """The FreeU in the graphs."""
+
+    kind: str
+    scales: FreeUScales = field(metadata=FLATTENED)
+
+
+@dataclass(frozen=True)
+class PromptEntry:
+    """The prompt's embedding, `(1, tokens, width)`; no text if it came from a file."""
+
+    text: str | None
+    tokens: int
+    width: int
+    embedding: StoredFile = field(metadata=FLATTENED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """What every contract begins with."""
+
+    FILE: ClassVar[str]
+
+    format_version: int = FORMAT_VERSION
+    producer: str = PRODUCER
+
+    def to_json(self) -> str:
+        """Returns the text of the contract's file."""
+        return json.dumps(as_json(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def write(self, folder: Path) -> None:
+        (folder / self.FILE).write_text(self.to_json(), encoding="utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelContract(Contract):
+    """An exported checkpoint: `shared/schemas/model.schema.json`."""
+
+    FILE = "model.json"
+
+    source: Source
+    width: int
+    height: int
+    latent: LatentShape
+    dtype: str
+    weights: str
+    vae_scale: float
+    schedule: ScheduleConstants
+    freeu: FreeUEntry | None
+    prompt: PromptEntry
+    vae_encoder: Part
+    vae_decoder: Part
+    segments: tuple[SegmentEntry, ...]
+
+
+@dataclass(frozen=True)
+class Resize:
+    """The size that images are resized to inside the graph, without antialiasing."""
+
+    width: int
+    height: int
+    filter: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkContract(Contract):
+    """A network that judges images: `shared/schemas/network.schema.json`."""
+
+    name: str
+    source: Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeaturesContract(NetworkContract):
+    """A network of features. Figures may be held against published FID if `published_fid`."""
+
+    FILE = "features.json"
+
+    published_fid: bool
+    resize: Resize | None
+    num_features: int
+    part: Part = field(metadata=FLATTENED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerceptualContract(NetworkContract):
+    """An LPIPS. Distances may be held against published ones if `published_lpips`."""
+
+    FILE = "perceptual.json"
+
+    published_lpips: bool
+    resize: Resize | None
+    part: Part = field(metadata=FLATTENED)
+
+
+def as_json(value: object) -> Any:
+    """Returns a part of a contract as what `json` writes."""
+    if is_dataclass(value):
+        entries: dict[str, Any] = {}
+        for each in fields(value):
+            inner = as_json(getattr(value, each.name))
+            entries |= inner if each.metadata == FLATTENED else {each.name: inner}
+        return entries
+    return [as_json(each) for each in value] if isinstance(value, tuple) else value

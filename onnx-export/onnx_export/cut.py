@@ -11,20 +11,8 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnx_export.attention import MARKER, MARKER_DOMAIN
-
-
-@dataclass(frozen=True)
-class Layer:
-    """An injected self-attention, with the names of its four tensors."""
-
-    name: str
-    tokens: int
-    heads: int
-    head_width: int
-    query: str
-    key: str
-    value: str
-    output: str
+from onnx_export.contract import InjectedLayer
+from onnx_export.values import all_given, name_of, shape_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +20,7 @@ class Segment:
     """One part of the chain and the layer that follows it (none after the last)."""
 
     model: ir.Model
-    layer: Layer | None
+    layer: InjectedLayer | None
 
 
 def cut_at_markers(model: ir.Model) -> list[Segment]:
@@ -54,11 +42,11 @@ def cut_at_markers(model: ir.Model) -> list[Segment]:
         for v in n.inputs
         if v is not None and produced_in.get(v, i) != i
     }
-    needed = list(crossing) + [v for m in markers for v in m.inputs] + outputs
+    needed = list(crossing) + [v for m in markers for v in all_given(m.inputs)] + outputs
     segments = []
     for i, stage in enumerate(stages):
         gives = list(dict.fromkeys(v for v in needed if produced_in[v] == i))
-        gives.sort(key=lambda v: rank(v.name))
+        gives.sort(key=lambda v: rank(name_of(v)))
         layer = layers[i] if i < len(layers) else None
         initializers = {
             v: initializer(v, None if len(used) == 1 else i)
@@ -95,7 +83,7 @@ def program_order(graph: ir.Graph) -> tuple[list[list[ir.Node]], list[ir.Node]]:
 def name_tensors(graph: ir.Graph, stages: list[list[ir.Node]], markers: list[ir.Node]) -> None:
     """Gives the tensors that cross a cut names that say what they are."""
     for i, marker in enumerate(markers):
-        for value, role in zip(marker.inputs, ("query", "key", "value"), strict=True):
+        for value, role in zip(all_given(marker.inputs), ("query", "key", "value"), strict=True):
             value.name = f"layer_{i}_{role}"
         marker.outputs[0].name = f"layer_{i}_output"
     stage_of = {node: i for i, stage in enumerate(stages) for node in stage}
@@ -112,7 +100,7 @@ def name_tensors(graph: ir.Graph, stages: list[list[ir.Node]], markers: list[ir.
 
 def kind_of(value: ir.Value, consumers: list[ir.Node]) -> str:
     """Returns what a crossing tensor is, by its rank and by who takes it."""
-    if len(value.shape) == 2:
+    if len(shape_of(value)) == 2:
         return "time"
     return "skip" if all(n.op_type == "Concat" for n in consumers) else "hidden"
 
@@ -123,20 +111,26 @@ def rank(name: str) -> tuple[int, str]:
     return next((i for i, role in enumerate(order) if name.endswith(role)), len(order)), name
 
 
-def layer_of(marker: ir.Node) -> Layer:
-    query, key, value = marker.inputs
-    _, tokens, width = query.shape
+def layer_of(marker: ir.Node) -> InjectedLayer:
+    query, key, value = all_given(marker.inputs)
+    shape = shape_of(query)
     heads = marker.attributes["heads"].as_int()
-    return Layer(
+    return InjectedLayer(
         name=marker.attributes["layer"].as_string(),
-        tokens=int(tokens),
+        tokens=fixed(shape[1]),
         heads=heads,
-        head_width=int(width) // heads,
-        query=query.name,
-        key=key.name,
-        value=value.name,
-        output=marker.outputs[0].name,
+        head_width=fixed(shape[2]) // heads,
+        query=name_of(query),
+        key=name_of(key),
+        value=name_of(value),
+        output=name_of(marker.outputs[0]),
     )
+
+
+def fixed(size: int | ir.SymbolicDim) -> int:
+    if not isinstance(size, int):
+        raise ValueError(f"{size} is not fixed")
+    return size
 
 
 def segment_model(
@@ -172,5 +166,5 @@ def segment_model(
 
 def initializer(value: ir.Value, index: int | None) -> ir.Value:
     """Returns a copy; with `index`, for one several segments use, under that segment's name."""
-    name = value.name if index is None else f"segment_{index}.{value.name}"
+    name = name_of(value) if index is None else f"segment_{index}.{name_of(value)}"
     return ir.Value(name=name, shape=value.shape, type=value.type, const_value=value.const_value)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import onnx_ir as ir
 import torch
 from torch import nn
 
-from onnx_export import __version__
 from onnx_export.checkpoint import PARTS, Checkpoint
-from onnx_export.contract import FORMAT_VERSION, part_entry, segment_entry
+from onnx_export.contract import (
+    FreeUEntry,
+    LatentShape,
+    ModelContract,
+    Part,
+    PromptEntry,
+    SegmentEntry,
+    Source,
+)
 from onnx_export.cut import cut_at_markers
 from onnx_export.errors import UsageError
 from onnx_export.finite import SINGLE, refuse_beyond_half, refuse_constants
@@ -30,11 +36,9 @@ from onnx_export.write import (
     refuse_overlap,
     whole_folder,
     write_array,
-    write_contract,
     write_graph,
 )
 
-MADE_HERE = "model.json"
 VAE_SCALE_FACTOR = 8
 FREEU = FreeUScales()
 TORCH_DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
@@ -65,7 +69,7 @@ def export(settings: Settings, say: Callable[[str], None] = lambda _: None) -> N
     `CheckpointError`; then `settings.out` is as it was.
     """
     refuse_overlap(settings.out, settings.checkpoint, PARTS)
-    refuse_existing(settings.out, MADE_HERE, settings.force)
+    refuse_existing(settings.out, ModelContract.FILE, settings.force)
     checkpoint = Checkpoint.open(settings.checkpoint)
     latent = latent_size(settings, checkpoint.num_levels)
     prompt = prompt_of(settings, checkpoint)
@@ -79,16 +83,15 @@ def export(settings: Settings, say: Callable[[str], None] = lambda _: None) -> N
     for line in (str(prompt), *notes, *wanted.notes):
         say(line)
 
-    with whole_folder(settings.out, MADE_HERE, settings.force) as folder:
-        contract = header(settings, checkpoint, latent, vae.config.scaling_factor)
-        contract["prompt"] = write_prompt(folder, prompt)
+    with whole_folder(settings.out, ModelContract.FILE, settings.force) as folder:
+        source, embedding = source_of(settings, checkpoint), write_prompt(folder, prompt)
         say("tracing the VAE")
         image = Input("image", torch.zeros(2, 3, settings.height, settings.width), True)
         sample = torch.zeros(2, 4, latent.height, latent.width)
         encoder = traced(settings, VaeEncoder(vae), [image], "latent")
         decoder = traced(settings, VaeDecoder(vae), [Input("latent", sample, True)], "image")
-        for name, model in (("vae_encoder", encoder), ("vae_decoder", decoder)):
-            contract[name] = part_entry(model, save(settings, folder, name, model))
+        vae_encoder = save(settings, folder, "vae_encoder", encoder)
+        vae_decoder = save(settings, folder, "vae_decoder", decoder)
 
         say("tracing the UNet")
         mark_injected_layers(unet)
@@ -98,14 +101,31 @@ def export(settings: Settings, say: Callable[[str], None] = lambda _: None) -> N
             Input("prompt_embedding", torch.from_numpy(prompt.embedding), False),
         ]
         model = traced(settings, exported_unet, inputs, "noise_pred")
-        contract["segments"] = []
-        for i, segment in enumerate(cut_at_markers(model)):
-            files = save(settings, folder, f"unet/segment_{i}", segment.model)
-            contract["segments"].append(segment_entry(segment.model, files, segment.layer))
+        segments = tuple(
+            SegmentEntry(
+                part=save(settings, folder, f"unet/segment_{i}", each.model), layer=each.layer
+            )
+            for i, each in enumerate(cut_at_markers(model))
+        )
+        contract = ModelContract(
+            source=source,
+            width=settings.width,
+            height=settings.height,
+            latent=LatentShape(channels=4, width=latent.width, height=latent.height),
+            dtype=settings.dtype,
+            weights=settings.weights,
+            vae_scale=vae.config.scaling_factor,
+            schedule=checkpoint.schedule,
+            freeu=None if settings.freeu is None else FreeUEntry("cross-image", settings.freeu),
+            prompt=embedding,
+            vae_encoder=vae_encoder,
+            vae_decoder=vae_decoder,
+            segments=segments,
+        )
         say("holding the graphs against the checkpoint")
         verify(folder, contract, wanted)
-        write_contract(folder, contract)
-        say(f"wrote {len(contract['segments'])} segments of the UNet")
+        contract.write(folder)
+        say(f"wrote {len(segments)} segments of the UNet")
 
 
 def half_notes(
@@ -139,41 +159,23 @@ def traced(settings: Settings, module: nn.Module, inputs: Sequence[Input], outpu
     return trace(simplify(module).to(dtype), [i.to(dtype) for i in inputs], output)
 
 
-def save(settings: Settings, folder: Path, name: str, model: ir.Model) -> dict[str, Any]:
-    """Writes a graph with its weights as `settings` ask for, and returns its files' entry."""
+def save(settings: Settings, folder: Path, name: str, model: ir.Model) -> Part:
+    """Writes a graph with its weights as `settings` ask for, and returns its entry."""
     if (settings.dtype, settings.weights) == ("fp32", "fp16"):
         store_weights_as_fp16(model)
     refuse_constants(model, name)
     return write_graph(folder, name, model)
 
 
-def header(
-    settings: Settings, checkpoint: Checkpoint, latent: LatentSize, vae_scale: float
-) -> dict[str, Any]:
-    """Returns the contract's part that no graph is needed for."""
-    freeu = settings.freeu
-    return {
-        "format_version": FORMAT_VERSION,
-        "producer": f"onnx_export {__version__}",
-        "source": {
-            "name": settings.name or checkpoint.folder.resolve().name,
-            "sha256": checkpoint.sha256(),
-        },
-        "width": settings.width,
-        "height": settings.height,
-        "latent": {"channels": 4, "width": latent.width, "height": latent.height},
-        "dtype": settings.dtype,
-        "weights": settings.weights,
-        "vae_scale": vae_scale,
-        "schedule": checkpoint.schedule,
-        "freeu": None if freeu is None else {"kind": "cross-image", **asdict(freeu)},
-    }
+def source_of(settings: Settings, checkpoint: Checkpoint) -> Source:
+    name = settings.name or checkpoint.folder.resolve().name
+    return Source(name, checkpoint.sha256())
 
 
-def write_prompt(folder: Path, prompt: Prompt) -> dict[str, Any]:
+def write_prompt(folder: Path, prompt: Prompt) -> PromptEntry:
     _, tokens, width = prompt.embedding.shape
     file = write_array(folder, "prompt_embedding.npy", prompt.embedding)
-    return {"text": prompt.text, "tokens": tokens, "width": width, **file}
+    return PromptEntry(prompt.text, tokens, width, file)
 
 
 def latent_size(settings: Settings, levels: int) -> LatentSize:

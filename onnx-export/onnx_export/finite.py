@@ -13,6 +13,7 @@ from torch import Tensor
 
 from onnx_export.errors import CheckpointError
 from onnx_export.precision import is_matrix
+from onnx_export.values import name_of
 
 HALF_MAX = 65504.0
 SINGLE = "export it with --dtype fp32 and --weights fp32"
@@ -113,7 +114,7 @@ def refuse_constants(model: ir.Model, part: str) -> None:
 def constants_of(model: ir.Model) -> Iterator[tuple[str, np.ndarray]]:
     for value in model.graph.initializers.values():
         if value.const_value is not None:
-            yield value.name, value.const_value.numpy()
+            yield name_of(value), value.const_value.numpy()
     for node in model.graph:
         if node.op_type == "Constant" and "value" in node.attributes:
-            yield node.outputs[0].name, node.attributes["value"].as_tensor().numpy()
+            yield name_of(node.outputs[0]), node.attributes["value"].as_tensor().numpy()

@@ -35,6 +35,10 @@ class FreeUScales:
 class FreeU(nn.Module):
     """Scales half of the channels, then the low frequencies, of `(batch, channels, h, w)`."""
 
+    channel_scale: torch.Tensor
+    analysis: torch.Tensor
+    synthesis: torch.Tensor
+
     def __init__(
         self, channels: int, size: tuple[int, int], backbone: float, frequencies: float
     ) -> None:

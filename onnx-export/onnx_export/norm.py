@@ -13,6 +13,9 @@ from torch import nn
 class ExportedGroupNorm(nn.Module):
     """The same function as `norm` on `(batch, channels, height, width)`."""
 
+    unit: torch.Tensor
+    zero: torch.Tensor
+
     def __init__(self, norm: nn.GroupNorm) -> None:
         super().__init__()
         self.groups, self.epsilon = norm.num_groups, norm.eps

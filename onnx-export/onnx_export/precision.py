@@ -26,9 +26,10 @@ def store_weights_as_fp16(model: ir.Model) -> None:
         tensor = value.const_value
         if tensor is None or tensor.dtype != ir.DataType.FLOAT or KEPT in name:
             continue
-        if not is_matrix(tensor.shape):
+        numbers = tensor.numpy()
+        if not is_matrix(numbers.shape):
             continue
-        half = ir.tensor(tensor.numpy().astype(np.float16), name=f"{name}.fp16")
+        half = ir.tensor(numbers.astype(np.float16), name=f"{name}.fp16")
         stored = ir.Value(
             name=half.name, shape=value.shape, type=ir.TensorType(half.dtype), const_value=half
         )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnx_export.configs import is_number, refuse_unknown
+from onnx_export.contract import ScheduleConstants
 from onnx_export.errors import CheckpointError
 from onnx_export.files import read_json
 
@@ -23,7 +24,7 @@ BETAS = ("beta_start", "beta_end")
 USUAL = "give those the model was trained with (Stable Diffusion: 0.00085 and 0.012)"
 
 
-def read_schedule(path: Path) -> dict[str, Any]:
+def read_schedule(path: Path) -> ScheduleConstants:
     """Returns the contract's schedule.
 
     How the model was trained (betas, prediction type) is the checkpoint's and is checked. How it
@@ -44,28 +45,28 @@ def read_schedule(path: Path) -> dict[str, Any]:
             f"{path} has beta_start {start} and beta_end {end}, expected two numbers between 0 and "
             f"1, the first below the second: {USUAL}"
         )
-    schedule = {
-        "num_train_timesteps": int(settings.get("num_train_timesteps", 1000)),
-        "beta_start": settings["beta_start"],
-        "beta_end": settings["beta_end"],
-        "beta_schedule": settings["beta_schedule"],
-        "steps_offset": 1,
-        "set_alpha_to_one": False,
-        "timestep_spacing": "leading",
-        "prediction_type": settings.get("prediction_type", "epsilon"),
-    }
+    schedule = ScheduleConstants(
+        num_train_timesteps=int(settings.get("num_train_timesteps", 1000)),
+        beta_start=start,
+        beta_end=end,
+        beta_schedule=settings["beta_schedule"],
+        steps_offset=1,
+        set_alpha_to_one=False,
+        timestep_spacing="leading",
+        prediction_type=settings.get("prediction_type", "epsilon"),
+    )
     refuse_alphas(path, schedule)
     return schedule
 
 
-def alphas_cumprod(schedule: dict[str, Any]) -> np.ndarray:
+def alphas_cumprod(schedule: ScheduleConstants) -> np.ndarray:
     """Returns the share of the image that is left at each timestep, float64."""
-    roots = (np.sqrt(np.float64(schedule[key])) for key in BETAS)
-    betas = np.linspace(*roots, schedule["num_train_timesteps"]) ** 2
+    start, end = np.sqrt(np.array([schedule.beta_start, schedule.beta_end], np.float64))
+    betas = np.linspace(start, end, schedule.num_train_timesteps) ** 2
     return np.cumprod(1.0 - betas)
 
 
-def refuse_alphas(path: Path, schedule: dict[str, Any]) -> None:
+def refuse_alphas(path: Path, schedule: ScheduleConstants) -> None:
     """Raises unless every timestep has less of the image than the one before it, and some."""
     with np.errstate(all="ignore"):
         alphas = alphas_cumprod(schedule)
@@ -77,7 +78,7 @@ def refuse_alphas(path: Path, schedule: dict[str, Any]) -> None:
         said = "an alphas_cumprod that does not fall from timestep to timestep"
     else:
         return
-    start, end = (schedule[key] for key in BETAS)
     raise CheckpointError(
-        f"{path} has beta_start {start} and beta_end {end}, which give {said}: {USUAL}"
+        f"{path} has beta_start {schedule.beta_start} and beta_end {schedule.beta_end}, which give "
+        f"{said}: {USUAL}"
     )

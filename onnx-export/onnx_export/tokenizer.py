@@ -132,11 +132,11 @@ def vocabulary_of(folder: Path) -> Vocabulary:
 
 def vocabulary_of_one_file(path: Path) -> Vocabulary:
     settings = read_json(path)
-    model, added = settings.get("model"), settings.get("added_tokens")
     try:
+        model = settings["model"]
         tokens = dict(model["vocab"])
         merges = [pair_of(merge) for merge in model["merges"]]
-        special = {token["content"]: token["id"] for token in added or ()}
+        special = {each["content"]: each["id"] for each in settings.get("added_tokens") or ()}
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path} has no vocabulary of pairs that are merged ({type(error).__name__}: "

@@ -64,6 +64,7 @@ def trace(module: nn.Module, inputs: Sequence[Input], output: str) -> ir.Model:
             )
         finally:
             logging.disable(logging.NOTSET)
+    assert program is not None, "torch gives a program where dynamo is asked for"
     model = program.model
     strip(model)
     return model

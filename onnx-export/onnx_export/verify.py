@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,8 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional
 
-from onnx_export.compare import TOLERANCES, outputs_of, refuse_difference, run
+from onnx_export.compare import TOLERANCES, refuse_difference, run
+from onnx_export.contract import ModelContract, ScheduleConstants
 from onnx_export.schedule import alphas_cumprod
 from onnx_export.unet import ExportedUnet
 from onnx_export.watch import watched
@@ -31,7 +31,7 @@ class Probe:
     image: Tensor
     noise: Tensor
     prompt: np.ndarray
-    schedule: dict[str, Any]
+    schedule: ScheduleConstants
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Expected:
     notes: tuple[str, ...]
 
 
-def probe(height: int, width: int, prompt: np.ndarray, schedule: dict[str, Any]) -> Probe:
+def probe(height: int, width: int, prompt: np.ndarray, schedule: ScheduleConstants) -> Probe:
     """Returns the probe of an image size: areas of colour with grain on them, in [-1, 1]."""
     generator = torch.Generator().manual_seed(SEED)
     coarse = torch.randn(1, 3, height // 16, width // 16, generator=generator)
@@ -78,20 +78,20 @@ def expected(given: Probe, unet: ExportedUnet, vae: AutoencoderKL, half: bool) -
     return Expected(given, latent, image, sample, noise_pred, notes)
 
 
-def verify(folder: Path, contract: dict[str, Any], wanted: Expected) -> None:
+def verify(folder: Path, contract: ModelContract, wanted: Expected) -> None:
     """Raises `CheckpointError` unless the folder's graphs give what the checkpoint gives."""
-    dtype = DTYPES[contract["dtype"]]
-    tolerance = TOLERANCES[contract["dtype"], contract["weights"]]
+    dtype = DTYPES[contract.dtype]
+    tolerance = TOLERANCES[contract.dtype, contract.weights]
 
     def halved(tensor: Tensor) -> np.ndarray:
         return tensor.numpy().astype(dtype)
 
-    for what, entry, given, result in (
-        ("VAE encoder", contract["vae_encoder"], wanted.probe.image, wanted.latent),
-        ("VAE decoder", contract["vae_decoder"], wanted.latent, wanted.image),
+    for what, half, given, result in (
+        ("VAE encoder", contract.vae_encoder, wanted.probe.image, wanted.latent),
+        ("VAE decoder", contract.vae_decoder, wanted.latent, wanted.image),
     ):
-        inputs = {entry["inputs"][0]["name"]: halved(given)}
-        (found,) = run(folder / entry["file"], outputs_of(entry), inputs)
+        inputs = {half.inputs[0].name: halved(given)}
+        (found,) = run(folder / half.graph.file, half.output_names(), inputs)
         refuse_difference(what, found, result.numpy(), tolerance)
 
     tensors = {
@@ -99,13 +99,14 @@ def verify(folder: Path, contract: dict[str, Any], wanted: Expected) -> None:
         "timestep": np.array([TIMESTEP], np.int64),
         "prompt_embedding": wanted.probe.prompt.astype(dtype),
     }
-    for segment in contract["segments"]:
-        inputs = {i["name"]: tensors[i["name"]] for i in segment["inputs"]}
-        names = outputs_of(segment)
-        tensors.update(zip(names, run(folder / segment["file"], names, inputs), strict=True))
-        if layer := segment["layer"]:
-            roles = (tensors[layer[role]] for role in ("query", "key", "value"))
-            tensors[layer["output"]] = attention(*roles, heads=layer["heads"])
+    for segment in contract.segments:
+        part, layer = segment.part, segment.layer
+        inputs = {each.name: tensors[each.name] for each in part.inputs}
+        names = part.output_names()
+        tensors.update(zip(names, run(folder / part.graph.file, names, inputs), strict=True))
+        if layer is not None:
+            query, key, value = (tensors[name] for name in (layer.query, layer.key, layer.value))
+            tensors[layer.output] = attention(query, key, value, layer.heads)
     refuse_difference("UNet", tensors["noise_pred"], wanted.noise_pred.numpy(), tolerance)
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
+from onnx_export.contract import Part, StoredFile, TensorEntry
 from onnx_export.errors import UsageError
+from onnx_export.values import dtype_of, name_of, shape_of
 
 INLINE_BYTES = 256
+DTYPES = {
+    ir.DataType.FLOAT: "float32",
+    ir.DataType.FLOAT16: "float16",
+    ir.DataType.INT64: "int64",
+}
 
 
 @contextmanager
@@ -77,42 +82,52 @@ def refuse_overlap(target: Path, source: Path, parts: Iterable[str] = ()) -> Non
             raise UsageError(f"--out {target} is a part of the checkpoint: name another folder")
 
 
-def write_graph(folder: Path, name: str, model: ir.Model) -> dict[str, Any]:
-    """Writes `name.onnx` and, for its weights, `name.data`; returns their entry.
+def write_graph(folder: Path, name: str, model: ir.Model) -> Part:
+    """Writes `name.onnx` and, for its weights, `name.data`; returns what a contract says of them.
 
     Shapes, scales and other initializers of up to 256 bytes stay inside the graph: shape
     inference cannot read external data.
     """
     path = folder / f"{name}.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
-    weights = [v for v in model.graph.initializers.values() if v.const_value.nbytes > INLINE_BYTES]
+    weights = [
+        (value, tensor)
+        for value in model.graph.initializers.values()
+        if (tensor := value.const_value) is not None and tensor.nbytes > INLINE_BYTES
+    ]
     data = None
     if weights:
         data_path = path.with_suffix(".data")
         external = ir.external_data.convert_tensors_to_external(
-            [v.const_value for v in weights], path.parent, data_path.name
+            [tensor for _, tensor in weights], path.parent, data_path.name
         )
-        for value, tensor in zip(weights, external, strict=True):
+        for (value, _), tensor in zip(weights, external, strict=True):
             value.const_value = tensor
-        data = file_entry(folder, data_path)
+        data = stored_file(folder, data_path)
     proto = ir.to_proto(model)
     path.write_bytes(proto.SerializeToString(deterministic=True))
-    return {**file_entry(folder, path), "data": data}
+    return Part(
+        graph=stored_file(folder, path),
+        data=data,
+        inputs=tuple(tensor_entry(value) for value in model.graph.inputs),
+        outputs=tuple(tensor_entry(value) for value in model.graph.outputs),
+    )
 
 
-def write_array(folder: Path, name: str, array: np.ndarray) -> dict[str, Any]:
+def tensor_entry(value: ir.Value) -> TensorEntry:
+    """Returns name, dtype and shape of a graph's input or output; the batch is a string."""
+    shape = (size if isinstance(size, int) else str(size) for size in shape_of(value))
+    return TensorEntry(name_of(value), DTYPES[dtype_of(value)], tuple(shape))
+
+
+def write_array(folder: Path, name: str, array: np.ndarray) -> StoredFile:
     """Writes a `.npy` file and returns its entry."""
     np.save(folder / name, array, allow_pickle=False)
-    return file_entry(folder, folder / name)
+    return stored_file(folder, folder / name)
 
 
-def write_contract(folder: Path, contract: dict[str, Any], name: str = "model.json") -> None:
-    text = json.dumps(contract, indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / name).write_text(text + "\n", encoding="utf-8")
-
-
-def file_entry(folder: Path, path: Path) -> dict[str, Any]:
-    return {"file": path.relative_to(folder).as_posix(), "sha256": file_sha256(path)}
+def stored_file(folder: Path, path: Path) -> StoredFile:
+    return StoredFile(path.relative_to(folder).as_posix(), file_sha256(path))
 
 
 def file_sha256(path: Path) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
+
+from tests.contracts import valid_contract
 
 
 def open_session(path: Path) -> ort.InferenceSession:
@@ -35,7 +37,7 @@ class Chain:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.contract = json.loads((folder / "model.json").read_text())
+        self.contract = valid_contract(folder / "model.json")
         self.segments = self.contract["segments"]
         self.sessions = [open_session(folder / s["file"]) for s in self.segments]
 
@@ -65,3 +67,6 @@ class Chain:
     def decode(self, latent: np.ndarray) -> np.ndarray:
         session = open_session(self.folder / self.contract["vae_decoder"]["file"])
         return session.run(["image"], {"latent": latent})[0]
+
+
+MakeChain = Callable[..., Chain]

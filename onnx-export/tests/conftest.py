@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ import torch
 
 from baseline.checkpoint import WIDTHS, write_checkpoint
 from onnx_export.export import Settings, export
-from tests.chain import Chain
+from tests.chain import Chain, MakeChain
 from tests.checkpoints import PROMPT_WIDTH, sd2_shaped, sd15_shaped
 from tests.refusals import accepted  # noqa: F401  (a fixture)
 
@@ -59,11 +59,11 @@ def sd15_chain(workspace: Path, sd15: Path, prompt_file: Path) -> Chain:
 
 
 @pytest.fixture(scope="session")
-def sd2_chain(workspace: Path, sd2: Path) -> Callable[..., Chain]:
+def sd2_chain(workspace: Path, sd2: Path) -> MakeChain:
     """Returns a function that exports the small checkpoint with other settings, once for each."""
     made: dict[str, Chain] = {}
 
-    def make(**changes: object) -> Chain:
+    def make(**changes: Any) -> Chain:
         key = repr(sorted(changes.items()))
         if key not in made:
             out = workspace / f"sd2-onnx-{len(made)}"

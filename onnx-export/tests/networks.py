@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 import torch
 from torch import nn
+
+from tests.contracts import valid_contract
 
 
 @torch.no_grad()
@@ -25,6 +25,8 @@ def liven(network: nn.Module, seed: int) -> nn.Module:
         elif isinstance(module, nn.BatchNorm2d):
             module.weight.uniform_(0.6, 1.4, generator=generator)
             module.bias.normal_(0.0, 0.2, generator=generator)
+            assert module.running_mean is not None
+            assert module.running_var is not None
             module.running_mean.normal_(0.0, 0.2, generator=generator)
             module.running_var.uniform_(0.6, 1.4, generator=generator)
     return network.eval()
@@ -49,7 +51,7 @@ class Exported:
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.folder = folder
-        self.contract: dict[str, Any] = json.loads((folder / f"{kind}.json").read_text())
+        self.contract = valid_contract(folder / f"{kind}.json")
         options = ort.SessionOptions()
         options.intra_op_num_threads = 2
         self.session = ort.InferenceSession(

@@ -88,7 +88,7 @@ def fid_fixture() -> dict[str, np.ndarray]:
         "second": second,
         "second_mu": second_mu,
         "second_sigma": second_sigma,
-        "fid": np.float64(frechet(first, second)),
+        "fid": np.array(frechet(first, second)),
     }
 
 
@@ -106,7 +106,7 @@ def kid_fixture() -> dict[str, np.ndarray]:
     return {
         "first": first,
         "second": second,
-        "mmd2": np.float64(mmd2(first, second)),
+        "mmd2": np.array(mmd2(first, second)),
         "subsets_first": subsets_first.astype(np.int64),
         "subsets_second": subsets_second.astype(np.int64),
         "subsets_mmd2": np.array(of_subsets),
@@ -131,7 +131,7 @@ def ssim_fixture() -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     for name, pair in pairs.items():
         arrays |= {f"{name}_first": pair[0], f"{name}_second": pair[1]}
-        arrays[f"{name}_ssim"] = np.float64(ssim(*pair))
+        arrays[f"{name}_ssim"] = np.array(ssim(*pair))
     return arrays
 
 
@@ -145,7 +145,7 @@ def main() -> None:
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     for name, make in MAKERS.items():
-        np.savez(out / f"{name}.npz", **make())
+        np.savez(out / f"{name}.npz", allow_pickle=False, **make())
 
 
 if __name__ == "__main__":

@@ -19,9 +19,11 @@ UNET = "unet/diffusion_pytorch_model.safetensors"
 VAE = "vae/diffusion_pytorch_model.safetensors"
 TEXT = "text_encoder/model.safetensors"
 
+Accepted = Callable[..., list[str]]
+
 
 def refused(
-    capsys: pytest.CaptureFixture,
+    capsys: pytest.CaptureFixture[str],
     checkpoint: Path,
     *options: object,
     size: tuple[int, int] = (64, 128),
@@ -43,7 +45,7 @@ class TracedError(Exception):
 
 
 @pytest.fixture
-def accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[str]]:
+def accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Accepted:
     """Returns a function that exports up to the first trace and returns what was said by then."""
 
     def stop(*_: object) -> None:

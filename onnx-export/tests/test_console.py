@@ -52,6 +52,7 @@ def test_work_whose_reader_went_away_is_done() -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        program.stdout.close()
-        program.stderr.close()
+        for pipe in (program.stdout, program.stderr):
+            assert pipe is not None
+            pipe.close()
         assert program.wait() == expected

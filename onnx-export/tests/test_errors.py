@@ -8,20 +8,24 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from onnx_export import export as export_module
 from onnx_export.cli import main
+from onnx_export.contract import ModelContract
 from onnx_export.errors import CheckpointError, exit_code_of
 from onnx_export.export import Settings, export
-from onnx_export.verify import Expected
+from onnx_export.verify import Expected, verify
 from onnx_export.write import whole_folder
 from tests.refusals import change, refused
 
 
-def test_a_folder_that_is_no_checkpoint_is_named(capsys, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_checkpoint_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     code, line = refused(capsys, tmp_path / "nothing")
     assert code == 3
     assert f"{tmp_path / 'nothing'} is not a folder" in line
@@ -31,7 +35,9 @@ def test_a_folder_that_is_no_checkpoint_is_named(capsys, tmp_path: Path) -> None
     assert "unet/config.json is missing" in line
 
 
-def test_a_model_that_predicts_velocity_is_refused(capsys, copy: Path) -> None:
+def test_a_model_that_predicts_velocity_is_refused(
+    capsys: pytest.CaptureFixture[str], copy: Path
+) -> None:
     change(copy / "scheduler/scheduler_config.json", prediction_type="v_prediction")
     code, line = refused(capsys, copy)
     assert code == 3
@@ -44,7 +50,7 @@ def test_a_model_that_predicts_velocity_is_refused(capsys, copy: Path) -> None:
     [("pipe", "is not a file"), ("device", "is not a file"), ("sparse", "such a file has at most")],
 )
 def test_settings_that_are_no_file_or_have_no_end_are_refused_at_once(
-    capsys, copy: Path, kind: str, words: str
+    capsys: pytest.CaptureFixture[str], copy: Path, kind: str, words: str
 ) -> None:
     path = copy / "unet/config.json"
     path.unlink()
@@ -74,7 +80,7 @@ def test_settings_that_are_no_file_or_have_no_end_are_refused_at_once(
     ],
 )
 def test_settings_outside_the_method_are_named(
-    capsys, copy: Path, part: str, settings: dict
+    capsys: pytest.CaptureFixture[str], copy: Path, part: str, settings: dict[str, Any]
 ) -> None:
     change(copy / part, **settings)
     code, line = refused(capsys, copy)
@@ -82,14 +88,18 @@ def test_settings_outside_the_method_are_named(
     assert f"{copy / part} has {next(iter(settings))}" in line
 
 
-def test_a_checkpoint_without_text_encoder_needs_an_embedding(capsys, copy: Path) -> None:
+def test_a_checkpoint_without_text_encoder_needs_an_embedding(
+    capsys: pytest.CaptureFixture[str], copy: Path
+) -> None:
     shutil.rmtree(copy / "text_encoder")
     code, line = refused(capsys, copy)
     assert code == 3
     assert "give --prompt-embedding NPY" in line
 
 
-def test_an_embedding_of_another_model_is_refused(capsys, copy: Path) -> None:
+def test_an_embedding_of_another_model_is_refused(
+    capsys: pytest.CaptureFixture[str], copy: Path
+) -> None:
     wide = copy / "wide.npy"
     np.save(wide, np.zeros((1, 77, 768), np.float32))
     code, line = refused(capsys, copy, "--prompt-embedding", wide)
@@ -102,13 +112,15 @@ def test_an_embedding_of_another_model_is_refused(capsys, copy: Path) -> None:
     assert f"{wide} cannot be read as .npy" in line
 
 
-def test_a_size_the_unet_cannot_halve_is_refused(capsys, sd15: Path, prompt_file: Path) -> None:
+def test_a_size_the_unet_cannot_halve_is_refused(
+    capsys: pytest.CaptureFixture[str], sd15: Path, prompt_file: Path
+) -> None:
     code, line = refused(capsys, sd15, "--prompt-embedding", prompt_file, size=(64, 100))
     assert code == 2
     assert "--width 100 is not a multiple of 64" in line
 
 
-def test_damaged_weights_are_named(capsys, copy: Path) -> None:
+def test_damaged_weights_are_named(capsys: pytest.CaptureFixture[str], copy: Path) -> None:
     weights = copy / "unet/diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     code, line = refused(capsys, copy)
@@ -120,7 +132,9 @@ def test_damaged_weights_are_named(capsys, copy: Path) -> None:
     assert "has no diffusion_pytorch_model.safetensors" in line
 
 
-def test_weights_that_lack_a_tensor_are_refused(capsys, copy: Path) -> None:
+def test_weights_that_lack_a_tensor_are_refused(
+    capsys: pytest.CaptureFixture[str], copy: Path
+) -> None:
     from safetensors.torch import load_file, save_file
 
     weights = copy / "unet/diffusion_pytorch_model.safetensors"
@@ -133,7 +147,7 @@ def test_weights_that_lack_a_tensor_are_refused(capsys, copy: Path) -> None:
 
 
 def test_an_output_that_cannot_be_made_is_an_environment_problem(
-    capsys, sd2: Path, prompt_file: Path
+    capsys: pytest.CaptureFixture[str], sd2: Path, prompt_file: Path
 ) -> None:
     out = prompt_file / "out"
     code = main([str(sd2), "--out", str(out), "--height", "64", "--width", "128"])
@@ -157,7 +171,7 @@ def test_wrong_options_are_wrong_usage(sd2: Path, tmp_path: Path, options: tuple
 
 
 def test_a_folder_with_something_in_it_is_not_overwritten(
-    capsys, sd2: Path, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], sd2: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "precious").write_text("keep")
     arguments = [str(sd2), "--out", str(tmp_path), "--height", "64", "--width", "128"]
@@ -169,13 +183,11 @@ def test_a_folder_with_something_in_it_is_not_overwritten(
 def test_an_export_that_is_not_the_checkpoint_leaves_nothing(
     sd2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = export_module.verify
-
-    def verify_damaged(folder: Path, contract: dict, wanted: Expected) -> None:
+    def verify_damaged(folder: Path, contract: ModelContract, wanted: Expected) -> None:
         assert not (folder / "model.json").exists()
         data = folder / "unet/segment_1.data"
         data.write_bytes(np.zeros(data.stat().st_size // 4, np.float32).tobytes())
-        whole(folder, contract, wanted)
+        verify(folder, contract, wanted)
 
     monkeypatch.setattr(export_module, "verify", verify_damaged)
     with pytest.raises(CheckpointError, match=r"the exported UNet is .* away from"):
@@ -183,7 +195,9 @@ def test_an_export_that_is_not_the_checkpoint_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_force_replaces_nothing_but_an_earlier_export(capsys, sd2: Path, tmp_path: Path) -> None:
+def test_force_replaces_nothing_but_an_earlier_export(
+    capsys: pytest.CaptureFixture[str], sd2: Path, tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "precious").write_text("keep")
@@ -204,7 +218,7 @@ def test_force_replaces_nothing_but_an_earlier_export(capsys, sd2: Path, tmp_pat
     ],
 )
 def test_a_checkpoint_is_not_replaced_by_its_own_export(
-    capsys, copy: Path, out: str, reason: str
+    capsys: pytest.CaptureFixture[str], copy: Path, out: str, reason: str
 ) -> None:
     (copy / "model.json").touch()
     code = main(
@@ -215,7 +229,9 @@ def test_a_checkpoint_is_not_replaced_by_its_own_export(
     assert (copy / "vae/config.json").is_file()
 
 
-def test_a_link_that_leads_nowhere_is_no_place_to_write(capsys, sd2: Path, tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_is_no_place_to_write(
+    capsys: pytest.CaptureFixture[str], sd2: Path, tmp_path: Path
+) -> None:
     (tmp_path / "out").symlink_to(tmp_path / "unmounted")
     arguments = [str(sd2), "--height", "64", "--width", "128", "--out", str(tmp_path / "out")]
     assert main(arguments) == 2
@@ -241,13 +257,17 @@ def run():
 sys.exit(exit_code_of("onnx_export", run))
 """
     command = [sys.executable, "-c", program]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipe = subprocess.PIPE
 
     def heed() -> None:
         # Who runs the tests may ignore it, as nohup does, and what is started inherits that.
         signal.signal(number, signal.SIG_DFL)
 
-    with subprocess.Popen(command, text=True, preexec_fn=heed, **pipes) as process:
+    with subprocess.Popen(
+        command, text=True, preexec_fn=heed, stdin=pipe, stdout=pipe, stderr=pipe
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
         assert process.stdout.readline() == "begun\n"
         process.send_signal(number)
         assert process.wait(timeout=60) == 128 + number
@@ -264,7 +284,7 @@ sys.exit(exit_code_of("onnx_export", run))
     ],
 )
 def test_what_the_machine_lacks_is_said_in_a_line(
-    capsys, error: Exception, code: int, said: str
+    capsys: pytest.CaptureFixture[str], error: Exception, code: int, said: str
 ) -> None:
     def fail() -> None:
         raise error

@@ -65,7 +65,11 @@ def resnet18(path: Path) -> torch.nn.Module:
 @pytest.mark.parametrize("size", [(64, 96), (361, 427)])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_inception_equals_pytorch_fids(
-    exported: Exported, state: StateDict, monkeypatch: pytest.MonkeyPatch, size, batch: int
+    exported: Exported,
+    state: StateDict,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    batch: int,
 ) -> None:
     monkeypatch.setattr(inception, "load_state_dict_from_url", lambda *_, **__: state)
     reference = inception.InceptionV3([3]).eval()
@@ -81,7 +85,7 @@ def test_the_inception_equals_pytorch_fids(
 def test_the_features_contract_describes_the_file(exported: Exported, checkpoint: Path) -> None:
     contract, session = exported.contract, exported.session
     assert contract["format_version"] == 1
-    assert contract["producer"] == "onnx-export 0.1.0"
+    assert contract["producer"] == "onnx_export 0.1.0"
     assert contract["name"] == "pytorch-fid Inception-v3 pool3"
     digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     assert contract["source"] == {"name": "inception.pth", "sha256": digest}
@@ -161,7 +165,7 @@ def test_a_network_for_any_size_is_not_resized(resnet: Path, tmp_path: Path) -> 
 
 
 def test_a_layer_of_tokens_is_flattened_at_one_size_and_refused_at_any(
-    tmp_path: Path, capsys: pytest.CaptureFixture
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights, out = tmp_path / "patches.safetensors", tmp_path / "out"
     network = liven(patches(), 3)
@@ -169,7 +173,10 @@ def test_a_layer_of_tokens_is_flattened_at_one_size_and_refused_at_any(
     given = [str(weights), "--out", str(out), "--extractor", "tests.networks:patches"]
     assert main([*given, "--layer", "1", "--filter", "none"]) == 3
     error = capsys.readouterr().err
-    assert "gives more features for larger images: give it one size with --resize WxH" in error
+    assert (
+        "gives more features for larger images: give the size it was made for with --resize WxH"
+        in error
+    )
     assert not out.exists()
 
     assert main([*given, "--layer", "1", "--resize", "40x24"]) == 0
@@ -181,7 +188,7 @@ def test_a_layer_of_tokens_is_flattened_at_one_size_and_refused_at_any(
 
 
 def test_a_network_made_for_another_size_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = {"image_size": 32, "patch_size": 16, "num_layers": 1, "num_heads": 2,
                "hidden_dim": 16, "mlp_dim": 16}  # fmt: skip
@@ -224,8 +231,8 @@ def test_statistics_of_the_program_are_those_of_pytorch_fid(
     mu, sigma = fid_score.calculate_activation_statistics(files, network, 8, 2048, "cpu", 0)
 
     out = tmp_path / "statistics.npz"
-    command = [program, "reference-stats", "--images", tmp_path, "--model", exported.folder]
-    subprocess.run([*command, "--out", out], check=True)
+    command: list[str | Path] = [program, "reference-stats", "--images", tmp_path]
+    subprocess.run([*command, "--model", exported.folder, "--out", out], check=True)
     with np.load(out) as found:
         np.testing.assert_allclose(found["mu"], mu, rtol=1e-4, atol=1e-4 * mu.std())
         np.testing.assert_allclose(found["sigma"], sigma, rtol=1e-3, atol=1e-4 * sigma.max())

@@ -22,7 +22,9 @@ def resnet(workspace: Path) -> Path:
     return path
 
 
-def refused(capsys: pytest.CaptureFixture, checkpoint: Path, *options: object) -> tuple[int, str]:
+def refused(
+    capsys: pytest.CaptureFixture[str], checkpoint: Path, *options: object
+) -> tuple[int, str]:
     """Runs the command line; returns its exit code and its one line."""
     out = checkpoint.parent / "refused-out"
     code = main([str(a) for a in (checkpoint, "--out", out, *options)])
@@ -32,7 +34,9 @@ def refused(capsys: pytest.CaptureFixture, checkpoint: Path, *options: object) -
     return code, line
 
 
-def test_a_file_that_is_no_state_dict_is_named(capsys, tmp_path: Path) -> None:
+def test_a_file_that_is_no_state_dict_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     path = tmp_path / "weights.pth"
     code, line = refused(capsys, path)
     assert code == 3
@@ -52,9 +56,11 @@ def test_a_file_that_is_no_state_dict_is_named(capsys, tmp_path: Path) -> None:
     assert f"{path} cannot be read as a state dict" in line
 
 
-def test_a_file_with_code_in_it_is_not_run(capsys, tmp_path: Path) -> None:
+def test_a_file_with_code_in_it_is_not_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     class Trap:
-        def __reduce__(self) -> tuple:
+        def __reduce__(self) -> tuple[object, ...]:
             return (Path.touch, (tmp_path / "sprung",))
 
     torch.save({"a": Trap()}, tmp_path / "weights.pth")
@@ -64,7 +70,9 @@ def test_a_file_with_code_in_it_is_not_run(capsys, tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-def test_another_network_than_pytorch_fids_is_refused(capsys, resnet: Path) -> None:
+def test_another_network_than_pytorch_fids_is_refused(
+    capsys: pytest.CaptureFixture[str], resnet: Path
+) -> None:
     code, line = refused(capsys, resnet)
     assert code == 3
     assert f"{resnet} is not pytorch-fid's Inception" in line
@@ -72,7 +80,9 @@ def test_another_network_than_pytorch_fids_is_refused(capsys, resnet: Path) -> N
     assert "pt_inception-2015-12-05-6726825d.pth" in line
 
 
-def test_torchvisions_own_inception_is_not_pytorch_fids(capsys, tmp_path: Path) -> None:
+def test_torchvisions_own_inception_is_not_pytorch_fids(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     network = torchvision.models.inception_v3(
         weights=None, num_classes=1000, aux_logits=True, init_weights=False
     )
@@ -83,7 +93,9 @@ def test_torchvisions_own_inception_is_not_pytorch_fids(capsys, tmp_path: Path) 
     assert "AuxLogits" in line
 
 
-def test_weights_that_do_not_fit_are_named(capsys, resnet: Path, tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_named(
+    capsys: pytest.CaptureFixture[str], resnet: Path, tmp_path: Path
+) -> None:
     given = (*RESNET, "--layer", "avgpool", *AT_64)
     path = tmp_path / "resnet18.pth"
 
@@ -107,14 +119,18 @@ def test_weights_that_do_not_fit_are_named(capsys, resnet: Path, tmp_path: Path)
     assert "--option NAME=VALUE" in line
 
 
-def test_a_layer_that_is_not_there_is_named_with_near_ones(capsys, resnet: Path) -> None:
+def test_a_layer_that_is_not_there_is_named_with_near_ones(
+    capsys: pytest.CaptureFixture[str], resnet: Path
+) -> None:
     code, line = refused(capsys, resnet, *RESNET, "--layer", "average_pool", *AT_64)
     assert code == 2
     assert "--layer average_pool: torchvision.models:resnet18 has no such layer" in line
     assert "avgpool" in line
 
 
-def test_a_layer_that_runs_more_than_once_is_refused(capsys, resnet: Path) -> None:
+def test_a_layer_that_runs_more_than_once_is_refused(
+    capsys: pytest.CaptureFixture[str], resnet: Path
+) -> None:
     code, line = refused(capsys, resnet, *RESNET, "--layer", "layer1.0.relu", *AT_64)
     assert code == 3
     assert "--layer layer1.0.relu gave ['Tensor', 'Tensor']" in line
@@ -130,7 +146,11 @@ def test_a_layer_that_runs_more_than_once_is_refused(capsys, resnet: Path) -> No
     ],
 )
 def test_a_factory_that_makes_no_network_is_named(
-    capsys, resnet: Path, extractor: str, options: tuple[str, ...], reason: str
+    capsys: pytest.CaptureFixture[str],
+    resnet: Path,
+    extractor: str,
+    options: tuple[str, ...],
+    reason: str,
 ) -> None:
     given = ("--extractor", extractor, *options, "--layer", "avgpool", *AT_64)
     code, line = refused(capsys, resnet, *given)
@@ -156,7 +176,11 @@ def test_a_factory_that_makes_no_network_is_named(
     ],
 )
 def test_contradicting_options_are_wrong_usage(
-    capsys, resnet: Path, tmp_path: Path, options: tuple[str, ...], reason: str
+    capsys: pytest.CaptureFixture[str],
+    resnet: Path,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    reason: str,
 ) -> None:
     with pytest.raises(SystemExit) as exit_:
         main([str(resnet), "--out", str(tmp_path / "out"), *options])
@@ -165,7 +189,7 @@ def test_contradicting_options_are_wrong_usage(
 
 
 def test_a_folder_with_something_in_it_is_replaced_only_when_forced(
-    capsys, resnet: Path, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], resnet: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "precious").write_text("keep")
     given = [str(resnet), "--out", str(tmp_path), *RESNET, "--layer", "avgpool", *AT_64]
@@ -181,8 +205,11 @@ def test_a_folder_with_something_in_it_is_replaced_only_when_forced(
     assert (tmp_path / "features.json").stat().st_size > 0
 
 
-def test_a_network_is_not_replaced_by_its_own_export(capsys, resnet: Path, tmp_path: Path) -> None:
-    checkpoint = shutil.copy(resnet, tmp_path / "resnet18.pth")
+def test_a_network_is_not_replaced_by_its_own_export(
+    capsys: pytest.CaptureFixture[str], resnet: Path, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "resnet18.pth"
+    shutil.copy(resnet, checkpoint)
     (tmp_path / "features.json").touch()
     given = ["--force", "--out", str(tmp_path), *RESNET, "--layer", "avgpool", *AT_64]
     assert main([str(checkpoint), *given]) == 2
@@ -192,7 +219,7 @@ def test_a_network_is_not_replaced_by_its_own_export(capsys, resnet: Path, tmp_p
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_weights_that_are_not_finite_are_refused(
-    capsys, resnet: Path, tmp_path: Path, value: float
+    capsys: pytest.CaptureFixture[str], resnet: Path, tmp_path: Path, value: float
 ) -> None:
     state = torch.load(resnet, weights_only=True)
     state["layer2.0.conv1.weight"][3, 2, 1, 0] = value
@@ -213,7 +240,12 @@ def test_weights_that_are_not_finite_are_refused(
     ],
 )
 def test_weights_that_make_no_features_are_refused(
-    capsys, resnet: Path, tmp_path: Path, name: str, tensor: torch.Tensor, reason: str
+    capsys: pytest.CaptureFixture[str],
+    resnet: Path,
+    tmp_path: Path,
+    name: str,
+    tensor: torch.Tensor,
+    reason: str,
 ) -> None:
     state = torch.load(resnet, weights_only=True)
     torch.save(state | {name: tensor}, tmp_path / "resnet18.pth")
@@ -222,7 +254,9 @@ def test_weights_that_make_no_features_are_refused(
     assert reason in line
 
 
-def test_a_pointer_of_git_lfs_is_no_state_dict(capsys, tmp_path: Path) -> None:
+def test_a_pointer_of_git_lfs_is_no_state_dict(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     pointer = "version https://git-lfs.github.com/spec/v1\nsize 46830571\n"
     (tmp_path / "resnet18.pth").write_text(pointer)
     code, line = refused(capsys, tmp_path / "resnet18.pth", *RESNET, "--layer", "avgpool", *AT_64)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -15,17 +15,19 @@ from torch import Tensor
 
 from onnx_export.checkpoint import Checkpoint
 from onnx_export.compare import refuse_difference
+from onnx_export.contract import ModelContract
 from onnx_export.errors import CheckpointError
 from onnx_export.finite import Vanished, refuse_beyond_half, refuse_constants
 from onnx_export.freeu import FreeUScales
 from onnx_export.prompt import encode_prompt
 from onnx_export.schedule import alphas_cumprod
 from onnx_export.unet import ExportedUnet, LatentSize
-from onnx_export.verify import expected, probe, verify
+from onnx_export.verify import Expected, expected, probe, verify
 from onnx_export.watch import Watched
-from tests.chain import Chain
+from tests.chain import MakeChain
 from tests.conftest import HEIGHT, WIDTH
-from tests.refusals import TEXT, UNET, VAE, change, refused, rewrite
+from tests.contracts import read_contract
+from tests.refusals import TEXT, UNET, VAE, Accepted, change, refused, rewrite
 
 HALF = ("--dtype", "fp16")
 HALF_WEIGHTS = ("--weights", "fp16")
@@ -53,7 +55,12 @@ def with_one(tensor: str, value: float) -> Callable[[dict[str, Tensor]], dict[st
 )
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_weight_that_is_not_finite_is_refused_in_every_precision(
-    capsys, copy: Path, file: str, tensor: str, value: float, options: tuple[str, ...]
+    capsys: pytest.CaptureFixture[str],
+    copy: Path,
+    file: str,
+    tensor: str,
+    value: float,
+    options: tuple[str, ...],
 ) -> None:
     rewrite(copy / file, with_one(tensor, value))
     code, line = refused(capsys, copy, *options)
@@ -62,7 +69,9 @@ def test_a_weight_that_is_not_finite_is_refused_in_every_precision(
     assert ("NaN" if np.isnan(value) else "infinite") in line
 
 
-def test_a_weight_that_float32_cannot_hold_is_refused(capsys, copy: Path) -> None:
+def test_a_weight_that_float32_cannot_hold_is_refused(
+    capsys: pytest.CaptureFixture[str], copy: Path
+) -> None:
     rewrite(copy / VAE, lambda t: t | {FIRST[VAE]: 1e300 * t[FIRST[VAE]].double()})
     code, line = refused(capsys, copy)
     assert code == 3
@@ -75,7 +84,7 @@ def test_a_weight_that_float32_cannot_hold_is_refused(capsys, copy: Path) -> Non
     [(UNET, "export it with --dtype fp32"), (VAE, "a VAE that was made for half precision")],
 )
 def test_a_weight_beyond_half_precision_is_refused(
-    capsys, copy: Path, file: str, advice: str, options: tuple[str, ...]
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str, advice: str, options: tuple[str, ...]
 ) -> None:
     rewrite(copy / file, with_one(FIRST[file], -65510.0))
     code, line = refused(capsys, copy, *options)
@@ -85,12 +94,14 @@ def test_a_weight_beyond_half_precision_is_refused(
     assert advice in line
 
 
-def test_a_weight_beyond_half_precision_is_right_in_single(accepted, copy: Path) -> None:
+def test_a_weight_beyond_half_precision_is_right_in_single(accepted: Accepted, copy: Path) -> None:
     rewrite(copy / UNET, with_one(FIRST[UNET], -65510.0))
     accepted(copy)
 
 
-def test_vectors_stay_in_single_precision_under_half_weights(capsys, accepted, copy: Path) -> None:
+def test_vectors_stay_in_single_precision_under_half_weights(
+    capsys: pytest.CaptureFixture[str], accepted: Accepted, copy: Path
+) -> None:
     rewrite(copy / VAE, with_one("encoder.conv_in.bias", 70000.0))
     accepted(copy, weights="fp16")
     code, line = refused(capsys, copy, *HALF)
@@ -103,7 +114,12 @@ def test_vectors_stay_in_single_precision_under_half_weights(capsys, accepted, c
     [(UNET, "the UNet", "with --dtype fp32"), (VAE, "the VAE", "made for half precision")],
 )
 def test_what_overflows_on_the_way_is_refused_in_half_precision(
-    capsys, accepted, copy: Path, file: str, part: str, advice: str
+    capsys: pytest.CaptureFixture[str],
+    accepted: Accepted,
+    copy: Path,
+    file: str,
+    part: str,
+    advice: str,
 ) -> None:
     """As the VAE of some checkpoints does, though each of its weights could be held."""
 
@@ -123,7 +139,7 @@ def test_what_overflows_on_the_way_is_refused_in_half_precision(
 
 @pytest.mark.parametrize(("file", "part"), [(UNET, "the UNet"), (VAE, "the VAE")])
 def test_what_overflows_on_the_way_is_refused_in_single_precision(
-    capsys, copy: Path, file: str, part: str
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str, part: str
 ) -> None:
     rewrite(copy / file, lambda t: t | {FIRST[file]: torch.full_like(t[FIRST[file]], 3e38)})
     code, line = refused(capsys, copy)
@@ -141,7 +157,9 @@ def test_what_comes_near_the_end_of_half_precision_is_said() -> None:
     )
 
 
-def test_weights_that_half_precision_rounds_to_nothing_are_counted(accepted, copy: Path) -> None:
+def test_weights_that_half_precision_rounds_to_nothing_are_counted(
+    accepted: Accepted, copy: Path
+) -> None:
     def fade(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         tensors["conv_out.weight"].view(-1)[:7] = 2e-8
         return tensors | {"conv_in.weight": torch.full_like(tensors["conv_in.weight"], 1e-9)}
@@ -175,7 +193,11 @@ def test_what_half_precision_holds_is_decided_at_its_ends() -> None:
     ],
 )
 def test_an_embedding_is_of_its_shape_and_finite(
-    capsys, copy: Path, embedding: np.ndarray, options: tuple[str, ...], reason: str
+    capsys: pytest.CaptureFixture[str],
+    copy: Path,
+    embedding: np.ndarray,
+    options: tuple[str, ...],
+    reason: str,
 ) -> None:
     path = copy / "prompt.npy"
     np.save(path, embedding)
@@ -185,7 +207,7 @@ def test_an_embedding_is_of_its_shape_and_finite(
 
 
 def test_an_embedding_that_is_missing_empty_or_constant_is_named(
-    capsys, accepted, copy: Path
+    capsys: pytest.CaptureFixture[str], accepted: Accepted, copy: Path
 ) -> None:
     path = copy / "prompt.npy"
     code, line = refused(capsys, copy, "--prompt-embedding", path)
@@ -216,7 +238,7 @@ def test_an_embedding_that_is_missing_empty_or_constant_is_named(
     ],
 )
 def test_a_schedule_leaves_less_of_the_image_at_every_timestep(
-    capsys, copy: Path, settings: dict, reason: str
+    capsys: pytest.CaptureFixture[str], copy: Path, settings: dict[str, Any], reason: str
 ) -> None:
     change(copy / "scheduler/scheduler_config.json", **settings)
     code, line = refused(capsys, copy)
@@ -245,7 +267,7 @@ def test_a_constant_of_a_graph_that_is_not_finite_is_named() -> None:
 
 
 @pytest.fixture(scope="module")
-def wanted(sd2: Path):
+def wanted(sd2: Path) -> Expected:
     checkpoint = Checkpoint.open(sd2)
     unet = ExportedUnet(checkpoint.unet(), LatentSize(HEIGHT // 8, WIDTH // 8), FreeUScales())
     prompt = encode_prompt(checkpoint, "", 24).embedding
@@ -254,9 +276,9 @@ def wanted(sd2: Path):
     )
 
 
-def test_an_export_that_is_whole_is_verified(sd2_chain: Callable[..., Chain], wanted) -> None:
+def test_an_export_that_is_whole_is_verified(sd2_chain: MakeChain, wanted: Expected) -> None:
     chain = sd2_chain()
-    verify(chain.folder, chain.contract, wanted)
+    verify(chain.folder, read_contract(ModelContract, chain.folder), wanted)
 
 
 @pytest.mark.parametrize(
@@ -269,10 +291,10 @@ def test_an_export_that_is_whole_is_verified(sd2_chain: Callable[..., Chain], wa
     ],
 )
 def test_graphs_that_give_other_numbers_or_none_are_refused(
-    sd2_chain: Callable[..., Chain], wanted, tmp_path: Path, file: str, what: str
+    sd2_chain: MakeChain, wanted: Expected, tmp_path: Path, file: str, what: str
 ) -> None:
     folder = shutil.copytree(sd2_chain().folder, tmp_path / "model")
-    contract = json.loads((folder / "model.json").read_text())
+    contract = read_contract(ModelContract, folder)
     data = folder / f"{file}.data"
     weights = np.frombuffer(data.read_bytes(), np.float32)
     data.write_bytes((1.2 * weights).astype(np.float32).tobytes())

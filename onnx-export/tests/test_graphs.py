@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 from onnx import numpy_helper
 
-from tests.chain import Chain
+from tests.chain import Chain, MakeChain
 
 SQUARE_TOKENS = 32
 
@@ -123,7 +123,7 @@ def test_nothing_says_where_it_was_made(sd15_chain: Chain, workspace: Path) -> N
         assert not [trace for trace in traces if trace.encode() in content]
 
 
-def test_a_half_precision_graph_takes_and_gives_halves(sd2_chain) -> None:
+def test_a_half_precision_graph_takes_and_gives_halves(sd2_chain: MakeChain) -> None:
     contract = sd2_chain(dtype="fp16", weights="fp16").contract
     parts = [contract["vae_encoder"], contract["vae_decoder"], *contract["segments"]]
     dtypes = {t["name"]: t["dtype"] for p in parts for t in p["inputs"] + p["outputs"]}

@@ -9,7 +9,7 @@ import pytest
 
 from baseline.freeu import freeu_by_fft
 from onnx_export.freeu import low_frequency_basis
-from tests.chain import Chain
+from tests.chain import Chain, MakeChain
 from tests.conftest import GOLDEN
 from tests.reference import Reference
 
@@ -44,7 +44,7 @@ def test_a_batch_of_three_equals_three_singles(
 
 
 def test_stable_diffusion_2_settings_are_understood(
-    sd2: Path, sd2_chain, latents: np.ndarray
+    sd2: Path, sd2_chain: MakeChain, latents: np.ndarray
 ) -> None:
     chain = sd2_chain()
     expected = Reference(sd2).predict(latents, 500, chain.prompt_embedding())
@@ -53,7 +53,7 @@ def test_stable_diffusion_2_settings_are_understood(
 
 
 def test_without_freeu_the_plain_unet_is_exported(
-    sd2: Path, sd2_chain, latents: np.ndarray
+    sd2: Path, sd2_chain: MakeChain, latents: np.ndarray
 ) -> None:
     chain = sd2_chain(freeu=None, prompt="a street")
     prompt = chain.prompt_embedding()
@@ -63,7 +63,9 @@ def test_without_freeu_the_plain_unet_is_exported(
     assert chain.contract["freeu"] is None
 
 
-def test_weights_in_half_precision_agree_loosely(sd2: Path, sd2_chain, latents: np.ndarray) -> None:
+def test_weights_in_half_precision_agree_loosely(
+    sd2: Path, sd2_chain: MakeChain, latents: np.ndarray
+) -> None:
     """Rounding a weight to float16 moves it by up to 2^-11, and the graph computes in float32:
     the result moves by about that, times a few for its depth."""
     chain = sd2_chain(weights="fp16")
@@ -76,7 +78,7 @@ def test_weights_in_half_precision_agree_loosely(sd2: Path, sd2_chain, latents: 
 
 
 def test_a_graph_in_half_precision_agrees_loosely(
-    sd2: Path, sd2_chain, latents: np.ndarray, images: np.ndarray
+    sd2: Path, sd2_chain: MakeChain, latents: np.ndarray, images: np.ndarray
 ) -> None:
     """Every tensor is rounded to 11 bits, some hundred times on the way: 1 % allows for their
     random sum, and a wrong normalisation or an overflow would be far beyond it."""

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from onnx_export.checkpoint import Checkpoint
 from onnx_export.loading import load_diffusers
 from onnx_export.prompt import encode_prompt
 from onnx_export.weight_files import DIFFUSERS, weight_files
-from tests.refusals import TEXT, UNET, VAE, change, cut, refused, rewrite, without
+from tests.refusals import TEXT, UNET, VAE, Accepted, change, cut, refused, rewrite, without
 
 CONFIG = "config.json"
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{64 * '0'}\nsize 3438167536\n"
@@ -35,7 +36,9 @@ FILES = (*WEIGHTS, *CONFIGS, "tokenizer/vocab.json", "tokenizer/merges.txt")
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_pointer_of_git_lfs_is_told_from_the_file(capsys, copy: Path, file: str) -> None:
+def test_a_pointer_of_git_lfs_is_told_from_the_file(
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str
+) -> None:
     (copy / file).write_text(POINTER)
     code, line = refused(capsys, copy)
     assert code == 3
@@ -44,7 +47,7 @@ def test_a_pointer_of_git_lfs_is_told_from_the_file(capsys, copy: Path, file: st
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_an_empty_file_is_named(capsys, copy: Path, file: str) -> None:
+def test_an_empty_file_is_named(capsys: pytest.CaptureFixture[str], copy: Path, file: str) -> None:
     (copy / file).write_bytes(b"")
     code, line = refused(capsys, copy)
     assert code == 3
@@ -52,7 +55,9 @@ def test_an_empty_file_is_named(capsys, copy: Path, file: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_link_that_leads_nowhere_is_named(capsys, copy: Path, file: str) -> None:
+def test_a_link_that_leads_nowhere_is_named(
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str
+) -> None:
     (copy / file).unlink()
     (copy / file).symlink_to("../../blobs/gone")
     code, line = refused(capsys, copy)
@@ -61,7 +66,9 @@ def test_a_link_that_leads_nowhere_is_named(capsys, copy: Path, file: str) -> No
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_file_that_is_missing_is_named_with_what_is_there(capsys, copy: Path, file: str) -> None:
+def test_a_file_that_is_missing_is_named_with_what_is_there(
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str
+) -> None:
     half = (copy / file).with_name(f"{Path(file).name}.incomplete")
     (copy / file).rename(half)
     code, line = refused(capsys, copy)
@@ -72,7 +79,9 @@ def test_a_file_that_is_missing_is_named_with_what_is_there(capsys, copy: Path, 
 
 
 @pytest.mark.parametrize("file", WEIGHTS)
-def test_weights_cut_short_are_told_with_both_sizes(capsys, copy: Path, file: str) -> None:
+def test_weights_cut_short_are_told_with_both_sizes(
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str
+) -> None:
     whole = (copy / file).stat().st_size
     cut(copy / file, 10)
     code, line = refused(capsys, copy)
@@ -92,7 +101,7 @@ def test_weights_cut_short_are_told_with_both_sizes(capsys, copy: Path, file: st
     ],
 )
 def test_what_is_no_file_of_weights_is_refused(
-    capsys, copy: Path, content: bytes, reason: str
+    capsys: pytest.CaptureFixture[str], copy: Path, content: bytes, reason: str
 ) -> None:
     (copy / VAE).write_bytes(content)
     code, line = refused(capsys, copy)
@@ -107,7 +116,7 @@ def test_what_is_no_file_of_weights_is_refused(
     [('{"a": ', "is not JSON"), ("[1]", "is not a JSON object"), ('{"a": NaN}', "the number NaN")],
 )
 def test_a_configuration_that_is_no_json_is_named(
-    capsys, copy: Path, file: str, content: str, reason: str
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str, content: str, reason: str
 ) -> None:
     (copy / file).write_text(content)
     code, line = refused(capsys, copy)
@@ -128,7 +137,7 @@ def test_a_configuration_that_is_no_json_is_named(
     ],
 )
 def test_a_setting_that_a_default_would_replace_is_asked_for(
-    capsys, copy: Path, file: str, key: str
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str, key: str
 ) -> None:
     without(copy / file, key)
     code, line = refused(capsys, copy)
@@ -152,7 +161,9 @@ def test_a_setting_that_a_default_would_replace_is_asked_for(
         ("tokenizer/tokenizer_config.json", {"tokenizer_class": "T5Tokenizer"}),
     ],
 )
-def test_a_part_of_another_kind_is_named(capsys, copy: Path, file: str, settings: dict) -> None:
+def test_a_part_of_another_kind_is_named(
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str, settings: dict[str, Any]
+) -> None:
     change(copy / file, **settings)
     code, line = refused(capsys, copy)
     assert code == 3
@@ -168,7 +179,7 @@ def test_a_part_of_another_kind_is_named(capsys, copy: Path, file: str, settings
     ],
 )
 def test_weights_that_lack_or_bend_a_tensor_are_refused(
-    capsys, copy: Path, file: str, tensor: str
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str, tensor: str
 ) -> None:
     whole = (copy / file).read_bytes()
 
@@ -192,7 +203,9 @@ def test_weights_that_lack_or_bend_a_tensor_are_refused(
 
 
 @pytest.mark.parametrize("file", [UNET, VAE])
-def test_weights_without_a_place_are_refused(capsys, copy: Path, file: str) -> None:
+def test_weights_without_a_place_are_refused(
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str
+) -> None:
     rewrite(copy / file, lambda tensors: tensors | {"add_embedding.weight": torch.zeros(3)})
     code, line = refused(capsys, copy)
     assert code == 3
@@ -200,7 +213,9 @@ def test_weights_without_a_place_are_refused(capsys, copy: Path, file: str) -> N
 
 
 @pytest.mark.parametrize("file", WEIGHTS)
-def test_quantised_weights_are_refused(capsys, copy: Path, file: str) -> None:
+def test_quantised_weights_are_refused(
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str
+) -> None:
     def quantise(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         name = next(name for name in tensors if name.endswith("weight"))
         return tensors | {name: tensors[name].to(torch.int8)}
@@ -213,7 +228,7 @@ def test_quantised_weights_are_refused(capsys, copy: Path, file: str) -> None:
     assert "before it was quantised" in line
 
 
-def test_the_text_encoder_ends_where_its_configuration_says(accepted, copy: Path) -> None:
+def test_the_text_encoder_ends_where_its_configuration_says(accepted: Accepted, copy: Path) -> None:
     rewrite(copy / TEXT, lambda t: t | {"encoder.layers.1.mlp.fc1.bias": torch.zeros(32)})
     said = accepted(copy)
     assert "text_encoder: its config.json leaves out encoder.layers.1.mlp.fc1.bias" in said
@@ -221,7 +236,7 @@ def test_the_text_encoder_ends_where_its_configuration_says(accepted, copy: Path
 
 @pytest.mark.parametrize("variant", ["fp16", "bf16"])
 def test_a_folder_with_one_variant_only_is_used_and_said(
-    accepted, copy: Path, variant: str
+    accepted: Accepted, copy: Path, variant: str
 ) -> None:
     whole = encode_prompt(Checkpoint.open(copy), "", 24).embedding
     dtype = {"fp16": torch.float16, "bf16": torch.bfloat16}[variant]
@@ -236,7 +251,9 @@ def test_a_folder_with_one_variant_only_is_used_and_said(
 
 
 @pytest.mark.parametrize("file", WEIGHTS)
-def test_a_part_with_a_variant_that_is_not_known_is_named(capsys, copy: Path, file: str) -> None:
+def test_a_part_with_a_variant_that_is_not_known_is_named(
+    capsys: pytest.CaptureFixture[str], copy: Path, file: str
+) -> None:
     (copy / file).rename((copy / file).with_suffix(".non_ema.safetensors"))
     code, line = refused(capsys, copy)
     assert code == 3
@@ -245,7 +262,9 @@ def test_a_part_with_a_variant_that_is_not_known_is_named(capsys, copy: Path, fi
     assert f"it has config.json, {stem}.non_ema.safetensors: download the weights" in line
 
 
-def test_a_damaged_file_is_not_passed_over_for_its_variant(capsys, copy: Path) -> None:
+def test_a_damaged_file_is_not_passed_over_for_its_variant(
+    capsys: pytest.CaptureFixture[str], copy: Path
+) -> None:
     shutil.copy(copy / UNET, (copy / UNET).with_suffix(".fp16.safetensors"))
     cut(copy / UNET, 1)
     code, line = refused(capsys, copy)
@@ -255,7 +274,7 @@ def test_a_damaged_file_is_not_passed_over_for_its_variant(capsys, copy: Path) -
 
 @pytest.mark.parametrize("variant", [None, "fp16"])
 def test_shards_are_read_and_a_missing_one_is_named(
-    capsys, copy: Path, variant: str | None
+    capsys: pytest.CaptureFixture[str], copy: Path, variant: str | None
 ) -> None:
     unet = UNet2DConditionModel.from_pretrained(copy / "unet")
     (copy / UNET).unlink()
@@ -289,7 +308,9 @@ def test_shards_are_read_and_a_missing_one_is_named(
     ("settings", "reason"),
     [({}, "has no weight_map"), ({"weight_map": {"a": "../b.safetensors"}}, "no file beside it")],
 )
-def test_an_index_of_nothing_is_refused(capsys, copy: Path, settings: dict, reason: str) -> None:
+def test_an_index_of_nothing_is_refused(
+    capsys: pytest.CaptureFixture[str], copy: Path, settings: dict[str, Any], reason: str
+) -> None:
     (copy / UNET).unlink()
     (copy / f"{UNET}.index.json").write_text(json.dumps(settings))
     code, line = refused(capsys, copy)
@@ -299,7 +320,7 @@ def test_an_index_of_nothing_is_refused(capsys, copy: Path, settings: dict, reas
 
 
 def test_pickled_weights_are_read_and_refused_when_cut_short(
-    capsys, accepted: Callable[..., list[str]], copy: Path
+    capsys: pytest.CaptureFixture[str], accepted: Callable[..., list[str]], copy: Path
 ) -> None:
     for file, name in (
         (UNET, "diffusion_pytorch_model.bin"),
@@ -359,7 +380,7 @@ def test_names_that_weights_once_had_are_known(copy: Path) -> None:
 
 
 def test_the_text_parts_are_not_asked_for_when_an_embedding_is_given(
-    accepted, copy: Path, prompt_file: Path
+    accepted: Accepted, copy: Path, prompt_file: Path
 ) -> None:
     for part in ("text_encoder", "tokenizer"):
         shutil.rmtree(copy / part)

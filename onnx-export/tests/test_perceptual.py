@@ -40,7 +40,7 @@ def reference(net: str, monkeypatch: pytest.MonkeyPatch) -> lpips.LPIPS:
 
 @pytest.mark.parametrize("net", BACKBONES)
 def test_the_distance_equals_the_packages(
-    net: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    net: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights, out = tmp_path / f"{net}.pth", tmp_path / "out"
     state = backbone(net).state_dict() | {"classifier.1.weight": torch.zeros(2, 2)}
@@ -71,7 +71,7 @@ def test_the_perceptual_contract_describes_the_file(tmp_path: Path) -> None:
     image = {"dtype": "float32", "shape": ["batch", 3, "height", "width"]}
     assert contract == {
         "format_version": 1,
-        "producer": "onnx-export 0.1.0",
+        "producer": "onnx_export 0.1.0",
         "name": "LPIPS v0.1 alex",
         "source": {
             "name": "alexnet.pth",
@@ -101,7 +101,7 @@ def test_only_torchvisions_first_backbones_give_published_distances() -> None:
     assert not is_published("alex", rest + "7be5be79")
 
 
-def test_another_backbone_is_named(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+def test_another_backbone_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     weights, out = tmp_path / "squeezenet.pth", tmp_path / "out"
     torch.save(backbone("squeeze").state_dict(), weights)
     given = ["--backbone", str(weights), "--out", str(out)]
@@ -124,7 +124,7 @@ def test_another_backbone_is_named(capsys: pytest.CaptureFixture, tmp_path: Path
     ],
 )
 def test_a_backbone_that_tells_nothing_apart_is_refused(
-    capsys: pytest.CaptureFixture, tmp_path: Path, value: float, reason: str
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, value: float, reason: str
 ) -> None:
     weights, out = tmp_path / "alexnet.pth", tmp_path / "out"
     state = {name: torch.zeros_like(t) for name, t in backbone("alex").state_dict().items()}

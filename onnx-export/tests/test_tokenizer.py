@@ -6,13 +6,14 @@ import json
 import shutil
 from itertools import islice, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import CLIPTokenizer
 
 from onnx_export.errors import CheckpointError, UsageError
 from onnx_export.tokenizer import TextEncoderSize, tokens_of
-from tests.refusals import change, cut, refused
+from tests.refusals import Accepted, change, cut, refused
 
 BEGIN, END = 188, 189
 SMALL = TextEncoderSize(190, 24)
@@ -46,7 +47,7 @@ def clip(workspace: Path) -> Path:
     return folder
 
 
-def test_an_empty_tokenizer_is_refused(capsys, copy: Path) -> None:
+def test_an_empty_tokenizer_is_refused(capsys: pytest.CaptureFixture[str], copy: Path) -> None:
     tokenizer = copy / "tokenizer"
     shutil.rmtree(tokenizer)
     tokenizer.mkdir()
@@ -67,14 +68,18 @@ def test_an_empty_tokenizer_is_refused(capsys, copy: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["vocab.json", "merges.txt"])
-def test_half_a_tokenizer_is_refused(capsys, copy: Path, name: str) -> None:
+def test_half_a_tokenizer_is_refused(
+    capsys: pytest.CaptureFixture[str], copy: Path, name: str
+) -> None:
     (copy / "tokenizer" / name).unlink()
     code, line = refused(capsys, copy)
     assert code == 3
     assert f"{copy / 'tokenizer' / name} is missing" in line
 
 
-def test_a_tokenizer_of_another_text_encoder_is_refused(capsys, copy: Path) -> None:
+def test_a_tokenizer_of_another_text_encoder_is_refused(
+    capsys: pytest.CaptureFixture[str], copy: Path
+) -> None:
     letters = [*"abc", "a</w>", "b</w>", "c</w>", *MARKS]
     write_vocabulary(copy / "tokenizer", letters, [])
     code, line = refused(capsys, copy)
@@ -86,7 +91,7 @@ def test_a_vocabulary_must_have_its_marks_and_number_its_tokens(tmp_path: Path, 
     folder = shutil.copytree(sd2 / "tokenizer", tmp_path / "tokenizer")
     vocabulary = json.loads((folder / "vocab.json").read_text())
 
-    def reason(changed: dict) -> str:
+    def reason(changed: dict[str, Any]) -> str:
         (folder / "vocab.json").write_text(json.dumps(changed))
         with pytest.raises(CheckpointError) as error:
             tokens_of(folder, "", SMALL)
@@ -185,7 +190,7 @@ def test_a_prompt_is_never_cut_or_guessed(sd2: Path) -> None:
         tokens_of(sd2 / "tokenizer", "a <|endoftext|> b", SMALL)
 
 
-def test_the_tokens_of_the_prompt_are_shown(accepted, sd2: Path) -> None:
+def test_the_tokens_of_the_prompt_are_shown(accepted: Accepted, sd2: Path) -> None:
     assert accepted(sd2)[0] == (
         "the prompt '' is 77 tokens: 188 <|startoftext|>, 189 <|endoftext|>, "
         "then 75 times 189 <|endoftext|>"

@@ -29,7 +29,7 @@ def call() -> dict[str, torch.Tensor]:
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def branches(call: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+def branches(call: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Returns query, key and value of all branches; parts that no result needs are not numbers."""
     unknown = torch.full_like(call["query_output"], torch.nan)
     query = torch.stack([call["query_output"], unknown, call["query_content"]])

@@ -38,7 +38,8 @@ def few_steps(golden: Golden) -> list[str]:
 def test_files_become_the_released_codes_image(golden_model: Path, tmp_path: Path) -> None:
     golden = Golden.open("cactif-night")
     noise, trace, times = (tmp_path / name for name in ("noise.npz", "trace.npz", "times.json"))
-    np.savez(noise, **{name: golden.arrays[f"noise_{name}"] for name in ("content", "style")})
+    drawn = {name: golden.arrays[f"noise_{name}"] for name in ("content", "style")}
+    np.savez(noise, allow_pickle=False, **drawn)
     arguments = [*command(golden_model, tmp_path / "out.png", golden), *few_steps(golden)]
     files = ["--noise", str(noise), "--trace", str(trace), "--times", str(times)]
     assert main([*arguments, *files]) == 0

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from onnx_export.contract import Resize
 from onnx_export.errors import CheckpointError, UsageError, first_line
-from onnx_export.features.network import FeatureNetwork, Resize
+from onnx_export.features.network import FeatureNetwork
 from onnx_export.weights import load_weights, read_state_dict
 
 Channels = tuple[float, float, float]
@@ -90,6 +91,9 @@ class Adapter:
 
 class Prepare(nn.Module):
     """Resizes images in 0..1 and scales their channels."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, adapter: Adapter) -> None:
         super().__init__()

@@ -8,11 +8,14 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnx_export import features
 from onnx_export.console import show, tell
 from onnx_export.errors import exit_code_of
+
+if TYPE_CHECKING:
+    from onnx_export.features.adapter import Adapter
 
 PYTORCH_FID = "pytorch-fid"
 OF_ADAPTERS = ("layer", "resize", "filter", "mean", "std", "option")
@@ -93,11 +96,14 @@ def refuse_contradictions(args: argparse.Namespace) -> None:
         parser().error("give the size the network works in as --resize WxH, or --filter none")
 
 
-def adapter_of(args: argparse.Namespace) -> Any:
+def adapter_of(args: argparse.Namespace) -> Adapter:
+    from onnx_export.contract import Resize
     from onnx_export.features.adapter import Adapter
-    from onnx_export.features.network import Resize
 
-    resize = None if args.resize is None else Resize(*args.resize, args.filter or "bilinear")
+    resize = None
+    if args.resize is not None:
+        width, height = args.resize
+        resize = Resize(width, height, args.filter or "bilinear")
     return Adapter(
         extractor=args.extractor,
         layer=args.layer,

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx_ir as ir
-import torch
-from torch.nn import functional
 
-from onnx_export import __version__
-from onnx_export.compare import EXACT, refuse_difference, run
-from onnx_export.contract import FORMAT_VERSION, part_entry
-from onnx_export.errors import CheckpointError, ExportError, first_line
+from onnx_export.contract import FeaturesContract, Part, Source
+from onnx_export.errors import CheckpointError
 from onnx_export.features.adapter import Adapter
 from onnx_export.features.inception import load_inception
-from onnx_export.features.network import FeatureNetwork
-from onnx_export.trace import Input, trace
-from onnx_export.write import (
-    file_sha256,
-    refuse_existing,
-    refuse_overlap,
-    whole_folder,
-    write_contract,
-    write_graph,
-)
-
-MADE_HERE = "features.json"
-EXAMPLE = (2, 3, 96, 160)
+from onnx_export.judge import Judge, Target, export_judge
 
 
 @dataclass(frozen=True)
@@ -48,81 +31,49 @@ def export(settings: Settings, say: Callable[[str], None] = lambda _: None) -> N
 
     Raises `UsageError` or `CheckpointError`; then `settings.out` is as it was.
     """
-    refuse_overlap(settings.out, settings.checkpoint)
-    refuse_existing(settings.out, MADE_HERE, settings.force)
+    target = Target(settings.checkpoint, settings.out, settings.force)
+    contract = export_judge(target, FeaturesContract, lambda: judge_of(settings), say)
+    published = "" if contract.published_fid else ", not those of published figures"
+    say(f"{contract.num_features} features{published}")
+
+
+def judge_of(settings: Settings) -> Judge[FeaturesContract]:
+    """Returns the network that `settings` ask for, with its weights."""
     load = load_inception if settings.adapter is None else settings.adapter.load
     network = load(settings.checkpoint)
-    expected = features_of(network)
-    num_features = expected.shape[1]
-    say("tracing the network")
-    model = traced(network)
-    with whole_folder(settings.out, MADE_HERE, settings.force) as folder:
-        contract = {
-            "format_version": FORMAT_VERSION,
-            "producer": f"onnx-export {__version__}",
-            "name": settings.name or network.name,
-            "source": {
-                "name": settings.checkpoint.name,
-                "sha256": file_sha256(settings.checkpoint),
-            },
-            "published_fid": network.published_fid,
-            "resize": None if network.resize is None else asdict(network.resize),
-            "num_features": num_features,
-            **part_entry(model, write_graph(folder, "features", model)),
-        }
-        (found,) = run(folder / contract["file"], ["features"], {"images": pictures().numpy()})
-        refuse_difference("network of features", found, expected, EXACT)
-        write_contract(folder, contract, MADE_HERE)
-    published = "" if network.published_fid else ", not those of published figures"
-    say(f"{num_features} features{published}")
+
+    def contract(features: np.ndarray, source: Source, part: Part) -> FeaturesContract:
+        return FeaturesContract(
+            name=settings.name or network.name,
+            source=source,
+            published_fid=network.published_fid,
+            resize=network.resize,
+            num_features=features.shape[1],
+            part=part,
+        )
+
+    return Judge(
+        module=network.module,
+        name=network.name,
+        what="network of features",
+        inputs=("images",),
+        output="features",
+        advice="give the size it was made for with --resize WxH",
+        refuse=lambda features: refuse_features(network.name, features),
+        contract=contract,
+    )
 
 
-def pictures(seed: int = 0) -> torch.Tensor:
-    """Returns two seeded pictures in 0..1, areas of colour with grain on them."""
-    generator = torch.Generator().manual_seed(seed)
-    batch, channels, height, width = EXAMPLE
-    coarse = torch.rand(batch, channels, height // 16, width // 16, generator=generator)
-    grain = torch.randn(*EXAMPLE, generator=generator)
-    return (functional.interpolate(coarse, (height, width)) + 0.05 * grain).clamp(0, 1)
-
-
-@torch.no_grad()
-def features_of(network: FeatureNetwork) -> np.ndarray:
-    """Returns the features of the seeded pictures, which are finite and not the same for both."""
-    try:
-        features = network.module(pictures()).numpy()
-    except ExportError:
-        raise
-    except Exception as error:
-        raise CheckpointError(
-            f"{network.name} fails on images of {EXAMPLE[3]} x {EXAMPLE[2]}: {first_line(error)}: "
-            "give the size it was made for with --resize WxH"
-        ) from error
+def refuse_features(name: str, features: np.ndarray) -> None:
+    """Raises unless the features of two pictures are finite and not the same for both."""
     if not np.isfinite(features).all():
         bad = int((~np.isfinite(features)).sum())
         raise CheckpointError(
-            f"{network.name} gives {bad} of {features.size} features that are not finite for "
-            "seeded pictures: its weights are damaged or out of proportion: give another checkpoint"
+            f"{name} gives {bad} of {features.size} features that are not finite for seeded "
+            "pictures: its weights are damaged or out of proportion: give another checkpoint"
         )
     if (features[0] == features[1]).all():
         raise CheckpointError(
-            f"{network.name} gives the same features for two different pictures: its weights are "
+            f"{name} gives the same features for two different pictures: its weights are "
             "empty or not trained, or --layer is not what the image goes through"
         )
-    return features
-
-
-def traced(network: FeatureNetwork) -> ir.Model:
-    """Returns the network's graph, for images of any size."""
-    try:
-        model = trace(
-            network.module, [Input("images", torch.zeros(EXAMPLE), True, True)], "features"
-        )
-    except Exception as error:
-        raise CheckpointError(f"{network.name} cannot be traced: {first_line(error)}") from error
-    if not isinstance(model.graph.outputs[0].shape[1], int):
-        raise CheckpointError(
-            f"{network.name} gives more features for larger images: "
-            "give it one size with --resize WxH"
-        )
-    return model

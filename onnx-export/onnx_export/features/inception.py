@@ -16,8 +16,9 @@ import torch
 from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
 from torch import Tensor, nn
 
+from onnx_export.contract import Resize
 from onnx_export.errors import CheckpointError
-from onnx_export.features.network import FeatureNetwork, Resize
+from onnx_export.features.network import FeatureNetwork
 from onnx_export.weights import UNUSED, StateDict, read_state_dict
 from onnx_export.write import file_sha256
 

@@ -6,14 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-
-@dataclass(frozen=True)
-class Resize:
-    """The size that images are resized to inside the graph, without antialiasing."""
-
-    width: int
-    height: int
-    filter: str
+from onnx_export.contract import Resize
 
 
 @dataclass(frozen=True)
