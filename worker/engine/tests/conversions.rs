@@ -17,7 +17,7 @@ use shared::settings::{EngineConfig, MethodConfig, Preset};
 
 fn fixture(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/fixtures")
+        .join("../../tests/fixtures")
         .join(relative)
 }
 

@@ -156,7 +156,7 @@ mod tests {
     fn similarities_are_those_of_scikit_image() {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/../tests/fixtures/quality/ssim.npz"
+            "/../../tests/fixtures/quality/ssim.npz"
         );
         let mut npz = NpzReader::new(File::open(path).unwrap()).unwrap();
         for pair in ["textured", "identical", "uncorrelated"] {

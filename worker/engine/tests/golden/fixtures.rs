@@ -18,7 +18,7 @@ pub(crate) const FOLDERS: [&str; 7] = [
 /// Returns the path of a file below the goldens.
 pub(crate) fn path(relative: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/fixtures/golden")
+        .join("../../tests/fixtures/golden")
         .join(relative)
 }
 
