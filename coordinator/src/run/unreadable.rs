@@ -32,6 +32,17 @@ pub struct Unreadable {
     pub source: Option<Box<dyn Error + Send + Sync>>,
 }
 
+impl Unreadable {
+    /// Returns why it cannot be read, for a message that names it by its key.
+    #[must_use]
+    pub fn why(&self) -> String {
+        match &self.source {
+            Some(source) => format!("{}, and others can be read", chain(source.as_ref())),
+            None => "the store does not give it, and gives others".to_owned(),
+        }
+    }
+}
+
 /// Why an object is not read.
 #[derive(Debug)]
 pub(crate) enum ReadError {

@@ -572,7 +572,7 @@ impl Audit<'_> {
                 }
                 was_written.then(|| "is missing".to_owned())
             }
-            Err(ReadError::Unreadable(error)) => Some(format!("cannot be read: {}", chain(&error))),
+            Err(ReadError::Unreadable(error)) => Some(format!("cannot be read: {}", error.why())),
             Err(ReadError::Storage(error)) => return Err(error),
         };
         self.report.findings.extend(found.map(|what| {

@@ -82,7 +82,7 @@ pub(super) async fn look(storage: &dyn Storage, key: &ArtifactKey) -> Result<Fou
             size: size(&bytes),
         },
         Err(ReadError::Absent) => Found::Nothing,
-        Err(ReadError::Unreadable(error)) => Found::Unreadable(chain(&error)),
+        Err(ReadError::Unreadable(error)) => Found::Unreadable(error.why()),
         Err(ReadError::Storage(error)) => return Err(error),
     })
 }

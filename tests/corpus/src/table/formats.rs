@@ -97,15 +97,23 @@ fn strip_rows() -> Vec<Row> {
         .iter()
         .map(|it| deflated(&[&it[..], &[0]].concat()))
         .collect();
+    let too_long: Vec<Vec<u8>> = strips()
+        .iter()
+        .map(|it| deflated(&[&it[..], &[0; 5]].concat()))
+        .collect();
     rows.extend([
         damaged(
             "a TIFF of deflate whose checksums are wrong",
             of_strips(SIZE, 8, &with_wrong_checksum, &[]),
         )
         .says(&["strip", "checksum"]),
-        damaged(
-            "a TIFF of deflate with a byte too many",
+        read(
+            "a TIFF of deflate with a byte of filling behind each strip",
             of_strips(SIZE, 8, &longer, &[]),
+        ),
+        damaged(
+            "a TIFF of deflate whose strips are too long",
+            of_strips(SIZE, 8, &too_long, &[]),
         )
         .says(&["expected 3072"]),
     ]);

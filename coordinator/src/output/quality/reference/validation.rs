@@ -154,14 +154,17 @@ pub(super) fn check_sample(
         });
     }
     let factor = match (is_whole, items >= ENOUGH) {
-        // By either divisor: of all of them, or of one fewer.
-        (true, _) => VARIANCE * count / (count - 1.0),
+        (true, _) => VARIANCE,
         (false, true) => VARIANCE_OF_SAMPLE,
         (false, false) => return Ok(()),
     };
     let own = squares / (count - 1.0);
     let rounding = ROUNDING * ROUNDING * size;
-    if variance > own * factor + rounding || own > variance * factor + rounding {
+    let is_near = |own: f64| {
+        variance <= own * factor + rounding && own <= variance * factor + rounding
+    };
+    // Divided by the number of images less one, as here, or by their number, as `np.cov(.., ddof=0)` does.
+    if !is_near(own) && !(is_whole && is_near(squares / count)) {
         return Err(ReferenceError::OfOtherFeatures {
             array: "sigma",
             items,
