@@ -16,7 +16,9 @@ pub(crate) const SIZE: ImageSize = ImageSize {
 
 pub(crate) fn golden(relative: &str) -> PathBuf {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_folder.join("../../tests/fixtures/golden").join(relative)
+    crate_folder
+        .join("../../tests/fixtures/golden")
+        .join(relative)
 }
 
 pub(crate) fn input(name: &str) -> Vec<u8> {

@@ -3,5 +3,4 @@
 
 mod attention;
 mod fixtures;
-mod images;
 mod trajectory;

@@ -1,13 +1,25 @@
+//! Crop and resize against what Pillow makes of the goldens' images.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
 use image::ImageReader;
 use imaging::resize::{Size, crop_centre, resize_bicubic};
 use ndarray::Array3;
-
-use crate::fixtures::{Golden, path};
+use ndarray_npy::NpzReader;
 
 const SIZE: Size = Size {
     width: 256,
     height: 128,
 };
+
+/// Returns the path of a file below the goldens.
+fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/fixtures/golden")
+        .join(relative)
+}
 
 fn read(name: &str) -> Array3<u8> {
     let decoded = ImageReader::open(path("inputs").join(name))
@@ -28,7 +40,8 @@ fn resized_images_are_pillows_to_the_last_bit() {
     ] {
         let image = read(file);
         let found = resize_bicubic(crop_centre(image.view(), SIZE), SIZE).unwrap();
-        let expected: Array3<u8> = Golden::open(&format!("{folder}/golden.npz")).array(array);
+        let golden = File::open(path(folder).join("golden.npz")).unwrap();
+        let expected: Array3<u8> = NpzReader::new(golden).unwrap().by_name(array).unwrap();
         assert!(found == expected, "{file}");
     }
 }

@@ -54,3 +54,9 @@ pub(crate) fn assert_close(
     let worst = (found - expected).fold(0.0, |worst: f32, x| worst.max(x.abs()));
     assert!(worst <= tolerance, "{what}: {worst:e}");
 }
+
+/// Returns what a golden was made with.
+pub(crate) fn meta(folder: &str) -> serde_json::Value {
+    let meta = std::fs::read(path(folder).join("meta.json")).unwrap();
+    serde_json::from_slice(&meta).unwrap()
+}
