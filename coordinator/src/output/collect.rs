@@ -270,7 +270,7 @@ struct Block<'a> {
 /// What was found of a shard.
 enum Found<'a> {
     Rows(Vec<ManifestRow>),
-    Failed(FailedShard<'a>),
+    Failed(Box<FailedShard<'a>>),
 }
 
 /// Returns what some shards become, and folds what their outputs are like, in the order of the plan.
@@ -288,7 +288,7 @@ async fn read_block<'a>(
         for found in try_join_all(reads).await? {
             match found {
                 Found::Rows(rows) => read.extend(rows),
-                Found::Failed(failed) => block.failed.push(failed),
+                Found::Failed(failed) => block.failed.push(*failed),
             }
         }
         block.committed.append(&mut fold.take_in(read).await);
@@ -311,7 +311,9 @@ async fn find<'a>(
         }
         ShardState::Failed { last } => {
             let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
-            Ok(Found::Failed(FailedShard::new(run, shard, failure)))
+            Ok(Found::Failed(Box::new(FailedShard::new(
+                run, shard, failure,
+            ))))
         }
         ShardState::Open => Ok(Found::Rows(Vec::new())),
     }

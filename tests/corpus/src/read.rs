@@ -260,7 +260,7 @@ fn model(bytes: &[u8]) -> Outcome {
     let contract = ModelContract::from_json(bytes, PathBuf::from("model"));
     if let Ok(contract) = &contract {
         let _ = (contract.image_size(), contract.num_bytes());
-        let schedule = Schedule::new(&engine::conversion::schedule_constants(&contract), 50, 30);
+        let schedule = Schedule::new(&engine::conversion::schedule_constants(contract), 50, 30);
         if let Err(error) = schedule {
             return refused(&error);
         }

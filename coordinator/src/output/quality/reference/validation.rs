@@ -160,11 +160,11 @@ pub(super) fn check_sample(
     };
     let own = squares / (count - 1.0);
     let rounding = ROUNDING * ROUNDING * size;
-    let is_near = |own: f64| {
-        variance <= own * factor + rounding && own <= variance * factor + rounding
-    };
+    let is_near =
+        |own: f64| variance <= own * factor + rounding && own <= variance * factor + rounding;
     // Divided by the number of images less one, as here, or by their number, as `np.cov(.., ddof=0)` does.
-    if !is_near(own) && !(is_whole && is_near(squares / count)) {
+    let is_theirs = is_near(own) || is_whole && is_near(squares / count);
+    if !is_theirs {
         return Err(ReferenceError::OfOtherFeatures {
             array: "sigma",
             items,
