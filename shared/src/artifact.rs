@@ -36,7 +36,7 @@ pub enum ArtifactKey {
     Report(RunId),
     /// Mean and covariance of a style's features, as pytorch-fid writes them.
     FeatureStatistics(RunId, String),
-    /// Counts of the committed shards, so that nobody reads all of them to tell how far a run is.
+    /// Counts of the committed shards, which tell how far a run is without reading all of them.
     Tally(RunId),
     /// Content, style and output of some items side by side.
     ContactSheet(RunId),

@@ -2,7 +2,7 @@
 
 /// Returns what `work` returns, which is done on a thread of its own.
 ///
-/// If the program is going down before `work` has begun, this never returns: whoever awaits it is dropped as well.
+/// If the program is going down before `work` has begun, this never returns: its caller is dropped as well.
 ///
 /// # Panics
 ///

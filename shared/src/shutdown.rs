@@ -34,7 +34,7 @@ pub fn end_on_signals() -> io::Result<()> {
         flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&AT_ONCE))?;
         flag::register(signal, Arc::clone(&AT_ONCE))?;
     }
-    // With any handler the write that is too large fails; nobody has to look at the flag.
+    // With any handler the write that is too large fails; the flag is never read.
     flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     Ok(())
 }

@@ -81,7 +81,7 @@ impl Planned {
 struct Positions<'a>(HashMap<&'a str, usize>);
 
 impl<'a> Positions<'a> {
-    fn of(listings: &'a [shared::dataset::listing::Listing]) -> Self {
+    fn of(listings: &'a [shared::dataset::entry::DatasetEntry]) -> Self {
         Self(
             listings
                 .iter()
@@ -201,9 +201,9 @@ mod tests {
     }
 
     fn plan(contents: usize, styles: usize, shards: Vec<Shard>) -> Plan {
-        let listing = |number: usize| shared::dataset::listing::Listing {
+        let listing = |number: usize| shared::dataset::entry::DatasetEntry {
             name: number.to_string(),
-            image: shared::dataset::listing::ListedFile {
+            image: shared::dataset::entry::DatasetFile {
                 path: "a.png".into(),
                 size_bytes: 1,
             },

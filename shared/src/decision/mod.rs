@@ -35,7 +35,7 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Decided {
-    /// Nobody works on it any more.
+    /// The run is stopped.
     Halt {
         /// Why, for people.
         reason: String,
@@ -72,7 +72,7 @@ pub struct Decisions {
     pub count: u32,
     /// When the last one was made.
     pub last_at: Option<jiff::Timestamp>,
-    /// Why nobody works on the run; nothing if it is open.
+    /// Why the run is stopped; nothing if it is open.
     pub halted: Option<String>,
     /// Number of the last attempt at a shard that no longer counts.
     pub reopened: BTreeMap<ShardId, u32>,
@@ -281,7 +281,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::dataset::listing::{ListedFile, Listing};
+    use crate::dataset::entry::{DatasetEntry, DatasetFile};
     use crate::plan::Shard;
     use crate::read_file::max_bytes;
     use crate::storage::{LocalStorage, MemoryStorage};
@@ -367,9 +367,9 @@ mod tests {
 
     /// A plan of two shards of a content each, in one style.
     fn plan() -> Plan {
-        let listing = |name: &str| Listing {
+        let listing = |name: &str| DatasetEntry {
             name: name.to_owned(),
-            image: ListedFile {
+            image: DatasetFile {
                 path: format!("images/{name}.png").into(),
                 size_bytes: 1,
             },

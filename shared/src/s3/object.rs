@@ -1,4 +1,4 @@
-//! What goes into a bucket and what a store says of it.
+//! Objects of a bucket: what a put sends, and what a head or a listing tells.
 
 use std::path::Path;
 
@@ -121,10 +121,10 @@ impl Body<'_> {
     }
 }
 
-/// What a put asks of what is in its place.
+/// The condition of a put: `If-None-Match`, `If-Match` or none.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Condition<'a> {
-    /// Nothing.
+pub(super) enum PutCondition<'a> {
+    /// None.
     Any,
     /// That there is no object.
     Free,
@@ -132,13 +132,13 @@ pub(super) enum Condition<'a> {
     Is(&'a str),
 }
 
-/// What a put met.
+/// Whether a put wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Put {
-    /// Nothing that keeps it from writing.
+    /// It wrote.
     Written,
-    /// Something else than it asked for: an object where it was to be new, another one than it was to take the place of,
-    /// or none.
+    /// Its condition did not hold: an object is there where it was to be new, or another one than it was to replace, or
+    /// none.
     Taken,
 }
 

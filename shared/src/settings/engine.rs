@@ -61,7 +61,7 @@ impl EngineConfig {
                 ),
             ));
         }
-        // What nobody asked for is not refused: a small machine has less than is kept by default.
+        // Only what was asked for is refused: a small machine may have less than the default.
         let default = Self::default().style_bank_max_bytes;
         match machine.memory_bytes {
             Some(memory) if self.style_bank_max_bytes > memory.max(default) => {

@@ -8,7 +8,7 @@ use coordinator::ui::dashboard::{Access, Dashboard, Entrance, Shown};
 use coordinator::work::collector::{Board, Collector, Duty};
 use shared::artifact::ArtifactKey;
 use shared::decision::{Decided, Decisions};
-use shared::http_server::Limits;
+use shared::http_server::ServerLimits;
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
 use tests::http::ask;
@@ -67,7 +67,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     let entrance = Entrance {
         listener,
         access: Access::Loopback,
-        limits: Limits::default(),
+        limits: ServerLimits::default(),
     };
     let serving = tokio::spawn(Dashboard::serve(
         shown,

@@ -196,7 +196,7 @@ fn planned(plan: &Plan) -> Vec<(&str, usize)> {
     let names = plan
         .styles
         .iter()
-        .map(shared::dataset::listing::Listing::name);
+        .map(shared::dataset::entry::DatasetEntry::name);
     names.zip(counts).filter(|(_, count)| *count > 0).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use shared::console;
-use shared::run_record::{Inputs, RunRecord};
+use shared::run_record::{RunInputs, RunRecord};
 use shared::settings::RunConfig;
 
 use super::{ConfigArgs, Ending, Problem, opening};
@@ -87,7 +87,7 @@ fn tell_differences(config: &RunConfig, record: &RunRecord) {
             record.limits.input_patience_seconds
         ));
     }
-    let now = Inputs::of(config);
+    let now = RunInputs::of(config);
     for (what, first, now) in [
         ("content.root", &record.inputs.content, now.content),
         ("style.root", &record.inputs.style, now.style),

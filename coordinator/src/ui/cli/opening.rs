@@ -7,7 +7,7 @@ use shared::failure::chain;
 use shared::ids::RunId;
 use shared::location::Location;
 use shared::queue::{self, Broker};
-use shared::run_record::{Inputs, RunRecord};
+use shared::run_record::{RunInputs, RunRecord};
 use shared::settings::{BROKER_URL, BrokerConfig, MethodConfig, RunConfig, resolve_root};
 use shared::storage::{self, Storage, StorageErrorKind, scratch};
 
@@ -160,7 +160,7 @@ pub(super) async fn existing(
     };
     let ledger = ledger(storage, &run).await?;
     let mut changes = Changes::between(&run, &ledger.decisions.changed_inputs, inventory);
-    let looked = changes.look_for_removed(&run, &Inputs::of(config)).await;
+    let looked = changes.look_for_removed(&run, &RunInputs::of(config)).await;
     looked.map_err(Problem::environment)?;
     if changes.is_empty() && run.plan.shards != inventory.plan.shards {
         return Err(Problem::Usage(format!(

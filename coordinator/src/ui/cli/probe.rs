@@ -7,7 +7,7 @@ use engine::Engine;
 use engine::conversion::{Converter, Source};
 use imaging::{LabelNeed, Prepared, encode_png, load};
 use shared::console;
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::item_metric::ItemMetric;
 use shared::location::Location;
 use shared::run_record::RunRecord;
@@ -215,7 +215,7 @@ async fn time(
 
 async fn first_usable(
     root: &Location,
-    (listings, need): (&[Listing], LabelNeed),
+    (listings, need): (&[DatasetEntry], LabelNeed),
     converter: &Converter,
 ) -> Result<Prepared, Problem> {
     let source = source::open(root).await.map_err(Problem::environment)?;

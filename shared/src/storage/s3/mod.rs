@@ -1,6 +1,6 @@
 //! Storage in a bucket: conditional puts, and digests to tell one's own objects from others.
 
-mod trial;
+mod probe;
 
 use std::path::Path;
 
@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use super::{
-    Created, Listed, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, path_of, scratch,
+    Created, ObjectMeta, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, path_of,
+    scratch,
 };
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::blocking;
@@ -171,7 +172,7 @@ impl Storage for S3Storage {
     }
 
     async fn check_writable(&self) -> Result<(), StorageError> {
-        trial::run(self).await?;
+        probe::run(self).await?;
         // Manifests are made in a file before they are sent.
         blocking::run(|| scratch::check(&std::env::temp_dir())).await
     }
@@ -181,8 +182,8 @@ impl Storage for S3Storage {
     }
 }
 
-fn listed(object: BucketObject) -> Listed {
-    Listed {
+fn listed(object: BucketObject) -> ObjectMeta {
+    ObjectMeta {
         path: object.path,
         size_bytes: object.size_bytes,
     }

@@ -12,7 +12,7 @@ use shared::console;
 use shared::decision::{ChangedInput, ChangedInputs};
 use shared::failure::chain;
 use shared::queue::InProcessBroker;
-use shared::run_record::{Inputs, RunRecord};
+use shared::run_record::{RunInputs, RunRecord};
 use shared::settings::{Limits, RunConfig};
 use shared::shutdown;
 use shared::storage::Storage;
@@ -78,7 +78,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
             let changed = decided.with(&existing.accepted.changed);
             let known = existing.run.record;
             let record = RunRecord {
-                inputs: Inputs::of(&config),
+                inputs: RunInputs::of(&config),
                 quality: config.quality.absolute(),
                 limits: Limits {
                     // How often a shard is tried is read by workers from the record.
