@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use futures::TryStreamExt;
-use shared::artifact::ArtifactPrefix;
+use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::storage::{Storage, StorageError};
 
 use crate::run::freeze::FrozenRun;
@@ -119,11 +119,12 @@ impl StoredItems {
         let mut pages = storage.list(&prefix);
         while let Some(page) = pages.try_next().await? {
             for object in page {
-                let name = object.path.strip_prefix(&prefix.path());
-                let name = name.and_then(|name| name.strip_suffix(".png"));
-                let parts = name.and_then(|name| name.split_once('/'));
-                let item = parts.and_then(|(style, content)| {
-                    let item = (styles.get(style)?, contents.get(content)?);
+                let item = match ArtifactKey::parse(&object.path) {
+                    Some(ArtifactKey::Image(_, item)) => Some(item),
+                    Some(_) | None => None,
+                };
+                let item = item.and_then(|item| {
+                    let item = (styles.get(&item.style)?, contents.get(&item.content)?);
                     Some((item, stored.planned.place(item)?))
                 });
                 match item {
@@ -142,9 +143,9 @@ impl StoredItems {
         let mut pages = storage.list(&prefix);
         while let Some(page) = pages.try_next().await? {
             for object in page {
-                let name = object.path.strip_prefix(&prefix.path());
-                let name = name.and_then(|name| name.strip_suffix(".png"));
-                if let Some(content) = name.and_then(|name| contents.get(name)) {
+                if let Some(ArtifactKey::Label(_, name)) = ArtifactKey::parse(&object.path)
+                    && let Some(content) = contents.get(&name)
+                {
                     stored.labels[content] = object.size_bytes > 0;
                 }
             }
