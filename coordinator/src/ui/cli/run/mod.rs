@@ -13,7 +13,7 @@ use shared::decision::{ChangedInput, ChangedInputs};
 use shared::failure::chain;
 use shared::queue::InProcessBroker;
 use shared::run_record::{RunInputs, RunRecord};
-use shared::settings::{Limits, RunConfig};
+use shared::settings::{Limits, RunConfig, defaults};
 use shared::shutdown;
 use shared::storage::Storage;
 use tokio_util::sync::CancellationToken;
@@ -35,8 +35,6 @@ use crate::work::collector::Duty;
 use crate::work::embedded::{EmbeddedRun, RunError, Stopped};
 use crate::work::resume::{self, Choice, Redo, Why};
 
-/// What a run in this process may keep on disk of a bucket.
-const CACHE_MAX_BYTES: u64 = 50 << 30;
 /// Between two looks of the dashboard at the run in this process.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -113,7 +111,10 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         };
         Beside::start(watch, listening)
     });
-    let workshop = Arc::new(EngineWorkshop::new(config.engine.clone(), CACHE_MAX_BYTES));
+    let workshop = Arc::new(EngineWorkshop::new(
+        config.engine.clone(),
+        defaults::CACHE_MAX_BYTES,
+    ));
     if !work.redo.is_empty() {
         // A run is frozen once nothing stands in its way, so that a refused one leaves nothing behind.
         workshop
