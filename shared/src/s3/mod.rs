@@ -39,7 +39,7 @@ pub use self::settings::{S3Credentials, S3Settings};
 
 use self::counting::Counting;
 use self::error_response::{Cause, ErrorResponse, causes, chain};
-use self::object::{Cursor, MAX_PUT_BYTES, PutCondition, size};
+use self::object::{Cursor, CutShort, MAX_PUT_BYTES, PutCondition, next_token, size};
 use crate::location::BucketPrefix;
 use crate::read_file::check_size;
 use crate::storage::StorageError;
@@ -321,12 +321,10 @@ impl Bucket {
             let size_bytes = size(object.size).ok_or_else(|| wrong(Cause::Sizeless))?;
             page.extend(BucketObject::below(&self.at.prefix, &key, size_bytes));
         }
-        cursor.token = listed.next_continuation_token;
-        match (listed.is_truncated, &cursor.token) {
-            (Some(true), None) => Err(wrong(Cause::CutListing)),
-            (Some(true), Some(_)) => Ok((page, Some(cursor))),
-            (Some(false) | None, _) => Ok((page, None)),
-        }
+        let next = next_token(listed.is_truncated, listed.next_continuation_token);
+        cursor.token = next.map_err(|CutShort| wrong(Cause::CutListing))?;
+        let next = cursor.token.is_some().then_some(cursor);
+        Ok((page, next))
     }
 
     /// Returns the names directly below a path that have something below them.
@@ -351,7 +349,11 @@ impl Bucket {
                     .map(|name| name.trim_end_matches('/'));
                 names.extend(name.map(str::to_owned));
             }
-            token = listed.next_continuation_token;
+            let next = next_token(listed.is_truncated, listed.next_continuation_token);
+            token = next.map_err(|CutShort| {
+                let cause = Cause::CutListing(self.at.bucket.clone());
+                cause.of(Denied, "list", self.address(below))
+            })?;
             if token.is_none() {
                 return Ok(names);
             }

@@ -51,6 +51,22 @@ impl Cursor {
     }
 }
 
+/// A page of a listing that is said not to be the last, without a token to go on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CutShort;
+
+/// Returns the token that a listing goes on with; nothing after its last page.
+pub(super) fn next_token(
+    is_truncated: Option<bool>,
+    token: Option<String>,
+) -> Result<Option<String>, CutShort> {
+    match (is_truncated, token) {
+        (Some(true), None) => Err(CutShort),
+        (Some(true), Some(token)) => Ok(Some(token)),
+        (Some(false) | None, _) => Ok(None),
+    }
+}
+
 /// Returns the size that a store says; none if it says none, or one that no object has.
 pub(super) fn size(bytes: Option<i64>) -> Option<u64> {
     u64::try_from(bytes?).ok()
@@ -167,6 +183,17 @@ mod tests {
             assert_eq!(size(said), size_bytes);
         }
         assert_eq!([size(None), size(Some(-1))], [None; 2]);
+    }
+
+    #[test]
+    fn a_listing_that_goes_on_without_saying_where_is_not_taken_for_a_whole_one() {
+        let token = || Some("more".to_owned());
+        assert_eq!(next_token(Some(true), token()), Ok(token()));
+        assert_eq!(next_token(Some(true), None), Err(CutShort));
+        for is_truncated in [Some(false), None] {
+            assert_eq!(next_token(is_truncated, token()), Ok(None));
+            assert_eq!(next_token(is_truncated, None), Ok(None));
+        }
     }
 
     #[test]
