@@ -15,6 +15,7 @@ pub use retry::{Items, Retries, Retry};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::ArtifactKey;
+use crate::clock::Clock;
 use crate::failure::MAX_ATTEMPT;
 use crate::ids::{RunId, ShardId};
 use crate::plan::Plan;
@@ -117,6 +118,17 @@ pub enum DecisionError {
         /// The run.
         run: RunId,
     },
+}
+
+impl Decision {
+    /// Returns a decision that is made now, by a clock.
+    #[must_use]
+    pub fn made(what: Decided, clock: &dyn Clock) -> Self {
+        Self {
+            what,
+            at: clock.now(),
+        }
+    }
 }
 
 impl Decisions {
@@ -223,12 +235,8 @@ impl Decisions {
         &mut self,
         storage: &dyn Storage,
         run: &RunId,
-        what: Decided,
+        decision: Decision,
     ) -> Result<(), DecisionError> {
-        let decision = Decision {
-            what,
-            at: jiff::Timestamp::now(),
-        };
         let key = ArtifactKey::Decision(run.clone(), self.count + 1);
         let json = Bytes::from(seal::document(&decision, &key));
         let (found, most) = (json.len() as u64, max_bytes_of(&key));
@@ -281,11 +289,21 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::clock::SystemClock;
     use crate::dataset::entry::{DatasetEntry, DatasetFile};
     use crate::plan::Shard;
     use crate::read_file::max_bytes;
     use crate::storage::{LocalStorage, MemoryStorage};
     use crate::wording::MOST_STORED_BYTES;
+
+    #[derive(Debug)]
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now(&self) -> jiff::Timestamp {
+            "2026-07-01T12:00:00Z".parse().unwrap()
+        }
+    }
 
     #[tokio::test]
     async fn the_last_decision_holds_and_none_is_stored_by_who_does_not_know_the_one_before() {
@@ -296,8 +314,9 @@ mod tests {
         let halt = Decided::Halt {
             reason: "cancelled".into(),
         };
+        let halt = Decision::made(halt, &Noon);
         here.decide_next(&storage, &run, halt).await.unwrap();
-        let halted_at = here.last_at.unwrap();
+        assert_eq!(here.last_at, Some(Noon.now()));
         let resume = Decided::Resume {
             reopened: vec![Reopened {
                 shard: ShardId(4),
@@ -307,17 +326,17 @@ mod tests {
             retried: Vec::new(),
             changed_inputs: Vec::new(),
         };
+        let resume = Decision::made(resume, &SystemClock);
         let refused = there.decide_next(&storage, &run, resume.clone()).await;
         assert!(matches!(refused, Err(DecisionError::Meanwhile { .. })));
         assert_eq!(there, Decisions::default());
         there.read_new(&storage, &run).await.unwrap();
         assert_eq!(there, here);
+        let resumed_at = resume.at;
         there.decide_next(&storage, &run, resume).await.unwrap();
-
-        assert!(there.last_at.unwrap() >= halted_at);
         let expected = Decisions {
             count: 2,
-            last_at: there.last_at,
+            last_at: Some(resumed_at),
             halted: None,
             reopened: BTreeMap::from([(ShardId(4), 3)]),
             forgiven: 5,

@@ -7,7 +7,8 @@ use axum::Router;
 use coordinator::ui::dashboard::{Access, Dashboard, Entrance, Shown};
 use coordinator::work::collector::{Board, Collector, Duty};
 use shared::artifact::ArtifactKey;
-use shared::decision::{Decided, Decisions};
+use shared::clock::SystemClock;
+use shared::decision::{Decided, Decision, Decisions};
 use shared::http_server::ServerLimits;
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
@@ -37,6 +38,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
         reason: "cancelled".to_owned(),
     };
     let mut decisions = Decisions::default();
+    let halt = Decision::made(halt, &SystemClock);
     let decided = decisions.decide_next(truth.as_ref(), id, halt).await;
     decided.unwrap();
     let vanishing = Vanishing::of(Arc::clone(&truth));

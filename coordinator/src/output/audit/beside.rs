@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use serde::de::DeserializeOwned;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
+use shared::clock::SystemClock;
 use shared::digest;
 use shared::failure::{FailedAttempt, chain};
 use shared::ids::ShardId;
@@ -381,7 +382,7 @@ impl Beside {
             reference: None,
             is_complete: true,
         };
-        let compared = report.compare(&material.report().await);
+        let compared = report.compare(&material.report(&SystemClock).await);
         if !compared.differences.is_empty() {
             let differences = first_of(&compared.differences, "; ");
             self.findings.push(format!(

@@ -382,7 +382,8 @@ fn stored_attempt(path: &str) -> Option<(ShardId, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use shared::decision::{Decided, Reopened, Retry};
+    use shared::clock::SystemClock;
+    use shared::decision::{Decided, Decision, Reopened, Retry};
     use shared::storage::MemoryStorage;
 
     use super::*;
@@ -422,9 +423,8 @@ mod tests {
         };
         let (storage, run) = (MemoryStorage::new(), "demo".parse().unwrap());
         let decide = async |ledger: &mut Ledger, revision| {
-            let decided = ledger
-                .decisions
-                .decide_next(&storage, &run, retry(revision));
+            let decision = Decision::made(retry(revision), &SystemClock);
+            let decided = ledger.decisions.decide_next(&storage, &run, decision);
             decided.await.unwrap();
         };
         // One that nobody decided, and one beyond a gap, hold nothing.

@@ -1,6 +1,7 @@
 //! `synth2real launch`: plan, freeze and publish.
 
 use clap::Args;
+use shared::clock::SystemClock;
 use shared::console;
 use shared::run_record::{RunInputs, RunRecord};
 use shared::settings::RunConfig;
@@ -32,7 +33,7 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
     let (run, mut ledger, accepted) = match existing {
         Some(existing) => (existing.run, existing.ledger, existing.accepted),
         None => {
-            let record = freeze::open_or_create(storage, &config, &inventory)
+            let record = freeze::open_or_create(storage, &config, &inventory, &SystemClock)
                 .await
                 .map_err(opening::freeze_problem)?;
             let plan = inventory.plan;

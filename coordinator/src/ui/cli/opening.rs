@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::artifact::ArtifactKey;
+use shared::clock::{Clock, SystemClock};
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::location::Location;
@@ -211,7 +212,7 @@ pub(super) async fn warn_of_references(
     config: &RunConfig,
     inventory: &Inventory,
 ) -> Result<(), Problem> {
-    let record = RunRecord::new(config, inventory.frozen.clone(), jiff::Timestamp::now());
+    let record = RunRecord::new(config, inventory.frozen.clone(), SystemClock.now());
     for problem in references(&record).await? {
         tracing::warn!("{problem}");
     }

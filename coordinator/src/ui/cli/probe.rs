@@ -6,6 +6,7 @@ use clap::Args;
 use engine::Engine;
 use engine::conversion::{Converter, Source};
 use imaging::{LabelNeed, Prepared, encode_png, load};
+use shared::clock::{Clock, SystemClock};
 use shared::console;
 use shared::dataset::entry::DatasetEntry;
 use shared::item_metric::ItemMetric;
@@ -90,7 +91,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
         engine.unet.layers().count(),
         human(started.elapsed())
     ))?;
-    let record = RunRecord::new(&config, inventory.frozen.clone(), jiff::Timestamp::now());
+    let record = RunRecord::new(&config, inventory.frozen.clone(), SystemClock.now());
     let networks = networks::load(&record, &config.engine).await;
     let networks = networks.map_err(Problem::environment)?;
     let judges = names(&networks);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use shared::artifact::ArtifactKey;
+use shared::clock::{Clock, SystemClock};
 use shared::console;
 use shared::decision::{ChangedInput, ChangedInputs};
 use shared::failure::chain;
@@ -90,7 +91,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         }
         None => {
             let frozen = inventory.frozen.clone();
-            let record = RunRecord::new(&config, frozen, jiff::Timestamp::now());
+            let record = RunRecord::new(&config, frozen, SystemClock.now());
             let plan = inventory.plan.clone();
             let run = FrozenRun { record, plan };
             (run, Accepted::default(), ChangedInputs::default())
@@ -123,7 +124,8 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
             .map_err(Problem::environment)?;
     }
     if is_new {
-        let frozen = freeze::open_or_create(storage.as_ref(), &config, &inventory).await;
+        let frozen =
+            freeze::open_or_create(storage.as_ref(), &config, &inventory, &SystemClock).await;
         let frozen = frozen.map_err(opening::freeze_problem)?;
         run.record.created_at = frozen.created_at;
     }
