@@ -1,4 +1,4 @@
-//! Every kind of object in storage, and its path.
+//! Keys of stored objects: every kind of object, its path, and the way back from a path.
 
 use std::fmt;
 

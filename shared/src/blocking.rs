@@ -1,4 +1,4 @@
-//! Work that waits for a disk or computes, away from the threads that only wait.
+//! Runs blocking work (disks, computation) on threads of its own, away from async tasks.
 
 /// Returns what `work` returns, which is done on a thread of its own.
 ///

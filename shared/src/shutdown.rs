@@ -1,4 +1,4 @@
-//! Being told to stop: the first SIGTERM or Ctrl-C asks those who listen, the next one ends the process at once.
+//! Graceful shutdown: the first SIGTERM or Ctrl-C cancels a token, the next one ends the process at once.
 //!
 //! A process ends in the signal's own handler, with 128 and the signal's number as its exit code, so that no thread has
 //! to run for it: not one that waits for a disk that is away, nor one among thousands that all compute.

@@ -1,4 +1,4 @@
-//! A dataset in a folder or a bucket.
+//! Finds the images of a dataset in a folder or a bucket.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What a dataset holds and is not used, in a line for each reason.
+//! Files of a dataset that are not used: a reason, a count and an example for each.
 
 use std::collections::BTreeSet;
 use std::fmt;

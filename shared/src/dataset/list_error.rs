@@ -1,4 +1,4 @@
-//! Trees of files that are no dataset of the layout that they are said to have.
+//! Why files are no dataset of the layout that the settings name.
 
 use std::path::PathBuf;
 

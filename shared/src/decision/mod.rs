@@ -1,4 +1,4 @@
-//! What was decided about a run after its start: a log of create-only objects, the last of which holds.
+//! The decisions log of a run (halt, resume, ...): create-only objects, the last of which holds.
 //!
 //! - [`Retry`]: quarantined items that are tried again; [`ChangedInput`]: inputs that are others than the plan says
 //! - `soundness`: what no decision of ours says, and what one may name of a run's plan

@@ -1,4 +1,4 @@
-//! What no decision of ours says. Its digest tells that nothing in it was altered, and not who wrote it.
+//! Checks what a stored decision says: its digest tells that nothing in it was altered, and not who wrote it.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Where a process keeps its metrics, and how they are shown.
+//! The Prometheus exporter of a process.
 
 use std::fmt;
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! Whether a plan can be the one that a run's record froze.
+//! Checks that a plan can be the one that a run's record froze.
 //!
 //! The digest of a plan tells that it is the one that the record speaks of, and not who wrote both. So nothing in it is
 //! believed before it was looked at, and looking takes memory in proportion to the plan's bytes: a few positions can mean

@@ -1,4 +1,4 @@
-//! The record of a run as it is read: nothing of it is believed before all of it was checked.
+//! Reads and checks a stored run record.
 
 use serde::Deserialize;
 

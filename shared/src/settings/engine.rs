@@ -1,4 +1,4 @@
-//! How a process computes: `[engine]`.
+//! Settings of the engine: `[engine]` of `run.toml`, and the same keys in `worker.toml`.
 
 use std::path::{Path, PathBuf};
 
