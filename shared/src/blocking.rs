@@ -1,8 +1,8 @@
-//! Work that waits for a disk or computes, away from the threads that only wait.
+//! Runs blocking work (disks, computation) on threads of its own, away from async tasks.
 
 /// Returns what `work` returns, which is done on a thread of its own.
 ///
-/// If the program is going down before `work` has begun, this never returns: whoever awaits it is dropped as well.
+/// If the program is going down before `work` has begun, this never returns: its caller is dropped as well.
 ///
 /// # Panics
 ///

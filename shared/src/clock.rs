@@ -1,4 +1,4 @@
-//! Clocks, and what may be believed of the times that they tell.
+//! The `Clock` port, and arithmetic on times of clocks that may be set wrong.
 //!
 //! A clock on the wall is set by people and by other machines: it jumps, it goes back, and it differs from that of the next
 //! machine. So there are two kinds of time, each for one thing:

@@ -1,7 +1,7 @@
-//! Decoders of others, over files that may be damaged anywhere.
+//! Runs third-party decoders so that a panic over a damaged file becomes an error.
 //!
-//! Some panic over what contradicts itself. That is damage of the file and no defect of the program: it comes back as an
-//! error, and the message of the panic, which tells a person nothing, is not printed.
+//! Such a panic is damage of the file and no defect of the program: its message, which tells a person nothing, is not
+//! printed.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -14,12 +14,12 @@ thread_local! {
 
 static HOOK: Once = Once::new();
 
-/// A decoder panicked.
+/// A decoder panicked over its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it contradicts itself")]
 pub struct Panicked;
 
-/// Returns what a decoder returns. What it has half changed when it panics must not be used any more.
+/// Runs a decoder and returns its result. State that it shares must not be used after a panic.
 ///
 /// # Errors
 ///
@@ -30,7 +30,7 @@ pub fn decode<T>(decoder: impl FnOnce() -> T) -> Result<T, Panicked> {
     panic::catch_unwind(AssertUnwindSafe(decoder)).map_err(|_| Panicked)
 }
 
-/// Has panics of decoders at work printed no more, and all others as before.
+/// Installs a panic hook that prints nothing for decoders at work, and all other panics as before.
 fn be_quiet_at_work() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -42,7 +42,7 @@ fn be_quiet_at_work() {
     }));
 }
 
-/// That a decoder is at work in this thread.
+/// Marks that a decoder is at work in this thread, until it is dropped.
 struct AtWork;
 
 impl AtWork {

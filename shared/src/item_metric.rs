@@ -1,4 +1,4 @@
-//! The figures that say of each output how it compares with its content.
+//! Metrics that compare an output with its content: SSIM and LPIPS.
 //!
 //! Manifests, means, reports, pages and audits go over [`ItemMetric::ALL`] and ask a metric what it is called and how it is
 //! shown. One that a network gives is loaded, frozen and judged with by going over them too.

@@ -19,11 +19,11 @@
 //! - [`digest`], [`json`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; our own types as JSON; work that waits;
 //!   being told to stop
 //! - [`clock`]: what time it is, and what may be believed of times that were stored
-//! - [`read_file`]: files of this machine, which may be anything and of any size; [`guarded`]: decoders over them
-//! - [`http_server`], [`descriptors`], [`rate`]: a server that lives through its clients; what may be open at once; what is
-//!   said how often
+//! - [`read_file`]: files of this machine, which may be anything and of any size; [`guarded`]: panics of decoders as errors
+//! - [`http_server`], [`descriptors`], [`rate`]: a server with limits and timeouts; how many files may be open at once;
+//!   how often something is logged
 //! - [`wording`]: names and numbers in messages, which never grow with a dataset
-//! - [`console`]: what programs say, so that a reader who is gone or slow harms no work
+//! - [`console`]: output of programs, so that a reader who is gone or slow harms no work
 
 // They panic when what they print cannot be written: `shared::console` does not.
 #![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]

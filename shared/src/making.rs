@@ -1,4 +1,5 @@
-//! What attempts at a shard have made before its commit speaks of it: which image, of which files.
+//! The record of a shard in the making: digests of the images that no commit names yet, and of the files they were made
+//! from.
 //!
 //! A stored image does not show what it was made from. This is stored before the image, so that a later attempt keeps the
 //! image only while the files of its content are the same. It may be lost: what it does not tell is made again.
@@ -12,7 +13,7 @@ use crate::ids::ItemId;
 use crate::manifest::ManifestRow;
 use crate::seal::{self, DocumentError};
 
-/// What attempts at a shard have made.
+/// The images that attempts at a shard have made before its commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Making {
@@ -22,7 +23,7 @@ pub struct Making {
     images: BTreeMap<String, BTreeMap<String, MadeImage>>,
 }
 
-/// An image and what it was made from.
+/// The digests of an image and of what it was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MadeImage {
@@ -32,7 +33,7 @@ pub struct MadeImage {
     pub content: ContentDigests,
 }
 
-/// What tells the files of one content from others, whatever their sizes.
+/// The digests of a content's image and label files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContentDigests {
@@ -54,7 +55,7 @@ impl ContentDigests {
 }
 
 impl Making {
-    /// Returns that nothing was made, in a run with this digest of its plan.
+    /// Returns an empty record, for a run with this digest of its plan.
     #[must_use]
     pub fn nothing(plan_hash: &str) -> Self {
         Self {

@@ -162,8 +162,10 @@ pub fn array<T: ReadableElement, D: Dimension>(
 
 fn expected<T, D: Dimension>() -> String {
     let of = std::any::type_name::<T>();
-    let dimensions = D::NDIM.unwrap_or_default();
-    format!("numbers of type {of} in {dimensions} dimensions")
+    match D::NDIM {
+        Some(dimensions) => format!("numbers of type {of} in {dimensions} dimensions"),
+        None => format!("numbers of type {of}"),
+    }
 }
 
 /// Returns the header and what follows it.

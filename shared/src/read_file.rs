@@ -1,4 +1,4 @@
-//! Files of this machine, of which nothing is believed before they are read.
+//! Reads files that may be anything (folders, devices, of any size) within a limit.
 //!
 //! A pipe in the place of a file is waited for without end, a device has no end, and a file of a few bytes on the disk may
 //! claim to hold more than there is memory. So only files are opened, and each kind has a size that none exceeds.

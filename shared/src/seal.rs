@@ -1,4 +1,4 @@
-//! JSON documents that carry a digest of themselves, so that one changed byte is noticed.
+//! Seals of stored JSON documents: each carries a SHA-256 of itself, so that one changed byte is noticed.
 //!
 //! The last field of a sealed document is `sha256`: the SHA-256 of the path that it is stored under, a line feed and the
 //! document without that field, byte by byte. So a document in the place of another one is noticed too.
@@ -18,7 +18,7 @@ const DIGITS: usize = 64;
 /// Bytes of what is wrong with a document that people are told: it may hold texts of any length.
 const MOST_REASON_BYTES: usize = 400;
 
-/// How a document ends without a seal, and what a seal puts before and behind its digits.
+/// The end of a document: without a seal, and what a seal puts before and behind its digits.
 struct Ending {
     plain: &'static [u8],
     before: &'static [u8],
@@ -39,7 +39,7 @@ const ENDINGS: [Ending; 2] = [
     },
 ];
 
-/// What a document says of its own bytes.
+/// Whether a document's digest is that of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seal {
     /// It carries no digest.
@@ -71,9 +71,9 @@ pub enum DocumentError {
     Malformed(String),
 }
 
-/// A document without its seal.
+/// A document with its seal taken off and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opened<'a> {
+pub struct Unsealed<'a> {
     /// The document as it was before it was sealed.
     pub json: Cow<'a, [u8]>,
     /// What it says of its bytes.
@@ -109,13 +109,13 @@ fn digest_of(json: &[u8], key: &ArtifactKey) -> String {
 
 /// Returns a document that is stored as `key` without its seal, and what that says.
 #[must_use]
-pub fn open<'a>(bytes: &'a [u8], key: &ArtifactKey) -> Opened<'a> {
+pub fn open<'a>(bytes: &'a [u8], key: &ArtifactKey) -> Unsealed<'a> {
     let sealed = ENDINGS.iter().find_map(|ending| {
         let (body, stated) = take_apart(bytes, ending)?;
         Some(([body, ending.plain].concat(), stated))
     });
     let Some((json, stated)) = sealed else {
-        return Opened {
+        return Unsealed {
             json: Cow::Borrowed(bytes),
             seal: Seal::Missing,
         };
@@ -129,7 +129,7 @@ pub fn open<'a>(bytes: &'a [u8], key: &ArtifactKey) -> Opened<'a> {
             found,
         })
     };
-    Opened {
+    Unsealed {
         json: Cow::Owned(json),
         seal,
     }

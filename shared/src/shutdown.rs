@@ -1,4 +1,4 @@
-//! Being told to stop: the first SIGTERM or Ctrl-C asks those who listen, the next one ends the process at once.
+//! Graceful shutdown: the first SIGTERM or Ctrl-C cancels a token, the next one ends the process at once.
 //!
 //! A process ends in the signal's own handler, with 128 and the signal's number as its exit code, so that no thread has
 //! to run for it: not one that waits for a disk that is away, nor one among thousands that all compute.
@@ -34,7 +34,7 @@ pub fn end_on_signals() -> io::Result<()> {
         flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&AT_ONCE))?;
         flag::register(signal, Arc::clone(&AT_ONCE))?;
     }
-    // With any handler the write that is too large fails; nobody has to look at the flag.
+    // With any handler the write that is too large fails; the flag is never read.
     flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a person should know about an item that is done.
+//! Warnings about items that are done.
 
 use std::fmt;
 

@@ -5,7 +5,7 @@
 //! attempt as it is [stored](crate::failure::FailedAttempt::to_json), a row's texts where it is made, a name in the error
 //! that refuses it. What is stored and longer than we write is damage.
 //!
-//! Such a text is part of [`one_line`], in which all of it is seen: nobody makes a line of ours out of the name of a file.
+//! Such a text is part of [`one_line`], in which all of it is seen: the name of a file cannot pass for a line of ours.
 
 use std::time::Duration;
 

@@ -87,7 +87,7 @@ async fn plan_gta5(folder: &Path) {
     assert_eq!(inventory.plan.num_items(), GTA5 * STYLES);
     let storage = LocalStorage::new(folder.join("out"));
     let launch = async {
-        freeze::open_or_create(&storage, &config, &inventory)
+        freeze::open_or_create(&storage, &config, &inventory, &SystemClock)
             .await
             .unwrap();
         let run = freeze::open(&storage, &config.run).await.unwrap();

@@ -14,7 +14,7 @@ use imaging::{NamedBytes, Prepared, decode_image, encode_png};
 use method::denoise::At;
 use method::finite::{NotFinite, Quantity};
 use ndarray::{Array2, Array3};
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::decision::ChangedInputs;
 use shared::digest;
 use shared::failure::FailureClass;
@@ -208,7 +208,7 @@ impl Workshop for StandInWorkshop {
 
 #[async_trait]
 impl Inputs for StandInHandle {
-    async fn load(&self, _: InputKind, listing: &Listing) -> Result<LoadedInput, Unusable> {
+    async fn load(&self, _: InputKind, listing: &DatasetEntry) -> Result<LoadedInput, Unusable> {
         let name = listing.name().to_owned();
         if name.starts_with(AWAY) && self.0.away.load(Ordering::Relaxed) {
             return Err(Unusable::Away(format!("{name} is away")));

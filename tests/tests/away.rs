@@ -18,7 +18,7 @@ use engine::EngineError;
 use futures::StreamExt;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::clock::SystemClock;
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::decision::ChangedInputs;
 use shared::digest;
 use shared::failure::FailureClass;
@@ -433,7 +433,7 @@ struct SlowShare {
 
 #[async_trait]
 impl Inputs for SlowShare {
-    async fn load(&self, kind: InputKind, listing: &Listing) -> Result<LoadedInput, Unusable> {
+    async fn load(&self, kind: InputKind, listing: &DatasetEntry) -> Result<LoadedInput, Unusable> {
         tokio::time::sleep(Duration::from_secs(20)).await;
         if !self.has_refused.swap(true, Ordering::Relaxed) {
             return Err(Unusable::Away("the share was busy".to_owned()));

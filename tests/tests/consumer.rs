@@ -23,7 +23,7 @@ use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::clock::SystemClock;
-use shared::decision::{ChangedInputs, Decided, DecisionError};
+use shared::decision::{ChangedInputs, Decided, Decision, DecisionError};
 use shared::failure::{FailedAttempt, FailureClass, MAX_ATTEMPT, chain};
 use shared::ids::{ItemId, MAX_NAME_BYTES, RunId, ShardId};
 use shared::item_metric::ItemMetric;
@@ -1103,7 +1103,7 @@ async fn a_cancelled_run_stops_at_the_next_item() {
         let storage = stage.storage.as_ref();
         ledger
             .decisions
-            .decide_next(storage, run, halt)
+            .decide_next(storage, run, Decision::made(halt, &SystemClock))
             .await
             .unwrap();
     };

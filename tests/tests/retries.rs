@@ -21,7 +21,7 @@ use coordinator::work::resume::{self, Choice, Only, Quarantined, Redo, Why};
 use serde_json::{Value, json};
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
-use shared::decision::Decided;
+use shared::decision::{Decided, Decision};
 use shared::failure::FailureClass;
 use shared::ids::ShardId;
 use shared::item_metric::ItemMetric;
@@ -512,6 +512,7 @@ async fn items_that_are_tried_again_count_as_failures_until_they_are_forgiven() 
     };
     let mut ledger = stage.ledger().await;
     let run = &stage.run.record.run;
+    let halt = Decision::made(halt, &SystemClock);
     let halted = ledger
         .decisions
         .decide_next(stage.storage.as_ref(), run, halt);

@@ -7,7 +7,7 @@ use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use imaging::{LabelNeed, NamedBytes, decode_image, encode_png, load};
 use shared::artifact::ArtifactKey;
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::failure::chain;
 use shared::model::ImageSize;
 use shared::model::PIXELS_PER_LATENT;
@@ -97,7 +97,7 @@ fn choose(stored: &StoredItems) -> (Vec<usize>, Vec<usize>) {
 /// Returns an input as the model sees it; none if it cannot be read.
 pub(crate) async fn input_image(
     source: &dyn Source,
-    listing: &Listing,
+    listing: &DatasetEntry,
     size: ImageSize,
 ) -> Option<RgbImage> {
     let prepared = load(source, listing, LabelNeed::Optional, size)

@@ -4,7 +4,8 @@
 //! What is decided depends on what holds ([`step`] is pure), and is stored as the next decision and as no later one. Of two
 //! who decide at once, one is first; the other sees that, and decides anew about what holds then.
 
-use shared::decision::{Decided, DecisionError, Decisions};
+use shared::clock::SystemClock;
+use shared::decision::{Decided, Decision, DecisionError, Decisions};
 use shared::ids::RunId;
 use shared::storage::Storage;
 
@@ -132,7 +133,10 @@ pub(crate) async fn resume(
     wish: Wish<'_>,
 ) -> Result<(), DecisionError> {
     match step(wish, decisions) {
-        Step::Decides(decided) => decisions.decide_next(storage, run, decided).await,
+        Step::Decides(decided) => {
+            let decision = Decision::made(decided, &SystemClock);
+            decisions.decide_next(storage, run, decision).await
+        }
         Step::IsHalted(_) | Step::Nothing => Ok(()),
     }
 }
@@ -147,7 +151,8 @@ async fn holds(
     let Step::Decides(decided) = step else {
         return Ok(true);
     };
-    match decisions.decide_next(storage, run, decided.clone()).await {
+    let decision = Decision::made(decided.clone(), &SystemClock);
+    match decisions.decide_next(storage, run, decision).await {
         Ok(()) => Ok(true),
         Err(error @ DecisionError::Meanwhile { .. }) => {
             // Who sees nothing new would only meet it again.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use futures::TryStreamExt;
-use shared::artifact::ArtifactPrefix;
+use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::storage::{Storage, StorageError};
 
 use crate::run::freeze::FrozenRun;
@@ -81,7 +81,7 @@ impl Planned {
 struct Positions<'a>(HashMap<&'a str, usize>);
 
 impl<'a> Positions<'a> {
-    fn of(listings: &'a [shared::dataset::listing::Listing]) -> Self {
+    fn of(listings: &'a [shared::dataset::entry::DatasetEntry]) -> Self {
         Self(
             listings
                 .iter()
@@ -119,11 +119,12 @@ impl StoredItems {
         let mut pages = storage.list(&prefix);
         while let Some(page) = pages.try_next().await? {
             for object in page {
-                let name = object.path.strip_prefix(&prefix.path());
-                let name = name.and_then(|name| name.strip_suffix(".png"));
-                let parts = name.and_then(|name| name.split_once('/'));
-                let item = parts.and_then(|(style, content)| {
-                    let item = (styles.get(style)?, contents.get(content)?);
+                let item = match ArtifactKey::parse(&object.path) {
+                    Some(ArtifactKey::Image(_, item)) => Some(item),
+                    Some(_) | None => None,
+                };
+                let item = item.and_then(|item| {
+                    let item = (styles.get(&item.style)?, contents.get(&item.content)?);
                     Some((item, stored.planned.place(item)?))
                 });
                 match item {
@@ -142,9 +143,9 @@ impl StoredItems {
         let mut pages = storage.list(&prefix);
         while let Some(page) = pages.try_next().await? {
             for object in page {
-                let name = object.path.strip_prefix(&prefix.path());
-                let name = name.and_then(|name| name.strip_suffix(".png"));
-                if let Some(content) = name.and_then(|name| contents.get(name)) {
+                if let Some(ArtifactKey::Label(_, name)) = ArtifactKey::parse(&object.path)
+                    && let Some(content) = contents.get(&name)
+                {
                     stored.labels[content] = object.size_bytes > 0;
                 }
             }
@@ -201,9 +202,9 @@ mod tests {
     }
 
     fn plan(contents: usize, styles: usize, shards: Vec<Shard>) -> Plan {
-        let listing = |number: usize| shared::dataset::listing::Listing {
+        let listing = |number: usize| shared::dataset::entry::DatasetEntry {
             name: number.to_string(),
-            image: shared::dataset::listing::ListedFile {
+            image: shared::dataset::entry::DatasetFile {
                 path: "a.png".into(),
                 size_bytes: 1,
             },

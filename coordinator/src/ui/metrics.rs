@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use shared::clock::{Clock, SystemClock};
 use shared::metrics::{self, Exporter, Gauge, names};
 use shared::queue::Depth;
 
@@ -46,7 +47,7 @@ struct Seen {
 
 impl Seen {
     fn of(run: &FrozenRun, ledger: &Ledger, counts: &Counts, fate: Fate) -> Self {
-        let now = Timestamp::now();
+        let now = SystemClock.now();
         let max_attempts = run.record.limits.max_attempts;
         let (mut committed, mut failed, mut open) = (0, 0, 0);
         for shard in &run.plan.shards {
@@ -136,7 +137,7 @@ pub fn looked<'a>(runs: impl Iterator<Item = &'a RunGauges>, elapsed: Duration) 
 }
 
 fn show_last_look() {
-    let now = Timestamp::now().as_second() as f64;
+    let now = SystemClock.now().as_second() as f64;
     names::COLLECTOR_LAST_LOOK.gauge([]).set(now);
 }
 

@@ -1,4 +1,4 @@
-//! What programs say: results, words beside the work, and logs.
+//! Output of programs on standard output and standard error: results, progress and logs.
 //!
 //! The standard library's printing macros panic where what they print cannot be written, so a lint forbids them. Here
 //!
@@ -14,7 +14,7 @@
 //! A descriptor that was closed before the program began is `/dev/null`: the runtime opens that in its place, so that no
 //! file of ours is taken for standard output.
 
-mod outlet;
+mod background_writer;
 mod plain;
 
 use std::borrow::Cow;
@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use tracing_subscriber::fmt::MakeWriter;
 
-use self::outlet::{Outlet, write_patiently};
+use self::background_writer::{BackgroundWriter, write_patiently};
 use self::plain::{plain, plain_json};
 use crate::failure::chain;
 use crate::wording::one_line;
@@ -43,8 +43,8 @@ const READER_GONE: u8 = 141;
 /// The exit code where something around the program cannot be used.
 const ENVIRONMENT: u8 = 3;
 
-static STANDARD_OUTPUT: OnceLock<Arc<Outlet>> = OnceLock::new();
-static STANDARD_ERROR: OnceLock<Arc<Outlet>> = OnceLock::new();
+static STANDARD_OUTPUT: OnceLock<Arc<BackgroundWriter>> = OnceLock::new();
+static STANDARD_ERROR: OnceLock<Arc<BackgroundWriter>> = OnceLock::new();
 
 /// Why what a command was asked for did not reach its reader.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +120,9 @@ fn write_out(text: &str) -> Result<(), PrintError> {
 fn flush_patiently(output: &mut impl Write) -> io::Result<()> {
     loop {
         match output.flush() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => outlet::wait_for_reader(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                background_writer::wait_for_reader();
+            }
             flushed => return flushed,
         }
     }
@@ -128,8 +130,8 @@ fn flush_patiently(output: &mut impl Write) -> io::Result<()> {
 
 /// Tells a line on standard output beside the work; it may be lost.
 pub fn tell(line: impl Display) {
-    let outlet = STANDARD_OUTPUT.get_or_init(|| Outlet::start(duplicate(&io::stdout())));
-    outlet.push(ended(line).as_bytes());
+    let writer = STANDARD_OUTPUT.get_or_init(|| BackgroundWriter::start(duplicate(&io::stdout())));
+    writer.push(ended(line).as_bytes());
 }
 
 /// Tells a line on standard error beside the work; it may be lost.
@@ -142,8 +144,8 @@ pub fn draw(text: &str) {
     standard_error().push(text.as_bytes());
 }
 
-fn standard_error() -> &'static Outlet {
-    STANDARD_ERROR.get_or_init(|| Outlet::start(duplicate(&io::stderr())))
+fn standard_error() -> &'static BackgroundWriter {
+    STANDARD_ERROR.get_or_init(|| BackgroundWriter::start(duplicate(&io::stderr())))
 }
 
 /// Returns a stream as a file of its own, so that a write that waits for its reader holds no lock of the runtime's.
@@ -154,9 +156,9 @@ fn duplicate(stream: &impl AsFd) -> Option<File> {
 /// Waits until what was told is written, at most some seconds: the last thing that a program does.
 pub fn finish() {
     let deadline = Instant::now() + FINISH_WITHIN;
-    for outlet in [&STANDARD_OUTPUT, &STANDARD_ERROR] {
-        if let Some(outlet) = outlet.get() {
-            outlet.flush(deadline);
+    for writer in [&STANDARD_OUTPUT, &STANDARD_ERROR] {
+        if let Some(writer) = writer.get() {
+            writer.flush(deadline);
         }
     }
 }

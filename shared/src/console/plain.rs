@@ -1,7 +1,7 @@
-//! Text that does nothing to a terminal but appear on it.
+//! Removes control characters from text before it reaches a terminal.
 //!
 //! A file's name may hold any character, and a terminal takes some of them for commands: to change its title, to show
-//! other text than there is, to answer as if somebody had typed.
+//! other text than there is, to answer as if it had been typed.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Endings of image files.
+//! File extensions of images.
 
 /// The endings of images, without their dot.
 pub(super) const IMAGE_EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp"];

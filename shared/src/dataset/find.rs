@@ -1,11 +1,11 @@
-//! A dataset in a folder or a bucket.
+//! Finds the images of a dataset in a folder or a bucket.
 
 use std::path::Path;
 
 use crate::source::{Source, Tree};
 use crate::storage::StorageError;
 
-use super::list::{self, Listed, Request};
+use super::list::{self, FoundDataset, Request};
 use super::list_error::DatasetError;
 
 /// Why a dataset cannot be listed.
@@ -28,7 +28,7 @@ pub async fn find(
     source: &dyn Source,
     root_shown: &str,
     request: &Request,
-) -> Result<Listed, FindError> {
+) -> Result<FoundDataset, FindError> {
     let mut tree = Tree::default();
     for folder in list::folders(request) {
         let excluded = &request.selection.exclude;

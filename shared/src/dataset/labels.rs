@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::dataset::listing::LabelKind;
+use crate::dataset::entry::LabelKind;
 use crate::wording::one_of;
 
 /// What the settings say of a dataset's label files.

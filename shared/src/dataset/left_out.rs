@@ -1,4 +1,4 @@
-//! What a dataset holds and is not used, in a line for each reason.
+//! Files of a dataset that are not used: a reason, a count and an example for each.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::dataset::labels::LabelSetting;
 use crate::globs::Globs;
 use crate::wording::{Thousands, counted};
 
-use super::known::PictureKind;
+use super::picture_kind::PictureKind;
 
 /// Why files of a dataset are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum LeftOutReason {
     /// A picture whose name is none of the layout's.
     OtherName(String),
     /// A picture with fog or rain made into it, beside the one as it was taken.
-    MadeWeather,
+    SyntheticWeather,
     /// A picture in a format that is not read.
     Format,
     /// A pattern of the setting of this name that matches nothing.
@@ -105,7 +105,7 @@ impl fmt::Display for LeftOut {
             LeftOutReason::OtherName(expected) => {
                 write!(f, "{} {are} not named {expected} and {are}", pictures())?;
             }
-            LeftOutReason::MadeWeather => {
+            LeftOutReason::SyntheticWeather => {
                 return write!(
                     f,
                     "{} with made fog or rain {are} left out beside those without (first: {first})",

@@ -1,19 +1,19 @@
-//! Which images a dataset has, and which label belongs to each.
+//! Finds the images of a dataset among its files, each with its label.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::dataset::entry::{DatasetEntry, DatasetFile, DatasetLabel, LabelReading};
 use crate::dataset::labels::LabelSetting;
 use crate::dataset::layout::Layout;
-use crate::dataset::listing::{LabelReading, ListedFile, ListedLabel, Listing};
 use crate::dataset::selection::Selection;
 use crate::source::{SourceFile, Tree};
 use unicode_normalization::UnicodeNormalization;
 
-use super::chosen::{Chosen, Image, Weather};
 use super::left_out::{LeftOut, LeftOutReason};
 use super::list_error::{DatasetError, OfOneName};
 use super::naming::{LABEL_EXTENSION, Naming, has_extension};
+use super::selected::{ImageFile, SelectedImages, Weather};
 
 /// What a folder of images is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +46,11 @@ pub struct Request {
     pub selection: Selection,
 }
 
-/// A dataset as it was found.
+/// The images of a dataset that are used, and what is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct FoundDataset {
     /// The images that are used, sorted by name; each with its label, if labels are needed.
-    pub listings: Vec<Listing>,
+    pub entries: Vec<DatasetEntry>,
     /// What is not used.
     pub left_out: Vec<LeftOut>,
 }
@@ -63,21 +63,29 @@ pub struct Listed {
 /// # Errors
 ///
 /// [`DatasetError`] if nothing is left, or two files have one name.
-pub fn list(tree: &Tree, root_shown: &str, request: &Request) -> Result<Listed, DatasetError> {
+pub fn list(
+    tree: &Tree,
+    root_shown: &str,
+    request: &Request,
+) -> Result<FoundDataset, DatasetError> {
     let namings = Naming::of(request.role);
     let files = tree.files.as_slice();
-    let clear = Chosen::of(tree, namings, request, Weather::AsItWas)?;
-    let chosen = if clear.images.is_empty() {
-        let made = Chosen::of(tree, namings, request, Weather::Made)?;
-        if made.images.is_empty() { clear } else { made }
+    let clear = SelectedImages::of(tree, namings, request, Weather::Original)?;
+    let selected = if clear.images.is_empty() {
+        let synthetic = SelectedImages::of(tree, namings, request, Weather::Synthetic)?;
+        if synthetic.images.is_empty() {
+            clear
+        } else {
+            synthetic
+        }
     } else {
         clear
     };
-    let Chosen {
+    let SelectedImages {
         named,
         images,
         mut left_out,
-    } = chosen;
+    } = selected;
     if named.is_empty() {
         return Err(DatasetError::nothing_found(
             files, root_shown, namings, &left_out,
@@ -98,7 +106,7 @@ pub fn list(tree: &Tree, root_shown: &str, request: &Request) -> Result<Listed, 
         Labels::Unused => Stems::new(),
     };
     note_labels_without_images(&labels, namings, &named, &mut left_out);
-    let mut listings = Vec::with_capacity(chosen.len());
+    let mut entries = Vec::with_capacity(chosen.len());
     for (name, image) in chosen {
         let label = label_of(image, &labels, request.labels_are)?;
         match (label, request.labels) {
@@ -110,25 +118,25 @@ pub fn list(tree: &Tree, root_shown: &str, request: &Request) -> Result<Listed, 
                 None => LeftOut::note(&mut left_out, LeftOutReason::NoLabel, &image.file.path),
             },
             (label, Labels::Needed | Labels::Unused) => {
-                let listing = Listing {
+                let entry = DatasetEntry {
                     name: name.to_owned(),
-                    image: listed_file(image.file),
+                    image: dataset_file(image.file),
                     label,
                 };
-                listing.check().map_err(|reason| DatasetError::Unusable {
+                entry.check().map_err(|reason| DatasetError::Unusable {
                     path: image.file.path.clone(),
                     reason,
                 })?;
-                listings.push(listing);
+                entries.push(entry);
             }
         }
     }
-    if listings.is_empty() {
+    if entries.is_empty() {
         return Err(DatasetError::nothing_labelled(
             root_shown, request, num_chosen, &left_out,
         ));
     }
-    Ok(Listed { listings, left_out })
+    Ok(FoundDataset { entries, left_out })
 }
 
 /// Returns the folders of a dataset that hold what is asked for, each once, in the order in which they are looked at.
@@ -144,8 +152,10 @@ pub(super) fn folders(request: &Request) -> Vec<&'static str> {
 }
 
 /// Returns images by name, of which each has one.
-fn by_name<'a>(images: &'a [Image<'a>]) -> Result<BTreeMap<&'a str, &'a Image<'a>>, DatasetError> {
-    let mut found: BTreeMap<&str, &Image> = BTreeMap::new();
+fn by_name<'a>(
+    images: &'a [ImageFile<'a>],
+) -> Result<BTreeMap<&'a str, &'a ImageFile<'a>>, DatasetError> {
+    let mut found: BTreeMap<&str, &ImageFile> = BTreeMap::new();
     for image in images {
         if let Some(other) = found.insert(&image.name.name, image) {
             let mut paths = [&other.file.path, &image.file.path];
@@ -193,10 +203,10 @@ fn labels<'a>(
 
 /// Returns the label of an image: where the settings say what labels are, the one that is named so.
 fn label_of(
-    image: &Image,
+    image: &ImageFile,
     labels: &Stems,
     setting: LabelSetting,
-) -> Result<Option<ListedLabel>, DatasetError> {
+) -> Result<Option<DatasetLabel>, DatasetError> {
     for (suffix, kind) in image.naming.labels_under(setting) {
         let stem = format!("{}{suffix}", image.name.of_label);
         let files = labels.get(&stem).map(Vec::as_slice).unwrap_or_default();
@@ -207,8 +217,8 @@ fn label_of(
         match files[..] {
             [] => {}
             [file] => {
-                return Ok(Some(ListedLabel {
-                    file: listed_file(file),
+                return Ok(Some(DatasetLabel {
+                    file: dataset_file(file),
                     reading: LabelReading::promised(kind).under(setting),
                 }));
             }
@@ -240,8 +250,8 @@ fn note_labels_without_images(
     }
 }
 
-fn listed_file(file: &SourceFile) -> ListedFile {
-    ListedFile {
+fn dataset_file(file: &SourceFile) -> DatasetFile {
+    DatasetFile {
         path: file.path.clone(),
         size_bytes: file.size_bytes,
     }

@@ -1,9 +1,9 @@
-//! Trees of files that are no dataset of the layout that they are said to have.
+//! Why files are no dataset of the layout that the settings name.
 
 use std::path::PathBuf;
 
+use crate::dataset::entry::DatasetEntryError;
 use crate::dataset::labels::LabelSetting;
-use crate::dataset::listing::ListingError;
 use crate::dataset::selection::Selection;
 use crate::source::SourceFile;
 use crate::wording::{counted, first_of};
@@ -91,7 +91,7 @@ pub enum DatasetError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        reason: ListingError,
+        reason: DatasetEntryError,
     },
 }
 

@@ -5,32 +5,32 @@
 //! - [`layout`], [`labels`]: how datasets are laid out, and what settings say of labels
 //! - [`classes`]: the 19 classes of Cityscapes
 //! - [`selection`]: which images are used
-//! - `naming`, `known`, `extensions`: how published datasets name images, labels and everything else
-//! - `list`, `chosen`, `left_out`: images with their labels, and why others are not used; `find`: the same below a
+//! - `naming`, `picture_kind`, `extensions`: how published datasets name images, labels and everything else
+//! - `list`, `selected`, `left_out`: images with their labels, and why others are not used; `find`: the same below a
 //!   location
-//! - [`listing`]: what was found, as a run keeps it
+//! - [`entry`]: an image with its label, as a run stores it
 //! - `photographs`: images without labels, for statistics
 
-mod chosen;
 pub mod classes;
+pub mod entry;
 mod extensions;
 mod find;
-mod known;
 pub mod labels;
 pub mod layout;
 mod left_out;
 mod list;
 mod list_error;
-pub mod listing;
 mod naming;
 mod photographs;
+mod picture_kind;
+mod selected;
 pub mod selection;
 
+pub use entry::{DatasetEntry, DatasetFile, DatasetLabel, IdKind, LabelKind, LabelReading};
 pub use extensions::UNREAD_EXTENSIONS;
 pub use find::{FindError, find};
-pub use known::PictureKind;
 pub use left_out::{LeftOut, LeftOutReason};
-pub use list::{Labels, Listed, Request, Role, list};
+pub use list::{FoundDataset, Labels, Request, Role, list};
 pub use list_error::{DatasetError, OfOneName};
-pub use listing::{IdKind, LabelKind, LabelReading, ListedFile, ListedLabel, Listing};
-pub use photographs::{Photographs, photographs};
+pub use photographs::{FoundPhotographs, photographs};
+pub use picture_kind::PictureKind;

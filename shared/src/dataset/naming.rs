@@ -4,12 +4,12 @@
 
 use std::path::Path;
 
+use crate::dataset::entry::LabelKind;
 use crate::dataset::labels::LabelSetting;
 use crate::dataset::layout::Layout;
-use crate::dataset::listing::LabelKind;
 
-use super::known::PictureKind;
 use super::list::Role;
+use super::picture_kind::PictureKind;
 
 /// Returns whether a file has one of these endings, in letters of either case.
 pub(super) fn has_extension(path: &Path, extensions: &[&str]) -> bool {

@@ -8,13 +8,13 @@ use crate::source::Tree;
 
 use super::extensions::IMAGE_EXTENSIONS;
 use super::extensions::UNREAD_EXTENSIONS;
-use super::known::PictureKind;
 use super::left_out::{LeftOut, LeftOutReason};
 use super::naming::has_extension;
+use super::picture_kind::PictureKind;
 
 /// The photographs among some files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Photographs {
+pub struct FoundPhotographs {
     /// Where they lie, in the order of the files.
     pub paths: Vec<PathBuf>,
     /// The pictures that are none, or not read.
@@ -26,7 +26,7 @@ pub struct Photographs {
 /// Pictures of another condition beside a dataset's own (ACDC's `_rgb_ref_anon`) and those of a second camera are left
 /// out, unless there are no others: then they are what is meant.
 #[must_use]
-pub fn photographs(tree: &Tree, selection: &Selection) -> Photographs {
+pub fn photographs(tree: &Tree, selection: &Selection) -> FoundPhotographs {
     let Tree { files, unread } = tree;
     let Selection {
         fields,
@@ -75,7 +75,7 @@ pub fn photographs(tree: &Tree, selection: &Selection) -> Photographs {
     }
     LeftOut::note_unmatched(&mut left_out, fields.include, include, &matched);
     LeftOut::note_unmatched(&mut left_out, fields.exclude, exclude, &matched_not);
-    Photographs { paths, left_out }
+    FoundPhotographs { paths, left_out }
 }
 
 #[cfg(test)]

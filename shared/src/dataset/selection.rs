@@ -1,4 +1,4 @@
-//! Which pictures of a dataset are used.
+//! The selection of a dataset's images: globs, splits and conditions.
 
 use std::fmt;
 use std::str::FromStr;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::listing::Listing;
+use crate::dataset::entry::DatasetEntry;
 
 /// An input that is another one than when the run was planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,12 +13,12 @@ pub enum ChangedInput {
     /// A content.
     Content {
         /// Its files as they are now.
-        listing: Listing,
+        listing: DatasetEntry,
     },
     /// A style.
     Style {
         /// Its files as they are now.
-        listing: Listing,
+        listing: DatasetEntry,
         /// Digest of their bytes, as a run's record holds it.
         sha256: String,
     },
@@ -28,7 +28,7 @@ pub enum ChangedInput {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedStyle {
     /// Its files.
-    pub listing: Listing,
+    pub listing: DatasetEntry,
     /// Digest of their bytes.
     pub sha256: String,
 }
@@ -36,7 +36,7 @@ pub struct ChangedStyle {
 /// What holds in place of the plan's listings, by the names of inputs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangedInputs {
-    contents: BTreeMap<String, Listing>,
+    contents: BTreeMap<String, DatasetEntry>,
     styles: BTreeMap<String, ChangedStyle>,
 }
 
@@ -64,13 +64,13 @@ impl ChangedInputs {
 
     /// Returns the content that holds in place of a planned one.
     #[must_use]
-    pub fn content<'a>(&'a self, planned: &'a Listing) -> &'a Listing {
+    pub fn content<'a>(&'a self, planned: &'a DatasetEntry) -> &'a DatasetEntry {
         self.contents.get(planned.name()).unwrap_or(planned)
     }
 
     /// Returns the style that holds in place of a planned one.
     #[must_use]
-    pub fn style<'a>(&'a self, planned: &'a Listing) -> &'a Listing {
+    pub fn style<'a>(&'a self, planned: &'a DatasetEntry) -> &'a DatasetEntry {
         let changed = self.styles.get(planned.name());
         changed.map_or(planned, |style| &style.listing)
     }

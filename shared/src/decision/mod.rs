@@ -1,4 +1,4 @@
-//! What was decided about a run after its start: a log of create-only objects, the last of which holds.
+//! The decisions log of a run (halt, resume, ...): create-only objects, the last of which holds.
 //!
 //! - [`Retry`]: quarantined items that are tried again; [`ChangedInput`]: inputs that are others than the plan says
 //! - `soundness`: what no decision of ours says, and what one may name of a run's plan
@@ -15,6 +15,7 @@ pub use retry::{Items, Retries, Retry};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::ArtifactKey;
+use crate::clock::Clock;
 use crate::failure::MAX_ATTEMPT;
 use crate::ids::{RunId, ShardId};
 use crate::plan::Plan;
@@ -35,7 +36,7 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Decided {
-    /// Nobody works on it any more.
+    /// The run is stopped.
     Halt {
         /// Why, for people.
         reason: String,
@@ -72,7 +73,7 @@ pub struct Decisions {
     pub count: u32,
     /// When the last one was made.
     pub last_at: Option<jiff::Timestamp>,
-    /// Why nobody works on the run; nothing if it is open.
+    /// Why the run is stopped; nothing if it is open.
     pub halted: Option<String>,
     /// Number of the last attempt at a shard that no longer counts.
     pub reopened: BTreeMap<ShardId, u32>,
@@ -117,6 +118,17 @@ pub enum DecisionError {
         /// The run.
         run: RunId,
     },
+}
+
+impl Decision {
+    /// Returns a decision that is made now, by a clock.
+    #[must_use]
+    pub fn made(what: Decided, clock: &dyn Clock) -> Self {
+        Self {
+            what,
+            at: clock.now(),
+        }
+    }
 }
 
 impl Decisions {
@@ -223,12 +235,8 @@ impl Decisions {
         &mut self,
         storage: &dyn Storage,
         run: &RunId,
-        what: Decided,
+        decision: Decision,
     ) -> Result<(), DecisionError> {
-        let decision = Decision {
-            what,
-            at: jiff::Timestamp::now(),
-        };
         let key = ArtifactKey::Decision(run.clone(), self.count + 1);
         let json = Bytes::from(seal::document(&decision, &key));
         let (found, most) = (json.len() as u64, max_bytes_of(&key));
@@ -281,11 +289,21 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::dataset::listing::{ListedFile, Listing};
+    use crate::clock::SystemClock;
+    use crate::dataset::entry::{DatasetEntry, DatasetFile};
     use crate::plan::Shard;
     use crate::read_file::max_bytes;
     use crate::storage::{LocalStorage, MemoryStorage};
     use crate::wording::MOST_STORED_BYTES;
+
+    #[derive(Debug)]
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now(&self) -> jiff::Timestamp {
+            "2026-07-01T12:00:00Z".parse().unwrap()
+        }
+    }
 
     #[tokio::test]
     async fn the_last_decision_holds_and_none_is_stored_by_who_does_not_know_the_one_before() {
@@ -296,8 +314,9 @@ mod tests {
         let halt = Decided::Halt {
             reason: "cancelled".into(),
         };
+        let halt = Decision::made(halt, &Noon);
         here.decide_next(&storage, &run, halt).await.unwrap();
-        let halted_at = here.last_at.unwrap();
+        assert_eq!(here.last_at, Some(Noon.now()));
         let resume = Decided::Resume {
             reopened: vec![Reopened {
                 shard: ShardId(4),
@@ -307,17 +326,17 @@ mod tests {
             retried: Vec::new(),
             changed_inputs: Vec::new(),
         };
+        let resume = Decision::made(resume, &SystemClock);
         let refused = there.decide_next(&storage, &run, resume.clone()).await;
         assert!(matches!(refused, Err(DecisionError::Meanwhile { .. })));
         assert_eq!(there, Decisions::default());
         there.read_new(&storage, &run).await.unwrap();
         assert_eq!(there, here);
+        let resumed_at = resume.at;
         there.decide_next(&storage, &run, resume).await.unwrap();
-
-        assert!(there.last_at.unwrap() >= halted_at);
         let expected = Decisions {
             count: 2,
-            last_at: there.last_at,
+            last_at: Some(resumed_at),
             halted: None,
             reopened: BTreeMap::from([(ShardId(4), 3)]),
             forgiven: 5,
@@ -367,9 +386,9 @@ mod tests {
 
     /// A plan of two shards of a content each, in one style.
     fn plan() -> Plan {
-        let listing = |name: &str| Listing {
+        let listing = |name: &str| DatasetEntry {
             name: name.to_owned(),
-            image: ListedFile {
+            image: DatasetFile {
                 path: format!("images/{name}.png").into(),
                 size_bytes: 1,
             },

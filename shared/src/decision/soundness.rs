@@ -1,10 +1,10 @@
-//! What no decision of ours says. Its digest tells that nothing in it was altered, and not who wrote it.
+//! Checks what a stored decision says: its digest tells that nothing in it was altered, and not who wrote it.
 
 use std::collections::HashSet;
 
 use super::{ChangedInput, Decided, Decision, Decisions, Retries, Retry};
 use crate::artifact::ArtifactKey;
-use crate::dataset::listing::Listing;
+use crate::dataset::entry::DatasetEntry;
 use crate::failure::MAX_ATTEMPT;
 use crate::ids::{ItemId, ShardId, check_name};
 use crate::plan::Plan;
@@ -167,20 +167,20 @@ fn fit_retries(retries: &Retries, plan: &Plan, shard: ShardId) -> Result<(), Doc
 }
 
 /// Returns the names of the inputs at some positions.
-fn names_at<'a>(positions: &[usize], of: &'a [Listing]) -> HashSet<&'a str> {
+fn names_at<'a>(positions: &[usize], of: &'a [DatasetEntry]) -> HashSet<&'a str> {
     positions.iter().map(|&at| of[at].name()).collect()
 }
 
 fn fit_names<'a>(
     kind: &str,
     names: impl Iterator<Item = &'a str>,
-    listings: &[Listing],
+    listings: &[DatasetEntry],
 ) -> Result<(), DocumentError> {
     let mut names = names.peekable();
     if names.peek().is_none() {
         return Ok(());
     }
-    let known: HashSet<&str> = listings.iter().map(Listing::name).collect();
+    let known: HashSet<&str> = listings.iter().map(DatasetEntry::name).collect();
     match names.find(|name| !known.contains(*name)) {
         None => Ok(()),
         Some(name) => refuse(format!(

@@ -154,7 +154,7 @@ pub(crate) fn check_attempt(field: &str, number: u32) -> Result<(), DocumentErro
 
 /// Returns the attempt that a text is the number of; none if no attempt has it, or it is written otherwise.
 #[must_use]
-pub fn attempt_number(text: &str) -> Option<u32> {
+pub(crate) fn attempt_number(text: &str) -> Option<u32> {
     let number: u32 = text.parse().ok()?;
     let is_own = (1..=MAX_ATTEMPT).contains(&number) && number.to_string() == text;
     is_own.then_some(number)

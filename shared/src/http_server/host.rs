@@ -1,8 +1,8 @@
-//! By which name a server is asked.
+//! The `Host` of a request.
 
-/// Returns whether what a request calls its host is a name of the machine that only it has itself.
+/// Returns whether a request's host is `localhost` or a loopback address.
 ///
-/// A page of another site can have its name mean this machine, and read what answers to it.
+/// Against DNS rebinding: a page of another site can point its own name at this machine and read the answers.
 #[must_use]
 pub fn names_this_machine(host: &str) -> bool {
     let name = match host.rsplit_once(':') {

@@ -1,13 +1,14 @@
-//! A server of HTTP/1 that lives through whoever connects to it.
+//! An HTTP/1 server with limits and timeouts, so that slow or hostile clients cannot stop the process.
 //!
-//! - Nobody keeps it waiting: heads, bodies and answers that do not get on are cut, and so are idle connections.
-//! - Nobody uses it up: so many connections in all, and so many for each address; the rest of what the process may open
-//!   is left to its other work.
+//! - `timeouts`: heads, bodies and answers that make no progress are cut, and so are idle connections.
+//! - `connection_limit`: connections are limited in total and for each client address; the other file descriptors are left
+//!   to the rest of the process.
+//! - `host`: requests that name another host than this machine can be told.
 //! - The next version of the protocol is not spoken: without TLS no browser asks for it.
 
-mod doors;
+mod connection_limit;
 mod host;
-mod patience;
+mod timeouts;
 
 pub use self::host::names_this_machine;
 
@@ -30,22 +31,22 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use self::doors::{Doors, Place};
-use self::patience::Patient;
+use self::connection_limit::{ConnectionLimit, ConnectionPermit};
+use self::timeouts::WriteTimeout;
 use crate::rate::RateLimit;
 
 /// The largest head of a request, and what a connection reads and writes ahead.
 const MAX_HEAD_BYTES: usize = 32 << 10;
 /// Time for requests under way to end when the server stops.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 /// Pause after a failed accept: what the process may open is used up, and none of it comes back at once.
-const BREATH: Duration = Duration::from_secs(1);
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Descriptors that no connection takes: logs, storage, broker and bucket, and the threads' own.
 const RESERVED: u64 = 128;
 
-/// What whoever connects may take.
+/// Limits and timeouts of a server's connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct ServerLimits {
     /// Connections at once.
     pub max_connections: usize,
     /// Connections of one address at once.
@@ -58,7 +59,7 @@ pub struct Limits {
     pub answer: Duration,
 }
 
-impl Default for Limits {
+impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             max_connections: 1024,
@@ -70,7 +71,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl ServerLimits {
     /// Returns limits that leave some of a number of descriptors to the rest of the process. A connection may need two:
     /// its own, and one of a file.
     #[must_use]
@@ -87,7 +88,7 @@ impl Limits {
     }
 }
 
-/// Whose request it is: the address that connected, which may be a proxy's.
+/// The address that a request came from, which may be a proxy's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub IpAddr);
 
@@ -99,10 +100,10 @@ pub struct Peer(pub IpAddr);
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: ServerLimits,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let doors = Doors::new(limits.max_connections, limits.max_per_address);
+    let connection_limit = ConnectionLimit::new(limits.max_connections, limits.max_per_address);
     let refusals = RateLimit::new(1, Duration::from_secs(60));
     let address = listener.local_addr()?;
     let mut connections = JoinSet::new();
@@ -119,18 +120,18 @@ pub async fn serve(
                 if let Some(num_held) = refusals.pass(Instant::now()) {
                     tracing::warn!(%address, %error, num_held, "cannot take connections");
                 }
-                sleep(BREATH).await;
+                sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        match doors.enter(peer.ip()) {
-            Ok(place) => {
+        match connection_limit.acquire(peer.ip()) {
+            Ok(permit) => {
                 let (router, stop) = (router.clone(), stop.clone());
-                connections.spawn(attend(
-                    Visit {
+                connections.spawn(serve_connection(
+                    Connection {
                         stream,
                         peer,
-                        place,
+                        permit,
                     },
                     router,
                     limits,
@@ -148,7 +149,7 @@ pub async fn serve(
     drop(listener);
     let ended = async { while connections.join_next().await.is_some() {} };
     // What does not end is cut when its task is dropped.
-    let _ = timeout(LAST_WORDS, ended).await;
+    let _ = timeout(SHUTDOWN_GRACE, ended).await;
     Ok(())
 }
 
@@ -161,19 +162,24 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// A connection that has a place.
-struct Visit {
+/// An accepted connection.
+struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
-    place: Place,
+    permit: ConnectionPermit,
 }
 
-async fn attend(visit: Visit, router: Router, limits: Limits, stop: CancellationToken) {
-    let Visit {
+async fn serve_connection(
+    connection: Connection,
+    router: Router,
+    limits: ServerLimits,
+    stop: CancellationToken,
+) {
+    let Connection {
         stream,
         peer,
-        place,
-    } = visit;
+        permit,
+    } = connection;
     let _ = stream.set_nodelay(true);
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request: Request<Incoming>| {
@@ -181,7 +187,7 @@ async fn attend(visit: Visit, router: Router, limits: Limits, stop: Cancellation
         request.extensions_mut().insert(Peer(peer.ip()));
         router.call(request)
     });
-    let stream = TokioIo::new(Patient::new(stream, limits.answer));
+    let stream = TokioIo::new(WriteTimeout::new(stream, limits.answer));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
@@ -202,7 +208,7 @@ async fn attend(visit: Visit, router: Router, limits: Limits, stop: Cancellation
     if let Err(error) = ended {
         tracing::debug!(peer = %peer.ip(), %error, "a connection was cut");
     }
-    drop(place);
+    drop(permit);
 }
 
 /// Returns a body that ends with an error when it is not whole in time, however steadily it drips.
@@ -230,14 +236,14 @@ mod tests {
 
     #[test]
     fn the_rest_of_the_process_keeps_descriptors_however_few_there_are() {
-        let many = Limits::within(65_536);
-        assert_eq!(many, Limits::default());
+        let many = ServerLimits::within(65_536);
+        assert_eq!(many, ServerLimits::default());
         for num_descriptors in [256, 512, 1024, 1500] {
-            let limits = Limits::within(num_descriptors);
+            let limits = ServerLimits::within(num_descriptors);
             let taken = 2 * limits.max_connections as u64;
             assert!(taken + RESERVED <= num_descriptors, "{limits:?}");
             assert!(limits.max_per_address <= limits.max_connections / 2);
         }
-        assert_eq!(Limits::within(16).max_connections, 8);
+        assert_eq!(ServerLimits::within(16).max_connections, 8);
     }
 }

@@ -1,4 +1,4 @@
-//! What a Parquet file claims to hold, looked at before its reader takes memory for it.
+//! Checks the sizes that a Parquet file claims before its reader allocates memory for them.
 //!
 //! The reader believes what it reads: a page that claims two gigabytes is given them, and so is a run of a thousand
 //! million times the same value. A manifest is far from every limit here.

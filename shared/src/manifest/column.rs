@@ -1,4 +1,4 @@
-//! Columns: how a value of a row becomes one of Arrow, and comes back.
+//! Columns of the manifest: conversion of row values to Arrow and back.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The rows that hold of a shard that has revisions.
+//! The effective rows of a shard: those of its commit with its revisions put over them.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Where a process keeps its metrics, and how they are shown.
+//! The Prometheus exporter of a process.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -8,9 +8,9 @@ use metrics::Gauge;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 
-use super::{Kind, Metric, names};
+use super::{Metric, MetricKind, names};
 
-/// Between two times that histograms are tidied up. Nobody may ever ask for them.
+/// Pause between two drains of the histograms, which grow until they are shown or drained.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 /// The value of a gauge that is not shown. The library below cannot remove a gauge, but for all that are old.
@@ -30,8 +30,8 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Begins to keep this process's metrics, if nobody did. `counters` are shown from now on: who first sees a counter
-    /// at 1 does not see it grow.
+    /// Installs the exporter of this process, unless there is one. `counters` are shown from now on, at 0: a
+    /// counter that is first seen at 1 is not seen to grow.
     ///
     /// # Panics
     ///
@@ -90,8 +90,8 @@ fn shown(kept: &PrometheusHandle) -> String {
 
 fn builder() -> PrometheusBuilder {
     let of_histograms = names::ALL.iter().filter_map(|metric| match metric.kind() {
-        Kind::Histogram(bounds) => Some((metric.name(), bounds)),
-        Kind::Counter | Kind::Gauge => None,
+        MetricKind::Histogram(bounds) => Some((metric.name(), bounds)),
+        MetricKind::Counter | MetricKind::Gauge => None,
     });
     of_histograms.fold(PrometheusBuilder::new(), |builder, (name, bounds)| {
         let of_this = Matcher::Full(name.to_owned());

@@ -16,7 +16,7 @@ use ::metrics::{Counter, Histogram, Label, Unit};
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
+pub enum MetricKind {
     /// It only grows.
     Counter,
     /// It goes up and down.
@@ -31,7 +31,7 @@ pub struct Metric<const LABELS: usize> {
     /// Its name, which ends in its unit, and in `_total` if it only grows.
     pub name: &'static str,
     /// What it is.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Its unit; nothing for things that are counted.
     pub unit: Option<Unit>,
     /// What it says, for a person.
@@ -43,19 +43,23 @@ pub struct Metric<const LABELS: usize> {
 impl<const LABELS: usize> Metric<LABELS> {
     /// Returns the counter with some values of its labels.
     pub fn counter(&self, values: [&str; LABELS]) -> Counter {
-        debug_assert_eq!(self.kind, Kind::Counter, "{}", self.name);
+        debug_assert_eq!(self.kind, MetricKind::Counter, "{}", self.name);
         ::metrics::counter!(self.name, self.labelled(values))
     }
 
     /// Returns the gauge with some values of its labels.
     pub fn gauge(&self, values: [&str; LABELS]) -> Gauge {
-        debug_assert_eq!(self.kind, Kind::Gauge, "{}", self.name);
+        debug_assert_eq!(self.kind, MetricKind::Gauge, "{}", self.name);
         ::metrics::gauge!(self.name, self.labelled(values))
     }
 
     /// Returns the histogram with some values of its labels.
     pub fn histogram(&self, values: [&str; LABELS]) -> Histogram {
-        debug_assert!(matches!(self.kind, Kind::Histogram(_)), "{}", self.name);
+        debug_assert!(
+            matches!(self.kind, MetricKind::Histogram(_)),
+            "{}",
+            self.name
+        );
         ::metrics::histogram!(self.name, self.labelled(values))
     }
 
@@ -72,7 +76,7 @@ pub trait Described: Sync {
     /// Returns its name.
     fn name(&self) -> &'static str;
     /// Returns what it is.
-    fn kind(&self) -> Kind;
+    fn kind(&self) -> MetricKind;
     /// Returns the names of its labels.
     fn labels(&self) -> &[&'static str];
     /// Returns what it says, for a person.
@@ -86,7 +90,7 @@ impl<const LABELS: usize> Described for Metric<LABELS> {
         self.name
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> MetricKind {
         self.kind
     }
 
@@ -101,9 +105,9 @@ impl<const LABELS: usize> Described for Metric<LABELS> {
     fn describe(&self) {
         let unit = self.unit.unwrap_or(Unit::Count);
         match self.kind {
-            Kind::Counter => ::metrics::describe_counter!(self.name, unit, self.help),
-            Kind::Gauge => ::metrics::describe_gauge!(self.name, unit, self.help),
-            Kind::Histogram(_) => ::metrics::describe_histogram!(self.name, unit, self.help),
+            MetricKind::Counter => ::metrics::describe_counter!(self.name, unit, self.help),
+            MetricKind::Gauge => ::metrics::describe_gauge!(self.name, unit, self.help),
+            MetricKind::Histogram(_) => ::metrics::describe_histogram!(self.name, unit, self.help),
         }
     }
 }
@@ -119,9 +123,9 @@ mod tests {
         for metric in names::ALL {
             let name = metric.name();
             assert!(name.starts_with("synth2real_"), "{name}");
-            let grows = metric.kind() == Kind::Counter;
+            let grows = metric.kind() == MetricKind::Counter;
             assert_eq!(name.ends_with("_total"), grows, "{name}");
-            if matches!(metric.kind(), Kind::Histogram(_)) {
+            if matches!(metric.kind(), MetricKind::Histogram(_)) {
                 assert!(name.ends_with("_seconds"), "{name}");
             }
             assert!(metric.help().ends_with('.'), "{name}");

@@ -9,20 +9,20 @@ mod soundness;
 pub use reading::{PlanError, read};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::listing::Listing;
+use crate::dataset::entry::DatasetEntry;
 use crate::decision::ChangedInputs;
 use crate::ids::{ItemId, RunId, ShardId};
 use crate::queue::message::ShardTask;
 use crate::run_record::Frozen;
 
-/// Everything that is to be made, as `plan.json` keeps it: whoever has the storage root can go on with the run.
+/// Everything that is to be made, as `plan.json` keeps it, so that any machine with the storage root can go on with the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The contents, sorted by name.
-    pub contents: Vec<Listing>,
+    pub contents: Vec<DatasetEntry>,
     /// The styles, sorted by name.
-    pub styles: Vec<Listing>,
+    pub styles: Vec<DatasetEntry>,
     /// The shards, in the order of their ids.
     pub shards: Vec<Shard>,
 }
@@ -43,9 +43,9 @@ pub struct Shard {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardInputs {
     /// Its contents.
-    pub contents: Vec<Listing>,
+    pub contents: Vec<DatasetEntry>,
     /// Its styles.
-    pub styles: Vec<Listing>,
+    pub styles: Vec<DatasetEntry>,
 }
 
 impl Shard {
@@ -132,19 +132,19 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::listing::{LabelKind, LabelReading, ListedFile, ListedLabel};
+    use crate::dataset::entry::{DatasetFile, DatasetLabel, LabelKind, LabelReading};
     use crate::digest;
     use crate::settings::ShardSize;
 
-    fn listing(name: &str) -> Listing {
-        let file = |path: String| ListedFile {
+    fn listing(name: &str) -> DatasetEntry {
+        let file = |path: String| DatasetFile {
             path: path.into(),
             size_bytes: 7,
         };
-        Listing {
+        DatasetEntry {
             name: name.to_owned(),
             image: file(format!("images/{name}.png")),
-            label: Some(ListedLabel {
+            label: Some(DatasetLabel {
                 file: file(format!("labels/{name}.png")),
                 reading: LabelReading::promised(LabelKind::PaletteIds),
             }),
@@ -159,7 +159,7 @@ mod tests {
         };
         Plan {
             contents: ["00001", "00002", "00003"].map(listing).to_vec(),
-            styles: vec![Listing {
+            styles: vec![DatasetEntry {
                 label: None,
                 ..listing("night")
             }],
@@ -204,7 +204,7 @@ mod tests {
 
     /// What the record of a run with this plan freezes.
     fn frozen(plan: &Plan) -> Frozen {
-        let digest = |listing: &Listing| (listing.name.clone(), digest::sha256(b"a style"));
+        let digest = |listing: &DatasetEntry| (listing.name.clone(), digest::sha256(b"a style"));
         let mut frozen = crate::run_record::tests::record().frozen;
         frozen.shards = ShardSize {
             contents: 2,

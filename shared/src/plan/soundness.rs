@@ -1,4 +1,4 @@
-//! Whether a plan can be the one that a run's record froze.
+//! Checks that a plan can be the one that a run's record froze.
 //!
 //! The digest of a plan tells that it is the one that the record speaks of, and not who wrote both. So nothing in it is
 //! believed before it was looked at, and looking takes memory in proportion to the plan's bytes: a few positions can mean
@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::{Plan, Shard};
-use crate::dataset::listing::Listing;
+use crate::dataset::entry::DatasetEntry;
 use crate::run_record::Frozen;
 use crate::wording::one_line;
 
@@ -28,7 +28,7 @@ fn check(plan: &Plan, frozen: &Frozen) -> Result<(), String> {
 }
 
 /// Every name can be part of a path and is that of one input, and no file leaves its dataset.
-fn check_listings(kind: &str, listings: &[Listing]) -> Result<(), String> {
+fn check_listings(kind: &str, listings: &[DatasetEntry]) -> Result<(), String> {
     let mut names = HashSet::with_capacity(listings.len());
     for listing in listings {
         listing.check().map_err(|error| error.to_string())?;
@@ -95,7 +95,7 @@ fn check_styles(plan: &Plan, frozen: &Frozen) -> Result<(), String> {
             "it has {found} styles, and the run's record says {expected}"
         ));
     }
-    let is_unknown = |style: &&Listing| !frozen.styles.contains_key(style.name());
+    let is_unknown = |style: &&DatasetEntry| !frozen.styles.contains_key(style.name());
     match plan.styles.iter().find(is_unknown) {
         None => Ok(()),
         Some(style) => Err(format!(

@@ -1,4 +1,4 @@
-//! What workers report while they work: best effort.
+//! The port for events of workers: best effort.
 
 use std::fmt;
 

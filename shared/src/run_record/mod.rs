@@ -35,7 +35,7 @@ pub struct RunRecord {
     /// SHA-256 over what is frozen.
     pub plan_hash: String,
     /// Where the inputs are. Not part of the identity: a dataset may be moved.
-    pub inputs: Inputs,
+    pub inputs: RunInputs,
     /// What outputs are judged with. Of it, only the networks' digests are part of the identity.
     pub quality: QualityConfig,
     /// When to give up. Not part of the identity.
@@ -47,7 +47,7 @@ pub struct RunRecord {
 /// Where a run's inputs are, as every worker finds them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Inputs {
+pub struct RunInputs {
     /// The contents.
     pub content: Location,
     /// The styles.
@@ -148,7 +148,7 @@ impl FrozenJudges {
     }
 }
 
-impl Inputs {
+impl RunInputs {
     /// Returns where settings say the inputs are.
     #[must_use]
     pub fn of(config: &RunConfig) -> Self {
@@ -169,7 +169,7 @@ impl RunRecord {
             run: config.run.clone(),
             created_at: now,
             plan_hash: digest::sha256_of_json(&frozen),
-            inputs: Inputs::of(config),
+            inputs: RunInputs::of(config),
             quality: config.quality.absolute(),
             limits: config.limits,
             frozen,
@@ -286,7 +286,7 @@ pub(crate) mod tests {
             run: "demo".parse().unwrap(),
             created_at: jiff::Timestamp::UNIX_EPOCH,
             plan_hash: digest::sha256_of_json(&frozen(1)),
-            inputs: Inputs {
+            inputs: RunInputs {
                 content: folder("/gta5"),
                 style: "s3://bucket/style".parse().unwrap(),
                 model: folder("/model"),

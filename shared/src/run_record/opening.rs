@@ -1,4 +1,4 @@
-//! The record of a run as it is read: nothing of it is believed before all of it was checked.
+//! Reads and checks a stored run record.
 
 use serde::Deserialize;
 
@@ -230,7 +230,7 @@ mod tests {
         "demo".parse().unwrap()
     }
 
-    /// The record with a value replaced, as somebody may have edited it.
+    /// The record with a value replaced, as it is after an edit by hand.
     fn edited(pointer: &str, value: Value) -> Vec<u8> {
         let mut document = serde_json::to_value(record()).unwrap();
         *document.pointer_mut(pointer).unwrap() = value;

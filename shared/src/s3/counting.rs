@@ -1,4 +1,4 @@
-//! Counts what is asked of stores.
+//! Metrics of S3 operations and requests.
 
 use aws_sdk_s3::config::interceptors::{
     BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,

@@ -4,11 +4,11 @@
 //! parts of it are left that a lifecycle rule would have to remove. That holds up to 5 GiB, the most that S3 takes in a
 //! request; what is larger is refused before anything is sent.
 
-mod answer;
 mod counting;
+mod error_response;
 mod object;
-mod patience;
 mod settings;
+mod timeouts;
 
 use std::error::Error as StdError;
 use std::io;
@@ -37,9 +37,9 @@ use tokio::io::AsyncWriteExt;
 pub(crate) use self::object::{Body, BucketObject, Head, Put};
 pub use self::settings::{S3Credentials, S3Settings};
 
-use self::answer::{Answer, Cause, causes, chain};
 use self::counting::Counting;
-use self::object::{Condition, Cursor, MAX_PUT_BYTES, size};
+use self::error_response::{Cause, ErrorResponse, causes, chain};
+use self::object::{Cursor, CutShort, MAX_PUT_BYTES, PutCondition, next_token, size};
 use crate::location::BucketPrefix;
 use crate::read_file::check_size;
 use crate::storage::StorageError;
@@ -76,16 +76,16 @@ impl Bucket {
         let environment = loader.load().await;
         let retries = RetryConfig::standard()
             .with_max_attempts(settings.max_attempts)
-            .with_initial_backoff(patience::FIRST_PAUSE)
-            .with_max_backoff(patience::LONGEST_PAUSE);
+            .with_initial_backoff(timeouts::FIRST_PAUSE)
+            .with_max_backoff(timeouts::LONGEST_PAUSE);
         // The SDK's budget for retries is one for all clients: trouble in one place would leave none for the others.
         let own = RetryPartition::custom("synth2real").token_bucket(TokenBucket::unlimited());
-        let stalled = StalledStreamProtectionConfig::enabled().grace_period(patience::STALLED);
+        let stalled = StalledStreamProtectionConfig::enabled().grace_period(timeouts::STALLED);
         let mut config = Builder::from(&environment)
             .retry_config(retries)
             .retry_partition(own.build())
             .interceptor(Counting)
-            .timeout_config(timeouts(0))
+            .timeout_config(timeout_config(0))
             .stalled_stream_protection(stalled.build());
         if let Some(endpoint) = &settings.endpoint {
             config = config.endpoint_url(endpoint);
@@ -112,7 +112,7 @@ impl Bucket {
 
     /// Writes an object if its key is free.
     pub(crate) async fn put_new(&self, path: &str, body: Body<'_>) -> Result<Put, StorageError> {
-        self.send("create", path, body, Condition::Free).await
+        self.send("create", path, body, PutCondition::Free).await
     }
 
     /// Writes an object over the one of a tag, in one step. A store that does not know the condition writes over whatever
@@ -123,12 +123,13 @@ impl Bucket {
         body: Body<'_>,
         etag: &str,
     ) -> Result<Put, StorageError> {
-        self.send("create", path, body, Condition::Is(etag)).await
+        self.send("create", path, body, PutCondition::Is(etag))
+            .await
     }
 
     /// Writes an object, over an older one if there is one.
     pub(crate) async fn put(&self, path: &str, body: Body<'_>) -> Result<(), StorageError> {
-        self.send("write", path, body, Condition::Any)
+        self.send("write", path, body, PutCondition::Any)
             .await
             .map(drop)
     }
@@ -138,12 +139,12 @@ impl Bucket {
         operation: &'static str,
         path: &str,
         body: Body<'_>,
-        condition: Condition<'_>,
+        condition: PutCondition<'_>,
     ) -> Result<Put, StorageError> {
         let (if_none_match, if_match) = match condition {
-            Condition::Any => (None, None),
-            Condition::Free => (Some("*"), None),
-            Condition::Is(etag) => (None, Some(etag)),
+            PutCondition::Any => (None, None),
+            PutCondition::Free => (Some("*"), None),
+            PutCondition::Is(etag) => (None, Some(etag)),
         };
         let size = body.size_bytes().await?;
         if size > MAX_PUT_BYTES {
@@ -154,8 +155,8 @@ impl Bucket {
             return Err(cause.of(Denied, operation, self.address(path)));
         }
         let sha256 = body.sha256().await?;
-        let patient = Builder::new().timeout_config(timeouts(size));
-        let mut pauses = patience::pauses().build();
+        let with_timeouts = Builder::new().timeout_config(timeout_config(size));
+        let mut pauses = timeouts::pauses().build();
         loop {
             // With its digest given, the SDK sends the body as it is, which every store understands.
             let put = self.client.put_object().bucket(&self.at.bucket);
@@ -163,7 +164,7 @@ impl Bucket {
             let put = put.set_if_none_match(if_none_match.map(str::to_owned));
             let put = put.set_if_match(if_match.map(str::to_owned));
             let put = put.body(body.stream().await?).customize();
-            match put.config_override(patient.clone()).send().await {
+            match put.config_override(with_timeouts.clone()).send().await {
                 Ok(put) if put.e_tag().is_some() => return Ok(Put::Written),
                 // Some stores, and proxies before them, say 200 when they begin, and an error in the body when they fail.
                 Ok(_) => match pauses.next() {
@@ -174,9 +175,9 @@ impl Bucket {
                     }
                 },
                 Err(error) => match (status(&error), condition) {
-                    (Some(412), Condition::Free | Condition::Is(_)) => return Ok(Put::Taken),
+                    (Some(412), PutCondition::Free | PutCondition::Is(_)) => return Ok(Put::Taken),
                     // It is gone, or the store does not know the condition.
-                    (Some(404 | 501), Condition::Is(_)) => return Ok(Put::Taken),
+                    (Some(404 | 501), PutCondition::Is(_)) => return Ok(Put::Taken),
                     (Some(409), _) => match pauses.next() {
                         Some(pause) => tokio::time::sleep(pause).await,
                         None => return Err(self.failed(operation, path, &error)),
@@ -193,7 +194,7 @@ impl Bucket {
         path: &str,
         max_bytes: u64,
     ) -> Result<(Bytes, String), StorageError> {
-        let mut pauses = patience::pauses().build();
+        let mut pauses = timeouts::pauses().build();
         loop {
             let (body, etag) = self.start_get(path, max_bytes).await?;
             match body.collect().await {
@@ -206,7 +207,7 @@ impl Bucket {
     /// Writes an object to a file, over what is there.
     pub(crate) async fn get_to_file(&self, path: &str, to: &Path) -> Result<(), StorageError> {
         let fail = |error| io_error("write", to, error);
-        let mut pauses = patience::pauses().build();
+        let mut pauses = timeouts::pauses().build();
         'attempt: loop {
             let (mut body, _) = self.start_get(path, u64::MAX).await?;
             let mut file = tokio::fs::File::create(to).await.map_err(fail)?;
@@ -320,12 +321,10 @@ impl Bucket {
             let size_bytes = size(object.size).ok_or_else(|| wrong(Cause::Sizeless))?;
             page.extend(BucketObject::below(&self.at.prefix, &key, size_bytes));
         }
-        cursor.token = listed.next_continuation_token;
-        match (listed.is_truncated, &cursor.token) {
-            (Some(true), None) => Err(wrong(Cause::CutListing)),
-            (Some(true), Some(_)) => Ok((page, Some(cursor))),
-            (Some(false) | None, _) => Ok((page, None)),
-        }
+        let next = next_token(listed.is_truncated, listed.next_continuation_token);
+        cursor.token = next.map_err(|CutShort| wrong(Cause::CutListing))?;
+        let next = cursor.token.is_some().then_some(cursor);
+        Ok((page, next))
     }
 
     /// Returns the names directly below a path that have something below them.
@@ -350,7 +349,11 @@ impl Bucket {
                     .map(|name| name.trim_end_matches('/'));
                 names.extend(name.map(str::to_owned));
             }
-            token = listed.next_continuation_token;
+            let next = next_token(listed.is_truncated, listed.next_continuation_token);
+            token = next.map_err(|CutShort| {
+                let cause = Cause::CutListing(self.at.bucket.clone());
+                cause.of(Denied, "list", self.address(below))
+            })?;
             if token.is_none() {
                 return Ok(names);
             }
@@ -361,9 +364,9 @@ impl Bucket {
         format!("{}{path}", self.at.prefix)
     }
 
-    /// Returns an error that says this store must not be used: it writes where something is.
-    pub(crate) fn unconditional(&self) -> StorageError {
-        self.unusable(Cause::Unconditional(self.at.bucket.clone()))
+    /// Returns an error that says this store must not be used: it ignores `If-None-Match`.
+    pub(crate) fn conditional_put_unsupported(&self) -> StorageError {
+        self.unusable(Cause::ConditionalPutUnsupported(self.at.bucket.clone()))
     }
 
     /// Returns an error that says this store must not be used: several of some creates at once succeeded.
@@ -418,13 +421,13 @@ impl Bucket {
         let no_credentials = causes(error).find_map(|e| e.downcast_ref());
         let (kind, cause) = match (status(error), no_credentials, error) {
             (Some(status), _, _) => {
-                let answer = Answer {
+                let response = ErrorResponse {
                     bucket: self.at.bucket.clone(),
                     status,
                     code: error.code().unwrap_or_default().to_owned(),
                     message: error.message().unwrap_or_default().to_owned(),
                 };
-                (answer.kind(), Cause::Answered(answer))
+                (response.kind(), Cause::Answered(response))
             }
             (None, Some(missing), _) => {
                 let kind = match missing {
@@ -455,16 +458,16 @@ impl Body<'_> {
     }
 }
 
-/// Returns how long to wait for a request with a body of some size.
-fn timeouts(body_bytes: u64) -> TimeoutConfig {
+/// Returns the timeouts of a request with a body of some size.
+fn timeout_config(body_bytes: u64) -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(patience::CONNECT)
-        .read_timeout(patience::answer(body_bytes))
-        .operation_attempt_timeout(patience::answer(body_bytes))
+        .connect_timeout(timeouts::CONNECT)
+        .read_timeout(timeouts::response(body_bytes))
+        .operation_attempt_timeout(timeouts::response(body_bytes))
         .build()
 }
 
 fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
-    let answer = error.raw_response()?;
-    Some(answer.status().as_u16())
+    let response = error.raw_response()?;
+    Some(response.status().as_u16())
 }

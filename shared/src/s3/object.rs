@@ -1,4 +1,4 @@
-//! What goes into a bucket and what a store says of it.
+//! Objects of a bucket: what a put sends, and what a head or a listing tells.
 
 use std::path::Path;
 
@@ -48,6 +48,22 @@ impl Cursor {
         let moves = key > self.last_key.as_str();
         self.last_key.replace_range(.., key);
         moves
+    }
+}
+
+/// A page of a listing that is said not to be the last, without a token to go on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CutShort;
+
+/// Returns the token that a listing goes on with; nothing after its last page.
+pub(super) fn next_token(
+    is_truncated: Option<bool>,
+    token: Option<String>,
+) -> Result<Option<String>, CutShort> {
+    match (is_truncated, token) {
+        (Some(true), None) => Err(CutShort),
+        (Some(true), Some(token)) => Ok(Some(token)),
+        (Some(false) | None, _) => Ok(None),
     }
 }
 
@@ -121,10 +137,10 @@ impl Body<'_> {
     }
 }
 
-/// What a put asks of what is in its place.
+/// The condition of a put: `If-None-Match`, `If-Match` or none.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Condition<'a> {
-    /// Nothing.
+pub(super) enum PutCondition<'a> {
+    /// None.
     Any,
     /// That there is no object.
     Free,
@@ -132,13 +148,13 @@ pub(super) enum Condition<'a> {
     Is(&'a str),
 }
 
-/// What a put met.
+/// Whether a put wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Put {
-    /// Nothing that keeps it from writing.
+    /// It wrote.
     Written,
-    /// Something else than it asked for: an object where it was to be new, another one than it was to take the place of,
-    /// or none.
+    /// Its condition did not hold: an object is there where it was to be new, or another one than it was to replace, or
+    /// none.
     Taken,
 }
 
@@ -167,6 +183,17 @@ mod tests {
             assert_eq!(size(said), size_bytes);
         }
         assert_eq!([size(None), size(Some(-1))], [None; 2]);
+    }
+
+    #[test]
+    fn a_listing_that_goes_on_without_saying_where_is_not_taken_for_a_whole_one() {
+        let token = || Some("more".to_owned());
+        assert_eq!(next_token(Some(true), token()), Ok(token()));
+        assert_eq!(next_token(Some(true), None), Err(CutShort));
+        for is_truncated in [Some(false), None] {
+            assert_eq!(next_token(is_truncated, token()), Ok(None));
+            assert_eq!(next_token(is_truncated, None), Ok(None));
+        }
     }
 
     #[test]

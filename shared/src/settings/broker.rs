@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::raw::RawBroker;
-use super::{SettingsError, bounds};
+use super::{SettingsError, bounds, defaults};
 use crate::paths;
 
 /// The variable that goes before the settings file.
@@ -16,9 +16,6 @@ pub const BROKER_PASSWORD: &str = "SYNTH2REAL_BROKER_PASSWORD";
 /// The key of the address in the settings files.
 const URL: &str = "broker.url";
 const NOT_SHOWN: &str = "not shown: it may hold a password";
-const NAMESPACE: &str = "synth2real";
-/// How long an alarm is waited for unless the settings say otherwise.
-const ALARM_PATIENCE: Duration = Duration::from_secs(30);
 /// Names at a broker have at most 255 bytes, and ours go on after the namespace.
 const NAMESPACE_MAX: usize = 200;
 
@@ -41,7 +38,7 @@ impl BrokerConfig {
     /// [`SettingsError::Value`] if it is no AMQP address; the message does not show it.
     pub fn new(url: &str, namespace: Option<&str>) -> Result<Self, SettingsError> {
         Parts::of(url).map_err(|expected| SettingsError::value(URL, NOT_SHOWN, expected))?;
-        let namespace = namespace.unwrap_or(NAMESPACE);
+        let namespace = namespace.unwrap_or(defaults::NAMESPACE);
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let length = 1..=NAMESPACE_MAX;
         if !length.contains(&namespace.len()) || !namespace.chars().all(allowed) {
@@ -56,7 +53,7 @@ impl BrokerConfig {
         Ok(Self {
             url: url.to_owned(),
             namespace: namespace.to_owned(),
-            alarm_patience: ALARM_PATIENCE,
+            alarm_patience: defaults::ALARM_PATIENCE,
         })
     }
 
@@ -80,7 +77,7 @@ impl BrokerConfig {
             (None, None) => return Ok(None),
         };
         let broker = Self {
-            alarm_patience: patience.map_or(ALARM_PATIENCE, Duration::from_secs),
+            alarm_patience: patience.map_or(defaults::ALARM_PATIENCE, Duration::from_secs),
             ..broker
         };
         broker

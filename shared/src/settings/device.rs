@@ -1,4 +1,4 @@
-//! Where a process computes.
+//! Devices that graphs run on: the CPU or an NVIDIA GPU.
 
 use std::fmt;
 use std::str::FromStr;

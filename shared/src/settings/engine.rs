@@ -1,10 +1,10 @@
-//! How a process computes: `[engine]`.
+//! Settings of the engine: `[engine]` of `run.toml`, and the same keys in `worker.toml`.
 
 use std::path::{Path, PathBuf};
 
 use super::device::{Device, DeviceError};
 use super::raw::RawEngine;
-use super::{Machine, SettingsError, bounds};
+use super::{Machine, SettingsError, bounds, defaults};
 use crate::location::{Location, LocationError};
 
 /// How a process computes.
@@ -29,11 +29,11 @@ pub struct EngineConfig {
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {
-            device: Device::Cpu,
+            device: defaults::DEVICE,
             device_key: "engine.device",
-            threads: 0,
-            style_bank_max_bytes: 4 << 30,
-            style_bank_device_max_bytes: 8 << 30,
+            threads: defaults::THREADS,
+            style_bank_max_bytes: defaults::STYLE_BANK_MAX_BYTES,
+            style_bank_device_max_bytes: defaults::STYLE_BANK_DEVICE_MAX_BYTES,
             device_max_bytes: None,
             cache_dir: std::env::temp_dir(),
         }
@@ -61,8 +61,8 @@ impl EngineConfig {
                 ),
             ));
         }
-        // What nobody asked for is not refused: a small machine has less than is kept by default.
-        let default = Self::default().style_bank_max_bytes;
+        // Only what was asked for is refused: a small machine may have less than the default.
+        let default = defaults::STYLE_BANK_MAX_BYTES;
         match machine.memory_bytes {
             Some(memory) if self.style_bank_max_bytes > memory.max(default) => {
                 Err(SettingsError::value(
@@ -188,6 +188,14 @@ mod tests {
                 format!("engine.cache_dir (\"{text}\") must be a folder of this machine");
             assert_eq!(told, expected);
         }
+    }
+
+    #[test]
+    fn a_device_that_is_none_is_refused_by_its_key_in_a_runs_file() {
+        assert_eq!(
+            checked("device = 'gpu'").unwrap_err(),
+            "engine.device (gpu) must be cpu or cuda:N, N the number of an NVIDIA GPU, 0 to 255"
+        );
     }
 
     #[test]

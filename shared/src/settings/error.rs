@@ -1,3 +1,5 @@
+//! Errors of settings: which key, its value and what it must be.
+
 use std::path::PathBuf;
 
 use crate::wording::{one_line, shortened};

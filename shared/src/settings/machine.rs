@@ -1,4 +1,4 @@
-//! What this machine has, which bounds what a process on it may be told to use.
+//! Cores and memory of this machine, which bound what a process on it may be told to use.
 
 use std::fs;
 use std::path::Path;

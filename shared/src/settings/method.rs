@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::raw::RawMethod;
-use super::{SettingsError, StepSet, bounds};
+use super::{SettingsError, StepSet, bounds, defaults};
 use crate::paths;
 use crate::wording::counted;
 
@@ -197,21 +197,21 @@ impl TryFrom<RawMethod> for MethodConfig {
     type Error = SettingsError;
 
     fn try_from(raw: RawMethod) -> Result<Self, SettingsError> {
-        let preset = raw.preset.unwrap_or(Preset::ReleasedCode);
+        let preset = raw.preset.unwrap_or(defaults::PRESET);
         let (class_steps, injected_steps) = match preset {
             Preset::ReleasedCode => (StepSet::range(5..15), StepSet::from_step(1)),
             Preset::Paper => (StepSet::all(), StepSet::all()),
         };
         let config = Self {
-            method: raw.method.unwrap_or(Method::Cactif),
+            method: raw.method.unwrap_or(defaults::METHOD),
             preset,
-            steps: raw.steps.unwrap_or(50),
-            skip: raw.skip.unwrap_or(30),
-            seed: raw.seed.unwrap_or(42),
+            steps: raw.steps.unwrap_or(defaults::STEPS),
+            skip: raw.skip.unwrap_or(defaults::SKIP),
+            seed: raw.seed.unwrap_or(defaults::SEED),
             class_adain_steps: raw.class_adain_steps.unwrap_or(class_steps),
             injected_steps: raw.injected_steps.unwrap_or(injected_steps),
-            contrast_strength: raw.contrast_strength.unwrap_or(1.67),
-            filter_fraction: raw.filter_fraction.unwrap_or(0.25),
+            contrast_strength: raw.contrast_strength.unwrap_or(defaults::CONTRAST_STRENGTH),
+            filter_fraction: raw.filter_fraction.unwrap_or(defaults::FILTER_FRACTION),
         };
         config.check()?;
         Ok(config)

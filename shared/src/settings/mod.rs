@@ -1,9 +1,14 @@
 //! Settings: what may be written in `run.toml` and `worker.toml` becomes what has been checked.
 //!
 //! [`raw`] mirrors the files, unknown keys refused; [`RunConfig`], [`WorkerConfig`] and what they hold are passed on.
+//! [`defaults`] has the value of every key that may be left out.
+//!
+//! A table has a type in `raw` beside the checked one because the two are read differently: a key may be missing in a
+//! settings file, and never in a run's record, which stores the checked ones.
 
 mod bounds;
 mod broker;
+pub mod defaults;
 mod device;
 mod engine;
 mod error;

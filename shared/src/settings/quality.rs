@@ -6,9 +6,9 @@ use std::path::Path;
 use globset::Glob;
 use serde::{Deserialize, Serialize};
 
-use super::SettingsError;
 use super::raw::{RawQuality, RawReference};
 use super::run::{file_location, location};
+use super::{SettingsError, defaults};
 use crate::item_metric::ItemMetric;
 use crate::location::Location;
 use crate::paths;
@@ -135,7 +135,7 @@ impl QualityConfig {
             features: folder("quality.features", raw.features)?,
             lpips: folder("quality.lpips", raw.lpips)?,
             reference: reference.transpose()?,
-            per_class: raw.per_class.unwrap_or(false),
+            per_class: raw.per_class.unwrap_or(defaults::PER_CLASS),
         })
     }
 

@@ -148,9 +148,9 @@ impl<'de> Deserialize<'de> for OneOrMore {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawPairing {
-    /// Default `every-style`.
+    /// How contents are chosen for a style, default [`PAIRING_MODE`](super::defaults::PAIRING_MODE).
     pub mode: Option<PairingMode>,
-    /// Default: all.
+    /// Contents for each style; all if absent.
     pub contents_per_style: Option<usize>,
 }
 
@@ -158,23 +158,24 @@ pub struct RawPairing {
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawMethod {
-    /// Default `cactif`.
+    /// Which steps of the method are used, default [`METHOD`](super::defaults::METHOD).
     pub method: Option<Method>,
-    /// Default `released-code`.
+    /// Which reading of it, default [`PRESET`](super::defaults::PRESET).
     pub preset: Option<Preset>,
-    /// Default 50.
+    /// Length of the schedule, default [`STEPS`](super::defaults::STEPS).
     pub steps: Option<usize>,
-    /// Default 30.
+    /// Schedule indices that are not executed, default [`SKIP`](super::defaults::SKIP).
     pub skip: Option<usize>,
-    /// Default 42.
+    /// Seed of all noise, default [`SEED`](super::defaults::SEED).
     pub seed: Option<u64>,
-    /// Default by preset.
+    /// Executed steps with AdaIN by class, default by preset.
     pub class_adain_steps: Option<StepSet>,
-    /// Default by preset.
+    /// Executed steps with injection, default by preset.
     pub injected_steps: Option<StepSet>,
-    /// Default 1.67.
+    /// Contrast of injected attention about its mean,
+    /// default [`CONTRAST_STRENGTH`](super::defaults::CONTRAST_STRENGTH).
     pub contrast_strength: Option<f64>,
-    /// Default 0.25.
+    /// Share of positions that are weak, default [`FILTER_FRACTION`](super::defaults::FILTER_FRACTION).
     pub filter_fraction: Option<f64>,
 }
 
@@ -190,9 +191,9 @@ pub struct RawModel {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawShards {
-    /// Contents in a shard, default 4.
+    /// Contents in a shard, default [`SHARD_CONTENTS`](super::defaults::SHARD_CONTENTS).
     pub contents: Option<usize>,
-    /// Styles in a shard, default 3.
+    /// Styles in a shard, default [`SHARD_STYLES`](super::defaults::SHARD_STYLES).
     pub styles: Option<usize>,
 }
 
@@ -200,11 +201,12 @@ pub struct RawShards {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawLimits {
-    /// Attempts at a shard, default 3.
+    /// Attempts at a shard, default [`MAX_ATTEMPTS`](super::defaults::MAX_ATTEMPTS).
     pub max_attempts: Option<u32>,
-    /// Share of items that may be quarantined or failed, default 0.05.
+    /// Share of items that may be quarantined or failed, default [`MAX_FAILED`](super::defaults::MAX_FAILED).
     pub max_failed: Option<f64>,
-    /// How long workers wait for an input that is away, in seconds, default 600.
+    /// How long workers wait for an input that is away, in seconds,
+    /// default [`INPUT_PATIENCE_SECONDS`](super::defaults::INPUT_PATIENCE_SECONDS).
     pub input_patience_seconds: Option<u64>,
 }
 
@@ -218,7 +220,7 @@ pub struct RawQuality {
     pub lpips: Option<String>,
     /// Statistics of real photographs; `{style}` in a path stands for the style's name.
     pub reference: Option<RawReference>,
-    /// Figures for the items that show a class, for each class; default false.
+    /// Figures for the items that show a class, for each class; default [`PER_CLASS`](super::defaults::PER_CLASS).
     pub per_class: Option<bool>,
 }
 
@@ -232,23 +234,76 @@ pub enum RawReference {
     ByStyle(BTreeMap<String, String>),
 }
 
-/// `[engine]`
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawEngine {
-    /// Default `cpu`.
-    pub device: Option<String>,
-    /// Default: all cores.
-    pub threads: Option<usize>,
-    /// Memory for style keys and values before they go to disk, default 4 GiB.
-    pub style_bank_max_bytes: Option<u64>,
-    /// Memory of a GPU for them before they go to the processor's, default 8 GiB.
-    pub style_bank_device_max_bytes: Option<u64>,
-    /// Memory of a GPU for everything; all of it if absent.
-    pub device_max_bytes: Option<u64>,
-    /// Folder for what does not fit, default the system's folder for temporary files.
-    pub cache_dir: Option<String>,
+/// The keys of the engine, which `run.toml` has in `[engine]` and `worker.toml` beside its own: written here once for the
+/// types of both. (With serde's `flatten`, unknown keys would not be refused, and mistakes told without their lines.)
+macro_rules! with_engine_keys {
+    ($declare:ident) => {
+        $declare! {
+            /// `cpu` or `cuda:N`, default [`DEVICE`](super::defaults::DEVICE).
+            device: Option<String>,
+            /// Threads of a computation; 0 is one for each core, default [`THREADS`](super::defaults::THREADS).
+            threads: Option<usize>,
+            /// Memory for style keys and values before they go to disk,
+            /// default [`STYLE_BANK_MAX_BYTES`](super::defaults::STYLE_BANK_MAX_BYTES).
+            style_bank_max_bytes: Option<u64>,
+            /// Memory of a GPU for them before they go to the host's,
+            /// default [`STYLE_BANK_DEVICE_MAX_BYTES`](super::defaults::STYLE_BANK_DEVICE_MAX_BYTES).
+            style_bank_device_max_bytes: Option<u64>,
+            /// Memory of a GPU for everything; all of it if absent.
+            device_max_bytes: Option<u64>,
+            /// Folder for what does not fit in memory, and for models and inputs of buckets; the system's folder for
+            /// temporary files if absent.
+            cache_dir: Option<String>,
+        }
+    };
 }
+
+macro_rules! raw_engine {
+    ($($(#[$doc:meta])* $key:ident: $value:ty,)*) => {
+        /// `[engine]`
+        #[derive(Debug, Clone, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct RawEngine {
+            $($(#[$doc])* pub $key: $value,)*
+        }
+    };
+}
+
+macro_rules! raw_worker_config {
+    ($($(#[$doc:meta])* $key:ident: $value:ty,)*) => {
+        /// `worker.toml`
+        #[derive(Debug, Clone, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct RawWorkerConfig {
+            /// The storage root.
+            pub root: String,
+            /// The worker's name; host name and process id if absent.
+            pub name: Option<String>,
+            $($(#[$doc])* pub $key: $value,)*
+            /// Size of what is kept of buckets, default [`CACHE_MAX_BYTES`](super::defaults::CACHE_MAX_BYTES).
+            pub cache_max_bytes: Option<u64>,
+            /// Address and port where metrics are shown; nowhere if absent.
+            pub metrics: Option<String>,
+            /// When a step is taken for hanging.
+            #[serde(default)]
+            pub watchdog: RawWatchdog,
+            /// The broker.
+            pub broker: Option<RawBroker>,
+        }
+
+        impl RawWorkerConfig {
+            /// Returns the keys of the engine as `run.toml` has them.
+            pub(super) fn engine(&self) -> RawEngine {
+                RawEngine {
+                    $($key: self.$key.clone(),)*
+                }
+            }
+        }
+    };
+}
+
+with_engine_keys!(raw_engine);
+with_engine_keys!(raw_worker_config);
 
 /// `[broker]`
 #[derive(Clone, Default, Deserialize)]
@@ -256,9 +311,9 @@ pub struct RawEngine {
 pub struct RawBroker {
     /// AMQP address; `SYNTH2REAL_BROKER_URL` goes before it.
     pub url: Option<String>,
-    /// What the names of queues and exchanges begin with, default `synth2real`.
+    /// What the names of queues and exchanges begin with, default [`NAMESPACE`](super::defaults::NAMESPACE).
     pub namespace: Option<String>,
-    /// Seconds that an alarm of the broker is waited for, default 30.
+    /// Seconds that an alarm of the broker is waited for, default [`ALARM_PATIENCE`](super::defaults::ALARM_PATIENCE).
     pub alarm_patience_seconds: Option<u64>,
 }
 
@@ -269,46 +324,16 @@ impl std::fmt::Debug for RawBroker {
     }
 }
 
-/// `worker.toml`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawWorkerConfig {
-    /// The storage root.
-    pub root: String,
-    /// Default: host name and process id.
-    pub name: Option<String>,
-    /// Default `cpu`.
-    pub device: Option<String>,
-    /// Default: all cores.
-    pub threads: Option<usize>,
-    /// Memory for style keys and values before they go to disk, default 4 GiB.
-    pub style_bank_max_bytes: Option<u64>,
-    /// Memory of a GPU for them before they go to the processor's, default 8 GiB.
-    pub style_bank_device_max_bytes: Option<u64>,
-    /// Memory of a GPU for everything; all of it if absent.
-    pub device_max_bytes: Option<u64>,
-    /// Folder for models and inputs of buckets and for what does not fit in memory.
-    pub cache_dir: Option<String>,
-    /// Size of what is kept of buckets, default 50 GiB.
-    pub cache_max_bytes: Option<u64>,
-    /// Address and port where metrics are shown; nowhere if absent.
-    pub metrics: Option<String>,
-    /// When a step is taken for hanging.
-    #[serde(default)]
-    pub watchdog: RawWatchdog,
-    /// The broker.
-    pub broker: Option<RawBroker>,
-}
-
 /// `[watchdog]`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawWatchdog {
-    /// A step hangs when it takes this many times its usual time, default 20.
+    /// A step hangs when it takes this many times its usual time, default [`TIMES_USUAL`](super::defaults::TIMES_USUAL).
     pub times_usual: Option<f64>,
-    /// But not before this many seconds, default 120.
+    /// But not before this many seconds, default [`MIN`](super::defaults::MIN).
     pub min_seconds: Option<f64>,
-    /// Seconds that a step may take whose usual time is not known yet, and reading and storing always, default 900.
+    /// Seconds that a step may take whose usual time is not known yet, and reading and storing always,
+    /// default [`FIRST`](super::defaults::FIRST).
     pub first_seconds: Option<f64>,
 }
 

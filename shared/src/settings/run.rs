@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::raw::{RawConfig, RawLimits, RawPairing, RawSelection, RawShards};
 use super::{
     BrokerConfig, EngineConfig, Machine, MethodConfig, QualityConfig, SettingsError, bounds,
+    defaults,
 };
 use crate::dataset::labels::LabelSetting;
 use crate::dataset::layout::Layout;
@@ -118,9 +119,8 @@ pub struct Limits {
     pub input_patience_seconds: u64,
 }
 
-/// Long enough for a server that starts anew, or for a ticket that is renewed.
 fn default_input_patience_seconds() -> u64 {
-    600
+    defaults::INPUT_PATIENCE_SECONDS
 }
 
 impl Pairing {
@@ -320,7 +320,7 @@ impl TryFrom<RawPairing> for Pairing {
 
     fn try_from(raw: RawPairing) -> Result<Self, SettingsError> {
         let pairing = Self {
-            mode: raw.mode.unwrap_or(PairingMode::EveryStyle),
+            mode: raw.mode.unwrap_or(defaults::PAIRING_MODE),
             contents_per_style: raw.contents_per_style,
         };
         pairing.check()?;
@@ -333,8 +333,8 @@ impl TryFrom<RawShards> for ShardSize {
 
     fn try_from(raw: RawShards) -> Result<Self, SettingsError> {
         let size = Self {
-            contents: raw.contents.unwrap_or(4),
-            styles: raw.styles.unwrap_or(3),
+            contents: raw.contents.unwrap_or(defaults::SHARD_CONTENTS),
+            styles: raw.styles.unwrap_or(defaults::SHARD_STYLES),
         };
         size.check()?;
         Ok(size)
@@ -346,11 +346,11 @@ impl TryFrom<RawLimits> for Limits {
 
     fn try_from(raw: RawLimits) -> Result<Self, SettingsError> {
         let limits = Self {
-            max_attempts: raw.max_attempts.unwrap_or(3),
-            max_failed: raw.max_failed.unwrap_or(0.05),
+            max_attempts: raw.max_attempts.unwrap_or(defaults::MAX_ATTEMPTS),
+            max_failed: raw.max_failed.unwrap_or(defaults::MAX_FAILED),
             input_patience_seconds: raw
                 .input_patience_seconds
-                .unwrap_or_else(default_input_patience_seconds),
+                .unwrap_or(defaults::INPUT_PATIENCE_SECONDS),
         };
         limits.check()?;
         Ok(limits)

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::raw::{RawEngine, RawWatchdog, RawWorkerConfig};
+use super::raw::{RawWatchdog, RawWorkerConfig};
 use super::run::location;
-use super::{BrokerConfig, EngineConfig, Machine, SettingsError, bounds};
+use super::{BrokerConfig, EngineConfig, Machine, SettingsError, bounds, defaults};
 use crate::ids::{MAX_NAME_BYTES, check_name};
 use crate::location::Location;
 use crate::paths;
@@ -44,9 +44,9 @@ pub struct WatchdogConfig {
 impl Default for WatchdogConfig {
     fn default() -> Self {
         Self {
-            times_usual: 20.0,
-            min: Duration::from_secs(120),
-            first: Duration::from_secs(900),
+            times_usual: defaults::TIMES_USUAL,
+            min: defaults::MIN,
+            first: defaults::FIRST,
         }
     }
 }
@@ -73,14 +73,6 @@ impl WorkerConfig {
     ///
     /// [`SettingsError::Value`] naming the field, its value and what it must be.
     pub fn check(raw: RawWorkerConfig, base: &Path) -> Result<Self, SettingsError> {
-        let raw_engine = RawEngine {
-            device: raw.device,
-            threads: raw.threads,
-            style_bank_max_bytes: raw.style_bank_max_bytes,
-            style_bank_device_max_bytes: raw.style_bank_device_max_bytes,
-            device_max_bytes: raw.device_max_bytes,
-            cache_dir: raw.cache_dir,
-        };
         let missing = || {
             SettingsError::value(
                 "broker.url",
@@ -97,7 +89,7 @@ impl WorkerConfig {
             );
             return Err(SettingsError::value("name", name, expected));
         }
-        let engine = EngineConfig::from_raw(raw_engine, base).map_err(own_key)?;
+        let engine = EngineConfig::from_raw(raw.engine(), base).map_err(own_key)?;
         Ok(Self {
             root: location("root", &raw.root, base)?,
             name: raw.name,
@@ -106,7 +98,7 @@ impl WorkerConfig {
                 ..engine
             },
             cache_max_bytes: bounds::CACHE_MAX_BYTES
-                .check(raw.cache_max_bytes.unwrap_or(50 << 30))?,
+                .check(raw.cache_max_bytes.unwrap_or(defaults::CACHE_MAX_BYTES))?,
             metrics: raw.metrics.as_deref().map(metrics).transpose()?,
             watchdog: WatchdogConfig::try_from(raw.watchdog)?,
             broker: BrokerConfig::find(raw.broker)?.ok_or_else(missing)?,

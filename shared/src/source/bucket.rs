@@ -1,4 +1,4 @@
-//! A bucket.
+//! Datasets and models in a bucket.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! A bucket with copies of its files on this machine's disk.
+//! A bucket whose files are cached on this machine's disk.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Copies in a folder that several processes share, within a size.
+//! A cache of files in a folder that several processes share, least recently used first out.
 //!
 //! A copy is a file: the SHA-256 of its bytes, then the bytes. It appears whole by a rename, may vanish at any time, and
 //! is believed only if its digest is right. When it was last used is its modification time.

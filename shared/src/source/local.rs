@@ -1,4 +1,4 @@
-//! A folder of this machine, or one that is mounted here.
+//! Datasets and models in a folder of this machine.
 
 use std::fs;
 use std::io;

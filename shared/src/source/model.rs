@@ -24,7 +24,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 ///
 /// `contract` is the file that makes the folder a network and holds the digests of its other files: `model.json`,
 /// `features.json`, ... Copies lie below `cache_dir/models`, one for each contract by its SHA-256, and are made once,
-/// however many processes ask. Their digests are left to whoever loads the network.
+/// however many processes ask. Their digests are checked where the network is loaded.
 ///
 /// # Errors
 ///
@@ -89,7 +89,7 @@ async fn fetch_all(
             let path = unfinished.path().join(&contract.path);
             fs::write(&path, &contract.bytes)?;
             File::open(&path)?.sync_all()?;
-            // Somebody who could not see our lock may have been faster; what is there is whole.
+            // Another process that could not see our lock may have been faster; what is there is whole.
             match fs::rename(unfinished.path(), &folder) {
                 Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),
                 _ => Ok(()),

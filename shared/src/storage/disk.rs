@@ -1,6 +1,6 @@
-//! What a caller can do about an error of a disk: one table, for results, for datasets and for models.
+//! Kinds of I/O errors of a disk: one table, for results, for datasets and for models.
 //!
-//! What passes by itself is tried again; what a person mends in one place (room, permissions, a mount) stops whoever works
+//! What passes by itself is tried again; what a person mends in one place (room, permissions, a mount) stops every worker
 //! there; what can never work, however often it is tried, concerns the one object that it is about.
 
 use std::io;

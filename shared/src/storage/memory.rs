@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use super::{
-    Created, Listed, PAGE_LENGTH, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of,
+    Created, ObjectMeta, PAGE_LENGTH, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of,
     path_of, within,
 };
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
@@ -36,7 +36,7 @@ impl MemoryStorage {
     }
 
     fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
-        // Whoever holds the lock changes one entry, so a panic leaves nothing half done.
+        // Each holder of the lock changes one entry, so a panic leaves nothing half done.
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -44,7 +44,7 @@ impl MemoryStorage {
         path_of(key, operation, |key| self.locate(key))
     }
 
-    fn page(&self, prefix: &str, after: Option<&str>) -> Vec<Listed> {
+    fn page(&self, prefix: &str, after: Option<&str>) -> Vec<ObjectMeta> {
         let from = match after {
             Some(path) => Bound::Excluded(path),
             None => Bound::Included(prefix),
@@ -52,7 +52,7 @@ impl MemoryStorage {
         let objects = self.objects();
         let below = objects.range::<str, _>((from, Bound::Unbounded));
         let below = below.take_while(|(path, _)| path.starts_with(prefix));
-        let page = below.take(PAGE_LENGTH).map(|(path, bytes)| Listed {
+        let page = below.take(PAGE_LENGTH).map(|(path, bytes)| ObjectMeta {
             path: path.clone(),
             size_bytes: bytes.len() as u64,
         });

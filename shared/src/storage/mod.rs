@@ -93,7 +93,7 @@ pub(crate) fn within(
 pub enum Created {
     /// The object is new.
     New,
-    /// The same bytes were there already: somebody did this work earlier.
+    /// The same bytes were there already: this work was done earlier.
     AlreadyThere,
 }
 
@@ -203,7 +203,7 @@ impl StorageError {
 
 /// An object's path below the root and its size.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Listed {
+pub struct ObjectMeta {
     /// Path below the storage root.
     pub path: String,
     /// Size in bytes.
@@ -211,7 +211,7 @@ pub struct Listed {
 }
 
 /// Objects in pages of at most [`PAGE_LENGTH`], sorted by the bytes of their paths, fetched as they are asked for.
-pub type Pages = BoxStream<'static, Result<Vec<Listed>, StorageError>>;
+pub type Pages = BoxStream<'static, Result<Vec<ObjectMeta>, StorageError>>;
 
 /// Returns all objects below a prefix at once; for prefixes that hold few.
 ///
@@ -221,7 +221,7 @@ pub type Pages = BoxStream<'static, Result<Vec<Listed>, StorageError>>;
 pub async fn list_all(
     storage: &dyn Storage,
     prefix: &ArtifactPrefix,
-) -> Result<Vec<Listed>, StorageError> {
+) -> Result<Vec<ObjectMeta>, StorageError> {
     storage.list(prefix).try_concat().await
 }
 
@@ -289,7 +289,7 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// `Denied` or `Unavailable`.
     async fn exists(&self, key: &ArtifactKey) -> Result<bool, StorageError>;
 
-    /// Returns once an object that was found, and all that was beside it, survive a crash of the machine, whoever wrote them.
+    /// Returns once an object that was found, and all that was beside it, survive a crash of the machine, whichever process wrote them.
     /// Whatever is built upon what was found, such as a commit, comes after. In a store whose objects survive as soon as they
     /// are seen it does nothing.
     ///

@@ -24,15 +24,15 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
-/// Say where a collector is, the more special one first.
+/// The variables that name a collector, the more specific one first.
 const ENDPOINTS: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
-/// Whose spans are sent.
+/// The crates whose spans are sent.
 const OURS: [&str; 4] = ["coordinator", "shared", "synth2real", "worker"];
 /// How long a program waits at its end for a collector to take what is left.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 const HEADER: &str = "traceparent";
 
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
@@ -66,7 +66,7 @@ where
     let exporter = SpanExporter::builder().with_http().build()?;
     let provider = SdkTracerProvider::builder()
         .with_resource(resource(service))
-        .with_batch_exporter(Patient {
+        .with_batch_exporter(RuntimeExporter {
             exporter: Arc::new(exporter),
             runtime: Handle::current(),
             failing: AtomicBool::new(false),
@@ -96,7 +96,7 @@ fn resource(service: &'static str) -> Resource {
 pub async fn finish() {
     if let Some(provider) = PROVIDER.get() {
         // Blocks while the runtime sends. Failing to send has been said.
-        let sent = tokio::task::spawn_blocking(|| provider.shutdown_with_timeout(LAST_WORDS));
+        let sent = tokio::task::spawn_blocking(|| provider.shutdown_with_timeout(FLUSH_TIMEOUT));
         sent.await.ok();
     }
 }
@@ -126,13 +126,13 @@ pub fn follow(span: &Span, traceparent: Option<&str>) {
 
 /// Sends spans on the program's runtime, and says once when a collector cannot be reached.
 #[derive(Debug)]
-struct Patient {
+struct RuntimeExporter {
     exporter: Arc<SpanExporter>,
     runtime: Handle,
     failing: AtomicBool,
 }
 
-impl opentelemetry_sdk::trace::SpanExporter for Patient {
+impl opentelemetry_sdk::trace::SpanExporter for RuntimeExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let exporter = Arc::clone(&self.exporter);
         let sending = self

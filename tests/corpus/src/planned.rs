@@ -7,13 +7,13 @@ use bytes::Bytes;
 use coordinator::run::freeze::FrozenRun;
 use coordinator::run::plan::{self, Plan};
 use shared::artifact::ArtifactKey;
+use shared::dataset::entry::{DatasetEntry, DatasetFile, DatasetLabel, LabelKind, LabelReading};
 use shared::dataset::labels::LabelSetting;
 use shared::dataset::layout::Layout;
-use shared::dataset::listing::{LabelKind, LabelReading, ListedFile, ListedLabel, Listing};
 use shared::digest;
 use shared::location::Location;
 use shared::run_record::{
-    FORMAT_VERSION, Frozen, FrozenContent, FrozenJudges, FrozenModel, Inputs, RunRecord,
+    FORMAT_VERSION, Frozen, FrozenContent, FrozenJudges, FrozenModel, RunInputs, RunRecord,
 };
 use shared::settings::raw::RawMethod;
 use shared::settings::{Limits, Pairing, PairingMode, QualityConfig, ShardSize};
@@ -68,7 +68,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
         run: name.parse().expect("a run's name"),
         created_at: jiff::Timestamp::UNIX_EPOCH,
         plan_hash: digest::sha256_of_json(&frozen),
-        inputs: Inputs {
+        inputs: RunInputs {
             content: nowhere(),
             style: nowhere(),
             model: nowhere(),
@@ -110,15 +110,15 @@ fn plan_json(plan: &Plan) -> Vec<u8> {
 
 /// Returns a listed pair of files that are nowhere.
 #[must_use]
-pub fn listing(name: &str) -> Listing {
-    let file = |path: String| ListedFile {
+pub fn listing(name: &str) -> DatasetEntry {
+    let file = |path: String| DatasetFile {
         path: path.into(),
         size_bytes: 1,
     };
-    Listing {
+    DatasetEntry {
         name: name.to_owned(),
         image: file(format!("images/{name}.png")),
-        label: Some(ListedLabel {
+        label: Some(DatasetLabel {
             file: file(format!("labels/{name}.png")),
             reading: LabelReading::promised(LabelKind::PaletteIds),
         }),

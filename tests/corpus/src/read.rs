@@ -11,7 +11,7 @@ use method::schedule::Schedule;
 use ndarray::Array4;
 use shared::artifact::ArtifactKey;
 use shared::dataset::LabelReading;
-use shared::dataset::listing::LabelKind;
+use shared::dataset::entry::LabelKind;
 use shared::decision::Decisions;
 use shared::digest;
 use shared::failure::chain;

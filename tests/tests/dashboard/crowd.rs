@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use futures::stream;
 use shared::descriptors;
-use shared::http_server::{self, Limits, Peer};
+use shared::http_server::{self, Peer, ServerLimits};
 use shared::settings::ShardSize;
 use tests::http::ask;
 use tests::planned;
@@ -27,12 +27,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TOKEN: &str = "correct horse battery staple";
 
 /// Limits that are reached soon, or never.
-fn limits() -> Limits {
-    Limits {
+fn limits() -> ServerLimits {
+    ServerLimits {
         head: PATIENCE,
         body: PATIENCE,
         answer: PATIENCE,
-        ..Limits::default()
+        ..ServerLimits::default()
     }
 }
 
@@ -54,7 +54,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(limits: Limits) -> Self {
+    async fn start(limits: ServerLimits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (told, dropped) = mpsc::unbounded_channel();
@@ -128,7 +128,7 @@ async fn until_cut(stream: &mut TcpStream) -> Vec<u8> {
 
 #[tokio::test]
 async fn whoever_sends_no_head_is_cut_before_between_and_within_requests() {
-    let server = Server::start(Limits {
+    let server = Server::start(ServerLimits {
         head: SOON,
         ..limits()
     })
@@ -148,7 +148,7 @@ async fn whoever_sends_no_head_is_cut_before_between_and_within_requests() {
 
 #[tokio::test]
 async fn a_body_that_drips_is_cut_however_steadily() {
-    let server = Server::start(Limits {
+    let server = Server::start(ServerLimits {
         body: SOON,
         ..limits()
     })
@@ -178,7 +178,7 @@ async fn a_body_that_drips_is_cut_however_steadily() {
 
 #[tokio::test]
 async fn an_answer_that_nobody_takes_is_let_go() {
-    let mut server = Server::start(Limits {
+    let mut server = Server::start(ServerLimits {
         answer: SOON,
         ..limits()
     })
@@ -192,7 +192,7 @@ async fn an_answer_that_nobody_takes_is_let_go() {
 
 #[tokio::test]
 async fn one_address_is_refused_what_others_still_get() {
-    let server = Server::start(Limits {
+    let server = Server::start(ServerLimits {
         max_connections: 6,
         max_per_address: 4,
         ..limits()

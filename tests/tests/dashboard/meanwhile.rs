@@ -7,8 +7,9 @@ use axum::Router;
 use coordinator::ui::dashboard::{Access, Dashboard, Entrance, Shown};
 use coordinator::work::collector::{Board, Collector, Duty};
 use shared::artifact::ArtifactKey;
-use shared::decision::{Decided, Decisions};
-use shared::http_server::Limits;
+use shared::clock::SystemClock;
+use shared::decision::{Decided, Decision, Decisions};
+use shared::http_server::ServerLimits;
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
 use tests::http::ask;
@@ -37,6 +38,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
         reason: "cancelled".to_owned(),
     };
     let mut decisions = Decisions::default();
+    let halt = Decision::made(halt, &SystemClock);
     let decided = decisions.decide_next(truth.as_ref(), id, halt).await;
     decided.unwrap();
     let vanishing = Vanishing::of(Arc::clone(&truth));
@@ -67,7 +69,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     let entrance = Entrance {
         listener,
         access: Access::Loopback,
-        limits: Limits::default(),
+        limits: ServerLimits::default(),
     };
     let serving = tokio::spawn(Dashboard::serve(
         shown,

@@ -13,7 +13,7 @@ use coordinator::ui::metrics;
 use coordinator::work::collector::{Board, Collector, Duty};
 use coordinator::work::dispatch;
 use shared::clock::SystemClock;
-use shared::decision::{Decided, Decisions};
+use shared::decision::{Decided, Decision, Decisions};
 use shared::manifest::{ManifestRow, Work};
 use shared::metrics::{Exporter, names};
 use shared::queue::InProcessBroker;
@@ -313,6 +313,7 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
         reason: "cancelled".to_owned(),
     };
     let mut decisions = Decisions::default();
+    let halt = Decision::made(halt, &SystemClock);
     let deciding = decisions.decide_next(storage.as_ref(), &run.record.run, halt);
     deciding.await.unwrap();
     let halted = until(exporter, "the decision is seen", |shown| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use shared::metrics::{Kind, names};
+use shared::metrics::{MetricKind, names};
 use tests::prometheus::promtool;
 use tests::repository;
 
@@ -58,8 +58,8 @@ fn alerts_and_dashboard_use_the_metrics_that_there_are_and_all_of_them() {
     let mut exported = BTreeSet::new();
     for metric in names::ALL {
         let series: &[&str] = match metric.kind() {
-            Kind::Counter | Kind::Gauge => &[""],
-            Kind::Histogram(_) => &["", "_bucket", "_sum", "_count"],
+            MetricKind::Counter | MetricKind::Gauge => &[""],
+            MetricKind::Histogram(_) => &["", "_bucket", "_sum", "_count"],
         };
         exported.extend(
             series

@@ -1,13 +1,13 @@
 //! A dataset's pair from its files.
 
 use bytes::Bytes;
-use shared::dataset::listing::ListedFile;
+use shared::dataset::entry::DatasetFile;
 use shared::digest;
 use shared::read_file::{check_size, max_bytes};
 use shared::source::Source;
 use shared::storage::StorageError;
 
-use shared::dataset::Listing;
+use shared::dataset::DatasetEntry;
 use shared::model::ImageSize;
 
 use super::{InputError, LabelFile, NamedBytes, Prepared, prepare};
@@ -62,7 +62,7 @@ pub enum LabelNeed {
 /// [`LoadError`] naming the file.
 pub async fn load(
     source: &dyn Source,
-    listing: &Listing,
+    listing: &DatasetEntry,
     need: LabelNeed,
     size: ImageSize,
 ) -> Result<Loaded, LoadError> {
@@ -100,7 +100,7 @@ struct File {
 }
 
 impl File {
-    async fn read(source: &dyn Source, file: &ListedFile) -> Result<Self, LoadError> {
+    async fn read(source: &dyn Source, file: &DatasetFile) -> Result<Self, LoadError> {
         let name = source.locate(&file.path);
         if check_size(file.size_bytes, max_bytes::DATA).is_err() {
             let size_bytes = file.size_bytes;

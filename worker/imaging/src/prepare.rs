@@ -11,7 +11,7 @@ use crate::labels::label_map::LabelMap;
 use crate::labels::stored::stored;
 use crate::resize::{CropBox, Size, crop_centre, resize_bicubic};
 use shared::dataset::classes::UNKNOWN;
-use shared::dataset::listing::LabelReading;
+use shared::dataset::entry::LabelReading;
 use shared::model::ImageSize;
 use shared::warning::{ItemWarning, WarningKind};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::failure::{FailureClass, Stage, chain};
 use shared::source::Source;
 use shared::storage::StorageError;
@@ -42,7 +42,7 @@ pub struct Datasets {
 
 #[async_trait]
 impl Inputs for Datasets {
-    async fn load(&self, kind: InputKind, listing: &Listing) -> Result<LoadedInput, Unusable> {
+    async fn load(&self, kind: InputKind, listing: &DatasetEntry) -> Result<LoadedInput, Unusable> {
         let (source, need) = match kind {
             InputKind::Content => (&self.content, LabelNeed::Required),
             // A plan has styles without a label where the method uses none.
@@ -85,7 +85,7 @@ impl Datasets {
     fn check_style(
         &self,
         kind: InputKind,
-        listing: &Listing,
+        listing: &DatasetEntry,
         sha256: &str,
     ) -> Result<(), Unusable> {
         let planned = match kind {
@@ -110,7 +110,7 @@ fn quarantine(class: FailureClass, reason: String) -> Unusable {
 /// Returns what it means that a listed file cannot be read. It is missing only if it is gone while another file of its
 /// folder can be read before and after, and no input at all if no file can have its name; all else is the dataset being
 /// away, or closed to this process.
-async fn absent(source: &dyn Source, listing: &Listing, error: &StorageError) -> Unusable {
+async fn absent(source: &dyn Source, listing: &DatasetEntry, error: &StorageError) -> Unusable {
     match FailureClass::of_storage(error.kind, Stage::Input) {
         FailureClass::Missing => {}
         class @ (FailureClass::BadInput | FailureClass::Changed | FailureClass::BadOutput) => {
@@ -184,7 +184,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use bytes::Bytes;
-    use shared::dataset::listing::{LabelKind, LabelReading, ListedFile, ListedLabel};
+    use shared::dataset::entry::{DatasetFile, DatasetLabel, LabelKind, LabelReading};
     use shared::source::{LocalSource, SourceFile};
     use shared::storage::StorageErrorKind;
 
@@ -197,15 +197,15 @@ mod tests {
         latent_height: 1,
     };
 
-    fn listing(name: &str) -> Listing {
-        let file = |path: String| ListedFile {
+    fn listing(name: &str) -> DatasetEntry {
+        let file = |path: String| DatasetFile {
             path: path.into(),
             size_bytes: 4,
         };
-        Listing {
+        DatasetEntry {
             name: name.to_owned(),
             image: file(format!("images/{name}.png")),
-            label: Some(ListedLabel {
+            label: Some(DatasetLabel {
                 file: file(format!("labels/{name}.png")),
                 reading: LabelReading::promised(LabelKind::PaletteIds),
             }),
@@ -248,9 +248,9 @@ mod tests {
         let png = imaging::encode_png(ndarray::Array3::zeros((8, 8, 3)).view()).unwrap();
         fs::write(root.path().join("a.png"), &png).unwrap();
         let source: Arc<dyn Source> = Arc::new(LocalSource::new(root.path()));
-        let style = Listing {
+        let style = DatasetEntry {
             name: "a".to_owned(),
-            image: ListedFile {
+            image: DatasetFile {
                 path: "a.png".into(),
                 size_bytes: png.len() as u64,
             },

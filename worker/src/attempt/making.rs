@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::digest;
 use shared::failure::FailureClass;
 use shared::making::{ContentDigests, MadeImage, Making};
@@ -68,7 +68,7 @@ impl Attempt<'_> {
     pub(super) fn is_known(
         &self,
         content: &InHand<'_>,
-        style: &Listing,
+        style: &DatasetEntry,
         sha256: &str,
         rows: &RowMaker<'_>,
     ) -> bool {

@@ -30,7 +30,7 @@ pub use ports::{
 };
 use shared::artifact::ArtifactKey;
 use shared::clock::Clock;
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::digest;
 use shared::failure::FailureClass;
 use shared::ids::{ItemId, RunId};
@@ -178,7 +178,7 @@ impl Attempt<'_> {
 
     async fn make_items(
         &self,
-        listing: &Listing,
+        listing: &DatasetEntry,
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
         let styles = rows.wanted(listing.name(), &self.planned.styles);
@@ -258,7 +258,7 @@ impl Attempt<'_> {
         &self,
         content: &InHand<'_>,
         rows: &mut RowMaker<'_>,
-    ) -> Result<Vec<&Listing>, AttemptError> {
+    ) -> Result<Vec<&DatasetEntry>, AttemptError> {
         let mut missing = Vec::new();
         for style in rows.wanted(content.name(), &self.planned.styles) {
             self.progress.begin(Part::Store);
@@ -320,7 +320,10 @@ impl Attempt<'_> {
     }
 
     /// Records a style unless it has been; returns the evaluations it took, or why the style cannot be used.
-    async fn record_style(&self, style: &Listing) -> Result<Result<u64, Quarantine>, AttemptError> {
+    async fn record_style(
+        &self,
+        style: &DatasetEntry,
+    ) -> Result<Result<u64, Quarantine>, AttemptError> {
         let maker = &self.tools.maker;
         if maker.has_style(style.name()).await? {
             return Ok(Ok(0));
@@ -344,7 +347,7 @@ impl Attempt<'_> {
     async fn warnings_of_stored(
         &self,
         content: &Arc<LoadedInput>,
-        style: &Listing,
+        style: &DatasetEntry,
     ) -> Result<Vec<ItemWarning>, AttemptError> {
         let style = match self.load(InputKind::Style, style).await? {
             Ok(style) => style,
@@ -357,7 +360,7 @@ impl Attempt<'_> {
     async fn convert(
         &self,
         content: &InHand<'_>,
-        styles: &[(&Listing, u64)],
+        styles: &[(&DatasetEntry, u64)],
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
         let mut rest = styles;
@@ -403,7 +406,7 @@ impl Attempt<'_> {
     async fn store(
         &self,
         content: &InHand<'_>,
-        styles: &[(&Listing, u64)],
+        styles: &[(&DatasetEntry, u64)],
         made: Made,
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
@@ -488,7 +491,7 @@ impl Attempt<'_> {
         )
     }
 
-    fn output(&self, content: &InHand<'_>, style: &Listing, image_sha256: String) -> Output {
+    fn output(&self, content: &InHand<'_>, style: &DatasetEntry, image_sha256: String) -> Output {
         Output {
             image_key: self.image_key(content.name(), style.name()).path(),
             label_key: ArtifactKey::Label(self.run().clone(), content.name().to_owned()).path(),
@@ -502,7 +505,7 @@ impl Attempt<'_> {
 
 /// A content whose items are being made.
 struct InHand<'a> {
-    listing: &'a Listing,
+    listing: &'a DatasetEntry,
     loaded: Arc<LoadedInput>,
     /// Its label as it is stored.
     label: Bytes,
@@ -512,7 +515,7 @@ struct InHand<'a> {
 
 impl<'a> InHand<'a> {
     /// Returns a content in hand; none if it has no label that could be stored.
-    fn new(listing: &'a Listing, loaded: Arc<LoadedInput>) -> Option<Self> {
+    fn new(listing: &'a DatasetEntry, loaded: Arc<LoadedInput>) -> Option<Self> {
         let label = Bytes::from(loaded.prepared.stored_label.clone()?);
         Some(Self {
             digests: ContentDigests {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::failure::{FailureClass, chain};
 use shared::ids::RunId;
 use shared::manifest::ManifestRow;
@@ -64,7 +64,7 @@ pub trait Inputs: Send + Sync {
     /// # Errors
     ///
     /// [`Unusable`], which says whether trying again may help.
-    async fn load(&self, kind: InputKind, listing: &Listing) -> Result<LoadedInput, Unusable>;
+    async fn load(&self, kind: InputKind, listing: &DatasetEntry) -> Result<LoadedInput, Unusable>;
 }
 
 impl Quarantine {

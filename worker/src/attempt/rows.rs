@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use shared::artifact::ArtifactKey;
 use shared::clock::WorkTime;
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::ids::ItemId;
 use shared::making::Making;
 use shared::manifest::{ManifestRow, Output, Quality, RowOrigin, Status, Work};
@@ -64,8 +64,12 @@ impl<'a> RowMaker<'a> {
 
     /// Returns the styles that a content is to be made in: all of them, those that are done in a shard to be repaired, or
     /// those of a revision.
-    pub(super) fn wanted<'s>(&self, content: &str, styles: &'s [Listing]) -> Vec<&'s Listing> {
-        let is_wanted = |style: &&Listing| self.attempt.goal.has(style.name(), content);
+    pub(super) fn wanted<'s>(
+        &self,
+        content: &str,
+        styles: &'s [DatasetEntry],
+    ) -> Vec<&'s DatasetEntry> {
+        let is_wanted = |style: &&DatasetEntry| self.attempt.goal.has(style.name(), content);
         styles.iter().filter(is_wanted).collect()
     }
 

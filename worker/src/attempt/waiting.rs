@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use tokio::time::Instant;
 
 use super::ports::{InputKind, LoadedInput, Part, Quarantine, Unusable};
@@ -22,7 +22,7 @@ impl Attempt<'_> {
     pub(super) async fn load(
         &self,
         kind: InputKind,
-        listing: &Listing,
+        listing: &DatasetEntry,
     ) -> Result<Result<LoadedInput, Quarantine>, AttemptError> {
         let (mut away_since, mut pauses) = (None::<Instant>, pauses());
         loop {

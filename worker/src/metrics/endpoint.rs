@@ -11,7 +11,7 @@ use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use shared::http_server::{self, Limits, names_this_machine};
+use shared::http_server::{self, ServerLimits, names_this_machine};
 use shared::metrics::{Exporter, names};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 use super::Meters;
 
 /// Whoever reads metrics needs few connections; descriptors are for the work.
-fn limits() -> Limits {
-    Limits {
+fn limits() -> ServerLimits {
+    ServerLimits {
         max_connections: 64,
         max_per_address: 16,
-        ..Limits::default()
+        ..ServerLimits::default()
     }
 }
 

@@ -14,7 +14,7 @@ use shared::failure::{FailureClass, Stage};
 use shared::item_metric::PerMetric;
 use shared::location::Location;
 use shared::model::FILE as MODEL_FILE;
-use shared::run_record::{Inputs, RunRecord};
+use shared::run_record::{RunInputs, RunRecord};
 use shared::settings::EngineConfig;
 use shared::source;
 use shared::storage::{StorageError, StorageErrorKind};
@@ -128,7 +128,7 @@ pub struct EngineWorkshop {
 #[derive(PartialEq)]
 struct Purpose {
     plan_hash: String,
-    inputs: Inputs,
+    inputs: RunInputs,
     features: Option<Location>,
     of_metrics: PerMetric<Option<Location>>,
     /// What was recorded of a style that is another one since is of no use.

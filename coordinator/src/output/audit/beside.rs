@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use serde::de::DeserializeOwned;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
+use shared::clock::SystemClock;
 use shared::digest;
 use shared::failure::{FailedAttempt, chain};
 use shared::ids::ShardId;
@@ -23,7 +24,7 @@ use crate::output::report::RunReport;
 use crate::output::report::make::Material;
 use crate::run::freeze::FrozenRun;
 use crate::run::gone;
-use crate::run::ledger::{Ledger, LedgerError, Mark, stored_attempt};
+use crate::run::ledger::{Ledger, LedgerError, Mark};
 use crate::run::tally::{Counts, Tally};
 use crate::run::unreadable::{self, ReadError};
 
@@ -82,7 +83,7 @@ pub(super) async fn check(
     while let Some(page) = pages.try_next().await? {
         for object in page {
             let name = object.path.strip_prefix(&folder).unwrap_or(&object.path);
-            match Kind::of(name, truth) {
+            match Kind::of(&object.path, name, truth) {
                 Kind::Checked => {}
                 Kind::Record => {
                     beside
@@ -151,62 +152,51 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(name: &str, truth: &Truth<'_>) -> Self {
+    /// Returns what is stored at a path, whose part below the folder of the run is `name`.
+    fn of(path: &str, name: &str, truth: &Truth<'_>) -> Self {
         let (run, plan) = (&truth.run.record, &truth.run.plan);
-        let own_plan = format!("plan-{}.json", run.frozen.plan_sha256);
-        match name.split_once('/') {
-            None => match name {
-                "run.json" => Self::Record,
-                "manifest.parquet" | "tally.json" | "report.json" => Self::Checked,
-                "contact-sheet.png" => Self::ContactSheet,
-                name if name == own_plan => Self::Checked,
-                name if name.ends_with(".html") => Self::Page,
-                _ => Self::Stray,
+        if let Some(("images" | "shards", _)) = name.split_once('/') {
+            return Self::Checked;
+        }
+        let is_planned = |shard: ShardId| plan.shard(shard).is_some();
+        match ArtifactKey::parse(path) {
+            Some(ArtifactKey::RunRecord(_)) => Self::Record,
+            Some(
+                ArtifactKey::Manifest(_)
+                | ArtifactKey::Tally(_)
+                | ArtifactKey::Report(_)
+                | ArtifactKey::Image(..)
+                | ArtifactKey::Shard(..)
+                | ArtifactKey::ShardRevision(..),
+            ) => Self::Checked,
+            Some(ArtifactKey::ContactSheet(_)) => Self::ContactSheet,
+            Some(ArtifactKey::Plan(_, sha256)) if sha256 == run.frozen.plan_sha256 => Self::Checked,
+            Some(ArtifactKey::Label(run, content)) => match truth.contents.get(content.as_str()) {
+                Some(&position) if truth.labels[position].is_some() => Self::Checked,
+                Some(_) => Self::Picture(ArtifactKey::Label(run, content)),
+                None => Self::Stray,
             },
-            Some(("images" | "shards", _)) => Self::Checked,
-            Some(("labels", file)) => {
-                let content = file.strip_suffix(".png");
-                let known = content.and_then(|content| truth.contents.get_key_value(content));
-                match known {
-                    Some((_, &position)) if truth.labels[position].is_some() => Self::Checked,
-                    Some((&content, _)) => {
-                        let key = ArtifactKey::Label(run.run.clone(), content.to_owned());
-                        Self::Picture(key)
-                    }
-                    None => Self::Stray,
-                }
+            Some(ArtifactKey::Decision(_, number)) if number <= truth.ledger.decisions.count => {
+                Self::Decision(number)
             }
-            Some(("decisions", file)) => {
-                let number = file
-                    .strip_suffix(".json")
-                    .and_then(|text| text.parse().ok());
-                let own = |number: &u32| {
-                    let known = (1..=truth.ledger.decisions.count).contains(number);
-                    known && format!("{number:06}.json") == file
-                };
-                number.filter(own).map_or(Self::Stray, Self::Decision)
+            Some(ArtifactKey::FailedAttempt(_, shard, number)) if is_planned(shard) => {
+                Self::Attempt(shard, number)
             }
-            Some(("attempts", file)) => {
-                let is_planned = |&(shard, _): &(ShardId, u32)| plan.shard(shard).is_some();
-                let own = stored_attempt(file).filter(is_planned);
-                own.map_or(Self::Stray, |(shard, number)| Self::Attempt(shard, number))
+            Some(ArtifactKey::Making(_, shard)) if is_planned(shard) => Self::Making(shard),
+            Some(ArtifactKey::FeatureStatistics(_, style))
+                if plan.styles.iter().any(|planned| planned.name() == style) =>
+            {
+                Self::Statistics(style)
             }
-            Some(("making", file)) => {
-                let shard = file.strip_suffix(".json");
-                let shard: Option<ShardId> = shard.and_then(|shard| shard.parse().ok());
-                let own = |shard: &ShardId| {
-                    plan.shard(*shard).is_some() && format!("{shard}.json") == file
-                };
-                shard.filter(own).map_or(Self::Stray, Self::Making)
-            }
-            Some(("fid", file)) => {
-                let style = file.strip_suffix(".npz");
-                let is_planned =
-                    |style: &&str| plan.styles.iter().any(|listing| listing.name() == *style);
-                let style = style.filter(is_planned);
-                style.map_or(Self::Stray, |style| Self::Statistics(style.to_owned()))
-            }
-            Some(_) => Self::Stray,
+            Some(
+                ArtifactKey::Plan(..)
+                | ArtifactKey::Decision(..)
+                | ArtifactKey::FailedAttempt(..)
+                | ArtifactKey::Making(..)
+                | ArtifactKey::FeatureStatistics(..),
+            ) => Self::Stray,
+            None if name.ends_with(".html") && !name.contains('/') => Self::Page,
+            None => Self::Stray,
         }
     }
 }
@@ -392,7 +382,7 @@ impl Beside {
             reference: None,
             is_complete: true,
         };
-        let compared = report.compare(&material.report().await);
+        let compared = report.compare(&material.report(&SystemClock).await);
         if !compared.differences.is_empty() {
             let differences = first_of(&compared.differences, "; ");
             self.findings.push(format!(

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use imaging::ssim::ssim;
 use imaging::{LabelNeed, NamedBytes, decode_image, load};
 use shared::artifact::ArtifactKey;
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::digest;
 use shared::failure::chain;
 use shared::ids::ItemId;
@@ -150,7 +150,7 @@ async fn look(
     storage: &dyn Storage,
     run: &FrozenRun,
     contents: &dyn Source,
-    listing: &Listing,
+    listing: &DatasetEntry,
     (position, row): ((usize, usize), Option<&ManifestRow>),
 ) -> Looked {
     let item = run.plan.item(position);

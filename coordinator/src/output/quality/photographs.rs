@@ -48,7 +48,7 @@ impl From<Vanished> for PhotographsError {
 pub async fn list(
     source: &dyn Source,
     selection: &Selection,
-) -> Result<shared::dataset::Photographs, StorageError> {
+) -> Result<shared::dataset::FoundPhotographs, StorageError> {
     let tree = source
         .list_except(Path::new(""), &selection.exclude)
         .await?;

@@ -10,6 +10,7 @@ use image::DynamicImage;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use shared::artifact::ArtifactKey;
+use shared::clock::Clock;
 use shared::item_metric::ItemMetric;
 use shared::source::{self, Source};
 use shared::storage::Storage;
@@ -93,19 +94,21 @@ pub struct Shown<'a> {
     pub report: &'a RunReport,
 }
 
-/// Returns a page about runs.
+/// Returns a page about runs, made now by a clock.
 ///
 /// # Errors
 ///
 /// [`HtmlError`] if it cannot be rendered. Images that cannot be read are left out.
-pub async fn render(storage: &dyn Storage, shown: &[Shown<'_>]) -> Result<String, HtmlError> {
+pub async fn render(
+    storage: &dyn Storage,
+    shown: &[Shown<'_>],
+    clock: &dyn Clock,
+) -> Result<String, HtmlError> {
     let reports: Vec<&RunReport> = shown.iter().map(|shown| shown.report).collect();
     let names: Vec<&str> = reports.iter().map(|report| report.run.as_str()).collect();
     let page = Page {
         title: first_names(names),
-        made_at: jiff::Timestamp::now()
-            .strftime("%Y-%m-%d %H:%M UTC")
-            .to_string(),
+        made_at: clock.now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
         metrics: ItemMetric::ALL.map(ItemMetric::title).to_vec(),
         plot: plot::trade_off(&reports)?,
         comparisons: comparisons(storage, shown).await,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::clock::SystemClock;
 use shared::ids::ShardId;
 use shared::storage::Storage;
 use tokio::task::JoinHandle;
@@ -127,7 +128,7 @@ impl LiveReport {
                 reference: None,
                 is_complete: false,
             };
-            material.report().await
+            material.report(&SystemClock).await
         };
         let started = Instant::now();
         self.last = Some((self.num_commits(), started));

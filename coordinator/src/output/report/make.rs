@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use shared::clock::passed;
+use shared::clock::{Clock, passed};
 use shared::dataset::classes::CLASSES;
 use shared::item_metric::{ItemMetric, PerMetric};
 use shared::json;
@@ -37,8 +37,8 @@ pub struct Material<'a> {
 }
 
 impl Material<'_> {
-    /// Returns the report. What cannot be compared is said in the style's notes.
-    pub async fn report(mut self) -> RunReport {
+    /// Returns the report, made now by a clock. What cannot be compared is said in the style's notes.
+    pub async fn report(mut self, clock: &dyn Clock) -> RunReport {
         let record = &self.run.record;
         let quality = &record.quality;
         let judges = &record.frozen.judges;
@@ -64,7 +64,7 @@ impl Material<'_> {
         let items = self.run.plan.num_items();
         RunReport {
             run: record.run.clone(),
-            made_at: jiff::Timestamp::now(),
+            made_at: clock.now(),
             complete: self.is_complete,
             method: json::name(&record.frozen.method.method),
             preset: json::name(&record.frozen.method.preset),
@@ -196,7 +196,7 @@ fn planned(plan: &Plan) -> Vec<(&str, usize)> {
     let names = plan
         .styles
         .iter()
-        .map(shared::dataset::listing::Listing::name);
+        .map(shared::dataset::entry::DatasetEntry::name);
     names.zip(counts).filter(|(_, count)| *count > 0).collect()
 }
 

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use shared::artifact::ArtifactKey;
+use shared::clock::SystemClock;
 use shared::digest;
 use shared::ids::RunId;
 use shared::item_metric::PerMetric;
@@ -296,7 +297,7 @@ pub async fn publish(
     let report = RunReport {
         mark: Some(mark),
         contact_sheet_sha256: sheet.map(|bytes| digest::sha256(&bytes)),
-        ..material.report().await
+        ..material.report(&SystemClock).await
     };
     report.store(storage).await?;
     Ok(report)

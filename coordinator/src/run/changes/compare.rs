@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use shared::dataset::listing::{LabelReading, ListedFile, Listing};
+use shared::dataset::entry::{DatasetEntry, DatasetFile, LabelReading};
 use shared::decision::{ChangedInput, ChangedInputs};
 use shared::failure::chain;
 use shared::json;
 use shared::location::Location;
-use shared::run_record::Inputs;
+use shared::run_record::RunInputs;
 use shared::source::{self, Source};
 use shared::storage::StorageError;
 use shared::wording::{Thousands, first_names};
@@ -58,13 +58,13 @@ impl Changes {
     #[must_use]
     pub fn between(run: &FrozenRun, decided: &ChangedInputs, found: &Inventory) -> Self {
         let frozen = &run.record.frozen;
-        let content = |planned: &Listing, now: &Listing| {
+        let content = |planned: &DatasetEntry, now: &DatasetEntry| {
             let before = decided.content(planned);
             let listing = now.as_decided(before);
             let other = change(before, &listing, None)?;
             Some((other, ChangedInput::Content { listing }))
         };
-        let style = |planned: &Listing, now: &Listing| {
+        let style = |planned: &DatasetEntry, now: &DatasetEntry| {
             let before = decided.style_sha256(planned.name(), &frozen.styles);
             // Whatever is listed now has its digest there, and this is.
             let sha256 = found.frozen.styles[now.name()].clone();
@@ -88,7 +88,7 @@ impl Changes {
     pub async fn look_for_removed(
         &mut self,
         run: &FrozenRun,
-        inputs: &Inputs,
+        inputs: &RunInputs,
     ) -> Result<(), StorageError> {
         let plan = &run.plan;
         self.contents
@@ -127,7 +127,7 @@ impl Changes {
 impl Difference {
     async fn look_for_removed(
         &mut self,
-        planned: &[Listing],
+        planned: &[DatasetEntry],
         at: &Location,
     ) -> Result<(), StorageError> {
         if self.removed.is_empty() {
@@ -143,7 +143,7 @@ impl Difference {
         Ok(())
     }
 
-    fn summary(&self, kind: &str, planned: &[Listing]) -> Vec<String> {
+    fn summary(&self, kind: &str, planned: &[DatasetEntry]) -> Vec<String> {
         let changed: Vec<String> = self.changed.iter().map(|of| of.what.clone()).collect();
         let removed = self
             .removed
@@ -188,16 +188,16 @@ struct Other {
 }
 
 fn difference(
-    planned: &[Listing],
-    found: &[Listing],
-    change: impl Fn(&Listing, &Listing) -> Option<(Other, ChangedInput)>,
+    planned: &[DatasetEntry],
+    found: &[DatasetEntry],
+    change: impl Fn(&DatasetEntry, &DatasetEntry) -> Option<(Other, ChangedInput)>,
 ) -> Difference {
-    let now: HashMap<&str, &Listing> = found.iter().map(|now| (now.name(), now)).collect();
-    let known: BTreeSet<&str> = planned.iter().map(Listing::name).collect();
+    let now: HashMap<&str, &DatasetEntry> = found.iter().map(|now| (now.name(), now)).collect();
+    let known: BTreeSet<&str> = planned.iter().map(DatasetEntry::name).collect();
     let mut difference = Difference {
         added: found
             .iter()
-            .map(Listing::name)
+            .map(DatasetEntry::name)
             .filter(|name| !known.contains(name))
             .map(str::to_owned)
             .collect(),
@@ -223,9 +223,13 @@ fn difference(
 
 /// Returns what is other about an input; nothing if it is the same. Digests of all its bytes are compared where there
 /// are any: before, and now.
-fn change(before: &Listing, now: &Listing, digests: Option<(&str, &str)>) -> Option<Other> {
-    let label = |of: &Listing| of.label.as_ref().map(|label| label.file.clone());
-    let reading = |of: &Listing| of.label.as_ref().map(|label| label.reading);
+fn change(
+    before: &DatasetEntry,
+    now: &DatasetEntry,
+    digests: Option<(&str, &str)>,
+) -> Option<Other> {
+    let label = |of: &DatasetEntry| of.label.as_ref().map(|label| label.file.clone());
+    let reading = |of: &DatasetEntry| of.label.as_ref().map(|label| label.reading);
     let of_label = file_change("label", label(before).as_ref(), label(now).as_ref())
         .or_else(|| reading_change(now.name(), reading(before), reading(now)));
     let of_image = file_change("image", Some(&before.image), Some(&now.image));
@@ -251,8 +255,8 @@ fn change(before: &Listing, now: &Listing, digests: Option<(&str, &str)>) -> Opt
 
 fn file_change(
     what: &str,
-    before: Option<&ListedFile>,
-    now: Option<&ListedFile>,
+    before: Option<&DatasetFile>,
+    now: Option<&DatasetFile>,
 ) -> Option<String> {
     match (before, now) {
         (Some(before), Some(now)) if before.path != now.path => Some(format!(
@@ -394,9 +398,9 @@ async fn changed_styles(
 /// Returns the sizes of what lies in the folders of some inputs.
 async fn sizes<'a>(
     source: &dyn Source,
-    inputs: impl Iterator<Item = &'a Listing>,
+    inputs: impl Iterator<Item = &'a DatasetEntry>,
 ) -> Result<BTreeMap<PathBuf, u64>, StorageError> {
-    let folders = inputs.flat_map(Listing::files);
+    let folders = inputs.flat_map(DatasetEntry::files);
     let folders: BTreeSet<&Path> = folders.filter_map(|file| file.path.parent()).collect();
     let mut sizes = BTreeMap::new();
     for folder in folders {
@@ -407,7 +411,7 @@ async fn sizes<'a>(
 }
 
 /// Returns an input with the sizes that its files have now; one that is not there has its old one.
-fn as_it_is(before: &Listing, sizes: &BTreeMap<PathBuf, u64>) -> Listing {
+fn as_it_is(before: &DatasetEntry, sizes: &BTreeMap<PathBuf, u64>) -> DatasetEntry {
     let mut now = before.clone();
     let label = now.label.as_mut().map(|label| &mut label.file);
     for file in std::iter::once(&mut now.image).chain(label) {
@@ -420,19 +424,19 @@ fn as_it_is(before: &Listing, sizes: &BTreeMap<PathBuf, u64>) -> Listing {
 
 #[cfg(test)]
 mod tests {
-    use shared::dataset::listing::{LabelKind, ListedLabel};
+    use shared::dataset::entry::{DatasetLabel, LabelKind};
 
     use super::*;
 
-    fn listing(name: &str, image_bytes: u64, label_bytes: Option<u64>) -> Listing {
-        let file = |folder: &str, size_bytes| ListedFile {
+    fn listing(name: &str, image_bytes: u64, label_bytes: Option<u64>) -> DatasetEntry {
+        let file = |folder: &str, size_bytes| DatasetFile {
             path: format!("{folder}/{name}.png").into(),
             size_bytes,
         };
-        Listing {
+        DatasetEntry {
             name: name.to_owned(),
             image: file("images", image_bytes),
-            label: label_bytes.map(|size_bytes| ListedLabel {
+            label: label_bytes.map(|size_bytes| DatasetLabel {
                 file: file("labels", size_bytes),
                 reading: LabelReading::promised(LabelKind::PaletteIds),
             }),
@@ -442,7 +446,7 @@ mod tests {
     #[test]
     fn what_is_other_about_an_input_is_told_by_its_files() {
         let before = listing("a", 1234, Some(10));
-        let told = |now: &Listing| change(&before, now, None).map(|other| other.what);
+        let told = |now: &DatasetEntry| change(&before, now, None).map(|other| other.what);
         assert_eq!(told(&before), None);
         assert_eq!(
             told(&listing("a", 1240, Some(10))).unwrap(),
@@ -477,10 +481,10 @@ mod tests {
 
     #[test]
     fn of_many_changes_the_first_ten_are_told_and_all_are_counted() {
-        let planned: Vec<Listing> = (0..30)
+        let planned: Vec<DatasetEntry> = (0..30)
             .map(|n| listing(&format!("{n:02}"), 1, None))
             .collect();
-        let mut found: Vec<Listing> = (0..25)
+        let mut found: Vec<DatasetEntry> = (0..25)
             .map(|n| listing(&format!("{n:02}"), 2, None))
             .collect();
         found.push(listing("new", 1, None));

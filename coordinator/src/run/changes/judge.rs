@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::decision::ChangedInput;
 use shared::ids::ItemId;
 use shared::manifest::{ManifestRow, Status};
@@ -195,7 +195,7 @@ enum Verdict<'a> {
 
 impl Touched {
     fn by(run: &FrozenRun, changes: &Changes) -> Self {
-        let changed = |of: &Difference, kind: &str, planned: &[Listing]| {
+        let changed = |of: &Difference, kind: &str, planned: &[DatasetEntry]| {
             let told = |of: &Change| {
                 let name = planned[of.position].name();
                 (

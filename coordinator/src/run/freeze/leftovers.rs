@@ -7,14 +7,13 @@ use futures::TryStreamExt;
 use futures::future::try_join_all;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::digest;
-use shared::ids::{RunId, ShardId};
+use shared::ids::RunId;
 use shared::making::Making;
 use shared::manifest::{self, ManifestRow};
 use shared::run_record::Frozen;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 
 use super::FreezeError;
-use crate::run::ledger::stored_shard;
 use crate::run::tally::READS_AT_ONCE;
 
 /// What is stored below the name of a run.
@@ -91,37 +90,32 @@ impl Leftovers {
         while let Some(page) = pages.try_next().await? {
             // A picture without a byte is none.
             for object in page.iter().filter(|object| object.size_bytes > 0) {
-                let name = object.path.strip_prefix(&folder);
-                found.take(run, name.unwrap_or(&object.path));
+                let name = object.path.strip_prefix(&folder).unwrap_or(&object.path);
+                found.count(name);
+                found.note(&object.path);
             }
         }
         Ok(found)
     }
 
-    fn take(&mut self, run: &RunId, name: &str) {
+    fn count(&mut self, name: &str) {
         match name.split_once('/') {
             Some(("images", _)) => self.num_images += 1,
             Some(("labels", _)) => self.num_labels += 1,
-            Some(("shards", file)) => {
-                self.num_shards += 1;
-                let key = stored_shard(file).map(|(shard, revision)| match revision {
-                    None => ArtifactKey::Shard(run.clone(), shard),
-                    Some(revision) => ArtifactKey::ShardRevision(run.clone(), shard, revision),
-                });
-                self.witnesses.extend(key);
-            }
-            Some(("making", file)) => {
-                let shard = file.strip_suffix(".json");
-                let shard: Option<ShardId> = shard.and_then(|shard| shard.parse().ok());
-                let key = shard.map(|shard| ArtifactKey::Making(run.clone(), shard));
-                self.witnesses.extend(key);
-            }
-            Some(_) => {}
-            None => {
-                let plan = name.strip_prefix("plan-");
-                let plan = plan.and_then(|name| name.strip_suffix(".json"));
-                self.plans.extend(plan.map(str::to_owned));
-            }
+            Some(("shards", _)) => self.num_shards += 1,
+            Some(_) | None => {}
+        }
+    }
+
+    fn note(&mut self, path: &str) {
+        match ArtifactKey::parse(path) {
+            Some(ArtifactKey::Plan(_, sha256)) => self.plans.push(sha256),
+            Some(
+                key @ (ArtifactKey::Shard(..)
+                | ArtifactKey::ShardRevision(..)
+                | ArtifactKey::Making(..)),
+            ) => self.witnesses.push(key),
+            Some(_) | None => {}
         }
     }
 

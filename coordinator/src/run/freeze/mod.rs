@@ -4,6 +4,7 @@ mod leftovers;
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
+use shared::clock::Clock;
 use shared::ids::RunId;
 use shared::plan::{self, Plan, PlanError};
 use shared::run_record::{Frozen, RecordError, RunRecord};
@@ -144,6 +145,7 @@ pub async fn open_or_create(
     storage: &dyn Storage,
     config: &RunConfig,
     inventory: &Inventory,
+    clock: &dyn Clock,
 ) -> Result<RunRecord, FreezeError> {
     let frozen = &inventory.frozen;
     let known = check(storage, config, frozen).await?;
@@ -156,7 +158,7 @@ pub async fn open_or_create(
     if let Some(record) = known {
         return Ok(record);
     }
-    let record = RunRecord::new(config, frozen.clone(), jiff::Timestamp::now());
+    let record = RunRecord::new(config, frozen.clone(), clock.now());
     let key = ArtifactKey::RunRecord(config.run.clone());
     match storage.create(&key, Bytes::from(record.to_json())).await {
         Ok(_) => Ok(record),

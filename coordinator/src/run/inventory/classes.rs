@@ -2,7 +2,7 @@
 
 use futures::future::try_join_all;
 use imaging::{LabelFile, NamedBytes, count_classes};
-use shared::dataset::listing::{ListedLabel, Listing};
+use shared::dataset::entry::{DatasetEntry, DatasetLabel};
 use shared::source::Source;
 
 use super::InventoryError;
@@ -16,7 +16,7 @@ const READS_AT_ONCE: usize = 16;
 /// quarantined.
 pub(super) async fn count(
     source: &dyn Source,
-    contents: &[Listing],
+    contents: &[DatasetEntry],
 ) -> Result<Vec<ClassPixels>, InventoryError> {
     let mut counts = Vec::with_capacity(contents.len());
     for part in contents.chunks(READS_AT_ONCE) {
@@ -28,7 +28,7 @@ pub(super) async fn count(
 
 async fn count_content(
     source: &dyn Source,
-    content: &Listing,
+    content: &DatasetEntry,
 ) -> Result<ClassPixels, InventoryError> {
     match &content.label {
         Some(label) => count_label(source, label).await,
@@ -38,7 +38,7 @@ async fn count_content(
 
 async fn count_label(
     source: &dyn Source,
-    label: &ListedLabel,
+    label: &DatasetLabel,
 ) -> Result<ClassPixels, InventoryError> {
     let path = &label.file.path;
     let bytes = gone::read_listed_input::<InventoryError>(source, path).await?;

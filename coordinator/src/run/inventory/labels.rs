@@ -4,8 +4,8 @@
 
 use futures::future::join_all;
 use imaging::{IdEvidence, NamedBytes, id_evidence};
+use shared::dataset::entry::{DatasetEntry, DatasetLabel, IdKind, LabelKind};
 use shared::dataset::layout::Layout;
-use shared::dataset::listing::{IdKind, LabelKind, ListedLabel, Listing};
 use shared::read_file::{check_size, max_bytes};
 use shared::source::Source;
 use shared::storage::{StorageError, StorageErrorKind};
@@ -27,14 +27,14 @@ const READS_AT_ONCE: usize = 8;
 /// If nothing of a sample can be read just now: what it would have told is decided once and for all.
 pub(super) async fn tell_look_alikes(
     source: &dyn Source,
-    listings: &mut [Listing],
+    listings: &mut [DatasetEntry],
 ) -> Result<(), StorageError> {
     for kind in LabelKind::ALL {
-        let is_asked = |label: &ListedLabel| label.reading.kind == kind && !label.reading.stated;
+        let is_asked = |label: &DatasetLabel| label.reading.kind == kind && !label.reading.stated;
         let labels = listings.iter().filter_map(|listing| listing.label.as_ref());
-        let labels: Vec<&ListedLabel> = labels.filter(|label| is_asked(label)).collect();
+        let labels: Vec<&DatasetLabel> = labels.filter(|label| is_asked(label)).collect();
         let sample = sample(labels.len()).map(|position| labels[position]);
-        let sample: Vec<&ListedLabel> = sample.collect();
+        let sample: Vec<&DatasetLabel> = sample.collect();
         let (mut told, mut away) = (Vec::with_capacity(sample.len()), None);
         for part in sample.chunks(READS_AT_ONCE) {
             for read in join_all(part.iter().map(|label| evidence(source, label))).await {
@@ -64,7 +64,7 @@ fn sample(count: usize) -> impl Iterator<Item = usize> {
     (0..taken).map(move |position| position * count / taken)
 }
 
-async fn evidence(source: &dyn Source, label: &ListedLabel) -> Result<IdEvidence, StorageError> {
+async fn evidence(source: &dyn Source, label: &DatasetLabel) -> Result<IdEvidence, StorageError> {
     let file = &label.file;
     if check_size(file.size_bytes, max_bytes::DATA).is_err() {
         return Ok(IdEvidence::default());
@@ -99,7 +99,7 @@ fn told_of_all(told: &[IdEvidence]) -> Option<IdKind> {
 
 /// Has all labels of a run's contents stored as one kind, where files of several were found: as the label ids that the
 /// layout promises, which every train id and every class colour has one of. Returns a line about it.
-pub(super) fn store_as_one_kind(layout: Layout, listings: &mut [Listing]) -> Option<String> {
+pub(super) fn store_as_one_kind(layout: Layout, listings: &mut [DatasetEntry]) -> Option<String> {
     let labels = listings.iter().filter_map(|listing| listing.label.as_ref());
     let kinds: Vec<LabelKind> = labels.map(|label| label.reading.kind).collect();
     let count = |kind: LabelKind| kinds.iter().filter(|&&of| of == kind).count();
@@ -130,20 +130,20 @@ mod tests {
     use std::fs;
 
     use imaging::encode_png;
-    use shared::dataset::listing::{LabelReading, ListedFile};
+    use shared::dataset::entry::{DatasetFile, LabelReading};
     use shared::source::LocalSource;
 
     use super::*;
 
-    fn listing(name: &str, kind: LabelKind) -> Listing {
-        let file = |folder: &str| ListedFile {
+    fn listing(name: &str, kind: LabelKind) -> DatasetEntry {
+        let file = |folder: &str| DatasetFile {
             path: format!("{folder}/{name}.png").into(),
             size_bytes: 7,
         };
-        Listing {
+        DatasetEntry {
             name: name.to_owned(),
             image: file("images"),
-            label: Some(ListedLabel {
+            label: Some(DatasetLabel {
                 file: file("labels"),
                 reading: LabelReading::promised(kind),
             }),
@@ -206,7 +206,7 @@ mod tests {
         };
         let mut alike = of(&[LabelKind::TrainIds, LabelKind::TrainIds]);
         assert_eq!(store_as_one_kind(Layout::Cityscapes, &mut alike), None);
-        let reading = |listing: &Listing| listing.label.as_ref().unwrap().reading;
+        let reading = |listing: &DatasetEntry| listing.label.as_ref().unwrap().reading;
         assert_eq!(reading(&alike[0]).stored_kind(), LabelKind::TrainIds);
 
         let mut mixed = of(&[
@@ -223,7 +223,7 @@ mod tests {
                  label-ids"
             )
         );
-        let stored = |listing: &Listing| reading(listing).stored_kind() == LabelKind::LabelIds;
+        let stored = |listing: &DatasetEntry| reading(listing).stored_kind() == LabelKind::LabelIds;
         assert!(mixed.iter().all(stored));
     }
 }

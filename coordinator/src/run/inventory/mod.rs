@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::dataset::{DatasetError, FindError, Labels, Request, Role, find};
 use shared::digest;
 use shared::item_metric::{ItemMetric, PerMetric};
@@ -43,7 +43,7 @@ pub struct Inventory {
 struct Dataset {
     source: Arc<dyn Source>,
     shown: String,
-    listings: Vec<Listing>,
+    listings: Vec<DatasetEntry>,
     left_out: Vec<String>,
 }
 
@@ -189,14 +189,14 @@ async fn contents(config: &RunConfig) -> Result<Dataset, InventoryError> {
     let Some(range) = &content.range else {
         return Ok(found);
     };
-    let count = found.listings.len();
+    let count = found.entries.len();
     found.left_out.extend(beyond(*range.end(), count));
-    let chosen = found.listings.into_iter();
+    let chosen = found.entries.into_iter();
     let chosen = chosen
         .skip(range.start() - 1)
         .take(range.end() - range.start() + 1);
-    found.listings = chosen.collect();
-    if found.listings.is_empty() {
+    found.entries = chosen.collect();
+    if found.entries.is_empty() {
         let range = format!("{}..={}", range.start(), range.end());
         return Err(InventoryError::Nothing(format!(
             "content.range ({range}) leaves no content: {} has {count}",
@@ -259,7 +259,7 @@ impl Dataset {
         let left_out = found.left_out.iter();
         Ok(Self {
             left_out: left_out.map(|line| format!("{whose}: {line}")).collect(),
-            listings: found.listings,
+            listings: found.entries,
             source,
             shown,
         })
@@ -293,7 +293,7 @@ impl Dataset {
 /// [`InventoryError`] if one of them cannot be read, or is gone since it was listed.
 pub async fn sha256_of_files(
     source: &dyn Source,
-    listing: &Listing,
+    listing: &DatasetEntry,
 ) -> Result<String, InventoryError> {
     let sha256 = async |path: &Path| {
         let bytes = gone::read_listed_input::<InventoryError>(source, path).await?;

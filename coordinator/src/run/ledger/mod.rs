@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::TryStreamExt;
 pub use rows::{Parts, failed_attempt};
 use serde::{Deserialize, Serialize};
-use shared::artifact::ArtifactPrefix;
+use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::decision::{DecisionError, Decisions, Items};
-use shared::failure::attempt_number;
 use shared::ids::ShardId;
 use shared::manifest::ManifestError;
 use shared::storage::{Storage, StorageError};
@@ -182,9 +181,9 @@ impl Ledger {
         let mut pages = storage.list(&prefix);
         while let Some(page) = pages.try_next().await? {
             for object in page {
-                let name = object.path.strip_prefix(&folder).unwrap_or(&object.path);
-                let stored = stored_shard(name);
+                let stored = stored_shard(&object.path);
                 let Some((shard, revision)) = stored.filter(|&(shard, _)| is_planned(shard)) else {
+                    let name = object.path.strip_prefix(&folder).unwrap_or(&object.path);
                     ledger.strays.insert(format!("shards/{name}"));
                     continue;
                 };
@@ -201,12 +200,10 @@ impl Ledger {
             }
         }
         let prefix = ArtifactPrefix::FailedAttempts(run.clone());
-        let folder = prefix.path();
         let mut pages = storage.list(&prefix);
         while let Some(page) = pages.try_next().await? {
             for object in page {
-                let name = object.path.strip_prefix(&folder).unwrap_or(&object.path);
-                let stored = stored_attempt(name);
+                let stored = stored_attempt(&object.path);
                 if let Some((shard, attempt)) = stored.filter(|&(shard, _)| is_planned(shard)) {
                     let attempts = ledger.failed_attempts.entry(shard).or_default();
                     attempts.push(attempt);
@@ -366,34 +363,27 @@ impl Ledger {
     }
 }
 
-/// Returns which shard an object of this name holds the rows of, and for a revision its number. Only the name that it is
-/// stored under is one: `7.parquet` is no shard's.
-pub(crate) fn stored_shard(name: &str) -> Option<(ShardId, Option<u32>)> {
-    let name = name.strip_suffix(".parquet")?;
-    let (shard, revision): (ShardId, Option<u32>) = match name.split_once('.') {
-        None => (name.parse().ok()?, None),
-        Some((shard, revision)) => (shard.parse().ok()?, Some(revision.parse().ok()?)),
-    };
-    let own = match revision {
-        None => shard.to_string(),
-        // The commit is revision 0, and is stored under another name.
-        Some(0) => return None,
-        Some(revision) => format!("{shard}.{revision}"),
-    };
-    (own == name).then_some((shard, revision))
+/// Returns which shard an object at this path holds the rows of, and for a revision its number.
+fn stored_shard(path: &str) -> Option<(ShardId, Option<u32>)> {
+    match ArtifactKey::parse(path)? {
+        ArtifactKey::Shard(_, shard) => Some((shard, None)),
+        ArtifactKey::ShardRevision(_, shard, revision) => Some((shard, Some(revision))),
+        _ => None,
+    }
 }
 
-/// Returns which attempt at which shard an object of this name is the record of. Only the name that it is stored under is
-/// one, so that no attempt counts twice: `000007/01.json` is none.
-pub(crate) fn stored_attempt(name: &str) -> Option<(ShardId, u32)> {
-    let (shard, attempt) = name.strip_suffix(".json")?.split_once('/')?;
-    let (shard, attempt): (ShardId, u32) = (shard.parse().ok()?, attempt_number(attempt)?);
-    (format!("{shard}/{attempt}.json") == name).then_some((shard, attempt))
+/// Returns which attempt at which shard an object at this path is the record of.
+fn stored_attempt(path: &str) -> Option<(ShardId, u32)> {
+    match ArtifactKey::parse(path)? {
+        ArtifactKey::FailedAttempt(_, shard, attempt) => Some((shard, attempt)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use shared::decision::{Decided, Reopened, Retry};
+    use shared::clock::SystemClock;
+    use shared::decision::{Decided, Decision, Reopened, Retry};
     use shared::storage::MemoryStorage;
 
     use super::*;
@@ -433,9 +423,8 @@ mod tests {
         };
         let (storage, run) = (MemoryStorage::new(), "demo".parse().unwrap());
         let decide = async |ledger: &mut Ledger, revision| {
-            let decided = ledger
-                .decisions
-                .decide_next(&storage, &run, retry(revision));
+            let decision = Decision::made(retry(revision), &SystemClock);
+            let decided = ledger.decisions.decide_next(&storage, &run, decision);
             decided.await.unwrap();
         };
         // One that nobody decided, and one beyond a gap, hold nothing.
@@ -462,44 +451,5 @@ mod tests {
         // Without its rows it is made from the start.
         ledger.committed.clear();
         assert_eq!(ledger.state(shard, 7), ShardState::Open);
-    }
-
-    #[test]
-    fn what_lies_among_shards_is_told_by_its_name() {
-        assert_eq!(stored_shard("000007.parquet"), Some((ShardId(7), None)));
-        let revision = stored_shard("000007.12.parquet");
-        assert_eq!(revision, Some((ShardId(7), Some(12))));
-        for name in [
-            "000007",
-            "000007.x.parquet",
-            "seven.parquet",
-            "000007.1.2.parquet",
-            "7.parquet",
-            "+00007.parquet",
-            "000007.0.parquet",
-            "000007.01.parquet",
-            "older/000007.parquet",
-        ] {
-            assert_eq!(stored_shard(name), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_attempt_counts_once_under_the_name_that_it_is_stored_under() {
-        assert_eq!(stored_attempt("000007/12.json"), Some((ShardId(7), 12)));
-        for name in [
-            "000007/01.json",
-            "000007/+1.json",
-            "000007/0.json",
-            "000007/1000001.json",
-            "000007/4294967295.json",
-            "000007/1.2.json",
-            "000007/1.tmp",
-            "000007/1",
-            "7/1.json",
-            "older/000007/1.json",
-        ] {
-            assert_eq!(stored_attempt(name), None, "{name}");
-        }
     }
 }

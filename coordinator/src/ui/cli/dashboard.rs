@@ -12,7 +12,7 @@ use axum::routing::get;
 use clap::Args;
 use shared::descriptors;
 use shared::failure::chain;
-use shared::http_server::Limits;
+use shared::http_server::ServerLimits;
 use shared::metrics::Exporter;
 use shared::queue::Broker;
 use shared::read_file::{self, max_bytes};
@@ -159,7 +159,7 @@ pub(super) async fn serve(watch: Watch, listening: Listening) -> Result<(), Prob
     let entrance = Entrance {
         listener,
         access,
-        limits: Limits::within(descriptors::raise()),
+        limits: ServerLimits::within(descriptors::raise()),
     };
     let exporter = metrics::install();
     let show_metrics =

@@ -1,8 +1,9 @@
 //! `synth2real launch`: plan, freeze and publish.
 
 use clap::Args;
+use shared::clock::SystemClock;
 use shared::console;
-use shared::run_record::{Inputs, RunRecord};
+use shared::run_record::{RunInputs, RunRecord};
 use shared::settings::RunConfig;
 
 use super::{ConfigArgs, Ending, Problem, opening};
@@ -32,7 +33,7 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
     let (run, mut ledger, accepted) = match existing {
         Some(existing) => (existing.run, existing.ledger, existing.accepted),
         None => {
-            let record = freeze::open_or_create(storage, &config, &inventory)
+            let record = freeze::open_or_create(storage, &config, &inventory, &SystemClock)
                 .await
                 .map_err(opening::freeze_problem)?;
             let plan = inventory.plan;
@@ -87,7 +88,7 @@ fn tell_differences(config: &RunConfig, record: &RunRecord) {
             record.limits.input_patience_seconds
         ));
     }
-    let now = Inputs::of(config);
+    let now = RunInputs::of(config);
     for (what, first, now) in [
         ("content.root", &record.inputs.content, now.content),
         ("style.root", &record.inputs.style, now.style),

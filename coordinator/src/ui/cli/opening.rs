@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use shared::artifact::ArtifactKey;
+use shared::clock::{Clock, SystemClock};
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::location::Location;
 use shared::queue::{self, Broker};
-use shared::run_record::{Inputs, RunRecord};
+use shared::run_record::{RunInputs, RunRecord};
 use shared::settings::{BROKER_URL, BrokerConfig, MethodConfig, RunConfig, resolve_root};
 use shared::storage::{self, Storage, StorageErrorKind, scratch};
 
@@ -160,7 +161,7 @@ pub(super) async fn existing(
     };
     let ledger = ledger(storage, &run).await?;
     let mut changes = Changes::between(&run, &ledger.decisions.changed_inputs, inventory);
-    let looked = changes.look_for_removed(&run, &Inputs::of(config)).await;
+    let looked = changes.look_for_removed(&run, &RunInputs::of(config)).await;
     looked.map_err(Problem::environment)?;
     if changes.is_empty() && run.plan.shards != inventory.plan.shards {
         return Err(Problem::Usage(format!(
@@ -211,7 +212,7 @@ pub(super) async fn warn_of_references(
     config: &RunConfig,
     inventory: &Inventory,
 ) -> Result<(), Problem> {
-    let record = RunRecord::new(config, inventory.frozen.clone(), jiff::Timestamp::now());
+    let record = RunRecord::new(config, inventory.frozen.clone(), SystemClock.now());
     for problem in references(&record).await? {
         tracing::warn!("{problem}");
     }

@@ -6,8 +6,9 @@ use clap::Args;
 use engine::Engine;
 use engine::conversion::{Converter, Source};
 use imaging::{LabelNeed, Prepared, encode_png, load};
+use shared::clock::{Clock, SystemClock};
 use shared::console;
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::item_metric::ItemMetric;
 use shared::location::Location;
 use shared::run_record::RunRecord;
@@ -90,7 +91,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
         engine.unet.layers().count(),
         human(started.elapsed())
     ))?;
-    let record = RunRecord::new(&config, inventory.frozen.clone(), jiff::Timestamp::now());
+    let record = RunRecord::new(&config, inventory.frozen.clone(), SystemClock.now());
     let networks = networks::load(&record, &config.engine).await;
     let networks = networks.map_err(Problem::environment)?;
     let judges = names(&networks);
@@ -215,7 +216,7 @@ async fn time(
 
 async fn first_usable(
     root: &Location,
-    (listings, need): (&[Listing], LabelNeed),
+    (listings, need): (&[DatasetEntry], LabelNeed),
     converter: &Converter,
 ) -> Result<Prepared, Problem> {
     let source = source::open(root).await.map_err(Problem::environment)?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use shared::artifact::ArtifactPrefix;
+use shared::clock::SystemClock;
 use shared::console;
 use shared::failure::chain;
 use shared::ids::RunId;
@@ -78,7 +79,7 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
     }
     if let Some(path) = &args.html {
         let shown: Vec<html::Shown<'_>> = reported.iter().map(Reported::shown).collect();
-        let page = html::render(storage, &shown).await;
+        let page = html::render(storage, &shown, &SystemClock).await;
         let page = page.map_err(Problem::environment)?;
         files::write(path, page.as_bytes())?;
     }
@@ -228,7 +229,7 @@ async fn report(
         damaged: tally.damaged().values().cloned().collect(),
         mark,
         contact_sheet_sha256,
-        ..material.report().await
+        ..material.report(&SystemClock).await
     };
     if report.complete && reference.is_none() {
         store(storage, &report).await?;

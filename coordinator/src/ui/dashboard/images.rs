@@ -16,7 +16,7 @@ use imaging::resize::{CropBox, Size};
 use imaging::{NamedBytes, as_labelled};
 use serde::Deserialize;
 use shared::artifact::ArtifactKey;
-use shared::dataset::listing::Listing;
+use shared::dataset::entry::DatasetEntry;
 use shared::failure::chain;
 use shared::location::Location;
 use shared::source::{self, Source};
@@ -93,7 +93,7 @@ struct Showing {
     width: Option<u32>,
 }
 
-fn position(listings: &[Listing], name: &str) -> Result<usize, PageError> {
+fn position(listings: &[DatasetEntry], name: &str) -> Result<usize, PageError> {
     let found = listings.iter().position(|listing| listing.name() == name);
     found.ok_or_else(|| PageError::Missing(format!("the run has no image {name:?}")))
 }
@@ -173,7 +173,7 @@ pub(super) async fn style(
 async fn input(
     dashboard: &Dashboard,
     view: &RunView,
-    (root, listing): (&Location, &Listing),
+    (root, listing): (&Location, &DatasetEntry),
     look: &Look,
     headers: &HeaderMap,
 ) -> Result<Response, PageError> {

@@ -31,7 +31,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
-use shared::http_server::{self, Limits};
+use shared::http_server::{self, ServerLimits};
 use shared::ids::RunId;
 use shared::queue::{WorkQueue, WorkerControl};
 use shared::storage::Storage;
@@ -89,7 +89,7 @@ pub struct Entrance {
     /// Who may look.
     pub access: Access,
     /// What whoever connects may take.
-    pub limits: Limits,
+    pub limits: ServerLimits,
 }
 
 impl Dashboard {

@@ -1,4 +1,4 @@
-//! What workers report while they work. Losing events loses nothing but liveliness.
+//! Events of workers (progress, heartbeats, ...). Losing events loses nothing but liveliness.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What is sent over a broker: a module for each port.
+//! Messages that are sent over a broker: a module for each port.
 
 mod control;
 mod event;

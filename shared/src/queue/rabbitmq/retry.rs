@@ -1,4 +1,4 @@
-//! How long to wait before the next connection.
+//! Pauses between attempts to connect.
 
 use std::time::Duration;
 

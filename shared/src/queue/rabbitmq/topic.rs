@@ -1,4 +1,4 @@
-//! What is published to those that are subscribed just then, and where.
+//! Topics: what is published to current subscribers only, and on which exchange.
 
 use super::address::Address;
 use super::client::ShortString;

@@ -1,4 +1,5 @@
-//! What is declared at the broker. Declaring what is there already changes nothing, and fails if it is different.
+//! Queues and exchanges that are declared at the broker. Declaring what is there already changes nothing, and fails if it
+//! is different.
 
 use super::address::{Address, WorkQueueName};
 use super::client::{

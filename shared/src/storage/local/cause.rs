@@ -1,4 +1,4 @@
-//! Why a folder cannot keep results though it can be written.
+//! Why a folder that can be written cannot keep results: its file system lacks something.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,14 +1,14 @@
 //! Storage in a folder: temporary file, fsync, then its name.
 //!
 //! - `naming`: how a file gets its name where none is
-//! - `trial`: the proof that a folder can keep results; `cause`, `mounts`: why one cannot, and what it is
+//! - `probe`: the proof that a folder can keep results; `cause`, `mounts`: why one cannot, and what it is
 //! - `steps`: what is done to the disk, told as it is done
 
 mod cause;
 mod mounts;
 mod naming;
+mod probe;
 mod steps;
-mod trial;
 
 use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
@@ -30,7 +30,7 @@ pub use self::steps::{DiskListener, DiskStep};
 use super::disk::{error_of_making, io_error, is};
 use super::walk::{Found, Walk, links_below};
 use super::{
-    Created, Listed, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, path_of,
+    Created, ObjectMeta, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, path_of,
 };
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::blocking;
@@ -389,10 +389,10 @@ impl Storage for LocalStorage {
     async fn check_writable(&self) -> Result<(), StorageError> {
         let storage = self.clone();
         blocking::run(move || {
-            trial::run(&storage)?;
+            probe::run(&storage)?;
             remove_abandoned(&storage.root.join(TEMPORARY_FOLDER), "");
             for folder in ["", &ArtifactPrefix::Runs.path()] {
-                remove_abandoned(&storage.root.join(folder), trial::PREFIX);
+                remove_abandoned(&storage.root.join(folder), probe::PREFIX);
             }
             Ok(())
         })
@@ -409,8 +409,8 @@ impl Storage for LocalStorage {
     }
 }
 
-fn listed(found: Found) -> Listed {
-    Listed {
+fn listed(found: Found) -> ObjectMeta {
+    ObjectMeta {
         path: found.path.to_string_lossy().into_owned(),
         size_bytes: found.size_bytes,
     }

@@ -1,4 +1,4 @@
-//! What is mounted where.
+//! The file system that a path lies on.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Giving a finished file its name, only where none is.
+//! Publishes a finished file under its name, only if that is free.
 //!
 //! A rename that replaces nothing does it in one step, where the file system has it; a hard link does elsewhere. Both
 //! happen whole or not at all. Where there is neither, nothing else is safe: a file that is made under its name and then

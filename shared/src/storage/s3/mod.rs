@@ -1,6 +1,28 @@
 //! Storage in a bucket: conditional puts, and digests to tell one's own objects from others.
+//!
+//! # Why not the `object_store` crate
+//!
+//! It creates conditionally as well (`PutMode::Create` sends `If-None-Match`), and would bring other clouds. What the
+//! contract of [`Storage`] asks beyond that would have to be built around it, or is out of its reach:
+//!
+//! - **A create compares digests.** Where a key is taken, or the answer to a put is lost, the object there is compared with
+//!   the bytes by the SHA-256 that the store keeps of it, and read only if the store keeps none. `PutMode::Create` says that
+//!   something is there; the metadata that `object_store` returns has a size and an ETag, and no checksum.
+//! - **A create is retried.** Its own object, found by a retry after a lost answer, is [`Created::AlreadyThere`], because the
+//!   digests tell.
+//! - **Success without an ETag is none.** Some stores and proxies answer 200 and put the error into the body; such a put is
+//!   sent again.
+//! - **A picture without a byte is replaced in one step**, by `If-Match` on its ETag, and where a store does not know that,
+//!   by a plain put.
+//! - **Stores that do not keep the contract are refused before any work**, by name of what they lack: conditional writes,
+//!   atomic ones, reads and listings that show what was just written, listings in order. `probe` and `crate::s3` do that.
+//! - **Errors say what a person can do.** Kind and advice come from status and S3 code of the response (credentials, clock,
+//!   region, bucket, space); the errors of `object_store` tell a few of these apart and have the rest as text.
+//! - **No multipart uploads.** An object is put in one request, so that nothing is left that a lifecycle rule would have to
+//!   remove; timeouts grow with the body, and a body is sent again with its digest.
+//! - **Operations and requests are counted**, by interceptors of the SDK.
 
-mod trial;
+mod probe;
 
 use std::path::Path;
 
@@ -9,7 +31,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use super::{
-    Created, Listed, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, path_of, scratch,
+    Created, ObjectMeta, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, path_of,
+    scratch,
 };
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::blocking;
@@ -171,7 +194,7 @@ impl Storage for S3Storage {
     }
 
     async fn check_writable(&self) -> Result<(), StorageError> {
-        trial::run(self).await?;
+        probe::run(self).await?;
         // Manifests are made in a file before they are sent.
         blocking::run(|| scratch::check(&std::env::temp_dir())).await
     }
@@ -181,8 +204,8 @@ impl Storage for S3Storage {
     }
 }
 
-fn listed(object: BucketObject) -> Listed {
-    Listed {
+fn listed(object: BucketObject) -> ObjectMeta {
+    ObjectMeta {
         path: object.path,
         size_bytes: object.size_bytes,
     }

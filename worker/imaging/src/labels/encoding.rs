@@ -23,7 +23,7 @@
 //! alike. What is stored follows the promise, and is of one kind for all contents of a run ([`super::stored`]).
 
 use ndarray::{Array2, Array3, Axis};
-use shared::dataset::listing::{IdKind, LabelKind, LabelReading};
+use shared::dataset::entry::{IdKind, LabelKind, LabelReading};
 
 use super::cityscapes::{self, LAST_LABEL_ID};
 use super::label_file::{self, LabelPixels, Pixels};

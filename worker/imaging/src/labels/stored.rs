@@ -6,7 +6,7 @@
 //! has one of.
 
 use ndarray::{Array2, Array3};
-use shared::dataset::listing::LabelKind;
+use shared::dataset::entry::LabelKind;
 
 use super::cityscapes::{colour_of_label_id, label_id_of_colour, label_id_of_train_id, palette};
 use super::encoding::{Ids, Label};

@@ -18,7 +18,7 @@ fn found(files: &[&str], request: &Request) -> (Vec<String>, Vec<String>) {
     let root = dataset(files);
     let listed = list_as(root.path(), request).unwrap();
     let left_out = listed.left_out.iter().map(LeftOut::to_string).collect();
-    let names = listed.listings.into_iter().map(|listing| listing.name);
+    let names = listed.entries.into_iter().map(|listing| listing.name);
     (names.collect(), left_out)
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use shared::dataset::labels::LabelSetting;
 use shared::dataset::layout::Layout;
 use shared::dataset::selection::{Selection, SelectionFields};
-use shared::dataset::{FindError, LabelKind, Labels, Listed, Request, Role, find};
+use shared::dataset::{FindError, FoundDataset, LabelKind, Labels, Request, Role, find};
 use shared::source::LocalSource;
 use tempfile::TempDir;
 
@@ -34,7 +34,7 @@ pub(crate) fn everything(role: Role) -> Request {
 }
 
 /// Lists the dataset in a folder.
-pub(crate) fn list_as(root: &Path, request: &Request) -> Result<Listed, FindError> {
+pub(crate) fn list_as(root: &Path, request: &Request) -> Result<FoundDataset, FindError> {
     let source = LocalSource::new(root);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -42,7 +42,7 @@ pub(crate) fn list_as(root: &Path, request: &Request) -> Result<Listed, FindErro
     runtime.block_on(find(&source, &root.display().to_string(), request))
 }
 
-fn list(root: &Path, role: Role) -> Result<Listed, FindError> {
+fn list(root: &Path, role: Role) -> Result<FoundDataset, FindError> {
     list_as(root, &everything(role))
 }
 
@@ -52,8 +52,8 @@ fn listed(files: &[&str], role: Role) -> Vec<String> {
     shown(list(root.path(), role).unwrap())
 }
 
-pub(crate) fn shown(listed: Listed) -> Vec<String> {
-    let lines = listed.listings.into_iter().map(|listing| {
+pub(crate) fn shown(listed: FoundDataset) -> Vec<String> {
+    let lines = listed.entries.into_iter().map(|listing| {
         let image = listing.image.path.display();
         let label = listing.label.map_or_else(
             || "without a label".to_owned(),
@@ -277,7 +277,7 @@ fn what_the_settings_say_of_labels_chooses_among_those_of_an_image() {
                 );
                 assert_eq!(line, expected);
             }
-            let stated = listed.listings.iter().filter_map(|it| it.label.as_ref());
+            let stated = listed.entries.iter().filter_map(|it| it.label.as_ref());
             assert!(
                 stated.clone().count() == 2 - others && stated.clone().all(|it| it.reading.stated)
             );
@@ -323,6 +323,6 @@ fn a_name_that_says_nothing_of_a_label_may_be_of_any_kind() {
             labels_are,
             ..everything(GTA5)
         };
-        assert_eq!(list_as(root.path(), &request).unwrap().listings.len(), 1);
+        assert_eq!(list_as(root.path(), &request).unwrap().entries.len(), 1);
     }
 }

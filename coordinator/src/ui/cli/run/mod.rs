@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use clap::Args;
 use shared::artifact::ArtifactKey;
+use shared::clock::{Clock, SystemClock};
 use shared::console;
 use shared::decision::{ChangedInput, ChangedInputs};
 use shared::failure::chain;
 use shared::queue::InProcessBroker;
-use shared::run_record::{Inputs, RunRecord};
-use shared::settings::{Limits, RunConfig};
+use shared::run_record::{RunInputs, RunRecord};
+use shared::settings::{Limits, RunConfig, defaults};
 use shared::shutdown;
 use shared::storage::Storage;
 use tokio_util::sync::CancellationToken;
@@ -35,8 +36,6 @@ use crate::work::collector::Duty;
 use crate::work::embedded::{EmbeddedRun, RunError, Stopped};
 use crate::work::resume::{self, Choice, Redo, Why};
 
-/// What a run in this process may keep on disk of a bucket.
-const CACHE_MAX_BYTES: u64 = 50 << 30;
 /// Between two looks of the dashboard at the run in this process.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -78,7 +77,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
             let changed = decided.with(&existing.accepted.changed);
             let known = existing.run.record;
             let record = RunRecord {
-                inputs: Inputs::of(&config),
+                inputs: RunInputs::of(&config),
                 quality: config.quality.absolute(),
                 limits: Limits {
                     // How often a shard is tried is read by workers from the record.
@@ -92,7 +91,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         }
         None => {
             let frozen = inventory.frozen.clone();
-            let record = RunRecord::new(&config, frozen, jiff::Timestamp::now());
+            let record = RunRecord::new(&config, frozen, SystemClock.now());
             let plan = inventory.plan.clone();
             let run = FrozenRun { record, plan };
             (run, Accepted::default(), ChangedInputs::default())
@@ -113,7 +112,10 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         };
         Beside::start(watch, listening)
     });
-    let workshop = Arc::new(EngineWorkshop::new(config.engine.clone(), CACHE_MAX_BYTES));
+    let workshop = Arc::new(EngineWorkshop::new(
+        config.engine.clone(),
+        defaults::CACHE_MAX_BYTES,
+    ));
     if !work.redo.is_empty() {
         // A run is frozen once nothing stands in its way, so that a refused one leaves nothing behind.
         workshop
@@ -122,7 +124,8 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
             .map_err(Problem::environment)?;
     }
     if is_new {
-        let frozen = freeze::open_or_create(storage.as_ref(), &config, &inventory).await;
+        let frozen =
+            freeze::open_or_create(storage.as_ref(), &config, &inventory, &SystemClock).await;
         let frozen = frozen.map_err(opening::freeze_problem)?;
         run.record.created_at = frozen.created_at;
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::{Html, IntoResponse, Response};
+use shared::clock::SystemClock;
 use shared::failure::chain;
 
 use crate::output::report::html;
@@ -32,7 +33,7 @@ pub(in super::super) async fn show(
         ledger: &view.ledger,
         report,
     };
-    let page = html::render(dashboard.storage.as_ref(), &[shown]).await;
+    let page = html::render(dashboard.storage.as_ref(), &[shown], &SystemClock).await;
     let page = page.map_err(|error| PageError::Trouble(chain(&error)))?;
     Ok(([(CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response())
 }

@@ -1,4 +1,4 @@
-//! Proof that a folder can keep results: what the work does is done once, by the same functions, and removed.
+//! The probe of a folder: does once what the work will do, by the same functions, and removes it.
 
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use super::{LocalStorage, io_error};
 use crate::artifact::ArtifactPrefix;
 use crate::storage::{Created, StorageError, StorageErrorKind};
 
-/// How names of folders begin in which something is tried out. Hidden, so that they are no run's.
+/// What the names of the probe's folders begin with. Hidden, so that they are no run's.
 pub(super) const PREFIX: &str = ".trial-";
 /// Creates at once.
 const WRITERS: usize = 8;
@@ -24,14 +24,14 @@ const WRITERS: usize = 8;
 /// `Full`, `Denied` or `Unavailable`, saying what cannot be done there and what helps.
 pub(super) fn run(storage: &LocalStorage) -> Result<(), StorageError> {
     let folder = folder(storage).map_err(|e| io_error("write below", &storage.root, e))?;
-    // The names of what is tried out say nothing to a person.
-    let tried = try_out(storage, folder.path()).map_err(|error| StorageError {
+    // The names of the probe's files say nothing to a person.
+    let probed = probe(storage, folder.path()).map_err(|error| StorageError {
         operation: "store results in",
         path: storage.root.display().to_string(),
         ..error
     });
     let removed = folder.close();
-    tried?;
+    probed?;
     removed.map_err(|e| io_error("remove a folder below", &storage.root, e))
 }
 
@@ -43,7 +43,7 @@ fn folder(storage: &LocalStorage) -> io::Result<TempDir> {
     tempfile::Builder::new().prefix(PREFIX).tempdir_in(place)
 }
 
-fn try_out(storage: &LocalStorage, folder: &Path) -> Result<(), StorageError> {
+fn probe(storage: &LocalStorage, folder: &Path) -> Result<(), StorageError> {
     let fails = |cause: Cause, path: &Path| io_error("create", path, cause.at(path));
     let file = folder.join("created");
     match storage.create_file(&file, b"first")? {

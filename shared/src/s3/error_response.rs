@@ -1,4 +1,4 @@
-//! What a store says instead of doing what it was asked, and what a person can do about it.
+//! Why a request to an S3 store failed: the store's error responses, and all that happens without one.
 
 use std::error::Error as StdError;
 use std::{fmt, iter};
@@ -9,27 +9,27 @@ use crate::wording::shortened;
 /// Messages of stores are cut here.
 const MAX_MESSAGE: usize = 300;
 
-/// Why a bucket did not do what it was asked.
+/// Why a request to a bucket failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Cause {
-    /// The store answered.
+    /// The store answered with an error.
     #[error("{0}")]
-    Answered(Answer),
-    /// It did not.
+    Answered(ErrorResponse),
+    /// The store did not answer.
     #[error("no answer from the store ({0}); check the network and AWS_ENDPOINT_URL_S3")]
     NoAnswer(String),
-    /// The answer ended too early.
+    /// The connection broke before the end of the object.
     #[error("the connection broke in the middle of the object ({0})")]
     Broken(String),
-    /// Nothing could be asked.
+    /// There are no credentials.
     #[error(
         "no credentials for S3 ({0}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
     )]
     NoCredentials(String),
-    /// Nobody knows where to ask.
+    /// No region is known.
     #[error("no region is set; set AWS_REGION, or AWS_ENDPOINT_URL_S3 for a store other than AWS")]
     NoRegion,
-    /// What is said to be an address is none.
+    /// The endpoint is no URL.
     #[error(
         "AWS_ENDPOINT_URL_S3 must be an address as http://127.0.0.1:9000 or https://s3.example.org"
     )]
@@ -48,18 +48,18 @@ pub(super) enum Cause {
         /// The most that a request may have.
         max_bytes: u64,
     },
-    /// The store says that it has written something, but not what, as an answer with an error in its body does.
+    /// The store answers a put with success but without an ETag, as it does when the error is in the body.
     #[error(
         "bucket {0} answers with success and without the ETag of what was written, so nothing may have been"
     )]
     Unconfirmed(String),
-    /// The store does not know what we rely on.
+    /// The store ignores `If-None-Match`, which creates rely on.
     #[error(
         "bucket {0} ignores If-None-Match, so two workers could overwrite each other; \
          use a store with conditional writes (AWS S3, MinIO of November 2024 or later, ...)"
     )]
-    Unconditional(String),
-    /// The store looks whether a key is free and then writes, without a lock.
+    ConditionalPutUnsupported(String),
+    /// The store checks whether a key is free and then writes, not in one step.
     #[error(
         "bucket {bucket} let {winners} of {writers} creates of one object at once succeed though all had If-None-Match, \
          so two workers could overwrite each other; use a store whose conditional writes are atomic (AWS S3, MinIO of \
@@ -73,20 +73,20 @@ pub(super) enum Cause {
         /// How many of them succeeded.
         winners: usize,
     },
-    /// The store gives back what it was not given.
+    /// A read does not return what was just written.
     #[error(
         "bucket {0} does not give back what was just written; use a store that is strongly consistent"
     )]
     ReadsOther(String),
-    /// The store lists what was there a while ago.
+    /// A listing does not show what was just written.
     #[error(
         "bucket {0} does not list what was just written; use a store that is strongly consistent"
     )]
     ListsLate(String),
-    /// The store lists as no S3 does.
+    /// A listing is not sorted by the bytes of the keys.
     #[error("bucket {0} lists its objects in another order than S3 does; use another store")]
     Unsorted(String),
-    /// A listing that is said to go on, but not where.
+    /// A listing is said to go on, without a continuation token.
     #[error("bucket {0} cut a listing short")]
     CutListing(String),
     /// An object without a size, or with one below zero.
@@ -114,9 +114,9 @@ impl Cause {
 /// Bytes of a code that are shown: S3 has none that long.
 const MAX_CODE_BYTES: usize = 100;
 
-/// An answer that is a refusal.
+/// An HTTP error response of a store.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ErrorResponse {
     /// The bucket.
     pub(super) bucket: String,
     /// HTTP status.
@@ -127,7 +127,7 @@ pub(super) struct Answer {
     pub(super) message: String,
 }
 
-/// What an answer means.
+/// What an error response means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     NoObject,
@@ -143,7 +143,7 @@ enum Meaning {
     Trouble,
 }
 
-impl Answer {
+impl ErrorResponse {
     fn meaning(&self) -> Meaning {
         match (self.code.as_str(), self.status) {
             ("NoSuchBucket", _) => Meaning::NoBucket,
@@ -208,7 +208,7 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "bucket {} answers {}", self.bucket, self.status)?;
         if !self.code.is_empty() {
@@ -246,8 +246,8 @@ pub(super) fn causes<'a>(
 mod tests {
     use super::*;
 
-    fn answer(status: u16, code: &str) -> Answer {
-        Answer {
+    fn response(status: u16, code: &str) -> ErrorResponse {
+        ErrorResponse {
             bucket: "b".into(),
             status,
             code: code.into(),
@@ -276,19 +276,19 @@ mod tests {
             (500, "InternalError", Unavailable),
             (503, "SlowDown", Unavailable),
         ] {
-            assert_eq!(answer(status, code).kind(), kind, "{status} {code}");
+            assert_eq!(response(status, code).kind(), kind, "{status} {code}");
         }
     }
 
     #[test]
     fn a_refusal_names_the_bucket_and_what_to_check() {
         assert_eq!(
-            answer(404, "NoSuchBucket").to_string(),
+            response(404, "NoSuchBucket").to_string(),
             "bucket b answers 404 NoSuchBucket (As I said); \
              create it, or check its name, AWS_REGION and AWS_ENDPOINT_URL_S3"
         );
         assert_eq!(
-            answer(503, "").to_string(),
+            response(503, "").to_string(),
             "bucket b answers 503 (As I said)"
         );
     }

@@ -1,6 +1,6 @@
-//! What a picture of a published dataset is, by its name and the folders that it lies in.
+//! Kinds of pictures in published datasets (photograph, label, depth, ...), told by file name and folder.
 //!
-//! The one place that knows: all that look for photographs ask here. Names are compared without regard to case.
+//! All code that looks for photographs asks here. Names are compared without regard to case.
 //!
 //! **Source:** the downloads of GTA5, Cityscapes, Foggy and Rain Cityscapes, ACDC, Dark Zurich, SYNTHIA, KITTI, Virtual
 //! KITTI, BDD100K, Mapillary Vistas, IDD, WildDash, nuScenes, A2D2, ApolloScape, CamVid and ADE20K.

@@ -1,4 +1,4 @@
-//! An image of a dataset and its label, by their names.
+//! One image of a dataset with its label file, as a run stores them.
 
 use std::fmt;
 use std::path::{Component, PathBuf};
@@ -49,7 +49,7 @@ impl fmt::Display for LabelKind {
     }
 }
 
-/// Which numbers of Cityscapes' labels the ids of a file are.
+/// Which of Cityscapes' two numberings the ids of a label file use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdKind {
@@ -134,10 +134,10 @@ impl LabelReading {
     }
 }
 
-/// A file of a dataset as it was listed.
+/// A file of a dataset: its path and size when the dataset was listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ListedFile {
+pub struct DatasetFile {
     /// Where it lies, relative to the root of the dataset.
     pub path: PathBuf,
     /// Its size in bytes.
@@ -147,28 +147,28 @@ pub struct ListedFile {
 /// The label file of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ListedLabel {
+pub struct DatasetLabel {
     /// The file.
-    pub file: ListedFile,
+    pub file: DatasetFile,
     /// What its name, the dataset's layout or the settings say of its pixels.
     pub reading: LabelReading,
 }
 
-/// An image of a dataset.
+/// An image of a dataset, with or without a label.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Listing {
+pub struct DatasetEntry {
     /// The stem of the image without the suffix of its layout.
     pub name: String,
     /// The image.
-    pub image: ListedFile,
+    pub image: DatasetFile,
     /// Its label, if it has one.
-    pub label: Option<ListedLabel>,
+    pub label: Option<DatasetLabel>,
 }
 
-/// Why a listed image cannot be used.
+/// Why an entry cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ListingError {
+pub enum DatasetEntryError {
     /// It has a name that can be no part of a path.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -180,18 +180,18 @@ pub enum ListingError {
     },
 }
 
-impl Listing {
+impl DatasetEntry {
     /// Proves that its name can be part of a path, and that its files are below the root of its dataset.
     ///
     /// # Errors
     ///
-    /// [`ListingError`] naming what is wrong.
-    pub fn check(&self) -> Result<(), ListingError> {
+    /// [`DatasetEntryError`] naming what is wrong.
+    pub fn check(&self) -> Result<(), DatasetEntryError> {
         check_name(&self.name)?;
         for file in self.files() {
             let mut parts = file.path.components();
             if !parts.all(|part| matches!(part, Component::Normal(_))) {
-                return Err(ListingError::Outside {
+                return Err(DatasetEntryError::Outside {
                     path: file.path.clone(),
                 });
             }
@@ -205,7 +205,7 @@ impl Listing {
         &self.name
     }
 
-    /// Returns this listing, its label read and stored as was decided with another listing of the same image.
+    /// Returns this entry, its label read and stored as was decided with an earlier entry of the same image.
     #[must_use]
     pub fn as_decided(&self, before: &Self) -> Self {
         let mut now = self.clone();
@@ -216,7 +216,7 @@ impl Listing {
     }
 
     /// Returns the image and the label, where there is one.
-    pub fn files(&self) -> impl Iterator<Item = &ListedFile> {
+    pub fn files(&self) -> impl Iterator<Item = &DatasetFile> {
         let label = self.label.as_ref().map(|label| &label.file);
         std::iter::once(&self.image).chain(label)
     }

@@ -1,4 +1,4 @@
-//! The images among the files of a dataset, as far as a selection takes them.
+//! The images of a dataset that the settings select.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,46 +7,46 @@ use crate::dataset::selection::{Selection, Split};
 use crate::source::{SourceFile, Tree};
 
 use super::extensions::{IMAGE_EXTENSIONS, UNREAD_EXTENSIONS};
-use super::known::PictureKind;
 use super::left_out::{LeftOut, LeftOutReason};
 use super::list::{Labels, Request, is_below, stem};
 use super::list_error::DatasetError;
 use super::naming::{ImageName, Naming, has_extension};
+use super::picture_kind::PictureKind;
 
-/// An image among the files.
-pub(super) struct Image<'a> {
+/// A file of a dataset that is an image, with what its name says.
+pub(super) struct ImageFile<'a> {
     pub(super) naming: &'static Naming,
     pub(super) name: ImageName,
     pub(super) file: &'a SourceFile,
 }
 
-/// Which of a layout's folders are looked at.
+/// Whether images as they were taken are looked for, or those with fog or rain rendered into them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Weather {
-    /// Those of the images as they were taken.
-    AsItWas,
-    /// Those of the same images with fog or rain: looked at if nothing is chosen of the others.
-    Made,
+    /// The folders of the images as they were taken.
+    Original,
+    /// The folders of the same images with fog or rain, which are looked at if nothing is selected of the others.
+    Synthetic,
 }
 
 impl Weather {
     fn folders(self, naming: &Naming) -> &'static [&'static str] {
         match self {
-            Self::AsItWas => naming.image_folders,
-            Self::Made => naming.weather_folders,
+            Self::Original => naming.image_folders,
+            Self::Synthetic => naming.weather_folders,
         }
     }
 }
 
-/// The images that a selection takes.
-pub(super) struct Chosen<'a> {
+/// The selected images, and what is left out.
+pub(super) struct SelectedImages<'a> {
     /// The names of all images, as their labels have them.
     pub(super) named: BTreeSet<String>,
-    pub(super) images: Vec<Image<'a>>,
+    pub(super) images: Vec<ImageFile<'a>>,
     pub(super) left_out: Vec<LeftOut>,
 }
 
-impl<'a> Chosen<'a> {
+impl<'a> SelectedImages<'a> {
     pub(super) fn of(
         tree: &'a Tree,
         namings: &'static [Naming],
@@ -59,7 +59,7 @@ impl<'a> Chosen<'a> {
             .iter()
             .map(|image| image.name.of_label.clone())
             .collect();
-        let mut matched = Matched::new(&request.selection);
+        let mut matched = MatchedPatterns::new(&request.selection);
         for folder in &tree.unread {
             let takers = request.selection.exclude.taking_folder(folder);
             matched.exclude.extend(takers);
@@ -87,21 +87,21 @@ fn images<'a>(
     namings: &'static [Naming],
     weather: Weather,
     left_out: &mut Vec<LeftOut>,
-) -> Result<Vec<Image<'a>>, DatasetError> {
+) -> Result<Vec<ImageFile<'a>>, DatasetError> {
     let mut found = Vec::new();
     for file in files {
         let path = &file.path;
         let of_folder = |naming: &&Naming| is_below(file, weather.folders(naming));
         let fitting: Vec<&Naming> = namings.iter().filter(of_folder).collect();
         if fitting.is_empty() {
-            if weather == Weather::AsItWas && is_made_weather(file, namings) {
-                LeftOut::note(left_out, LeftOutReason::MadeWeather, path);
+            if weather == Weather::Original && is_synthetic_weather(file, namings) {
+                LeftOut::note(left_out, LeftOutReason::SyntheticWeather, path);
             }
         } else if has_extension(path, &IMAGE_EXTENSIONS) {
             let stem = stem(path)?;
             let image = fitting.into_iter().find_map(|naming| {
                 let name = naming.name_of(&stem, path)?;
-                Some(Image { naming, name, file })
+                Some(ImageFile { naming, name, file })
             });
             match image {
                 Some(image) => found.push(image),
@@ -114,7 +114,7 @@ fn images<'a>(
     Ok(found)
 }
 
-fn is_made_weather(file: &SourceFile, namings: &[Naming]) -> bool {
+fn is_synthetic_weather(file: &SourceFile, namings: &[Naming]) -> bool {
     has_extension(&file.path, &IMAGE_EXTENSIONS)
         && namings
             .iter()
@@ -138,14 +138,14 @@ fn why_no_image(path: &Path, namings: &[Naming]) -> LeftOutReason {
     }
 }
 
-/// What a selection takes, and which of its patterns took anything.
-struct Matched<'a> {
+/// A selection, and which of its patterns have matched a file.
+struct MatchedPatterns<'a> {
     selection: &'a Selection,
     include: BTreeSet<usize>,
     exclude: BTreeSet<usize>,
 }
 
-impl<'a> Matched<'a> {
+impl<'a> MatchedPatterns<'a> {
     fn new(selection: &'a Selection) -> Self {
         Self {
             selection,
@@ -156,7 +156,7 @@ impl<'a> Matched<'a> {
 
     /// Returns whether an image is used. The test split is left out without being asked for where labels are needed:
     /// those of Cityscapes show no class, and ACDC has none.
-    fn takes(&mut self, image: &Image, labels: Labels, left_out: &mut Vec<LeftOut>) -> bool {
+    fn takes(&mut self, image: &ImageFile, labels: Labels, left_out: &mut Vec<LeftOut>) -> bool {
         let (selection, path) = (self.selection, image.file.path.as_path());
         let name = Some(image.name.name.as_str());
         let included = selection.include.matching(name, path);

@@ -1,4 +1,4 @@
-//! Proof that a bucket can keep results: what the work does is done once, on objects that no listing of runs shows.
+//! The probe of a bucket: does once what the work will do, on objects that no listing of runs shows.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::SystemTime;
@@ -26,22 +26,22 @@ const ROUNDS: usize = 2;
 /// `Denied` if the store does not keep the contract, else as the store answers.
 pub(super) async fn run(storage: &S3Storage) -> Result<(), StorageError> {
     let random = RandomState::new().hash_one((std::process::id(), SystemTime::now()));
-    let trial = Trial {
+    let probe = Probe {
         bucket: &storage.bucket,
         prefix: format!("{FOLDER}{random:016x}-"),
     };
-    let tried = trial.run().await;
-    trial.remove().await;
-    tried
+    let probed = probe.run().await;
+    probe.remove().await;
+    probed
 }
 
-struct Trial<'a> {
+struct Probe<'a> {
     bucket: &'a Bucket,
-    /// What the paths of its objects begin with, which no other trial's do.
+    /// What the paths of its objects begin with, which no other probe's do.
     prefix: String,
 }
 
-impl Trial<'_> {
+impl Probe<'_> {
     fn created(&self) -> String {
         format!("{}created", self.prefix)
     }
@@ -57,7 +57,7 @@ impl Trial<'_> {
         bucket.put_new(&path, Body::Bytes(&first)).await?;
         match bucket.put_new(&path, Body::Bytes(&second)).await? {
             Put::Taken => {}
-            Put::Written => return Err(bucket.unconditional()),
+            Put::Written => return Err(bucket.conditional_put_unsupported()),
         }
         self.reads(&path, &[first]).await?;
         bucket.put(&path, Body::Bytes(&third)).await?;

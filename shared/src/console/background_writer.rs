@@ -1,4 +1,4 @@
-//! A stream that is written by a thread of its own, so that a reader that stands still keeps only that thread waiting.
+//! A stream that is written by its own thread, so that a slow reader blocks only that thread.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,9 +9,9 @@ const WAITING_MAX_BYTES: usize = 8 << 20;
 /// Between two tries to write to a stream that does not wait by itself.
 const TRY_EVERY: Duration = Duration::from_millis(5);
 
-/// A stream and what is still to be written to it.
+/// A stream with a buffer that its own thread writes out.
 #[derive(Debug, Default)]
-pub(super) struct Outlet {
+pub(super) struct BackgroundWriter {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -25,16 +25,16 @@ struct State {
     lost: u64,
 }
 
-impl Outlet {
+impl BackgroundWriter {
     /// Starts the thread that writes to a stream; without a stream, or a thread, everything is lost.
     pub(super) fn start(stream: Option<impl Write + Send + 'static>) -> Arc<Self> {
-        let outlet = Arc::new(Self::default());
+        let writer = Arc::new(Self::default());
         if let Some(stream) = stream {
-            let own = Arc::clone(&outlet);
+            let own = Arc::clone(&writer);
             let thread = std::thread::Builder::new().name("console".to_owned());
             drop(thread.spawn(move || own.write_to(stream)));
         }
-        outlet
+        writer
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -131,10 +131,10 @@ mod tests {
     #[test]
     fn what_is_told_is_written_whole_and_in_order_to_a_stream_that_does_not_wait() {
         let (sender, receiver) = mpsc::channel();
-        let outlet = Outlet::start(Some(Hesitant(sender, false)));
-        outlet.push(b"one\n");
-        outlet.push(b"two\n");
-        outlet.flush(soon());
+        let writer = BackgroundWriter::start(Some(Hesitant(sender, false)));
+        writer.push(b"one\n");
+        writer.push(b"two\n");
+        writer.flush(soon());
         let written: Vec<u8> = receiver.try_iter().collect();
         assert_eq!(written, b"one\ntwo\n");
     }
@@ -142,33 +142,33 @@ mod tests {
     #[test]
     fn a_reader_that_stands_still_costs_lines_and_neither_time_nor_memory() {
         let (mut reader, writer) = io::pipe().unwrap();
-        let outlet = Outlet::start(Some(writer));
+        let writer = BackgroundWriter::start(Some(writer));
         let line = [b'.'; 1000];
         // A pipe and what may wait, filled several times over.
         for _ in 0..20_000 {
-            outlet.push(&line);
+            writer.push(&line);
         }
-        let state = outlet.lock();
+        let state = writer.lock();
         assert!(state.lost > 0 && state.waiting.len() <= WAITING_MAX_BYTES);
         drop(state);
-        outlet.flush(Instant::now());
+        writer.flush(Instant::now());
         // It moves again: what waits is written.
         std::thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
-        outlet.flush(soon());
-        assert!(outlet.lock().waiting.is_empty());
+        writer.flush(soon());
+        assert!(writer.lock().waiting.is_empty());
     }
 
     #[test]
     fn a_reader_that_went_away_and_a_stream_that_is_not_there_cost_nothing() {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
-        let outlet = Outlet::start(Some(writer));
-        outlet.push(b"unread\n");
-        outlet.flush(soon());
-        assert!(outlet.lock().waiting.is_empty());
+        let writer = BackgroundWriter::start(Some(writer));
+        writer.push(b"unread\n");
+        writer.flush(soon());
+        assert!(writer.lock().waiting.is_empty());
 
-        let outlet = Outlet::start(None::<io::PipeWriter>);
-        outlet.push(b"unwritten\n");
-        outlet.flush(Instant::now());
+        let writer = BackgroundWriter::start(None::<io::PipeWriter>);
+        writer.push(b"unwritten\n");
+        writer.flush(Instant::now());
     }
 }
