@@ -43,7 +43,7 @@ pub struct Inventory {
 struct Dataset {
     source: Arc<dyn Source>,
     shown: String,
-    listings: Vec<DatasetEntry>,
+    entries: Vec<DatasetEntry>,
     left_out: Vec<String>,
 }
 
@@ -115,33 +115,33 @@ impl Inventory {
         let contract = ModelContract::open(&config.model).await?;
         contents.decide_labels().await?;
         styles.decide_labels().await?;
-        let stored = labels::store_as_one_kind(config.content.layout, &mut contents.listings);
+        let stored = labels::store_as_one_kind(config.content.layout, &mut contents.entries);
         contents.left_out.extend(stored);
         let class_pixels: Vec<ClassPixels> = match config.pairing.mode {
             PairingMode::RareClass => {
-                classes::count(contents.source.as_ref(), &contents.listings).await?
+                classes::count(contents.source.as_ref(), &contents.entries).await?
             }
             PairingMode::EveryStyle | PairingMode::Ordered | PairingMode::Uniform => Vec::new(),
         };
         let pairs = plan::pair(
             &config.pairing,
-            contents.listings.len(),
-            styles.listings.len(),
+            contents.entries.len(),
+            styles.entries.len(),
             config.method.seed,
             &class_pixels,
         );
         let mut left_out = [contents.left_out.as_slice(), &styles.left_out].concat();
         left_out.extend(plan::shortage(
             &config.pairing,
-            contents.listings.len(),
+            contents.entries.len(),
             &pairs,
         ));
         let listing_sha256 = contents.sha256_of_sizes();
         let styles_sha256 = styles.sha256_of_files().await?;
         let plan = Plan {
             shards: plan::group(&pairs, config.shards),
-            contents: contents.listings,
-            styles: styles.listings,
+            contents: contents.entries,
+            styles: styles.entries,
         };
         let plan_json = json::line(&plan).into_bytes();
         let frozen = Frozen {
@@ -259,25 +259,25 @@ impl Dataset {
         let left_out = found.left_out.iter();
         Ok(Self {
             left_out: left_out.map(|line| format!("{whose}: {line}")).collect(),
-            listings: found.entries,
+            entries: found.entries,
             source,
             shown,
         })
     }
 
     async fn decide_labels(&mut self) -> Result<(), StorageError> {
-        labels::tell_look_alikes(self.source.as_ref(), &mut self.listings).await
+        labels::tell_look_alikes(self.source.as_ref(), &mut self.entries).await
     }
 
     /// Over names and sizes: reading a whole dataset to start a run would take hours.
     fn sha256_of_sizes(&self) -> String {
-        digest::sha256_of_json(&self.listings)
+        digest::sha256_of_json(&self.entries)
     }
 
     /// Over the bytes of each image and its label.
     async fn sha256_of_files(&self) -> Result<BTreeMap<String, String>, InventoryError> {
         let mut found = BTreeMap::new();
-        for listing in &self.listings {
+        for listing in &self.entries {
             tracing::debug!(style = listing.name(), root = self.shown, "reading a style");
             let sha256 = sha256_of_files(self.source.as_ref(), listing).await?;
             found.insert(listing.name().to_owned(), sha256);
