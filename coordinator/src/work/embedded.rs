@@ -77,7 +77,7 @@ pub struct EmbeddedRun<'a> {
     pub storage: Arc<dyn Storage>,
     /// What hands its shards to the worker's loop; shards may be added to it meanwhile.
     pub broker: InProcessBroker,
-    /// What makes it.
+    /// What loads its context.
     pub run_contexts: Arc<dyn RunContextProvider>,
     /// Committed shards of which something is gone, to be made again.
     pub repairs: BTreeSet<ShardId>,
