@@ -164,6 +164,8 @@ impl Progress for Watchdog {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{self, AssertUnwindSafe};
+
     use super::*;
 
     const CONFIG: WatchdogConfig = WatchdogConfig {
@@ -227,5 +229,17 @@ mod tests {
             ..watchdog
         };
         assert_eq!(watchdog.allowed(Stage::Load, Some(Duration::ZERO)), min);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_is_watched_also_after_a_panic_while_a_time_was_taken() {
+        let watchdog = Watchdog::new(CONFIG, CurrentShard::unseen(), Arc::new(()));
+        watchdog.begin(Stage::OutputStep);
+        let taken = panic::catch_unwind(AssertUnwindSafe(|| -> u8 {
+            let _timer = watchdog.timer.lock().unwrap();
+            panic!("while a time is taken");
+        }));
+        assert!(taken.is_err());
+        assert_eq!(hangs_after(&watchdog, 1000).await, Some(901));
     }
 }
