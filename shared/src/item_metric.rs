@@ -5,7 +5,7 @@
 //!
 //! To add one that a network gives of a pair of images: its variant and its `Facts` here, its key in
 //! [`RawQuality`](crate::settings::raw::RawQuality) and [`QualityConfig`](crate::settings::QualityConfig), and the digest of
-//! its network in [`FrozenJudges`](crate::run_record::FrozenJudges), which is left out of records of runs without it: their
+//! its network in [`FrozenEvaluators`](crate::run_record::FrozenEvaluators), which is left out of records of runs without it: their
 //! plan hashes were made before there was one.
 
 use std::ops::{Index, IndexMut, RangeInclusive};

@@ -36,8 +36,9 @@ pub enum WarningKind {
     ConstantOutput,
     /// An output is out of all proportion to its content.
     DisproportionateOutput,
-    /// A network that judges outputs gives no figure for one.
-    NotJudged,
+    /// A network that evaluates outputs gives no figure for one.
+    #[serde(rename = "not-judged")]
+    NotEvaluated,
 }
 
 impl WarningKind {
@@ -57,7 +58,7 @@ impl WarningKind {
         Self::ConstantStyle,
         Self::ConstantOutput,
         Self::DisproportionateOutput,
-        Self::NotJudged,
+        Self::NotEvaluated,
     ];
 
     /// Returns the name in manifests and reports.
@@ -78,7 +79,7 @@ impl WarningKind {
             Self::ConstantStyle => "constant-style",
             Self::ConstantOutput => "constant-output",
             Self::DisproportionateOutput => "disproportionate-output",
-            Self::NotJudged => "not-judged",
+            Self::NotEvaluated => "not-judged",
         }
     }
 

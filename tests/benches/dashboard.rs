@@ -23,10 +23,10 @@ use shared::queue::InProcessBroker;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, Storage};
 use tests::browser::Browser;
+use tests::fake_engine::{BAD, CURSED, FakeContextProvider, FakeEngine};
 use tests::http::ask;
 use tests::planned;
 use tests::service::Service;
-use tests::stand_in::{BAD, CURSED, StandIn, StandInWorkshop};
 use tokio_util::sync::CancellationToken;
 use worker::consumer::Consumer;
 
@@ -93,14 +93,14 @@ async fn make(root: &Path) -> FrozenRun {
     dispatch::publish(&broker.work, tasks, |_| {})
         .await
         .unwrap();
-    let engine = StandIn::new(Duration::ZERO);
+    let engine = FakeEngine::new(Duration::ZERO);
     let drain = CancellationToken::new();
     let workers = [0, 1].map(|number| {
         let consumer = Consumer {
             name: format!("worker-{number}"),
             storage: Arc::clone(&storage) as Arc<dyn Storage>,
             broker: broker.ports(),
-            workshop: Arc::new(StandInWorkshop(Arc::clone(&engine))),
+            run_contexts: Arc::new(FakeContextProvider(Arc::clone(&engine))),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(1)),
             drain: drain.clone(),

@@ -30,9 +30,9 @@ use shared::queue;
 use shared::settings::{BrokerConfig, ShardSize, WatchdogConfig};
 use shared::storage::{S3Storage, Storage};
 use tests::broker::{namespace, shared_broker_url};
+use tests::fake_engine::{FakeContextProvider, FakeEngine};
 use tests::planned;
 use tests::s3_server::S3Server;
-use tests::stand_in::{StandIn, StandInWorkshop};
 use tokio_util::sync::CancellationToken;
 use worker::consumer::Consumer;
 
@@ -153,7 +153,7 @@ async fn shards(server: &S3Server, num_workers: usize) {
         .unwrap();
     rate("publish shards", SHARDS, started);
 
-    let engine = StandIn::new(Duration::ZERO);
+    let engine = FakeEngine::new(Duration::ZERO);
     let drain = CancellationToken::new();
     let started = Instant::now();
     let mut workers = Vec::new();
@@ -162,7 +162,7 @@ async fn shards(server: &S3Server, num_workers: usize) {
             name: format!("worker-{number}"),
             storage: Arc::clone(&storage),
             broker: queue::open(&config).await.unwrap(),
-            workshop: Arc::new(StandInWorkshop(Arc::clone(&engine))),
+            run_contexts: Arc::new(FakeContextProvider(Arc::clone(&engine))),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default(),
             drain: drain.clone(),

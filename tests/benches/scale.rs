@@ -24,7 +24,7 @@ use shared::clock::SystemClock;
 use shared::queue::{InProcessBroker, InProcessWorkQueue};
 use shared::settings::{RunConfig, ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, Storage};
-use tests::stand_in::{StandIn, StandInWorkshop};
+use tests::fake_engine::{FakeContextProvider, FakeEngine};
 use tests::{planned, repository};
 use tokio_util::sync::CancellationToken;
 use worker::consumer::Consumer;
@@ -123,11 +123,7 @@ async fn run(contents: usize, folder: &Path) {
         publish(storage.as_ref(), &run, &broker.work).await;
     };
     measured("launch: store, look for what is done, publish", launch).await;
-    measured(
-        "two workers with the stand-in engine",
-        work(&storage, &broker),
-    )
-    .await;
+    measured("two workers with the fake engine", work(&storage, &broker)).await;
 
     let storage = storage.as_ref();
     let id = &run.record.run;
@@ -169,14 +165,14 @@ async fn publish(storage: &dyn Storage, run: &FrozenRun, queue: &InProcessWorkQu
 }
 
 async fn work(storage: &Arc<LocalStorage>, broker: &InProcessBroker) {
-    let engine = StandIn::new(Duration::ZERO);
+    let engine = FakeEngine::new(Duration::ZERO);
     let drain = CancellationToken::new();
     let workers = [0, 1].map(|number| {
         let consumer = Consumer {
             name: format!("worker-{number}"),
             storage: Arc::clone(storage) as Arc<dyn Storage>,
             broker: broker.ports(),
-            workshop: Arc::new(StandInWorkshop(Arc::clone(&engine))),
+            run_contexts: Arc::new(FakeContextProvider(Arc::clone(&engine))),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default(),
             drain: drain.clone(),

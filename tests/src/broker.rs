@@ -26,7 +26,7 @@ pub fn shared_broker_url() -> String {
     )
 }
 
-/// Returns a namespace that nobody else uses.
+/// Returns a namespace that no other test uses.
 ///
 /// # Panics
 ///

@@ -256,7 +256,7 @@ impl Tab {
         body.press_key(key).await.expect(key);
     }
 
-    /// Presses Tab until an element has the focus, as somebody without a pointer does.
+    /// Presses Tab until an element has the focus, as a person without a pointer does.
     ///
     /// # Panics
     ///
@@ -296,7 +296,7 @@ impl Tab {
         self.look(look).await;
     }
 
-    /// Proves that the page had no error, broke no rule of its own, asked nobody else for anything, and that nothing
+    /// Proves that the page had no error, broke no rule of its own, asked no other server for anything, and that nothing
     /// jumped while it was loading.
     ///
     /// # Panics

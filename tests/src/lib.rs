@@ -2,12 +2,12 @@
 //!
 //! - [`program`]: the built `synth2real` and how it ended
 //! - [`project`]: a small dataset with settings in a temporary folder
-//! - [`pictures`]: its files, made from the golden inputs
+//! - [`images`]: its files, made from the golden inputs
 //! - [`fleet`]: coordinator and workers as real processes, with a broker and a bucket of their own
 //! - [`changed_model`]: the golden model with other weights
-//! - [`stand_in`], [`planned`]: an engine that makes images from a hash, and runs for it
+//! - [`fake_engine`], [`planned`]: an engine that makes images from a hash, and runs for it
 //! - [`broker`], [`s3_server`]: RabbitMQ and a bucket, shared or of a test's own
-//! - [`service`]: a program that serves a dashboard; [`browser`], [`http`]: whoever looks at it
+//! - [`service`]: a program that serves a dashboard; [`browser`], [`http`]: who looks at it
 //! - [`mounts`], [`power`]: file systems of a test's own, and disks whose power is cut
 //! - [`prometheus`], [`traces`]: who reads metrics and traces
 //! - [`promised`]: what `make test` promises to have
@@ -18,10 +18,11 @@
 pub mod broker;
 pub mod browser;
 pub mod changed_model;
+pub mod fake_engine;
 pub mod fleet;
 pub mod http;
+pub mod images;
 pub mod mounts;
-pub mod pictures;
 pub mod power;
 pub mod program;
 pub mod project;
@@ -30,7 +31,6 @@ pub mod promised;
 pub mod proxy;
 pub mod s3_server;
 pub mod service;
-pub mod stand_in;
 pub mod stored;
 pub mod traces;
 pub mod vanishing;

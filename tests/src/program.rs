@@ -190,7 +190,7 @@ impl Running {
         Self(Some(command.spawn().expect("the program starts")))
     }
 
-    /// Starts a command that says everything where nobody reads: into pipes whose readers have gone.
+    /// Starts a command that says everything where it is not read: into pipes whose readers have gone.
     ///
     /// # Panics
     ///

@@ -7,7 +7,7 @@ use std::process::Command;
 use shared::manifest::ManifestRow;
 use tempfile::TempDir;
 
-use crate::pictures::Picture;
+use crate::images::Picture;
 use crate::program::{Outcome, synth2real};
 use crate::{device, golden_model, repository, stored};
 

@@ -14,7 +14,7 @@ enum Mode {
     Pass,
     /// New connections end at once.
     Refuse,
-    /// Nothing comes through, and nobody is told.
+    /// Nothing comes through, and neither side is told.
     Stall,
 }
 

@@ -70,7 +70,7 @@ impl TraceCollector {
     ///
     /// # Panics
     ///
-    /// Never: nobody panics while holding them.
+    /// Never: no holder panics.
     #[must_use]
     pub fn spans(&self, service: &str, name: &str) -> Vec<Sent> {
         let spans = self.spans.lock().expect("no panic");

@@ -1,4 +1,4 @@
-//! Storage that lists what it does not have any more, as one from which somebody removes things meanwhile; or cannot read
+//! Storage that lists what it does not have any more, as one from which things are removed meanwhile; or cannot read
 //! what it has, as a disk with bad sectors; or does not answer at all.
 
 use std::collections::BTreeSet;

@@ -29,9 +29,9 @@ use shared::seal;
 use shared::settings::ShardSize;
 use shared::storage::{LocalStorage, Storage};
 use tempfile::TempDir;
+use tests::fake_engine::{self, FakeEngine};
 use tests::program::{Outcome, synth2real};
 use tests::project::Project;
-use tests::stand_in::{self, StandIn};
 use tests::{planned, stored};
 
 const CHANGES: usize = 1000;
@@ -68,7 +68,7 @@ impl Finished {
             storage,
             run,
         };
-        let engine = StandIn::new(Duration::ZERO);
+        let engine = FakeEngine::new(Duration::ZERO);
         finished.go(&engine).await;
         engine.mend();
         let mut ledger = finished.ledger().await;
@@ -96,8 +96,8 @@ impl Finished {
     }
 
     /// Makes what is open, as `synth2real run` does.
-    async fn go(&self, engine: &Arc<StandIn>) {
-        let stopped = stand_in::make(&self.storage, &self.run, engine).await;
+    async fn go(&self, engine: &Arc<FakeEngine>) {
+        let stopped = fake_engine::make(&self.storage, &self.run, engine).await;
         assert_eq!(stopped, Stopped::AtItsEnd);
     }
 
@@ -106,7 +106,7 @@ impl Finished {
         let ledger = self.ledger().await;
         let collected = collect::collect(storage, run, &ledger).await.unwrap();
         let sheet = ArtifactKey::ContactSheet(run.record.run.clone());
-        let picture = Bytes::from(stand_in::image("contact", "sheet"));
+        let picture = Bytes::from(fake_engine::image("contact", "sheet"));
         storage.replace(&sheet, picture).await.unwrap();
         report::publish(storage, run, collected, true)
             .await
@@ -631,7 +631,7 @@ async fn another_contact_sheet_and_statistics_of_other_features_are_found() {
     let sheet = finished.path("contact-sheet.png");
     let whole = fs::read(&sheet).unwrap();
     // A whole picture, as that of another run.
-    fs::write(&sheet, stand_in::image("another", "sheet")).unwrap();
+    fs::write(&sheet, fake_engine::image("another", "sheet")).unwrap();
     finished.finds(&["contact-sheet.png has SHA-256"]).await;
     fs::write(&sheet, whole).unwrap();
 

@@ -33,26 +33,26 @@ use shared::run_record::RunRecord;
 use shared::settings::{EngineConfig, ShardSize, WatchdogConfig};
 use shared::storage::{Created, MemoryStorage, Pages, Storage, StorageError, StorageErrorKind};
 use tests::changed_model::ChangedModel;
+use tests::fake_engine::{FakeContextProvider, FakeEngine};
 use tests::program::Running;
 use tests::project::{Project, STYLES};
-use tests::stand_in::{StandIn, StandInWorkshop};
 use tests::{planned, stored};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use worker::attempt::{InputKind, Inputs, LoadedInput, Progress, Tools, Unusable};
+use worker::attempt::{InputKind, Inputs, LoadedInput, Progress, RunContext, Unusable};
 use worker::consumer::{Consumer, ConsumerError};
-use worker::workshop::{EngineWorkshop, Workshop, WorkshopError};
+use worker::run_context::{EngineContextProvider, RunContextError, RunContextProvider};
 
 /// A run of one shard, of which one content can be away, and a worker.
-struct Stage {
+struct Fixture {
     storage: Arc<dyn Storage>,
     broker: InProcessBroker,
     run: FrozenRun,
-    engine: Arc<StandIn>,
+    engine: Arc<FakeEngine>,
     drain: CancellationToken,
 }
 
-impl Stage {
+impl Fixture {
     async fn new() -> Self {
         Self::of_patience(600).await
     }
@@ -68,7 +68,7 @@ impl Stage {
         run.record.limits.input_patience_seconds = seconds;
         let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
         planned::store(storage.as_ref(), &run).await;
-        let engine = StandIn::new(Duration::from_millis(10));
+        let engine = FakeEngine::new(Duration::from_millis(10));
         engine.take_away(true);
         let broker = InProcessBroker::new();
         let task = run.plan.task(&run.record.run, &run.plan.shards[0]);
@@ -87,7 +87,7 @@ impl Stage {
             name: "worker".to_owned(),
             storage: Arc::clone(&self.storage),
             broker: self.broker.ports(),
-            workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
+            run_contexts: Arc::new(FakeContextProvider(Arc::clone(&self.engine))),
             watchdog: WatchdogConfig {
                 times_usual: 2.0,
                 min: Duration::from_secs(2),
@@ -139,12 +139,12 @@ impl Stage {
 
 #[tokio::test(start_paused = true)]
 async fn an_input_that_is_away_for_minutes_is_waited_for_and_costs_no_attempt() {
-    let stage = Stage::new().await;
-    let mut events = stage.broker.events.subscribe().await;
-    let back = stage.after(400, || stage.engine.take_away(false));
-    tokio::join!(stage.work_until_drained(), back);
-    assert_eq!(stage.done().await, 2);
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    let fixture = Fixture::new().await;
+    let mut events = fixture.broker.events.subscribe().await;
+    let back = fixture.after(400, || fixture.engine.take_away(false));
+    tokio::join!(fixture.work_until_drained(), back);
+    assert_eq!(fixture.done().await, 2);
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
     // Who watches is told what the worker waits for.
     let waits = |kind: EventKind| match kind {
         EventKind::Heartbeat { work, .. } => work.map(|work| work.step),
@@ -161,63 +161,67 @@ async fn an_input_that_is_away_for_minutes_is_waited_for_and_costs_no_attempt() 
 
 #[tokio::test(start_paused = true)]
 async fn an_input_that_stays_away_sends_its_shard_back_uncounted_and_the_worker_makes_other_runs() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let size = ShardSize {
         contents: 1,
         styles: 1,
     };
     let other = planned::run("other", &["b".to_owned()], &["night".to_owned()], size);
-    planned::store(stage.storage.as_ref(), &other).await;
+    planned::store(fixture.storage.as_ref(), &other).await;
     let task = other.plan.task(&other.record.run, &other.plan.shards[0]);
-    stage.broker.work.publish(&[task]).await.unwrap();
+    fixture.broker.work.publish(&[task]).await.unwrap();
     // Longer than the run waits, and long enough for a few more tries.
     let back = async {
         tokio::time::sleep(Duration::from_secs(700)).await;
-        let of_other = Ledger::read(stage.storage.as_ref(), &other).await.unwrap();
+        let of_other = Ledger::read(fixture.storage.as_ref(), &other)
+            .await
+            .unwrap();
         assert_eq!(of_other.state(ShardId(0), 3), ShardState::Committed);
-        stage.after(2500, || stage.engine.take_away(false)).await;
+        fixture
+            .after(2500, || fixture.engine.take_away(false))
+            .await;
     };
-    tokio::join!(stage.work_until_drained(), back);
-    assert_eq!(stage.done().await, 2);
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
-    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
+    tokio::join!(fixture.work_until_drained(), back);
+    assert_eq!(fixture.done().await, 2);
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_waits_for_an_input_gives_its_shard_back_when_it_is_told_to_stop() {
-    let stage = Stage::new().await;
-    let stop = stage.after(100, || stage.drain.cancel());
-    let (worked, ()) = tokio::join!(stage.work(), stop);
+    let fixture = Fixture::new().await;
+    let stop = fixture.after(100, || fixture.drain.cancel());
+    let (worked, ()) = tokio::join!(fixture.work(), stop);
     worked.unwrap();
-    let ledger = stage.ledger().await;
+    let ledger = fixture.ledger().await;
     assert_eq!(ledger.num_failed_attempts(), 0);
     assert_eq!(ledger.state(ShardId(0), 3), ShardState::Open);
     assert_eq!(
-        stage.broker.work.depth().await.unwrap().ready,
+        fixture.broker.work.depth().await.unwrap().ready,
         1,
         "it was given back"
     );
 }
 
-/// A workshop in which the model of one run may be away.
+/// A provider of run contexts to which the model of one run may be away.
 struct WithoutModel {
     run: RunId,
     is_away: AtomicBool,
-    error: fn() -> WorkshopError,
-    others: StandInWorkshop,
+    error: fn() -> RunContextError,
+    others: FakeContextProvider,
 }
 
 #[async_trait]
-impl Workshop for WithoutModel {
-    async fn tools(
+impl RunContextProvider for WithoutModel {
+    async fn load(
         &self,
         run: &RunRecord,
         changed: &ChangedInputs,
-    ) -> Result<Tools, WorkshopError> {
+    ) -> Result<RunContext, RunContextError> {
         if run.run == self.run && self.is_away.load(Ordering::Relaxed) {
             return Err((self.error)());
         }
-        self.others.tools(run, changed).await
+        self.others.load(run, changed).await
     }
 
     fn device(&self) -> String {
@@ -225,20 +229,20 @@ impl Workshop for WithoutModel {
     }
 }
 
-impl Stage {
-    fn without_model(&self, error: fn() -> WorkshopError) -> Arc<WithoutModel> {
+impl Fixture {
+    fn without_model(&self, error: fn() -> RunContextError) -> Arc<WithoutModel> {
         self.engine.take_away(false);
         Arc::new(WithoutModel {
             run: self.run.record.run.clone(),
             is_away: AtomicBool::new(true),
             error,
-            others: StandInWorkshop(Arc::clone(&self.engine)),
+            others: FakeContextProvider(Arc::clone(&self.engine)),
         })
     }
 }
 
-fn cannot_read(kind: StorageErrorKind) -> WorkshopError {
-    WorkshopError::Storage(StorageError {
+fn cannot_read(kind: StorageErrorKind) -> RunContextError {
+    RunContextError::Storage(StorageError {
         kind,
         operation: "read",
         path: "s3://models/sd15/model.json".to_owned(),
@@ -247,12 +251,12 @@ fn cannot_read(kind: StorageErrorKind) -> WorkshopError {
 }
 
 /// What is said of a model that is away.
-const AWAY: [fn() -> WorkshopError; 4] = [
+const AWAY: [fn() -> RunContextError; 4] = [
     || cannot_read(StorageErrorKind::Unavailable),
     || cannot_read(StorageErrorKind::Denied),
-    || WorkshopError::NothingThere("s3://models/sd15".to_owned()),
+    || RunContextError::NothingThere("s3://models/sd15".to_owned()),
     || {
-        WorkshopError::Engine(EngineError::Contract(ContractError::Away {
+        RunContextError::Engine(EngineError::Contract(ContractError::Away {
             path: "/models/sd15/model.json".into(),
             source: ErrorKind::NotFound.into(),
         }))
@@ -264,7 +268,7 @@ const AWAY: [fn() -> WorkshopError; 4] = [
 struct TakenUp(AtomicUsize);
 
 impl Progress for TakenUp {
-    fn takes_up(&self) {
+    fn shard_started(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -272,17 +276,17 @@ impl Progress for TakenUp {
 #[tokio::test(start_paused = true)]
 async fn a_model_that_is_away_for_minutes_is_waited_for_and_costs_no_attempt() {
     for error in AWAY {
-        let stage = Stage::new().await;
-        let (workshop, taken_up) = (stage.without_model(error), Arc::<TakenUp>::default());
+        let fixture = Fixture::new().await;
+        let (run_contexts, taken_up) = (fixture.without_model(error), Arc::<TakenUp>::default());
         let consumer = Consumer {
-            workshop: Arc::clone(&workshop) as Arc<dyn Workshop>,
+            run_contexts: Arc::clone(&run_contexts) as Arc<dyn RunContextProvider>,
             progress: Arc::clone(&taken_up) as Arc<dyn Progress>,
-            ..stage.consumer()
+            ..fixture.consumer()
         };
-        let back = stage.after(400, || workshop.is_away.store(false, Ordering::Relaxed));
-        tokio::join!(stage.has_worked_until_drained(consumer), back);
-        assert_eq!(stage.done().await, 2, "{}", error());
-        assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+        let back = fixture.after(400, || run_contexts.is_away.store(false, Ordering::Relaxed));
+        tokio::join!(fixture.has_worked_until_drained(consumer), back);
+        assert_eq!(fixture.done().await, 2, "{}", error());
+        assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
         assert_eq!(taken_up.0.load(Ordering::Relaxed), 1, "{}", error());
     }
 }
@@ -290,43 +294,47 @@ async fn a_model_that_is_away_for_minutes_is_waited_for_and_costs_no_attempt() {
 #[tokio::test(start_paused = true)]
 async fn a_model_that_stays_away_sends_its_shard_back_uncounted_and_the_worker_makes_other_runs() {
     for error in AWAY {
-        let stage = Stage::new().await;
+        let fixture = Fixture::new().await;
         let size = ShardSize {
             contents: 1,
             styles: 1,
         };
         let other = planned::run("other", &["b".to_owned()], &["night".to_owned()], size);
-        planned::store(stage.storage.as_ref(), &other).await;
+        planned::store(fixture.storage.as_ref(), &other).await;
         let task = other.plan.task(&other.record.run, &other.plan.shards[0]);
-        stage.broker.work.publish(&[task]).await.unwrap();
-        let workshop = stage.without_model(error);
+        fixture.broker.work.publish(&[task]).await.unwrap();
+        let run_contexts = fixture.without_model(error);
         let consumer = Consumer {
-            workshop: Arc::clone(&workshop) as Arc<dyn Workshop>,
-            ..stage.consumer()
+            run_contexts: Arc::clone(&run_contexts) as Arc<dyn RunContextProvider>,
+            ..fixture.consumer()
         };
         let back = async {
             tokio::time::sleep(Duration::from_secs(700)).await;
-            let of_other = Ledger::read(stage.storage.as_ref(), &other).await.unwrap();
+            let of_other = Ledger::read(fixture.storage.as_ref(), &other)
+                .await
+                .unwrap();
             assert_eq!(of_other.state(ShardId(0), 3), ShardState::Committed);
-            stage
-                .after(2500, || workshop.is_away.store(false, Ordering::Relaxed))
+            fixture
+                .after(2500, || {
+                    run_contexts.is_away.store(false, Ordering::Relaxed)
+                })
                 .await;
         };
-        tokio::join!(stage.has_worked_until_drained(consumer), back);
-        assert_eq!(stage.done().await, 2, "{}", error());
-        assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
-        assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
+        tokio::join!(fixture.has_worked_until_drained(consumer), back);
+        assert_eq!(fixture.done().await, 2, "{}", error());
+        assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
+        assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_model_that_stays_away_ends_a_run_in_this_process_with_what_it_waited_for() {
     for error in AWAY {
-        let stage = Stage::new().await;
+        let fixture = Fixture::new().await;
         let consumer = Consumer {
-            workshop: stage.without_model(error),
-            given: Some(stage.run.record.clone()),
-            ..stage.consumer()
+            run_contexts: fixture.without_model(error),
+            given: Some(fixture.run.record.clone()),
+            ..fixture.consumer()
         };
         let ended = consumer.run().await.unwrap_err();
         assert!(matches!(ended, ConsumerError::Fatal { .. }), "{ended}");
@@ -334,7 +342,7 @@ async fn a_model_that_stays_away_ends_a_run_in_this_process_with_what_it_waited_
         for words in ["models/sd15", "limits.input_patience_seconds"] {
             assert!(told.contains(words), "no {words:?}: {told}");
         }
-        assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+        assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
     }
 }
 
@@ -405,23 +413,23 @@ impl Storage for Unanswering {
 
 #[tokio::test(start_paused = true)]
 async fn time_in_which_storage_did_not_answer_is_none_in_which_a_model_was_away() {
-    let stage = Stage::new().await;
-    let workshop = stage.without_model(AWAY[0]);
+    let fixture = Fixture::new().await;
+    let run_contexts = fixture.without_model(AWAY[0]);
     let taken_up = Arc::<TakenUp>::default();
     let storage = Unanswering {
-        storage: Arc::clone(&stage.storage),
+        storage: Arc::clone(&fixture.storage),
         answers_from: Instant::now() + Duration::from_secs(700),
     };
     let consumer = Consumer {
         storage: Arc::new(storage),
-        workshop: Arc::clone(&workshop) as Arc<dyn Workshop>,
+        run_contexts: Arc::clone(&run_contexts) as Arc<dyn RunContextProvider>,
         progress: Arc::clone(&taken_up) as Arc<dyn Progress>,
-        ..stage.consumer()
+        ..fixture.consumer()
     };
-    let back = stage.after(800, || workshop.is_away.store(false, Ordering::Relaxed));
-    tokio::join!(stage.has_worked_until_drained(consumer), back);
-    assert_eq!(stage.done().await, 2);
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    let back = fixture.after(800, || run_contexts.is_away.store(false, Ordering::Relaxed));
+    tokio::join!(fixture.has_worked_until_drained(consumer), back);
+    assert_eq!(fixture.done().await, 2);
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
     assert_eq!(taken_up.0.load(Ordering::Relaxed), 1, "it was given back");
 }
 
@@ -442,27 +450,27 @@ impl Inputs for SlowShare {
     }
 }
 
-/// A workshop whose inputs lie on a slow share.
+/// A provider of run contexts whose inputs lie on a slow share.
 struct OnSlowShare {
-    others: StandInWorkshop,
+    others: FakeContextProvider,
     has_refused: Arc<AtomicBool>,
 }
 
 #[async_trait]
-impl Workshop for OnSlowShare {
-    async fn tools(
+impl RunContextProvider for OnSlowShare {
+    async fn load(
         &self,
         run: &RunRecord,
         changed: &ChangedInputs,
-    ) -> Result<Tools, WorkshopError> {
-        let tools = self.others.tools(run, changed).await?;
+    ) -> Result<RunContext, RunContextError> {
+        let context = self.others.load(run, changed).await?;
         let inputs = SlowShare {
-            others: Arc::clone(&tools.inputs),
+            others: Arc::clone(&context.inputs),
             has_refused: Arc::clone(&self.has_refused),
         };
-        Ok(Tools {
+        Ok(RunContext {
             inputs: Arc::new(inputs),
-            ..tools
+            ..context
         })
     }
 
@@ -473,22 +481,22 @@ impl Workshop for OnSlowShare {
 
 #[tokio::test(start_paused = true)]
 async fn a_share_that_answers_late_is_not_away_meanwhile() {
-    let stage = Stage::of_patience(10).await;
-    stage.engine.take_away(false);
+    let fixture = Fixture::of_patience(10).await;
+    fixture.engine.take_away(false);
     let taken_up = Arc::<TakenUp>::default();
-    let workshop = OnSlowShare {
-        others: StandInWorkshop(Arc::clone(&stage.engine)),
+    let run_contexts = OnSlowShare {
+        others: FakeContextProvider(Arc::clone(&fixture.engine)),
         has_refused: Arc::default(),
     };
     let consumer = Consumer {
-        workshop: Arc::new(workshop),
+        run_contexts: Arc::new(run_contexts),
         watchdog: WatchdogConfig::default(),
         progress: Arc::clone(&taken_up) as Arc<dyn Progress>,
-        ..stage.consumer()
+        ..fixture.consumer()
     };
-    stage.has_worked_until_drained(consumer).await;
-    assert_eq!(stage.done().await, 2);
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    fixture.has_worked_until_drained(consumer).await;
+    assert_eq!(fixture.done().await, 2);
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
     assert_eq!(taken_up.0.load(Ordering::Relaxed), 1, "it was given back");
 }
 
@@ -508,9 +516,9 @@ async fn a_model_whose_folder_is_away_is_told_from_one_of_which_a_file_is_missin
         threads: 1,
         ..EngineConfig::default()
     };
-    let workshop = EngineWorkshop::new(config, 0);
+    let run_contexts = EngineContextProvider::new(config, 0);
     let nothing_changed = ChangedInputs::default();
-    let open = async || workshop.tools(&run.record, &nothing_changed).await.err();
+    let open = async || run_contexts.load(&run.record, &nothing_changed).await.err();
     let is_away = async || open().await.unwrap().is_away();
 
     let aside = folder.with_extension("aside");

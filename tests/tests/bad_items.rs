@@ -4,7 +4,7 @@ use std::fs;
 
 use shared::failure::FailureClass;
 use shared::manifest::{ManifestRow, Status};
-use tests::pictures::{Picture, input};
+use tests::images::{Picture, input};
 use tests::project::{Project, STYLES};
 
 const GOOD: &str = "00001";

@@ -5,7 +5,7 @@ use std::fs;
 
 use shared::failure::FailureClass;
 use shared::manifest::Status;
-use tests::pictures::{Picture, input};
+use tests::images::{Picture, input};
 use tests::program::Outcome;
 use tests::project::{Project, STYLES};
 

@@ -38,15 +38,15 @@ use shared::seal::Seal;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, MemoryStorage, Storage, StorageError, StorageErrorKind};
 use shared::warning::WarningKind;
+use tests::fake_engine::{FakeContextProvider, FakeEngine};
 use tests::planned;
 use tests::power::Recorder;
 use tests::power::recorder::Record;
-use tests::stand_in::{StandIn, StandInWorkshop};
 use tests::vanishing::Vanishing;
 use tokio_util::sync::CancellationToken;
-use worker::attempt::Tools;
+use worker::attempt::RunContext;
 use worker::consumer::{Consumer, ConsumerError};
-use worker::workshop::{Workshop, WorkshopError};
+use worker::run_context::{RunContextError, RunContextProvider};
 
 const ONE: ShardSize = ShardSize {
     contents: 1,
@@ -54,14 +54,14 @@ const ONE: ShardSize = ShardSize {
 };
 
 /// A run of some contents in one style, a shard each, and everything around it.
-struct Stage {
+struct Fixture {
     storage: Arc<dyn Storage>,
     broker: InProcessBroker,
     run: FrozenRun,
-    engine: Arc<StandIn>,
+    engine: Arc<FakeEngine>,
 }
 
-impl Stage {
+impl Fixture {
     async fn of(contents: &[&str]) -> Self {
         Self::on(Arc::new(MemoryStorage::new()), contents).await
     }
@@ -69,7 +69,7 @@ impl Stage {
     async fn on(storage: Arc<dyn Storage>, contents: &[&str]) -> Self {
         let contents: Vec<String> = contents.iter().map(ToString::to_string).collect();
         let run = planned::run("staged", &contents, &["night".to_owned()], ONE);
-        let engine = StandIn::new(Duration::from_millis(10));
+        let engine = FakeEngine::new(Duration::from_millis(10));
         Self::of_run(storage, run, engine).await
     }
 
@@ -83,11 +83,11 @@ impl Stage {
         };
         let styles = named(&["night", "snow", "rain", "fog", "day"]);
         let run = planned::run("staged", &named(&["a", "b"]), &styles, size);
-        let engine = StandIn::that_fits(outputs);
+        let engine = FakeEngine::that_fits(outputs);
         Self::of_run(Arc::new(MemoryStorage::new()), run, engine).await
     }
 
-    async fn of_run(storage: Arc<dyn Storage>, run: FrozenRun, engine: Arc<StandIn>) -> Self {
+    async fn of_run(storage: Arc<dyn Storage>, run: FrozenRun, engine: Arc<FakeEngine>) -> Self {
         planned::store(storage.as_ref(), &run).await;
         Self {
             storage,
@@ -122,7 +122,7 @@ impl Stage {
             name: "worker".to_owned(),
             storage: Arc::clone(&self.storage),
             broker: self.broker.ports(),
-            workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
+            run_contexts: Arc::new(FakeContextProvider(Arc::clone(&self.engine))),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default(),
             drain: drain.clone(),
@@ -153,14 +153,17 @@ impl Stage {
 
     /// A worker works until nothing is left to do, or until it stops by itself.
     async fn work(&self) -> Result<(), ConsumerError> {
-        self.work_in(Arc::new(StandInWorkshop(Arc::clone(&self.engine))))
+        self.work_in(Arc::new(FakeContextProvider(Arc::clone(&self.engine))))
             .await
     }
 
-    async fn work_in(&self, workshop: Arc<dyn Workshop>) -> Result<(), ConsumerError> {
+    async fn work_in(
+        &self,
+        run_contexts: Arc<dyn RunContextProvider>,
+    ) -> Result<(), ConsumerError> {
         let drain = CancellationToken::new();
         let consumer = Consumer {
-            workshop,
+            run_contexts,
             ..self.consumer(&drain)
         };
         let work = consumer.run();
@@ -253,51 +256,55 @@ impl Stage {
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_that_always_fails_is_given_up_and_the_others_are_made() {
-    let stage = Stage::of(&["a", "cursed", "z"]).await;
-    stage.publish(None).await;
-    stage.work().await.unwrap();
+    let fixture = Fixture::of(&["a", "cursed", "z"]).await;
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
     let failed = ShardState::Failed { last: 3 };
     assert_eq!(
-        stage.states().await,
+        fixture.states().await,
         [ShardState::Committed, failed, ShardState::Committed]
     );
-    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 1);
-    stage.collect().await;
-    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
-    let manifest = ArtifactKey::Manifest(stage.run.record.run.clone());
-    let rows = manifest::read(stage.storage.read(&manifest).await.unwrap()).unwrap();
+    assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 1);
+    fixture.collect().await;
+    assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 0);
+    let manifest = ArtifactKey::Manifest(fixture.run.record.run.clone());
+    let rows = manifest::read(fixture.storage.read(&manifest).await.unwrap()).unwrap();
     let status: Vec<_> = rows.iter().map(|row| row.status).collect();
     assert_eq!(status, [Status::Done, Status::Failed, Status::Done]);
     assert_eq!(rows[1].error_class, Some(FailureClass::Transient));
 
     // It is tried anew when somebody asks for it, and only then.
-    assert_eq!(stage.publish(Some(Only::Missing)).await, []);
-    let redo = stage.publish(Some(Only::Failed)).await;
+    assert_eq!(fixture.publish(Some(Only::Missing)).await, []);
+    let redo = fixture.publish(Some(Only::Failed)).await;
     assert!(
         matches!(redo[0].why, Why::Failed { last: 3, .. }),
         "{redo:?}"
     );
-    assert_eq!(stage.states().await[1], ShardState::Open);
-    stage.work().await.unwrap();
-    assert_eq!(stage.states().await[1], ShardState::Failed { last: 6 });
+    assert_eq!(fixture.states().await[1], ShardState::Open);
+    fixture.work().await.unwrap();
+    assert_eq!(fixture.states().await[1], ShardState::Failed { last: 6 });
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_two_who_halt_a_run_at_its_limit_one_does_and_a_resume_meanwhile_is_not_undone() {
-    let mut stage = Stage::of(&["bad", "a"]).await;
-    let first = resume::task(&stage.run, &stage.ledger().await, &stage.run.plan.shards[0]);
-    stage.broker.work.publish(&[first]).await.unwrap();
-    stage.work().await.unwrap();
-    stage.run.record.limits.max_failed = 0.0;
-    let (storage, run) = (stage.storage.as_ref(), &stage.run);
+    let mut fixture = Fixture::of(&["bad", "a"]).await;
+    let first = resume::task(
+        &fixture.run,
+        &fixture.ledger().await,
+        &fixture.run.plan.shards[0],
+    );
+    fixture.broker.work.publish(&[first]).await.unwrap();
+    fixture.work().await.unwrap();
+    fixture.run.record.limits.max_failed = 0.0;
+    let (storage, run) = (fixture.storage.as_ref(), &fixture.run);
     let mut tally = Tally::stored(storage, &run.record.run).await.unwrap();
     tally
-        .update(storage, run, &stage.ledger().await)
+        .update(storage, run, &fixture.ledger().await)
         .await
         .unwrap();
     // None of them knows of the others.
-    let (mut here, mut there) = (stage.ledger().await, stage.ledger().await);
-    let mut late = stage.ledger().await;
+    let (mut here, mut there) = (fixture.ledger().await, fixture.ledger().await);
+    let mut late = fixture.ledger().await;
     let halted = deciding::keep_limit(storage, run, &mut here, &tally).await;
     let halted = halted.unwrap();
     assert!(
@@ -306,14 +313,14 @@ async fn of_two_who_halt_a_run_at_its_limit_one_does_and_a_resume_meanwhile_is_n
     );
     let seen = deciding::keep_limit(storage, run, &mut there, &tally).await;
     assert!(matches!(seen.unwrap(), Step::IsHalted(_)));
-    assert_eq!(stage.ledger().await.decisions.count, 1);
+    assert_eq!(fixture.ledger().await.decisions.count, 1);
 
     resume::decide(storage, run, &mut there, &[], Vec::new())
         .await
         .unwrap();
     let kept = deciding::keep_limit(storage, run, &mut late, &tally).await;
     assert_eq!(kept.unwrap(), Step::Nothing, "it was seen and forgiven");
-    let decisions = stage.ledger().await.decisions;
+    let decisions = fixture.ledger().await.decisions;
     assert_eq!((decisions.count, decisions.halted), (2, None));
 }
 
@@ -323,13 +330,13 @@ async fn a_content_whose_name_no_file_can_have_is_quarantined_at_its_first_attem
     let storage = Arc::new(LocalStorage::new(folder.path()));
     // A name of ours may be so long, and with its ending no file's.
     let long = "x".repeat(MAX_NAME_BYTES);
-    let stage = Stage::on(storage, &["a", &long]).await;
-    stage.publish(None).await;
-    stage.work().await.unwrap();
-    assert_eq!(stage.states().await, [ShardState::Committed; 2]);
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
-    let key = ArtifactKey::Shard(stage.run.record.run.clone(), ShardId(1));
-    let rows = manifest::read(stage.storage.read(&key).await.unwrap()).unwrap();
+    let fixture = Fixture::on(storage, &["a", &long]).await;
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
+    assert_eq!(fixture.states().await, [ShardState::Committed; 2]);
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
+    let key = ArtifactKey::Shard(fixture.run.record.run.clone(), ShardId(1));
+    let rows = manifest::read(fixture.storage.read(&key).await.unwrap()).unwrap();
     assert_eq!(rows[0].status, Status::Quarantined);
     assert_eq!(rows[0].error_class, Some(FailureClass::BadInput));
     let reason = rows[0].error.as_deref().unwrap_or_default();
@@ -343,14 +350,14 @@ async fn a_content_whose_name_no_file_can_have_is_quarantined_at_its_first_attem
 async fn a_folder_in_the_place_of_an_image_costs_its_item_and_no_attempt() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Arc::new(LocalStorage::new(folder.path()));
-    let stage = Stage::on(storage, &["a", "b"]).await;
+    let fixture = Fixture::on(storage, &["a", "b"]).await;
     let place = folder.path().join("runs/staged/images/night/a.png");
     std::fs::create_dir_all(&place).unwrap();
-    stage.publish(None).await;
-    stage.work().await.unwrap();
-    assert_eq!(stage.states().await, [ShardState::Committed; 2]);
-    let key = ArtifactKey::Shard(stage.run.record.run.clone(), ShardId(0));
-    let rows = manifest::read(stage.storage.read(&key).await.unwrap()).unwrap();
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
+    assert_eq!(fixture.states().await, [ShardState::Committed; 2]);
+    let key = ArtifactKey::Shard(fixture.run.record.run.clone(), ShardId(0));
+    let rows = manifest::read(fixture.storage.read(&key).await.unwrap()).unwrap();
     let reason = rows[0].error.as_deref().unwrap_or_default();
     assert!(reason.contains("a folder is in its place"), "{reason}");
     assert!(place.is_dir(), "it is left");
@@ -358,25 +365,25 @@ async fn a_folder_in_the_place_of_an_image_costs_its_item_and_no_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn the_record_of_a_failed_attempt_is_sealed_and_one_changed_byte_is_noticed() {
-    let stage = Stage::of(&["cursed"]).await;
-    stage.publish(None).await;
-    stage.work().await.unwrap();
-    let key = ArtifactKey::FailedAttempt(stage.run.record.run.clone(), ShardId(0), 1);
-    let stored = stage.storage.read(&key).await.unwrap();
+    let fixture = Fixture::of(&["cursed"]).await;
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
+    let key = ArtifactKey::FailedAttempt(fixture.run.record.run.clone(), ShardId(0), 1);
+    let stored = fixture.storage.read(&key).await.unwrap();
     assert_eq!(shared::seal::open(&stored, &key).seal, Seal::Whole);
     let text = String::from_utf8(stored.to_vec()).unwrap();
     let changed = text.replace("\"worker\": \"worker\"", "\"worker\": \"another\"");
     assert_ne!(changed, text);
     let changed = Bytes::from(changed.into_bytes());
-    stage.storage.replace(&key, changed).await.unwrap();
-    let failure = stage.failure(1).await;
+    fixture.storage.replace(&key, changed).await.unwrap();
+    let failure = fixture.failure(1).await;
     assert!(failure.error.contains("cannot be read"), "{failure:?}");
     assert!(
         failure.error.contains("attempts/000000/1.json"),
         "{failure:?}"
     );
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 3, "it counts");
-    let report = coordinator::output::audit::audit(stage.storage.as_ref(), &stage.run).await;
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 3, "it counts");
+    let report = coordinator::output::audit::audit(fixture.storage.as_ref(), &fixture.run).await;
     let findings = report.unwrap().findings;
     let is_named = |finding: &String| finding.contains("attempts/000000/1.json");
     assert!(findings.iter().any(is_named), "{findings:?}");
@@ -384,10 +391,10 @@ async fn the_record_of_a_failed_attempt_is_sealed_and_one_changed_byte_is_notice
 
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_hangs_costs_an_attempt_and_its_worker() {
-    let stage = Stage::of(&["hanging"]).await;
-    stage.publish(None).await;
+    let fixture = Fixture::of(&["hanging"]).await;
+    fixture.publish(None).await;
     let started = tokio::time::Instant::now();
-    let error = stage.work().await.unwrap_err();
+    let error = fixture.work().await.unwrap_err();
     assert!(matches!(error, ConsumerError::Stuck { .. }), "{error}");
     assert!(
         error.to_string().contains("start this worker anew"),
@@ -395,10 +402,10 @@ async fn an_engine_that_hangs_costs_an_attempt_and_its_worker() {
     );
     let first = WatchdogConfig::default().first;
     assert!((first..2 * first).contains(&started.elapsed()));
-    let ledger = stage.ledger().await;
+    let ledger = fixture.ledger().await;
     assert_eq!(ledger.failed_attempts[&ShardId(0)], [1]);
     assert_eq!(
-        stage.broker.work.depth().await.unwrap().ready,
+        fixture.broker.work.depth().await.unwrap().ready,
         1,
         "it was given back"
     );
@@ -406,36 +413,36 @@ async fn an_engine_that_hangs_costs_an_attempt_and_its_worker() {
 
 #[tokio::test(start_paused = true)]
 async fn what_will_never_work_here_stops_the_worker_and_counts_for_nothing() {
-    let stage = Stage::of(&["fatal"]).await;
-    stage.publish(None).await;
-    let error = stage.work().await.unwrap_err();
+    let fixture = Fixture::of(&["fatal"]).await;
+    fixture.publish(None).await;
+    let error = fixture.work().await.unwrap_err();
     assert!(matches!(error, ConsumerError::Fatal { .. }), "{error}");
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
     assert_eq!(
-        stage.broker.work.depth().await.unwrap().ready,
+        fixture.broker.work.depth().await.unwrap().ready,
         1,
         "it was given back"
     );
 }
 
-/// Has the tools of every run but one.
+/// A provider of the contexts of every run but one.
 struct Without {
     run: RunId,
-    error: fn() -> WorkshopError,
-    others: StandInWorkshop,
+    error: fn() -> RunContextError,
+    others: FakeContextProvider,
 }
 
 #[async_trait]
-impl Workshop for Without {
-    async fn tools(
+impl RunContextProvider for Without {
+    async fn load(
         &self,
         run: &RunRecord,
         changed: &ChangedInputs,
-    ) -> Result<Tools, WorkshopError> {
+    ) -> Result<RunContext, RunContextError> {
         if run.run == self.run {
             return Err((self.error)());
         }
-        self.others.tools(run, changed).await
+        self.others.load(run, changed).await
     }
 
     fn device(&self) -> String {
@@ -443,18 +450,18 @@ impl Workshop for Without {
     }
 }
 
-impl Stage {
-    fn without_tools(&self, error: fn() -> WorkshopError) -> Arc<dyn Workshop> {
+impl Fixture {
+    fn without_context(&self, error: fn() -> RunContextError) -> Arc<dyn RunContextProvider> {
         Arc::new(Without {
             run: self.run.record.run.clone(),
             error,
-            others: StandInWorkshop(Arc::clone(&self.engine)),
+            others: FakeContextProvider(Arc::clone(&self.engine)),
         })
     }
 }
 
-fn no_model() -> WorkshopError {
-    WorkshopError::Storage(StorageError {
+fn no_model() -> RunContextError {
+    RunContextError::Storage(StorageError {
         kind: StorageErrorKind::NotFound,
         operation: "read",
         path: "/models/sd15/model.json".to_owned(),
@@ -462,15 +469,15 @@ fn no_model() -> WorkshopError {
     })
 }
 
-fn altered_model() -> WorkshopError {
-    WorkshopError::Engine(EngineError::Contract(ContractError::Unusable {
+fn altered_model() -> RunContextError {
+    RunContextError::Engine(EngineError::Contract(ContractError::Unusable {
         path: "unet/segment_2.data".into(),
         reason: "is truncated or altered".to_owned(),
     }))
 }
 
-fn other_model() -> WorkshopError {
-    WorkshopError::OtherModel {
+fn other_model() -> RunContextError {
+    RunContextError::OtherModel {
         path: "/models/sd15".to_owned(),
         found: "a".to_owned(),
         planned: "b".to_owned(),
@@ -479,28 +486,28 @@ fn other_model() -> WorkshopError {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_model_is_of_no_use_fails_with_the_reason_and_its_worker_makes_the_others() {
-    type Row = (fn() -> WorkshopError, FailureClass, &'static str);
+    type Row = (fn() -> RunContextError, FailureClass, &'static str);
     let errors: [Row; 3] = [
         (no_model, FailureClass::Unworkable, "sd15/model.json"),
         (other_model, FailureClass::Unworkable, "was planned with b"),
         (altered_model, FailureClass::Unworkable, "segment_2.data"),
     ];
     for (error, class, words) in errors {
-        let stage = Stage::of(&["a"]).await;
-        let other = stage.beside().await;
-        stage.publish(None).await;
+        let fixture = Fixture::of(&["a"]).await;
+        let other = fixture.beside().await;
+        fixture.publish(None).await;
         other.publish(None).await;
-        let workshop = stage.without_tools(error);
-        stage.work_in(workshop).await.unwrap();
+        let run_contexts = fixture.without_context(error);
+        fixture.work_in(run_contexts).await.unwrap();
         assert_eq!(other.states().await, [ShardState::Committed], "{words}");
-        assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
-        let failure = stage.failure(3).await;
+        assert_eq!(fixture.states().await, [ShardState::Failed { last: 3 }]);
+        let failure = fixture.failure(3).await;
         assert_eq!(failure.error_class, class);
         assert!(failure.error.contains(words), "{failure:?}");
         // The collector has nothing to add.
-        assert_eq!(stage.broker.work.depth().await.unwrap().dead, 1);
-        stage.collect().await;
-        assert_eq!(stage.failure(3).await, failure);
+        assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 1);
+        fixture.collect().await;
+        assert_eq!(fixture.failure(3).await, failure);
     }
 }
 
@@ -510,21 +517,21 @@ async fn a_run_whose_plan_or_decisions_are_damaged_fails_and_its_worker_makes_th
         (true, "its SHA-256 is another one"),
         (false, "is no decision of this version"),
     ] {
-        let stage = Stage::of(&["a"]).await;
-        let other = stage.beside().await;
-        stage.publish(None).await;
+        let fixture = Fixture::of(&["a"]).await;
+        let other = fixture.beside().await;
+        fixture.publish(None).await;
         other.publish(None).await;
         if damages_plan {
-            stage.damage_plan().await;
+            fixture.damage_plan().await;
         } else {
-            let key = ArtifactKey::Decision(stage.run.record.run.clone(), 1);
+            let key = ArtifactKey::Decision(fixture.run.record.run.clone(), 1);
             let damaged = Bytes::from_static(b"{}");
-            stage.storage.create(&key, damaged).await.unwrap();
+            fixture.storage.create(&key, damaged).await.unwrap();
         }
-        stage.work().await.unwrap();
+        fixture.work().await.unwrap();
         assert_eq!(other.states().await, [ShardState::Committed], "{words}");
-        assert_eq!(stage.broker.work.depth().await.unwrap().dead, 1);
-        let failure = stage.failure(3).await;
+        assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 1);
+        let failure = fixture.failure(3).await;
         assert_eq!(failure.error_class, FailureClass::Unworkable);
         assert!(failure.error.contains(words), "{failure:?}");
     }
@@ -533,10 +540,10 @@ async fn a_run_whose_plan_or_decisions_are_damaged_fails_and_its_worker_makes_th
 /// Whoever can write into the storage root can seal a decision.
 #[tokio::test(start_paused = true)]
 async fn a_retry_of_what_was_not_planned_is_damage_and_commits_nothing() {
-    let stage = Stage::of(&["a"]).await;
-    stage.publish(None).await;
-    stage.work().await.unwrap();
-    let (run, plan) = (&stage.run.record.run, &stage.run.plan);
+    let fixture = Fixture::of(&["a"]).await;
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
+    let (run, plan) = (&fixture.run.record.run, &fixture.run.plan);
     let what = json!({
         "kind": "resume",
         "reopened": [{"shard": 0, "last_attempt": 1}],
@@ -546,21 +553,21 @@ async fn a_retry_of_what_was_not_planned_is_damage_and_commits_nothing() {
     let decision = json!({"what": what, "at": "2026-01-02T03:04:05Z"});
     let key = ArtifactKey::Decision(run.clone(), 1);
     let decision = Bytes::from(shared::seal::document(&decision, &key));
-    stage.storage.create(&key, decision).await.unwrap();
+    fixture.storage.create(&key, decision).await.unwrap();
     let task = ShardTask {
         first_attempt: 2,
         revision: 1,
         ..plan.task(run, &plan.shards[0])
     };
-    stage.broker.work.publish(&[task]).await.unwrap();
-    stage.work().await.unwrap();
+    fixture.broker.work.publish(&[task]).await.unwrap();
+    fixture.work().await.unwrap();
     let revision = ArtifactKey::ShardRevision(run.clone(), ShardId(0), 1);
-    assert!(!stage.storage.exists(&revision).await.unwrap());
-    let failure = stage.failure(2).await;
+    assert!(!fixture.storage.exists(&revision).await.unwrap());
+    let failure = fixture.failure(2).await;
     assert_eq!(failure.error_class, FailureClass::Unworkable);
-    let storage = stage.storage.as_ref();
-    let unread = Ledger::read(storage, &stage.run).await.unwrap_err();
-    let audited = audit::audit(storage, &stage.run).await.unwrap();
+    let storage = fixture.storage.as_ref();
+    let unread = Ledger::read(storage, &fixture.run).await.unwrap_err();
+    let audited = audit::audit(storage, &fixture.run).await.unwrap();
     let [finding] = &audited.findings[..] else {
         panic!("{:?}", audited.findings);
     };
@@ -573,82 +580,82 @@ async fn a_retry_of_what_was_not_planned_is_damage_and_commits_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn what_storage_denies_one_run_alone_fails_that_run() {
-    let stage = Stage::of(&["denied", "z"]).await;
-    stage.publish(None).await;
-    stage.work().await.unwrap();
+    let fixture = Fixture::of(&["denied", "z"]).await;
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
     let failed = ShardState::Failed { last: 3 };
-    assert_eq!(stage.states().await, [failed, ShardState::Committed]);
-    assert_eq!(stage.failure(1).await.error_class, FailureClass::Fatal);
+    assert_eq!(fixture.states().await, [failed, ShardState::Committed]);
+    assert_eq!(fixture.failure(1).await.error_class, FailureClass::Fatal);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_in_this_process_that_cannot_be_worked_on_ends_with_the_reason() {
-    let stage = Stage::of(&["a"]).await;
-    stage.publish(None).await;
+    let fixture = Fixture::of(&["a"]).await;
+    fixture.publish(None).await;
     let consumer = Consumer {
-        workshop: stage.without_tools(no_model),
-        given: Some(stage.run.record.clone()),
-        ..stage.consumer(&CancellationToken::new())
+        run_contexts: fixture.without_context(no_model),
+        given: Some(fixture.run.record.clone()),
+        ..fixture.consumer(&CancellationToken::new())
     };
     let error = consumer.run().await.unwrap_err();
     assert!(matches!(error, ConsumerError::Fatal { .. }), "{error}");
     assert!(error.to_string().contains("sd15/model.json"), "{error}");
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_in_which_too_much_fails_is_halted_until_somebody_resumes_it() {
-    let mut stage = Stage::of(&["bad-1", "bad-2", "a", "b"]).await;
+    let mut fixture = Fixture::of(&["bad-1", "bad-2", "a", "b"]).await;
     // The record was stored with another limit, so it is stored anew.
-    stage.storage = Arc::new(MemoryStorage::new());
-    stage.run.record.limits.max_failed = 0.25;
-    planned::store(stage.storage.as_ref(), &stage.run).await;
-    let (bad, good) = stage.run.plan.shards.split_at(2);
-    let task = |shard| stage.run.plan.task(&stage.run.record.run, shard);
+    fixture.storage = Arc::new(MemoryStorage::new());
+    fixture.run.record.limits.max_failed = 0.25;
+    planned::store(fixture.storage.as_ref(), &fixture.run).await;
+    let (bad, good) = fixture.run.plan.shards.split_at(2);
+    let task = |shard| fixture.run.plan.task(&fixture.run.record.run, shard);
     let tasks: Vec<_> = bad.iter().map(task).collect();
-    stage.broker.work.publish(&tasks).await.unwrap();
-    stage.work().await.unwrap();
-    stage.collect().await;
-    let halted = stage.ledger().await.decisions.halted.unwrap();
+    fixture.broker.work.publish(&tasks).await.unwrap();
+    fixture.work().await.unwrap();
+    fixture.collect().await;
+    let halted = fixture.ledger().await.decisions.halted.unwrap();
     assert!(halted.contains("2 of 4 items"), "{halted}");
     assert!(halted.contains("limits.max_failed (0.25)"), "{halted}");
 
     let tasks: Vec<_> = good.iter().map(task).collect();
-    stage.broker.work.publish(&tasks).await.unwrap();
-    stage.work().await.unwrap();
+    fixture.broker.work.publish(&tasks).await.unwrap();
+    fixture.work().await.unwrap();
     assert_eq!(
-        stage.engine.conversions(),
+        fixture.engine.conversions(),
         0,
         "shards of a halted run are dropped"
     );
 
-    stage.publish(None).await;
-    stage.collect().await;
+    fixture.publish(None).await;
+    fixture.collect().await;
     assert_eq!(
-        stage.ledger().await.decisions.halted,
+        fixture.ledger().await.decisions.halted,
         None,
         "it was halted again"
     );
-    stage.work().await.unwrap();
-    assert_eq!(stage.states().await, [ShardState::Committed; 4]);
+    fixture.work().await.unwrap();
+    assert_eq!(fixture.states().await, [ShardState::Committed; 4]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_that_kills_its_workers_is_given_up_by_the_broker_and_noted() {
-    let stage = Stage::of(&["a"]).await;
-    stage.publish(None).await;
-    while stage.broker.work.depth().await.unwrap().dead == 0 {
-        let consumer = stage.consumer(&CancellationToken::new());
+    let fixture = Fixture::of(&["a"]).await;
+    fixture.publish(None).await;
+    while fixture.broker.work.depth().await.unwrap().dead == 0 {
+        let consumer = fixture.consumer(&CancellationToken::new());
         let work = consumer.run();
         // It dies while it converts.
         let _ = tokio::time::timeout(Duration::from_millis(5), work).await;
     }
-    assert_eq!(stage.states().await, [ShardState::Open]);
-    stage.collect().await;
-    assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
-    let run = &stage.run.record.run;
+    assert_eq!(fixture.states().await, [ShardState::Open]);
+    fixture.collect().await;
+    assert_eq!(fixture.states().await, [ShardState::Failed { last: 3 }]);
+    let run = &fixture.run.record.run;
     let failure =
-        coordinator::run::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 3);
+        coordinator::run::ledger::failed_attempt(fixture.storage.as_ref(), run, ShardId(0), 3);
     let failure = failure.await.unwrap();
     assert!(
         failure.error.contains("delivered more than 20 times"),
@@ -664,14 +671,14 @@ async fn sixty_polite_stops_and_fifteen_deaths_of_its_workers_fail_no_shard() {
         styles: 1,
     };
     let run = planned::run("staged", &contents, &["night".to_owned()], size);
-    let engine = StandIn::new(Duration::from_millis(10));
-    let stage = Stage::of_run(Arc::new(MemoryStorage::new()), run, engine).await;
-    stage.publish(None).await;
+    let engine = FakeEngine::new(Duration::from_millis(10));
+    let fixture = Fixture::of_run(Arc::new(MemoryStorage::new()), run, engine).await;
+    fixture.publish(None).await;
     // While it converts.
     let soon = Duration::from_millis(5);
     for turn in 0..75 {
         let drain = CancellationToken::new();
-        let consumer = stage.consumer(&drain);
+        let consumer = fixture.consumer(&drain);
         if turn % 5 == 4 {
             let died = tokio::time::timeout(soon, consumer.run()).await;
             assert!(died.is_err(), "it ended before: {died:?}");
@@ -684,38 +691,38 @@ async fn sixty_polite_stops_and_fifteen_deaths_of_its_workers_fail_no_shard() {
             worked.unwrap();
         }
     }
-    let depth = stage.broker.work.depth().await.unwrap();
+    let depth = fixture.broker.work.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (1, 0));
-    assert_eq!(stage.states().await, [ShardState::Open]);
-    stage.work().await.unwrap();
-    assert_eq!(stage.states().await, [ShardState::Committed]);
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(fixture.states().await, [ShardState::Open]);
+    fixture.work().await.unwrap();
+    assert_eq!(fixture.states().await, [ShardState::Committed]);
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_no_shard_of_a_run_here_goes_to_the_dead_letters() {
-    let stage = Stage::of(&["a"]).await;
-    let mut elsewhere = stage
+    let fixture = Fixture::of(&["a"]).await;
+    let mut elsewhere = fixture
         .run
         .plan
-        .task(&stage.run.record.run, &stage.run.plan.shards[0]);
+        .task(&fixture.run.record.run, &fixture.run.plan.shards[0]);
     elsewhere.run = "elsewhere".parse().unwrap();
-    stage.broker.work.publish(&[elsewhere]).await.unwrap();
-    stage.work().await.unwrap();
-    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 1);
-    stage.collect().await;
-    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
+    fixture.broker.work.publish(&[elsewhere]).await.unwrap();
+    fixture.work().await.unwrap();
+    assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 1);
+    fixture.collect().await;
+    assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_about_what_was_not_planned_goes_to_the_dead_letters_and_leaves_nothing() {
     let storage = MemoryStorage::new();
-    let stage = Stage::on(Arc::new(storage.clone()), &["a", "b"]).await;
+    let fixture = Fixture::on(Arc::new(storage.clone()), &["a", "b"]).await;
     let before = storage.snapshot();
-    let task = stage
+    let task = fixture
         .run
         .plan
-        .task(&stage.run.record.run, &stage.run.plan.shards[0]);
+        .task(&fixture.run.record.run, &fixture.run.plan.shards[0]);
     let of_shard = |shard| ShardTask {
         shard: ShardId(shard),
         ..task.clone()
@@ -731,13 +738,13 @@ async fn a_message_about_what_was_not_planned_goes_to_the_dead_letters_and_leave
         from_attempt(2),
         from_attempt(u32::MAX),
     ];
-    stage.broker.work.publish(&hostile).await.unwrap();
-    stage.work().await.unwrap();
-    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 5);
-    assert_eq!(stage.engine.conversions(), 0);
+    fixture.broker.work.publish(&hostile).await.unwrap();
+    fixture.work().await.unwrap();
+    assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 5);
+    assert_eq!(fixture.engine.conversions(), 0);
     assert_eq!(storage.snapshot(), before);
-    stage.collect().await;
-    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
+    fixture.collect().await;
+    assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 0);
     let is_attempt = |path: &&String| path.contains("/attempts/");
     assert_eq!(storage.snapshot().keys().find(is_attempt), None);
 }
@@ -750,16 +757,20 @@ async fn a_record_that_was_changed_or_is_another_ones_is_worked_on_by_nobody() {
         |record| record["format_version"] = 3.into(),
     ];
     for change in changes {
-        let stage = Stage::of(&["a"]).await;
-        let mut record = serde_json::to_value(&stage.run.record).unwrap();
+        let fixture = Fixture::of(&["a"]).await;
+        let mut record = serde_json::to_value(&fixture.run.record).unwrap();
         change(&mut record);
-        let key = ArtifactKey::RunRecord(stage.run.record.run.clone());
+        let key = ArtifactKey::RunRecord(fixture.run.record.run.clone());
         let json = Bytes::from(serde_json::to_vec(&record).unwrap());
-        stage.storage.replace(&key, json).await.unwrap();
-        stage.publish(None).await;
-        stage.work().await.unwrap();
-        assert_eq!(stage.broker.work.depth().await.unwrap().dead, 1, "{record}");
-        assert_eq!(stage.engine.conversions(), 0, "{record}");
+        fixture.storage.replace(&key, json).await.unwrap();
+        fixture.publish(None).await;
+        fixture.work().await.unwrap();
+        assert_eq!(
+            fixture.broker.work.depth().await.unwrap().dead,
+            1,
+            "{record}"
+        );
+        assert_eq!(fixture.engine.conversions(), 0, "{record}");
     }
 }
 
@@ -768,13 +779,13 @@ async fn a_plan_whose_names_lead_elsewhere_writes_nothing_outside_the_storage_ro
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root");
     let storage = Arc::new(LocalStorage::new(&root));
-    let stage = Stage::on(storage, &["../../../../elsewhere"]).await;
-    stage.publish(None).await;
+    let fixture = Fixture::on(storage, &["../../../../elsewhere"]).await;
+    fixture.publish(None).await;
     let drain = CancellationToken::new();
-    let mut consumer = stage.consumer(&drain);
+    let mut consumer = fixture.consumer(&drain);
     consumer.pauses = ExponentialBuilder::default().with_min_delay(Duration::from_millis(1));
     let stop = async {
-        stage.broker.work.drained().await;
+        fixture.broker.work.drained().await;
         drain.cancel();
     };
     let (worked, ()) = tokio::join!(consumer.run(), stop);
@@ -782,44 +793,44 @@ async fn a_plan_whose_names_lead_elsewhere_writes_nothing_outside_the_storage_ro
     let outside = std::fs::read_dir(folder.path()).unwrap();
     let outside: Vec<_> = outside.map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(outside, ["root"]);
-    assert_eq!(stage.engine.conversions(), 0);
-    assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
-    let failure = stage.failure(1).await;
+    assert_eq!(fixture.engine.conversions(), 0);
+    assert_eq!(fixture.states().await, [ShardState::Failed { last: 3 }]);
+    let failure = fixture.failure(1).await;
     assert_eq!(failure.error_class, FailureClass::Unworkable);
     assert!(failure.error.contains("elsewhere"), "{failure:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_plan_is_read_once_for_all_the_shards_of_its_run() {
-    let stage = Stage::of(&["a", "b"]).await;
-    stage.publish(None).await;
+    let fixture = Fixture::of(&["a", "b"]).await;
+    fixture.publish(None).await;
     // While the first is converted.
     let damage = async {
         tokio::time::sleep(Duration::from_millis(5)).await;
-        stage.damage_plan().await;
+        fixture.damage_plan().await;
     };
-    let (worked, ()) = tokio::join!(stage.work(), damage);
+    let (worked, ()) = tokio::join!(fixture.work(), damage);
     worked.unwrap();
-    assert_eq!(stage.states().await, [ShardState::Committed; 2]);
+    assert_eq!(fixture.states().await, [ShardState::Committed; 2]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_whose_root_is_not_mounted_takes_no_shards_and_leaves_with_the_reason() {
-    let stage = Stage::of(&["a", "b"]).await;
-    stage.publish(None).await;
+    let fixture = Fixture::of(&["a", "b"]).await;
+    fixture.publish(None).await;
     // What an attempt stored in the folder where the root was mounted is no run.
     let folder = Arc::new(MemoryStorage::new());
     let item = ItemId {
         style: "fog".to_owned(),
         content: "a".to_owned(),
     };
-    let image = ArtifactKey::Image(stage.run.record.run.clone(), item);
+    let image = ArtifactKey::Image(fixture.run.record.run.clone(), item);
     folder.create(&image, "an image".into()).await.unwrap();
-    let unmounted = stage.seen_in(folder);
+    let unmounted = fixture.seen_in(folder);
     let started = tokio::time::Instant::now();
     let meanwhile = async {
         tokio::time::sleep(Duration::from_secs(60)).await;
-        let depth = stage.broker.work.depth().await.unwrap();
+        let depth = fixture.broker.work.depth().await.unwrap();
         assert_eq!((depth.ready, depth.dead, depth.consumers), (2, 0, 0));
     };
     let (ended, ()) = tokio::join!(unmounted.work(), meanwhile);
@@ -836,34 +847,34 @@ async fn a_worker_whose_root_is_not_mounted_takes_no_shards_and_leaves_with_the_
     assert!(started.elapsed() >= Duration::from_secs(600));
 
     // It has cost the run nothing.
-    stage.collect().await;
-    stage.work().await.unwrap();
-    assert_eq!(stage.states().await, [ShardState::Committed; 2]);
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    fixture.collect().await;
+    fixture.work().await.unwrap();
+    assert_eq!(fixture.states().await, [ShardState::Committed; 2]);
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_goes_on_when_its_root_is_mounted_again() {
-    let stage = Stage::of(&["a", "b"]).await;
-    stage.publish(None).await;
+    let fixture = Fixture::of(&["a", "b"]).await;
+    fixture.publish(None).await;
     let root = MemoryStorage::new();
-    let worker = stage.seen_in(Arc::new(root.clone()));
+    let worker = fixture.seen_in(Arc::new(root.clone()));
     let mount = async {
         tokio::time::sleep(Duration::from_secs(300)).await;
-        planned::store(&root, &stage.run).await;
+        planned::store(&root, &fixture.run).await;
     };
     let (worked, ()) = tokio::join!(worker.work(), mount);
     worked.unwrap();
     assert_eq!(worker.states().await, [ShardState::Committed; 2]);
     assert_eq!(worker.ledger().await.num_failed_attempts(), 0);
-    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
+    assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_waits_for_its_root_stops_when_it_is_told_to() {
-    let stage = Stage::of(&["a"]).await;
-    stage.publish(None).await;
-    let unmounted = stage.seen_in(Arc::new(MemoryStorage::new()));
+    let fixture = Fixture::of(&["a"]).await;
+    fixture.publish(None).await;
+    let unmounted = fixture.seen_in(Arc::new(MemoryStorage::new()));
     let drain = CancellationToken::new();
     let consumer = unmounted.consumer(&drain);
     let stop = async {
@@ -872,101 +883,101 @@ async fn a_worker_that_waits_for_its_root_stops_when_it_is_told_to() {
     };
     let (worked, ()) = tokio::join!(consumer.run(), stop);
     worked.unwrap();
-    let depth = stage.broker.work.depth().await.unwrap();
+    let depth = fixture.broker.work.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_whose_root_has_other_runs_alone_leaves_and_fails_nothing() {
-    let stage = Stage::of(&["a", "b", "c"]).await;
-    stage.publish(None).await;
+    let fixture = Fixture::of(&["a", "b", "c"]).await;
+    fixture.publish(None).await;
     let wrong = MemoryStorage::new();
     let other = planned::run("other", &["b".to_owned()], &["night".to_owned()], ONE);
     planned::store(&wrong, &other).await;
-    let wrong = stage.seen_in(Arc::new(wrong));
+    let wrong = fixture.seen_in(Arc::new(wrong));
     let consumer = wrong.consumer(&CancellationToken::new());
-    let collector = stage.collector();
+    let collector = fixture.collector();
     let ended = tokio::select! {
         ended = consumer.run() => ended,
         () = collector.run() => panic!("the collector stopped"),
     };
     let error = ended.unwrap_err();
     assert!(matches!(error, ConsumerError::NoRun { .. }), "{error}");
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
-    assert_eq!(stage.states().await, [ShardState::Open; 3]);
-    stage.work_until_committed().await;
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(fixture.states().await, [ShardState::Open; 3]);
+    fixture.work_until_committed().await;
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_messages_of_a_removed_run_end_and_its_workers_make_the_others() {
-    let stage = Stage::of(&["a"]).await;
+    let fixture = Fixture::of(&["a"]).await;
     let names: Vec<String> = (0..50).map(|number| format!("{number:03}")).collect();
     let removed = planned::run("removed", &names, &["night".to_owned()], ONE);
-    let removed = Stage {
+    let removed = Fixture {
         run: removed,
-        ..stage.seen_in(Arc::clone(&stage.storage))
+        ..fixture.seen_in(Arc::clone(&fixture.storage))
     };
-    stage.broker.work.publish(&removed.tasks()).await.unwrap();
-    stage.publish(None).await;
+    fixture.broker.work.publish(&removed.tasks()).await.unwrap();
+    fixture.publish(None).await;
     let started = tokio::time::Instant::now();
-    stage.work().await.unwrap();
+    fixture.work().await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(900));
-    assert_eq!(stage.states().await, [ShardState::Committed]);
-    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 50);
-    stage.collect().await;
-    let depth = stage.broker.work.depth().await.unwrap();
+    assert_eq!(fixture.states().await, [ShardState::Committed]);
+    assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 50);
+    fixture.collect().await;
+    let depth = fixture.broker.work.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_is_damaged_for_a_while_costs_its_run_nothing() {
     for minutes in [1_u32, 30] {
-        let stage = Stage::of(&["a", "b"]).await;
-        let other = stage.beside().await;
-        let key = ArtifactKey::RunRecord(stage.run.record.run.clone());
-        let whole = stage.storage.read(&key).await.unwrap();
+        let fixture = Fixture::of(&["a", "b"]).await;
+        let other = fixture.beside().await;
+        let key = ArtifactKey::RunRecord(fixture.run.record.run.clone());
+        let whole = fixture.storage.read(&key).await.unwrap();
         let cut = whole.slice(..whole.len() - 40);
-        stage.storage.replace(&key, cut).await.unwrap();
-        stage.publish(None).await;
+        fixture.storage.replace(&key, cut).await.unwrap();
+        fixture.publish(None).await;
         other.publish(None).await;
         let mend = async {
             tokio::time::sleep(minutes * Duration::from_secs(60)).await;
             assert_eq!(other.states().await, [ShardState::Committed], "{minutes}");
-            stage.storage.replace(&key, whole.clone()).await.unwrap();
+            fixture.storage.replace(&key, whole.clone()).await.unwrap();
         };
-        tokio::join!(stage.work_until_committed(), mend);
-        assert_eq!(stage.ledger().await.num_failed_attempts(), 0, "{minutes}");
+        tokio::join!(fixture.work_until_committed(), mend);
+        assert_eq!(fixture.ledger().await.num_failed_attempts(), 0, "{minutes}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_that_was_committed_where_its_root_was_mounted_is_not_taken_for_done() {
     let storage = Vanishing::of(Arc::new(MemoryStorage::new()));
-    let stage = Stage::on(Arc::clone(&storage) as Arc<dyn Storage>, &["a"]).await;
-    stage.publish(None).await;
+    let fixture = Fixture::on(Arc::clone(&storage) as Arc<dyn Storage>, &["a"]).await;
+    fixture.publish(None).await;
     let drain = CancellationToken::new();
-    let consumer = stage.consumer(&drain);
+    let consumer = fixture.consumer(&drain);
     let stop = async {
         // While it converts.
         tokio::time::sleep(Duration::from_millis(5)).await;
-        storage.take(&ArtifactKey::RunRecord(stage.run.record.run.clone()));
+        storage.take(&ArtifactKey::RunRecord(fixture.run.record.run.clone()));
         tokio::time::sleep(Duration::from_secs(60)).await;
         drain.cancel();
     };
     let (worked, ()) = tokio::join!(consumer.run(), stop);
     worked.unwrap();
-    assert_eq!(stage.engine.conversions(), 1);
-    let depth = stage.broker.work.depth().await.unwrap();
+    assert_eq!(fixture.engine.conversions(), 1);
+    let depth = fixture.broker.work.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (1, 0), "its message is there");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_that_is_given_up_again_and_again_is_published_ever_later() {
-    let stage = Stage::of(&["a"]).await;
-    stage.publish(None).await;
-    let collector = stage.collector();
-    let mut deliveries = stage.broker.work.consume().await.unwrap();
+    let fixture = Fixture::of(&["a"]).await;
+    fixture.publish(None).await;
+    let collector = fixture.collector();
+    let mut deliveries = fixture.broker.work.consume().await.unwrap();
     let mut given_up = 0;
     let give_up = async {
         while let Ok(delivery) = deliveries.next().await {
@@ -981,81 +992,82 @@ async fn a_shard_that_is_given_up_again_and_again_is_published_ever_later() {
         () = give_up => {}
     }
     assert!((8..=16).contains(&given_up), "{given_up} times in an hour");
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_letter_of_a_run_that_cannot_be_read_waits_and_holds_up_no_other() {
-    let stage = Stage::of(&["a"]).await;
-    let other = stage.beside().await;
-    let key = ArtifactKey::RunRecord(stage.run.record.run.clone());
-    let whole = stage.storage.read(&key).await.unwrap();
+    let fixture = Fixture::of(&["a"]).await;
+    let other = fixture.beside().await;
+    let key = ArtifactKey::RunRecord(fixture.run.record.run.clone());
+    let whole = fixture.storage.read(&key).await.unwrap();
     let damaged = Bytes::from_static(b"{}");
-    stage.storage.replace(&key, damaged).await.unwrap();
-    stage.broker.work.publish(&stage.tasks()).await.unwrap();
+    fixture.storage.replace(&key, damaged).await.unwrap();
+    fixture.broker.work.publish(&fixture.tasks()).await.unwrap();
     other.publish(None).await;
-    stage
+    fixture
         .broker
         .work
         .give_up_waiting(DeadLetterReason::Rejected);
-    let collector = stage.collector();
+    let collector = fixture.collector();
     let mend = async {
         tokio::time::sleep(Duration::from_secs(60)).await;
-        let ready = stage.broker.work.depth().await.unwrap().ready;
+        let ready = fixture.broker.work.depth().await.unwrap().ready;
         assert_eq!(ready, 1, "that of the other run");
-        stage.storage.replace(&key, whole).await.unwrap();
+        fixture.storage.replace(&key, whole).await.unwrap();
         tokio::time::sleep(Duration::from_secs(60)).await;
     };
     tokio::select! {
         () = mend => {}
         () = collector.run() => panic!("the collector stopped"),
     }
-    let depth = stage.broker.work.depth().await.unwrap();
+    let depth = fixture.broker.work.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_letter_waits_while_the_storage_root_has_no_run() {
-    let stage = Stage::of(&["a"]).await;
-    stage.publish(None).await;
-    stage
+    let fixture = Fixture::of(&["a"]).await;
+    fixture.publish(None).await;
+    fixture
         .broker
         .work
         .give_up_waiting(DeadLetterReason::Rejected);
     let root = MemoryStorage::new();
-    let collecting = stage.seen_in(Arc::new(root.clone()));
+    let collecting = fixture.seen_in(Arc::new(root.clone()));
     collecting.collect().await;
-    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 1);
-    planned::store(&root, &stage.run).await;
+    assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 1);
+    planned::store(&root, &fixture.run).await;
     collecting.collect().await;
-    let depth = stage.broker.work.depth().await.unwrap();
+    let depth = fixture.broker.work.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn numbers_that_no_attempt_has_stop_nobody_and_count_for_nothing() {
-    let stage = Stage::of(&["a"]).await;
-    let key = |number| ArtifactKey::FailedAttempt(stage.run.record.run.clone(), ShardId(0), number);
+    let fixture = Fixture::of(&["a"]).await;
+    let key =
+        |number| ArtifactKey::FailedAttempt(fixture.run.record.run.clone(), ShardId(0), number);
     for number in [MAX_ATTEMPT + 1, u32::MAX] {
-        stage
+        fixture
             .storage
             .create(&key(number), Bytes::new())
             .await
             .unwrap();
     }
-    let task = stage.tasks().remove(0);
+    let task = fixture.tasks().remove(0);
     let hostile = [MAX_ATTEMPT, MAX_ATTEMPT + 1, u32::MAX].map(|first_attempt| ShardTask {
         first_attempt,
         ..task.clone()
     });
-    stage.broker.work.publish(&hostile).await.unwrap();
-    stage.broker.work.publish(&[task]).await.unwrap();
-    stage.work().await.unwrap();
-    assert_eq!(stage.states().await, [ShardState::Committed]);
-    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 3);
-    stage.collect().await;
-    assert_eq!(stage.broker.work.depth().await.unwrap().dead, 0);
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
+    fixture.broker.work.publish(&hostile).await.unwrap();
+    fixture.broker.work.publish(&[task]).await.unwrap();
+    fixture.work().await.unwrap();
+    assert_eq!(fixture.states().await, [ShardState::Committed]);
+    assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 3);
+    fixture.collect().await;
+    assert_eq!(fixture.broker.work.depth().await.unwrap().dead, 0);
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -1067,61 +1079,61 @@ async fn a_dead_letter_whose_shard_nobody_tried_is_published_again_and_fails_not
         DeadLetterReason::Rejected,
         DeadLetterReason::Unexplained,
     ] {
-        let stage = Stage::of(&["a", "b", "c"]).await;
-        stage.publish(None).await;
-        stage.broker.work.give_up_waiting(reason);
-        let depth = stage.broker.work.depth().await.unwrap();
+        let fixture = Fixture::of(&["a", "b", "c"]).await;
+        fixture.publish(None).await;
+        fixture.broker.work.give_up_waiting(reason);
+        let depth = fixture.broker.work.depth().await.unwrap();
         assert_eq!((depth.ready, depth.dead), (0, 3));
-        stage.collect().await;
-        let depth = stage.broker.work.depth().await.unwrap();
+        fixture.collect().await;
+        let depth = fixture.broker.work.depth().await.unwrap();
         assert_eq!((depth.ready, depth.dead), (3, 0), "{reason:?}");
-        assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
-        stage.work().await.unwrap();
-        assert_eq!(stage.states().await, [ShardState::Committed; 3]);
+        assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
+        fixture.work().await.unwrap();
+        assert_eq!(fixture.states().await, [ShardState::Committed; 3]);
 
         // What was made meanwhile is not asked for again.
-        stage.broker.work.publish(&stage.tasks()).await.unwrap();
-        stage.broker.work.give_up_waiting(reason);
-        stage.collect().await;
-        let depth = stage.broker.work.depth().await.unwrap();
+        fixture.broker.work.publish(&fixture.tasks()).await.unwrap();
+        fixture.broker.work.give_up_waiting(reason);
+        fixture.collect().await;
+        let depth = fixture.broker.work.depth().await.unwrap();
         assert_eq!((depth.ready, depth.dead), (0, 0), "{reason:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_run_stops_at_the_next_item() {
-    let mut stage = Stage::of(&["a", "b"]).await;
-    stage.engine = StandIn::new(Duration::from_secs(60));
-    stage.publish(None).await;
+    let mut fixture = Fixture::of(&["a", "b"]).await;
+    fixture.engine = FakeEngine::new(Duration::from_secs(60));
+    fixture.publish(None).await;
     let cancel = async {
         tokio::time::sleep(Duration::from_secs(30)).await;
-        let mut ledger = stage.ledger().await;
+        let mut ledger = fixture.ledger().await;
         let halt = Decided::Halt {
             reason: "cancelled".to_owned(),
         };
-        let run = &stage.run.record.run;
-        let storage = stage.storage.as_ref();
+        let run = &fixture.run.record.run;
+        let storage = fixture.storage.as_ref();
         ledger
             .decisions
             .decide_next(storage, run, Decision::made(halt, &SystemClock))
             .await
             .unwrap();
     };
-    let (worked, ()) = tokio::join!(stage.work(), cancel);
+    let (worked, ()) = tokio::join!(fixture.work(), cancel);
     worked.unwrap();
     // The first was in hand, and is kept; the second was dropped.
-    assert_eq!(stage.engine.conversions(), 1);
-    assert_eq!(stage.states().await[1], ShardState::Open);
+    assert_eq!(fixture.engine.conversions(), 1);
+    assert_eq!(fixture.states().await[1], ShardState::Open);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_waits_for_a_shard_stops_when_it_is_asked_to() {
-    let stage = Stage::of(&["a"]).await;
+    let fixture = Fixture::of(&["a"]).await;
     let drain = CancellationToken::new();
-    let consumer = stage.consumer(&drain);
-    let mut events = stage.broker.events.subscribe().await;
+    let consumer = fixture.consumer(&drain);
+    let mut events = fixture.broker.events.subscribe().await;
     let work = tokio::spawn(async move { consumer.run().await });
-    while !stage
+    while !fixture
         .broker
         .control
         .send("worker", ControlRequest::Drain)
@@ -1142,14 +1154,14 @@ async fn a_worker_that_waits_for_a_shard_stops_when_it_is_asked_to() {
 async fn an_image_of_a_committed_shard_that_is_gone_is_made_again() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Arc::new(LocalStorage::new(folder.path()));
-    let stage = Stage::on(storage, &["a", "b"]).await;
-    stage.publish(None).await;
-    stage.work().await.unwrap();
+    let fixture = Fixture::on(storage, &["a", "b"]).await;
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
     let image = folder.path().join("runs/staged/images/night/b.png");
     let before = std::fs::read(&image).unwrap();
     std::fs::remove_file(&image).unwrap();
 
-    let redo = stage.publish(Some(Only::Missing)).await;
+    let redo = fixture.publish(Some(Only::Missing)).await;
     let gone = Gone {
         num_items: 1,
         paths: ["runs/staged/images/night/b.png".to_owned()].into(),
@@ -1157,9 +1169,9 @@ async fn an_image_of_a_committed_shard_that_is_gone_is_made_again() {
     };
     assert_eq!(redo[0].why, Why::ArtifactsMissing(gone));
     assert_eq!(redo.len(), 1);
-    stage.work().await.unwrap();
+    fixture.work().await.unwrap();
     assert_eq!(std::fs::read(&image).unwrap(), before);
-    let report = audit::audit(stage.storage.as_ref(), &stage.run)
+    let report = audit::audit(fixture.storage.as_ref(), &fixture.run)
         .await
         .unwrap();
     assert_eq!(report.findings, [""; 0]);
@@ -1169,15 +1181,18 @@ async fn an_image_of_a_committed_shard_that_is_gone_is_made_again() {
 async fn a_damaged_image_fails_its_shard_and_names_itself() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Arc::new(LocalStorage::new(folder.path()));
-    let stage = Stage::on(storage, &["a"]).await;
-    let key = ArtifactKey::Image(stage.run.record.run.clone(), stage.run.plan.item((0, 0)));
+    let fixture = Fixture::on(storage, &["a"]).await;
+    let key = ArtifactKey::Image(
+        fixture.run.record.run.clone(),
+        fixture.run.plan.item((0, 0)),
+    );
     let damaged = Bytes::from_static(b"half an image");
-    stage.storage.create(&key, damaged).await.unwrap();
-    stage.publish(None).await;
-    stage.work().await.unwrap();
-    let run = &stage.run.record.run;
+    fixture.storage.create(&key, damaged).await.unwrap();
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
+    let run = &fixture.run.record.run;
     let failure =
-        coordinator::run::ledger::failed_attempt(stage.storage.as_ref(), run, ShardId(0), 1);
+        coordinator::run::ledger::failed_attempt(fixture.storage.as_ref(), run, ShardId(0), 1);
     let failure = failure.await.unwrap();
     assert!(failure.error.contains("night/a.png"), "{failure:?}");
     assert!(failure.error.contains("other bytes"), "{failure:?}");
@@ -1185,35 +1200,35 @@ async fn a_damaged_image_fails_its_shard_and_names_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn what_did_not_fit_at_once_is_made_in_parts_and_not_tried_at_once_again() {
-    let stage = Stage::that_fits(2).await;
-    stage.publish(None).await;
-    stage.work().await.unwrap();
-    assert_eq!(stage.states().await, [ShardState::Committed]);
-    assert_eq!(stage.engine.passes(), [5, 2, 2, 1, 2, 2, 1]);
+    let fixture = Fixture::that_fits(2).await;
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
+    assert_eq!(fixture.states().await, [ShardState::Committed]);
+    assert_eq!(fixture.engine.passes(), [5, 2, 2, 1, 2, 2, 1]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_of_which_no_single_output_fits_is_given_up() {
-    let stage = Stage::that_fits(0).await;
-    stage.publish(None).await;
-    stage.work().await.unwrap();
-    assert_eq!(stage.states().await, [ShardState::Failed { last: 3 }]);
-    assert_eq!(stage.engine.passes(), [5, 2, 1, 1, 1]);
+    let fixture = Fixture::that_fits(0).await;
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
+    assert_eq!(fixture.states().await, [ShardState::Failed { last: 3 }]);
+    assert_eq!(fixture.engine.passes(), [5, 2, 1, 1, 1]);
 }
 
 /// A run of some contents in some styles, all of it one shard.
-async fn shard_of(contents: &[&str], styles: &[&str]) -> Stage {
+async fn shard_of(contents: &[&str], styles: &[&str]) -> Fixture {
     let named = |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
     let size = ShardSize {
         contents: contents.len(),
         styles: styles.len(),
     };
     let run = planned::run("staged", &named(contents), &named(styles), size);
-    let engine = StandIn::new(Duration::ZERO);
-    Stage::of_run(Arc::new(MemoryStorage::new()), run, engine).await
+    let engine = FakeEngine::new(Duration::ZERO);
+    Fixture::of_run(Arc::new(MemoryStorage::new()), run, engine).await
 }
 
-impl Stage {
+impl Fixture {
     /// The rows of the only shard, and what is stored of images and labels.
     async fn committed(&self) -> (Vec<ManifestRow>, Vec<String>) {
         let run = &self.run.record.run;
@@ -1234,15 +1249,15 @@ impl Stage {
 
 #[tokio::test(start_paused = true)]
 async fn numbers_that_are_not_finite_cost_the_items_that_depend_on_them_and_leave_nothing_stored() {
-    let stage = shard_of(
+    let fixture = shard_of(
         &["a", "broken-1", "z"],
         &["broken-2", "night", "overflowing"],
     )
     .await;
-    stage.publish(None).await;
-    stage.work().await.unwrap();
-    assert_eq!(stage.states().await, [ShardState::Committed]);
-    let (rows, stored) = stage.committed().await;
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
+    assert_eq!(fixture.states().await, [ShardState::Committed]);
+    let (rows, stored) = fixture.committed().await;
     assert_eq!(rows.len(), 9);
     for row in &rows {
         let item = (row.item.content.as_str(), row.item.style.as_str());
@@ -1275,7 +1290,7 @@ async fn numbers_that_are_not_finite_cost_the_items_that_depend_on_them_and_leav
         .map(|w| w.unet_evaluations)
         .sum();
     assert_eq!(evaluations, 4.0);
-    let report = audit::audit(stage.storage.as_ref(), &stage.run)
+    let report = audit::audit(fixture.storage.as_ref(), &fixture.run)
         .await
         .unwrap();
     assert_eq!(report.findings, [""; 0]);
@@ -1283,10 +1298,10 @@ async fn numbers_that_are_not_finite_cost_the_items_that_depend_on_them_and_leav
 
 #[tokio::test(start_paused = true)]
 async fn figures_that_are_not_finite_are_in_no_row_and_said_in_a_warning() {
-    let stage = shard_of(&["a", "uncertain", "unjudged"], &["night"]).await;
-    stage.publish(None).await;
-    stage.work().await.unwrap();
-    let (rows, stored) = stage.committed().await;
+    let fixture = shard_of(&["a", "uncertain", "unjudged"], &["night"]).await;
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
+    let (rows, stored) = fixture.committed().await;
     let [whole, uncertain, unjudged] = rows.as_slice() else {
         panic!("{rows:?}");
     };
@@ -1301,13 +1316,13 @@ async fn figures_that_are_not_finite_are_in_no_row_and_said_in_a_warning() {
     );
     // What a network makes of an image says nothing against the image.
     assert_eq!(unjudged.status, Status::Done);
-    assert_eq!(unjudged.warning_kinds, [WarningKind::NotJudged]);
+    assert_eq!(unjudged.warning_kinds, [WarningKind::NotEvaluated]);
     let quality = unjudged.quality.as_ref().unwrap();
     assert_eq!(quality.figures[ItemMetric::Lpips], None);
     assert_eq!(quality.features, None);
 
     // An attempt that finds the images stored says the same of them.
-    let shard = ArtifactKey::Shard(stage.run.record.run.clone(), ShardId(0));
+    let shard = ArtifactKey::Shard(fixture.run.record.run.clone(), ShardId(0));
     let again = shard_of(&["a", "uncertain", "unjudged"], &["night"]).await;
     for path in &stored {
         let mut parts = path.rsplit('/');
@@ -1319,12 +1334,12 @@ async fn figures_that_are_not_finite_are_in_no_row_and_said_in_a_warning() {
                 content: content.to_owned(),
             };
             let key = ArtifactKey::Image(again.run.record.run.clone(), item);
-            let image = stage.storage.read(&key).await.unwrap();
+            let image = fixture.storage.read(&key).await.unwrap();
             again.storage.create(&key, image).await.unwrap();
         }
     }
-    let noted = ArtifactKey::Making(stage.run.record.run.clone(), ShardId(0));
-    let note = stage.storage.read(&noted).await.unwrap();
+    let noted = ArtifactKey::Making(fixture.run.record.run.clone(), ShardId(0));
+    let note = fixture.storage.read(&noted).await.unwrap();
     again.storage.replace(&noted, note).await.unwrap();
     again.publish(None).await;
     again.work().await.unwrap();
@@ -1342,21 +1357,21 @@ async fn figures_that_are_not_finite_are_in_no_row_and_said_in_a_warning() {
 #[tokio::test]
 async fn a_shard_that_another_worker_committed_survives_before_its_message_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let other = Stage::on(Arc::new(LocalStorage::new(folder.path())), &["a"]).await;
+    let other = Fixture::on(Arc::new(LocalStorage::new(folder.path())), &["a"]).await;
     other.publish(None).await;
     other.work().await.unwrap();
 
     let recorder = Recorder::new(folder.path());
-    let stage = Stage {
+    let fixture = Fixture {
         storage: Arc::new(recorder.storage()),
         broker: InProcessBroker::new(),
         run: other.run.clone(),
         engine: Arc::clone(&other.engine),
     };
-    let plan = &stage.run.plan;
-    let task = plan.task(&stage.run.record.run, &plan.shards[0]);
-    stage.broker.work.publish(&[task]).await.unwrap();
-    stage.work().await.unwrap();
+    let plan = &fixture.run.plan;
+    let task = plan.task(&fixture.run.record.run, &plan.shards[0]);
+    fixture.broker.work.publish(&[task]).await.unwrap();
+    fixture.work().await.unwrap();
     let shards = Path::new("runs/staged/shards");
     let is_synced =
         |record: &Record| matches!(record, Record::NamesSynced(path, _) if path == shards);
@@ -1365,21 +1380,21 @@ async fn a_shard_that_another_worker_committed_survives_before_its_message_goes(
 
 #[tokio::test(start_paused = true)]
 async fn what_two_people_retry_at_once_is_decided_once() {
-    let stage = Stage::of(&["cursed"]).await;
-    stage.publish(None).await;
-    stage.work().await.unwrap();
-    let storage = stage.storage.as_ref();
+    let fixture = Fixture::of(&["cursed"]).await;
+    fixture.publish(None).await;
+    fixture.work().await.unwrap();
+    let storage = fixture.storage.as_ref();
     let choice = Choice {
         only: Some(Only::Failed),
         ..Choice::default()
     };
     // Both have looked before either decides.
     let mut decided = Vec::new();
-    for mut ledger in [stage.ledger().await, stage.ledger().await] {
-        let redo = resume::find(storage, &stage.run, &ledger, &choice).await;
+    for mut ledger in [fixture.ledger().await, fixture.ledger().await] {
+        let redo = resume::find(storage, &fixture.run, &ledger, &choice).await;
         let redo = redo.unwrap();
         assert_eq!(redo.len(), 1);
-        decided.push(resume::decide(storage, &stage.run, &mut ledger, &redo, Vec::new()).await);
+        decided.push(resume::decide(storage, &fixture.run, &mut ledger, &redo, Vec::new()).await);
     }
     assert!(decided[0].is_ok());
     let is_told = matches!(
@@ -1387,7 +1402,7 @@ async fn what_two_people_retry_at_once_is_decided_once() {
         Err(ResumeError::Decision(DecisionError::Meanwhile { .. }))
     );
     assert!(is_told, "{decided:?}");
-    let ledger = stage.ledger().await;
+    let ledger = fixture.ledger().await;
     assert_eq!(ledger.decisions.count, 1);
     assert_eq!(ledger.state(ShardId(0), 3), ShardState::Open);
 }

@@ -24,7 +24,7 @@ fn is_of_the_output(kind: WarningKind) -> bool {
     match kind {
         WarningKind::ConstantOutput
         | WarningKind::DisproportionateOutput
-        | WarningKind::NotJudged => true,
+        | WarningKind::NotEvaluated => true,
         WarningKind::Greyscale
         | WarningKind::AlphaDropped
         | WarningKind::DepthReduced

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use shared::manifest::Status;
-use tests::pictures::{Picture, input};
+use tests::images::{Picture, input};
 use tests::program::{Outcome, synth2real};
 use tests::project::{Project, STYLES};
 use tests::{golden_model, repository};

@@ -7,7 +7,7 @@ use png::ColorType;
 use shared::manifest::Status;
 use shared::warning::WarningKind;
 use tests::golden_model;
-use tests::pictures::Picture;
+use tests::images::Picture;
 use tests::program::{Outcome, synth2real};
 use tests::project::{Project, STYLES};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use shared::manifest::Status;
-use tests::pictures::Picture;
+use tests::images::Picture;
 use tests::project::{Project, STYLES};
 
 /// Train ids of label ids that the golden labels show; 255 for all others.

@@ -18,7 +18,7 @@ use shared::settings::raw::RawMethod;
 use shared::settings::{EngineConfig, MethodConfig};
 use shared::warning::WarningKind;
 use tests::changed_model::{ChangedModel, weights};
-use tests::pictures::{Picture, input};
+use tests::images::{Picture, input};
 use tests::program::{Outcome, synth2real};
 use tests::project::{Project, STYLES};
 use tests::{golden, golden_model, repository};

@@ -25,11 +25,11 @@ use shared::making::{ContentDigests, MadeImage, Making};
 use shared::manifest::{self, ManifestRow};
 use shared::settings::ShardSize;
 use shared::storage::{LocalStorage, Storage};
+use tests::fake_engine::{self, FakeEngine};
 use tests::power::recorder::Record;
 use tests::power::{Disk, MountedDisk, Recorder};
 use tests::program::Running;
 use tests::project::{Project, RUN};
-use tests::stand_in::{self, StandIn};
 use tests::{mounts, planned, stored};
 
 const SEED: &str = "SYNTH2REAL_TEST_SEED";
@@ -186,12 +186,12 @@ fn is_written_once(path: &str) -> bool {
 }
 
 /// A run on a disk, with an engine that takes no time.
-struct Stage {
+struct Fixture {
     storage: Arc<dyn Storage>,
     run: FrozenRun,
 }
 
-impl Stage {
+impl Fixture {
     fn new(storage: impl Storage + 'static, contents: &[&str]) -> Self {
         let contents: Vec<String> = contents.iter().map(ToString::to_string).collect();
         let one = ShardSize {
@@ -210,8 +210,8 @@ impl Stage {
     }
 
     /// Makes what is open, as `synth2real run` does.
-    async fn go(&self, engine: &Arc<StandIn>) {
-        let stopped = stand_in::make(&self.storage, &self.run, engine).await;
+    async fn go(&self, engine: &Arc<FakeEngine>) {
+        let stopped = fake_engine::make(&self.storage, &self.run, engine).await;
         assert_eq!(stopped, Stopped::AtItsEnd);
     }
 
@@ -225,7 +225,7 @@ impl Stage {
             .is_complete();
         let collected = collect::collect(storage, run, &ledger).await.unwrap();
         let sheet = ArtifactKey::ContactSheet(run.record.run.clone());
-        let picture = Bytes::from(stand_in::image("contact", "sheet"));
+        let picture = Bytes::from(fake_engine::image("contact", "sheet"));
         storage.replace(&sheet, picture).await.unwrap();
         let published = report::publish(storage, run, collected, is_complete).await;
         published.unwrap();
@@ -278,7 +278,7 @@ impl Stage {
     /// Proves that the run goes on to a whole end.
     async fn check_goes_on(&self) {
         self.store().await;
-        let engine = StandIn::new(Duration::ZERO);
+        let engine = FakeEngine::new(Duration::ZERO);
         engine.mend();
         self.go(&engine).await;
         self.conclude().await;
@@ -291,16 +291,16 @@ impl Stage {
 async fn recorded() -> (FrozenRun, Vec<Record>) {
     let folder = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(folder.path());
-    let stage = Stage::new(recorder.storage(), &["a", "bad-b"]);
-    stage.store().await;
-    let engine = StandIn::new(Duration::ZERO);
-    stage.go(&engine).await;
-    stage.conclude().await;
-    stage.decide().await;
+    let fixture = Fixture::new(recorder.storage(), &["a", "bad-b"]);
+    fixture.store().await;
+    let engine = FakeEngine::new(Duration::ZERO);
+    fixture.go(&engine).await;
+    fixture.conclude().await;
+    fixture.decide().await;
     engine.mend();
-    stage.go(&engine).await;
-    stage.conclude().await;
-    (stage.run, recorder.records())
+    fixture.go(&engine).await;
+    fixture.conclude().await;
+    (fixture.run, recorder.records())
 }
 
 /// Returns everything that each object ever was, in order.
@@ -357,15 +357,15 @@ async fn whatever_survives_a_cut_after_any_step_nothing_is_missing_or_half_there
             check_whole(&left.files(), &acknowledged, &versions);
             let folder = tempfile::tempdir().unwrap();
             left.copy_to(folder.path());
-            let stage = Stage {
+            let fixture = Fixture {
                 storage: Arc::new(LocalStorage::new(folder.path())),
                 run: run.clone(),
             };
             if acknowledged.contains_key(&record_path) {
-                stage.check_readable(&acknowledged).await;
+                fixture.check_readable(&acknowledged).await;
             }
             if chance.random_range(0..12) == 0 {
-                stage.check_goes_on().await;
+                fixture.check_goes_on().await;
             }
         }
     }
@@ -399,14 +399,14 @@ fn named(records: &[Record], key: &ArtifactKey) -> usize {
 async fn an_image_that_a_killed_process_left_survives_before_a_commit_speaks_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(folder.path());
-    let stage = Stage::new(recorder.storage(), &["a"]);
-    stage.store().await;
+    let fixture = Fixture::new(recorder.storage(), &["a"]);
+    fixture.store().await;
     let image = Path::new("runs/powered/images/night/a.png");
     let file = folder.path().join(image);
     fs::create_dir_all(file.parent().unwrap()).unwrap();
-    let picture = stand_in::image("a", "night");
+    let picture = fake_engine::image("a", "night");
     fs::write(&file, &picture).unwrap();
-    let record = &stage.run.record;
+    let record = &fixture.run.record;
     let item = ItemId {
         style: "night".to_owned(),
         content: "a".to_owned(),
@@ -415,7 +415,7 @@ async fn an_image_that_a_killed_process_left_survives_before_a_commit_speaks_of_
         sha256: digest::sha256(&picture),
         content: ContentDigests {
             image_sha256: digest::sha256(b"a"),
-            label_sha256: digest::sha256(&stand_in::image("a", "label")),
+            label_sha256: digest::sha256(&fake_engine::image("a", "label")),
         },
     };
     let mut noted = Making::nothing(&record.plan_hash);
@@ -424,7 +424,7 @@ async fn an_image_that_a_killed_process_left_survives_before_a_commit_speaks_of_
     let note = Bytes::from(noted.to_json(&key));
     let other = LocalStorage::new(folder.path());
     other.replace(&key, note).await.unwrap();
-    stage.go(&StandIn::new(Duration::ZERO)).await;
+    fixture.go(&FakeEngine::new(Duration::ZERO)).await;
 
     let records = recorder.records();
     let committed = named(
@@ -440,13 +440,13 @@ async fn an_image_that_a_killed_process_left_survives_before_a_commit_speaks_of_
 #[tokio::test]
 async fn commits_that_a_killed_process_left_survive_before_a_manifest_speaks_of_them() {
     let folder = tempfile::tempdir().unwrap();
-    let other = Stage::new(LocalStorage::new(folder.path()), &["a"]);
+    let other = Fixture::new(LocalStorage::new(folder.path()), &["a"]);
     other.store().await;
-    other.go(&StandIn::new(Duration::ZERO)).await;
+    other.go(&FakeEngine::new(Duration::ZERO)).await;
 
     let recorder = Recorder::new(folder.path());
-    let stage = Stage::new(recorder.storage(), &["a"]);
-    stage.conclude().await;
+    let fixture = Fixture::new(recorder.storage(), &["a"]);
+    fixture.conclude().await;
     let records = recorder.records();
     let collected = named(&records, &ArtifactKey::Manifest("powered".parse().unwrap()));
     assert!(synced(&records, Path::new("runs/powered/shards")) < collected);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use shared::item_metric::ItemMetric;
-use tests::pictures::Picture;
+use tests::images::Picture;
 use tests::program::{Outcome, synth2real};
 use tests::project::{Project, STYLES};
 use tests::repository;

@@ -31,8 +31,8 @@ use shared::queue::{InProcessBroker, WorkQueue};
 use shared::seal;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, MemoryStorage, Storage};
+use tests::fake_engine::{FakeContextProvider, FakeEngine};
 use tests::planned;
-use tests::stand_in::{StandIn, StandInWorkshop};
 use tokio_util::sync::CancellationToken;
 use worker::consumer::Consumer;
 
@@ -40,14 +40,14 @@ const SHARD: ShardId = ShardId(0);
 const FIRST: ShardState = ShardState::Revising { revision: 1 };
 
 /// A run of one shard, or of several: some contents in two styles.
-struct Stage {
+struct Fixture {
     storage: Arc<dyn Storage>,
     broker: InProcessBroker,
     run: FrozenRun,
-    engine: Arc<StandIn>,
+    engine: Arc<FakeEngine>,
 }
 
-impl Stage {
+impl Fixture {
     async fn of(contents: &[&str]) -> Self {
         Self::on(Arc::new(MemoryStorage::new()), contents).await
     }
@@ -76,10 +76,10 @@ impl Stage {
             styles: 2,
         };
         let storage = Arc::new(LocalStorage::new(folder));
-        let stage = Self::in_shards(storage, contents, size).await;
-        assert_eq!(stage.go().await, Stopped::AtItsEnd);
-        stage.conclude().await;
-        stage
+        let fixture = Self::in_shards(storage, contents, size).await;
+        assert_eq!(fixture.go().await, Stopped::AtItsEnd);
+        fixture.conclude().await;
+        fixture
     }
 
     /// Writes manifest, report and counts, as `synth2real run` does at its end.
@@ -115,15 +115,15 @@ impl Stage {
             storage,
             broker: InProcessBroker::with_delivery_limit(u64::MAX),
             run,
-            engine: StandIn::new(Duration::from_millis(10)),
+            engine: FakeEngine::new(Duration::from_millis(10)),
         }
     }
 
-    /// A stage on which everything was made that can be.
+    /// A fixture on which everything was made that can be.
     async fn made(contents: &[&str]) -> Self {
-        let stage = Self::of(contents).await;
-        assert_eq!(stage.go().await, Stopped::AtItsEnd);
-        stage
+        let fixture = Self::of(contents).await;
+        assert_eq!(fixture.go().await, Stopped::AtItsEnd);
+        fixture
     }
 
     /// Makes what is open in this process, as `synth2real run` does.
@@ -132,7 +132,7 @@ impl Stage {
             run: &self.run,
             storage: Arc::clone(&self.storage),
             broker: self.broker.clone(),
-            workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
+            run_contexts: Arc::new(FakeContextProvider(Arc::clone(&self.engine))),
             repairs: BTreeSet::new(),
             progress: Arc::new(()),
             drain: CancellationToken::new(),
@@ -145,7 +145,7 @@ impl Stage {
             name: name.to_owned(),
             storage: Arc::clone(&self.storage),
             broker: self.broker.ports(),
-            workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
+            run_contexts: Arc::new(FakeContextProvider(Arc::clone(&self.engine))),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default(),
             drain: drain.clone(),
@@ -256,63 +256,63 @@ fn numbers(counts: &Counts) -> (usize, usize, usize) {
 
 #[tokio::test(start_paused = true)]
 async fn a_quarantined_item_that_was_mended_is_made_and_nothing_committed_is_rewritten() {
-    let stage = Stage::made(&["a", "bad", "z"]).await;
-    assert_eq!(numbers(&stage.counts().await), (4, 2, 0));
+    let fixture = Fixture::made(&["a", "bad", "z"]).await;
+    assert_eq!(numbers(&fixture.counts().await), (4, 2, 0));
     // Running again tries nothing again by itself.
-    assert_eq!(stage.go().await, Stopped::AtItsEnd);
-    assert_eq!(stage.engine.conversions(), 4);
-    let commit = stage.stored(&stage.commit()).await;
+    assert_eq!(fixture.go().await, Stopped::AtItsEnd);
+    assert_eq!(fixture.engine.conversions(), 4);
+    let commit = fixture.stored(&fixture.commit()).await;
 
-    stage.engine.mend();
-    let redo = stage.retry().await;
+    fixture.engine.mend();
+    let redo = fixture.retry().await;
     assert_eq!(resume::num_items(&redo), 2);
     assert_eq!(redo[0].why.to_string(), "quarantined: bad is damaged");
-    assert_eq!(stage.state().await, FIRST);
+    assert_eq!(fixture.state().await, FIRST);
     // Whoever goes on with the run knows from storage alone what is to be done.
-    assert_eq!(stage.go().await, Stopped::AtItsEnd);
+    assert_eq!(fixture.go().await, Stopped::AtItsEnd);
 
-    assert_eq!(stage.state().await, ShardState::Committed);
-    assert_eq!(stage.engine.conversions(), 6, "and nothing else was made");
-    assert_eq!(numbers(&stage.counts().await), (6, 0, 0));
-    assert_eq!(stage.stored(&stage.commit()).await, commit);
-    let revision = manifest::read(stage.stored(&stage.revision(1)).await).unwrap();
+    assert_eq!(fixture.state().await, ShardState::Committed);
+    assert_eq!(fixture.engine.conversions(), 6, "and nothing else was made");
+    assert_eq!(numbers(&fixture.counts().await), (6, 0, 0));
+    assert_eq!(fixture.stored(&fixture.commit()).await, commit);
+    let revision = manifest::read(fixture.stored(&fixture.revision(1)).await).unwrap();
     let of_bad = |row: &ManifestRow| row.item.content == "bad" && row.status == Status::Done;
     assert!(revision.len() == 2 && revision.iter().all(of_bad));
-    let rows = stage.rows().await;
+    let rows = fixture.rows().await;
     assert_eq!(rows.len(), 6);
     assert!(rows.iter().all(|row| row.status == Status::Done));
-    assert_eq!(stage.findings().await, [""; 0]);
+    assert_eq!(fixture.findings().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_is_quarantined_again_has_the_newer_row_and_can_be_tried_once_more() {
-    let stage = Stage::made(&["a", "bad"]).await;
+    let fixture = Fixture::made(&["a", "bad"]).await;
     for number in 1..=2 {
-        stage.retry().await;
+        fixture.retry().await;
         assert_eq!(
-            stage.state().await,
+            fixture.state().await,
             ShardState::Revising { revision: number }
         );
-        stage.go().await;
-        assert_eq!(stage.state().await, ShardState::Committed);
-        assert_eq!(numbers(&stage.counts().await), (2, 2, 0));
-        let rows = stage.rows().await;
+        fixture.go().await;
+        assert_eq!(fixture.state().await, ShardState::Committed);
+        assert_eq!(numbers(&fixture.counts().await), (2, 2, 0));
+        let rows = fixture.rows().await;
         let bad = rows.iter().filter(|row| row.item.content == "bad");
         assert!(bad.clone().all(|row| row.attempt == number + 1), "{rows:?}");
         assert_eq!(bad.count(), 2);
     }
-    stage.engine.mend();
-    stage.retry().await;
-    stage.go().await;
-    assert_eq!(numbers(&stage.counts().await), (4, 0, 0));
-    assert_eq!(stage.ledger().await.num_revisions(SHARD), 3);
-    assert_eq!(stage.findings().await, [""; 0]);
+    fixture.engine.mend();
+    fixture.retry().await;
+    fixture.go().await;
+    assert_eq!(numbers(&fixture.counts().await), (4, 0, 0));
+    assert_eq!(fixture.ledger().await.num_revisions(SHARD), 3);
+    assert_eq!(fixture.findings().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn quarantined_items_are_chosen_by_class_reason_style_and_shard() {
-    let stage = Stage::made(&["bad-1", "bad-2", "gone-1", "a"]).await;
-    let all = stage.find(Quarantined::default()).await;
+    let fixture = Fixture::made(&["bad-1", "bad-2", "gone-1", "a"]).await;
+    let all = fixture.find(Quarantined::default()).await;
     assert_eq!(resume::num_items(&all), 6);
     let Why::Quarantined { num_others, .. } = &all[0].why else {
         panic!("{all:?}");
@@ -323,7 +323,7 @@ async fn quarantined_items_are_chosen_by_class_reason_style_and_shard() {
             class,
             reason: reason.map(str::to_owned),
         };
-        resume::num_items(&stage.find(wanted).await)
+        resume::num_items(&fixture.find(wanted).await)
     };
     assert_eq!(of(Some(FailureClass::Missing), None).await, 2);
     assert_eq!(of(Some(FailureClass::BadInput), None).await, 4);
@@ -335,26 +335,26 @@ async fn quarantined_items_are_chosen_by_class_reason_style_and_shard() {
         styles: vec!["snow".to_owned()],
         shards: vec![SHARD],
     };
-    let ledger = stage.ledger().await;
-    let redo = resume::find(stage.storage.as_ref(), &stage.run, &ledger, &choice).await;
+    let ledger = fixture.ledger().await;
+    let redo = resume::find(fixture.storage.as_ref(), &fixture.run, &ledger, &choice).await;
     let redo = redo.unwrap();
     assert_eq!(resume::num_items(&redo), 3);
-    stage.engine.mend();
-    stage.decide(&redo).await;
-    stage.go().await;
-    assert_eq!(numbers(&stage.counts().await), (5, 3, 0));
+    fixture.engine.mend();
+    fixture.decide(&redo).await;
+    fixture.go().await;
+    assert_eq!(numbers(&fixture.counts().await), (5, 3, 0));
     let done = |row: &&ManifestRow| row.status == Status::Done && row.item.content != "a";
-    let rows = stage.rows().await;
+    let rows = fixture.rows().await;
     assert!(rows.iter().filter(done).all(|row| row.item.style == "snow"));
-    assert_eq!(stage.findings().await, [""; 0]);
+    assert_eq!(fixture.findings().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_nobody_has_made_is_work_that_is_left() {
-    let stage = Stage::made(&["a", "bad"]).await;
-    stage.engine.mend();
-    stage.retry().await;
-    let findings = stage.findings().await;
+    let fixture = Fixture::made(&["a", "bad"]).await;
+    fixture.engine.mend();
+    fixture.retry().await;
+    let findings = fixture.findings().await;
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert!(
         findings[0].contains("2 quarantined items of shard 000000"),
@@ -366,188 +366,195 @@ async fn a_retry_that_nobody_has_made_is_work_that_is_left() {
         only: Some(Only::Missing),
         ..Choice::default()
     };
-    let ledger = stage.ledger().await;
-    let redo = resume::find(stage.storage.as_ref(), &stage.run, &ledger, &choice).await;
+    let ledger = fixture.ledger().await;
+    let redo = resume::find(fixture.storage.as_ref(), &fixture.run, &ledger, &choice).await;
     let redo = redo.unwrap();
     assert_eq!(redo[0].why, Why::NotRevised { num_later: 0 });
     assert_eq!(redo[0].num_items, 2);
-    stage.publish(&redo).await;
-    stage.work().await;
-    assert_eq!(stage.state().await, ShardState::Committed);
-    assert_eq!(stage.findings().await, [""; 0]);
+    fixture.publish(&redo).await;
+    fixture.work().await;
+    assert_eq!(fixture.state().await, ShardState::Committed);
+    assert_eq!(fixture.findings().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_in_the_hands_of_two_workers_is_committed_once() {
-    let stage = Stage::made(&["a", "bad-1", "bad-2"]).await;
-    stage.engine.mend();
-    let redo = stage.retry().await;
-    stage.publish(&redo).await;
-    stage.publish(&redo).await;
-    stage.work().await;
-    assert_eq!(numbers(&stage.counts().await), (6, 0, 0));
-    assert_eq!(stage.ledger().await.num_failed_attempts(), 0);
-    assert_eq!(stage.findings().await, [""; 0]);
+    let fixture = Fixture::made(&["a", "bad-1", "bad-2"]).await;
+    fixture.engine.mend();
+    let redo = fixture.retry().await;
+    fixture.publish(&redo).await;
+    fixture.publish(&redo).await;
+    fixture.work().await;
+    assert_eq!(numbers(&fixture.counts().await), (6, 0, 0));
+    assert_eq!(fixture.ledger().await.num_failed_attempts(), 0);
+    assert_eq!(fixture.findings().await, [""; 0]);
     // One that comes late finds it done.
-    let made = stage.engine.conversions();
-    stage.publish(&redo).await;
-    stage.work().await;
-    assert_eq!(stage.engine.conversions(), made);
+    let made = fixture.engine.conversions();
+    fixture.publish(&redo).await;
+    fixture.work().await;
+    assert_eq!(fixture.engine.conversions(), made);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_dies_over_any_step_of_a_retry_loses_nothing() {
     for milliseconds in 0..60 {
-        let stage = Stage::made(&["a", "bad-1", "bad-2"]).await;
-        stage.engine.mend();
-        let redo = stage.retry().await;
-        stage.publish(&redo).await;
-        let consumer = stage.consumer("dies", &CancellationToken::new());
+        let fixture = Fixture::made(&["a", "bad-1", "bad-2"]).await;
+        fixture.engine.mend();
+        let redo = fixture.retry().await;
+        fixture.publish(&redo).await;
+        let consumer = fixture.consumer("dies", &CancellationToken::new());
         let _ = tokio::time::timeout(Duration::from_millis(milliseconds), consumer.run()).await;
-        stage.work().await;
-        assert_eq!(stage.go().await, Stopped::AtItsEnd);
+        fixture.work().await;
+        assert_eq!(fixture.go().await, Stopped::AtItsEnd);
         assert_eq!(
-            numbers(&stage.counts().await),
+            numbers(&fixture.counts().await),
             (6, 0, 0),
             "after {milliseconds} ms"
         );
-        assert_eq!(stage.findings().await, [""; 0], "after {milliseconds} ms");
+        assert_eq!(fixture.findings().await, [""; 0], "after {milliseconds} ms");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_fails_for_good_leaves_the_rows_as_they_were_and_can_be_reopened() {
-    let stage = Stage::made(&["a", "bad"]).await;
-    let before = stage.rows().await;
-    stage.engine.curse(true);
-    stage.engine.mend();
-    stage.retry().await;
-    stage.go().await;
+    let fixture = Fixture::made(&["a", "bad"]).await;
+    let before = fixture.rows().await;
+    fixture.engine.curse(true);
+    fixture.engine.mend();
+    fixture.retry().await;
+    fixture.go().await;
     let failed = ShardState::RevisionFailed {
         revision: 1,
         last: 4,
     };
-    assert_eq!(stage.state().await, failed);
-    assert_eq!(stage.rows().await, before);
-    assert_eq!(numbers(&stage.counts().await), (2, 2, 0), "and none failed");
-    assert_eq!(stage.findings().await, [""; 0]);
+    assert_eq!(fixture.state().await, failed);
+    assert_eq!(fixture.rows().await, before);
+    assert_eq!(
+        numbers(&fixture.counts().await),
+        (2, 2, 0),
+        "and none failed"
+    );
+    assert_eq!(fixture.findings().await, [""; 0]);
 
-    stage.engine.curse(false);
-    let redo = stage.retry().await;
-    assert_eq!(stage.state().await, FIRST);
+    fixture.engine.curse(false);
+    let redo = fixture.retry().await;
+    assert_eq!(fixture.state().await, FIRST);
     assert_eq!(resume::num_items(&redo), 2);
-    stage.go().await;
-    assert_eq!(numbers(&stage.counts().await), (4, 0, 0));
-    assert_eq!(stage.findings().await, [""; 0]);
+    fixture.go().await;
+    assert_eq!(numbers(&fixture.counts().await), (4, 0, 0));
+    assert_eq!(fixture.findings().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_two_decisions_about_one_retry_the_second_is_refused_and_can_be_made_when_the_first_has_ended()
  {
-    let stage = Stage::made(&["bad-1", "bad-2", "a"]).await;
-    stage.engine.mend();
+    let fixture = Fixture::made(&["bad-1", "bad-2", "a"]).await;
+    fixture.engine.mend();
     let of = |text: &str| Quarantined {
         reason: Some(text.to_owned()),
         ..Quarantined::default()
     };
-    let (one, other) = (stage.find(of("bad-1")).await, stage.find(of("bad-2")).await);
+    let (one, other) = (
+        fixture.find(of("bad-1")).await,
+        fixture.find(of("bad-2")).await,
+    );
     // Neither knows of the other.
-    let (mut here, mut there) = (stage.ledger().await, stage.ledger().await);
-    let storage = stage.storage.as_ref();
-    let decided = resume::decide(storage, &stage.run, &mut here, &one, Vec::new()).await;
+    let (mut here, mut there) = (fixture.ledger().await, fixture.ledger().await);
+    let storage = fixture.storage.as_ref();
+    let decided = resume::decide(storage, &fixture.run, &mut here, &one, Vec::new()).await;
     decided.unwrap();
-    let refused = resume::decide(storage, &stage.run, &mut there, &other, Vec::new()).await;
+    let refused = resume::decide(storage, &fixture.run, &mut there, &other, Vec::new()).await;
     let refused = refused.unwrap_err().to_string();
     assert!(
         refused.contains("decided about run retried meanwhile"),
         "{refused}"
     );
     // A worker may have the first in hand: nothing is added to it.
-    let later = stage.find(of("bad-2")).await;
+    let later = fixture.find(of("bad-2")).await;
     assert_eq!(later[0].why, Why::NotRevised { num_later: 2 });
-    stage.decide(&later).await;
-    let ledger = stage.ledger().await;
+    fixture.decide(&later).await;
+    let ledger = fixture.ledger().await;
     assert_eq!(ledger.decisions.retries.of(SHARD, 1).unwrap().len(), 2);
-    stage.go().await;
-    assert_eq!(numbers(&stage.counts().await), (4, 2, 0));
-    let rest = stage.retry().await;
+    fixture.go().await;
+    assert_eq!(numbers(&fixture.counts().await), (4, 2, 0));
+    let rest = fixture.retry().await;
     assert_eq!(resume::num_items(&rest), 2);
-    stage.go().await;
-    assert_eq!(numbers(&stage.counts().await), (6, 0, 0));
-    assert_eq!(stage.findings().await, [""; 0]);
+    fixture.go().await;
+    assert_eq!(numbers(&fixture.counts().await), (6, 0, 0));
+    assert_eq!(fixture.findings().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_is_decided_while_its_run_goes_on_is_made_before_it_ends() {
-    let stage = Stage::of(&["bad", "a"]).await;
+    let fixture = Fixture::of(&["bad", "a"]).await;
     let decide = async {
-        while !stage.storage.exists(&stage.commit()).await.unwrap() {
+        while !fixture.storage.exists(&fixture.commit()).await.unwrap() {
             tokio::time::sleep(Duration::from_micros(1)).await;
         }
-        stage.engine.mend();
-        stage.retry().await;
+        fixture.engine.mend();
+        fixture.retry().await;
     };
-    let (stopped, ()) = tokio::join!(stage.go(), decide);
+    let (stopped, ()) = tokio::join!(fixture.go(), decide);
     assert_eq!(stopped, Stopped::AtItsEnd);
     // One that came after the last look is work that is left.
-    stage.go().await;
-    assert_eq!(numbers(&stage.counts().await), (4, 0, 0));
-    assert_eq!(stage.findings().await, [""; 0]);
+    fixture.go().await;
+    assert_eq!(numbers(&fixture.counts().await), (4, 0, 0));
+    assert_eq!(fixture.findings().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn items_that_are_tried_again_count_as_failures_until_they_are_forgiven() {
-    let stage = Stage::made(&["bad-1", "bad-2", "a"]).await;
+    let fixture = Fixture::made(&["bad-1", "bad-2", "a"]).await;
     let of = |text: &str| Quarantined {
         reason: Some(text.to_owned()),
         ..Quarantined::default()
     };
-    let redo = stage.find(of("bad-1")).await;
-    let ledger = stage.decide(&redo).await;
+    let redo = fixture.find(of("bad-1")).await;
+    let ledger = fixture.decide(&redo).await;
     assert_eq!(ledger.decisions.forgiven, 2, "those of bad-2");
     // Deciding once more, while they are under way, forgives no others.
-    let redo = stage.find(of("bad-1")).await;
+    let redo = fixture.find(of("bad-1")).await;
     let halt = Decided::Halt {
         reason: "cancelled".into(),
     };
-    let mut ledger = stage.ledger().await;
-    let run = &stage.run.record.run;
+    let mut ledger = fixture.ledger().await;
+    let run = &fixture.run.record.run;
     let halt = Decision::made(halt, &SystemClock);
     let halted = ledger
         .decisions
-        .decide_next(stage.storage.as_ref(), run, halt);
+        .decide_next(fixture.storage.as_ref(), run, halt);
     halted.await.unwrap();
-    let ledger = stage.decide(&redo).await;
+    let ledger = fixture.decide(&redo).await;
     assert_eq!(ledger.decisions.forgiven, 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_about_a_revision_that_was_not_decided_makes_nothing() {
-    let stage = Stage::made(&["a", "bad"]).await;
-    stage.engine.mend();
+    let fixture = Fixture::made(&["a", "bad"]).await;
+    fixture.engine.mend();
     let task = |revision| ShardTask {
         revision,
-        ..stage
+        ..fixture
             .run
             .plan
-            .task(&stage.run.record.run, &stage.run.plan.shards[0])
+            .task(&fixture.run.record.run, &fixture.run.plan.shards[0])
     };
-    stage
+    fixture
         .broker
         .work
         .publish(&[task(1), task(7)])
         .await
         .unwrap();
-    stage.work().await;
-    assert_eq!(numbers(&stage.counts().await), (2, 2, 0));
-    assert_eq!(stage.engine.conversions(), 2);
+    fixture.work().await;
+    assert_eq!(numbers(&fixture.counts().await), (2, 2, 0));
+    assert_eq!(fixture.engine.conversions(), 2);
 
-    stage.retry().await;
+    fixture.retry().await;
     // The second would be out of turn, and a shard without its commit is made from the start.
-    stage.broker.work.publish(&[task(2)]).await.unwrap();
-    stage.work().await;
-    assert_eq!(stage.state().await, FIRST);
-    let bare = Stage::of(&["a"]).await;
+    fixture.broker.work.publish(&[task(2)]).await.unwrap();
+    fixture.work().await;
+    assert_eq!(fixture.state().await, FIRST);
+    let bare = Fixture::of(&["a"]).await;
     bare.broker.work.publish(&[task(1)]).await.unwrap();
     bare.work().await;
     assert_eq!(bare.engine.conversions(), 0);
@@ -557,17 +564,17 @@ async fn a_message_about_a_revision_that_was_not_decided_makes_nothing() {
 async fn an_image_whose_row_is_in_a_revision_is_made_again_and_quarantined_ones_are_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Arc::new(LocalStorage::new(folder.path()));
-    let stage = Stage::on(storage, &["a", "bad-1", "bad-2"]).await;
-    stage.go().await;
-    stage.engine.mend();
+    let fixture = Fixture::on(storage, &["a", "bad-1", "bad-2"]).await;
+    fixture.go().await;
+    fixture.engine.mend();
     let wanted = Quarantined {
         reason: Some("bad-1".to_owned()),
         ..Quarantined::default()
     };
-    let redo = stage.find(wanted).await;
-    stage.decide(&redo).await;
-    stage.go().await;
-    assert_eq!(numbers(&stage.counts().await), (4, 2, 0));
+    let redo = fixture.find(wanted).await;
+    fixture.decide(&redo).await;
+    fixture.go().await;
+    assert_eq!(numbers(&fixture.counts().await), (4, 2, 0));
 
     let images = ["night/a.png", "snow/bad-1.png"];
     let path = |image: &str| folder.path().join("runs/retried/images").join(image);
@@ -575,47 +582,49 @@ async fn an_image_whose_row_is_in_a_revision_is_made_again_and_quarantined_ones_
     images
         .iter()
         .for_each(|image| std::fs::remove_file(path(image)).unwrap());
-    assert_eq!(stage.findings().await.len(), 2);
+    assert_eq!(fixture.findings().await.len(), 2);
     let choice = Choice {
         only: Some(Only::Missing),
         ..Choice::default()
     };
-    let ledger = stage.ledger().await;
-    let redo = resume::find(stage.storage.as_ref(), &stage.run, &ledger, &choice).await;
+    let ledger = fixture.ledger().await;
+    let redo = resume::find(fixture.storage.as_ref(), &fixture.run, &ledger, &choice).await;
     let redo = redo.unwrap();
     let Why::ArtifactsMissing(gone) = &redo[0].why else {
         panic!("{redo:?}");
     };
     let paths = images.map(|image| format!("runs/retried/images/{image}"));
     assert_eq!(gone.paths, BTreeSet::from(paths));
-    stage.publish(&redo).await;
-    stage.work().await;
+    fixture.publish(&redo).await;
+    fixture.work().await;
     assert_eq!(
         images.map(|image| std::fs::read(path(image)).unwrap()),
         before
     );
     // Its input is mended, and still it has no image: nobody asked for it.
     assert!(!path("night/bad-2.png").exists());
-    assert_eq!(stage.findings().await, [""; 0]);
+    assert_eq!(fixture.findings().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn manifest_counts_and_figures_are_those_of_a_run_that_never_failed() {
     let made = async |mended_from_the_start: bool| {
-        let stage = Stage::of(&["a", "bad-1", "bad-2"]).await;
+        let fixture = Fixture::of(&["a", "bad-1", "bad-2"]).await;
         if mended_from_the_start {
-            stage.engine.mend();
+            fixture.engine.mend();
         }
-        stage.go().await;
-        let (storage, run) = (stage.storage.as_ref(), Arc::new(stage.run.clone()));
+        fixture.go().await;
+        let (storage, run) = (fixture.storage.as_ref(), Arc::new(fixture.run.clone()));
         let mut live = LiveReport::new(&run);
         let counts = Counts::default();
-        let _ = live.refresh(storage, &stage.ledger().await, &counts).await;
-        stage.engine.mend();
-        stage.retry().await;
-        stage.go().await;
-        let ledger = stage.ledger().await;
-        let collected = collect::collect(storage, &stage.run, &ledger)
+        let _ = live
+            .refresh(storage, &fixture.ledger().await, &counts)
+            .await;
+        fixture.engine.mend();
+        fixture.retry().await;
+        fixture.go().await;
+        let ledger = fixture.ledger().await;
+        let collected = collect::collect(storage, &fixture.run, &ledger)
             .await
             .unwrap();
         // The first of several may be about what there was before; each is made by another thread, in real time.
@@ -676,18 +685,18 @@ fn added(
 #[tokio::test]
 async fn of_two_shards_the_one_without_quarantined_items_is_not_touched() {
     let folder = tempfile::tempdir().unwrap();
-    let stage = Stage::reported_on(folder.path(), &["a", "bad", "c", "d"]).await;
-    assert_eq!(stage.run.plan.shards.len(), 2);
-    assert_eq!(numbers(&stage.counts().await), (6, 2, 0));
+    let fixture = Fixture::reported_on(folder.path(), &["a", "bad", "c", "d"]).await;
+    assert_eq!(fixture.run.plan.shards.len(), 2);
+    assert_eq!(numbers(&fixture.counts().await), (6, 2, 0));
     let before = written(folder.path());
 
-    stage.engine.mend();
-    let redo = stage.retry().await;
+    fixture.engine.mend();
+    let redo = fixture.retry().await;
     let shards: Vec<ShardId> = redo.iter().map(|redo| redo.shard).collect();
     assert_eq!(shards, [SHARD]);
     assert_eq!(resume::num_items(&redo), 2);
-    assert_eq!(stage.go().await, Stopped::AtItsEnd);
-    let report = stage.conclude().await;
+    assert_eq!(fixture.go().await, Stopped::AtItsEnd);
+    let report = fixture.conclude().await;
 
     let added = added(&before, written(folder.path()));
     assert_eq!(
@@ -700,8 +709,8 @@ async fn of_two_shards_the_one_without_quarantined_items_is_not_touched() {
             "shards/000000.1.parquet",
         ]
     );
-    assert_eq!(stage.engine.conversions(), 8, "each item once");
-    assert_eq!(numbers(&stage.counts().await), (8, 0, 0));
+    assert_eq!(fixture.engine.conversions(), 8, "each item once");
+    assert_eq!(numbers(&fixture.counts().await), (8, 0, 0));
     assert_eq!((report.done, report.quarantined), (8, 0));
     assert!(report.styles.iter().all(|style| style.items == 4));
     let rows = tests::stored::rows(&folder.path().join("runs/retried/manifest.parquet"));
@@ -717,25 +726,25 @@ async fn of_two_shards_the_one_without_quarantined_items_is_not_touched() {
         };
         assert_eq!(row.shard, ShardId(shard), "{row:?}");
     }
-    assert_eq!(stage.findings().await, [""; 0]);
+    assert_eq!(fixture.findings().await, [""; 0]);
 }
 
 #[tokio::test]
 async fn of_two_shards_with_quarantined_items_the_chosen_one_alone_is_tried_again() {
     let folder = tempfile::tempdir().unwrap();
-    let stage = Stage::reported_on(folder.path(), &["a", "bad-1", "bad-2", "d"]).await;
-    assert_eq!(numbers(&stage.counts().await), (4, 4, 0));
+    let fixture = Fixture::reported_on(folder.path(), &["a", "bad-1", "bad-2", "d"]).await;
+    assert_eq!(numbers(&fixture.counts().await), (4, 4, 0));
     let before = written(folder.path());
 
-    stage.engine.mend();
-    let redo = stage.find_in_shards(&[ShardId(1)]).await;
+    fixture.engine.mend();
+    let redo = fixture.find_in_shards(&[ShardId(1)]).await;
     assert_eq!(resume::num_items(&redo), 2);
-    let ledger = stage.decide(&redo).await;
+    let ledger = fixture.decide(&redo).await;
     assert_eq!(ledger.decisions.forgiven, 2, "those of the other shard");
     let states = [0, 1].map(|shard| ledger.state(ShardId(shard), 3));
     assert_eq!(states, [ShardState::Committed, FIRST]);
-    assert_eq!(stage.go().await, Stopped::AtItsEnd);
-    let report = stage.conclude().await;
+    assert_eq!(fixture.go().await, Stopped::AtItsEnd);
+    let report = fixture.conclude().await;
 
     let added = added(&before, written(folder.path()));
     assert_eq!(
@@ -748,8 +757,8 @@ async fn of_two_shards_with_quarantined_items_the_chosen_one_alone_is_tried_agai
             "shards/000001.1.parquet",
         ]
     );
-    assert_eq!(stage.engine.conversions(), 6);
-    assert_eq!(numbers(&stage.counts().await), (6, 2, 0));
+    assert_eq!(fixture.engine.conversions(), 6);
+    assert_eq!(numbers(&fixture.counts().await), (6, 2, 0));
     assert_eq!((report.done, report.quarantined), (6, 2));
     assert_eq!(report.reasons.get("bad-1 is damaged"), Some(&2));
     let rows = tests::stored::rows(&folder.path().join("runs/retried/manifest.parquet"));
@@ -757,9 +766,9 @@ async fn of_two_shards_with_quarantined_items_the_chosen_one_alone_is_tried_agai
     assert!(quarantined.clone().all(|row| row.item.content == "bad-1"));
     assert_eq!((rows.len(), quarantined.count()), (8, 2));
     // The other one can be chosen as before.
-    let rest = stage.find(Quarantined::default()).await;
+    let rest = fixture.find(Quarantined::default()).await;
     assert_eq!((rest.len(), rest[0].shard), (1, SHARD));
-    assert_eq!(stage.findings().await, [""; 0]);
+    assert_eq!(fixture.findings().await, [""; 0]);
 }
 
 /// Returns how many items the next report of a run under way is about: each is made by another thread, in real time.
@@ -776,20 +785,20 @@ async fn reported(live: &mut LiveReport, storage: &dyn Storage, ledger: &Ledger)
 
 #[tokio::test(start_paused = true)]
 async fn a_damaged_shard_that_is_put_right_comes_into_the_figures_of_a_run_under_way() {
-    let stage = Stage::of_single_items(&["a", "b"]).await;
-    stage.go().await;
-    let (storage, run) = (stage.storage.as_ref(), Arc::new(stage.run.clone()));
-    let shard = ArtifactKey::Shard(stage.run.record.run.clone(), ShardId(1));
-    let whole = stage.stored(&shard).await;
+    let fixture = Fixture::of_single_items(&["a", "b"]).await;
+    fixture.go().await;
+    let (storage, run) = (fixture.storage.as_ref(), Arc::new(fixture.run.clone()));
+    let shard = ArtifactKey::Shard(fixture.run.record.run.clone(), ShardId(1));
+    let whole = fixture.stored(&shard).await;
     let mut flipped = whole.to_vec();
     flipped[whole.len() / 2] ^= 1;
     storage.replace(&shard, flipped.into()).await.unwrap();
     let mut live = LiveReport::new(&run);
-    let ledger = stage.ledger().await;
+    let ledger = fixture.ledger().await;
     assert_eq!(reported(&mut live, storage, &ledger).await, 3);
     // As long as it was.
     storage.replace(&shard, whole).await.unwrap();
-    assert_eq!(stage.ledger().await, ledger);
+    assert_eq!(fixture.ledger().await, ledger);
     assert_eq!(reported(&mut live, storage, &ledger).await, 4);
 }
 
@@ -809,19 +818,19 @@ fn said(fold: &RunFold) -> Vec<(String, usize, Option<f64>)> {
 
 #[tokio::test(start_paused = true)]
 async fn a_stored_count_is_brought_up_to_date_by_a_revision() {
-    let stage = Stage::made(&["a", "bad"]).await;
-    let (storage, run) = (stage.storage.as_ref(), &stage.run.record.run);
-    let ledger = stage.ledger().await;
-    let before = collect::store_tally(storage, &stage.run, &ledger)
+    let fixture = Fixture::made(&["a", "bad"]).await;
+    let (storage, run) = (fixture.storage.as_ref(), &fixture.run.record.run);
+    let ledger = fixture.ledger().await;
+    let before = collect::store_tally(storage, &fixture.run, &ledger)
         .await
         .unwrap();
-    stage.engine.mend();
-    stage.retry().await;
-    stage.go().await;
+    fixture.engine.mend();
+    fixture.retry().await;
+    fixture.go().await;
     let mut tally = Tally::stored(storage, run).await.unwrap();
     assert_eq!(tally.total().quarantined, 2);
-    let ledger = stage.ledger().await;
-    let run = &stage.run;
+    let ledger = fixture.ledger().await;
+    let run = &fixture.run;
     assert_eq!(tally.update(storage, run, &ledger).await.unwrap(), 1);
     assert_eq!(tally.total().quarantined, 0);
     assert_eq!(tally.total().done, 4);
@@ -837,10 +846,10 @@ async fn a_stored_count_is_brought_up_to_date_by_a_revision() {
 
 #[tokio::test(start_paused = true)]
 async fn stored_counts_that_cannot_be_those_of_their_shard_are_counted_anew() {
-    let stage = Stage::made(&["a", "bad"]).await;
-    let (storage, run) = (stage.storage.as_ref(), &stage.run);
+    let fixture = Fixture::made(&["a", "bad"]).await;
+    let (storage, run) = (fixture.storage.as_ref(), &fixture.run);
     let id = &run.record.run;
-    let ledger = stage.ledger().await;
+    let ledger = fixture.ledger().await;
     let told = collect::store_tally(storage, run, &ledger).await.unwrap();
     let told = told.total();
     assert_eq!((told.done, told.quarantined), (2, 2));
@@ -911,20 +920,20 @@ async fn stored_counts_that_cannot_be_those_of_their_shard_are_counted_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn an_audit_finds_a_revision_that_nobody_decided_or_that_speaks_of_other_items() {
-    let stage = Stage::made(&["a", "bad"]).await;
-    let rows = stage.rows().await;
+    let fixture = Fixture::made(&["a", "bad"]).await;
+    let rows = fixture.rows().await;
     let write = |rows: &[ManifestRow]| Bytes::from(manifest::write(rows.to_vec()).unwrap());
-    let storage = stage.storage.as_ref();
+    let storage = fixture.storage.as_ref();
     let all = write(&rows);
-    storage.create(&stage.revision(1), all).await.unwrap();
-    let findings = stage.findings().await;
+    storage.create(&fixture.revision(1), all).await.unwrap();
+    let findings = fixture.findings().await;
     assert_eq!(
         findings,
         ["shards/000000.1.parquet belongs to no retry that was decided"]
     );
     // Now it was decided, for the bad items alone.
-    stage.retry().await;
-    let findings = stage.findings().await;
+    fixture.retry().await;
+    let findings = fixture.findings().await;
     assert_eq!(findings.len(), 1, "{findings:?}");
     let words = [
         "shards/000000.1.parquet holds other rows",
@@ -934,31 +943,31 @@ async fn an_audit_finds_a_revision_that_nobody_decided_or_that_speaks_of_other_i
     for word in words {
         assert!(findings[0].contains(word), "no {word:?}: {findings:?}");
     }
-    assert!(stage.refused().await.contains(words[0]));
+    assert!(fixture.refused().await.contains(words[0]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_that_holds_the_rows_of_others_is_counted_by_nobody() {
-    let stage = Stage::of_single_items(&["a", "b"]).await;
-    assert_eq!(stage.go().await, Stopped::AtItsEnd);
-    let (storage, run) = (stage.storage.as_ref(), &stage.run.record.run);
+    let fixture = Fixture::of_single_items(&["a", "b"]).await;
+    assert_eq!(fixture.go().await, Stopped::AtItsEnd);
+    let (storage, run) = (fixture.storage.as_ref(), &fixture.run.record.run);
     let shard = |number| ArtifactKey::Shard(run.clone(), ShardId(number));
-    let whole = stage.stored(&shard(1)).await;
-    let other = stage.stored(&shard(0)).await;
+    let whole = fixture.stored(&shard(1)).await;
+    let other = fixture.stored(&shard(0)).await;
 
     // One more than was planned is a stray, and nothing else.
-    let unplanned = shard(stage.run.plan.shards.len() as u32);
+    let unplanned = shard(fixture.run.plan.shards.len() as u32);
     storage.create(&unplanned, other.clone()).await.unwrap();
-    let ledger = stage.ledger().await;
-    assert_eq!(ledger.committed.len(), stage.run.plan.shards.len());
-    assert_eq!(numbers(&stage.counts().await), (4, 0, 0));
-    let findings = stage.findings().await;
+    let ledger = fixture.ledger().await;
+    assert_eq!(ledger.committed.len(), fixture.run.plan.shards.len());
+    assert_eq!(numbers(&fixture.counts().await), (4, 0, 0));
+    let findings = fixture.findings().await;
     let stray = ["shards/000004.parquet belongs to no shard that was planned"];
     assert_eq!(findings, stray);
 
     // One in the place of another.
     storage.replace(&shard(1), other).await.unwrap();
-    let told = stage.refused().await;
+    let told = fixture.refused().await;
     for words in [
         "shards/000001.parquet holds other rows than it must",
         "rows of shard 000000 of run retried",
@@ -966,12 +975,12 @@ async fn a_shard_that_holds_the_rows_of_others_is_counted_by_nobody() {
     ] {
         assert!(told.contains(words), "no {words:?}: {told}");
     }
-    let findings = stage.findings().await;
+    let findings = fixture.findings().await;
     assert!(findings.contains(&told), "{findings:?}");
-    let ledger = stage.ledger().await;
-    let collected = collect::collect(storage, &stage.run, &ledger).await;
+    let ledger = fixture.ledger().await;
+    let collected = collect::collect(storage, &fixture.run, &ledger).await;
     assert!(collected.is_err());
-    let folded = collect::fold(storage, &stage.run, &ledger).await;
+    let folded = collect::fold(storage, &fixture.run, &ledger).await;
     let folded = folded.unwrap().styles;
     let items: usize = folded.values().map(|style| style.items.done).sum();
     assert_eq!(items, 3, "the figures are of the others");
@@ -982,20 +991,20 @@ async fn a_shard_that_holds_the_rows_of_others_is_counted_by_nobody() {
     for (rows, words) in [(none, "has no row"), (twice, "has more than one row")] {
         let bytes = Bytes::from(manifest::write(rows).unwrap());
         storage.replace(&shard(1), bytes).await.unwrap();
-        let told = stage.refused().await;
+        let told = fixture.refused().await;
         assert!(told.contains(words), "no {words:?}: {told}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_that_was_counted_and_is_cut_is_read_again() {
-    let stage = Stage::made(&["a"]).await;
-    let storage = stage.storage.as_ref();
-    let ledger = stage.ledger().await;
-    let stored = collect::store_tally(storage, &stage.run, &ledger).await;
+    let fixture = Fixture::made(&["a"]).await;
+    let storage = fixture.storage.as_ref();
+    let ledger = fixture.ledger().await;
+    let stored = collect::store_tally(storage, &fixture.run, &ledger).await;
     assert_eq!(stored.unwrap().total().done, 2);
-    let cut = stage.stored(&stage.commit()).await.slice(..100);
-    storage.replace(&stage.commit(), cut).await.unwrap();
-    let told = stage.refused().await;
+    let cut = fixture.stored(&fixture.commit()).await.slice(..100);
+    storage.replace(&fixture.commit(), cut).await.unwrap();
+    let told = fixture.refused().await;
     assert!(told.contains("shards/000000.parquet is damaged"), "{told}");
 }

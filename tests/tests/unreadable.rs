@@ -22,9 +22,9 @@ use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
+use tests::fake_engine::{self, FakeEngine};
 use tests::planned;
 use tests::project::Project;
-use tests::stand_in::{self, StandIn};
 use tests::vanishing::Vanishing;
 use tokio_util::sync::CancellationToken;
 
@@ -34,19 +34,19 @@ const SIZE: ShardSize = ShardSize {
 };
 
 /// A run of shards with an item each, of which everything was made that can be.
-struct Stage {
+struct Fixture {
     storage: Arc<Vanishing>,
     run: FrozenRun,
 }
 
-impl Stage {
+impl Fixture {
     async fn made(contents: &[&str]) -> Self {
         let storage = Vanishing::of(Arc::new(MemoryStorage::new()));
         let contents: Vec<String> = contents.iter().map(ToString::to_string).collect();
         let run = planned::run("spoilt", &contents, &["night".to_owned()], SIZE);
         planned::store(&*storage, &run).await;
         let whole: Arc<dyn Storage> = Arc::clone(&storage) as Arc<dyn Storage>;
-        let stopped = stand_in::make(&whole, &run, &StandIn::new(Duration::ZERO)).await;
+        let stopped = fake_engine::make(&whole, &run, &FakeEngine::new(Duration::ZERO)).await;
         assert_eq!(stopped, Stopped::AtItsEnd);
         Self { storage, run }
     }
@@ -78,10 +78,10 @@ impl Stage {
 
 #[tokio::test(start_paused = true)]
 async fn a_committed_shard_that_cannot_be_read_counts_as_not_done_and_the_rest_is_counted() {
-    let stage = Stage::made(&["a", "b"]).await;
-    stage.storage.spoil(&stage.shard(0));
-    let (storage, run) = (&*stage.storage, &stage.run);
-    let ledger = stage.ledger().await;
+    let fixture = Fixture::made(&["a", "b"]).await;
+    fixture.storage.spoil(&fixture.shard(0));
+    let (storage, run) = (&*fixture.storage, &fixture.run);
+    let ledger = fixture.ledger().await;
     let mut tally = Tally::default();
     assert_eq!(tally.update(storage, run, &ledger).await.unwrap(), 1);
     assert_eq!(tally.total().done, 1);
@@ -106,82 +106,82 @@ async fn a_committed_shard_that_cannot_be_read_counts_as_not_done_and_the_rest_i
     // What must have all of them says which is not whole.
     let whole = tally.update_whole(storage, run, &ledger).await.unwrap_err();
     assert!(whole.is_damage(), "{whole}");
-    stage.storage.restore();
+    fixture.storage.restore();
     assert_eq!(tally.update(storage, run, &ledger).await.unwrap(), 1);
     assert_eq!(tally.total().done, 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_gives_no_answer_about_a_shard_says_nothing_of_it() {
-    let stage = Stage::made(&["a", "b"]).await;
-    stage.conclude().await;
-    let (storage, run) = (&*stage.storage, &stage.run);
-    let ledger = stage.ledger().await;
-    stage.storage.throttle(&stage.shard(0));
+    let fixture = Fixture::made(&["a", "b"]).await;
+    fixture.conclude().await;
+    let (storage, run) = (&*fixture.storage, &fixture.run);
+    let ledger = fixture.ledger().await;
+    fixture.storage.throttle(&fixture.shard(0));
     let mut tally = Tally::default();
     let error = tally.update(storage, run, &ledger).await.unwrap_err();
     assert!(matches!(error, LedgerError::Storage(_)), "{error:?}");
     let told = chain(&audit::audit(storage, run).await.unwrap_err());
     assert!(told.contains("503 SlowDown"), "{told}");
-    stage.storage.restore();
+    fixture.storage.restore();
 
     // What was known to be damaged stays so meanwhile.
-    stage.storage.spoil(&stage.shard(0));
+    fixture.storage.spoil(&fixture.shard(0));
     assert_eq!(tally.update(storage, run, &ledger).await.unwrap(), 1);
     assert_eq!(tally.damaged().len(), 1);
-    stage.storage.throttle(&stage.shard(0));
-    stage.storage.stop_answering_at(&stage.shard(0));
+    fixture.storage.throttle(&fixture.shard(0));
+    fixture.storage.stop_answering_at(&fixture.shard(0));
     assert!(tally.update(storage, run, &ledger).await.is_err());
     assert_eq!(tally.damaged().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_audit_that_gets_no_answer_finds_nothing_and_says_so() {
-    let stage = Stage::made(&["a", "b"]).await;
-    stage.conclude().await;
-    let (storage, run) = (&*stage.storage, &stage.run);
-    let id = stage.id();
+    let fixture = Fixture::made(&["a", "b"]).await;
+    fixture.conclude().await;
+    let (storage, run) = (&*fixture.storage, &fixture.run);
+    let id = fixture.id();
     let label = ArtifactKey::Label(id.clone(), "a".to_owned());
     for key in [
         ArtifactKey::Tally(id.clone()),
         ArtifactKey::Report(id.clone()),
         ArtifactKey::Manifest(id.clone()),
         label,
-        stage.shard(1),
+        fixture.shard(1),
     ] {
-        stage.storage.stop_answering_at(&key);
+        fixture.storage.stop_answering_at(&key);
         let audited = audit::audit(storage, run).await;
         assert!(audited.is_err(), "{key}: {audited:?}");
-        stage.storage.answer_again();
+        fixture.storage.answer_again();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_storage_does_not_answer_nothing_is_said_of_a_shard() {
-    let stage = Stage::made(&["a", "b"]).await;
-    let (storage, run) = (&*stage.storage, &stage.run);
-    let ledger = stage.ledger().await;
-    stage.storage.stop_answering_at(&stage.shard(0));
+    let fixture = Fixture::made(&["a", "b"]).await;
+    let (storage, run) = (&*fixture.storage, &fixture.run);
+    let ledger = fixture.ledger().await;
+    fixture.storage.stop_answering_at(&fixture.shard(0));
     let mut tally = Tally::default();
     let error = tally.update(storage, run, &ledger).await.unwrap_err();
     assert!(matches!(error, LedgerError::Storage(_)), "{error:?}");
     assert!(!error.is_damage());
     assert!(tally.damaged().is_empty());
-    assert!(Tally::stored(storage, stage.id()).await.is_err());
-    assert!(RunReport::stored(storage, stage.id()).await.is_err());
-    stage.storage.answer_again();
+    assert!(Tally::stored(storage, fixture.id()).await.is_err());
+    assert!(RunReport::stored(storage, fixture.id()).await.is_err());
+    fixture.storage.answer_again();
     assert_eq!(tally.update(storage, run, &ledger).await.unwrap(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_attempt_whose_record_cannot_be_read_has_failed_all_the_same() {
-    let stage = Stage::made(&["cursed", "a"]).await;
-    let (storage, run) = (&*stage.storage, &stage.run);
+    let fixture = Fixture::made(&["cursed", "a"]).await;
+    let (storage, run) = (&*fixture.storage, &fixture.run);
     for number in 1..=3 {
-        let key = ArtifactKey::FailedAttempt(stage.id().clone(), ShardId(0), number);
-        stage.storage.spoil(&key);
+        let key = ArtifactKey::FailedAttempt(fixture.id().clone(), ShardId(0), number);
+        fixture.storage.spoil(&key);
     }
-    let ledger = stage.ledger().await;
+    let ledger = fixture.ledger().await;
     let counts = tally::count(storage, run, &ledger).await.unwrap();
     assert_eq!((counts.done, counts.failed), (1, 1));
     let told = "attempts/000000/3.json cannot be read";
@@ -199,38 +199,40 @@ async fn a_failed_attempt_whose_record_cannot_be_read_has_failed_all_the_same() 
 
 #[tokio::test(start_paused = true)]
 async fn a_cache_that_cannot_be_read_is_none_and_an_audit_finds_it() {
-    let stage = Stage::made(&["a", "b"]).await;
-    stage.conclude().await;
-    let (storage, run) = (&*stage.storage, &stage.run);
+    let fixture = Fixture::made(&["a", "b"]).await;
+    fixture.conclude().await;
+    let (storage, run) = (&*fixture.storage, &fixture.run);
     assert_eq!(audit::audit(storage, run).await.unwrap().findings, [""; 0]);
-    let id = stage.id().clone();
+    let id = fixture.id().clone();
     for key in [
         ArtifactKey::Tally(id.clone()),
         ArtifactKey::Report(id.clone()),
         ArtifactKey::Manifest(id),
     ] {
-        stage.storage.spoil(&key);
+        fixture.storage.spoil(&key);
         let findings = audit::audit(storage, run).await.unwrap().findings;
         assert_eq!(findings.len(), 1, "{findings:?}");
         let path = key.path();
         let name = path.rsplit('/').next().unwrap();
         let words = format!("{name} cannot be read");
         assert!(findings[0].contains(&words), "no {words:?}: {findings:?}");
-        let stored = Tally::stored(storage, stage.id()).await.unwrap();
+        let stored = Tally::stored(storage, fixture.id()).await.unwrap();
         let is_tally = matches!(key, ArtifactKey::Tally(_));
         assert_eq!(stored.shards().count(), if is_tally { 0 } else { 2 });
-        let stored = RunReport::stored(storage, stage.id()).await.unwrap();
+        let stored = RunReport::stored(storage, fixture.id()).await.unwrap();
         assert_eq!(stored.is_none(), matches!(key, ArtifactKey::Report(_)));
-        stage.storage.restore();
+        fixture.storage.restore();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_decision_that_cannot_be_read_is_an_error_that_names_it() {
-    let stage = Stage::made(&["a"]).await;
-    let decision = ArtifactKey::Decision(stage.id().clone(), 1);
-    stage.storage.spoil(&decision);
-    let error = audit::audit(&*stage.storage, &stage.run).await.unwrap_err();
+    let fixture = Fixture::made(&["a"]).await;
+    let decision = ArtifactKey::Decision(fixture.id().clone(), 1);
+    fixture.storage.spoil(&decision);
+    let error = audit::audit(&*fixture.storage, &fixture.run)
+        .await
+        .unwrap_err();
     let told = chain(&error);
     assert!(told.contains("decisions/000001.json"), "{told}");
     assert!(!error.is_damage());

@@ -22,8 +22,8 @@ use shared::queue::InProcessBroker;
 use shared::settings::ShardSize;
 use shared::source;
 use shared::storage::{LocalStorage, MemoryStorage, Storage};
+use tests::fake_engine::{FakeContextProvider, FakeEngine};
 use tests::planned;
-use tests::stand_in::{StandIn, StandInWorkshop};
 use tests::vanishing::Vanishing;
 use tokio_util::sync::CancellationToken;
 use worker::attempt::Progress;
@@ -32,18 +32,18 @@ use worker::attempt::Progress;
 struct Meddler<F>(AtomicUsize, F);
 
 impl<F: Fn(usize) + Send + Sync> Progress for Meddler<F> {
-    fn takes_up(&self) {
+    fn shard_started(&self) {
         (self.1)(self.0.fetch_add(1, Ordering::Relaxed) + 1);
     }
 }
 
 /// A run of shards with an item each.
-struct Stage {
+struct Fixture {
     storage: Arc<Vanishing>,
     run: FrozenRun,
 }
 
-impl Stage {
+impl Fixture {
     async fn of(contents: &[&str]) -> Self {
         Self::on(Arc::new(MemoryStorage::new()), contents).await
     }
@@ -71,7 +71,7 @@ impl Stage {
             run: &self.run,
             storage,
             broker: InProcessBroker::with_delivery_limit(u64::MAX),
-            workshop: Arc::new(StandInWorkshop(StandIn::new(Duration::ZERO))),
+            run_contexts: Arc::new(FakeContextProvider(FakeEngine::new(Duration::ZERO))),
             repairs: BTreeSet::new(),
             progress: Arc::new(Meddler(AtomicUsize::new(0), meddle)),
             drain: CancellationToken::new(),
@@ -79,11 +79,11 @@ impl Stage {
         embedded.go().await
     }
 
-    /// A stage on which everything was made that can be.
+    /// A fixture on which everything was made that can be.
     async fn made(contents: &[&str]) -> Self {
-        let stage = Self::of(contents).await;
-        assert_eq!(stage.go(|_| {}).await.unwrap(), Stopped::AtItsEnd);
-        stage
+        let fixture = Self::of(contents).await;
+        assert_eq!(fixture.go(|_| {}).await.unwrap(), Stopped::AtItsEnd);
+        fixture
     }
 
     async fn ledger(&self) -> Ledger {
@@ -110,10 +110,10 @@ fn is_gone(told: &str, path: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_that_was_listed_and_cannot_be_read_is_gone_for_everybody() {
-    let stage = Stage::made(&["a", "b"]).await;
-    stage.storage.take(&stage.shard(0));
-    let (storage, run) = (&*stage.storage, &stage.run);
-    let ledger = stage.ledger().await;
+    let fixture = Fixture::made(&["a", "b"]).await;
+    fixture.storage.take(&fixture.shard(0));
+    let (storage, run) = (&*fixture.storage, &fixture.run);
+    let ledger = fixture.ledger().await;
     assert!(ledger.committed.contains(&ShardId(0)), "it is listed");
     let updated = Tally::default().update(storage, run, &ledger).await;
     let whole = Tally::default().update_whole(storage, run, &ledger).await;
@@ -141,14 +141,14 @@ async fn a_shard_that_was_listed_and_cannot_be_read_is_gone_for_everybody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_attempt_that_was_listed_and_cannot_be_read_is_gone_for_everybody() {
-    let stage = Stage::made(&["cursed", "a"]).await;
-    let id = stage.run.record.run.clone();
+    let fixture = Fixture::made(&["cursed", "a"]).await;
+    let id = fixture.run.record.run.clone();
     let path = "attempts/000000/3.json";
-    stage
+    fixture
         .storage
         .take(&ArtifactKey::FailedAttempt(id, ShardId(0), 3));
-    let (storage, run) = (&*stage.storage, &stage.run);
-    let ledger = stage.ledger().await;
+    let (storage, run) = (&*fixture.storage, &fixture.run);
+    let ledger = fixture.ledger().await;
     let counted = tally::count(storage, run, &ledger).await;
     let collected = collect::collect(storage, run, &ledger).await;
     let found = resume::find(storage, run, &ledger, &Choice::default()).await;
@@ -169,44 +169,47 @@ async fn a_failed_attempt_that_was_listed_and_cannot_be_read_is_gone_for_everybo
 
 #[tokio::test(start_paused = true)]
 async fn a_commit_that_goes_before_a_run_in_this_process_has_counted_it_is_gone() {
-    let stage = Stage::of(&["a", "b"]).await;
-    let (storage, shard) = (Arc::clone(&stage.storage), stage.shard(0));
-    let error = stage.go(move |_| storage.take(&shard)).await.unwrap_err();
+    let fixture = Fixture::of(&["a", "b"]).await;
+    let (storage, shard) = (Arc::clone(&fixture.storage), fixture.shard(0));
+    let error = fixture.go(move |_| storage.take(&shard)).await.unwrap_err();
     assert!(matches!(error, RunError::Gone(_)), "{error:?}");
     is_gone(&chain(&error), "shards/000000.parquet");
 
     // With all of the run, its record is named.
-    let stage = Stage::of(&["a", "b"]).await;
-    let (storage, keys) = (Arc::clone(&stage.storage), [stage.shard(0), stage.record()]);
+    let fixture = Fixture::of(&["a", "b"]).await;
+    let (storage, keys) = (
+        Arc::clone(&fixture.storage),
+        [fixture.shard(0), fixture.record()],
+    );
     let take = move |_: usize| keys.iter().for_each(|key| storage.take(key));
-    let error = stage.go(take).await.unwrap_err();
+    let error = fixture.go(take).await.unwrap_err();
     is_gone(&chain(&error), "run.json");
 }
 
 #[tokio::test]
 async fn a_commit_that_goes_after_a_run_in_this_process_has_counted_it_is_gone_too() {
     let folder = tempfile::tempdir().unwrap();
-    let stage = Stage::on(Arc::new(LocalStorage::new(folder.path())), &["a", "b"]).await;
-    let path = folder.path().join(stage.shard(0).path());
+    let fixture = Fixture::on(Arc::new(LocalStorage::new(folder.path())), &["a", "b"]).await;
+    let path = folder.path().join(fixture.shard(0).path());
     let meddle = move |number: usize| {
         if number == 2 {
             fs::remove_file(&path).unwrap();
         }
     };
-    let error = stage.go(meddle).await.unwrap_err();
+    let error = fixture.go(meddle).await.unwrap_err();
     assert!(matches!(error, RunError::Gone(_)), "{error:?}");
     is_gone(&chain(&error), "shards/000000.parquet");
-    assert_eq!(stage.go(|_| {}).await.unwrap(), Stopped::AtItsEnd);
+    assert_eq!(fixture.go(|_| {}).await.unwrap(), Stopped::AtItsEnd);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_in_this_process_looks_once_before_it_begins_and_once_for_each_shard() {
-    let stage = Stage::made(&["a", "b", "c"]).await;
-    let shards = ArtifactPrefix::Shards(stage.run.record.run.clone());
-    assert_eq!(stage.storage.num_listings(&shards), 1 + 3);
+    let fixture = Fixture::made(&["a", "b", "c"]).await;
+    let shards = ArtifactPrefix::Shards(fixture.run.record.run.clone());
+    assert_eq!(fixture.storage.num_listings(&shards), 1 + 3);
     // One that has nothing to make looks once.
-    assert_eq!(stage.go(|_| {}).await.unwrap(), Stopped::AtItsEnd);
-    assert_eq!(stage.storage.num_listings(&shards), 1 + 3 + 1);
+    assert_eq!(fixture.go(|_| {}).await.unwrap(), Stopped::AtItsEnd);
+    assert_eq!(fixture.storage.num_listings(&shards), 1 + 3 + 1);
 }
 
 #[tokio::test]

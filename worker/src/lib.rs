@@ -2,8 +2,8 @@
 //!
 //! - [`attempt`]: one try at a shard, from its inputs to its commit (what is done)
 //! - [`consumer`]: shards taken from the queue and given back or settled (when it is done)
-//! - [`workshop`]: what a run needs, got ready
-//! - [`quality`]: what an output is like, compared with its content
+//! - [`run_context`]: the model and datasets of a run, loaded for its attempts
+//! - [`evaluation`]: figures of an output, compared with its content
 //! - [`metrics`]: what is counted and timed, and where it is read
 //!
 //! It stands on the crates below its folder: `engine` computes with ONNX Runtime, `method` is the paper, `kernels` its
@@ -14,6 +14,7 @@
 
 pub mod attempt;
 pub mod consumer;
+pub mod evaluation;
 pub mod metrics;
-pub mod quality;
-pub mod workshop;
+mod retry_pauses;
+pub mod run_context;

@@ -24,7 +24,7 @@ use shared::storage::{self, StorageError, scratch};
 use shared::telemetry;
 use worker::consumer::{Consumer, ConsumerError};
 use worker::metrics::{Endpoint, EndpointError, Identity, Meters};
-use worker::workshop::EngineWorkshop;
+use worker::run_context::EngineContextProvider;
 
 /// Converts shards of runs that `synth2real launch` published, one at a time.
 ///
@@ -114,7 +114,10 @@ async fn work(args: &Args) -> Result<(), Problem> {
         name,
         storage,
         broker,
-        workshop: Arc::new(EngineWorkshop::new(config.engine, config.cache_max_bytes)),
+        run_contexts: Arc::new(EngineContextProvider::new(
+            config.engine,
+            config.cache_max_bytes,
+        )),
         watchdog: config.watchdog,
         pauses: ExponentialBuilder::default()
             .with_min_delay(Duration::from_secs(1))

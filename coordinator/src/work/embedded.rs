@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::attempt::Progress;
 use worker::consumer::{Consumer, ConsumerError};
-use worker::workshop::Workshop;
+use worker::run_context::RunContextProvider;
 
 use crate::run::deciding::{self, Step};
 use crate::run::fate::{Fate, Standing};
@@ -77,8 +77,8 @@ pub struct EmbeddedRun<'a> {
     pub storage: Arc<dyn Storage>,
     /// What hands its shards to the worker's loop; shards may be added to it meanwhile.
     pub broker: InProcessBroker,
-    /// What makes it.
-    pub workshop: Arc<dyn Workshop>,
+    /// What loads its context.
+    pub run_contexts: Arc<dyn RunContextProvider>,
     /// Committed shards of which something is gone, to be made again.
     pub repairs: BTreeSet<ShardId>,
     /// Who is told how it goes.
@@ -282,7 +282,7 @@ impl EmbeddedRun<'_> {
             name: format!("embedded-{}", std::process::id()),
             storage: Arc::clone(&self.storage),
             broker: self.broker.ports(),
-            workshop: Arc::clone(&self.workshop),
+            run_contexts: Arc::clone(&self.run_contexts),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default()
                 .with_min_delay(Duration::from_millis(500))

@@ -74,8 +74,9 @@ pub struct Frozen {
     pub style_labels: LabelSetting,
     /// The model.
     pub model: FrozenModel,
-    /// The networks that judge outputs: what they say is committed with the outputs.
-    pub judges: FrozenJudges,
+    /// The networks that evaluate outputs: their figures are committed with the outputs.
+    #[serde(rename = "judges")]
+    pub evaluators: FrozenEvaluators,
     /// Number of items planned.
     pub num_items: usize,
     /// Number of shards planned.
@@ -110,10 +111,10 @@ pub struct FrozenModel {
     pub height: usize,
 }
 
-/// The networks that judge outputs.
+/// The networks that evaluate outputs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FrozenJudges {
+pub struct FrozenEvaluators {
     /// SHA-256 of the contract of the network whose features are kept.
     pub features: Option<String>,
     /// SHA-256 of the contract of the network that LPIPS is computed with.
@@ -128,7 +129,7 @@ impl Frozen {
     }
 }
 
-impl FrozenJudges {
+impl FrozenEvaluators {
     /// Returns the digests of the network whose features are kept, and of those that give metrics.
     #[must_use]
     pub fn new(features: Option<String>, mut of_metrics: PerMetric<Option<String>>) -> Self {
@@ -272,7 +273,7 @@ pub(crate) mod tests {
                 width: 512,
                 height: 256,
             },
-            judges: FrozenJudges::default(),
+            evaluators: FrozenEvaluators::default(),
             num_items: 2,
             num_shards: 1,
             plan_sha256: digest::sha256(b"d"),
@@ -313,11 +314,11 @@ pub(crate) mod tests {
     #[test]
     fn the_digest_of_a_metrics_network_is_found_by_its_metric() {
         let of_metrics = PerMetric::from_fn(|metric| Some(metric.as_str().to_owned()));
-        let judges = FrozenJudges::new(None, of_metrics);
+        let evaluators = FrozenEvaluators::new(None, of_metrics);
         for metric in ItemMetric::ALL {
             let expected = metric.network().map(|_| metric.as_str());
-            assert_eq!(judges.of_metric(metric), expected);
-            assert_eq!(FrozenJudges::default().of_metric(metric), None);
+            assert_eq!(evaluators.of_metric(metric), expected);
+            assert_eq!(FrozenEvaluators::default().of_metric(metric), None);
         }
     }
 

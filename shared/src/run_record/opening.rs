@@ -170,11 +170,11 @@ impl Frozen {
             &self.content.listing_sha256,
         )?;
         check_digest("frozen.model.sha256", &model.sha256)?;
-        if let Some(sha256) = &self.judges.features {
+        if let Some(sha256) = &self.evaluators.features {
             check_digest("frozen.judges.features", sha256)?;
         }
         for metric in ItemMetric::ALL {
-            if let Some(sha256) = self.judges.of_metric(metric) {
+            if let Some(sha256) = self.evaluators.of_metric(metric) {
                 check_digest(&format!("frozen.judges.{}", metric.as_str()), sha256)?;
             }
         }

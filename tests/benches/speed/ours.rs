@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::pictures::Picture;
+use tests::images::Picture;
 use tests::project::{Project, STYLES};
 
 use super::{EXECUTED, Size, model};

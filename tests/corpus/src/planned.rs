@@ -1,4 +1,4 @@
-//! Runs that are planned without datasets or a model, for tests with the stand-in engine.
+//! Runs that are planned without datasets or a model, for tests with the fake engine.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use shared::dataset::layout::Layout;
 use shared::digest;
 use shared::location::Location;
 use shared::run_record::{
-    FORMAT_VERSION, Frozen, FrozenContent, FrozenJudges, FrozenModel, RunInputs, RunRecord,
+    FORMAT_VERSION, Frozen, FrozenContent, FrozenEvaluators, FrozenModel, RunInputs, RunRecord,
 };
 use shared::settings::raw::RawMethod;
 use shared::settings::{Limits, Pairing, PairingMode, QualityConfig, ShardSize};
@@ -58,7 +58,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
             width: 8,
             height: 4,
         },
-        judges: FrozenJudges::default(),
+        evaluators: FrozenEvaluators::default(),
         num_items: plan.num_items(),
         num_shards: plan.shards.len(),
         plan_sha256: digest::sha256(&plan_json(&plan)),

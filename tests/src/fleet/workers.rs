@@ -40,7 +40,7 @@ impl Fleet {
         self.workers.push(Worker { name, running, log });
     }
 
-    /// A worker joins whose words nobody reads.
+    /// A worker joins whose output is not read.
     ///
     /// # Panics
     ///

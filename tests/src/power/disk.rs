@@ -30,11 +30,11 @@ pub enum Node {
 /// A disk.
 #[derive(Debug, Clone)]
 pub struct Disk {
-    /// What programs see. What has lost its last name stays, for somebody may have it open.
+    /// What programs see. What has lost its last name stays, for a program may have it open.
     now: BTreeMap<Inode, Node>,
     /// What survives.
     safe: BTreeMap<Inode, Node>,
-    /// The next number. None is used twice, so that nobody takes one thing for another after a cut.
+    /// The next number. None is used twice, so that one thing is never taken for another after a cut.
     next: Inode,
 }
 

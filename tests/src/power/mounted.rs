@@ -76,7 +76,7 @@ impl MountedDisk {
         machine.has_stopped = false;
     }
 
-    /// Goes on with what survives a cut of the power; [`Disk::after_cut`] says what is chosen. Only when nobody uses it.
+    /// Goes on with what survives a cut of the power; [`Disk::after_cut`] says what is chosen. Only while no program uses it.
     pub fn cut_power(&self, choose: &mut dyn FnMut(usize) -> usize) {
         let mut machine = self.machine();
         machine.disk = machine.disk.after_cut(choose);
@@ -84,7 +84,7 @@ impl MountedDisk {
         self.go_on();
     }
 
-    /// Goes on with an empty disk. Only when nobody uses it.
+    /// Goes on with an empty disk. Only while no program uses it.
     pub fn erase(&self) {
         let mut machine = self.machine();
         machine.disk = machine.disk.erased();

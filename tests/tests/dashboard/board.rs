@@ -15,8 +15,8 @@ use shared::ids::ShardId;
 use shared::queue::InProcessBroker;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{MemoryStorage, Storage};
+use tests::fake_engine::{self, FakeContextProvider, FakeEngine};
 use tests::planned;
-use tests::stand_in::{self, StandIn, StandInWorkshop};
 use tokio_util::sync::CancellationToken;
 use worker::consumer::Consumer;
 
@@ -72,7 +72,9 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
         name: "worker".to_owned(),
         storage: Arc::clone(&storage),
         broker: broker.ports(),
-        workshop: Arc::new(StandInWorkshop(StandIn::new(Duration::from_millis(10)))),
+        run_contexts: Arc::new(FakeContextProvider(FakeEngine::new(Duration::from_millis(
+            10,
+        )))),
         watchdog: WatchdogConfig::default(),
         pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(10)),
         drain: drain.clone(),
@@ -144,7 +146,7 @@ async fn a_damaged_shard_that_is_put_right_is_read_again_though_it_is_as_long_as
     let contents = ["a", "b", "c", "d"].map(str::to_owned);
     let run = planned::run("shown", &contents, &["fog".to_owned()], SIZE);
     planned::store(storage.as_ref(), &run).await;
-    stand_in::make(&storage, &run, &StandIn::new(Duration::ZERO)).await;
+    fake_engine::make(&storage, &run, &FakeEngine::new(Duration::ZERO)).await;
     let shard = ArtifactKey::Shard(run.record.run.clone(), ShardId(1));
     let whole = storage.read(&shard).await.unwrap();
     let mut flipped = whole.to_vec();

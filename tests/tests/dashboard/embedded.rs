@@ -16,8 +16,8 @@ use shared::ids::ShardId;
 use shared::queue::InProcessBroker;
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
+use tests::fake_engine::{FakeContextProvider, FakeEngine};
 use tests::planned;
-use tests::stand_in::{StandIn, StandInWorkshop};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use worker::attempt::Progress;
@@ -29,7 +29,7 @@ const TAKES: Duration = Duration::from_secs(1);
 struct Meddler<F>(AtomicUsize, F);
 
 impl<F: Fn() + Send + Sync> Progress for Meddler<F> {
-    fn takes_up(&self) {
+    fn shard_started(&self) {
         if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
             (self.1)();
         }
@@ -37,13 +37,13 @@ impl<F: Fn() + Send + Sync> Progress for Meddler<F> {
 }
 
 /// A run of shards with one item each, of which no more than one in five may fail.
-struct Stage {
+struct Fixture {
     run: FrozenRun,
     storage: Arc<dyn Storage>,
     broker: InProcessBroker,
 }
 
-impl Stage {
+impl Fixture {
     async fn new(contents: &[&str]) -> Self {
         let size = ShardSize {
             contents: 1,
@@ -66,7 +66,7 @@ impl Stage {
             run: &self.run,
             storage: Arc::clone(&self.storage),
             broker: self.broker.clone(),
-            workshop: Arc::new(StandInWorkshop(StandIn::new(TAKES))),
+            run_contexts: Arc::new(FakeContextProvider(FakeEngine::new(TAKES))),
             repairs: BTreeSet::new(),
             progress: Arc::new(Meddler(AtomicUsize::new(0), meddle)),
             drain: CancellationToken::new(),
@@ -94,16 +94,16 @@ impl Stage {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shard_in_hand_that_is_dropped_when_its_run_is_cancelled_has_not_failed() {
     for contents in [&["a", "b"][..], &["a"]] {
-        let stage = Stage::new(contents).await;
-        assert_eq!(stage.go(stage.cancel()).await, Stopped::Halted);
-        assert!(stage.ledger().await.committed.is_empty());
+        let fixture = Fixture::new(contents).await;
+        assert_eq!(fixture.go(fixture.cancel()).await, Stopped::Halted);
+        assert!(fixture.ledger().await.committed.is_empty());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shards_that_others_hand_out_count_towards_the_limit() {
-    let stage = Stage::new(&["bad1", "bad2", "bad3", "a", "b"]).await;
-    let (queue, run) = (stage.broker.work.clone(), &stage.run);
+    let fixture = Fixture::new(&["bad1", "bad2", "bad3", "a", "b"]).await;
+    let (queue, run) = (fixture.broker.work.clone(), &fixture.run);
     let tasks = run.plan.shards.iter().skip(1);
     let tasks: Vec<_> = tasks
         .map(|shard| run.plan.task(&run.record.run, shard))
@@ -112,8 +112,8 @@ async fn shards_that_others_hand_out_count_towards_the_limit() {
         let published = dispatch::publish(&queue, tasks.iter().cloned(), |_| {});
         tokio::task::block_in_place(|| Handle::current().block_on(published)).unwrap();
     };
-    assert_eq!(stage.go(hand_out).await, Stopped::AtItsLimit);
-    let ledger = stage.ledger().await;
+    assert_eq!(fixture.go(hand_out).await, Stopped::AtItsLimit);
+    let ledger = fixture.ledger().await;
     assert!(ledger.committed.contains(&ShardId(1)) && !ledger.committed.contains(&ShardId(4)));
     let halted = ledger.decisions.halted.unwrap();
     assert!(halted.contains("limits.max_failed (0.2)"), "{halted}");
@@ -122,37 +122,37 @@ async fn shards_that_others_hand_out_count_towards_the_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_was_halted_at_its_limit_goes_on_when_it_is_taken_up_and_counts_only_what_fails_then()
  {
-    let stage = Stage::new(&["bad1", "bad2", "a", "bad3", "bad4", "b"]).await;
+    let fixture = Fixture::new(&["bad1", "bad2", "a", "bad3", "bad4", "b"]).await;
     let take_up = async || {
-        let (storage, run) = (stage.storage.as_ref(), &stage.run);
-        let mut ledger = stage.ledger().await;
+        let (storage, run) = (fixture.storage.as_ref(), &fixture.run);
+        let mut ledger = fixture.ledger().await;
         let redo = resume::find(storage, run, &ledger, &Choice::default()).await;
         resume::decide(storage, run, &mut ledger, &redo.unwrap(), Vec::new())
             .await
             .unwrap();
     };
-    assert_eq!(stage.go(|| {}).await, Stopped::AtItsLimit);
-    assert_eq!(stage.ledger().await.committed.len(), 2);
+    assert_eq!(fixture.go(|| {}).await, Stopped::AtItsLimit);
+    assert_eq!(fixture.ledger().await.committed.len(), 2);
     take_up().await;
     // One in five of six is one: the second that fails from here on is too much again.
-    assert_eq!(stage.go(|| {}).await, Stopped::AtItsLimit);
-    assert_eq!(stage.ledger().await.committed.len(), 5);
+    assert_eq!(fixture.go(|| {}).await, Stopped::AtItsLimit);
+    assert_eq!(fixture.ledger().await.committed.len(), 5);
     take_up().await;
-    assert_eq!(stage.go(|| {}).await, Stopped::AtItsEnd);
-    assert_eq!(stage.ledger().await.committed.len(), 6);
+    assert_eq!(fixture.go(|| {}).await, Stopped::AtItsEnd);
+    assert_eq!(fixture.ledger().await.committed.len(), 6);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_that_is_tried_anew_and_fails_again_counts_again() {
-    let stage = Stage::new(&["cursed", "a", "b"]).await;
-    assert_eq!(stage.go(|| {}).await, Stopped::AtItsLimit);
-    let mut ledger = stage.ledger().await;
-    let (storage, run) = (stage.storage.as_ref(), &stage.run);
+    let fixture = Fixture::new(&["cursed", "a", "b"]).await;
+    assert_eq!(fixture.go(|| {}).await, Stopped::AtItsLimit);
+    let mut ledger = fixture.ledger().await;
+    let (storage, run) = (fixture.storage.as_ref(), &fixture.run);
     let redo = resume::find(storage, run, &ledger, &Choice::default()).await;
     resume::decide(storage, run, &mut ledger, &redo.unwrap(), Vec::new())
         .await
         .unwrap();
     assert_eq!(ledger.decisions.forgiven, 0);
-    assert_eq!(stage.go(|| {}).await, Stopped::AtItsLimit);
-    assert!(stage.ledger().await.committed.is_empty());
+    assert_eq!(fixture.go(|| {}).await, Stopped::AtItsLimit);
+    assert!(fixture.ledger().await.committed.is_empty());
 }

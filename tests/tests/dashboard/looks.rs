@@ -6,7 +6,7 @@ use coordinator::output::report::{Cost, Network, Reference, RunReport, StyleRepo
 use shared::item_metric::PerMetric;
 use shared::storage::LocalStorage;
 use tests::browser::{Browser, Look};
-use tests::pictures::Picture;
+use tests::images::Picture;
 use tests::project::{Project, RUN, STYLES};
 use tests::service::Service;
 

@@ -12,9 +12,9 @@ use shared::decision::{Decided, Decision, Decisions};
 use shared::http_server::ServerLimits;
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
+use tests::fake_engine::{self, FakeEngine};
 use tests::http::ask;
 use tests::planned;
-use tests::stand_in::{self, StandIn};
 use tests::vanishing::Vanishing;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     let contents = ["a", "bad"].map(str::to_owned);
     let run = planned::run("planned", &contents, &["fog".to_owned()], size);
     planned::store(truth.as_ref(), &run).await;
-    stand_in::make(&truth, &run, &StandIn::new(Duration::ZERO)).await;
+    fake_engine::make(&truth, &run, &FakeEngine::new(Duration::ZERO)).await;
     // Somebody decides after the dashboard has read what was decided.
     let id = &run.record.run;
     let halt = Decided::Halt {

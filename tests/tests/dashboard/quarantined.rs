@@ -7,10 +7,10 @@ use coordinator::run::ledger::{Ledger, ShardState};
 use shared::ids::ShardId;
 use shared::settings::ShardSize;
 use shared::storage::{LocalStorage, Storage};
+use tests::fake_engine::{self, FakeEngine};
 use tests::http::ask;
 use tests::planned;
 use tests::service::Service;
-use tests::stand_in::{self, StandIn};
 
 use super::{HTML, cookie, csrf, get, wait_for_run};
 
@@ -39,8 +39,8 @@ async fn quarantined_items_are_looked_at_and_tried_again_by_reason() {
     let contents = ["a", "bad-b", "gone-c"].map(str::to_owned);
     let run = planned::run("planned", &contents, &["night".to_owned()], size);
     planned::store(storage.as_ref(), &run).await;
-    let engine = StandIn::new(Duration::ZERO);
-    stand_in::make(&storage, &run, &engine).await;
+    let engine = FakeEngine::new(Duration::ZERO);
+    fake_engine::make(&storage, &run, &engine).await;
 
     let service = Service::serve(root.path(), &[]);
     wait_for_run(&service, "planned", &[]);
@@ -115,7 +115,7 @@ async fn quarantined_items_are_looked_at_and_tried_again_by_reason() {
     let _ = wait_for(&service, "/runs/planned", "To be retried");
 
     engine.mend();
-    stand_in::make(&storage, &run, &engine).await;
+    fake_engine::make(&storage, &run, &engine).await;
     let mut api = serde_json::Value::Null;
     for _ in 0..600 {
         api = serde_json::from_str(&get(&service, "/api/runs/planned", &[]).body).unwrap();

@@ -20,9 +20,9 @@ use shared::queue::InProcessBroker;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, Storage};
 use tests::broker::Options;
+use tests::fake_engine::{FakeContextProvider, FakeEngine};
 use tests::fleet::{Fleet, RUN};
 use tests::prometheus::{Shown, get};
-use tests::stand_in::{StandIn, StandInWorkshop};
 use tests::{planned, repository, stored};
 use tokio_util::sync::CancellationToken;
 use worker::consumer::Consumer;
@@ -255,13 +255,15 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
         name: "here".to_owned(),
         storage: Arc::clone(&storage),
         broker: broker.ports(),
-        workshop: Arc::new(StandInWorkshop(StandIn::new(Duration::from_millis(5)))),
+        run_contexts: Arc::new(FakeContextProvider(FakeEngine::new(Duration::from_millis(
+            5,
+        )))),
         watchdog: WatchdogConfig::default(),
         pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(10)),
         drain: drain.clone(),
         progress: Arc::new(Meters::new(Identity {
             name: "here",
-            device: "stand-in",
+            device: "fake",
             version: "0",
         })),
         clock: Arc::new(SystemClock),

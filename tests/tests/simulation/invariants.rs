@@ -19,7 +19,7 @@ use shared::digest;
 use shared::item_metric::ItemMetric;
 use shared::manifest::{self, Status};
 use shared::storage::{MemoryStorage, Storage};
-use tests::stand_in::{self, BAD, CURSED};
+use tests::fake_engine::{self, BAD, CURSED};
 
 use crate::storage::SlowStorage;
 use crate::world::World;
@@ -138,7 +138,7 @@ pub(crate) async fn check_end(world: &World) {
         };
         assert_eq!(row.status, expected, "{row:?}");
         if let Some(output) = &row.output {
-            let image = stand_in::image(&row.item.content, &row.item.style);
+            let image = fake_engine::image(&row.item.content, &row.item.style);
             assert_eq!(output.image_sha256, digest::sha256(&image), "{row:?}");
         }
     }
@@ -186,7 +186,7 @@ async fn check_report(world: &World) {
         let (mut ssim, mut features) = (0.0, Vec::new());
         for key in images {
             if let Ok(image) = world.truth.read(&key).await {
-                let quality = stand_in::quality(&image);
+                let quality = fake_engine::quality(&image);
                 ssim += quality.figures[ItemMetric::Ssim].unwrap();
                 features.push(quality.features.unwrap());
             }

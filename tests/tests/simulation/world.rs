@@ -15,8 +15,8 @@ use shared::decision::DecisionError;
 use shared::queue::InProcessBroker;
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::MemoryStorage;
+use tests::fake_engine::{FakeContextProvider, FakeEngine};
 use tests::planned;
-use tests::stand_in::{StandIn, StandInWorkshop};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::consumer::Consumer;
@@ -35,7 +35,7 @@ pub(crate) struct World {
     pub(crate) clocks: [Arc<WallClock>; MAX_WORKERS + 1],
     /// What collectors show.
     pub(crate) board: Arc<Board>,
-    engine: Arc<StandIn>,
+    engine: Arc<FakeEngine>,
     broker: InProcessBroker,
     workers: [Option<Worker>; MAX_WORKERS],
     collector: Option<JoinHandle<()>>,
@@ -79,7 +79,7 @@ impl World {
             faults: Faults::default(),
             clocks,
             board: Arc::new(board),
-            engine: StandIn::new(Duration::from_millis(20)),
+            engine: FakeEngine::new(Duration::from_millis(20)),
             broker: InProcessBroker::new(),
             workers: [None, None, None],
             collector: None,
@@ -111,7 +111,7 @@ impl World {
             name: format!("worker-{}", self.joined),
             storage: self.storage(),
             broker: self.broker.ports(),
-            workshop: Arc::new(StandInWorkshop(Arc::clone(&self.engine))),
+            run_contexts: Arc::new(FakeContextProvider(Arc::clone(&self.engine))),
             watchdog: WatchdogConfig::default(),
             pauses: ExponentialBuilder::default().with_min_delay(Duration::from_millis(100)),
             drain: drain.clone(),

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use shared::failure::{FailureClass, Stage};
+use shared::failure::{self, FailureClass};
 use shared::ids::ItemId;
 use shared::manifest::ManifestError;
 use shared::storage::{StorageError, StorageErrorKind};
 
-use super::ports::{Part, Quarantine};
-use crate::quality::QualityError;
+use super::ports::{Quarantine, Stage};
+use crate::evaluation::EvaluationError;
 use engine::EngineError;
 use engine::thread::EngineGone;
 use imaging::InputError;
@@ -26,14 +26,14 @@ pub enum AttemptError {
     /// An output cannot be encoded.
     #[error("an output cannot be encoded")]
     Encode(#[source] InputError),
-    /// An output cannot be judged.
+    /// An output cannot be evaluated.
     #[error("{path} cannot be judged")]
-    Quality {
+    Evaluation {
         /// The output.
         path: String,
         /// Why.
         #[source]
-        source: Box<QualityError>,
+        source: Box<EvaluationError>,
     },
     /// An image came out with other bytes than the committed row says.
     #[error(
@@ -77,11 +77,11 @@ pub enum AttemptError {
     /// A step took far longer than usual.
     #[error(
         "{} has taken {:.0} s and hangs: it is given {:.0} s",
-        .part.as_str(), .elapsed.as_secs_f64(), .allowed.as_secs_f64()
+        .stage.as_str(), .elapsed.as_secs_f64(), .allowed.as_secs_f64()
     )]
     Hung {
         /// What hangs.
-        part: Part,
+        stage: Stage,
         /// How long it has taken.
         elapsed: Duration,
         /// How long it may take.
@@ -108,16 +108,18 @@ impl AttemptError {
     /// Returns a quarantine if it is about an object of an item that can never be stored; itself otherwise.
     pub(super) fn of_item(self) -> Result<Quarantine, Self> {
         match self {
-            Self::Storage(error) => match FailureClass::of_storage(error.kind, Stage::Item) {
-                class @ (FailureClass::BadInput
-                | FailureClass::Missing
-                | FailureClass::Changed
-                | FailureClass::BadOutput) => Ok(Quarantine::of(&error, class)),
-                FailureClass::Transient
-                | FailureClass::Resources
-                | FailureClass::Unworkable
-                | FailureClass::Fatal => Err(Self::Storage(error)),
-            },
+            Self::Storage(error) => {
+                match FailureClass::of_storage(error.kind, failure::Stage::Item) {
+                    class @ (FailureClass::BadInput
+                    | FailureClass::Missing
+                    | FailureClass::Changed
+                    | FailureClass::BadOutput) => Ok(Quarantine::of(&error, class)),
+                    FailureClass::Transient
+                    | FailureClass::Resources
+                    | FailureClass::Unworkable
+                    | FailureClass::Fatal => Err(Self::Storage(error)),
+                }
+            }
             other => Err(other),
         }
     }
@@ -127,12 +129,12 @@ impl AttemptError {
     pub fn class(&self) -> FailureClass {
         match self {
             // An item whose object can never be stored is quarantined before: see `of_item`.
-            Self::Storage(error) => FailureClass::of_storage(error.kind, Stage::Attempt),
+            Self::Storage(error) => FailureClass::of_storage(error.kind, failure::Stage::Attempt),
             Self::Engine(error) => error.class(),
-            Self::Quality { source, .. } => source.class(),
+            Self::Evaluation { source, .. } => source.class(),
             // Where reading hangs, so does a thread of this process.
             Self::Hung {
-                part: Part::Load, ..
+                stage: Stage::Load, ..
             } => FailureClass::Fatal,
             // A number of one shard concerns no other.
             Self::Differs { .. }
@@ -158,7 +160,7 @@ impl AttemptError {
         }
     }
 
-    /// Returns whether another attempt would end alike until somebody has done something about it.
+    /// Returns whether another attempt would end alike until a person has done something about it.
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
@@ -167,7 +169,7 @@ impl AttemptError {
             | Self::Engine(_)
             | Self::Manifest(_)
             | Self::Encode(_)
-            | Self::Quality { .. }
+            | Self::Evaluation { .. }
             | Self::Differs { .. }
             | Self::Away { .. }
             | Self::ToldToStop
@@ -184,7 +186,7 @@ impl AttemptError {
             | Self::Engine(_)
             | Self::Manifest(_)
             | Self::Encode(_)
-            | Self::Quality { .. }
+            | Self::Evaluation { .. }
             | Self::Differs { .. }
             | Self::Unrepairable { .. }
             | Self::ToldToStop
@@ -200,7 +202,7 @@ impl AttemptError {
             Self::Engine(_)
             | Self::Manifest(_)
             | Self::Encode(_)
-            | Self::Quality { .. }
+            | Self::Evaluation { .. }
             | Self::Differs { .. }
             | Self::Unrepairable { .. }
             | Self::Away { .. }
@@ -212,9 +214,9 @@ impl AttemptError {
     /// Returns whether it is about a stored output that is no image of its content's size.
     pub(super) fn is_damaged_output(&self) -> bool {
         match self {
-            Self::Quality { source, .. } => match **source {
-                QualityError::Output(_) | QualityError::Ssim(_) => true,
-                QualityError::Engine(_) => false,
+            Self::Evaluation { source, .. } => match **source {
+                EvaluationError::Output(_) | EvaluationError::Ssim(_) => true,
+                EvaluationError::Engine(_) => false,
             },
             Self::Storage(_)
             | Self::Engine(_)
@@ -232,15 +234,15 @@ impl AttemptError {
     #[must_use]
     pub fn ends_engine(&self) -> bool {
         match self {
-            Self::Hung { part, .. } => match part {
-                Part::StyleStep | Part::OutputStep | Part::Judge => true,
-                Part::Load | Part::Wait | Part::Store => false,
+            Self::Hung { stage, .. } => match stage {
+                Stage::StyleStep | Stage::OutputStep | Stage::Evaluate => true,
+                Stage::Load | Stage::Wait | Stage::Store => false,
             },
             Self::Engine(error) => matches!(error, EngineError::Gone(_)),
             Self::Storage(_)
             | Self::Manifest(_)
             | Self::Encode(_)
-            | Self::Quality { .. }
+            | Self::Evaluation { .. }
             | Self::Differs { .. }
             | Self::Unrepairable { .. }
             | Self::Away { .. }

@@ -124,7 +124,7 @@ async fn absent(source: &dyn Source, listing: &DatasetEntry, error: &StorageErro
     for file in listing.files() {
         let name = source.locate(&file.path);
         let alone = || {
-            let folder = source.locate(file.path.parent().unwrap_or(Path::new("")));
+            let folder = source.locate(folder_of(&file.path));
             Unusable::Away(format!(
                 "{name} is not there, and no other such file can be read in {folder}: is the dataset mounted?"
             ))
@@ -159,9 +159,14 @@ pub(super) fn what_helps_a_repair(reason: &str) -> String {
     reason.replace(PUT_BACK, "put it back and run again")
 }
 
+/// Returns the folder of a file of a dataset; the dataset's root is its own.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
 /// Returns whether another file of the same folder and format can be read.
 async fn has_neighbour(source: &dyn Source, path: &Path) -> bool {
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = folder_of(path);
     let Ok(files) = source.list(folder).await else {
         return false;
     };

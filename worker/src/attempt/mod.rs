@@ -3,15 +3,16 @@
 //! Labels and images are stored as they are made; the shard's manifest rows are stored last, and their presence is the
 //! commit. A later try finds what is stored and makes only what is missing.
 
+mod batch_limit;
 mod error;
+mod evaluating;
 mod goal;
 mod inputs;
-mod judging;
 mod making;
-mod outputs_at_once;
 mod ports;
 mod repair;
 mod rows;
+mod styles;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -19,14 +20,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+pub use batch_limit::BatchLimit;
 use bytes::Bytes;
 pub use error::AttemptError;
 pub use goal::Goal;
 pub use inputs::Datasets;
-pub use outputs_at_once::OutputsAtOnce;
 pub use ports::{
-    InputKind, Inputs, Judge, LoadedInput, Made, MadeOutput, Maker, Part, Progress, Quarantine,
-    Unusable,
+    ConversionBackend, ConvertedBatch, ConvertedOutput, Evaluator, InputKind, Inputs, LoadedInput,
+    Progress, Quarantine, Stage, Unusable,
 };
 use shared::artifact::ArtifactKey;
 use shared::clock::Clock;
@@ -39,28 +40,28 @@ use shared::manifest::{self, ManifestRow, Output, Work};
 use shared::plan::ShardInputs;
 use shared::queue::message::ShardTask;
 use shared::storage::{Storage, StorageErrorKind};
-use shared::warning::ItemWarning;
 use tokio::sync::OnceCell;
 use tracing::Instrument;
 
 use self::goal::check_same_images;
 use self::repair::Expected;
 use self::rows::{RowMaker, Stored, item_of};
+use self::styles::{RecordedStyle, UsableStyle};
 use shared::model::ImageSize;
 
 /// What attempts at the shards of a run need.
 #[derive(Clone)]
-pub struct Tools {
+pub struct RunContext {
     /// Where inputs come from.
     pub inputs: Arc<dyn Inputs>,
     /// What makes outputs.
-    pub maker: Arc<dyn Maker>,
-    /// What judges them.
-    pub judge: Arc<dyn Judge>,
+    pub backend: Arc<dyn ConversionBackend>,
+    /// What evaluates them.
+    pub evaluator: Arc<dyn Evaluator>,
     /// The model's sizes.
     pub size: ImageSize,
-    /// What fits in the memory of what makes them.
-    pub outputs_at_once: OutputsAtOnce,
+    /// How many outputs fit in the backend's memory at once.
+    pub batch_limit: BatchLimit,
 }
 
 /// What every row says about the run and this process.
@@ -96,8 +97,8 @@ pub struct Attempt<'a> {
     pub patience: Duration,
     /// Where artifacts go.
     pub storage: &'a dyn Storage,
-    /// What makes them.
-    pub tools: &'a Tools,
+    /// What the run needs.
+    pub context: &'a RunContext,
     /// What every row says.
     pub provenance: &'a Provenance,
     /// Who is told how it goes.
@@ -161,7 +162,7 @@ impl Attempt<'_> {
         key: ArtifactKey,
         rows: Vec<ManifestRow>,
     ) -> Result<ShardOutcome, AttemptError> {
-        self.progress.begin(Part::Store);
+        self.progress.begin(Stage::Store);
         let bytes = manifest::write(rows.clone())?;
         match self.storage.create(&key, Bytes::from(bytes)).await {
             Ok(_) => Ok(ShardOutcome::Committed(rows)),
@@ -219,10 +220,18 @@ impl Attempt<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(AttemptError::ToldToStop);
             }
-            match self.record_style(style).await? {
-                Ok(style_evaluations) => usable.push((style, style_evaluations)),
-                Err(why) => rows.quarantined(content.name(), style.name(), &why),
-            }
+            let evaluations = match self.record_style(style).await? {
+                RecordedStyle::Now { evaluations } => evaluations,
+                RecordedStyle::Before => 0,
+                RecordedStyle::Unusable(why) => {
+                    rows.quarantined(content.name(), style.name(), &why);
+                    continue;
+                }
+            };
+            usable.push(UsableStyle {
+                listing: style,
+                evaluations,
+            });
         }
         if self.stop.load(Ordering::Relaxed) {
             return Err(AttemptError::ToldToStop);
@@ -261,7 +270,7 @@ impl Attempt<'_> {
     ) -> Result<Vec<&DatasetEntry>, AttemptError> {
         let mut missing = Vec::new();
         for style in rows.wanted(content.name(), &self.planned.styles) {
-            self.progress.begin(Part::Store);
+            self.progress.begin(Stage::Store);
             let key = self.image_key(content.name(), style.name());
             let image = match self.storage.read(&key).await {
                 // What trouble left of an image is none: it is made again in its place.
@@ -281,7 +290,7 @@ impl Attempt<'_> {
                 }
             };
             let sha256 = digest::sha256(&image);
-            // Nobody knows what it was made from: it is made again, and storage compares both.
+            // It is not known what it was made from: it is made again, and storage compares both.
             if !self.is_known(content, style, &sha256, rows) {
                 missing.push(style);
                 continue;
@@ -293,8 +302,8 @@ impl Attempt<'_> {
                 continue;
             }
             let output = self.output(content, style, sha256);
-            let judged = match self.judge(&content.loaded, &key, image).await {
-                Ok(Ok(judged)) => judged,
+            let evaluation = match self.evaluate(&content.loaded, &key, image).await {
+                Ok(Ok(evaluation)) => evaluation,
                 Ok(Err(why)) => {
                     rows.quarantined(content.name(), style.name(), &why);
                     continue;
@@ -307,10 +316,10 @@ impl Attempt<'_> {
                 Err(error) => return Err(error),
             };
             let mut warnings = self.warnings_of_stored(&content.loaded, style).await?;
-            warnings.extend(judged.warnings);
+            warnings.extend(evaluation.warnings);
             let stored = Stored {
                 output,
-                quality: judged.quality,
+                quality: evaluation.quality,
                 work: None,
                 warnings,
             };
@@ -319,78 +328,34 @@ impl Attempt<'_> {
         Ok(missing)
     }
 
-    /// Records a style unless it has been; returns the evaluations it took, or why the style cannot be used.
-    async fn record_style(
-        &self,
-        style: &DatasetEntry,
-    ) -> Result<Result<u64, Quarantine>, AttemptError> {
-        let maker = &self.tools.maker;
-        if maker.has_style(style.name()).await? {
-            return Ok(Ok(0));
-        }
-        let loaded = match self.load(InputKind::Style, style).await? {
-            Ok(loaded) => loaded,
-            Err(why) => return Ok(Err(why)),
-        };
-        self.progress.begin(Part::StyleStep);
-        let progress = Arc::clone(&self.progress);
-        match maker.record_style(loaded, progress).await {
-            Ok(evaluations) => Ok(Ok(evaluations)),
-            Err(error) if error.class() == FailureClass::BadOutput => {
-                Ok(Err(error.into_quarantine()))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Returns the warnings of an item that an earlier attempt stored, so that its row says what that attempt's would.
-    async fn warnings_of_stored(
-        &self,
-        content: &Arc<LoadedInput>,
-        style: &DatasetEntry,
-    ) -> Result<Vec<ItemWarning>, AttemptError> {
-        let style = match self.load(InputKind::Style, style).await? {
-            Ok(style) => style,
-            Err(_) => return Ok(Vec::new()),
-        };
-        self.tools.maker.warnings(Arc::clone(content), style).await
-    }
-
     /// Makes and stores a content's images, with fewer at once when memory runs out.
     async fn convert(
         &self,
         content: &InHand<'_>,
-        styles: &[(&DatasetEntry, u64)],
+        styles: &[UsableStyle<'_>],
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
         let mut rest = styles;
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(self.tools.outputs_at_once.of(rest.len()));
-            self.progress.begin(Part::OutputStep);
-            let names = now.iter().map(|(style, _)| style.name().to_owned());
-            let made = self
-                .tools
-                .maker
-                .convert(
-                    Arc::clone(&content.loaded),
-                    names.collect(),
-                    Arc::clone(&self.progress),
-                )
-                .await;
-            match made {
-                Ok(made) => {
-                    self.store(content, now, made, rows).await?;
+            let (now, later) = rest.split_at(self.context.batch_limit.of(rest.len()));
+            self.progress.begin(Stage::OutputStep);
+            let names = now.iter().map(|style| style.name().to_owned());
+            let (loaded, progress) = (Arc::clone(&content.loaded), Arc::clone(&self.progress));
+            let backend = &self.context.backend;
+            match backend.convert(loaded, names.collect(), progress).await {
+                Ok(batch) => {
+                    self.store(content, now, batch, rows).await?;
                     rest = later;
                 }
                 Err(error) if error.class() == FailureClass::BadOutput => {
                     let why = error.into_quarantine();
-                    for (style, _) in rest {
+                    for style in rest {
                         rows.quarantined(content.name(), style.name(), &why);
                     }
                     return Ok(());
                 }
                 Err(error) if error.class() == FailureClass::Resources && now.len() > 1 => {
-                    let outputs = self.tools.outputs_at_once.lower(now.len());
+                    let outputs = self.context.batch_limit.lower(now.len());
                     tracing::warn!(
                         content = content.name(),
                         outputs,
@@ -406,23 +371,23 @@ impl Attempt<'_> {
     async fn store(
         &self,
         content: &InHand<'_>,
-        styles: &[(&DatasetEntry, u64)],
-        made: Made,
+        styles: &[UsableStyle<'_>],
+        batch: ConvertedBatch,
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
         // Work is divided among the outputs that have come of it.
-        let outputs = made.outputs.iter().filter(|output| output.is_ok()).count() as f64;
+        let outputs = batch.outputs.iter().filter(|output| output.is_ok()).count() as f64;
         let share = |duration: Duration| 1000.0 * duration.as_secs_f64() / outputs;
-        let sha256_of = |output: &Result<MadeOutput, Quarantine>| match output {
-            Ok(made) => digest::sha256(&made.png),
+        let sha256_of = |output: &Result<ConvertedOutput, Quarantine>| match output {
+            Ok(output) => digest::sha256(&output.png),
             Err(_) => String::new(),
         };
-        let digests: Vec<String> = made.outputs.iter().map(sha256_of).collect();
-        let names = styles.iter().map(|(style, _)| style.name());
+        let digests: Vec<String> = batch.outputs.iter().map(sha256_of).collect();
+        let names = styles.iter().map(UsableStyle::name);
         let made_now: Vec<(&str, &str)> = names.zip(digests.iter().map(String::as_str)).collect();
-        let outputs_made = made.outputs.into_iter().zip(&digests);
-        for ((style, style_evaluations), (output, sha256)) in styles.iter().zip(outputs_made) {
-            let MadeOutput { png, mut warnings } = match output {
+        let outputs_made = batch.outputs.into_iter().zip(&digests);
+        for (style, (output, sha256)) in styles.iter().zip(outputs_made) {
+            let ConvertedOutput { png, mut warnings } = match output {
                 Ok(output) => output,
                 Err(why) => {
                     rows.quarantined(content.name(), style.name(), &why);
@@ -433,19 +398,19 @@ impl Attempt<'_> {
             let key = self.image_key(content.name(), style.name());
             rows.check_image(&item_of(content.name(), style.name()), &key, sha256)?;
             let span = rows::span(content.name(), style.name());
-            // What has no figures is not stored, so it is judged first.
+            // What has no figures is not stored, so it is evaluated first.
             let started = Instant::now();
-            let judging = self.judge(&content.loaded, &key, png.clone());
-            let judged = match judging.instrument(span.clone()).await? {
-                Ok(judged) => judged,
+            let evaluating = self.evaluate(&content.loaded, &key, png.clone());
+            let evaluation = match evaluating.instrument(span.clone()).await? {
+                Ok(evaluation) => evaluation,
                 Err(why) => {
                     rows.quarantined(content.name(), style.name(), &why);
                     continue;
                 }
             };
-            warnings.extend(judged.warnings);
-            let (judging, started) = (started.elapsed(), Instant::now());
-            self.progress.begin(Part::Store);
+            warnings.extend(evaluation.warnings);
+            let (evaluated_in, started) = (started.elapsed(), Instant::now());
+            self.progress.begin(Stage::Store);
             if let Err(why) = self.store_label(content, rows).await? {
                 rows.quarantined(content.name(), style.name(), &why);
                 continue;
@@ -457,18 +422,18 @@ impl Attempt<'_> {
                 continue;
             }
             let work = Work {
-                unet_evaluations: made.evaluations as f64 / outputs,
-                style_evaluations: *style_evaluations as f64,
+                unet_evaluations: batch.evaluations as f64 / outputs,
+                style_evaluations: style.evaluations as f64,
                 load_ms: share(content.loaded.elapsed),
-                encode_ms: share(made.encode),
-                denoise_ms: share(made.denoise),
-                decode_ms: share(made.decode),
+                encode_ms: share(batch.encode),
+                denoise_ms: share(batch.denoise),
+                decode_ms: share(batch.decode),
                 store_ms: 1000.0 * started.elapsed().as_secs_f64(),
-                quality_ms: 1000.0 * judging.as_secs_f64(),
+                quality_ms: 1000.0 * evaluated_in.as_secs_f64(),
             };
             let stored = Stored {
-                output: self.output(content, style, sha256.clone()),
-                quality: judged.quality,
+                output: self.output(content, style.listing, sha256.clone()),
+                quality: evaluation.quality,
                 work: Some(work),
                 warnings,
             };
@@ -495,8 +460,8 @@ impl Attempt<'_> {
         Output {
             image_key: self.image_key(content.name(), style.name()).path(),
             label_key: ArtifactKey::Label(self.run().clone(), content.name().to_owned()).path(),
-            width: self.tools.size.width as u32,
-            height: self.tools.size.height as u32,
+            width: self.context.size.width as u32,
+            height: self.context.size.height as u32,
             image_sha256,
             label_sha256: content.digests.label_sha256.clone(),
         }

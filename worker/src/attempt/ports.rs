@@ -1,4 +1,5 @@
-//! What an attempt needs of the world beside storage: somebody who reads inputs and somebody who makes outputs.
+//! What an attempt needs beside storage: inputs that are read, a backend that converts them, an evaluator of outputs, and
+//! what is told of its progress.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use shared::manifest::ManifestRow;
 use shared::warning::ItemWarning;
 
 use super::{AttemptError, ShardOutcome};
-use crate::quality::{Judged, QualityError};
+use crate::evaluation::{Evaluation, EvaluationError};
 use imaging::Prepared;
 
 /// What an input is for.
@@ -56,7 +57,7 @@ pub enum Unusable {
     Away(String),
 }
 
-/// Somebody who reads inputs.
+/// Reads the inputs of a run out of its datasets.
 #[async_trait]
 pub trait Inputs: Send + Sync {
     /// Reads, decodes and resizes an input.
@@ -78,18 +79,18 @@ impl Quarantine {
     }
 }
 
-/// An output that is an image.
-pub struct MadeOutput {
+/// An output that is an image, not yet stored.
+pub struct ConvertedOutput {
     /// The image as a PNG file.
     pub png: Vec<u8>,
     /// What a person should know about it.
     pub warnings: Vec<ItemWarning>,
 }
 
-/// Outputs of one content.
-pub struct Made {
+/// The outputs of one content in several styles, converted in one pass.
+pub struct ConvertedBatch {
     /// Each output in the order of the styles, or why it is no image.
-    pub outputs: Vec<Result<MadeOutput, Quarantine>>,
+    pub outputs: Vec<Result<ConvertedOutput, Quarantine>>,
     /// UNet evaluations of all of them.
     pub evaluations: u64,
     /// Time in the VAE encoder.
@@ -100,9 +101,9 @@ pub struct Made {
     pub decode: Duration,
 }
 
-/// Somebody who makes outputs: an engine.
+/// Makes outputs: an engine.
 #[async_trait]
-pub trait Maker: Send + Sync {
+pub trait ConversionBackend: Send + Sync {
     /// Returns whether a style was recorded.
     ///
     /// # Errors
@@ -132,7 +133,7 @@ pub trait Maker: Send + Sync {
         content: Arc<LoadedInput>,
         styles: Vec<String>,
         progress: Arc<dyn Progress>,
-    ) -> Result<Made, AttemptError>;
+    ) -> Result<ConvertedBatch, AttemptError>;
 
     /// Returns what a person should know about a pair, without converting it.
     ///
@@ -146,20 +147,24 @@ pub trait Maker: Send + Sync {
     ) -> Result<Vec<ItemWarning>, AttemptError>;
 }
 
-/// Somebody who judges outputs.
+/// Evaluates outputs: compares them with their contents.
 #[async_trait]
-pub trait Judge: Send + Sync {
-    /// Returns what an output, a PNG file as it is stored, is like.
+pub trait Evaluator: Send + Sync {
+    /// Returns the figures of an output, a PNG file as it is stored.
     ///
     /// # Errors
     ///
     /// If it is no image of its content's size, or a network fails.
-    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Judged, QualityError>;
+    async fn evaluate(
+        &self,
+        content: Arc<LoadedInput>,
+        png: Bytes,
+    ) -> Result<Evaluation, EvaluationError>;
 }
 
-/// What an attempt is doing.
+/// A stage of an attempt: what it is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Part {
+pub enum Stage {
     /// Reading and preparing inputs.
     Load,
     /// Waiting for inputs that are away.
@@ -171,10 +176,10 @@ pub enum Part {
     /// Storing and looking for what is stored.
     Store,
     /// Comparing an output with its content.
-    Judge,
+    Evaluate,
 }
 
-impl Part {
+impl Stage {
     /// Returns the name that people see.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -184,19 +189,19 @@ impl Part {
             Self::StyleStep => "recording a style",
             Self::OutputStep => "denoising",
             Self::Store => "storing",
-            Self::Judge => "judging an output",
+            Self::Evaluate => "judging an output",
         }
     }
 }
 
-/// Somebody who is told how a worker's attempts go.
+/// Is told how a worker's attempts go.
 pub trait Progress: Send + Sync {
-    /// The worker takes up a shard.
-    fn takes_up(&self) {}
+    /// The worker has taken a shard.
+    fn shard_started(&self) {}
     /// It has no shard in hand any more.
-    fn puts_down(&self) {}
-    /// Something begins.
-    fn begin(&self, _part: Part) {}
+    fn shard_finished(&self) {}
+    /// A stage of the attempt begins.
+    fn begin(&self, _stage: Stage) {}
     /// It waits for inputs that are away, for a reason.
     fn waits(&self, _why: &str) {}
     /// A style branch took a step.
@@ -209,5 +214,5 @@ pub trait Progress: Send + Sync {
     fn attempt_ended(&self, _run: &RunId, _outcome: &Result<ShardOutcome, AttemptError>) {}
 }
 
-/// Nobody.
+/// Progress that is told to no one.
 impl Progress for () {}

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use shared::artifact::ArtifactKey;
-use shared::failure::FailureClass;
 use shared::ids::ItemId;
 use shared::manifest::{ManifestRow, Output, Status};
 
@@ -15,11 +14,17 @@ pub(super) fn outcome(
     committed: Vec<ManifestRow>,
 ) -> Result<ShardOutcome, AttemptError> {
     match made.into_iter().find(|row| row.status != Status::Done) {
-        Some(row) => Err(AttemptError::Unrepairable {
-            item: row.item,
-            class: row.error_class.unwrap_or(FailureClass::Transient),
-            reason: inputs::what_helps_a_repair(&row.error.unwrap_or_default()),
-        }),
+        Some(row) => {
+            let (class, error) = row
+                .error_class
+                .zip(row.error)
+                .expect("the row of an item that is not done says why");
+            Err(AttemptError::Unrepairable {
+                item: row.item,
+                class,
+                reason: inputs::what_helps_a_repair(&error),
+            })
+        }
         None => Ok(ShardOutcome::Committed(committed)),
     }
 }

@@ -7,12 +7,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use shared::dataset::entry::DatasetEntry;
 use tokio::time::Instant;
 
-use super::ports::{InputKind, LoadedInput, Part, Quarantine, Unusable};
+use super::ports::{InputKind, LoadedInput, Quarantine, Stage, Unusable};
 use super::{Attempt, AttemptError};
+use crate::retry_pauses::RetryPauses;
 
 /// Between two looks whether to stop.
 const TICK: Duration = Duration::from_millis(250);
@@ -24,10 +24,10 @@ impl Attempt<'_> {
         kind: InputKind,
         listing: &DatasetEntry,
     ) -> Result<Result<LoadedInput, Quarantine>, AttemptError> {
-        let (mut away_since, mut pauses) = (None::<Instant>, pauses());
+        let (mut away_since, mut pauses) = (None::<Instant>, RetryPauses::new());
         loop {
-            self.progress.begin(Part::Load);
-            let reason = match self.tools.inputs.load(kind, listing).await {
+            self.progress.begin(Stage::Load);
+            let reason = match self.context.inputs.load(kind, listing).await {
                 Ok(loaded) => {
                     if let Some(since) = away_since {
                         let waited_s = since.elapsed().as_secs();
@@ -54,7 +54,7 @@ impl Attempt<'_> {
                 "an input is away: waiting for it"
             );
             self.progress.waits(&reason);
-            self.pause(pauses.next().unwrap_or(TICK).min(left)).await?;
+            self.pause(pauses.next_pause().min(left)).await?;
         }
     }
 
@@ -72,14 +72,4 @@ impl Attempt<'_> {
             tokio::time::sleep(left.min(TICK)).await;
         }
     }
-}
-
-/// Pauses between two looks: half a second to half a minute, for ever.
-fn pauses() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(500))
-        .with_max_delay(Duration::from_secs(30))
-        .without_max_times()
-        .with_jitter()
-        .build()
 }

@@ -11,7 +11,7 @@ use shared::manifest::{self, ManifestRow};
 use shared::plan::{Plan, Shard};
 use shared::storage::{Storage, StorageErrorKind};
 
-use super::look::LookError;
+use super::preflight::PreflightError;
 
 /// Other shards of the same contents that are looked at: mostly the first of them has been committed, or none. An audit
 /// looks at all.
@@ -23,7 +23,7 @@ pub(super) async fn committed_rows(
     run: &RunId,
     shard: ShardId,
     decisions: &Decisions,
-) -> Result<Vec<ManifestRow>, LookError> {
+) -> Result<Vec<ManifestRow>, PreflightError> {
     let committed = read_rows(storage, ArtifactKey::Shard(run.clone(), shard)).await?;
     let mut revisions = Vec::new();
     for revision in decisions.retries.revisions(shard) {
@@ -44,7 +44,7 @@ pub(super) async fn known_contents(
     plan: &Plan,
     shard: &Shard,
     own: &[ManifestRow],
-) -> Result<BTreeMap<String, ContentDigests>, LookError> {
+) -> Result<BTreeMap<String, ContentDigests>, PreflightError> {
     let mut known = BTreeMap::new();
     take(own, &mut known);
     let contents: BTreeSet<usize> = shard.contents.iter().copied().collect();
@@ -88,9 +88,12 @@ fn take(rows: &[ManifestRow], known: &mut BTreeMap<String, ContentDigests>) {
     }
 }
 
-async fn read_rows(storage: &dyn Storage, key: ArtifactKey) -> Result<Vec<ManifestRow>, LookError> {
+async fn read_rows(
+    storage: &dyn Storage,
+    key: ArtifactKey,
+) -> Result<Vec<ManifestRow>, PreflightError> {
     let rows = manifest::read(storage.read(&key).await?);
-    rows.map_err(|source| LookError::Manifest {
+    rows.map_err(|source| PreflightError::Manifest {
         path: storage.locate(&key),
         source,
     })

@@ -4,24 +4,25 @@
 //! the queue. Whatever happens between the two, the message is delivered again and finds the work done.
 
 mod committed;
-mod look;
+mod control;
+mod error;
+mod outcome;
 mod plans;
-mod pulse;
-mod requests;
+mod preflight;
+mod reporter;
 mod root;
-mod settling;
 mod supervise;
-mod telling;
+mod verdict;
+mod watchdog;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+pub use error::ConsumerError;
 use shared::clock::Clock;
 use shared::failure::chain;
-use shared::ids::{RunId, ShardId};
 use shared::queue::message::{Event, EventKind, ShardTask};
-use shared::queue::{Broker, QueueError, Settlement};
+use shared::queue::{Broker, Deliveries, Delivery, QueueError, Settlement};
 use shared::run_record::RunRecord;
 use shared::settings::WatchdogConfig;
 use shared::storage::Storage;
@@ -29,14 +30,18 @@ use shared::telemetry;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use self::control::{HeededRequests, handle_control_requests};
+use self::outcome::OutcomeRecorder;
 use self::plans::Plans;
-use self::requests::Asked;
-use self::root::Root;
-use self::telling::Teller;
+use self::preflight::{Preflight, preflight_with_retry};
+use self::reporter::EventReporter;
+use self::root::{Root, wait_for_root};
+use self::supervise::supervised_attempt;
+use self::verdict::Verdict;
 use crate::attempt::Progress;
-use crate::workshop::Workshop;
+use crate::run_context::RunContextProvider;
 
-/// A worker's loop.
+/// A worker's loop: takes shards from the queue, handles them and settles their messages.
 pub struct Consumer {
     /// The worker's name.
     pub name: String,
@@ -44,15 +49,15 @@ pub struct Consumer {
     pub storage: Arc<dyn Storage>,
     /// Where shards come from, where it reports what it does, and where requests to it come from.
     pub broker: Broker,
-    /// What gets runs ready.
-    pub workshop: Arc<dyn Workshop>,
+    /// What loads the contexts of runs.
+    pub run_contexts: Arc<dyn RunContextProvider>,
     /// When a step is taken for hanging.
     pub watchdog: WatchdogConfig,
     /// Pauses after failed attempts, growing while they follow each other.
     pub pauses: ExponentialBuilder,
     /// Cancelled to finish the item in hand, give the shard back and stop.
     pub drain: CancellationToken,
-    /// Who is told how it goes, beside the subscribers of events.
+    /// What is told how it goes, beside the subscribers of events.
     pub progress: Arc<dyn Progress>,
     /// What tells the times that are stored and told.
     pub clock: Arc<dyn Clock>,
@@ -61,79 +66,11 @@ pub struct Consumer {
     pub given: Option<RunRecord>,
 }
 
-/// Why a worker stopped without being asked to.
-#[derive(Debug, thiserror::Error)]
-pub enum ConsumerError {
-    /// The queue cannot be used.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
-    /// Nothing will work here.
-    #[error("shard {shard} of run {run} stopped this worker: {reason}")]
-    Fatal {
-        /// The run.
-        run: RunId,
-        /// The shard that was tried; it goes back uncounted.
-        shard: ShardId,
-        /// Why, with the whole chain.
-        reason: String,
-    },
-    /// The storage root has none of the runs that messages are about.
-    #[error(
-        "this storage root has no run {run}: {path} is not there, {} s after it was missed first; is the root mounted, and is \
-         it the root that `launch` used?",
-        .waited.as_secs()
-    )]
-    NoRun {
-        /// The run that was missed last.
-        run: RunId,
-        /// Where its record would be.
-        path: String,
-        /// How long the root was waited for.
-        waited: Duration,
-    },
-    /// The engine hangs or is gone, so that only a new process can go on. The attempt is recorded as failed.
-    #[error(
-        "the engine does no more work since shard {shard} of run {run}: start this worker anew; {reason}"
-    )]
-    Stuck {
-        /// The run.
-        run: RunId,
-        /// The shard that was tried.
-        shard: ShardId,
-        /// Why, with the whole chain.
-        reason: String,
-    },
-}
-
-/// What becomes of a message.
-struct Verdict {
-    settlement: Settlement,
-    /// Why no other message is taken.
-    stop: Option<ConsumerError>,
-    /// Whether to wait before the message is settled and the next one is taken.
-    failed: bool,
-    /// A run that is not in the storage root, which has no other one either: it is waited for before a message is taken.
-    awaited: Option<RunId>,
-}
-
-impl Verdict {
-    fn settle(settlement: Settlement) -> Self {
-        Self {
-            settlement,
-            stop: None,
-            failed: false,
-            awaited: None,
-        }
-    }
-
-    /// Nothing can be made of the shard here and now, which says nothing about it.
-    fn give_back(reason: &str) -> Self {
-        tracing::error!(reason, "the shard goes back: the attempt does not count");
-        Self {
-            failed: true,
-            ..Self::settle(Settlement::Release)
-        }
-    }
+/// What a worker remembers from one shard to the next.
+#[derive(Default)]
+struct Memory {
+    plans: Plans,
+    root: Root,
 }
 
 impl Consumer {
@@ -143,13 +80,14 @@ impl Consumer {
     ///
     /// [`ConsumerError`] if nothing will work here any more.
     pub async fn run(&self) -> Result<(), ConsumerError> {
-        let asked = Asked::default();
+        let heeded = HeededRequests::default();
+        let control = self.broker.control.as_ref();
         let ended = tokio::select! {
             ended = self.work() => ended,
-            never = self.heed_requests(&asked) => match never {},
+            never = handle_control_requests(control, &self.name, &self.drain, &heeded) => match never {},
         };
         let reason = match &ended {
-            Ok(()) if asked.to_drain() => "it was asked to",
+            Ok(()) if heeded.has_drain() => "it was asked to",
             Ok(()) => "it was told to",
             Err(error) => &chain(error),
         };
@@ -168,39 +106,15 @@ impl Consumer {
 
     async fn work(&self) -> Result<(), ConsumerError> {
         let mut deliveries = self.broker.work.consume().await?;
-        let teller = Teller::start(
+        let reporter = EventReporter::start(
             &self.name,
-            &self.workshop.device(),
+            &self.run_contexts.device(),
             Arc::clone(&self.broker.events),
             Arc::clone(&self.clock),
         );
-        let (mut plans, mut root) = (Plans::default(), Root::default());
-        let mut failures_in_a_row = 0;
-        loop {
-            let delivery = tokio::select! {
-                biased;
-                () = self.drain.cancelled() => {
-                    deliveries.stop().await;
-                    return Ok(());
-                }
-                delivery = deliveries.next() => delivery?,
-            };
-            let verdict = match ShardTask::from_payload(&delivery.payload) {
-                Ok(task) => {
-                    let span = tracing::info_span!("shard", run = %task.run, shard = %task.shard, worker = self.name);
-                    telemetry::follow(&span, task.traceparent.as_deref());
-                    self.progress.takes_up();
-                    self.handle(&task, &mut plans, &mut root, &teller)
-                        .instrument(span)
-                        .await
-                }
-                Err(error) => {
-                    tracing::error!(%error, "a message that is no shard goes to the dead letters");
-                    Verdict::settle(Settlement::Reject)
-                }
-            };
-            teller.puts_down();
-            self.progress.puts_down();
+        let (mut memory, mut failures_in_a_row) = (Memory::default(), 0);
+        while let Some(delivery) = self.take(deliveries.as_mut()).await? {
+            let verdict = self.handle(&delivery.payload, &mut memory, &reporter).await;
             failures_in_a_row = if verdict.failed {
                 failures_in_a_row + 1
             } else {
@@ -214,54 +128,94 @@ impl Consumer {
             if is_stopping || verdict.awaited.is_some() {
                 deliveries.stop().await;
             }
-            if let Err(error) = delivery.settle(verdict.settlement).await {
-                tracing::warn!(error = chain(&error), "a message was not settled");
-            }
+            settle(delivery, verdict.settlement).await;
             if is_stopping {
                 return verdict.stop.map_or(Ok(()), Err);
             }
             if let Some(run) = &verdict.awaited {
                 drop(deliveries);
-                self.wait_for_root(run).await?;
+                wait_for_root(self.storage.as_ref(), &self.drain, run).await?;
                 if self.drain.is_cancelled() {
                     return Ok(());
                 }
                 deliveries = self.broker.work.consume().await?;
             }
         }
+        Ok(())
     }
 
+    /// Takes the next message; none if the worker is to drain.
+    async fn take(&self, deliveries: &mut dyn Deliveries) -> Result<Option<Delivery>, QueueError> {
+        tokio::select! {
+            biased;
+            () = self.drain.cancelled() => {
+                deliveries.stop().await;
+                Ok(None)
+            }
+            delivery = deliveries.next() => delivery.map(Some),
+        }
+    }
+
+    /// Does what a message asks for; returns what becomes of it.
     async fn handle(
         &self,
-        task: &ShardTask,
-        plans: &mut Plans,
-        root: &mut Root,
-        teller: &Teller,
+        payload: &[u8],
+        memory: &mut Memory,
+        reporter: &EventReporter,
     ) -> Verdict {
-        match self.look_patiently(task, plans, root).await {
-            look::Look::Settled(settlement) => Verdict::settle(settlement),
-            look::Look::Refused(reason) if self.is_alone() => Self::fatal(task, reason),
-            look::Look::Refused(reason) => {
+        let verdict = match ShardTask::from_payload(payload) {
+            Ok(task) => {
+                let span = tracing::info_span!("shard", run = %task.run, shard = %task.shard, worker = self.name);
+                telemetry::follow(&span, task.traceparent.as_deref());
+                self.progress.shard_started();
+                self.handle_shard(&task, memory, reporter)
+                    .instrument(span)
+                    .await
+            }
+            Err(error) => {
+                tracing::error!(%error, "a message that is no shard goes to the dead letters");
+                Verdict::settle(Settlement::Reject)
+            }
+        };
+        reporter.shard_finished();
+        self.progress.shard_finished();
+        verdict
+    }
+
+    async fn handle_shard(
+        &self,
+        task: &ShardTask,
+        memory: &mut Memory,
+        reporter: &EventReporter,
+    ) -> Verdict {
+        let recorder = OutcomeRecorder {
+            consumer: self,
+            task,
+            reporter,
+        };
+        match preflight_with_retry(self, task, memory).await {
+            Preflight::Settled(settlement) => Verdict::settle(settlement),
+            Preflight::Refused(reason) if self.is_alone() => Verdict::fatal(task, reason),
+            Preflight::Refused(reason) => {
                 tracing::error!(reason, "the shard goes to the dead letters");
                 Verdict::settle(Settlement::Reject)
             }
-            look::Look::NoRun(no_run) => self.without_run(task, no_run, root),
-            look::Look::Failed(failure) => self.count(task, failure, teller).await,
-            look::Look::Fatal(reason) => Self::fatal(task, reason),
-            look::Look::Away(reason) if self.is_alone() => Self::fatal(task, reason),
-            look::Look::Away(reason) => Verdict::give_back(&reason),
+            Preflight::NoRun(no_run) => memory.root.without_run(task, no_run, self.is_alone()),
+            Preflight::Failed(failure) => recorder.record_failure(failure).await,
+            Preflight::Fatal(reason) => Verdict::fatal(task, reason),
+            Preflight::Away(reason) if self.is_alone() => Verdict::fatal(task, reason),
+            Preflight::Away(reason) => Verdict::give_back(&reason),
             // Told to stop while the model was loaded: nothing is in hand yet.
-            look::Look::Ready(_) if self.drain.is_cancelled() => {
+            Preflight::Ready(_) if self.drain.is_cancelled() => {
                 Verdict::settle(Settlement::Release)
             }
-            look::Look::Ready(ready) => {
-                let number = ready.next.number;
-                let span = tracing::info_span!("attempt", attempt = number);
-                let outcome = self
-                    .attempt(task, &ready, teller)
+            Preflight::Ready(shard) => {
+                let span = tracing::info_span!("attempt", attempt = shard.next.number);
+                let outcome = supervised_attempt(self, task, &shard, reporter)
                     .instrument(span.clone())
                     .await;
-                self.conclude(task, &ready, outcome, teller)
+                recorder
+                    .record_outcome(&shard, outcome)
                     .instrument(span)
                     .await
             }
@@ -273,24 +227,22 @@ impl Consumer {
         self.given.is_some()
     }
 
-    fn fatal(task: &ShardTask, reason: String) -> Verdict {
-        Verdict {
-            stop: Some(ConsumerError::Fatal {
-                run: task.run.clone(),
-                shard: task.shard,
-                reason,
-            }),
-            ..Verdict::settle(Settlement::Release)
-        }
-    }
-
     /// Waits longer the more failures followed each other, unless told to drain.
     async fn pause(&self, failures_in_a_row: usize) {
-        let pause = self.pauses.build().take(failures_in_a_row).last();
-        let pause = pause.unwrap_or_default();
+        let Some(pause) = self.pauses.build().take(failures_in_a_row).last() else {
+            // It was made without pauses.
+            return;
+        };
         tokio::select! {
             () = self.drain.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Settles a message. One that cannot be settled is delivered again, and finds its work done.
+async fn settle(delivery: Delivery, settlement: Settlement) {
+    if let Err(error) = delivery.settle(settlement).await {
+        tracing::warn!(error = chain(&error), "a message was not settled");
     }
 }

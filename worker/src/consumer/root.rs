@@ -11,11 +11,13 @@ use shared::failure::chain;
 use shared::ids::RunId;
 use shared::queue::Settlement;
 use shared::queue::message::ShardTask;
-use shared::storage::{StorageError, StorageErrorKind};
+use shared::storage::{Storage, StorageError, StorageErrorKind};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::look::patience;
-use super::{Consumer, ConsumerError, Verdict};
+use super::ConsumerError;
+use super::verdict::Verdict;
+use crate::retry_pauses::RetryPauses;
 
 /// How long the messages of a run that cannot be opened go back. From then on they go to the dead letters: the collector
 /// drops those of a run that was removed, and keeps the others or publishes them again.
@@ -98,11 +100,14 @@ impl Root {
         self.absence = Some(absence);
         Some(now - absence.since)
     }
-}
 
-impl Consumer {
-    /// Returns what becomes of a message whose run cannot be opened.
-    pub(super) fn without_run(&self, task: &ShardTask, no_run: NoRun, root: &mut Root) -> Verdict {
+    /// Returns what becomes of a message whose run cannot be opened, at a worker that has one run alone or is for all.
+    pub(super) fn without_run(
+        &mut self,
+        task: &ShardTask,
+        no_run: NoRun,
+        is_alone: bool,
+    ) -> Verdict {
         let NoRun { path, why } = no_run;
         let now = Instant::now();
         let is_removed = matches!(why, Unopened::Absent);
@@ -110,7 +115,7 @@ impl Consumer {
             Unopened::Unreadable(reason) => format!(
                 "it is no run record of this version, or is damaged: {reason}; use workers and coordinator of one version"
             ),
-            Unopened::EmptyRoot | Unopened::Absent if self.is_alone() => {
+            Unopened::EmptyRoot | Unopened::Absent if is_alone => {
                 tracing::error!(path, "the run is not there any more");
                 return Verdict::settle(Settlement::Reject);
             }
@@ -121,7 +126,7 @@ impl Consumer {
                 };
             }
             Unopened::Absent => {
-                if let Some(waited) = root.lacks(now).filter(|&waited| waited >= ROOT_PATIENCE) {
+                if let Some(waited) = self.lacks(now).filter(|&waited| waited >= ROOT_PATIENCE) {
                     return Verdict {
                         stop: Some(ConsumerError::NoRun {
                             run: task.run.clone(),
@@ -134,10 +139,10 @@ impl Consumer {
                 "it is not there, and other runs are: is it the root that `launch` used?".to_owned()
             }
         };
-        if self.is_alone() {
-            return Self::fatal(task, format!("{path}: {reason}"));
+        if is_alone {
+            return Verdict::fatal(task, format!("{path}: {reason}"));
         }
-        let (settlement, becomes) = if root.troubles(&task.run, now) < RUN_PATIENCE {
+        let (settlement, becomes) = if self.troubles(&task.run, now) < RUN_PATIENCE {
             (Settlement::Release, "goes back, uncounted")
         } else {
             (Settlement::Reject, "goes to the dead letters")
@@ -145,59 +150,68 @@ impl Consumer {
         tracing::error!(path, reason, "a shard whose run cannot be opened {becomes}");
         Verdict {
             // A worker that knows its root for the right one need not hold up its other runs for one that was removed.
-            failed: settlement == Settlement::Release || !(root.is_proven && is_removed),
+            failed: settlement == Settlement::Release || !(self.is_proven && is_removed),
             ..Verdict::settle(settlement)
         }
     }
+}
 
-    /// Returns whether the storage root has a run. What attempts left in the folder where it is mounted at other times is none.
-    ///
-    /// # Errors
-    ///
-    /// If storage fails.
-    pub(super) async fn has_runs(&self) -> Result<bool, StorageError> {
-        for run in self.storage.runs().await? {
-            if self.storage.exists(&ArtifactKey::RunRecord(run)).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Waits until the storage root has runs again, or this worker is told to stop. It has no message meanwhile: workers
-    /// that see the run get it.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::NoRun`] if that takes too long.
-    pub(super) async fn wait_for_root(&self, run: &RunId) -> Result<(), ConsumerError> {
-        let path = self.storage.locate(&ArtifactKey::RunRecord(run.clone()));
-        let (mut since, mut pauses) = (Instant::now(), patience());
-        loop {
-            match self.has_runs().await {
-                Ok(false) => tracing::warn!(
-                    path,
-                    "the storage root has no run, so this worker takes no shard: is it mounted? waiting for it"
-                ),
-                Err(error) if error.kind == StorageErrorKind::Unavailable => {
-                    tracing::warn!(error = chain(&error), "cannot list runs, trying again");
-                    since = Instant::now();
-                }
-                // Whatever else is wrong is told over the next message.
-                Ok(true) | Err(_) => return Ok(()),
-            }
-            let waited = since.elapsed();
-            if waited >= ROOT_PATIENCE {
-                let run = run.clone();
-                return Err(ConsumerError::NoRun { run, path, waited });
-            }
-            tokio::select! {
-                biased;
-                () = self.drain.cancelled() => return Ok(()),
-                () = tokio::time::sleep(pauses.next().unwrap_or_default()) => {}
-            }
+/// Returns whether the storage root has a run. What attempts left in the folder where it is mounted at other times is none.
+///
+/// # Errors
+///
+/// If storage fails.
+pub(super) async fn has_runs(storage: &dyn Storage) -> Result<bool, StorageError> {
+    for run in storage.runs().await? {
+        if storage.exists(&ArtifactKey::RunRecord(run)).await? {
+            return Ok(true);
         }
     }
+    Ok(false)
+}
+
+/// Waits until the storage root has runs again, or `drain` is cancelled. The worker has no message
+/// meanwhile: those that see the run get it.
+///
+/// # Errors
+///
+/// [`ConsumerError::NoRun`] if that takes too long.
+pub(super) async fn wait_for_root(
+    storage: &dyn Storage,
+    drain: &CancellationToken,
+    run: &RunId,
+) -> Result<(), ConsumerError> {
+    let path = storage.locate(&ArtifactKey::RunRecord(run.clone()));
+    let (mut since, mut pauses) = (Instant::now(), RetryPauses::new());
+    loop {
+        match has_runs(storage).await {
+            Ok(false) => tracing::warn!(
+                path,
+                "the storage root has no run, so this worker takes no shard: is it mounted? waiting for it"
+            ),
+            Err(error) if error.kind == StorageErrorKind::Unavailable => {
+                tracing::warn!(error = chain(&error), "cannot list runs, trying again");
+                since = Instant::now();
+            }
+            // Whatever else is wrong is told over the next message.
+            Ok(true) | Err(_) => return Ok(()),
+        }
+        let waited = since.elapsed();
+        if waited >= ROOT_PATIENCE {
+            let run = run.clone();
+            return Err(ConsumerError::NoRun { run, path, waited });
+        }
+        tokio::select! {
+            biased;
+            () = drain.cancelled() => return Ok(()),
+            () = tokio::time::sleep(pauses.next_pause()) => {}
+        }
+    }
+}
+
+/// Returns whether a storage root that denied an object of a run permits everything else.
+pub(super) async fn denies_one_run(storage: &dyn Storage) -> bool {
+    storage.check_writable().await.is_ok()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Returns a clock of somebody who waits.
+    /// Returns the clock of a worker that waits.
     pub(super) fn start(now: Instant) -> Self {
         Self {
             is_busy: false,

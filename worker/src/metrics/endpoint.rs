@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Meters;
 
-/// Whoever reads metrics needs few connections; descriptors are for the work.
+/// Returns what the server grants: readers of metrics need few connections, and descriptors are for the work.
 fn limits() -> ServerLimits {
     ServerLimits {
         max_connections: 64,
@@ -52,7 +52,7 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`EndpointError`] if somebody else has it.
+    /// [`EndpointError`] if another program has it.
     pub async fn bind(address: SocketAddr) -> Result<Self, EndpointError> {
         let failed = |source| EndpointError { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -92,8 +92,8 @@ impl Endpoint {
 /// Refuses names that a page of another site may have given this address.
 async fn check_host(request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST);
-    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if names_this_machine(host) {
+    let host = host.and_then(|host| host.to_str().ok());
+    if host.is_some_and(names_this_machine) {
         next.run(request).await
     } else {
         let said = "metrics of this machine are shown to localhost only\n";

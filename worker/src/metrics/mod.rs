@@ -1,6 +1,6 @@
 //! What a worker counts and times, and where Prometheus reads it.
 //!
-//! - [`Meters`]: told how it goes by the consumer and its attempts
+//! - [`Meters`]: counts and times what the consumer and its attempts tell
 //! - [`Endpoint`]: a small server beside the work
 
 mod clock;
@@ -16,7 +16,7 @@ use shared::metrics::names;
 use tokio::time::Instant;
 
 use self::clock::Clock;
-use crate::attempt::{AttemptError, Part, Progress, ShardOutcome};
+use crate::attempt::{AttemptError, Progress, ShardOutcome, Stage};
 
 /// Who a worker is, as `synth2real_worker_info` says it.
 #[derive(Debug, Clone, Copy)]
@@ -83,19 +83,19 @@ impl Meters {
 }
 
 impl Progress for Meters {
-    fn takes_up(&self) {
+    fn shard_started(&self) {
         self.state().clock.set_busy(true, Instant::now());
     }
 
-    fn puts_down(&self) {
+    fn shard_finished(&self) {
         self.state().clock.set_busy(false, Instant::now());
     }
 
-    fn begin(&self, part: Part) {
+    fn begin(&self, stage: Stage) {
         let now = Instant::now();
-        let began = match part {
-            Part::StyleStep => self.state().style_since.replace(now),
-            Part::Load | Part::Wait | Part::OutputStep | Part::Store | Part::Judge => {
+        let began = match stage {
+            Stage::StyleStep => self.state().style_since.replace(now),
+            Stage::Load | Stage::Wait | Stage::OutputStep | Stage::Store | Stage::Evaluate => {
                 self.state().style_since.take()
             }
         };

@@ -490,9 +490,9 @@ impl Beside {
         let Some(bytes) = self.read(storage, &key).await else {
             return;
         };
-        let judges = &truth.run.record.frozen.judges;
+        let evaluators = &truth.run.record.frozen.evaluators;
         let expected = Expected {
-            extractor: judges.features.clone().unwrap_or_default(),
+            extractor: evaluators.features.clone().unwrap_or_default(),
             fold: truth
                 .has_ended
                 .then(|| truth.fold.styles.get(style).cloned().unwrap_or_default()),

@@ -41,11 +41,11 @@ impl Material<'_> {
     pub async fn report(mut self, clock: &dyn Clock) -> RunReport {
         let record = &self.run.record;
         let quality = &record.quality;
-        let judges = &record.frozen.judges;
+        let evaluators = &record.frozen.evaluators;
         let extractor = Planned {
             at: quality.features.as_ref(),
             contract: FEATURES_FILE,
-            sha256: judges.features.as_deref(),
+            sha256: evaluators.features.as_deref(),
         };
         let extractor = extractor.found().await;
         let mut networks = PerMetric::default();
@@ -56,7 +56,7 @@ impl Material<'_> {
             let network = Planned {
                 at: quality.network_of(metric),
                 contract: network.contract,
-                sha256: judges.of_metric(metric),
+                sha256: evaluators.of_metric(metric),
             };
             networks[metric] = network.found().await;
         }
@@ -121,7 +121,7 @@ impl Material<'_> {
         at: Option<&Location>,
         references: &mut References,
     ) -> StyleReport {
-        let network = self.run.record.frozen.judges.features.as_deref();
+        let network = self.run.record.frozen.evaluators.features.as_deref();
         let features = fold.items.features.as_ref();
         let Some((network, _)) = network.zip(features) else {
             if at.is_some() && fold.items.done > 0 {

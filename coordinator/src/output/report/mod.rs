@@ -263,8 +263,8 @@ pub async fn publish(
     let mark = collected.mark;
     let sheet = ArtifactKey::ContactSheet(run.record.run.clone());
     let sheet = unreadable::read_cache(storage, &sheet).await?;
-    let judges = &run.record.frozen.judges;
-    let extractor = judges.features.clone().unwrap_or_default();
+    let evaluators = &run.record.frozen.evaluators;
+    let extractor = evaluators.features.clone().unwrap_or_default();
     for (style, fold) in &collected.fold.styles {
         let (fold, extractor) = (Arc::clone(fold), extractor.clone());
         let write = move || {

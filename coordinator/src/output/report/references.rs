@@ -98,8 +98,10 @@ pub enum ReferenceProblem {
 /// Returns what stands in the way of comparing a run's styles with the references that its settings name, for each
 /// reference.
 pub async fn problems(record: &RunRecord) -> Vec<ReferenceProblem> {
-    let (Some(files), Some(network)) = (&record.quality.reference, &record.frozen.judges.features)
-    else {
+    let (Some(files), Some(network)) = (
+        &record.quality.reference,
+        &record.frozen.evaluators.features,
+    ) else {
         return Vec::new();
     };
     let mut found = Vec::new();

@@ -12,7 +12,7 @@ use shared::json;
 use shared::location::Location;
 use shared::model::{ModelContract, OpenError};
 use shared::network::{FEATURES_FILE, NetworkContract};
-use shared::run_record::{Frozen, FrozenContent, FrozenJudges, FrozenModel};
+use shared::run_record::{Frozen, FrozenContent, FrozenEvaluators, FrozenModel};
 use shared::settings::{PairingMode, QualityConfig, RunConfig};
 use shared::source::{self, Source};
 use shared::storage::StorageError;
@@ -161,7 +161,7 @@ impl Inventory {
                 width: contract.model.width,
                 height: contract.model.height,
             },
-            judges: judges(&config.quality).await?,
+            evaluators: evaluators(&config.quality).await?,
             num_items: plan.num_items(),
             num_shards: plan.shards.len(),
             plan_sha256: digest::sha256(&plan_json),
@@ -228,7 +228,7 @@ async fn styles(config: &RunConfig) -> Result<Dataset, InventoryError> {
     Dataset::find(&style.root, &request).await
 }
 
-async fn judges(quality: &QualityConfig) -> Result<FrozenJudges, OpenError> {
+async fn evaluators(quality: &QualityConfig) -> Result<FrozenEvaluators, OpenError> {
     let features = network_sha256(quality.features.as_ref(), FEATURES_FILE).await?;
     let mut of_metrics = PerMetric::default();
     for metric in ItemMetric::ALL {
@@ -237,7 +237,7 @@ async fn judges(quality: &QualityConfig) -> Result<FrozenJudges, OpenError> {
             of_metrics[metric] = network_sha256(at, network.contract).await?;
         }
     }
-    Ok(FrozenJudges::new(features, of_metrics))
+    Ok(FrozenEvaluators::new(features, of_metrics))
 }
 
 async fn network_sha256(at: Option<&Location>, file: &str) -> Result<Option<String>, OpenError> {

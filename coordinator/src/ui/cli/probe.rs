@@ -15,8 +15,8 @@ use shared::run_record::RunRecord;
 use shared::settings::{RunConfig, StepSet};
 use shared::source;
 use shared::warning::ItemWarning;
-use worker::quality::{Networks, Output};
-use worker::workshop::networks;
+use worker::evaluation::{Networks, Output};
+use worker::run_context::networks;
 
 use super::{ConfigArgs, Ending, Problem, opening};
 use crate::run::inventory::Inventory;
@@ -196,8 +196,8 @@ async fn time(
     let image = image.map_err(Problem::environment)?;
     let output = encode_png(image.view()).map_err(Problem::environment)?;
     let started = Instant::now();
-    let judged = networks
-        .judge(Output {
+    let evaluation = networks
+        .evaluate(Output {
             content_name: "probe",
             content: &content,
             png: &output,
@@ -205,7 +205,7 @@ async fn time(
         .map_err(Problem::environment)?;
     Ok(Timing {
         judging: started.elapsed(),
-        warnings: judged.warnings,
+        warnings: evaluation.warnings,
         evaluation: converted
             .denoise
             .div_f64(converted.evaluations.max(1) as f64),

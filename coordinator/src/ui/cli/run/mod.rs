@@ -20,7 +20,7 @@ use shared::storage::Storage;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use worker::attempt::Progress;
-use worker::workshop::{EngineWorkshop, Workshop};
+use worker::run_context::{EngineContextProvider, RunContextProvider};
 
 use super::dashboard::{self, AccessArgs, Beside, Watch};
 use super::{ConfigArgs, Ending, Problem, opening};
@@ -112,14 +112,14 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         };
         Beside::start(watch, listening)
     });
-    let workshop = Arc::new(EngineWorkshop::new(
+    let run_contexts = Arc::new(EngineContextProvider::new(
         config.engine.clone(),
         defaults::CACHE_MAX_BYTES,
     ));
     if !work.redo.is_empty() {
         // A run is frozen once nothing stands in its way, so that a refused one leaves nothing behind.
-        workshop
-            .tools(&run.record, &changed)
+        run_contexts
+            .load(&run.record, &changed)
             .await
             .map_err(Problem::environment)?;
     }
@@ -135,7 +135,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         let hands = Hands {
             storage: Arc::clone(&storage),
             broker,
-            workshop,
+            run_contexts,
         };
         convert(&config, &run, hands, work).await?
     };
@@ -194,7 +194,7 @@ impl Work {
 struct Hands {
     storage: Arc<dyn Storage>,
     broker: InProcessBroker,
-    workshop: Arc<EngineWorkshop>,
+    run_contexts: Arc<EngineContextProvider>,
 }
 
 /// Makes what is missing. Running again tries what failed anew, and takes up a run that was halted.
@@ -230,7 +230,7 @@ async fn convert(
         run,
         storage: Arc::clone(&hands.storage),
         broker: hands.broker,
-        workshop: hands.workshop,
+        run_contexts: hands.run_contexts,
         repairs: repairs.collect(),
         progress: Arc::clone(&progress) as Arc<dyn Progress>,
         drain: shutdown::on_signal("finishing the image in hand"),

@@ -1,21 +1,21 @@
-//! How many outputs of a content fit in memory.
+//! How many outputs of a content are converted in one batch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many outputs an engine makes at once: as many as are asked for, until memory runs out.
+/// The most outputs that an engine makes at once: as many as are asked for, until memory runs out.
 ///
 /// Clones know what one of them has learnt, so that an engine runs out of memory once and not at each content.
 #[derive(Debug, Clone)]
-pub struct OutputsAtOnce(Arc<AtomicUsize>);
+pub struct BatchLimit(Arc<AtomicUsize>);
 
-impl Default for OutputsAtOnce {
+impl Default for BatchLimit {
     fn default() -> Self {
         Self(Arc::new(AtomicUsize::new(usize::MAX)))
     }
 }
 
-impl OutputsAtOnce {
+impl BatchLimit {
     /// Returns how many of `wanted` outputs may be made at once.
     #[must_use]
     pub fn of(&self, wanted: usize) -> usize {

@@ -11,14 +11,17 @@ use imaging::encode_png;
 use method::denoise::{Observer, StepRecord};
 use shared::warning::ItemWarning;
 
-use crate::attempt::{AttemptError, LoadedInput, Made, MadeOutput, Maker, Progress, Quarantine};
+use crate::attempt::{
+    AttemptError, ConversionBackend, ConvertedBatch, ConvertedOutput, LoadedInput, Progress,
+    Quarantine,
+};
 
 /// The engine's thread as the backend of conversions.
 #[derive(Debug, Clone)]
 pub(super) struct EngineBackend(pub(super) EngineThread);
 
 #[async_trait]
-impl Maker for EngineBackend {
+impl ConversionBackend for EngineBackend {
     async fn has_style(&self, name: &str) -> Result<bool, AttemptError> {
         let name = name.to_owned();
         Ok(self
@@ -52,7 +55,7 @@ impl Maker for EngineBackend {
         content: Arc<LoadedInput>,
         styles: Vec<String>,
         progress: Arc<dyn Progress>,
-    ) -> Result<Made, AttemptError> {
+    ) -> Result<ConvertedBatch, AttemptError> {
         self.0
             .call(move |converter| {
                 let styles: Vec<&str> = styles.iter().map(String::as_str).collect();
@@ -78,7 +81,7 @@ fn convert(
     content: &LoadedInput,
     styles: &[&str],
     progress: &dyn Progress,
-) -> Result<Made, AttemptError> {
+) -> Result<ConvertedBatch, AttemptError> {
     let noise = converter.content_noise(&content.name);
     let source = Source {
         name: &content.name,
@@ -99,14 +102,14 @@ fn convert(
     let mut outputs = Vec::with_capacity(styles.len());
     for (image, style) in converted.images.into_iter().zip(styles) {
         outputs.push(match image {
-            Ok(image) => Ok(MadeOutput {
+            Ok(image) => Ok(ConvertedOutput {
                 png: encode_png(image.view()).map_err(AttemptError::Encode)?,
                 warnings: converter.warnings(&content.prepared, style),
             }),
             Err(error) => Err(Quarantine::of(&error, error.class())),
         });
     }
-    Ok(Made {
+    Ok(ConvertedBatch {
         outputs,
         evaluations: converted.evaluations,
         encode: converted.encode,

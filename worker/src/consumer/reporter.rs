@@ -1,6 +1,6 @@
 //! What this worker reports over the event bus: a heartbeat, and what happens in between.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use shared::clock::Clock;
@@ -10,37 +10,50 @@ use shared::queue::message::{Event, EventKind, ShardInHand, ShardTask};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::attempt::Part;
+use crate::attempt::Stage;
 
 /// Between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-type Shared = Arc<Mutex<Option<ShardInHand>>>;
+/// The shard that heartbeats name, shared with the task that emits them.
+#[derive(Clone, Default)]
+struct Shown(Arc<Mutex<Option<ShardInHand>>>);
+
+impl Shown {
+    fn get(&self) -> Option<ShardInHand> {
+        self.with(|shard| shard.clone())
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Option<ShardInHand>) -> T) -> T {
+        // It is whole at any moment, also where another thread panicked.
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 /// Emits events of what happens, beside the work. It falls silent when it is dropped.
-pub(super) struct Teller {
+pub(super) struct EventReporter {
     clock: Arc<dyn Clock>,
-    in_hand: Shared,
+    shown: Shown,
     news: mpsc::UnboundedSender<EventKind>,
     _task: JoinSet<()>,
 }
 
 /// The shard that is worked on, as heartbeats show it.
-pub(super) struct InHand {
-    in_hand: Shared,
+pub(super) struct CurrentShard {
+    shown: Shown,
     news: mpsc::UnboundedSender<EventKind>,
 }
 
-impl Teller {
+impl EventReporter {
     pub(super) fn start(
         worker: &str,
         device: &str,
         events: Arc<dyn EventBus>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let in_hand = Shared::default();
+        let shown = Shown::default();
         let (news, mut inbox) = mpsc::unbounded_channel();
-        let (shown, worker, device) = (Arc::clone(&in_hand), worker.to_owned(), device.to_owned());
+        let (current, worker, device) = (shown.clone(), worker.to_owned(), device.to_owned());
         let times = Arc::clone(&clock);
         let mut task = JoinSet::new();
         task.spawn(async move {
@@ -53,7 +66,7 @@ impl Teller {
                     },
                     _ = heart.tick() => EventKind::Heartbeat {
                         device: device.clone(),
-                        work: shown.lock().ok().and_then(|work| work.clone()),
+                        work: current.get(),
                     },
                 };
                 let event = Event {
@@ -66,52 +79,54 @@ impl Teller {
         });
         Self {
             clock,
-            in_hand,
+            shown,
             news,
             _task: task,
         }
     }
 
-    pub(super) fn tell(&self, kind: EventKind) {
+    pub(super) fn report(&self, kind: EventKind) {
+        // Events are best effort: without its task there is no one to tell.
         let _ = self.news.send(kind);
     }
 
-    pub(super) fn takes_up(&self, task: &ShardTask) -> InHand {
+    /// Shows a shard from now on.
+    pub(super) fn shard_started(&self, task: &ShardTask) -> CurrentShard {
         self.show(Some(ShardInHand {
             run: task.run.clone(),
             shard: task.shard,
-            step: Part::Load.as_str().to_owned(),
+            step: Stage::Load.as_str().to_owned(),
             items_ended: 0,
             since: self.clock.now(),
         }));
-        InHand {
-            in_hand: Arc::clone(&self.in_hand),
+        CurrentShard {
+            shown: self.shown.clone(),
             news: self.news.clone(),
         }
     }
 
-    pub(super) fn puts_down(&self) {
+    /// Shows no shard from now on.
+    pub(super) fn shard_finished(&self) {
         self.show(None);
     }
 
     fn show(&self, work: Option<ShardInHand>) {
-        if let Ok(mut in_hand) = self.in_hand.lock() {
-            *in_hand = work;
-        }
+        self.shown.with(|shard| *shard = work);
     }
 }
 
-impl InHand {
-    pub(super) fn begins(&self, part: Part) {
-        self.change(|work| part.as_str().clone_into(&mut work.step));
+impl CurrentShard {
+    pub(super) fn begins(&self, stage: Stage) {
+        self.change(|work| stage.as_str().clone_into(&mut work.step));
     }
 
     pub(super) fn waits(&self, why: &str) {
-        self.change(|work| work.step = format!("{}: {why}", Part::Wait.as_str()));
+        self.change(|work| work.step = format!("{}: {why}", Stage::Wait.as_str()));
     }
 
     pub(super) fn item(&self, row: &ManifestRow) {
         self.change(|work| work.items_ended += 1);
+        // As in `EventReporter::report`.
         let _ = self.news.send(EventKind::ItemEnded {
             run: row.run.clone(),
             shard: row.shard,
@@ -120,18 +135,18 @@ impl InHand {
     }
 
     fn change(&self, change: impl FnOnce(&mut ShardInHand)) {
-        if let Ok(mut in_hand) = self.in_hand.lock()
-            && let Some(work) = in_hand.as_mut()
-        {
-            change(work);
-        }
+        self.shown.with(|shard| {
+            if let Some(work) = shard {
+                change(work);
+            }
+        });
     }
 
-    /// Returns what shows nobody anything.
+    /// Returns a shard that no heartbeat shows.
     #[cfg(test)]
-    pub(super) fn nobody() -> Self {
+    pub(super) fn unseen() -> Self {
         Self {
-            in_hand: Shared::default(),
+            shown: Shown::default(),
             news: mpsc::unbounded_channel().0,
         }
     }

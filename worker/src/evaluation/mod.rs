@@ -1,7 +1,7 @@
-//! What outputs are like, each judged by itself against its content: similarity, perceptual distance, features.
+//! Evaluation of outputs, each by itself against its content: similarity, perceptual distance, features.
 //!
-//! Structural similarity and tones are those of [`imaging`]; [`OutputJudge`] gives all of it for one output, with the run's
-//! networks.
+//! Structural similarity and tones are those of [`imaging`]; [`QualityEvaluator`] gives all of it for one output, with the
+//! run's networks.
 //!
 //! What several outputs are like together (FID, KID) is made from this by the coordinator.
 
@@ -20,9 +20,9 @@ use imaging::tones;
 use imaging::{InputError, NamedBytes, Prepared, decode_image};
 use shared::dataset::classes::NUM_CLASSES;
 
-/// Why an output cannot be judged.
+/// Why an output cannot be evaluated.
 #[derive(Debug, thiserror::Error)]
-pub enum QualityError {
+pub enum EvaluationError {
     /// It is no image.
     #[error(transparent)]
     Output(#[from] InputError),
@@ -34,7 +34,7 @@ pub enum QualityError {
     Engine(#[from] EngineError),
 }
 
-impl QualityError {
+impl EvaluationError {
     /// Returns what the failure leads to.
     #[must_use]
     pub fn class(&self) -> FailureClass {
@@ -46,9 +46,9 @@ impl QualityError {
     }
 }
 
-/// What an output is like.
+/// What the evaluation of an output gave.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judged {
+pub struct Evaluation {
     /// Its figures.
     pub quality: Quality,
     /// What a person should know about it and its content.
@@ -64,14 +64,14 @@ pub struct Networks {
     pub perceptual: PerMetric<Option<Perceptual>>,
 }
 
-/// Judges outputs one at a time, away from the threads that wait for the network.
+/// Evaluates outputs one at a time, away from the threads that wait for the network.
 #[derive(Clone, Default)]
-pub struct OutputJudge {
+pub struct QualityEvaluator {
     networks: Arc<Mutex<Networks>>,
 }
 
-impl OutputJudge {
-    /// Returns a judge with these networks.
+impl QualityEvaluator {
+    /// Returns an evaluator with these networks.
     #[must_use]
     pub fn new(networks: Networks) -> Self {
         Self {
@@ -94,7 +94,7 @@ impl OutputJudge {
     }
 }
 
-/// An output as it is judged.
+/// An output to be evaluated.
 #[derive(Clone, Copy)]
 pub struct Output<'a> {
     /// The name of its content.
@@ -106,13 +106,13 @@ pub struct Output<'a> {
 }
 
 impl Networks {
-    /// Returns what an output is like. A network that gives no numbers for it leaves its figure out, with a warning: that
+    /// Returns the evaluation of an output. A network that gives no numbers for it leaves its figure out, with a warning: that
     /// says nothing against the image.
     ///
     /// # Errors
     ///
-    /// [`QualityError`] if the file is no image of its content's size, or a network fails.
-    pub fn judge(&mut self, output: Output<'_>) -> Result<Judged, QualityError> {
+    /// [`EvaluationError`] if the file is no image of its content's size, or a network fails.
+    pub fn evaluate(&mut self, output: Output<'_>) -> Result<Evaluation, EvaluationError> {
         let content = output.content;
         let before = content.image.view();
         let after = decode_image(NamedBytes {
@@ -148,7 +148,7 @@ impl Networks {
                 .collect(),
             features,
         };
-        Ok(Judged { quality, warnings })
+        Ok(Evaluation { quality, warnings })
     }
 }
 
@@ -161,7 +161,7 @@ fn figure<T>(
         Ok(figure) => Ok(Some(figure)),
         Err(error @ EngineError::NotJudged { .. }) => {
             warnings.push(ItemWarning {
-                kind: WarningKind::NotJudged,
+                kind: WarningKind::NotEvaluated,
                 text: error.to_string(),
             });
             Ok(None)

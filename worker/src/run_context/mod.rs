@@ -1,7 +1,7 @@
-//! What a worker needs to work on a run, got ready: its model loaded, its datasets opened.
+//! Run contexts: the model of a run loaded, its datasets opened, so that its shards can be worked on.
 
 mod backend;
-mod judge;
+mod evaluator;
 pub mod networks;
 
 use std::collections::BTreeMap;
@@ -20,15 +20,15 @@ use shared::source;
 use shared::storage::{StorageError, StorageErrorKind};
 
 use self::backend::EngineBackend;
-use crate::attempt::{Datasets, OutputsAtOnce, Tools};
-use crate::quality::OutputJudge;
+use crate::attempt::{BatchLimit, Datasets, RunContext};
+use crate::evaluation::QualityEvaluator;
 use engine::conversion::Converter;
 use engine::thread::EngineThread;
 use engine::{Engine, EngineError};
 
-/// Why a run's tools cannot be got ready.
+/// Why the context of a run cannot be loaded.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkshopError {
+pub enum RunContextError {
     /// Its model, networks or datasets cannot be reached.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -38,7 +38,7 @@ pub enum WorkshopError {
     /// Its model cannot be used.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// Its model, or a network that judges its outputs, is another one than the run was planned with.
+    /// Its model, or a network that evaluates its outputs, is another one than the run was planned with.
     #[error(
         "{path} has SHA-256 {found}, and the run was planned with {planned}: put that one back, or give a new run \
          another run.name"
@@ -53,7 +53,7 @@ pub enum WorkshopError {
     },
 }
 
-impl WorkshopError {
+impl RunContextError {
     /// Returns what the failure leads to.
     #[must_use]
     pub fn class(&self) -> FailureClass {
@@ -82,12 +82,12 @@ impl WorkshopError {
 ///
 /// # Errors
 ///
-/// [`WorkshopError`] if it cannot be reached; if others of its files are there and the contract is not, `NotFound`.
+/// [`RunContextError`] if it cannot be reached; if others of its files are there and the contract is not, `NotFound`.
 async fn folder_of(
     at: &Location,
     contract: &str,
     cache_dir: &Path,
-) -> Result<PathBuf, WorkshopError> {
+) -> Result<PathBuf, RunContextError> {
     let files = source::open(at).await?;
     let error = match source::local_folder(at, files.as_ref(), contract, cache_dir).await {
         Ok(folder) => return Ok(folder),
@@ -96,37 +96,40 @@ async fn folder_of(
     let is_empty =
         error.kind == StorageErrorKind::NotFound && files.list(Path::new("")).await?.is_empty();
     if is_empty {
-        return Err(WorkshopError::NothingThere(at.to_string()));
+        return Err(RunContextError::NothingThere(at.to_string()));
     }
     Err(error.into())
 }
 
-/// Somebody who gets a run's tools ready.
+/// Loads the contexts of runs.
 #[async_trait]
-pub trait Workshop: Send + Sync {
-    /// Returns the tools for a run, of whose inputs some are others than it was planned with. Asking again for the same
-    /// run is cheap.
+pub trait RunContextProvider: Send + Sync {
+    /// Returns the context of a run, of whose inputs some may be others than it was planned with. Asking again for the
+    /// same run is cheap.
     ///
     /// # Errors
     ///
-    /// [`WorkshopError`]; its class says what it leads to.
-    async fn tools(&self, run: &RunRecord, changed: &ChangedInputs)
-    -> Result<Tools, WorkshopError>;
+    /// [`RunContextError`]; its class says what it leads to.
+    async fn load(
+        &self,
+        run: &RunRecord,
+        changed: &ChangedInputs,
+    ) -> Result<RunContext, RunContextError>;
 
     /// Returns the device on which outputs are made.
     fn device(&self) -> String;
 }
 
-/// The workshop with a real engine. It holds one run's tools at a time.
-pub struct EngineWorkshop {
+/// Loads contexts with a real engine. It holds that of one run at a time.
+pub struct EngineContextProvider {
     config: EngineConfig,
     cache_max_bytes: u64,
-    ready: tokio::sync::Mutex<Option<(Purpose, Tools)>>,
+    loaded: tokio::sync::Mutex<Option<(ContextKey, RunContext)>>,
 }
 
-/// What tools are for: runs that agree in it share them.
+/// What a context is loaded by: runs that agree in it share one.
 #[derive(PartialEq)]
-struct Purpose {
+struct ContextKey {
     plan_hash: String,
     inputs: RunInputs,
     features: Option<Location>,
@@ -135,19 +138,23 @@ struct Purpose {
     changed_styles: BTreeMap<String, ChangedStyle>,
 }
 
-impl EngineWorkshop {
-    /// Returns a workshop in which nothing is ready yet. Models and inputs of buckets are kept in the folder for caches,
+impl EngineContextProvider {
+    /// Returns a provider that has loaded nothing yet. Models and inputs of buckets are kept in the folder for caches,
     /// the inputs up to `cache_max_bytes`.
     #[must_use]
     pub fn new(config: EngineConfig, cache_max_bytes: u64) -> Self {
         Self {
             config,
             cache_max_bytes,
-            ready: tokio::sync::Mutex::new(None),
+            loaded: tokio::sync::Mutex::new(None),
         }
     }
 
-    async fn open(&self, run: &RunRecord, changed: &ChangedInputs) -> Result<Tools, WorkshopError> {
+    async fn open(
+        &self,
+        run: &RunRecord,
+        changed: &ChangedInputs,
+    ) -> Result<RunContext, RunContextError> {
         let (inputs, cache_dir) = (&run.inputs, &self.config.cache_dir);
         let model = folder_of(&inputs.model, MODEL_FILE, cache_dir).await?;
         let engine = load_engine(model, run, &self.config).await?;
@@ -161,12 +168,14 @@ impl EngineWorkshop {
             styles_sha256: changed.styles_sha256(&run.frozen.styles),
             size,
         };
-        Ok(Tools {
+        Ok(RunContext {
             inputs: Arc::new(datasets),
-            maker: Arc::new(EngineBackend(engine)),
-            judge: Arc::new(OutputJudge::new(networks::load(run, &self.config).await?)),
+            backend: Arc::new(EngineBackend(engine)),
+            evaluator: Arc::new(QualityEvaluator::new(
+                networks::load(run, &self.config).await?,
+            )),
             size,
-            outputs_at_once: OutputsAtOnce::default(),
+            batch_limit: BatchLimit::default(),
         })
     }
 }
@@ -175,7 +184,7 @@ async fn load_engine(
     folder: PathBuf,
     run: &RunRecord,
     config: &EngineConfig,
-) -> Result<EngineThread, WorkshopError> {
+) -> Result<EngineThread, RunContextError> {
     let (method, config) = (run.frozen.method.clone(), config.clone());
     let path = folder.display().to_string();
     let engine = EngineThread::start(move || {
@@ -190,7 +199,7 @@ async fn load_engine(
     if found == planned {
         Ok(engine)
     } else {
-        Err(WorkshopError::OtherModel {
+        Err(RunContextError::OtherModel {
             path,
             found,
             planned,
@@ -199,30 +208,31 @@ async fn load_engine(
 }
 
 #[async_trait]
-impl Workshop for EngineWorkshop {
-    async fn tools(
+impl RunContextProvider for EngineContextProvider {
+    async fn load(
         &self,
         run: &RunRecord,
         changed: &ChangedInputs,
-    ) -> Result<Tools, WorkshopError> {
-        let purpose = Purpose {
+    ) -> Result<RunContext, RunContextError> {
+        let key = ContextKey {
             plan_hash: run.plan_hash.clone(),
             inputs: run.inputs.clone(),
             features: run.quality.features.clone(),
             of_metrics: PerMetric::from_fn(|metric| run.quality.network_of(metric).cloned()),
             changed_styles: changed.styles().clone(),
         };
-        let mut ready = self.ready.lock().await;
-        match ready.as_ref() {
-            Some((ready_for, tools)) if *ready_for == purpose => return Ok(tools.clone()),
-            _ => {}
+        let mut loaded = self.loaded.lock().await;
+        if let Some((loaded_by, context)) = loaded.as_ref()
+            && *loaded_by == key
+        {
+            return Ok(context.clone());
         }
         // The old engine goes first: two models may not fit into memory.
-        *ready = None;
+        *loaded = None;
         tracing::info!(run = %run.run, "getting model and datasets ready");
-        let tools = self.open(run, changed).await?;
-        *ready = Some((purpose, tools.clone()));
-        Ok(tools)
+        let context = self.open(run, changed).await?;
+        *loaded = Some((key, context.clone()));
+        Ok(context)
     }
 
     fn device(&self) -> String {

@@ -1,4 +1,4 @@
-//! The networks that judge a run's outputs, loaded.
+//! The networks that evaluate a run's outputs, loaded.
 
 use std::path::Path;
 
@@ -7,9 +7,9 @@ use shared::location::Location;
 use shared::run_record::RunRecord;
 use shared::settings::EngineConfig;
 
-use super::{WorkshopError, folder_of};
+use super::{RunContextError, folder_of};
 
-use crate::quality::Networks;
+use crate::evaluation::Networks;
 use engine::EngineError;
 use engine::InputSize;
 use engine::extractor::Extractor;
@@ -20,9 +20,9 @@ use shared::network::{FEATURES_FILE, NetworkContract};
 ///
 /// # Errors
 ///
-/// [`WorkshopError`] if one cannot be reached, cannot be used, or is another one.
-pub async fn load(run: &RunRecord, config: &EngineConfig) -> Result<Networks, WorkshopError> {
-    let (named, planned) = (&run.quality, &run.frozen.judges);
+/// [`RunContextError`] if one cannot be reached, cannot be used, or is another one.
+pub async fn load(run: &RunRecord, config: &EngineConfig) -> Result<Networks, RunContextError> {
+    let (named, planned) = (&run.quality, &run.frozen.evaluators);
     let extractor = Wanted {
         at: named.features.as_ref(),
         planned: planned.features.as_deref(),
@@ -73,7 +73,7 @@ impl<T: Send + 'static> Wanted<'_, T> {
         self,
         config: &EngineConfig,
         size: InputSize,
-    ) -> Result<Option<T>, WorkshopError> {
+    ) -> Result<Option<T>, RunContextError> {
         let (Some(at), Some(planned)) = (self.at, self.planned) else {
             return Ok(None);
         };
@@ -86,7 +86,7 @@ impl<T: Send + 'static> Wanted<'_, T> {
         if found == planned {
             return Ok(Some(network));
         }
-        Err(WorkshopError::OtherModel {
+        Err(RunContextError::OtherModel {
             path: format!("{at}/{}", self.file),
             found: found.clone(),
             planned: planned.to_owned(),

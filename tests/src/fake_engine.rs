@@ -1,4 +1,4 @@
-//! An engine that makes tiny images from a hash: for tests of everything around the engine.
+//! A fake engine that makes tiny images from a hash: for tests of everything around the engine.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,24 +27,27 @@ use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::warning::ItemWarning;
 use tokio_util::sync::CancellationToken;
 use worker::attempt::{
-    AttemptError, InputKind, Inputs, Judge, LoadedInput, Made, MadeOutput, Maker, OutputsAtOnce,
-    Progress, Quarantine, Tools, Unusable,
+    AttemptError, BatchLimit, ConversionBackend, ConvertedBatch, ConvertedOutput, Evaluator,
+    InputKind, Inputs, LoadedInput, Progress, Quarantine, RunContext, Unusable,
 };
-use worker::quality::Judged;
-use worker::quality::QualityError;
-use worker::workshop::{Workshop, WorkshopError};
+use worker::evaluation::{Evaluation, EvaluationError};
+use worker::run_context::{RunContextError, RunContextProvider};
 
 /// Makes what is open of a run, as `synth2real run` does in one process; returns why it stopped.
 ///
 /// # Panics
 ///
 /// If nothing will work.
-pub async fn make(storage: &Arc<dyn Storage>, run: &FrozenRun, engine: &Arc<StandIn>) -> Stopped {
+pub async fn make(
+    storage: &Arc<dyn Storage>,
+    run: &FrozenRun,
+    engine: &Arc<FakeEngine>,
+) -> Stopped {
     let embedded = EmbeddedRun {
         run,
         storage: Arc::clone(storage),
         broker: InProcessBroker::with_delivery_limit(u64::MAX),
-        workshop: Arc::new(StandInWorkshop(Arc::clone(engine))),
+        run_contexts: Arc::new(FakeContextProvider(Arc::clone(engine))),
         repairs: BTreeSet::new(),
         progress: Arc::new(()),
         drain: CancellationToken::new(),
@@ -84,14 +87,14 @@ const SIZE: ImageSize = ImageSize {
     latent_height: 1,
 };
 
-/// An engine that makes tiny images from a hash, after a time.
+/// A fake engine that makes tiny images from a hash, after a time.
 #[derive(Debug, Default)]
-pub struct StandIn {
+pub struct FakeEngine {
     /// Time that a conversion takes.
     pub takes: Duration,
     /// Outputs of a content that fit in its memory at once; none if any number does.
     fits: Option<usize>,
-    outputs_at_once: OutputsAtOnce,
+    batch_limit: BatchLimit,
     /// How many it was asked for at once, each time.
     passes: Mutex<Vec<usize>>,
     conversions: AtomicU64,
@@ -105,7 +108,7 @@ pub struct StandIn {
     cursed: AtomicBool,
 }
 
-impl StandIn {
+impl FakeEngine {
     /// Returns an engine whose conversions take a time.
     #[must_use]
     pub fn new(takes: Duration) -> Arc<Self> {
@@ -130,12 +133,12 @@ impl StandIn {
     ///
     /// If a test has panicked meanwhile.
     pub fn passes(&self) -> Vec<usize> {
-        self.passes.lock().expect("nobody panicked").clone()
+        self.passes.lock().expect("no holder panics").clone()
     }
 
     /// Notes a pass; returns whether it fits in memory.
     fn begins(&self, outputs: usize) -> bool {
-        let mut passes = self.passes.lock().expect("nobody panicked");
+        let mut passes = self.passes.lock().expect("no holder panics");
         passes.push(outputs);
         self.fits.is_none_or(|fits| outputs <= fits)
     }
@@ -183,31 +186,31 @@ pub fn image(content: &str, style: &str) -> Vec<u8> {
     encode_png(image.expect("as many pixels as the image has").view()).expect("a small image")
 }
 
-/// Hands out one engine for every run.
+/// Gives every run a context with the same fake engine.
 #[derive(Debug, Clone)]
-pub struct StandInWorkshop(pub Arc<StandIn>);
+pub struct FakeContextProvider(pub Arc<FakeEngine>);
 
-struct StandInHandle(Arc<StandIn>);
+struct FakeEngineHandle(Arc<FakeEngine>);
 
 #[async_trait]
-impl Workshop for StandInWorkshop {
-    async fn tools(&self, _: &RunRecord, _: &ChangedInputs) -> Result<Tools, WorkshopError> {
-        Ok(Tools {
-            inputs: Arc::new(StandInHandle(Arc::clone(&self.0))),
-            maker: Arc::new(StandInHandle(Arc::clone(&self.0))),
-            judge: Arc::new(StandInHandle(Arc::clone(&self.0))),
+impl RunContextProvider for FakeContextProvider {
+    async fn load(&self, _: &RunRecord, _: &ChangedInputs) -> Result<RunContext, RunContextError> {
+        Ok(RunContext {
+            inputs: Arc::new(FakeEngineHandle(Arc::clone(&self.0))),
+            backend: Arc::new(FakeEngineHandle(Arc::clone(&self.0))),
+            evaluator: Arc::new(FakeEngineHandle(Arc::clone(&self.0))),
             size: SIZE,
-            outputs_at_once: self.0.outputs_at_once.clone(),
+            batch_limit: self.0.batch_limit.clone(),
         })
     }
 
     fn device(&self) -> String {
-        "stand-in".to_owned()
+        "fake".to_owned()
     }
 }
 
 #[async_trait]
-impl Inputs for StandInHandle {
+impl Inputs for FakeEngineHandle {
     async fn load(&self, _: InputKind, listing: &DatasetEntry) -> Result<LoadedInput, Unusable> {
         let name = listing.name().to_owned();
         if name.starts_with(AWAY) && self.0.away.load(Ordering::Relaxed) {
@@ -244,7 +247,7 @@ impl Inputs for StandInHandle {
 }
 
 #[async_trait]
-impl Maker for StandInHandle {
+impl ConversionBackend for FakeEngineHandle {
     async fn has_style(&self, name: &str) -> Result<bool, AttemptError> {
         Ok(!name.starts_with(BROKEN))
     }
@@ -266,7 +269,7 @@ impl Maker for StandInHandle {
         content: Arc<LoadedInput>,
         styles: Vec<String>,
         progress: Arc<dyn Progress>,
-    ) -> Result<Made, AttemptError> {
+    ) -> Result<ConvertedBatch, AttemptError> {
         if !self.0.takes.is_zero() {
             tokio::time::sleep(self.0.takes).await;
         }
@@ -280,7 +283,7 @@ impl Maker for StandInHandle {
         };
         if !self.0.begins(styles.len()) {
             return Err(AttemptError::Engine(EngineError::Run {
-                part: "the stand-in".to_owned(),
+                part: "the fake engine".to_owned(),
                 source: RuntimeError::new("failed to allocate memory"),
             }));
         }
@@ -307,12 +310,12 @@ impl Maker for StandInHandle {
                 return Err(Quarantine::of(&error, error.class()));
             }
             self.0.conversions.fetch_add(1, Ordering::Relaxed);
-            Ok(MadeOutput {
+            Ok(ConvertedOutput {
                 png: image(&content.name, style),
                 warnings: Vec::new(),
             })
         };
-        Ok(Made {
+        Ok(ConvertedBatch {
             outputs: styles.iter().map(made).collect(),
             evaluations: styles.len() as u64,
             encode: Duration::ZERO,
@@ -330,7 +333,7 @@ impl Maker for StandInHandle {
     }
 }
 
-/// Returns what the stand-in finds an image to be like: a function of its bytes.
+/// Returns the figures that the fake engine gives an image: a function of its bytes.
 #[must_use]
 pub fn quality(png: &[u8]) -> Quality {
     let digest = digest::sha256(png).into_bytes();
@@ -355,13 +358,17 @@ fn not_finite(what: String) -> EngineError {
             num_bad: 1,
             num_values: 4,
         },
-        cure: "the stand-in has no cure",
+        cure: "the fake engine has no cure",
     }
 }
 
 #[async_trait]
-impl Judge for StandInHandle {
-    async fn judge(&self, content: Arc<LoadedInput>, png: Bytes) -> Result<Judged, QualityError> {
+impl Evaluator for FakeEngineHandle {
+    async fn evaluate(
+        &self,
+        content: Arc<LoadedInput>,
+        png: Bytes,
+    ) -> Result<Evaluation, EvaluationError> {
         decode_image(NamedBytes {
             name: "the output",
             bytes: &png,
@@ -374,7 +381,7 @@ impl Judge for StandInHandle {
         if content.name.starts_with(UNCERTAIN) {
             quality.figures[ItemMetric::Ssim] = Some(f64::NAN);
         }
-        Ok(Judged {
+        Ok(Evaluation {
             quality,
             warnings: Vec::new(),
         })

@@ -1,4 +1,4 @@
-//! Outputs judged, before they are stored: what is stored has figures that are finite.
+//! Evaluation of outputs before they are stored: what is stored has figures that are finite.
 
 use std::sync::Arc;
 
@@ -9,30 +9,33 @@ use shared::item_metric::ItemMetric;
 use shared::manifest::Quality;
 use shared::warning::{ItemWarning, WarningKind};
 
-use super::{Attempt, AttemptError, LoadedInput, Part, Quarantine};
-use crate::quality::Judged;
+use super::{Attempt, AttemptError, LoadedInput, Quarantine, Stage};
+use crate::evaluation::Evaluation;
 
 impl Attempt<'_> {
-    /// Returns what an output is like, or why it cannot be what a model made of its content.
-    pub(super) async fn judge(
+    /// Returns the evaluation of an output, or why it cannot be what a model made of its content.
+    pub(super) async fn evaluate(
         &self,
         content: &Arc<LoadedInput>,
         key: &ArtifactKey,
         png: Bytes,
-    ) -> Result<Result<Judged, Quarantine>, AttemptError> {
-        self.progress.begin(Part::Judge);
-        let judged = self.tools.judge.judge(Arc::clone(content), png).await;
-        judged.map(finite).map_err(|source| AttemptError::Quality {
-            path: self.storage.locate(key),
-            source: Box::new(source),
-        })
+    ) -> Result<Result<Evaluation, Quarantine>, AttemptError> {
+        self.progress.begin(Stage::Evaluate);
+        let evaluator = &self.context.evaluator;
+        let evaluation = evaluator.evaluate(Arc::clone(content), png).await;
+        evaluation
+            .map(finite)
+            .map_err(|source| AttemptError::Evaluation {
+                path: self.storage.locate(key),
+                source: Box::new(source),
+            })
     }
 }
 
 /// Leaves out figures of networks that are not finite, with a warning: the image may be a good one. One that is computed from
 /// the pixels alone, such as structural similarity, leaves nothing to believe if it is not finite.
-fn finite(judged: Judged) -> Result<Judged, Quarantine> {
-    let Judged {
+fn finite(evaluation: Evaluation) -> Result<Evaluation, Quarantine> {
+    let Evaluation {
         quality:
             Quality {
                 mut figures,
@@ -40,8 +43,8 @@ fn finite(judged: Judged) -> Result<Judged, Quarantine> {
                 features,
             },
         mut warnings,
-    } = judged;
-    let mut leave_out = |figure: &str| warnings.push(not_judged(figure));
+    } = evaluation;
+    let mut leave_out = |figure: &str| warnings.push(not_evaluated(figure));
     for metric in ItemMetric::ALL {
         let Some(figure) = figures[metric].filter(|figure| !figure.is_finite()) else {
             continue;
@@ -65,7 +68,7 @@ fn finite(judged: Judged) -> Result<Judged, Quarantine> {
         }
         is_figure
     });
-    Ok(Judged {
+    Ok(Evaluation {
         quality: Quality {
             figures,
             train_ids,
@@ -75,9 +78,9 @@ fn finite(judged: Judged) -> Result<Judged, Quarantine> {
     })
 }
 
-fn not_judged(figure: &str) -> ItemWarning {
+fn not_evaluated(figure: &str) -> ItemWarning {
     ItemWarning {
-        kind: WarningKind::NotJudged,
+        kind: WarningKind::NotEvaluated,
         text: format!(
             "the output's {figure} came out as values that are not finite and were left out"
         ),
@@ -90,11 +93,11 @@ mod tests {
 
     use super::*;
 
-    fn judged(ssim: f64, lpips: f64, feature: f32) -> Judged {
+    fn evaluation(ssim: f64, lpips: f64, feature: f32) -> Evaluation {
         let mut figures = PerMetric::default();
         figures[ItemMetric::Ssim] = Some(ssim);
         figures[ItemMetric::Lpips] = Some(lpips);
-        Judged {
+        Evaluation {
             quality: Quality {
                 figures,
                 train_ids: vec![1],
@@ -106,17 +109,17 @@ mod tests {
 
     #[test]
     fn a_figure_of_a_network_that_is_not_finite_is_left_out_with_a_warning() {
-        let whole = judged(0.5, 0.25, 1.0);
+        let whole = evaluation(0.5, 0.25, 1.0);
         assert_eq!(finite(whole.clone()), Ok(whole));
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            let found = finite(judged(0.5, bad, bad as f32)).unwrap();
+            let found = finite(evaluation(0.5, bad, bad as f32)).unwrap();
             let figures = &found.quality.figures;
             assert_eq!(figures[ItemMetric::Ssim], Some(0.5));
             assert_eq!(figures[ItemMetric::Lpips], None);
             assert_eq!(found.quality.features, None);
             let kinds: Vec<WarningKind> = found.warnings.iter().map(|w| w.kind).collect();
-            assert_eq!(kinds, [WarningKind::NotJudged; 2]);
-            let quarantine = finite(judged(bad, 0.25, 1.0)).unwrap_err();
+            assert_eq!(kinds, [WarningKind::NotEvaluated; 2]);
+            let quarantine = finite(evaluation(bad, 0.25, 1.0)).unwrap_err();
             assert_eq!(quarantine.class, FailureClass::BadOutput);
             let told = format!("structural similarity to its content is {bad}");
             assert!(quarantine.reason.contains(&told), "{}", quarantine.reason);

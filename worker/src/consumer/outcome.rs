@@ -1,20 +1,20 @@
-//! What became of an attempt: recorded in storage, told to listeners, and settled with the queue.
-
-use std::sync::atomic::Ordering;
+//! The outcome of an attempt: recorded in storage, reported to subscribers, and turned into what becomes of the message.
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::failure::{FailedAttempt, FailureClass, Stage, attempt_after, chain};
-use shared::ids::RunId;
 use shared::manifest::Status;
 use shared::queue::Settlement;
 use shared::queue::message::{EventKind, ShardTask};
 use shared::storage::{StorageError, StorageErrorKind};
 
-use super::look::{Ready, patience};
-use super::telling::Teller;
-use super::{Consumer, ConsumerError, Verdict};
+use super::preflight::PreparedShard;
+use super::reporter::EventReporter;
+use super::root::denies_one_run;
+use super::verdict::Verdict;
+use super::{Consumer, ConsumerError};
 use crate::attempt::{AttemptError, ShardOutcome};
+use crate::retry_pauses::RetryPauses;
 
 /// A failed attempt at a shard.
 pub(super) struct Failure {
@@ -39,24 +39,32 @@ enum Consequence {
 }
 
 /// Whether storage knows of a failed attempt.
-enum Recorded {
+enum FailureRecord {
     Stored,
     /// The worker was told to stop before storage answered: the attempt counts for nothing.
     NotYet,
 }
 
-impl Consumer {
-    pub(super) async fn conclude(
+/// Records what became of attempts at one shard.
+pub(super) struct OutcomeRecorder<'a> {
+    pub(super) consumer: &'a Consumer,
+    pub(super) task: &'a ShardTask,
+    pub(super) reporter: &'a EventReporter,
+}
+
+impl OutcomeRecorder<'_> {
+    /// Records how an attempt ended; returns what becomes of its message.
+    pub(super) async fn record_outcome(
         &self,
-        task: &ShardTask,
-        ready: &Ready,
+        shard: &PreparedShard,
         outcome: Result<ShardOutcome, AttemptError>,
-        teller: &Teller,
     ) -> Verdict {
-        self.progress.attempt_ended(&task.run, &outcome);
+        let task = self.task;
+        let progress = &self.consumer.progress;
+        progress.attempt_ended(&task.run, &outcome);
         let is_committed = matches!(outcome, Ok(ShardOutcome::Committed(_)));
         // What was committed may lie in the folder that the root is mounted on: who takes the shard next finds out.
-        if is_committed && self.has_lost(&task.run).await {
+        if is_committed && self.has_lost_run().await {
             return Verdict::give_back(
                 "the run is not in the storage root any more: was it unmounted?",
             );
@@ -64,7 +72,7 @@ impl Consumer {
         let error = match outcome {
             Ok(ShardOutcome::Committed(rows)) => {
                 let done = rows.iter().filter(|row| row.status == Status::Done).count() as u32;
-                teller.tell(EventKind::ShardCommitted {
+                self.reporter.report(EventKind::ShardCommitted {
                     run: task.run.clone(),
                     shard: task.shard,
                     done,
@@ -72,24 +80,24 @@ impl Consumer {
                 });
                 return Verdict::settle(Settlement::Ack);
             }
-            // A halted run's shard is dropped, a draining worker's goes to somebody else.
-            Ok(ShardOutcome::Stopped) if self.drain.is_cancelled() => {
+            // A halted run's shard is dropped, a draining worker's goes to another one.
+            Ok(ShardOutcome::Stopped) if self.consumer.drain.is_cancelled() => {
                 return Verdict::settle(Settlement::Release);
             }
             Ok(ShardOutcome::Stopped) => return Verdict::settle(Settlement::Ack),
             Err(error) => error,
         };
         match self.consequence(&error).await {
-            Consequence::StopsWorker => Self::fatal(task, chain(&error)),
+            Consequence::StopsWorker => Verdict::fatal(task, chain(&error)),
             Consequence::GoesBack => Verdict::give_back(&chain(&error)),
             Consequence::Counts => {
-                let failure = ready.next.failed(error.class(), chain(&error));
+                let failure = shard.next.failed(error.class(), chain(&error));
                 let failure = Failure {
                     ends_engine: error.ends_engine(),
                     is_last: failure.is_last || error.is_final(),
                     ..failure
                 };
-                self.count(task, failure, teller).await
+                self.record_failure(failure).await
             }
         }
     }
@@ -104,14 +112,14 @@ impl Consumer {
             | FailureClass::Changed
             | FailureClass::BadOutput => Consequence::Counts,
             // The attempt is recorded where the worker has to stop anyway.
-            FailureClass::Unworkable if self.is_alone() && !error.ends_engine() => {
+            FailureClass::Unworkable if self.consumer.is_alone() && !error.ends_engine() => {
                 Consequence::StopsWorker
             }
             FailureClass::Unworkable => Consequence::Counts,
-            FailureClass::Fatal if self.is_alone() => Consequence::StopsWorker,
+            FailureClass::Fatal if self.consumer.is_alone() => Consequence::StopsWorker,
             FailureClass::Fatal if error.is_away() => Consequence::GoesBack,
             FailureClass::Fatal => {
-                if error.is_denied() && self.denies_one_run().await {
+                if error.is_denied() && denies_one_run(self.consumer.storage.as_ref()).await {
                     Consequence::Counts
                 } else {
                     Consequence::StopsWorker
@@ -121,12 +129,8 @@ impl Consumer {
     }
 
     /// Records a failed attempt, and gives the shard up if it was the last one.
-    pub(super) async fn count(
-        &self,
-        task: &ShardTask,
-        failure: Failure,
-        teller: &Teller,
-    ) -> Verdict {
+    pub(super) async fn record_failure(&self, failure: Failure) -> Verdict {
+        let task = self.task;
         let Failure {
             number,
             is_last,
@@ -135,8 +139,8 @@ impl Consumer {
             ends_engine,
         } = failure;
         tracing::error!(%class, error = reason, last = is_last, "attempt failed");
-        let recorded = self.record(task, &failure).await;
-        teller.tell(EventKind::AttemptFailed {
+        let recorded = self.store_failure(&failure).await;
+        self.reporter.report(EventKind::AttemptFailed {
             run: task.run.clone(),
             shard: task.shard,
             attempt: number,
@@ -151,8 +155,8 @@ impl Consumer {
         });
         let (settlement, stop) = match recorded {
             // Only what is recorded may be given up.
-            Ok(Recorded::Stored) if is_last => (Settlement::Reject, stop),
-            Ok(Recorded::Stored | Recorded::NotYet) => (Settlement::Release, stop),
+            Ok(FailureRecord::Stored) if is_last => (Settlement::Reject, stop),
+            Ok(FailureRecord::Stored | FailureRecord::NotYet) => (Settlement::Release, stop),
             Err(error) => {
                 let cause = chain(&error);
                 if self.is_of_run(&error).await {
@@ -162,7 +166,7 @@ impl Consumer {
                     );
                     (Settlement::Reject, stop)
                 } else {
-                    let fatal = || Self::fatal(task, cause).stop;
+                    let fatal = || Verdict::fatal(task, cause).stop;
                     (Settlement::Release, stop.or_else(fatal))
                 }
             }
@@ -176,9 +180,10 @@ impl Consumer {
 
     /// Returns whether the run has gone from the storage root since its shard was taken up. Where there is one run only, who
     /// started it looks after that.
-    async fn has_lost(&self, run: &RunId) -> bool {
-        let key = ArtifactKey::RunRecord(run.clone());
-        !self.is_alone() && matches!(self.storage.exists(&key).await, Ok(false))
+    async fn has_lost_run(&self) -> bool {
+        let key = ArtifactKey::RunRecord(self.task.run.clone());
+        let storage = &self.consumer.storage;
+        !self.consumer.is_alone() && matches!(storage.exists(&key).await, Ok(false))
     }
 
     /// Returns whether storage refuses this for one run and permits it for others.
@@ -186,29 +191,30 @@ impl Consumer {
         let class = FailureClass::of_storage(error.kind, Stage::Attempt);
         let is_of_object = class == FailureClass::Unworkable;
         let is_denied = error.kind == StorageErrorKind::Denied;
-        !self.is_alone() && (is_of_object || is_denied && self.denies_one_run().await)
+        !self.consumer.is_alone()
+            && (is_of_object || is_denied && denies_one_run(self.consumer.storage.as_ref()).await)
     }
 
     /// Stores the record of a failed attempt, however long storage takes to answer, unless told to drain.
-    async fn record(&self, task: &ShardTask, failure: &Failure) -> Result<Recorded, StorageError> {
+    async fn store_failure(&self, failure: &Failure) -> Result<FailureRecord, StorageError> {
+        let (task, storage) = (self.task, self.consumer.storage.as_ref());
         let mut record = FailedAttempt {
             attempt: failure.number,
             error_class: failure.class,
             error: failure.reason.clone(),
-            worker: self.name.clone(),
-            failed_at: self.clock.now(),
+            worker: self.consumer.name.clone(),
+            failed_at: self.consumer.clock.now(),
         };
-        let mut pauses = patience();
+        let mut pauses = RetryPauses::new();
         loop {
             let key = ArtifactKey::FailedAttempt(task.run.clone(), task.shard, record.attempt);
             let json = Bytes::from(record.to_json(&key));
-            let failure = match self.storage.create(&key, json).await {
-                Ok(_) => return Ok(Recorded::Stored),
+            let failure = match storage.create(&key, json).await {
+                Ok(_) => return Ok(FailureRecord::Stored),
                 Err(failure) => failure,
             };
             if failure.kind == StorageErrorKind::Conflict {
                 // The shard was delivered twice, and both attempts failed.
-                let storage = self.storage.as_ref();
                 record.attempt = attempt_after(storage, &task.run, task.shard, record.attempt)?;
                 continue;
             }
@@ -217,8 +223,8 @@ impl Consumer {
                     tracing::warn!(error = chain(&failure), "cannot record yet, trying again");
                     tokio::select! {
                         biased;
-                        () = self.drain.cancelled() => return Ok(Recorded::NotYet),
-                        () = tokio::time::sleep(pauses.next().unwrap_or_default()) => {}
+                        () = self.consumer.drain.cancelled() => return Ok(FailureRecord::NotYet),
+                        () = tokio::time::sleep(pauses.next_pause()) => {}
                     }
                 }
                 FailureClass::BadInput
@@ -230,12 +236,5 @@ impl Consumer {
                 | FailureClass::Fatal => return Err(failure),
             }
         }
-    }
-}
-
-impl Ready {
-    /// Asks the attempt to stop after the item in hand.
-    pub(super) fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
     }
 }

@@ -1,0 +1,27 @@
+//! The networks of a run as the evaluator of an attempt.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::attempt::{Evaluator, LoadedInput};
+use crate::evaluation::{Evaluation, EvaluationError, Output, QualityEvaluator};
+
+#[async_trait]
+impl Evaluator for QualityEvaluator {
+    async fn evaluate(
+        &self,
+        content: Arc<LoadedInput>,
+        png: Bytes,
+    ) -> Result<Evaluation, EvaluationError> {
+        self.call(move |networks| {
+            networks.evaluate(Output {
+                content_name: &content.name,
+                content: &content.prepared,
+                png: &png,
+            })
+        })
+        .await
+    }
+}
