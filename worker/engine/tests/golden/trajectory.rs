@@ -1,5 +1,5 @@
 use method::adain::adain;
-use method::class_adain::{ClassAdain, ClassScale};
+use method::class_adain::{ClassAdain, ClassScale, LabelledLatent};
 use method::schedule::{Schedule, ScheduleConstants};
 use ndarray::{Array1, Array2, Array3, Array4, Axis};
 
@@ -117,10 +117,14 @@ fn each_step_and_its_adain_are_those_of_the_authors() {
 
             let found = match &class_adain {
                 Some(adain) if class_steps.contains(&step) => adain.apply(
-                    expected.view(),
-                    style.view(),
-                    content_labels.view(),
-                    style_labels.view(),
+                    LabelledLatent {
+                        latent: expected.view(),
+                        labels: content_labels.view(),
+                    },
+                    LabelledLatent {
+                        latent: style.view(),
+                        labels: style_labels.view(),
+                    },
                 ),
                 _ => adain(expected.view(), style.view()),
             };
