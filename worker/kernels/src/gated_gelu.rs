@@ -170,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "left == right")]
+    fn biases_of_two_widths_are_refused() {
+        let activation = GatedGelu {
+            hidden_bias: vec![0.0; 3],
+            gate_bias: vec![0.0; 4],
+        };
+        let inputs = Gated {
+            hidden: &[0.0; 6],
+            gate: &[0.0; 6],
+        };
+        activation.write(inputs, &mut [0.0; 6]);
+    }
+
+    #[test]
     fn each_bias_belongs_to_a_column() {
         let activation = GatedGelu {
             hidden_bias: vec![1.0, 2.0, 3.0],

@@ -33,8 +33,8 @@ impl GroupNorm {
     ///
     /// # Panics
     ///
-    /// If `image` has other channels, or `outputs` another size, or channels have not one weight and one bias each, or are no whole
-    /// groups.
+    /// If `image` has other channels, or `outputs` another size, or channels have not one weight and one bias each, or are
+    /// no whole groups.
     pub fn write(&self, image: &[f32], outputs: &mut [f32]) {
         let num_channels = self.weight.len();
         assert!(image.len().is_multiple_of(num_channels));
@@ -290,6 +290,19 @@ mod tests {
                 assert!(by(vectors) == scalar, "{}, {silu}", vectors.as_str());
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "is_multiple_of")]
+    fn channels_that_are_no_whole_groups_are_not_normalised() {
+        let norm = GroupNorm {
+            weight: vec![1.0; 6],
+            bias: vec![0.0; 6],
+            num_groups: 4,
+            epsilon: 1e-5,
+            silu: false,
+        };
+        norm.write(&[1.0; 12], &mut [0.0; 12]);
     }
 
     #[test]

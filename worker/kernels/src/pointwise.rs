@@ -1,7 +1,7 @@
 //! Convolutions of single pixels.
 //!
-//! `y = W x + bias` at every pixel: a product of matrices, weights by an image as it lies in memory, which is in no other
-//! order before or after it.
+//! `y = W x + bias` at every pixel: a product of matrices, weights by an image as it lies in memory. Neither the image nor
+//! its outputs are reordered.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
