@@ -1,4 +1,4 @@
-//! Times what is done to every value between the products, at the shapes of Stable Diffusion 1.5 at 1024x512, and prints a
+//! Times the element-wise kernels between the products, at the shapes of Stable Diffusion 1.5 at 1024x512, and prints a
 //! table.
 //!
 //! `cargo bench --workspace --bench activations`; RAYON_NUM_THREADS sets the threads. Bytes are those of inputs and
@@ -6,7 +6,7 @@
 
 mod timing;
 
-use kernels::gated_gelu::GatedGelu;
+use kernels::gated_gelu::{Gated, GatedGelu};
 use kernels::group_norm::GroupNorm;
 use method::noise::standard_normal;
 use shared::console;
@@ -30,7 +30,11 @@ fn main() {
         };
         let [hidden, gate] = ["hidden", "gate"].map(|name| random(name, tokens * width));
         let mut outputs = vec![0.0; tokens * width];
-        let shortest = shortest(|| activation.write(&hidden, &gate, &mut outputs));
+        let inputs = Gated {
+            hidden: &hidden,
+            gate: &gate,
+        };
+        let shortest = shortest(|| activation.write(inputs, &mut outputs));
         tell("gated GELU", [tokens, width], shortest, 3);
     }
     for [channels, pixels] in IMAGES {

@@ -7,14 +7,14 @@ mod timing;
 use method::attention::{
     AttentionError, Heads, KeyValue, QueryKeyValue, cross_image_attention, self_attention,
 };
-use method::filtering::{BestMatch, Exchange, Filter, Similarity, filtered_attention};
+use method::filtering::{BestMatch, Exchange, Filter, Injected, Similarity, filtered_attention};
 use method::noise::standard_normal;
 use ndarray::Array2;
 use shared::console;
 
 use self::timing::shortest;
 
-/// Name, tokens and heads of a layer.
+/// Name, tokens and heads of each layer.
 const SHAPES: [(&str, usize, Heads); 4] = [
     ("sd15-full", 8192, Heads { num: 8, width: 40 }),
     ("sd15-half", 2048, Heads { num: 8, width: 80 }),
@@ -69,9 +69,13 @@ fn main() -> Result<(), AttentionError> {
             value: content_value.view(),
         };
         let query = query_output.view();
-        let filtered = |filter: &Filter| {
-            filtered_attention(query, style, content, heads, CONTRAST_STRENGTH, filter)
+        let injected = Injected {
+            query,
+            style,
+            content: content.into(),
+            heads,
         };
+        let filtered = |filter: &Filter| filtered_attention(injected, CONTRAST_STRENGTH, filter);
         let own = milliseconds(|| self_attention(content, heads))?;
         let cross = milliseconds(|| cross_image_attention(query, style, heads, CONTRAST_STRENGTH))?;
         let released = milliseconds(|| filtered(&RELEASED_CODE))?;

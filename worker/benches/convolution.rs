@@ -14,7 +14,7 @@ use shared::console;
 
 use self::timing::shortest;
 
-/// Where it is, input and output channels, height and width of the image that it makes.
+/// Its model, input and output channels, and the height and width of its outputs.
 type Layer = (&'static str, [usize; 4]);
 
 const OF_3X3_PIXELS: [Layer; 12] = [

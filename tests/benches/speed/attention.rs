@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use method::attention::{
-    Heads, KeyValue, QueryKeyValue, cross_image_attention, self_attention_and_softmaxes,
+    Heads, KeyValue, QueryKeyValue, cross_image_attention, self_attention_with_stats,
 };
 use method::filtering::{
-    BestMatch, ContentAttention, Exchange, Filter, Similarity, filtered_attention,
+    BestMatch, ContentAttention, Exchange, Filter, Injected, Similarity, filtered_attention,
 };
 use method::noise::standard_normal;
 use ndarray::Array2;
@@ -66,19 +66,22 @@ fn of_shape(tokens: usize, heads: Heads) -> Attention {
         value: own[2].view(),
     };
     // As in a pass, where the content attends to itself before its outputs attend to their styles.
-    let (_, softmaxes) = self_attention_and_softmaxes(own, heads).unwrap();
-    let content = ContentAttention {
-        own,
-        softmaxes: Some(&softmaxes),
-    };
+    let (_, stats) = self_attention_with_stats(own, heads).unwrap();
     let query = output.view();
+    let injected = Injected {
+        query,
+        style,
+        content: ContentAttention {
+            own,
+            stats: Some(&stats),
+        },
+        heads,
+    };
     Attention {
         tokens,
         heads,
         cross_image: shortest(|| cross_image_attention(query, style, heads, CONTRAST_STRENGTH)),
-        filtered: shortest(|| {
-            filtered_attention(query, style, content, heads, CONTRAST_STRENGTH, &FILTER)
-        }),
+        filtered: shortest(|| filtered_attention(injected, CONTRAST_STRENGTH, &FILTER)),
     }
 }
 

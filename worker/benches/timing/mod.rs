@@ -1,9 +1,9 @@
-//! How kernels are timed.
+//! Timing of kernels.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// How long one kernel is repeated.
+/// The time for which one kernel is repeated.
 const TIME: Duration = Duration::from_secs(1);
 
 /// Returns the seconds of the shortest of several runs: what the machine can do undisturbed. They run on one of the

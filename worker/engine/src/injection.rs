@@ -165,9 +165,15 @@ impl LayerAttention for ContentBranch<'_> {
         layer: &InjectedLayer,
         tensors: LayerTensors,
     ) -> Result<DynValue, EngineError> {
-        let Own { output, softmaxes } = self.attention.own(layer, &tensors)?;
+        let Own {
+            output,
+            softmax_stats,
+        } = self.attention.own(layer, &tensors)?;
         if let Some(layers) = &mut self.layers {
-            layers.push(ContentLayer { tensors, softmaxes });
+            layers.push(ContentLayer {
+                tensors,
+                softmax_stats,
+            });
         }
         Ok(output)
     }

@@ -1,6 +1,6 @@
 //! Whether numbers are finite, without a branch for each.
 
-/// Values that are looked at before it is asked whether to go on.
+/// Values between two questions whether to go on.
 const PART: usize = 4096;
 
 /// Returns whether all values are finite.
@@ -12,7 +12,7 @@ pub fn are_finite(values: &[f32]) -> bool {
     })
 }
 
-/// Returns the largest magnitude of some values; infinity if one is NaN or infinite.
+/// Returns the largest magnitude of some values: zero if there are none, infinity if one is NaN or infinite.
 ///
 /// Magnitudes are compared as bits, in which those of NaN and infinity come after all numbers'.
 #[must_use]

@@ -10,26 +10,37 @@ use rayon::prelude::*;
 use crate::vectorised::exp2;
 use crate::vectors;
 
-/// The number of tokens that one thread takes at once.
+/// The tokens that a thread takes at a time.
 const TOKENS: usize = 16;
 
-/// An activation of tokens of some width.
+/// A gated activation of tokens of some width.
 pub struct GatedGelu {
-    /// What is added to hidden values.
+    /// The bias of hidden values, `(width)`.
     pub hidden_bias: Vec<f32>,
-    /// What is added to gates, as many.
+    /// The bias of gates, `(width)`.
     pub gate_bias: Vec<f32>,
 }
 
+/// The two halves of what a feed-forward layer projects tokens to, both `(tokens, width)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Gated<'a> {
+    /// Hidden values.
+    pub hidden: &'a [f32],
+    /// The gates of these.
+    pub gate: &'a [f32],
+}
+
 impl GatedGelu {
-    /// Writes the outputs; all three are `(tokens, width)`.
+    /// Writes the outputs, `(tokens, width)`.
     ///
     /// # Panics
     ///
-    /// If they differ in size.
-    pub fn write(&self, hidden: &[f32], gate: &[f32], outputs: &mut [f32]) {
+    /// If hidden values, gates and outputs or the two biases differ in size, or the width is zero.
+    pub fn write(&self, inputs: Gated<'_>, outputs: &mut [f32]) {
+        let Gated { hidden, gate } = inputs;
         assert_eq!(hidden.len(), outputs.len());
         assert_eq!(gate.len(), outputs.len());
+        assert_eq!(self.hidden_bias.len(), self.gate_bias.len());
         let width = self.hidden_bias.len();
         outputs
             .par_chunks_mut(TOKENS * width)
@@ -159,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "left == right")]
+    fn biases_of_two_widths_are_refused() {
+        let activation = GatedGelu {
+            hidden_bias: vec![0.0; 3],
+            gate_bias: vec![0.0; 4],
+        };
+        let inputs = Gated {
+            hidden: &[0.0; 6],
+            gate: &[0.0; 6],
+        };
+        activation.write(inputs, &mut [0.0; 6]);
+    }
+
+    #[test]
     fn each_bias_belongs_to_a_column() {
         let activation = GatedGelu {
             hidden_bias: vec![1.0, 2.0, 3.0],
@@ -166,7 +191,11 @@ mod tests {
         };
         let (hidden, gate) = (vec![0.5; 60], vec![0.0; 60]);
         let mut outputs = vec![f32::NAN; 60];
-        activation.write(&hidden, &gate, &mut outputs);
+        let inputs = Gated {
+            hidden: &hidden,
+            gate: &gate,
+        };
+        activation.write(inputs, &mut outputs);
         for outputs in outputs.chunks(3) {
             assert_eq!(outputs, [15.0, 50.0, 105.0]);
         }

@@ -14,7 +14,7 @@ use crate::vectors;
 /// The number of values whose sums are kept in single precision.
 const CHUNK: usize = 4096;
 
-/// A normalisation of images of some channels.
+/// A group normalisation of images of some channels, and SiLU if it follows.
 pub struct GroupNorm {
     /// The factor of each channel.
     pub weight: Vec<f32>,
@@ -22,7 +22,7 @@ pub struct GroupNorm {
     pub bias: Vec<f32>,
     /// The number of groups, which divides that of channels.
     pub num_groups: usize,
-    /// What is added to variances.
+    /// The summand that keeps variances from zero.
     pub epsilon: f32,
     /// Whether SiLU follows.
     pub silu: bool,
@@ -33,11 +33,12 @@ impl GroupNorm {
     ///
     /// # Panics
     ///
-    /// If `image` has other channels, or `outputs` another size.
+    /// If `image` has other channels, or `outputs` another size, or channels have not one weight and one bias each, or are
+    /// no whole groups.
     pub fn write(&self, image: &[f32], outputs: &mut [f32]) {
         let num_channels = self.weight.len();
+        assert!(image.len().is_multiple_of(num_channels));
         let pixels = image.len() / num_channels;
-        assert_eq!(image.len(), num_channels * pixels);
         assert_eq!(image.len(), outputs.len());
         let in_group = num_channels / self.num_groups;
         let len = (in_group * pixels).max(1);
@@ -47,11 +48,11 @@ impl GroupNorm {
             .for_each(|(outputs, group)| vectors::arch().dispatch(WriteGroup { group, outputs }));
     }
 
-    /// Returns what is done to each channel of an image `(channels, height, width)`.
+    /// Returns the factor and summand of each channel of an image `(channels, height, width)`.
     ///
     /// # Panics
     ///
-    /// If `image` has other channels.
+    /// If `image` has other channels, or these have not one weight and one bias each, or are no whole groups.
     pub(super) fn channels(&self, image: &[f32]) -> Vec<Channel> {
         assert!(image.len().is_multiple_of(self.weight.len()));
         let channels = self
@@ -61,6 +62,8 @@ impl GroupNorm {
     }
 
     fn groups<'a>(&'a self, image: &'a [f32]) -> impl IndexedParallelIterator<Item = Group<'a>> {
+        assert!(self.weight.len().is_multiple_of(self.num_groups));
+        assert_eq!(self.weight.len(), self.bias.len());
         let in_group = self.weight.len() / self.num_groups;
         let pixels = image.len() / self.weight.len();
         image
@@ -77,7 +80,7 @@ impl GroupNorm {
     }
 }
 
-/// What is done to the pixels of one channel of an image.
+/// The normalisation of the pixels of one channel of an image, as a factor and a summand.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Channel {
     factor: f32,
@@ -86,7 +89,7 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// Writes what becomes of pixels.
+    /// Writes the normalised pixels.
     #[inline(always)]
     pub(super) fn write(self, pixels: &[f32], outputs: &mut [f32]) {
         let Self {
@@ -142,7 +145,7 @@ impl WithSimd for Group<'_> {
     }
 }
 
-/// One group of channels, and where it goes.
+/// One group of channels, and its outputs.
 struct WriteGroup<'a> {
     group: Group<'a>,
     outputs: &'a mut [f32],
@@ -287,6 +290,19 @@ mod tests {
                 assert!(by(vectors) == scalar, "{}, {silu}", vectors.as_str());
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "is_multiple_of")]
+    fn channels_that_are_no_whole_groups_are_not_normalised() {
+        let norm = GroupNorm {
+            weight: vec![1.0; 6],
+            bias: vec![0.0; 6],
+            num_groups: 4,
+            epsilon: 1e-5,
+            silu: false,
+        };
+        norm.write(&[1.0; 12], &mut [0.0; 12]);
     }
 
     #[test]

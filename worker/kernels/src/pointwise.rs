@@ -1,14 +1,14 @@
 //! Convolutions of single pixels.
 //!
-//! `y = W x + bias` at every pixel: a product of matrices, weights by an image as it lies in memory. ONNX Runtime turns
-//! images into an order of its own and back.
+//! `y = W x + bias` at every pixel: a product of matrices, weights by an image as it lies in memory. Neither the image nor
+//! its outputs are reordered.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-/// The most pixels of one product: their inputs stay in a processor's cache.
-const PIXELS: usize = 512;
+/// MC: the most pixels of one product, whose inputs fit in L2.
+const MC: usize = 512;
 
 /// A convolution of single pixels.
 pub struct Pointwise {
@@ -47,8 +47,9 @@ impl Pointwise {
         self.bias.len()
     }
 
-    /// Writes the outputs `(outputs, pixels)` of an image `(inputs, pixels)`, or adds them to what is there. The number of
-    /// threads does not change a byte.
+    /// Writes the outputs `(outputs, pixels)` of an image `(inputs, pixels)`, or adds them to what is there.
+    ///
+    /// The number of threads does not change a byte. The width of the CPU's vectors may: faer chooses them.
     ///
     /// # Panics
     ///
@@ -62,7 +63,7 @@ impl Pointwise {
         let weights = MatRef::from_column_major_slice(&self.weights, num_inputs, num_outputs);
         let image = MatRef::from_column_major_slice(image, pixels, num_inputs);
         let outputs = MatMut::from_column_major_slice_mut(outputs, pixels, num_outputs);
-        let part = (pixels / 8).clamp(PIXELS / 8, PIXELS);
+        let part = (pixels / 8).clamp(MC / 8, MC);
         outputs
             .par_row_chunks_mut(part)
             .zip(image.par_row_chunks(part))

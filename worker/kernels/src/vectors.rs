@@ -1,9 +1,9 @@
-//! Which vectors kernels compute with: the widest of this processor, unless others are pinned.
+//! The SIMD vectors that kernels compute with: the widest of this CPU, unless others are pinned.
 //!
-//! What kernels compute depends on them in no byte, so there is no reason to pin any but to prove that, or to find out
-//! whether what a report of an error shows does. `SYNTH2REAL_VECTORS` pins them for a process: `scalar` (one number at a
-//! time), `v3` (AVX2) or `v4` (AVX-512). ONNX Runtime and the library behind products of single pixels choose for
-//! themselves, and nothing pins theirs.
+//! No byte that our own loops write depends on them, so there is no reason to pin any but to prove that, or to find out
+//! whether a reported error depends on them. `SYNTH2REAL_VECTORS` pins them for a process: `scalar` (one number at a
+//! time), `v3` (AVX2) or `v4` (AVX-512). faer, which multiplies in [`pointwise`](crate::pointwise), chooses for itself,
+//! and nothing pins its vectors.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use pulp::{Arch, Simd, WithSimd};
 /// The variable that pins vectors.
 pub const VARIABLE: &str = "SYNTH2REAL_VECTORS";
 
-/// What every kernel of this process is dispatched by, from its first one on.
+/// The dispatch of every kernel of this process, from its first one on.
 static IN_USE: OnceLock<Arch> = OnceLock::new();
 
 /// Vectors that kernels are compiled for.
@@ -32,7 +32,7 @@ pub enum VectorsError {
     /// There are none of this name.
     #[error("{VARIABLE} ({0:?}) must be scalar, v3 or v4; leave it unset for the widest vectors")]
     Unknown(String),
-    /// This processor has none of them.
+    /// This CPU has none of them.
     #[error("{VARIABLE} ({}) names vectors that this processor does not have, which has {}", .0, here())]
     NotHere(&'static str),
     /// Kernels have computed with others.
@@ -54,7 +54,7 @@ impl Vectors {
         }
     }
 
-    /// Returns how many numbers of single precision they hold.
+    /// Returns their lanes: the numbers of single precision that they hold.
     #[must_use]
     pub fn lanes(self) -> usize {
         match self {
@@ -64,7 +64,7 @@ impl Vectors {
         }
     }
 
-    /// Returns those that this processor has, in rising width.
+    /// Returns those that this CPU has, in rising width.
     #[must_use]
     pub fn of_this_processor() -> Vec<Self> {
         let mut all = Self::ALL.to_vec();
@@ -72,7 +72,7 @@ impl Vectors {
         all
     }
 
-    /// Returns what dispatches by them; nothing if this processor does not have them.
+    /// Returns the dispatch to them, or none if this CPU does not have them.
     pub(crate) fn arch(self) -> Option<Arch> {
         match self {
             Self::Scalar => Some(Arch::Scalar),
@@ -89,7 +89,7 @@ impl Vectors {
     ///
     /// # Errors
     ///
-    /// [`VectorsError`] if this processor does not have them, or kernels have computed with others.
+    /// [`VectorsError`] if this CPU does not have them, or kernels have computed with others.
     pub fn pin(self) -> Result<(), VectorsError> {
         let arch = self.arch().ok_or(VectorsError::NotHere(self.as_str()))?;
         let _ = IN_USE.set(arch);
@@ -100,7 +100,7 @@ impl Vectors {
     }
 }
 
-/// Returns the names of the vectors that this processor has.
+/// Returns the names of the vectors that this CPU has.
 fn here() -> String {
     let names = Vectors::of_this_processor().into_iter();
     names.map(Vectors::as_str).collect::<Vec<_>>().join(", ")
@@ -126,13 +126,13 @@ fn named(name: &str) -> Result<Vectors, VectorsError> {
     named.ok_or_else(|| VectorsError::Unknown(name.to_owned()))
 }
 
-/// Returns what every kernel is dispatched by.
+/// Returns the dispatch of every kernel.
 #[inline]
 pub(crate) fn arch() -> Arch {
     *IN_USE.get_or_init(Arch::new)
 }
 
-/// Returns how many numbers of single precision kernels compute at once: a kernel of its own counts them.
+/// Returns the lanes of the vectors in use, counted by a kernel of its own: numbers of single precision.
 #[must_use]
 pub fn lanes() -> usize {
     arch().dispatch(Lanes)

@@ -30,6 +30,15 @@ impl ClassScale {
     }
 }
 
+/// A latent and its labels.
+#[derive(Clone, Copy, Debug)]
+pub struct LabelledLatent<'a> {
+    /// `(channels, height, width)`
+    pub latent: ArrayView3<'a, f32>,
+    /// Train ids `(height, width)`; anything that is no class is left alone.
+    pub labels: ArrayView2<'a, u8>,
+}
+
 /// Class-wise AdaIN in one of its readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClassAdain {
@@ -42,27 +51,22 @@ pub struct ClassAdain {
 impl ClassAdain {
     /// Returns `content` with the statistics of `style`, class by class.
     ///
-    /// Latents are `(channels, height, width)`; labels are train ids `(height, width)` of the latent's
-    /// size, where anything that is no class is left alone.
-    ///
     /// # Errors
     ///
     /// [`AdainError`] if the channel counts differ or a label map is not of its latent's size.
     pub fn apply(
         &self,
-        content: ArrayView3<f32>,
-        style: ArrayView3<f32>,
-        content_labels: ArrayView2<u8>,
-        style_labels: ArrayView2<u8>,
+        content: LabelledLatent<'_>,
+        style: LabelledLatent<'_>,
     ) -> Result<Array3<f32>, AdainError> {
-        check_channels(content, style)?;
-        check_labels(content, content_labels)?;
-        check_labels(style, style_labels)?;
+        check_channels(content.latent, style.latent)?;
+        content.check_size()?;
+        style.check_size()?;
 
-        let mut output = content.to_owned();
-        for (mask, style_mask) in self.shared_masks(content_labels, style_labels) {
+        let mut output = content.latent.to_owned();
+        for (mask, style_mask) in self.shared_masks(content.labels, style.labels) {
             Zip::from(output.axis_iter_mut(Axis(0)))
-                .and(style.axis_iter(Axis(0)))
+                .and(style.latent.axis_iter(Axis(0)))
                 .for_each(|mut channel, style| {
                     let from = masked(channel.view(), &mask);
                     let to = masked(style, &style_mask);
@@ -95,7 +99,7 @@ impl ClassAdain {
         content_labels: ArrayView2<u8>,
         style_labels: ArrayView2<u8>,
     ) -> impl Iterator<Item = (Array2<bool>, Array2<bool>)> {
-        (0..NUM_CLASSES as u8).filter_map(move |class| {
+        (0..=u8::MAX).take(NUM_CLASSES).filter_map(move |class| {
             let content = self.mask(content_labels, class)?;
             let style = self.mask(style_labels, class)?;
             Some((content, style))
@@ -114,7 +118,7 @@ impl ClassAdain {
 fn eroded(mask: &Array2<bool>) -> Array2<bool> {
     let inside = |y: Option<usize>, x: Option<usize>| {
         let position = y.zip(x);
-        position.is_some_and(|position| mask.get(position).copied().unwrap_or(false))
+        position.is_some_and(|position| mask.get(position) == Some(&true))
     };
     Array2::from_shape_fn(mask.raw_dim(), |(y, x)| {
         mask[(y, x)]
@@ -131,15 +135,17 @@ fn masked(channel: ArrayView2<f32>, mask: &Array2<bool>) -> Statistics {
     Statistics::of(values.map(|(&value, _)| value), 0)
 }
 
-fn check_labels(latent: ArrayView3<f32>, labels: ArrayView2<u8>) -> Result<(), AdainError> {
-    let (_, height, width) = latent.dim();
-    if labels.dim() != (height, width) {
-        return Err(AdainError::Labels {
-            labels: labels.dim(),
-            latent: (height, width),
-        });
+impl LabelledLatent<'_> {
+    fn check_size(&self) -> Result<(), AdainError> {
+        let (_, height, width) = self.latent.dim();
+        if self.labels.dim() != (height, width) {
+            return Err(AdainError::Labels {
+                labels: self.labels.dim(),
+                latent: (height, width),
+            });
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -158,14 +164,15 @@ mod tests {
         let style = array![[[10.0_f32, 14.0, 1.0, 1.0, 3.0]]];
         let content_labels = array![[0, 0, 1, 255, 255]];
         let style_labels = array![[0, 0, 2, 255, 255]];
-        let output = PAPER
-            .apply(
-                content.view(),
-                style.view(),
-                content_labels.view(),
-                style_labels.view(),
-            )
-            .unwrap();
+        let content = LabelledLatent {
+            latent: content.view(),
+            labels: content_labels.view(),
+        };
+        let style = LabelledLatent {
+            latent: style.view(),
+            labels: style_labels.view(),
+        };
+        let output = PAPER.apply(content, style).unwrap();
         let expected = array![[[10.0_f32, 14.0, 5.0, 7.0, 9.0]]];
         let worst = (&output - &expected).fold(0.0, |worst: f32, x| worst.max(x.abs()));
         assert!(worst < 1e-4, "{output}");
@@ -194,7 +201,11 @@ mod tests {
     fn labels_of_another_size_are_refused() {
         let latent = Array3::<f32>::zeros((4, 2, 3));
         let labels = Array2::<u8>::zeros((3, 2));
-        let refused = PAPER.apply(latent.view(), latent.view(), labels.view(), labels.view());
+        let image = LabelledLatent {
+            latent: latent.view(),
+            labels: labels.view(),
+        };
+        let refused = PAPER.apply(image, image);
         assert_eq!(
             refused,
             Err(AdainError::Labels {

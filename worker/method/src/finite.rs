@@ -1,7 +1,10 @@
-//! Whether what a conversion computes is finite, asked where the numbers are born: one that is not is never an image.
+//! Checks that the quantities of a conversion are finite, where they are computed: one that is not is never an image.
 //!
-//! A NaN spreads, and what clamps to a range or rounds to a byte ends its spreading without a trace; so each quantity is
+//! A NaN spreads, and clamping to a range or rounding to a byte ends its spreading without a trace; so each quantity is
 //! checked before anything is made of it.
+//!
+//! **Source:** none, the paper takes its numbers to be finite.
+//! **Differs:** finite numbers are the same with it.
 
 use std::fmt;
 
@@ -11,21 +14,21 @@ use thiserror::Error;
 use super::denoise::At;
 use kernels::finite::are_finite;
 
-/// Something that a conversion computes.
+/// A quantity that a conversion computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantity {
-    /// What the encoder of the autoencoder makes of an image.
+    /// The encoder's output of an image.
     EncodedLatent,
-    /// What the UNet predicts at a step.
+    /// The UNet's output at a step.
     NoisePrediction(At),
     /// A branch's latent after a step.
     Latent(At),
-    /// What the decoder of the autoencoder makes of a latent.
+    /// The decoder's output of a latent.
     DecodedImage,
 }
 
 impl Quantity {
-    /// Returns nothing if all of its values are finite. One pass, without a branch for a value.
+    /// Checks that all values are finite, in one pass without a branch for each.
     ///
     /// # Errors
     ///
@@ -63,9 +66,9 @@ impl fmt::Display for Quantity {
 pub struct NotFinite {
     /// The quantity.
     pub quantity: Quantity,
-    /// How many values are not finite.
+    /// The number of values that are not finite.
     pub num_bad: usize,
-    /// How many there are.
+    /// The number of all values.
     pub num_values: usize,
 }
 

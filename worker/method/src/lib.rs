@@ -4,12 +4,14 @@
 //! `(tokens, heads * head_width)` with a head's columns next to each other.
 //!
 //! - [`schedule`]: timesteps and the steps between them
-//! - [`noise`]: what each image begins with
+//! - [`noise`]: the noise that each image begins with
 //! - [`denoise`]: the loop over steps, with styles and outputs side by side
-//! - [`attention`], [`filtering`]: what is injected
+//! - [`attention`], [`filtering`]: the attention of injected layers
 //! - [`adain`], [`class_adain`]: statistics given to latents, as a whole or class by class
 //! - [`unit_range`]: pixels to the range of the model and back
-//! - [`finite`]: that each quantity is finite, asked where it is made
+//! - [`finite`]: checks that each quantity is finite, where it is computed
+//!
+//! Each module ends its introduction with the **Source** that it implements and where it **Differs**.
 
 #![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 

@@ -2,6 +2,9 @@
 //!
 //! Each (seed, image, schedule index) has a ChaCha stream of its own: the key is the seed and two
 //! hashes of the image's id, the stream number is the index. Any worker, in any order, draws the same.
+//!
+//! **Source:** Huberman-Spiegelglas et al. 2024, section 3 (arXiv:2304.06140): independent noise at every timestep.
+//! **Differs:** every draw has a stream of its own, in place of one generator that all draws take from in turn.
 
 use ndarray::Array3;
 use rand_chacha::ChaCha12Rng;

@@ -27,7 +27,7 @@ pub struct ScheduleConstants {
     pub beta_end: f64,
     /// What is added to every timestep.
     pub steps_offset: usize,
-    /// Whether the timestep before the first has no noise at all, or as little as the first.
+    /// Whether the timestep before the first has no noise at all; else it has as much as the first.
     pub set_alpha_to_one: bool,
 }
 
@@ -39,7 +39,7 @@ pub enum ScheduleError {
     Steps {
         /// The steps asked for.
         steps: usize,
-        /// The most there can be.
+        /// The timesteps of the model, the most there can be.
         num_train_timesteps: usize,
     },
     /// Nothing would be executed.
@@ -77,7 +77,7 @@ pub enum ScheduleError {
         beta_end: f64,
         /// The number of timesteps.
         num_train_timesteps: usize,
-        /// `alphas_cumprod` there.
+        /// `alphas_cumprod` at the timestep.
         signal: f64,
         /// The timestep.
         timestep: usize,
@@ -96,7 +96,7 @@ pub enum ScheduleError {
 /// 0.0047 and 0.00085.
 const MIN_SHARE: f64 = 1e-6;
 
-/// What one index needs: every formula is a weighted sum of latents.
+/// The coefficients of one index: every formula is a weighted sum of latents.
 #[derive(Clone, Debug)]
 struct Coefficients {
     timestep: usize,
@@ -143,6 +143,7 @@ impl Schedule {
             return Err(ScheduleError::Skip { skip, steps });
         }
         let stride = num_train_timesteps / steps;
+        // However large the offset is, it is refused below.
         let first = ((steps - 1) * stride).saturating_add(steps_offset);
         if first >= num_train_timesteps {
             return Err(ScheduleError::Offset {
@@ -152,7 +153,7 @@ impl Schedule {
                 num_train_timesteps,
             });
         }
-        let alphas_cumprod = alphas_cumprod(num_train_timesteps, beta_start, beta_end)?;
+        let alphas_cumprod = alphas_cumprod(constants)?;
         let before_first = if set_alpha_to_one {
             1.0
         } else {
@@ -237,7 +238,7 @@ impl Schedule {
         weighted_sum(at.mean_x, x, at.mean_noise, noise_pred)
     }
 
-    /// Returns what `mean` lacks to reach `x_next`, as `sigma * z`; at the last index, zero.
+    /// Returns the noise map `x_next - mean`, which is `sigma * z`; at the last index, zero.
     pub fn noise_map(
         &self,
         x: ArrayView3<f32>,
@@ -286,11 +287,13 @@ impl Coefficients {
 }
 
 /// Returns the products of `1 - beta`, with `sqrt(beta)` evenly spaced.
-fn alphas_cumprod(
-    num_train_timesteps: usize,
-    beta_start: f64,
-    beta_end: f64,
-) -> Result<Vec<f64>, ScheduleError> {
+fn alphas_cumprod(constants: &ScheduleConstants) -> Result<Vec<f64>, ScheduleError> {
+    let &ScheduleConstants {
+        num_train_timesteps,
+        beta_start,
+        beta_end,
+        ..
+    } = constants;
     let is_variance = |beta: f64| beta > 0.0 && beta < 1.0;
     if !is_variance(beta_start) || !is_variance(beta_end) {
         return Err(ScheduleError::Betas {
@@ -332,8 +335,7 @@ mod tests {
     // torch.cumprod(1 - betas, 0)[[0, 1, 500, 999]]
     #[test]
     fn cumulative_alphas_are_torchs() {
-        let constants = stable_diffusion();
-        let alphas = alphas_cumprod(1000, constants.beta_start, constants.beta_end).unwrap();
+        let alphas = alphas_cumprod(&stable_diffusion()).unwrap();
         for (timestep, expected) in [
             (0, 0.99915),
             (1, 0.998_296_027_838),

@@ -26,6 +26,7 @@ pub fn from_unit_range(planes: ArrayView3<f32>) -> Result<Array3<u8>, NotFinite>
     Quantity::DecodedImage.check(planes)?;
     let pixels = planes.permuted_axes([1, 2, 0]);
     let pixels = pixels.as_standard_layout();
+    // Clamped and finite, so that it is a byte.
     let byte = |value: f32| ((value / 2.0 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8;
     Ok(pixels.mapv(byte))
 }

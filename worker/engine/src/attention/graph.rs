@@ -83,7 +83,7 @@ impl AttentionKernel for GraphAttention {
             session.run_on(&[(OWN[0], &of.query), (OWN[1], &of.key), (OWN[2], &of.value)])?;
         Ok(Own {
             output,
-            softmaxes: None,
+            softmax_stats: None,
         })
     }
 

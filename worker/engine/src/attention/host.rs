@@ -8,9 +8,9 @@ use super::{
 use crate::EngineError;
 use crate::tensor::{self, Tokens};
 use method::attention::{
-    KeyValue, QueryKeyValue, cross_image_attention, self_attention_and_softmaxes,
+    KeyValue, QueryKeyValue, cross_image_attention, self_attention_with_stats,
 };
-use method::filtering::{ContentAttention, filtered_attention};
+use method::filtering::{ContentAttention, Injected, filtered_attention};
 use shared::model::{InjectedLayer, Precision};
 
 /// Attention by kernels in Rust. Numbers of 16 bits are computed with as 32 bits.
@@ -57,10 +57,10 @@ impl AttentionKernel for HostAttention {
     fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<Own, EngineError> {
         let failed = |source| failed(layer, source);
         let numbers = Numbers::of(of).map_err(failed)?;
-        let (output, softmaxes) = self_attention_and_softmaxes(numbers.view(), heads_of(layer))?;
+        let (output, stats) = self_attention_with_stats(numbers.view(), heads_of(layer))?;
         Ok(Own {
             output: tensor::from_tokens(output, self.precision).map_err(failed)?,
-            softmaxes: Some(softmaxes),
+            softmax_stats: Some(stats),
         })
     }
 
@@ -84,18 +84,16 @@ impl AttentionKernel for HostAttention {
             (None, _) => cross_image_attention(query.view(), style, heads_of(layer), contrast)?,
             (Some(filter), Some(content)) => {
                 let own = Numbers::of(&content.tensors).map_err(failed)?;
-                let content = ContentAttention {
-                    own: own.view(),
-                    softmaxes: content.softmaxes.as_ref(),
-                };
-                filtered_attention(
-                    query.view(),
+                let injected = Injected {
+                    query: query.view(),
                     style,
-                    content,
-                    heads_of(layer),
-                    contrast,
-                    filter,
-                )?
+                    content: ContentAttention {
+                        own: own.view(),
+                        stats: content.softmax_stats.as_ref(),
+                    },
+                    heads: heads_of(layer),
+                };
+                filtered_attention(injected, contrast, filter)?
             }
             (Some(_), None) => return Err(failed(super::no_content())),
         };

@@ -15,7 +15,7 @@ use shared::settings::Device;
 
 use super::EngineError;
 use super::runtime::Runtime;
-use method::attention::{Heads, Softmaxes};
+use method::attention::{Heads, SoftmaxStats};
 use method::filtering::Filter;
 use shared::model::{InjectedLayer, Precision};
 
@@ -45,7 +45,7 @@ pub struct ContentLayer {
     /// Its tensors.
     pub tensors: LayerTensors,
     /// What its attention to itself left behind, on the processor.
-    pub softmaxes: Option<Softmaxes>,
+    pub softmax_stats: Option<SoftmaxStats>,
 }
 
 /// The attention of an image to itself.
@@ -54,7 +54,7 @@ pub struct Own {
     /// The result, as [`LayerTensors`] has them.
     pub output: DynValue,
     /// What it left behind, on the processor.
-    pub softmaxes: Option<Softmaxes>,
+    pub softmax_stats: Option<SoftmaxStats>,
 }
 
 /// How outputs attend to their styles.

@@ -54,7 +54,7 @@ impl Asked {
             output: image("output", precision),
             content: ContentLayer {
                 tensors: image("content", precision),
-                softmaxes: None,
+                softmax_stats: None,
             },
             style: StyleLayer { key, value },
         }
@@ -194,8 +194,8 @@ fn what_a_contents_own_attention_left_behind_changes_nothing() {
         let mut asked = Asked::new(Precision::Fp32);
         let without = asked.injected(&mut host);
         let own = host.own(&layer(), &asked.content.tensors).unwrap();
-        asked.content.softmaxes = own.softmaxes;
-        assert!(asked.content.softmaxes.is_some());
+        asked.content.softmax_stats = own.softmax_stats;
+        assert!(asked.content.softmax_stats.is_some());
         let what = format!("{filter:?}");
         assert_agree(&without, &asked.injected(&mut host), 1e-6, &what);
     }

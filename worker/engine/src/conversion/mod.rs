@@ -421,14 +421,12 @@ impl Converter {
             injection: &self.recipe.injection,
             styles: &records,
         };
-        denoise::denoise(
-            &mut pass,
-            &self.schedule,
-            &self.recipe.adain,
-            &content,
-            &trajectories,
+        let denoise = denoise::Denoise {
+            schedule: &self.schedule,
+            plan: &self.recipe.adain,
             observer,
-        )
+        };
+        denoise.run(&mut pass, &content, &trajectories)
     }
 }
 

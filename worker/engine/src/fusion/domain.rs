@@ -9,9 +9,9 @@ use ort::operator::{
 };
 use ort::value::{Shape, TensorElementType, ValueType};
 
-use kernels::attention::MultiHeadAttention;
+use kernels::attention::{MultiHeadAttention, TokenSlices};
 use kernels::convolution::{Convolution, Image};
-use kernels::gated_gelu::GatedGelu;
+use kernels::gated_gelu::{Gated, GatedGelu};
 use kernels::group_norm::GroupNorm;
 use kernels::linear::Linear;
 use kernels::pointwise::Pointwise;
@@ -153,7 +153,8 @@ impl Computation for GatedGelu {
     }
 
     fn write(&self, _: &[usize], inputs: &[&[f32]], _: Accum, output: &mut [f32]) {
-        self.write(inputs[0], inputs[1], output);
+        let [hidden, gate] = [inputs[0], inputs[1]];
+        self.write(Gated { hidden, gate }, output);
     }
 }
 
@@ -205,7 +206,13 @@ impl Computation for MultiHeadAttention {
         });
         let outputs = output.chunks_exact_mut(output.len() / batch);
         for (((query, key), value), output) in query.zip(key).zip(value).zip(outputs) {
-            self.write(query, key, value, columns, output);
+            let tokens = TokenSlices {
+                query,
+                key,
+                value,
+                columns,
+            };
+            self.write(tokens, output);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::LoadError;
 use super::domain::Computation;
 use super::graph::Editor;
-use kernels::linear::{Linear, PANEL, STEP};
+use kernels::linear::Linear;
 
 /// Replaces products of tokens and constant weights, with the sums that follow if nothing else reads what is between.
 pub(super) fn replace(editor: &mut Editor<'_>, linears: &mut Vec<Linear>) -> Result<(), LoadError> {
@@ -39,8 +39,7 @@ fn found(editor: &Editor<'_>, product: usize) -> Result<Option<Found>, LoadError
     };
     let length = |length: i64| usize::try_from(length).unwrap_or(0);
     let (num_inputs, num_outputs) = (length(num_inputs), length(num_outputs));
-    let fits = num_inputs.is_multiple_of(STEP) && num_outputs.is_multiple_of(PANEL);
-    if !fits || num_inputs == 0 || num_outputs == 0 {
+    if !Linear::fits(num_inputs, num_outputs) || num_inputs == 0 || num_outputs == 0 {
         return Ok(None);
     }
     let (mut nodes, mut inputs) = (vec![product], vec![x.clone()]);

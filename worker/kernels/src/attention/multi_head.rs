@@ -10,23 +10,35 @@ pub struct MultiHeadAttention {
     pub num_heads: usize,
 }
 
+/// Queries, keys and values; the columns of a head lie next to each other.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenSlices<'a> {
+    /// `(queries, columns)`
+    pub query: &'a [f32],
+    /// `(keys, columns)`
+    pub key: &'a [f32],
+    /// `(keys, columns)`
+    pub value: &'a [f32],
+    /// The number of columns of a token.
+    pub columns: usize,
+}
+
 impl MultiHeadAttention {
-    /// Writes the outputs `(queries, columns)` of `query` `(queries, columns)`, `key` and `value`, both `(keys, columns)`;
-    /// the columns of a head lie next to each other.
+    /// Writes the outputs `(queries, columns)`.
     ///
-    /// The bytes depend neither on the number of threads nor on the width of the processor's vectors.
+    /// The bytes depend neither on the number of threads nor on the width of the CPU's vectors.
     ///
     /// # Panics
     ///
-    /// If heads do not divide `columns`, or these an array, or outputs are not as many as queries, or values as keys.
-    pub fn write(
-        &self,
-        query: &[f32],
-        key: &[f32],
-        value: &[f32],
-        columns: usize,
-        output: &mut [f32],
-    ) {
+    /// If heads do not divide `columns`, or these an array, or outputs are not as many as queries, or values as keys, or
+    /// there are no queries.
+    pub fn write(&self, tokens: TokenSlices<'_>, output: &mut [f32]) {
+        let TokenSlices {
+            query,
+            key,
+            value,
+            columns,
+        } = tokens;
         assert!(columns.is_multiple_of(self.num_heads));
         assert_eq!([query.len(), key.len()], [output.len(), value.len()]);
         let heads = Heads {

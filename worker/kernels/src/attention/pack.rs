@@ -1,4 +1,4 @@
-//! Queries, keys and values as the products read them.
+//! Packs queries, keys and values into the panels that the products read.
 
 use std::ops::Range;
 
@@ -6,38 +6,42 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::Heads;
-use super::product::{GROUP, PANEL};
+use super::blocking::{MR, NR, has_half, padded};
 use crate::vectorised::MAX_LANES;
 
-/// Why there is a slice of the numbers of an array in standard layout.
-const IN_ORDER: &str = "its numbers lie in order";
+/// Why an array in standard layout is one slice.
+const STANDARD: &str = "an array in standard layout is contiguous";
 
-/// The queries of an image: for each head, `(groups, width, GROUP)`; absent ones are zero.
+/// Packed queries: for each head, `(panels, width, MR)`; what the last panel lacks is zero.
 pub struct Queries {
     packed: Vec<f32>,
     heads: Heads,
 }
 
 impl Queries {
-    /// Packs every query.
+    /// Packs queries `(tokens, heads * width)`.
+    ///
+    /// # Panics
+    ///
+    /// If they have not as many columns as the heads together.
     pub fn all(queries: ArrayView2<f32>, heads: Heads) -> Self {
         let tokens: Vec<usize> = (0..queries.nrows()).collect();
-        let packed = interleaved::<GROUP>(queries, heads, &tokens, 1.0);
+        let packed = panels::<MR>(queries, heads, &tokens, 1.0);
         Self { packed, heads }
     }
 
-    /// Returns one head of `tokens`, the first of which begins a group.
+    /// Returns one head of `tokens`, the first of which begins a panel.
     pub(super) fn of(&self, head: usize, tokens: Range<usize>) -> &[f32] {
         let size = self.packed.len() / self.heads.num;
-        let groups = tokens.start / GROUP..tokens.end.div_ceil(GROUP);
-        let group = GROUP * self.heads.width;
-        &self.packed[head * size..(head + 1) * size][groups.start * group..groups.end * group]
+        let panels = tokens.start / MR..tokens.end.div_ceil(MR);
+        let len = MR * self.heads.width;
+        &self.packed[head * size..(head + 1) * size][panels.start * len..panels.end * len]
     }
 }
 
-/// The keys of some tokens: for each head, `(panels, width, PANEL)`; absent ones are zero.
+/// Packed keys: for each head, `(panels, width, NR)`; what the last panel lacks is zero.
 ///
-/// They are scaled so that powers of two of the scores make the softmax.
+/// They are scaled by `log2(e) / sqrt(width)`, so that the softmax is one of powers of two of the scores.
 pub struct Keys {
     packed: Vec<f32>,
     num: usize,
@@ -45,29 +49,37 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Packs the keys of `tokens`, in their order.
+    /// Packs the keys `(tokens, heads * width)` at some positions, in the order of these.
+    ///
+    /// # Panics
+    ///
+    /// If there is no key at one of the positions, or keys have not as many columns as the heads together.
     pub fn of(keys: ArrayView2<f32>, heads: Heads, tokens: &[usize]) -> Self {
         let scale = std::f32::consts::LOG2_E / (heads.width as f32).sqrt();
         Self {
-            packed: interleaved::<PANEL>(keys, heads, tokens, scale),
+            packed: panels::<NR>(keys, heads, tokens, scale),
             num: tokens.len(),
             heads,
         }
     }
 
-    /// Packs the keys of every token.
+    /// Packs all keys `(tokens, heads * width)`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Keys::of`].
     pub fn all(keys: ArrayView2<f32>, heads: Heads) -> Self {
         let tokens: Vec<usize> = (0..keys.nrows()).collect();
         Self::of(keys, heads, &tokens)
     }
 
     /// Returns the number of keys.
-    pub fn num(&self) -> usize {
+    pub(super) fn num(&self) -> usize {
         self.num
     }
 
-    /// Returns the division of the keys' columns.
-    pub fn heads(&self) -> Heads {
+    /// Returns how the columns of the keys are divided.
+    pub(super) fn heads(&self) -> Heads {
         self.heads
     }
 
@@ -77,9 +89,9 @@ impl Keys {
     }
 }
 
-/// The values of some tokens: for each head, `(tokens, padded width)`.
+/// Packed values: for each head, `(tokens, padded width)`.
 ///
-/// What would fill half a vector or less at the end of a value is there twice, half a vector apart.
+/// Columns that fill half of the widest vector or less at the end of a value are there twice, half a vector apart.
 pub struct Values {
     packed: Vec<f32>,
     num: usize,
@@ -87,13 +99,18 @@ pub struct Values {
 }
 
 impl Values {
-    /// Packs the values of `tokens`, in their order.
+    /// Packs the values `(tokens, heads * width)` at some positions, in the order of these.
+    ///
+    /// # Panics
+    ///
+    /// If there is no value at one of the positions, or values have not as many columns as the heads together.
     pub fn of(values: ArrayView2<f32>, heads: Heads, tokens: &[usize]) -> Self {
         let width = padded(heads.width);
         let size = tokens.len() * width;
         let vectors = heads.width / MAX_LANES * MAX_LANES;
+        assert_eq!(values.ncols(), heads.num * heads.width);
         let values = values.as_standard_layout();
-        let values = values.as_slice().expect(IN_ORDER);
+        let values = values.as_slice().expect(STANDARD);
         let mut packed = vec![0.0; heads.num * size];
         packed
             .par_chunks_mut(size.max(1))
@@ -112,19 +129,23 @@ impl Values {
         Self { packed, num, heads }
     }
 
-    /// Packs the values of every token.
+    /// Packs all values `(tokens, heads * width)`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Values::of`].
     pub fn all(values: ArrayView2<f32>, heads: Heads) -> Self {
         let tokens: Vec<usize> = (0..values.nrows()).collect();
         Self::of(values, heads, &tokens)
     }
 
     /// Returns the number of values.
-    pub fn num(&self) -> usize {
+    pub(super) fn num(&self) -> usize {
         self.num
     }
 
-    /// Returns the division of the values' columns.
-    pub fn heads(&self) -> Heads {
+    /// Returns how the columns of the values are divided.
+    pub(super) fn heads(&self) -> Heads {
         self.heads
     }
 
@@ -134,37 +155,28 @@ impl Values {
     }
 }
 
-/// Returns a width that the widest vectors divide.
-pub(super) fn padded(width: usize) -> usize {
-    width.next_multiple_of(MAX_LANES)
-}
-
-/// Returns whether values of a width end in half of the widest vector or less.
-pub(super) fn has_half(width: usize) -> bool {
-    (1..=MAX_LANES / 2).contains(&(width % MAX_LANES))
-}
-
-/// Returns some tokens times `scale`, for each head `(groups, width, NUM)`: those of a group lie next to each other.
-fn interleaved<const NUM: usize>(
+/// Returns some tokens times `scale`, for each head `(panels, width, WIDTH)`: the tokens of a panel are interleaved.
+fn panels<const WIDTH: usize>(
     array: ArrayView2<f32>,
     heads: Heads,
     tokens: &[usize],
     scale: f32,
 ) -> Vec<f32> {
+    assert_eq!(array.ncols(), heads.num * heads.width);
     let array = array.as_standard_layout();
-    let array = array.as_slice().expect(IN_ORDER);
-    let size = tokens.len().div_ceil(NUM) * NUM * heads.width;
+    let array = array.as_slice().expect(STANDARD);
+    let size = tokens.len().div_ceil(WIDTH) * WIDTH * heads.width;
     let mut packed = vec![0.0; heads.num * size];
     packed
         .par_chunks_mut(size.max(1))
         .enumerate()
         .for_each(|(head, packed)| {
-            let groups = packed.chunks_exact_mut(NUM * heads.width);
-            for (group, tokens) in groups.zip(tokens.chunks(NUM)) {
-                let (group, _) = group.as_chunks_mut::<NUM>();
+            let panels = packed.chunks_exact_mut(WIDTH * heads.width);
+            for (panel, tokens) in panels.zip(tokens.chunks(WIDTH)) {
+                let (panel, _) = panel.as_chunks_mut::<WIDTH>();
                 for (place, &token) in tokens.iter().enumerate() {
                     let row = one_head(array, heads, head, token);
-                    for (packed, value) in group.iter_mut().zip(row) {
+                    for (packed, value) in panel.iter_mut().zip(row) {
                         packed[place] = value * scale;
                     }
                 }
@@ -201,5 +213,12 @@ mod tests {
             ]
         };
         assert_eq!(packed(columns), packed(rows.view()));
+    }
+
+    #[test]
+    #[should_panic(expected = "left == right")]
+    fn tokens_wider_than_their_heads_are_not_packed() {
+        let wide = Array2::<f32>::zeros((5, 7));
+        Keys::all(wide.view(), Heads { num: 2, width: 3 });
     }
 }

@@ -1,41 +1,29 @@
-//! The two matrix products of attention, at the speed of the processor's multipliers.
+//! Micro-kernels of the two matrix products of attention: scores, and sums of values by their weights.
 //!
-//! Both keep a block of [`GROUP`] rows by a few vectors in registers. Their operands are laid out by
-//! [`pack`](super::pack) so that everything but single weights is read in order. Every sum runs over
-//! its terms in one order, whatever the width of the vectors, so that the bytes do not depend on it.
+//! Both sum [`MR`] rows by a few vectors in registers. [`pack`](super::pack) lays out their operands so that all but
+//! single weights are read in order. Every sum runs over its terms in one order, whatever the width of the vectors, so
+//! that the bytes do not depend on it.
 
 use pulp::{Simd, WithSimd};
 
-use super::pack::{has_half, padded};
+use super::blocking::{KC, MR, NR, SCORES_KC, has_half, padded};
 use crate::vectorised::{MAX_LANES, prefetch};
 use crate::vectors;
 
-/// The number of queries that are worked on at once.
-pub(super) const GROUP: usize = 6;
+/// Values between two prefetches.
+const PREFETCH_STEP: usize = 8;
 
-/// The number of keys that lie next to each other.
-pub(super) const PANEL: usize = 64;
-
-/// The number of values that are averaged before the next queries' turn: few enough for their weights and them to stay
-/// in the second cache, and enough that beginning and ending weighs little.
-pub(super) const BLOCK: usize = 8 * PANEL;
-
-/// The number of columns that scores are summed over at once: a panel's fit in the first cache.
-const DEPTH: usize = 128;
-
-/// The number of values between two requests for what is wanted next.
-const STEP: usize = 8;
-
-/// Scores of queries and keys, of which each has `depth` columns.
+/// The product of queries and keys, with the largest scores of each query.
 pub(super) struct Scores<'a> {
-    /// `(groups, depth, GROUP)`
+    /// `(row panels, depth, MR)`
     pub(super) queries: &'a [f32],
-    /// `(panels, depth, PANEL)`
+    /// `(key panels, depth, NR)`
     pub(super) keys: &'a [f32],
+    /// Columns of a query and of a key.
     pub(super) depth: usize,
-    /// `(blocks, groups * GROUP, BLOCK)`: the scores of a block of keys lie next to each other.
+    /// `(blocks, rows, KC)`: the scores of a block of keys lie next to each other. Rows are those of whole panels.
     pub(super) scores: &'a mut [f32],
-    /// `(groups * GROUP, MAX_LANES)`: scores of each row, of which the largest is that of the row.
+    /// `(rows, MAX_LANES)`: scores of each row, the largest of which is that of the row.
     pub(super) largest: &'a mut [f32],
     pub(super) num_keys: usize,
 }
@@ -74,27 +62,27 @@ impl Scores<'_> {
         } = self;
         let num_rows = largest.len() / MAX_LANES;
         let part = VECTORS * S::F32_LANES;
-        for (p, panel) in keys.chunks_exact(depth * PANEL).enumerate() {
-            let (panel, _) = panel.as_chunks::<PANEL>();
-            let (block, column) = (p * PANEL / BLOCK, p * PANEL % BLOCK);
-            let scores = &mut scores[block * num_rows * BLOCK..][..num_rows * BLOCK];
-            for (step, panel) in panel.chunks(DEPTH).enumerate() {
-                let is_last = (step + 1) * DEPTH >= depth;
-                for (g, group) in queries.chunks_exact(depth * GROUP).enumerate() {
-                    let (group, _) = group.as_chunks::<GROUP>();
-                    let group = &group[step * DEPTH..][..panel.len()];
-                    for first in (0..PANEL).step_by(part) {
-                        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; GROUP];
-                        let row = |q: usize| (g * GROUP + q) * BLOCK + column + first;
+        for (p, panel) in keys.chunks_exact(depth * NR).enumerate() {
+            let (panel, _) = panel.as_chunks::<NR>();
+            let (block, column) = (p * NR / KC, p * NR % KC);
+            let scores = &mut scores[block * num_rows * KC..][..num_rows * KC];
+            for (step, panel) in panel.chunks(SCORES_KC).enumerate() {
+                let is_last = (step + 1) * SCORES_KC >= depth;
+                for (r, rows) in queries.chunks_exact(depth * MR).enumerate() {
+                    let (rows, _) = rows.as_chunks::<MR>();
+                    let rows = &rows[step * SCORES_KC..][..panel.len()];
+                    for first in (0..NR).step_by(part) {
+                        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; MR];
+                        let row = |q: usize| (r * MR + q) * KC + column + first;
                         if step > 0 {
                             for (q, sums) in sums.iter_mut().enumerate() {
                                 let scores = &scores[row(q)..][..part];
                                 sums.copy_from_slice(S::as_simd_f32s(scores).0);
                             }
                         }
-                        for (keys, queries) in panel.iter().zip(group) {
+                        for (keys, queries) in panel.iter().zip(rows) {
                             let (keys, _) = S::as_simd_f32s(&keys[first..first + part]);
-                            for q in 0..GROUP {
+                            for q in 0..MR {
                                 let query = simd.splat_f32s(queries[q]);
                                 for v in 0..VECTORS {
                                     sums[q][v] = simd.mul_add_f32s(query, keys[v], sums[q][v]);
@@ -104,15 +92,15 @@ impl Scores<'_> {
                         for (q, sums) in sums.iter().enumerate() {
                             let scores = &mut scores[row(q)..][..part];
                             S::as_mut_simd_f32s(&mut *scores).0.copy_from_slice(sums);
-                            let largest = &mut largest[(g * GROUP + q) * MAX_LANES..][..MAX_LANES];
-                            if is_last && (p + 1) * PANEL <= num_keys {
+                            let largest = &mut largest[(r * MR + q) * MAX_LANES..][..MAX_LANES];
+                            if is_last && (p + 1) * NR <= num_keys {
                                 let (largest, _) = S::as_mut_simd_f32s(largest);
                                 for &sums in sums {
                                     largest[0] = simd.max_f32s(sums, largest[0]);
                                 }
                             } else if is_last {
-                                // The last keys of all, and zeros.
-                                let num = (num_keys - p * PANEL).saturating_sub(first).min(part);
+                                // The last keys of all, and zeros; where a part has only zeros, no key.
+                                let num = (num_keys - p * NR).saturating_sub(first).min(part);
                                 for &score in &scores[..num] {
                                     largest[0] = largest[0].max(score);
                                 }
@@ -125,17 +113,17 @@ impl Scores<'_> {
     }
 }
 
-/// Sums of a block of values by weights.
+/// The product of weights and a block of values.
 pub(super) struct WeightedSums<'a> {
-    /// `(groups * GROUP, BLOCK)`, of which as many columns count as there are values.
+    /// `(rows, KC)`, of which as many columns count as there are values. Rows are those of whole panels.
     pub(super) weights: &'a [f32],
-    /// `(up to BLOCK, padded width)`
+    /// `(up to KC, padded width)`
     pub(super) values: &'a [f32],
-    /// The width of a value, of which a packed one is the padded.
+    /// The width of a value before it was padded.
     pub(super) width: usize,
-    /// `(groups * GROUP, padded width)`, to which the sums are added.
+    /// `(rows, padded width)`, to which the sums are added.
     pub(super) sums: &'a mut [f32],
-    /// What is wanted next, as large as the weights or empty: it is brought near meanwhile.
+    /// Prefetched meanwhile, because it is read next: as large as the weights, or empty.
     pub(super) next: &'a [f32],
 }
 
@@ -166,27 +154,30 @@ impl WithSimd for WeightedSums<'_> {
         for parts in (1..=num_vectors.div_ceil(max_vectors).max(1)).rev() {
             let vectors = left.div_ceil(parts);
             left -= vectors;
-            let mut next = std::mem::take(&mut next).chunks(GROUP * BLOCK);
-            let groups = self.weights.chunks_exact(GROUP * BLOCK);
-            for (weights, sums) in groups.zip(self.sums.chunks_exact_mut(GROUP * padded)) {
-                let (weights, _) = weights.as_chunks::<BLOCK>();
-                let part = Part {
+            // The first columns prefetch it all.
+            let mut next = std::mem::take(&mut next);
+            let rows = self.weights.chunks_exact(MR * KC);
+            for (weights, sums) in rows.zip(self.sums.chunks_exact_mut(MR * padded)) {
+                let (weights, _) = weights.as_chunks::<KC>();
+                let (next_of_rows, rest) = next.split_at(next.len().min(MR * KC));
+                next = rest;
+                let columns = Columns {
                     weights,
                     values: self.values,
                     padded,
                     sums,
                     column,
-                    next: next.next().unwrap_or_default(),
+                    next: next_of_rows,
                 };
                 match (vectors, half && parts == 1) {
-                    (0, _) => part.add_with::<S, 0, true>(simd),
-                    (1, true) => part.add_with::<S, 1, true>(simd),
-                    (2, true) => part.add_with::<S, 2, true>(simd),
-                    (_, true) => part.add_with::<S, 3, true>(simd),
-                    (1, false) => part.add_with::<S, 1, false>(simd),
-                    (2, false) => part.add_with::<S, 2, false>(simd),
-                    (3, false) => part.add_with::<S, 3, false>(simd),
-                    (_, false) => part.add_with::<S, 4, false>(simd),
+                    (0, _) => columns.add_with::<S, 0, true>(simd),
+                    (1, true) => columns.add_with::<S, 1, true>(simd),
+                    (2, true) => columns.add_with::<S, 2, true>(simd),
+                    (_, true) => columns.add_with::<S, 3, true>(simd),
+                    (1, false) => columns.add_with::<S, 1, false>(simd),
+                    (2, false) => columns.add_with::<S, 2, false>(simd),
+                    (3, false) => columns.add_with::<S, 3, false>(simd),
+                    (_, false) => columns.add_with::<S, 4, false>(simd),
                 }
             }
             column += vectors * S::F32_LANES;
@@ -194,22 +185,27 @@ impl WithSimd for WeightedSums<'_> {
     }
 }
 
-/// One group, one block of values, and the columns from `column`.
-struct Part<'a> {
-    /// `(GROUP, BLOCK)`
-    weights: &'a [[f32; BLOCK]],
+/// Some columns of the sums of `MR` rows.
+struct Columns<'a> {
+    /// `(MR, KC)`
+    weights: &'a [[f32; KC]],
+    /// `(up to KC, padded)`
     values: &'a [f32],
+    /// The padded width of a value.
     padded: usize,
+    /// `(MR, padded)`
     sums: &'a mut [f32],
+    /// The first of the columns.
     column: usize,
+    /// Prefetched meanwhile: `MR * KC` numbers, or none.
     next: &'a [f32],
 }
 
-impl Part<'_> {
+impl Columns<'_> {
     /// Adds to a few vectors of columns.
     ///
-    /// The half of a vector that may follow is there twice. It is added to for two queries at once: one takes the lower
-    /// lanes, the other the upper.
+    /// With `HALF`, half a vector follows, which packed values hold twice. It is summed for two queries at once: one has
+    /// the lower lanes, the other the upper.
     #[inline(always)]
     fn add_with<S: Simd, const VECTORS: usize, const HALF: bool>(self, simd: S) {
         let padded = self.padded;
@@ -222,8 +218,8 @@ impl Part<'_> {
             simd.splat_f32s(0.5 * S::F32_LANES as f32),
         );
 
-        let mut sums = [[zero; VECTORS]; GROUP];
-        let mut halves = [zero; GROUP / 2];
+        let mut sums = [[zero; VECTORS]; MR];
+        let mut halves = [zero; MR / 2];
         let mut both = [0.0; MAX_LANES];
         for (sums, row) in sums.iter_mut().zip(self.sums.chunks_exact(padded)) {
             let (row, _) = S::as_simd_f32s(&row[columns.clone()]);
@@ -237,14 +233,16 @@ impl Part<'_> {
                 *halves = S::as_simd_f32s(&both).0[0];
             }
         }
-        let mut next = self.next.chunks(GROUP * STEP);
-        for (k, values) in self.values.chunks_exact(padded).enumerate().take(BLOCK) {
-            if k % STEP == 0 {
-                prefetch(next.next().unwrap_or_default());
+        let mut next = self.next;
+        for (k, values) in self.values.chunks_exact(padded).enumerate().take(KC) {
+            if k % PREFETCH_STEP == 0 {
+                let (now, later) = next.split_at(next.len().min(MR * PREFETCH_STEP));
+                prefetch(now);
+                next = later;
             }
             let (values, _) = S::as_simd_f32s(&values[columns.clone()]);
             let mut lower = zero;
-            for q in 0..GROUP {
+            for q in 0..MR {
                 let weight = simd.splat_f32s(self.weights[q][k]);
                 for v in 0..VECTORS {
                     sums[q][v] = simd.mul_add_f32s(weight, values[v], sums[q][v]);
@@ -297,20 +295,20 @@ mod tests {
     use crate::attention::Heads;
     use crate::attention::pack::{Keys, Queries, Values};
     use crate::attention::softmax::{
-        AddTo, Contrast, Lanes, RowSoftmax, SumPowers, Weigh, largest, sum_of,
+        AddTo, Contrast, Lanes, RowSoftmaxStats, SumExponentials, Weigh, largest, sum_of,
     };
     use crate::random::standard_normal;
     use crate::vectorised::LANES;
 
-    const NUM_KEYS: usize = BLOCK - 7;
-    const ROWS: usize = 2 * GROUP;
+    const NUM_KEYS: usize = KC - 7;
+    const ROWS: usize = 2 * MR;
 
     fn random(name: &str, tokens: usize, width: usize) -> Array2<f32> {
         let draws = standard_normal(1, name, 0, (1, tokens, width));
         draws.remove_axis(ndarray::Axis(0))
     }
 
-    /// Computes a block of one head by the instructions of one kind of processor.
+    /// Computes a block of one head with one instruction set.
     fn one_head<S: Simd>(simd: S, width: usize, contrast: Option<Contrast>) -> [Vec<f32>; 2] {
         fn by<S: Simd>(simd: S, op: impl WithSimd<Output = ()>) {
             simd.vectorize(op);
@@ -319,7 +317,7 @@ mod tests {
         let queries = Queries::all(random("queries", ROWS, width).view(), heads);
         let keys = Keys::all(random("keys", NUM_KEYS, width).view(), heads);
         let values = Values::all(random("values", NUM_KEYS, width).view(), heads);
-        let mut scores = vec![0.0; ROWS * BLOCK];
+        let mut scores = vec![0.0; ROWS * KC];
         let mut maxima = vec![f32::NEG_INFINITY; ROWS * MAX_LANES];
         let write = Scores {
             queries: queries.of(0, 0..ROWS),
@@ -330,33 +328,33 @@ mod tests {
             num_keys: NUM_KEYS,
         };
         by(simd, write);
-        let of_row = |row: &[f32]| RowSoftmax {
+        let of_row = |row: &[f32]| RowSoftmaxStats {
             max: largest(row),
             sum: 0.0,
         };
         let mut rows: Vec<_> = maxima.chunks(MAX_LANES).map(of_row).collect();
-        let mut powers: Vec<Lanes> = vec![[0.0; LANES]; ROWS];
-        let sum = SumPowers {
+        let mut exponential_sums: Vec<Lanes> = vec![[0.0; LANES]; ROWS];
+        let sum = SumExponentials {
             scores: &scores,
             num: NUM_KEYS,
             rows: &rows,
-            powers: &mut powers,
+            sums: &mut exponential_sums,
         };
         by(simd, sum);
-        for (row, powers) in rows.iter_mut().zip(&powers) {
-            row.sum = sum_of(*powers);
+        for (row, lanes) in rows.iter_mut().zip(&exponential_sums) {
+            row.sum = sum_of(*lanes);
         }
-        let mut weights = vec![0.0; ROWS * BLOCK];
+        let mut weights = vec![0.0; ROWS * KC];
         let weigh = Weigh {
             scores: &scores,
             num: NUM_KEYS,
             rows: &rows,
             contrast,
             weights: &mut weights,
-            powers: &mut powers,
+            exponential_sums: &mut exponential_sums,
         };
         by(simd, weigh);
-        let mut sums = vec![1.0; ROWS * BLOCK];
+        let mut sums = vec![1.0; ROWS * KC];
         let add = AddTo {
             sums: &mut sums,
             num: NUM_KEYS,

@@ -1,15 +1,17 @@
-//! Scores to attention, vectorised for the processor at hand.
+//! Softmax of blocks of scores, and the statistics that it needs of each row.
 //!
 //! The loops are plain and compiled once for each kind of vectors. They avoid closures: what is not
 //! inlined into such a copy is not vectorised.
 
+use std::ops::Range;
+
 use pulp::{Simd, WithSimd};
 
-use super::product::BLOCK;
+use super::blocking::KC;
 use crate::vectorised::{LANES, MAX_LANES, exp2, exp2_of_lanes};
 use crate::vectors;
 
-/// The sharpening of a row of attention around its mean.
+/// The sharpening of each row of attention around its mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Contrast {
     strength: f32,
@@ -17,7 +19,7 @@ pub struct Contrast {
 }
 
 impl Contrast {
-    /// Returns the contrast of rows of `num_keys`.
+    /// Returns the contrast of attention to `num_keys` keys; a strength of 1 changes nothing.
     pub fn new(strength: f32, num_keys: usize) -> Self {
         Self {
             strength,
@@ -26,14 +28,45 @@ impl Contrast {
     }
 }
 
-/// What turns the scores of one row into its softmax: `2^(score - max) / sum`.
+/// The softmax statistics of one row of scores, whose softmax is `2^(score - max) / sum`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct RowSoftmax {
+pub(super) struct RowSoftmaxStats {
+    /// The largest score.
     pub(super) max: f32,
+    /// The sum of each `2^(score - max)`.
     pub(super) sum: f32,
 }
 
-/// The sum of the powers of a row, lane by lane, so that it is added up in one order.
+/// The softmax statistics of an attention: the maximum and the sum of exponentials of each row of scores.
+///
+/// With them, some columns of the attention can be computed again without the others. The two are the log-sum-exp of a
+/// row in two parts.
+#[derive(Clone, Debug)]
+pub struct SoftmaxStats {
+    /// For each head, those of all queries.
+    of_heads: Vec<Vec<RowSoftmaxStats>>,
+}
+
+impl SoftmaxStats {
+    /// Joins the statistics of strips of queries, each of which has them for each head.
+    pub(super) fn of(strips: impl IntoIterator<Item = Vec<Vec<RowSoftmaxStats>>>) -> Self {
+        let mut of_heads = Vec::new();
+        for strip in strips {
+            of_heads.resize_with(strip.len(), Vec::new);
+            for (all, rows) in of_heads.iter_mut().zip(strip) {
+                all.extend(rows);
+            }
+        }
+        Self { of_heads }
+    }
+
+    /// Returns those of some queries in one head.
+    pub(super) fn rows(&self, head: usize, queries: Range<usize>) -> &[RowSoftmaxStats] {
+        &self.of_heads[head][queries]
+    }
+}
+
+/// Partial sums of the exponentials of a row, so that they are added up in one order.
 pub(super) type Lanes = [f32; LANES];
 
 /// Returns the sum of all lanes.
@@ -48,37 +81,37 @@ pub(super) fn sum_of(mut lanes: Lanes) -> f32 {
     lanes[0]
 }
 
-/// Sums the powers of a block of scores.
-pub(super) struct SumPowers<'a> {
-    /// `(rows, BLOCK)`
+/// The sums of exponentials of a block of scores.
+pub(super) struct SumExponentials<'a> {
+    /// `(rows, KC)`
     pub(super) scores: &'a [f32],
-    /// How many columns count.
+    /// The columns that count.
     pub(super) num: usize,
-    /// Of each row, the largest score.
-    pub(super) rows: &'a [RowSoftmax],
-    /// Of each row, what its powers are added to.
-    pub(super) powers: &'a mut [Lanes],
+    /// For each row, its maximum.
+    pub(super) rows: &'a [RowSoftmaxStats],
+    /// For each row, partial sums, to which its exponentials are added.
+    pub(super) sums: &'a mut [Lanes],
 }
 
-impl SumPowers<'_> {
+impl SumExponentials<'_> {
     /// Adds each `2^(score - max)`.
     pub(super) fn add(self) {
         vectors::arch().dispatch(self);
     }
 }
 
-impl WithSimd for SumPowers<'_> {
+impl WithSimd for SumExponentials<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let scores = self.scores.chunks_exact(BLOCK);
-        for ((scores, row), lanes) in scores.zip(self.rows).zip(self.powers) {
+        let scores = self.scores.chunks_exact(KC);
+        for ((scores, row), lanes) in scores.zip(self.rows).zip(self.sums) {
             let (chunks, rest) = scores[..self.num].as_chunks::<LANES>();
             if S::F32_LANES == MAX_LANES {
-                sum_powers::<S, 4>(simd, chunks, row.max, lanes);
+                sum_exponentials::<S, 4>(simd, chunks, row.max, lanes);
             } else {
-                sum_powers::<S, 1>(simd, chunks, row.max, lanes);
+                sum_exponentials::<S, 1>(simd, chunks, row.max, lanes);
             }
             for (lane, score) in lanes.iter_mut().zip(rest) {
                 *lane += exp2(score - row.max);
@@ -87,9 +120,9 @@ impl WithSimd for SumPowers<'_> {
     }
 }
 
-/// Adds `2^(score - max)` to `lanes`, a few vectors of which are kept in registers.
+/// Adds each `2^(score - max)` to `lanes`, a few vectors of which are kept in registers.
 #[inline(always)]
-fn sum_powers<S: Simd, const VECTORS: usize>(
+fn sum_exponentials<S: Simd, const VECTORS: usize>(
     simd: S,
     chunks: &[[f32; LANES]],
     max: f32,
@@ -104,27 +137,28 @@ fn sum_powers<S: Simd, const VECTORS: usize>(
         for scores in chunks {
             let (scores, _) = S::as_simd_f32s(&scores[first..first + part]);
             for v in 0..VECTORS {
-                let power = exp2_of_lanes(simd, simd.sub_f32s(scores[v], max));
-                sums[v] = simd.add_f32s(sums[v], power);
+                let exponential = exp2_of_lanes(simd, simd.sub_f32s(scores[v], max));
+                sums[v] = simd.add_f32s(sums[v], exponential);
             }
         }
         lanes.copy_from_slice(&sums);
     }
 }
 
-/// Turns a block of scores into what their values are weighted by.
+/// The weights that a block of scores gives its values.
 pub(super) struct Weigh<'a> {
-    /// `(rows, BLOCK)`
+    /// `(rows, KC)`
     pub(super) scores: &'a [f32],
-    /// How many columns count.
+    /// The columns that count.
     pub(super) num: usize,
-    pub(super) rows: &'a [RowSoftmax],
-    /// With contrast, weights are attention; without, they are its powers, still to be divided by their sum.
+    /// For each row, its maximum, and with contrast its sum of exponentials.
+    pub(super) rows: &'a [RowSoftmaxStats],
+    /// With contrast, weights are attention; without, they are exponentials, still to be divided by their sum.
     pub(super) contrast: Option<Contrast>,
-    /// `(rows, BLOCK)`
+    /// `(rows, KC)`
     pub(super) weights: &'a mut [f32],
-    /// For each row, what the powers are added to.
-    pub(super) powers: &'a mut [Lanes],
+    /// For each row, partial sums, to which its exponentials are added unless there is contrast.
+    pub(super) exponential_sums: &'a mut [Lanes],
 }
 
 impl Weigh<'_> {
@@ -139,17 +173,17 @@ impl WithSimd for Weigh<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let scores = self.scores.chunks_exact(BLOCK);
-        let weights = self.weights.chunks_exact_mut(BLOCK);
-        for (((scores, weights), row), sums) in scores.zip(weights).zip(self.rows).zip(self.powers)
-        {
+        let scores = self.scores.chunks_exact(KC);
+        let weights = self.weights.chunks_exact_mut(KC);
+        let rows = scores.zip(weights).zip(self.rows);
+        for (((scores, weights), row), sums) in rows.zip(self.exponential_sums) {
             let scores = &scores[..self.num];
             let weights = &mut weights[..self.num];
             match self.contrast {
                 None if S::F32_LANES == MAX_LANES => {
-                    write_powers::<S, 4>(simd, scores, row.max, weights, sums);
+                    write_exponentials::<S, 4>(simd, scores, row.max, weights, sums);
                 }
-                None => write_powers::<S, 1>(simd, scores, row.max, weights, sums),
+                None => write_exponentials::<S, 1>(simd, scores, row.max, weights, sums),
                 Some(Contrast { strength, mean }) => {
                     let factor = strength / row.sum;
                     let summand = mean - mean * strength;
@@ -163,43 +197,46 @@ impl WithSimd for Weigh<'_> {
     }
 }
 
-/// Writes `2^(score - max)` and adds it to `lanes`, a few vectors of which are kept in registers.
+/// Writes each `2^(score - max)` and adds it to `lanes`, a few vectors of which are kept in registers.
 #[inline(always)]
-fn write_powers<S: Simd, const VECTORS: usize>(
+fn write_exponentials<S: Simd, const VECTORS: usize>(
     simd: S,
     scores: &[f32],
     max: f32,
-    powers: &mut [f32],
+    exponentials: &mut [f32],
     lanes: &mut Lanes,
 ) {
     let part = VECTORS * S::F32_LANES;
     let (chunks, rest) = scores.as_chunks::<LANES>();
-    let (power_chunks, power_rest) = powers.as_chunks_mut::<LANES>();
+    let (exponential_chunks, exponential_rest) = exponentials.as_chunks_mut::<LANES>();
     for first in (0..LANES).step_by(part) {
         let (lanes, _) = S::as_mut_simd_f32s(&mut lanes[first..first + part]);
         let mut sums = [simd.splat_f32s(0.0); VECTORS];
         sums.copy_from_slice(lanes);
-        for (scores, powers) in chunks.iter().zip(&mut *power_chunks) {
+        for (scores, exponentials) in chunks.iter().zip(&mut *exponential_chunks) {
             let (scores, _) = S::as_simd_f32s(&scores[first..first + part]);
-            let (powers, _) = S::as_mut_simd_f32s(&mut powers[first..first + part]);
+            let (exponentials, _) = S::as_mut_simd_f32s(&mut exponentials[first..first + part]);
             for v in 0..VECTORS {
-                powers[v] = exp2_of_lanes(simd, simd.sub_f32s(scores[v], simd.splat_f32s(max)));
-                sums[v] = simd.add_f32s(sums[v], powers[v]);
+                exponentials[v] =
+                    exp2_of_lanes(simd, simd.sub_f32s(scores[v], simd.splat_f32s(max)));
+                sums[v] = simd.add_f32s(sums[v], exponentials[v]);
             }
         }
         lanes.copy_from_slice(&sums);
     }
-    for ((power, score), lane) in power_rest.iter_mut().zip(rest).zip(lanes) {
-        *power = exp2(score - max);
-        *lane += *power;
+    for ((exponential, score), lane) in exponential_rest.iter_mut().zip(rest).zip(lanes) {
+        *exponential = exp2(score - max);
+        *lane += *exponential;
     }
 }
 
-/// Adds weights to sums, both `(rows, BLOCK)`.
+/// The sum of a block of weights and what was summed before.
 pub(super) struct AddTo<'a> {
+    /// `(rows, KC)`, to which the weights are added.
     pub(super) sums: &'a mut [f32],
-    /// How many columns count.
+    /// The columns that count.
     pub(super) num: usize,
+    /// `(rows, KC)`
     pub(super) weights: &'a [f32],
 }
 
@@ -215,8 +252,8 @@ impl WithSimd for AddTo<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let sums = self.sums.chunks_exact_mut(BLOCK);
-        for (sums, weights) in sums.zip(self.weights.chunks_exact(BLOCK)) {
+        let sums = self.sums.chunks_exact_mut(KC);
+        for (sums, weights) in sums.zip(self.weights.chunks_exact(KC)) {
             for (sum, weight) in sums[..self.num].iter_mut().zip(weights) {
                 *sum += weight;
             }
@@ -224,14 +261,17 @@ impl WithSimd for AddTo<'_> {
     }
 }
 
-/// Returns the index of the first of the largest values.
-pub(super) fn argmax(row: &[f32]) -> usize {
-    let max = largest(row);
+/// Returns the index of the first of the values that equal `max`, their largest.
+///
+/// # Panics
+///
+/// If none does: all are NaN, or there are none.
+pub(super) fn first_of(max: f32, row: &[f32]) -> usize {
     let first = row.iter().position(|&value| value == max);
-    first.unwrap_or_default()
+    first.expect("the largest of some values is one of them")
 }
 
-/// Returns the largest value, minus infinity if there is none.
+/// Returns the largest value that is a number, minus infinity if there is none.
 pub(super) fn largest(row: &[f32]) -> f32 {
     vectors::arch().dispatch(Max(row))
 }
@@ -287,6 +327,7 @@ mod tests {
 
     #[test]
     fn the_first_of_equal_values_is_the_largest() {
-        assert_eq!(argmax(&[0.1, 0.4, 0.4, 0.2]), 1);
+        let row = [0.1, 0.4, 0.4, 0.2];
+        assert_eq!(first_of(largest(&row), &row), 1);
     }
 }

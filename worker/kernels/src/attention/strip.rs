@@ -1,4 +1,4 @@
-//! Strips of queries: one thread's share of an attention, head by head, and within a head tile by tile.
+//! Strips of queries: what one thread does of an attention at a time, head by head, and within a head tile by tile.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -6,26 +6,27 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Heads;
+use super::blocking::MR;
 use super::pack::{Keys, Queries};
-use super::product::GROUP;
-use super::softmax::RowSoftmax;
-use super::tile::{Attention, Matrix, Tile};
+use super::softmax::RowSoftmaxStats;
+use super::tile::{Attention, HeadOfQueries, Matrix, OutputRows, Tile};
 
-/// Returns the number of queries of a tile. Their scores with thousands of keys fit in the second cache; where heads are
-/// wide, keys and values take longer to bring near than scores, and more queries share them.
+/// Returns the number of queries of a tile, whose scores with thousands of keys fit in L2.
+///
+/// Where heads are wide, loading keys and values takes longer than scores, and more queries share them.
 fn tile_len(heads: Heads) -> usize {
     const NARROW: usize = 128;
-    4 * GROUP * (heads.width / NARROW).clamp(1, 4)
+    4 * MR * (heads.width / NARROW).clamp(1, 4)
 }
 
 /// The least number of strips for each thread, if there are queries enough.
 const STRIPS_OF_THREAD: usize = 4;
 
-/// Some queries.
+/// Some queries, in tiles.
 ///
 /// Its buffers belong to a thread, which keeps them from one strip to the next.
 #[derive(Default)]
-pub struct Strip {
+pub(super) struct Strip {
     queries: Range<usize>,
     tile_len: usize,
     tile: Tile,
@@ -48,49 +49,57 @@ impl Strip {
         starts.map(move |start| start..end.min(start + len))
     }
 
-    /// Adds `factor` times one head of an attention to `output`, and returns its softmaxes.
-    pub fn attend(
+    /// Adds `factor` times one head of an attention to `output`, and returns its statistics.
+    pub(super) fn attend(
         &mut self,
         head: usize,
         attention: &Attention<'_>,
         factor: f32,
-        output: &mut OutputStrip<'_>,
-    ) -> Vec<RowSoftmax> {
-        let mut softmaxes = Vec::with_capacity(self.queries.len());
+        output: &mut OutputRows<'_>,
+    ) -> Vec<RowSoftmaxStats> {
+        let mut stats = Vec::with_capacity(self.queries.len());
         for queries in self.tiles() {
             let output = output.from(queries.start - self.queries.start);
-            let tile = &mut self.tile;
-            softmaxes.extend(tile.attend(head, attention, queries, None, factor, output));
+            let of = HeadOfQueries {
+                attention,
+                head,
+                queries,
+            };
+            stats.extend(self.tile.attend(&of, None, factor, output));
         }
-        softmaxes
+        stats
     }
 
-    /// Adds one head of an attention to `output` and to the sums over heads, and returns its softmaxes.
-    pub fn attend_and_sum(
+    /// Adds one head of an attention to `output` and to the sums over heads, and returns its statistics.
+    pub(super) fn attend_and_sum(
         &mut self,
         head: usize,
         attention: &Attention<'_>,
-        output: &mut OutputStrip<'_>,
-    ) -> Vec<RowSoftmax> {
-        let mut softmaxes = Vec::with_capacity(self.queries.len());
+        output: &mut OutputRows<'_>,
+    ) -> Vec<RowSoftmaxStats> {
+        let mut stats = Vec::with_capacity(self.queries.len());
         self.sums.resize_with(self.tiles().count(), Matrix::default);
         for (queries, sums) in self.tiles().zip(&mut self.sums) {
             let output = output.from(queries.start - self.queries.start);
-            let tile = &mut self.tile;
-            softmaxes.extend(tile.attend(head, attention, queries, Some(sums), 1.0, output));
+            let of = HeadOfQueries {
+                attention,
+                head,
+                queries,
+            };
+            stats.extend(self.tile.attend(&of, Some(sums), 1.0, output));
         }
-        softmaxes
+        stats
     }
 
     /// Returns for each query the key with the largest sum of attention over heads.
-    pub fn best_by_sums(&self) -> Vec<usize> {
+    pub(super) fn best_by_sums(&self) -> Vec<usize> {
         let tiles = self.tiles().zip(&self.sums);
         let best = tiles.flat_map(|(queries, sums)| sums.best(queries.len()));
         best.collect()
     }
 
-    /// Returns for each query the key with the largest score; they are of one head.
-    pub fn best_by_scores(&mut self, queries: &Queries, keys: &Keys) -> Vec<usize> {
+    /// Returns for each query the key with the largest score; both have one head.
+    pub(super) fn best_by_scores(&mut self, queries: &Queries, keys: &Keys) -> Vec<usize> {
         let mut best = Vec::with_capacity(self.queries.len());
         for tile in self.tiles() {
             let num = tile.len();
@@ -101,33 +110,16 @@ impl Strip {
     }
 }
 
-/// The part of an output that belongs to a strip: all heads of its queries.
-pub struct OutputStrip<'a> {
-    /// `(queries, columns)`
-    pub(super) values: &'a mut [f32],
-    pub(super) columns: usize,
-}
-
-impl OutputStrip<'_> {
-    /// Returns what begins at a row.
-    fn from(&mut self, row: usize) -> OutputStrip<'_> {
-        OutputStrip {
-            values: &mut self.values[row * self.columns..],
-            columns: self.columns,
-        }
-    }
-}
-
 thread_local! {
     static STRIP_OF_THREAD: RefCell<Strip> = RefCell::default();
 }
 
 /// How long strips are.
 #[derive(Clone, Copy, Debug)]
-pub enum Length {
-    /// As long as there are enough for every thread: the keys and values of a head are brought near once for each strip.
+pub(super) enum Length {
+    /// As long as there are enough for every thread: each strip loads the keys and values of a head once.
     Any,
-    /// So short that the third cache holds their attention, which is summed over heads.
+    /// So short that L3 holds their attention, which is summed over heads.
     OfSums,
 }
 
@@ -144,7 +136,7 @@ impl Length {
 }
 
 /// Returns what `work` makes of each strip, in their order, on as many threads as there are.
-pub fn map_strips<R: Send>(
+pub(super) fn map_strips<R: Send>(
     num_queries: usize,
     heads: Heads,
     work: impl Fn(&mut Strip) -> R + Sync,
@@ -165,11 +157,11 @@ pub fn map_strips<R: Send>(
 /// Has `work` add to an output `(queries, heads * width)`, strip by strip, and returns what it returned.
 ///
 /// The bytes of the output do not depend on the number of threads: a row is made by one strip, as in any other.
-pub fn add_by_strips<R: Send>(
+pub(super) fn add_by_strips<R: Send>(
     output: &mut [f32],
     heads: Heads,
     length: Length,
-    work: impl Fn(&mut Strip, &mut OutputStrip<'_>) -> R + Sync,
+    work: impl Fn(&mut Strip, &mut OutputRows<'_>) -> R + Sync,
 ) -> Vec<R> {
     let columns = heads.num * heads.width;
     let num_queries = output.len() / columns;
@@ -181,7 +173,7 @@ pub fn add_by_strips<R: Send>(
         .map(|(place, values)| {
             STRIP_OF_THREAD.with_borrow_mut(|strip| {
                 strip.begin(place * len..num_queries.min((place + 1) * len), tile_len);
-                work(strip, &mut OutputStrip { values, columns })
+                work(strip, &mut OutputRows { values, columns })
             })
         })
         .collect()

@@ -5,60 +5,65 @@
 
 use std::ops::Range;
 
-use super::pack::{Keys, Queries, Values, padded};
-use super::product::{BLOCK, GROUP, Scores, WeightedSums};
+use super::blocking::{KC, MR, padded};
+use super::pack::{Keys, Queries, Values};
+use super::product::{Scores, WeightedSums};
 use super::softmax::{
-    AddTo, Contrast, Lanes, RowSoftmax, SumPowers, Weigh, argmax, largest, sum_of,
+    AddTo, Contrast, Lanes, RowSoftmaxStats, SoftmaxStats, SumExponentials, Weigh, first_of,
+    largest, sum_of,
 };
-use super::strip::OutputStrip;
 use crate::vectorised::{LANES, MAX_LANES};
 
-/// What attends to what, and how.
+/// Packed queries, and the keys and values that they attend to; all have the same heads.
 pub struct Attention<'a> {
-    /// What is compared with the keys.
+    /// The queries.
     pub queries: &'a Queries,
-    /// What queries are compared with.
+    /// The keys.
     pub keys: &'a Keys,
-    /// If there are fewer values than keys, they belong to the first keys.
+    /// The values of the keys. If there are fewer, they belong to the first keys, and the other keys count in the softmax
+    /// alone; there are never more.
     pub values: &'a Values,
     /// The contrast, if any.
     pub contrast: Option<Contrast>,
-    /// The softmaxes, if they are known because the keys are some of those that they are over.
-    pub softmaxes: Option<&'a Softmaxes>,
+    /// The statistics of the softmax over more keys, of which these are some; none to compute those over these keys.
+    pub stats: Option<&'a SoftmaxStats>,
 }
 
-/// What turned the scores of an attention into their softmax. Whoever needs some columns of that attention again need not
-/// make all of it.
-#[derive(Clone, Debug)]
-pub struct Softmaxes {
-    /// For each head, those of all queries.
-    of_heads: Vec<Vec<RowSoftmax>>,
+/// One head of an attention, for some queries.
+pub(super) struct HeadOfQueries<'a> {
+    pub(super) attention: &'a Attention<'a>,
+    pub(super) head: usize,
+    /// The first of them begins a panel of packed queries.
+    pub(super) queries: Range<usize>,
 }
 
-impl Softmaxes {
-    /// Puts together what strips have for each head.
-    pub fn of(strips: impl IntoIterator<Item = Vec<Vec<RowSoftmax>>>) -> Self {
-        let mut of_heads = Vec::new();
-        for strip in strips {
-            of_heads.resize_with(strip.len(), Vec::new);
-            for (all, rows) in of_heads.iter_mut().zip(strip) {
-                all.extend(rows);
-            }
+/// Rows of an output, which all heads share.
+pub(super) struct OutputRows<'a> {
+    /// `(queries, columns)`
+    pub(super) values: &'a mut [f32],
+    pub(super) columns: usize,
+}
+
+impl OutputRows<'_> {
+    /// Returns the rows from `row` on.
+    pub(super) fn from(&mut self, row: usize) -> OutputRows<'_> {
+        OutputRows {
+            values: &mut self.values[row * self.columns..],
+            columns: self.columns,
         }
-        Self { of_heads }
     }
 }
 
-/// What is in memory of one tile and head. Rows are those of whole groups of queries.
+/// Buffers for one tile and head. Rows are those of whole panels of queries.
 #[derive(Default)]
 pub(super) struct Tile {
     scores: Matrix,
     /// `(rows, MAX_LANES)`: largest scores.
     largest: Vec<f32>,
-    /// `(rows, BLOCK)`: what a block of values is weighted by.
+    /// `(rows, KC)`: the weights of a block of values.
     weights: Vec<f32>,
-    /// For each row, sums of powers.
-    powers: Vec<Lanes>,
+    /// For each row, partial sums of its exponentials.
+    exponential_sums: Vec<Lanes>,
     /// `(rows, padded width)`: sums of weighted values.
     averages: Vec<f32>,
 }
@@ -69,7 +74,7 @@ impl Tile {
         &self.scores
     }
 
-    /// Writes the scores of some queries.
+    /// Computes the scores of some queries.
     pub(super) fn score(
         &mut self,
         head: usize,
@@ -77,7 +82,7 @@ impl Tile {
         keys: &Keys,
         tokens: Range<usize>,
     ) {
-        let num_rows = tokens.len().next_multiple_of(GROUP);
+        let num_rows = tokens.len().next_multiple_of(MR);
         self.scores.resize(num_rows, keys.num());
         self.largest.clear();
         self.largest.resize(num_rows * MAX_LANES, f32::NEG_INFINITY);
@@ -92,55 +97,99 @@ impl Tile {
         scores.write();
     }
 
-    /// Adds `factor` times an attention to `output` and the attention itself to `sums`, and returns its softmaxes.
+    /// Adds `factor` times an attention to `output` and the attention itself to `sums`, and returns its statistics.
     pub(super) fn attend(
         &mut self,
-        head: usize,
-        attention: &Attention<'_>,
-        queries: Range<usize>,
-        mut sums: Option<&mut Matrix>,
+        of: &HeadOfQueries<'_>,
+        sums: Option<&mut Matrix>,
         factor: f32,
-        output: OutputStrip<'_>,
-    ) -> Vec<RowSoftmax> {
+        output: OutputRows<'_>,
+    ) -> Vec<RowSoftmaxStats> {
         let &Attention {
+            queries,
+            keys,
             values,
             contrast,
-            softmaxes,
-            ..
-        } = attention;
-        self.score(head, attention.queries, attention.keys, queries.clone());
-        let num_rows = self.scores.num_rows;
-        self.powers.clear();
-        self.powers.resize(num_rows, [0.0; LANES]);
-        // Without contrast, weights are powers: what they are to be divided by may be found beside their products.
+            stats,
+        } = of.attention;
+        self.score(of.head, queries, keys, of.queries.clone());
+        self.exponential_sums.clear();
+        self.exponential_sums
+            .resize(self.scores.num_rows, [0.0; LANES]);
+        // Without contrast, weights are exponentials: the sums that averages are divided by may be found beside these.
         let sums_late = contrast.is_none() && values.num() == self.scores.num_columns;
-        let mut rows = match softmaxes {
-            Some(known) => known.of_heads[head][queries].to_vec(),
-            None => {
-                let mut rows = self.maxima(queries.len());
-                if !sums_late {
-                    self.sum_powers(&mut rows);
-                }
-                rows
-            }
+        let mut rows = match stats {
+            Some(known) => known.rows(of.head, of.queries.clone()).to_vec(),
+            None => self.maxima(of.queries.len()),
         };
+        if stats.is_none() && !sums_late {
+            self.sum_exponentials(&mut rows);
+        }
+        self.average(of, &rows, sums);
+        if stats.is_none() && sums_late {
+            self.set_sums(&mut rows);
+        }
+        self.add_averages(of, &rows, factor, output);
+        rows
+    }
+
+    /// Returns the statistics of the first rows as far as scores alone tell: without sums.
+    fn maxima(&self, num_rows: usize) -> Vec<RowSoftmaxStats> {
+        let rows = self.largest.chunks_exact(MAX_LANES).take(num_rows);
+        rows.map(|row| RowSoftmaxStats {
+            max: largest(row),
+            sum: 0.0,
+        })
+        .collect()
+    }
+
+    /// Computes the sums of exponentials of all scores.
+    fn sum_exponentials(&mut self, rows: &mut [RowSoftmaxStats]) {
+        for block in 0..self.scores.num_columns.div_ceil(KC) {
+            let sum = SumExponentials {
+                scores: self.scores.block(block),
+                num: self.scores.num_in(block),
+                rows,
+                sums: &mut self.exponential_sums,
+            };
+            sum.add();
+        }
+        self.set_sums(rows);
+    }
+
+    /// Sets the sums of rows to what their partial sums make.
+    fn set_sums(&self, rows: &mut [RowSoftmaxStats]) {
+        for (row, lanes) in rows.iter_mut().zip(&self.exponential_sums) {
+            row.sum = sum_of(*lanes);
+        }
+    }
+
+    /// Computes the sums of weighted values, block by block, and adds their weights to `sums`.
+    fn average(
+        &mut self,
+        of: &HeadOfQueries<'_>,
+        rows: &[RowSoftmaxStats],
+        mut sums: Option<&mut Matrix>,
+    ) {
+        let values = of.attention.values;
         let heads = values.heads();
         let width = padded(heads.width);
+        let num_rows = self.scores.num_rows;
         self.averages.clear();
         self.averages.resize(num_rows * width, 0.0);
-        self.weights.resize(num_rows * BLOCK, 0.0);
+        self.weights.resize(num_rows * KC, 0.0);
         if let Some(sums) = &mut sums {
             sums.resize(num_rows, self.scores.num_columns);
         }
-        for (block, values) in values.head(head).chunks(BLOCK * width).enumerate() {
+        for (block, values) in values.head(of.head).chunks(KC * width).enumerate() {
             let num = values.len() / width;
             let weigh = Weigh {
                 scores: self.scores.block(block),
                 num,
-                rows: &rows,
-                contrast,
+                rows,
+                contrast: of.attention.contrast,
                 weights: &mut self.weights,
-                powers: &mut self.powers,
+                exponential_sums: &mut self.exponential_sums,
             };
             weigh.write();
             if let Some(sums) = &mut sums {
@@ -156,20 +205,26 @@ impl Tile {
                 values,
                 width: heads.width,
                 sums: &mut self.averages,
-                next: sums.as_ref().map_or(&[], |sums| sums.block(block + 1)),
+                next: sums.as_ref().map_or(&[], |sums| sums.block_after(block)),
             };
             weighted.add();
         }
-        if softmaxes.is_none() && sums_late {
-            for (row, powers) in rows.iter_mut().zip(&self.powers) {
-                row.sum = sum_of(*powers);
-            }
-        }
-        let columns = head * heads.width..(head + 1) * heads.width;
+    }
+
+    /// Adds `factor` times the attention's averages to `output`.
+    fn add_averages(
+        &self,
+        of: &HeadOfQueries<'_>,
+        rows: &[RowSoftmaxStats],
+        factor: f32,
+        output: OutputRows<'_>,
+    ) {
+        let width = of.attention.values.heads().width;
+        let columns = of.head * width..(of.head + 1) * width;
         let outputs = output.values.chunks_exact_mut(output.columns);
-        let averages = self.averages.chunks_exact(width);
-        for ((output, averages), row) in outputs.zip(averages).zip(&rows) {
-            let factor = match contrast {
+        let averages = self.averages.chunks_exact(padded(width));
+        for ((output, averages), row) in outputs.zip(averages).zip(rows) {
+            let factor = match of.attention.contrast {
                 Some(_) => factor,
                 None => factor / row.sum,
             };
@@ -177,40 +232,13 @@ impl Tile {
                 *value += factor * average;
             }
         }
-        rows
-    }
-
-    /// Returns the softmax of each of the first rows as far as scores alone tell.
-    fn maxima(&self, num_rows: usize) -> Vec<RowSoftmax> {
-        let rows = self.largest.chunks_exact(MAX_LANES).take(num_rows);
-        rows.map(|row| RowSoftmax {
-            max: largest(row),
-            sum: 0.0,
-        })
-        .collect()
-    }
-
-    /// Adds the sums of powers.
-    fn sum_powers(&mut self, rows: &mut [RowSoftmax]) {
-        for block in 0..self.scores.num_columns.div_ceil(BLOCK) {
-            let powers = SumPowers {
-                scores: self.scores.block(block),
-                num: self.scores.num_in(block),
-                rows,
-                powers: &mut self.powers,
-            };
-            powers.add();
-        }
-        for (row, powers) in rows.iter_mut().zip(&self.powers) {
-            row.sum = sum_of(*powers);
-        }
     }
 }
 
 /// Scores or attention of some rows of queries, by blocks of keys.
 #[derive(Default)]
-pub struct Matrix {
-    /// `(blocks, rows, BLOCK)`
+pub(super) struct Matrix {
+    /// `(blocks, rows, KC)`
     values: Vec<f32>,
     num_rows: usize,
     num_columns: usize,
@@ -226,40 +254,61 @@ impl Matrix {
     fn resize(&mut self, num_rows: usize, num_columns: usize) {
         self.num_rows = num_rows;
         self.num_columns = num_columns;
-        let num_blocks = num_columns.div_ceil(BLOCK);
-        self.values.resize(num_blocks * num_rows * BLOCK, 0.0);
+        let num_blocks = num_columns.div_ceil(KC);
+        self.values.resize(num_blocks * num_rows * KC, 0.0);
     }
 
     /// Returns the number of columns of a block.
     fn num_in(&self, block: usize) -> usize {
-        BLOCK.min(self.num_columns - block * BLOCK)
+        KC.min(self.num_columns - block * KC)
     }
 
-    /// Returns a block, `(rows, BLOCK)`; after the last one, nothing.
+    /// Returns the numbers of a block.
+    fn block_len(&self) -> usize {
+        self.num_rows * KC
+    }
+
+    /// Returns a block, `(rows, KC)`.
     fn block(&self, block: usize) -> &[f32] {
-        let len = self.num_rows * BLOCK;
-        self.values
-            .get(block * len..(block + 1) * len)
-            .unwrap_or_default()
+        &self.values[block * self.block_len()..][..self.block_len()]
     }
 
     fn block_mut(&mut self, block: usize) -> &mut [f32] {
-        let len = self.num_rows * BLOCK;
-        &mut self.values[block * len..(block + 1) * len]
+        let len = self.block_len();
+        &mut self.values[block * len..][..len]
     }
 
-    /// Returns of each of the first rows the column with the first of the largest values.
+    /// Returns the block after one, which is empty if that is the last.
+    fn block_after(&self, block: usize) -> &[f32] {
+        let after = &self.values[(block + 1) * self.block_len()..];
+        &after[..self.block_len().min(after.len())]
+    }
+
+    /// Returns for each of the first rows the column with the largest value, the first of equal ones.
     pub(super) fn best(&self, num_rows: usize) -> impl Iterator<Item = usize> {
         (0..num_rows).map(|row| {
             let mut best = (f32::NEG_INFINITY, 0);
-            for block in 0..self.num_columns.div_ceil(BLOCK) {
-                let values = &self.block(block)[row * BLOCK..][..self.num_in(block)];
+            for block in 0..self.num_columns.div_ceil(KC) {
+                let values = &self.block(block)[row * KC..][..self.num_in(block)];
                 let max = largest(values);
                 if max > best.0 {
-                    best = (max, block * BLOCK + argmax(values));
+                    best = (max, block * KC + first_of(max, values));
                 }
             }
             best.1
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_block_comes_after_the_last() {
+        let mut matrix = Matrix::default();
+        matrix.resize(MR, KC + 1);
+        assert_eq!(matrix.block_after(0).len(), MR * KC);
+        assert!(matrix.block_after(1).is_empty());
     }
 }

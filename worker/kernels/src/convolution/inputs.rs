@@ -1,34 +1,35 @@
-//! The transform of patches.
+//! The transform of patches to points.
 
 use pulp::{Simd, WithSimd};
 
+use super::Convolution;
+use super::blocking::{INPUTS_STRIDE, NR};
 use super::points::{OfInputs, Points};
-use super::tiles::{GROUP, PATCH, Run, TILE};
-use super::{Convolution, INPUTS_AT};
+use super::tiles::{PATCH, Run, TILE};
 use crate::group_norm::Channel;
 use crate::vectorised::{MAX_LANES, prefetch};
 
 /// Four pixels of each of a group's patches in one row.
-type Line = [f32; TILE * GROUP];
-/// Room for the pixels of a group's patches in one row, and for what is written beyond them.
-type Room = [f32; 2 * TILE * GROUP];
+type Line = [f32; TILE * NR];
+/// A buffer for the pixels of a group's patches in one row, and for what is written beyond them.
+type RowBuffer = [f32; 2 * TILE * NR];
 /// The number of pixels of neighbouring patches in one row.
-const PIXELS: usize = TILE * (GROUP + 1);
-/// What stands for lines that are not gathered yet.
-static NOTHING: Line = [0.0; TILE * GROUP];
+const PIXELS: usize = TILE * (NR + 1);
+/// Stands for lines that are not gathered.
+static NOTHING: Line = [0.0; TILE * NR];
 
 /// What is done to the pixels of an image as they are read.
 #[derive(Clone, Copy)]
 pub(super) enum Reading<'a> {
     Plain,
-    /// What each channel says.
+    /// As each channel says.
     Normalised(&'a [Channel]),
     /// Each is repeated in either direction.
     Upsampled,
 }
 
 impl Reading<'_> {
-    /// Returns what is done to the channels after some.
+    /// Returns what is done to the channels after the first `num`.
     pub(super) fn skip_channels(self, num: usize) -> Self {
         match self {
             Self::Normalised(channels) => Self::Normalised(&channels[num..]),
@@ -44,15 +45,15 @@ impl Reading<'_> {
     }
 }
 
-/// Transforms the patches of a group in some channels.
+/// The values at all points of the patches of a group of tiles, in some channels.
 pub(super) struct TransformInputs<'a> {
-    /// `(up to CHUNK, height, width)`
+    /// `(up to KC, height, width)`
     pub(super) planes: &'a [f32],
     pub(super) height: usize,
     pub(super) width: usize,
     pub(super) reading: Reading<'a>,
     pub(super) group: &'a [Run],
-    /// `(POINTS, INPUTS_AT)`
+    /// `(POINTS, INPUTS_STRIDE)`
     pub(super) inputs: &'a mut [f32],
 }
 
@@ -63,7 +64,7 @@ impl WithSimd for TransformInputs<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let points = self.reading.points();
         let len = self.height * self.width;
-        let mut rooms = [[0.0; 2 * TILE * GROUP]; PATCH];
+        let mut buffers = [[0.0; 2 * TILE * NR]; PATCH];
         for (channel, _) in self.planes.chunks(len).enumerate() {
             let plane = Plane {
                 pixels: &self.planes[channel * len..],
@@ -72,12 +73,12 @@ impl WithSimd for TransformInputs<'_> {
                 reading: self.reading.skip_channels(channel),
             };
             let mut lines = [[&NOTHING; 2]; PATCH];
-            for (row, (lines, room)) in lines.iter_mut().zip(&mut rooms).enumerate() {
+            for (row, (lines, buffer)) in lines.iter_mut().zip(&mut buffers).enumerate() {
                 if !points.repeat(row) {
-                    *lines = plane.gather(self.group, row, room);
+                    *lines = plane.gather(self.group, row, buffer);
                 }
             }
-            let inputs = &mut self.inputs[channel * GROUP..];
+            let inputs = &mut self.inputs[channel * NR..];
             // The compiler makes one function for each.
             match points {
                 Points::OfAny => transform(simd, Points::OfAny, lines, inputs),
@@ -101,14 +102,14 @@ impl Plane<'_> {
     /// Returns one row of each patch of a group: their first four pixels, and the four after them. What is beyond the
     /// image is zero.
     #[inline(always)]
-    fn gather<'a>(&'a self, group: &[Run], row: usize, room: &'a mut Room) -> [&'a Line; 2] {
+    fn gather<'a>(&'a self, group: &[Run], row: usize, buffer: &'a mut RowBuffer) -> [&'a Line; 2] {
         if let [run] = group {
             // The four pixels after those of a patch are the first of the next.
-            let pixels = self.read(run, row, room);
+            let pixels = self.read(run, row, buffer);
             return [line(pixels), line(&pixels[TILE..])];
         }
-        let mut of_run = [0.0; 2 * TILE * GROUP];
-        let (first, next) = room.split_at_mut(TILE * GROUP);
+        let mut of_run = [0.0; 2 * TILE * NR];
+        let (first, next) = buffer.split_at_mut(TILE * NR);
         for run in group {
             let pixels = self.read(run, row, &mut of_run);
             let len = TILE * run.num;
@@ -121,16 +122,17 @@ impl Plane<'_> {
     /// Returns the [`PIXELS`] of one row from the first of a run's patches on. Those beyond the image are zero, those
     /// beyond the run's patches anything.
     #[inline(always)]
-    fn read<'a>(&'a self, run: &Run, row: usize, room: &'a mut Room) -> &'a [f32] {
+    fn read<'a>(&'a self, run: &Run, row: usize, buffer: &'a mut RowBuffer) -> &'a [f32] {
         let factor = match self.reading {
             Reading::Upsampled => Convolution::UPSAMPLING,
             Reading::Plain | Reading::Normalised(_) => 1,
         };
-        // The row and the column of a patch's first pixel are those of its tile less one.
+        // The row and the column of a patch's first pixel are those of its tile less one; a row above the image wraps
+        // round to one below it.
         let y = (run.y + row).wrapping_sub(1);
         if y >= factor * self.height {
-            room[..PIXELS].fill(0.0);
-            return room;
+            buffer[..PIXELS].fill(0.0);
+            return buffer;
         }
         let is_beyond = usize::from(run.x == 0);
         let x = run.x + is_beyond - 1;
@@ -151,24 +153,24 @@ impl Plane<'_> {
         // What follows the row is read with it, so that vectors are full.
         let pixels = &pixels[..wanted.min(pixels.len())];
         match self.reading {
-            Reading::Plain => room[is_beyond..][..pixels.len()].copy_from_slice(pixels),
-            Reading::Normalised(channels) => channels[0].write(pixels, &mut room[is_beyond..]),
+            Reading::Plain => buffer[is_beyond..][..pixels.len()].copy_from_slice(pixels),
+            Reading::Normalised(channels) => channels[0].write(pixels, &mut buffer[is_beyond..]),
             Reading::Upsampled => {
                 // A pixel before the first tile is the second of two.
                 let (before, pixels) = pixels.split_at(1 - is_beyond);
-                room[..before.len()].copy_from_slice(before);
-                let (pairs, _) = room[1..].as_chunks_mut::<{ Convolution::UPSAMPLING }>();
+                buffer[..before.len()].copy_from_slice(before);
+                let (pairs, _) = buffer[1..].as_chunks_mut::<{ Convolution::UPSAMPLING }>();
                 for (pair, pixel) in pairs.iter_mut().zip(pixels) {
                     *pair = [*pixel; Convolution::UPSAMPLING];
                 }
             }
         }
-        room[..is_beyond].fill(0.0);
+        buffer[..is_beyond].fill(0.0);
         let end = is_beyond + num;
         if end < PIXELS {
-            room[end..PIXELS].fill(0.0);
+            buffer[end..PIXELS].fill(0.0);
         }
-        room
+        buffer
     }
 }
 
@@ -178,13 +180,13 @@ fn line(pixels: &[f32]) -> &Line {
     &pixels.as_chunks().0[0]
 }
 
-/// Writes the values at the needed points of the patches of one channel to `inputs`, `(POINTS, INPUTS_AT)` from that
+/// Writes the values at the needed points of the patches of one channel to `inputs`, `(POINTS, INPUTS_STRIDE)` from that
 /// channel. Lines that repeat those before them are not looked at.
 #[inline(always)]
 fn transform<S: Simd>(simd: S, points: Points, lines: [[&Line; 2]; PATCH], inputs: &mut [f32]) {
     let to_points = OfInputs::new(simd, points);
     let zero = simd.splat_f32s(0.0);
-    for vector in 0..GROUP / S::F32_LANES {
+    for vector in 0..NR / S::F32_LANES {
         let mut rows = [[zero; PATCH]; PATCH];
         for (row, [first, next]) in lines.into_iter().enumerate() {
             if points.repeat(row) {
@@ -207,7 +209,7 @@ fn transform<S: Simd>(simd: S, points: Points, lines: [[&Line; 2]; PATCH], input
                 *patch = row[column];
             }
             for (row, value) in to_points.apply(simd, patch).into_iter().enumerate() {
-                let at = &mut inputs[(row * PATCH + column) * INPUTS_AT..][..GROUP];
+                let at = &mut inputs[(row * PATCH + column) * INPUTS_STRIDE..][..NR];
                 S::as_mut_simd_f32s(at).0[vector] = value;
             }
         }

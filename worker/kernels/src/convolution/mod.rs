@@ -3,16 +3,16 @@
 //! An image is cut into tiles of 4x4 outputs, each made from a patch of 6x6 inputs. Patches and weights are turned into
 //! their values at 36 points (`points`), where a convolution is a product of matrices, tiles by input channels by
 //! output channels; the products are turned back into outputs. Work goes by blocks of tiles, so that patches, weights
-//! and products of a block stay in the processor's caches.
+//! and products of a block stay in the caches.
 //!
 //! A normalisation or an upsampling before a convolution is done to patches as they are gathered. A normalisation takes
 //! as long as on its own, half of it being done twice, but what is made of the image is never in memory: half a gigabyte
 //! where Stable Diffusion decodes 1024x512. An upsampling leaves 25 of the 36 points: patches that repeat their pixels are
 //! zero at the others.
 //!
-//! - `points`: the transforms in one dimension
-//! - `tiles`: which pixels tiles are made of; `inputs`, `outputs`: the transforms of an image's tiles
-//! - `weights`: how weights are kept, and their transform
+//! - `points`: the transforms in one dimension; `blocking`: the block sizes
+//! - `tiles`: the pixels that tiles are made of; `inputs`, `outputs`: the transforms of an image's tiles
+//! - `weights`: packed weights, and their transform
 //! - `product`: the products
 //!
 //! **Source:** Lavin and Gray 2015, F(4x4, 3x3) (arXiv:1509.09308).
@@ -20,6 +20,7 @@
 //! errors (measured on 320 channels; Barabasz et al. 2018, arXiv:1803.10986, say why) and are exact in binary. Those of
 //! upsampled images, with ±1 in place of ±3/2, have twice the errors of the former.
 
+mod blocking;
 mod inputs;
 mod outputs;
 mod points;
@@ -35,52 +36,39 @@ use std::sync::{Mutex, PoisonError};
 use faer::Accum;
 use rayon::prelude::*;
 
+use self::blocking::{
+    INPUT_PANEL, INPUTS_STRIDE, KC, MAX_INPUT_PANELS, MC, NC, NR, SUMS_STRIDE, WEIGHTS_STRIDE,
+};
 use self::inputs::{Reading, TransformInputs};
 use self::outputs::TransformOutputs;
 use self::points::{POINTS, Points};
 use self::product::AddProducts;
-use self::tiles::{GROUP, Group, Tiles};
-use self::weights::{PANEL, TransformWeights, Weights};
+use self::tiles::{Group, Tiles};
+use self::weights::{TransformWeights, Weights};
 use super::group_norm::GroupNorm;
 use crate::vectors;
 
-/// The number of input channels that are summed over at once.
-const CHUNK: usize = 128;
-/// The most groups of tiles that are worked on at once.
-const BLOCK: usize = 4;
-/// The most transformed inputs of a group and chunk that are needed at once: all are read for each panel of outputs, so
-/// they are to stay in the third cache, where these take 12 MB.
-const MAX_CHUNKS: usize = 20;
-/// What keeps points from falling on the same cache lines.
-const GAP: usize = 16;
-/// The transformed inputs of one group and chunk at one point, `(CHUNK, GROUP)`, and a gap.
-const INPUTS_AT: usize = CHUNK * GROUP + GAP;
-/// The transformed weights at one point, `(CHUNK, PANEL)`, and a gap.
-const WEIGHTS_AT: usize = CHUNK * PANEL + GAP;
-/// The products at one point, `(PANEL, BLOCK * GROUP)`, and a gap.
-const SUMS_AT: usize = PANEL * BLOCK * GROUP + GAP;
-/// The transformed inputs of one group and chunk at all points.
-const INPUTS: usize = POINTS * INPUTS_AT;
-
-/// Room for the transformed inputs of a block, of each convolution at a time.
-static ROOMS: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+/// Buffers for the transformed inputs of a block, each of one convolution at a time.
+static INPUT_BUFFERS: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
 thread_local! {
-    /// Transformed weights and products of a panel, of a thread that works on one.
+    /// Buffers of a thread for the panel that it works on.
     static PANEL_SCRATCH: Cell<PanelScratch> = Cell::default();
 }
 
-/// Room for one panel of output channels.
+/// Buffers for one panel of output channels.
 #[derive(Default)]
 struct PanelScratch {
+    /// Transformed weights, `(POINTS, WEIGHTS_STRIDE)`.
     weights: Vec<f32>,
+    /// Products, `(POINTS, SUMS_STRIDE)`.
     sums: Vec<f32>,
 }
 
 /// An image `(channels, height, width)`.
 #[derive(Debug, Clone, Copy)]
 pub struct Image<'a> {
-    /// Its numbers.
+    /// `(channels, height, width)`
     pub pixels: &'a [f32],
     /// Its height.
     pub height: usize,
@@ -95,7 +83,7 @@ pub struct Convolution {
     before: Before,
 }
 
-/// What is done to images before they are convolved. Pixels beyond the edge are zero all the same.
+/// The operation on images before they are convolved. Pixels beyond the edge are zero all the same.
 enum Before {
     Nothing,
     Normalisation(GroupNorm),
@@ -166,13 +154,13 @@ impl Convolution {
     /// Returns whether outputs of this size have tiles enough for the weights' transform to pay.
     #[must_use]
     pub fn pays(height: usize, width: usize) -> bool {
-        Tiles { height, width }.num() >= GROUP / 2
+        Tiles { height, width }.num() >= NR / 2
     }
 
     /// Writes the outputs `(outputs, height, width)` of an image `(inputs, height, width)`, or adds them to what is there;
     /// their height and width are those that [`length_of_outputs`](Self::length_of_outputs) returns.
     ///
-    /// The bytes depend neither on the number of threads nor on the width of the processor's vectors.
+    /// The bytes depend neither on the number of threads nor on the width of the CPU's vectors.
     ///
     /// # Panics
     ///
@@ -201,11 +189,12 @@ impl Convolution {
             }
             Before::Upsampling => Reading::Upsampled,
         };
-        let rooms = || ROOMS.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut inputs = rooms().pop().unwrap_or_default();
-        let num_chunks = self.num_inputs().div_ceil(CHUNK).max(1);
-        let num_groups = (MAX_CHUNKS / num_chunks).clamp(1, BLOCK);
-        for first in (0..tiles.num()).step_by(num_groups * GROUP) {
+        // A panic elsewhere leaves no buffer half made; without one that is free, a new one is filled.
+        let buffers = || INPUT_BUFFERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inputs = buffers().pop().unwrap_or_default();
+        let num_chunks = self.num_inputs().div_ceil(KC).max(1);
+        let num_groups = (MAX_INPUT_PANELS / num_chunks).clamp(1, NC / NR);
+        for first in (0..tiles.num()).step_by(num_groups * NR) {
             let block = Block {
                 tiles,
                 groups: tiles.groups(first, num_groups),
@@ -215,7 +204,7 @@ impl Convolution {
             block.transform(image, reading, &mut inputs);
             self.write_block(&block, &inputs, accum, outputs);
         }
-        rooms().push(inputs);
+        buffers().push(inputs);
     }
 
     fn points(&self) -> Points {
@@ -227,15 +216,15 @@ impl Convolution {
 
     fn write_block(&self, block: &Block, inputs: &[f32], accum: Accum, outputs: &mut [f32]) {
         outputs
-            .par_chunks_mut(PANEL * block.tiles.height * block.tiles.width)
+            .par_chunks_mut(MC * block.tiles.height * block.tiles.width)
             .zip(self.weights.panels())
-            .zip(self.bias.par_chunks(PANEL))
+            .zip(self.bias.par_chunks(MC))
             .for_each(|((outputs, weights), bias)| {
                 let mut scratch = PANEL_SCRATCH.take();
                 block.multiply(inputs, weights, bias.len(), &mut scratch);
                 for (g, group) in block.groups.iter().enumerate() {
                     vectors::arch().dispatch(TransformOutputs {
-                        sums: &scratch.sums[g * GROUP..],
+                        sums: &scratch.sums[g * NR..],
                         points: block.points,
                         tiles: block.tiles,
                         group,
@@ -249,26 +238,28 @@ impl Convolution {
     }
 }
 
-/// Tiles that are worked on at once.
+/// Tiles that are worked on at a time.
 struct Block {
+    /// Those of the whole image.
     tiles: Tiles,
     groups: Vec<Group>,
     points: Points,
+    /// The number of chunks of [`KC`] input channels.
     num_chunks: usize,
 }
 
 impl Block {
-    /// Writes the transformed inputs `(groups, chunks, INPUTS)`.
+    /// Writes the transformed inputs, `(groups, chunks, INPUT_PANEL)`.
     fn transform(&self, image: &Image<'_>, reading: Reading<'_>, inputs: &mut Vec<f32>) {
         let plane = image.height * image.width;
         let num = self.groups.len() * self.num_chunks;
         // It only grows: what layers with fewer channels leave unused need not be cleared for the next.
-        if inputs.len() < num * INPUTS {
-            inputs.resize(num * INPUTS, 0.0);
+        if inputs.len() < num * INPUT_PANEL {
+            inputs.resize(num * INPUT_PANEL, 0.0);
         }
-        let chunks: Vec<&[f32]> = image.pixels.chunks(CHUNK * plane).collect();
+        let chunks: Vec<&[f32]> = image.pixels.chunks(KC * plane).collect();
         inputs
-            .par_chunks_mut(INPUTS)
+            .par_chunks_mut(INPUT_PANEL)
             .take(num)
             .enumerate()
             .for_each(|(place, inputs)| {
@@ -277,14 +268,14 @@ impl Block {
                     planes: chunks[chunk],
                     height: image.height,
                     width: image.width,
-                    reading: reading.skip_channels(chunk * CHUNK),
+                    reading: reading.skip_channels(chunk * KC),
                     group: &self.groups[place / self.num_chunks],
                     inputs,
                 });
             });
     }
 
-    /// Writes the products of the outputs of one panel to `scratch.sums`, `(POINTS, SUMS_AT)`.
+    /// Writes the products of the outputs of one panel to `scratch.sums`, `(POINTS, SUMS_STRIDE)`.
     fn multiply(
         &self,
         inputs: &[f32],
@@ -293,25 +284,26 @@ impl Block {
         scratch: &mut PanelScratch,
     ) {
         let PanelScratch { weights: at, sums } = scratch;
-        at.resize(POINTS * WEIGHTS_AT, 0.0);
-        sums.resize(POINTS * SUMS_AT, 0.0);
+        at.resize(POINTS * WEIGHTS_STRIDE, 0.0);
+        sums.resize(POINTS * SUMS_STRIDE, 0.0);
         let arch = vectors::arch();
-        for (chunk, weights) in weights.chunks(CHUNK * 9 * PANEL).enumerate() {
-            let num_inputs = weights.len() / (9 * PANEL);
+        for (chunk, weights) in weights.chunks(KC * 9 * MC).enumerate() {
+            let num_inputs = weights.len() / (9 * MC);
             arch.dispatch(TransformWeights {
                 weights,
                 points: self.points,
                 at,
             });
             for &point in self.points.needed() {
-                let weights = &at[point * WEIGHTS_AT..][..num_inputs * PANEL];
-                let sums = &mut sums[point * SUMS_AT..][..SUMS_AT];
+                let weights = &at[point * WEIGHTS_STRIDE..][..num_inputs * MC];
+                let sums = &mut sums[point * SUMS_STRIDE..][..SUMS_STRIDE];
                 for group in 0..self.groups.len() {
-                    let start = (group * self.num_chunks + chunk) * INPUTS + point * INPUTS_AT;
+                    let start =
+                        (group * self.num_chunks + chunk) * INPUT_PANEL + point * INPUTS_STRIDE;
                     arch.dispatch(AddProducts {
-                        inputs: &inputs[start..][..num_inputs * GROUP],
+                        inputs: &inputs[start..][..num_inputs * NR],
                         weights,
-                        sums: &mut sums[group * GROUP..],
+                        sums: &mut sums[group * NR..],
                         num_outputs,
                         is_first: chunk == 0,
                     });

@@ -3,19 +3,19 @@
 use faer::Accum;
 use pulp::{Simd, WithSimd};
 
+use super::blocking::{NC, NR, SUMS_STRIDE};
 use super::points::{OfOutputs, Points};
-use super::tiles::{GROUP, PATCH, Run, TILE, Tiles};
-use super::{BLOCK, SUMS_AT};
+use super::tiles::{PATCH, Run, TILE, Tiles};
 use crate::vectorised::prefetch;
 
-/// Transforms the products of a group in up to a panel of channels.
+/// The pixels that the products of a group of tiles make, in up to a panel of outputs.
 pub(super) struct TransformOutputs<'a> {
-    /// `(POINTS, SUMS_AT)`, from the group's first tile on.
+    /// `(POINTS, SUMS_STRIDE)`, from the group's first tile on.
     pub(super) sums: &'a [f32],
     pub(super) points: Points,
     pub(super) tiles: Tiles,
     pub(super) group: &'a [Run],
-    /// What is added to each channel.
+    /// The summand of each output channel.
     pub(super) bias: &'a [f32],
     pub(super) accum: Accum,
     /// `(channels, height, width)`
@@ -28,7 +28,7 @@ impl WithSimd for TransformOutputs<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Tiles { height, width } = self.tiles;
-        let mut lines = [[0.0; TILE * GROUP]; TILE];
+        let mut lines = [[0.0; TILE * NR]; TILE];
         let planes = self.outputs.chunks_exact_mut(height * width);
         for (channel, (plane, bias)) in planes.zip(self.bias).enumerate() {
             for run in self.group {
@@ -37,7 +37,7 @@ impl WithSimd for TransformOutputs<'_> {
                     prefetch(&row[run.x..width.min(run.x + TILE * run.num)]);
                 }
             }
-            let sums = &self.sums[channel * BLOCK * GROUP..];
+            let sums = &self.sums[channel * NC..];
             // The compiler makes one function for each.
             match self.points {
                 Points::OfAny => transform(simd, Points::OfAny, sums, *bias, &mut lines),
@@ -72,12 +72,12 @@ fn transform<S: Simd>(
     points: Points,
     sums: &[f32],
     bias: f32,
-    lines: &mut [[f32; TILE * GROUP]; TILE],
+    lines: &mut [[f32; TILE * NR]; TILE],
 ) {
     let to_pixels = OfOutputs::new(simd, points);
     let zero = simd.splat_f32s(0.0);
     let bias = simd.splat_f32s(bias);
-    for vector in 0..GROUP / S::F32_LANES {
+    for vector in 0..NR / S::F32_LANES {
         let mut columns = [[zero; PATCH]; TILE];
         for column in 0..PATCH {
             if points.is_zero_at(column) {
@@ -88,7 +88,7 @@ fn transform<S: Simd>(
                 if points.is_zero_at(row) {
                     continue;
                 }
-                let at = &sums[(row * PATCH + column) * SUMS_AT..][..GROUP];
+                let at = &sums[(row * PATCH + column) * SUMS_STRIDE..][..NR];
                 *product = S::as_simd_f32s(at).0[vector];
             }
             let pixels = to_pixels.apply(simd, products);

@@ -1,29 +1,27 @@
-//! The products of inputs and weights at a point.
+//! Micro-kernel of the products of weights and inputs at a point.
 //!
-//! A block of sums is kept in registers. Every sum runs over its channels in order, whatever the width of the vectors,
-//! so that the bytes do not depend on it.
+//! A few outputs by two vectors of tiles are summed in registers. Every sum runs over its channels in order, whatever the
+//! width of the vectors, so that the bytes do not depend on it.
 
 use pulp::{Simd, WithSimd};
 
-use super::BLOCK;
-use super::tiles::GROUP;
-use super::weights::PANEL;
+use super::blocking::{MC, NC, NR};
 use crate::vectorised::MAX_LANES;
 
-/// The number of vectors of a block of sums.
+/// Vectors of tiles that are summed in registers.
 const VECTORS: usize = 2;
 
-/// Products of a group's tiles and a panel of outputs. Vectors are of tiles.
+/// The products of a panel of weights and a group of tiles.
 pub(super) struct AddProducts<'a> {
-    /// `(inputs, GROUP)`
+    /// `(inputs, NR)`
     pub(super) inputs: &'a [f32],
-    /// `(inputs, PANEL)`
+    /// `(inputs, MC)`
     pub(super) weights: &'a [f32],
-    /// `(PANEL, BLOCK * GROUP)`, from the group's first tile on.
+    /// `(MC, NC)`, from the group's first tile on.
     pub(super) sums: &'a mut [f32],
-    /// How many of the panel's outputs are wanted.
+    /// Those of the panel's outputs that there are.
     pub(super) num_outputs: usize,
-    /// Whether the sums begin here.
+    /// Whether sums begin at zero, and not with what is there.
     pub(super) is_first: bool,
 }
 
@@ -42,23 +40,24 @@ impl WithSimd for AddProducts<'_> {
 }
 
 impl AddProducts<'_> {
+    /// Adds the products of `MR` outputs at a time.
     #[inline(always)]
-    fn add_with<S: Simd, const OUTPUTS: usize>(self, simd: S) {
-        let (inputs, _) = self.inputs.as_chunks::<GROUP>();
-        let (weights, _) = self.weights.as_chunks::<PANEL>();
+    fn add_with<S: Simd, const MR: usize>(self, simd: S) {
+        let (inputs, _) = self.inputs.as_chunks::<NR>();
+        let (weights, _) = self.weights.as_chunks::<MC>();
         let part = VECTORS * S::F32_LANES;
-        for tile in (0..GROUP).step_by(part) {
-            for output in (0..self.num_outputs).step_by(OUTPUTS) {
-                let mut sums = [[simd.splat_f32s(0.0); VECTORS]; OUTPUTS];
+        for tile in (0..NR).step_by(part) {
+            for output in (0..self.num_outputs).step_by(MR) {
+                let mut sums = [[simd.splat_f32s(0.0); VECTORS]; MR];
                 if !self.is_first {
                     for (o, sums) in sums.iter_mut().enumerate() {
-                        let row = &self.sums[(output + o) * BLOCK * GROUP + tile..][..part];
+                        let row = &self.sums[(output + o) * NC + tile..][..part];
                         sums.copy_from_slice(S::as_simd_f32s(row).0);
                     }
                 }
                 for (inputs, weights) in inputs.iter().zip(weights) {
                     let (inputs, _) = S::as_simd_f32s(&inputs[tile..tile + part]);
-                    for o in 0..OUTPUTS {
+                    for o in 0..MR {
                         let weight = simd.splat_f32s(weights[output + o]);
                         for v in 0..VECTORS {
                             sums[o][v] = simd.mul_add_f32s(weight, inputs[v], sums[o][v]);
@@ -66,7 +65,7 @@ impl AddProducts<'_> {
                     }
                 }
                 for (o, sums) in sums.iter().enumerate() {
-                    let row = &mut self.sums[(output + o) * BLOCK * GROUP + tile..][..part];
+                    let row = &mut self.sums[(output + o) * NC + tile..][..part];
                     S::as_mut_simd_f32s(row).0.copy_from_slice(sums);
                 }
             }

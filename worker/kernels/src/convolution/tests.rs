@@ -183,7 +183,7 @@ fn the_number_of_threads_does_not_change_a_byte() {
     assert!(by(1) == by(3));
 }
 
-/// One block, by the instructions of one kind of processor.
+/// One block, with one instruction set.
 struct ByInstructions<'a>(&'a Case);
 
 impl ByInstructions<'_> {
@@ -193,11 +193,11 @@ impl ByInstructions<'_> {
         }
         let [_, _, height, width] = self.0.shape;
         let tiles = Tiles { height, width };
-        let groups = tiles.groups(0, BLOCK);
+        let groups = tiles.groups(0, NC / NR);
         let [group] = groups.as_slice() else {
             panic!("one group of tiles is enough");
         };
-        let mut inputs = vec![0.0; INPUTS];
+        let mut inputs = vec![0.0; INPUT_PANEL];
         by(
             simd,
             TransformInputs {
@@ -211,7 +211,7 @@ impl ByInstructions<'_> {
         );
         let weights = Weights::pack(&self.0.weights, self.0.shape[1], self.0.shape[0]);
         let weights = weights.panels().find_first(|_| true).unwrap();
-        let mut at = vec![0.0; POINTS * WEIGHTS_AT];
+        let mut at = vec![0.0; POINTS * WEIGHTS_STRIDE];
         by(
             simd,
             TransformWeights {
@@ -220,14 +220,14 @@ impl ByInstructions<'_> {
                 at: &mut at,
             },
         );
-        let mut sums = vec![0.0; POINTS * SUMS_AT];
+        let mut sums = vec![0.0; POINTS * SUMS_STRIDE];
         for point in 0..POINTS {
             by(
                 simd,
                 AddProducts {
-                    inputs: &inputs[point * INPUTS_AT..][..self.0.shape[0] * GROUP],
-                    weights: &at[point * WEIGHTS_AT..][..self.0.shape[0] * PANEL],
-                    sums: &mut sums[point * SUMS_AT..][..SUMS_AT],
+                    inputs: &inputs[point * INPUTS_STRIDE..][..self.0.shape[0] * NR],
+                    weights: &at[point * WEIGHTS_STRIDE..][..self.0.shape[0] * MC],
+                    sums: &mut sums[point * SUMS_STRIDE..][..SUMS_STRIDE],
                     num_outputs: self.0.shape[1],
                     is_first: true,
                 },
@@ -256,7 +256,7 @@ fn the_width_of_the_vectors_does_not_change_a_byte() {
     let case = Case::random([70, 32, 14, 30]);
     let by = ByInstructions(&case);
     let scalar = by.written(Scalar);
-    assert!(case.written() == scalar, "this processor's");
+    assert!(case.written() == scalar, "this CPU's");
     if let Some(simd) = pulp::x86::V3::try_new() {
         assert!(by.written(simd) == scalar, "AVX2");
     }

@@ -1,11 +1,11 @@
-//! Which pixels tiles are made of.
+//! Tiles of an image, and the pixels they are made of.
+
+use super::blocking::NR;
 
 /// The height and width of a tile.
 pub(super) const TILE: usize = 4;
 /// The height and width of the inputs of a tile, which begin one pixel before it.
 pub(super) const PATCH: usize = 6;
-/// The number of tiles that lie next to each other in memory.
-pub(super) const GROUP: usize = 32;
 
 /// The tiles of an image, counted row by row; those at the right and lower edge may reach beyond it.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +14,7 @@ pub(super) struct Tiles {
     pub(super) width: usize,
 }
 
-/// Up to [`GROUP`] tiles, as runs.
+/// Up to [`NR`] tiles, which are a panel of inputs, as runs.
 pub(super) type Group = Vec<Run>;
 
 /// Neighbouring tiles of one row.
@@ -39,7 +39,7 @@ impl Tiles {
     /// Returns up to `num` groups, from the tile `first` on.
     pub(super) fn groups(self, first: usize, num: usize) -> Vec<Group> {
         (first..self.num())
-            .step_by(GROUP)
+            .step_by(NR)
             .take(num)
             .map(|first| self.group(first))
             .collect()
@@ -47,7 +47,7 @@ impl Tiles {
 
     fn group(self, first: usize) -> Group {
         let in_row = self.width.div_ceil(TILE);
-        let end = self.num().min(first + GROUP);
+        let end = self.num().min(first + NR);
         let mut runs = Vec::new();
         let mut tile = first;
         while tile < end {

@@ -1,15 +1,12 @@
-//! How weights are kept, and their transform.
+//! Packed weights, and their transform to points.
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::WEIGHTS_AT;
+use super::blocking::{MC, WEIGHTS_STRIDE};
 use super::points::{OfWeights, Points};
 
-/// The number of output channels that are worked on at once.
-pub(super) const PANEL: usize = 32;
-
-/// Weights as they are read: `(panels, inputs, 9, PANEL)`.
+/// Packed weights: `(panels, inputs, 9, MC)`.
 ///
 /// They take as much memory as in the model. Kept at their points they would take four times as much; to transform them
 /// at every use takes a few hundredths of the products' time.
@@ -21,15 +18,15 @@ pub(super) struct Weights {
 impl Weights {
     /// Packs weights `(outputs, inputs, 9)`; outputs that a panel lacks are zero.
     pub(super) fn pack(weights: &[f32], num_outputs: usize, num_inputs: usize) -> Self {
-        let panel_len = num_inputs * 9 * PANEL;
-        let mut packed = vec![0.0; num_outputs.div_ceil(PANEL) * panel_len];
+        let panel_len = num_inputs * 9 * MC;
+        let mut packed = vec![0.0; num_outputs.div_ceil(MC) * panel_len];
         if num_inputs > 0 {
             packed
                 .par_chunks_mut(panel_len)
-                .zip(weights.par_chunks(PANEL * num_inputs * 9))
+                .zip(weights.par_chunks(MC * num_inputs * 9))
                 .for_each(|(packed, weights)| {
                     for (output, weights) in weights.chunks_exact(num_inputs * 9).enumerate() {
-                        let places = packed[output..].iter_mut().step_by(PANEL);
+                        let places = packed[output..].iter_mut().step_by(MC);
                         for (packed, weight) in places.zip(weights) {
                             *packed = *weight;
                         }
@@ -46,16 +43,16 @@ impl Weights {
 
     /// Returns the weights of each panel of output channels.
     pub(super) fn panels(&self) -> impl IndexedParallelIterator<Item = &[f32]> {
-        self.packed.par_chunks(self.num_inputs * 9 * PANEL)
+        self.packed.par_chunks(self.num_inputs * 9 * MC)
     }
 }
 
-/// Transforms the weights of one panel and some input channels.
+/// The values at all points of one panel of weights, in some input channels.
 pub(super) struct TransformWeights<'a> {
-    /// `(up to CHUNK, 9, PANEL)`
+    /// `(up to KC, 9, MC)`
     pub(super) weights: &'a [f32],
     pub(super) points: Points,
-    /// `(POINTS, WEIGHTS_AT)`
+    /// `(POINTS, WEIGHTS_STRIDE)`
     pub(super) at: &'a mut [f32],
 }
 
@@ -64,8 +61,8 @@ impl WithSimd for TransformWeights<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        for (input, weights) in self.weights.chunks_exact(9 * PANEL).enumerate() {
-            let at = &mut self.at[input * PANEL..];
+        for (input, weights) in self.weights.chunks_exact(9 * MC).enumerate() {
+            let at = &mut self.at[input * MC..];
             // The compiler makes one function for each.
             match self.points {
                 Points::OfAny => transform(simd, Points::OfAny, weights, at),
@@ -75,16 +72,16 @@ impl WithSimd for TransformWeights<'_> {
     }
 }
 
-/// Writes the values at the needed points of the weights `(9, PANEL)` to `at`, `(POINTS, WEIGHTS_AT)` from that input.
+/// Writes the values at the needed points of the weights `(9, MC)` to `at`, `(POINTS, WEIGHTS_STRIDE)` from that input.
 #[inline(always)]
 fn transform<S: Simd>(simd: S, points: Points, weights: &[f32], at: &mut [f32]) {
     let to_points = OfWeights::new(simd, points);
     let zero = simd.splat_f32s(0.0);
-    for vector in 0..PANEL / S::F32_LANES {
+    for vector in 0..MC / S::F32_LANES {
         let mut rows = [[zero; 6]; 3];
-        for (row, weights) in rows.iter_mut().zip(weights.chunks_exact(3 * PANEL)) {
+        for (row, weights) in rows.iter_mut().zip(weights.chunks_exact(3 * MC)) {
             let mut columns = [zero; 3];
-            for (column, weights) in columns.iter_mut().zip(weights.chunks_exact(PANEL)) {
+            for (column, weights) in columns.iter_mut().zip(weights.chunks_exact(MC)) {
                 *column = S::as_simd_f32s(weights).0[vector];
             }
             *row = to_points.apply(simd, columns);
@@ -95,7 +92,7 @@ fn transform<S: Simd>(simd: S, points: Points, weights: &[f32], at: &mut [f32]) 
             }
             let values = to_points.apply(simd, [rows[0][column], rows[1][column], rows[2][column]]);
             for (row, value) in values.into_iter().enumerate() {
-                let at = &mut at[(row * 6 + column) * WEIGHTS_AT..][..PANEL];
+                let at = &mut at[(row * 6 + column) * WEIGHTS_STRIDE..][..MC];
                 S::as_mut_simd_f32s(at).0[vector] = value;
             }
         }

@@ -6,9 +6,9 @@
 //!
 //! Tokens are `(tokens, heads * width)`; the columns of a head lie next to each other.
 //!
-//! A softmax hides what is not finite: a largest score passes over NaN, and a power of it is no number any more. So where a
-//! query or key is not finite, or their products may leave the range of numbers, the whole attention is NaN, as arithmetic
-//! would have it; what stands behind sees it.
+//! A softmax hides what is not finite: a largest score passes over NaN, and its exponential is no number any more. So where
+//! a query or key is not finite, or their products may leave the range of numbers, the whole attention is NaN, as
+//! arithmetic would have it; the checks of [`finite`](crate::finite) see it.
 //!
 //! **Source:** Alaluf et al. 2023, section 3.2 and eq. 3 (arXiv:2311.03335).
 //! **Differs:** nothing; the matrix is made and used tile by tile.
@@ -20,16 +20,19 @@ use ndarray::{Array2, ArrayView2};
 use thiserror::Error;
 
 use kernels::attention::{Contrast, add_attention};
-pub use kernels::attention::{Heads, KeyValue, Softmaxes};
+pub use kernels::attention::{Heads, KeyValue, SoftmaxStats};
+
+/// Why an array that was just made is one slice.
+pub(super) const FRESH: &str = "a fresh array is contiguous";
 
 /// The queries, keys and values of one image, each `(tokens, heads * width)`.
 #[derive(Clone, Copy, Debug)]
 pub struct QueryKeyValue<'a> {
-    /// What is compared with the keys.
+    /// Queries.
     pub query: ArrayView2<'a, f32>,
-    /// What queries are compared with.
+    /// Keys, which queries are compared with.
     pub key: ArrayView2<'a, f32>,
-    /// What is averaged.
+    /// Values, of which attention is a weighted average.
     pub value: ArrayView2<'a, f32>,
 }
 
@@ -76,7 +79,7 @@ pub enum AttentionError {
         /// The tokens of the others.
         expected: usize,
     },
-    /// A fraction is none.
+    /// A fraction lies outside 0 to 1.
     #[error("filter fraction ({0}) must be between 0 and 1")]
     Fraction(f32),
 }
@@ -90,19 +93,19 @@ pub fn self_attention(
     input: QueryKeyValue<'_>,
     heads: Heads,
 ) -> Result<Array2<f32>, AttentionError> {
-    let (output, _) = self_attention_and_softmaxes(input, heads)?;
+    let (output, _) = self_attention_with_stats(input, heads)?;
     Ok(output)
 }
 
-/// Returns the same with its softmaxes.
+/// Returns the attention of one image to itself, `(tokens, heads * width)`, and its softmax statistics.
 ///
 /// # Errors
 ///
 /// [`AttentionError`] like [`self_attention`].
-pub fn self_attention_and_softmaxes(
+pub fn self_attention_with_stats(
     input: QueryKeyValue<'_>,
     heads: Heads,
-) -> Result<(Array2<f32>, Softmaxes), AttentionError> {
+) -> Result<(Array2<f32>, SoftmaxStats), AttentionError> {
     attend(input.query, input.key_value(), heads, None)
 }
 
@@ -130,12 +133,12 @@ pub(super) fn attend(
     key_value: KeyValue<'_>,
     heads: Heads,
     contrast: Option<Contrast>,
-) -> Result<(Array2<f32>, Softmaxes), AttentionError> {
+) -> Result<(Array2<f32>, SoftmaxStats), AttentionError> {
     check(query, key_value, heads)?;
     let mut output = Array2::zeros(query.raw_dim());
-    let values = output.as_slice_mut().expect("a new array is one slice");
-    let softmaxes = add_attention(query, key_value, heads, contrast, values);
-    Ok((output, softmaxes))
+    let values = output.as_slice_mut().expect(FRESH);
+    let stats = add_attention(query, key_value, heads, contrast, values);
+    Ok((output, stats))
 }
 
 /// Checks the shapes of a query and what it attends to.

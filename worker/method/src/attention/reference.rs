@@ -2,8 +2,8 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
-use super::{Heads, KeyValue, QueryKeyValue};
-use crate::filtering::{BestMatch, Exchange, Filter, Similarity};
+use super::Heads;
+use crate::filtering::{BestMatch, Exchange, Filter, Injected, Similarity};
 
 /// Returns the attention matrix of every head, `(query tokens, key tokens)`.
 pub(crate) fn attention(
@@ -47,7 +47,7 @@ pub(crate) fn weighted(
     ndarray::concatenate(Axis(1), &views).unwrap()
 }
 
-/// What filtering finds, and what it makes of it.
+/// The matches that filtering finds, and its output.
 pub(crate) struct Filtered {
     pub(crate) best: Vec<usize>,
     pub(crate) weak: Vec<usize>,
@@ -56,22 +56,26 @@ pub(crate) struct Filtered {
 
 /// Returns cross-image attention with weak positions exchanged.
 pub(crate) fn filtered(
-    query_output: ArrayView2<f32>,
-    style: KeyValue<'_>,
-    content: QueryKeyValue<'_>,
-    heads: Heads,
+    injected: Injected<'_>,
     contrast_strength: f32,
     filter: &Filter,
 ) -> Filtered {
+    let Injected {
+        query,
+        style,
+        content,
+        heads,
+    } = injected;
+    let content = content.own;
     let own = attention(content.query, content.key, heads, None);
-    let mixed = attention(query_output, style.key, heads, Some(contrast_strength));
+    let mixed = attention(query, style.key, heads, Some(contrast_strength));
     let matches = match filter.best_match {
         BestMatch::ContrastedAttention => {
             let zero = Array2::zeros(mixed[0].raw_dim());
             mixed.iter().fold(zero, |sum, attention| sum + attention)
         }
         BestMatch::FullWidthScores => {
-            let query = query_output.mapv(f64::from);
+            let query = query.mapv(f64::from);
             query.dot(&style.key.mapv(f64::from).t())
         }
     };
@@ -152,7 +156,7 @@ mod tests {
     use ndarray::{Array2, s};
 
     use super::*;
-    use crate::attention::{cross_image_attention, self_attention};
+    use crate::attention::{KeyValue, QueryKeyValue, cross_image_attention, self_attention};
     use crate::filtering::{filtered_attention, find_matches};
     use crate::noise::standard_normal;
 
@@ -258,15 +262,19 @@ mod tests {
                 key: key.view(),
                 value: value.view(),
             };
+            let injected = Injected {
+                query: query_output.view(),
+                style,
+                content: content.into(),
+                heads,
+            };
             for filter in all_filters() {
                 let what = format!("seed {seed}, {tokens} tokens, {heads:?}, {filter:?}");
-                let query_output = query_output.view();
-                let found = filtered_attention(query_output, style, content, heads, 1.67, &filter);
-                let expected = filtered(query_output, style, content, heads, 1.67, &filter);
+                let found = filtered_attention(injected, 1.67, &filter);
+                let expected = filtered(injected, 1.67, &filter);
                 assert_close(&found.unwrap(), &expected.output, &what);
 
-                let matches =
-                    find_matches(query_output, style, content, heads, 1.67, &filter).unwrap();
+                let matches = find_matches(injected, 1.67, &filter).unwrap();
                 assert_eq!(matches.best, expected.best, "{what}");
                 assert_eq!(matches.weak, expected.weak, "{what}");
             }
@@ -328,8 +336,13 @@ mod tests {
         let with_threads = |num_threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads);
             pool.build().unwrap().install(|| {
-                let style = input.key_value();
-                filtered_attention(query.view(), style, input, heads, 1.67, &filter).unwrap()
+                let injected = Injected {
+                    query: query.view(),
+                    style: input.key_value(),
+                    content: input.into(),
+                    heads,
+                };
+                filtered_attention(injected, 1.67, &filter).unwrap()
             })
         };
         assert_eq!(with_threads(1), with_threads(5));

@@ -18,7 +18,7 @@ use std::fmt;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3};
 
 use super::adain::{AdainError, adain};
-use super::class_adain::ClassAdain;
+use super::class_adain::{ClassAdain, LabelledLatent};
 use super::finite::{NotFinite, Quantity};
 use super::schedule::Schedule;
 
@@ -28,7 +28,7 @@ pub trait NoiseSource {
     fn noise(&self, index: usize) -> Array3<f32>;
 }
 
-/// Where in the schedule a pass is.
+/// The step of a pass, and its timestep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct At {
     /// Executed step, from 0.
@@ -60,7 +60,7 @@ pub struct PassPredictions {
     pub outputs: Vec<Array3<f32>>,
 }
 
-/// A noise predictor that evaluates content and outputs together, with what injection it does inside.
+/// A noise predictor that evaluates content and outputs together, injection included.
 pub trait ContentPass {
     /// Why an evaluation failed.
     type Error;
@@ -69,7 +69,7 @@ pub trait ContentPass {
     ///
     /// # Errors
     ///
-    /// Whatever keeps the predictor from evaluating.
+    /// [`Self::Error`] if the predictor cannot evaluate them.
     fn evaluate(
         &mut self,
         at: At,
@@ -78,7 +78,7 @@ pub trait ContentPass {
     ) -> Result<PassPredictions, Self::Error>;
 }
 
-/// A noise predictor of the style branch, which records what later passes inject.
+/// A noise predictor of the style branch, which records the keys and values that later passes inject.
 pub trait StylePass {
     /// Why an evaluation failed.
     type Error;
@@ -87,14 +87,14 @@ pub trait StylePass {
     ///
     /// # Errors
     ///
-    /// Whatever keeps the predictor from evaluating.
+    /// [`Self::Error`] if the predictor cannot evaluate it.
     fn evaluate(&mut self, at: At, style: ArrayView3<'_, f32>) -> Result<Array3<f32>, Self::Error>;
 }
 
-/// Which AdaIN follows each step.
+/// The AdaIN after each step.
 #[derive(Debug, Clone)]
 pub struct AdainPlan {
-    /// How classes are normalised where they are.
+    /// The reading of class-wise AdaIN.
     pub class_adain: ClassAdain,
     /// For each executed step: class-wise, or else global.
     pub class_wise: Vec<bool>,
@@ -110,7 +110,7 @@ pub struct Content<'a> {
     pub noise: &'a dyn NoiseSource,
 }
 
-/// What AdaIN needs of a style: its labels, and its latent after each step.
+/// The labels of a style and its latent after each step, which AdaIN takes.
 #[derive(Debug, Clone)]
 pub struct StyleTrajectory {
     /// Train ids at latent size.
@@ -119,7 +119,7 @@ pub struct StyleTrajectory {
     pub after: Vec<Array3<f32>>,
 }
 
-/// One output's step, for those who watch.
+/// One output's step, as observers see it.
 pub struct StepRecord<'a> {
     /// Position of the output among those of the pass.
     pub output: usize,
@@ -133,16 +133,16 @@ pub struct StepRecord<'a> {
     pub latent: &'a Array3<f32>,
 }
 
-/// Somebody who watches a conversion: a progress bar, a trace.
+/// An observer of a conversion: a progress bar, a trace.
 pub trait Observer {
-    /// Is told each output's step.
+    /// Called after each output's step.
     fn step(&mut self, record: &StepRecord<'_>);
 
-    /// Is told each step of a style's branch.
+    /// Called after each step of a style's branch.
     fn style_step(&mut self) {}
 }
 
-/// Nobody.
+/// An observer that ignores everything.
 impl Observer for () {
     fn step(&mut self, _record: &StepRecord<'_>) {}
 }
@@ -161,66 +161,81 @@ pub enum DenoiseError<E> {
     NotFinite(#[from] NotFinite),
 }
 
-/// An output's final latent `(channels, height, width)`, or what of it is not finite.
+/// An output's final latent `(channels, height, width)`, or the quantity of it that is not finite.
 pub type FinalLatent = Result<Array3<f32>, NotFinite>;
 
-/// Returns the final latent of each output, in the order of `styles`, or what of it is not finite: such an output is in no
-/// later pass, and the others are what they are without it.
-///
-/// # Errors
-///
-/// [`DenoiseError::Unet`] if a pass fails, [`DenoiseError::Adain`] if shapes differ between content and a style,
-/// [`DenoiseError::NotFinite`] if a prediction of the content branch is not finite.
-pub fn denoise<P: ContentPass>(
-    unet: &mut P,
-    schedule: &Schedule,
-    plan: &AdainPlan,
-    content: &Content<'_>,
-    styles: &[&StyleTrajectory],
-    observer: &mut dyn Observer,
-) -> Result<Vec<FinalLatent>, DenoiseError<P::Error>> {
-    let mut x_content = noised(schedule, content.latent, content.noise, schedule.skip());
-    let mut outputs = vec![Ok(x_content.clone()); styles.len()];
-    for step in 0..schedule.num_executed() {
-        let branches = running(&outputs);
-        if branches.is_empty() {
-            break;
+/// The denoising of a content into several outputs, one for each style.
+pub struct Denoise<'a> {
+    /// The timesteps and the formulas at each.
+    pub schedule: &'a Schedule,
+    /// The AdaIN after each step.
+    pub plan: &'a AdainPlan,
+    /// The observer of each output's steps.
+    pub observer: &'a mut dyn Observer,
+}
+
+impl Denoise<'_> {
+    /// Returns the final latent of each output, in the order of `styles`, or the quantity of it that is not finite: such
+    /// an output is in no later pass, and the others are what they are without it.
+    ///
+    /// # Errors
+    ///
+    /// [`DenoiseError::Unet`] if a pass fails, [`DenoiseError::Adain`] if shapes differ between content and a style,
+    /// [`DenoiseError::NotFinite`] if a prediction of the content branch is not finite.
+    pub fn run<P: ContentPass>(
+        self,
+        unet: &mut P,
+        content: &Content<'_>,
+        styles: &[&StyleTrajectory],
+    ) -> Result<Vec<FinalLatent>, DenoiseError<P::Error>> {
+        let Self {
+            schedule,
+            plan,
+            observer,
+        } = self;
+        let mut x_content = noised(schedule, content.latent, content.noise, schedule.skip());
+        let mut outputs = vec![Ok(x_content.clone()); styles.len()];
+        for step in 0..schedule.num_executed() {
+            let branches = running(&outputs);
+            if branches.is_empty() {
+                break;
+            }
+            let index = schedule.index(step);
+            let at = at(schedule, step);
+            let predictions = unet
+                .evaluate(at, x_content.view(), &branches)
+                .map_err(DenoiseError::Unet)?;
+            Quantity::NoisePrediction(at).check(predictions.content.view())?;
+            let x_next = noised(schedule, content.latent, content.noise, index + 1);
+            let noise_map = schedule.noise_map(
+                x_content.view(),
+                x_next.view(),
+                predictions.content.view(),
+                index,
+            );
+            let mut after = Vec::with_capacity(branches.len());
+            for (branch, noise_pred) in branches.iter().zip(&predictions.outputs) {
+                let update = Update {
+                    schedule,
+                    plan,
+                    content_labels: content.labels,
+                    style: styles[branch.position],
+                    noise_map: noise_map.view(),
+                    at,
+                };
+                after.push((branch.position, update.of(branch, noise_pred, observer)?));
+            }
+            for (position, latent) in after {
+                outputs[position] = latent;
+            }
+            x_content = x_next;
         }
-        let index = schedule.index(step);
-        let at = at(schedule, step);
-        let predictions = unet
-            .evaluate(at, x_content.view(), &branches)
-            .map_err(DenoiseError::Unet)?;
-        Quantity::NoisePrediction(at).check(predictions.content.view())?;
-        let x_next = noised(schedule, content.latent, content.noise, index + 1);
-        let noise_map = schedule.noise_map(
-            x_content.view(),
-            x_next.view(),
-            predictions.content.view(),
-            index,
-        );
-        let mut after = Vec::with_capacity(branches.len());
-        for (branch, noise_pred) in branches.iter().zip(&predictions.outputs) {
-            let update = Update {
-                schedule,
-                plan,
-                content_labels: content.labels,
-                style: styles[branch.position],
-                noise_map: noise_map.view(),
-                at,
-            };
-            after.push((branch.position, update.of(branch, noise_pred, observer)?));
-        }
-        for (position, latent) in after {
-            outputs[position] = latent;
-        }
-        x_content = x_next;
+        Ok(outputs)
     }
-    Ok(outputs)
 }
 
 /// Returns the branches of the outputs that have not failed.
-fn running(outputs: &[Result<Array3<f32>, NotFinite>]) -> Vec<OutputBranch<'_>> {
+fn running(outputs: &[FinalLatent]) -> Vec<OutputBranch<'_>> {
     let mut branches = Vec::with_capacity(outputs.len());
     for (position, output) in outputs.iter().enumerate() {
         if let Ok(latent) = output {
@@ -231,7 +246,7 @@ fn running(outputs: &[Result<Array3<f32>, NotFinite>]) -> Vec<OutputBranch<'_>> 
     branches
 }
 
-/// What takes an output's latent from one step to the next.
+/// The update of an output's latent from one step to the next.
 struct Update<'a> {
     schedule: &'a Schedule,
     plan: &'a AdainPlan,
@@ -242,13 +257,13 @@ struct Update<'a> {
 }
 
 impl Update<'_> {
-    /// Returns the latent after the step, or what of it is not finite.
+    /// Returns the latent after the step, or the quantity of it that is not finite.
     fn of(
         &self,
         branch: &OutputBranch<'_>,
         noise_pred: &Array3<f32>,
         observer: &mut dyn Observer,
-    ) -> Result<Result<Array3<f32>, NotFinite>, AdainError> {
+    ) -> Result<FinalLatent, AdainError> {
         let at = self.at;
         if let Err(error) = Quantity::NoisePrediction(at).check(noise_pred.view()) {
             return Ok(Err(error));
@@ -257,18 +272,18 @@ impl Update<'_> {
         let before_adain =
             self.schedule
                 .ddpm_step(branch.latent, noise_pred.view(), self.noise_map, index);
-        let style_latent = self.style.after[at.step].view();
+        let content = LabelledLatent {
+            latent: before_adain.view(),
+            labels: self.content_labels,
+        };
+        let style = LabelledLatent {
+            latent: self.style.after[at.step].view(),
+            labels: self.style.labels.view(),
+        };
         let latent = if self.plan.class_wise[at.step] {
-            let labels = self.style.labels.view();
-            let class_adain = &self.plan.class_adain;
-            class_adain.apply(
-                before_adain.view(),
-                style_latent,
-                self.content_labels,
-                labels,
-            )?
+            self.plan.class_adain.apply(content, style)?
         } else {
-            adain(before_adain.view(), style_latent)?
+            adain(content.latent, style.latent)?
         };
         if let Err(error) = Quantity::Latent(at).check(latent.view()) {
             return Ok(Err(error));

@@ -144,7 +144,12 @@ fn converted_with(
         noise: &Noise("content"),
     };
     let styles: Vec<&StyleTrajectory> = styles.iter().collect();
-    denoise(predictor, &schedule, &plan, &content, &styles, &mut ())
+    let denoise = Denoise {
+        schedule: &schedule,
+        plan: &plan,
+        observer: &mut (),
+    };
+    denoise.run(predictor, &content, &styles)
 }
 
 const BAD: [f32; 3] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];

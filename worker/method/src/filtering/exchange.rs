@@ -1,18 +1,22 @@
-//! What weak positions give to the output.
+//! The exchange of the style for the content at weak positions.
+//!
+//! **Source:** Chigot et al. 2025, section 3.3 (arXiv:2505.16360): the released code exchanges keys, the paper queries.
+//! **Differs:** weak columns are subtracted from a whole output instead of being left out of it, and attention is computed
+//! for the columns or rows that are exchanged, where that is enough.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::ContentAttention;
 use super::matching::{Attended, Mixed};
-use crate::attention::{AttentionError, QueryKeyValue, attend};
+use crate::attention::{AttentionError, FRESH, QueryKeyValue, attend};
 use kernels::attention::{
-    Attention, Contrast, Heads, KeyValue, Keys, Length, Queries, Values, add_by_strips,
+    Attention, Contrast, Heads, KeyValue, Keys, Queries, Scaled, Values, add_scaled,
 };
 
 /// Returns an output in which the weak keys of the style have made way for those of the content.
 ///
-/// Of the content's attention only the weak columns are needed. Where its softmax is known, they are all that is made;
-/// else its keys are put in an order that begins with the weak ones: the softmax needs all of them.
+/// Of the content's attention only the weak columns are needed. With its softmax statistics, only they are computed;
+/// without, its keys are put in an order that begins with the weak ones, because the softmax needs all of them.
 pub(super) fn exchange_columns(
     mixed: &Mixed<'_>,
     attended: Attended,
@@ -22,10 +26,7 @@ pub(super) fn exchange_columns(
     if weak.is_empty() {
         return attended.output;
     }
-    let Attended {
-        mut output,
-        softmaxes,
-    } = attended;
+    let Attended { mut output, stats } = attended;
     let &Mixed {
         query,
         style,
@@ -37,27 +38,30 @@ pub(super) fn exchange_columns(
         keys: &Keys::of(style.key, heads, weak),
         values: &Values::of(style.value, heads, weak),
         contrast: Some(contrast),
-        softmaxes: Some(&softmaxes),
+        stats: Some(&stats),
     };
-    let ContentAttention { own, softmaxes } = content;
+    let ContentAttention { own, stats } = content;
     let taken_in = Attention {
         queries: &Queries::all(own.query, heads),
-        keys: &match softmaxes {
+        keys: &match stats {
             Some(_) => Keys::of(own.key, heads, weak),
             None => Keys::of(own.key, heads, &weak_first(weak, own.key.nrows())),
         },
         values: &Values::of(own.value, heads, weak),
         contrast: None,
-        softmaxes,
+        stats,
     };
-    let values = output.as_slice_mut();
-    let values = values.expect("an output of attention is one slice");
-    add_by_strips(values, heads, Length::Any, |strip, output| {
-        for head in 0..heads.num {
-            strip.attend(head, &left_out, -1.0, output);
-            strip.attend(head, &taken_in, 1.0, output);
-        }
-    });
+    let terms = [
+        Scaled {
+            factor: -1.0,
+            attention: &left_out,
+        },
+        Scaled {
+            factor: 1.0,
+            attention: &taken_in,
+        },
+    ];
+    add_scaled(&terms, heads, output.as_slice_mut().expect(FRESH));
     output
 }
 
@@ -71,7 +75,7 @@ fn weak_first(weak: &[usize], num: usize) -> Vec<usize> {
 
 /// Returns an output in which the weak queries have attended to the content instead.
 ///
-/// What the others have attended to the style is taken from `attended`, or made for them alone.
+/// The attention of the others to the style is taken from `attended`, or computed for them alone.
 pub(super) fn exchange_rows(
     mixed: &Mixed<'_>,
     attended: Option<Attended>,
@@ -89,31 +93,45 @@ pub(super) fn exchange_rows(
         None => {
             let strong = &weak_first(weak, query.nrows())[weak.len()..];
             let mut output = Array2::zeros(query.raw_dim());
-            attend_rows(&mut output, query, style, heads, Some(contrast), strong)?;
+            let to_style = RowAttention {
+                query,
+                key_value: style,
+                heads,
+                contrast: Some(contrast),
+            };
+            to_style.overwrite(strong, &mut output)?;
             output
         }
     };
-    let (query, own) = (content.query, content.key_value());
-    attend_rows(&mut output, query, own, heads, None, weak)?;
+    let to_content = RowAttention {
+        query: content.query,
+        key_value: content.key_value(),
+        heads,
+        contrast: None,
+    };
+    to_content.overwrite(weak, &mut output)?;
     Ok(output)
 }
 
-/// Overwrites some rows of an output with the attention of the same rows of `query`.
-fn attend_rows(
-    output: &mut Array2<f32>,
-    query: ArrayView2<f32>,
-    key_value: KeyValue<'_>,
+/// An attention of which some rows are needed.
+struct RowAttention<'a> {
+    query: ArrayView2<'a, f32>,
+    key_value: KeyValue<'a>,
     heads: Heads,
     contrast: Option<Contrast>,
-    rows: &[usize],
-) -> Result<(), AttentionError> {
-    if rows.is_empty() {
-        return Ok(());
+}
+
+impl RowAttention<'_> {
+    /// Overwrites some rows of an output with the attention of the same rows of the query.
+    fn overwrite(self, rows: &[usize], output: &mut Array2<f32>) -> Result<(), AttentionError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let query = self.query.select(Axis(0), rows);
+        let (attended, _) = attend(query.view(), self.key_value, self.heads, self.contrast)?;
+        for (&row, attended) in rows.iter().zip(attended.rows()) {
+            output.row_mut(row).assign(&attended);
+        }
+        Ok(())
     }
-    let query = query.select(Axis(0), rows);
-    let (attended, _) = attend(query.view(), key_value, heads, contrast)?;
-    for (&row, attended) in rows.iter().zip(attended.rows()) {
-        output.row_mut(row).assign(&attended);
-    }
-    Ok(())
 }

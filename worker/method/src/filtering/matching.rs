@@ -1,13 +1,16 @@
-//! Which positions have no good match in the style.
+//! The best match of each position in the style, and the positions whose match is weak.
+//!
+//! **Source:** Chigot et al. 2025, section 3.3 (arXiv:2505.16360).
+//! **Differs:** the released code sums contrasted attention over heads where the paper multiplies whole queries and keys,
+//! and sums absolute cosines of heads where the paper takes one of whole values; both are settings.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
 
-use super::Similarity;
-use crate::attention::{AttentionError, attend};
+use super::{Injected, Similarity};
+use crate::attention::{AttentionError, FRESH, attend};
 use kernels::attention::{
-    Attention, Contrast, Heads, KeyValue, Keys, Length, Queries, Softmaxes, Values, add_by_strips,
-    map_strips,
+    Attention, Contrast, Heads, KeyValue, Keys, Queries, SoftmaxStats, Values, best_keys,
 };
 
 /// Keeps the cosine of a zero vector from being no number, as in PyTorch.
@@ -25,24 +28,17 @@ pub(super) struct Mixed<'a> {
 pub(super) struct Attended {
     /// `(tokens, heads * width)`
     pub(super) output: Array2<f32>,
-    /// Its softmaxes.
-    pub(super) softmaxes: Softmaxes,
+    /// Its softmax statistics.
+    pub(super) stats: SoftmaxStats,
 }
 
 impl<'a> Mixed<'a> {
-    pub(super) fn new<'q: 'a, 's: 'a>(
-        query_output: ArrayView2<'q, f32>,
-        style: KeyValue<'s>,
-        heads: Heads,
-        contrast_strength: f32,
-    ) -> Self {
+    pub(super) fn new(injected: &Injected<'a>, contrast_strength: f32) -> Self {
+        let style = injected.style;
         Self {
-            query: query_output.reborrow(),
-            style: KeyValue {
-                key: style.key.reborrow(),
-                value: style.value.reborrow(),
-            },
-            heads,
+            query: injected.query,
+            style,
+            heads: injected.heads,
             contrast: Contrast::new(contrast_strength, style.key.nrows()),
         }
     }
@@ -50,8 +46,8 @@ impl<'a> Mixed<'a> {
     /// Returns the attention alone.
     pub(super) fn attend(&self) -> Result<Attended, AttentionError> {
         let contrast = Some(self.contrast);
-        let (output, softmaxes) = attend(self.query, self.style, self.heads, contrast)?;
-        Ok(Attended { output, softmaxes })
+        let (output, stats) = attend(self.query, self.style, self.heads, contrast)?;
+        Ok(Attended { output, stats })
     }
 
     /// Returns the attention, and for each query the key with the largest sum of it over heads.
@@ -61,44 +57,28 @@ impl<'a> Mixed<'a> {
             keys: &Keys::all(self.style.key, self.heads),
             values: &Values::all(self.style.value, self.heads),
             contrast: Some(self.contrast),
-            softmaxes: None,
+            stats: None,
         };
         let mut output = Array2::zeros(self.query.raw_dim());
-        let values = output.as_slice_mut().expect("a new array is one slice");
-        let strips = add_by_strips(values, self.heads, Length::OfSums, |strip, output| {
-            let heads = 0..self.heads.num;
-            let softmaxes = heads.map(|head| strip.attend_and_sum(head, &attention, output));
-            (softmaxes.collect(), strip.best_by_sums())
-        });
-        let (softmaxes, best): (Vec<_>, Vec<_>) = strips.into_iter().unzip();
-        let softmaxes = Softmaxes::of(softmaxes);
-        (Attended { output, softmaxes }, best.concat())
+        let values = output.as_slice_mut().expect(FRESH);
+        let (stats, best) = attention.add_and_match(values);
+        (Attended { output, stats }, best)
     }
 
     /// Returns for each query the key with the largest product over the full width.
     pub(super) fn match_full_width(&self) -> Vec<usize> {
-        let Heads { num, width } = self.heads;
-        let whole = Heads {
-            num: 1,
-            width: num * width,
-        };
-        let queries = Queries::all(self.query, whole);
-        let keys = Keys::all(self.style.key, whole);
-        let strips = map_strips(self.query.nrows(), whole, |strip| {
-            strip.best_by_scores(&queries, &keys)
-        });
-        strips.concat()
+        best_keys(self.query, self.style.key)
     }
 }
 
 /// Returns how much each content value resembles the style value at its best match.
 pub(super) fn similarities(
-    content: ArrayView2<f32>,
-    style: ArrayView2<f32>,
+    injected: &Injected<'_>,
     best: &[usize],
-    heads: Heads,
     similarity: Similarity,
 ) -> Vec<f32> {
+    let (content, style) = (injected.content.own.value, injected.style.value);
+    let heads = injected.heads;
     best.par_iter()
         .enumerate()
         .map(|(position, &best)| {
@@ -142,19 +122,24 @@ fn quantile(values: &[f32], fraction: f32) -> f32 {
     below + (above - below) * share
 }
 
-/// Where a quantile lies among sorted values.
+/// The place of a quantile among sorted values.
 pub struct Quantile {
-    /// Place of the value below it.
+    /// Index of the value below it.
     pub below: usize,
-    /// Place of the value above it.
+    /// Index of the value above it.
     pub above: usize,
-    /// How far it is from one to the other.
+    /// The share of the way from one to the other, 0 to 1.
     pub share: f32,
 }
 
 impl Quantile {
-    /// Returns the place of a quantile among so many values, at least one.
+    /// Returns the place of the quantile `fraction`, 0 to 1, among so many values.
+    ///
+    /// # Panics
+    ///
+    /// If there are no values.
     pub fn of(num_values: usize, fraction: f32) -> Self {
+        assert!(num_values > 0);
         let position = f64::from(fraction) * (num_values - 1) as f64;
         Self {
             below: position.floor() as usize,

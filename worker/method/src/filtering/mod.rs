@@ -14,12 +14,12 @@ use ndarray::{Array2, ArrayView2};
 
 use kernels::attention::has_finite_scores;
 
-use super::attention::{self, AttentionError, Heads, KeyValue, QueryKeyValue, Softmaxes};
+use super::attention::{self, AttentionError, Heads, KeyValue, QueryKeyValue, SoftmaxStats};
 use exchange::{exchange_columns, exchange_rows};
 pub use matching::{EPSILON, Quantile};
 use matching::{Mixed, similarities, weak_positions};
 
-/// What weak positions exchange.
+/// The columns or rows of attention that are exchanged at weak positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exchange {
     /// The weak keys, for every query (released code).
@@ -46,30 +46,42 @@ pub enum Similarity {
     FullWidthCosine,
 }
 
-/// What weak positions take instead: the content's own attention.
+/// The content's attention to itself, which weak positions take.
 #[derive(Clone, Copy, Debug)]
 pub struct ContentAttention<'a> {
     /// Its queries, keys and values.
     pub own: QueryKeyValue<'a>,
-    /// What its attention to itself left behind, if that was made before: most of it need not be made again then.
-    pub softmaxes: Option<&'a Softmaxes>,
+    /// Its softmax statistics, if it was computed before: most of it need not be computed again then.
+    pub stats: Option<&'a SoftmaxStats>,
 }
 
 impl<'a> From<QueryKeyValue<'a>> for ContentAttention<'a> {
     fn from(own: QueryKeyValue<'a>) -> Self {
-        Self {
-            own,
-            softmaxes: None,
-        }
+        Self { own, stats: None }
     }
 }
 
-/// Which positions are weak, and what happens to them.
+/// The tensors of an injected layer. Each is `(tokens, heads * width)` with the same number of tokens.
+///
+/// A position of the output is compared with the same position of the content, and exchanged as a key of either.
+#[derive(Clone, Copy, Debug)]
+pub struct Injected<'a> {
+    /// The queries of the output.
+    pub query: ArrayView2<'a, f32>,
+    /// The keys and values of the style.
+    pub style: KeyValue<'a>,
+    /// The content.
+    pub content: ContentAttention<'a>,
+    /// How the columns of all of them are divided.
+    pub heads: Heads,
+}
+
+/// A reading of the filter: how weak positions are found, and what is exchanged at them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Filter {
-    /// The quantile of the similarities below which a position is weak.
+    /// The quantile of the similarities below which a position is weak, 0 to 1.
     pub fraction: f32,
-    /// What weak positions exchange.
+    /// The columns or rows that are exchanged.
     pub exchange: Exchange,
     /// How the best match of a position is found.
     pub best_match: BestMatch,
@@ -77,41 +89,41 @@ pub struct Filter {
     pub similarity: Similarity,
 }
 
-/// What filtering finds before it exchanges anything.
+/// The best match of each position, and the positions whose match is weak.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matches {
     /// For each position, its best match in the style.
     pub best: Vec<usize>,
-    /// For each position, how much its value resembles that of its best match.
+    /// For each position, the similarity of its value and that of its best match.
     pub similarity: Vec<f32>,
     /// The weak positions, in ascending order.
     pub weak: Vec<usize>,
 }
 
-/// Returns cross-image attention in which weak positions take the content's own attention.
-///
-/// Every array is `(tokens, heads * width)` with the same number of tokens, because a position of the
-/// output is compared with the same position of the content, and exchanged as a key of either.
+/// Returns cross-image attention in which weak positions take the content's own attention, `(tokens, heads * width)`.
 ///
 /// # Errors
 ///
-/// [`AttentionError`] if the arrays do not fit the heads or each other, or the fraction is none.
-pub fn filtered_attention<'a>(
-    query_output: ArrayView2<f32>,
-    style: KeyValue<'_>,
-    content: impl Into<ContentAttention<'a>>,
-    heads: Heads,
+/// [`AttentionError`] if the arrays do not fit the heads or each other, or the fraction is not between 0 and 1.
+pub fn filtered_attention(
+    injected: Injected<'_>,
     contrast_strength: f32,
     filter: &Filter,
 ) -> Result<Array2<f32>, AttentionError> {
-    let ContentAttention { own, softmaxes } = content.into();
-    check(query_output, style, own, heads, filter)?;
-    let scores = [(query_output, style.key), (own.query, own.key)];
+    check(&injected, filter)?;
+    let Injected {
+        query,
+        style,
+        content,
+        heads,
+    } = injected;
+    let own = content.own;
+    let scores = [(query, style.key), (own.query, own.key)];
     let are_finite = |(query, key)| has_finite_scores(query, key, heads);
     if !scores.into_iter().all(are_finite) {
-        return Ok(Array2::from_elem(query_output.raw_dim(), f32::NAN));
+        return Ok(Array2::from_elem(query.raw_dim(), f32::NAN));
     }
-    let mixed = Mixed::new(query_output, style, heads, contrast_strength);
+    let mixed = Mixed::new(&injected, contrast_strength);
     let (attended, best) = match filter.best_match {
         BestMatch::ContrastedAttention => {
             let (attended, best) = mixed.attend_and_match();
@@ -119,61 +131,41 @@ pub fn filtered_attention<'a>(
         }
         BestMatch::FullWidthScores => (None, mixed.match_full_width()),
     };
-    let weak = Matches::new(best, style.value, own.value, heads, filter).weak;
+    let weak = Matches::new(best, &injected, filter).weak;
     match filter.exchange {
         Exchange::KeyColumns => {
             let attended = match attended {
                 Some(attended) => attended,
                 None => mixed.attend()?,
             };
-            Ok(exchange_columns(
-                &mixed,
-                attended,
-                ContentAttention { own, softmaxes },
-                &weak,
-            ))
+            Ok(exchange_columns(&mixed, attended, content, &weak))
         }
         Exchange::QueryRows => exchange_rows(&mixed, attended, own, &weak),
     }
 }
 
-/// Returns which positions [`filtered_attention`] would exchange, and why.
+/// Returns the matches by which [`filtered_attention`] finds weak positions.
 ///
 /// # Errors
 ///
 /// [`AttentionError`] like [`filtered_attention`].
 pub fn find_matches(
-    query_output: ArrayView2<f32>,
-    style: KeyValue<'_>,
-    content: QueryKeyValue<'_>,
-    heads: Heads,
+    injected: Injected<'_>,
     contrast_strength: f32,
     filter: &Filter,
 ) -> Result<Matches, AttentionError> {
-    check(query_output, style, content, heads, filter)?;
-    let mixed = Mixed::new(query_output, style, heads, contrast_strength);
+    check(&injected, filter)?;
+    let mixed = Mixed::new(&injected, contrast_strength);
     let best = match filter.best_match {
         BestMatch::ContrastedAttention => mixed.attend_and_match().1,
         BestMatch::FullWidthScores => mixed.match_full_width(),
     };
-    Ok(Matches::new(
-        best,
-        style.value,
-        content.value,
-        heads,
-        filter,
-    ))
+    Ok(Matches::new(best, &injected, filter))
 }
 
 impl Matches {
-    fn new(
-        best: Vec<usize>,
-        style_value: ArrayView2<f32>,
-        content_value: ArrayView2<f32>,
-        heads: Heads,
-        filter: &Filter,
-    ) -> Self {
-        let similarity = similarities(content_value, style_value, &best, heads, filter.similarity);
+    fn new(best: Vec<usize>, injected: &Injected<'_>, filter: &Filter) -> Self {
+        let similarity = similarities(injected, &best, filter.similarity);
         let weak = weak_positions(&similarity, filter.fraction);
         Self {
             best,
@@ -183,19 +175,19 @@ impl Matches {
     }
 }
 
-fn check(
-    query_output: ArrayView2<f32>,
-    style: KeyValue<'_>,
-    content: QueryKeyValue<'_>,
-    heads: Heads,
-    filter: &Filter,
-) -> Result<(), AttentionError> {
-    attention::check(query_output, style, heads)?;
-    attention::check(content.query, content.key_value(), heads)?;
-    let num_tokens = query_output.nrows();
+fn check(injected: &Injected<'_>, filter: &Filter) -> Result<(), AttentionError> {
+    let &Injected {
+        query,
+        style,
+        content: ContentAttention { own, .. },
+        heads,
+    } = injected;
+    attention::check(query, style, heads)?;
+    attention::check(own.query, own.key_value(), heads)?;
+    let num_tokens = query.nrows();
     attention::check_tokens("style key", style.key, num_tokens)?;
-    attention::check_tokens("content query", content.query, num_tokens)?;
-    attention::check_tokens("content key", content.key, num_tokens)?;
+    attention::check_tokens("content query", own.query, num_tokens)?;
+    attention::check_tokens("content key", own.key, num_tokens)?;
     if !(0.0..=1.0).contains(&filter.fraction) {
         return Err(AttentionError::Fraction(filter.fraction));
     }

@@ -1,6 +1,6 @@
 use method::attention::{Heads, KeyValue, QueryKeyValue, cross_image_attention, self_attention};
 use method::filtering::{
-    BestMatch, Exchange, Filter, Similarity, filtered_attention, find_matches,
+    BestMatch, Exchange, Filter, Injected, Similarity, filtered_attention, find_matches,
 };
 use ndarray::{Array1, Array2, Array3};
 
@@ -72,6 +72,15 @@ impl Inputs {
         }
     }
 
+    fn injected(&self) -> Injected<'_> {
+        Injected {
+            query: self.query_output(),
+            style: self.style(),
+            content: self.content().into(),
+            heads: HEADS,
+        }
+    }
+
     fn assert_is(&mut self, found: &Array2<f32>, name: &str) {
         let expected = tokens(&mut self.golden, name);
         let worst =
@@ -103,9 +112,7 @@ fn cross_image_attention_sharpens_as_the_authors_do() {
 fn filtered_attention_is_that_of_both_readings() {
     let mut inputs = Inputs::read();
     for (filter, name) in [(RELEASED_CODE, "released"), (PAPER, "paper")] {
-        let (query_output, style, content) =
-            (inputs.query_output(), inputs.style(), inputs.content());
-        let found = filtered_attention(query_output, style, content, HEADS, 1.67, &filter).unwrap();
+        let found = filtered_attention(inputs.injected(), 1.67, &filter).unwrap();
         inputs.assert_is(&found, &format!("{name}_output"));
     }
 }
@@ -114,15 +121,7 @@ fn filtered_attention_is_that_of_both_readings() {
 fn best_positions_and_weak_sets_are_those_of_both_readings() {
     let mut inputs = Inputs::read();
     for (filter, name) in [(RELEASED_CODE, "released"), (PAPER, "paper")] {
-        let found = find_matches(
-            inputs.query_output(),
-            inputs.style(),
-            inputs.content(),
-            HEADS,
-            1.67,
-            &filter,
-        )
-        .unwrap();
+        let found = find_matches(inputs.injected(), 1.67, &filter).unwrap();
         let best: Array1<i64> = inputs.golden.array(&format!("{name}_best_style_position"));
         let best: Vec<usize> = best.iter().map(|&best| best as usize).collect();
         assert_eq!(found.best, best, "{name}");

@@ -2,8 +2,8 @@ use std::convert::Infallible;
 
 use method::class_adain::{ClassAdain, ClassScale};
 use method::denoise::{
-    AdainPlan, At, Content, ContentPass, NoiseSource, Observer, OutputBranch, PassPredictions,
-    StepRecord, StylePass, StyleTrajectory, denoise, walk_style,
+    AdainPlan, At, Content, ContentPass, Denoise, NoiseSource, Observer, OutputBranch,
+    PassPredictions, StepRecord, StylePass, StyleTrajectory, walk_style,
 };
 use method::schedule::{Schedule, ScheduleConstants};
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView3, Axis};
@@ -197,14 +197,12 @@ fn denoising_by_the_authors_predictions_gives_their_latents_at_every_step() {
             golden: &mut golden,
             num_steps: 0,
         };
-        let outputs = denoise(
-            &mut replay,
-            &schedule,
-            &plan,
-            &content,
-            &[&style],
-            &mut compare,
-        );
+        let denoise = Denoise {
+            schedule: &schedule,
+            plan: &plan,
+            observer: &mut compare,
+        };
+        let outputs = denoise.run(&mut replay, &content, &[&style]);
         assert!(outputs.unwrap()[0].is_ok(), "{folder}");
         assert_eq!(compare.num_steps, num_executed, "{folder}");
     }
