@@ -4,7 +4,7 @@
 //! - `arena`: one arena for all sessions
 //! - `session`: one ONNX file as a session that matches its contract
 //! - `builder`: graphs written node by node; `transfer`: one that brings tensors to the processor
-//! - `fusion`: parts of graphs rewritten to the operators of [`kernels`]
+//! - `fusion`: graphs rewritten so that parts of them are operators of ours, which [`kernels`] computes
 //! - [`unet`]: the UNet's segments in order, with attention between them
 //! - [`vae`]: images to latents and back
 //! - [`style_bank`]: keys and values of styles, in memory or on disk
