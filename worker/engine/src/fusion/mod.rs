@@ -90,7 +90,7 @@ pub(super) enum LoadError {
 ///
 /// [`LoadError`] if the file or its weights cannot be read, or ONNX Runtime refuses the model.
 pub(super) fn load(builder: SessionBuilder, path: &Path) -> Result<Session, LoadError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().expect("a graph is a file in a folder");
     let model = read_file::read(path, max_bytes::GRAPH).map_err(|source| LoadError::Read {
         path: path.to_owned(),
         source,
