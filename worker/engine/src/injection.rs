@@ -50,7 +50,7 @@ impl StylePass for RecordStyle<'_> {
         let noise_pred = self.unet.evaluate(style, at.timestep, &mut branch)?;
         if let Some(mut layers) = branch.layers {
             if !self.steps.are_on_device() && !self.unet.tensors_are_on_host() {
-                let copies = layers.iter().map(|layer| self.unet.to_host(layer));
+                let copies = layers.iter().map(|layer| self.unet.copy_to_host(layer));
                 layers = copies.collect::<Result<_, _>>()?;
             }
             self.steps.push(at.step, layers)?;

@@ -45,7 +45,7 @@ impl Transfer {
     }
 
     /// Returns a copy of a tensor `(1, tokens, width)` in the host's memory.
-    pub(super) fn to_host(&mut self, value: &DynValue) -> Result<DynValue, EngineError> {
+    pub(super) fn copy_to_host(&mut self, value: &DynValue) -> Result<DynValue, EngineError> {
         let shape: Shape = tensor::shape(value).map_err(|source| EngineError::Run {
             part: NAME.to_owned(),
             source,

@@ -126,10 +126,10 @@ impl UnetChain {
     /// # Errors
     ///
     /// [`EngineError::Run`] if they cannot be copied from the device.
-    pub fn to_host(&mut self, layer: &StyleLayer) -> Result<StyleLayer, EngineError> {
+    pub fn copy_to_host(&mut self, layer: &StyleLayer) -> Result<StyleLayer, EngineError> {
         Ok(StyleLayer {
-            key: self.transfer.to_host(&layer.key)?,
-            value: self.transfer.to_host(&layer.value)?,
+            key: self.transfer.copy_to_host(&layer.key)?,
+            value: self.transfer.copy_to_host(&layer.value)?,
         })
     }
 

@@ -349,7 +349,10 @@ impl Converter {
             done => return done,
         };
         let unet = &mut self.engine.unet;
-        if !self.bank.evict_from_device(|layer| unet.to_host(layer))? {
+        if !self
+            .bank
+            .evict_from_device(|layer| unet.copy_to_host(layer))?
+        {
             return Err(error);
         }
         tracing::warn!(

@@ -131,7 +131,7 @@ impl StyleBank {
         self.records.get(style)
     }
 
-    /// Moves every record from the device to the host, copied by `to_host`, and keeps none on the device from now on; returns
+    /// Moves every record from the device to the host by `copy_to_host`, and keeps none on the device from now on; returns
     /// whether there could be one until now, so that its memory may have room again.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl StyleBank {
     /// [`EngineError`] if one cannot be copied or kept.
     pub fn evict_from_device(
         &mut self,
-        mut to_host: impl FnMut(&StyleLayer) -> Result<StyleLayer, EngineError>,
+        mut copy_to_host: impl FnMut(&StyleLayer) -> Result<StyleLayer, EngineError>,
     ) -> Result<bool, EngineError> {
         let could_be_there = std::mem::take(&mut self.limits.device) > 0;
         let is_there = |(_, record): &(&String, &StyleRecord)| record.steps.are_on_device();
@@ -152,7 +152,7 @@ impl StyleBank {
             let mut moved = self.reserve(style, record.steps.num_bytes)?;
             if let Place::Device(steps) = &record.steps.place {
                 for (step, layers) in steps {
-                    let layers = layers.iter().map(&mut to_host);
+                    let layers = layers.iter().map(&mut copy_to_host);
                     moved.push(*step, layers.collect::<Result<_, _>>()?)?;
                 }
             }

@@ -130,13 +130,13 @@ fn records_are_evicted_from_a_device_that_is_full_and_none_go_there_any_more() {
     recorded(&mut bank, "first");
     recorded(&mut bank, "second");
     assert_eq!(bank.held().device, 2 * of_a_style);
-    let to_host = |layer: &StyleLayer| {
+    let copy_to_host = |layer: &StyleLayer| {
         Ok(StyleLayer {
             key: tensor::kept(&layer.key).unwrap(),
             value: tensor::kept(&layer.value).unwrap(),
         })
     };
-    assert!(bank.evict_from_device(to_host).unwrap());
+    assert!(bank.evict_from_device(copy_to_host).unwrap());
     let (device, memory, disk) = (0, of_a_style, of_a_style);
     assert_eq!(
         bank.held(),
@@ -155,7 +155,7 @@ fn records_are_evicted_from_a_device_that_is_full_and_none_go_there_any_more() {
     recorded(&mut bank, "third");
     assert_eq!(bank.held().device, 0);
     assert!(
-        !bank.evict_from_device(to_host).unwrap(),
+        !bank.evict_from_device(copy_to_host).unwrap(),
         "none has been there since"
     );
 }
