@@ -174,3 +174,26 @@ fn into_shape<D: ndarray::Dimension>(
         .into_shape_with_order(shape.into_dimension())
         .map_err(ort::Error::wrap)
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::settings::EngineConfig;
+
+    use super::*;
+    use crate::runtime::Runtime;
+
+    #[test]
+    fn a_tensor_of_another_number_of_dimensions_is_told_with_its_shape() {
+        let _runtime = Runtime::load(&EngineConfig::default()).unwrap();
+        let zeros = Array3::<f32>::zeros((2, 3, 4));
+        let image = from_array(zeros.view(), Precision::Fp32).unwrap();
+        assert_eq!(shape::<4>(&image).unwrap(), [1, 2, 3, 4]);
+        let error = tokens(&image).unwrap_err();
+        assert!(
+            error
+                .message()
+                .contains("[1, 2, 3, 4], which should have 3"),
+            "{error}"
+        );
+    }
+}
