@@ -1,28 +1,31 @@
-//! `features.json` and `perceptual.json`: networks of one graph that judge outputs, as onnx-export writes them.
+//! The contracts of networks that judge outputs, `features.json` and `perceptual.json`: each network is one graph, and
+//! onnx-export writes both.
 
 use std::path::{Path, PathBuf};
 
-use crate::digest;
-use crate::read_file::{self, max_bytes};
 use serde::Deserialize;
 
+use crate::digest;
 use crate::location::Location;
-use crate::model::{ContractError, OpenError, Part, Source, TensorContract, check_part_files};
+use crate::model::{
+    CheckpointInfo, ContractError, GraphFile, OpenError, TensorContract, check_graph_files,
+};
+use crate::read_file::{self, max_bytes};
 use crate::source;
 
 /// The contract's version that this program reads.
 const FORMAT_VERSION: u32 = 1;
-/// The contract of a feature extractor.
+/// The file of a feature extractor's contract.
 pub const FEATURES_FILE: &str = "features.json";
 
-/// What an exported network is.
+/// An exported network.
 #[derive(Debug, Clone)]
 pub struct NetworkContract {
     /// The contract's file.
     pub path: PathBuf,
     /// SHA-256 of the contract, which names the digest of every other file.
     pub sha256: String,
-    /// What it says.
+    /// What the contract says.
     pub network: Network,
 }
 
@@ -36,7 +39,7 @@ pub struct Network {
     /// The network's name.
     pub name: String,
     /// The checkpoint it was made from.
-    pub source: Source,
+    pub source: CheckpointInfo,
     /// Whether its figures can be compared with published ones. Exporters of feature extractors and of LPIPS have their own
     /// words for it.
     #[serde(default, alias = "published_fid", alias = "published_lpips")]
@@ -47,7 +50,7 @@ pub struct Network {
     pub num_features: Option<usize>,
     /// The graph.
     #[serde(flatten)]
-    pub part: Part,
+    pub graph: GraphFile,
 }
 
 /// How a graph resizes images.
@@ -105,7 +108,7 @@ impl NetworkContract {
             )));
         }
         network.check_sizes().map_err(refuse)?;
-        check_part_files(&network.part).map_err(refuse)?;
+        check_graph_files(&network.graph).map_err(refuse)?;
         Ok(Self {
             sha256: digest::sha256(bytes),
             path,
@@ -143,14 +146,14 @@ impl NetworkContract {
     ///
     /// [`ContractError`] naming the names that are expected.
     pub fn expect(&self, inputs: &[&str], output: &str) -> Result<(), ContractError> {
-        let part = &self.network.part;
+        let graph = &self.network.graph;
         let named = |tensors: &[TensorContract], names: &[&str]| {
             tensors.len() == names.len()
                 && names
                     .iter()
                     .all(|name| tensors.iter().any(|tensor| tensor.name == *name))
         };
-        if named(&part.inputs, inputs) && named(&part.outputs, &[output]) {
+        if named(&graph.inputs, inputs) && named(&graph.outputs, &[output]) {
             return Ok(());
         }
         let inputs = inputs.join(", ");

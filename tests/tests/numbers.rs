@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
-use engine::conversion::{Converter, Source};
+use engine::conversion::{ConversionInput, Converter};
 use engine::{Engine, EngineError};
 use imaging::{LabelFile, NamedBytes, Prepared, label_kind_of_file, prepare};
 use ndarray::{Array1, Array2, Array4, arr2};
@@ -62,7 +62,7 @@ fn converted(model: &Path) -> Result<(), EngineError> {
         "night_000001_gt_labelColor.png",
     );
     let noise = converter.style_noise("night");
-    let source = Source {
+    let source = ConversionInput {
         name: "night",
         file: "night.png",
         prepared: &style,
@@ -71,7 +71,7 @@ fn converted(model: &Path) -> Result<(), EngineError> {
     converter.record_style(&source, &mut ())?;
     let content = prepared(&converter, "00001.png", "00001_label.png");
     let noise = converter.content_noise("00001");
-    let source = Source {
+    let source = ConversionInput {
         name: "00001",
         file: "00001.png",
         prepared: &content,

@@ -1,8 +1,8 @@
-//! What a contract must say for this program to use it.
+//! The checks of a model's contract: what it must say for this program to use it.
 
 use std::path::{Component, Path};
 
-use super::{Dimension, FORMAT_VERSION, Model, PIXELS_PER_LATENT, Part};
+use super::{Dimension, FORMAT_VERSION, GraphFile, Model, PIXELS_PER_LATENT};
 
 /// Autoencoders of diffusion models have scales of 0.1 to 2.
 const MIN_VAE_SCALE: f64 = 1e-4;
@@ -10,10 +10,11 @@ const MAX_VAE_SCALE: f64 = 1e4;
 /// FreeU's factors are about 1.
 const MAX_FREEU: f64 = 100.0;
 
-/// Returns why the files of a part cannot be those of a contract, if they cannot.
-pub(crate) fn check_part_files(part: &Part) -> Result<(), String> {
-    check_file(&part.file)?;
-    part.data
+/// Returns why the files of a graph cannot be those of a contract, if they cannot.
+pub(crate) fn check_graph_files(graph: &GraphFile) -> Result<(), String> {
+    check_file(&graph.file)?;
+    graph
+        .data
         .as_ref()
         .map_or(Ok(()), |data| check_file(&data.file))
 }
@@ -64,9 +65,9 @@ impl Model {
 
     /// Every file must lie in the model's folder: it is copied and verified there.
     fn check_files(&self) -> Result<(), String> {
-        let segments = self.segments.iter().map(|segment| &segment.part);
-        for part in segments.chain([&self.vae_encoder, &self.vae_decoder]) {
-            check_part_files(part)?;
+        let segments = self.segments.iter().map(|segment| &segment.graph);
+        for graph in segments.chain([&self.vae_encoder, &self.vae_decoder]) {
+            check_graph_files(graph)?;
         }
         check_file(&self.prompt.file)
     }
@@ -107,32 +108,30 @@ impl Model {
         }
         let mut known = vec!["sample", "timestep", "prompt_embedding"];
         for segment in &self.segments {
-            let part = &segment.part;
-            if let Some(input) = part
+            let graph = &segment.graph;
+            if let Some(input) = graph
                 .inputs
                 .iter()
                 .find(|input| !known.contains(&input.name.as_str()))
             {
                 return Err(format!(
                     "names {} as an input of {}, which nothing before it makes",
-                    input.name, part.file
+                    input.name, graph.file
                 ));
             }
-            known.extend(part.outputs.iter().map(|output| output.name.as_str()));
+            known.extend(graph.outputs.iter().map(|output| output.name.as_str()));
             if let Some(layer) = &segment.layer {
                 for tensor in [&layer.query, &layer.key, &layer.value] {
-                    let made = part.outputs.iter().find(|output| &output.name == tensor);
-                    let width = layer
-                        .heads
-                        .checked_mul(layer.head_width)
-                        .unwrap_or_default();
-                    let width = i64::try_from(width).unwrap_or_default();
-                    let tokens = i64::try_from(layer.tokens).unwrap_or_default();
-                    let shape = [Dimension::Fixed(tokens), Dimension::Fixed(width)];
+                    let made = graph.outputs.iter().find(|output| &output.name == tensor);
+                    let (tokens, width) = (layer.tokens, layer.heads * layer.head_width);
+                    let shape = [tokens, width].map(|length| {
+                        let length = i64::try_from(length);
+                        Dimension::Fixed(length.expect("sizes are checked before segments"))
+                    });
                     if made.is_none_or(|made| !made.shape.ends_with(&shape)) {
                         return Err(format!(
                             "names {tensor} as a tensor of layer {}, and {} does not make it as (batch, {tokens}, {width})",
-                            layer.name, part.file
+                            layer.name, graph.file
                         ));
                     }
                 }

@@ -1,7 +1,7 @@
-//! `model.json`: what the exported model is, and that its files are those it was written with.
+//! The contract of an exported model, `model.json`: what the model is, and the digests of its files.
 //!
-//! onnx-export writes it; the engine and the coordinator read it. The networks that judge outputs have contracts of the same
-//! graphs: [`network`](crate::network).
+//! onnx-export writes it; the engine and the coordinator read it. The networks that judge outputs have contracts of their
+//! own, [`network`](crate::network), which describe graphs in the same way.
 
 mod check;
 mod error;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub(crate) use check::check_part_files;
+pub(crate) use check::check_graph_files;
 pub use error::{ContractError, OpenError};
 
 use crate::digest;
@@ -21,9 +21,9 @@ use crate::source;
 
 /// The contract's version that this program reads.
 const FORMAT_VERSION: u32 = 1;
-/// Pixels of an image along the side of one number of its latent.
+/// Pixels of an image along each side of one element of its latent.
 pub const PIXELS_PER_LATENT: usize = 8;
-/// The largest number of 16 bits.
+/// The largest finite number of fp16.
 const LARGEST_FP16: f32 = 65_504.0;
 /// The contract's name in its folder.
 pub const FILE: &str = "model.json";
@@ -48,16 +48,16 @@ pub struct Model {
     /// The program that wrote it.
     pub producer: String,
     /// The checkpoint it was made from.
-    pub source: Source,
+    pub source: CheckpointInfo,
     /// Image width in pixels.
     pub width: usize,
     /// Image height in pixels.
     pub height: usize,
     /// Shape of a latent.
     pub latent: LatentShape,
-    /// Type in which it computes.
+    /// Precision in which it computes.
     pub dtype: Precision,
-    /// Type in which weights are stored.
+    /// Precision in which weights are stored.
     pub weights: Precision,
     /// Factor between the autoencoder's latents and the UNet's; already in the graphs.
     pub vae_scale: f64,
@@ -67,18 +67,18 @@ pub struct Model {
     pub freeu: Option<serde_json::Value>,
     /// The constant prompt.
     pub prompt: Prompt,
-    /// `image` to `latent`.
-    pub vae_encoder: Part,
-    /// `latent` to `image`.
-    pub vae_decoder: Part,
+    /// Graph of `image` to `latent`.
+    pub vae_encoder: GraphFile,
+    /// Graph of `latent` to `image`.
+    pub vae_decoder: GraphFile,
     /// The UNet, cut at the injected layers.
     pub segments: Vec<Segment>,
 }
 
-/// A checkpoint.
+/// The checkpoint that a model was made from.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Source {
+pub struct CheckpointInfo {
     /// Its folder's name.
     pub name: String,
     /// Digest over its files.
@@ -100,28 +100,28 @@ pub struct LatentShape {
 /// The sizes that a model works at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageSize {
-    /// The columns of an image.
+    /// Columns of an image, in pixels.
     pub width: usize,
-    /// The rows of an image.
+    /// Rows of an image, in pixels.
     pub height: usize,
-    /// The columns of a latent.
+    /// Columns of a latent.
     pub latent_width: usize,
-    /// The rows of a latent.
+    /// Rows of a latent.
     pub latent_height: usize,
 }
 
-/// A type of floating-point numbers.
+/// A precision of floating-point numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// 32 bits.
+    /// Single precision, 32 bits.
     Fp32,
-    /// 16 bits.
+    /// Half precision, 16 bits.
     Fp16,
 }
 
 impl Precision {
-    /// Returns the bytes of a number.
+    /// Returns the bytes that a number takes.
     #[must_use]
     pub fn num_bytes(self) -> usize {
         match self {
@@ -130,7 +130,7 @@ impl Precision {
         }
     }
 
-    /// Returns the largest number.
+    /// Returns the largest finite number.
     #[must_use]
     pub fn largest(self) -> f32 {
         match self {
@@ -178,15 +178,15 @@ pub struct Prompt {
     pub sha256: String,
 }
 
-/// An ONNX file with its weights.
+/// A graph: an ONNX file, with its weights in a file beside it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Part {
-    /// The graph.
+pub struct GraphFile {
+    /// The ONNX file.
     pub file: String,
     /// Its digest.
     pub sha256: String,
-    /// The weights, if it has any.
+    /// The file of its weights, if it has any.
     pub data: Option<DataFile>,
     /// Inputs by name.
     pub inputs: Vec<TensorContract>,
@@ -204,7 +204,7 @@ pub struct DataFile {
     pub sha256: String,
 }
 
-/// A tensor that enters or leaves a part.
+/// A tensor that enters or leaves a graph.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorContract {
@@ -234,12 +234,12 @@ impl Model {
     }
 }
 
-impl Part {
-    /// Returns the part with some of its free dimensions fixed, by their names.
+impl GraphFile {
+    /// Returns the graph with some of its free dimensions fixed, by their names.
     #[must_use]
     pub fn with_known(&self, known: &[(&str, i64)]) -> Self {
-        let mut part = self.clone();
-        let tensors = part.inputs.iter_mut().chain(&mut part.outputs);
+        let mut graph = self.clone();
+        let tensors = graph.inputs.iter_mut().chain(&mut graph.outputs);
         for dimension in tensors.flat_map(|tensor| &mut tensor.shape) {
             let Dimension::Free(name) = &*dimension else {
                 continue;
@@ -248,7 +248,7 @@ impl Part {
                 *dimension = Dimension::Fixed(*length);
             }
         }
-        part
+        graph
     }
 }
 
@@ -267,7 +267,7 @@ pub enum Dimension {
 pub struct Segment {
     /// The graph.
     #[serde(flatten)]
-    pub part: Part,
+    pub graph: GraphFile,
     /// The self-attention layer that follows; none after the last segment.
     pub layer: Option<InjectedLayer>,
 }
@@ -372,10 +372,10 @@ impl ModelContract {
     /// Returns the model's files with their digests.
     fn files(&self) -> Vec<(String, String)> {
         let model = &self.model;
-        let segments = model.segments.iter().map(|segment| &segment.part);
-        let parts = segments.chain([&model.vae_encoder, &model.vae_decoder]);
+        let segments = model.segments.iter().map(|segment| &segment.graph);
+        let graphs = segments.chain([&model.vae_encoder, &model.vae_decoder]);
         let prompt = (model.prompt.file.clone(), model.prompt.sha256.clone());
-        parts.flat_map(files_of_part).chain([prompt]).collect()
+        graphs.flat_map(files_of_graph).chain([prompt]).collect()
     }
 
     /// Returns where a file of the contract is.
@@ -397,25 +397,25 @@ impl ModelContract {
     }
 }
 
-/// Proves that a part's files have the digests that its contract gives.
+/// Proves that a graph's files have the digests that its contract gives.
 ///
 /// # Errors
 ///
 /// [`ContractError`] naming the first file that is missing or altered.
-pub fn verify_part(folder: &Path, part: &Part) -> Result<(), ContractError> {
-    for (file, expected) in files_of_part(part) {
+pub fn verify_graph(folder: &Path, graph: &GraphFile) -> Result<(), ContractError> {
+    for (file, expected) in files_of_graph(graph) {
         verify(folder, &file, &expected)?;
     }
     Ok(())
 }
 
-fn files_of_part(part: &Part) -> impl Iterator<Item = (String, String)> + use<> {
-    let graph = (part.file.clone(), part.sha256.clone());
-    let data = part
+fn files_of_graph(graph: &GraphFile) -> impl Iterator<Item = (String, String)> + use<> {
+    let file = (graph.file.clone(), graph.sha256.clone());
+    let data = graph
         .data
         .as_ref()
         .map(|data| (data.file.clone(), data.sha256.clone()));
-    [graph].into_iter().chain(data)
+    [file].into_iter().chain(data)
 }
 
 fn verify(folder: &Path, file: &str, expected: &str) -> Result<(), ContractError> {
@@ -428,7 +428,7 @@ fn verify(folder: &Path, file: &str, expected: &str) -> Result<(), ContractError
     if found == expected {
         return Ok(());
     }
-    // The digest that was found is not told: a link may lead to a file that is nobody's to know.
+    // The digest that was found is not told: a link may lead to a file that is secret.
     Err(ContractError::Unusable {
         path,
         reason: format!(
@@ -437,10 +437,10 @@ fn verify(folder: &Path, file: &str, expected: &str) -> Result<(), ContractError
     })
 }
 
-/// Returns why the files of a part that were verified can be read no more; nothing if they can.
+/// Returns why the files of a graph that were verified can be read no more; nothing if they can.
 #[must_use]
-pub fn gone(folder: &Path, part: &Part) -> Option<ContractError> {
-    files_of_part(part).find_map(|(file, _)| {
+pub fn gone(folder: &Path, graph: &GraphFile) -> Option<ContractError> {
+    files_of_graph(graph).find_map(|(file, _)| {
         let path = folder.join(file);
         let error = read_file::open(&path).err()?;
         Some(ContractError::unreadable(folder, path, error))

@@ -1,6 +1,8 @@
 //! Bounds of the sizes in contracts: what is allocated and multiplied later is sane, whatever the file says.
 
-use super::{Dimension, Model, PIXELS_PER_LATENT, Part};
+use std::fmt::Display;
+
+use super::{Dimension, GraphFile, Model, PIXELS_PER_LATENT};
 use crate::network::Network;
 
 /// Width or height of an image in pixels.
@@ -27,9 +29,13 @@ impl Size<'_> {
         if (1..=*max).contains(value) {
             Ok(())
         } else {
-            Err(format!("has {key} {value}, which must be 1 to {max}"))
+            Err(out_of_bounds(key, value, *max))
         }
     }
+}
+
+fn out_of_bounds(key: &str, value: impl Display, max: usize) -> String {
+    format!("has {key} {value}, which must be 1 to {max}")
 }
 
 impl Model {
@@ -65,7 +71,7 @@ impl Model {
             ));
         }
         for segment in &self.segments {
-            check_part(&segment.part)?;
+            check_graph(&segment.graph)?;
             let Some(layer) = &segment.layer else {
                 continue;
             };
@@ -80,7 +86,7 @@ impl Model {
         }
         [&self.vae_encoder, &self.vae_decoder]
             .into_iter()
-            .try_for_each(check_part)
+            .try_for_each(check_graph)
     }
 }
 
@@ -98,29 +104,30 @@ impl Network {
                 Size { key, value, max }.check()?;
             }
         }
-        check_part(&self.part)
+        check_graph(&self.graph)
     }
 }
 
-fn check_part(part: &Part) -> Result<(), String> {
-    for tensor in part.inputs.iter().chain(&part.outputs) {
+fn check_graph(graph: &GraphFile) -> Result<(), String> {
+    for tensor in graph.inputs.iter().chain(&graph.outputs) {
         if tensor.shape.len() > MAX_DIMENSIONS {
             return Err(format!(
                 "has {} dimensions of tensor {} of {}, which must be {MAX_DIMENSIONS} at most",
                 tensor.shape.len(),
                 tensor.name,
-                part.file
+                graph.file
             ));
         }
         for dimension in &tensor.shape {
             let Dimension::Fixed(length) = dimension else {
                 continue;
             };
-            // A negative length is as wrong as 0.
-            let key = &format!("a dimension of tensor {} of {}:", tensor.name, part.file);
-            let value = usize::try_from(*length).unwrap_or_default();
+            let key = &format!("a dimension of tensor {} of {}:", tensor.name, graph.file);
             let max = MAX_LENGTH;
-            Size { key, value, max }.check()?;
+            match usize::try_from(*length) {
+                Ok(value) => Size { key, value, max }.check()?,
+                Err(_) => return Err(out_of_bounds(key, length, max)),
+            }
         }
     }
     Ok(())
@@ -185,8 +192,17 @@ mod tests {
             }
         }
         for length in [json!(i64::MAX), json!(0), json!(-1)] {
-            let told = refusal(&model, "/vae_decoder/outputs/0/shape/1", length, true);
+            let told = refusal(
+                &model,
+                "/vae_decoder/outputs/0/shape/1",
+                length.clone(),
+                true,
+            );
             assert!(told.contains("a dimension of tensor"), "{told}");
+            assert!(
+                told.contains(&format!(": {length}, which must be 1 to")),
+                "{told}"
+            );
         }
         let shape = json!(vec![1; 9]);
         let told = refusal(&model, "/vae_decoder/outputs/0/shape", shape, true);

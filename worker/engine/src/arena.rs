@@ -19,19 +19,21 @@ struct Growth {
     first_bytes: i32,
 }
 
-/// Of the processor: by large regions, in which what is free joins into blocks for tensors of any size. They cost no
-/// memory before it is written.
+/// On the CPU: by large regions, in which what is free joins into blocks for tensors of any size. They cost no memory
+/// before it is written.
 const BY_REGIONS: Growth = Growth {
     strategy: 0,
     first_bytes: i32::MAX,
 };
-/// Of a GPU, whose memory is gone when it is asked for: by just that. What comes first is left to ONNX Runtime.
+/// On a GPU, whose memory is gone when it is asked for: by just that. What comes first is left to ONNX Runtime.
 const AS_REQUESTED: Growth = Growth {
     strategy: 1,
     first_bytes: -1,
 };
 /// The most bytes that a block may have beyond those asked for.
 const MAX_DEAD_BYTES: i32 = 1 << 20;
+/// The size of an arena that only the device bounds.
+const NO_LIMIT: usize = usize::MAX;
 
 /// Gives an environment an arena of a device, of at most so many bytes of a GPU; at most once for each device.
 pub(super) fn share(
@@ -53,8 +55,10 @@ pub(super) fn share(
         AllocatorType::Arena,
         MemoryType::Default,
     )?;
-    let max_bytes = max_bytes.and_then(|max_bytes| usize::try_from(max_bytes).ok());
-    let max_bytes = max_bytes.unwrap_or(usize::MAX);
+    let max_bytes = match max_bytes {
+        Some(max_bytes) => usize::try_from(max_bytes).map_err(ort::Error::wrap)?,
+        None => NO_LIMIT,
+    };
     let mut config = ptr::null_mut();
     // SAFETY: `config` is written before it is read.
     ortsys![unsafe CreateArenaCfg(max_bytes, strategy, first_bytes, MAX_DEAD_BYTES, &mut config)?];

@@ -1,4 +1,4 @@
-//! Graphs written node by node.
+//! A builder of ONNX graphs, node by node.
 
 use ort::editor::{Graph, Model, Node, ONNX_DOMAIN, Opset};
 use ort::memory::Allocator;
@@ -8,7 +8,7 @@ use ort::value::{
     ValueType,
 };
 
-use super::tensor;
+use crate::tensor;
 
 const OPSET: u32 = 20;
 /// Where ONNX Runtime has its fused operators.

@@ -1,4 +1,4 @@
-//! Devices as ONNX Runtime knows them.
+//! Devices as ONNX Runtime's execution providers.
 
 use std::ptr;
 
@@ -9,7 +9,7 @@ use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::Session;
 use shared::settings::{Device, EngineConfig};
 
-use super::{EngineError, cause};
+use crate::{EngineError, cause};
 use shared::model::Precision;
 
 /// Refuses a device that the loaded library was built without, or whose libraries it cannot load.
@@ -43,7 +43,7 @@ fn reach(environment: &Environment, number: u8) -> ort::Result<()> {
     Ok(())
 }
 
-/// Returns what runs graphs of a precision on a device. Where it is not there, a session that asks for it fails.
+/// Returns the execution provider of a device for graphs of a precision. Where it is not there, a session that asks for it fails.
 pub(super) fn provider(device: Device, precision: Precision) -> ExecutionProviderDispatch {
     // Arenas are those that all sessions share: see `arena`.
     match device {
@@ -59,7 +59,7 @@ fn cuda(number: u8, precision: Precision) -> ep::CUDA {
         // By what cuDNN knows of the GPU. If the fastest was found by trying, that choice, and with it the bytes of an
         // image, could differ from one process to the next.
         .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
-        // TF32 keeps of each number what a float16 has of it: nothing is lost of those, and 13 bits of a float32.
+        // TF32 keeps of each number what fp16 has of it: nothing is lost of that, and 13 bits of fp32.
         .with_tf32(precision == Precision::Fp16)
 }
 
@@ -72,7 +72,7 @@ fn on_default_stream(provider: ep::CUDA) -> ep::CUDA {
     unsafe { provider.with_compute_stream(stream) }
 }
 
-/// Returns where a device keeps the tensors that it makes.
+/// Returns the memory of a device, in which it keeps the tensors that it makes.
 pub(super) fn memory(device: Device) -> ort::Result<MemoryInfo<'static>> {
     let (place, number) = match device {
         Device::Cpu => (AllocationDevice::CPU, 0),

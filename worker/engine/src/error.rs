@@ -179,7 +179,7 @@ fn is_out_of_memory(error: &ort::Error) -> bool {
 
 /// Returns what ONNX Runtime says went wrong, without the places in its source that it passed on the way.
 pub(crate) fn cause(message: &str) -> &str {
-    let line = message.lines().next().unwrap_or_default();
+    let line = message.lines().next().unwrap_or("");
     // `[ONNXRuntimeError] : number : KIND : words`, after what each caller wrote before it.
     let words = match line.rsplit_once("[ONNXRuntimeError] : ") {
         Some((_, error)) => error.splitn(3, " : ").nth(2).unwrap_or(error),

@@ -1,4 +1,4 @@
-//! What the injected layers do on each branch.
+//! Injection of styles: what the injected layers compute on each branch, style, content and output.
 //!
 //! The style branch attends to itself and its keys and values are recorded; the content branch attends to itself and
 //! its queries, keys and values are kept for the outputs of the same pass; an output branch attends to the style, or
@@ -9,12 +9,12 @@ use std::time::Instant;
 use ndarray::{Array3, ArrayView3};
 use ort::value::DynValue;
 
-use super::EngineError;
-use super::attention::{
-    AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, Own, StyleLayer,
+use crate::EngineError;
+use crate::attention::{
+    AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, SelfAttention, StyleLayer,
 };
-use super::style_bank::{StyleBank, StyleRecord, StyleSteps};
-use super::unet::{LayerAttention, UnetChain};
+use crate::style_bank::{StyleBank, StyleRecord, StyleSteps};
+use crate::unet::{LayerAttention, UnetChain};
 use method::denoise::{At, ContentPass, OutputBranch, PassPredictions, StylePass};
 use shared::model::InjectedLayer;
 
@@ -23,19 +23,19 @@ use shared::model::InjectedLayer;
 pub struct Injection {
     /// For each executed step: whether the style is injected.
     pub injected: Vec<bool>,
-    /// How.
+    /// Contrast and filter.
     pub attention: InjectedAttention,
 }
 
-/// The style branch: evaluates and records.
+/// The style branch: predicts noise and records keys and values.
 pub struct RecordStyle<'a> {
     /// The noise predictor.
     pub unet: &'a mut UnetChain,
-    /// What it leaves open.
+    /// Kernel for the injected layers.
     pub attention: &'a mut dyn AttentionKernel,
-    /// Which steps are worth recording.
+    /// The steps that are recorded: those that inject.
     pub injection: &'a Injection,
-    /// Where they are recorded.
+    /// The record that is written.
     pub steps: &'a mut StyleSteps,
 }
 
@@ -49,9 +49,9 @@ impl StylePass for RecordStyle<'_> {
         };
         let noise_pred = self.unet.evaluate(style, at.timestep, &mut branch)?;
         if let Some(mut layers) = branch.layers {
-            if !self.steps.are_on_device() && !self.unet.tensors_are_here() {
-                let brought = layers.iter().map(|layer| self.unet.bring_here(layer));
-                layers = brought.collect::<Result<_, _>>()?;
+            if !self.steps.are_on_device() && !self.unet.tensors_are_on_host() {
+                let copies = layers.iter().map(|layer| self.unet.copy_to_host(layer));
+                layers = copies.collect::<Result<_, _>>()?;
             }
             self.steps.push(at.step, layers)?;
         }
@@ -63,9 +63,9 @@ impl StylePass for RecordStyle<'_> {
 pub struct InjectStyles<'a> {
     /// The noise predictor.
     pub unet: &'a mut UnetChain,
-    /// What it leaves open.
+    /// Kernel for the injected layers.
     pub attention: &'a mut dyn AttentionKernel,
-    /// How outputs attend.
+    /// The steps that inject, and how outputs attend.
     pub injection: &'a Injection,
     /// The styles' records, in the order of the outputs.
     pub styles: &'a [&'a StyleRecord],
@@ -87,16 +87,18 @@ impl ContentPass for InjectStyles<'_> {
         let keep = injected && self.injection.attention.filter.is_some();
         let mut content_branch = ContentBranch {
             attention: &mut *self.attention,
-            layers: keep.then(Vec::new),
+            keep,
+            layers: Vec::new(),
         };
         let content_pred = self
             .unet
             .evaluate(content, at.timestep, &mut content_branch)?;
-        let content_layers = content_branch.layers.unwrap_or_default();
+        let content_layers = content_branch.layers;
         let mut predictions = Vec::with_capacity(outputs.len());
         for output in outputs {
             let noise_pred = if injected {
                 let style_layers = self.styles[output.position].layers(at.step)?;
+                let style_layers = style_layers.expect("steps that inject are recorded");
                 let mut branch = InjectedBranch {
                     attention: &mut *self.attention,
                     style: &style_layers,
@@ -107,7 +109,8 @@ impl ContentPass for InjectStyles<'_> {
             } else {
                 let mut branch = ContentBranch {
                     attention: &mut *self.attention,
-                    layers: None,
+                    keep: false,
+                    layers: Vec::new(),
                 };
                 self.unet
                     .evaluate(output.latent, at.timestep, &mut branch)?
@@ -141,7 +144,7 @@ impl LayerAttention for StyleBranch<'_> {
         layer: &InjectedLayer,
         tensors: LayerTensors,
     ) -> Result<DynValue, EngineError> {
-        let Own { output, .. } = self.attention.own(layer, &tensors)?;
+        let SelfAttention { output, .. } = self.attention.self_attention(layer, &tensors)?;
         if let Some(layers) = &mut self.layers {
             layers.push(StyleLayer {
                 key: tensors.key,
@@ -152,10 +155,12 @@ impl LayerAttention for StyleBranch<'_> {
     }
 }
 
-/// Attends to itself; its tensors are kept where outputs need them.
+/// Attends to itself.
 struct ContentBranch<'a> {
     attention: &'a mut dyn AttentionKernel,
-    layers: Option<Vec<ContentLayer>>,
+    /// Whether outputs of this step need its tensors.
+    keep: bool,
+    layers: Vec<ContentLayer>,
 }
 
 impl LayerAttention for ContentBranch<'_> {
@@ -165,12 +170,12 @@ impl LayerAttention for ContentBranch<'_> {
         layer: &InjectedLayer,
         tensors: LayerTensors,
     ) -> Result<DynValue, EngineError> {
-        let Own {
+        let SelfAttention {
             output,
             softmax_stats,
-        } = self.attention.own(layer, &tensors)?;
-        if let Some(layers) = &mut self.layers {
-            layers.push(ContentLayer {
+        } = self.attention.self_attention(layer, &tensors)?;
+        if self.keep {
+            self.layers.push(ContentLayer {
                 tensors,
                 softmax_stats,
             });
@@ -195,11 +200,11 @@ impl LayerAttention for InjectedBranch<'_> {
     ) -> Result<DynValue, EngineError> {
         let (style, content) = (&self.style[position], self.content.get(position));
         self.attention
-            .injected(layer, &tensors.query, style, content)
+            .cross_image_attention(layer, &tensors.query, style, content)
     }
 }
 
-/// Returns the memory that recording a style takes.
+/// Returns the bytes that the record of a style takes.
 #[must_use]
 pub fn style_num_bytes(unet: &UnetChain, injection: &Injection) -> u64 {
     let per_step: usize = unet

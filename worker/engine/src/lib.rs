@@ -1,15 +1,15 @@
-//! Split subgraphs on ONNX Runtime with attention between them. The only crate that names ONNX Runtime.
+//! The model on ONNX Runtime: subgraphs of the UNet with attention between them. No other crate names ONNX Runtime.
 //!
 //! - [`runtime`]: the shared library and its one thread pool; `device`: where graphs run
 //! - `arena`: one arena for all sessions
-//! - `session`: one ONNX file as a session that matches its contract
-//! - `builder`: graphs written node by node; `transfer`: one that brings tensors to the processor
-//! - `fusion`: parts of graphs rewritten to the operators of [`kernels`]
+//! - `session`: one graph as a session that matches its contract
+//! - `builder`: graphs written node by node; `transfer`: one that copies tensors to the host
+//! - `fusion`: graphs rewritten so that parts of them are operators of ours, which [`kernels`] computes
 //! - [`unet`]: the UNet's segments in order, with attention between them
 //! - [`vae`]: images to latents and back
-//! - [`style_bank`]: keys and values of styles, in memory or on disk
-//! - [`attention`]: what the injected layers compute; [`injection`]: on what, for each branch
-//! - `network`, [`extractor`], [`perceptual`]: networks that judge outputs
+//! - [`style_bank`]: a KV cache of styles, on the device, in memory or on disk
+//! - [`attention`]: kernels of the injected layers; [`injection`]: what each branch computes with them
+//! - [`feature_extractor`], [`perceptual_network`]: networks that judge outputs; `network`: what they share
 //! - [`conversion`]: method and engine put together, for one content; [`thread`]: the one thread that owns it
 
 #![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
@@ -20,11 +20,11 @@ mod builder;
 pub mod conversion;
 mod device;
 mod error;
-pub mod extractor;
+pub mod feature_extractor;
 mod fusion;
 pub mod injection;
 mod network;
-pub mod perceptual;
+pub mod perceptual_network;
 pub mod runtime;
 mod session;
 pub mod style_bank;
@@ -50,9 +50,9 @@ use self::runtime::Runtime;
 use self::unet::UnetChain;
 use self::vae::Vae;
 
-/// A model that is loaded and matches its contract.
+/// A diffusion model that is loaded and matches its contract.
 pub struct Engine {
-    /// What the model is.
+    /// What `model.json` says of it.
     pub contract: ModelContract,
     /// The noise predictor.
     pub unet: UnetChain,
@@ -84,7 +84,7 @@ impl Engine {
         })
     }
 
-    /// Returns the attention of the injected layers.
+    /// Returns the kernel of the injected layers' attention.
     #[must_use]
     pub fn attention(&self, how: InjectedAttention) -> Box<dyn AttentionKernel> {
         attention::on(&self.runtime, self.contract.model.dtype, how)

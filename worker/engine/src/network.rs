@@ -1,32 +1,32 @@
-//! A network of one graph with its contract, ready to judge outputs.
-
-use std::path::Path;
+//! What the networks that judge outputs share: each is one graph with a contract.
 
 use kernels::finite::are_finite;
-use shared::model::verify_part;
+use shared::model::verify_graph;
 use shared::network::NetworkContract;
 
-use super::EngineError;
-use super::runtime::Runtime;
-use super::session::{InputSize, PartSession};
+use crate::EngineError;
+use crate::runtime::Runtime;
+use crate::session::{GraphSession, InputSize};
 
-/// Loads the graph for images of a size, or of any, after its files were compared with their digests.
+/// Loads a network's graph after its files were compared with their digests. `size` is the fixed size of
+/// its images; required on a GPU, to which the nodes that compute sizes would be left.
 pub(super) fn session(
     contract: &NetworkContract,
     runtime: &Runtime,
     size: Option<InputSize>,
-) -> Result<PartSession, EngineError> {
-    let folder = contract.path.parent().unwrap_or(Path::new("."));
-    let part = &contract.network.part;
-    verify_part(folder, part)?;
+) -> Result<GraphSession, EngineError> {
+    let folder = contract.path.parent();
+    let folder = folder.expect("a contract is a file in a folder");
+    let graph = &contract.network.graph;
+    verify_graph(folder, graph)?;
     let session = match size {
-        Some(size) => PartSession::load_for(runtime, folder, part, size)?,
-        None => PartSession::load(runtime, folder, part)?,
+        Some(size) => GraphSession::load_for(runtime, folder, graph, size)?,
+        None => GraphSession::load(runtime, folder, graph)?,
     };
-    session.with_outputs_here()
+    session.with_host_outputs()
 }
 
-/// Returns values of this network, unless some of them are not finite.
+/// Returns values that a network gave, unless some of them are not finite.
 pub(super) fn finite(
     contract: &NetworkContract,
     values: Vec<f32>,

@@ -1,6 +1,7 @@
 //! ONNX Runtime's shared library, loaded once for a process.
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::{Environment, GlobalThreadPoolOptions};
@@ -8,7 +9,7 @@ use ort::logging::LogLevel;
 use shared::paths;
 use shared::settings::{Device, EngineConfig};
 
-use super::{EngineError, arena, device};
+use crate::{EngineError, arena, device};
 use kernels::vectors::{self, VectorsError};
 
 const LIBRARY: &str = "libonnxruntime.so";
@@ -121,7 +122,7 @@ fn choose_vectors() -> Result<(), VectorsError> {
     let pinned = vectors::pin_as_told()?;
     let lanes = vectors::lanes();
     match pinned {
-        // Nobody wants to find out from the time that a run takes.
+        // Otherwise the time that a run takes would be the first sign of it.
         Some(pinned) => tracing::warn!(
             lanes,
             vectors = pinned.as_str(),
@@ -133,7 +134,7 @@ fn choose_vectors() -> Result<(), VectorsError> {
     Ok(())
 }
 
-/// Attention and operators of ours have as many threads as the graphs. A process has one such pool: the first stays.
+/// Gives attention and operators of ours as many threads as the graphs have. A process has one such pool: the first stays.
 fn start_threads_of_kernels(config: &EngineConfig) {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(config.threads)
@@ -149,7 +150,11 @@ fn find_library() -> Result<PathBuf, EngineError> {
             let path = PathBuf::from(path);
             vec![paths::given(&path).unwrap_or(path)]
         }
-        _ => beside_the_program(),
+        _ => beside_the_program().map_err(|error| EngineError::RuntimeMissing {
+            looked_at: vec![format!(
+                "no place, as it is not known where this program lies ({error})"
+            )],
+        })?,
     };
     candidates
         .iter()
@@ -163,8 +168,11 @@ fn find_library() -> Result<PathBuf, EngineError> {
         })
 }
 
-fn beside_the_program() -> Vec<PathBuf> {
-    let program = std::env::current_exe().unwrap_or_default();
-    let folder = program.parent().unwrap_or(Path::new("."));
-    vec![folder.join(LIBRARY), folder.join("../lib").join(LIBRARY)]
+fn beside_the_program() -> io::Result<Vec<PathBuf>> {
+    let program = std::env::current_exe()?;
+    let folder = program.parent().ok_or(io::ErrorKind::NotFound)?;
+    Ok(vec![
+        folder.join(LIBRARY),
+        folder.join("../lib").join(LIBRARY),
+    ])
 }

@@ -1,4 +1,4 @@
-//! One ONNX file as a session whose inputs and outputs are those of the contract.
+//! One graph as a session of ONNX Runtime whose inputs and outputs are those of its contract.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,10 +11,10 @@ use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
 
 use shared::settings::Device;
 
-use super::fusion::{self, LoadError};
-use super::runtime::Runtime;
-use super::{EngineError, device, tensor};
-use shared::model::{self, ContractError, Dimension, Part, Precision, TensorContract};
+use crate::fusion::{self, LoadError};
+use crate::runtime::Runtime;
+use crate::{EngineError, device, tensor};
+use shared::model::{self, ContractError, Dimension, GraphFile, Precision, TensorContract};
 
 /// The size of the images that a network is loaded for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,22 +28,22 @@ pub struct InputSize {
 /// Tensors by name.
 pub(super) type Tensors = HashMap<String, DynValue>;
 
-/// A part of the model, ready to run.
-pub(super) struct PartSession {
+/// A graph that is loaded and ready to run.
+pub(super) struct GraphSession {
     name: String,
     session: Session,
     inputs: Vec<String>,
     outputs: Vec<String>,
     device: Device,
-    /// Where outputs go.
+    /// The memory that outputs are written to.
     memory: MemoryInfo<'static>,
 }
 
-/// A graph that was written here and not read from a file.
+/// A graph that this program wrote, and that is read from no file.
 pub(super) struct WrittenGraph<'a> {
-    /// What errors call it.
+    /// Its name in errors.
     pub(super) name: &'a str,
-    /// What it computes with.
+    /// The precision of its tensors.
     pub(super) precision: Precision,
     /// The names of its inputs.
     pub(super) inputs: &'a [&'a str],
@@ -53,31 +53,36 @@ pub(super) struct WrittenGraph<'a> {
     pub(super) model: ort::Result<Model>,
 }
 
-impl PartSession {
-    /// Loads a part as its file says, and refuses it where it differs from its contract.
-    pub(super) fn load(runtime: &Runtime, folder: &Path, part: &Part) -> Result<Self, EngineError> {
-        let build = |path: &Path| Ok(builder(runtime, precision_of(part))?.commit_from_file(path)?);
-        Self::load_by(runtime, folder, part, build)
+impl GraphSession {
+    /// Loads a graph as its file says, and refuses it where it differs from its contract.
+    pub(super) fn load(
+        runtime: &Runtime,
+        folder: &Path,
+        graph: &GraphFile,
+    ) -> Result<Self, EngineError> {
+        let build =
+            |path: &Path| Ok(builder(runtime, precision_of(graph))?.commit_from_file(path)?);
+        Self::load_by(runtime, folder, graph, build)
     }
 
-    /// Loads a part for images of one size, one at a time, where its graph takes any: what it computes of sizes is then
-    /// known, and not left to the processor.
+    /// Loads a graph that takes images of any size for images of one, one at a time: what it computes of sizes is then known
+    /// when it is loaded, and no node of it is left to the CPU.
     pub(super) fn load_for(
         runtime: &Runtime,
         folder: &Path,
-        part: &Part,
+        graph: &GraphFile,
         size: InputSize,
     ) -> Result<Self, EngineError> {
         let length = |length: usize| {
             tensor::whole(length).map_err(|source| EngineError::Run {
-                part: part.file.clone(),
+                part: graph.file.clone(),
                 source,
             })
         };
         let (height, width) = (length(size.height)?, length(size.width)?);
         let known = [("batch", 1), ("height", height), ("width", width)];
         let build = |path: &Path| {
-            let mut builder = builder(runtime, precision_of(part))?;
+            let mut builder = builder(runtime, precision_of(graph))?;
             for (name, length) in known {
                 builder = builder
                     .with_dimension_override(name, length)
@@ -85,35 +90,35 @@ impl PartSession {
             }
             Ok(builder.commit_from_file(path)?)
         };
-        Self::load_by(runtime, folder, &part.with_known(&known), build)
+        Self::load_by(runtime, folder, &graph.with_known(&known), build)
     }
 
-    /// Loads a part with our operators where they are faster, and refuses it where it differs from its contract.
+    /// Loads a graph with our operators where they are faster, and refuses it where it differs from its contract.
     pub(super) fn load_fast(
         runtime: &Runtime,
         folder: &Path,
-        part: &Part,
+        graph: &GraphFile,
     ) -> Result<Self, EngineError> {
         match runtime.device() {
-            Device::Cpu => Self::load_by(runtime, folder, part, |path| {
-                fusion::load(builder(runtime, precision_of(part))?, path)
+            Device::Cpu => Self::load_by(runtime, folder, graph, |path| {
+                fusion::load(builder(runtime, precision_of(graph))?, path)
             }),
-            Device::Cuda(_) => Self::load(runtime, folder, part),
+            Device::Cuda(_) => Self::load(runtime, folder, graph),
         }
     }
 
     fn load_by(
         runtime: &Runtime,
         folder: &Path,
-        part: &Part,
+        graph: &GraphFile,
         build: impl FnOnce(&Path) -> Result<Session, LoadError>,
     ) -> Result<Self, EngineError> {
-        let path = folder.join(&part.file);
+        let path = folder.join(&graph.file);
         let refuse = |reason: String| {
             let path = path.clone();
             EngineError::from(ContractError::Unusable { path, reason })
         };
-        let unusable = |error: LoadError| match (model::gone(folder, part), runtime.device()) {
+        let unusable = |error: LoadError| match (model::gone(folder, graph), runtime.device()) {
             // They were there a moment ago, when they were compared with their digests.
             (Some(gone), _) => gone.into(),
             (None, Device::Cpu) => refuse(format!("cannot be loaded: {error}")),
@@ -131,8 +136,8 @@ impl PartSession {
         let session = build(&path).map_err(unusable)?;
         let memory = device::memory(runtime.device()).map_err(|e| unusable(e.into()))?;
         for (kind, expected, found) in [
-            ("input", &part.inputs, session.inputs()),
-            ("output", &part.outputs, session.outputs()),
+            ("input", &graph.inputs, session.inputs()),
+            ("output", &graph.outputs, session.outputs()),
         ] {
             compare(kind, expected, found).map_err(refuse)?;
         }
@@ -140,16 +145,16 @@ impl PartSession {
             tensors.iter().map(|tensor| tensor.name.clone()).collect()
         };
         Ok(Self {
-            name: part.file.clone(),
+            name: graph.file.clone(),
             session,
-            inputs: names(&part.inputs),
-            outputs: names(&part.outputs),
+            inputs: names(&graph.inputs),
+            outputs: names(&graph.outputs),
             device: runtime.device(),
             memory,
         })
     }
 
-    /// Returns a graph that was written here as a session.
+    /// Loads a graph that this program wrote.
     pub(super) fn from_graph(
         runtime: &Runtime,
         written: WrittenGraph<'_>,
@@ -176,19 +181,19 @@ impl PartSession {
         })
     }
 
-    /// Has outputs brought to the processor's memory, where they would stay on the device.
-    pub(super) fn with_outputs_here(mut self) -> Result<Self, EngineError> {
+    /// Has outputs written to the host's memory, where they would stay on the device.
+    pub(super) fn with_host_outputs(mut self) -> Result<Self, EngineError> {
         self.memory = device::memory(Device::Cpu).map_err(|source| self.error(source))?;
         Ok(self)
     }
 
-    /// Runs the part on the tensors that it names among `tensors`; what it makes stays on its device if nothing else was
-    /// said.
+    /// Runs the graph on the tensors that it names among `tensors`; what it makes stays on its device unless it was loaded
+    /// [`with_host_outputs`](Self::with_host_outputs).
     pub(super) fn run(&mut self, tensors: &Tensors) -> Result<Tensors, EngineError> {
         self.run_with(|name| tensors.get(name))
     }
 
-    /// Runs a part with one output on tensors by name.
+    /// Runs a graph of one output on tensors by name.
     pub(super) fn run_on(
         &mut self,
         tensors: &[(&str, &DynValue)],
@@ -216,8 +221,8 @@ impl PartSession {
         };
         let session = &mut self.session;
         let made = match self.device {
-            // Operators of ours are called here. From a thread that does not share their work, each of its many parts
-            // would wake those that do.
+            // Operators of ours are called on this thread. If it did not share their work, each of its many parts would wake
+            // those that do.
             Device::Cpu => rayon::scope(|_| bound(session, bind)),
             Device::Cuda(_) => bound(session, bind),
         };
@@ -227,12 +232,12 @@ impl PartSession {
         })
     }
 
-    /// Returns the names of the tensors that the part reads.
+    /// Returns the names of the tensors that the graph reads.
     pub(super) fn inputs(&self) -> &[String] {
         &self.inputs
     }
 
-    /// Returns an error of this part.
+    /// Returns an error of this graph.
     pub(super) fn error(&self, source: ort::Error) -> EngineError {
         EngineError::Run {
             part: self.name.clone(),
@@ -241,7 +246,7 @@ impl PartSession {
     }
 }
 
-/// Runs a session once on what `bind` binds. A binding of its own gives each run tensors of its own.
+/// Runs a session once on the tensors that `bind` binds. A binding of its own gives each run tensors of its own.
 fn bound(
     session: &mut Session,
     bind: impl FnOnce(&mut IoBinding) -> ort::Result<()>,
@@ -253,10 +258,10 @@ fn bound(
     Ok(outputs.into_iter().map(named).collect())
 }
 
-/// Returns what a part computes with.
-fn precision_of(part: &Part) -> Precision {
+/// Returns the precision of a graph's tensors.
+fn precision_of(graph: &GraphFile) -> Precision {
     let is_half = |tensor: &TensorContract| tensor.dtype == "float16";
-    if part.inputs.iter().chain(&part.outputs).any(is_half) {
+    if graph.inputs.iter().chain(&graph.outputs).any(is_half) {
         Precision::Fp16
     } else {
         Precision::Fp32
@@ -274,7 +279,7 @@ fn builder(runtime: &Runtime, precision: Precision) -> ort::Result<SessionBuilde
     Ok(match device {
         Device::Cpu => builder,
         Device::Cuda(_) => builder
-            // A node that the device cannot run is an error here, and not a copy to the processor and back at every run.
+            // A node that the device cannot run is an error here, and not a copy to the CPU and back at every run.
             .with_disable_cpu_fallback()?
             // The bytes of an image must not depend on which attempt made it.
             .with_deterministic_compute(true)?,

@@ -1,12 +1,12 @@
 //! Tensors of ONNX Runtime as arrays of `f32`, whatever precision the model computes in.
 //!
-//! They are read where they are: one that is on another device is an error.
+//! They must be in the host's memory: reading one that is on another device is an error.
 
 use half::f16;
 use ndarray::{Array2, Array3, Array4, ArrayView3, Axis, CowArray, Ix2};
 use ort::value::{DynValue, Tensor, TensorElementType, ValueType};
 
-use super::session::Tensors;
+use crate::session::Tensors;
 use shared::model::Precision;
 
 /// Returns a length, a place or a timestep as ONNX has it.
@@ -53,34 +53,34 @@ pub(super) fn from_tokens(tokens: Array2<f32>, precision: Precision) -> ort::Res
 /// Tokens `(tokens, width)`: those of a tensor where it is one of `f32`, else a copy.
 pub(super) type Tokens<'a> = CowArray<'a, f32, Ix2>;
 
-/// Returns a tensor's first element of the batch.
+/// Returns the tokens of a tensor `(1, tokens, width)`.
 pub(super) fn tokens(value: &DynValue) -> ort::Result<Tokens<'_>> {
-    let shape = |array: &[usize]| (dimension(array, 1), dimension(array, 2));
+    let [_, tokens, width] = shape(value)?;
     if !is_of(value, TensorElementType::Float32) {
-        let array = to_f32(value)?;
-        let shape = shape(array.shape());
-        return Ok(into_shape::<Ix2>(array, shape)?.into());
+        return Ok(into_shape::<Ix2>(to_f32(value)?, (tokens, width))?.into());
     }
-    let array = value.try_extract_array::<f32>()?;
-    let shape = shape(array.shape());
-    let array = array
-        .into_shape_with_order(shape)
+    let array = value
+        .try_extract_array::<f32>()?
+        .into_shape_with_order((tokens, width))
         .map_err(ort::Error::wrap)?;
     Ok(array.into())
 }
 
-/// Returns the shape of a tensor of three dimensions.
-pub(super) fn shape(value: &DynValue) -> [usize; 3] {
+/// Returns the shape of a tensor of `N` dimensions.
+pub(super) fn shape<const N: usize>(value: &DynValue) -> ort::Result<[usize; N]> {
     let ValueType::Tensor { shape, .. } = value.dtype() else {
-        return [0; 3];
+        return Err(ort::Error::new("a value is no tensor"));
     };
-    [0, 1, 2].map(|axis| {
-        let length = shape.get(axis).copied().unwrap_or(1);
-        usize::try_from(length).unwrap_or(0)
+    let lengths = shape.iter().map(|&length| usize::try_from(length));
+    let lengths = lengths.collect::<Result<Vec<usize>, _>>();
+    <[usize; N]>::try_from(lengths.map_err(ort::Error::wrap)?).map_err(|lengths| {
+        ort::Error::new(format!(
+            "a tensor has shape {lengths:?}, which should have {N} dimensions"
+        ))
     })
 }
 
-/// Returns what a tensor's numbers are.
+/// Returns the precision of a layer's tensor, of which there are two.
 pub(super) fn precision(value: &DynValue) -> Precision {
     if is_of(value, TensorElementType::Float16) {
         Precision::Fp16
@@ -89,7 +89,7 @@ pub(super) fn precision(value: &DynValue) -> Precision {
     }
 }
 
-/// Returns what ONNX Runtime calls numbers of a precision.
+/// Returns the element type of tensors of a precision.
 pub(super) fn element(precision: Precision) -> TensorElementType {
     match precision {
         Precision::Fp32 => TensorElementType::Float32,
@@ -138,15 +138,10 @@ pub(super) fn from_bytes(
     })
 }
 
-/// Returns a tensor's first element of the batch as `(channels, height, width)`.
+/// Returns a tensor `(1, channels, height, width)` as `(channels, height, width)`.
 pub(super) fn to_array(value: &DynValue) -> ort::Result<Array3<f32>> {
-    let array = to_f32(value)?;
-    let shape = (
-        dimension(array.shape(), 1),
-        dimension(array.shape(), 2),
-        dimension(array.shape(), 3),
-    );
-    let array: Array4<f32> = into_shape(array, (1, shape.0, shape.1, shape.2))?;
+    let [_, channels, height, width] = shape(value)?;
+    let array: Array4<f32> = into_shape(to_f32(value)?, (1, channels, height, width))?;
     Ok(array.index_axis_move(Axis(0), 0))
 }
 
@@ -158,10 +153,10 @@ fn to_f32(value: &DynValue) -> ort::Result<ndarray::ArrayD<f32>> {
     }
 }
 
-/// Returns a copy `(1, tokens, width)` that the processor can read, in memory of its own: a tensor that stays in the arena
-/// splits what is free there, and then nothing large fits.
+/// Returns a copy of a tensor `(1, tokens, width)` on the host, in memory of its own: a tensor that stays in the arena splits
+/// what is free there, and then nothing large fits.
 pub(super) fn kept(value: &DynValue) -> ort::Result<DynValue> {
-    let shape = shape(value);
+    let shape: [usize; 3] = shape(value)?;
     Ok(match value.try_extract_tensor::<f32>() {
         Ok((_, numbers)) => Tensor::from_array((shape, numbers.to_vec()))?.into_dyn(),
         Err(_) => {
@@ -171,10 +166,6 @@ pub(super) fn kept(value: &DynValue) -> ort::Result<DynValue> {
     })
 }
 
-fn dimension(shape: &[usize], axis: usize) -> usize {
-    shape.get(axis).copied().unwrap_or(1)
-}
-
 fn into_shape<D: ndarray::Dimension>(
     array: ndarray::ArrayD<f32>,
     shape: impl ndarray::IntoDimension<Dim = D>,
@@ -182,4 +173,27 @@ fn into_shape<D: ndarray::Dimension>(
     array
         .into_shape_with_order(shape.into_dimension())
         .map_err(ort::Error::wrap)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::settings::EngineConfig;
+
+    use super::*;
+    use crate::runtime::Runtime;
+
+    #[test]
+    fn a_tensor_of_another_number_of_dimensions_is_told_with_its_shape() {
+        let _runtime = Runtime::load(&EngineConfig::default()).unwrap();
+        let zeros = Array3::<f32>::zeros((2, 3, 4));
+        let image = from_array(zeros.view(), Precision::Fp32).unwrap();
+        assert_eq!(shape::<4>(&image).unwrap(), [1, 2, 3, 4]);
+        let error = tokens(&image).unwrap_err();
+        assert!(
+            error
+                .message()
+                .contains("[1, 2, 3, 4], which should have 3"),
+            "{error}"
+        );
+    }
 }

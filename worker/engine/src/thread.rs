@@ -15,7 +15,7 @@ type Job = Box<dyn FnOnce(&mut Converter) + Send>;
 #[error("the engine stopped unexpectedly; its message is in the log")]
 pub struct EngineGone;
 
-/// A handle to the engine.
+/// A handle to the engine, which lives on a thread of its own.
 #[derive(Debug, Clone)]
 pub struct EngineThread {
     jobs: mpsc::Sender<Job>,

@@ -9,16 +9,15 @@ use shared::failure::chain;
 use shared::metrics::names;
 use shared::read_file::{self, max_bytes};
 
-use super::EngineError;
-use super::attention::{LayerTensors, StyleLayer};
-use super::runtime::Runtime;
-use super::session::{PartSession, Tensors};
-use super::tensor;
-use super::transfer::Transfer;
+use crate::attention::{LayerTensors, StyleLayer};
+use crate::runtime::Runtime;
+use crate::session::{GraphSession, Tensors};
+use crate::transfer::Transfer;
+use crate::{EngineError, tensor};
 use shared::model::{ContractError, InjectedLayer, ModelContract, Precision};
 use shared::npz;
 
-/// What happens in the layers between segments.
+/// Computes the attention layers between segments.
 pub trait LayerAttention {
     /// Returns the attention's result `(1, tokens, heads * head_width)` for the layer at `position`.
     ///
@@ -33,10 +32,10 @@ pub trait LayerAttention {
     ) -> Result<DynValue, EngineError>;
 }
 
-/// The noise predictor.
+/// The noise predictor: segments that run one after another.
 pub struct UnetChain {
     segments: Vec<LoadedSegment>,
-    /// What tensors are made of.
+    /// The precision of its tensors.
     pub precision: Precision,
     /// `(tokens, width)`; small, so each evaluation gets a copy.
     prompt: Array2<f32>,
@@ -49,7 +48,7 @@ pub struct UnetChain {
 }
 
 struct LoadedSegment {
-    session: PartSession,
+    session: GraphSession,
     layer: Option<InjectedLayer>,
     /// Tensors that nothing reads after this segment.
     last_uses: Vec<String>,
@@ -62,22 +61,22 @@ impl UnetChain {
             .segments
             .iter()
             .map(|segment| {
-                let session = PartSession::load_fast(runtime, &contract.folder, &segment.part)?;
+                let session = GraphSession::load_fast(runtime, &contract.folder, &segment.graph)?;
                 match segment.layer {
                     Some(_) => Ok(session),
-                    None => session.with_outputs_here(),
+                    None => session.with_host_outputs(),
                 }
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let mut last_uses = last_uses(&sessions);
+        let last_uses = last_uses(&sessions);
         let segments = sessions
             .into_iter()
+            .zip(last_uses)
             .zip(&model.segments)
-            .enumerate()
-            .map(|(position, (session, segment))| LoadedSegment {
+            .map(|((session, last_uses), segment)| LoadedSegment {
                 session,
                 layer: segment.layer.clone(),
-                last_uses: last_uses.remove(&position).unwrap_or_default(),
+                last_uses,
             })
             .collect();
         Ok(Self {
@@ -116,21 +115,21 @@ impl UnetChain {
         self.in_attention
     }
 
-    /// Returns whether the processor can read tensors where segments leave them.
+    /// Returns whether segments leave their tensors in the host's memory.
     #[must_use]
-    pub fn tensors_are_here(&self) -> bool {
+    pub fn tensors_are_on_host(&self) -> bool {
         self.transfer.is_needless()
     }
 
-    /// Returns a copy of a layer's key and value that the processor can read.
+    /// Returns a copy of a layer's key and value in the host's memory.
     ///
     /// # Errors
     ///
-    /// [`EngineError::Run`] if they cannot be brought from the device.
-    pub fn bring_here(&mut self, layer: &StyleLayer) -> Result<StyleLayer, EngineError> {
+    /// [`EngineError::Run`] if they cannot be copied from the device.
+    pub fn copy_to_host(&mut self, layer: &StyleLayer) -> Result<StyleLayer, EngineError> {
         Ok(StyleLayer {
-            key: self.transfer.bring_here(&layer.key)?,
-            value: self.transfer.bring_here(&layer.value)?,
+            key: self.transfer.copy_to_host(&layer.key)?,
+            value: self.transfer.copy_to_host(&layer.value)?,
         })
     }
 
@@ -209,13 +208,13 @@ fn take(tensors: &mut Tensors, name: &str) -> ort::Result<DynValue> {
 }
 
 /// Returns, for each segment, the inputs that no later segment reads.
-fn last_uses(sessions: &[PartSession]) -> HashMap<usize, Vec<String>> {
+fn last_uses(sessions: &[GraphSession]) -> Vec<Vec<String>> {
     let mut later = HashSet::new();
-    let mut uses: HashMap<usize, Vec<String>> = HashMap::new();
+    let mut uses = vec![Vec::new(); sessions.len()];
     for (position, session) in sessions.iter().enumerate().rev() {
         for name in session.inputs() {
             if later.insert(name.clone()) {
-                uses.entry(position).or_default().push(name.clone());
+                uses[position].push(name.clone());
             }
         }
     }

@@ -2,23 +2,22 @@
 
 use ndarray::{Array3, ArrayView3};
 
-use super::EngineError;
-use super::runtime::Runtime;
-use super::session::{PartSession, Tensors};
-use super::tensor;
-use shared::model::{ModelContract, Part, Precision};
+use crate::runtime::Runtime;
+use crate::session::{GraphSession, Tensors};
+use crate::{EngineError, tensor};
+use shared::model::{GraphFile, ModelContract, Precision};
 
 /// The autoencoder.
 pub struct Vae {
-    encoder: PartSession,
-    decoder: PartSession,
+    encoder: GraphSession,
+    decoder: GraphSession,
     precision: Precision,
 }
 
 impl Vae {
     pub(super) fn load(runtime: &Runtime, contract: &ModelContract) -> Result<Self, EngineError> {
-        let load = |part: &Part| {
-            PartSession::load_fast(runtime, &contract.folder, part)?.with_outputs_here()
+        let load = |graph: &GraphFile| {
+            GraphSession::load_fast(runtime, &contract.folder, graph)?.with_host_outputs()
         };
         Ok(Self {
             encoder: load(&contract.model.vae_encoder)?,
@@ -47,16 +46,16 @@ impl Vae {
 }
 
 fn run(
-    part: &mut PartSession,
+    session: &mut GraphSession,
     input: &str,
     array: ArrayView3<'_, f32>,
     output: &str,
     precision: Precision,
 ) -> Result<Array3<f32>, EngineError> {
-    let array = tensor::from_array(array, precision).map_err(|e| part.error(e))?;
-    let tensors = part.run(&Tensors::from([(input.to_owned(), array)]))?;
+    let array = tensor::from_array(array, precision).map_err(|e| session.error(e))?;
+    let tensors = session.run(&Tensors::from([(input.to_owned(), array)]))?;
     let value = tensors
         .get(output)
-        .ok_or_else(|| part.error(ort::Error::new(format!("no {output} came out"))))?;
-    tensor::to_array(value).map_err(|e| part.error(e))
+        .ok_or_else(|| session.error(ort::Error::new(format!("no {output} came out"))))?;
+    tensor::to_array(value).map_err(|e| session.error(e))
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use engine::Engine;
 use engine::attention::graph::GraphAttention;
-use engine::conversion::{Converter, Recipe, Source};
+use engine::conversion::{ConversionInput, Converter, Recipe};
 use engine::runtime::Runtime;
 use imaging::{LabelFile, NamedBytes, Prepared, label_kind_of_file, prepare};
 use method::denoise::{Observer, StepRecord};
@@ -60,21 +60,21 @@ fn converted(method: &MethodConfig, by_graphs: bool) -> Vec<Array3<f32>> {
         "night_000001_gt_labelColor.png",
     );
     let (style_noise, content_noise) = (converter.style_noise("s"), converter.content_noise("c"));
-    let source = Source {
+    let input = ConversionInput {
         name: "s",
         file: "s.png",
         prepared: &style,
         noise: &style_noise,
     };
-    converter.record_style(&source, &mut ()).unwrap();
-    let source = Source {
+    converter.record_style(&input, &mut ()).unwrap();
+    let input = ConversionInput {
         name: "c",
         file: "c.png",
         prepared: &content,
         noise: &content_noise,
     };
     let mut latents = Latents::default();
-    converter.convert(&source, &["s"], &mut latents).unwrap();
+    converter.convert(&input, &["s"], &mut latents).unwrap();
     latents.0
 }
 

@@ -1,20 +1,22 @@
-//! Pixels to PNG files. The same pixels always make the same bytes.
+//! The encoder of PNG files. The same pixels always make the same bytes.
+
+use std::io;
 
 use ndarray::{ArrayView2, ArrayView3};
 use png::{BitDepth, ColorType, Compression, EncodingError, Filter};
 
-use super::error::InputError;
+use crate::error::InputError;
 
 /// Returns an RGB image `(height, width, 3)` as a PNG, compressed quickly.
 ///
 /// # Errors
 ///
-/// [`InputError::Encode`] if the image is empty.
+/// [`InputError::Encode`] if the image is empty, or larger than a PNG can be.
 pub fn encode_png(image: ArrayView3<u8>) -> Result<Vec<u8>, InputError> {
     let (height, width, _) = image.dim();
-    let pixels: Vec<u8> = image.iter().copied().collect();
     let mut encoded = Vec::new();
-    let mut encoder = encoder(&mut encoded, width, height);
+    let mut encoder = encoder(&mut encoded, width, height)?;
+    let pixels: Vec<u8> = image.iter().copied().collect();
     encoder.set_color(ColorType::Rgb);
     encoder.set_compression(Compression::Fast);
     write(encoder, &pixels)?;
@@ -22,14 +24,14 @@ pub fn encode_png(image: ArrayView3<u8>) -> Result<Vec<u8>, InputError> {
 }
 
 /// Returns ids `(height, width)` as a PNG, with the given palette or as greyscale.
-pub(super) fn encode_ids(
+pub(crate) fn encode_ids(
     ids: ArrayView2<u8>,
     palette: Option<&[u8]>,
 ) -> Result<Vec<u8>, InputError> {
     let (height, width) = ids.dim();
-    let pixels: Vec<u8> = ids.iter().copied().collect();
     let mut encoded = Vec::new();
-    let mut encoder = encoder(&mut encoded, width, height);
+    let mut encoder = encoder(&mut encoded, width, height)?;
+    let pixels: Vec<u8> = ids.iter().copied().collect();
     match palette {
         Some(palette) => {
             encoder.set_color(ColorType::Indexed);
@@ -43,12 +45,17 @@ pub(super) fn encode_ids(
     Ok(encoded)
 }
 
-fn encoder(encoded: &mut Vec<u8>, width: usize, height: usize) -> png::Encoder<'_, &mut Vec<u8>> {
-    // Sides beyond 32 bits become 0, which the encoder refuses.
-    let side = |side: usize| u32::try_from(side).unwrap_or_default();
-    let mut encoder = png::Encoder::new(encoded, side(width), side(height));
+fn encoder(
+    encoded: &mut Vec<u8>,
+    width: usize,
+    height: usize,
+) -> Result<png::Encoder<'_, &mut Vec<u8>>, InputError> {
+    let side = |side: usize| {
+        u32::try_from(side).map_err(|error| InputError::Encode(io::Error::other(error).into()))
+    };
+    let mut encoder = png::Encoder::new(encoded, side(width)?, side(height)?);
     encoder.set_depth(BitDepth::Eight);
-    encoder
+    Ok(encoder)
 }
 
 fn write(encoder: png::Encoder<'_, &mut Vec<u8>>, pixels: &[u8]) -> Result<(), InputError> {
@@ -58,4 +65,18 @@ fn write(encoder: png::Encoder<'_, &mut Vec<u8>>, pixels: &[u8]) -> Result<(), I
         writer.finish()
     };
     write().map_err(InputError::Encode)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array3;
+
+    use super::*;
+
+    #[test]
+    fn an_image_wider_than_a_png_can_be_is_refused_before_it_is_copied() {
+        let pixel = Array3::<u8>::zeros((1, 1, 3));
+        let wide = pixel.broadcast((1, 1 << 32, 3)).unwrap();
+        assert!(matches!(encode_png(wide), Err(InputError::Encode(_))));
+    }
 }

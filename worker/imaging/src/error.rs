@@ -1,4 +1,4 @@
-//! What can be wrong with the files of an item.
+//! Errors of the files of an item: what is wrong with one, and what to do about it.
 
 use std::error::Error as StdError;
 

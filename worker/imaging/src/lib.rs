@@ -1,13 +1,13 @@
-//! Images and labels: read, checked, brought to the size of the model, written and compared.
+//! Images and labels: decoded, checked, brought to the size of the model, encoded and compared.
 //!
 //! Preparing works on bytes, wherever they came from, and never trusts them: a damaged file is an [`InputError`] that says
 //! what to do about it. Which files belong together is told by [`shared::dataset`], by their names.
 //!
 //! - `decode`: image files of each format, and whether they are whole
-//! - [`labels`]: what a label file shows, as train ids and as it is stored again
+//! - `labels`: what a label file shows, as train ids and as it is stored again
 //! - [`resize`]: crop and resize, as Pillow does
-//! - `load`, `prepare`: a pair of files at the size of the model
-//! - `encode`: PNG
+//! - `prepare`: an image and its label at the size of the model; `load`: the same from the files of a dataset
+//! - `encode`: pixels as PNG files
 //! - [`ssim`], [`tones`]: an output compared with its content
 
 #![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
@@ -15,7 +15,7 @@
 mod decode;
 mod encode;
 mod error;
-pub mod labels;
+mod labels;
 mod load;
 mod prepare;
 pub mod resize;

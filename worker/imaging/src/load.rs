@@ -1,4 +1,4 @@
-//! A dataset's pair from its files.
+//! Loading of a pair, an image and its label, from the files of a dataset.
 
 use bytes::Bytes;
 use shared::dataset::entry::DatasetFile;
@@ -10,7 +10,7 @@ use shared::storage::StorageError;
 use shared::dataset::DatasetEntry;
 use shared::model::ImageSize;
 
-use super::{InputError, LabelFile, NamedBytes, Prepared, prepare};
+use crate::{InputError, LabelFile, NamedBytes, Prepared, prepare};
 
 /// A pair at the model's size.
 pub struct Loaded {

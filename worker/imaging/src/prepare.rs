@@ -1,10 +1,11 @@
-//! From the files of a pair to what the method and the converted dataset need.
+//! Preparation of a pair, an image and its label: both at the size of the model, as the method and the converted dataset
+//! need them.
 
 use ndarray::{Array2, Array3};
 
-use super::error::InputError;
 use crate::decode::orientation::LabelSize;
 use crate::decode::picture;
+use crate::error::InputError;
 use crate::labels::encoding::{self, Label};
 use crate::labels::label_file;
 use crate::labels::label_map::LabelMap;
@@ -54,11 +55,11 @@ pub struct Prepared {
     pub image: Array3<u8>,
     /// The train ids, `(height, width)`; all unknown without a label.
     pub label: Array2<u8>,
-    /// The train ids at the size of the latent.
+    /// The train ids at the size of the latent, `(latent height, latent width)`.
     pub label_latent: Array2<u8>,
     /// The label at the size of the image, as a PNG of what the layout promises; none without a label.
     pub stored_label: Option<Vec<u8>>,
-    /// What a person should know about the files; each names its file.
+    /// Warnings about the files; each names its file.
     pub warnings: Vec<ItemWarning>,
 }
 
@@ -133,7 +134,7 @@ pub fn prepare(
     })
 }
 
-/// A picture of which more than this share is cut away shows something else than its photographer saw.
+/// If more than this share of a picture is cut away, a warning says so: it no longer shows what its photographer saw.
 const MUCH_CUT_AWAY: f64 = 0.25;
 
 /// Returns what was done to a picture so that it has the size of the model, as far as it is much.

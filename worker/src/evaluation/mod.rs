@@ -13,8 +13,8 @@ use shared::manifest::Quality;
 use shared::warning::{ItemWarning, WarningKind};
 
 use engine::EngineError;
-use engine::extractor::Extractor;
-use engine::perceptual::Perceptual;
+use engine::feature_extractor::FeatureExtractor;
+use engine::perceptual_network::PerceptualNetwork;
 use imaging::ssim::{self, SsimError};
 use imaging::tones;
 use imaging::{InputError, NamedBytes, Prepared, decode_image};
@@ -59,9 +59,9 @@ pub struct Evaluation {
 #[derive(Default)]
 pub struct Networks {
     /// Whose features FID and KID compare.
-    pub extractor: Option<Extractor>,
+    pub extractor: Option<FeatureExtractor>,
     /// Those that give metrics.
-    pub perceptual: PerMetric<Option<Perceptual>>,
+    pub perceptual: PerMetric<Option<PerceptualNetwork>>,
 }
 
 /// Evaluates outputs one at a time, away from the threads that wait for the network.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use engine::EngineError;
-use engine::conversion::{Converter, Source};
+use engine::conversion::{ConversionInput, Converter};
 use engine::thread::EngineThread;
 use imaging::encode_png;
 use method::denoise::{Observer, StepRecord};
@@ -38,7 +38,7 @@ impl ConversionBackend for EngineBackend {
         let work = move |converter: &mut Converter| -> Result<u64, EngineError> {
             let before = converter.evaluations();
             let noise = converter.style_noise(&style.name);
-            let source = Source {
+            let source = ConversionInput {
                 name: &style.name,
                 file: &style.file,
                 prepared: &style.prepared,
@@ -83,7 +83,7 @@ fn convert(
     progress: &dyn Progress,
 ) -> Result<ConvertedBatch, AttemptError> {
     let noise = converter.content_noise(&content.name);
-    let source = Source {
+    let source = ConversionInput {
         name: &content.name,
         file: &content.file,
         prepared: &content.prepared,

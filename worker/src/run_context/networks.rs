@@ -12,8 +12,8 @@ use super::{RunContextError, folder_of};
 use crate::evaluation::Networks;
 use engine::EngineError;
 use engine::InputSize;
-use engine::extractor::Extractor;
-use engine::perceptual::Perceptual;
+use engine::feature_extractor::FeatureExtractor;
+use engine::perceptual_network::PerceptualNetwork;
 use shared::network::{FEATURES_FILE, NetworkContract};
 
 /// Loads the networks that a run names, and proves that they are those it was planned with.
@@ -27,8 +27,8 @@ pub async fn load(run: &RunRecord, config: &EngineConfig) -> Result<Networks, Ru
         at: named.features.as_ref(),
         planned: planned.features.as_deref(),
         file: FEATURES_FILE,
-        load: |folder, _, config, size| Extractor::load(folder, config, size),
-        contract: |extractor: &Extractor| &extractor.contract,
+        load: |folder, _, config, size| FeatureExtractor::load(folder, config, size),
+        contract: |extractor: &FeatureExtractor| &extractor.contract,
     };
     let size = InputSize {
         width: run.frozen.model.width,
@@ -44,8 +44,8 @@ pub async fn load(run: &RunRecord, config: &EngineConfig) -> Result<Networks, Ru
             at: named.network_of(metric),
             planned: planned.of_metric(metric),
             file: network.contract,
-            load: Perceptual::load,
-            contract: |perceptual: &Perceptual| &perceptual.contract,
+            load: PerceptualNetwork::load,
+            contract: |perceptual: &PerceptualNetwork| &perceptual.contract,
         };
         perceptual[metric] = wanted.open(config, size).await?;
     }

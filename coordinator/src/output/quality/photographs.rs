@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use engine::EngineError;
-use engine::extractor::Extractor;
+use engine::feature_extractor::FeatureExtractor;
 use futures::future::try_join_all;
 use imaging::{NamedBytes, decode_image};
 use rayon::prelude::*;
@@ -57,7 +57,7 @@ pub async fn list(
 
 /// What is known of photographs so far.
 pub struct Photographs {
-    extractor: Option<Extractor>,
+    extractor: Option<FeatureExtractor>,
     /// Sums of their features.
     pub sums: Accumulator,
     /// Features of some of them.
@@ -69,7 +69,7 @@ pub struct Photographs {
 impl Photographs {
     /// Returns what is known of none.
     #[must_use]
-    pub fn new(extractor: Extractor) -> Self {
+    pub fn new(extractor: FeatureExtractor) -> Self {
         Self {
             sums: Accumulator::new(extractor.num_features()),
             extractor: Some(extractor),
@@ -127,7 +127,7 @@ impl Photographs {
 
 /// Returns the features of each image, or why it is none.
 fn features(
-    extractor: &mut Extractor,
+    extractor: &mut FeatureExtractor,
     files: &[(String, Bytes)],
 ) -> Result<Vec<Result<Vec<f32>, String>>, EngineError> {
     let images: Vec<_> = files

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use engine::Engine;
-use engine::conversion::{Converter, Source};
+use engine::conversion::{ConversionInput, Converter};
 use imaging::{LabelNeed, Prepared, encode_png, load};
 use shared::clock::{Clock, SystemClock};
 use shared::console;
@@ -169,7 +169,7 @@ async fn time(
     let noise = converter.style_noise("probe");
     converter
         .record_style(
-            &Source {
+            &ConversionInput {
                 name: "probe",
                 file: "probe",
                 prepared: &style,
@@ -179,7 +179,7 @@ async fn time(
         )
         .map_err(Problem::environment)?;
     let noise = converter.content_noise("probe");
-    let source = Source {
+    let source = ConversionInput {
         name: "probe",
         file: "probe",
         prepared: &content,

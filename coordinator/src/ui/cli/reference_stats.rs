@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use engine::extractor::Extractor;
+use engine::feature_extractor::FeatureExtractor;
 use shared::console;
 use shared::dataset::LeftOut;
 use shared::dataset::selection::{Selection, SelectionFields};
@@ -53,7 +53,7 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
     scratch::check(cache).map_err(Problem::environment)?;
     let model = source::local_folder(&args.model, model.as_ref(), FEATURES_FILE, cache).await;
     let model = model.map_err(Problem::environment)?;
-    let extractor = Extractor::load(&model, &config, None).map_err(Problem::environment)?;
+    let extractor = FeatureExtractor::load(&model, &config, None).map_err(Problem::environment)?;
     let sha256 = extractor.contract.sha256.clone();
     let name = extractor.contract.network.name.clone();
 

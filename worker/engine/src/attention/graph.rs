@@ -1,10 +1,10 @@
 //! Attention as ONNX graphs, so that tensors need not leave the device that they are on.
 //!
-//! A graph is written for the shapes of its layer. A matrix of tokens by tokens exists for a tile of queries at a time;
-//! its numbers have 32 bits, whatever the model's have. What filtering finds weak is known only after a first pass over
-//! all tiles, so that the second one makes the matrix again.
+//! A graph is written for the shapes of its layer. A matrix of tokens by tokens exists for a tile of queries at a time,
+//! in fp32 whatever the model's precision is. What filtering finds weak is known only after a first pass over all tiles,
+//! so that the second one makes the matrix again.
 //!
-//! **Source:** as [`method`](crate::method), whose kernels these graphs agree with.
+//! **Source:** as [`method`], whose kernels these graphs agree with.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,29 +13,31 @@ use ort::editor::Model;
 use ort::value::DynValue;
 
 use super::writer::{LayerShape, Term, Writer, attribute};
-use super::{AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, Own, StyleLayer};
+use super::{
+    AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, SelfAttention, StyleLayer,
+};
 use crate::EngineError;
 use crate::runtime::Runtime;
-use crate::session::{PartSession, WrittenGraph};
+use crate::session::{GraphSession, WrittenGraph};
 use method::filtering::{BestMatch, Exchange};
 use shared::model::{InjectedLayer, Precision};
 
-/// The attention of a tile of queries takes about so much memory.
+/// Memory of the attention of one tile of queries, about.
 const TILE_BYTES: usize = 64 << 20;
 
-const OWN: [&str; 3] = ["query", "key", "value"];
+const IMAGE: [&str; 3] = ["query", "key", "value"];
 const STYLE: [&str; 3] = ["query", "style_key", "style_value"];
 const CONTENT: [&str; 3] = ["content_query", "content_key", "content_value"];
 
-/// Attention by graphs, one for each shape of layers, made when it is first met.
+/// Attention by graphs, two for each shape of layers, made when it is first met.
 pub struct GraphAttention {
     runtime: Runtime,
     precision: Precision,
     how: InjectedAttention,
     /// Memory of the attention of a tile of queries.
     tile_bytes: usize,
-    own: HashMap<LayerShape, PartSession>,
-    injected: HashMap<LayerShape, PartSession>,
+    self_attention: HashMap<LayerShape, GraphSession>,
+    cross_image_attention: HashMap<LayerShape, GraphSession>,
 }
 
 impl GraphAttention {
@@ -56,38 +58,46 @@ impl GraphAttention {
             runtime: runtime.clone(),
             precision,
             how,
-            own: HashMap::new(),
-            injected: HashMap::new(),
+            self_attention: HashMap::new(),
+            cross_image_attention: HashMap::new(),
         }
     }
 }
 
 impl AttentionKernel for GraphAttention {
-    fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<Own, EngineError> {
+    fn self_attention(
+        &mut self,
+        layer: &InjectedLayer,
+        image: &LayerTensors,
+    ) -> Result<SelfAttention, EngineError> {
         let shape = LayerShape::from(layer);
-        let session = match self.own.entry(shape) {
+        let session = match self.self_attention.entry(shape) {
             Entry::Occupied(made) => made.into_mut(),
             Entry::Vacant(room) => {
-                let model = own_graph(Writer::new(shape, self.precision, self.tile_bytes));
+                let model =
+                    self_attention_graph(Writer::new(shape, self.precision, self.tile_bytes));
                 let written = WrittenGraph {
                     name: "attention to itself",
                     precision: self.precision,
-                    inputs: &OWN,
+                    inputs: &IMAGE,
                     output: Writer::OUTPUT,
                     model,
                 };
-                room.insert(PartSession::from_graph(&self.runtime, written)?)
+                room.insert(GraphSession::from_graph(&self.runtime, written)?)
             }
         };
-        let output =
-            session.run_on(&[(OWN[0], &of.query), (OWN[1], &of.key), (OWN[2], &of.value)])?;
-        Ok(Own {
+        let output = session.run_on(&[
+            (IMAGE[0], &image.query),
+            (IMAGE[1], &image.key),
+            (IMAGE[2], &image.value),
+        ])?;
+        Ok(SelfAttention {
             output,
             softmax_stats: None,
         })
     }
 
-    fn injected(
+    fn cross_image_attention(
         &mut self,
         layer: &InjectedLayer,
         query: &DynValue,
@@ -95,11 +105,11 @@ impl AttentionKernel for GraphAttention {
         content: Option<&ContentLayer>,
     ) -> Result<DynValue, EngineError> {
         let shape = LayerShape::from(layer);
-        let session = match self.injected.entry(shape) {
+        let session = match self.cross_image_attention.entry(shape) {
             Entry::Occupied(made) => made.into_mut(),
             Entry::Vacant(room) => {
                 let writer = Writer::new(shape, self.precision, self.tile_bytes);
-                let model = injected_graph(writer, &self.how);
+                let model = cross_image_attention_graph(writer, &self.how);
                 let mut inputs = STYLE.to_vec();
                 if self.how.filter.is_some() {
                     inputs.extend(CONTENT);
@@ -111,7 +121,7 @@ impl AttentionKernel for GraphAttention {
                     output: Writer::OUTPUT,
                     model,
                 };
-                room.insert(PartSession::from_graph(&self.runtime, written)?)
+                room.insert(GraphSession::from_graph(&self.runtime, written)?)
             }
         };
         let mut inputs = vec![
@@ -132,18 +142,21 @@ impl AttentionKernel for GraphAttention {
     }
 }
 
-/// Returns the graph of an image's attention to itself.
-fn own_graph(writer: ort::Result<Writer>) -> ort::Result<Model> {
+/// Returns the graph of an image's self-attention.
+fn self_attention_graph(writer: ort::Result<Writer>) -> ort::Result<Model> {
     let mut write = writer?;
-    let [query, key, value] = OWN.map(|name| write.input(name));
+    let [query, key, value] = IMAGE.map(|name| write.input(name));
     let heads = attribute("num_heads", write.shape.heads)?;
     let inputs = [&query, &key, &value];
     let attended = write.graph.fused("MultiHeadAttention", &inputs, [heads])?;
     write.finish(&attended)
 }
 
-/// Returns the graph of an output's attention to its style.
-fn injected_graph(writer: ort::Result<Writer>, how: &InjectedAttention) -> ort::Result<Model> {
+/// Returns the graph of an output's cross-image attention.
+fn cross_image_attention_graph(
+    writer: ort::Result<Writer>,
+    how: &InjectedAttention,
+) -> ort::Result<Model> {
     let mut write = writer?;
     let [query, key, value] = STYLE.map(|name| write.input(name));
     let style = write.attention(&query, &key)?;
@@ -192,12 +205,12 @@ fn injected_graph(writer: ort::Result<Writer>, how: &InjectedAttention) -> ort::
                 values: &values,
                 contrast,
             }])?;
-            let own = write.attend(&[Term {
+            let kept = write.attend(&[Term {
                 attention: &content,
                 values: &content_values,
                 contrast: None,
             }])?;
-            write.graph.op("Where", &[&weak, &own, &injected], [])?
+            write.graph.op("Where", &[&weak, &kept, &injected], [])?
         }
     };
     write.finish_heads(&attended)

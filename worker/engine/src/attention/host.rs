@@ -1,9 +1,10 @@
-//! Attention on the processor, by the kernels of [`method`](crate::method).
+//! Attention on the CPU, by the kernels of [`method`].
 
 use ort::value::DynValue;
 
 use super::{
-    AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, Own, StyleLayer, heads_of,
+    AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, SelfAttention, StyleLayer,
+    heads_of,
 };
 use crate::EngineError;
 use crate::tensor::{self, Tokens};
@@ -13,7 +14,7 @@ use method::attention::{
 use method::filtering::{ContentAttention, Injected, filtered_attention};
 use shared::model::{InjectedLayer, Precision};
 
-/// Attention by kernels in Rust. Numbers of 16 bits are computed with as 32 bits.
+/// Attention by kernels in Rust, which compute in fp32 whatever the model's precision is.
 #[derive(Debug)]
 pub struct HostAttention {
     precision: Precision,
@@ -28,7 +29,7 @@ impl HostAttention {
     }
 }
 
-/// Query, key and value as numbers.
+/// Query, key and value, `(tokens, heads * head_width)` each.
 struct Numbers<'a> {
     query: Tokens<'a>,
     key: Tokens<'a>,
@@ -54,17 +55,21 @@ impl<'a> Numbers<'a> {
 }
 
 impl AttentionKernel for HostAttention {
-    fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<Own, EngineError> {
+    fn self_attention(
+        &mut self,
+        layer: &InjectedLayer,
+        image: &LayerTensors,
+    ) -> Result<SelfAttention, EngineError> {
         let failed = |source| failed(layer, source);
-        let numbers = Numbers::of(of).map_err(failed)?;
-        let (output, stats) = self_attention_with_stats(numbers.view(), heads_of(layer))?;
-        Ok(Own {
+        let numbers = Numbers::of(image).map_err(failed)?;
+        let (output, softmax_stats) = self_attention_with_stats(numbers.view(), heads_of(layer))?;
+        Ok(SelfAttention {
             output: tensor::from_tokens(output, self.precision).map_err(failed)?,
-            softmax_stats: Some(stats),
+            softmax_stats: Some(softmax_stats),
         })
     }
 
-    fn injected(
+    fn cross_image_attention(
         &mut self,
         layer: &InjectedLayer,
         query: &DynValue,

@@ -1,6 +1,6 @@
-//! What an injected layer does, on the device that its tensors are on.
+//! The attention of the injected layers, computed on the device that their tensors are on.
 //!
-//! - [`host`]: the kernels of [`method`](crate::method), on the processor
+//! - [`host`]: by the kernels of [`method`], on the CPU
 //! - [`graph`]: the same as ONNX graphs, on any device; `writer` and `weak` say what is in them
 
 pub mod graph;
@@ -13,8 +13,8 @@ mod writer;
 use ort::value::DynValue;
 use shared::settings::Device;
 
-use super::EngineError;
-use super::runtime::Runtime;
+use crate::EngineError;
+use crate::runtime::Runtime;
 use method::attention::{Heads, SoftmaxStats};
 use method::filtering::Filter;
 use shared::model::{InjectedLayer, Precision};
@@ -30,7 +30,7 @@ pub struct LayerTensors {
     pub value: DynValue,
 }
 
-/// Key and value of a layer, as [`LayerTensors`] has them.
+/// Key and value of a style's layer, each `(1, tokens, heads * head_width)`.
 #[derive(Debug)]
 pub struct StyleLayer {
     /// Key.
@@ -39,48 +39,53 @@ pub struct StyleLayer {
     pub value: DynValue,
 }
 
-/// What a content leaves for its outputs.
+/// A layer of the content branch, kept for the outputs of the same step.
 #[derive(Debug)]
 pub struct ContentLayer {
-    /// Its tensors.
+    /// Its query, key and value.
     pub tensors: LayerTensors,
-    /// What its attention to itself left behind, on the processor.
+    /// Row maxima and denominators of its self-attention, if they are kept on the host for reuse.
     pub softmax_stats: Option<SoftmaxStats>,
 }
 
-/// The attention of an image to itself.
+/// The result of an image's self-attention.
 #[derive(Debug)]
-pub struct Own {
-    /// The result, as [`LayerTensors`] has them.
+pub struct SelfAttention {
+    /// The attended values `(1, tokens, heads * head_width)`.
     pub output: DynValue,
-    /// What it left behind, on the processor.
+    /// Row maxima and denominators, if they are kept on the host for reuse.
     pub softmax_stats: Option<SoftmaxStats>,
 }
 
-/// How outputs attend to their styles.
+/// The settings of cross-image attention: how outputs attend to their styles.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InjectedAttention {
-    /// Contrast of the attention about its mean.
+    /// Factor by which attention weights are stretched about their mean, `1 / tokens`; 1 leaves them.
     pub contrast_strength: f32,
     /// The filter of CACTIF; none for plain injection.
     pub filter: Option<Filter>,
 }
 
-/// The attention of injected layers.
+/// Computes the attention of injected layers.
 pub trait AttentionKernel: Send {
-    /// Returns the attention of an image to itself.
+    /// Returns the self-attention of an image.
     ///
     /// # Errors
     ///
     /// [`EngineError`] if tensors do not fit the layer or the device fails.
-    fn own(&mut self, layer: &InjectedLayer, of: &LayerTensors) -> Result<Own, EngineError>;
+    fn self_attention(
+        &mut self,
+        layer: &InjectedLayer,
+        image: &LayerTensors,
+    ) -> Result<SelfAttention, EngineError>;
 
-    /// Returns the attention of an output to its style; a filter needs the content's tensors.
+    /// Returns the attention of an output, whose query is given, to its style, `(1, tokens, heads * head_width)`; a filter
+    /// needs the content's tensors.
     ///
     /// # Errors
     ///
     /// [`EngineError`] if tensors do not fit the layer or the device fails.
-    fn injected(
+    fn cross_image_attention(
         &mut self,
         layer: &InjectedLayer,
         query: &DynValue,
@@ -89,7 +94,7 @@ pub trait AttentionKernel: Send {
     ) -> Result<DynValue, EngineError>;
 }
 
-/// Returns the fastest attention that leaves tensors where they are.
+/// Returns the fastest kernel that leaves tensors on the runtime's device.
 #[must_use]
 pub fn on(
     runtime: &Runtime,
@@ -102,12 +107,12 @@ pub fn on(
     }
 }
 
-/// What a filter says that got no content to fall back on.
+/// Returns the error of a filter without a content to fall back on.
 fn no_content() -> ort::Error {
     ort::Error::new("filtered attention needs the content's tensors, and got none")
 }
 
-/// Returns the heads of a layer.
+/// Returns number and width of a layer's heads.
 pub(crate) fn heads_of(layer: &InjectedLayer) -> Heads {
     Heads {
         num: layer.heads,

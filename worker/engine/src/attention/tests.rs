@@ -60,13 +60,14 @@ impl Asked {
         }
     }
 
-    fn own(&self, kernel: &mut dyn AttentionKernel) -> Array2<f32> {
-        numbers(&kernel.own(&layer(), &self.content.tensors).unwrap().output)
+    fn self_attention(&self, kernel: &mut dyn AttentionKernel) -> Array2<f32> {
+        let attended = kernel.self_attention(&layer(), &self.content.tensors);
+        numbers(&attended.unwrap().output)
     }
 
-    fn injected(&self, kernel: &mut dyn AttentionKernel) -> Array2<f32> {
+    fn cross_image_attention(&self, kernel: &mut dyn AttentionKernel) -> Array2<f32> {
         let (query, content) = (&self.output.query, Some(&self.content));
-        let attended = kernel.injected(&layer(), query, &self.style, content);
+        let attended = kernel.cross_image_attention(&layer(), query, &self.style, content);
         numbers(&attended.unwrap())
     }
 }
@@ -116,16 +117,16 @@ fn assert_kernels_agree(precision: Precision, tile_bytes: usize, tolerance: f32)
         let mut graph = GraphAttention::with_tiles(&runtime, precision, how, tile_bytes);
         let what = format!("{filter:?}");
         assert_agree(
-            &asked.injected(&mut host),
-            &asked.injected(&mut graph),
+            &asked.cross_image_attention(&mut host),
+            &asked.cross_image_attention(&mut graph),
             tolerance,
             &what,
         );
         assert_agree(
-            &asked.own(&mut host),
-            &asked.own(&mut graph),
+            &asked.self_attention(&mut host),
+            &asked.self_attention(&mut graph),
             tolerance,
-            "own",
+            "self-attention",
         );
     }
 }
@@ -143,9 +144,9 @@ fn tiles_of_any_size_change_nothing() {
     }
 }
 
-/// Positions that are almost weak may turn out otherwise in half precision, so nothing is filtered here.
+/// Positions that are almost weak may turn out otherwise in fp16, so nothing is filtered.
 #[test]
-fn numbers_of_16_bits_are_attended_to_with_sums_of_32() {
+fn fp16_tensors_are_attended_to_with_fp32_sums() {
     let runtime = Runtime::load(&EngineConfig::default()).unwrap();
     let (exact, halves) = (Asked::new(Precision::Fp32), Asked::new(Precision::Fp16));
     let how = InjectedAttention {
@@ -155,12 +156,17 @@ fn numbers_of_16_bits_are_attended_to_with_sums_of_32() {
     let mut host = HostAttention::new(Precision::Fp32, how);
     let mut graph = GraphAttention::new(&runtime, Precision::Fp16, how);
     assert_agree(
-        &exact.injected(&mut host),
-        &halves.injected(&mut graph),
+        &exact.cross_image_attention(&mut host),
+        &halves.cross_image_attention(&mut graph),
         5e-3,
         "injected",
     );
-    assert_agree(&exact.own(&mut host), &halves.own(&mut graph), 5e-3, "own");
+    assert_agree(
+        &exact.self_attention(&mut host),
+        &halves.self_attention(&mut graph),
+        5e-3,
+        "self-attention",
+    );
 }
 
 #[test]
@@ -176,14 +182,15 @@ fn a_filter_without_a_content_is_an_error() {
         Box::new(GraphAttention::new(&runtime, Precision::Fp32, how)),
     ];
     for mut kernel in kernels {
-        let failed = kernel.injected(&layer(), &asked.output.query, &asked.style, None);
+        let failed =
+            kernel.cross_image_attention(&layer(), &asked.output.query, &asked.style, None);
         let error = failed.unwrap_err();
         assert!(format!("{error:?}").contains("content"), "{error:?}");
     }
 }
 
 #[test]
-fn what_a_contents_own_attention_left_behind_changes_nothing() {
+fn softmaxes_kept_of_a_contents_self_attention_change_nothing() {
     let _runtime = Runtime::load(&EngineConfig::default()).unwrap();
     for filter in filters().into_iter().flatten() {
         let how = InjectedAttention {
@@ -192,12 +199,19 @@ fn what_a_contents_own_attention_left_behind_changes_nothing() {
         };
         let mut host = HostAttention::new(Precision::Fp32, how);
         let mut asked = Asked::new(Precision::Fp32);
-        let without = asked.injected(&mut host);
-        let own = host.own(&layer(), &asked.content.tensors).unwrap();
+        let without = asked.cross_image_attention(&mut host);
+        let own = host
+            .self_attention(&layer(), &asked.content.tensors)
+            .unwrap();
         asked.content.softmax_stats = own.softmax_stats;
         assert!(asked.content.softmax_stats.is_some());
         let what = format!("{filter:?}");
-        assert_agree(&without, &asked.injected(&mut host), 1e-6, &what);
+        assert_agree(
+            &without,
+            &asked.cross_image_attention(&mut host),
+            1e-6,
+            &what,
+        );
     }
 }
 
@@ -256,8 +270,8 @@ fn what_is_not_finite_never_comes_out_as_numbers() {
                         *tensor = with_value(tensor, (token, CHANNEL), value);
                     }
                     let attended = match role.starts_with("own") {
-                        true => asked.own(kernel.as_mut()),
-                        false => asked.injected(kernel.as_mut()),
+                        true => asked.self_attention(kernel.as_mut()),
+                        false => asked.cross_image_attention(kernel.as_mut()),
                     };
                     assert!(
                         attended.iter().any(|value| !value.is_finite()),

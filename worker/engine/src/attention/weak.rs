@@ -57,7 +57,7 @@ impl Writer {
         self.graph.op("ArgMax", &[rows], attributes)
     }
 
-    /// Returns how much each content value resembles the style value at its best match, `(tokens)` of 32 bits.
+    /// Returns how much each content value resembles the style value at its best match, `(tokens)` of fp32.
     pub(super) fn similarity(
         &mut self,
         content_value: &Name,

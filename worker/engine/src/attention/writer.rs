@@ -84,7 +84,7 @@ impl Writer {
         }
     }
 
-    /// Adds a number of 32 bits.
+    /// Adds a number of fp32.
     pub(super) fn exact(&mut self, number: f32) -> ort::Result<Name> {
         self.graph.constant(&[1], &[number])
     }
@@ -167,7 +167,7 @@ impl Writer {
         })
     }
 
-    /// Returns the attention of one tile, `(heads, tokens of the tile, tokens)` of 32 bits.
+    /// Returns the attention of one tile, `(heads, tokens of the tile, tokens)` of fp32.
     pub(super) fn softmax(
         &mut self,
         attention: &Attention,

@@ -3,7 +3,7 @@
 mod noise;
 mod recipe;
 mod schedule;
-mod trial;
+mod warm_up;
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ use method::schedule::Schedule;
 use method::unit_range::{from_unit_range, to_unit_range};
 use shared::model::ImageSize;
 
-/// A loaded model with a method's settings and the styles recorded so far.
+/// Converts contents into styles: a loaded model with a method's settings and the styles recorded so far.
 pub struct Converter {
     engine: Engine,
     recipe: Recipe,
@@ -50,7 +50,7 @@ struct BrokenStyle {
 }
 
 /// An image about to be converted, or a style about to be recorded.
-pub struct Source<'a> {
+pub struct ConversionInput<'a> {
     /// Its name in the dataset.
     pub name: &'a str,
     /// Its image file, as warnings name it.
@@ -84,7 +84,7 @@ pub struct Converted {
 }
 
 impl Converter {
-    /// Returns a converter whose styles are still to be recorded. One on a GPU has been [tried out](Self::try_out).
+    /// Returns a converter whose styles are still to be recorded. One on a GPU has been [warmed up](Self::warm_up).
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ impl Converter {
         match config.device {
             // What was loaded there runs there.
             Device::Cpu => {}
-            device @ Device::Cuda(_) => converter.try_out(device)?,
+            device @ Device::Cuda(_) => converter.warm_up(device)?,
         }
         Ok(converter)
     }
@@ -197,7 +197,7 @@ impl Converter {
     /// are not finite.
     pub fn record_style(
         &mut self,
-        style: &Source<'_>,
+        style: &ConversionInput<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Array3<f32>, EngineError> {
         let digest = || {
@@ -209,7 +209,8 @@ impl Converter {
         {
             return Err(not_finite(self, style_named(style.name))(broken.numbers));
         }
-        let recorded = self.with_room(|converter| converter.record_style_once(style, observer));
+        let recorded =
+            self.retry_after_eviction(|converter| converter.record_style_once(style, observer));
         if let Err(EngineError::NotFinite { numbers, .. }) = &recorded {
             let broken = BrokenStyle {
                 image_sha256: digest(),
@@ -222,7 +223,7 @@ impl Converter {
 
     fn record_style_once(
         &mut self,
-        style: &Source<'_>,
+        style: &ConversionInput<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Array3<f32>, EngineError> {
         let started = Instant::now();
@@ -266,10 +267,10 @@ impl Converter {
     /// Returns the latent of an image.
     fn encode(
         &mut self,
-        source: &Source<'_>,
+        input: &ConversionInput<'_>,
         not_finite: &impl Fn(NotFinite) -> EngineError,
     ) -> Result<Array3<f32>, EngineError> {
-        let image = to_unit_range(source.prepared.image.view());
+        let image = to_unit_range(input.prepared.image.view());
         let latent = self.engine.vae.encode(image.view())?;
         let checked = Quantity::EncodedLatent.check(latent.view());
         checked.map_err(not_finite)?;
@@ -284,16 +285,16 @@ impl Converter {
     /// every output depends.
     pub fn convert(
         &mut self,
-        content: &Source<'_>,
+        content: &ConversionInput<'_>,
         styles: &[&str],
         observer: &mut dyn Observer,
     ) -> Result<Converted, EngineError> {
-        self.with_room(|converter| converter.convert_once(content, styles, observer))
+        self.retry_after_eviction(|converter| converter.convert_once(content, styles, observer))
     }
 
     fn convert_once(
         &mut self,
-        content: &Source<'_>,
+        content: &ConversionInput<'_>,
         styles: &[&str],
         observer: &mut dyn Observer,
     ) -> Result<Converted, EngineError> {
@@ -338,8 +339,8 @@ impl Converter {
         Ok(image.map_err(not_finite(self, output)))
     }
 
-    /// Does something, and once more without styles on the device if it runs out of memory where they may be there.
-    fn with_room<T>(
+    /// Does something; if the device runs out of memory and may hold styles, these are evicted and it is done once more.
+    fn retry_after_eviction<T>(
         &mut self,
         mut work: impl FnMut(&mut Self) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
@@ -348,7 +349,10 @@ impl Converter {
             done => return done,
         };
         let unet = &mut self.engine.unet;
-        if !self.bank.leave_device(|layer| unet.bring_here(layer))? {
+        if !self
+            .bank
+            .evict_from_device(|layer| unet.copy_to_host(layer))?
+        {
             return Err(error);
         }
         tracing::warn!(
@@ -358,7 +362,7 @@ impl Converter {
         work(self)
     }
 
-    /// Returns what a person should know about this pair.
+    /// Returns the warnings about a content in a recorded style.
     #[must_use]
     pub fn warnings(&self, content: &Prepared, style: &str) -> Vec<ItemWarning> {
         let Some(record) = self.bank.get(style) else {
@@ -370,7 +374,8 @@ impl Converter {
         of_labels.into_iter().chain(of_style).collect()
     }
 
-    /// Returns the same of a style that need not be recorded, given its image file and what that holds.
+    /// Returns the [`warnings`](Self::warnings) of a style that need not be recorded, given its image file and what that
+    /// holds.
     #[must_use]
     pub fn warnings_of_unrecorded(
         &self,
@@ -402,7 +407,7 @@ impl Converter {
 
     fn denoise(
         &mut self,
-        content: &Source<'_>,
+        content: &ConversionInput<'_>,
         latent: ndarray::ArrayView3<'_, f32>,
         styles: &[&str],
         observer: &mut dyn Observer,
@@ -444,7 +449,7 @@ fn not_finite(converter: &Converter, what: String) -> impl Fn(NotFinite) -> Engi
     }
 }
 
-/// Returns the error of a walk as one of the engine.
+/// Returns an error of the denoising loop as one of the engine.
 fn in_engine(
     error: DenoiseError<EngineError>,
     not_finite: impl Fn(NotFinite) -> EngineError,

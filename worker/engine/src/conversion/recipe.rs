@@ -1,4 +1,4 @@
-//! A method's settings as what each executed step does.
+//! The recipe of a run: a method's settings as what each executed step does.
 
 use shared::settings::{MethodConfig, Preset};
 

@@ -1,64 +1,90 @@
-//! Which activations are replaced.
+//! The gated activation of transformers, with the sums before it.
 
-use super::LoadError;
-use super::domain::Computation;
-use super::graph::Editor;
-use kernels::gated_gelu::GatedGelu;
+use faer::Accum;
 
-/// Replaces products of a sum and the `Gelu` of another, where both are sums with constants.
-pub(super) fn replace(
-    editor: &mut Editor<'_>,
-    gated_gelus: &mut Vec<GatedGelu>,
-) -> Result<(), LoadError> {
-    for node in editor.of("Gelu") {
-        let Some((nodes, inputs, activation)) = found(editor, node)? else {
-            continue;
+use super::custom_ops::{CustomOp, OpRegistry};
+use super::graph_rewriter::{GraphRewriter, Match};
+use super::onnx::Attribute;
+use super::{Fusion, LoadError};
+use kernels::gated_gelu::{Gated, GatedGelu};
+
+impl CustomOp for GatedGelu {
+    const NAME: &'static str = "GatedGelu";
+    const NUM_INPUTS: usize = 2;
+    const ADDS: bool = false;
+
+    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
+        let [hidden, gate] = *inputs else {
+            return None;
         };
-        editor.replace(&nodes, &inputs, GatedGelu::NAME, gated_gelus.len());
-        gated_gelus.push(activation);
+        let width = usize::try_from(*hidden.last()?);
+        (width == Ok(self.hidden_bias.len()) && hidden == gate).then(|| hidden.to_vec())
     }
-    Ok(())
+
+    fn write(&self, _: &[usize], inputs: &[&[f32]], _: Accum, output: &mut [f32]) {
+        let [hidden, gate] = [inputs[0], inputs[1]];
+        self.write(Gated { hidden, gate }, output);
+    }
 }
 
-type Found = (Vec<usize>, [String; 2], GatedGelu);
+impl Fusion for GatedGelu {
+    /// Replaces products of a sum and the `Gelu` of another, where both are sums with constants.
+    fn fuse(
+        rewriter: &mut GraphRewriter<'_>,
+        registry: &mut OpRegistry<Self>,
+    ) -> Result<(), LoadError> {
+        for node in rewriter.of("Gelu") {
+            if let Some(found) = match_activation(rewriter, node)? {
+                rewriter.replace(found, registry);
+            }
+        }
+        Ok(())
+    }
+}
 
-fn found(editor: &Editor<'_>, gelu: usize) -> Result<Option<Found>, LoadError> {
-    let Some((nodes, [hidden, gate])) = around(editor, gelu) else {
+fn match_activation(
+    rewriter: &GraphRewriter<'_>,
+    gelu: usize,
+) -> Result<Option<Match<GatedGelu>>, LoadError> {
+    let Some((nodes, [hidden, gate])) = match_nodes(rewriter, gelu) else {
         return Ok(None);
     };
     let [Some((hidden, hidden_bias)), Some((gate, gate_bias))] =
-        [hidden, gate].map(|sum| editor.with_constant(sum))
+        [hidden, gate].map(|sum| rewriter.with_constant(sum))
     else {
         return Ok(None);
     };
     if hidden_bias.dims.len() != 1 || hidden_bias.dims != gate_bias.dims {
         return Ok(None);
     }
-    let activation = GatedGelu {
-        hidden_bias: editor.numbers(hidden_bias)?,
-        gate_bias: editor.numbers(gate_bias)?,
+    let kernel = GatedGelu {
+        hidden_bias: rewriter.numbers(hidden_bias)?,
+        gate_bias: rewriter.numbers(gate_bias)?,
     };
-    let inputs = [hidden.to_owned(), gate.to_owned()];
-    Ok(Some((nodes, inputs, activation)))
+    Ok(Some(Match {
+        nodes,
+        inputs: vec![hidden.to_owned(), gate.to_owned()],
+        kernel,
+    }))
 }
 
 /// Returns the nodes of the activation, and those that add to hidden values and to gates.
-fn around(editor: &Editor<'_>, gelu: usize) -> Option<(Vec<usize>, [usize; 2])> {
-    let is_exact = |a: &super::onnx::Attribute| match a.name.as_deref() {
+fn match_nodes(rewriter: &GraphRewriter<'_>, gelu: usize) -> Option<(Vec<usize>, [usize; 2])> {
+    let is_exact = |a: &Attribute| match a.name.as_deref() {
         Some("approximate") => a.s.as_deref() == Some(b"none"),
         _ => false,
     };
-    if !editor.node(gelu).attribute.iter().all(is_exact) {
+    if !rewriter.node(gelu).attribute.iter().all(is_exact) {
         return None;
     }
     let sum_before = |tensor: &str| {
-        let sum = editor.maker(tensor)?;
-        (editor.is(sum, "Add") && editor.readers(tensor).len() == 1).then_some(sum)
+        let sum = rewriter.maker(tensor)?;
+        (rewriter.is(sum, "Add") && rewriter.readers(tensor).len() == 1).then_some(sum)
     };
-    let gate = sum_before(editor.node(gelu).input.first()?)?;
-    let product = editor.only_reader(gelu, "Mul")?;
-    let activated = editor.output(gelu)?;
-    let mut others = editor.node(product).input.iter();
+    let gate = sum_before(rewriter.node(gelu).input.first()?)?;
+    let product = rewriter.only_reader(gelu, "Mul")?;
+    let activated = rewriter.output(gelu)?;
+    let mut others = rewriter.node(product).input.iter();
     let hidden = sum_before(others.find(|input| *input != activated)?)?;
     Some((vec![gate, gelu, hidden, product], [hidden, gate]))
 }

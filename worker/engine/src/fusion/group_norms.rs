@@ -1,59 +1,78 @@
-//! Which normalisations are replaced.
+//! Group normalisation, with the SiLU after it.
 //!
 //! ONNX has group normalisation as the normalisation of groups that were made channels by a `Reshape`, and factor and
 //! summand of each channel after that; SiLU is a product with `Sigmoid`.
 
-use super::LoadError;
-use super::domain::Computation;
-use super::graph::Editor;
+use faer::Accum;
+
+use super::custom_ops::{CustomOp, OpRegistry};
+use super::graph_rewriter::{GraphRewriter, Match};
 use super::onnx::Tensor;
+use super::{Fusion, LoadError};
 use kernels::group_norm::GroupNorm;
 
-/// Replaces the normalisations that are left.
-pub(super) fn replace(
-    editor: &mut Editor<'_>,
-    group_norms: &mut Vec<GroupNorm>,
-) -> Result<(), LoadError> {
-    for Normalisation {
-        nodes, image, norm, ..
-    } in all(editor)?
-    {
-        editor.replace(&nodes, &[image], GroupNorm::NAME, group_norms.len());
-        group_norms.push(norm);
+impl CustomOp for GroupNorm {
+    const NAME: &'static str = "GroupNorm";
+    const NUM_INPUTS: usize = 1;
+    const ADDS: bool = false;
+
+    fn shape(&self, inputs: &[&[i64]]) -> Option<Vec<i64>> {
+        let [[_, channels, _, _]] = *inputs else {
+            return None;
+        };
+        (usize::try_from(*channels) == Ok(self.weight.len())).then(|| inputs[0].to_vec())
     }
-    Ok(())
+
+    fn write(&self, shape: &[usize], inputs: &[&[f32]], _: Accum, output: &mut [f32]) {
+        let len: usize = shape[1..].iter().product();
+        for (image, output) in inputs[0]
+            .chunks_exact(len)
+            .zip(output.chunks_exact_mut(len))
+        {
+            self.write(image, output);
+        }
+    }
 }
 
-/// A normalisation in a graph.
-pub(super) struct Normalisation {
-    /// `Reshape`, `InstanceNormalization`, `Reshape`, `Mul` and `Add`, and SiLU if it is all that follows.
-    pub(super) nodes: Vec<usize>,
-    pub(super) image: String,
-    pub(super) output: String,
-    pub(super) norm: GroupNorm,
+impl Fusion for GroupNorm {
+    /// Replaces the normalisations that no convolution took along.
+    fn fuse(
+        rewriter: &mut GraphRewriter<'_>,
+        registry: &mut OpRegistry<Self>,
+    ) -> Result<(), LoadError> {
+        for (_, found) in match_all(rewriter)? {
+            rewriter.replace(found, registry);
+        }
+        Ok(())
+    }
 }
 
-/// Returns the normalisations of a graph.
-pub(super) fn all(editor: &Editor<'_>) -> Result<Vec<Normalisation>, LoadError> {
+/// Returns the normalisations of a graph, each with the name of its output.
+pub(super) fn match_all(
+    rewriter: &GraphRewriter<'_>,
+) -> Result<Vec<(String, Match<GroupNorm>)>, LoadError> {
     let mut all = Vec::new();
-    for node in editor.of("InstanceNormalization") {
-        let Some(found) = Found::around(editor, node) else {
+    for node in rewriter.of("InstanceNormalization") {
+        let Some(pattern) = Pattern::match_around(rewriter, node) else {
             continue;
         };
-        let last = found.nodes.last().and_then(|last| editor.output(*last));
-        if let (Some(norm), Some(output)) = (found.read(editor)?, last) {
-            all.push(Normalisation {
-                nodes: found.nodes.clone(),
-                image: found.image.to_owned(),
-                output: output.to_owned(),
-                norm,
-            });
+        let last = pattern.nodes.last();
+        let output = last.and_then(|last| rewriter.output(*last));
+        if let (Some(kernel), Some(output)) = (pattern.read(rewriter)?, output) {
+            let found = Match {
+                inputs: vec![pattern.image.to_owned()],
+                nodes: pattern.nodes,
+                kernel,
+            };
+            all.push((output.to_owned(), found));
         }
     }
     Ok(all)
 }
 
-struct Found<'a> {
+/// The nodes and constants of a normalisation.
+struct Pattern<'a> {
+    /// `Reshape`, `InstanceNormalization`, `Reshape`, `Mul` and `Add`, and SiLU if it is all that follows.
     nodes: Vec<usize>,
     image: &'a str,
     /// Of the groups, which must be one and zero.
@@ -64,38 +83,38 @@ struct Found<'a> {
     silu: bool,
 }
 
-impl<'a> Found<'a> {
-    fn around(editor: &'a Editor<'_>, norm: usize) -> Option<Self> {
-        let [groups, scale, offset] = editor.node(norm).input.as_slice() else {
+impl<'a> Pattern<'a> {
+    fn match_around(rewriter: &'a GraphRewriter<'_>, norm: usize) -> Option<Self> {
+        let [groups, scale, offset] = rewriter.node(norm).input.as_slice() else {
             return None;
         };
-        let split = editor.maker(groups)?;
-        if !editor.is(split, "Reshape") || editor.readers(groups) != [norm] {
+        let split = rewriter.maker(groups)?;
+        if !rewriter.is(split, "Reshape") || rewriter.readers(groups) != [norm] {
             return None;
         }
-        let image = editor.node(split).input.first()?;
-        let joined = editor.only_reader(norm, "Reshape")?;
-        let shape = editor.whole_numbers(editor.node(joined).input.get(1)?)?;
-        let split_shape = editor.whole_numbers(editor.node(split).input.get(1)?)?;
-        if !is_shape_of(editor, image, &shape) || !are_groups_of(&shape, &split_shape) {
+        let image = rewriter.node(split).input.first()?;
+        let joined = rewriter.only_reader(norm, "Reshape")?;
+        let shape = rewriter.whole_numbers(rewriter.node(joined).input.get(1)?)?;
+        let split_shape = rewriter.whole_numbers(rewriter.node(split).input.get(1)?)?;
+        if !is_shape_of(rewriter, image, &shape) || !are_groups_of(&shape, &split_shape) {
             return None;
         }
-        let scaled = editor.only_reader(joined, "Mul")?;
-        let (_, weight) = editor.with_constant(scaled)?;
-        let moved = editor.only_reader(scaled, "Add")?;
-        let (_, bias) = editor.with_constant(moved)?;
+        let scaled = rewriter.only_reader(joined, "Mul")?;
+        let (_, weight) = rewriter.with_constant(scaled)?;
+        let moved = rewriter.only_reader(scaled, "Add")?;
+        let (_, bias) = rewriter.with_constant(moved)?;
         if weight.dims != [shape[1], 1, 1] || bias.dims != weight.dims {
             return None;
         }
-        let epsilon = editor.node(norm).attribute.iter();
+        let epsilon = rewriter.node(norm).attribute.iter();
         let mut epsilon = epsilon.filter(|a| a.name.as_deref() == Some("epsilon"));
         let mut nodes = vec![split, norm, joined, scaled, moved];
-        let silu = silu_of(editor, moved);
+        let silu = silu_of(rewriter, moved);
         nodes.extend(silu.iter().flatten());
         Some(Self {
             nodes,
             image,
-            unit: [editor.constant(scale)?, editor.constant(offset)?],
+            unit: [rewriter.constant(scale)?, rewriter.constant(offset)?],
             weight,
             bias,
             epsilon: epsilon.next().map_or(Some(1e-5), |a| a.f)?,
@@ -104,16 +123,16 @@ impl<'a> Found<'a> {
     }
 
     /// Returns the normalisation, unless groups have factors of their own.
-    fn read(&self, editor: &Editor<'_>) -> Result<Option<GroupNorm>, LoadError> {
+    fn read(&self, rewriter: &GraphRewriter<'_>) -> Result<Option<GroupNorm>, LoadError> {
         let [scale, offset] = self.unit;
-        let (scale, offset) = (editor.numbers(scale)?, editor.numbers(offset)?);
+        let (scale, offset) = (rewriter.numbers(scale)?, rewriter.numbers(offset)?);
         let is_unit = scale.iter().all(|x| *x == 1.0) && offset.iter().all(|x| *x == 0.0);
-        let weight = editor.numbers(self.weight)?;
+        let weight = rewriter.numbers(self.weight)?;
         if !is_unit || scale.is_empty() || !weight.len().is_multiple_of(scale.len()) {
             return Ok(None);
         }
         Ok(Some(GroupNorm {
-            bias: editor.numbers(self.bias)?,
+            bias: rewriter.numbers(self.bias)?,
             weight,
             num_groups: scale.len(),
             epsilon: self.epsilon,
@@ -123,8 +142,10 @@ impl<'a> Found<'a> {
 }
 
 /// Returns whether a tensor is an image whose shape, but for the batch, is one of `Reshape`'s.
-fn is_shape_of(editor: &Editor<'_>, tensor: &str, shape: &[i64]) -> bool {
-    let known = editor.shape(tensor).unwrap_or_default();
+fn is_shape_of(rewriter: &GraphRewriter<'_>, tensor: &str, shape: &[i64]) -> bool {
+    let Some(known) = rewriter.shape(tensor) else {
+        return false;
+    };
     let is_same = |(known, shape): (&Option<usize>, &i64)| {
         known.is_some_and(|known| usize::try_from(*shape) == Ok(known))
     };
@@ -141,15 +162,15 @@ fn are_groups_of(shape: &[i64], split: &[i64]) -> bool {
 }
 
 /// Returns the nodes that multiply a node's output by its sigmoid, if nothing else reads it.
-fn silu_of(editor: &Editor<'_>, node: usize) -> Option<[usize; 2]> {
-    let output = editor.output(node)?;
-    let [a, b] = *editor.readers(output) else {
+fn silu_of(rewriter: &GraphRewriter<'_>, node: usize) -> Option<[usize; 2]> {
+    let output = rewriter.output(node)?;
+    let [a, b] = *rewriter.readers(output) else {
         return None;
     };
     let sigmoid = [a, b]
         .into_iter()
-        .find(|reader| editor.is(*reader, "Sigmoid"))?;
-    let product = editor.only_reader(sigmoid, "Mul")?;
+        .find(|reader| rewriter.is(*reader, "Sigmoid"))?;
+    let product = rewriter.only_reader(sigmoid, "Mul")?;
     let is_other = [a, b].contains(&product);
     is_other.then_some([sigmoid, product])
 }

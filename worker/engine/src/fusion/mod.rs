@@ -1,14 +1,16 @@
-//! Parts of a graph by our own [operators](crate::operators).
+//! Fusion: parts of a graph that one operator of ours computes faster become a node of that operator.
 //!
-//! A model file stays plain ONNX. When it is loaded, what it says is read (`onnx`); parts that an operator of ours
-//! computes faster are found (`convolutions`, `group_norms`, `pointwise`, `linears`, `gated_gelus`, `attentions`) and replaced
-//! (`graph`) by nodes of a domain that this program brings along (`domain`). The rest is ONNX Runtime's.
+//! A model file stays plain ONNX. When it is loaded, what it says is read (`onnx`), each [`Fusion`] finds the parts that its
+//! kernel of [`kernels`] computes, and puts nodes in their place (`graph_rewriter`), of a domain of operators that this
+//! program brings along (`custom_ops`). The rest is ONNX Runtime's.
+//!
+//! A new operator is a kernel, a file here that implements [`CustomOp`] and [`Fusion`] for it, and a line in [`FUSIONS`].
 
 mod attentions;
 mod convolutions;
-mod domain;
+mod custom_ops;
 mod gated_gelus;
-mod graph;
+mod graph_rewriter;
 mod group_norms;
 mod linears;
 mod onnx;
@@ -24,13 +26,50 @@ use ort::session::builder::SessionBuilder;
 use prost::Message;
 use shared::read_file::{self, max_bytes};
 
-use self::domain::Operators;
-use self::graph::Editor;
+use self::custom_ops::{CustomOp, CustomOps, OpRegistry, RegisteredOp};
+use self::graph_rewriter::GraphRewriter;
 use self::onnx::{Model, OperatorSet};
-use super::cause;
+use crate::cause;
 
 /// Where ONNX Runtime looks for the weights of a model that it gets as bytes.
 const FOLDER_OF_WEIGHTS: &str = "session.model_external_initializers_file_folder_path";
+
+/// The fusions, in the order in which they look at a graph: what one takes, those after it do not see.
+const FUSIONS: &[Fuse] = &[
+    // A convolution takes the normalisation before it along.
+    fuse::<kernels::convolution::Convolution>,
+    fuse::<kernels::group_norm::GroupNorm>,
+    // The sums before an activation are its own, so products come after it.
+    fuse::<kernels::gated_gelu::GatedGelu>,
+    fuse::<kernels::linear::Linear>,
+    fuse::<kernels::pointwise::Pointwise>,
+    fuse::<kernels::attention::MultiHeadAttention>,
+];
+
+/// An operator and the parts of graphs that it takes the place of.
+trait Fusion: CustomOp {
+    /// Puts nodes of this operator in the place of all parts that it computes, and their kernels into `registry`.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] if constants of such a part cannot be read.
+    fn fuse(
+        rewriter: &mut GraphRewriter<'_>,
+        registry: &mut OpRegistry<Self>,
+    ) -> Result<(), LoadError>;
+}
+
+/// Runs one fusion on a graph; returns the operator with the kernels of its nodes.
+type Fuse = fn(&mut GraphRewriter<'_>) -> Result<Box<dyn RegisteredOp>, LoadError>;
+
+fn fuse<C: Fusion>(rewriter: &mut GraphRewriter<'_>) -> Result<Box<dyn RegisteredOp>, LoadError> {
+    let mut registry = OpRegistry::<C>::default();
+    // What the graphs inside read is not seen.
+    if !rewriter.has_graphs_inside() {
+        C::fuse(rewriter, &mut registry)?;
+    }
+    Ok(Box::new(registry))
+}
 
 /// Why a model cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -51,52 +90,36 @@ pub(super) enum LoadError {
 ///
 /// [`LoadError`] if the file or its weights cannot be read, or ONNX Runtime refuses the model.
 pub(super) fn load(builder: SessionBuilder, path: &Path) -> Result<Session, LoadError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().expect("a graph is a file in a folder");
     let model = read_file::read(path, max_bytes::GRAPH).map_err(|source| LoadError::Read {
         path: path.to_owned(),
         source,
     })?;
-    let (model, operators) = replace(&model, folder)?;
-    tracing::debug!(
-        file = %path.display(),
-        convolutions = operators.convolutions.len(),
-        pointwise = operators.pointwise.len(),
-        group_norms = operators.group_norms.len(),
-        gated_gelus = operators.gated_gelus.len(),
-        linears = operators.linears.len(),
-        attentions = operators.attentions.len(),
-        "replaced parts of the graph"
-    );
+    let (model, ops) = rewrite(&model, folder)?;
+    tracing::debug!(file = %path.display(), nodes = %ops, "replaced parts of the graph");
     let mut builder = builder
-        .with_operators(domain::of(operators)?)
+        .with_operators(ops.into_domain()?)
         .map_err(ort::Error::from)?
         .with_config_entry(FOLDER_OF_WEIGHTS, folder.to_string_lossy())
         .map_err(ort::Error::from)?;
     Ok(builder.commit_from_memory(&model)?)
 }
 
-/// Returns a model that refers to our operators, and what its nodes refer to. Weights are read from the model or from
-/// files in `folder`.
-fn replace(model: &[u8], folder: &Path) -> Result<(Vec<u8>, Operators), LoadError> {
+/// Returns a model whose graph has nodes of our operators, and these operators with their kernels. Weights are read from
+/// the model or from files in `folder`.
+fn rewrite(model: &[u8], folder: &Path) -> Result<(Vec<u8>, CustomOps), LoadError> {
     let mut model = Model::decode(model)?;
-    let mut operators = Operators::default();
+    let mut ops = CustomOps::default();
     if let Some(graph) = model.graph.take() {
-        let mut editor = Editor::new(graph, folder)?;
-        if !editor.has_graphs_inside() {
-            // A convolution takes the normalisation before it along.
-            convolutions::replace(&mut editor, &mut operators.convolutions)?;
-            group_norms::replace(&mut editor, &mut operators.group_norms)?;
-            // The sums before an activation are its own, so products come after it.
-            gated_gelus::replace(&mut editor, &mut operators.gated_gelus)?;
-            linears::replace(&mut editor, &mut operators.linears)?;
-            pointwise::replace(&mut editor, &mut operators.pointwise)?;
-            attentions::replace(&mut editor, &mut operators.attentions);
+        let mut rewriter = GraphRewriter::new(graph, folder)?;
+        for fuse in FUSIONS {
+            ops.push(fuse(&mut rewriter)?);
         }
-        model.graph = Some(editor.finish());
+        model.graph = Some(rewriter.finish());
     }
     model.opset_import.push(OperatorSet {
-        domain: Some(domain::DOMAIN.to_owned()),
+        domain: Some(custom_ops::DOMAIN.to_owned()),
         version: Some(1),
     });
-    Ok((model.encode_to_vec(), operators))
+    Ok((model.encode_to_vec(), ops))
 }

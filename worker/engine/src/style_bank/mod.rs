@@ -1,8 +1,8 @@
-//! Keys and values of styles at each step, recorded once and read for every content.
+//! A KV cache of styles: the keys and values of their injected layers at each step, recorded once and read for every content.
 //!
 //! Records stay where they were made up to a limit: on a GPU, if the model runs on one. Those beyond it are kept in the
-//! processor's memory up to a limit of its own, and those beyond that are written to an unnamed temporary file, step by
-//! step, and read back a step at a time. A GPU that runs out of memory loses its records to the processor.
+//! host's memory up to a limit of its own, and those beyond that are written to an unnamed temporary file, step by step,
+//! and read back a step at a time. A GPU that runs out of memory has its records moved to the host.
 
 mod steps;
 #[cfg(test)]
@@ -17,11 +17,11 @@ use shared::settings::{Device, EngineConfig};
 
 use self::steps::Place;
 pub use self::steps::StyleSteps;
-use super::EngineError;
-use super::attention::StyleLayer;
+use crate::EngineError;
+use crate::attention::StyleLayer;
 use method::denoise::StyleTrajectory;
 
-/// Everything about a style that conversions need.
+/// The record of a style: all that conversions need of it.
 #[derive(Debug)]
 pub struct StyleRecord {
     /// Its latents, for AdaIN.
@@ -36,24 +36,24 @@ impl StyleRecord {
         Self { trajectory, steps }
     }
 
-    /// Returns the layers recorded at a step, in the order of the UNet; none if the step was not recorded.
+    /// Returns the layers recorded at a step, in the order of the UNet; none of a step that was not recorded.
     ///
     /// # Errors
     ///
     /// [`EngineError::StyleBank`] if they are on disk and cannot be read.
-    pub fn layers(&self, step: usize) -> Result<Arc<[StyleLayer]>, EngineError> {
+    pub fn layers(&self, step: usize) -> Result<Option<Arc<[StyleLayer]>>, EngineError> {
         self.steps.read(step)
     }
 }
 
-/// Where records may be and in how many bytes.
+/// The most bytes of records in each place.
 #[derive(Debug, Clone)]
 pub struct StyleBankLimits {
-    /// On the device, if it is not the processor.
+    /// In the memory of a GPU.
     pub device: u64,
-    /// In the processor's memory.
+    /// In the host's memory.
     pub memory: u64,
-    /// The folder for those beyond.
+    /// The folder of the temporary files of those beyond.
     pub folder: PathBuf,
 }
 
@@ -70,7 +70,7 @@ impl From<&EngineConfig> for StyleBankLimits {
     }
 }
 
-/// The records of a run.
+/// The KV cache of a run's styles.
 #[derive(Debug)]
 pub struct StyleBank {
     limits: StyleBankLimits,
@@ -97,7 +97,7 @@ impl StyleBank {
         bank
     }
 
-    /// Returns room for a style of `num_bytes`: on the device, in memory or on disk.
+    /// Returns an empty record of a style, which will take `num_bytes`: on the device, in memory or on disk.
     ///
     /// # Errors
     ///
@@ -131,15 +131,15 @@ impl StyleBank {
         self.records.get(style)
     }
 
-    /// Moves every record from the device, brought by `bring_here`, and has none there any more; returns whether there could
-    /// be one until now, so that there may be more room.
+    /// Moves every record from the device to the host by `copy_to_host`, and keeps none on the device from now on; returns
+    /// whether there could be one until now, so that its memory may have room again.
     ///
     /// # Errors
     ///
-    /// [`EngineError`] if one cannot be brought or kept.
-    pub fn leave_device(
+    /// [`EngineError`] if one cannot be copied or kept.
+    pub fn evict_from_device(
         &mut self,
-        mut bring_here: impl FnMut(&StyleLayer) -> Result<StyleLayer, EngineError>,
+        mut copy_to_host: impl FnMut(&StyleLayer) -> Result<StyleLayer, EngineError>,
     ) -> Result<bool, EngineError> {
         let could_be_there = std::mem::take(&mut self.limits.device) > 0;
         let is_there = |(_, record): &(&String, &StyleRecord)| record.steps.are_on_device();
@@ -152,7 +152,7 @@ impl StyleBank {
             let mut moved = self.reserve(style, record.steps.num_bytes)?;
             if let Place::Device(steps) = &record.steps.place {
                 for (step, layers) in steps {
-                    let layers = layers.iter().map(&mut bring_here);
+                    let layers = layers.iter().map(&mut copy_to_host);
                     moved.push(*step, layers.collect::<Result<_, _>>()?)?;
                 }
             }

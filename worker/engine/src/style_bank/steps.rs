@@ -1,4 +1,4 @@
-//! The keys and values of one style, step by step: on the device, in memory or on disk.
+//! The keys and values of one style, step by step: on the device, in the host's memory or on disk.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,7 +13,7 @@ use crate::attention::StyleLayer;
 use crate::tensor;
 use shared::model::Precision;
 
-/// The layers of the steps recorded so far.
+/// The keys and values of a style's layers at the steps that were recorded so far.
 #[derive(Debug)]
 pub struct StyleSteps {
     pub(super) style: String,
@@ -42,7 +42,7 @@ pub(super) struct OnDisk {
     checksum: u32,
 }
 
-/// A tensor among others.
+/// A tensor of a layer, `(1, tokens, width)`.
 #[derive(Debug, Clone, Copy)]
 struct Stored {
     shape: [usize; 3],
@@ -71,7 +71,7 @@ impl StyleSteps {
         }
     }
 
-    /// Returns whether layers stay on the device; else the processor must be able to read them.
+    /// Returns whether layers stay on the device; else those that are recorded must be in the host's memory.
     #[must_use]
     pub fn are_on_device(&self) -> bool {
         matches!(self.place, Place::Device(_))
@@ -81,7 +81,7 @@ impl StyleSteps {
     ///
     /// # Errors
     ///
-    /// [`EngineError::StyleBank`] if the processor should read them and cannot, or they go to disk and cannot be written.
+    /// [`EngineError::StyleBank`] if they should be in the host's memory and are not, or they go to disk and cannot be written.
     pub fn push(&mut self, step: usize, layers: Vec<StyleLayer>) -> Result<(), EngineError> {
         match &mut self.place {
             Place::Device(steps) => {
@@ -104,16 +104,14 @@ impl StyleSteps {
         }
     }
 
-    /// Returns the layers of a step; none if the step was not recorded.
-    pub(super) fn read(&self, step: usize) -> Result<Arc<[StyleLayer]>, EngineError> {
+    /// Returns the layers of a step; none of a step that was not recorded.
+    pub(super) fn read(&self, step: usize) -> Result<Option<Arc<[StyleLayer]>>, EngineError> {
         match &self.place {
-            Place::Device(steps) | Place::Memory(steps) => {
-                Ok(steps.get(&step).cloned().unwrap_or_default())
-            }
-            Place::Disk { file, steps } => match steps.get(&step) {
-                Some(on_disk) => read_step(file, on_disk).map_err(|source| self.error(source)),
-                None => Ok(Arc::default()),
-            },
+            Place::Device(steps) | Place::Memory(steps) => Ok(steps.get(&step).cloned()),
+            Place::Disk { file, steps } => steps
+                .get(&step)
+                .map(|on_disk| read_step(file, on_disk).map_err(|source| self.error(source)))
+                .transpose(),
         }
     }
 
@@ -142,7 +140,7 @@ fn write_step(mut file: &File, layers: &[StyleLayer]) -> io::Result<OnDisk> {
         file.write_all(&bytes)?;
         checksum.update(&bytes);
         tensors.push(Stored {
-            shape: tensor::shape(value),
+            shape: tensor::shape(value).map_err(io::Error::other)?,
             precision: tensor::precision(value),
         });
     }

@@ -29,7 +29,7 @@ fn layer(step: usize, shape: (usize, usize), precision: Precision) -> StyleLayer
 fn contents(layers: &[StyleLayer]) -> Vec<([usize; 3], Vec<u8>)> {
     let tensors = layers.iter().flat_map(|layer| [&layer.key, &layer.value]);
     tensors
-        .map(|value| (tensor::shape(value), tensor::bytes(value).unwrap()))
+        .map(|value| (tensor::shape(value).unwrap(), tensor::bytes(value).unwrap()))
         .collect()
 }
 
@@ -76,11 +76,11 @@ fn records_beyond_a_limit_go_on_to_memory_and_disk_and_are_read_back_unchanged()
     ));
     for style in ["on the device", "in memory", "on disk"] {
         for step in [3, 1, 2] {
-            let read = bank.get(style).unwrap().layers(step).unwrap();
+            let read = bank.get(style).unwrap().layers(step).unwrap().unwrap();
             assert_eq!(contents(&read), contents(&layers(step)), "{style}");
         }
         assert!(
-            bank.get(style).unwrap().layers(0).unwrap().is_empty(),
+            bank.get(style).unwrap().layers(0).unwrap().is_none(),
             "step 0 was not recorded"
         );
     }
@@ -118,7 +118,7 @@ fn a_record_that_comes_back_from_disk_otherwise_is_not_used() {
 }
 
 #[test]
-fn records_leave_a_device_that_is_full_and_none_go_there_any_more() {
+fn records_are_evicted_from_a_device_that_is_full_and_none_go_there_any_more() {
     Runtime::load(&EngineConfig::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let of_a_style = 3 * num_bytes(&layers(0));
@@ -130,13 +130,13 @@ fn records_leave_a_device_that_is_full_and_none_go_there_any_more() {
     recorded(&mut bank, "first");
     recorded(&mut bank, "second");
     assert_eq!(bank.held().device, 2 * of_a_style);
-    let bring = |layer: &StyleLayer| {
+    let copy_to_host = |layer: &StyleLayer| {
         Ok(StyleLayer {
             key: tensor::kept(&layer.key).unwrap(),
             value: tensor::kept(&layer.value).unwrap(),
         })
     };
-    assert!(bank.leave_device(bring).unwrap());
+    assert!(bank.evict_from_device(copy_to_host).unwrap());
     let (device, memory, disk) = (0, of_a_style, of_a_style);
     assert_eq!(
         bank.held(),
@@ -148,14 +148,14 @@ fn records_leave_a_device_that_is_full_and_none_go_there_any_more() {
     );
     for style in ["first", "second"] {
         for step in 1..4 {
-            let read = bank.get(style).unwrap().layers(step).unwrap();
+            let read = bank.get(style).unwrap().layers(step).unwrap().unwrap();
             assert_eq!(contents(&read), contents(&layers(step)), "{style}");
         }
     }
     recorded(&mut bank, "third");
     assert_eq!(bank.held().device, 0);
     assert!(
-        !bank.leave_device(bring).unwrap(),
+        !bank.evict_from_device(copy_to_host).unwrap(),
         "none has been there since"
     );
 }
@@ -175,7 +175,7 @@ fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn the_processor_is_no_device_with_memory_of_its_own() {
+fn the_cpu_is_no_device_with_memory_of_its_own() {
     let of = |device| {
         let config = EngineConfig {
             device,

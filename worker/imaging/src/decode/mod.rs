@@ -1,4 +1,4 @@
-//! Image files of each format, decoded and proved whole.
+//! Decoders of image files of each format, which also prove that a file is whole.
 //!
 //! - `formats`: what a file is by its first bytes
 //! - `picture`: a file as an image, turned as its camera says (`exif`, `orientation`)

@@ -2,7 +2,7 @@
 //!
 //! A few kilobytes of a text or a profile may unpack to gigabytes, and a file may have thousands of them. So of all EXIF
 //! data of a file [`MAX_METADATA_BYTES`] are taken, unpacked, and a profile has as many at most: what is beyond is left
-//! out, which a picture is told with, and no decoder sees it. Texts that are none of these nobody reads.
+//! out, which a picture is told with, and no decoder sees it. Texts that are none of these are not read.
 
 use std::borrow::Cow;
 use std::io::{self, Read};

@@ -50,7 +50,7 @@ const CMYK: u32 = 5;
 const ASSOCIATED_ALPHA: u32 = 1;
 const UNASSOCIATED_ALPHA: u32 = 2;
 
-/// More pages than these nobody counts.
+/// The most pages that are counted.
 const MAX_PAGES: usize = 1000;
 
 /// The bytes of an entry.

@@ -8,7 +8,7 @@
 //! image is whole before its bits are: it is still the same with other bits at its end, where an encoder writes none for
 //! nothing. (Where they make too few, a decoder finds that bits are missing.)
 //!
-//! Pixels that are not compressed are zeros where they are black, so there nobody can tell: see
+//! Pixels that are not compressed are zeros where they are black, so that a loss cannot be told from black: see
 //! [`super::uncompressed`].
 
 use std::ops::Range;

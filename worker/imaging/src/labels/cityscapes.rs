@@ -6,7 +6,7 @@
 use shared::dataset::classes::{CLASSES, UNKNOWN, train_id_of_colour, train_id_of_label_id};
 
 /// The label id of what has no label.
-const UNLABELLED: u8 = 0;
+pub(super) const UNLABELLED: u8 = 0;
 
 /// The highest label id, GTA5's license plate.
 pub(super) const LAST_LABEL_ID: u8 = 34;
@@ -32,7 +32,9 @@ const OTHER_LABELS: [(u8, [u8; 3]); 17] = [
     (LAST_LABEL_ID, [0, 0, 142]),
 ];
 
-/// What many tools fill with where nothing is labelled.
+/// The colour of label ids that are none.
+const BLACK: [u8; 3] = [0; 3];
+/// The colour that many tools fill with where nothing is labelled.
 const WHITE: [u8; 3] = [255; 3];
 
 /// Returns whether Cityscapes gives a label id that colour.
@@ -65,7 +67,7 @@ pub(super) fn colour_of_label_id(label_id: u8) -> [u8; 3] {
     }
     let mut others = OTHER_LABELS.iter();
     let found = others.find_map(|(id, colour)| (*id == label_id).then_some(*colour));
-    found.unwrap_or_default()
+    found.unwrap_or(BLACK)
 }
 
 /// Returns the label id of a train id, that of no label where there is no such class.

@@ -25,7 +25,7 @@
 use ndarray::{Array2, Array3, Axis};
 use shared::dataset::entry::{IdKind, LabelKind, LabelReading};
 
-use super::cityscapes::{self, LAST_LABEL_ID};
+use super::cityscapes::{self, LAST_LABEL_ID, UNLABELLED};
 use super::label_file::{self, LabelPixels, Pixels};
 use crate::error::InputError;
 use crate::prepare::{LabelFile, NamedBytes};
@@ -352,7 +352,7 @@ impl Reader<'_> {
     fn ids_of_colours(&self, indices: &Array2<u8>, palette: &[u8]) -> Array2<u8> {
         let label_id = |index: u8| {
             let colour = colour_at(palette, index);
-            cityscapes::label_id_of_colour(colour).unwrap_or_default()
+            cityscapes::label_id_of_colour(colour).unwrap_or(UNLABELLED)
         };
         let table: [u8; 256] = std::array::from_fn(|index| label_id(index as u8));
         indices.mapv(|index| table[usize::from(index)])
@@ -361,11 +361,11 @@ impl Reader<'_> {
     fn levels(&mut self, histogram: &Histogram) -> Result<Ids, InputError> {
         let promised = promised_ids(self.reading.kind);
         let neither = |level: u8| is_strange(Ids::Label, level) && level != UNKNOWN;
-        if histogram.share(neither) > MAX_MEANINGLESS {
-            let level = histogram.values().find(|&level| neither(level));
+        if histogram.share(neither) > MAX_MEANINGLESS
+            && let Some(level) = histogram.values().find(|&level| neither(level))
+        {
             return Err(self.untold(format!(
-                "level {} is no label id, no train id and no class colour",
-                level.unwrap_or_default()
+                "level {level} is no label id, no train id and no class colour"
             )));
         }
         let level_ids = self.level_ids(histogram);

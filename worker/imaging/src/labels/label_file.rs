@@ -1,5 +1,6 @@
-//! Label files to values or colours, whatever they mean.
+//! The decoder of label files: to ids or colours, whatever these mean.
 
+use std::ffi::OsStr;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -24,11 +25,12 @@ const PNG: &str = "PNG file";
 /// PNG is refused when it is decoded.
 #[must_use]
 pub fn label_kind_of_file(path: &Path, bytes: &[u8]) -> LabelKind {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    if stem.ends_with("TrainIds") {
+    let stem = path.file_stem().map(OsStr::to_string_lossy);
+    let ends_with = |ending: &str| stem.as_ref().is_some_and(|stem| stem.ends_with(ending));
+    if ends_with("TrainIds") {
         return LabelKind::TrainIds;
     }
-    if stem.ends_with("labelIds") {
+    if ends_with("labelIds") {
         return LabelKind::LabelIds;
     }
     // Of the header alone: what follows it may unpack to anything.
@@ -103,7 +105,10 @@ fn decode(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
     let mut reader = decoder.read_info().map_err(failed)?;
     let palette = reader.info().palette.as_ref().map(|it| it.to_vec());
     check_palette(palette.as_deref()).map_err(|reason| undecodable(file, PNG, reason.into()))?;
-    let mut bytes = vec![0; reader.output_buffer_size().unwrap_or_default()];
+    let num_bytes = reader
+        .output_buffer_size()
+        .ok_or_else(|| undecodable(file, PNG, "its pixels do not fit into memory".into()))?;
+    let mut bytes = vec![0; num_bytes];
     let info = reader.next_frame(&mut bytes).map_err(failed)?;
     bytes.truncate(info.buffer_size());
     let mismatch = |error: ndarray::ShapeError| undecodable(file, PNG, error.into());
@@ -111,8 +116,11 @@ fn decode(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
     if colour_type == ColorType::Indexed {
         let indices = unpacked(&bytes, info.line_size, width, depth);
         let indices = Array2::from_shape_vec((height, width), indices).map_err(mismatch)?;
+        let palette = palette.ok_or_else(|| {
+            undecodable(file, PNG, "it has palette indices and no palette".into())
+        })?;
         return Ok(LabelPixels {
-            pixels: Pixels::Indices(indices, palette.unwrap_or_default()),
+            pixels: Pixels::Indices(indices, palette),
             described,
         });
     }

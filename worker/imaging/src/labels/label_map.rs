@@ -12,16 +12,16 @@ use crate::resize::{ResizeError, Size, crop_centre, resize_bicubic, resize_neare
 
 /// The train ids of one image at both sizes, [`UNKNOWN`] where there is no class.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LabelMap {
+pub(crate) struct LabelMap {
     /// `(height, width)` of the image.
-    pub image: Array2<u8>,
+    pub(crate) image: Array2<u8>,
     /// `(height, width)` of the latent.
-    pub latent: Array2<u8>,
+    pub(crate) latent: Array2<u8>,
 }
 
 impl LabelMap {
     /// Returns the label map of an image of which nothing is known.
-    pub fn unknown(image: Size, latent: Size) -> Self {
+    pub(crate) fn unknown(image: Size, latent: Size) -> Self {
         let at = |size: Size| Array2::from_elem((size.height, size.width), UNKNOWN);
         Self {
             image: at(image),
@@ -32,7 +32,7 @@ impl LabelMap {
     /// Returns the label map of an image of ids, with `to_train_id` for each of the 256 ids.
     ///
     /// `ids` is `(height, width)` as stored; it is cropped like its image and takes the nearest id.
-    pub fn from_ids(
+    pub(crate) fn from_ids(
         ids: ArrayView2<u8>,
         to_train_id: impl Fn(u8) -> u8,
         image: Size,
@@ -52,7 +52,7 @@ impl LabelMap {
     /// # Errors
     ///
     /// [`ResizeError`] if a size cannot be resized to.
-    pub fn from_colours(
+    pub(crate) fn from_colours(
         colours: ArrayView3<u8>,
         image: Size,
         latent: Size,

@@ -1,15 +1,15 @@
-//! What a label file shows: ids or colours, as train ids for the method and as it is stored again.
+//! Labels: what a file shows, ids or colours, as train ids for the method and as it is stored again.
 //!
 //! - `label_file`: its pixels; `encoding`: what they mean
 //! - `cityscapes`: the labels that are no classes
-//! - [`label_map`]: train ids at the size of the image and of the latent
+//! - `label_map`: train ids at the size of the image and of the latent
 //! - `stored`: the label of an output; `classes`: pixels of each class
 
 mod cityscapes;
 mod classes;
 pub(crate) mod encoding;
 pub(crate) mod label_file;
-pub mod label_map;
+pub(crate) mod label_map;
 pub(crate) mod stored;
 
 pub use classes::count_classes;

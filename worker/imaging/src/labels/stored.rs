@@ -1,14 +1,16 @@
 //! Labels as a converted dataset stores them.
 //!
 //! A label keeps its ids or colours and how its file stored them, if they are what the dataset's layout promises. If not,
-//! it is written as promised: whoever reads the converted dataset by its layout reads the right classes. All labels of a
+//! it is written as promised, so that reading the converted dataset by its layout gives the right classes. All labels of a
 //! run are stored as one kind: where the layout has files of several, as its label ids, which every class and every colour
 //! has one of.
 
 use ndarray::{Array2, Array3};
 use shared::dataset::entry::LabelKind;
 
-use super::cityscapes::{colour_of_label_id, label_id_of_colour, label_id_of_train_id, palette};
+use super::cityscapes::{
+    UNLABELLED, colour_of_label_id, label_id_of_colour, label_id_of_train_id, palette,
+};
 use super::encoding::{Ids, Label};
 use crate::encode::{encode_ids, encode_png};
 use crate::error::InputError;
@@ -72,6 +74,6 @@ fn label_ids(colours: &Array3<u8>) -> Array2<u8> {
     let (height, width, _) = colours.dim();
     Array2::from_shape_fn((height, width), |(y, x)| {
         let colour = [0, 1, 2].map(|channel| colours[(y, x, channel)]);
-        label_id_of_colour(colour).unwrap_or_default()
+        label_id_of_colour(colour).unwrap_or(UNLABELLED)
     })
 }

@@ -107,7 +107,7 @@ pub fn resize_bicubic(image: ArrayView3<u8>, to: Size) -> Result<Array3<u8>, Res
 }
 
 /// Returns an image of one channel `(height, width)` at another size; each pixel takes the nearest.
-pub fn resize_nearest(image: ArrayView2<u8>, to: Size) -> Array2<u8> {
+pub(crate) fn resize_nearest(image: ArrayView2<u8>, to: Size) -> Array2<u8> {
     let (height, width) = image.dim();
     let rows = nearest(height, to.height);
     let columns = nearest(width, to.width);
@@ -115,7 +115,7 @@ pub fn resize_nearest(image: ArrayView2<u8>, to: Size) -> Array2<u8> {
 }
 
 /// Returns an RGB image `(height, width, 3)` at another size; each pixel takes the nearest.
-pub fn resize_nearest_rgb(image: ArrayView3<u8>, to: Size) -> Array3<u8> {
+pub(crate) fn resize_nearest_rgb(image: ArrayView3<u8>, to: Size) -> Array3<u8> {
     let (height, width, channels) = image.dim();
     let rows = nearest(height, to.height);
     let columns = nearest(width, to.width);

@@ -703,3 +703,13 @@ fn levels_that_an_optimiser_made_a_palette_are_levels_again() {
         assert!(told.text.contains("greys were read as levels"), "{told}");
     }
 }
+
+#[test]
+fn indices_without_a_palette_are_refused_as_damage() {
+    let whole = indexed(&label_ids(), &palette_of(Some));
+    let at = whole.windows(4).position(|kind| kind == b"PLTE").unwrap() - 4;
+    let length = u32::from_be_bytes(whole[at..at + 4].try_into().unwrap()) as usize;
+    let without = [&whole[..at], &whole[at + 12 + length..]].concat();
+    let error = chain(&prepared(&without, LabelKind::PaletteIds).unwrap_err());
+    assert!(error.contains("no palette"), "{error}");
+}

@@ -1,12 +1,10 @@
-//! Datasets as people have them on their disks: the published layouts, and everything that goes wrong.
+//! Pictures and labels as people have them on their disks, decoded: every kind of file, and everything that goes wrong.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod cameras;
-mod choosing;
 mod damaged;
 mod files;
 mod jpegs;
 mod labels;
-mod listing;
 mod losses;
 mod preparing;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use engine::Engine;
-use engine::conversion::{Converter, GivenNoise, Source};
+use engine::conversion::{ConversionInput, Converter, GivenNoise};
 use imaging::tones;
 use imaging::{LabelFile, NamedBytes, Prepared, encode_png, label_kind_of_file, prepare};
 use method::denoise::NoiseSource;
@@ -102,7 +102,7 @@ pub(super) async fn main(args: TransferArgs) -> Result<Ending, Problem> {
     let (content_noise, style_noise) = noise(&converter, &args, &method)?;
 
     let style_name = args.style.display().to_string();
-    let style_source = Source {
+    let style_source = ConversionInput {
         name: "style",
         file: &style_name,
         prepared: &style,
@@ -113,7 +113,7 @@ pub(super) async fn main(args: TransferArgs) -> Result<Ending, Problem> {
         .map_err(Problem::environment)?;
     let mut trace = Trace::default();
     let content_name = args.content.display().to_string();
-    let content_source = Source {
+    let content_source = ConversionInput {
         name: "content",
         file: &content_name,
         prepared: &content,

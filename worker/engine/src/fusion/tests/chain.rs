@@ -2,7 +2,7 @@
 
 use prost::Message;
 
-use crate::fusion::graph::RUNTIME;
+use crate::fusion::graph_rewriter::RUNTIME_DOMAIN;
 use crate::fusion::onnx::{
     Attribute, Dimension, FLOAT, Graph, INT, INT64, Model, Node, OperatorSet, Shape, Tensor,
     TensorType, Type, ValueInfo,
@@ -82,7 +82,7 @@ impl Chain {
         });
         let attribute = [heads].into_iter().chain(scale).collect();
         self.add(
-            Some(RUNTIME.to_owned()),
+            Some(RUNTIME_DOMAIN.to_owned()),
             input,
             "MultiHeadAttention",
             attribute,
@@ -260,7 +260,7 @@ impl Chain {
         let model = Model {
             ir_version: Some(10),
             graph: Some(graph),
-            opset_import: [("", 20), (RUNTIME, 1)]
+            opset_import: [("", 20), (RUNTIME_DOMAIN, 1)]
                 .map(|(domain, version)| OperatorSet {
                     domain: Some(domain.to_owned()),
                     version: Some(version),

@@ -5,9 +5,10 @@ use std::path::Path;
 use prost::Message;
 
 use super::chain::Chain;
-use super::{assert_same, contents, replaced};
+use super::{assert_same, contents, kernels_of, replaced};
 use crate::fusion::onnx::{EXTERNAL, Entry, Tensor};
-use crate::fusion::replace;
+use crate::fusion::rewrite;
+use kernels::convolution::Convolution;
 
 #[test]
 fn only_wide_convolutions_of_nine_pixels_or_one_at_stride_1_are_replaced() {
@@ -23,10 +24,10 @@ fn only_wide_convolutions_of_nine_pixels_or_one_at_stride_1_are_replaced() {
     chain.node("Relu", &[], vec![]);
     chain.known(32);
     chain.conv(24, 32, 3, 1, 1);
-    chain.conv(24, 24, 3, 1, 1); // nobody knows of what size
+    chain.conv(24, 24, 3, 1, 1); // of an unknown size
     chain.known(24);
     chain.conv(24, 24, 3, 1, 2); // stride 2
-    let (model, ours) = replace(&chain.model(), Path::new("")).unwrap();
+    let (model, ours) = rewrite(&chain.model(), Path::new("")).unwrap();
     let (operators, constants) = contents(&model);
     assert_eq!(
         operators,
@@ -43,7 +44,7 @@ fn only_wide_convolutions_of_nine_pixels_or_one_at_stride_1_are_replaced() {
     );
     let of = |number| [format!("weights_{number}"), format!("bias_{number}")];
     assert_eq!(constants, [of(0), of(6), of(7)].concat());
-    let sizes = ours.convolutions.iter();
+    let sizes = kernels_of::<Convolution>(&ours).iter();
     let sizes: Vec<_> = sizes.map(|c| (c.num_inputs(), c.num_outputs())).collect();
     assert_eq!(sizes, [(12, 32), (32, 40), (32, 24)]);
 }
@@ -79,8 +80,8 @@ fn a_model_computes_with_our_convolutions_what_it_computes_with_those_of_onnx_ru
     };
     let last = chain.graph.initializer.len() - 2;
     chain.graph.initializer[last] = external.encode_to_vec();
-    let (_, ours) = replace(&chain.model(), folder.path()).unwrap();
-    assert_eq!(ours.convolutions.len(), 2);
+    let (_, ours) = rewrite(&chain.model(), folder.path()).unwrap();
+    assert_eq!(kernels_of::<Convolution>(&ours).len(), 2);
     assert_same(&chain, folder.path(), 20);
 }
 

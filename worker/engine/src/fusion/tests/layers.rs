@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::chain::{Chain, HEIGHT, WIDTH};
-use super::{assert_same, replaced};
-use crate::fusion::replace;
+use super::{assert_same, kernels_of, replaced};
+use crate::fusion::rewrite;
+use kernels::group_norm::GroupNorm;
 
 #[test]
 fn group_normalisation_is_one_operator_with_the_silu_after_it() {
@@ -21,9 +22,12 @@ fn group_normalisation_is_one_operator_with_the_silu_after_it() {
             "Relu"
         ]
     );
-    let (_, ours) = replace(&chain.model(), Path::new("")).unwrap();
-    let found: Vec<_> = ours
-        .group_norms
+    let (_, ours) = rewrite(&chain.model(), Path::new("")).unwrap();
+    assert_eq!(
+        ours.to_string(),
+        "0 Convolution, 2 GroupNorm, 0 GatedGelu, 0 Linear, 0 Pointwise, 0 MultiHeadAttention"
+    );
+    let found: Vec<_> = kernels_of::<GroupNorm>(&ours)
         .iter()
         .map(|norm| (norm.num_groups, norm.epsilon, norm.silu))
         .collect();

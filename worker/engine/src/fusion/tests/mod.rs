@@ -2,7 +2,9 @@ mod chain;
 mod convolutions;
 mod layers;
 
+use std::any::Any;
 use std::path::Path;
+use std::sync::Arc;
 
 use ndarray::Array4;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -12,8 +14,9 @@ use prost::Message;
 use shared::settings::EngineConfig;
 
 use self::chain::{Chain, HEIGHT, WIDTH};
-use super::onnx::{Attribute, INT, Model, Node, Tensor};
-use super::{LoadError, load, replace};
+use super::custom_ops::{CustomOp, CustomOps, OpRegistry};
+use super::onnx::{Attribute, EXTERNAL, INT, Model, Node, Tensor};
+use super::{LoadError, load, rewrite};
 use crate::runtime::Runtime;
 use method::noise::standard_normal;
 
@@ -32,6 +35,15 @@ fn contents(model: &[u8]) -> (Vec<String>, Vec<String>) {
     let constants =
         constants.map(|tensor| Tensor::decode(tensor.as_slice()).unwrap().name.unwrap());
     (operators.collect(), constants.collect())
+}
+
+/// Returns the kernels of the nodes of one operator.
+fn kernels_of<C: CustomOp>(ops: &CustomOps) -> &[Arc<C>] {
+    let registry = ops.0.iter().find_map(|op| {
+        let op: &dyn Any = &**op;
+        op.downcast_ref::<OpRegistry<C>>()
+    });
+    &registry.unwrap().kernels
 }
 
 fn builder() -> SessionBuilder {
@@ -78,7 +90,7 @@ fn assert_same(chain: &Chain, folder: &Path, channels: usize) {
 }
 
 fn replaced(chain: &Chain) -> Vec<String> {
-    let (model, _) = replace(&chain.model(), Path::new("")).unwrap();
+    let (model, _) = rewrite(&chain.model(), Path::new("")).unwrap();
     contents(&model).0
 }
 
@@ -115,6 +127,15 @@ fn what_cannot_be_loaded_is_said() {
     std::fs::write(&path, chain.model()).unwrap();
     let error = load(builder(), &path).unwrap_err().to_string();
     assert!(error.contains("weights_0"), "{error}");
+    let nowhere = Tensor {
+        raw_data: None,
+        data_location: Some(EXTERNAL),
+        ..short
+    };
+    chain.graph.initializer[0] = nowhere.encode_to_vec();
+    std::fs::write(&path, chain.model()).unwrap();
+    let error = load(builder(), &path).unwrap_err().to_string();
+    assert!(error.contains("does not say in which"), "{error}");
 }
 
 #[test]

@@ -7,22 +7,21 @@ use std::path::Path;
 use ndarray::ArrayView3;
 use shared::settings::EngineConfig;
 
-use super::EngineError;
-use super::runtime::Runtime;
-use super::session::{InputSize, PartSession, Tensors};
-use super::{network, tensor};
+use crate::runtime::Runtime;
+use crate::session::{GraphSession, InputSize, Tensors};
+use crate::{EngineError, network, tensor};
 use shared::network::NetworkContract;
 
-/// A network that is loaded, gives a distance of two images, and matches its contract.
-pub struct Perceptual {
-    /// What it is.
+/// A network that gives the distance of two images; it is loaded and matches its contract.
+pub struct PerceptualNetwork {
+    /// Its contract.
     pub contract: NetworkContract,
-    session: PartSession,
+    session: GraphSession,
 }
 
-impl Perceptual {
-    /// Loads a folder that `onnx_export.perceptual` or its like wrote, by the name of the contract in it, for images of a size,
-    /// or of any. A GPU wants to know.
+impl PerceptualNetwork {
+    /// Loads a folder that `onnx_export.perceptual` or its like wrote, by the name of the contract in it. `size` is the fixed
+    /// size of its images; required on a GPU.
     ///
     /// # Errors
     ///

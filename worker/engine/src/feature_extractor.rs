@@ -1,27 +1,25 @@
-//! A feature extractor: what FID and KID compare are its features.
+//! The feature extractor: FID and KID compare the features that it gives of images.
 
 use std::path::Path;
 
 use ndarray::ArrayView3;
 use shared::settings::EngineConfig;
 
-use super::EngineError;
+use crate::runtime::Runtime;
+use crate::session::{GraphSession, InputSize, Tensors};
+use crate::{EngineError, network, tensor};
 use shared::network::{FEATURES_FILE, NetworkContract};
 
-use super::runtime::Runtime;
-use super::session::{InputSize, PartSession, Tensors};
-use super::{network, tensor};
-
 /// A feature extractor that is loaded and matches its contract.
-pub struct Extractor {
-    /// What it is.
+pub struct FeatureExtractor {
+    /// Its contract, `features.json`.
     pub contract: NetworkContract,
     num_features: usize,
-    session: PartSession,
+    session: GraphSession,
 }
 
-impl Extractor {
-    /// Loads a folder that `onnx_export.features` wrote, for images of a size, or of any. A GPU wants to know.
+impl FeatureExtractor {
+    /// Loads a folder that `onnx_export.features` wrote. `size` is the fixed size of its images; required on a GPU.
     ///
     /// # Errors
     ///

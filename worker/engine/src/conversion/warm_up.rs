@@ -1,11 +1,11 @@
-//! A trial: what conversions ask of a device, once, before there is anything to lose.
+//! The warm-up of a device: what conversions ask of it, computed once before there is anything to lose.
 
 use std::error::Error as _;
 
 use ndarray::{Array2, Array3};
 use shared::settings::Device;
 
-use super::Converter;
+use crate::conversion::Converter;
 use crate::injection::{InjectStyles, RecordStyle};
 use crate::style_bank::{StyleRecord, StyleSteps};
 use crate::{EngineError, cause};
@@ -21,15 +21,15 @@ impl Converter {
     /// # Errors
     ///
     /// [`EngineError::Device`] saying what it cannot do.
-    pub fn try_out(&mut self, device: Device) -> Result<(), EngineError> {
+    pub fn warm_up(&mut self, device: Device) -> Result<(), EngineError> {
         self.compute_once().map_err(|error| {
             let source = error.source().map(ToString::to_string);
+            let why = source.map_or_else(String::new, |source| format!(": {}", cause(&source)));
             EngineError::Device {
                 device,
                 reason: format!(
-                    "the model was loaded there and cannot be computed with, {error}: {}; are CUDA's libraries and \
-                     libcudnn.so.9 where the loader looks (LD_LIBRARY_PATH), and has the GPU memory to spare?",
-                    cause(&source.unwrap_or_default())
+                    "the model was loaded there and cannot be computed with, {error}{why}; are CUDA's libraries and \
+                     libcudnn.so.9 where the loader looks (LD_LIBRARY_PATH), and has the GPU memory to spare?"
                 ),
             }
         })
@@ -41,11 +41,12 @@ impl Converter {
         let latent = self.engine.vae.encode(image.view())?;
         let injection = &self.recipe.injection;
         let injected = injection.injected.iter().position(|injected| *injected);
-        let step = injected.unwrap_or_default();
+        // Without injection, every step asks for the same.
+        let step = injected.unwrap_or(0);
         let timestep = self.schedule.timestep(self.schedule.index(step));
         let at = At { step, timestep };
 
-        let mut steps = StyleSteps::where_made("of the trial");
+        let mut steps = StyleSteps::where_made("of the warm-up");
         let mut style = RecordStyle {
             unet: &mut self.engine.unet,
             attention: self.attention.as_mut(),

@@ -1,4 +1,4 @@
-//! A graph whose parts are replaced.
+//! A graph that is rewritten: matched parts of it become nodes of our operators.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,21 +8,33 @@ use prost::Message;
 use shared::read_file;
 
 use super::LoadError;
-use super::domain::{DOMAIN, INDEX};
+use super::custom_ops::{CustomOp, DOMAIN, INDEX, OpRegistry};
 use super::onnx::{Attribute, EXTERNAL, Entry, FLOAT, Graph, INT, INT64, Node, Tensor, ValueInfo};
 
+/// The domain of ONNX's operators. In a file, a node without a domain is of it too.
+const ONNX_DOMAIN: &str = "";
 /// The domain of ONNX Runtime's own operators.
-pub(super) const RUNTIME: &str = "com.microsoft";
+pub(super) const RUNTIME_DOMAIN: &str = "com.microsoft";
 
 fn is_within_its_folder(file: &Path) -> bool {
     let mut parts = file.components();
     parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
-/// A graph as its nodes and constants, and who reads what.
-pub(super) struct Editor<'a> {
+/// A part of a graph that one of our operators computes.
+pub(super) struct Match<C> {
+    /// The nodes that go; the operator makes the output of the last of them.
+    pub(super) nodes: Vec<usize>,
+    /// The tensors that the operator reads.
+    pub(super) inputs: Vec<String>,
+    /// What computes the output.
+    pub(super) kernel: C,
+}
+
+/// A graph by its nodes and constants, with the readers of each tensor.
+pub(super) struct GraphRewriter<'a> {
     graph: Graph,
-    nodes: Vec<Part>,
+    nodes: Vec<GraphNode>,
     constants: HashMap<String, Tensor>,
     /// Shapes of tensors; free dimensions are none.
     shapes: HashMap<String, Vec<Option<usize>>>,
@@ -33,25 +45,25 @@ pub(super) struct Editor<'a> {
     folder: &'a Path,
 }
 
-struct Part {
+struct GraphNode {
     node: Node,
     /// As it was or is to be written; none if it is gone.
     encoded: Option<Vec<u8>>,
 }
 
-impl<'a> Editor<'a> {
+impl<'a> GraphRewriter<'a> {
     /// Returns a graph whose weights may be in files of a folder.
     pub(super) fn new(mut graph: Graph, folder: &'a Path) -> Result<Self, LoadError> {
         let mut nodes = Vec::with_capacity(graph.node.len());
         for encoded in std::mem::take(&mut graph.node) {
-            nodes.push(Part {
+            nodes.push(GraphNode {
                 node: Node::decode(encoded.as_slice())?,
                 encoded: Some(encoded),
             });
         }
         let mut readers: HashMap<String, Vec<usize>> = HashMap::new();
-        for (reader, part) in nodes.iter().enumerate() {
-            for input in &part.node.input {
+        for (reader, node) in nodes.iter().enumerate() {
+            for input in &node.node.input {
                 readers.entry(input.clone()).or_default().push(reader);
             }
         }
@@ -75,7 +87,7 @@ impl<'a> Editor<'a> {
     /// Returns whether a node has a graph of its own: what that reads is not seen here.
     pub(super) fn has_graphs_inside(&self) -> bool {
         let is_nested = |a: &Attribute| a.graph.is_some() || !a.graphs.is_empty();
-        let has = |part: &Part| part.node.attribute.iter().any(is_nested);
+        let has = |node: &GraphNode| node.node.attribute.iter().any(is_nested);
         self.nodes.iter().any(has)
     }
 
@@ -89,20 +101,20 @@ impl<'a> Editor<'a> {
     /// Returns the nodes of ONNX Runtime's own operator of a name.
     pub(super) fn fused(&self, operator: &str) -> Vec<usize> {
         (0..self.nodes.len())
-            .filter(|&node| self.is_of(node, RUNTIME, operator))
+            .filter(|&node| self.is_of(node, RUNTIME_DOMAIN, operator))
             .collect()
     }
 
     /// Returns whether a node is ONNX's operator of a name.
     pub(super) fn is(&self, node: usize, operator: &str) -> bool {
-        self.is_of(node, "", operator)
+        self.is_of(node, ONNX_DOMAIN, operator)
     }
 
     fn is_of(&self, node: usize, domain: &str, operator: &str) -> bool {
-        let Part { node, encoded } = &self.nodes[node];
+        let GraphNode { node, encoded } = &self.nodes[node];
         encoded.is_some()
             && node.op_type.as_deref() == Some(operator)
-            && node.domain.as_deref().unwrap_or_default() == domain
+            && node.domain.as_deref().unwrap_or(ONNX_DOMAIN) == domain
     }
 
     /// Returns a node.
@@ -120,7 +132,7 @@ impl<'a> Editor<'a> {
 
     /// Returns the node that makes a tensor.
     pub(super) fn maker(&self, tensor: &str) -> Option<usize> {
-        let makes = |part: &Part| part.node.output.iter().any(|output| output == tensor);
+        let makes = |node: &GraphNode| node.node.output.iter().any(|output| output == tensor);
         self.nodes.iter().position(makes)
     }
 
@@ -174,7 +186,8 @@ impl<'a> Editor<'a> {
 
     /// Returns the numbers of a constant, as many as its shape says.
     pub(super) fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>, LoadError> {
-        let length = || LoadError::Length(tensor.name.clone().unwrap_or_default());
+        let length =
+            || LoadError::Length(tensor.name.as_deref().unwrap_or("without a name").into());
         let mut dims = tensor.dims.iter();
         let num = dims.try_fold(1_usize, |num, dim| {
             num.checked_mul(usize::try_from(*dim).ok()?)
@@ -200,13 +213,19 @@ impl<'a> Editor<'a> {
             let of_key = |entry: &&Entry| entry.key.as_deref() == Some(key);
             tensor.external_data.iter().find(of_key)?.value.as_deref()
         };
-        let location = entry("location").unwrap_or_default();
+        let invalid = |message: &str| io::Error::new(io::ErrorKind::InvalidInput, message);
+        let Some(location) = entry("location") else {
+            return Err(LoadError::Read {
+                path: self.folder.to_owned(),
+                source: invalid("weights lie in a file of it, and the model does not say in which"),
+            });
+        };
         let path = self.folder.join(location);
         let read = || -> io::Result<Vec<u8>> {
             if !is_within_its_folder(Path::new(location)) {
-                let message = "it is not within the folder of the model";
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+                return Err(invalid("it is not within the folder of the model"));
             }
+            // ONNX: weights without an offset begin with their file.
             let offset = entry("offset").unwrap_or("0").parse::<u64>();
             let offset = offset.map_err(io::Error::other)?;
             let mut file = read_file::open(&path)?;
@@ -248,12 +267,17 @@ impl<'a> Editor<'a> {
         self.singles.contains(tensor)
     }
 
-    /// Puts one of our operators in the place of the last of some nodes, whose output it makes; all of them go.
-    pub(super) fn replace(&mut self, nodes: &[usize], inputs: &[String], name: &str, index: usize) {
+    /// Puts one of our operators in the place of a part of the graph, and its kernel into `registry`.
+    pub(super) fn replace<C: CustomOp>(&mut self, part: Match<C>, registry: &mut OpRegistry<C>) {
+        let Match {
+            nodes,
+            inputs,
+            kernel,
+        } = part;
         let Some(&last) = nodes.iter().max() else {
             return;
         };
-        for &gone in nodes {
+        for gone in nodes {
             for input in &self.nodes[gone].node.input {
                 if let Some(readers) = self.readers.get_mut(input) {
                     readers.retain(|reader| *reader != gone);
@@ -261,20 +285,20 @@ impl<'a> Editor<'a> {
             }
             self.nodes[gone].encoded = None;
         }
-        let Part { node, encoded } = &mut self.nodes[last];
-        node.input = inputs.to_vec();
+        for input in &inputs {
+            self.readers.entry(input.clone()).or_default().push(last);
+        }
+        let GraphNode { node, encoded } = &mut self.nodes[last];
+        node.input = inputs;
         node.domain = Some(DOMAIN.to_owned());
-        node.op_type = Some(name.to_owned());
+        node.op_type = Some(C::NAME.to_owned());
         node.attribute = vec![Attribute {
             name: Some(INDEX.to_owned()),
-            i: Some(i64::try_from(index).expect("an index of a list is no larger")),
+            i: Some(registry.add(kernel)),
             r#type: Some(INT),
             ..Attribute::default()
         }];
         *encoded = Some(node.encode_to_vec());
-        for input in inputs {
-            self.readers.entry(input.clone()).or_default().push(last);
-        }
     }
 
     /// Returns the graph with the nodes that are left and the constants that they read.
@@ -293,7 +317,7 @@ impl<'a> Editor<'a> {
             let is_read = |name| readers.get(&name).is_none_or(|r| !r.is_empty());
             name.is_none_or(|name| outputs.contains(&name) || is_read(name))
         });
-        graph.node = nodes.into_iter().filter_map(|part| part.encoded).collect();
+        graph.node = nodes.into_iter().filter_map(|node| node.encoded).collect();
         graph
     }
 }
