@@ -21,12 +21,12 @@ use worker::attempt::Progress;
 use worker::consumer::{Consumer, ConsumerError};
 use worker::workshop::Workshop;
 
-use crate::run::deciding::{self, Step};
-use crate::run::fate::{Fate, Standing};
+use crate::run::decisions::{self, Resolution};
 use crate::run::freeze::FrozenRun;
 use crate::run::gone::Vanished;
 use crate::run::ledger::{Ledger, LedgerError};
 use crate::run::plan::Shard;
+use crate::run::policy::{Fate, Standing};
 use crate::run::tally::Tally;
 use crate::work::resume;
 
@@ -244,11 +244,11 @@ impl EmbeddedRun<'_> {
     /// Returns why no other shard is to be made, if none is. A run at its limit is halted for everybody.
     async fn is_to_stop(&self, seen: &mut Seen) -> Result<Option<Stopped>, RunError> {
         let storage = self.storage.as_ref();
-        let kept = deciding::keep_limit(storage, self.run, &mut seen.ledger, &seen.tally);
+        let kept = decisions::keep_limit(storage, self.run, &mut seen.ledger, &seen.tally);
         Ok(match kept.await? {
-            Step::Nothing => None,
-            Step::IsHalted(_) => Some(Stopped::Halted),
-            Step::Decides(_) => Some(Stopped::AtItsLimit),
+            Resolution::Nothing => None,
+            Resolution::IsHalted(_) => Some(Stopped::Halted),
+            Resolution::Decides(_) => Some(Stopped::AtItsLimit),
         })
     }
 

@@ -26,7 +26,7 @@ use crate::storage::{Storage, StorageError, StorageErrorKind, max_bytes_of};
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// What was decided.
-    pub what: Decided,
+    pub what: DecisionKind,
     /// When.
     pub at: jiff::Timestamp,
 }
@@ -34,8 +34,8 @@ pub struct Decision {
 /// What can be decided about a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Decided {
-    /// Nobody works on it any more.
+pub enum DecisionKind {
+    /// It is not worked on any more.
     Halt {
         /// Why, for people.
         reason: String,
@@ -45,7 +45,8 @@ pub enum Decided {
         /// Shards that failed for good and are tried anew.
         reopened: Vec<Reopened>,
         /// Items that were quarantined or failed by then: they no longer count towards `max_failed`.
-        forgiven: usize,
+        #[serde(rename = "forgiven")]
+        acknowledged_failures: usize,
         /// Quarantined items that are tried again.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         retried: Vec<Retry>,
@@ -72,12 +73,12 @@ pub struct Decisions {
     pub count: u32,
     /// When the last one was made.
     pub last_at: Option<jiff::Timestamp>,
-    /// Why nobody works on the run; nothing if it is open.
+    /// Why the run is not worked on; nothing if it is open.
     pub halted: Option<String>,
     /// Number of the last attempt at a shard that no longer counts.
     pub reopened: BTreeMap<ShardId, u32>,
     /// Items that are not done and no longer count towards `max_failed`.
-    pub forgiven: usize,
+    pub acknowledged_failures: usize,
     /// Revisions of committed shards.
     pub retries: Retries,
     /// What holds in place of the plan's listings.
@@ -193,10 +194,10 @@ impl Decisions {
         self.count += 1;
         self.last_at = Some(decision.at);
         match decision.what {
-            Decided::Halt { reason } => self.halted = Some(reason),
-            Decided::Resume {
+            DecisionKind::Halt { reason } => self.halted = Some(reason),
+            DecisionKind::Resume {
                 reopened,
-                forgiven,
+                acknowledged_failures,
                 retried,
                 changed_inputs,
             } => {
@@ -209,7 +210,7 @@ impl Decisions {
                     .for_each(|input| self.changed_inputs.add(input));
                 self.reopened
                     .extend(reopened.iter().map(|r| (r.shard, r.last_attempt)));
-                self.forgiven = forgiven;
+                self.acknowledged_failures = acknowledged_failures;
             }
         }
     }
@@ -223,7 +224,7 @@ impl Decisions {
         &mut self,
         storage: &dyn Storage,
         run: &RunId,
-        what: Decided,
+        what: DecisionKind,
     ) -> Result<(), DecisionError> {
         let decision = Decision {
             what,
@@ -293,17 +294,17 @@ mod tests {
         let storage = LocalStorage::new(folder.path());
         let run: RunId = "demo".parse().unwrap();
         let (mut here, mut there) = (Decisions::default(), Decisions::default());
-        let halt = Decided::Halt {
+        let halt = DecisionKind::Halt {
             reason: "cancelled".into(),
         };
         here.decide_next(&storage, &run, halt).await.unwrap();
         let halted_at = here.last_at.unwrap();
-        let resume = Decided::Resume {
+        let resume = DecisionKind::Resume {
             reopened: vec![Reopened {
                 shard: ShardId(4),
                 last_attempt: 3,
             }],
-            forgiven: 5,
+            acknowledged_failures: 5,
             retried: Vec::new(),
             changed_inputs: Vec::new(),
         };
@@ -320,7 +321,7 @@ mod tests {
             last_at: there.last_at,
             halted: None,
             reopened: BTreeMap::from([(ShardId(4), 3)]),
-            forgiven: 5,
+            acknowledged_failures: 5,
             ..Decisions::default()
         };
         assert_eq!(there, expected);
@@ -342,12 +343,12 @@ mod tests {
         ] {
             let storage = MemoryStorage::new();
             let decision = Decision {
-                what: Decided::Resume {
+                what: DecisionKind::Resume {
                     reopened: vec![Reopened {
                         shard: ShardId(4),
                         last_attempt,
                     }],
-                    forgiven: 0,
+                    acknowledged_failures: 0,
                     retried: Vec::new(),
                     changed_inputs: Vec::new(),
                 },

@@ -14,9 +14,9 @@ use super::{Change, ChangeError, Changes, Difference};
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{Ledger, LedgerError, ShardState};
 use crate::run::plan::Shard;
+use crate::run::redo::{self, Redo};
 use crate::run::stored_items::StoredItems;
 use crate::run::tally::READS_AT_ONCE;
-use crate::work::resume::{self, Redo};
 
 const ADVICE: &str = "put the old files back, or give the new ones another run.name";
 
@@ -107,9 +107,11 @@ pub async fn judge(
                 num_after += retried.len();
             }
             let rows = rows.into_values().collect();
-            accepted.redo.extend(resume::redo_of(shard.id, rows, |row| {
-                retried.contains(&row.item)
-            }));
+            accepted
+                .redo
+                .extend(redo::of_quarantined(shard.id, rows, |row| {
+                    retried.contains(&row.item)
+                }));
         }
     }
     if num_pending > 0 {

@@ -95,7 +95,7 @@ pub struct Ledger {
     /// Sizes of the stored commits, as revision 0 of their shards, and of revisions, in bytes.
     pub size_bytes: BTreeMap<(ShardId, u32), u64>,
     /// What lies among the shards and belongs to none that was planned, below the run's folder.
-    pub strays: BTreeSet<String>,
+    pub orphans: BTreeSet<String>,
     /// Numbers of the failed attempts at each shard.
     pub failed_attempts: BTreeMap<ShardId, Vec<u32>>,
     /// What was decided.
@@ -185,7 +185,7 @@ impl Ledger {
                 let name = object.path.strip_prefix(&folder).unwrap_or(&object.path);
                 let stored = stored_shard(name);
                 let Some((shard, revision)) = stored.filter(|&(shard, _)| is_planned(shard)) else {
-                    ledger.strays.insert(format!("shards/{name}"));
+                    ledger.orphans.insert(format!("shards/{name}"));
                     continue;
                 };
                 match revision {
@@ -393,7 +393,7 @@ pub(crate) fn stored_attempt(name: &str) -> Option<(ShardId, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use shared::decision::{Decided, Reopened, Retry};
+    use shared::decision::{DecisionKind, Reopened, Retry};
     use shared::storage::MemoryStorage;
 
     use super::*;
@@ -418,12 +418,12 @@ mod tests {
         let mut ledger = Ledger::default();
         let shard = ShardId(0);
         ledger.committed.insert(shard);
-        let retry = |revision| Decided::Resume {
+        let retry = |revision| DecisionKind::Resume {
             reopened: vec![Reopened {
                 shard,
                 last_attempt: 3,
             }],
-            forgiven: 1,
+            acknowledged_failures: 1,
             retried: vec![Retry {
                 shard,
                 revision,

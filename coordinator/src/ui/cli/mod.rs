@@ -6,7 +6,6 @@ mod dashboard;
 mod exit;
 mod files;
 mod launch;
-mod opening;
 #[cfg(feature = "embedded")]
 mod probe;
 #[cfg(feature = "embedded")]
@@ -16,6 +15,7 @@ mod resume;
 #[cfg(feature = "embedded")]
 mod run;
 mod serve;
+mod setup;
 mod status;
 #[cfg(feature = "embedded")]
 mod transfer;
@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-pub use exit::{Ending, Problem};
+pub use exit::{CliError, Outcome};
 use shared::location::{Location, LocationError};
 use shared::paths;
 #[cfg(not(feature = "embedded"))]
@@ -146,8 +146,8 @@ impl Cli {
 ///
 /// # Errors
 ///
-/// A [`Problem`] with the exit code that it leads to.
-pub async fn main(cli: Cli) -> Result<Ending, Problem> {
+/// A [`CliError`] with the exit code that it leads to.
+pub async fn main(cli: Cli) -> Result<Outcome, CliError> {
     match cli.command {
         Command::Run(args) => run::main(args).await,
         Command::Launch(args) => launch::main(args).await,

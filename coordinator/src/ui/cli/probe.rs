@@ -17,7 +17,7 @@ use shared::warning::ItemWarning;
 use worker::quality::{Networks, Output};
 use worker::workshop::networks;
 
-use super::{ConfigArgs, Ending, Problem, opening};
+use super::{CliError, ConfigArgs, Outcome, setup};
 use crate::run::inventory::Inventory;
 use shared::wording::human;
 
@@ -39,9 +39,9 @@ struct Timing {
     warnings: Vec<ItemWarning>,
 }
 
-pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
-    let config = RunConfig::load_to_compute(&args.settings.config).map_err(Problem::usage)?;
-    let inventory = opening::inventory(&config).await?;
+pub(super) async fn main(args: ProbeArgs) -> Result<Outcome, CliError> {
+    let config = RunConfig::load_to_compute(&args.settings.config).map_err(CliError::usage)?;
+    let inventory = setup::inventory(&config).await?;
     let plan = &inventory.plan;
     let (contents, styles) = (plan.contents.len(), plan.styles.len());
     let (items, shards) = (inventory.plan.num_items(), inventory.plan.shards.len());
@@ -54,12 +54,12 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     if let Some(idle) = config.method.idle() {
         console::print(format_args!("method   {idle}"))?;
     }
-    opening::storage_to_compute(&config, &inventory).await?;
+    setup::storage_to_compute(&config, &inventory).await?;
     console::print(format_args!("storage  {} can be written", config.root))?;
     if config.broker.is_some() {
-        let queue = opening::broker(config.broker.as_ref()).await?.work;
-        queue.probe().await.map_err(Problem::environment)?;
-        let depth = queue.depth().await.map_err(Problem::environment)?;
+        let queue = setup::broker(config.broker.as_ref()).await?.work;
+        queue.probe().await.map_err(CliError::environment)?;
+        let depth = queue.depth().await.map_err(CliError::environment)?;
         console::print(format_args!(
             "broker   {}: {} shards wait, {} workers",
             queue.locate(),
@@ -71,7 +71,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     let started = Instant::now();
     let model = source::open(&config.model)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let model = source::local_folder(
         &config.model,
         model.as_ref(),
@@ -79,8 +79,8 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
         &config.engine.cache_dir,
     )
     .await
-    .map_err(Problem::environment)?;
-    let engine = Engine::load(&model, &config.engine).map_err(Problem::environment)?;
+    .map_err(CliError::environment)?;
+    let engine = Engine::load(&model, &config.engine).map_err(CliError::environment)?;
     let model = &inventory.contract.model;
     console::print(format_args!(
         "model    {} at {}x{}, {} injected layers, digests right, loaded in {}",
@@ -92,7 +92,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     ))?;
     let record = RunRecord::new(&config, inventory.frozen.clone(), jiff::Timestamp::now());
     let networks = networks::load(&record, &config.engine).await;
-    let networks = networks.map_err(Problem::environment)?;
+    let networks = networks.map_err(CliError::environment)?;
     let judges = names(&networks);
     let timing = time(&config, &inventory, engine, networks).await?;
     console::print(format_args!(
@@ -109,7 +109,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
     for warning in &timing.warnings {
         console::print(format_args!("         {warning}"))?;
     }
-    for problem in opening::references(&record).await? {
+    for problem in setup::references(&record).await? {
         console::print(format_args!("         {problem}"))?;
     }
 
@@ -121,7 +121,7 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
         total.as_secs_f64() / 3600.0
     ))?;
     console::print(format_args!("ETA      {} on one such device", human(total)))?;
-    Ok(Ending::Done)
+    Ok(Outcome::Done)
 }
 
 /// Returns what judges outputs.
@@ -155,12 +155,12 @@ async fn time(
     inventory: &Inventory,
     engine: Engine,
     mut networks: Networks,
-) -> Result<Timing, Problem> {
+) -> Result<Timing, CliError> {
     let mut method = config.method.clone();
     method.skip = method.steps.saturating_sub(PROBED_STEPS);
     method.injected_steps = StepSet::all();
     let mut converter =
-        Converter::new(engine, &method, &config.engine).map_err(Problem::environment)?;
+        Converter::new(engine, &method, &config.engine).map_err(CliError::environment)?;
     let contents = (inventory.plan.contents.as_slice(), LabelNeed::Required);
     let content = first_usable(&config.content.root, contents, &converter).await?;
     let styles = (inventory.plan.styles.as_slice(), LabelNeed::Optional);
@@ -176,7 +176,7 @@ async fn time(
             },
             &mut (),
         )
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let noise = converter.content_noise("probe");
     let source = Source {
         name: "probe",
@@ -186,14 +186,14 @@ async fn time(
     };
     let converted = converter
         .convert(&source, &["probe"], &mut ())
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let Some(image) = converted.images.into_iter().next() else {
-        return Err(Problem::Environment(
+        return Err(CliError::Environment(
             "the model made no output for a style".to_owned(),
         ));
     };
-    let image = image.map_err(Problem::environment)?;
-    let output = encode_png(image.view()).map_err(Problem::environment)?;
+    let image = image.map_err(CliError::environment)?;
+    let output = encode_png(image.view()).map_err(CliError::environment)?;
     let started = Instant::now();
     let judged = networks
         .judge(Output {
@@ -201,7 +201,7 @@ async fn time(
             content: &content,
             png: &output,
         })
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     Ok(Timing {
         judging: started.elapsed(),
         warnings: judged.warnings,
@@ -217,8 +217,8 @@ async fn first_usable(
     root: &Location,
     (listings, need): (&[Listing], LabelNeed),
     converter: &Converter,
-) -> Result<Prepared, Problem> {
-    let source = source::open(root).await.map_err(Problem::environment)?;
+) -> Result<Prepared, CliError> {
+    let source = source::open(root).await.map_err(CliError::environment)?;
     let mut reason = "there is none".to_owned();
     for listing in listings {
         match load(source.as_ref(), listing, need, converter.size()).await {
@@ -226,7 +226,7 @@ async fn first_usable(
             Err(error) => reason = shared::failure::chain(&error),
         }
     }
-    Err(Problem::Usage(format!(
+    Err(CliError::Usage(format!(
         "no image below {root} can be used: {reason}"
     )))
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use super::{Ending, Problem};
+use super::{CliError, Outcome};
 
 /// Whatever the command was given.
 #[derive(Debug, Args)]
@@ -19,8 +19,8 @@ pub(super) use AnyArgs as RunArgs;
 pub(super) use AnyArgs as TransferArgs;
 
 /// Says where the command is to be found.
-pub(super) async fn main(_: AnyArgs) -> Result<Ending, Problem> {
-    Err(Problem::Environment(
+pub(super) async fn main(_: AnyArgs) -> Result<Outcome, CliError> {
+    Err(CliError::Environment(
         "this synth2real was built without the engine, which run, transfer, probe and reference-stats need: take one that \
          was built with it (cargo build -p coordinator), or `synth2real launch CONFIG` and a worker"
             .to_owned(),

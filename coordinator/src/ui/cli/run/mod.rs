@@ -1,6 +1,6 @@
 //! `synth2real run`: plan and convert in this process.
 
-mod ending;
+mod outcome;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,24 +21,25 @@ use tracing::Instrument;
 use worker::attempt::Progress;
 use worker::workshop::{EngineWorkshop, Workshop};
 
-use super::dashboard::{self, AccessArgs, Beside, Watch};
-use super::{ConfigArgs, Ending, Problem, opening};
+use super::dashboard::{self, AccessArgs, BackgroundDashboard, CollectorOptions};
+use super::{CliError, ConfigArgs, Outcome, setup};
 use crate::run::changes::Accepted;
 use crate::run::freeze::{self, FrozenRun};
 use crate::run::gone::RUN_AGAIN;
 use crate::run::ledger::Ledger;
 use crate::run::plan::Shard;
+use crate::run::redo::{Redo, Why};
 use crate::run::stored_items::StoredItems;
 use crate::run::tally::{self, Counts};
 use crate::ui::progress::{Beginning, RunProgress};
-use crate::work::collector::Duty;
+use crate::work::collector::Mode;
 use crate::work::embedded::{EmbeddedRun, RunError, Stopped};
-use crate::work::resume::{self, Choice, Redo, Why};
+use crate::work::resume::{self, Choice};
 
 /// What a run in this process may keep on disk of a bucket.
 const CACHE_MAX_BYTES: u64 = 50 << 30;
-/// Between two looks of the dashboard at the run in this process.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Between two polls of the run in this process for the dashboard.
+const POLL_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -57,18 +58,18 @@ pub(super) struct RunArgs {
     access: AccessArgs,
 }
 
-pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
-    let config = RunConfig::load_to_compute(&args.settings.config).map_err(Problem::usage)?;
+pub(super) async fn main(args: RunArgs) -> Result<Outcome, CliError> {
+    let config = RunConfig::load_to_compute(&args.settings.config).map_err(CliError::usage)?;
     let listening = match &args.dashboard {
         Some(address) => Some(dashboard::listen(address, &args.access).await?),
         None => None,
     };
-    let inventory = opening::inventory(&config).await?;
-    opening::warn_of_left_out(&inventory);
-    opening::warn_of_idle(&config.method);
-    let storage = opening::storage_to_compute(&config, &inventory).await?;
-    let existing = opening::existing(storage.as_ref(), &config, &inventory).await?;
-    opening::warn_of_references(&config, &inventory).await?;
+    let inventory = setup::inventory(&config).await?;
+    setup::warn_of_left_out(&inventory);
+    setup::warn_of_idle(&config.method);
+    let storage = setup::storage_to_compute(&config, &inventory).await?;
+    let existing = setup::existing(storage.as_ref(), &config, &inventory).await?;
+    setup::warn_of_references(&config, &inventory).await?;
 
     let is_new = existing.is_none();
     // The settings at hand say where the inputs are and when to give up, also of a run that was started elsewhere.
@@ -101,17 +102,17 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
     let work = Work::find(storage.as_ref(), &run, accepted).await?;
     // How often a shard is tried is counted by its recorded attempts alone.
     let broker = InProcessBroker::with_delivery_limit(u64::MAX);
-    let _beside = listening.map(|listening| {
+    let _dashboard = listening.map(|listening| {
         console::tell(format_args!("dashboard: {}", listening.address));
-        let watch = Watch {
+        let options = CollectorOptions {
             storage: Arc::clone(&storage),
             broker: Some(broker.ports()),
             root: config.root.to_string(),
-            duty: Duty::Look,
-            every: LOOK_EVERY,
+            mode: Mode::Observe,
+            every: POLL_EVERY,
             stop: CancellationToken::new(),
         };
-        Beside::start(watch, listening)
+        BackgroundDashboard::start(options, listening)
     });
     let workshop = Arc::new(EngineWorkshop::new(config.engine.clone(), CACHE_MAX_BYTES));
     if !work.redo.is_empty() {
@@ -119,11 +120,11 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         workshop
             .tools(&run.record, &changed)
             .await
-            .map_err(Problem::environment)?;
+            .map_err(CliError::environment)?;
     }
     if is_new {
         let frozen = freeze::open_or_create(storage.as_ref(), &config, &inventory).await;
-        let frozen = frozen.map_err(opening::freeze_problem)?;
+        let frozen = frozen.map_err(setup::freeze_error)?;
         run.record.created_at = frozen.created_at;
     }
     let stopped = if work.redo.is_empty() {
@@ -136,7 +137,7 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         };
         convert(&config, &run, hands, work).await?
     };
-    ending::conclude(&config, run, storage.as_ref(), stopped).await
+    outcome::conclude(&config, run, storage.as_ref(), stopped).await
 }
 
 /// What is left to do of a run.
@@ -157,11 +158,11 @@ impl Work {
         storage: &dyn Storage,
         run: &FrozenRun,
         accepted: Accepted,
-    ) -> Result<Self, Problem> {
-        let ledger = opening::ledger(storage, run).await?;
+    ) -> Result<Self, CliError> {
+        let ledger = setup::ledger(storage, run).await?;
         let stored = StoredItems::read(storage, run)
             .await
-            .map_err(Problem::environment)?;
+            .map_err(CliError::environment)?;
         let known = resume::Known {
             storage,
             run,
@@ -170,7 +171,7 @@ impl Work {
         };
         let mut redo = resume::find_in(known, &Choice::default())
             .await
-            .map_err(Problem::environment)?;
+            .map_err(CliError::environment)?;
         resume::merge(&mut redo, accepted.redo);
         let shards = redo
             .iter()
@@ -200,11 +201,11 @@ async fn convert(
     run: &FrozenRun,
     hands: Hands,
     work: Work,
-) -> Result<Stopped, Problem> {
+) -> Result<Stopped, CliError> {
     let storage = hands.storage.as_ref();
     let before = tally::count(storage, run, &work.ledger)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let progress = progress(config, run, &work, &before);
     let Work {
         mut ledger,
@@ -214,7 +215,7 @@ async fn convert(
     } = work;
     resume::decide(storage, run, &mut ledger, &redo, changed)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let repairs = redo.iter().filter_map(|redo| match redo.why {
         Why::ArtifactsMissing(_) => Some(redo.shard),
         Why::NotCommitted
@@ -248,7 +249,7 @@ async fn convert(
                 format!("what is stored beside {stored} is kept: run again to go on")
             }
         };
-        Problem::Environment(format!("{}; {what_helps}", chain(&error)))
+        CliError::Environment(format!("{}; {what_helps}", chain(&error)))
     })
 }
 

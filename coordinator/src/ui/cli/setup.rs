@@ -11,7 +11,7 @@ use shared::run_record::{Inputs, RunRecord};
 use shared::settings::{BROKER_URL, BrokerConfig, MethodConfig, RunConfig, resolve_root};
 use shared::storage::{self, Storage, StorageErrorKind, scratch};
 
-use super::{Problem, RootArgs};
+use super::{CliError, RootArgs};
 use crate::output::report::references::{self, ReferenceProblem};
 use crate::run::changes::{self, Accepted, ChangeError, Changes};
 use crate::run::freeze::{self, FreezeError, FrozenRun};
@@ -19,31 +19,31 @@ use crate::run::inventory::Inventory;
 use crate::run::ledger::Ledger;
 
 /// Opens the storage root that the arguments or the environment name.
-pub(super) async fn storage(root: &RootArgs) -> Result<Arc<dyn Storage>, Problem> {
+pub(super) async fn storage(root: &RootArgs) -> Result<Arc<dyn Storage>, CliError> {
     at(&location(root)?).await
 }
 
 /// Returns the storage root that the arguments or the environment name.
-pub(super) fn location(root: &RootArgs) -> Result<Location, Problem> {
-    resolve_root(&root.root).map_err(Problem::usage)
+pub(super) fn location(root: &RootArgs) -> Result<Location, CliError> {
+    resolve_root(&root.root).map_err(CliError::usage)
 }
 
-async fn at(root: &Location) -> Result<Arc<dyn Storage>, Problem> {
-    storage::open(root).await.map_err(Problem::environment)
+async fn at(root: &Location) -> Result<Arc<dyn Storage>, CliError> {
+    storage::open(root).await.map_err(CliError::environment)
 }
 
 /// Opens a storage root and proves that results can be stored there.
-pub(super) async fn writable_storage(root: &Location) -> Result<Arc<dyn Storage>, Problem> {
+pub(super) async fn writable_storage(root: &Location) -> Result<Arc<dyn Storage>, CliError> {
     let storage = at(root).await?;
     let checked = storage.check_writable().await;
     checked.map_err(|error| match error.kind {
         // No folder can ever have this name: the setting is wrong.
-        StorageErrorKind::Invalid => Problem::usage(error),
+        StorageErrorKind::Invalid => CliError::usage(error),
         StorageErrorKind::NotFound
         | StorageErrorKind::Conflict
         | StorageErrorKind::Full
         | StorageErrorKind::Denied
-        | StorageErrorKind::Unavailable => Problem::environment(error),
+        | StorageErrorKind::Unavailable => CliError::environment(error),
     })?;
     Ok(storage)
 }
@@ -53,15 +53,15 @@ pub(super) async fn writable_storage(root: &Location) -> Result<Arc<dyn Storage>
 pub(super) async fn storage_to_compute(
     config: &RunConfig,
     inventory: &Inventory,
-) -> Result<Arc<dyn Storage>, Problem> {
+) -> Result<Arc<dyn Storage>, CliError> {
     let storage = writable_storage(&config.root).await?;
     check_space(&config.root, inventory)?;
-    scratch::check(&config.engine.cache_dir).map_err(Problem::environment)?;
+    scratch::check(&config.engine.cache_dir).map_err(CliError::environment)?;
     Ok(storage)
 }
 
 /// Refuses a run that a full disk would stop. A photographic PNG takes up to three bytes a pixel.
-fn check_space(root: &Location, inventory: &Inventory) -> Result<(), Problem> {
+fn check_space(root: &Location, inventory: &Inventory) -> Result<(), CliError> {
     let Location::Folder(root) = root else {
         return Ok(());
     };
@@ -72,7 +72,7 @@ fn check_space(root: &Location, inventory: &Inventory) -> Result<(), Problem> {
     let per_item = (model.width * model.height * 3) as u64;
     let needed = per_item.saturating_mul(inventory.plan.num_items() as u64) / 2;
     if available < per_item {
-        return Err(Problem::Environment(format!(
+        return Err(CliError::Environment(format!(
             "{} has {available} bytes left and an image takes up to {per_item}: free some space",
             root.display()
         )));
@@ -84,35 +84,35 @@ fn check_space(root: &Location, inventory: &Inventory) -> Result<(), Problem> {
 }
 
 /// Opens a run with its plan.
-pub(super) async fn run(storage: &dyn Storage, run: &RunId) -> Result<FrozenRun, Problem> {
-    freeze::open(storage, run).await.map_err(freeze_problem)
+pub(super) async fn run(storage: &dyn Storage, run: &RunId) -> Result<FrozenRun, CliError> {
+    freeze::open(storage, run).await.map_err(freeze_error)
 }
 
 /// Reads a run's ledger.
-pub(super) async fn ledger(storage: &dyn Storage, run: &FrozenRun) -> Result<Ledger, Problem> {
+pub(super) async fn ledger(storage: &dyn Storage, run: &FrozenRun) -> Result<Ledger, CliError> {
     Ledger::read(storage, run)
         .await
-        .map_err(Problem::environment)
+        .map_err(CliError::environment)
 }
 
 /// Lists and plans.
-pub(super) async fn inventory(config: &RunConfig) -> Result<Inventory, Problem> {
+pub(super) async fn inventory(config: &RunConfig) -> Result<Inventory, CliError> {
     let error = match Inventory::take(config).await {
         Ok(inventory) => return Ok(inventory),
         Err(error) => error,
     };
     // What was there when the run was planned is away now: the settings are not at fault.
     if error.is_of_nothing() && exists(config).await {
-        return Err(Problem::Environment(format!(
+        return Err(CliError::Environment(format!(
             "{}; run {} was planned with inputs from there: is the dataset mounted?",
             chain(&error),
             config.run
         )));
     }
     if error.is_usage() {
-        Err(Problem::usage(error))
+        Err(CliError::usage(error))
     } else {
-        Err(Problem::environment(error))
+        Err(CliError::environment(error))
     }
 }
 
@@ -153,24 +153,24 @@ pub(super) async fn existing(
     storage: &dyn Storage,
     config: &RunConfig,
     inventory: &Inventory,
-) -> Result<Option<Existing>, Problem> {
+) -> Result<Option<Existing>, CliError> {
     let found = freeze::existing(storage, config, inventory).await;
-    let Some(run) = found.map_err(freeze_problem)? else {
+    let Some(run) = found.map_err(freeze_error)? else {
         return Ok(None);
     };
     let ledger = ledger(storage, &run).await?;
     let mut changes = Changes::between(&run, &ledger.decisions.changed_inputs, inventory);
     let looked = changes.look_for_removed(&run, &Inputs::of(config)).await;
-    looked.map_err(Problem::environment)?;
+    looked.map_err(CliError::environment)?;
     if changes.is_empty() && run.plan.shards != inventory.plan.shards {
-        return Err(Problem::Usage(format!(
+        return Err(CliError::Usage(format!(
             "run {} was planned with other pairs of contents and styles, though its settings and the sizes of its inputs \
              are the same: a label has other classes; give this one another run.name",
             config.run
         )));
     }
     let accepted = changes::judge(storage, &run, &ledger, &changes).await;
-    let accepted = accepted.map_err(change_problem)?;
+    let accepted = accepted.map_err(change_error)?;
     for note in &accepted.notes {
         tracing::warn!("{note}: the run goes on with that");
     }
@@ -182,25 +182,25 @@ pub(super) async fn existing(
 }
 
 /// Returns why a run cannot go on with inputs that have changed; what its sentence leaves out is told before.
-pub(super) fn change_problem(error: ChangeError) -> Problem {
+pub(super) fn change_error(error: ChangeError) -> CliError {
     for line in error.lines() {
         tracing::warn!("{line}");
     }
     match error {
-        ChangeError::Refused { .. } => Problem::usage(error),
-        ChangeError::Ledger(_) | ChangeError::Storage(_) => Problem::environment(error),
+        ChangeError::Refused { .. } => CliError::usage(error),
+        ChangeError::Ledger(_) | ChangeError::Storage(_) => CliError::environment(error),
     }
 }
 
 /// Returns which references cannot be compared with: the run may begin, and its report has no FID until they can.
 ///
 /// One that is there and holds no statistics is refused.
-pub(super) async fn references(record: &RunRecord) -> Result<Vec<String>, Problem> {
+pub(super) async fn references(record: &RunRecord) -> Result<Vec<String>, CliError> {
     let mut away = Vec::new();
     for problem in references::problems(record).await {
         match problem {
             ReferenceProblem::Away(text) => away.push(text),
-            ReferenceProblem::Broken(text) => return Err(Problem::Environment(text)),
+            ReferenceProblem::Broken(text) => return Err(CliError::Environment(text)),
         }
     }
     Ok(away)
@@ -210,7 +210,7 @@ pub(super) async fn references(record: &RunRecord) -> Result<Vec<String>, Proble
 pub(super) async fn warn_of_references(
     config: &RunConfig,
     inventory: &Inventory,
-) -> Result<(), Problem> {
+) -> Result<(), CliError> {
     let record = RunRecord::new(config, inventory.frozen.clone(), jiff::Timestamp::now());
     for problem in references(&record).await? {
         tracing::warn!("{problem}");
@@ -218,27 +218,27 @@ pub(super) async fn warn_of_references(
     Ok(())
 }
 
-pub(super) fn freeze_problem(error: FreezeError) -> Problem {
+pub(super) fn freeze_error(error: FreezeError) -> CliError {
     match error {
         FreezeError::Different { .. }
         | FreezeError::Leftovers { .. }
-        | FreezeError::Missing { .. } => Problem::usage(error),
-        FreezeError::Malformed { .. } | FreezeError::Storage(_) => Problem::environment(error),
+        | FreezeError::Missing { .. } => CliError::usage(error),
+        FreezeError::Malformed { .. } | FreezeError::Storage(_) => CliError::environment(error),
     }
 }
 
 /// Connects to the broker that must be there.
-pub(super) async fn broker(config: Option<&BrokerConfig>) -> Result<Broker, Problem> {
+pub(super) async fn broker(config: Option<&BrokerConfig>) -> Result<Broker, CliError> {
     let Some(config) = config else {
-        return Err(Problem::Usage(format!(
+        return Err(CliError::Usage(format!(
             "no broker is named: set {BROKER_URL}, or broker.url in the settings file of launch; \
              without one, `synth2real run` converts on this machine"
         )));
     };
-    queue::open(config).await.map_err(Problem::environment)
+    queue::open(config).await.map_err(CliError::environment)
 }
 
 /// Returns the broker that the environment names, if it does.
-pub(super) fn broker_of_environment() -> Result<Option<BrokerConfig>, Problem> {
-    BrokerConfig::find(None).map_err(Problem::usage)
+pub(super) fn broker_of_environment() -> Result<Option<BrokerConfig>, CliError> {
+    BrokerConfig::find(None).map_err(CliError::usage)
 }
