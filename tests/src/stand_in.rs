@@ -317,6 +317,7 @@ impl Maker for StandInHandle {
             evaluations: styles.len() as u64,
             encode: Duration::ZERO,
             denoise: self.0.takes,
+            in_unet: self.0.takes,
             decode: Duration::ZERO,
         })
     }

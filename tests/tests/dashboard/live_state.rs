@@ -1,18 +1,23 @@
 //! What the collector shows of a run, from its plan to its end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use backon::ExponentialBuilder;
 use coordinator::run::tally;
 use coordinator::work::collector::fleet::WorkerState;
 use coordinator::work::collector::run_view::{RunState, ShardStatus, StyleCounts};
 use coordinator::work::collector::{Collector, LiveState, Mode, RunView};
 use coordinator::work::dispatch;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::ids::ShardId;
-use shared::queue::InProcessBroker;
+use shared::queue::message::{Event, EventKind};
+use shared::queue::{EventBus, InProcessBroker};
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{MemoryStorage, Storage};
 use tests::planned;
@@ -182,4 +187,60 @@ async fn a_damaged_shard_that_is_put_right_is_read_again_though_it_is_as_long_as
     assert!(storage.exists(&manifest).await.unwrap());
     stop.cancel();
     collecting.await.unwrap();
+}
+
+/// A bus whose first stream ends after an event, which no bus may do, and whose next stays.
+#[derive(Debug, Default)]
+struct EndingBus {
+    num_subscriptions: AtomicUsize,
+}
+
+#[async_trait]
+impl EventBus for EndingBus {
+    async fn emit(&self, _: &Event) {}
+
+    async fn subscribe(&self) -> BoxStream<'static, Event> {
+        let number = self.num_subscriptions.fetch_add(1, Ordering::Relaxed);
+        let event = Event {
+            at: jiff::Timestamp::now(),
+            worker: format!("worker-{number}"),
+            kind: EventKind::Heartbeat {
+                device: "cpu".to_owned(),
+                work: None,
+            },
+        };
+        let events = stream::iter([event]);
+        match number {
+            0 => events.boxed(),
+            _ => events.chain(stream::pending()).boxed(),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_heard_again_after_their_stream_has_ended() {
+    let live = Arc::new(LiveState::default());
+    let collector = Collector {
+        storage: Arc::new(MemoryStorage::new()),
+        queue: None,
+        events: Some(Arc::new(EndingBus::default())),
+        mode: Mode::Observe,
+        every: Duration::from_millis(100),
+        live: Arc::clone(&live),
+        stop: CancellationToken::new(),
+    };
+    let mut watch = live.watch();
+    let heard = async {
+        while live.workers().len() < 2 {
+            watch.changed().await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = collector.run() => panic!("the collector stopped"),
+        waited = tokio::time::timeout(Duration::from_secs(60), heard) => {
+            waited.expect("a worker is heard on the second stream");
+        }
+    }
+    let workers = live.workers().into_iter().map(|worker| worker.name);
+    assert_eq!(workers.collect::<Vec<_>>(), ["worker-0", "worker-1"]);
 }

@@ -96,6 +96,8 @@ pub struct Made {
     pub encode: Duration,
     /// Time in denoising.
     pub denoise: Duration,
+    /// Time of that in UNet evaluations.
+    pub in_unet: Duration,
     /// Time in the VAE decoder and the PNG encoder.
     pub decode: Duration,
 }

@@ -463,8 +463,8 @@ impl Audit<'_> {
         }
     }
 
-    /// What a link below the run's folder leads to lies elsewhere: whoever has that can change the run, and a copy of the run
-    /// has it not. The storage root and the folders above it may be links.
+    /// What a link below the run's folder leads to lies elsewhere: it can be changed there, and a copy of the run has it not.
+    /// The storage root and the folders above it may be links.
     async fn check_links(&mut self, storage: &dyn Storage) -> Result<(), StorageError> {
         let run = ArtifactPrefix::Run(self.run.record.run.clone());
         let links = storage.links(&run).await?;
@@ -490,6 +490,7 @@ impl Audit<'_> {
 
     async fn check_labels(&mut self, storage: &dyn Storage) -> Result<(), StorageError> {
         let model = &self.run.record.frozen.model;
+        // No picture is larger, so one of such a model never fits.
         let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
         let size = (side(model.width), side(model.height));
         let run = &self.run.record.run;
@@ -540,7 +541,7 @@ impl Audit<'_> {
     }
 
     /// The manifest of a run that has ended has the rows of its shards. It is written after the last of them, and a report
-    /// with a mark of it after it; other reports are made when somebody asks for them.
+    /// with a mark of it after it; other reports are made on request.
     async fn check_manifest(
         &mut self,
         storage: &dyn Storage,

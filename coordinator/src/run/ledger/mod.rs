@@ -196,7 +196,7 @@ impl Ledger {
                         ledger.revisions.entry(shard).or_default().insert(revision);
                     }
                 }
-                let number = revision.unwrap_or_default();
+                let number = revision.unwrap_or(0);
                 ledger.size_bytes.insert((shard, number), object.size_bytes);
             }
         }
@@ -438,7 +438,7 @@ mod tests {
                 .decide_next(&storage, &run, retry(revision));
             decided.await.unwrap();
         };
-        // One that nobody decided, and one beyond a gap, hold nothing.
+        // One that was not decided, and one beyond a gap, hold nothing.
         ledger.revisions.insert(shard, BTreeSet::from([1, 3]));
         assert_eq!(ledger.state(shard, 3), ShardState::Committed);
         assert_eq!(ledger.num_revisions(shard), 0);

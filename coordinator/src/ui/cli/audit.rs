@@ -94,7 +94,7 @@ pub(super) async fn main(args: AuditArgs) -> Result<Outcome, CliError> {
     })
 }
 
-/// Returns a seed that nobody chose.
+/// Returns a seed by the time of day.
 fn any_seed() -> u64 {
     let now = jiff::Timestamp::now().as_microsecond();
     now.unsigned_abs() % 1_000_000_000

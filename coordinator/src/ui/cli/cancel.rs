@@ -1,4 +1,4 @@
-//! `synth2real cancel`: nobody works on a run any more.
+//! `synth2real cancel`: a run is not worked on any more.
 
 use clap::Args;
 use shared::console;

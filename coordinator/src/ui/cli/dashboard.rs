@@ -14,7 +14,6 @@ use shared::queue::Broker;
 use shared::read_file::{self, max_bytes};
 use shared::storage::Storage;
 use tokio::net::{TcpListener, lookup_host};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::CliError;
@@ -170,21 +169,4 @@ pub(super) async fn serve(options: CollectorOptions, listening: Listening) -> Re
     }
     served
         .map_err(|error| CliError::Environment(format!("the dashboard failed: {}", chain(&error))))
-}
-
-/// A collector and its dashboard beside a run in this process; they end when this is dropped.
-pub(super) struct BackgroundDashboard {
-    _tasks: JoinSet<()>,
-}
-
-impl BackgroundDashboard {
-    pub(super) fn start(options: CollectorOptions, listening: Listening) -> Self {
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            if let Err(error) = serve(options, listening).await {
-                tracing::error!(%error, "the run goes on without its dashboard");
-            }
-        });
-        Self { _tasks: tasks }
-    }
 }

@@ -5,7 +5,8 @@ use shared::console;
 use shared::run_record::{Inputs, RunRecord};
 use shared::settings::RunConfig;
 
-use super::{CliError, ConfigArgs, Outcome, setup};
+use super::setup::{self, Preparation};
+use super::{CliError, ConfigArgs, Outcome};
 use crate::run::changes::Accepted;
 use crate::run::freeze::{self, FrozenRun};
 use crate::ui::progress::CountProgress;
@@ -20,13 +21,10 @@ pub(super) struct LaunchArgs {
 
 pub(super) async fn main(args: LaunchArgs) -> Result<Outcome, CliError> {
     let config = RunConfig::load(&args.settings.config).map_err(CliError::usage)?;
-    let inventory = setup::inventory(&config).await?;
-    setup::warn_of_left_out(&inventory);
-    setup::warn_of_idle(&config.method);
-    let storage = setup::writable_storage(&config.root).await?;
+    let preparation = setup::prepare(&config, setup::warn).await?;
+    let existing = preparation.existing(&config).await?;
+    let Preparation { inventory, storage } = preparation;
     let storage = storage.as_ref();
-    let existing = setup::existing(storage, &config, &inventory).await?;
-    setup::warn_of_references(&config, &inventory).await?;
     let queue = setup::broker(config.broker.as_ref()).await?.work;
 
     let (run, mut ledger, accepted) = match existing {

@@ -1,13 +1,13 @@
 //! `synth2real reference-stats`: statistics of real photographs, for FID and KID to compare with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use engine::extractor::Extractor;
 use shared::console;
 use shared::dataset::LeftOut;
 use shared::dataset::selection::{Selection, SelectionFields};
-use shared::location::Location;
+use shared::location::{Location, LocationError};
 use shared::network::FEATURES_FILE;
 use shared::settings::EngineConfig;
 use shared::source;
@@ -15,7 +15,7 @@ use shared::storage::scratch;
 use shared::wording::{MOST_NAMES, Thousands, counted, first_of};
 
 use super::files::Named;
-use super::{CliError, Outcome, files, location, path};
+use super::{CliError, Outcome, files, path};
 use crate::output::quality::photographs::{self, Photographs};
 use crate::output::quality::reference;
 use crate::ui::progress::CountProgress;
@@ -39,6 +39,11 @@ pub(super) struct ReferenceStatsArgs {
     /// The file to write; pytorch-fid reads it too
     #[arg(long, value_name = "FILE.npz", value_parser = path())]
     out: PathBuf,
+}
+
+/// Reads a folder or bucket of the command line, in which `~` and `${NAME}` are expanded as in settings files.
+fn location(text: &str) -> Result<Location, LocationError> {
+    Location::given(text, Path::new(""))
 }
 
 pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Outcome, CliError> {

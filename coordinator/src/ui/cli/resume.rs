@@ -1,10 +1,13 @@
 //! `synth2real resume`: publish again what storage says is missing or failed, or what is quarantined.
 
+use std::sync::Arc;
+
 use clap::{Args, ValueEnum};
 use shared::console::{self, PrintError};
 use shared::failure::{FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::queue::WorkQueue;
+use shared::settings::BrokerConfig;
 use shared::storage::Storage;
 use shared::wording::counted;
 
@@ -126,10 +129,9 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Outcome, CliError> {
     if args.dry_run {
         let counts = counts(storage, &run, &ledger).await?;
         let queue = match &broker {
-            Some(broker) => shared::queue::open(broker).await.ok(),
+            Some(broker) => queue_to_ask(broker).await,
             None => None,
         };
-        let queue = queue.map(|broker| broker.work);
         preview(&run, &redo, &counts, queue.as_deref()).await?;
         // What would be refused is told now.
         let _ = resume::changed_inputs(storage, &run, &ledger, &redo)
@@ -178,6 +180,20 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Outcome, CliError> {
         queue.locate()
     ));
     Ok(done)
+}
+
+/// Returns the queue that tells how many workers wait; none if it cannot be reached, as an estimate needs no broker.
+async fn queue_to_ask(broker: &BrokerConfig) -> Option<Arc<dyn WorkQueue>> {
+    match shared::queue::open(broker).await {
+        Ok(broker) => Some(broker.work),
+        Err(error) => {
+            tracing::debug!(
+                error = chain(&error),
+                "the broker does not tell how many workers wait"
+            );
+            None
+        }
+    }
 }
 
 /// Returns what is counted of the shards that can be read.

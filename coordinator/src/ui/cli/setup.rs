@@ -1,4 +1,4 @@
-//! What several commands open, with the exit code that each failure leads to.
+//! What several commands open and check before they work, with the exit code that each failure leads to.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use shared::location::Location;
 use shared::queue::{self, Broker};
 use shared::run_record::{Inputs, RunRecord};
 use shared::settings::{BROKER_URL, BrokerConfig, MethodConfig, RunConfig, resolve_root};
-use shared::storage::{self, Storage, StorageErrorKind, scratch};
+use shared::storage::{self, Storage, StorageErrorKind};
 
 use super::{CliError, RootArgs};
 use crate::output::report::references::{self, ReferenceProblem};
@@ -48,41 +48,6 @@ pub(super) async fn writable_storage(root: &Location) -> Result<Arc<dyn Storage>
     Ok(storage)
 }
 
-/// Opens the storage root of a run that is to be made in this process, and proves that it, and what does not fit into
-/// memory, can be stored.
-pub(super) async fn storage_to_compute(
-    config: &RunConfig,
-    inventory: &Inventory,
-) -> Result<Arc<dyn Storage>, CliError> {
-    let storage = writable_storage(&config.root).await?;
-    check_space(&config.root, inventory)?;
-    scratch::check(&config.engine.cache_dir).map_err(CliError::environment)?;
-    Ok(storage)
-}
-
-/// Refuses a run that a full disk would stop. A photographic PNG takes up to three bytes a pixel.
-fn check_space(root: &Location, inventory: &Inventory) -> Result<(), CliError> {
-    let Location::Folder(root) = root else {
-        return Ok(());
-    };
-    let model = &inventory.contract.model;
-    let Ok(available) = fs4::available_space(root) else {
-        return Ok(());
-    };
-    let per_item = (model.width * model.height * 3) as u64;
-    let needed = per_item.saturating_mul(inventory.plan.num_items() as u64) / 2;
-    if available < per_item {
-        return Err(CliError::Environment(format!(
-            "{} has {available} bytes left and an image takes up to {per_item}: free some space",
-            root.display()
-        )));
-    }
-    if available < needed {
-        tracing::warn!(root = %root.display(), available, needed, "the run may not fit on the disk");
-    }
-    Ok(())
-}
-
 /// Opens a run with its plan.
 pub(super) async fn run(storage: &dyn Storage, run: &RunId) -> Result<FrozenRun, CliError> {
     freeze::open(storage, run).await.map_err(freeze_error)
@@ -95,8 +60,34 @@ pub(super) async fn ledger(storage: &dyn Storage, run: &FrozenRun) -> Result<Led
         .map_err(CliError::environment)
 }
 
+/// What a run is made of, and where it goes.
+pub(super) struct Preparation {
+    pub(super) inventory: Inventory,
+    pub(super) storage: Arc<dyn Storage>,
+}
+
+/// Lists and plans what settings name, has that told by `tell`, and proves that results can be stored.
+pub(super) async fn prepare(
+    config: &RunConfig,
+    tell: impl FnOnce(&RunConfig, &Inventory) -> Result<(), CliError>,
+) -> Result<Preparation, CliError> {
+    let inventory = inventory(config).await?;
+    tell(config, &inventory)?;
+    let storage = writable_storage(&config.root).await?;
+    Ok(Preparation { inventory, storage })
+}
+
+/// Warns of what of the datasets is not used, and of what the method does at no step.
+pub(super) fn warn(config: &RunConfig, inventory: &Inventory) -> Result<(), CliError> {
+    for line in &inventory.left_out {
+        tracing::warn!("{line}");
+    }
+    warn_of_idle(&config.method);
+    Ok(())
+}
+
 /// Lists and plans.
-pub(super) async fn inventory(config: &RunConfig) -> Result<Inventory, CliError> {
+async fn inventory(config: &RunConfig) -> Result<Inventory, CliError> {
     let error = match Inventory::take(config).await {
         Ok(inventory) => return Ok(inventory),
         Err(error) => error,
@@ -125,13 +116,6 @@ async fn exists(config: &RunConfig) -> bool {
     storage.exists(&record).await.unwrap_or(false)
 }
 
-/// Says what of the datasets is not used.
-pub(super) fn warn_of_left_out(inventory: &Inventory) {
-    for line in &inventory.left_out {
-        tracing::warn!("{line}");
-    }
-}
-
 /// Says what the method is asked for and does at no step.
 pub(super) fn warn_of_idle(method: &MethodConfig) {
     if let Some(idle) = method.idle() {
@@ -147,9 +131,17 @@ pub(super) struct Existing {
     pub(super) accepted: Accepted,
 }
 
-/// Returns the run of this name, if there is one; refuses one with other settings, another model, or inputs that it
-/// cannot go on with.
-pub(super) async fn existing(
+impl Preparation {
+    /// Returns the run of this name, if there is one, and warns of references that cannot be compared with. One with other
+    /// settings, another model, or inputs that it cannot go on with is refused.
+    pub(super) async fn existing(&self, config: &RunConfig) -> Result<Option<Existing>, CliError> {
+        let existing = existing(self.storage.as_ref(), config, &self.inventory).await?;
+        warn_of_references(config, &self.inventory).await?;
+        Ok(existing)
+    }
+}
+
+async fn existing(
     storage: &dyn Storage,
     config: &RunConfig,
     inventory: &Inventory,
@@ -207,10 +199,7 @@ pub(super) async fn references(record: &RunRecord) -> Result<Vec<String>, CliErr
 }
 
 /// Says which references cannot be compared with.
-pub(super) async fn warn_of_references(
-    config: &RunConfig,
-    inventory: &Inventory,
-) -> Result<(), CliError> {
+async fn warn_of_references(config: &RunConfig, inventory: &Inventory) -> Result<(), CliError> {
     let record = RunRecord::new(config, inventory.frozen.clone(), jiff::Timestamp::now());
     for problem in references(&record).await? {
         tracing::warn!("{problem}");

@@ -275,10 +275,10 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
     let state = match status.fate {
         Fate::Complete | Fate::EndedWithLosses => "complete".to_owned(),
         Fate::Damaged => "damaged".to_owned(),
-        Fate::Halted => {
-            let reason = status.halted.as_deref().unwrap_or_default();
-            format!("halted ({reason})")
-        }
+        Fate::Halted => match &status.halted {
+            Some(reason) => format!("halted ({reason})"),
+            None => "halted".to_owned(),
+        },
         Fate::AtItsLimit | Fate::GoesOn => "incomplete".to_owned(),
     };
     let in_progress = status.in_progress.map_or_else(String::new, |count| {

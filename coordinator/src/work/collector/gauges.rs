@@ -60,7 +60,8 @@ impl Seen {
             is_halted: ledger.decisions.halted.is_some(),
             is_complete: fate.is_complete(),
             last_commit: now,
-            last_decision: ledger.decisions.last_at.unwrap_or_default(),
+            // 0 where nothing was decided.
+            last_decision: ledger.decisions.last_at.unwrap_or(Timestamp::UNIX_EPOCH),
         }
     }
 

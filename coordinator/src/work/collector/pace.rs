@@ -199,7 +199,7 @@ pub fn history(spans: &[Span], num_items: usize, count: usize, end: Timestamp) -
             let pace = 60.0 * lately.iter().sum::<f64>() / (length * lately.len() as f64);
             let middle = Duration::try_from_secs_f64((stretch as f64 + 0.5) * length);
             Stretch {
-                at: later(start, middle.unwrap_or_default()),
+                at: later(start, middle.unwrap_or(Duration::ZERO)),
                 per_minute: 60.0 * images[stretch] / length,
                 left: left(remaining, pace),
             }

@@ -157,16 +157,14 @@ impl RunView {
     #[must_use]
     pub fn state(&self, in_hand: usize, now: Timestamp) -> RunState {
         let standing = Standing::of(&self.run, &self.ledger, &self.tally);
-        match standing.with_gone(self.gone.paths.len()).fate() {
-            Fate::Complete => return RunState::Complete,
-            Fate::EndedWithLosses => return RunState::Ended,
-            Fate::Damaged => return RunState::Damaged(self.damage()),
-            Fate::Halted => {
-                let reason = self.ledger.decisions.halted.clone();
-                return RunState::Halted(reason.unwrap_or_default());
-            }
+        let fate = standing.with_gone(self.gone.paths.len()).fate();
+        match (fate, &self.ledger.decisions.halted) {
+            (Fate::Complete, _) => return RunState::Complete,
+            (Fate::EndedWithLosses, _) => return RunState::Ended,
+            (Fate::Damaged, _) => return RunState::Damaged(self.damage()),
+            (Fate::Halted, Some(reason)) => return RunState::Halted(reason.clone()),
             // The process that manages it will halt it at its limit.
-            Fate::AtItsLimit | Fate::GoesOn => {}
+            (Fate::Halted, None) | (Fate::AtItsLimit | Fate::GoesOn, _) => {}
         }
         if in_hand > 0 || self.grows(now) {
             RunState::Running
@@ -324,7 +322,8 @@ fn styles(run: &FrozenRun, tally: &Tally, failures: &Failures) -> Vec<StyleCount
             counts.planned += num_contents;
             if let Some(committed) = committed {
                 let name = run.plan.styles[style].name();
-                let not_done = committed.not_done.get(name).copied().unwrap_or_default();
+                // Styles without losses have no entry.
+                let not_done = committed.not_done.get(name).copied().unwrap_or(0);
                 counts.quarantined += not_done;
                 counts.done += num_contents.saturating_sub(not_done);
             } else if failed {

@@ -376,7 +376,8 @@ fn num_opened(run: &FrozenRun, ledger: &Ledger, redo: &Redo) -> usize {
 pub fn task(run: &FrozenRun, ledger: &Ledger, shard: &Shard) -> ShardTask {
     ShardTask {
         first_attempt: ledger.first_attempt(shard.id),
-        revision: ledger.outstanding(shard.id).unwrap_or_default(),
+        // Its rows are revision 0.
+        revision: ledger.outstanding(shard.id).unwrap_or(0),
         ..run.plan.task(&run.record.run, shard)
     }
 }

@@ -1,5 +1,6 @@
 //! `synth2real run`: plan and convert in this process.
 
+mod background;
 mod outcome;
 
 use std::collections::BTreeSet;
@@ -21,11 +22,14 @@ use tracing::Instrument;
 use worker::attempt::Progress;
 use worker::workshop::{EngineWorkshop, Workshop};
 
-use super::dashboard::{self, AccessArgs, BackgroundDashboard, CollectorOptions};
-use super::{CliError, ConfigArgs, Outcome, setup};
+use self::background::BackgroundDashboard;
+use super::dashboard::{self, AccessArgs, CollectorOptions};
+use super::setup::{self, Existing, Preparation};
+use super::{CliError, ConfigArgs, Outcome, compute};
 use crate::run::changes::Accepted;
 use crate::run::freeze::{self, FrozenRun};
 use crate::run::gone::RUN_AGAIN;
+use crate::run::inventory::Inventory;
 use crate::run::ledger::Ledger;
 use crate::run::plan::Shard;
 use crate::run::redo::{Redo, Why};
@@ -36,8 +40,6 @@ use crate::work::collector::Mode;
 use crate::work::embedded::{EmbeddedRun, RunError, Stopped};
 use crate::work::resume::{self, Choice};
 
-/// What a run in this process may keep on disk of a bucket.
-const CACHE_MAX_BYTES: u64 = 50 << 30;
 /// Between two polls of the run in this process for the dashboard.
 const POLL_EVERY: Duration = Duration::from_secs(2);
 
@@ -64,40 +66,18 @@ pub(super) async fn main(args: RunArgs) -> Result<Outcome, CliError> {
         Some(address) => Some(dashboard::listen(address, &args.access).await?),
         None => None,
     };
-    let inventory = setup::inventory(&config).await?;
-    setup::warn_of_left_out(&inventory);
-    setup::warn_of_idle(&config.method);
-    let storage = setup::storage_to_compute(&config, &inventory).await?;
-    let existing = setup::existing(storage.as_ref(), &config, &inventory).await?;
-    setup::warn_of_references(&config, &inventory).await?;
-
+    let preparation = setup::prepare(&config, setup::warn).await?;
+    compute::check(&config, &preparation.inventory)?;
+    let existing = preparation.existing(&config).await?;
+    let Preparation { inventory, storage } = preparation;
     let is_new = existing.is_none();
-    // The settings at hand say where the inputs are and when to give up, also of a run that was started elsewhere.
-    let (mut run, accepted, changed) = match existing {
-        Some(existing) => {
-            let decided = &existing.ledger.decisions.changed_inputs;
-            let changed = decided.with(&existing.accepted.changed);
-            let known = existing.run.record;
-            let record = RunRecord {
-                inputs: Inputs::of(&config),
-                quality: config.quality.absolute(),
-                limits: Limits {
-                    // How often a shard is tried is read by workers from the record.
-                    max_attempts: known.limits.max_attempts,
-                    ..config.limits
-                },
-                ..known
-            };
-            let plan = existing.run.plan;
-            (FrozenRun { record, plan }, existing.accepted, changed)
-        }
-        None => {
-            let frozen = inventory.frozen.clone();
-            let record = RunRecord::new(&config, frozen, jiff::Timestamp::now());
-            let plan = inventory.plan.clone();
-            let run = FrozenRun { record, plan };
-            (run, Accepted::default(), ChangedInputs::default())
-        }
+    let Planned {
+        mut run,
+        accepted,
+        changed,
+    } = match existing {
+        Some(existing) => Planned::before(&config, existing),
+        None => Planned::now(&config, &inventory),
     };
     let work = Work::find(storage.as_ref(), &run, accepted).await?;
     // How often a shard is tried is counted by its recorded attempts alone.
@@ -114,7 +94,10 @@ pub(super) async fn main(args: RunArgs) -> Result<Outcome, CliError> {
         };
         BackgroundDashboard::start(options, listening)
     });
-    let workshop = Arc::new(EngineWorkshop::new(config.engine.clone(), CACHE_MAX_BYTES));
+    let workshop = Arc::new(EngineWorkshop::new(
+        config.engine.clone(),
+        compute::CACHE_MAX_BYTES,
+    ));
     if !work.redo.is_empty() {
         // A run is frozen once nothing stands in its way, so that a refused one leaves nothing behind.
         workshop
@@ -138,6 +121,52 @@ pub(super) async fn main(args: RunArgs) -> Result<Outcome, CliError> {
         convert(&config, &run, hands, work).await?
     };
     outcome::conclude(&config, run, storage.as_ref(), stopped).await
+}
+
+/// A run as it is to be made, with what its inputs are now.
+struct Planned {
+    run: FrozenRun,
+    accepted: Accepted,
+    /// What holds in place of the planned inputs.
+    changed: ChangedInputs,
+}
+
+impl Planned {
+    /// Returns a run that exists. The settings at hand say where its inputs are and when to give up, also of one that was
+    /// started elsewhere.
+    fn before(config: &RunConfig, existing: Existing) -> Self {
+        let decided = &existing.ledger.decisions.changed_inputs;
+        let changed = decided.with(&existing.accepted.changed);
+        let known = existing.run.record;
+        let record = RunRecord {
+            inputs: Inputs::of(config),
+            quality: config.quality.absolute(),
+            limits: Limits {
+                // How often a shard is tried is read by workers from the record.
+                max_attempts: known.limits.max_attempts,
+                ..config.limits
+            },
+            ..known
+        };
+        let plan = existing.run.plan;
+        Self {
+            run: FrozenRun { record, plan },
+            accepted: existing.accepted,
+            changed,
+        }
+    }
+
+    /// Returns a run that is planned now.
+    fn now(config: &RunConfig, inventory: &Inventory) -> Self {
+        let frozen = inventory.frozen.clone();
+        let record = RunRecord::new(config, frozen, jiff::Timestamp::now());
+        let plan = inventory.plan.clone();
+        Self {
+            run: FrozenRun { record, plan },
+            accepted: Accepted::default(),
+            changed: ChangedInputs::default(),
+        }
+    }
 }
 
 /// What is left to do of a run.
@@ -243,6 +272,7 @@ async fn convert(
             RunError::Worker(_)
             | RunError::LoopEnded(_)
             | RunError::Queue(_)
+            | RunError::EventsEnded
             | RunError::Ledger(_)
             | RunError::Storage(_)
             | RunError::Decision(_) => {
