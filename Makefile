@@ -40,6 +40,7 @@ programs:
 
 test-rust: onnxruntime cuda-stand-in promtool chromium mounts programs
 	infra/with-servers.sh cargo $(CARGO_TEST) --workspace --locked
+	cargo $(CARGO_TEST) --package coordinator --no-default-features --locked --lib
 	cargo test --workspace --locked --doc
 
 # One of its tests compares the built program with pytorch-fid.
@@ -89,6 +90,7 @@ bench-dispatch:
 lint: onnx-export
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --package coordinator --no-default-features --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	cd onnx-export && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	infra/setup/cargo-deny.sh

@@ -22,10 +22,10 @@ async fn main() -> ExitCode {
     let ended = cli::main(cli).await;
     telemetry::finish().await;
     let code = match ended {
-        Ok(ending) => ending.into(),
-        Err(problem) => {
-            problem.complain();
-            problem.exit_code()
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            error.complain();
+            error.exit_code()
         }
     };
     console::finish();

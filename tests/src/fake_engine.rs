@@ -320,6 +320,7 @@ impl ConversionBackend for FakeEngineHandle {
             evaluations: styles.len() as u64,
             encode: Duration::ZERO,
             denoise: self.0.takes,
+            in_unet: self.0.takes,
             decode: Duration::ZERO,
         })
     }

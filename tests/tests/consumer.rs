@@ -9,21 +9,22 @@ use async_trait::async_trait;
 use backon::ExponentialBuilder;
 use bytes::Bytes;
 use coordinator::output::audit;
-use coordinator::run::deciding;
-use coordinator::run::deciding::Step;
+use coordinator::run::decisions;
+use coordinator::run::decisions::Resolution;
 use coordinator::run::freeze::FrozenRun;
 use coordinator::run::gone::Gone;
 use coordinator::run::ledger::{Ledger, ShardState};
+use coordinator::run::redo::{Redo, Why};
 use coordinator::run::tally::Tally;
-use coordinator::work::collector::{Collector, Duty};
+use coordinator::work::collector::{Collector, Mode};
 use coordinator::work::dispatch;
-use coordinator::work::resume::{self, Choice, Only, ResumeError, Why};
+use coordinator::work::resume::{self, Choice, Only, ResumeError};
 use engine::EngineError;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::clock::SystemClock;
-use shared::decision::{ChangedInputs, Decided, Decision, DecisionError};
+use shared::decision::{ChangedInputs, Decision, DecisionError, DecisionKind};
 use shared::failure::{FailedAttempt, FailureClass, MAX_ATTEMPT, chain};
 use shared::ids::{ItemId, MAX_NAME_BYTES, RunId, ShardId};
 use shared::item_metric::ItemMetric;
@@ -97,7 +98,7 @@ impl Fixture {
         }
     }
 
-    async fn publish(&self, only: Option<Only>) -> Vec<resume::Redo> {
+    async fn publish(&self, only: Option<Only>) -> Vec<Redo> {
         let mut ledger = self.ledger().await;
         let choice = Choice {
             only,
@@ -180,9 +181,9 @@ impl Fixture {
             storage: Arc::clone(&self.storage),
             queue: Some(self.broker.ports().work),
             events: Some(self.broker.ports().events),
-            duty: Duty::Keep,
+            mode: Mode::Manage,
             every: Duration::from_secs(1),
-            board: Arc::default(),
+            live: Arc::default(),
             stop: CancellationToken::new(),
         }
     }
@@ -305,21 +306,25 @@ async fn of_two_who_halt_a_run_at_its_limit_one_does_and_a_resume_meanwhile_is_n
     // None of them knows of the others.
     let (mut here, mut there) = (fixture.ledger().await, fixture.ledger().await);
     let mut late = fixture.ledger().await;
-    let halted = deciding::keep_limit(storage, run, &mut here, &tally).await;
+    let halted = decisions::keep_limit(storage, run, &mut here, &tally).await;
     let halted = halted.unwrap();
     assert!(
-        matches!(halted, Step::Decides(Decided::Halt { .. })),
+        matches!(halted, Resolution::Decides(DecisionKind::Halt { .. })),
         "{halted:?}"
     );
-    let seen = deciding::keep_limit(storage, run, &mut there, &tally).await;
-    assert!(matches!(seen.unwrap(), Step::IsHalted(_)));
+    let seen = decisions::keep_limit(storage, run, &mut there, &tally).await;
+    assert!(matches!(seen.unwrap(), Resolution::IsHalted(_)));
     assert_eq!(fixture.ledger().await.decisions.count, 1);
 
     resume::decide(storage, run, &mut there, &[], Vec::new())
         .await
         .unwrap();
-    let kept = deciding::keep_limit(storage, run, &mut late, &tally).await;
-    assert_eq!(kept.unwrap(), Step::Nothing, "it was seen and forgiven");
+    let kept = decisions::keep_limit(storage, run, &mut late, &tally).await;
+    assert_eq!(
+        kept.unwrap(),
+        Resolution::Nothing,
+        "it was seen and forgiven"
+    );
     let decisions = fixture.ledger().await.decisions;
     assert_eq!((decisions.count, decisions.halted), (2, None));
 }
@@ -1108,7 +1113,7 @@ async fn a_cancelled_run_stops_at_the_next_item() {
     let cancel = async {
         tokio::time::sleep(Duration::from_secs(30)).await;
         let mut ledger = fixture.ledger().await;
-        let halt = Decided::Halt {
+        let halt = DecisionKind::Halt {
             reason: "cancelled".to_owned(),
         };
         let run = &fixture.run.record.run;

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use coordinator::output::{audit, collect, report};
-use coordinator::run::fate::Standing;
 use coordinator::run::freeze::{self, FrozenRun};
 use coordinator::run::ledger::Ledger;
+use coordinator::run::policy::Standing;
 use coordinator::run::tally::Tally;
 use coordinator::work::embedded::Stopped;
 use coordinator::work::resume::{self, Choice, Only, Quarantined};

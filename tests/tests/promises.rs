@@ -1,9 +1,11 @@
-//! No test leaves itself out but by `tests::promised`, which `make test` does not let pass; and what the tests' README
-//! names is there. What the other documents say is looked at in `documents`.
+//! No test leaves itself out but by `tests::promised`, which `make test` does not let pass; what the tests' README names is
+//! there; and a coordinator without the engine links nothing of it. What the other documents say is looked at in `documents`.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tests::repository;
 
@@ -131,4 +133,43 @@ fn a_function_is_found_by_its_whole_name() {
     for name in ["one", "thing", "another", "of"] {
         assert!(!has_function(source, name), "{name}");
     }
+}
+
+/// What only a coordinator with the feature `embedded` may need.
+const OF_THE_ENGINE: [&str; 6] = ["engine", "kernels", "method", "ort", "ort-sys", "worker"];
+
+/// Returns the names of the crates that a coordinator is linked from.
+fn crates_of_coordinator(features: &[&str]) -> BTreeSet<String> {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.current_dir(repository(""))
+        .args(["tree", "--package", "coordinator", "--edges", "normal"])
+        .args(["--prefix", "none", "--format", "{p}"])
+        .args(["--offline", "--locked"])
+        .args(features);
+    let output = tree.output().unwrap();
+    let (crates, complaint) = (output.stdout, String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{complaint}");
+    let crates = String::from_utf8(crates).unwrap();
+    let names = crates.lines().filter_map(|line| line.split(' ').next());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_coordinator_without_the_engine_links_nothing_of_it() {
+    let with = crates_of_coordinator(&[]);
+    for name in OF_THE_ENGINE {
+        assert!(with.contains(name), "{name} is no crate any more");
+    }
+    let without = crates_of_coordinator(&["--no-default-features"]);
+    assert!(without.contains("shared"), "{without:?}");
+    let found: Vec<&str> = OF_THE_ENGINE
+        .into_iter()
+        .filter(|name| without.contains(*name))
+        .collect();
+    assert!(
+        found.is_empty(),
+        "a coordinator without the engine needs {found:?}; \
+         `cargo tree -p coordinator --no-default-features -e normal -i {}` says why",
+        found[0]
+    );
 }

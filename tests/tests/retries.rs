@@ -14,14 +14,15 @@ use coordinator::output::report::live::LiveReport;
 use coordinator::output::{audit, collect, report};
 use coordinator::run::freeze::FrozenRun;
 use coordinator::run::ledger::{Ledger, ShardState};
+use coordinator::run::redo::{Redo, Why};
 use coordinator::run::tally::{self, Counts, Tally};
 use coordinator::work::dispatch;
 use coordinator::work::embedded::{EmbeddedRun, Stopped};
-use coordinator::work::resume::{self, Choice, Only, Quarantined, Redo, Why};
+use coordinator::work::resume::{self, Choice, Only, Quarantined};
 use serde_json::{Value, json};
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
-use shared::decision::{Decided, Decision};
+use shared::decision::{Decision, DecisionKind};
 use shared::failure::FailureClass;
 use shared::ids::ShardId;
 use shared::item_metric::ItemMetric;
@@ -511,10 +512,10 @@ async fn items_that_are_tried_again_count_as_failures_until_they_are_forgiven() 
     };
     let redo = fixture.find(of("bad-1")).await;
     let ledger = fixture.decide(&redo).await;
-    assert_eq!(ledger.decisions.forgiven, 2, "those of bad-2");
+    assert_eq!(ledger.decisions.acknowledged_failures, 2, "those of bad-2");
     // Deciding once more, while they are under way, forgives no others.
     let redo = fixture.find(of("bad-1")).await;
-    let halt = Decided::Halt {
+    let halt = DecisionKind::Halt {
         reason: "cancelled".into(),
     };
     let mut ledger = fixture.ledger().await;
@@ -525,7 +526,7 @@ async fn items_that_are_tried_again_count_as_failures_until_they_are_forgiven() 
         .decide_next(fixture.storage.as_ref(), run, halt);
     halted.await.unwrap();
     let ledger = fixture.decide(&redo).await;
-    assert_eq!(ledger.decisions.forgiven, 2);
+    assert_eq!(ledger.decisions.acknowledged_failures, 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -740,7 +741,10 @@ async fn of_two_shards_with_quarantined_items_the_chosen_one_alone_is_tried_agai
     let redo = fixture.find_in_shards(&[ShardId(1)]).await;
     assert_eq!(resume::num_items(&redo), 2);
     let ledger = fixture.decide(&redo).await;
-    assert_eq!(ledger.decisions.forgiven, 2, "those of the other shard");
+    assert_eq!(
+        ledger.decisions.acknowledged_failures, 2,
+        "those of the other shard"
+    );
     let states = [0, 1].map(|shard| ledger.state(ShardId(shard), 3));
     assert_eq!(states, [ShardState::Committed, FIRST]);
     assert_eq!(fixture.go().await, Stopped::AtItsEnd);

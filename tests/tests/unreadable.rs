@@ -14,7 +14,7 @@ use coordinator::output::{audit, collect};
 use coordinator::run::freeze::FrozenRun;
 use coordinator::run::ledger::{Ledger, LedgerError};
 use coordinator::run::tally::{self, Tally};
-use coordinator::work::collector::{Board, Collector, Duty};
+use coordinator::work::collector::{Collector, LiveState, Mode};
 use coordinator::work::embedded::Stopped;
 use coordinator::work::resume::{self, Choice};
 use shared::artifact::ArtifactKey;
@@ -241,7 +241,7 @@ async fn a_decision_that_cannot_be_read_is_an_error_that_names_it() {
 /// A collector over two runs, of which none is made.
 struct Watched {
     storage: Arc<Vanishing>,
-    board: Arc<Board>,
+    live: Arc<LiveState>,
     runs: [RunId; 2],
     stop: CancellationToken,
 }
@@ -258,7 +258,7 @@ impl Watched {
         }
         Self {
             storage,
-            board: Arc::new(Board::default()),
+            live: Arc::new(LiveState::default()),
             runs: runs.map(|run| run.record.run),
             stop: CancellationToken::new(),
         }
@@ -269,31 +269,31 @@ impl Watched {
             storage: Arc::clone(&self.storage) as Arc<dyn Storage>,
             queue: None,
             events: None,
-            duty: Duty::Keep,
+            mode: Mode::Manage,
             every: Duration::from_millis(500),
-            board: Arc::clone(&self.board),
+            live: Arc::clone(&self.live),
             stop: self.stop.clone(),
         };
         tokio::spawn(async move { collector.run().await });
     }
 
     async fn until(&self, is: impl Fn(&Self) -> bool) {
-        let mut watch = self.board.watch();
+        let mut watch = self.live.watch();
         let wait = async {
             while !is(self) {
                 watch.changed().await.unwrap();
             }
         };
         let waited = tokio::time::timeout(Duration::from_secs(60), wait).await;
-        waited.expect("the board shows it");
+        waited.expect("the live state has it");
     }
 
     fn is_shown(&self, place: usize) -> bool {
-        self.board.run(&self.runs[place]).is_some()
+        self.live.run(&self.runs[place]).is_some()
     }
 
     fn unreadable(&self) -> Vec<RunId> {
-        self.board.unreadable().into_keys().collect()
+        self.live.unreadable().into_keys().collect()
     }
 }
 
@@ -326,7 +326,7 @@ async fn an_outage_ends_the_look_and_no_other_run_is_blamed_for_it() {
     let record = ArtifactKey::RunRecord(watched.runs[0].clone());
     watched.storage.stop_answering_at(&record);
     watched.start();
-    let is = |watched: &Watched| watched.board.storage_trouble().is_some();
+    let is = |watched: &Watched| watched.live.storage_trouble().is_some();
     watched.until(is).await;
     assert_eq!(watched.unreadable(), [watched.runs[0].clone()]);
     assert!(!watched.is_shown(1));

@@ -10,7 +10,7 @@ use backon::ExponentialBuilder;
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
-use shared::decision::{ChangedInputs, Decided, Decision, Decisions};
+use shared::decision::{ChangedInputs, Decision, DecisionKind, Decisions};
 use shared::failure::{FailedAttempt, FailureClass};
 use shared::ids::ShardId;
 use shared::json;
@@ -159,7 +159,7 @@ async fn a_shard_that_is_committed_already_is_acknowledged_without_work() {
 #[tokio::test(start_paused = true)]
 async fn a_halted_runs_shard_is_settled_without_an_attempt() {
     let fixture = Fixture::of(&["a"]).await;
-    let halt = Decided::Halt {
+    let halt = DecisionKind::Halt {
         reason: "cancelled".to_owned(),
     };
     Decisions::default()

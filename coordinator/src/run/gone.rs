@@ -165,7 +165,7 @@ pub async fn of_shard(
     }
     let id = &run.record.run;
     let rows = match ledger.shard_rows(storage, run, shard.id).await {
-        // Nobody knows what it has made; who counts it tells that it is damaged.
+        // What it has made is not known; that it is damaged is told where it is counted.
         Err(error) if error.is_damage() => return Ok(Gone::default()),
         rows => rows?,
     };

@@ -6,18 +6,20 @@
 //! - [`freeze`], [`changes`]: `run.json` and the plan, made once; how inputs differ from them, file by file
 //! - [`ledger`], [`tally`], [`stored_items`]: what storage says is done; [`gone`], [`unreadable`]: what of it is not there
 //!   or cannot be read
-//! - [`fate`], [`deciding`]: whether a run goes on, is halted, failed too often, or has ended (pure), and what is decided
+//! - [`redo`]: shards that are to be done again
+//! - [`policy`], [`decisions`]: whether a run goes on, is halted, failed too often, or has ended (pure), and what is decided
 //!   about it
 
 pub mod changes;
-pub mod deciding;
+pub mod decisions;
 pub mod estimate;
-pub mod fate;
 pub mod freeze;
 pub mod gone;
 pub mod inventory;
 pub mod ledger;
 pub mod plan;
+pub mod policy;
+pub mod redo;
 pub mod stored_items;
 pub mod tally;
 pub mod unreadable;

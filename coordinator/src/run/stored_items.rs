@@ -21,7 +21,7 @@ pub struct StoredItems {
     /// Items in the place of whose images is an object without a byte.
     empty: BTreeSet<(usize, usize)>,
     /// Objects among the images that no item of the plan is stored as.
-    pub strays: Vec<String>,
+    pub orphans: Vec<String>,
 }
 
 /// The planned items in the order of their styles and contents, each with a place. There may be far fewer of them than
@@ -111,7 +111,7 @@ impl StoredItems {
             labels: vec![false; plan.contents.len()],
             num_images: 0,
             empty: BTreeSet::new(),
-            strays: Vec::new(),
+            orphans: Vec::new(),
         };
         let styles = Positions::of(&plan.styles);
         let contents = Positions::of(&plan.contents);
@@ -135,7 +135,7 @@ impl StoredItems {
                         stored.images[place] = true;
                         stored.num_images += 1;
                     }
-                    None => stored.strays.push(object.path),
+                    None => stored.orphans.push(object.path),
                 }
             }
         }

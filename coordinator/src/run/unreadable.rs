@@ -1,14 +1,14 @@
 //! What cannot be read: one object, or all of storage.
 //!
-//! A disk that cannot read one file (a bad sector, a file that nobody may open, a link that leads nowhere, a pipe or a
-//! folder in its place) keeps nobody from the others. So an error of reading concerns that object alone as long as storage
+//! A disk that cannot read one file (a bad sector, a file that may not be opened, a link that leads nowhere, a pipe or a
+//! folder in its place) still reads the others. So an error of reading concerns that object alone as long as storage
 //! answers: as the run's record can be read, and the object still cannot. A store that gives no answer about one object may
 //! do so for the next request, so there it stays an error of storage. Else
 //!
 //! - a committed shard counts as not done and is named, as one that is damaged, and the rest of its run is shown;
 //! - the record of a failed attempt says so in the place of its reason, and the attempt has failed all the same;
 //! - a cache (what is made from the shards: counts, report) is none, with a warning in the log and a finding in an audit;
-//! - a decision, the run's record and its plan stay errors that name them: nobody knows what holds without them.
+//! - a decision, the run's record and its plan stay errors that name them: what holds is not known without them.
 //!
 //! But for that, an audit always ends with its list. While storage does not answer, the error is one of storage, and says
 //! nothing of any object. What was listed and is not there any more has words of its own: [`crate::run::gone`].

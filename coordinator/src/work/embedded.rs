@@ -21,12 +21,12 @@ use worker::attempt::Progress;
 use worker::consumer::{Consumer, ConsumerError};
 use worker::run_context::RunContextProvider;
 
-use crate::run::deciding::{self, Step};
-use crate::run::fate::{Fate, Standing};
+use crate::run::decisions::{self, Resolution};
 use crate::run::freeze::FrozenRun;
 use crate::run::gone::Vanished;
 use crate::run::ledger::{Ledger, LedgerError};
 use crate::run::plan::Shard;
+use crate::run::policy::{Fate, Standing};
 use crate::run::tally::Tally;
 use crate::work::resume;
 
@@ -35,7 +35,7 @@ use crate::work::resume;
 pub enum Stopped {
     /// Every shard was tried.
     AtItsEnd,
-    /// Somebody asked for it.
+    /// The process was asked to stop.
     OnRequest,
     /// The run was halted by others.
     Halted,
@@ -61,6 +61,9 @@ pub enum RunError {
     /// What became of a shard cannot be looked for.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The events of the worker's loop ended, which their contract does not have.
+    #[error("the events of the worker's loop ended unexpectedly")]
+    EventsEnded,
     /// What was decided about the run cannot be read.
     #[error(transparent)]
     Decision(#[from] DecisionError),
@@ -143,7 +146,7 @@ impl EmbeddedRun<'_> {
                 let is_halted = seen.ledger.decisions.halted.is_some();
                 let is_open = seen.ledger.state(shard.id, self.max_attempts()).is_open();
                 if is_open && !is_halted && stage(&seen.ledger, shard.id) == before {
-                    // Nothing is in hand, and nobody dropped it: what was recorded of it is not there any more.
+                    // Nothing is in hand, and nothing dropped it: what was recorded of it is not there any more.
                     return Err(self.vanished(awaited(&seen.ledger, shard.id)));
                 }
             }
@@ -198,7 +201,7 @@ impl EmbeddedRun<'_> {
                     return Ok(Some(Stopped::OnRequest));
                 }
                 () = self.broker.work.drained() => true,
-                Some(event) = events.next() => match event.kind {
+                event = events.next() => match event.ok_or(RunError::EventsEnded)?.kind {
                     EventKind::ShardCommitted { .. } | EventKind::AttemptFailed { last: true, .. } => false,
                     EventKind::AttemptFailed { .. }
                     | EventKind::Heartbeat { .. }
@@ -244,11 +247,11 @@ impl EmbeddedRun<'_> {
     /// Returns why no other shard is to be made, if none is. A run at its limit is halted for everybody.
     async fn is_to_stop(&self, seen: &mut Seen) -> Result<Option<Stopped>, RunError> {
         let storage = self.storage.as_ref();
-        let kept = deciding::keep_limit(storage, self.run, &mut seen.ledger, &seen.tally);
+        let kept = decisions::keep_limit(storage, self.run, &mut seen.ledger, &seen.tally);
         Ok(match kept.await? {
-            Step::Nothing => None,
-            Step::IsHalted(_) => Some(Stopped::Halted),
-            Step::Decides(_) => Some(Stopped::AtItsLimit),
+            Resolution::Nothing => None,
+            Resolution::IsHalted(_) => Some(Stopped::Halted),
+            Resolution::Decides(_) => Some(Stopped::AtItsLimit),
         })
     }
 
@@ -296,9 +299,9 @@ impl EmbeddedRun<'_> {
     }
 }
 
-/// Returns what is to be stored of a shard next: its rows, or a revision of them.
+/// Returns what is to be stored of a shard next: its rows, as 0, or a revision of them.
 fn awaited(ledger: &Ledger, shard: ShardId) -> (ShardId, u32) {
-    (shard, ledger.outstanding(shard).unwrap_or_default())
+    (shard, ledger.outstanding(shard).unwrap_or(0))
 }
 
 /// Returns how far a shard has come: whether its rows are stored, and how many times its attempts were counted anew or

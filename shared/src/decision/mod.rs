@@ -27,7 +27,7 @@ use crate::storage::{Storage, StorageError, StorageErrorKind, max_bytes_of};
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// What was decided.
-    pub what: Decided,
+    pub what: DecisionKind,
     /// When.
     pub at: jiff::Timestamp,
 }
@@ -35,8 +35,8 @@ pub struct Decision {
 /// What can be decided about a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Decided {
-    /// The run is stopped.
+pub enum DecisionKind {
+    /// It is not worked on any more.
     Halt {
         /// Why, for people.
         reason: String,
@@ -46,7 +46,8 @@ pub enum Decided {
         /// Shards that failed for good and are tried anew.
         reopened: Vec<Reopened>,
         /// Items that were quarantined or failed by then: they no longer count towards `max_failed`.
-        forgiven: usize,
+        #[serde(rename = "forgiven")]
+        acknowledged_failures: usize,
         /// Quarantined items that are tried again.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         retried: Vec<Retry>,
@@ -73,12 +74,12 @@ pub struct Decisions {
     pub count: u32,
     /// When the last one was made.
     pub last_at: Option<jiff::Timestamp>,
-    /// Why the run is stopped; nothing if it is open.
+    /// Why the run is not worked on; nothing if it is open.
     pub halted: Option<String>,
     /// Number of the last attempt at a shard that no longer counts.
     pub reopened: BTreeMap<ShardId, u32>,
     /// Items that are not done and no longer count towards `max_failed`.
-    pub forgiven: usize,
+    pub acknowledged_failures: usize,
     /// Revisions of committed shards.
     pub retries: Retries,
     /// What holds in place of the plan's listings.
@@ -123,7 +124,7 @@ pub enum DecisionError {
 impl Decision {
     /// Returns a decision that is made now, by a clock.
     #[must_use]
-    pub fn made(what: Decided, clock: &dyn Clock) -> Self {
+    pub fn made(what: DecisionKind, clock: &dyn Clock) -> Self {
         Self {
             what,
             at: clock.now(),
@@ -205,10 +206,10 @@ impl Decisions {
         self.count += 1;
         self.last_at = Some(decision.at);
         match decision.what {
-            Decided::Halt { reason } => self.halted = Some(reason),
-            Decided::Resume {
+            DecisionKind::Halt { reason } => self.halted = Some(reason),
+            DecisionKind::Resume {
                 reopened,
-                forgiven,
+                acknowledged_failures,
                 retried,
                 changed_inputs,
             } => {
@@ -221,7 +222,7 @@ impl Decisions {
                     .for_each(|input| self.changed_inputs.add(input));
                 self.reopened
                     .extend(reopened.iter().map(|r| (r.shard, r.last_attempt)));
-                self.forgiven = forgiven;
+                self.acknowledged_failures = acknowledged_failures;
             }
         }
     }
@@ -311,18 +312,18 @@ mod tests {
         let storage = LocalStorage::new(folder.path());
         let run: RunId = "demo".parse().unwrap();
         let (mut here, mut there) = (Decisions::default(), Decisions::default());
-        let halt = Decided::Halt {
+        let halt = DecisionKind::Halt {
             reason: "cancelled".into(),
         };
         let halt = Decision::made(halt, &Noon);
         here.decide_next(&storage, &run, halt).await.unwrap();
         assert_eq!(here.last_at, Some(Noon.now()));
-        let resume = Decided::Resume {
+        let resume = DecisionKind::Resume {
             reopened: vec![Reopened {
                 shard: ShardId(4),
                 last_attempt: 3,
             }],
-            forgiven: 5,
+            acknowledged_failures: 5,
             retried: Vec::new(),
             changed_inputs: Vec::new(),
         };
@@ -339,7 +340,7 @@ mod tests {
             last_at: Some(resumed_at),
             halted: None,
             reopened: BTreeMap::from([(ShardId(4), 3)]),
-            forgiven: 5,
+            acknowledged_failures: 5,
             ..Decisions::default()
         };
         assert_eq!(there, expected);
@@ -361,12 +362,12 @@ mod tests {
         ] {
             let storage = MemoryStorage::new();
             let decision = Decision {
-                what: Decided::Resume {
+                what: DecisionKind::Resume {
                     reopened: vec![Reopened {
                         shard: ShardId(4),
                         last_attempt,
                     }],
-                    forgiven: 0,
+                    acknowledged_failures: 0,
                     retried: Vec::new(),
                     changed_inputs: Vec::new(),
                 },

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{ChangedInput, Decided, Decision, Decisions, Retries, Retry};
+use super::{ChangedInput, Decision, DecisionKind, Decisions, Retries, Retry};
 use crate::artifact::ArtifactKey;
 use crate::dataset::entry::DatasetEntry;
 use crate::failure::MAX_ATTEMPT;
@@ -20,10 +20,10 @@ impl Decision {
     pub fn parse(bytes: &[u8], key: &ArtifactKey) -> Result<Self, DocumentError> {
         let decision: Self = seal::parse(bytes, key)?;
         let what = match decision.what {
-            Decided::Halt { reason } => Decided::Halt {
+            DecisionKind::Halt { reason } => DecisionKind::Halt {
                 reason: checked_reason(&reason)?,
             },
-            resume @ Decided::Resume { .. } => {
+            resume @ DecisionKind::Resume { .. } => {
                 check_resume(&resume)?;
                 resume
             }
@@ -45,8 +45,8 @@ fn checked_reason(reason: &str) -> Result<String, DocumentError> {
     }
 }
 
-fn check_resume(what: &Decided) -> Result<(), DocumentError> {
-    let Decided::Resume {
+fn check_resume(what: &DecisionKind) -> Result<(), DocumentError> {
+    let DecisionKind::Resume {
         reopened,
         retried,
         changed_inputs,
@@ -100,7 +100,7 @@ fn is_digest(text: &str) -> bool {
 
 /// Proves that the revisions that a decision begins follow those that were decided before it.
 pub(super) fn follows(decision: &Decision, decided: &Retries) -> Result<(), DocumentError> {
-    let Decided::Resume { retried, .. } = &decision.what else {
+    let DecisionKind::Resume { retried, .. } = &decision.what else {
         return Ok(());
     };
     for Retry {
@@ -134,10 +134,10 @@ pub(super) fn fit(decisions: &Decisions, plan: &Plan) -> Result<(), DocumentErro
     let styles = changed.styles().keys().map(String::as_str);
     fit_names("content", changed.contents(), &plan.contents)?;
     fit_names("style", styles, &plan.styles)?;
-    let (forgiven, items) = (decisions.forgiven, plan.num_items());
-    if forgiven > items {
+    let (found, items) = (decisions.acknowledged_failures, plan.num_items());
+    if found > items {
         return refuse(format!(
-            "forgiven: it is {forgiven}, and the plan has {items} items"
+            "forgiven: it is {found}, and the plan has {items} items"
         ));
     }
     Ok(())

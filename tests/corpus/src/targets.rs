@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use coordinator::work::collector::board::Board;
+use coordinator::work::collector::live_state::LiveState;
 use shared::manifest;
 use shared::queue::message::{ControlRequest, Event, ShardTask};
 use tokio::time::Instant;
@@ -83,11 +83,11 @@ fn messages(bytes: &[u8]) {
     }
     let _ = serde_json::from_slice::<ControlRequest>(bytes);
     if let Ok(event) = serde_json::from_slice::<Event>(bytes) {
-        let board = Board::default();
-        board.hear(&event);
-        board.tell(Instant::now());
-        board.tell(Instant::now() + Duration::from_hours(1));
-        let _ = (event.routing_key(), board.workers());
+        let live = LiveState::default();
+        live.apply_event(&event);
+        live.flush(Instant::now());
+        live.flush(Instant::now() + Duration::from_hours(1));
+        let _ = (event.routing_key(), live.workers());
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use coordinator::run::deciding;
+use coordinator::run::decisions;
 use coordinator::run::freeze::FrozenRun;
 use coordinator::run::ledger::Ledger;
 use coordinator::work::dispatch;
@@ -85,7 +85,7 @@ impl Fixture {
         let (storage, run) = (Arc::clone(&self.storage), self.run.record.run.clone());
         move || {
             let mut decisions = Decisions::default();
-            let decided = deciding::cancel(storage.as_ref(), &run, &mut decisions);
+            let decided = decisions::cancel(storage.as_ref(), &run, &mut decisions);
             tokio::task::block_in_place(|| Handle::current().block_on(decided)).unwrap();
         }
     }
@@ -152,7 +152,7 @@ async fn a_shard_that_is_tried_anew_and_fails_again_counts_again() {
     resume::decide(storage, run, &mut ledger, &redo.unwrap(), Vec::new())
         .await
         .unwrap();
-    assert_eq!(ledger.decisions.forgiven, 0);
+    assert_eq!(ledger.decisions.acknowledged_failures, 0);
     assert_eq!(fixture.go(|| {}).await, Stopped::AtItsLimit);
     assert!(fixture.ledger().await.committed.is_empty());
 }

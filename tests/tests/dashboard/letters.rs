@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use coordinator::work::collector::{Board, Collector, Duty};
+use coordinator::work::collector::{Collector, LiveState, Mode};
 use shared::queue::message::ShardTask;
 use shared::queue::{
     DeadLetterReason, Deliveries, Delivery, Depth, InProcessWorkQueue, QueueError, Settle,
@@ -17,7 +17,7 @@ use shared::storage::{MemoryStorage, Storage};
 use tests::planned;
 use tokio_util::sync::CancellationToken;
 
-use super::board::shown;
+use super::live_state::shown;
 
 /// A queue with a dead letter that a policy made one, and which says nothing when it is given the first message.
 #[derive(Debug)]
@@ -117,14 +117,14 @@ async fn a_broker_that_says_nothing_holds_up_neither_the_look_out_nor_the_letter
         given: AtomicUsize::new(0),
         queue: InProcessWorkQueue::new(),
     });
-    let (board, stop) = (Arc::new(Board::default()), CancellationToken::new());
+    let (live, stop) = (Arc::new(LiveState::default()), CancellationToken::new());
     let collector = Collector {
         storage: Arc::clone(&storage),
         queue: Some(Arc::clone(&queue) as Arc<dyn WorkQueue>),
         events: None,
-        duty: Duty::Keep,
+        mode: Mode::Manage,
         every: Duration::from_millis(500),
-        board: Arc::clone(&board),
+        live: Arc::clone(&live),
         stop: stop.clone(),
     };
     let collecting = tokio::spawn(async move { collector.run().await });
@@ -133,7 +133,7 @@ async fn a_broker_that_says_nothing_holds_up_neither_the_look_out_nor_the_letter
 
     // Nothing comes of it, and runs are looked after all the same.
     planned::store(storage.as_ref(), &of("shown")).await;
-    let view = shown(&board, |_| true).await;
+    let view = shown(&live, |_| true).await;
     assert_eq!(view.num_items, 1);
     let is_there = async || queue.depth().await.unwrap().ready == 1;
     until("the letter is there", is_there).await;

@@ -2,12 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod access;
-mod board;
 mod crowd;
 mod damaged;
 mod embedded;
 mod keyboard;
 mod letters;
+mod live_state;
 mod looks;
 mod meanwhile;
 mod quarantined;

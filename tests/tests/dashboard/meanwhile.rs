@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use coordinator::ui::dashboard::{Access, Dashboard, Entrance, Shown};
-use coordinator::work::collector::{Board, Collector, Duty};
+use coordinator::ui::dashboard::{Access, Dashboard, DashboardState, Entrance};
+use coordinator::work::collector::{Collector, LiveState, Mode};
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
-use shared::decision::{Decided, Decision, Decisions};
+use shared::decision::{Decision, DecisionKind, Decisions};
 use shared::http_server::ServerLimits;
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
@@ -34,7 +34,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     fake_engine::make(&truth, &run, &FakeEngine::new(Duration::ZERO)).await;
     // Somebody decides after the dashboard has read what was decided.
     let id = &run.record.run;
-    let halt = Decided::Halt {
+    let halt = DecisionKind::Halt {
         reason: "cancelled".to_owned(),
     };
     let mut decisions = Decisions::default();
@@ -45,25 +45,25 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     vanishing.take(&ArtifactKey::Decision(id.clone(), 1));
     let storage: Arc<dyn Storage> = vanishing;
 
-    let (board, stop) = (Arc::new(Board::default()), CancellationToken::new());
+    let (live, stop) = (Arc::new(LiveState::default()), CancellationToken::new());
     let collector = Collector {
         storage: Arc::clone(&storage),
         queue: None,
         events: None,
-        duty: Duty::Look,
+        mode: Mode::Observe,
         every: Duration::from_millis(100),
-        board: Arc::clone(&board),
+        live: Arc::clone(&live),
         stop: stop.clone(),
     };
     let collecting = tokio::spawn(async move { collector.run().await });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let mut watch = board.watch();
-    let shown = Shown {
+    let mut watch = live.watch();
+    let shown = DashboardState {
         storage,
         queue: None,
         control: None,
-        board: Arc::clone(&board),
+        live: Arc::clone(&live),
         root: "memory".to_owned(),
     };
     let entrance = Entrance {
@@ -77,7 +77,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
         Router::new(),
         stop.clone(),
     ));
-    while board.run(id).is_none() {
+    while live.run(id).is_none() {
         watch.changed().await.unwrap();
     }
 

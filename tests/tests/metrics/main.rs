@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use backon::ExponentialBuilder;
 use coordinator::ui::metrics;
-use coordinator::work::collector::{Board, Collector, Duty};
+use coordinator::work::collector::{Collector, LiveState, Mode};
 use coordinator::work::dispatch;
 use shared::clock::SystemClock;
-use shared::decision::{Decided, Decision, Decisions};
+use shared::decision::{Decision, DecisionKind, Decisions};
 use shared::manifest::{ManifestRow, Work};
 use shared::metrics::{Exporter, names};
 use shared::queue::InProcessBroker;
@@ -219,8 +219,8 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
         storage: Arc::clone(&storage),
         queue: Some(broker.ports().work),
         events: Some(broker.ports().events),
-        duty: Duty::Keep,
-        board: Arc::new(Board::default()),
+        mode: Mode::Manage,
+        live: Arc::new(LiveState::default()),
         every: Duration::from_millis(20),
         stop: CancellationToken::new(),
     };
@@ -311,7 +311,7 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
     drain.cancel();
     working.await.unwrap().unwrap();
 
-    let halt = Decided::Halt {
+    let halt = DecisionKind::Halt {
         reason: "cancelled".to_owned(),
     };
     let mut decisions = Decisions::default();

@@ -150,13 +150,13 @@ pub(crate) async fn check_end(world: &World) {
 
 /// Checks that what is shown of a run is figures, whatever its clocks were set to.
 fn check_board(world: &World) {
-    let view = world.board.run(&world.run.record.run).unwrap();
+    let view = world.live.run(&world.run.record.run).unwrap();
     assert_eq!(view.num_remaining(), 0);
     let lengths = view.spans.iter().map(|span| passed(span.start, span.end));
     let lasting: Duration = lengths.sum();
     let pauses = Duration::from_mins(2) * view.spans.len() as u32;
     assert!(pace::worked(&view.spans) <= lasting + pauses);
-    let now = world.board.now();
+    let now = world.live.now();
     assert_eq!(view.pace(&BTreeMap::new(), now), None, "it has ended");
     for stretch in pace::history(&view.spans, view.num_items, 40, now) {
         assert!(stretch.per_minute.is_finite(), "{stretch:?}");

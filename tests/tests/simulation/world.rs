@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
-use coordinator::run::deciding;
+use coordinator::run::decisions;
 use coordinator::run::freeze::FrozenRun;
 use coordinator::run::ledger::Ledger;
-use coordinator::work::collector::{Board, Collector, Duty};
+use coordinator::run::redo::Redo;
+use coordinator::work::collector::{Collector, LiveState, Mode};
 use coordinator::work::dispatch;
-use coordinator::work::resume::{self, Choice, Redo, ResumeError};
+use coordinator::work::resume::{self, Choice, ResumeError};
 use shared::clock::Clock;
 use shared::decision::DecisionError;
 use shared::queue::InProcessBroker;
@@ -34,7 +35,7 @@ pub(crate) struct World {
     /// Those of the workers' machines, and that of the collector's.
     pub(crate) clocks: [Arc<WallClock>; MAX_WORKERS + 1],
     /// What collectors show.
-    pub(crate) board: Arc<Board>,
+    pub(crate) live: Arc<LiveState>,
     engine: Arc<FakeEngine>,
     broker: InProcessBroker,
     workers: [Option<Worker>; MAX_WORKERS],
@@ -72,13 +73,13 @@ impl World {
         let clocks: [Arc<WallClock>; MAX_WORKERS + 1] =
             std::array::from_fn(|_| Arc::new(WallClock::new()));
         let collectors = Arc::clone(&clocks[MAX_WORKERS]) as Arc<dyn Clock>;
-        let board = Board::with_clock(collectors);
+        let live = LiveState::with_clock(collectors);
         let world = Self {
             truth,
             run,
             faults: Faults::default(),
             clocks,
-            board: Arc::new(board),
+            live: Arc::new(live),
             engine: FakeEngine::new(Duration::from_millis(20)),
             broker: InProcessBroker::new(),
             workers: [None, None, None],
@@ -170,9 +171,9 @@ impl World {
             storage: self.storage(),
             queue: Some(self.broker.ports().work),
             events: Some(self.broker.ports().events),
-            duty: Duty::Keep,
+            mode: Mode::Manage,
             every: Duration::from_secs(1),
-            board: Arc::clone(&self.board),
+            live: Arc::clone(&self.live),
             stop: CancellationToken::new(),
         };
         self.collector = Some(tokio::spawn(async move { collector.run().await }));
@@ -225,7 +226,7 @@ impl World {
         self.needs_resume = true;
         let mut decisions = self.ledger().await.decisions;
         let run = &self.run.record.run;
-        let cancelled = deciding::cancel(&self.truth, run, &mut decisions).await;
+        let cancelled = decisions::cancel(&self.truth, run, &mut decisions).await;
         cancelled.unwrap();
     }
 

@@ -97,6 +97,8 @@ pub struct ConvertedBatch {
     pub encode: Duration,
     /// Time in denoising.
     pub denoise: Duration,
+    /// Time of that in UNet evaluations.
+    pub in_unet: Duration,
     /// Time in the VAE decoder and the PNG encoder.
     pub decode: Duration,
 }

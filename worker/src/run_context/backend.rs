@@ -114,6 +114,7 @@ fn convert(
         evaluations: converted.evaluations,
         encode: converted.encode,
         denoise: converted.denoise,
+        in_unet: converted.in_unet,
         decode: converted.decode + started.elapsed(),
     })
 }

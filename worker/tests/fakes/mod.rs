@@ -280,6 +280,7 @@ impl ConversionBackend for FakeEngine {
             })
         };
         Ok(ConvertedBatch {
+            in_unet: Duration::ZERO,
             outputs: styles.iter().map(output).collect(),
             evaluations: styles.len() as u64,
             encode: Duration::ZERO,

@@ -1,11 +1,11 @@
 //! The proof that nothing is lost and nothing was altered: items planned = items accounted for, every digest right, every row
 //! that of its run, and nothing below the run's folder that is not known.
 //!
-//! - `rows`, `pictures`: rows compared with the run's record, pictures with their rows; `beside`: everything else
+//! - `rows`, `pictures`: rows compared with the run's record, pictures with their rows; `objects`: everything else
 //! - [`deep`]: figures of some items computed again
 
-mod beside;
 pub mod deep;
+mod objects;
 mod pictures;
 mod rows;
 
@@ -24,7 +24,7 @@ use shared::manifest::{self, ManifestError, ManifestRow, Status};
 use shared::storage::{Storage, StorageError};
 use shared::wording::one_line;
 
-use self::beside::{Beside, Truth};
+use self::objects::{ObjectFindings, Truth};
 use self::pictures::look;
 use self::rows::Expected;
 use crate::output::collect::FailedShard;
@@ -68,8 +68,8 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
         Err(error) => return Err(error),
     };
     let stored = StoredItems::read(storage, run).await?;
-    let (tally, counted) = beside::stored_tally(storage, run).await?;
-    let (reported, beside) = beside::stored_report(storage, run).await;
+    let (tally, counted) = objects::stored_tally(storage, run).await?;
+    let (reported, in_report) = objects::stored_report(storage, run).await;
     let mut styles = reported.iter().flat_map(|reported| &reported.styles);
     let per_class = styles.any(|style| !style.classes.is_empty());
     let known = Known {
@@ -108,13 +108,13 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
         }
     }
     audit.check_labels(storage).await?;
-    audit.check_strays();
+    audit.check_orphans();
     audit.check_commits(&ledger);
     audit.check_attempts(&ledger);
     audit.check_manifest(storage, reported.as_ref()).await?;
-    let found = audit.look_beside(storage, &ledger, reported.as_ref(), beside);
+    let found = audit.check_objects(storage, &ledger, reported.as_ref(), in_report);
     let found = found.await?;
-    audit.take_beside(found);
+    audit.take_objects(found);
     audit.report.findings.extend(counted.findings);
     audit.report.notes.extend(counted.notes);
     if audit.report.planned != run.record.frozen.num_items {
@@ -173,13 +173,13 @@ struct Checked<'a> {
     /// Files of it that carry no digest.
     num_unsealed: usize,
     /// Items that are being made, so that images of them may be stored without a row.
-    in_the_making: Making<'a>,
+    uncommitted: Uncommitted<'a>,
     findings: Vec<String>,
 }
 
 /// Which items of a shard are being made.
 #[derive(Debug, Clone, Copy)]
-enum Making<'a> {
+enum Uncommitted<'a> {
     None,
     All,
     Some(&'a Items),
@@ -201,7 +201,7 @@ async fn check_shard<'a>(
         rows: None,
         judged: Vec::new(),
         num_unsealed: 0,
-        in_the_making: Making::None,
+        uncommitted: Uncommitted::None,
         findings: Vec::new(),
     };
     let state = ledger.state(shard.id, run.record.limits.max_attempts);
@@ -210,10 +210,10 @@ async fn check_shard<'a>(
         ShardState::Open => {
             let finding = format!("shard {} is not committed: run again to make it", shard.id);
             checked.findings.push(finding);
-            checked.in_the_making = Making::All;
+            checked.uncommitted = Uncommitted::All;
         }
         ShardState::Failed { last } => {
-            checked.in_the_making = Making::All;
+            checked.uncommitted = Uncommitted::All;
             checked.counts.failed = shard.num_items();
             match ledger::failed_attempt(storage, id, shard.id, last).await {
                 Ok(failure) => {
@@ -237,12 +237,12 @@ async fn check_shard<'a>(
                 shard.id
             );
             checked.findings.push(finding);
-            checked.in_the_making = retried.map_or(Making::None, Making::Some);
+            checked.uncommitted = retried.map_or(Uncommitted::None, Uncommitted::Some);
             check_rows(storage, known, &mut checked).await?;
         }
         ShardState::RevisionFailed { revision, .. } => {
             let retried = ledger.decisions.retries.of(shard.id, revision);
-            checked.in_the_making = retried.map_or(Making::None, Making::Some);
+            checked.uncommitted = retried.map_or(Uncommitted::None, Uncommitted::Some);
             check_rows(storage, known, &mut checked).await?;
         }
     }
@@ -282,7 +282,7 @@ async fn check_rows(
         Err(error @ LedgerError::Storage(_)) => return Err(error),
         Err(error) => {
             checked.findings.push(chain(&error));
-            checked.in_the_making = Making::All;
+            checked.uncommitted = Uncommitted::All;
         }
     }
     Ok(())
@@ -380,10 +380,10 @@ impl Audit<'_> {
         };
         let plan = &self.run.plan;
         for position in checked.shard.items() {
-            let is_made = match checked.in_the_making {
-                Making::None => false,
-                Making::All => true,
-                Making::Some(items) => {
+            let is_made = match checked.uncommitted {
+                Uncommitted::None => false,
+                Uncommitted::All => true,
+                Uncommitted::Some(items) => {
                     let item = plan.item(position);
                     items.has(&item.style, &item.content)
                 }
@@ -427,13 +427,13 @@ impl Audit<'_> {
     }
 
     /// Everything else below the run's folder is known and is what it must be.
-    async fn look_beside(
+    async fn check_objects(
         &self,
         storage: &dyn Storage,
         ledger: &Ledger,
         report: Option<&RunReport>,
-        beside: Beside,
-    ) -> Result<Beside, StorageError> {
+        found: ObjectFindings,
+    ) -> Result<ObjectFindings, StorageError> {
         let truth = Truth {
             run: self.run,
             ledger,
@@ -444,10 +444,10 @@ impl Audit<'_> {
             contents: &self.contents,
             labels: &self.labels,
         };
-        beside::check(storage, &truth, beside).await
+        objects::check(storage, &truth, found).await
     }
 
-    fn take_beside(&mut self, found: Beside) {
+    fn take_objects(&mut self, found: ObjectFindings) {
         // What is gone since it was listed may have been found before.
         let known: HashSet<String> = self.report.findings.iter().cloned().collect();
         let others = found.findings.into_iter();
@@ -463,8 +463,8 @@ impl Audit<'_> {
         }
     }
 
-    /// What a link below the run's folder leads to lies elsewhere: whoever has that can change the run, and a copy of the run
-    /// has it not. The storage root and the folders above it may be links.
+    /// What a link below the run's folder leads to lies elsewhere: it can be changed there, and a copy of the run has it not.
+    /// The storage root and the folders above it may be links.
     async fn check_links(&mut self, storage: &dyn Storage) -> Result<(), StorageError> {
         let run = ArtifactPrefix::Run(self.run.record.run.clone());
         let links = storage.links(&run).await?;
@@ -490,6 +490,7 @@ impl Audit<'_> {
 
     async fn check_labels(&mut self, storage: &dyn Storage) -> Result<(), StorageError> {
         let model = &self.run.record.frozen.model;
+        // No picture is larger, so one of such a model never fits.
         let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
         let size = (side(model.width), side(model.height));
         let run = &self.run.record.run;
@@ -508,18 +509,18 @@ impl Audit<'_> {
 
     /// What lies among the shards belongs to one that was planned, or to a revision that was decided.
     fn check_commits(&mut self, ledger: &Ledger) {
-        let strays = ledger.strays.iter();
-        let strays = strays.map(|path| format!("{path} belongs to no shard that was planned"));
+        let orphans = ledger.orphans.iter();
+        let orphans = orphans.map(|path| format!("{path} belongs to no shard that was planned"));
         let revisions = ledger.revisions.iter().flat_map(|(&shard, revisions)| {
             let holds = 1..=ledger.num_revisions(shard);
-            let strays = revisions
+            let orphans = revisions
                 .iter()
                 .filter(move |number| !holds.contains(number));
-            strays.map(move |number| {
+            orphans.map(move |number| {
                 format!("shards/{shard}.{number}.parquet belongs to no retry that was decided")
             })
         });
-        self.report.findings.extend(strays.chain(revisions));
+        self.report.findings.extend(orphans.chain(revisions));
     }
 
     /// Attempts are recorded without a gap from the first that counts: a failure that was not recorded before the next one
@@ -540,7 +541,7 @@ impl Audit<'_> {
     }
 
     /// The manifest of a run that has ended has the rows of its shards. It is written after the last of them, and a report
-    /// with a mark of it after it; other reports are made when somebody asks for them.
+    /// with a mark of it after it; other reports are made on request.
     async fn check_manifest(
         &mut self,
         storage: &dyn Storage,
@@ -584,7 +585,7 @@ impl Audit<'_> {
     }
 
     /// An image of a committed shard has a row that is done.
-    fn check_strays(&mut self) {
+    fn check_orphans(&mut self) {
         let plan = &self.run.plan;
         let path = |position: (usize, usize)| {
             let key = ArtifactKey::Image(self.run.record.run.clone(), plan.item(position));
@@ -604,8 +605,8 @@ impl Audit<'_> {
         });
         let empty = self.stored.empty().map(path);
         let empty = empty.map(|path| format!("{path} belongs to no committed item and is empty"));
-        let strays = self.stored.strays.iter().cloned().map(of_none);
-        let findings: Vec<String> = images.chain(empty).chain(strays).collect();
+        let orphans = self.stored.orphans.iter().cloned().map(of_none);
+        let findings: Vec<String> = images.chain(empty).chain(orphans).collect();
         self.report.findings.extend(findings);
     }
 }

@@ -1,5 +1,5 @@
 //! Rows compared with the record of their run, and with the rows that they take the place of. That they are of this run and
-//! shard is known: others are damage to whoever reads them.
+//! shard is known: others are damage to every reader.
 
 use std::collections::HashMap;
 

@@ -65,7 +65,7 @@ impl ItemsFold {
     }
 
     /// Returns features that are as many as those of the other items. Features of one run come from one network, whose
-    /// digest its record holds; others were written by somebody else and are in no figure.
+    /// digest its record holds; others were written by another program and are in no figure.
     fn alike<'a>(&self, features: Option<&'a [f32]>) -> Option<&'a [f32]> {
         let others = self.features.as_ref().map(Accumulator::num_features);
         features.filter(|own| others.is_none_or(|others| others == own.len()))

@@ -170,7 +170,7 @@ impl Comparison {
         }
     }
 
-    /// Compares figures of classes, if the report has any: whoever runs a run again may ask for others.
+    /// Compares figures of classes, if the report has any: a run that is run again may be asked for others.
     fn classes(&mut self, found: &StyleReport, expected: &StyleReport, has_distances: bool) {
         if found.classes.is_empty() {
             return;

@@ -35,7 +35,7 @@ pub struct LiveReport {
     folded: BTreeMap<ShardId, u32>,
     /// The shards that could not be read, and when they were read last.
     damaged: BTreeMap<ShardId, Instant>,
-    /// The report that is being made, and since when. Decomposing covariances takes seconds, and nobody waits for it.
+    /// The report that is being made, and since when. Decomposing covariances takes seconds, and nothing waits for it.
     making: Option<(JoinHandle<RunReport>, Instant)>,
     /// Commits that the last report is about, and when the next one may be made.
     last: Option<(usize, Instant)>,
@@ -70,7 +70,7 @@ impl LiveReport {
             ledger.committed.contains(shard) && *revisions <= ledger.num_revisions(*shard)
         };
         if !self.folded.iter().all(is_there) {
-            // Somebody removed a shard to have it made again.
+            // A shard was removed to have it made again.
             *self = Self::new(&self.run);
         }
         self.damaged

@@ -184,8 +184,17 @@ impl RunReport {
     /// If storage does not answer.
     pub async fn stored(storage: &dyn Storage, run: &RunId) -> Result<Option<Self>, StorageError> {
         let key = ArtifactKey::Report(run.clone());
-        let bytes = unreadable::read_cache(storage, &key).await?;
-        Ok(bytes.and_then(|bytes| seal::parse(&bytes, &key).ok()))
+        let Some(bytes) = unreadable::read_cache(storage, &key).await? else {
+            return Ok(None);
+        };
+        match seal::parse(&bytes, &key) {
+            Ok(report) => Ok(Some(report)),
+            Err(error) => {
+                // It is made anew, and a finding of an audit until then.
+                tracing::debug!(%run, %error, "the stored report is none that this version reads");
+                Ok(None)
+            }
+        }
     }
 
     /// Returns whether it is of a run with this plan, as far as it says: reports of earlier programs do not.

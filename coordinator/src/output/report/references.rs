@@ -1,4 +1,4 @@
-//! The references of a run's styles, as its settings or somebody who asks for a report names them.
+//! The references of a run's styles, as its settings or the arguments of `report` name them.
 
 use std::sync::Arc;
 

@@ -27,7 +27,7 @@ pub fn render(reports: &[RunReport]) -> String {
 /// Returns what every figure of a network must be read with, such as `Inception-v3 pool3 (1a2b3c4d, 299x299 bilinear)`.
 #[must_use]
 pub fn name_of_network(network: &Network) -> String {
-    let digest = network.sha256.get(..8).unwrap_or_default();
+    let digest = network.sha256.get(..8).unwrap_or(&network.sha256);
     let resize = network.resize.as_deref().unwrap_or("no resize");
     format!("{} ({digest}, {resize})", network.name)
 }
@@ -68,6 +68,30 @@ fn line(text: &mut String, line: impl Display) {
 }
 
 fn render_run(report: &RunReport, text: &mut String) {
+    render_counts(report, text);
+    render_cost(report, text);
+    table(&report.styles, text);
+    render_networks(report, text);
+    report
+        .styles
+        .iter()
+        .for_each(|style| render_style(style, text));
+    for (styles, note) in notes(report) {
+        line(text, format_args!("  {styles}: {note}"));
+    }
+    for (kind, count) in &report.warnings {
+        line(
+            text,
+            format_args!("  done with a warning ({count}): {kind}"),
+        );
+    }
+    for reason in reason_lines(&report.reasons) {
+        line(text, format_args!("  {reason}"));
+    }
+}
+
+/// Adds what the run is, how far it is, and which shards are damaged.
+fn render_counts(report: &RunReport, text: &mut String) {
     let state = if report.complete {
         ""
     } else {
@@ -95,6 +119,9 @@ fn render_run(report: &RunReport, text: &mut String) {
         let others = report.damaged.len() - MOST_NAMES;
         line(text, format_args!("  damaged: {others} other shards"));
     }
+}
+
+fn render_cost(report: &RunReport, text: &mut String) {
     let cost = report.cost;
     if let (Some(seconds), Some(evaluations)) = (cost.seconds_per_image, cost.evaluations_per_image)
     {
@@ -107,63 +134,47 @@ fn render_run(report: &RunReport, text: &mut String) {
             ),
         );
     }
-    table(&report.styles, text);
-    if let Some(network) = &report.extractor {
+}
+
+fn render_networks(report: &RunReport, text: &mut String) {
+    let extractor = report.extractor.as_ref();
+    let extractor = extractor.map(|network| ("FID and KID of features", network));
+    let of_metrics = report.networks.iter();
+    let of_metrics =
+        of_metrics.filter_map(|(metric, network)| Some((metric.title(), network.as_ref()?)));
+    for (figures, network) in extractor.into_iter().chain(of_metrics) {
         let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
+        let name = name_of_network(network);
+        line(text, format_args!("  {figures} of {name}{caution}"));
+    }
+}
+
+/// Adds what a style was compared with, and its figures by class.
+fn render_style(style: &StyleReport, text: &mut String) {
+    if let Some(reference) = &style.reference {
+        let items = reference.items.map_or_else(
+            || "an unknown number of".to_owned(),
+            |items| items.to_string(),
+        );
         line(
             text,
             format_args!(
-                "  FID and KID of features of {}{caution}",
-                name_of_network(network)
+                "  {}: compared with {items} images of {}",
+                style.style, reference.path
             ),
         );
     }
-    for (metric, network) in report.networks.iter() {
-        let Some(network) = network else {
-            continue;
-        };
-        let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
-        let (title, name) = (metric.title(), name_of_network(network));
-        line(text, format_args!("  {title} of {name}{caution}"));
-    }
-    for style in &report.styles {
-        if let Some(reference) = &style.reference {
-            let items = reference.items.map_or_else(
-                || "an unknown number of".to_owned(),
-                |items| items.to_string(),
-            );
-            line(
-                text,
-                format_args!(
-                    "  {}: compared with {items} images of {}",
-                    style.style, reference.path
-                ),
-            );
-        }
-        for (class, figures) in &style.classes {
-            line(
-                text,
-                format_args!(
-                    "  {} with {class}: N {}, FID {}, SSIM {}",
-                    style.style,
-                    figures.items,
-                    number(figures.fid, 2),
-                    number(figures.ssim, 3)
-                ),
-            );
-        }
-    }
-    for (styles, note) in notes(report) {
-        line(text, format_args!("  {styles}: {note}"));
-    }
-    for (kind, count) in &report.warnings {
+    for (class, figures) in &style.classes {
         line(
             text,
-            format_args!("  done with a warning ({count}): {kind}"),
+            format_args!(
+                "  {} with {class}: N {}, FID {}, SSIM {}",
+                style.style,
+                figures.items,
+                number(figures.fid, 2),
+                number(figures.ssim, 3)
+            ),
         );
-    }
-    for reason in reason_lines(&report.reasons) {
-        line(text, format_args!("  {reason}"));
     }
 }
 
@@ -204,7 +215,7 @@ pub(super) fn figures(style: &StyleReport) -> impl Iterator<Item = String> {
     figures.map(|(metric, figure)| number(*figure, metric.decimals()))
 }
 
-/// Figures from here on are shown with an exponent: nobody counts three hundred digits.
+/// Figures from here on are shown with an exponent: three hundred digits are not read.
 const LARGE: f64 = 1e9;
 
 /// Returns a figure with so many decimals, or a dash.

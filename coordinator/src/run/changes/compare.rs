@@ -16,7 +16,7 @@ use shared::wording::{Thousands, first_names};
 use crate::run::freeze::FrozenRun;
 use crate::run::inventory::{self, Inventory};
 use crate::run::ledger::Ledger;
-use crate::work::resume::{Redo, Why};
+use crate::run::redo::{Redo, Why};
 
 /// How a run's inputs have changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -14,9 +14,9 @@ use super::{Change, ChangeError, Changes, Difference};
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{Ledger, LedgerError, ShardState};
 use crate::run::plan::Shard;
+use crate::run::redo::{self, Redo};
 use crate::run::stored_items::StoredItems;
 use crate::run::tally::READS_AT_ONCE;
-use crate::work::resume::{self, Redo};
 
 const ADVICE: &str = "put the old files back, or give the new ones another run.name";
 
@@ -47,6 +47,31 @@ pub async fn judge(
         return Ok(Accepted::default());
     }
     let touched = Touched::by(run, changes);
+    let stored = StoredItems::read(storage, run).await?;
+    let known = Known {
+        run,
+        ledger,
+        touched: &touched,
+        stored: &stored,
+    };
+    let mut found = Findings {
+        refused: refused_listings(run, changes),
+        ..Findings::default()
+    };
+    touched.check_labels(run, changes, &stored, &mut found.refused);
+    let shards = run.plan.shards.iter();
+    let shards: Vec<&Shard> = shards.filter(|shard| touched.concern(shard)).collect();
+    for part in shards.chunks(READS_AT_ONCE) {
+        let reads = part.iter().map(|shard| rows(storage, run, ledger, shard));
+        for (shard, rows) in part.iter().zip(try_join_all(reads).await?) {
+            found.take(known, shard, rows);
+        }
+    }
+    found.accept(run, changes)
+}
+
+/// Returns why inputs are refused that are listed otherwise than they were planned.
+fn refused_listings(run: &FrozenRun, changes: &Changes) -> Vec<String> {
     let mut refused = Vec::new();
     for added in [&changes.contents.added, &changes.styles.added] {
         if !added.is_empty() {
@@ -66,93 +91,115 @@ pub async fn judge(
             ));
         }
     }
-    let mut done: BTreeMap<&str, usize> = BTreeMap::new();
-    let (mut num_gone, mut num_pending, mut num_after) = (0, 0, 0);
-    let stored = StoredItems::read(storage, run).await?;
-    touched.check_labels(run, changes, &stored, &mut refused);
-    let mut accepted = Accepted {
-        notes: changes.summary(run),
-        ..Accepted::default()
-    };
-    let shards: Vec<&Shard> = run
-        .plan
-        .shards
-        .iter()
-        .filter(|shard| touched.concern(shard))
-        .collect();
-    for part in shards.chunks(READS_AT_ONCE) {
-        let reads = part.iter().map(|shard| rows(storage, run, ledger, shard));
-        for (shard, rows) in part.iter().zip(try_join_all(reads).await?) {
-            let mut retried = Vec::new();
-            for position in shard.items() {
-                let item = run.plan.item(position);
-                let row = rows.get(&item);
-                let is_stored = stored.has_image(position);
-                match touched.verdict(position, row, is_stored) {
-                    Verdict::Nothing => {}
-                    Verdict::Gone => num_gone += 1,
-                    Verdict::Retry => retried.push(item),
-                    Verdict::Done(what) => *done.entry(what).or_default() += 1,
-                    Verdict::Refuse(why) => refused.push(format!("{item} {why}")),
-                }
+    refused
+}
+
+/// What is known of a run whose inputs have changed.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    run: &'a FrozenRun,
+    ledger: &'a Ledger,
+    touched: &'a Touched,
+    stored: &'a StoredItems,
+}
+
+/// What is found of the items of changed inputs.
+#[derive(Default)]
+struct Findings<'a> {
+    /// Why the run may not go on.
+    refused: Vec<String>,
+    /// What is other about inputs of items that are done, with the number of those.
+    done: BTreeMap<&'a str, usize>,
+    redo: Vec<Redo>,
+    /// Items not made yet whose inputs are gone.
+    num_gone: usize,
+    /// Shards of which items are being tried again.
+    num_pending: usize,
+    /// Items that come after those.
+    num_after: usize,
+}
+
+impl<'a> Findings<'a> {
+    /// Takes note of what the changes mean for the items of a shard with these rows.
+    fn take(&mut self, known: Known<'a>, shard: &Shard, rows: BTreeMap<ItemId, ManifestRow>) {
+        let (run, ledger) = (known.run, known.ledger);
+        let mut retried = Vec::new();
+        for position in shard.items() {
+            let item = run.plan.item(position);
+            let row = rows.get(&item);
+            let is_stored = known.stored.has_image(position);
+            match known.touched.verdict(position, row, is_stored) {
+                Verdict::Nothing => {}
+                Verdict::Gone => self.num_gone += 1,
+                Verdict::Retry => retried.push(item),
+                Verdict::Done(what) => *self.done.entry(what).or_default() += 1,
+                Verdict::Refuse(why) => self.refused.push(format!("{item} {why}")),
             }
-            let state = ledger.state(shard.id, run.record.limits.max_attempts);
-            if let ShardState::Revising { revision } = state {
-                let is_decided = |item: &ItemId| {
-                    let mut decided = ledger.items_from(shard.id, revision);
-                    decided.any(|items| items.has(&item.style, &item.content))
-                };
-                num_pending += usize::from(retried.iter().any(is_decided));
-                retried.retain(|item| !is_decided(item));
-                num_after += retried.len();
-            }
-            let rows = rows.into_values().collect();
-            accepted.redo.extend(resume::redo_of(shard.id, rows, |row| {
-                retried.contains(&row.item)
-            }));
         }
+        let state = ledger.state(shard.id, run.record.limits.max_attempts);
+        if let ShardState::Revising { revision } = state {
+            let is_decided = |item: &ItemId| {
+                let mut decided = ledger.items_from(shard.id, revision);
+                decided.any(|items| items.has(&item.style, &item.content))
+            };
+            self.num_pending += usize::from(retried.iter().any(is_decided));
+            retried.retain(|item| !is_decided(item));
+            self.num_after += retried.len();
+        }
+        let rows = rows.into_values().collect();
+        let redo = redo::of_quarantined(shard.id, rows, |row| retried.contains(&row.item));
+        self.redo.extend(redo);
     }
-    if num_pending > 0 {
-        accepted.notes.push(format!(
-            "quarantined items of {} are being tried again, and can be chosen once more when that has ended",
-            counted(num_pending, "shard", "shards")
-        ));
+
+    /// Returns what the run goes on with, unless something is refused.
+    fn accept(mut self, run: &FrozenRun, changes: &Changes) -> Result<Accepted, ChangeError> {
+        for (what, items) in &self.done {
+            let plural = if *items == 1 { "" } else { "s" };
+            self.refused.push(format!("{what} ({items} item{plural})"));
+        }
+        if !self.refused.is_empty() {
+            return Err(ChangeError::Refused {
+                run: run.record.run.clone(),
+                found: changes.counts(),
+                refused: self.refused,
+                advice: ADVICE,
+            });
+        }
+        let contents = changes.contents.changed.iter();
+        let changed = contents.chain(&changes.styles.changed);
+        Ok(Accepted {
+            changed: changed.map(|change| change.now.clone()).collect(),
+            notes: self.notes(changes.summary(run)),
+            redo: self.redo,
+        })
     }
-    if num_after > 0 {
-        accepted.notes.push(format!(
-            "{} after those of the same shards that are being tried again",
-            counted(
-                num_after,
-                "quarantined item comes",
-                "quarantined items come"
-            )
-        ));
+
+    /// Returns what people should know, after what has changed.
+    fn notes(&self, mut notes: Vec<String>) -> Vec<String> {
+        if self.num_pending > 0 {
+            notes.push(format!(
+                "quarantined items of {} are being tried again, and can be chosen once more when that has ended",
+                counted(self.num_pending, "shard", "shards")
+            ));
+        }
+        if self.num_after > 0 {
+            notes.push(format!(
+                "{} after those of the same shards that are being tried again",
+                counted(
+                    self.num_after,
+                    "quarantined item comes",
+                    "quarantined items come"
+                )
+            ));
+        }
+        if self.num_gone > 0 {
+            let (num_gone, plural) = (self.num_gone, if self.num_gone == 1 { "" } else { "s" });
+            notes.push(format!(
+                "{num_gone} item{plural} not made yet will be quarantined as missing unless the inputs come back"
+            ));
+        }
+        notes
     }
-    if num_gone > 0 {
-        let plural = if num_gone == 1 { "" } else { "s" };
-        accepted.notes.push(format!(
-            "{num_gone} item{plural} not made yet will be quarantined as missing unless the inputs come back"
-        ));
-    }
-    for (what, items) in done {
-        let plural = if items == 1 { "" } else { "s" };
-        refused.push(format!("{what} ({items} item{plural})"));
-    }
-    if !refused.is_empty() {
-        return Err(ChangeError::Refused {
-            run: run.record.run.clone(),
-            found: changes.counts(),
-            refused,
-            advice: ADVICE,
-        });
-    }
-    let changed = changes
-        .contents
-        .changed
-        .iter()
-        .chain(&changes.styles.changed);
-    accepted.changed = changed.map(|change| change.now.clone()).collect();
-    Ok(accepted)
 }
 
 async fn rows(

@@ -157,7 +157,9 @@ impl Planned<'_> {
             return Ok(self.told_by_note(key, &bytes));
         }
         let rows = shared::blocking::run(move || manifest::read(bytes)).await;
-        let rows = rows.unwrap_or_default();
+        let Ok(rows) = rows else {
+            return Ok(Word::Nothing);
+        };
         let other = rows.iter().find_map(|row| self.told_by_row(row));
         Ok(match other {
             Some(other) => Word::Other(format!("{key} has {other}")),

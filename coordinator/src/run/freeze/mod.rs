@@ -22,7 +22,7 @@ const VERSION_HELPS: &str = "use the program that planned the run";
 /// What helps where a run's record is that of another run.
 const OTHER_RUN_HELPS: &str = "give the folder its name back: a run cannot be copied or renamed";
 
-/// A run as storage keeps it: whoever has this can go on with it.
+/// A run as storage keeps it: this is all it takes to go on with it.
 #[derive(Debug, Clone)]
 pub struct FrozenRun {
     /// What it is.
@@ -162,7 +162,7 @@ pub async fn open_or_create(
     let key = ArtifactKey::RunRecord(config.run.clone());
     match storage.create(&key, Bytes::from(record.to_json())).await {
         Ok(_) => Ok(record),
-        // Somebody started the same run at the same moment.
+        // Another process started the same run at the same moment.
         Err(error) if error.kind == StorageErrorKind::Conflict => {
             same(open_record(storage, &config.run).await?, frozen)
         }

@@ -3,6 +3,7 @@
 use futures::future::try_join_all;
 use imaging::{LabelFile, NamedBytes, count_classes};
 use shared::dataset::entry::{DatasetEntry, DatasetLabel};
+use shared::failure::chain;
 use shared::source::Source;
 
 use super::InventoryError;
@@ -49,7 +50,17 @@ async fn count_label(
             name: &name,
             bytes: &bytes,
         };
-        count_classes(LabelFile { file, reading }).unwrap_or_default()
+        match count_classes(LabelFile { file, reading }) {
+            Ok(pixels) => pixels,
+            Err(error) => {
+                tracing::debug!(
+                    label = name,
+                    error = chain(&error),
+                    "a label shows no class"
+                );
+                [0; 19]
+            }
+        }
     };
     Ok(shared::blocking::run(count).await)
 }

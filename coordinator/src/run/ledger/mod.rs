@@ -94,7 +94,7 @@ pub struct Ledger {
     /// Sizes of the stored commits, as revision 0 of their shards, and of revisions, in bytes.
     pub size_bytes: BTreeMap<(ShardId, u32), u64>,
     /// What lies among the shards and belongs to none that was planned, below the run's folder.
-    pub strays: BTreeSet<String>,
+    pub orphans: BTreeSet<String>,
     /// Numbers of the failed attempts at each shard.
     pub failed_attempts: BTreeMap<ShardId, Vec<u32>>,
     /// What was decided.
@@ -184,7 +184,7 @@ impl Ledger {
                 let stored = stored_shard(&object.path);
                 let Some((shard, revision)) = stored.filter(|&(shard, _)| is_planned(shard)) else {
                     let name = object.path.strip_prefix(&folder).unwrap_or(&object.path);
-                    ledger.strays.insert(format!("shards/{name}"));
+                    ledger.orphans.insert(format!("shards/{name}"));
                     continue;
                 };
                 match revision {
@@ -195,7 +195,7 @@ impl Ledger {
                         ledger.revisions.entry(shard).or_default().insert(revision);
                     }
                 }
-                let number = revision.unwrap_or_default();
+                let number = revision.unwrap_or(0);
                 ledger.size_bytes.insert((shard, number), object.size_bytes);
             }
         }
@@ -383,7 +383,7 @@ fn stored_attempt(path: &str) -> Option<(ShardId, u32)> {
 #[cfg(test)]
 mod tests {
     use shared::clock::SystemClock;
-    use shared::decision::{Decided, Decision, Reopened, Retry};
+    use shared::decision::{Decision, DecisionKind, Reopened, Retry};
     use shared::storage::MemoryStorage;
 
     use super::*;
@@ -408,12 +408,12 @@ mod tests {
         let mut ledger = Ledger::default();
         let shard = ShardId(0);
         ledger.committed.insert(shard);
-        let retry = |revision| Decided::Resume {
+        let retry = |revision| DecisionKind::Resume {
             reopened: vec![Reopened {
                 shard,
                 last_attempt: 3,
             }],
-            forgiven: 1,
+            acknowledged_failures: 1,
             retried: vec![Retry {
                 shard,
                 revision,
@@ -427,7 +427,7 @@ mod tests {
             let decided = ledger.decisions.decide_next(&storage, &run, decision);
             decided.await.unwrap();
         };
-        // One that nobody decided, and one beyond a gap, hold nothing.
+        // One that was not decided, and one beyond a gap, hold nothing.
         ledger.revisions.insert(shard, BTreeSet::from([1, 3]));
         assert_eq!(ledger.state(shard, 3), ShardState::Committed);
         assert_eq!(ledger.num_revisions(shard), 0);

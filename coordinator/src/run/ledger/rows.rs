@@ -1,6 +1,6 @@
 //! Rows of committed shards and records of failed attempts.
 //!
-//! All rows come in here, and only those that were planned: a file of another shard is damage, whoever reads it.
+//! All rows come in here, and only those that were planned: a file of another shard is damage to every reader.
 
 use std::collections::{BTreeSet, HashSet};
 

@@ -3,7 +3,7 @@
 //!
 //! What is stored of them saves reading and is no truth: another program may have written it, or another process that has
 //! seen less. Of a run with this plan it is taken for a shard that it can be true of, as that is planned and listed; all
-//! others are counted anew. So whoever stores it last does no harm.
+//! others are counted anew. So it does no harm which process stores it last.
 
 mod failures;
 mod shard;
@@ -439,7 +439,7 @@ async fn count_shard(
     })
 }
 
-/// Returns the counts of a run, reading only shards that nobody has counted before.
+/// Returns the counts of a run, reading only shards that were not counted before.
 ///
 /// # Errors
 ///

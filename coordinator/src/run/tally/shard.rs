@@ -105,7 +105,7 @@ impl ShardTally {
         }
         // Clocks of workers differ: what came first is told by the numbers of attempts.
         let newest = rows.iter().max_by_key(|row| (row.attempt, row.finished_at));
-        // Revisions come days later, and nobody worked on the shard in between.
+        // Revisions come days later, and the shard was not worked on in between.
         let oldest = rows.iter().map(|row| row.attempt).min();
         let of_oldest = rows.iter().filter(|row| Some(row.attempt) == oldest);
         Self {

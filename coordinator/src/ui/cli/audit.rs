@@ -5,7 +5,7 @@ use shared::console;
 use shared::ids::RunId;
 use shared::wording::Thousands;
 
-use super::{Ending, Problem, RootArgs, opening};
+use super::{CliError, Outcome, RootArgs, setup};
 use crate::output::audit;
 use crate::output::audit::deep::{self, Sample};
 
@@ -30,19 +30,19 @@ pub(super) struct AuditArgs {
     seed: Option<u64>,
 }
 
-pub(super) async fn main(args: AuditArgs) -> Result<Ending, Problem> {
-    let storage = opening::storage(&args.root).await?;
-    let run = opening::run(storage.as_ref(), &args.run).await?;
+pub(super) async fn main(args: AuditArgs) -> Result<Outcome, CliError> {
+    let storage = setup::storage(&args.root).await?;
+    let run = setup::run(storage.as_ref(), &args.run).await?;
     let mut report = audit::audit(storage.as_ref(), &run)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let deep = if args.deep {
         let sample = Sample {
             items: args.sample,
             seed: args.seed.unwrap_or_else(any_seed),
         };
         let deep = deep::audit(storage.as_ref(), &run, &report.done, sample).await;
-        let mut deep = deep.map_err(Problem::environment)?;
+        let mut deep = deep.map_err(CliError::environment)?;
         report.findings.append(&mut deep.findings);
         Some((sample, deep))
     } else {
@@ -88,13 +88,13 @@ pub(super) async fn main(args: AuditArgs) -> Result<Ending, Problem> {
         report.findings.len()
     ))?;
     Ok(if clean {
-        Ending::Done
+        Outcome::Done
     } else {
-        Ending::WithFailures
+        Outcome::WithFailures
     })
 }
 
-/// Returns a seed that nobody chose.
+/// Returns a seed by the time of day.
 fn any_seed() -> u64 {
     let now = jiff::Timestamp::now().as_microsecond();
     now.unsigned_abs() % 1_000_000_000

@@ -1,12 +1,12 @@
-//! `synth2real cancel`: nobody works on a run any more.
+//! `synth2real cancel`: a run is not worked on any more.
 
 use clap::Args;
 use shared::console;
 use shared::decision::Decisions;
 use shared::ids::RunId;
 
-use super::{Ending, Problem, RootArgs, opening};
-use crate::run::deciding::{self, Step};
+use super::{CliError, Outcome, RootArgs, setup};
+use crate::run::decisions::{self, Resolution};
 use crate::run::freeze;
 
 #[derive(Debug, Args)]
@@ -18,29 +18,29 @@ pub(super) struct CancelArgs {
     root: RootArgs,
 }
 
-pub(super) async fn main(args: CancelArgs) -> Result<Ending, Problem> {
-    let storage = opening::storage(&args.root).await?;
+pub(super) async fn main(args: CancelArgs) -> Result<Outcome, CliError> {
+    let storage = setup::storage(&args.root).await?;
     let storage = storage.as_ref();
     freeze::open_record(storage, &args.run)
         .await
-        .map_err(opening::freeze_problem)?;
-    if deciding::has_ended(storage, &args.run).await {
+        .map_err(setup::freeze_error)?;
+    if decisions::has_ended(storage, &args.run).await {
         console::tell(format_args!(
             "run {} has ended: there is nothing to cancel",
             args.run
         ));
-        return Ok(Ending::Done);
+        return Ok(Outcome::Done);
     }
     let decisions = Decisions::read(storage, &args.run).await;
-    let mut decisions = decisions.map_err(Problem::environment)?;
-    let cancelled = deciding::cancel(storage, &args.run, &mut decisions).await;
-    if let Step::IsHalted(reason) = cancelled.map_err(Problem::environment)? {
+    let mut decisions = decisions.map_err(CliError::environment)?;
+    let cancelled = decisions::cancel(storage, &args.run, &mut decisions).await;
+    if let Resolution::IsHalted(reason) = cancelled.map_err(CliError::environment)? {
         console::tell(format_args!("run {} was halted before: {reason}", args.run));
-        return Ok(Ending::Done);
+        return Ok(Outcome::Done);
     }
     console::tell(format_args!(
         "run {} is cancelled: workers finish the image in hand and drop its shards; `resume` takes it up again",
         args.run
     ));
-    Ok(Ending::Done)
+    Ok(Outcome::Done)
 }

@@ -6,26 +6,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::header::CONTENT_TYPE;
-use axum::routing::get;
 use clap::Args;
 use shared::descriptors;
 use shared::failure::chain;
 use shared::http_server::ServerLimits;
-use shared::metrics::Exporter;
 use shared::queue::Broker;
 use shared::read_file::{self, max_bytes};
 use shared::storage::Storage;
 use tokio::net::{TcpListener, lookup_host};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Problem;
+use super::CliError;
 use crate::ui::dashboard::token::Token;
-use crate::ui::dashboard::{Access, Dashboard, Entrance, Shown};
+use crate::ui::dashboard::{Access, Dashboard, DashboardState, Entrance};
 use crate::ui::metrics;
-use crate::work::collector::{Board, Collector, Duty};
+use crate::work::collector::{Collector, LiveState, Mode};
 
 /// Where it listens unless something else is said.
 pub(super) const ADDRESS: &str = "127.0.0.1:8080";
@@ -50,10 +45,10 @@ pub(super) struct Listening {
 }
 
 /// Begins to listen; beyond this machine only with a token.
-pub(super) async fn listen(address: &str, args: &AccessArgs) -> Result<Listening, Problem> {
+pub(super) async fn listen(address: &str, args: &AccessArgs) -> Result<Listening, CliError> {
     let token = token(args.token_file.as_deref())?;
     let usage = |error: std::io::Error| {
-        Problem::Usage(format!(
+        CliError::Usage(format!(
             "--listen {address:?} must be ADDRESS:PORT, such as {ADDRESS}: {}",
             chain(&error)
         ))
@@ -63,14 +58,14 @@ pub(super) async fn listen(address: &str, args: &AccessArgs) -> Result<Listening
         Some(token) => Access::Token(token),
         None if addresses.iter().all(|address| address.ip().is_loopback()) => Access::Loopback,
         None => {
-            return Err(Problem::Usage(format!(
+            return Err(CliError::Usage(format!(
                 "--listen {address} is open to other machines and needs a token: put one into {TOKEN}, or into a file \
                  for --token-file (`openssl rand -hex 32` makes a good one); or listen on {ADDRESS}"
             )));
         }
     };
     let environment = |error: std::io::Error| {
-        Problem::Environment(format!(
+        CliError::Environment(format!(
             "cannot listen on {address}: {}; choose another address with --listen",
             chain(&error)
         ))
@@ -85,12 +80,12 @@ pub(super) async fn listen(address: &str, args: &AccessArgs) -> Result<Listening
     })
 }
 
-fn token(file: Option<&Path>) -> Result<Option<Token>, Problem> {
+fn token(file: Option<&Path>) -> Result<Option<Token>, CliError> {
     let (place, text) = match file {
         Some(file) => {
             let text = read_file::read_text(file, max_bytes::SECRET).map_err(|error| {
                 let file = file.display();
-                Problem::Usage(format!(
+                CliError::Usage(format!(
                     "cannot read the token in {file}: {}",
                     chain(&error)
                 ))
@@ -106,7 +101,7 @@ fn token(file: Option<&Path>) -> Result<Option<Token>, Problem> {
     let token = Token::new(&text);
     token
         .map(Some)
-        .map_err(|error| Problem::Usage(format!("the token in {place} is too short: {error}")))
+        .map_err(|error| CliError::Usage(format!("the token in {place} is too short: {error}")))
 }
 
 fn warn_if_readable_by_all(file: &Path) {
@@ -119,38 +114,38 @@ fn warn_if_readable_by_all(file: &Path) {
     }
 }
 
-/// What a collector and its dashboard work on.
-pub(super) struct Watch {
+/// The options of a collector and its dashboard.
+pub(super) struct CollectorOptions {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) broker: Option<Broker>,
     pub(super) root: String,
-    pub(super) duty: Duty,
+    pub(super) mode: Mode,
     pub(super) every: Duration,
     pub(super) stop: CancellationToken,
 }
 
 /// Watches and serves until told to stop.
-pub(super) async fn serve(watch: Watch, listening: Listening) -> Result<(), Problem> {
-    let board = Arc::new(Board::default());
-    let (queue, events, control) = match watch.broker {
+pub(super) async fn serve(options: CollectorOptions, listening: Listening) -> Result<(), CliError> {
+    let live = Arc::new(LiveState::default());
+    let (queue, events, control) = match options.broker {
         Some(broker) => (Some(broker.work), Some(broker.events), Some(broker.control)),
         None => (None, None, None),
     };
     let collector = Collector {
-        storage: Arc::clone(&watch.storage),
+        storage: Arc::clone(&options.storage),
         queue: queue.clone(),
         events,
-        duty: watch.duty,
-        every: watch.every,
-        board: Arc::clone(&board),
-        stop: watch.stop.clone(),
+        mode: options.mode,
+        every: options.every,
+        live: Arc::clone(&live),
+        stop: options.stop.clone(),
     };
-    let shown = Shown {
-        storage: watch.storage,
+    let state = DashboardState {
+        storage: options.storage,
         queue,
         control,
-        board,
-        root: watch.root,
+        live,
+        root: options.root,
     };
     let Listening {
         listener, access, ..
@@ -161,36 +156,17 @@ pub(super) async fn serve(watch: Watch, listening: Listening) -> Result<(), Prob
         access,
         limits: ServerLimits::within(descriptors::raise()),
     };
-    let exporter = metrics::install();
-    let show_metrics =
-        get(|| async { ([(CONTENT_TYPE, Exporter::MEDIA_TYPE)], exporter.render()) });
-    let more = Router::new().route("/metrics", show_metrics);
-    let serving = Dashboard::serve(shown, entrance, more, watch.stop.clone());
+    let more = metrics::router();
+    let serving = Dashboard::serve(state, entrance, more, options.stop.clone());
     // In a task of its own: counting a hundred thousand shards must keep no page waiting.
     let collecting = tokio::spawn(async move { collector.run().await });
     let served = serving.await;
-    watch.stop.cancel();
+    options.stop.cancel();
     if let Err(error) = collecting.await
         && error.is_panic()
     {
         std::panic::resume_unwind(error.into_panic());
     }
-    served.map_err(|error| Problem::Environment(format!("the dashboard failed: {}", chain(&error))))
-}
-
-/// A collector and its dashboard beside a run in this process; they end when this is dropped.
-pub(super) struct Beside {
-    _tasks: JoinSet<()>,
-}
-
-impl Beside {
-    pub(super) fn start(watch: Watch, listening: Listening) -> Self {
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            if let Err(problem) = serve(watch, listening).await {
-                tracing::error!(error = %problem, "the run goes on without its dashboard");
-            }
-        });
-        Self { _tasks: tasks }
-    }
+    served
+        .map_err(|error| CliError::Environment(format!("the dashboard failed: {}", chain(&error))))
 }

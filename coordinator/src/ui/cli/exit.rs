@@ -8,7 +8,7 @@ use shared::wording::{MOST_MESSAGE_BYTES, shortened};
 
 /// How a command that did its work ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum Outcome {
     /// Everything is done.
     Done,
     /// Finished with quarantined or failed items, or an audit that failed.
@@ -17,19 +17,19 @@ pub enum Ending {
     Interrupted,
 }
 
-impl From<Ending> for ExitCode {
-    fn from(ending: Ending) -> Self {
-        match ending {
-            Ending::Done => Self::from(0),
-            Ending::WithFailures => Self::from(1),
-            Ending::Interrupted => Self::from(130),
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::from(0),
+            Outcome::WithFailures => Self::from(1),
+            Outcome::Interrupted => Self::from(130),
         }
     }
 }
 
-/// Why a command did not do its work. Each is one line for a person.
+/// Why a command did not do its work: the kind, which decides the exit code, and one line for a person.
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
+pub enum CliError {
     /// Usage or settings.
     #[error("{0}")]
     Usage(String),
@@ -41,7 +41,7 @@ pub enum Problem {
     Printing(#[from] PrintError),
 }
 
-impl Problem {
+impl CliError {
     /// Returns an error of usage or settings with its whole chain.
     pub fn usage(error: impl std::error::Error + 'static) -> Self {
         Self::Usage(chain(&error))
@@ -56,8 +56,8 @@ impl Problem {
     pub fn complain(&self) {
         match self {
             Self::Usage(_) | Self::Environment(_) | Self::Printing(PrintError::Failed(_)) => {
-                let problem = shortened(&self.to_string(), MOST_MESSAGE_BYTES);
-                console::note(format_args!("synth2real: {problem}"));
+                let message = shortened(&self.to_string(), MOST_MESSAGE_BYTES);
+                console::note(format_args!("synth2real: {message}"));
             }
             Self::Printing(PrintError::ReaderGone) => {}
         }

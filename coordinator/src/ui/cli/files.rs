@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::Problem;
+use super::CliError;
 
 /// A file or folder, with the option that names it.
 pub(super) type Named<'a> = (&'static str, &'a Path);
@@ -18,12 +18,12 @@ const MAX_LINKS: usize = 40;
 /// Proves before any work that files can be written where options say: an unfinished one is made beside each, as [`write`]
 /// does, and removed. What a command reads, a file or all below a folder, is not written over, and neither is what is no
 /// file.
-pub(super) fn check(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<(), Problem> {
+pub(super) fn check(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<(), CliError> {
     let mut places: Vec<(Named<'_>, PathBuf)> = Vec::new();
     for &output in outputs {
         let place = place_of(output, inputs)?;
         if let Some((other, _)) = places.iter().find(|(_, taken)| *taken == place) {
-            return Err(Problem::Usage(format!(
+            return Err(CliError::Usage(format!(
                 "{} {} and {} {} are one file: name two",
                 other.0,
                 other.1.display(),
@@ -37,8 +37,8 @@ pub(super) fn check(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<(), P
 }
 
 /// Returns where a file is to be written in the end, without links.
-fn place_of((option, path): Named<'_>, inputs: &[Named<'_>]) -> Result<PathBuf, Problem> {
-    let refuse = |reason: String| Problem::Usage(format!("{option} {}: {reason}", path.display()));
+fn place_of((option, path): Named<'_>, inputs: &[Named<'_>]) -> Result<PathBuf, CliError> {
+    let refuse = |reason: String| CliError::Usage(format!("{option} {}: {reason}", path.display()));
     let target = resolved(path).map_err(|error| refuse(error.to_string()))?;
     let folder = folder_of(&target);
     if target.is_dir() {
@@ -64,7 +64,7 @@ fn place_of((option, path): Named<'_>, inputs: &[Named<'_>]) -> Result<PathBuf, 
     match unfinished(folder, b"synth2real") {
         Ok(_) => {}
         Err(error) => {
-            return Err(Problem::Environment(format!(
+            return Err(CliError::Environment(format!(
                 "{option} {}: no file can be written in {}: {error}",
                 path.display(),
                 folder.display()
@@ -80,7 +80,7 @@ pub(super) fn check_ending(
     (option, path): Named<'_>,
     what: &str,
     endings: &[&str],
-) -> Result<(), Problem> {
+) -> Result<(), CliError> {
     let target = resolved(path).unwrap_or_else(|_| path.to_owned());
     let Some(found) = target.extension() else {
         return Ok(());
@@ -95,7 +95,7 @@ pub(super) fn check_ending(
         true => String::new(),
         false => format!(", which leads to {}", target.display()),
     };
-    Err(Problem::Usage(format!(
+    Err(CliError::Usage(format!(
         "{option} {}{leads}: {what} is written, so name a file that ends in .{}",
         path.display(),
         endings.join(" or .")
@@ -144,7 +144,7 @@ fn resolved(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Writes beside the target, where links lead, and renames, so that a half-written file never has the target's name.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let write = || -> io::Result<()> {
         let target = resolved(path)?;
         let file = unfinished(folder_of(&target), bytes)?;
@@ -152,7 +152,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
         Ok(())
     };
     write()
-        .map_err(|error| Problem::Environment(format!("cannot write {}: {error}", path.display())))
+        .map_err(|error| CliError::Environment(format!("cannot write {}: {error}", path.display())))
 }
 
 /// Returns a file with these bytes, safe from a crash, which is removed when it is dropped.
@@ -250,7 +250,7 @@ mod tests {
             ("circle.png", "leads in a circle"),
         ] {
             let refused = check(&[("--out", &at(name))], &inputs).unwrap_err();
-            assert!(matches!(refused, Problem::Usage(_)), "{refused}");
+            assert!(matches!(refused, CliError::Usage(_)), "{refused}");
             let told = refused.to_string();
             assert!(told.contains(words) && told.contains(name), "{told}");
         }

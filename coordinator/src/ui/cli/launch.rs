@@ -6,7 +6,8 @@ use shared::console;
 use shared::run_record::{RunInputs, RunRecord};
 use shared::settings::RunConfig;
 
-use super::{ConfigArgs, Ending, Problem, opening};
+use super::setup::{self, Preparation};
+use super::{CliError, ConfigArgs, Outcome};
 use crate::run::changes::Accepted;
 use crate::run::freeze::{self, FrozenRun};
 use crate::ui::progress::CountProgress;
@@ -19,43 +20,40 @@ pub(super) struct LaunchArgs {
     settings: ConfigArgs,
 }
 
-pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
-    let config = RunConfig::load(&args.settings.config).map_err(Problem::usage)?;
-    let inventory = opening::inventory(&config).await?;
-    opening::warn_of_left_out(&inventory);
-    opening::warn_of_idle(&config.method);
-    let storage = opening::writable_storage(&config.root).await?;
+pub(super) async fn main(args: LaunchArgs) -> Result<Outcome, CliError> {
+    let config = RunConfig::load(&args.settings.config).map_err(CliError::usage)?;
+    let preparation = setup::prepare(&config, setup::warn).await?;
+    let existing = preparation.existing(&config).await?;
+    let Preparation { inventory, storage } = preparation;
     let storage = storage.as_ref();
-    let existing = opening::existing(storage, &config, &inventory).await?;
-    opening::warn_of_references(&config, &inventory).await?;
-    let queue = opening::broker(config.broker.as_ref()).await?.work;
+    let queue = setup::broker(config.broker.as_ref()).await?.work;
 
     let (run, mut ledger, accepted) = match existing {
         Some(existing) => (existing.run, existing.ledger, existing.accepted),
         None => {
             let record = freeze::open_or_create(storage, &config, &inventory, &SystemClock)
                 .await
-                .map_err(opening::freeze_problem)?;
+                .map_err(setup::freeze_error)?;
             let plan = inventory.plan;
             let run = FrozenRun { record, plan };
-            let ledger = opening::ledger(storage, &run).await?;
+            let ledger = setup::ledger(storage, &run).await?;
             (run, ledger, Accepted::default())
         }
     };
     tell_differences(&config, &run.record);
     let mut redo = resume::find(storage, &run, &ledger, &Choice::default())
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     resume::merge(&mut redo, accepted.redo);
     resume::decide(storage, &run, &mut ledger, &redo, accepted.changed)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let progress = CountProgress::new(redo.len(), "shards published");
     let tasks = resume::tasks(&run, &ledger, &redo);
     dispatch::publish(queue.as_ref(), tasks, |count| progress.reached(count))
         .await
         .map_err(|error| {
-            Problem::Environment(format!(
+            CliError::Environment(format!(
                 "{}; the run is planned and stored: launch it again",
                 shared::failure::chain(&error)
             ))
@@ -74,7 +72,7 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Ending, Problem> {
         "watch it: synth2real status {} --watch --root {}",
         config.run, config.root
     ));
-    Ok(Ending::Done)
+    Ok(Outcome::Done)
 }
 
 /// What is no part of a run's identity stays as it was at its first launch.

@@ -2,11 +2,12 @@
 
 mod audit;
 mod cancel;
+#[cfg(feature = "embedded")]
+mod compute;
 mod dashboard;
 mod exit;
 mod files;
 mod launch;
-mod opening;
 #[cfg(feature = "embedded")]
 mod probe;
 #[cfg(feature = "embedded")]
@@ -16,18 +17,18 @@ mod resume;
 #[cfg(feature = "embedded")]
 mod run;
 mod serve;
+mod setup;
 mod status;
 #[cfg(feature = "embedded")]
 mod transfer;
 #[cfg(not(feature = "embedded"))]
 mod without_engine;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-pub use exit::{Ending, Problem};
-use shared::location::{Location, LocationError};
+pub use exit::{CliError, Outcome};
 use shared::paths;
 #[cfg(not(feature = "embedded"))]
 use without_engine::{self as probe, self as reference_stats, self as run, self as transfer};
@@ -55,6 +56,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Plan and convert here, in this process; run it again to resume
+    #[cfg_attr(
+        not(feature = "embedded"),
+        doc = "(needs the engine, which is not in this program)"
+    )]
     ///
     /// Images, labels and a Parquet manifest are stored below `runs/NAME/` of the run's root. A run that was killed
     /// goes on with what is missing; a changed setting, model or dataset is refused, saying what changed.
@@ -94,10 +99,22 @@ enum Command {
     /// four methods. While a run is under way, it says what is there so far.
     Report(report::ReportArgs),
     /// Make the statistics of real photographs that FID and KID compare a style with
+    #[cfg_attr(
+        not(feature = "embedded"),
+        doc = "(needs the engine, which is not in this program)"
+    )]
     ReferenceStats(reference_stats::ReferenceStatsArgs),
     /// Convert one image in the style of another
+    #[cfg_attr(
+        not(feature = "embedded"),
+        doc = "(needs the engine, which is not in this program)"
+    )]
     Transfer(transfer::TransferArgs),
     /// Check a run's model, device, storage, broker and datasets, time a few steps, and say how long the run will take
+    #[cfg_attr(
+        not(feature = "embedded"),
+        doc = "(needs the engine, which is not in this program)"
+    )]
     Probe(probe::ProbeArgs),
 }
 
@@ -146,8 +163,8 @@ impl Cli {
 ///
 /// # Errors
 ///
-/// A [`Problem`] with the exit code that it leads to.
-pub async fn main(cli: Cli) -> Result<Ending, Problem> {
+/// A [`CliError`] with the exit code that it leads to.
+pub async fn main(cli: Cli) -> Result<Outcome, CliError> {
     match cli.command {
         Command::Run(args) => run::main(args).await,
         Command::Launch(args) => launch::main(args).await,
@@ -166,9 +183,4 @@ pub async fn main(cli: Cli) -> Result<Ending, Problem> {
 /// Reads a path of the command line, in which `~` and `${NAME}` are expanded as in settings files.
 fn path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(paths::given)
-}
-
-/// Reads a folder or bucket of the command line, in which `~` and `${NAME}` are expanded as in settings files.
-fn location(text: &str) -> Result<Location, LocationError> {
-    Location::given(text, Path::new(""))
 }

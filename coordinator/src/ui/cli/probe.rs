@@ -1,26 +1,33 @@
 //! `synth2real probe`: what a run needs is there, and how long it will take.
+//!
+//! Each check returns what it found, and [`main`] prints that. The model is loaded, and its steps are timed, by what a worker
+//! works with.
 
+use std::fmt::{self, Display};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use clap::Args;
-use engine::Engine;
-use engine::conversion::{ConversionInput, Converter};
-use imaging::{LabelNeed, Prepared, encode_png, load};
 use shared::clock::{Clock, SystemClock};
-use shared::console;
+use shared::console::{self, PrintError};
 use shared::dataset::entry::DatasetEntry;
+use shared::decision::ChangedInputs;
 use shared::item_metric::ItemMetric;
 use shared::location::Location;
-use shared::run_record::RunRecord;
-use shared::settings::{RunConfig, StepSet};
-use shared::source;
+use shared::model::Model;
+use shared::network::{FEATURES_FILE, NetworkContract};
+use shared::queue::Depth;
+use shared::run_record::{Frozen, RunRecord};
+use shared::settings::{QualityConfig, RunConfig, StepSet, defaults};
 use shared::warning::ItemWarning;
-use worker::evaluation::{Networks, Output};
-use worker::run_context::networks;
-
-use super::{ConfigArgs, Ending, Problem, opening};
-use crate::run::inventory::Inventory;
 use shared::wording::human;
+use worker::attempt::{AttemptError, InputKind, LoadedInput, Progress, RunContext, Unusable};
+use worker::run_context::{EngineContextProvider, RunContextProvider};
+
+use super::setup::{self, Preparation};
+use super::{CliError, ConfigArgs, Outcome, compute};
+use crate::run::inventory::Inventory;
 
 /// Steps that are timed.
 const PROBED_STEPS: usize = 3;
@@ -31,112 +38,174 @@ pub(super) struct ProbeArgs {
     settings: ConfigArgs,
 }
 
-struct Timing {
-    evaluation: Duration,
-    share_in_unet: f64,
-    per_item: Duration,
-    judging: Duration,
-    /// What a person should know about the output.
-    warnings: Vec<ItemWarning>,
+pub(super) async fn main(args: ProbeArgs) -> Result<Outcome, CliError> {
+    let config = RunConfig::load_to_compute(&args.settings.config).map_err(CliError::usage)?;
+    let Preparation { inventory, .. } = setup::prepare(&config, print_dataset).await?;
+    compute::check(&config, &inventory)?;
+    print("storage", format_args!("{} can be written", config.root))?;
+    if let Some(broker) = check_broker(&config).await? {
+        print("broker", broker)?;
+    }
+    let record = probed(&config, &inventory);
+    let model = load(&config, &record, &inventory).await?;
+    print("model", &model)?;
+    let judges = judges(&config.quality).await?.join(", ");
+    let timing = time(&config, &inventory, &model.context).await?;
+    print(
+        "device",
+        format_args!(
+            "{}: {:.3} s a UNet evaluation, {:.1} % of denoising is in the UNet",
+            config.engine.device,
+            timing.evaluation.as_secs_f64(),
+            100.0 * timing.share_in_unet
+        ),
+    )?;
+    let judging = timing.judging.as_secs_f64();
+    print("judges", format_args!("{judges}: {judging:.3} s an output"))?;
+    for warning in &timing.warnings {
+        print("", warning)?;
+    }
+    for problem in setup::references(&record).await? {
+        print("", problem)?;
+    }
+    let evaluations = planned_evaluations(&config, &inventory);
+    let total = timing.total(evaluations, inventory.plan.num_items());
+    let hours = total.as_secs_f64() / 3600.0;
+    print(
+        "work",
+        format_args!("{evaluations} UNet evaluations, {hours:.2} device-hours"),
+    )?;
+    print("ETA", format_args!("{} on one such device", human(total)))?;
+    Ok(Outcome::Done)
 }
 
-pub(super) async fn main(args: ProbeArgs) -> Result<Ending, Problem> {
-    let config = RunConfig::load_to_compute(&args.settings.config).map_err(Problem::usage)?;
-    let inventory = opening::inventory(&config).await?;
+/// Prints what was found by a check, under its name.
+fn print(check: &str, found: impl Display) -> Result<(), PrintError> {
+    console::print(format_args!("{check:<9}{found}"))
+}
+
+/// Prints what is planned, and what of the settings does nothing.
+fn print_dataset(config: &RunConfig, inventory: &Inventory) -> Result<(), CliError> {
     let plan = &inventory.plan;
-    let (contents, styles) = (plan.contents.len(), plan.styles.len());
-    let (items, shards) = (inventory.plan.num_items(), inventory.plan.shards.len());
-    console::print(format_args!(
-        "dataset  {contents} contents, {styles} styles, {items} items in {shards} shards"
-    ))?;
+    print(
+        "dataset",
+        format_args!(
+            "{} contents, {} styles, {} items in {} shards",
+            plan.contents.len(),
+            plan.styles.len(),
+            plan.num_items(),
+            plan.shards.len()
+        ),
+    )?;
     for line in &inventory.left_out {
-        console::print(format_args!("         {line}"))?;
+        print("", line)?;
     }
     if let Some(idle) = config.method.idle() {
-        console::print(format_args!("method   {idle}"))?;
+        print("method", idle)?;
     }
-    opening::storage_to_compute(&config, &inventory).await?;
-    console::print(format_args!("storage  {} can be written", config.root))?;
-    if config.broker.is_some() {
-        let queue = opening::broker(config.broker.as_ref()).await?.work;
-        queue.probe().await.map_err(Problem::environment)?;
-        let depth = queue.depth().await.map_err(Problem::environment)?;
-        console::print(format_args!(
-            "broker   {}: {} shards wait, {} workers",
-            queue.locate(),
-            depth.ready,
-            depth.consumers
-        ))?;
-    }
-
-    let started = Instant::now();
-    let model = source::open(&config.model)
-        .await
-        .map_err(Problem::environment)?;
-    let model = source::local_folder(
-        &config.model,
-        model.as_ref(),
-        shared::model::FILE,
-        &config.engine.cache_dir,
-    )
-    .await
-    .map_err(Problem::environment)?;
-    let engine = Engine::load(&model, &config.engine).map_err(Problem::environment)?;
-    let model = &inventory.contract.model;
-    console::print(format_args!(
-        "model    {} at {}x{}, {} injected layers, digests right, loaded in {}",
-        model.source.name,
-        model.width,
-        model.height,
-        engine.unet.layers().count(),
-        human(started.elapsed())
-    ))?;
-    let record = RunRecord::new(&config, inventory.frozen.clone(), SystemClock.now());
-    let networks = networks::load(&record, &config.engine).await;
-    let networks = networks.map_err(Problem::environment)?;
-    let judges = names(&networks);
-    let timing = time(&config, &inventory, engine, networks).await?;
-    console::print(format_args!(
-        "device   {}: {:.3} s a UNet evaluation, {:.1} % of denoising is in the UNet",
-        config.engine.device,
-        timing.evaluation.as_secs_f64(),
-        100.0 * timing.share_in_unet
-    ))?;
-
-    console::print(format_args!(
-        "judges   {judges}: {:.3} s an output",
-        timing.judging.as_secs_f64()
-    ))?;
-    for warning in &timing.warnings {
-        console::print(format_args!("         {warning}"))?;
-    }
-    for problem in opening::references(&record).await? {
-        console::print(format_args!("         {problem}"))?;
-    }
-
-    let evaluations = planned_evaluations(&config, &inventory);
-    let per_item = timing.per_item + timing.judging;
-    let total = timing.evaluation.mul_f64(evaluations as f64) + per_item.mul_f64(items as f64);
-    console::print(format_args!(
-        "work     {evaluations} UNet evaluations, {:.2} device-hours",
-        total.as_secs_f64() / 3600.0
-    ))?;
-    console::print(format_args!("ETA      {} on one such device", human(total)))?;
-    Ok(Ending::Done)
+    Ok(())
 }
 
-/// Returns what judges outputs.
-fn names(networks: &Networks) -> String {
-    let of_pixels = ItemMetric::ALL
-        .into_iter()
-        .filter(|metric| metric.network().is_none());
-    let mut names: Vec<&str> = of_pixels.map(ItemMetric::title).collect();
-    let extractor = networks.extractor.iter().map(|network| &network.contract);
-    let perceptual = networks.perceptual.iter();
-    let perceptual = perceptual.filter_map(|(_, network)| Some(&network.as_ref()?.contract));
-    let contracts = extractor.chain(perceptual);
-    names.extend(contracts.map(|contract| contract.network.name.as_str()));
-    names.join(", ")
+/// A broker that takes and gives messages.
+struct BrokerCheck {
+    place: String,
+    depth: Depth,
+}
+
+impl Display for BrokerCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Depth {
+            ready, consumers, ..
+        } = self.depth;
+        write!(
+            f,
+            "{}: {ready} shards wait, {consumers} workers",
+            self.place
+        )
+    }
+}
+
+/// Proves that messages go through the broker; nothing if the settings name none.
+async fn check_broker(config: &RunConfig) -> Result<Option<BrokerCheck>, CliError> {
+    if config.broker.is_none() {
+        return Ok(None);
+    }
+    let queue = setup::broker(config.broker.as_ref()).await?.work;
+    queue.probe().await.map_err(CliError::environment)?;
+    Ok(Some(BrokerCheck {
+        depth: queue.depth().await.map_err(CliError::environment)?,
+        place: queue.locate(),
+    }))
+}
+
+/// Returns the record of a run of a few steps, all of them injected, that is otherwise the one that was asked for.
+fn probed(config: &RunConfig, inventory: &Inventory) -> RunRecord {
+    let mut method = config.method.clone();
+    method.skip = method.steps.saturating_sub(PROBED_STEPS);
+    method.injected_steps = StepSet::all();
+    let frozen = Frozen {
+        method,
+        ..inventory.frozen.clone()
+    };
+    RunRecord::new(config, frozen, SystemClock.now())
+}
+
+/// A model that is loaded, with all else that attempts at a run's shards need.
+struct ModelCheck<'a> {
+    model: &'a Model,
+    context: RunContext,
+    loaded_in: Duration,
+}
+
+impl Display for ModelCheck<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let model = self.model;
+        let layers = model.segments.iter();
+        let num_layers = layers.filter(|segment| segment.layer.is_some()).count();
+        write!(
+            f,
+            "{} at {}x{}, {num_layers} injected layers, digests right, loaded in {}",
+            model.source.name,
+            model.width,
+            model.height,
+            human(self.loaded_in)
+        )
+    }
+}
+
+/// Loads what a worker loads to work on a run.
+async fn load<'a>(
+    config: &RunConfig,
+    record: &RunRecord,
+    inventory: &'a Inventory,
+) -> Result<ModelCheck<'a>, CliError> {
+    let started = Instant::now();
+    let provider = EngineContextProvider::new(config.engine.clone(), defaults::CACHE_MAX_BYTES);
+    let context = provider.load(record, &ChangedInputs::default()).await;
+    Ok(ModelCheck {
+        model: &inventory.contract.model,
+        context: context.map_err(CliError::environment)?,
+        loaded_in: started.elapsed(),
+    })
+}
+
+/// Returns the names of what judges outputs: metrics of pixels, and networks.
+async fn judges(quality: &QualityConfig) -> Result<Vec<String>, CliError> {
+    let mut names = Vec::new();
+    let mut networks: Vec<(&Location, &str)> = Vec::new();
+    networks.extend(quality.features.as_ref().map(|at| (at, FEATURES_FILE)));
+    for metric in ItemMetric::ALL {
+        match (metric.network(), quality.network_of(metric)) {
+            (None, _) => names.push(metric.title().to_owned()),
+            (Some(network), Some(at)) => networks.push((at, network.contract)),
+            (Some(_), None) => {}
+        }
+    }
+    for (at, file) in networks {
+        let contract = NetworkContract::open(at, file).await;
+        names.push(contract.map_err(CliError::environment)?.network.name);
+    }
+    Ok(names)
 }
 
 /// Evaluations of the whole run: each style once, and each shard's contents with its outputs.
@@ -150,62 +219,61 @@ fn planned_evaluations(config: &RunConfig, inventory: &Inventory) -> usize {
     steps * (inventory.plan.styles.len() + per_shard.sum::<usize>())
 }
 
-/// Converts the first pair that can be read with a schedule of a few steps, all injected.
+/// How long the parts of a conversion take.
+struct Timing {
+    evaluation: Duration,
+    share_in_unet: f64,
+    per_item: Duration,
+    judging: Duration,
+    /// What a person should know about the output.
+    warnings: Vec<ItemWarning>,
+}
+
+impl Timing {
+    /// Returns the time of so many evaluations and items.
+    fn total(&self, evaluations: usize, items: usize) -> Duration {
+        let per_item = self.per_item + self.judging;
+        self.evaluation.mul_f64(evaluations as f64) + per_item.mul_f64(items as f64)
+    }
+}
+
+/// Converts the first pair that can be read.
 async fn time(
     config: &RunConfig,
     inventory: &Inventory,
-    engine: Engine,
-    mut networks: Networks,
-) -> Result<Timing, Problem> {
-    let mut method = config.method.clone();
-    method.skip = method.steps.saturating_sub(PROBED_STEPS);
-    method.injected_steps = StepSet::all();
-    let mut converter =
-        Converter::new(engine, &method, &config.engine).map_err(Problem::environment)?;
-    let contents = (inventory.plan.contents.as_slice(), LabelNeed::Required);
-    let content = first_usable(&config.content.root, contents, &converter).await?;
-    let styles = (inventory.plan.styles.as_slice(), LabelNeed::Optional);
-    let style = first_usable(&config.style.root, styles, &converter).await?;
-    let noise = converter.style_noise("probe");
-    converter
-        .record_style(
-            &ConversionInput {
-                name: "probe",
-                file: "probe",
-                prepared: &style,
-                noise: &noise,
-            },
-            &mut (),
-        )
-        .map_err(Problem::environment)?;
-    let noise = converter.content_noise("probe");
-    let source = ConversionInput {
-        name: "probe",
-        file: "probe",
-        prepared: &content,
-        noise: &noise,
-    };
-    let converted = converter
-        .convert(&source, &["probe"], &mut ())
-        .map_err(Problem::environment)?;
-    let Some(image) = converted.images.into_iter().next() else {
-        return Err(Problem::Environment(
+    context: &RunContext,
+) -> Result<Timing, CliError> {
+    let plan = &inventory.plan;
+    let contents = (InputKind::Content, plan.contents.as_slice());
+    let content = Arc::new(first_usable(&config.content.root, contents, context).await?);
+    let styles = (InputKind::Style, plan.styles.as_slice());
+    let style = first_usable(&config.style.root, styles, context).await?;
+    let (style_name, progress) = (style.name.clone(), Arc::new(()) as Arc<dyn Progress>);
+    let recorded = context
+        .backend
+        .record_style(style, Arc::clone(&progress))
+        .await;
+    recorded.map_err(conversion_error)?;
+    let converted = context
+        .backend
+        .convert(Arc::clone(&content), vec![style_name], progress)
+        .await
+        .map_err(conversion_error)?;
+    let Some(output) = converted.outputs.into_iter().next() else {
+        return Err(CliError::Environment(
             "the model made no output for a style".to_owned(),
         ));
     };
-    let image = image.map_err(Problem::environment)?;
-    let output = encode_png(image.view()).map_err(Problem::environment)?;
+    let output = output.map_err(|quarantine| CliError::Environment(quarantine.reason))?;
     let started = Instant::now();
-    let evaluation = networks
-        .evaluate(Output {
-            content_name: "probe",
-            content: &content,
-            png: &output,
-        })
-        .map_err(Problem::environment)?;
+    let judged = context
+        .evaluator
+        .evaluate(content, Bytes::from(output.png))
+        .await;
+    let judged = judged.map_err(CliError::environment)?;
     Ok(Timing {
         judging: started.elapsed(),
-        warnings: evaluation.warnings,
+        warnings: judged.warnings,
         evaluation: converted
             .denoise
             .div_f64(converted.evaluations.max(1) as f64),
@@ -214,20 +282,28 @@ async fn time(
     })
 }
 
+/// Returns why a conversion failed, in the words of the engine if it did.
+fn conversion_error(error: AttemptError) -> CliError {
+    match error {
+        AttemptError::Engine(error) => CliError::environment(error),
+        error => CliError::environment(error),
+    }
+}
+
 async fn first_usable(
     root: &Location,
-    (listings, need): (&[DatasetEntry], LabelNeed),
-    converter: &Converter,
-) -> Result<Prepared, Problem> {
-    let source = source::open(root).await.map_err(Problem::environment)?;
+    (kind, listings): (InputKind, &[DatasetEntry]),
+    context: &RunContext,
+) -> Result<LoadedInput, CliError> {
     let mut reason = "there is none".to_owned();
     for listing in listings {
-        match load(source.as_ref(), listing, need, converter.size()).await {
-            Ok(loaded) => return Ok(loaded.prepared),
-            Err(error) => reason = shared::failure::chain(&error),
+        match context.inputs.load(kind, listing).await {
+            Ok(loaded) => return Ok(loaded),
+            Err(Unusable::Quarantine(quarantine)) => reason = quarantine.reason,
+            Err(Unusable::Away(why)) => reason = why,
         }
     }
-    Err(Problem::Usage(format!(
+    Err(CliError::Usage(format!(
         "no image below {root} can be used: {reason}"
     )))
 }

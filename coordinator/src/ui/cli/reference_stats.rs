@@ -1,13 +1,13 @@
 //! `synth2real reference-stats`: statistics of real photographs, for FID and KID to compare with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use engine::feature_extractor::FeatureExtractor;
 use shared::console;
 use shared::dataset::LeftOut;
 use shared::dataset::selection::{Selection, SelectionFields};
-use shared::location::Location;
+use shared::location::{Location, LocationError};
 use shared::network::FEATURES_FILE;
 use shared::settings::EngineConfig;
 use shared::source;
@@ -15,7 +15,7 @@ use shared::storage::scratch;
 use shared::wording::{MOST_NAMES, Thousands, counted, first_of};
 
 use super::files::Named;
-use super::{Ending, Problem, files, location, path};
+use super::{CliError, Outcome, files, path};
 use crate::output::quality::photographs::{self, Photographs};
 use crate::output::quality::reference;
 use crate::ui::progress::CountProgress;
@@ -41,31 +41,36 @@ pub(super) struct ReferenceStatsArgs {
     out: PathBuf,
 }
 
-pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
+/// Reads a folder or bucket of the command line, in which `~` and `${NAME}` are expanded as in settings files.
+fn location(text: &str) -> Result<Location, LocationError> {
+    Location::given(text, Path::new(""))
+}
+
+pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Outcome, CliError> {
     check_files(&args)?;
     let selection = Selection::of_globs(SelectionFields::OPTIONS, &args.include, &args.exclude);
-    let selection = selection.map_err(Problem::usage)?;
+    let selection = selection.map_err(CliError::usage)?;
     let config = EngineConfig::default();
     let model = source::open(&args.model)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let cache = &config.cache_dir;
-    scratch::check(cache).map_err(Problem::environment)?;
+    scratch::check(cache).map_err(CliError::environment)?;
     let model = source::local_folder(&args.model, model.as_ref(), FEATURES_FILE, cache).await;
-    let model = model.map_err(Problem::environment)?;
-    let extractor = FeatureExtractor::load(&model, &config, None).map_err(Problem::environment)?;
+    let model = model.map_err(CliError::environment)?;
+    let extractor = FeatureExtractor::load(&model, &config, None).map_err(CliError::environment)?;
     let sha256 = extractor.contract.sha256.clone();
     let name = extractor.contract.network.name.clone();
 
     let images = source::open(&args.images)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let listed = photographs::list(images.as_ref(), &selection)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let files = listed.paths;
     if files.len() < 2 {
-        return Err(Problem::Usage(too_few(
+        return Err(CliError::Usage(too_few(
             &args.images,
             files.len(),
             &selection,
@@ -81,7 +86,7 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
         found
             .add(images.as_ref(), part)
             .await
-            .map_err(Problem::environment)?;
+            .map_err(CliError::environment)?;
         progress.reached(found.seen());
     }
     progress.finish();
@@ -92,7 +97,7 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
         console::tell(format_args!("left out: {} more", Thousands(more)));
     }
     let Some(statistics) = found.sums.statistics() else {
-        return Err(Problem::Environment(format!(
+        return Err(CliError::Environment(format!(
             "fewer than two images of {} can be used",
             args.images
         )));
@@ -103,7 +108,7 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
         Some(&found.sample),
         &sha256,
     );
-    let file = file.map_err(Problem::environment)?;
+    let file = file.map_err(CliError::environment)?;
     files::write(&args.out, &file)?;
     console::tell(format_args!(
         "{}: {} features of {name} from {} images",
@@ -112,15 +117,15 @@ pub(super) async fn main(args: ReferenceStatsArgs) -> Result<Ending, Problem> {
         found.sums.count()
     ));
     Ok(if found.unusable.is_empty() {
-        Ending::Done
+        Outcome::Done
     } else {
-        Ending::WithFailures
+        Outcome::WithFailures
     })
 }
 
 /// Proves that the statistics can be written, and over nothing that is read. Statistics among the photographs are no
 /// photograph.
-fn check_files(args: &ReferenceStatsArgs) -> Result<(), Problem> {
+fn check_files(args: &ReferenceStatsArgs) -> Result<(), CliError> {
     let is_statistics = files::has_ending(&args.out, "npz");
     let folders = [
         ("--model", Some(&args.model)),

@@ -15,14 +15,14 @@ use shared::settings::ReferenceFiles;
 use shared::storage::{Storage, StorageErrorKind};
 
 use super::files::Named;
-use super::{Ending, Problem, RootArgs, files, opening, path};
+use super::{CliError, Outcome, RootArgs, files, path, setup};
 use crate::output::collect;
 use crate::output::report::make::Material;
 use crate::output::report::{RunReport, html, text};
-use crate::run::fate::Standing;
 use crate::run::freeze::FrozenRun;
 use crate::run::gone;
 use crate::run::ledger::Ledger;
+use crate::run::policy::Standing;
 use crate::run::tally::Tally;
 
 #[derive(Debug, Args)]
@@ -55,19 +55,19 @@ struct Reported {
     report: RunReport,
 }
 
-pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
+pub(super) async fn main(args: ReportArgs) -> Result<Outcome, CliError> {
     if let Some(path) = &args.html {
         check_page(&args, path)?;
     }
-    let storage = opening::storage(&args.root).await?;
+    let storage = setup::storage(&args.root).await?;
     let storage = storage.as_ref();
     let reference = args.reference.as_deref().map(|text| {
-        ReferenceFiles::for_every_style("--reference", text, Path::new("")).map_err(Problem::usage)
+        ReferenceFiles::for_every_style("--reference", text, Path::new("")).map_err(CliError::usage)
     });
     let reference = reference.transpose()?;
     let mut runs = Vec::new();
     for id in &args.runs {
-        let run = opening::run(storage, id).await?;
+        let run = setup::run(storage, id).await?;
         if let Some(path) = &args.html {
             check_page_of(&run, path)?;
         }
@@ -80,7 +80,7 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
     if let Some(path) = &args.html {
         let shown: Vec<html::Shown<'_>> = reported.iter().map(Reported::shown).collect();
         let page = html::render(storage, &shown, &SystemClock).await;
-        let page = page.map_err(Problem::environment)?;
+        let page = page.map_err(CliError::environment)?;
         files::write(path, page.as_bytes())?;
     }
     let reports: Vec<RunReport> = reported
@@ -97,16 +97,16 @@ pub(super) async fn main(args: ReportArgs) -> Result<Ending, Problem> {
     }
     let is_damaged = reports.iter().any(|report| !report.damaged.is_empty());
     Ok(if is_damaged {
-        Ending::WithFailures
+        Outcome::WithFailures
     } else {
-        Ending::Done
+        Outcome::Done
     })
 }
 
 /// Proves that the page can be written, and over nothing that is read. A page among what is stored is no part of a run.
-fn check_page(args: &ReportArgs, path: &Path) -> Result<(), Problem> {
+fn check_page(args: &ReportArgs, path: &Path) -> Result<(), CliError> {
     let is_page = files::has_ending(path, "html");
-    let runs = match opening::location(&args.root)? {
+    let runs = match setup::location(&args.root)? {
         Location::Folder(root) => Some(root.join(ArtifactPrefix::Runs.path())).filter(|_| !is_page),
         Location::Bucket(_) => None,
     };
@@ -119,7 +119,7 @@ fn check_page(args: &ReportArgs, path: &Path) -> Result<(), Problem> {
 }
 
 /// Proves that the page is written over no input of a run, whose images it shows. A page among them is none.
-fn check_page_of(run: &FrozenRun, path: &Path) -> Result<(), Problem> {
+fn check_page_of(run: &FrozenRun, path: &Path) -> Result<(), CliError> {
     if files::has_ending(path, "html") {
         return Ok(());
     }
@@ -150,13 +150,13 @@ impl Reported {
 }
 
 /// Stores a report. It is shown all the same where something else is in its place, such as a folder.
-async fn store(storage: &dyn Storage, report: &RunReport) -> Result<(), Problem> {
+async fn store(storage: &dyn Storage, report: &RunReport) -> Result<(), CliError> {
     match report.store(storage).await {
         Err(error) if error.kind == StorageErrorKind::Invalid => {
             tracing::warn!(run = %report.run, error = chain(&error), "the report is not stored");
             Ok(())
         }
-        stored => stored.map_err(Problem::environment),
+        stored => stored.map_err(CliError::environment),
     }
 }
 
@@ -166,23 +166,23 @@ async fn report(
     storage: &dyn Storage,
     mut run: FrozenRun,
     reference: Option<&ReferenceFiles>,
-) -> Result<Reported, Problem> {
-    let ledger = opening::ledger(storage, &run).await?;
+) -> Result<Reported, CliError> {
+    let ledger = setup::ledger(storage, &run).await?;
     run.plan.take_changes(&ledger.decisions.changed_inputs);
     let id = &run.record.run;
     let mut tally = Tally::stored(storage, id)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     tally
         .update(storage, &run, &ledger)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let counts = tally.total_with_failed(storage, &run, &ledger).await;
-    let counts = counts.map_err(Problem::environment)?;
+    let counts = counts.map_err(CliError::environment)?;
     let standing = Standing::of(&run, &ledger, &tally);
     let is_complete = if standing.fate().has_ended() {
         let gone = gone::of_run(storage, &run, &ledger).await;
-        let gone = gone.map_err(Problem::environment)?;
+        let gone = gone.map_err(CliError::environment)?;
         if !gone.is_nothing() {
             let helps = gone.what_helps("`run` or `resume` makes it again");
             tracing::warn!(run = %id, %gone, "what the run has made is not all there; {helps}");
@@ -192,7 +192,7 @@ async fn report(
         false
     };
     let stored = RunReport::stored(storage, &run.record.run).await;
-    let stored = stored.map_err(Problem::environment)?;
+    let stored = stored.map_err(CliError::environment)?;
     // Another run may have had this one's name.
     let stored = stored.filter(|stored| stored.is_of(&run.record.plan_hash));
     let says_all = |stored: &RunReport| {
@@ -221,7 +221,7 @@ async fn report(
     let material = Material {
         run: &run,
         counts: &counts,
-        fold: fold.map_err(Problem::environment)?,
+        fold: fold.map_err(CliError::environment)?,
         reference,
         is_complete,
     };

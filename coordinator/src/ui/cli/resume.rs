@@ -1,20 +1,24 @@
 //! `synth2real resume`: publish again what storage says is missing or failed, or what is quarantined.
 
+use std::sync::Arc;
+
 use clap::{Args, ValueEnum};
 use shared::console::{self, PrintError};
 use shared::failure::{FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::queue::WorkQueue;
+use shared::settings::BrokerConfig;
 use shared::storage::Storage;
 use shared::wording::counted;
 
-use super::{Ending, Problem, RootArgs, opening};
+use super::{CliError, Outcome, RootArgs, setup};
 use crate::run::estimate::Estimate;
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::Ledger;
+use crate::run::redo::Redo;
 use crate::run::tally::{Counts, Tally};
 use crate::ui::progress::CountProgress;
-use crate::work::resume::{self, Choice, Only, Quarantined, Redo, ResumeError};
+use crate::work::resume::{self, Choice, Only, Quarantined, ResumeError};
 
 /// Shards that are told with a line each.
 const MOST_LINES: usize = 20;
@@ -75,7 +79,7 @@ impl From<ReasonArg> for FailureClass {
 }
 
 /// Returns what is to be done again.
-fn choice(args: &ResumeArgs) -> Result<Choice, Problem> {
+fn choice(args: &ResumeArgs) -> Result<Choice, CliError> {
     let wanted = Quarantined {
         class: args.reason.map(FailureClass::from),
         reason: args.reason_contains.clone(),
@@ -83,7 +87,7 @@ fn choice(args: &ResumeArgs) -> Result<Choice, Problem> {
     let only = match args.only {
         Some(OnlyArg::Quarantined) => Some(Only::Quarantined(wanted)),
         None | Some(OnlyArg::Missing | OnlyArg::Failed) if wanted != Quarantined::default() => {
-            return Err(Problem::Usage(
+            return Err(CliError::Usage(
                 "--reason and --reason-contains choose among quarantined items: give --only quarantined with them"
                     .to_owned(),
             ));
@@ -99,18 +103,18 @@ fn choice(args: &ResumeArgs) -> Result<Choice, Problem> {
     })
 }
 
-pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
-    let storage = opening::storage(&args.root).await?;
+pub(super) async fn main(args: ResumeArgs) -> Result<Outcome, CliError> {
+    let storage = setup::storage(&args.root).await?;
     let storage = storage.as_ref();
-    let run = opening::run(storage, &args.run).await?;
-    let mut ledger = opening::ledger(storage, &run).await?;
+    let run = setup::run(storage, &args.run).await?;
+    let mut ledger = setup::ledger(storage, &run).await?;
     let choice = choice(&args)?;
     let redo = resume::find(storage, &run, &ledger, &choice)
         .await
-        .map_err(problem)?;
+        .map_err(cli_error)?;
     let damaged = resume::damaged(storage, &run, &ledger, &choice)
         .await
-        .map_err(problem)?;
+        .map_err(cli_error)?;
     let lines = damaged.iter().take(MOST_LINES);
     for (shard, why) in lines {
         console::print(format_args!("shard {shard}: {why}"))?;
@@ -118,22 +122,21 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
     print_more(damaged.len(), "damaged")?;
     // What is to be removed first is not done again.
     let done = match damaged.is_empty() {
-        true => Ending::Done,
-        false => Ending::WithFailures,
+        true => Outcome::Done,
+        false => Outcome::WithFailures,
     };
-    let broker = opening::broker_of_environment()?;
+    let broker = setup::broker_of_environment()?;
     if args.dry_run {
         let counts = counts(storage, &run, &ledger).await?;
         let queue = match &broker {
-            Some(broker) => shared::queue::open(broker).await.ok(),
+            Some(broker) => queue_to_ask(broker).await,
             None => None,
         };
-        let queue = queue.map(|broker| broker.work);
         preview(&run, &redo, &counts, queue.as_deref()).await?;
         // What would be refused is told now.
         let _ = resume::changed_inputs(storage, &run, &ledger, &redo)
             .await
-            .map_err(problem)?;
+            .map_err(cli_error)?;
         return Ok(done);
     }
     if redo.is_empty() {
@@ -144,10 +147,10 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
     if is_retry && broker.is_none() {
         let changed = resume::changed_inputs(storage, &run, &ledger, &redo)
             .await
-            .map_err(problem)?;
+            .map_err(cli_error)?;
         resume::decide(storage, &run, &mut ledger, &redo, changed)
             .await
-            .map_err(problem)?;
+            .map_err(cli_error)?;
         console::tell(format_args!(
             "run {}: {} items of {} shards are to be tried again: the next `synth2real run CONFIG` makes them, or \
              `launch CONFIG` with a broker",
@@ -157,13 +160,17 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
         ));
         return Ok(done);
     }
-    let queue = opening::broker(broker.as_ref()).await?.work;
+    let queue = setup::broker(broker.as_ref()).await?.work;
     let progress = CountProgress::new(redo.len(), "shards published");
-    resume::publish(storage, queue.as_ref(), &run, &mut ledger, &redo, |count| {
-        progress.reached(count);
-    })
-    .await
-    .map_err(problem)?;
+    let publisher = resume::Publisher {
+        storage,
+        queue: queue.as_ref(),
+        run: &run,
+    };
+    publisher
+        .publish(&mut ledger, &redo, |count| progress.reached(count))
+        .await
+        .map_err(cli_error)?;
     progress.finish();
     console::tell(format_args!(
         "run {}: {} shards with {} items published to {}",
@@ -175,27 +182,41 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Ending, Problem> {
     Ok(done)
 }
 
+/// Returns the queue that tells how many workers wait; none if it cannot be reached, as an estimate needs no broker.
+async fn queue_to_ask(broker: &BrokerConfig) -> Option<Arc<dyn WorkQueue>> {
+    match shared::queue::open(broker).await {
+        Ok(broker) => Some(broker.work),
+        Err(error) => {
+            tracing::debug!(
+                error = chain(&error),
+                "the broker does not tell how many workers wait"
+            );
+            None
+        }
+    }
+}
+
 /// Returns what is counted of the shards that can be read.
 async fn counts(
     storage: &dyn Storage,
     run: &FrozenRun,
     ledger: &Ledger,
-) -> Result<Counts, Problem> {
+) -> Result<Counts, CliError> {
     let counted = async {
         let mut tally = Tally::stored(storage, &run.record.run).await?;
         tally.update(storage, run, ledger).await?;
         tally.total_with_failed(storage, run, ledger).await
     };
-    counted.await.map_err(Problem::environment)
+    counted.await.map_err(CliError::environment)
 }
 
-fn problem(error: ResumeError) -> Problem {
+fn cli_error(error: ResumeError) -> CliError {
     match error {
-        ResumeError::Changed(error) => opening::change_problem(error),
-        ResumeError::Unknown { .. } => Problem::usage(error),
-        ResumeError::Queue(_) => Problem::Environment(format!("{}; resume again", chain(&error))),
+        ResumeError::Changed(error) => setup::change_error(error),
+        ResumeError::Unknown { .. } => CliError::usage(error),
+        ResumeError::Queue(_) => CliError::Environment(format!("{}; resume again", chain(&error))),
         ResumeError::Storage(_) | ResumeError::Ledger(_) | ResumeError::Decision(_) => {
-            Problem::environment(error)
+            CliError::environment(error)
         }
     }
 }

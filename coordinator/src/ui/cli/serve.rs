@@ -1,4 +1,4 @@
-//! `synth2real serve`: the look-out over all runs of a storage root, and the dashboard.
+//! `synth2real serve`: the collector of all runs of a storage root, and the dashboard.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use clap::Args;
 use shared::console;
 use shared::shutdown;
 
-use super::dashboard::{self, AccessArgs, Watch};
-use super::{Ending, Problem, RootArgs, opening};
-use crate::work::collector::Duty;
+use super::dashboard::{self, AccessArgs, CollectorOptions};
+use super::{CliError, Outcome, RootArgs, setup};
+use crate::work::collector::Mode;
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -36,11 +36,11 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(super) async fn main(args: ServeArgs) -> Result<Ending, Problem> {
-    let root = opening::location(&args.root)?;
-    let storage = opening::writable_storage(&root).await?;
-    let broker = match opening::broker_of_environment()? {
-        Some(config) => Some(opening::broker(Some(&config)).await?),
+pub(super) async fn main(args: ServeArgs) -> Result<Outcome, CliError> {
+    let root = setup::location(&args.root)?;
+    let storage = setup::writable_storage(&root).await?;
+    let broker = match setup::broker_of_environment()? {
+        Some(config) => Some(setup::broker(Some(&config)).await?),
         None => None,
     };
     let place = broker.as_ref().map_or_else(
@@ -52,14 +52,14 @@ pub(super) async fn main(args: ServeArgs) -> Result<Ending, Problem> {
         "watching the runs of {root}, {place}; Ctrl-C stops"
     ));
     console::tell(format_args!("dashboard: {}", listening.address));
-    let watch = Watch {
+    let options = CollectorOptions {
         storage,
         broker,
         root: root.to_string(),
-        duty: Duty::Keep,
+        mode: Mode::Manage,
         every: Duration::from_secs_f64(args.every),
         stop: shutdown::on_signal("stopping"),
     };
-    dashboard::serve(watch, listening).await?;
-    Ok(Ending::Done)
+    dashboard::serve(options, listening).await?;
+    Ok(Outcome::Done)
 }

@@ -16,11 +16,11 @@ use shared::storage::Storage;
 use shared::warning::WarningKind;
 use shared::wording::MOST_NAMES;
 
-use super::{Ending, Problem, RootArgs, opening};
-use crate::run::fate::{Fate, Standing};
+use super::{CliError, Outcome, RootArgs, setup};
 use crate::run::freeze::FrozenRun;
 use crate::run::gone::{self, Gone};
 use crate::run::ledger::{Ledger, ShardState};
+use crate::run::policy::{Fate, Standing};
 use crate::run::stored_items::StoredItems;
 use crate::run::tally::{self, Tally};
 use crate::work::collector::pace;
@@ -56,7 +56,7 @@ struct Status {
     fate: Fate,
     /// Whether every planned item has ended, and everything that is done is there.
     complete: bool,
-    /// Why nobody works on it.
+    /// Why it is not worked on.
     #[serde(skip_serializing_if = "Option::is_none")]
     halted: Option<String>,
     items: usize,
@@ -139,14 +139,14 @@ async fn ask(broker: &BrokerConfig, queue: &mut Option<Arc<dyn WorkQueue>>) -> B
     }
 }
 
-pub(super) async fn main(args: StatusArgs) -> Result<Ending, Problem> {
-    let storage = opening::storage(&args.root).await?;
+pub(super) async fn main(args: StatusArgs) -> Result<Outcome, CliError> {
+    let storage = setup::storage(&args.root).await?;
     let storage = storage.as_ref();
-    let run = opening::run(storage, &args.run).await?;
-    let broker = opening::broker_of_environment()?;
+    let run = setup::run(storage, &args.run).await?;
+    let broker = setup::broker_of_environment()?;
     let mut queue = None;
     let stored = Tally::stored(storage, &args.run).await;
-    let mut tally = stored.map_err(Problem::environment)?;
+    let mut tally = stored.map_err(CliError::environment)?;
     let mut first = None;
     loop {
         let mut status = read(storage, &run, &mut tally).await?;
@@ -162,24 +162,24 @@ pub(super) async fn main(args: StatusArgs) -> Result<Ending, Problem> {
             Fate::Complete | Fate::EndedWithLosses | Fate::Damaged | Fate::Halted => false,
         };
         if !waits {
-            return Ok(ending(&status));
+            return Ok(outcome(&status));
         }
         tokio::time::sleep(WATCH_EVERY).await;
     }
 }
 
-/// Returns how a look ends: with failures where something failed or is gone, or where nobody goes on with it.
-fn ending(status: &Status) -> Ending {
+/// Returns the outcome: failures where something failed or is gone, or where the run does not go on.
+fn outcome(status: &Status) -> Outcome {
     match status.fate {
         Fate::EndedWithLosses | Fate::Damaged | Fate::Halted | Fate::AtItsLimit => {
-            Ending::WithFailures
+            Outcome::WithFailures
         }
         Fate::GoesOn
             if status.quarantined > 0 || status.failed > 0 || !status.damaged.is_empty() =>
         {
-            Ending::WithFailures
+            Outcome::WithFailures
         }
-        Fate::GoesOn | Fate::Complete => Ending::Done,
+        Fate::GoesOn | Fate::Complete => Outcome::Done,
     }
 }
 
@@ -187,24 +187,24 @@ async fn read(
     storage: &dyn Storage,
     run: &FrozenRun,
     tally: &mut Tally,
-) -> Result<Status, Problem> {
+) -> Result<Status, CliError> {
     let id = &run.record.run;
-    let ledger = opening::ledger(storage, run).await?;
+    let ledger = setup::ledger(storage, run).await?;
     tally
         .update(storage, run, &ledger)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let counts = tally
         .total_with_failed(storage, run, &ledger)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let retried = ledger.retried(run.record.limits.max_attempts);
     let retried = retried.map(|(_, items)| items).sum();
     let standing = Standing::of(run, &ledger, tally);
     // That a run is complete is said only of what is there.
     let gone = if standing.fate().has_ended() {
         let gone = gone::of_run(storage, run, &ledger).await;
-        gone.map_err(Problem::environment)?
+        gone.map_err(CliError::environment)?
     } else {
         Gone::default()
     };
@@ -248,7 +248,7 @@ async fn in_progress(
     storage: &dyn Storage,
     run: &FrozenRun,
     ledger: &Ledger,
-) -> Result<Option<usize>, Problem> {
+) -> Result<Option<usize>, CliError> {
     if run.plan.num_items() > MAX_ITEMS_LISTED {
         return Ok(None);
     }
@@ -258,7 +258,7 @@ async fn in_progress(
     }
     let stored = StoredItems::read(storage, run)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let items = run
         .plan
         .shards
@@ -275,10 +275,10 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
     let state = match status.fate {
         Fate::Complete | Fate::EndedWithLosses => "complete".to_owned(),
         Fate::Damaged => "damaged".to_owned(),
-        Fate::Halted => {
-            let reason = status.halted.as_deref().unwrap_or_default();
-            format!("halted ({reason})")
-        }
+        Fate::Halted => match &status.halted {
+            Some(reason) => format!("halted ({reason})"),
+            None => "halted".to_owned(),
+        },
         Fate::AtItsLimit | Fate::GoesOn => "incomplete".to_owned(),
     };
     let in_progress = status.in_progress.map_or_else(String::new, |count| {

@@ -63,8 +63,8 @@ pub(super) struct RunJson {
 }
 
 fn run_json(dashboard: &Dashboard, view: &RunView) -> RunJson {
-    let now = dashboard.board.now();
-    let in_hand = dashboard.board.in_hand(view.id());
+    let now = dashboard.live.now();
+    let in_hand = dashboard.live.in_hand(view.id());
     let state = view.state(in_hand.len(), now);
     let pace = view.pace(&in_hand, now);
     RunJson {
@@ -87,7 +87,7 @@ fn run_json(dashboard: &Dashboard, view: &RunView) -> RunJson {
 
 /// Returns every run.
 pub(super) async fn runs(State(dashboard): State<Arc<Dashboard>>) -> Json<Vec<RunJson>> {
-    let runs = dashboard.board.runs();
+    let runs = dashboard.live.runs();
     Json(runs.iter().map(|view| run_json(&dashboard, view)).collect())
 }
 
@@ -109,7 +109,7 @@ pub(super) async fn grid(
     Path(run): Path<String>,
 ) -> Result<Json<Grid>, ApiError> {
     let view = dashboard.run(&run)?;
-    let in_hand = dashboard.board.in_hand(view.id());
+    let in_hand = dashboard.live.in_hand(view.id());
     Ok(Json(Grid::of(&view, &in_hand)))
 }
 
@@ -130,8 +130,8 @@ pub(super) async fn history(
     Path(run): Path<String>,
 ) -> Result<Json<History>, ApiError> {
     let view = dashboard.run(&run)?;
-    let now = dashboard.board.now();
-    let in_hand = dashboard.board.in_hand(view.id());
+    let now = dashboard.live.now();
+    let in_hand = dashboard.live.in_hand(view.id());
     let spans = view.spans_with(&in_hand, now);
     let newest = spans.last().map_or(now, |span| span.end);
     let running = view.state(in_hand.len(), now) == RunState::Running;
@@ -161,7 +161,7 @@ pub(super) struct WorkerJson {
 
 /// Returns the workers that were heard lately.
 pub(super) async fn workers(State(dashboard): State<Arc<Dashboard>>) -> Json<Vec<WorkerJson>> {
-    let workers = dashboard.board.workers().into_iter();
+    let workers = dashboard.live.workers().into_iter();
     Json(
         workers
             .map(|worker| WorkerJson {

@@ -42,7 +42,7 @@ pub(super) async fn events(
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let listener = Listener {
         seen: dashboard.version_of(last.unwrap_or(&since.since)),
-        watch: dashboard.board.watch(),
+        watch: dashboard.live.watch(),
         dashboard,
         told: false,
     };
@@ -69,7 +69,7 @@ impl Listener {
             }
         }
         self.told = true;
-        let changes = self.dashboard.board.changes_since(self.seen);
+        let changes = self.dashboard.live.changes_since(self.seen);
         self.seen = changes.version;
         let event = Event::default()
             .id(self.dashboard.name_of(changes.version))

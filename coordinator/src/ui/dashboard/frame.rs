@@ -63,14 +63,14 @@ impl Frame {
     ) -> Self {
         // A page that is kept fresh has been read, and another one is still to be.
         let notice = visitor.secret.as_deref().filter(|_| !visitor.is_live);
-        let now = dashboard.board.now();
-        let storage = dashboard.board.storage_trouble().map(|trouble| Banner {
+        let now = dashboard.live.now();
+        let storage = dashboard.live.storage_trouble().map(|trouble| Banner {
             what: "Storage does not answer",
             since: Moment::new(trouble.since, now),
             reason: trouble.reason,
             then: "What you see is what was seen last.",
         });
-        let broker = dashboard.board.broker();
+        let broker = dashboard.live.broker();
         let (silent, alarm) =
             broker.map_or((None, None), |broker| (broker.depth.err(), broker.alarm));
         let silent = silent.map(|trouble| Banner {
@@ -100,10 +100,10 @@ impl Frame {
 
     /// Says that what is shown of a run is old, if it cannot be read.
     pub(super) fn about(mut self, dashboard: &Dashboard, run: &RunId) -> Self {
-        let trouble = dashboard.board.unreadable().remove(run);
+        let trouble = dashboard.live.unreadable().remove(run);
         self.banners.extend(trouble.map(|trouble| Banner {
             what: "This run cannot be read",
-            since: Moment::new(trouble.since, dashboard.board.now()),
+            since: Moment::new(trouble.since, dashboard.live.now()),
             reason: trouble.reason,
             then: "What you see is what was seen last.",
         }));
@@ -174,14 +174,14 @@ mod tests {
     use super::*;
     use crate::ui::dashboard::images::Images;
     use crate::ui::dashboard::session::Sessions;
-    use crate::work::collector::Board;
+    use crate::work::collector::LiveState;
 
     fn dashboard() -> Dashboard {
         Dashboard {
             storage: Arc::new(MemoryStorage::new()),
             queue: None,
             control: None,
-            board: Arc::new(Board::default()),
+            live: Arc::new(LiveState::default()),
             access: Access::Loopback,
             root: "out".to_owned(),
             port: 8080,
@@ -204,10 +204,10 @@ mod tests {
         let run: RunId = "demo".parse().unwrap();
         let frame = || Frame::new(&dashboard, &visitor, Section::Runs, "demo");
         assert!(frame().about(&dashboard, &run).banners.is_empty());
-        dashboard.board.show_unreadable(&run, "no plan".to_owned());
+        dashboard.live.set_unreadable(&run, "no plan".to_owned());
         let frame = frame().about(&dashboard, &run);
         let changes = dashboard
-            .board
+            .live
             .changes_since(dashboard.version_of(&frame.version));
         assert!(changes.health);
         assert_eq!(frame.banners[0].what, "This run cannot be read");

@@ -1,6 +1,6 @@
 //! The dashboard: what the collector sees, in a browser, and what people may do about it.
 //!
-//! Pages are made here from snapshots of the collector's board and from storage, and scripts only refresh them, so
+//! Pages are made here from snapshots of the collector's live state and from storage, and scripts only refresh them, so
 //! everything works without scripts but the live part.
 //!
 //! - [`mod@token`], `access`, `session`, `login`: who may look and act
@@ -42,7 +42,7 @@ use tower_http::compression::CompressionLayer;
 use self::error::PageError;
 use self::images::Images;
 use self::session::Sessions;
-use crate::work::collector::{Board, RunView};
+use crate::work::collector::{LiveState, RunView};
 
 /// The largest form.
 const MAX_FORM_BYTES: usize = 1 << 20;
@@ -55,7 +55,7 @@ pub struct Dashboard {
     storage: Arc<dyn Storage>,
     queue: Option<Arc<dyn WorkQueue>>,
     control: Option<Arc<dyn WorkerControl>>,
-    board: Arc<Board>,
+    live: Arc<LiveState>,
     access: Access,
     root: String,
     port: u16,
@@ -66,9 +66,9 @@ pub struct Dashboard {
     stop: CancellationToken,
 }
 
-/// What a dashboard shows and serves.
+/// The state that a dashboard shows and acts on.
 #[derive(Debug)]
-pub struct Shown {
+pub struct DashboardState {
     /// The storage root.
     pub storage: Arc<dyn Storage>,
     /// Where shards are published that are done again, if there is such a place.
@@ -76,7 +76,7 @@ pub struct Shown {
     /// How workers are asked to stop, if they can be.
     pub control: Option<Arc<dyn WorkerControl>>,
     /// What the collector sees.
-    pub board: Arc<Board>,
+    pub live: Arc<LiveState>,
     /// The storage root, as people call it.
     pub root: String,
 }
@@ -93,13 +93,13 @@ pub struct Entrance {
 }
 
 impl Dashboard {
-    /// Serves `shown` until told to stop. `more` is added to what whoever may look can ask for.
+    /// Serves `state` until told to stop. `more` is added to what whoever may look can ask for.
     ///
     /// # Errors
     ///
     /// If the listener fails.
     pub async fn serve(
-        shown: Shown,
+        state: DashboardState,
         entrance: Entrance,
         more: Router,
         stop: CancellationToken,
@@ -112,11 +112,11 @@ impl Dashboard {
         let dashboard = Self {
             port: listener.local_addr()?.port(),
             start: session::random()?[..8].to_owned(),
-            storage: shown.storage,
-            queue: shown.queue,
-            control: shown.control,
-            board: shown.board,
-            root: shown.root,
+            storage: state.storage,
+            queue: state.queue,
+            control: state.control,
+            live: state.live,
+            root: state.root,
             access,
             sessions: Sessions::new(session::random()?),
             images: Images::default(),
@@ -131,13 +131,13 @@ impl Dashboard {
         let run: RunId = name
             .parse()
             .map_err(|_| PageError::Missing(format!("there is no run {name:?}")))?;
-        if let Some(view) = self.board.run(&run) {
+        if let Some(view) = self.live.run(&run) {
             return Ok(view);
         }
-        if let Some(trouble) = self.board.unreadable().remove(&run) {
+        if let Some(trouble) = self.live.unreadable().remove(&run) {
             return Err(PageError::Trouble(trouble.reason));
         }
-        match (self.board.looked_at(), self.board.storage_trouble()) {
+        match (self.live.polled_at(), self.live.storage_trouble()) {
             (None, Some(trouble)) => Err(PageError::Trouble(trouble.reason)),
             (None, None) => Err(PageError::Early(
                 "the runs of the storage root are being read; this page comes by itself".to_owned(),
@@ -151,7 +151,7 @@ impl Dashboard {
 
     /// Returns the name of the version that is shown now.
     fn version(&self) -> String {
-        self.name_of(*self.board.watch().borrow())
+        self.name_of(*self.live.watch().borrow())
     }
 
     fn name_of(&self, version: u64) -> String {

@@ -18,8 +18,8 @@ const SILENT_AFTER: Duration = Duration::from_secs(20);
 const DRAIN_EXPIRES_AFTER: Duration = Duration::from_mins(10);
 /// A worker that is gone for longer is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
-/// Workers that are remembered at most, so that nobody fills the memory with names. Whoever is at the broker may invent some:
-/// they give way to those that work.
+/// Workers that are remembered at most, so that names do not fill the memory. Any client of the broker may invent some: they
+/// give way to those that work.
 const MOST: usize = 4096;
 
 /// Every worker that was heard of.
@@ -75,7 +75,7 @@ pub struct Worker {
     pub heard_at: Timestamp,
     /// Why it ended, once it has said so.
     pub stopped: Option<String>,
-    /// Since when somebody wants it to finish what it has in hand and stop.
+    /// Since when it is asked to finish what it has in hand and stop.
     pub drained_at: Option<Timestamp>,
     /// Items that it was heard to end.
     pub items_ended: u64,
@@ -83,7 +83,7 @@ pub struct Worker {
 
 /// What an event changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct FleetChange {
     /// The runs that the worker works on, or did.
     pub runs: BTreeSet<RunId>,
     /// Whether there is more to it than that the worker is alive.
@@ -220,9 +220,9 @@ enum Worth {
 
 impl Fleet {
     /// Takes note of an event that was heard at a time; returns what it changed.
-    pub fn hear(&mut self, event: &Event, now: Instant) -> Heard {
+    pub fn apply_event(&mut self, event: &Event, now: Instant) -> FleetChange {
         if check_name(&event.worker).is_err() || !self.has_room_for(event, now) {
-            return Heard::default();
+            return FleetChange::default();
         }
         let before = self.workers.get(&event.worker);
         let before = before.map(|worker| (worker.state(now), worker.clone()));
@@ -241,7 +241,7 @@ impl Fleet {
             }
             (None, _) | (_, None) => true,
         };
-        Heard { runs, is_news }
+        FleetChange { runs, is_news }
     }
 
     /// Returns whether the worker of an event is known or can be, and makes room for it if it takes that: the one is
@@ -278,7 +278,7 @@ impl Fleet {
             items_ended: 0,
         });
         worker.heard = now;
-        // Whoever speaks after its end was started anew.
+        // One that speaks after its end was started anew.
         if worker.stopped.take().is_some() {
             worker.drained = None;
         }
@@ -306,7 +306,7 @@ impl Fleet {
         }
     }
 
-    /// Notes that somebody wants a worker to stop.
+    /// Notes that a worker was asked to stop.
     pub fn drain(&mut self, worker: &str, now: Instant) {
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.drained = Some(now);
@@ -418,9 +418,9 @@ mod tests {
         let long = "x".repeat(100_000);
         let mut nameless = heartbeat(None);
         nameless.worker.clone_from(&long);
-        assert_eq!(fleet.hear(&nameless, at(0)), Heard::default());
+        assert_eq!(fleet.apply_event(&nameless, at(0)), FleetChange::default());
         assert!(fleet.workers(now(0)).is_empty());
-        fleet.hear(&event(EventKind::WorkerStopped { reason: long }), at(0));
+        fleet.apply_event(&event(EventKind::WorkerStopped { reason: long }), at(0));
         let stopped = fleet.workers(now(0))[0].stopped.clone().unwrap();
         assert!(stopped.len() <= MOST_TEXT_BYTES, "{} bytes", stopped.len());
     }
@@ -439,7 +439,7 @@ mod tests {
         let end = 1000 + MOST as u64;
         for second in 1000..end {
             let name = format!("fake{second}");
-            fleet.hear(&of(&name, heartbeat(None)), at(1000 + second % 7));
+            fleet.apply_event(&of(&name, heartbeat(None)), at(1000 + second % 7));
         }
         assert_eq!(fleet.workers.len(), MOST);
         (fleet, 1010)
@@ -449,26 +449,26 @@ mod tests {
     fn a_crowd_of_invented_workers_hides_none_that_works() {
         let (mut fleet, mut second) = crowded();
         let real = of("real", heartbeat(Some(in_hand())));
-        assert!(fleet.hear(&real, at(second)).is_news);
+        assert!(fleet.apply_event(&real, at(second)).is_news);
         let waiting = of("waiting", heartbeat(None));
-        assert!(fleet.hear(&waiting, at(second)).is_news);
+        assert!(fleet.apply_event(&waiting, at(second)).is_news);
         for number in 0..500 {
             if number % 100 == 0 {
                 second += 1;
-                fleet.hear(&real, at(second));
+                fleet.apply_event(&real, at(second));
             }
             let name = format!("more{number}");
-            fleet.hear(&of(&name, heartbeat(None)), at(second));
+            fleet.apply_event(&of(&name, heartbeat(None)), at(second));
         }
         assert_eq!(fleet.workers.len(), MOST);
         assert!(fleet.workers.contains_key("real"));
         let held = fleet.in_hand(&in_hand().run, now(second));
         assert!(held.contains_key(&ShardId(7)));
         // One that has let its shard go is known for a worker.
-        fleet.hear(&of("real", heartbeat(None)), at(second));
+        fleet.apply_event(&of("real", heartbeat(None)), at(second));
         for number in 0..500 {
             let name = format!("again{number}");
-            fleet.hear(&of(&name, heartbeat(None)), at(second));
+            fleet.apply_event(&of(&name, heartbeat(None)), at(second));
         }
         assert!(fleet.workers.contains_key("real"));
     }
@@ -479,14 +479,14 @@ mod tests {
         let stopped = event(EventKind::WorkerStopped {
             reason: "it was told to".to_owned(),
         });
-        fleet.hear(&of("fake1003", stopped), at(second));
-        fleet.hear(&of("a", heartbeat(None)), at(second));
+        fleet.apply_event(&of("fake1003", stopped), at(second));
+        fleet.apply_event(&of("a", heartbeat(None)), at(second));
         assert!(!fleet.workers.contains_key("fake1003"), "it has stopped");
         assert!(fleet.workers.contains_key("a"));
         // All but this one are silent by then, and those of the first second for longest.
         let later = second + 60;
-        fleet.hear(&of("fake1002", heartbeat(None)), at(later));
-        fleet.hear(&of("b", heartbeat(None)), at(later));
+        fleet.apply_event(&of("fake1002", heartbeat(None)), at(later));
+        fleet.apply_event(&of("b", heartbeat(None)), at(later));
         let heard = fleet.workers.values().map(|worker| worker.heard);
         let first = heard.filter(|&heard| heard == at(1000)).count();
         let (crowd, _) = crowded();
@@ -500,15 +500,19 @@ mod tests {
         let mut fleet = Fleet::default();
         for number in 0..MOST {
             let name = format!("real{number}");
-            fleet.hear(&of(&name, heartbeat(Some(in_hand()))), at(100));
+            fleet.apply_event(&of(&name, heartbeat(Some(in_hand()))), at(100));
         }
         for (work, second) in [(None, 101), (Some(in_hand()), 101), (None, 160)] {
             let told = of("a", heartbeat(work));
-            assert_eq!(fleet.hear(&told, at(second)), Heard::default(), "{second}");
+            assert_eq!(
+                fleet.apply_event(&told, at(second)),
+                FleetChange::default(),
+                "{second}"
+            );
         }
         // One that is silent gives way to one that works.
         let told = of("a", heartbeat(Some(in_hand())));
-        assert!(fleet.hear(&told, at(160)).is_news);
+        assert!(fleet.apply_event(&told, at(160)).is_news);
         assert_eq!(fleet.workers.len(), MOST);
     }
 
@@ -517,7 +521,11 @@ mod tests {
         let mut fleet = Fleet::default();
         for name in ["", "..", "a\nb", "\u{1b}[31m", "a/b"] {
             let told = of(name, heartbeat(None));
-            assert_eq!(fleet.hear(&told, at(0)), Heard::default(), "{name:?}");
+            assert_eq!(
+                fleet.apply_event(&told, at(0)),
+                FleetChange::default(),
+                "{name:?}"
+            );
         }
         let work = ShardInHand {
             step: "denoise\n\u{202e}".to_owned(),
@@ -527,7 +535,7 @@ mod tests {
             device: "cpu\u{7}".to_owned(),
             work: Some(work),
         };
-        fleet.hear(&event(told), at(0));
+        fleet.apply_event(&event(told), at(0));
         let worker = &fleet.workers(now(0))[0];
         assert_eq!(worker.device.as_deref(), Some("cpu\\u{7}"));
         let work = worker.work.as_ref().unwrap();
@@ -537,9 +545,9 @@ mod tests {
     #[test]
     fn a_worker_works_waits_falls_silent_and_is_forgotten() {
         let mut fleet = Fleet::default();
-        fleet.hear(&heartbeat(Some(in_hand())), at(100));
+        fleet.apply_event(&heartbeat(Some(in_hand())), at(100));
         assert_eq!(state(&mut fleet, 101), Some(WorkerState::Working));
-        fleet.hear(&heartbeat(None), at(105));
+        fleet.apply_event(&heartbeat(None), at(105));
         assert_eq!(state(&mut fleet, 125), Some(WorkerState::Waiting));
         assert_eq!(state(&mut fleet, 126), Some(WorkerState::Silent));
         assert_eq!(state(&mut fleet, 105 + 3601), None);
@@ -549,7 +557,7 @@ mod tests {
     fn items_count_until_their_shard_is_committed() {
         let mut fleet = Fleet::default();
         let run = in_hand().run;
-        fleet.hear(&heartbeat(Some(in_hand())), at(0));
+        fleet.apply_event(&heartbeat(Some(in_hand())), at(0));
         let ended = EventKind::ItemEnded {
             run: run.clone(),
             shard: ShardId(7),
@@ -558,7 +566,7 @@ mod tests {
                 content: "1".to_owned(),
             },
         };
-        fleet.hear(&event(ended), at(1));
+        fleet.apply_event(&event(ended), at(1));
         let work = &fleet.in_hand(&run, now(1))[&ShardId(7)];
         assert_eq!(work.items_ended, 2);
         let committed = EventKind::ShardCommitted {
@@ -567,7 +575,7 @@ mod tests {
             done: 2,
             not_done: 0,
         };
-        fleet.hear(&event(committed), at(2));
+        fleet.apply_event(&event(committed), at(2));
         assert_eq!(fleet.in_hand(&run, now(2)), BTreeMap::new());
     }
 
@@ -576,29 +584,33 @@ mod tests {
         let mut fleet = Fleet::default();
         let work = heartbeat(Some(in_hand()));
         let runs: BTreeSet<RunId> = [in_hand().run].into();
-        let heard = |is_news| Heard {
+        let heard = |is_news| FleetChange {
             runs: runs.clone(),
             is_news,
         };
-        assert_eq!(fleet.hear(&work, at(0)), heard(true));
-        assert_eq!(fleet.hear(&work, at(5)), heard(false));
-        assert_eq!(fleet.hear(&work, at(60)), heard(true), "it was silent");
+        assert_eq!(fleet.apply_event(&work, at(0)), heard(true));
+        assert_eq!(fleet.apply_event(&work, at(5)), heard(false));
+        assert_eq!(
+            fleet.apply_event(&work, at(60)),
+            heard(true),
+            "it was silent"
+        );
         let idle = heartbeat(None);
         assert_eq!(
-            fleet.hear(&idle, at(65)),
+            fleet.apply_event(&idle, at(65)),
             heard(true),
             "it let its shard go"
         );
-        assert_eq!(fleet.hear(&idle, at(70)), Heard::default());
+        assert_eq!(fleet.apply_event(&idle, at(70)), FleetChange::default());
     }
 
     #[test]
     fn a_drain_that_nobody_took_can_be_asked_for_again() {
         let mut fleet = Fleet::default();
-        fleet.hear(&heartbeat(None), at(0));
+        fleet.apply_event(&heartbeat(None), at(0));
         fleet.drain("a", at(0));
         for second in [600, 601] {
-            fleet.hear(&heartbeat(None), at(second));
+            fleet.apply_event(&heartbeat(None), at(second));
             fleet.states(at(second));
             let drained_at = fleet.workers(now(second))[0].drained_at;
             assert_eq!(drained_at.is_some(), second == 600);
@@ -608,12 +620,12 @@ mod tests {
     #[test]
     fn a_worker_that_speaks_after_its_end_was_started_anew() {
         let mut fleet = Fleet::default();
-        fleet.hear(&heartbeat(None), at(0));
+        fleet.apply_event(&heartbeat(None), at(0));
         fleet.drain("a", at(1));
         let reason = "it was told to".to_owned();
-        fleet.hear(&event(EventKind::WorkerStopped { reason }), at(2));
+        fleet.apply_event(&event(EventKind::WorkerStopped { reason }), at(2));
         assert_eq!(state(&mut fleet, 3), Some(WorkerState::Stopped));
-        fleet.hear(&heartbeat(None), at(4));
+        fleet.apply_event(&heartbeat(None), at(4));
         assert_eq!(state(&mut fleet, 5), Some(WorkerState::Waiting));
         assert_eq!(fleet.workers(now(5))[0].drained_at, None);
     }
@@ -621,7 +633,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_or_forward_makes_no_worker_silent_and_keeps_none_alive() {
         let mut fleet = Fleet::default();
-        fleet.hear(&heartbeat(Some(in_hand())), at(100));
+        fleet.apply_event(&heartbeat(Some(in_hand())), at(100));
         for set_to in [
             wall(100 - 3600),
             wall(100 + DAY),
@@ -654,8 +666,8 @@ mod tests {
                     ..in_hand()
                 }))
             };
-            assert!(fleet.hear(&told(100), at(100)).is_news);
-            assert!(!fleet.hear(&told(105), at(105)).is_news);
+            assert!(fleet.apply_event(&told(100), at(100)).is_news);
+            assert!(!fleet.apply_event(&told(105), at(105)).is_news);
             let worker = &fleet.workers(now(110))[0];
             assert_eq!(worker.state, WorkerState::Working);
             assert_eq!(worker.heard_at, wall(105));
@@ -676,7 +688,7 @@ mod tests {
                 ..in_hand()
             }))
         };
-        fleet.hear(&event, at(100));
+        fleet.apply_event(&event, at(100));
         let ended = EventKind::ItemEnded {
             run: in_hand().run,
             shard: ShardId(7),
@@ -685,7 +697,7 @@ mod tests {
                 content: "1".to_owned(),
             },
         };
-        fleet.hear(&self::event(ended), at(101));
+        fleet.apply_event(&self::event(ended), at(101));
         let held = &fleet.in_hand(&in_hand().run, now(102))[&ShardId(7)];
         assert_eq!((held.since, held.items_ended), (wall(100), u32::MAX));
     }

@@ -1,26 +1,28 @@
 //! Watches every run of a storage root: counts what is committed, stops runs in which too much fails, writes the
 //! manifest of those that have ended, and takes note of dead letters.
 //!
-//! What it sees goes to a [`Board`], which the dashboard shows:
-//!
-//! - [`board`]: what was seen last
+//! - [`live_state`]: what was seen last, which the dashboard shows; `gauges`: the same for Prometheus
 //! - [`run_view`], [`pace`]: a run as it was seen last, and how fast it goes
-//! - [`fleet`]: the workers, as their events tell
+//! - [`fleet`]: the workers, as their events tell; `broker`: what the broker says
+//! - `lifecycle`: a run is stopped at its limit, and ended; `dead_letters`: shards that were given up
+//! - `poll_error`: why a run cannot be polled
 
-pub mod board;
+mod broker;
 mod dead_letters;
 pub mod fleet;
-mod keeping;
-mod listening;
+pub(crate) mod gauges;
+mod lifecycle;
+pub mod live_state;
 pub mod pace;
+mod poll_error;
 pub mod run_view;
-mod watch_error;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use board::Board;
+use futures::future::OptionFuture;
+pub use live_state::LiveState;
 pub use run_view::RunView;
 use shared::decision::Decisions;
 use shared::failure::chain;
@@ -30,21 +32,21 @@ use shared::storage::Storage;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::watch_error::WatchError;
+use self::gauges::RunGauges;
+use self::poll_error::PollError;
 use crate::output::report::RunReport;
 use crate::output::report::live::LiveReport;
-use crate::run::fate::{Fate, Standing};
 use crate::run::freeze::{self, FreezeError, FrozenRun};
 use crate::run::gone::Gone;
 use crate::run::ledger::Ledger;
+use crate::run::policy::{Fate, Standing};
 use crate::run::tally::{Counts, Failures, Tally};
-use crate::ui::metrics::{self, RunGauges};
 
-/// Between two looks at a run that has ended, unless something is decided about it: listing its shards costs requests.
-const LOOK_AT_ENDED_EVERY: Duration = Duration::from_secs(300);
+/// Between two polls of a run that has ended, unless something is decided about it: listing its shards costs requests.
+const POLL_ENDED_EVERY: Duration = Duration::from_secs(300);
 
-/// Between two looks at what is gone of a run that has ended, or damaged of any: it may be put right.
-const LOOK_AT_DAMAGED_EVERY: Duration = Duration::from_secs(30);
+/// Between two polls of what is gone of a run that has ended, or damaged of any: it may be put right.
+const POLL_DAMAGED_EVERY: Duration = Duration::from_secs(30);
 
 /// Between two times that the report of a run under way is read.
 const READ_REPORT_EVERY: Duration = Duration::from_secs(30);
@@ -58,26 +60,26 @@ pub struct Collector {
     /// Where workers report what they do, if there is such a place.
     pub events: Option<Arc<dyn EventBus>>,
     /// What it does beside watching.
-    pub duty: Duty,
-    /// Between two looks.
+    pub mode: Mode,
+    /// Between two polls.
     pub every: Duration,
-    /// Where it shows what it sees.
-    pub board: Arc<Board>,
+    /// Where it notes what it sees.
+    pub live: Arc<LiveState>,
     /// Cancelled to stop.
     pub stop: CancellationToken,
 }
 
 /// What a collector does beside watching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Duty {
+pub enum Mode {
     /// It stops runs in which too much fails, writes manifests and counts, and notes dead letters.
-    Keep,
-    /// Nothing: somebody else in this process does.
-    Look,
+    Manage,
+    /// Nothing: the run in this process does it itself.
+    Observe,
 }
 
 /// A run under watch.
-struct Watched {
+struct WatchedRun {
     run: Arc<FrozenRun>,
     tally: Tally,
     tally_stored: Instant,
@@ -85,16 +87,16 @@ struct Watched {
     /// What is counted, failed shards included.
     counts: Counts,
     report: Option<RunReport>,
-    /// Whether the board does not show it yet.
+    /// Whether the live state does not have it yet.
     report_is_new: bool,
     report_read: Instant,
     /// What the next report is made from, while the run goes on.
-    live: Option<LiveReport>,
-    /// What was stored of it when it was looked at last.
+    live_report: Option<LiveReport>,
+    /// What was stored of it when it was polled last.
     seen: Option<Seen>,
     /// When its damaged shards were read last: one that is put right may be as long as it was.
     damaged_read: Instant,
-    /// Whether the last look ended with an error: what it took note of was not followed up.
+    /// Whether the last poll ended with an error: what it took note of was not followed up.
     is_unfinished: bool,
     /// When it was found to have ended, and what was decided by then.
     ended: Option<(Instant, Decisions)>,
@@ -132,8 +134,8 @@ struct Changed {
     new_shards: usize,
 }
 
-impl Watched {
-    async fn open(storage: &dyn Storage, run: &RunId) -> Result<Self, WatchError> {
+impl WatchedRun {
+    async fn open(storage: &dyn Storage, run: &RunId) -> Result<Self, PollError> {
         Ok(Self {
             run: Arc::new(freeze::open(storage, run).await?),
             tally: Tally::stored(storage, run).await?,
@@ -143,7 +145,7 @@ impl Watched {
             report: RunReport::stored(storage, run).await?,
             report_is_new: false,
             report_read: Instant::now(),
-            live: None,
+            live_report: None,
             seen: None,
             damaged_read: Instant::now(),
             is_unfinished: false,
@@ -179,9 +181,9 @@ impl Watched {
     /// Returns how long nothing new is expected of a run that has ended.
     fn rest(&self) -> Duration {
         if self.gone.is_nothing() && self.tally.damaged().is_empty() {
-            LOOK_AT_ENDED_EVERY
+            POLL_ENDED_EVERY
         } else {
-            LOOK_AT_DAMAGED_EVERY
+            POLL_DAMAGED_EVERY
         }
     }
 }
@@ -189,68 +191,71 @@ impl Watched {
 impl Collector {
     /// Watches until told to stop.
     pub async fn run(&self) {
-        let note_dead_letters = async {
-            match self.duty {
-                Duty::Keep => self.note_dead_letters().await,
-                Duty::Look => std::future::pending().await,
-            }
+        let (queue, events) = (self.queue.as_deref(), self.events.as_deref());
+        let managed = match self.mode {
+            Mode::Manage => queue,
+            Mode::Observe => None,
         };
+        // Where there is no broker, what needs one does not run.
+        let dead_letters = managed.map(|queue| self.note_dead_letters(queue));
+        let events = events.map(|events| self.consume_events(events));
+        let broker = queue.map(|queue| self.poll_broker(queue));
         tokio::select! {
             () = self.stop.cancelled() => {}
-            () = note_dead_letters => {}
-            () = self.listen() => {}
-            () = self.ask_broker() => {}
-            () = self.tell() => {}
-            () = self.watch() => {}
+            Some(()) = OptionFuture::from(dead_letters) => {}
+            Some(()) = OptionFuture::from(events) => {}
+            Some(()) = OptionFuture::from(broker) => {}
+            () = self.flush_live_state() => {}
+            () = self.poll_runs() => {}
         }
     }
 
-    async fn watch(&self) {
+    /// Polls all runs again and again; ends never.
+    async fn poll_runs(&self) {
         let mut watched = BTreeMap::new();
         loop {
             let started = Instant::now();
-            if self.look(&mut watched).await {
-                let runs = watched.values().map(|watched: &Watched| &watched.gauges);
-                metrics::looked(runs, started.elapsed());
+            if self.poll_all(&mut watched).await {
+                let runs = watched.values().map(|watched: &WatchedRun| &watched.gauges);
+                gauges::set_polled(runs, started.elapsed());
             }
-            // A worker's word makes the next look come sooner, not at once: a large fleet speaks all the time.
+            // A worker's word makes the next poll come sooner, not at once: a large fleet speaks all the time.
             tokio::time::sleep(self.every / 5).await;
             let rest = self.every - self.every / 5;
-            let _ = tokio::time::timeout(rest, self.board.news.notified()).await;
+            let _ = tokio::time::timeout(rest, self.live.woken.notified()).await;
         }
     }
 
-    /// Looks after every run once; returns whether storage let it. A run that cannot be read does not keep the others
-    /// waiting, and neither does one of whose files the disk cannot read one, but an outage ends the look: every run would
-    /// wait for its end.
-    async fn look(&self, watched: &mut BTreeMap<RunId, Watched>) -> bool {
+    /// Polls every run once; returns whether storage let it. A run that cannot be read does not keep the others waiting, and
+    /// neither does one of whose files the disk cannot read one, but an outage ends the poll: every run would wait for its end.
+    async fn poll_all(&self, watched: &mut BTreeMap<RunId, WatchedRun>) -> bool {
         let runs = match self.list_runs(watched).await {
             Ok(runs) => runs,
             Err(reason) => {
                 tracing::warn!(error = reason, "cannot list runs, trying again");
-                self.board.show_runs(Err(reason));
+                self.live.set_runs(Err(reason));
                 return false;
             }
         };
         watched.retain(|run, _| runs.contains(run));
-        self.board.show_runs(Ok(&runs));
+        self.live.set_runs(Ok(&runs));
         for run in runs {
-            match self.look_after(&run, watched).await {
+            match self.poll_run(&run, watched).await {
                 // Its plan is stored and its record is not: it does not exist yet.
-                Ok(()) | Err(WatchError::Freeze(FreezeError::Missing { .. })) => {
-                    self.board.show_readable(&run);
+                Ok(()) | Err(PollError::Freeze(FreezeError::Missing { .. })) => {
+                    self.live.set_readable(&run);
                 }
                 Err(error) => {
                     let reason = chain(&error);
                     tracing::warn!(%run, error = reason, "cannot look after a run, trying again");
-                    self.board.show_unreadable(&run, reason);
+                    self.live.set_unreadable(&run, reason);
                     if error.is_outage() && !self.answers().await {
                         return false;
                     }
                 }
             }
         }
-        self.board.show_looked();
+        self.live.set_polled();
         true
     }
 
@@ -260,7 +265,7 @@ impl Collector {
     }
 
     /// Returns the runs of the storage root. A folder that is not mounted looks as if it had none.
-    async fn list_runs(&self, watched: &BTreeMap<RunId, Watched>) -> Result<Vec<RunId>, String> {
+    async fn list_runs(&self, watched: &BTreeMap<RunId, WatchedRun>) -> Result<Vec<RunId>, String> {
         let runs = self.storage.runs().await.map_err(|error| chain(&error))?;
         if runs.is_empty() && !watched.is_empty() {
             return Err(format!(
@@ -272,24 +277,25 @@ impl Collector {
         Ok(runs)
     }
 
-    async fn look_after(
+    async fn poll_run(
         &self,
         run: &RunId,
-        watched: &mut BTreeMap<RunId, Watched>,
-    ) -> Result<(), WatchError> {
+        watched: &mut BTreeMap<RunId, WatchedRun>,
+    ) -> Result<(), PollError> {
         let storage = self.storage.as_ref();
         let watched = match watched.entry(run.clone()) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(Watched::open(storage, run).await?)
+                entry.insert(WatchedRun::open(storage, run).await?)
             }
         };
-        let looked = self.look_at(watched).await;
-        watched.is_unfinished = looked.is_err();
-        looked
+        let polled = self.update(watched).await;
+        watched.is_unfinished = polled.is_err();
+        polled
     }
 
-    async fn look_at(&self, watched: &mut Watched) -> Result<(), WatchError> {
+    /// Brings what is known of a run up to date, and does what that calls for.
+    async fn update(&self, watched: &mut WatchedRun) -> Result<(), PollError> {
         let storage = self.storage.as_ref();
         let run = watched.run.record.run.clone();
         if watched.ended.is_some() {
@@ -312,14 +318,14 @@ impl Collector {
             let fate = watched.fate(&ledger);
             let (run, counts) = (&watched.run, &watched.counts);
             watched.gauges.update(run, &ledger, counts, fate);
-            self.board.show(watched.view(ledger.clone()));
-            match self.duty {
-                Duty::Look => {}
-                Duty::Keep if ended && !is_to_end => {}
-                Duty::Keep if ended => self.end(watched, &ledger).await?,
-                Duty::Keep => {
+            self.live.set_run(watched.view(ledger.clone()));
+            match self.mode {
+                Mode::Observe => {}
+                Mode::Manage if ended && !is_to_end => {}
+                Mode::Manage if ended => self.end(watched, &ledger).await?,
+                Mode::Manage => {
                     let new_shards = changed.as_ref().map_or(0, |changed| changed.new_shards);
-                    self.keep(watched, &ledger, new_shards).await?;
+                    self.manage(watched, &ledger, new_shards).await?;
                 }
             }
         }
@@ -330,7 +336,7 @@ impl Collector {
             self.report_so_far(watched, &ledger).await?;
         }
         if std::mem::take(&mut watched.report_is_new) {
-            self.board.show(watched.view(ledger.clone()));
+            self.live.set_run(watched.view(ledger.clone()));
         }
         watched.ended = ended.then(|| (Instant::now(), ledger.decisions));
         Ok(())
@@ -339,14 +345,13 @@ impl Collector {
     /// Counts what is new, and now and then what is damaged; returns nothing if there is nothing new.
     async fn count(
         &self,
-        watched: &mut Watched,
+        watched: &mut WatchedRun,
         ledger: &Ledger,
-    ) -> Result<Option<Changed>, WatchError> {
+    ) -> Result<Option<Changed>, PollError> {
         let found = Seen::of(ledger);
         let is_same = !watched.is_unfinished && watched.seen == Some(found);
         let damaged = watched.tally.damaged().clone();
-        if is_same && (damaged.is_empty() || watched.damaged_read.elapsed() < LOOK_AT_DAMAGED_EVERY)
-        {
+        if is_same && (damaged.is_empty() || watched.damaged_read.elapsed() < POLL_DAMAGED_EVERY) {
             return Ok(None);
         }
         let storage = self.storage.as_ref();
@@ -367,12 +372,14 @@ impl Collector {
     /// Reports what came out so far, now and then.
     async fn report_so_far(
         &self,
-        watched: &mut Watched,
+        watched: &mut WatchedRun,
         ledger: &Ledger,
-    ) -> Result<(), WatchError> {
+    ) -> Result<(), PollError> {
         let storage = self.storage.as_ref();
         let run = &watched.run;
-        let live = watched.live.get_or_insert_with(|| LiveReport::new(run));
+        let live = watched
+            .live_report
+            .get_or_insert_with(|| LiveReport::new(run));
         let Some(report) = live.refresh(storage, ledger, &watched.counts).await? else {
             return Ok(());
         };
@@ -386,15 +393,15 @@ impl Collector {
             contact_sheet_sha256,
             ..report
         });
-        match self.duty {
-            Duty::Keep => report.store(storage).await?,
-            Duty::Look => {}
+        match self.mode {
+            Mode::Manage => report.store(storage).await?,
+            Mode::Observe => {}
         }
         Ok(())
     }
 
-    /// Reads the report of a run that has ended every now and then: somebody else may have made another one.
-    async fn read_report(&self, watched: &mut Watched) -> Result<(), WatchError> {
+    /// Reads the report of a run that has ended every now and then: another process may have made another one.
+    async fn read_report(&self, watched: &mut WatchedRun) -> Result<(), PollError> {
         if watched.report_read.elapsed() < READ_REPORT_EVERY {
             return Ok(());
         }

@@ -13,13 +13,13 @@ const WINDOW: Duration = Duration::from_mins(15);
 /// Where nothing is heard of the shards in hand, the stretch is as many times as long as the newest shard took: a
 /// shorter one would miss most of what a fleet has under way.
 const SHARDS_LONG: u32 = 4;
-/// While nobody works for longer a run pauses: what came before does not say how fast it goes now.
+/// A run that is not worked on for longer pauses: what came before does not say how fast it goes now.
 const PAUSE: Duration = Duration::from_mins(2);
 /// After this long without a shard, or twice what the newest one took, it is not known how fast a run goes.
 const STALE: Duration = Duration::from_mins(15);
 /// How far a machine's clock may be ahead and still say how fast the run goes now.
 const AHEAD: Duration = Duration::from_mins(2);
-/// What would take longer is not told: something is wrong with the pace, or nobody waits for it. Ten years.
+/// What would take longer is not told: something is wrong with the pace, or it is of no use. Ten years.
 const LONGEST: Duration = Duration::from_hours(10 * 366 * 24);
 
 /// A shard that was made.
@@ -125,7 +125,7 @@ fn resumed(spans: &[Span]) -> Option<Timestamp> {
     Some(since)
 }
 
-/// Returns the time in which somebody worked, without pauses. The `spans` are sorted by their ends.
+/// Returns the time in which a run was worked on, without pauses. The `spans` are sorted by their ends.
 #[must_use]
 pub fn worked(spans: &[Span]) -> Duration {
     let mut worked = Duration::ZERO;
@@ -199,7 +199,7 @@ pub fn history(spans: &[Span], num_items: usize, count: usize, end: Timestamp) -
             let pace = 60.0 * lately.iter().sum::<f64>() / (length * lately.len() as f64);
             let middle = Duration::try_from_secs_f64((stretch as f64 + 0.5) * length);
             Stretch {
-                at: later(start, middle.unwrap_or_default()),
+                at: later(start, middle.unwrap_or(Duration::ZERO)),
                 per_minute: 60.0 * images[stretch] / length,
                 left: left(remaining, pace),
             }

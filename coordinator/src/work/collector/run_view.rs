@@ -1,4 +1,4 @@
-//! A run as it was seen last: immutable, so that whoever shows it needs to wait for nobody.
+//! A run as it was seen last: immutable, so that it is shown without waiting.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use tokio::time::Instant;
 
 use super::pace::{self, Pace, Span};
 use crate::output::report::RunReport;
-use crate::run::fate::{Fate, Standing};
 use crate::run::freeze::FrozenRun;
 use crate::run::gone::Gone;
 use crate::run::ledger::{Ledger, ShardState};
+use crate::run::policy::{Fate, Standing};
 use crate::run::tally::{Counts, Failures, Tally};
 
-/// Somebody is taken to work on a run whose newest shard is younger, also where no events are heard.
+/// A run whose newest shard is younger is taken to be worked on, also where no events are heard.
 const RECENT: Duration = Duration::from_mins(5);
 
 /// A run as it was seen last.
@@ -47,7 +47,7 @@ pub struct RunView {
     pub num_items: usize,
     /// Quarantined items that are to be tried again and have not ended.
     pub num_retried: usize,
-    /// When shards of it were committed under the eyes of whoever watches it.
+    /// When shards of it were committed since it is watched.
     pub seen_growing: Option<Instant>,
 }
 
@@ -73,19 +73,19 @@ pub enum RunState {
     Ended,
     /// Every item has ended, and something that was made is gone: this.
     Damaged(String),
-    /// Nobody is to work on it, for this reason.
+    /// It is not to be worked on, for this reason.
     Halted(String),
-    /// Somebody works on it.
+    /// It is worked on.
     Running,
     /// Nothing is made yet.
     Waiting,
-    /// Something is made, and nobody works on the rest.
+    /// Something is made, and the rest is not worked on.
     Idle,
 }
 
-/// How a shard is.
+/// The status of a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ShardLook {
+pub enum ShardStatus {
     /// To be made.
     Open,
     /// A worker has it in hand.
@@ -157,16 +157,14 @@ impl RunView {
     #[must_use]
     pub fn state(&self, in_hand: usize, now: Timestamp) -> RunState {
         let standing = Standing::of(&self.run, &self.ledger, &self.tally);
-        match standing.with_gone(self.gone.paths.len()).fate() {
-            Fate::Complete => return RunState::Complete,
-            Fate::EndedWithLosses => return RunState::Ended,
-            Fate::Damaged => return RunState::Damaged(self.damage()),
-            Fate::Halted => {
-                let reason = self.ledger.decisions.halted.clone();
-                return RunState::Halted(reason.unwrap_or_default());
-            }
-            // Whoever keeps it will halt it at its limit.
-            Fate::AtItsLimit | Fate::GoesOn => {}
+        let fate = standing.with_gone(self.gone.paths.len()).fate();
+        match (fate, &self.ledger.decisions.halted) {
+            (Fate::Complete, _) => return RunState::Complete,
+            (Fate::EndedWithLosses, _) => return RunState::Ended,
+            (Fate::Damaged, _) => return RunState::Damaged(self.damage()),
+            (Fate::Halted, Some(reason)) => return RunState::Halted(reason.clone()),
+            // The process that manages it will halt it at its limit.
+            (Fate::Halted, None) | (Fate::AtItsLimit | Fate::GoesOn, _) => {}
         }
         if in_hand > 0 || self.grows(now) {
             RunState::Running
@@ -223,7 +221,7 @@ impl RunView {
         self.not_counted(in_hand).map(|(_, ended)| ended).sum()
     }
 
-    /// Returns how fast the run goes at a time, while workers have `in_hand` of it; none unless somebody works on it.
+    /// Returns how fast the run goes at a time, while workers have `in_hand` of it; none unless it is worked on.
     #[must_use]
     pub fn pace(&self, in_hand: &BTreeMap<ShardId, ShardInHand>, now: Timestamp) -> Option<Pace> {
         match self.state(in_hand.len(), now) {
@@ -266,23 +264,23 @@ impl RunView {
             .state(shard, self.run.record.limits.max_attempts)
     }
 
-    /// Returns how a shard is, but for whether somebody has it in hand.
+    /// Returns how a shard is, but for whether a worker has it in hand.
     #[must_use]
-    pub fn shard(&self, shard: ShardId) -> ShardLook {
+    pub fn shard(&self, shard: ShardId) -> ShardStatus {
         if self.tally.damaged().contains_key(&shard) {
-            return ShardLook::Damaged;
+            return ShardStatus::Damaged;
         }
         match self.state_of(shard) {
             ShardState::Committed | ShardState::RevisionFailed { .. } => {
                 match self.tally.shard(shard) {
-                    Some(tally) if tally.counts.not_done() > 0 => ShardLook::Quarantined,
-                    Some(_) | None => ShardLook::Done,
+                    Some(tally) if tally.counts.not_done() > 0 => ShardStatus::Quarantined,
+                    Some(_) | None => ShardStatus::Done,
                 }
             }
-            ShardState::Failed { .. } => ShardLook::Failed,
-            ShardState::Revising { .. } => ShardLook::Retrying,
-            ShardState::Open if self.failed_attempts(shard) > 0 => ShardLook::Retrying,
-            ShardState::Open => ShardLook::Open,
+            ShardState::Failed { .. } => ShardStatus::Failed,
+            ShardState::Revising { .. } => ShardStatus::Retrying,
+            ShardState::Open if self.failed_attempts(shard) > 0 => ShardStatus::Retrying,
+            ShardState::Open => ShardStatus::Open,
         }
     }
 
@@ -324,7 +322,8 @@ fn styles(run: &FrozenRun, tally: &Tally, failures: &Failures) -> Vec<StyleCount
             counts.planned += num_contents;
             if let Some(committed) = committed {
                 let name = run.plan.styles[style].name();
-                let not_done = committed.not_done.get(name).copied().unwrap_or_default();
+                // Styles without losses have no entry.
+                let not_done = committed.not_done.get(name).copied().unwrap_or(0);
                 counts.quarantined += not_done;
                 counts.done += num_contents.saturating_sub(not_done);
             } else if failed {

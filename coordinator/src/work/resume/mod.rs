@@ -3,29 +3,29 @@
 mod quarantined;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use futures::future::try_join_all;
 pub use quarantined::Quarantined;
-pub(crate) use quarantined::redo_of;
-use shared::decision::{ChangedInput, Decided, DecisionError, Items, Reopened, Retry};
+use shared::decision::{ChangedInput, DecisionError, DecisionKind, Items, Reopened, Retry};
 use shared::ids::ShardId;
 use shared::queue::message::ShardTask;
 use shared::queue::{QueueError, WorkQueue};
 use shared::storage::{Storage, StorageError};
 
+use self::quarantined::Search;
 use crate::run::changes::{self, ChangeError};
-use crate::run::deciding::{self, Wish};
-use crate::run::fate::Standing;
+use crate::run::decisions::{self, DecisionRequest};
 use crate::run::freeze::FrozenRun;
-use crate::run::gone::{self, Gone};
+use crate::run::gone;
 use crate::run::ledger::{self, Ledger, LedgerError, ShardState};
 use crate::run::plan::Shard;
+use crate::run::policy::Standing;
+use crate::run::redo::{Redo, Why};
 use crate::run::stored_items::StoredItems;
 use crate::run::tally::{READS_AT_ONCE, Tally};
 use crate::work::dispatch;
 
-/// Which shards somebody wants to be done again.
+/// Which shards are wanted to be done again.
 #[derive(Debug, Clone, Default)]
 pub struct Choice {
     /// Only those that were never finished, or only those that failed.
@@ -45,85 +45,6 @@ pub enum Only {
     Failed,
     /// Committed, with items that are quarantined.
     Quarantined(Quarantined),
-}
-
-/// A shard that is to be done again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Redo {
-    /// The shard.
-    pub shard: ShardId,
-    /// Why.
-    pub why: Why,
-    /// Items of it that are to be made.
-    pub num_items: usize,
-}
-
-/// Why a shard is to be done again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
-    /// It is not committed.
-    NotCommitted,
-    /// It failed too often.
-    Failed {
-        /// Number of the last attempt.
-        last: u32,
-        /// Its error.
-        error: String,
-    },
-    /// It is committed, and artifacts of it are gone.
-    ArtifactsMissing(Gone),
-    /// It is committed, and items of it are quarantined.
-    Quarantined {
-        /// The items.
-        items: Items,
-        /// Number of the last attempt that committed any of its rows.
-        last_attempt: u32,
-        /// Why the first of them is.
-        reason: String,
-        /// How many are for another reason.
-        num_others: usize,
-    },
-    /// It is committed, and trying quarantined items of it again was decided before and has not ended.
-    NotRevised {
-        /// Quarantined items that are wanted too, and can be chosen once that has ended.
-        num_later: usize,
-    },
-    /// It is committed, and trying quarantined items of it again failed too often.
-    RevisionFailed {
-        /// Number of the last attempt.
-        last: u32,
-        /// Its error.
-        error: String,
-    },
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotCommitted => f.write_str("not committed"),
-            Self::Failed { last, error } => write!(f, "failed, attempt {last}: {error}"),
-            Self::ArtifactsMissing(gone) => {
-                write!(f, "committed, but these are gone: {gone}")
-            }
-            Self::Quarantined {
-                reason, num_others, ..
-            } => match num_others {
-                0 => write!(f, "quarantined: {reason}"),
-                others => write!(f, "quarantined: {reason}; {others} for other reasons"),
-            },
-            Self::NotRevised { num_later: 0 } => f.write_str("quarantined, and to be tried again"),
-            Self::NotRevised { num_later } => write!(
-                f,
-                "quarantined, and to be tried again; {num_later} more can be chosen once these have ended"
-            ),
-            Self::RevisionFailed { last, error } => {
-                write!(
-                    f,
-                    "quarantined, and tried again without success, attempt {last}: {error}"
-                )
-            }
-        }
-    }
 }
 
 /// Why it cannot be said what is to be done again.
@@ -176,7 +97,7 @@ pub async fn find(
 }
 
 /// Returns the chosen shards whose files cannot be read, with what helps. What is stored is written once, so they cannot be
-/// made again before somebody has removed those files, and nothing is removed here.
+/// made again before those files are removed, and nothing is removed here.
 ///
 /// # Errors
 ///
@@ -225,7 +146,14 @@ pub async fn find_in(known: Known<'_>, choice: &Choice) -> Result<Vec<Redo>, Res
     } = known;
     let chosen = Chosen::check(run, choice)?;
     if let Some(Only::Quarantined(wanted)) = &choice.only {
-        return quarantined::find(storage, run, ledger, &chosen, wanted).await;
+        let search = Search {
+            storage,
+            run,
+            ledger,
+            chosen: &chosen,
+            wanted,
+        };
+        return search.find().await;
     }
     let shards: Vec<&Shard> = run.plan.shards.iter().filter(|s| chosen.has(s)).collect();
     let mut found = Vec::new();
@@ -313,17 +241,6 @@ impl Why {
         }
     }
 
-    /// Returns whether it is about quarantined items of its shard, and about no others.
-    #[must_use]
-    pub fn is_of_some_items(&self) -> bool {
-        match self {
-            Self::Quarantined { .. } | Self::NotRevised { .. } | Self::RevisionFailed { .. } => {
-                true
-            }
-            Self::NotCommitted | Self::Failed { .. } | Self::ArtifactsMissing(_) => false,
-        }
-    }
-
     /// Returns the number of the last attempt that no longer counts, if attempts count anew.
     fn last_attempt(&self, ledger: &Ledger, shard: ShardId, max_attempts: u32) -> Option<u32> {
         match self {
@@ -388,7 +305,7 @@ pub async fn changed_inputs(
 
 /// Stores that the run goes on, which failed shards are tried anew, which quarantined items, and which inputs are
 /// others than the plan says; nothing if that needs no decision. What failed until then and is not tried anew is
-/// forgiven: it no longer counts towards `max_failed`.
+/// acknowledged: it no longer counts towards `max_failed`.
 ///
 /// # Errors
 ///
@@ -419,14 +336,14 @@ pub async fn decide(
     tally.update(storage, run, ledger).await?;
     let not_done = Standing::of(run, ledger, &tally).not_done;
     let num_opened: usize = redo.iter().map(|redo| num_opened(run, ledger, redo)).sum();
-    let decided = Decided::Resume {
+    let decided = DecisionKind::Resume {
         reopened,
-        forgiven: not_done.saturating_sub(num_opened),
+        acknowledged_failures: not_done.saturating_sub(num_opened),
         retried,
         changed_inputs,
     };
-    let wish = Wish::Resume { decided, is_bare };
-    deciding::resume(storage, id, &mut ledger.decisions, wish).await?;
+    let request = DecisionRequest::Resume { decided, is_bare };
+    decisions::resume(storage, id, &mut ledger.decisions, request).await?;
     Ok(())
 }
 
@@ -459,7 +376,8 @@ fn num_opened(run: &FrozenRun, ledger: &Ledger, redo: &Redo) -> usize {
 pub fn task(run: &FrozenRun, ledger: &Ledger, shard: &Shard) -> ShardTask {
     ShardTask {
         first_attempt: ledger.first_attempt(shard.id),
-        revision: ledger.outstanding(shard.id).unwrap_or_default(),
+        // Its rows are revision 0.
+        revision: ledger.outstanding(shard.id).unwrap_or(0),
         ..run.plan.task(&run.record.run, shard)
     }
 }
@@ -488,23 +406,36 @@ pub fn tasks<'a>(
     })
 }
 
-/// Hands shards to the queue that are to be done again, after storing that they are; tells how many are there.
-///
-/// # Errors
-///
-/// If storage or the queue fails; it can be repeated.
-pub async fn publish(
-    storage: &dyn Storage,
-    queue: &dyn WorkQueue,
-    run: &FrozenRun,
-    ledger: &mut Ledger,
-    redo: &[Redo],
-    published: impl Fn(usize),
-) -> Result<(), ResumeError> {
-    let changed = changed_inputs(storage, run, ledger, redo).await?;
-    decide(storage, run, ledger, redo, changed).await?;
-    dispatch::publish(queue, tasks(run, ledger, redo), published).await?;
-    Ok(())
+/// Where shards that are to be done again are handed out.
+#[derive(Clone, Copy)]
+pub struct Publisher<'a> {
+    /// Where the run is stored.
+    pub storage: &'a dyn Storage,
+    /// Where its shards go.
+    pub queue: &'a dyn WorkQueue,
+    /// The run.
+    pub run: &'a FrozenRun,
+}
+
+impl Publisher<'_> {
+    /// Hands shards to the queue that are to be done again, after storing that they are; tells `published` how many are
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// If storage or the queue fails; it can be repeated.
+    pub async fn publish(
+        self,
+        ledger: &mut Ledger,
+        redo: &[Redo],
+        published: impl Fn(usize),
+    ) -> Result<(), ResumeError> {
+        let (storage, run) = (self.storage, self.run);
+        let changed = changed_inputs(storage, run, ledger, redo).await?;
+        decide(storage, run, ledger, redo, changed).await?;
+        dispatch::publish(self.queue, tasks(run, ledger, redo), published).await?;
+        Ok(())
+    }
 }
 
 /// Adds quarantined items whose inputs have changed. Workers are asked for one revision of a shard at a time: what was found

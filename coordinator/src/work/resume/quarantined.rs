@@ -1,18 +1,18 @@
-//! Quarantined items that somebody wants to be tried again.
+//! Quarantined items that are wanted to be tried again.
 
 use futures::future::try_join_all;
-use shared::decision::Items;
 use shared::failure::FailureClass;
 use shared::ids::ShardId;
-use shared::manifest::{ManifestRow, Status};
+use shared::manifest::ManifestRow;
 use shared::storage::Storage;
 
-use super::{Chosen, Redo, ResumeError, Why};
+use super::{Chosen, ResumeError};
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{Ledger, LedgerError, ShardState};
+use crate::run::redo::{self, Redo, Why};
 use crate::run::tally::{READS_AT_ONCE, Tally};
 
-/// Which quarantined items somebody wants to be tried again.
+/// Which quarantined items are wanted to be tried again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Quarantined {
     /// Only those of this class.
@@ -33,53 +33,54 @@ impl Quarantined {
     }
 }
 
-/// Returns the shards with quarantined items that are wanted, in order. Only shards that have any are read.
-pub(super) async fn find(
-    storage: &dyn Storage,
-    run: &FrozenRun,
-    ledger: &Ledger,
-    chosen: &Chosen,
-    wanted: &Quarantined,
-) -> Result<Vec<Redo>, ResumeError> {
-    let id = &run.record.run;
-    let mut tally = Tally::stored(storage, id).await?;
-    tally.update(storage, run, ledger).await?;
-    let shards = tally.shards().filter(|(shard, tally)| {
-        let planned = run.plan.shards.get(shard.0 as usize);
-        tally.counts.quarantined > 0 && planned.is_some_and(|planned| chosen.has(planned))
-    });
-    let shards: Vec<ShardId> = shards.map(|(shard, _)| shard).collect();
-    let mut found = Vec::new();
-    for part in shards.chunks(READS_AT_ONCE) {
-        let looks = part
-            .iter()
-            .map(|&shard| look(storage, run, ledger, chosen, wanted, shard));
-        found.extend(try_join_all(looks).await?.into_iter().flatten());
-    }
-    Ok(found)
+/// A search for quarantined items of a run.
+#[derive(Clone, Copy)]
+pub(super) struct Search<'a> {
+    pub(super) storage: &'a dyn Storage,
+    pub(super) run: &'a FrozenRun,
+    pub(super) ledger: &'a Ledger,
+    pub(super) chosen: &'a Chosen,
+    pub(super) wanted: &'a Quarantined,
 }
 
-async fn look(
-    storage: &dyn Storage,
-    run: &FrozenRun,
-    ledger: &Ledger,
-    chosen: &Chosen,
-    wanted: &Quarantined,
-    shard: ShardId,
-) -> Result<Option<Redo>, LedgerError> {
-    let rows = match ledger.shard_rows(storage, run, shard).await {
-        // Nothing can be tried again of it; it is named as damaged.
-        Err(error) if error.is_damage() => return Ok(None),
-        rows => rows?,
-    };
-    let is_chosen = |row: &ManifestRow| wanted.wants(row) && chosen.has_style(run, &row.item.style);
-    let redo = redo_of(shard, rows, is_chosen);
-    match ledger.state(shard, run.record.limits.max_attempts) {
-        ShardState::Revising { .. } => Ok(redo.and_then(|redo| under_way(ledger, redo))),
-        ShardState::Committed
-        | ShardState::RevisionFailed { .. }
-        | ShardState::Failed { .. }
-        | ShardState::Open => Ok(redo),
+impl Search<'_> {
+    /// Returns the shards with quarantined items that are wanted, in order. Only shards that have any are read.
+    pub(super) async fn find(self) -> Result<Vec<Redo>, ResumeError> {
+        let run = self.run;
+        let mut tally = Tally::stored(self.storage, &run.record.run).await?;
+        tally.update(self.storage, run, self.ledger).await?;
+        let shards = tally.shards().filter(|(shard, tally)| {
+            let planned = run.plan.shards.get(shard.0 as usize);
+            tally.counts.quarantined > 0 && planned.is_some_and(|planned| self.chosen.has(planned))
+        });
+        let shards: Vec<ShardId> = shards.map(|(shard, _)| shard).collect();
+        let mut found = Vec::new();
+        for part in shards.chunks(READS_AT_ONCE) {
+            let reads = part.iter().map(|&shard| self.redo_of(shard));
+            found.extend(try_join_all(reads).await?.into_iter().flatten());
+        }
+        Ok(found)
+    }
+
+    /// Returns what is to be done again of a shard; nothing if none of its items is wanted.
+    async fn redo_of(self, shard: ShardId) -> Result<Option<Redo>, LedgerError> {
+        let (run, ledger) = (self.run, self.ledger);
+        let rows = match ledger.shard_rows(self.storage, run, shard).await {
+            // Nothing can be tried again of it; it is named as damaged.
+            Err(error) if error.is_damage() => return Ok(None),
+            rows => rows?,
+        };
+        let is_chosen = |row: &ManifestRow| {
+            self.wanted.wants(row) && self.chosen.has_style(run, &row.item.style)
+        };
+        let redo = redo::of_quarantined(shard, rows, is_chosen);
+        match ledger.state(shard, run.record.limits.max_attempts) {
+            ShardState::Revising { .. } => Ok(redo.and_then(|redo| under_way(ledger, redo))),
+            ShardState::Committed
+            | ShardState::RevisionFailed { .. }
+            | ShardState::Failed { .. }
+            | ShardState::Open => Ok(redo),
+        }
     }
 }
 
@@ -100,29 +101,5 @@ fn under_way(ledger: &Ledger, redo: Redo) -> Option<Redo> {
         shard: redo.shard,
         num_items: decided.len(),
         why: Why::NotRevised { num_later },
-    })
-}
-
-/// Returns what is to be done again of a shard with these rows: its quarantined items that are `wanted`; nothing if
-/// there are none.
-pub(crate) fn redo_of(
-    shard: ShardId,
-    mut rows: Vec<ManifestRow>,
-    wanted: impl Fn(&ManifestRow) -> bool,
-) -> Option<Redo> {
-    let last_attempt = rows.iter().map(|row| row.attempt).max().unwrap_or_default();
-    rows.retain(|row| row.status == Status::Quarantined && wanted(row));
-    let first = rows.first()?.error.clone();
-    let num_others = rows.iter().filter(|row| row.error != first).count();
-    let items: Items = rows.into_iter().map(|row| row.item).collect();
-    Some(Redo {
-        shard,
-        num_items: items.len(),
-        why: Why::Quarantined {
-            items,
-            last_attempt,
-            reason: first.unwrap_or_default(),
-            num_others,
-        },
     })
 }

@@ -1,6 +1,7 @@
 //! `synth2real run`: plan and convert in this process.
 
-mod ending;
+mod background;
+mod outcome;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,22 +23,26 @@ use tracing::Instrument;
 use worker::attempt::Progress;
 use worker::run_context::{EngineContextProvider, RunContextProvider};
 
-use super::dashboard::{self, AccessArgs, Beside, Watch};
-use super::{ConfigArgs, Ending, Problem, opening};
+use self::background::BackgroundDashboard;
+use super::dashboard::{self, AccessArgs, CollectorOptions};
+use super::setup::{self, Existing, Preparation};
+use super::{CliError, ConfigArgs, Outcome, compute};
 use crate::run::changes::Accepted;
 use crate::run::freeze::{self, FrozenRun};
 use crate::run::gone::RUN_AGAIN;
+use crate::run::inventory::Inventory;
 use crate::run::ledger::Ledger;
 use crate::run::plan::Shard;
+use crate::run::redo::{Redo, Why};
 use crate::run::stored_items::StoredItems;
 use crate::run::tally::{self, Counts};
 use crate::ui::progress::{Beginning, RunProgress};
-use crate::work::collector::Duty;
+use crate::work::collector::Mode;
 use crate::work::embedded::{EmbeddedRun, RunError, Stopped};
-use crate::work::resume::{self, Choice, Redo, Why};
+use crate::work::resume::{self, Choice};
 
-/// Between two looks of the dashboard at the run in this process.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Between two polls of the run in this process for the dashboard.
+const POLL_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -56,61 +61,39 @@ pub(super) struct RunArgs {
     access: AccessArgs,
 }
 
-pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
-    let config = RunConfig::load_to_compute(&args.settings.config).map_err(Problem::usage)?;
+pub(super) async fn main(args: RunArgs) -> Result<Outcome, CliError> {
+    let config = RunConfig::load_to_compute(&args.settings.config).map_err(CliError::usage)?;
     let listening = match &args.dashboard {
         Some(address) => Some(dashboard::listen(address, &args.access).await?),
         None => None,
     };
-    let inventory = opening::inventory(&config).await?;
-    opening::warn_of_left_out(&inventory);
-    opening::warn_of_idle(&config.method);
-    let storage = opening::storage_to_compute(&config, &inventory).await?;
-    let existing = opening::existing(storage.as_ref(), &config, &inventory).await?;
-    opening::warn_of_references(&config, &inventory).await?;
-
+    let preparation = setup::prepare(&config, setup::warn).await?;
+    compute::check(&config, &preparation.inventory)?;
+    let existing = preparation.existing(&config).await?;
+    let Preparation { inventory, storage } = preparation;
     let is_new = existing.is_none();
-    // The settings at hand say where the inputs are and when to give up, also of a run that was started elsewhere.
-    let (mut run, accepted, changed) = match existing {
-        Some(existing) => {
-            let decided = &existing.ledger.decisions.changed_inputs;
-            let changed = decided.with(&existing.accepted.changed);
-            let known = existing.run.record;
-            let record = RunRecord {
-                inputs: RunInputs::of(&config),
-                quality: config.quality.absolute(),
-                limits: Limits {
-                    // How often a shard is tried is read by workers from the record.
-                    max_attempts: known.limits.max_attempts,
-                    ..config.limits
-                },
-                ..known
-            };
-            let plan = existing.run.plan;
-            (FrozenRun { record, plan }, existing.accepted, changed)
-        }
-        None => {
-            let frozen = inventory.frozen.clone();
-            let record = RunRecord::new(&config, frozen, SystemClock.now());
-            let plan = inventory.plan.clone();
-            let run = FrozenRun { record, plan };
-            (run, Accepted::default(), ChangedInputs::default())
-        }
+    let Planned {
+        mut run,
+        accepted,
+        changed,
+    } = match existing {
+        Some(existing) => Planned::before(&config, existing),
+        None => Planned::now(&config, &inventory),
     };
     let work = Work::find(storage.as_ref(), &run, accepted).await?;
     // How often a shard is tried is counted by its recorded attempts alone.
     let broker = InProcessBroker::with_delivery_limit(u64::MAX);
-    let _beside = listening.map(|listening| {
+    let _dashboard = listening.map(|listening| {
         console::tell(format_args!("dashboard: {}", listening.address));
-        let watch = Watch {
+        let options = CollectorOptions {
             storage: Arc::clone(&storage),
             broker: Some(broker.ports()),
             root: config.root.to_string(),
-            duty: Duty::Look,
-            every: LOOK_EVERY,
+            mode: Mode::Observe,
+            every: POLL_EVERY,
             stop: CancellationToken::new(),
         };
-        Beside::start(watch, listening)
+        BackgroundDashboard::start(options, listening)
     });
     let run_contexts = Arc::new(EngineContextProvider::new(
         config.engine.clone(),
@@ -121,12 +104,12 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         run_contexts
             .load(&run.record, &changed)
             .await
-            .map_err(Problem::environment)?;
+            .map_err(CliError::environment)?;
     }
     if is_new {
         let frozen =
             freeze::open_or_create(storage.as_ref(), &config, &inventory, &SystemClock).await;
-        let frozen = frozen.map_err(opening::freeze_problem)?;
+        let frozen = frozen.map_err(setup::freeze_error)?;
         run.record.created_at = frozen.created_at;
     }
     let stopped = if work.redo.is_empty() {
@@ -139,7 +122,53 @@ pub(super) async fn main(args: RunArgs) -> Result<Ending, Problem> {
         };
         convert(&config, &run, hands, work).await?
     };
-    ending::conclude(&config, run, storage.as_ref(), stopped).await
+    outcome::conclude(&config, run, storage.as_ref(), stopped).await
+}
+
+/// A run as it is to be made, with what its inputs are now.
+struct Planned {
+    run: FrozenRun,
+    accepted: Accepted,
+    /// What holds in place of the planned inputs.
+    changed: ChangedInputs,
+}
+
+impl Planned {
+    /// Returns a run that exists. The settings at hand say where its inputs are and when to give up, also of one that was
+    /// started elsewhere.
+    fn before(config: &RunConfig, existing: Existing) -> Self {
+        let decided = &existing.ledger.decisions.changed_inputs;
+        let changed = decided.with(&existing.accepted.changed);
+        let known = existing.run.record;
+        let record = RunRecord {
+            inputs: RunInputs::of(config),
+            quality: config.quality.absolute(),
+            limits: Limits {
+                // How often a shard is tried is read by workers from the record.
+                max_attempts: known.limits.max_attempts,
+                ..config.limits
+            },
+            ..known
+        };
+        let plan = existing.run.plan;
+        Self {
+            run: FrozenRun { record, plan },
+            accepted: existing.accepted,
+            changed,
+        }
+    }
+
+    /// Returns a run that is planned now.
+    fn now(config: &RunConfig, inventory: &Inventory) -> Self {
+        let frozen = inventory.frozen.clone();
+        let record = RunRecord::new(config, frozen, SystemClock.now());
+        let plan = inventory.plan.clone();
+        Self {
+            run: FrozenRun { record, plan },
+            accepted: Accepted::default(),
+            changed: ChangedInputs::default(),
+        }
+    }
 }
 
 /// What is left to do of a run.
@@ -160,11 +189,11 @@ impl Work {
         storage: &dyn Storage,
         run: &FrozenRun,
         accepted: Accepted,
-    ) -> Result<Self, Problem> {
-        let ledger = opening::ledger(storage, run).await?;
+    ) -> Result<Self, CliError> {
+        let ledger = setup::ledger(storage, run).await?;
         let stored = StoredItems::read(storage, run)
             .await
-            .map_err(Problem::environment)?;
+            .map_err(CliError::environment)?;
         let known = resume::Known {
             storage,
             run,
@@ -173,7 +202,7 @@ impl Work {
         };
         let mut redo = resume::find_in(known, &Choice::default())
             .await
-            .map_err(Problem::environment)?;
+            .map_err(CliError::environment)?;
         resume::merge(&mut redo, accepted.redo);
         let shards = redo
             .iter()
@@ -203,11 +232,11 @@ async fn convert(
     run: &FrozenRun,
     hands: Hands,
     work: Work,
-) -> Result<Stopped, Problem> {
+) -> Result<Stopped, CliError> {
     let storage = hands.storage.as_ref();
     let before = tally::count(storage, run, &work.ledger)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let progress = progress(config, run, &work, &before);
     let Work {
         mut ledger,
@@ -217,7 +246,7 @@ async fn convert(
     } = work;
     resume::decide(storage, run, &mut ledger, &redo, changed)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let repairs = redo.iter().filter_map(|redo| match redo.why {
         Why::ArtifactsMissing(_) => Some(redo.shard),
         Why::NotCommitted
@@ -245,13 +274,14 @@ async fn convert(
             RunError::Worker(_)
             | RunError::LoopEnded(_)
             | RunError::Queue(_)
+            | RunError::EventsEnded
             | RunError::Ledger(_)
             | RunError::Storage(_)
             | RunError::Decision(_) => {
                 format!("what is stored beside {stored} is kept: run again to go on")
             }
         };
-        Problem::Environment(format!("{}; {what_helps}", chain(&error)))
+        CliError::Environment(format!("{}; {what_helps}", chain(&error)))
     })
 }
 

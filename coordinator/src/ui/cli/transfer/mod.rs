@@ -21,7 +21,7 @@ use shared::storage::scratch;
 
 use self::trace::Trace;
 use super::files::Named;
-use super::{Ending, Problem, files, opening, path};
+use super::{CliError, Outcome, files, path, setup};
 
 #[derive(Debug, Args)]
 pub(super) struct TransferArgs {
@@ -67,31 +67,31 @@ pub(super) struct TransferArgs {
     trace: Option<PathBuf>,
 }
 
-pub(super) async fn main(args: TransferArgs) -> Result<Ending, Problem> {
+pub(super) async fn main(args: TransferArgs) -> Result<Outcome, CliError> {
     let method = MethodConfig::given(args.config.as_deref(), &args.overrides);
-    let method = method.map_err(Problem::usage)?;
+    let method = method.map_err(CliError::usage)?;
     for (option, label) in [
         ("--content-label", &args.content_label),
         ("--style-label", &args.style_label),
     ] {
         if label.is_none() && method.uses_labels() {
-            return Err(Problem::Usage(format!(
+            return Err(CliError::Usage(format!(
                 "{option} is missing: method {} normalises by class, and adain and cross-image do without",
                 method.method
             )));
         }
     }
     check_files(&args)?;
-    opening::warn_of_idle(&method);
+    setup::warn_of_idle(&method);
 
     let config = EngineConfig {
         device: args.device,
         device_key: "--device",
         ..EngineConfig::default()
     };
-    scratch::check(&config.cache_dir).map_err(Problem::environment)?;
-    let engine = Engine::load(&args.model, &config).map_err(Problem::environment)?;
-    let mut converter = Converter::new(engine, &method, &config).map_err(Problem::environment)?;
+    scratch::check(&config.cache_dir).map_err(CliError::environment)?;
+    let engine = Engine::load(&args.model, &config).map_err(CliError::environment)?;
+    let mut converter = Converter::new(engine, &method, &config).map_err(CliError::environment)?;
     // A label that is given is read and traced, whether the method needs it or not.
     let label = args.content_label.as_deref();
     let label = label.map(|label| (label, args.content_labels));
@@ -110,7 +110,7 @@ pub(super) async fn main(args: TransferArgs) -> Result<Ending, Problem> {
     };
     let style_latent = converter
         .record_style(&style_source, &mut ())
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let mut trace = Trace::default();
     let content_name = args.content.display().to_string();
     let content_source = ConversionInput {
@@ -121,10 +121,11 @@ pub(super) async fn main(args: TransferArgs) -> Result<Ending, Problem> {
     };
     let converted = converter
         .convert(&content_source, &["style"], &mut trace)
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let image = converted.images.into_iter().next();
-    let image = image.ok_or_else(|| Problem::Environment("the model made no output".to_owned()))?;
-    let image = image.map_err(Problem::environment)?;
+    let image =
+        image.ok_or_else(|| CliError::Environment("the model made no output".to_owned()))?;
+    let image = image.map_err(CliError::environment)?;
     let mut warnings = converter.warnings(&content, "style");
     warnings.extend(tones::warnings(
         &content_name,
@@ -140,15 +141,15 @@ pub(super) async fn main(args: TransferArgs) -> Result<Ending, Problem> {
             [&converted.content_latent, &style_latent],
             [&content, &style],
         );
-        files::write(path, &trace.into_npz().map_err(Problem::environment)?)?;
+        files::write(path, &trace.into_npz().map_err(CliError::environment)?)?;
     }
-    let png = encode_png(image.view()).map_err(Problem::environment)?;
+    let png = encode_png(image.view()).map_err(CliError::environment)?;
     files::write(&args.out, &png)?;
-    Ok(Ending::Done)
+    Ok(Outcome::Done)
 }
 
 /// Proves that what is to be written can be, and is nothing that is read.
-fn check_files(args: &TransferArgs) -> Result<(), Problem> {
+fn check_files(args: &TransferArgs) -> Result<(), CliError> {
     let trace = args.trace.as_deref().map(|path| ("--trace", path));
     let outputs: Vec<Named<'_>> = [("--out", args.out.as_path())]
         .into_iter()
@@ -178,7 +179,7 @@ fn load(
     converter: &Converter,
     image: &Path,
     label: Option<(&Path, LabelSetting)>,
-) -> Result<Prepared, Problem> {
+) -> Result<Prepared, CliError> {
     let (image_name, image_bytes) = (image.display().to_string(), read(image)?);
     let image = NamedBytes {
         name: &image_name,
@@ -196,7 +197,7 @@ fn load(
         file: NamedBytes { name, bytes },
         reading: *reading,
     });
-    let prepared = prepare(image, label, converter.size()).map_err(Problem::usage)?;
+    let prepared = prepare(image, label, converter.size()).map_err(CliError::usage)?;
     for warning in &prepared.warnings {
         tracing::warn!("{warning}");
     }
@@ -209,7 +210,7 @@ fn noise(
     converter: &Converter,
     args: &TransferArgs,
     method: &MethodConfig,
-) -> Result<Noises, Problem> {
+) -> Result<Noises, CliError> {
     let Some(path) = &args.noise else {
         let name = |path: &Path| {
             path.file_stem()
@@ -223,7 +224,7 @@ fn noise(
             Box::new(converter.style_noise(&name(&args.style))),
         ));
     };
-    let refuse = |reason: String| Problem::Usage(format!("--noise {}: {reason}", path.display()));
+    let refuse = |reason: String| CliError::Usage(format!("--noise {}: {reason}", path.display()));
     let (size, channels) = (converter.size(), converter.latent_channels());
     // In 64 bits at most: what has another type is told as such.
     let values = method.steps * channels * size.latent_height * size.latent_width;
@@ -232,7 +233,7 @@ fn noise(
     let file = read_file::open_within(path, 4 * array_bytes).map_err(|e| refuse(e.to_string()))?;
     let npz = NpzFile::open(file, array_bytes);
     let mut npz = npz.map_err(|error| refuse(format!("is no NPZ file: {}", chain(&error))))?;
-    let mut array = |name: &str| -> Result<GivenNoise, Problem> {
+    let mut array = |name: &str| -> Result<GivenNoise, CliError> {
         let array: Array4<f32> = npz.by_name(name).map_err(|error| refuse(chain(&error)))?;
         let expected = (
             method.steps,
@@ -262,7 +263,7 @@ fn noise(
 /// More than the header of an array.
 const MAX_HEADER_BYTES: u64 = 1 << 16;
 
-fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     read_file::read(path, max_bytes::DATA)
-        .map_err(|e| Problem::Usage(format!("cannot read {}: {e}", path.display())))
+        .map_err(|e| CliError::Usage(format!("cannot read {}: {e}", path.display())))
 }

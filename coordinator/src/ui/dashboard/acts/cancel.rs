@@ -10,7 +10,7 @@ use serde::Deserialize;
 use shared::decision::Decisions;
 
 use super::Act;
-use crate::run::deciding::{self, Step};
+use crate::run::decisions::{self, Resolution};
 use crate::ui::dashboard::Dashboard;
 use crate::ui::dashboard::access::Visitor;
 use crate::ui::dashboard::error::PageError;
@@ -53,15 +53,15 @@ pub(in super::super) async fn cancel(
 ) -> Result<Redirect, PageError> {
     let view = dashboard.run(&run)?;
     let storage = dashboard.storage.as_ref();
-    let notice = if deciding::has_ended(storage, view.id()).await {
+    let notice = if decisions::has_ended(storage, view.id()).await {
         format!("Run {run} has ended: there is nothing to cancel.")
     } else {
         let mut decisions = Decisions::read(storage, view.id()).await?;
-        match deciding::cancel(storage, view.id(), &mut decisions).await? {
-            Step::IsHalted(reason) => format!("Run {run} was halted before: {reason}."),
-            Step::Decides(_) | Step::Nothing => {
+        match decisions::cancel(storage, view.id(), &mut decisions).await? {
+            Resolution::IsHalted(reason) => format!("Run {run} was halted before: {reason}."),
+            Resolution::Decides(_) | Resolution::Nothing => {
                 tracing::info!(run, "cancelled from the dashboard");
-                dashboard.board.hurry();
+                dashboard.live.wake();
                 format!(
                     "Run {run} is cancelled: workers finish the image in hand and drop its shards. Resume takes it up again."
                 )

@@ -28,7 +28,7 @@ pub(in super::super) async fn drain(
         return Err(PageError::Trouble(WITHOUT_BROKER.to_owned()));
     };
     // Only those that were heard: a name is part of what the broker is asked for.
-    let known = dashboard.board.workers().into_iter();
+    let known = dashboard.live.workers().into_iter();
     if !known.map(|known| known.name).any(|name| name == worker) {
         return Err(PageError::Missing(format!(
             "no worker {worker:?} was heard lately"
@@ -38,7 +38,7 @@ pub(in super::super) async fn drain(
     let listens = asked.map_err(|error| PageError::Trouble(chain(&error)))?;
     let notice = if listens {
         tracing::info!(worker, "drained from the dashboard");
-        dashboard.board.drain(&worker);
+        dashboard.live.drain(&worker);
         format!("{worker} was told to finish the image in hand, give its shard back and stop.")
     } else {
         format!("{worker} does not listen: it has stopped, or has lost the broker.")

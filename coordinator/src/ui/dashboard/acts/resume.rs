@@ -14,13 +14,14 @@ use super::{Act, without_queue};
 use crate::run::changes::ChangeError;
 use crate::run::estimate::Estimate;
 use crate::run::ledger::Ledger;
+use crate::run::redo::Redo;
 use crate::ui::dashboard::Dashboard;
 use crate::ui::dashboard::access::Visitor;
 use crate::ui::dashboard::error::PageError;
 use crate::ui::dashboard::format::things;
 use crate::ui::dashboard::frame::{Frame, Section, page};
 use crate::work::collector::RunView;
-use crate::work::resume::{self, Choice, Only, Quarantined, Redo, ResumeError};
+use crate::work::resume::{self, Choice, Only, Quarantined, ResumeError};
 
 /// Shards of a preview that are listed one by one.
 const MOST_LISTED: usize = 200;
@@ -194,7 +195,7 @@ pub(in super::super) async fn preview(
     let wish = wish(pairs)?;
     let Found { ledger, redo } = find(&dashboard, &view, &wish).await?;
     let num_items = resume::num_items(&redo);
-    let broker = dashboard.board.broker();
+    let broker = dashboard.live.broker();
     let depth = broker.and_then(|broker| broker.depth.ok());
     let workers = depth.map_or(0, |depth| depth.consumers);
     let estimate = Estimate::with(num_items, &view.counts, workers);
@@ -259,8 +260,12 @@ pub(in super::super) async fn publish(
     if !redo.is_empty() {
         match queue {
             Some(queue) => {
-                resume::publish(storage, queue.as_ref(), planned, &mut ledger, &redo, |_| {})
-                    .await?;
+                let publisher = resume::Publisher {
+                    storage,
+                    queue: queue.as_ref(),
+                    run: planned,
+                };
+                publisher.publish(&mut ledger, &redo, |_| {}).await?;
             }
             None => {
                 let changed = resume::changed_inputs(storage, planned, &ledger, &redo).await?;
@@ -268,7 +273,7 @@ pub(in super::super) async fn publish(
             }
         }
         tracing::info!(run = %view.id(), shards = redo.len(), "resumed from the dashboard");
-        dashboard.board.hurry();
+        dashboard.live.wake();
     }
     let what = format!(
         "{} with {}.",

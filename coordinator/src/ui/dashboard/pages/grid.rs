@@ -8,7 +8,7 @@ use shared::queue::message::ShardInHand;
 
 use super::states::letter;
 use crate::work::collector::RunView;
-use crate::work::collector::run_view::ShardLook;
+use crate::work::collector::run_view::ShardStatus;
 
 /// How each shard is.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -34,9 +34,11 @@ pub(super) fn look(
     view: &RunView,
     in_hand: &BTreeMap<ShardId, ShardInHand>,
     shard: ShardId,
-) -> ShardLook {
+) -> ShardStatus {
     match view.shard(shard) {
-        ShardLook::Open | ShardLook::Retrying if in_hand.contains_key(&shard) => ShardLook::InHand,
+        ShardStatus::Open | ShardStatus::Retrying if in_hand.contains_key(&shard) => {
+            ShardStatus::InHand
+        }
         look => look,
     }
 }

@@ -83,8 +83,8 @@ impl FidLabel {
 
 impl RunLine {
     pub(super) fn of(dashboard: &Dashboard, view: &RunView) -> Self {
-        let now = dashboard.board.now();
-        let in_hand = dashboard.board.in_hand(view.id());
+        let now = dashboard.live.now();
+        let in_hand = dashboard.live.in_hand(view.id());
         let items_in_hand = view.num_ended_in(&in_hand);
         let spans = view.spans_with(&in_hand, now);
         let state = view.state(in_hand.len(), now);

@@ -35,18 +35,18 @@ pub(in super::super) async fn show(
     State(dashboard): State<Arc<Dashboard>>,
     Extension(visitor): Extension<Visitor>,
 ) -> Response {
-    let mut views = dashboard.board.runs();
+    let mut views = dashboard.live.runs();
     views.sort_by_key(|view| std::cmp::Reverse(view.run.record.created_at));
     let mut runs: Vec<RunLine> = views
         .iter()
         .map(|view| RunLine::of(&dashboard, view))
         .collect();
     runs.sort_by_key(|run| !run.is_running());
-    let now = dashboard.board.now();
-    let unreadable = dashboard.board.unreadable().into_iter();
+    let now = dashboard.live.now();
+    let unreadable = dashboard.live.unreadable().into_iter();
     page(&RunsPage {
         frame: Frame::new(&dashboard, &visitor, Section::Runs, "Runs"),
-        early: dashboard.board.looked_at().is_none(),
+        early: dashboard.live.polled_at().is_none(),
         root: dashboard.root.clone(),
         unreadable: unreadable
             .map(|(run, trouble)| Unreadable {

@@ -26,7 +26,7 @@ use crate::ui::dashboard::error::PageError;
 use crate::ui::dashboard::format::{Moment, count, millis, things};
 use crate::ui::dashboard::frame::{Frame, Section, page};
 use crate::work::collector::RunView;
-use crate::work::collector::run_view::ShardLook;
+use crate::work::collector::run_view::ShardStatus;
 
 const ITEMS_A_PAGE: usize = 24;
 /// The newest failed attempts that are shown.
@@ -98,7 +98,7 @@ pub(in super::super) async fn show(
         let most = count(plan.shards.len());
         PageError::Missing(format!("run {name} has no shard {number}: it has {most}"))
     })?;
-    let in_hand = dashboard.board.in_hand(view.id());
+    let in_hand = dashboard.live.in_hand(view.id());
     let mut look = look(&view, &in_hand, shard.id);
     let mut damage = String::new();
     let mut rows = Vec::new();
@@ -106,13 +106,13 @@ pub(in super::super) async fn show(
         let storage = dashboard.storage.as_ref();
         match view.ledger.shard_rows(storage, &view.run, shard.id).await {
             Err(error) if error.is_damage() => {
-                look = ShardLook::Damaged;
+                look = ShardStatus::Damaged;
                 damage = chain(&error);
             }
             read => rows = read?,
         }
     }
-    if look == ShardLook::Damaged && damage.is_empty() {
+    if look == ShardStatus::Damaged && damage.is_empty() {
         look = put_right(&view, shard.id, &rows);
     }
     let positions: Vec<(usize, usize)> = shard.items().collect();
@@ -125,7 +125,7 @@ pub(in super::super) async fn show(
     let pager = Pager::new(positions.len(), ITEMS_A_PAGE, wanted_page, address);
     let items = pager.part(&positions);
     let mut items = shard_items::lines(&dashboard, &view, pager.first, items, &rows).await?;
-    if look == ShardLook::Failed {
+    if look == ShardStatus::Failed {
         items.iter_mut().for_each(ItemLine::fail);
     }
     let attempts = attempts(&dashboard, &view, shard.id, &rows).await?;
@@ -164,26 +164,29 @@ pub(in super::super) async fn show(
         width: model.width,
         height: model.height,
         can_resume: match look {
-            ShardLook::Open | ShardLook::InHand | ShardLook::Retrying | ShardLook::Failed => true,
-            ShardLook::Done | ShardLook::Quarantined | ShardLook::Damaged => false,
+            ShardStatus::Open
+            | ShardStatus::InHand
+            | ShardStatus::Retrying
+            | ShardStatus::Failed => true,
+            ShardStatus::Done | ShardStatus::Quarantined | ShardStatus::Damaged => false,
         },
         damage,
-        can_retry_quarantined: look == ShardLook::Quarantined,
+        can_retry_quarantined: look == ShardStatus::Quarantined,
         run: name,
     }))
 }
 
 /// Returns how a shard is that can be read, and could not when the collector looked.
-fn put_right(view: &RunView, shard: ShardId, rows: &[ManifestRow]) -> ShardLook {
+fn put_right(view: &RunView, shard: ShardId, rows: &[ManifestRow]) -> ShardStatus {
     let is_done = |row: &ManifestRow| row.status == Status::Done;
     match view.state_of(shard) {
-        ShardState::Revising { .. } => ShardLook::Retrying,
+        ShardState::Revising { .. } => ShardStatus::Retrying,
         ShardState::Committed | ShardState::RevisionFailed { .. } if rows.iter().all(is_done) => {
-            ShardLook::Done
+            ShardStatus::Done
         }
-        ShardState::Committed | ShardState::RevisionFailed { .. } => ShardLook::Quarantined,
-        ShardState::Failed { .. } => ShardLook::Failed,
-        ShardState::Open => ShardLook::Open,
+        ShardState::Committed | ShardState::RevisionFailed { .. } => ShardStatus::Quarantined,
+        ShardState::Failed { .. } => ShardStatus::Failed,
+        ShardState::Open => ShardStatus::Open,
     }
 }
 
@@ -219,7 +222,7 @@ async fn attempts(
     shard: ShardId,
     rows: &[ManifestRow],
 ) -> Result<Vec<Attempt>, PageError> {
-    let now = dashboard.board.now();
+    let now = dashboard.live.now();
     let first = view.ledger.first_attempt(shard);
     let storage = dashboard.storage.as_ref();
     let mut numbers = view
@@ -239,7 +242,7 @@ async fn attempts(
         .zip(failed)
         .map(|(&number, failure)| Attempt {
             number,
-            badge: states::of_shard(ShardLook::Failed),
+            badge: states::of_shard(ShardStatus::Failed),
             class: failure.error_class.to_string(),
             error: failure.error,
             worker: failure.worker,
@@ -251,7 +254,7 @@ async fn attempts(
     // Clocks of workers differ: which attempt was the last is told by its number.
     let newest = rows.iter().max_by_key(|row| (row.attempt, row.finished_at));
     let look = match view.shard(shard) {
-        ShardLook::Damaged => put_right(view, shard, rows),
+        ShardStatus::Damaged => put_right(view, shard, rows),
         look => look,
     };
     let committed = newest.map(|row| {

@@ -14,7 +14,7 @@ use crate::ui::dashboard::Dashboard;
 use crate::ui::dashboard::access::encoded;
 use crate::ui::dashboard::format::{Moment, NOTHING, count, millis};
 use crate::work::collector::RunView;
-use crate::work::collector::run_view::ShardLook;
+use crate::work::collector::run_view::ShardStatus;
 
 const PAGE_LENGTH: usize = 50;
 
@@ -75,13 +75,13 @@ impl ShardTable {
     }
 
     pub(super) fn of(dashboard: &Dashboard, view: &RunView, wanted: &Wanted<'_>) -> Self {
-        let in_hand = dashboard.board.in_hand(view.id());
+        let in_hand = dashboard.live.in_hand(view.id());
         let plan = &view.run.plan;
         let style = plan
             .styles
             .iter()
             .position(|style| style.name() == wanted.style);
-        let mut counts: BTreeMap<ShardLook, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<ShardStatus, usize> = BTreeMap::new();
         let mut found = Vec::new();
         let of_style = |shard: &&Shard| style.is_none_or(|style| shard.styles.contains(&style));
         let mut total = 0;
@@ -124,7 +124,7 @@ impl ShardTable {
         });
         let address = format!("{}&page=", address(wanted.state));
         let pager = Pager::new(found.len(), PAGE_LENGTH, wanted.page, address);
-        let now = dashboard.board.now();
+        let now = dashboard.live.now();
         let workers = workers_of(dashboard, view);
         Self {
             filters: [all].into_iter().chain(filters).collect(),
@@ -142,7 +142,7 @@ impl ShardTable {
 
 /// Returns who has which shard in hand.
 fn workers_of(dashboard: &Dashboard, view: &RunView) -> BTreeMap<ShardId, String> {
-    let workers = dashboard.board.workers().into_iter();
+    let workers = dashboard.live.workers().into_iter();
     workers
         .filter_map(|worker| {
             let work = worker.work.filter(|work| work.run == *view.id())?;
@@ -154,7 +154,7 @@ fn workers_of(dashboard: &Dashboard, view: &RunView) -> BTreeMap<ShardId, String
 fn line(
     view: &RunView,
     shard: &Shard,
-    look: ShardLook,
+    look: ShardStatus,
     workers: &BTreeMap<ShardId, String>,
     now: Timestamp,
 ) -> ShardLine {
@@ -163,13 +163,13 @@ fn line(
     let failure = view.failures.of(shard.id);
     let failed = view.failed_attempts(shard.id);
     let worker = match look {
-        ShardLook::InHand => workers.get(&shard.id).map(String::as_str),
-        ShardLook::Open
-        | ShardLook::Retrying
-        | ShardLook::Done
-        | ShardLook::Quarantined
-        | ShardLook::Failed
-        | ShardLook::Damaged => tally
+        ShardStatus::InHand => workers.get(&shard.id).map(String::as_str),
+        ShardStatus::Open
+        | ShardStatus::Retrying
+        | ShardStatus::Done
+        | ShardStatus::Quarantined
+        | ShardStatus::Failed
+        | ShardStatus::Damaged => tally
             .map(|tally| tally.worker.as_str())
             .or(failure.map(|failure| failure.worker.as_str())),
     };
@@ -183,8 +183,11 @@ fn line(
     ShardLine {
         shard: shard.id,
         can_redo: match look {
-            ShardLook::Open | ShardLook::InHand | ShardLook::Retrying | ShardLook::Failed => true,
-            ShardLook::Done | ShardLook::Quarantined | ShardLook::Damaged => false,
+            ShardStatus::Open
+            | ShardStatus::InHand
+            | ShardStatus::Retrying
+            | ShardStatus::Failed => true,
+            ShardStatus::Done | ShardStatus::Quarantined | ShardStatus::Damaged => false,
         },
         badge: states::of_shard(look),
         contents: range(|content| plan.contents[content].name(), &shard.contents),

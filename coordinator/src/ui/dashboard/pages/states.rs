@@ -3,7 +3,7 @@
 use shared::manifest::Status;
 
 use crate::work::collector::fleet::WorkerState;
-use crate::work::collector::run_view::{RunState, ShardLook};
+use crate::work::collector::run_view::{RunState, ShardStatus};
 
 /// A state as a page shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,14 +21,14 @@ const fn badge(class: &'static str, sign: &'static str, label: &'static str) -> 
 }
 
 /// The states of shards, in the order of filters.
-pub(super) const SHARDS: [ShardLook; 7] = [
-    ShardLook::Open,
-    ShardLook::InHand,
-    ShardLook::Retrying,
-    ShardLook::Done,
-    ShardLook::Quarantined,
-    ShardLook::Failed,
-    ShardLook::Damaged,
+pub(super) const SHARDS: [ShardStatus; 7] = [
+    ShardStatus::Open,
+    ShardStatus::InHand,
+    ShardStatus::Retrying,
+    ShardStatus::Done,
+    ShardStatus::Quarantined,
+    ShardStatus::Failed,
+    ShardStatus::Damaged,
 ];
 
 pub(in super::super) fn of_run(state: &RunState) -> Badge {
@@ -43,28 +43,28 @@ pub(in super::super) fn of_run(state: &RunState) -> Badge {
     }
 }
 
-pub(super) fn of_shard(look: ShardLook) -> Badge {
+pub(super) fn of_shard(look: ShardStatus) -> Badge {
     match look {
-        ShardLook::Open => badge("open", "○", "Waiting"),
-        ShardLook::InHand => badge("in-hand", "▶", "In hand"),
-        ShardLook::Retrying => badge("retrying", "↻", "To be retried"),
-        ShardLook::Done => badge("done", "✓", "Done"),
-        ShardLook::Quarantined => badge("quarantined", "!", "Some quarantined"),
-        ShardLook::Failed => badge("failed", "✕", "Failed"),
-        ShardLook::Damaged => badge("damaged", "!", "Damaged"),
+        ShardStatus::Open => badge("open", "○", "Waiting"),
+        ShardStatus::InHand => badge("in-hand", "▶", "In hand"),
+        ShardStatus::Retrying => badge("retrying", "↻", "To be retried"),
+        ShardStatus::Done => badge("done", "✓", "Done"),
+        ShardStatus::Quarantined => badge("quarantined", "!", "Some quarantined"),
+        ShardStatus::Failed => badge("failed", "✕", "Failed"),
+        ShardStatus::Damaged => badge("damaged", "!", "Damaged"),
     }
 }
 
 /// Returns the letter of a shard in the grid's data.
-pub(super) fn letter(look: ShardLook) -> char {
+pub(super) fn letter(look: ShardStatus) -> char {
     match look {
-        ShardLook::Open => 'o',
-        ShardLook::InHand => 'h',
-        ShardLook::Retrying => 'r',
-        ShardLook::Done => 'd',
-        ShardLook::Quarantined => 'q',
-        ShardLook::Failed => 'f',
-        ShardLook::Damaged => 'x',
+        ShardStatus::Open => 'o',
+        ShardStatus::InHand => 'h',
+        ShardStatus::Retrying => 'r',
+        ShardStatus::Done => 'd',
+        ShardStatus::Quarantined => 'q',
+        ShardStatus::Failed => 'f',
+        ShardStatus::Damaged => 'x',
     }
 }
 

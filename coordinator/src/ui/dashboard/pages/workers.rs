@@ -60,12 +60,12 @@ pub(super) struct WorkLine {
 
 /// Returns the workers; those of a run, if one is given, with those that wait for any.
 pub(super) fn workers(dashboard: &Dashboard, run: Option<&RunId>) -> Vec<WorkerLine> {
-    let now = dashboard.board.now();
+    let now = dashboard.live.now();
     let concerns = |worker: &Worker| {
         let works_on = worker.work.as_ref().map(|work| &work.run);
         run.is_none_or(|run| works_on == Some(run))
     };
-    let mut workers = dashboard.board.workers();
+    let mut workers = dashboard.live.workers();
     workers.retain(concerns);
     workers.sort_by_key(|worker| worker.state);
     workers
@@ -106,7 +106,7 @@ pub(in super::super) async fn show(
     Extension(visitor): Extension<Visitor>,
 ) -> Response {
     let number = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX));
-    let queue = dashboard.board.broker().and_then(|broker| {
+    let queue = dashboard.live.broker().and_then(|broker| {
         let depth = broker.depth.ok()?;
         Some(QueueLine {
             place: broker.place,

@@ -1,4 +1,4 @@
-//! How soon a shard is published again that nobody tried.
+//! How soon a shard is published again that was never tried.
 //!
 //! A worker that cannot open its run, or is of another version, may give it up again at once, and so on for ever: each time
 //! it waits longer, and others get it in between. It is never given up here, as it was not tried.

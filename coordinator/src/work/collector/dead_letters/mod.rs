@@ -2,7 +2,7 @@
 //!
 //! What the broker gave up because its workers died over it is noted in storage: its shard counts as failed, and no run waits
 //! for it for ever. Nothing else fails a shard here: what was tried too often has failed already, as its workers noted, and
-//! what nobody tried is published again, whoever gave it up and why.
+//! what was never tried is published again, whatever gave it up and why.
 //!
 //! - [`again`]: how soon a shard is published again
 
@@ -25,9 +25,8 @@ use shared::storage::{Storage, StorageError, StorageErrorKind};
 use tokio::time::Instant;
 
 use self::again::PublishedAgain;
-use super::Collector;
+use super::{Collector, gauges};
 use crate::run::freeze::{self, FreezeError};
-use crate::ui::metrics;
 
 /// Between two tries to note a dead letter while storage does not answer.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
@@ -91,19 +90,15 @@ impl NoteError {
 }
 
 impl Collector {
-    /// Notes dead letters; ends never, also when there is no queue.
-    pub(super) async fn note_dead_letters(&self) {
-        let Some(queue) = &self.queue else {
-            return std::future::pending().await;
-        };
+    /// Notes dead letters; ends never.
+    pub(super) async fn note_dead_letters(&self, queue: &dyn WorkQueue) {
         let mut again = PublishedAgain::default();
         loop {
             let error = match queue.consume_dead().await {
                 Ok(mut dead) => loop {
                     match dead.next().await {
                         Ok(delivery) => {
-                            self.note_patiently(queue.as_ref(), delivery, &mut again)
-                                .await;
+                            self.note_patiently(queue, delivery, &mut again).await;
                         }
                         Err(error) => break error,
                     }
@@ -144,7 +139,7 @@ impl Collector {
         };
         let settlement = match noted {
             Noted::Done => {
-                metrics::dead_letter();
+                gauges::count_dead_letter();
                 Settlement::Ack
             }
             Noted::Kept(reason) => {
@@ -255,7 +250,7 @@ impl Collector {
                 error_class: FailureClass::Resources,
                 error: reason.clone(),
                 worker: "none".to_owned(),
-                failed_at: self.board.now(),
+                failed_at: self.live.now(),
             };
             let key = ArtifactKey::FailedAttempt(run.clone(), shard, number);
             let json = Bytes::from(failure.to_json(&key));
@@ -322,7 +317,7 @@ async fn unasked(
     let decisions = match Decisions::read(storage, &task.run).await {
         Ok(decisions) => decisions,
         Err(DecisionError::Storage(error)) => return Err(error),
-        // Nobody can tell what was decided.
+        // What was decided cannot be told.
         Err(
             DecisionError::Malformed { .. }
             | DecisionError::TooLarge { .. }
@@ -342,7 +337,7 @@ async fn unasked(
 enum Meaning {
     /// It is given up, although no worker has recorded enough failures of it: why.
     GivenUp(String),
-    /// Nobody tried it, unless storage says so: why it is a dead letter.
+    /// It was never tried, unless storage says so: why it is a dead letter.
     NotTried(&'static str),
 }
 

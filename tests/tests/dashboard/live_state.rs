@@ -1,18 +1,23 @@
 //! What the collector shows of a run, from its plan to its end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use backon::ExponentialBuilder;
 use coordinator::run::tally;
 use coordinator::work::collector::fleet::WorkerState;
-use coordinator::work::collector::run_view::{RunState, ShardLook, StyleCounts};
-use coordinator::work::collector::{Board, Collector, Duty, RunView};
+use coordinator::work::collector::run_view::{RunState, ShardStatus, StyleCounts};
+use coordinator::work::collector::{Collector, LiveState, Mode, RunView};
 use coordinator::work::dispatch;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::ids::ShardId;
-use shared::queue::InProcessBroker;
+use shared::queue::message::{Event, EventKind};
+use shared::queue::{EventBus, InProcessBroker};
 use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{MemoryStorage, Storage};
 use tests::fake_engine::{self, FakeContextProvider, FakeEngine};
@@ -26,12 +31,12 @@ const SIZE: ShardSize = ShardSize {
 };
 
 /// Waits until the run is shown as it should be.
-pub(super) async fn shown(board: &Board, is: impl Fn(&RunView) -> bool) -> Arc<RunView> {
+pub(super) async fn shown(live: &LiveState, is: impl Fn(&RunView) -> bool) -> Arc<RunView> {
     let run = "shown".parse().unwrap();
-    let mut watch = board.watch();
+    let mut watch = live.watch();
     let wait = async {
         loop {
-            if let Some(view) = board.run(&run).filter(|view| is(view)) {
+            if let Some(view) = live.run(&run).filter(|view| is(view)) {
                 return view;
             }
             watch.changed().await.unwrap();
@@ -50,23 +55,23 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     planned::store(storage.as_ref(), &run).await;
     let broker = InProcessBroker::new();
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
-    let board = Arc::new(Board::default());
+    let live = Arc::new(LiveState::default());
     let collector = Collector {
         storage: Arc::clone(&storage),
         queue: Some(broker.ports().work),
         events: Some(broker.ports().events),
-        duty: Duty::Keep,
+        mode: Mode::Manage,
         every: Duration::from_millis(100),
-        board: Arc::clone(&board),
+        live: Arc::clone(&live),
         stop: stop.clone(),
     };
     let collecting = tokio::spawn(async move { collector.run().await });
     let now = jiff::Timestamp::now;
-    let view = shown(&board, |_| true).await;
+    let view = shown(&live, |_| true).await;
     assert_eq!(view.state(0, now()), RunState::Waiting);
-    assert_eq!(view.shard(ShardId(0)), ShardLook::Open);
+    assert_eq!(view.shard(ShardId(0)), ShardStatus::Open);
     assert_eq!(view.num_remaining(), 12);
-    let before = board.changes_since(0);
+    let before = live.changes_since(0);
 
     let consumer = Consumer {
         name: "worker".to_owned(),
@@ -88,7 +93,7 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     dispatch::publish(&broker.work, tasks, |_| {})
         .await
         .unwrap();
-    let view = shown(&board, |view| view.num_remaining() == 0).await;
+    let view = shown(&live, |view| view.num_remaining() == 0).await;
     drain.cancel();
     working.await.unwrap();
 
@@ -96,7 +101,11 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     let looks = [0, 1, 2].map(|shard| view.shard(ShardId(shard)));
     assert_eq!(
         looks,
-        [ShardLook::Done, ShardLook::Quarantined, ShardLook::Failed]
+        [
+            ShardStatus::Done,
+            ShardStatus::Quarantined,
+            ShardStatus::Failed
+        ]
     );
     let style = StyleCounts {
         planned: 6,
@@ -116,11 +125,11 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     let failure = view.failures.of(ShardId(2)).unwrap();
     assert!(failure.error.contains("cursed"), "{}", failure.error);
     assert_eq!(view.spans.len(), 2);
-    let workers = board.workers();
+    let workers = live.workers();
     assert_eq!(workers[0].name, "worker");
     assert_eq!(workers[0].state, WorkerState::Stopped);
-    board.tell(tokio::time::Instant::now());
-    let changes = board.changes_since(before.version);
+    live.flush(tokio::time::Instant::now());
+    let changes = live.changes_since(before.version);
     assert_eq!(changes.runs.len(), 1);
     assert!(changes.fleet);
 
@@ -154,30 +163,86 @@ async fn a_damaged_shard_that_is_put_right_is_read_again_though_it_is_as_long_as
     storage.replace(&shard, flipped.into()).await.unwrap();
 
     let stop = CancellationToken::new();
-    let board = Arc::new(Board::default());
+    let live = Arc::new(LiveState::default());
     let collector = Collector {
         storage: Arc::clone(&storage),
         queue: None,
         events: None,
-        duty: Duty::Keep,
+        mode: Mode::Manage,
         every: Duration::from_millis(500),
-        board: Arc::clone(&board),
+        live: Arc::clone(&live),
         stop: stop.clone(),
     };
     let collecting = tokio::spawn(async move { collector.run().await });
     let now = jiff::Timestamp::now;
-    let view = shown(&board, |_| true).await;
-    assert_eq!(view.shard(ShardId(0)), ShardLook::Done);
-    assert_eq!(view.shard(ShardId(1)), ShardLook::Damaged);
+    let view = shown(&live, |_| true).await;
+    assert_eq!(view.shard(ShardId(0)), ShardStatus::Done);
+    assert_eq!(view.shard(ShardId(1)), ShardStatus::Damaged);
     assert!(matches!(view.state(0, now()), RunState::Damaged(_)));
 
     storage.replace(&shard, whole).await.unwrap();
-    let view = shown(&board, |view| view.shard(ShardId(1)) == ShardLook::Done).await;
+    let view = shown(&live, |view| view.shard(ShardId(1)) == ShardStatus::Done).await;
     assert_eq!(view.state(0, now()), RunState::Complete);
     let is_reported = |view: &RunView| view.report.as_ref().is_some_and(|report| report.complete);
-    shown(&board, is_reported).await;
+    shown(&live, is_reported).await;
     let manifest = ArtifactKey::Manifest(run.record.run.clone());
     assert!(storage.exists(&manifest).await.unwrap());
     stop.cancel();
     collecting.await.unwrap();
+}
+
+/// A bus whose first stream ends after an event, which no bus may do, and whose next stays.
+#[derive(Debug, Default)]
+struct EndingBus {
+    num_subscriptions: AtomicUsize,
+}
+
+#[async_trait]
+impl EventBus for EndingBus {
+    async fn emit(&self, _: &Event) {}
+
+    async fn subscribe(&self) -> BoxStream<'static, Event> {
+        let number = self.num_subscriptions.fetch_add(1, Ordering::Relaxed);
+        let event = Event {
+            at: jiff::Timestamp::now(),
+            worker: format!("worker-{number}"),
+            kind: EventKind::Heartbeat {
+                device: "cpu".to_owned(),
+                work: None,
+            },
+        };
+        let events = stream::iter([event]);
+        match number {
+            0 => events.boxed(),
+            _ => events.chain(stream::pending()).boxed(),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_heard_again_after_their_stream_has_ended() {
+    let live = Arc::new(LiveState::default());
+    let collector = Collector {
+        storage: Arc::new(MemoryStorage::new()),
+        queue: None,
+        events: Some(Arc::new(EndingBus::default())),
+        mode: Mode::Observe,
+        every: Duration::from_millis(100),
+        live: Arc::clone(&live),
+        stop: CancellationToken::new(),
+    };
+    let mut watch = live.watch();
+    let heard = async {
+        while live.workers().len() < 2 {
+            watch.changed().await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = collector.run() => panic!("the collector stopped"),
+        waited = tokio::time::timeout(Duration::from_secs(60), heard) => {
+            waited.expect("a worker is heard on the second stream");
+        }
+    }
+    let workers = live.workers().into_iter().map(|worker| worker.name);
+    assert_eq!(workers.collect::<Vec<_>>(), ["worker-0", "worker-1"]);
 }

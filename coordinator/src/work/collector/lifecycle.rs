@@ -1,19 +1,19 @@
-//! What a collector does about a run: it stops one in which too much fails, and ends one in which nothing is left.
+//! The lifecycle of a run that a collector manages: it is stopped if too much fails, and ended when nothing is left.
 
 use std::time::Duration;
 
 use shared::artifact::ArtifactKey;
-use shared::decision::Decided;
+use shared::decision::DecisionKind;
 use shared::failure::chain;
 use tokio::time::Instant;
 
-use super::{Collector, Duty, WatchError, Watched};
+use super::{Collector, Mode, PollError, WatchedRun};
 use crate::output::collect::{self, CollectError};
 use crate::output::report;
-use crate::run::deciding::{self, Step, Wish};
-use crate::run::fate::Standing;
+use crate::run::decisions::{self, DecisionRequest, Resolution};
 use crate::run::gone;
 use crate::run::ledger::Ledger;
+use crate::run::policy::Standing;
 use crate::run::tally::{Failures, Tally};
 
 /// Between two times that the counts of a run under way are stored.
@@ -21,12 +21,12 @@ const STORE_TALLY_EVERY: Duration = Duration::from_secs(30);
 
 impl Collector {
     /// Stops a run in which too much fails, and stores its counts now and then.
-    pub(super) async fn keep(
+    pub(super) async fn manage(
         &self,
-        watched: &mut Watched,
+        watched: &mut WatchedRun,
         ledger: &Ledger,
         new_shards: usize,
-    ) -> Result<(), WatchError> {
+    ) -> Result<(), PollError> {
         self.halt_at_limit(watched, ledger).await?;
         if new_shards > 0 && watched.tally_stored.elapsed() >= STORE_TALLY_EVERY {
             let storage = self.storage.as_ref();
@@ -44,13 +44,13 @@ impl Collector {
     /// A run whose last report is stored was looked at before, and is not listed again.
     pub(super) async fn is_to_end(
         &self,
-        watched: &mut Watched,
+        watched: &mut WatchedRun,
         ledger: &Ledger,
         is_news: bool,
-    ) -> Result<bool, WatchError> {
-        match self.duty {
-            Duty::Look => return Ok(false),
-            Duty::Keep => {}
+    ) -> Result<bool, PollError> {
+        match self.mode {
+            Mode::Observe => return Ok(false),
+            Mode::Manage => {}
         }
         let storage = self.storage.as_ref();
         let manifest = ArtifactKey::Manifest(watched.run.record.run.clone());
@@ -83,13 +83,13 @@ impl Collector {
     /// Writes the manifest and the report of a run that has ended.
     pub(super) async fn end(
         &self,
-        watched: &mut Watched,
+        watched: &mut WatchedRun,
         ledger: &Ledger,
-    ) -> Result<(), WatchError> {
+    ) -> Result<(), PollError> {
         let storage = self.storage.as_ref();
         let run = &watched.run.record.run;
         let manifest = ArtifactKey::Manifest(run.clone());
-        watched.live = None;
+        watched.live_report = None;
         let collected = match collect::collect(storage, &watched.run, ledger).await {
             Err(CollectError::Ledger(error)) if error.is_damage() => {
                 // The rest of the run is shown as it is; it ends once the file was removed and made again.
@@ -130,14 +130,16 @@ impl Collector {
         Ok(())
     }
 
-    async fn halt_at_limit(&self, watched: &Watched, ledger: &Ledger) -> Result<(), WatchError> {
+    async fn halt_at_limit(&self, watched: &WatchedRun, ledger: &Ledger) -> Result<(), PollError> {
         let standing = Standing::of(&watched.run, ledger, &watched.tally);
-        let Step::Decides(_) = deciding::step(Wish::KeepLimit(&standing), &ledger.decisions) else {
+        let Resolution::Decides(_) =
+            decisions::resolve(DecisionRequest::KeepLimit(&standing), &ledger.decisions)
+        else {
             return Ok(());
         };
         let (storage, mut ledger) = (self.storage.as_ref(), ledger.clone());
-        let kept = deciding::keep_limit(storage, &watched.run, &mut ledger, &watched.tally);
-        if let Step::Decides(Decided::Halt { reason }) = kept.await? {
+        let kept = decisions::keep_limit(storage, &watched.run, &mut ledger, &watched.tally);
+        if let Resolution::Decides(DecisionKind::Halt { reason }) = kept.await? {
             let run = &watched.run.record.run;
             tracing::error!(%run, reason, "run halted");
         }

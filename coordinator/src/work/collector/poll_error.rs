@@ -1,4 +1,4 @@
-//! Why a run cannot be looked after.
+//! Why a run cannot be polled.
 
 use shared::decision::DecisionError;
 use shared::storage::{StorageError, StorageErrorKind};
@@ -8,9 +8,9 @@ use crate::output::report::ReportError;
 use crate::run::freeze::FreezeError;
 use crate::run::ledger::LedgerError;
 
-/// Why a run cannot be looked after just now.
+/// Why a run cannot be polled just now.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WatchError {
+pub(super) enum PollError {
     #[error(transparent)]
     Freeze(#[from] FreezeError),
     #[error(transparent)]
@@ -25,7 +25,7 @@ pub(super) enum WatchError {
     Decision(#[from] DecisionError),
 }
 
-impl WatchError {
+impl PollError {
     /// Returns whether storage does not answer, for any run.
     pub(super) fn is_outage(&self) -> bool {
         let of_storage = match self {
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn an_outage_is_one_wherever_storage_was_asked() {
-        let wrapped: [fn(StorageError) -> WatchError; 8] = [
+        let wrapped: [fn(StorageError) -> PollError; 8] = [
             |error| error.into(),
             |error| FreezeError::from(error).into(),
             |error| LedgerError::from(error).into(),

@@ -12,14 +12,14 @@ use shared::wording::first_names;
 use crate::output::collect::{self, CollectError};
 use crate::output::contact_sheet;
 use crate::output::report::{self, RunReport, text};
-use crate::run::fate::{Fate, Standing};
 use crate::run::freeze::{self, FreezeError, FrozenRun};
 use crate::run::gone::{self, Gone, RUN_AGAIN, Vanished};
 use crate::run::ledger::LedgerError;
 use crate::run::plan::Shard;
+use crate::run::policy::{Fate, Standing};
 use crate::run::stored_items::StoredItems;
 use crate::run::tally::{self, Counts};
-use crate::ui::cli::{Ending, Problem, opening};
+use crate::ui::cli::{CliError, Outcome, setup};
 use crate::work::embedded::Stopped;
 
 /// What storage holds of a run in the end.
@@ -45,13 +45,13 @@ pub(super) async fn conclude(
     mut run: FrozenRun,
     storage: &dyn Storage,
     stopped: Stopped,
-) -> Result<Ending, Problem> {
+) -> Result<Outcome, CliError> {
     check_record(config, &run, storage).await?;
-    let ledger = opening::ledger(storage, &run).await?;
+    let ledger = setup::ledger(storage, &run).await?;
     run.plan.take_changes(&ledger.decisions.changed_inputs);
     let stored = StoredItems::read(storage, &run)
         .await
-        .map_err(Problem::environment)?;
+        .map_err(CliError::environment)?;
     let counted = async {
         let tally = collect::store_tally_anew(storage, &run, &ledger).await?;
         let gone = gone::of_stored(storage, &run, &ledger, &stored).await?;
@@ -65,7 +65,7 @@ pub(super) async fn conclude(
                 // All of the run may be gone with it.
                 check_record(config, &run, storage).await?;
             }
-            return Err(Problem::environment(error));
+            return Err(CliError::environment(error));
         }
     };
     let standing = Standing::of(&run, &ledger, &tally).with_gone(gone.paths.len());
@@ -78,7 +78,7 @@ pub(super) async fn conclude(
             let published = report::publish(storage, &run, collected, is_complete).await;
             (sheet, Some(published))
         }
-        // Whoever interrupts a run does not want to wait for figures; `report` makes them of what is there. A sheet of which
+        // A person who interrupts a run does not want to wait for figures; `report` makes them of what is there. A sheet of which
         // a report speaks stays as it is.
         Stopped::OnRequest | Stopped::Halted => {
             let reported = RunReport::stored(storage, &run.record.run).await;
@@ -110,11 +110,11 @@ pub(super) async fn conclude(
         gone,
     };
     found.tell(storage, sheet);
-    let report = published.transpose().map_err(Problem::environment)?;
+    let report = published.transpose().map_err(CliError::environment)?;
     if let Some(report) = &report {
         tell_quality(report);
     }
-    found.ending()
+    found.outcome()
 }
 
 /// Proves that the run's record and its plan are where they were, and are those of this run, byte by byte.
@@ -122,7 +122,7 @@ async fn check_record(
     config: &RunConfig,
     run: &FrozenRun,
     storage: &dyn Storage,
-) -> Result<(), Problem> {
+) -> Result<(), CliError> {
     let frozen = &run.record.frozen;
     let gone = match freeze::check(storage, config, frozen).await {
         Ok(Some(_)) => match freeze::open(storage, &config.run).await {
@@ -130,32 +130,32 @@ async fn check_record(
             Err(FreezeError::Storage(error)) if error.is_absent() => {
                 ArtifactKey::Plan(config.run.clone(), frozen.plan_sha256.clone())
             }
-            Err(error) => return Err(opening::freeze_problem(error)),
+            Err(error) => return Err(setup::freeze_error(error)),
         },
         Ok(None) => ArtifactKey::RunRecord(config.run.clone()),
         Err(error @ FreezeError::Different { .. }) => {
-            return Err(Problem::Environment(format!(
+            return Err(CliError::Environment(format!(
                 "the storage root was replaced while the run went on: {error}"
             )));
         }
-        Err(error) => return Err(opening::freeze_problem(error)),
+        Err(error) => return Err(setup::freeze_error(error)),
     };
     let vanished = Vanished {
         path: storage.locate(&gone),
     };
-    Err(Problem::Environment(format!("{vanished}; {RUN_AGAIN}")))
+    Err(CliError::Environment(format!("{vanished}; {RUN_AGAIN}")))
 }
 
 impl Found<'_> {
-    fn ending(&self) -> Result<Ending, Problem> {
+    fn outcome(&self) -> Result<Outcome, CliError> {
         match self.stopped {
-            Stopped::OnRequest | Stopped::Halted => Ok(Ending::Interrupted),
-            Stopped::AtItsLimit => Ok(Ending::WithFailures),
+            Stopped::OnRequest | Stopped::Halted => Ok(Outcome::Interrupted),
+            Stopped::AtItsLimit => Ok(Outcome::WithFailures),
             Stopped::AtItsEnd => match self.standing.fate() {
-                Fate::Complete => Ok(Ending::Done),
-                Fate::EndedWithLosses => Ok(Ending::WithFailures),
+                Fate::Complete => Ok(Outcome::Done),
+                Fate::EndedWithLosses => Ok(Outcome::WithFailures),
                 Fate::Damaged | Fate::Halted | Fate::AtItsLimit | Fate::GoesOn => {
-                    Err(Problem::Environment(self.damage()))
+                    Err(CliError::Environment(self.damage()))
                 }
             },
         }

@@ -1,67 +1,74 @@
-//! What is decided about a run that is under way: the one answer to a limit that was passed, to somebody who cancels it and
-//! to somebody who resumes it. A run in this process, collectors, the command line and the dashboard all decide here.
+//! What is decided about a run that is under way: the one answer to a limit that was passed, to a cancel and to a resume. A
+//! run in this process, collectors, the command line and the dashboard all decide here.
 //!
-//! What is decided depends on what holds ([`step`] is pure), and is stored as the next decision and as no later one. Of two
-//! who decide at once, one is first; the other sees that, and decides anew about what holds then.
+//! What is decided depends on what holds ([`resolve`] is pure), and is stored as the next decision and as no later one. Of
+//! two processes that decide at once, one is first; the other sees that, and decides anew about what holds then.
 
 use shared::clock::SystemClock;
-use shared::decision::{Decided, Decision, DecisionError, Decisions};
+use shared::decision::{Decision, DecisionError, DecisionKind, Decisions};
 use shared::ids::RunId;
 use shared::storage::Storage;
 
-use crate::run::fate::{Fate, Standing};
 use crate::run::freeze::{self, FrozenRun};
 use crate::run::gone;
 use crate::run::ledger::Ledger;
+use crate::run::policy::{Fate, Standing};
 use crate::run::tally::Tally;
 
-/// Why a run that somebody cancelled is halted.
+/// Why a run that was cancelled is halted.
 const CANCELLED: &str = "cancelled";
 
-/// What somebody wants of a run.
+/// What is asked of a run.
 #[derive(Debug, Clone)]
-pub enum Wish<'a> {
+pub enum DecisionRequest<'a> {
     /// That it is halted if more items failed than may.
     KeepLimit(&'a Standing<'a>),
-    /// That nobody works on it any more.
+    /// That it is not worked on any more.
     Cancel,
     /// That it goes on.
     Resume {
         /// What holds then.
-        decided: Decided,
+        decided: DecisionKind,
         /// Whether it changes nothing but that work goes on.
         is_bare: bool,
     },
 }
 
-/// What comes of a wish.
+/// What comes of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum Resolution {
     /// This is decided.
-    Decides(Decided),
+    Decides(DecisionKind),
     /// The run is halted already, for this reason.
     IsHalted(String),
     /// There is nothing to decide.
     Nothing,
 }
 
-/// Returns what comes of a wish about a run of which these decisions hold.
+/// Returns what comes of a request about a run of which these decisions hold.
 #[must_use]
-pub fn step(wish: Wish<'_>, decisions: &Decisions) -> Step {
-    match (wish, &decisions.halted) {
-        (Wish::KeepLimit(standing), _) => match standing.fate() {
-            Fate::AtItsLimit => Step::Decides(Decided::Halt {
+pub fn resolve(request: DecisionRequest<'_>, decisions: &Decisions) -> Resolution {
+    match (request, &decisions.halted) {
+        (DecisionRequest::KeepLimit(standing), halted) => match (standing.fate(), halted) {
+            (Fate::AtItsLimit, _) => Resolution::Decides(DecisionKind::Halt {
                 reason: standing.limit_passed(),
             }),
-            Fate::Halted => Step::IsHalted(decisions.halted.clone().unwrap_or_default()),
-            Fate::Complete | Fate::EndedWithLosses | Fate::Damaged | Fate::GoesOn => Step::Nothing,
+            (Fate::Halted, Some(reason)) => Resolution::IsHalted(reason.clone()),
+            (
+                Fate::Halted
+                | Fate::Complete
+                | Fate::EndedWithLosses
+                | Fate::Damaged
+                | Fate::GoesOn,
+                _,
+            ) => Resolution::Nothing,
         },
-        (Wish::Cancel, Some(reason)) => Step::IsHalted(reason.clone()),
-        (Wish::Cancel, None) => Step::Decides(Decided::Halt {
+        (DecisionRequest::Cancel, Some(reason)) => Resolution::IsHalted(reason.clone()),
+        (DecisionRequest::Cancel, None) => Resolution::Decides(DecisionKind::Halt {
             reason: CANCELLED.to_owned(),
         }),
-        (Wish::Resume { is_bare: true, .. }, None) => Step::Nothing,
-        (Wish::Resume { decided, .. }, _) => Step::Decides(decided),
+        (DecisionRequest::Resume { is_bare: true, .. }, None) => Resolution::Nothing,
+        (DecisionRequest::Resume { decided, .. }, _) => Resolution::Decides(decided),
     }
 }
 
@@ -75,12 +82,12 @@ pub async fn keep_limit(
     run: &FrozenRun,
     ledger: &mut Ledger,
     tally: &Tally,
-) -> Result<Step, DecisionError> {
+) -> Result<Resolution, DecisionError> {
     loop {
         let standing = Standing::of(run, ledger, tally);
-        let step = step(Wish::KeepLimit(&standing), &ledger.decisions);
-        if holds(storage, &run.record.run, &mut ledger.decisions, &step).await? {
-            return Ok(step);
+        let resolution = resolve(DecisionRequest::KeepLimit(&standing), &ledger.decisions);
+        if holds(storage, &run.record.run, &mut ledger.decisions, &resolution).await? {
+            return Ok(resolution);
         }
     }
 }
@@ -112,11 +119,11 @@ pub async fn cancel(
     storage: &dyn Storage,
     run: &RunId,
     decisions: &mut Decisions,
-) -> Result<Step, DecisionError> {
+) -> Result<Resolution, DecisionError> {
     loop {
-        let step = step(Wish::Cancel, decisions);
-        if holds(storage, run, decisions, &step).await? {
-            return Ok(step);
+        let resolution = resolve(DecisionRequest::Cancel, decisions);
+        if holds(storage, run, decisions, &resolution).await? {
+            return Ok(resolution);
         }
     }
 }
@@ -130,25 +137,25 @@ pub(crate) async fn resume(
     storage: &dyn Storage,
     run: &RunId,
     decisions: &mut Decisions,
-    wish: Wish<'_>,
+    request: DecisionRequest<'_>,
 ) -> Result<(), DecisionError> {
-    match step(wish, decisions) {
-        Step::Decides(decided) => {
+    match resolve(request, decisions) {
+        Resolution::Decides(decided) => {
             let decision = Decision::made(decided, &SystemClock);
             decisions.decide_next(storage, run, decision).await
         }
-        Step::IsHalted(_) | Step::Nothing => Ok(()),
+        Resolution::IsHalted(_) | Resolution::Nothing => Ok(()),
     }
 }
 
-/// Stores what a step decides; returns whether it holds, or with the other decisions that came before it.
+/// Stores what a resolution decides; returns whether it holds, or with the other decisions that came before it.
 async fn holds(
     storage: &dyn Storage,
     run: &RunId,
     decisions: &mut Decisions,
-    step: &Step,
+    resolution: &Resolution,
 ) -> Result<bool, DecisionError> {
-    let Step::Decides(decided) = step else {
+    let Resolution::Decides(decided) = resolution else {
         return Ok(true);
     };
     let decision = Decision::made(decided.clone(), &SystemClock);
@@ -178,23 +185,23 @@ mod tests {
         }
     }
 
-    fn go_on() -> Decided {
-        Decided::Resume {
+    fn go_on() -> DecisionKind {
+        DecisionKind::Resume {
             reopened: Vec::new(),
-            forgiven: 3,
+            acknowledged_failures: 3,
             retried: Vec::new(),
             changed_inputs: Vec::new(),
         }
     }
 
-    fn halt(reason: &str) -> Decided {
-        Decided::Halt {
+    fn halt(reason: &str) -> DecisionKind {
+        DecisionKind::Halt {
             reason: reason.to_owned(),
         }
     }
 
-    fn resume_wish(is_bare: bool) -> Wish<'static> {
-        Wish::Resume {
+    fn resume_request(is_bare: bool) -> DecisionRequest<'static> {
+        DecisionRequest::Resume {
             decided: go_on(),
             is_bare,
         }
@@ -214,33 +221,45 @@ mod tests {
     }
 
     #[test]
-    fn each_wish_has_one_answer_by_what_holds() {
+    fn each_request_has_one_answer_by_what_holds() {
         let (open, cancelled) = (Decisions::default(), halted("cancelled"));
         let by_limit = halt(&standing(&open, 1).limit_passed());
-        for (wish, decisions, expected) in [
-            (Wish::Cancel, &open, Step::Decides(halt(CANCELLED))),
+        for (request, decisions, expected) in [
             (
-                Wish::Cancel,
-                &cancelled,
-                Step::IsHalted("cancelled".to_owned()),
-            ),
-            (resume_wish(true), &open, Step::Nothing),
-            (resume_wish(false), &open, Step::Decides(go_on())),
-            (resume_wish(true), &cancelled, Step::Decides(go_on())),
-            (Wish::KeepLimit(&standing(&open, 0)), &open, Step::Nothing),
-            (
-                Wish::KeepLimit(&standing(&open, 1)),
+                DecisionRequest::Cancel,
                 &open,
-                Step::Decides(by_limit),
+                Resolution::Decides(halt(CANCELLED)),
             ),
             (
-                Wish::KeepLimit(&standing(&cancelled, 1)),
+                DecisionRequest::Cancel,
                 &cancelled,
-                Step::IsHalted("cancelled".to_owned()),
+                Resolution::IsHalted("cancelled".to_owned()),
+            ),
+            (resume_request(true), &open, Resolution::Nothing),
+            (resume_request(false), &open, Resolution::Decides(go_on())),
+            (
+                resume_request(true),
+                &cancelled,
+                Resolution::Decides(go_on()),
+            ),
+            (
+                DecisionRequest::KeepLimit(&standing(&open, 0)),
+                &open,
+                Resolution::Nothing,
+            ),
+            (
+                DecisionRequest::KeepLimit(&standing(&open, 1)),
+                &open,
+                Resolution::Decides(by_limit),
+            ),
+            (
+                DecisionRequest::KeepLimit(&standing(&cancelled, 1)),
+                &cancelled,
+                Resolution::IsHalted("cancelled".to_owned()),
             ),
         ] {
-            let said = format!("{wish:?}");
-            assert_eq!(step(wish, decisions), expected, "{said}");
+            let said = format!("{request:?}");
+            assert_eq!(resolve(request, decisions), expected, "{said}");
         }
     }
 
@@ -249,9 +268,9 @@ mod tests {
         let (storage, run) = (MemoryStorage::new(), "demo".parse().unwrap());
         let (mut here, mut there) = (Decisions::default(), Decisions::default());
         let first = cancel(&storage, &run, &mut here).await.unwrap();
-        assert_eq!(first, Step::Decides(halt(CANCELLED)));
+        assert_eq!(first, Resolution::Decides(halt(CANCELLED)));
         let second = cancel(&storage, &run, &mut there).await.unwrap();
-        assert_eq!(second, Step::IsHalted(CANCELLED.to_owned()));
+        assert_eq!(second, Resolution::IsHalted(CANCELLED.to_owned()));
         assert_eq!(here, there);
         assert_eq!(Decisions::read(&storage, &run).await.unwrap().count, 1);
     }
@@ -263,13 +282,13 @@ mod tests {
         cancel(&storage, &run, &mut Decisions::default())
             .await
             .unwrap();
-        let refused = resume(&storage, &run, &mut there, resume_wish(false)).await;
+        let refused = resume(&storage, &run, &mut there, resume_request(false)).await;
         assert!(matches!(refused, Err(DecisionError::Meanwhile { .. })));
         let holds = Decisions::read(&storage, &run).await.unwrap();
         assert_eq!(holds.halted.as_deref(), Some(CANCELLED));
         // Who has looked at it decides anew.
         there.read_new(&storage, &run).await.unwrap();
-        let resumed = resume(&storage, &run, &mut there, resume_wish(true)).await;
+        let resumed = resume(&storage, &run, &mut there, resume_request(true)).await;
         resumed.unwrap();
         let holds = Decisions::read(&storage, &run).await.unwrap();
         assert_eq!((holds.halted, holds.count), (None, 2));

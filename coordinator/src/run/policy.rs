@@ -138,9 +138,10 @@ impl<'a> Standing<'a> {
         }
     }
 
-    /// Returns how many items failed since the run was resumed last: those before were seen, and forgiven.
+    /// Returns how many items failed since the run was resumed last: those before are acknowledged.
     fn num_counting(&self) -> usize {
-        self.not_done.saturating_sub(self.decisions.forgiven)
+        self.not_done
+            .saturating_sub(self.decisions.acknowledged_failures)
     }
 
     /// Returns how many items may fail. A share that is no number allows none.
@@ -152,7 +153,7 @@ impl<'a> Standing<'a> {
     #[must_use]
     pub fn limit_passed(&self) -> String {
         let (counting, planned, limit) = (self.num_counting(), self.num_items, self.max_failed);
-        let since = match self.decisions.forgiven {
+        let since = match self.decisions.acknowledged_failures {
             0 => "",
             _ => " since the run was resumed",
         };
@@ -263,7 +264,7 @@ mod tests {
     #[test]
     fn only_what_failed_since_the_run_was_resumed_counts() {
         let resumed = Decisions {
-            forgiven: 5,
+            acknowledged_failures: 5,
             ..Decisions::default()
         };
         let with = |not_done| Standing {

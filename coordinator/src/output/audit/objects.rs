@@ -1,4 +1,4 @@
-//! What lies beside the shards and images of a run: records, and what is made from the shards; and what belongs to no run.
+//! The stored objects of a run that are neither images nor shards: records, what is made from the shards, and orphans.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -34,9 +34,9 @@ const TOLERANCE: f64 = 1e-6;
 const MADE_ANEW: &str =
     "run again, or remove it where `serve` looks after the run, to make it anew";
 
-/// What was found beside the shards.
+/// What was found about stored objects.
 #[derive(Debug, Default)]
-pub(super) struct Beside {
+pub(super) struct ObjectFindings {
     pub(super) findings: Vec<String>,
     pub(super) notes: Vec<String>,
     num_unsealed: usize,
@@ -68,13 +68,13 @@ struct Made {
     has_contact_sheet: bool,
 }
 
-/// Looks at everything below the folder of a run that is neither an image nor a shard, beside what was found in the place of
-/// its report.
+/// Looks at everything below the folder of a run that is neither an image nor a shard; `found` has what was found in the
+/// place of its report.
 pub(super) async fn check(
     storage: &dyn Storage,
     truth: &Truth<'_>,
-    mut beside: Beside,
-) -> Result<Beside, StorageError> {
+    mut found: ObjectFindings,
+) -> Result<ObjectFindings, StorageError> {
     let id = &truth.run.record.run;
     let prefix = ArtifactPrefix::Run(id.clone());
     let folder = prefix.path();
@@ -86,52 +86,52 @@ pub(super) async fn check(
             match Kind::of(&object.path, name, truth) {
                 Kind::Checked => {}
                 Kind::Record => {
-                    beside
+                    found
                         .is_sealed(storage, ArtifactKey::RunRecord(id.clone()))
                         .await
                 }
                 Kind::Decision(number) => {
                     let key = ArtifactKey::Decision(id.clone(), number);
-                    beside.is_sealed(storage, key).await;
+                    found.is_sealed(storage, key).await;
                 }
-                Kind::Attempt(shard, number) => beside.attempt(storage, truth, shard, number).await,
-                Kind::Making(shard) => beside.making(storage, truth, shard).await,
+                Kind::Attempt(shard, number) => found.attempt(storage, truth, shard, number).await,
+                Kind::Making(shard) => found.making(storage, truth, shard).await,
                 Kind::Statistics(style) => {
-                    beside.statistics(storage, truth, &style).await;
+                    found.statistics(storage, truth, &style).await;
                     made.statistics.insert(style);
                 }
                 Kind::ContactSheet => {
-                    beside.contact_sheet(storage, truth).await;
+                    found.contact_sheet(storage, truth).await;
                     made.has_contact_sheet = true;
                 }
-                Kind::Picture(key) => beside.picture(storage, key).await,
-                Kind::Page => beside
+                Kind::Picture(key) => found.picture(storage, key).await,
+                Kind::Page => found
                     .notes
                     .push(format!("{name} is a page, and no part of the run")),
-                Kind::Stray => beside.findings.push(format!(
+                Kind::Orphan => found.findings.push(format!(
                     "{name} belongs to no run: nothing that is known is stored there; remove it"
                 )),
             }
         }
     }
-    beside.report(truth).await;
-    beside.made(storage, truth, &made).await;
-    if let Some(error) = beside.outage {
+    found.report(truth).await;
+    found.made(storage, truth, &made).await;
+    if let Some(error) = found.outage {
         return Err(error);
     }
     let is_reported = truth.report.is_some_and(|report| report.complete);
     if truth.has_ended && !is_reported {
         let what = "report.json is missing or says that the run is not complete: `synth2real report` says what there is";
-        beside.notes.push(what.to_owned());
+        found.notes.push(what.to_owned());
     }
-    if beside.num_unsealed > 0 {
-        beside.notes.push(format!(
+    if found.num_unsealed > 0 {
+        found.notes.push(format!(
             "{} records carry no digest of themselves, as those of earlier programs: nobody can tell whether all of their \
              fields are as they were written",
-            beside.num_unsealed
+            found.num_unsealed
         ));
     }
-    Ok(beside)
+    Ok(found)
 }
 
 /// What an object below the folder of a run is by its name.
@@ -148,7 +148,7 @@ enum Kind {
     Picture(ArtifactKey),
     /// A page of a report, which people may put there.
     Page,
-    Stray,
+    Orphan,
 }
 
 impl Kind {
@@ -174,7 +174,7 @@ impl Kind {
             Some(ArtifactKey::Label(run, content)) => match truth.contents.get(content.as_str()) {
                 Some(&position) if truth.labels[position].is_some() => Self::Checked,
                 Some(_) => Self::Picture(ArtifactKey::Label(run, content)),
-                None => Self::Stray,
+                None => Self::Orphan,
             },
             Some(ArtifactKey::Decision(_, number)) if number <= truth.ledger.decisions.count => {
                 Self::Decision(number)
@@ -194,9 +194,9 @@ impl Kind {
                 | ArtifactKey::FailedAttempt(..)
                 | ArtifactKey::Making(..)
                 | ArtifactKey::FeatureStatistics(..),
-            ) => Self::Stray,
+            ) => Self::Orphan,
             None if name.ends_with(".html") && !name.contains('/') => Self::Page,
-            None => Self::Stray,
+            None => Self::Orphan,
         }
     }
 }
@@ -209,7 +209,7 @@ enum Place {
     Taken(Bytes),
 }
 
-impl Beside {
+impl ObjectFindings {
     /// Reads an object that was listed; what cannot be read is a finding.
     async fn read(&mut self, storage: &dyn Storage, key: &ArtifactKey) -> Option<Bytes> {
         let error = match gone::read_listed(storage, key).await {
@@ -584,33 +584,33 @@ fn other_values(found: &FeatureStatistics, expected: &FeatureStatistics) -> Opti
 pub(super) async fn stored_report(
     storage: &dyn Storage,
     run: &FrozenRun,
-) -> (Option<RunReport>, Beside) {
-    let mut beside = Beside::default();
+) -> (Option<RunReport>, ObjectFindings) {
+    let mut found = ObjectFindings::default();
     let key = ArtifactKey::Report(run.record.run.clone());
-    let report = match beside.read_made(storage, &key).await {
-        Place::Taken(bytes) => beside.parsed(&bytes, &key, MADE_ANEW, seal::parse),
+    let report = match found.read_made(storage, &key).await {
+        Place::Taken(bytes) => found.parsed(&bytes, &key, MADE_ANEW, seal::parse),
         Place::Free | Place::Unreadable => None,
     };
-    (report, beside)
+    (report, found)
 }
 
 /// Reads the stored counts as they are; what is wrong with them is a finding. Counts of another version are none.
 pub(super) async fn stored_tally(
     storage: &dyn Storage,
     run: &FrozenRun,
-) -> Result<(Tally, Beside), StorageError> {
+) -> Result<(Tally, ObjectFindings), StorageError> {
     let id = &run.record.run;
-    let mut beside = Beside::default();
+    let mut found = ObjectFindings::default();
     let key = ArtifactKey::Tally(id.clone());
     // It is not listed before: a run need not have been counted.
-    if let Place::Taken(bytes) = beside.read_made(storage, &key).await {
+    if let Place::Taken(bytes) = found.read_made(storage, &key).await {
         let opened = seal::open(&bytes, &key);
         match opened.seal {
             Seal::Whole => {}
-            Seal::Missing => beside.notes.push(
+            Seal::Missing => found.notes.push(
                 "tally.json carries no digest of itself, as those of earlier programs".to_owned(),
             ),
-            Seal::Broken(error) => beside.findings.push(format!(
+            Seal::Broken(error) => found.findings.push(format!(
                 "tally.json is damaged: {error}; remove it: it is counted anew"
             )),
         }
@@ -621,24 +621,24 @@ pub(super) async fn stored_tally(
             }
             Err(error) => Some(error.to_string()),
         };
-        beside.findings.extend(
+        found.findings.extend(
             wrong.map(|wrong| {
                 format!("tally.json is damaged: {wrong}; remove it: it is counted anew")
             }),
         );
     }
-    if let Some(error) = beside.outage {
+    if let Some(error) = found.outage {
         return Err(error);
     }
     let tally = Tally::stored(storage, id).await?;
     if tally.shards().next().is_some() && !tally.is_of(run) {
         let finding =
             "tally.json counts the shards of another plan: remove it, and they are counted anew";
-        beside.findings.push(finding.to_owned());
+        found.findings.push(finding.to_owned());
     }
     let strange = tally.contradictions(run);
-    beside.findings.extend(strange.into_iter().map(|(shard, why)| {
+    found.findings.extend(strange.into_iter().map(|(shard, why)| {
         format!("tally.json cannot be right about shard {shard}: {why}; remove it, and it is counted anew")
     }));
-    Ok((tally, beside))
+    Ok((tally, found))
 }

@@ -1,4 +1,4 @@
-//! What the collector saw last, for whoever shows it: written by the collector alone, read without waiting.
+//! What the collector saw last, for those who show it: written by the collector alone, read without waiting.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -12,20 +12,20 @@ use shared::queue::message::{Event, EventKind, ShardInHand};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::fleet::{Fleet, Heard, Now, Worker, WorkerState};
+use super::fleet::{Fleet, FleetChange, Now, Worker, WorkerState};
 use super::run_view::RunView;
 
 /// Between two times that pages are told that workers are alive, and nothing else.
-const TELL_ALIVE_EVERY: Duration = Duration::from_secs(10);
+const FLUSH_ALIVE_EVERY: Duration = Duration::from_secs(10);
 
-/// What was seen last.
+/// The state of runs, workers and broker as it was seen last, with a version for each change.
 #[derive(Debug)]
-pub struct Board {
+pub struct LiveState {
     clock: Arc<dyn Clock>,
     seen: RwLock<Seen>,
     version: watch::Sender<u64>,
-    /// Something happened that storage shows by now.
-    pub(super) news: Notify,
+    /// Wakes the collector: something happened that storage shows by now.
+    pub(super) woken: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -34,18 +34,18 @@ struct Seen {
     unreadable: BTreeMap<RunId, Trouble>,
     /// Why storage does not answer.
     storage: Option<Trouble>,
-    looked_at: Option<Timestamp>,
+    polled_at: Option<Timestamp>,
     health_version: u64,
     fleet: Fleet,
     fleet_states: Vec<WorkerState>,
     fleet_version: u64,
     /// When workers did something for a run last.
     worked_on: BTreeMap<RunId, u64>,
-    /// What was heard and is not told yet.
-    untold: Heard,
+    /// What events changed since the last flush.
+    pending: FleetChange,
     /// For which runs a worker was heard that told nothing but that it is alive.
-    alive: Heard,
-    alive_told: Option<Instant>,
+    alive: FleetChange,
+    alive_flushed: Option<Instant>,
     broker: Option<Broker>,
 }
 
@@ -95,25 +95,25 @@ pub struct Changes {
     pub health: bool,
 }
 
-impl Default for Board {
+impl Default for LiveState {
     fn default() -> Self {
         Self::with_clock(Arc::new(SystemClock))
     }
 }
 
-impl Board {
-    /// Returns a board of nothing, whose times are those of a clock.
+impl LiveState {
+    /// Returns a state of nothing, whose times are those of a clock.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
             seen: RwLock::default(),
             version: watch::Sender::new(0),
-            news: Notify::new(),
+            woken: Notify::new(),
         }
     }
 
-    /// Returns what time it is by the board's clock.
+    /// Returns what time it is by its clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
@@ -136,8 +136,8 @@ impl Board {
         });
     }
 
-    /// Shows a run.
-    pub fn show(&self, view: RunView) {
+    /// Sets a run.
+    pub fn set_run(&self, view: RunView) {
         let id = view.id().clone();
         let view = Arc::new(view);
         self.change(|seen, version| {
@@ -145,8 +145,8 @@ impl Board {
         });
     }
 
-    /// Shows that a run cannot be read.
-    pub fn show_unreadable(&self, run: &RunId, reason: String) {
+    /// Sets that a run cannot be read.
+    pub fn set_unreadable(&self, run: &RunId, reason: String) {
         let known = self.seen().unreadable.get(run).cloned();
         if known.as_ref().map(|known| &known.reason) != Some(&reason) {
             let since = known.map_or_else(|| self.now(), |known| known.since);
@@ -158,8 +158,8 @@ impl Board {
         }
     }
 
-    /// Shows that a run can be read again.
-    pub fn show_readable(&self, run: &RunId) {
+    /// Sets that a run can be read again.
+    pub fn set_readable(&self, run: &RunId) {
         if self.seen().unreadable.contains_key(run) {
             self.change(|seen, version| {
                 seen.unreadable.remove(run);
@@ -168,8 +168,8 @@ impl Board {
         }
     }
 
-    /// Shows that these are all runs, or why that cannot be told.
-    pub fn show_runs(&self, runs: Result<&[RunId], String>) {
+    /// Sets that these are all runs, or why that cannot be told.
+    pub fn set_runs(&self, runs: Result<&[RunId], String>) {
         let known = self.seen().storage.clone();
         match (runs, known) {
             (Ok(runs), known) => {
@@ -177,7 +177,7 @@ impl Board {
                     let mut shown = seen.runs.keys().chain(seen.unreadable.keys());
                     shown.all(|run| runs.contains(run))
                 };
-                if known.is_some() || self.looked_at().is_none() || !all(&self.seen()) {
+                if known.is_some() || self.polled_at().is_none() || !all(&self.seen()) {
                     self.change(|seen, version| {
                         seen.health_version = version;
                         seen.storage = None;
@@ -198,42 +198,42 @@ impl Board {
         }
     }
 
-    /// Shows that every run was looked at.
-    pub fn show_looked(&self) {
-        let first = self.looked_at().is_none();
-        self.write().looked_at = Some(self.now());
+    /// Sets that every run was polled.
+    pub fn set_polled(&self) {
+        let first = self.polled_at().is_none();
+        self.write().polled_at = Some(self.now());
         if first {
             self.change(|seen, version| seen.health_version = version);
         }
     }
 
-    /// Takes note of what a worker says. Pages are told of it by [`Board::tell`]: a large fleet speaks all the time.
-    pub fn hear(&self, event: &Event) {
+    /// Takes note of what a worker says. Pages are told of it by [`LiveState::flush`]: a large fleet speaks all the time.
+    pub fn apply_event(&self, event: &Event) {
         {
             let mut seen = self.write();
-            let Heard { runs, is_news } = seen.fleet.hear(event, Instant::now());
-            let heard = if is_news {
-                &mut seen.untold
+            let FleetChange { runs, is_news } = seen.fleet.apply_event(event, Instant::now());
+            let change = if is_news {
+                &mut seen.pending
             } else {
                 &mut seen.alive
             };
-            heard.runs.extend(runs);
-            heard.is_news = true;
+            change.runs.extend(runs);
+            change.is_news = true;
         }
         match event.kind {
-            EventKind::ShardCommitted { .. } | EventKind::AttemptFailed { .. } => self.hurry(),
+            EventKind::ShardCommitted { .. } | EventKind::AttemptFailed { .. } => self.wake(),
             EventKind::Heartbeat { .. }
             | EventKind::ItemEnded { .. }
             | EventKind::WorkerStopped { .. } => {}
         }
     }
 
-    /// Makes the collector look sooner: storage has changed.
-    pub fn hurry(&self) {
-        self.news.notify_one();
+    /// Makes the collector poll sooner: storage has changed.
+    pub fn wake(&self) {
+        self.woken.notify_one();
     }
 
-    /// Takes note that somebody wants a worker to stop.
+    /// Takes note that a worker was asked to stop.
     pub fn drain(&self, worker: &str) {
         self.change(|seen, version| {
             seen.fleet.drain(worker, Instant::now());
@@ -241,38 +241,38 @@ impl Board {
         });
     }
 
-    /// Tells what workers said since, and which of them fell silent, which nobody tells.
-    pub fn tell(&self, now: Instant) {
-        let heard = {
+    /// Publishes what workers said since the last flush, and which of them fell silent, of which there is no event.
+    pub fn flush(&self, now: Instant) {
+        let change = {
             let mut seen = self.write();
             let states = seen.fleet.states(now);
             if states != seen.fleet_states {
                 seen.fleet_states = states;
-                seen.untold.is_news = true;
+                seen.pending.is_news = true;
                 // Who works on a run is no longer shown there once it is silent.
                 let runs: Vec<RunId> = seen.fleet.runs().cloned().collect();
-                seen.untold.runs.extend(runs);
+                seen.pending.runs.extend(runs);
             }
-            let alive = seen.alive_told;
-            if alive.is_none_or(|told| now.saturating_duration_since(told) >= TELL_ALIVE_EVERY) {
-                seen.alive_told = Some(now);
+            let flushed = seen.alive_flushed;
+            if flushed.is_none_or(|at| now.saturating_duration_since(at) >= FLUSH_ALIVE_EVERY) {
+                seen.alive_flushed = Some(now);
                 let alive = std::mem::take(&mut seen.alive);
-                seen.untold.is_news |= alive.is_news;
-                seen.untold.runs.extend(alive.runs);
+                seen.pending.is_news |= alive.is_news;
+                seen.pending.runs.extend(alive.runs);
             }
-            std::mem::take(&mut seen.untold)
+            std::mem::take(&mut seen.pending)
         };
-        if heard.is_news {
+        if change.is_news {
             self.change(|seen, version| {
                 seen.fleet_version = version;
-                let runs = heard.runs.into_iter();
+                let runs = change.runs.into_iter();
                 seen.worked_on.extend(runs.map(|run| (run, version)));
             });
         }
     }
 
-    /// Shows how the broker is: how many messages wait there, and why it takes no others, if it does not.
-    pub fn show_broker(&self, place: String, depth: Result<Depth, String>, alarm: Option<String>) {
+    /// Sets how the broker is: how many messages wait there, and why it takes no others, if it does not.
+    pub fn set_broker(&self, place: String, depth: Result<Depth, String>, alarm: Option<String>) {
         let known = self.broker();
         let trouble = |reason, before: Option<&Trouble>| {
             let since = before.map_or_else(|| self.now(), |before| before.since);
@@ -329,10 +329,10 @@ impl Board {
         self.seen().broker.clone()
     }
 
-    /// Returns when every run had been looked at; none if that has not happened yet.
+    /// Returns when every run had been polled; none if that has not happened yet.
     #[must_use]
-    pub fn looked_at(&self) -> Option<Timestamp> {
-        self.seen().looked_at
+    pub fn polled_at(&self) -> Option<Timestamp> {
+        self.seen().polled_at
     }
 
     /// Returns the workers as they are now, in the order of their names.

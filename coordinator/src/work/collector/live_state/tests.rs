@@ -28,49 +28,49 @@ fn heartbeat(step: &str) -> Event {
 
 #[test]
 fn pages_are_told_at_once_what_many_events_changed_and_seldom_that_nothing_did() {
-    let board = Board::default();
+    let live = LiveState::default();
     let now = Instant::now();
     let told = |seconds| {
-        let before = *board.watch().borrow();
-        board.tell(now + Duration::from_secs(seconds));
-        board.changes_since(before)
+        let before = *live.watch().borrow();
+        live.flush(now + Duration::from_secs(seconds));
+        live.changes_since(before)
     };
     for step in ["load", "encode", "denoise"] {
-        board.hear(&heartbeat(step));
+        live.apply_event(&heartbeat(step));
     }
-    assert_eq!(board.changes_since(0).version, 0);
+    assert_eq!(live.changes_since(0).version, 0);
     let changes = told(0);
     assert_eq!((changes.version, changes.fleet), (1, true));
     assert_eq!(changes.runs, [run()]);
-    board.hear(&heartbeat("denoise"));
+    live.apply_event(&heartbeat("denoise"));
     assert!(!told(2).fleet);
     assert!(told(11).fleet);
     assert!(!told(13).fleet);
     let silent = told(60);
-    assert!(silent.fleet, "nobody tells that a worker fell silent");
+    assert!(silent.fleet, "no event tells that a worker fell silent");
     assert_eq!(silent.runs, [run()]);
     assert!(!told(62).fleet);
 }
 
 #[test]
 fn a_run_is_unreadable_since_its_first_trouble_until_it_can_be_read() {
-    let board = Board::default();
-    board.show_unreadable(&run(), "no plan".to_owned());
-    let since = board.unreadable()[&run()].since;
-    let version = *board.watch().borrow();
-    board.show_unreadable(&run(), "no plan".to_owned());
-    assert_eq!(*board.watch().borrow(), version);
-    board.show_unreadable(&run(), "no record".to_owned());
-    let trouble = board.unreadable()[&run()].clone();
+    let live = LiveState::default();
+    live.set_unreadable(&run(), "no plan".to_owned());
+    let since = live.unreadable()[&run()].since;
+    let version = *live.watch().borrow();
+    live.set_unreadable(&run(), "no plan".to_owned());
+    assert_eq!(*live.watch().borrow(), version);
+    live.set_unreadable(&run(), "no record".to_owned());
+    let trouble = live.unreadable()[&run()].clone();
     assert_eq!(
         (trouble.reason.as_str(), trouble.since),
         ("no record", since)
     );
-    board.show_readable(&run());
-    assert!(board.unreadable().is_empty());
-    board.show_unreadable(&run(), "no plan".to_owned());
-    board.show_runs(Ok(&[]));
-    assert!(board.unreadable().is_empty(), "it is gone");
+    live.set_readable(&run());
+    assert!(live.unreadable().is_empty());
+    live.set_unreadable(&run(), "no plan".to_owned());
+    live.set_runs(Ok(&[]));
+    assert!(live.unreadable().is_empty(), "it is gone");
 }
 
 /// A clock that people set.
@@ -97,33 +97,33 @@ impl Clock for SetTo {
 fn a_clock_that_is_set_loses_no_worker_and_shows_nothing_of_another_day() {
     let noon: Timestamp = "2026-01-02T12:00:00Z".parse().unwrap();
     let clock = SetTo::new(noon);
-    let board = Board::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
-    board.hear(&heartbeat("denoise"));
-    board.tell(Instant::now());
-    let version = *board.watch().borrow();
+    let live = LiveState::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+    live.apply_event(&heartbeat("denoise"));
+    live.flush(Instant::now());
+    let version = *live.watch().borrow();
     let hour_back = noon - SignedDuration::from_hours(1);
     let day_on = noon + SignedDuration::from_hours(24);
     for now in [hour_back, day_on, Timestamp::MIN, Timestamp::MAX] {
         clock.set(now);
-        board.tell(Instant::now());
-        assert_eq!(*board.watch().borrow(), version, "nothing happened");
-        let workers = board.workers();
+        live.flush(Instant::now());
+        assert_eq!(*live.watch().borrow(), version, "nothing happened");
+        let workers = live.workers();
         assert_eq!(workers[0].state, WorkerState::Working);
         let heard = now.duration_since(workers[0].heard_at);
         assert!(heard < SignedDuration::from_mins(1), "heard {heard} ago");
-        assert_eq!(board.in_hand(&run()).len(), 1);
+        assert_eq!(live.in_hand(&run()).len(), 1);
     }
 }
 
 #[test]
 fn an_alarm_of_the_broker_is_shown_since_it_began_until_it_ends() {
-    let board = Board::default();
+    let live = LiveState::default();
     let show = |alarm: Option<&str>| {
-        let before = *board.watch().borrow();
+        let before = *live.watch().borrow();
         let alarm = alarm.map(str::to_owned);
-        board.show_broker("amqp://broker".to_owned(), Ok(Depth::default()), alarm);
-        let alarm = board.broker().and_then(|broker| broker.alarm);
-        (board.changes_since(before).health, alarm)
+        live.set_broker("amqp://broker".to_owned(), Ok(Depth::default()), alarm);
+        let alarm = live.broker().and_then(|broker| broker.alarm);
+        (live.changes_since(before).health, alarm)
     };
     let (_, none) = show(None);
     assert_eq!(none, None);
