@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use coordinator::ui::dashboard::{Access, Dashboard, Entrance, Shown};
+use coordinator::ui::dashboard::{Access, Dashboard, Endpoint, Shown};
 use coordinator::work::collector::{Board, Collector, Duty};
 use shared::artifact::ArtifactKey;
 use shared::decision::{Decided, Decisions};
@@ -64,14 +64,14 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
         board: Arc::clone(&board),
         root: "memory".to_owned(),
     };
-    let entrance = Entrance {
+    let endpoint = Endpoint {
         listener,
         access: Access::Loopback,
         limits: Limits::default(),
     };
     let serving = tokio::spawn(Dashboard::serve(
         shown,
-        entrance,
+        endpoint,
         Router::new(),
         stop.clone(),
     ));

@@ -22,8 +22,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Problem;
-use crate::ui::dashboard::token::Token;
-use crate::ui::dashboard::{Access, Dashboard, Entrance, Shown};
+use crate::ui::dashboard::{Access, Dashboard, Endpoint, Shown, Token};
 use crate::ui::metrics;
 use crate::work::collector::{Board, Collector, Duty};
 
@@ -156,7 +155,7 @@ pub(super) async fn serve(watch: Watch, listening: Listening) -> Result<(), Prob
         listener, access, ..
     } = listening;
     // The collector runs on, whatever the dashboard suffers: connections never take all that may be open.
-    let entrance = Entrance {
+    let endpoint = Endpoint {
         listener,
         access,
         limits: Limits::within(descriptors::raise()),
@@ -165,7 +164,7 @@ pub(super) async fn serve(watch: Watch, listening: Listening) -> Result<(), Prob
     let show_metrics =
         get(|| async { ([(CONTENT_TYPE, Exporter::MEDIA_TYPE)], exporter.render()) });
     let more = Router::new().route("/metrics", show_metrics);
-    let serving = Dashboard::serve(shown, entrance, more, watch.stop.clone());
+    let serving = Dashboard::serve(shown, endpoint, more, watch.stop.clone());
     // In a task of its own: counting a hundred thousand shards must keep no page waiting.
     let collecting = tokio::spawn(async move { collector.run().await });
     let served = serving.await;
