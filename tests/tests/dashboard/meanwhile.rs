@@ -1,23 +1,18 @@
-//! Two who decide about a run at the same moment: the second is told so, and led back to the run.
+//! Two decisions about a run at the same moment: the second is refused, with the way back to the run.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use coordinator::ui::dashboard::{Access, Dashboard, Endpoint, Shown};
-use coordinator::work::collector::{Board, Collector, Duty};
 use shared::artifact::ArtifactKey;
 use shared::decision::{Decided, Decisions};
-use shared::http_server::Limits;
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
 use tests::http::ask;
 use tests::planned;
 use tests::stand_in::{self, StandIn};
 use tests::vanishing::Vanishing;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
+use super::served::Served;
 use super::{HTML, cookie, csrf};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +26,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     let run = planned::run("planned", &contents, &["fog".to_owned()], size);
     planned::store(truth.as_ref(), &run).await;
     stand_in::make(&truth, &run, &StandIn::new(Duration::ZERO)).await;
-    // Somebody decides after the dashboard has read what was decided.
+    // Another decision is stored after the dashboard has read those before.
     let id = &run.record.run;
     let halt = Decided::Halt {
         reason: "cancelled".to_owned(),
@@ -41,46 +36,9 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     decided.unwrap();
     let vanishing = Vanishing::of(Arc::clone(&truth));
     vanishing.take(&ArtifactKey::Decision(id.clone(), 1));
-    let storage: Arc<dyn Storage> = vanishing;
-
-    let (board, stop) = (Arc::new(Board::default()), CancellationToken::new());
-    let collector = Collector {
-        storage: Arc::clone(&storage),
-        queue: None,
-        events: None,
-        duty: Duty::Look,
-        every: Duration::from_millis(100),
-        board: Arc::clone(&board),
-        stop: stop.clone(),
-    };
-    let collecting = tokio::spawn(async move { collector.run().await });
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let mut watch = board.watch();
-    let shown = Shown {
-        storage,
-        queue: None,
-        control: None,
-        board: Arc::clone(&board),
-        root: "memory".to_owned(),
-    };
-    let endpoint = Endpoint {
-        listener,
-        access: Access::Loopback,
-        limits: Limits::default(),
-    };
-    let serving = tokio::spawn(Dashboard::serve(
-        shown,
-        endpoint,
-        Router::new(),
-        stop.clone(),
-    ));
-    while board.run(id).is_none() {
-        watch.changed().await.unwrap();
-    }
-
+    let served = Served::observing(vanishing, id).await;
     let path = "/runs/planned/resume?only=quarantined";
-    let preview = ask(&address, "GET", path, &[HTML], "");
+    let preview = ask(&served.address, "GET", path, &[HTML], "");
     assert_eq!(preview.status, 200, "{}", preview.body);
     let session = cookie(&preview);
     let body = format!(
@@ -88,7 +46,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
         csrf(&preview.body)
     );
     let path = "/runs/planned/resume";
-    let answer = ask(&address, "POST", path, &[&session], &body);
+    let answer = ask(&served.address, "POST", path, &[&session], &body);
     assert_eq!(answer.status, 409, "{}", answer.body);
     for words in [
         "something else was decided about run planned meanwhile",
@@ -98,7 +56,5 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     }
     let decided = Decisions::read(truth.as_ref(), id).await.unwrap();
     assert_eq!(decided.count, 1, "only the first");
-    stop.cancel();
-    serving.await.unwrap().unwrap();
-    collecting.await.unwrap();
+    served.end().await;
 }
