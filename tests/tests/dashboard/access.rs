@@ -16,7 +16,7 @@ fn with_token(command: &mut Command) -> Service {
 }
 
 #[tokio::test]
-async fn without_a_token_nobody_but_localhost_is_answered() {
+async fn without_a_token_only_localhost_is_answered() {
     let planned = Planned::new(4).await;
     let service = planned.serve(&[]);
     assert_eq!(get(&service, "/", &[HTML]).status, 200);
