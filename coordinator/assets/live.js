@@ -4,7 +4,7 @@
 (() => {
   const page = () => document.getElementById("page");
   const link = document.getElementById("link"), lost = document.getElementById("lost");
-  // A form never changes under the hands of whoever fills it in.
+  // A form never changes while it is filled in.
   const changes = page().dataset.version !== "";
   const QUIET = 60000, TRY_AGAIN = 3000;
   let asked = 0, under_way = null, again = false, trying_again = null, refreshed = Date.now();
@@ -16,7 +16,7 @@
   };
   const callbacks = {
     beforeNodeMorphed: (old, fresh) => keep(old, fresh),
-    // What somebody was told once stays until they go elsewhere.
+    // A notice is sent once, and stays until another page is opened.
     beforeAttributeUpdated: (name, node) => !(name === "class" && node.classList.contains("gone")) && !(name === "checked" && node.name === "shards"),
     beforeNodeRemoved: (old) => !(old.nodeType === 1 && old.dataset && old.dataset.keep === "once"),
   };
@@ -78,7 +78,7 @@
       if (events.readyState === EventSource.CLOSED) { events = null; setTimeout(() => { refresh(); listen(); }, TRY_AGAIN); }
     };
   };
-  // Browsers open few connections to a server: only what somebody looks at holds one.
+  // Browsers open few connections to a server: only a page that is visible holds one.
   const rest = () => { if (events) { events.close(); events = null; } };
   const wake = () => { if (document.hidden) { rest(); return; } if (changes && !events) refresh(); listen(); };
   addEventListener("pagehide", rest);
@@ -121,7 +121,7 @@
   };
   setInterval(() => {
     if (document.hidden) return;
-    // Some things change although nothing happens: a pace that is too old, a run that nobody works on any more.
+    // Some things change although nothing happens: a pace that is too old, a run that no worker works on any more.
     if (changes && Date.now() - refreshed > QUIET) refresh();
     for (const time of document.querySelectorAll("time")) {
       const text = ago(Math.max(0, Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000)));

@@ -1,4 +1,4 @@
-// Light or dark, before the first paint: as the system says, unless somebody chose.
+// Light or dark, before the first paint: as the system says, unless one was chosen.
 "use strict";
 (() => {
   const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)");

@@ -1,4 +1,4 @@
-//! Whoever connects and does not get on: slow, idle, many.
+//! Connections that do not get on: slow ones, idle ones, many of them.
 
 use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
@@ -127,7 +127,7 @@ async fn until_cut(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn whoever_sends_no_head_is_cut_before_between_and_within_requests() {
+async fn a_connection_without_a_head_is_cut_before_between_and_within_requests() {
     let server = Server::start(ServerLimits {
         head: SOON,
         ..limits()
@@ -177,7 +177,7 @@ async fn a_body_that_drips_is_cut_however_steadily() {
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_takes_is_let_go() {
+async fn an_answer_that_is_not_taken_is_let_go() {
     let mut server = Server::start(ServerLimits {
         answer: SOON,
         ..limits()

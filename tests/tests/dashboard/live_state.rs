@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::ExponentialBuilder;
+use coordinator::run::freeze::FrozenRun;
 use coordinator::run::tally;
 use coordinator::work::collector::fleet::WorkerState;
 use coordinator::work::collector::run_view::{RunState, ShardStatus, StyleCounts};
@@ -22,6 +23,7 @@ use shared::settings::{ShardSize, WatchdogConfig};
 use shared::storage::{MemoryStorage, Storage};
 use tests::fake_engine::{self, FakeContextProvider, FakeEngine};
 use tests::planned;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::consumer::Consumer;
 
@@ -46,58 +48,96 @@ pub(super) async fn shown(live: &LiveState, is: impl Fn(&RunView) -> bool) -> Ar
     waited.expect("the run is shown")
 }
 
+/// A run of three shards on the live of its collector: one is done, one has bad items, and one fails.
+struct Watched {
+    storage: Arc<dyn Storage>,
+    run: FrozenRun,
+    broker: InProcessBroker,
+    live: Arc<LiveState>,
+    stop: CancellationToken,
+    collecting: JoinHandle<()>,
+}
+
+impl Watched {
+    async fn new() -> Self {
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+        let contents = ["a", "b", "bad", "c", "cursed", "d"].map(str::to_owned);
+        let styles = ["fog", "night"].map(str::to_owned);
+        let run = planned::run("shown", &contents, &styles, SIZE);
+        planned::store(storage.as_ref(), &run).await;
+        let broker = InProcessBroker::new();
+        let stop = CancellationToken::new();
+        let live = Arc::new(LiveState::default());
+        let collector = Collector {
+            storage: Arc::clone(&storage),
+            queue: Some(broker.ports().work),
+            events: Some(broker.ports().events),
+            mode: Mode::Manage,
+            every: Duration::from_millis(100),
+            live: Arc::clone(&live),
+            stop: stop.clone(),
+        };
+        let collecting = tokio::spawn(async move { collector.run().await });
+        Self {
+            storage,
+            run,
+            broker,
+            live,
+            stop,
+            collecting,
+        }
+    }
+
+    /// Has a worker do all shards; returns the run as it is shown then.
+    async fn work(&self) -> Arc<RunView> {
+        let drain = CancellationToken::new();
+        let consumer = Consumer {
+            name: "worker".to_owned(),
+            storage: Arc::clone(&self.storage),
+            broker: self.broker.ports(),
+            run_contexts: Arc::new(FakeContextProvider(FakeEngine::new(Duration::from_millis(
+                10,
+            )))),
+            watchdog: WatchdogConfig::default(),
+            pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(10)),
+            drain: drain.clone(),
+            progress: Arc::new(()),
+            clock: Arc::new(SystemClock),
+            given: None,
+        };
+        let working = tokio::spawn(async move { consumer.run().await.unwrap() });
+        let tasks = self.run.plan.shards.iter();
+        let tasks = tasks.map(|shard| self.run.plan.task(&self.run.record.run, shard));
+        dispatch::publish(&self.broker.work, tasks, |_| {})
+            .await
+            .unwrap();
+        let view = shown(&self.live, |view| view.num_remaining() == 0).await;
+        drain.cancel();
+        working.await.unwrap();
+        view
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.collecting.await.unwrap();
+    }
+}
+
 #[tokio::test]
-async fn a_run_is_shown_from_its_plan_to_its_end() {
-    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
-    let contents = ["a", "b", "bad", "c", "cursed", "d"].map(str::to_owned);
-    let styles = ["fog", "night"].map(str::to_owned);
-    let run = planned::run("shown", &contents, &styles, SIZE);
-    planned::store(storage.as_ref(), &run).await;
-    let broker = InProcessBroker::new();
-    let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
-    let live = Arc::new(LiveState::default());
-    let collector = Collector {
-        storage: Arc::clone(&storage),
-        queue: Some(broker.ports().work),
-        events: Some(broker.ports().events),
-        mode: Mode::Manage,
-        every: Duration::from_millis(100),
-        live: Arc::clone(&live),
-        stop: stop.clone(),
-    };
-    let collecting = tokio::spawn(async move { collector.run().await });
-    let now = jiff::Timestamp::now;
-    let view = shown(&live, |_| true).await;
-    assert_eq!(view.state(0, now()), RunState::Waiting);
+async fn a_planned_run_is_shown_as_one_that_waits_for_workers() {
+    let watched = Watched::new().await;
+    let view = shown(&watched.live, |_| true).await;
+    assert_eq!(view.state(0, jiff::Timestamp::now()), RunState::Waiting);
     assert_eq!(view.shard(ShardId(0)), ShardStatus::Open);
     assert_eq!(view.num_remaining(), 12);
-    let before = live.changes_since(0);
+    watched.end().await;
+}
 
-    let consumer = Consumer {
-        name: "worker".to_owned(),
-        storage: Arc::clone(&storage),
-        broker: broker.ports(),
-        run_contexts: Arc::new(FakeContextProvider(FakeEngine::new(Duration::from_millis(
-            10,
-        )))),
-        watchdog: WatchdogConfig::default(),
-        pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(10)),
-        drain: drain.clone(),
-        progress: Arc::new(()),
-        clock: Arc::new(SystemClock),
-        given: None,
-    };
-    let working = tokio::spawn(async move { consumer.run().await.unwrap() });
-    let tasks = run.plan.shards.iter();
-    let tasks = tasks.map(|shard| run.plan.task(&run.record.run, shard));
-    dispatch::publish(&broker.work, tasks, |_| {})
-        .await
-        .unwrap();
-    let view = shown(&live, |view| view.num_remaining() == 0).await;
-    drain.cancel();
-    working.await.unwrap();
-
-    assert_eq!(view.state(0, now()), RunState::Ended);
+#[tokio::test]
+async fn a_run_that_has_ended_is_shown_with_what_came_of_each_shard_and_style() {
+    let watched = Watched::new().await;
+    let view = watched.work().await;
+    assert_eq!(view.state(0, jiff::Timestamp::now()), RunState::Ended);
     let looks = [0, 1, 2].map(|shard| view.shard(ShardId(shard)));
     assert_eq!(
         looks,
@@ -125,6 +165,16 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     let failure = view.failures.of(ShardId(2)).unwrap();
     assert!(failure.error.contains("cursed"), "{}", failure.error);
     assert_eq!(view.spans.len(), 2);
+    watched.end().await;
+}
+
+#[tokio::test]
+async fn what_a_worker_does_is_a_change_of_its_run_and_of_the_fleet() {
+    let watched = Watched::new().await;
+    let live = &watched.live;
+    shown(live, |_| true).await;
+    let before = live.changes_since(0);
+    watched.work().await;
     let workers = live.workers();
     assert_eq!(workers[0].name, "worker");
     assert_eq!(workers[0].state, WorkerState::Stopped);
@@ -132,21 +182,26 @@ async fn a_run_is_shown_from_its_plan_to_its_end() {
     let changes = live.changes_since(before.version);
     assert_eq!(changes.runs.len(), 1);
     assert!(changes.fleet);
+    watched.end().await;
+}
 
-    // Whoever counts again finds what was stored, and the same.
-    let key = ArtifactKey::Tally(run.record.run.clone());
-    while !storage.exists(&key).await.unwrap() {
+#[tokio::test]
+async fn counting_a_run_again_finds_what_was_stored_and_the_same() {
+    let watched = Watched::new().await;
+    let view = watched.work().await;
+    let key = ArtifactKey::Tally(watched.run.record.run.clone());
+    while !watched.storage.exists(&key).await.unwrap() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let mut counts = tally::count(storage.as_ref(), &run, &view.ledger)
+    let storage = watched.storage.as_ref();
+    let mut counts = tally::count(storage, &watched.run, &view.ledger)
         .await
         .unwrap();
     // A number that was stored as JSON may come back with another last bit.
     assert!((counts.busy_ms - view.counts.busy_ms).abs() < 1e-9);
     counts.busy_ms = view.counts.busy_ms;
     assert_eq!(counts, view.counts);
-    stop.cancel();
-    collecting.await.unwrap();
+    watched.end().await;
 }
 
 #[tokio::test(start_paused = true)]

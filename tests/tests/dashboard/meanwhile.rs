@@ -1,24 +1,19 @@
-//! Two who decide about a run at the same moment: the second is told so, and led back to the run.
+//! Two decisions about a run at the same moment: the second is refused, with the way back to the run.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use coordinator::ui::dashboard::{Access, Dashboard, DashboardState, Entrance};
-use coordinator::work::collector::{Collector, LiveState, Mode};
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::decision::{Decision, DecisionKind, Decisions};
-use shared::http_server::ServerLimits;
 use shared::settings::ShardSize;
 use shared::storage::{MemoryStorage, Storage};
 use tests::fake_engine::{self, FakeEngine};
 use tests::http::ask;
 use tests::planned;
 use tests::vanishing::Vanishing;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
+use super::served::Served;
 use super::{HTML, cookie, csrf};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +27,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     let run = planned::run("planned", &contents, &["fog".to_owned()], size);
     planned::store(truth.as_ref(), &run).await;
     fake_engine::make(&truth, &run, &FakeEngine::new(Duration::ZERO)).await;
-    // Somebody decides after the dashboard has read what was decided.
+    // Another decision is stored after the dashboard has read those before.
     let id = &run.record.run;
     let halt = DecisionKind::Halt {
         reason: "cancelled".to_owned(),
@@ -43,46 +38,9 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     decided.unwrap();
     let vanishing = Vanishing::of(Arc::clone(&truth));
     vanishing.take(&ArtifactKey::Decision(id.clone(), 1));
-    let storage: Arc<dyn Storage> = vanishing;
-
-    let (live, stop) = (Arc::new(LiveState::default()), CancellationToken::new());
-    let collector = Collector {
-        storage: Arc::clone(&storage),
-        queue: None,
-        events: None,
-        mode: Mode::Observe,
-        every: Duration::from_millis(100),
-        live: Arc::clone(&live),
-        stop: stop.clone(),
-    };
-    let collecting = tokio::spawn(async move { collector.run().await });
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let mut watch = live.watch();
-    let shown = DashboardState {
-        storage,
-        queue: None,
-        control: None,
-        live: Arc::clone(&live),
-        root: "memory".to_owned(),
-    };
-    let entrance = Entrance {
-        listener,
-        access: Access::Loopback,
-        limits: ServerLimits::default(),
-    };
-    let serving = tokio::spawn(Dashboard::serve(
-        shown,
-        entrance,
-        Router::new(),
-        stop.clone(),
-    ));
-    while live.run(id).is_none() {
-        watch.changed().await.unwrap();
-    }
-
+    let served = Served::observing(vanishing, id).await;
     let path = "/runs/planned/resume?only=quarantined";
-    let preview = ask(&address, "GET", path, &[HTML], "");
+    let preview = ask(&served.address, "GET", path, &[HTML], "");
     assert_eq!(preview.status, 200, "{}", preview.body);
     let session = cookie(&preview);
     let body = format!(
@@ -90,7 +48,7 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
         csrf(&preview.body)
     );
     let path = "/runs/planned/resume";
-    let answer = ask(&address, "POST", path, &[&session], &body);
+    let answer = ask(&served.address, "POST", path, &[&session], &body);
     assert_eq!(answer.status, 409, "{}", answer.body);
     for words in [
         "something else was decided about run planned meanwhile",
@@ -100,7 +58,5 @@ async fn of_two_who_decide_at_once_the_second_gets_a_page_that_says_so_and_leads
     }
     let decided = Decisions::read(truth.as_ref(), id).await.unwrap();
     assert_eq!(decided.count, 1, "only the first");
-    stop.cancel();
-    serving.await.unwrap().unwrap();
-    collecting.await.unwrap();
+    served.end().await;
 }

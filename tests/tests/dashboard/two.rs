@@ -108,7 +108,7 @@ async fn two_collectors_on_a_slow_storage_show_the_same_and_do_nothing_twice() {
     });
     wait_until_equal(&fleet, &dashboards);
 
-    // Nobody takes what is published from now on, so it can be counted.
+    // No worker takes what is published from now on, so it can be counted.
     for _ in 0..2 {
         let _ = fleet.drain(0).exits(0);
     }

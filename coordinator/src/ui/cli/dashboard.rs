@@ -17,8 +17,7 @@ use tokio::net::{TcpListener, lookup_host};
 use tokio_util::sync::CancellationToken;
 
 use super::CliError;
-use crate::ui::dashboard::token::Token;
-use crate::ui::dashboard::{Access, Dashboard, DashboardState, Entrance};
+use crate::ui::dashboard::{Access, Dashboard, DashboardState, Endpoint, Token};
 use crate::ui::metrics;
 use crate::work::collector::{Collector, LiveState, Mode};
 
@@ -151,13 +150,13 @@ pub(super) async fn serve(options: CollectorOptions, listening: Listening) -> Re
         listener, access, ..
     } = listening;
     // The collector runs on, whatever the dashboard suffers: connections never take all that may be open.
-    let entrance = Entrance {
+    let endpoint = Endpoint {
         listener,
         access,
         limits: ServerLimits::within(descriptors::raise()),
     };
     let more = metrics::router();
-    let serving = Dashboard::serve(state, entrance, more, options.stop.clone());
+    let serving = Dashboard::serve(state, endpoint, more, options.stop.clone());
     // In a task of its own: counting a hundred thousand shards must keep no page waiting.
     let collecting = tokio::spawn(async move { collector.run().await });
     let served = serving.await;

@@ -1,12 +1,10 @@
-//! The same as JSON, for scripts and for the pages' own drawings.
+//! The API: runs, shards and workers as JSON, for scripts and for the drawings on pages.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::ids::RunId;
@@ -22,27 +20,10 @@ use crate::work::collector::RunView;
 use crate::work::collector::pace;
 use crate::work::collector::run_view::RunState;
 
-/// Stretches of a history.
+/// Values of a history: its whole time is divided into as many stretches.
 const STRETCHES: usize = 96;
 
-/// An error as JSON.
-pub(super) struct ApiError(PageError);
-
-impl From<PageError> for ApiError {
-    fn from(error: PageError) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let status: StatusCode = self.0.status();
-        let body = serde_json::json!({ "error": self.0.to_string() });
-        (status, Json(body)).into_response()
-    }
-}
-
-/// How far a run is.
+/// The state and the figures of a run.
 #[derive(Debug, Serialize)]
 pub(super) struct RunJson {
     run: RunId,
@@ -95,7 +76,7 @@ pub(super) async fn runs(State(dashboard): State<Arc<Dashboard>>) -> Json<Vec<Ru
 pub(super) async fn run(
     State(dashboard): State<Arc<Dashboard>>,
     Path(run): Path<String>,
-) -> Result<Json<RunJson>, ApiError> {
+) -> Result<Json<RunJson>, PageError> {
     let view = dashboard.run(&run)?;
     Ok(Json(RunJson {
         report: view.report.clone(),
@@ -103,20 +84,20 @@ pub(super) async fn run(
     }))
 }
 
-/// Returns how each shard is, in each style.
+/// Returns the state of each shard, and which shards each style has.
 pub(super) async fn grid(
     State(dashboard): State<Arc<Dashboard>>,
     Path(run): Path<String>,
-) -> Result<Json<Grid>, ApiError> {
+) -> Result<Json<Grid>, PageError> {
     let view = dashboard.run(&run)?;
     let in_hand = dashboard.live.in_hand(view.id());
     Ok(Json(Grid::of(&view, &in_hand)))
 }
 
-/// A run's history, a value for each stretch.
+/// The pace of a run over time, a value for each stretch.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct History {
-    /// Middles, in seconds since 1970.
+    /// Middles of the stretches, in seconds since 1970.
     at: Vec<f64>,
     /// Images a minute.
     per_minute: Vec<f64>,
@@ -124,11 +105,11 @@ pub(super) struct History {
     left: Vec<Option<u64>>,
 }
 
-/// Returns how fast a run went.
+/// Returns the pace of a run over time.
 pub(super) async fn history(
     State(dashboard): State<Arc<Dashboard>>,
     Path(run): Path<String>,
-) -> Result<Json<History>, ApiError> {
+) -> Result<Json<History>, PageError> {
     let view = dashboard.run(&run)?;
     let now = dashboard.live.now();
     let in_hand = dashboard.live.in_hand(view.id());
@@ -147,7 +128,7 @@ pub(super) async fn history(
     Ok(Json(history))
 }
 
-/// A worker.
+/// A worker and what it has in hand.
 #[derive(Debug, Serialize)]
 pub(super) struct WorkerJson {
     name: String,

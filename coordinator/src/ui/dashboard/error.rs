@@ -1,4 +1,6 @@
-//! Why a page cannot be shown, as a page.
+//! Why a page or an answer of the API cannot be shown, as data: a status, a title, a message, and whether to retry.
+//!
+//! A handler returns it; `error_layer` renders it for the visitor. Nothing here knows how a page looks.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -6,31 +8,29 @@ use shared::decision::DecisionError;
 use shared::failure::chain;
 use shared::ids::RunId;
 use shared::storage::StorageError;
-use shared::wording::{MOST_TEXT_BYTES, shortened};
 
-use super::frame::{Frame, MessagePage, page};
 use crate::run::changes::ChangeError;
 use crate::run::ledger::LedgerError;
 use crate::work::resume::ResumeError;
 
-/// Why a page cannot be shown.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum PageError {
-    /// There is no such thing.
+/// Why a request cannot be answered; displayed as the message for people.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum PageError {
+    /// What is asked for does not exist.
     #[error("{0}")]
-    Missing(String),
-    /// It is not known yet whether there is such a thing.
+    NotFound(String),
+    /// The storage root has not been read yet, so it is not known whether what is asked for exists.
     #[error("{0}")]
-    Early(String),
+    NotReady(String),
     /// The visitor may not do this.
     #[error("{0}")]
-    Refused(String),
-    /// The request makes no sense.
+    Forbidden(String),
+    /// A parameter or a field of the form has no meaning.
     #[error("{0}")]
-    Senseless(String),
-    /// Something else was decided about a run while this was.
+    BadRequest(String),
+    /// A decision about the run was stored while this one was being made.
     #[error("{text}")]
-    Meanwhile {
+    Conflict {
         /// The run.
         run: RunId,
         /// What to do.
@@ -38,24 +38,24 @@ pub(super) enum PageError {
     },
     /// Storage or broker do not answer.
     #[error("{0}")]
-    Trouble(String),
+    Unavailable(String),
 }
 
 impl From<DecisionError> for PageError {
     fn from(error: DecisionError) -> Self {
         let text = chain(&error);
         match error {
-            DecisionError::Meanwhile { run } => Self::Meanwhile { run, text },
+            DecisionError::Meanwhile { run } => Self::Conflict { run, text },
             DecisionError::Storage(_)
             | DecisionError::Malformed { .. }
-            | DecisionError::TooLarge { .. } => Self::Trouble(text),
+            | DecisionError::TooLarge { .. } => Self::Unavailable(text),
         }
     }
 }
 
 impl From<StorageError> for PageError {
     fn from(error: StorageError) -> Self {
-        Self::Trouble(chain(&error))
+        Self::Unavailable(chain(&error))
     }
 }
 
@@ -67,7 +67,7 @@ impl From<LedgerError> for PageError {
             | LedgerError::Gone(_)
             | LedgerError::Unreadable(_)
             | LedgerError::Manifest { .. }
-            | LedgerError::OtherRows { .. } => Self::Trouble(chain(&error)),
+            | LedgerError::OtherRows { .. } => Self::Unavailable(chain(&error)),
         }
     }
 }
@@ -75,67 +75,67 @@ impl From<LedgerError> for PageError {
 impl From<ResumeError> for PageError {
     fn from(error: ResumeError) -> Self {
         match error {
-            ResumeError::Unknown { .. } => Self::Missing(chain(&error)),
-            ResumeError::Changed(ChangeError::Refused { .. }) => Self::Refused(chain(&error)),
+            ResumeError::Unknown { .. } => Self::NotFound(chain(&error)),
+            ResumeError::Changed(ChangeError::Refused { .. }) => Self::Forbidden(chain(&error)),
             ResumeError::Decision(error) => error.into(),
             ResumeError::Storage(_)
             | ResumeError::Ledger(_)
             | ResumeError::Changed(ChangeError::Ledger(_) | ChangeError::Storage(_))
-            | ResumeError::Queue(_) => Self::Trouble(chain(&error)),
+            | ResumeError::Queue(_) => Self::Unavailable(chain(&error)),
         }
     }
 }
 
 impl PageError {
+    /// Returns the status of the answer.
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::Missing(_) => StatusCode::NOT_FOUND,
-            Self::Refused(_) => StatusCode::FORBIDDEN,
-            Self::Senseless(_) => StatusCode::BAD_REQUEST,
-            Self::Meanwhile { .. } => StatusCode::CONFLICT,
-            Self::Early(_) | Self::Trouble(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::NotReady(_) | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    fn heading(&self) -> &'static str {
+    /// Returns the title for people.
+    pub(super) fn title(&self) -> &'static str {
         match self {
-            Self::Missing(_) => "Not found",
-            Self::Early(_) => "Still looking",
-            Self::Refused(_) => "Refused",
-            Self::Senseless(_) => "That makes no sense",
-            Self::Meanwhile { .. } => "Something else came first",
-            Self::Trouble(_) => "Something does not answer",
+            Self::NotFound(_) => "Not found",
+            Self::NotReady(_) => "Still looking",
+            Self::Forbidden(_) => "Refused",
+            Self::BadRequest(_) => "That makes no sense",
+            Self::Conflict { .. } => "Something else came first",
+            Self::Unavailable(_) => "Something does not answer",
+        }
+    }
+
+    /// Returns whether the same request may succeed later, so that a page retries it by itself.
+    pub(super) fn is_retried(&self) -> bool {
+        match self {
+            Self::NotFound(_) | Self::NotReady(_) | Self::Unavailable(_) => true,
+            Self::Forbidden(_) | Self::BadRequest(_) | Self::Conflict { .. } => false,
+        }
+    }
+
+    /// Returns the run to lead the visitor back to, if the error is about a decision on one.
+    pub(super) fn run(&self) -> Option<&RunId> {
+        match self {
+            Self::Conflict { run, .. } => Some(run),
+            Self::NotFound(_)
+            | Self::NotReady(_)
+            | Self::Forbidden(_)
+            | Self::BadRequest(_)
+            | Self::Unavailable(_) => None,
         }
     }
 }
 
+/// A status with the error attached as an extension; the error layer adds the body.
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        let status = self.status();
-        // It may quote what somebody asked for.
-        let text = shortened(&self.to_string(), MOST_TEXT_BYTES);
-        if status.is_server_error() {
-            tracing::warn!(error = text, "a page cannot be shown");
-        }
-        let heading = self.heading();
-        let message = MessagePage {
-            frame: match &self {
-                Self::Missing(_) | Self::Early(_) | Self::Trouble(_) => Frame::awaiting(heading),
-                Self::Refused(_) | Self::Senseless(_) | Self::Meanwhile { .. } => {
-                    Frame::bare(heading)
-                }
-            },
-            heading,
-            text,
-            run: match self {
-                Self::Meanwhile { run, .. } => Some(run.to_string()),
-                Self::Missing(_)
-                | Self::Early(_)
-                | Self::Refused(_)
-                | Self::Senseless(_)
-                | Self::Trouble(_) => None,
-            },
-        };
-        (status, page(&message)).into_response()
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
     }
 }

@@ -1,4 +1,4 @@
-//! Server-sent events: which runs have changed, so that pages look again.
+//! Server-sent events: which runs have changed, so that pages refresh themselves.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,47 +14,49 @@ use tokio::sync::watch;
 
 use super::Dashboard;
 
-/// Least time between two events: what happens meanwhile is told at once.
+/// Least time between two events; changes in between are sent together.
 const PAUSE: Duration = Duration::from_millis(400);
-/// A comment is sent when nothing happens for as long, so that a lost connection is noticed.
+/// A comment is sent after as long without an event, so that a lost connection is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Since {
-    /// What the page shows: `{start of the server}-{version}`.
+pub(super) struct EventsQuery {
+    /// Name of the version that the page shows.
     #[serde(default)]
     since: String,
 }
 
-struct Listener {
+/// A page that waits for changes.
+struct Subscription {
     dashboard: Arc<Dashboard>,
     watch: watch::Receiver<u64>,
     seen: u64,
-    told: bool,
+    /// Whether an event was sent.
+    sent: bool,
 }
 
-/// Tells what has changed since the page was made, and whatever changes from now on.
+/// Sends what has changed since the page was made, and every later change.
 pub(super) async fn events(
     State(dashboard): State<Arc<Dashboard>>,
-    Query(since): Query<Since>,
+    Query(query): Query<EventsQuery>,
     headers: HeaderMap,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let listener = Listener {
-        seen: dashboard.version_of(last.unwrap_or(&since.since)),
+    let subscription = Subscription {
+        seen: dashboard.version_of(last.unwrap_or(&query.since)),
         watch: dashboard.live.watch(),
         dashboard,
-        told: false,
+        sent: false,
     };
-    let events = stream::unfold(listener, |mut listener| async move {
-        let event = listener.next().await?;
-        Some((Ok(event), listener))
+    let events = stream::unfold(subscription, |mut subscription| async move {
+        let event = subscription.next().await?;
+        Some((Ok(event), subscription))
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 
-impl Listener {
-    /// Returns the next event; none once the server stops.
+impl Subscription {
+    /// Returns the next event; none once the server stops, which ends the stream.
     async fn next(&mut self) -> Option<Event> {
         let stop = self.dashboard.stop.clone();
         let seen = self.seen;
@@ -62,18 +64,21 @@ impl Listener {
             () = stop.cancelled() => return None,
             changed = self.watch.wait_for(|version| *version > seen) => drop(changed.ok()?),
         }
-        if self.told {
+        if self.sent {
             tokio::select! {
                 () = stop.cancelled() => return None,
                 () = tokio::time::sleep(PAUSE) => {}
             }
         }
-        self.told = true;
+        self.sent = true;
         let changes = self.dashboard.live.changes_since(self.seen);
         self.seen = changes.version;
         let event = Event::default()
             .id(self.dashboard.name_of(changes.version))
             .retry(Duration::from_secs(2));
-        event.json_data(changes).ok()
+        let event = event.json_data(changes);
+        event
+            .inspect_err(|error| tracing::error!(%error, "an event cannot be written"))
+            .ok()
     }
 }

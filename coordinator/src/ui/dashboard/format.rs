@@ -1,14 +1,13 @@
-//! Numbers, times and durations as people read them.
+//! Text for pages: numbers, times and durations as people read them, and parts of addresses.
 
 use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::clock::passed;
-
 use shared::wording::human;
 
-/// What stands where nothing is known.
+/// The sign for an unknown value.
 pub(super) const NOTHING: &str = "–";
 
 /// Returns a number with its thousands set apart: `250,000`.
@@ -42,7 +41,7 @@ pub(super) fn percent(part: usize, whole: usize) -> String {
     }
 }
 
-/// Returns a pace, a minute or an hour, whichever reads better.
+/// Returns a pace per minute, or per hour if it is slow.
 pub(super) fn rate(per_minute: f64) -> String {
     match per_minute {
         slow if slow < 1.0 => format!("{:.1} / h", 60.0 * slow),
@@ -51,7 +50,7 @@ pub(super) fn rate(per_minute: f64) -> String {
     }
 }
 
-/// Returns the time that is left, as people say it.
+/// Returns the time that is left, or that it is unknown.
 pub(super) fn left(left: Option<Duration>) -> String {
     left.map_or_else(|| NOTHING.to_owned(), human)
 }
@@ -67,7 +66,7 @@ pub(super) fn millis(millis: f64) -> String {
     }
 }
 
-/// Returns a figure with some decimals, or that there is none.
+/// Returns a figure with so many decimals, or that it is unknown.
 pub(super) fn figure(figure: Option<f64>, decimals: usize) -> String {
     figure.map_or_else(
         || NOTHING.to_owned(),
@@ -75,7 +74,7 @@ pub(super) fn figure(figure: Option<f64>, decimals: usize) -> String {
     )
 }
 
-/// Returns how long ago something was, as people say it; what is to come counts as now.
+/// Returns how long ago something was: `4 min ago`; a time in the future counts as now.
 pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     match passed(at, now).as_secs() {
         0..5 => "just now".to_owned(),
@@ -86,20 +85,20 @@ pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// A point in time: as people say it, with the exact one at hand. Displayed as HTML.
+/// A timestamp as a page shows it: how long ago it was, with the exact time as its title. Displayed as HTML.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
+pub(super) struct TimestampLabel {
     at: Timestamp,
     now: Timestamp,
 }
 
-impl Moment {
+impl TimestampLabel {
     pub(super) fn new(at: Timestamp, now: Timestamp) -> Self {
         Self { at, now }
     }
 }
 
-impl fmt::Display for Moment {
+impl fmt::Display for TimestampLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exact = self.at.strftime("%Y-%m-%d %H:%M:%S UTC");
         let iso = self.at.strftime("%Y-%m-%dT%H:%M:%SZ");
@@ -108,8 +107,21 @@ impl fmt::Display for Moment {
     }
 }
 
-// Made of numbers and fixed words alone.
-impl askama::filters::HtmlSafe for Moment {}
+// It is made of numbers and fixed words alone.
+impl askama::filters::HtmlSafe for TimestampLabel {}
+
+/// Returns text as part of an address: all but letters, digits and `-._~` as `%XX`.
+pub(super) fn url_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
 
 #[cfg(test)]
 mod tests {
@@ -123,6 +135,12 @@ mod tests {
             [0, 999, 1000, 250_000].map(count),
             ["0", "999", "1,000", "250,000"]
         );
+    }
+
+    #[test]
+    fn text_in_an_address_ends_no_part_of_it() {
+        assert_eq!(url_encoded("a-b_c.d~9"), "a-b_c.d~9");
+        assert_eq!(url_encoded("a b/?&=#%ü"), "a%20b%2F%3F%26%3D%23%25%C3%BC");
     }
 
     #[test]
@@ -146,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_said_as_people_say_it_with_the_exact_one_at_hand() {
+    fn a_timestamp_is_shown_as_how_long_ago_it_was_with_the_exact_time_as_its_title() {
         let at = Timestamp::from_second(1_000_000_000).unwrap();
         let later = |seconds| ago(at, at + SignedDuration::from_secs(seconds));
         assert_eq!(
@@ -161,7 +179,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            Moment::new(at, at).to_string(),
+            TimestampLabel::new(at, at).to_string(),
             r#"<time datetime="2001-09-09T01:46:40Z" title="2001-09-09 01:46:40 UTC">just now</time>"#
         );
     }

@@ -1,31 +1,33 @@
-//! The dashboard: what the collector sees, in a browser, and what people may do about it.
+//! The dashboard: an HTTP server that shows the runs of a storage root in a browser and takes actions on them.
 //!
-//! Pages are made here from snapshots of the collector's live state and from storage, and scripts only refresh them, so
-//! everything works without scripts but the live part.
+//! Pages are rendered on the server, from snapshots of the collector's board and from storage. Scripts only refresh
+//! them, so everything but the live part works without scripts.
 //!
-//! - [`mod@token`], `access`, `session`, `login`: who may look and act
-//! - `pages`, `frame`, `format`: what is shown; `acts`: what can be done
-//! - `events`, `api`, `images`, `assets`: what pages load; `budget`: memory for the images among it
+//! - `access`: who may see and do what: tokens, sessions, the strict headers
+//! - `pages`: what is shown, a file or folder a page; `layout`, `format`, `assets`: what pages are made of
+//! - `actions`: forms that change something: resume, cancel, drain, log in and out
+//! - `api`: the same figures as JSON; `events`: server-sent events that keep pages fresh; `images`: inputs and outputs
+//! - `error`: why a request fails, as data; `error_layer`: the one place that renders it
+//!
+//! Arrows run one way: `error` and `format` know none of the others, `access` only these two, and `layout` of `access`
+//! only the visitor; pages, actions and the error layer use them all.
 
 mod access;
-mod acts;
+mod actions;
 mod api;
 mod assets;
-mod budget;
 mod error;
+mod error_layer;
 mod events;
 mod format;
-mod frame;
 mod images;
-mod login;
+mod layout;
 mod pages;
-mod session;
-pub mod token;
 
 use std::io;
 use std::sync::Arc;
 
-pub use access::Access;
+pub use access::{Access, Token, TokenError};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{self, Next};
@@ -39,14 +41,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
+use self::access::session::{self, Sessions};
 use self::error::PageError;
 use self::images::Images;
-use self::session::Sessions;
 use crate::work::collector::{LiveState, RunView};
 
-/// The largest form.
+/// Most bytes of a form.
 const MAX_FORM_BYTES: usize = 1 << 20;
-/// The largest form of a login, which anybody may send.
+/// Most bytes of a login form, which is taken without a session.
 const MAX_LOGIN_BYTES: usize = 4 << 10;
 
 /// The dashboard of a storage root.
@@ -61,7 +63,7 @@ pub struct Dashboard {
     port: u16,
     sessions: Sessions,
     images: Images,
-    /// Tells apart the versions of this process and those of the one before.
+    /// Random prefix of version names: versions of an earlier process are told apart by it.
     start: String,
     stop: CancellationToken,
 }
@@ -71,44 +73,44 @@ pub struct Dashboard {
 pub struct DashboardState {
     /// The storage root.
     pub storage: Arc<dyn Storage>,
-    /// Where shards are published that are done again, if there is such a place.
+    /// The queue that resumed shards are published to, if a broker is named.
     pub queue: Option<Arc<dyn WorkQueue>>,
-    /// How workers are asked to stop, if they can be.
+    /// How workers are asked to drain, if a broker is named.
     pub control: Option<Arc<dyn WorkerControl>>,
-    /// What the collector sees.
+    /// The collector's snapshots.
     pub live: Arc<LiveState>,
-    /// The storage root, as people call it.
+    /// The storage root as pages name it.
     pub root: String,
 }
 
-/// How people come in.
+/// Where a dashboard listens, to whom it answers, and how much.
 #[derive(Debug)]
-pub struct Entrance {
-    /// Where it listens.
+pub struct Endpoint {
+    /// The socket it listens on.
     pub listener: TcpListener,
-    /// Who may look.
+    /// Who is let in.
     pub access: Access,
-    /// What whoever connects may take.
+    /// Limits on connections and requests.
     pub limits: ServerLimits,
 }
 
 impl Dashboard {
-    /// Serves `state` until told to stop. `more` is added to what whoever may look can ask for.
+    /// Serves `state` until `stop` is cancelled. `more` holds further routes behind the same access check.
     ///
     /// # Errors
     ///
     /// If the listener fails.
     pub async fn serve(
         state: DashboardState,
-        entrance: Entrance,
+        endpoint: Endpoint,
         more: Router,
         stop: CancellationToken,
     ) -> io::Result<()> {
-        let Entrance {
+        let Endpoint {
             listener,
             access,
             limits,
-        } = entrance;
+        } = endpoint;
         let dashboard = Self {
             port: listener.local_addr()?.port(),
             start: session::random()?[..8].to_owned(),
@@ -126,30 +128,30 @@ impl Dashboard {
         http_server::serve(listener, router, limits, stop).await
     }
 
-    /// Returns a run as it was seen last.
+    /// Returns the newest snapshot of a run.
     fn run(&self, name: &str) -> Result<Arc<RunView>, PageError> {
         let run: RunId = name
             .parse()
-            .map_err(|_| PageError::Missing(format!("there is no run {name:?}")))?;
+            .map_err(|_| PageError::NotFound(format!("there is no run {name:?}")))?;
         if let Some(view) = self.live.run(&run) {
             return Ok(view);
         }
         if let Some(trouble) = self.live.unreadable().remove(&run) {
-            return Err(PageError::Trouble(trouble.reason));
+            return Err(PageError::Unavailable(trouble.reason));
         }
         match (self.live.polled_at(), self.live.storage_trouble()) {
-            (None, Some(trouble)) => Err(PageError::Trouble(trouble.reason)),
-            (None, None) => Err(PageError::Early(
+            (None, Some(trouble)) => Err(PageError::Unavailable(trouble.reason)),
+            (None, None) => Err(PageError::NotReady(
                 "the runs of the storage root are being read; this page comes by itself".to_owned(),
             )),
-            (Some(_), _) => Err(PageError::Missing(format!(
+            (Some(_), _) => Err(PageError::NotFound(format!(
                 "there is no run {run} in {}",
                 self.root
             ))),
         }
     }
 
-    /// Returns the name of the version that is shown now.
+    /// Returns the name of the newest version of what is shown.
     fn version(&self) -> String {
         self.name_of(*self.live.watch().borrow())
     }
@@ -158,32 +160,35 @@ impl Dashboard {
         format!("{}-{version}", self.start)
     }
 
-    /// Returns the version of a name; the first one, if it is the name of another process's version.
+    /// Returns the version of a name; 0, which every change is newer than, if this process made no such name.
     fn version_of(&self, name: &str) -> u64 {
         let number = name
             .split_once('-')
             .filter(|(start, _)| *start == self.start);
-        number.map_or(0, |(_, number)| number.parse().unwrap_or_default())
+        number
+            .and_then(|(_, number)| number.parse().ok())
+            .unwrap_or(0)
     }
 }
 
-fn router(dashboard: Arc<Dashboard>, more: Router) -> Router {
-    let guarded = Router::new()
+/// Returns the routes behind the access check.
+fn guarded_routes() -> Router<Arc<Dashboard>> {
+    Router::new()
         .route("/", get(pages::runs::show))
         .route("/runs/{run}", get(pages::run::show))
         .route("/runs/{run}/shards/{shard}", get(pages::shard::show))
-        .route("/runs/{run}/losses", get(pages::losses::show))
+        .route("/runs/{run}/losses", get(pages::failures::show))
         .route("/runs/{run}/report", get(pages::report::show))
         .route(
             "/runs/{run}/resume",
-            get(acts::resume::preview).post(acts::resume::publish),
+            get(actions::resume::preview).post(actions::resume::publish),
         )
         .route(
             "/runs/{run}/cancel",
-            get(acts::cancel::ask).post(acts::cancel::cancel),
+            get(actions::cancel::ask).post(actions::cancel::cancel),
         )
         .route("/workers", get(pages::workers::show))
-        .route("/workers/drain", post(acts::drain::drain))
+        .route("/workers/drain", post(actions::drain::drain))
         .route("/runs/{run}/images/content/{content}", get(images::content))
         .route("/runs/{run}/images/style/{style}", get(images::style))
         .route(
@@ -196,8 +201,12 @@ fn router(dashboard: Arc<Dashboard>, more: Router) -> Router {
         .route("/api/runs/{run}/grid", get(api::grid))
         .route("/api/runs/{run}/history", get(api::history))
         .route("/api/workers", get(api::workers))
-        .route("/logout", post(login::logout))
+        .route("/logout", post(actions::login::logout))
         .fallback(pages::missing)
+}
+
+fn router(dashboard: Arc<Dashboard>, more: Router) -> Router {
+    let guarded = guarded_routes()
         .with_state(Arc::clone(&dashboard))
         .merge(more)
         .layer(middleware::from_fn_with_state(
@@ -207,25 +216,26 @@ fn router(dashboard: Arc<Dashboard>, more: Router) -> Router {
     Router::new()
         .route(
             "/login",
-            get(login::show)
-                .post(login::login)
+            get(actions::login::show)
+                .post(actions::login::login)
                 .layer(DefaultBodyLimit::max(MAX_LOGIN_BYTES)),
         )
         .route("/assets/{digest}/{*name}", get(assets::asset))
         .route("/healthz", get(|| async { "ok\n" }))
         .with_state(Arc::clone(&dashboard))
         .merge(guarded)
+        .layer(middleware::from_fn(error_layer::render))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(
             dashboard,
-            access::check_host,
+            access::host::check_host,
         ))
-        .layer(middleware::from_fn(access::add_headers))
+        .layer(middleware::from_fn(access::headers::add_headers))
         .layer(middleware::from_fn(log))
 }
 
-/// Says at debug level what was asked for and what came of it.
+/// Logs each request and its status at debug level.
 async fn log(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;

@@ -1,4 +1,4 @@
-//! How each shard is, in each style: compact, so that ten thousand shards are a few kilobytes.
+//! The grid of all shards by style, so compact that ten thousand shards are a few kilobytes.
 
 use std::collections::BTreeMap;
 
@@ -10,27 +10,28 @@ use super::states::letter;
 use crate::work::collector::RunView;
 use crate::work::collector::run_view::ShardStatus;
 
-/// How each shard is.
+/// The states of all shards, and the shards of each style.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(in super::super) struct Grid {
+pub(crate) struct Grid {
     /// A letter for each shard, in the order of their ids: `o`pen, in `h`and, to be `r`etried, `d`one, some
-    /// `q`uarantined, `f`ailed.
+    /// `q`uarantined, `f`ailed, `x` damaged.
     states: String,
     /// The styles, in the order of the plan.
     styles: Vec<GridStyle>,
 }
 
+/// The shards of a style.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct GridStyle {
     name: String,
-    /// Its shards as pairs of a first one and how many follow each other.
+    /// Its shards as runs of consecutive numbers: pairs of the first one and how many there are.
     shards: Vec<(u32, u32)>,
-    /// Those of its shards that have items of this style that are not done.
+    /// Those of its shards with items of this style that are not done.
     quarantined: Vec<u32>,
 }
 
-/// Returns how a shard is, with those that are in hand.
-pub(super) fn look(
+/// Returns the state of a shard, given the shards that workers have in hand.
+pub(super) fn shard_state(
     view: &RunView,
     in_hand: &BTreeMap<ShardId, ShardInHand>,
     shard: ShardId,
@@ -44,12 +45,13 @@ pub(super) fn look(
 }
 
 impl Grid {
-    pub(in super::super) fn of(view: &RunView, in_hand: &BTreeMap<ShardId, ShardInHand>) -> Self {
+    /// Returns the grid of a run, given the shards that workers have in hand.
+    pub(crate) fn of(view: &RunView, in_hand: &BTreeMap<ShardId, ShardInHand>) -> Self {
         let plan = &view.run.plan;
         let states = plan
             .shards
             .iter()
-            .map(|shard| letter(look(view, in_hand, shard.id)))
+            .map(|shard| letter(shard_state(view, in_hand, shard.id)))
             .collect();
         let mut styles: Vec<GridStyle> = plan
             .styles

@@ -1,22 +1,22 @@
-//! What is shown: each page is a struct of plain data, made by a function, and a template.
+//! Pages: each is a struct of plain data, made by a function, and a template.
+//!
+//! - `runs`, `run`, `shard`, `failures`, `workers`, `report`: a file or folder a page
+//! - `run_summary`, `grid`, `parts`, `states`: what several of them show
 
+pub(super) mod failures;
 pub(super) mod grid;
-pub(super) mod losses;
 mod parts;
 pub(super) mod report;
 pub(super) mod run;
-mod run_line;
+mod run_summary;
 pub(super) mod runs;
 pub(super) mod shard;
-mod shard_items;
-mod shard_table;
 pub(super) mod states;
-mod styles;
 pub(super) mod workers;
 
 use super::error::PageError;
 
-/// What is asked for is not there.
+/// Answers requests for an address that no route has.
 pub(super) async fn missing() -> PageError {
-    PageError::Missing("there is no such page".to_owned())
+    PageError::NotFound("there is no such page".to_owned())
 }

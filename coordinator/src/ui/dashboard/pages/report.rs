@@ -1,4 +1,4 @@
-//! A run's report as one page: what `synth2real report --html` writes.
+//! The report of a run as one page: what `synth2real report --html` writes.
 
 use std::sync::Arc;
 
@@ -12,28 +12,29 @@ use crate::output::report::html;
 use crate::ui::dashboard::Dashboard;
 use crate::ui::dashboard::error::PageError;
 
-/// The page carries its own style, script and images, and is kept apart from everything else here: it may load nothing,
-/// and its script knows no cookie.
+/// The page carries its own style, script and images, and is kept apart from the dashboard: it may load nothing, and its
+/// script cannot read the cookie.
 const POLICY: &str = "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
                       script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(in super::super) async fn show(
+/// Answers with the report, with its images inside.
+pub(crate) async fn show(
     State(dashboard): State<Arc<Dashboard>>,
     Path(run): Path<String>,
 ) -> Result<Response, PageError> {
     let view = dashboard.run(&run)?;
     let Some(report) = &view.report else {
-        return Err(PageError::Missing(format!(
+        return Err(PageError::NotFound(format!(
             "run {run} has no report yet: the first comes with its first shard"
         )));
     };
-    let _room = dashboard.images.budget.report().await;
+    let _place = dashboard.images.budget.report().await;
     let shown = html::Shown {
         run: &view.run,
         ledger: &view.ledger,
         report,
     };
     let page = html::render(dashboard.storage.as_ref(), &[shown], &SystemClock).await;
-    let page = page.map_err(|error| PageError::Trouble(chain(&error)))?;
+    let page = page.map_err(|error| PageError::Unavailable(chain(&error)))?;
     Ok(([(CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response())
 }

@@ -1,19 +1,19 @@
-//! How things are, in a word, a sign and a colour: no state is told by its colour alone.
+//! States of runs, shards, items and workers as badges: a word, a sign and a colour, as a colour alone is not enough.
 
 use shared::manifest::Status;
 
 use crate::work::collector::fleet::WorkerState;
 use crate::work::collector::run_view::{RunState, ShardStatus};
 
-/// A state as a page shows it.
+/// A state as a page shows it: a coloured label with a sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Badge {
-    /// Its name in styles and in the API.
-    pub(in super::super) class: &'static str,
+pub(crate) struct Badge {
+    /// Its name in style sheets and in the API.
+    pub(crate) class: &'static str,
     /// Its sign.
-    pub(in super::super) sign: &'static str,
+    pub(crate) sign: &'static str,
     /// Its name for people.
-    pub(in super::super) label: &'static str,
+    pub(crate) label: &'static str,
 }
 
 const fn badge(class: &'static str, sign: &'static str, label: &'static str) -> Badge {
@@ -31,7 +31,8 @@ pub(super) const SHARDS: [ShardStatus; 7] = [
     ShardStatus::Damaged,
 ];
 
-pub(in super::super) fn of_run(state: &RunState) -> Badge {
+/// Returns the badge of a run.
+pub(crate) fn of_run(state: &RunState) -> Badge {
     match state {
         RunState::Complete => badge("complete", "✓", "Complete"),
         RunState::Ended => badge("ended", "!", "Ended with losses"),
@@ -43,6 +44,7 @@ pub(in super::super) fn of_run(state: &RunState) -> Badge {
     }
 }
 
+/// Returns the badge of a shard.
 pub(super) fn of_shard(look: ShardStatus) -> Badge {
     match look {
         ShardStatus::Open => badge("open", "○", "Waiting"),
@@ -68,6 +70,7 @@ pub(super) fn letter(look: ShardStatus) -> char {
     }
 }
 
+/// Returns the badge of an item by its status in the manifest, which it has none of before its shard is committed.
 pub(super) fn of_item(status: Option<Status>) -> Badge {
     match status {
         Some(Status::Done) => badge("done", "✓", "Done"),
@@ -77,7 +80,8 @@ pub(super) fn of_item(status: Option<Status>) -> Badge {
     }
 }
 
-pub(in super::super) fn of_worker(state: WorkerState) -> Badge {
+/// Returns the badge of a worker.
+pub(crate) fn of_worker(state: WorkerState) -> Badge {
     match state {
         WorkerState::Working => badge("working", "▶", "Working"),
         WorkerState::Waiting => badge("waiting", "○", "Waiting"),

@@ -1,4 +1,4 @@
-//! The workers that were heard lately.
+//! The page of the workers that were heard lately.
 
 use std::sync::Arc;
 
@@ -12,21 +12,21 @@ use shared::ids::RunId;
 use super::states::{self, Badge};
 use crate::ui::dashboard::Dashboard;
 use crate::ui::dashboard::access::Visitor;
-use crate::ui::dashboard::format::{Moment, NOTHING, count};
-use crate::ui::dashboard::frame::{Frame, Section, page};
+use crate::ui::dashboard::format::{NOTHING, TimestampLabel, count};
+use crate::ui::dashboard::layout::{Layout, Section, page};
 use crate::work::collector::fleet::{Worker, WorkerState};
 
 #[derive(Template)]
 #[template(path = "workers.html")]
 struct WorkersPage {
-    frame: Frame,
+    layout: Layout,
     workers: Vec<WorkerLine>,
     queue: Option<QueueLine>,
-    /// Whether workers can be heard at all.
+    /// Whether a broker is named, over which workers can be heard.
     listens: bool,
 }
 
-/// What waits at the broker.
+/// The queue of shards at the broker.
 struct QueueLine {
     place: String,
     ready: String,
@@ -34,17 +34,17 @@ struct QueueLine {
     consumers: String,
 }
 
-/// A worker.
+/// A worker in a table.
 #[derive(Debug)]
 pub(super) struct WorkerLine {
     pub(super) name: String,
     pub(super) badge: Badge,
     pub(super) device: String,
     pub(super) work: Option<WorkLine>,
-    pub(super) heard: Moment,
+    pub(super) heard: TimestampLabel,
     pub(super) items: String,
     pub(super) stopped: Option<String>,
-    pub(super) drained: Option<Moment>,
+    pub(super) drained: Option<TimestampLabel>,
     pub(super) can_drain: bool,
 }
 
@@ -55,10 +55,10 @@ pub(super) struct WorkLine {
     pub(super) shard: String,
     pub(super) step: String,
     pub(super) items: u32,
-    pub(super) since: Moment,
+    pub(super) since: TimestampLabel,
 }
 
-/// Returns the workers; those of a run, if one is given, with those that wait for any.
+/// Returns the workers that were heard lately; only those with a shard of `run` in hand, if one is given.
 pub(super) fn workers(dashboard: &Dashboard, run: Option<&RunId>) -> Vec<WorkerLine> {
     let now = dashboard.live.now();
     let concerns = |worker: &Worker| {
@@ -81,7 +81,7 @@ fn line(worker: Worker, now: Timestamp) -> WorkerLine {
         shard: work.shard.to_string(),
         step: work.step,
         items: work.items_ended,
-        since: Moment::new(work.since, now),
+        since: TimestampLabel::new(work.since, now),
     });
     let alive = match state {
         WorkerState::Working | WorkerState::Waiting => true,
@@ -92,16 +92,17 @@ fn line(worker: Worker, now: Timestamp) -> WorkerLine {
         name: worker.name,
         badge: states::of_worker(state),
         device: worker.device.unwrap_or_else(|| NOTHING.to_owned()),
-        // What a silent worker had in hand goes to somebody else.
+        // The broker gives what a silent worker had in hand to another one.
         work: work.filter(|_| state == WorkerState::Working),
-        heard: Moment::new(worker.heard_at, now),
+        heard: TimestampLabel::new(worker.heard_at, now),
         items: count(usize::try_from(worker.items_ended).unwrap_or(usize::MAX)),
         stopped: worker.stopped,
-        drained: worker.drained_at.map(|at| Moment::new(at, now)),
+        drained: worker.drained_at.map(|at| TimestampLabel::new(at, now)),
     }
 }
 
-pub(in super::super) async fn show(
+/// Shows all workers and the queue.
+pub(crate) async fn show(
     State(dashboard): State<Arc<Dashboard>>,
     Extension(visitor): Extension<Visitor>,
 ) -> Response {
@@ -116,7 +117,7 @@ pub(in super::super) async fn show(
         })
     });
     page(&WorkersPage {
-        frame: Frame::new(&dashboard, &visitor, Section::Workers, "Workers"),
+        layout: Layout::new(&dashboard, &visitor, Section::Workers, "Workers"),
         workers: workers(&dashboard, None),
         queue,
         listens: dashboard.queue.is_some(),

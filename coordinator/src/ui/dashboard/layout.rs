@@ -1,4 +1,4 @@
-//! What every page has around it.
+//! The layout of every page: title, menu, banners, and what its forms and scripts need.
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -6,20 +6,21 @@ use axum::response::{Html, IntoResponse, Response};
 use shared::ids::RunId;
 
 use super::Dashboard;
-use super::access::{Access, Visitor};
+use super::access::Visitor;
 use super::assets;
-use super::format::Moment;
+use super::format::TimestampLabel;
 
-/// What every page has around it.
+/// What `base.html` shows around the content of a page.
 #[derive(Debug)]
-pub(super) struct Frame {
+pub(super) struct Layout {
     pub(super) title: String,
     pub(super) section: Section,
+    /// What forms bring along; empty without a session, and a form with an empty one is refused.
     pub(super) csrf: String,
-    /// Whether somebody can log out.
+    /// Whether there is a session to log out of.
     pub(super) locked: bool,
     pub(super) root: String,
-    /// Name of the newest change that the page shows; empty if it never changes.
+    /// Name of the version that the page shows; empty if it is never refreshed.
     pub(super) version: String,
     pub(super) notice: Option<String>,
     pub(super) banners: Vec<Banner>,
@@ -33,40 +34,29 @@ pub(super) enum Section {
     Elsewhere,
 }
 
-/// Something that does not work.
+/// A warning above the content: something does not work.
 #[derive(Debug)]
 pub(super) struct Banner {
     pub(super) what: &'static str,
     pub(super) reason: String,
-    pub(super) since: Moment,
+    pub(super) since: TimestampLabel,
     pub(super) then: &'static str,
 }
 
-/// A page that only says something.
-#[derive(Template)]
-#[template(path = "message.html")]
-pub(super) struct MessagePage {
-    pub(super) frame: Frame,
-    pub(super) heading: &'static str,
-    pub(super) text: String,
-    /// The run that it is about, to go back to.
-    pub(super) run: Option<String>,
-}
-
-impl Frame {
-    /// Returns what is around a page for a visitor.
+impl Layout {
+    /// Returns the layout of a page for a visitor.
     pub(super) fn new(
         dashboard: &Dashboard,
         visitor: &Visitor,
         section: Section,
         title: impl Into<String>,
     ) -> Self {
-        // A page that is kept fresh has been read, and another one is still to be.
+        // A refreshed page was read before; the notice is for the next one that is opened.
         let notice = visitor.secret.as_deref().filter(|_| !visitor.is_live);
         let now = dashboard.live.now();
         let storage = dashboard.live.storage_trouble().map(|trouble| Banner {
             what: "Storage does not answer",
-            since: Moment::new(trouble.since, now),
+            since: TimestampLabel::new(trouble.since, now),
             reason: trouble.reason,
             then: "What you see is what was seen last.",
         });
@@ -75,13 +65,13 @@ impl Frame {
             broker.map_or((None, None), |broker| (broker.depth.err(), broker.alarm));
         let silent = silent.map(|trouble| Banner {
             what: "The broker does not answer",
-            since: Moment::new(trouble.since, now),
+            since: TimestampLabel::new(trouble.since, now),
             reason: trouble.reason,
             then: "Counts still come from storage; workers are not heard.",
         });
         let alarm = alarm.map(|trouble| Banner {
             what: "The broker has an alarm and takes no messages",
-            since: Moment::new(trouble.since, now),
+            since: TimestampLabel::new(trouble.since, now),
             reason: trouble.reason,
             then: "Nothing is lost: workers go on with what they have and are not heard, nothing can be handed to them. \
                    `rabbitmq-diagnostics alarms` names it at the broker; free memory or disk there.",
@@ -90,7 +80,7 @@ impl Frame {
             title: title.into(),
             section,
             csrf: visitor.csrf.clone().unwrap_or_default(),
-            locked: matches!(dashboard.access, Access::Token(_)) && visitor.secret.is_some(),
+            locked: visitor.can_log_out(),
             root: dashboard.root.clone(),
             version: visitor.version.clone(),
             notice: notice.and_then(|secret| dashboard.sessions.take_notice(secret)),
@@ -98,36 +88,36 @@ impl Frame {
         }
     }
 
-    /// Says that what is shown of a run is old, if it cannot be read.
-    pub(super) fn about(mut self, dashboard: &Dashboard, run: &RunId) -> Self {
+    /// Adds a banner that what is shown of a run is old, if the run cannot be read.
+    pub(super) fn for_run(mut self, dashboard: &Dashboard, run: &RunId) -> Self {
         let trouble = dashboard.live.unreadable().remove(run);
         self.banners.extend(trouble.map(|trouble| Banner {
             what: "This run cannot be read",
-            since: Moment::new(trouble.since, dashboard.live.now()),
+            since: TimestampLabel::new(trouble.since, dashboard.live.now()),
             reason: trouble.reason,
             then: "What you see is what was seen last.",
         }));
         self
     }
 
-    /// Leaves the page as it is: a form must not change under the hands of whoever fills it in.
-    pub(super) fn still(self) -> Self {
+    /// Switches refreshing off: a form must not change while it is filled in.
+    pub(super) fn without_refresh(self) -> Self {
         Self {
             version: String::new(),
             ..self
         }
     }
 
-    /// Returns what is around a page that says why there is no other one just now: it comes when there is.
-    pub(super) fn awaiting(title: impl Into<String>) -> Self {
+    /// Returns the layout of an error page that is replaced by the page asked for as soon as there is one.
+    pub(super) fn refreshing(title: impl Into<String>) -> Self {
         Self {
             version: "0-0".to_owned(),
-            ..Self::bare(title)
+            ..Self::minimal(title)
         }
     }
 
-    /// Returns what is around a page that belongs nowhere.
-    pub(super) fn bare(title: impl Into<String>) -> Self {
+    /// Returns the layout of a page outside the sections, which shows nothing of the storage root.
+    pub(super) fn minimal(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
             section: Section::Elsewhere,
@@ -140,10 +130,12 @@ impl Frame {
         }
     }
 
+    /// Returns the address of an asset; empty if there is none of this name.
     pub(super) fn asset(&self, name: &str) -> &'static str {
         assets::address(name)
     }
 
+    /// Returns whether the page belongs to a section of the menu.
     pub(super) fn is(&self, section: &str) -> bool {
         match self.section {
             Section::Runs => section == "runs",
@@ -153,7 +145,7 @@ impl Frame {
     }
 }
 
-/// Returns a page as an answer.
+/// Returns a rendered page as an answer.
 pub(super) fn page(template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => Html(html).into_response(),
@@ -172,8 +164,9 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
+    use crate::ui::dashboard::access::Access;
+    use crate::ui::dashboard::access::session::Sessions;
     use crate::ui::dashboard::images::Images;
-    use crate::ui::dashboard::session::Sessions;
     use crate::work::collector::LiveState;
 
     fn dashboard() -> Dashboard {
@@ -200,18 +193,19 @@ mod tests {
             secret: None,
             version: dashboard.version(),
             is_live: false,
+            needs_token: false,
         };
         let run: RunId = "demo".parse().unwrap();
-        let frame = || Frame::new(&dashboard, &visitor, Section::Runs, "demo");
-        assert!(frame().about(&dashboard, &run).banners.is_empty());
+        let layout = || Layout::new(&dashboard, &visitor, Section::Runs, "demo");
+        assert!(layout().for_run(&dashboard, &run).banners.is_empty());
         dashboard.live.set_unreadable(&run, "no plan".to_owned());
-        let frame = frame().about(&dashboard, &run);
+        let layout = layout().for_run(&dashboard, &run);
         let changes = dashboard
             .live
-            .changes_since(dashboard.version_of(&frame.version));
+            .changes_since(dashboard.version_of(&layout.version));
         assert!(changes.health);
-        assert_eq!(frame.banners[0].what, "This run cannot be read");
-        assert_eq!(frame.banners[0].reason, "no plan");
-        assert_eq!(frame.still().version, "");
+        assert_eq!(layout.banners[0].what, "This run cannot be read");
+        assert_eq!(layout.banners[0].reason, "no plan");
+        assert_eq!(layout.without_refresh().version, "");
     }
 }

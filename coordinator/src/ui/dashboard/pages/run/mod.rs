@@ -1,4 +1,7 @@
-//! A run: how far it is, its shards, styles, workers and losses.
+//! The page of a run: progress, figures, shards, workers and failures.
+
+mod shard_table;
+mod styles;
 
 use std::sync::Arc;
 
@@ -11,27 +14,28 @@ use shared::item_metric::ItemMetric;
 use shared::json;
 use shared::warning::WarningKind;
 
-use super::run_line::RunLine;
-use super::shard_table::{ShardTable, Wanted};
-use super::styles::{StyleLine, styles};
+use self::shard_table::{Filter, ShardTable};
+use self::styles::{StyleLine, styles};
+use super::parts;
+use super::run_summary::RunSummary;
 use super::workers::{WorkerLine, workers};
 use crate::output::report::RunReport;
 use crate::ui::dashboard::Dashboard;
 use crate::ui::dashboard::access::Visitor;
-use crate::ui::dashboard::acts::without_queue;
+use crate::ui::dashboard::actions::without_queue;
 use crate::ui::dashboard::error::PageError;
 use crate::ui::dashboard::format::{count, figure};
-use crate::ui::dashboard::frame::{Frame, Section, page};
+use crate::ui::dashboard::layout::{Layout, Section, page};
 use crate::work::collector::RunView;
 
-/// Reasons of losses that are listed here; the others are on a page of their own.
-const MOST_REASONS: usize = 5;
+/// Most reasons of failures that are listed here; all of them are on a page of their own.
+const MAX_REASONS: usize = 5;
 
 #[derive(Template)]
 #[template(path = "run.html")]
 struct RunPage {
-    frame: Frame,
-    run: RunLine,
+    layout: Layout,
+    run: RunSummary,
     facts: Vec<Fact>,
     /// The titles of the metrics.
     metrics: Vec<&'static str>,
@@ -42,40 +46,42 @@ struct RunPage {
     reasons: Vec<Reason>,
     num_reasons: usize,
     warnings: Vec<Reason>,
-    acts: Acts,
-    /// How high the grid is: by its number of cells, so that nothing jumps when it is drawn.
+    actions: Actions,
+    /// The class of the grid's height, known before it is drawn so that nothing jumps.
     grid: &'static str,
     num_shards: String,
 }
 
-/// Something that a run is.
+/// A setting or a size of a run.
 struct Fact {
     what: &'static str,
     is: String,
 }
 
-/// What the figures of the styles took.
+/// What is said below the figures of the styles.
 struct Figures {
     cost: String,
 }
 
+/// A reason or a warning, and how many items have it.
 struct Reason {
     text: String,
     count: String,
 }
 
-/// What can be done about a run.
-struct Acts {
+/// The actions that the page offers.
+struct Actions {
     can_resume: bool,
     can_retry: bool,
     can_retry_quarantined: bool,
     can_cancel: bool,
+    /// Why nothing can be handed to workers.
     obstacle: Option<&'static str>,
 }
 
-/// What of a run somebody wants to see.
+/// Which shards are shown: those of a state and of a style, empty for all, a page of them.
 #[derive(Debug, Deserialize)]
-pub(in super::super) struct Wish {
+pub(crate) struct RunQuery {
     #[serde(default)]
     state: String,
     #[serde(default)]
@@ -84,22 +90,24 @@ pub(in super::super) struct Wish {
     page: String,
 }
 
-pub(in super::super) async fn show(
+/// Shows a run.
+pub(crate) async fn show(
     State(dashboard): State<Arc<Dashboard>>,
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-    Query(wish): Query<Wish>,
+    Query(query): Query<RunQuery>,
 ) -> Result<Response, PageError> {
     let view = dashboard.run(&name)?;
-    let wanted = Wanted {
-        state: &wish.state,
-        style: &wish.style,
-        page: wish.page.parse().unwrap_or(1),
+    let filter = Filter {
+        state: &query.state,
+        style: &query.style,
+        page: parts::number("page", &query.page)?.unwrap_or(1),
     };
-    let run = RunLine::of(&dashboard, &view);
+    let run = RunSummary::of(&dashboard, &view);
     Ok(page(&RunPage {
-        frame: Frame::new(&dashboard, &visitor, Section::Runs, &name).about(&dashboard, view.id()),
-        acts: Acts {
+        layout: Layout::new(&dashboard, &visitor, Section::Runs, &name)
+            .for_run(&dashboard, view.id()),
+        actions: Actions {
             can_resume: view.num_remaining() > 0 || run.damage().is_some(),
             can_retry: !view.failures.is_empty(),
             can_retry_quarantined: view.counts.quarantined > view.num_retried,
@@ -110,7 +118,7 @@ pub(in super::super) async fn show(
         metrics: ItemMetric::ALL.map(ItemMetric::title).to_vec(),
         styles: styles(&view),
         figures: view.report.as_ref().map(figures),
-        table: ShardTable::of(&dashboard, &view, &wanted),
+        table: ShardTable::of(&dashboard, &view, &filter),
         workers: workers(&dashboard, Some(view.id())),
         reasons: reasons(&view),
         num_reasons: view.counts.reasons.len(),
@@ -175,7 +183,7 @@ fn reasons(view: &RunView) -> Vec<Reason> {
         text: text.clone(),
         count: count(number),
     };
-    reasons.into_iter().take(MOST_REASONS).map(reason).collect()
+    reasons.into_iter().take(MAX_REASONS).map(reason).collect()
 }
 
 fn warnings(view: &RunView) -> Vec<Reason> {
@@ -187,14 +195,14 @@ fn warnings(view: &RunView) -> Vec<Reason> {
     kinds.map(reason).collect()
 }
 
-/// Shards of a style that fit into one row of the grid.
-const ONE_ROW: usize = 40;
+/// Shards of a style that fit into a row of the grid.
+const SHARDS_IN_A_ROW: usize = 40;
 
-/// Returns how high the grid is: as high as its rows, if it has few, and else a part of the screen.
+/// Returns the class of the grid's height: its rows, if it has few, or else a part of the screen.
 fn grid_height(view: &RunView) -> &'static str {
     let num_styles = view.run.plan.styles.len();
     let cells: usize = view.run.plan.shards.iter().map(|s| s.styles.len()).sum();
-    let one_row = cells <= ONE_ROW * num_styles;
+    let one_row = cells <= SHARDS_IN_A_ROW * num_styles;
     match num_styles {
         0 | 1 if one_row => "rows-1",
         2 if one_row => "rows-2",

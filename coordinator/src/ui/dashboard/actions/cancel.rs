@@ -1,4 +1,4 @@
-//! Nobody works on a run any more.
+//! Cancels a run: workers drop its shards.
 
 use std::sync::Arc;
 
@@ -9,47 +9,49 @@ use axum::response::{Redirect, Response};
 use serde::Deserialize;
 use shared::decision::Decisions;
 
-use super::Act;
+use super::SignedForm;
 use crate::run::decisions::{self, Resolution};
 use crate::ui::dashboard::Dashboard;
 use crate::ui::dashboard::access::Visitor;
 use crate::ui::dashboard::error::PageError;
 use crate::ui::dashboard::format::count;
-use crate::ui::dashboard::frame::{Frame, Section, page};
+use crate::ui::dashboard::layout::{Layout, Section, page};
 
 #[derive(Template)]
 #[template(path = "cancel.html")]
 struct CancelPage {
-    frame: Frame,
+    layout: Layout,
     run: String,
     remaining: String,
     halted: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(in super::super) struct Cancel {}
+pub(crate) struct CancelForm {}
 
-pub(in super::super) async fn ask(
+/// Shows what cancelling means and asks for it.
+pub(crate) async fn ask(
     State(dashboard): State<Arc<Dashboard>>,
     Extension(visitor): Extension<Visitor>,
     Path(run): Path<String>,
 ) -> Result<Response, PageError> {
     let view = dashboard.run(&run)?;
     Ok(page(&CancelPage {
-        frame: Frame::new(&dashboard, &visitor, Section::Runs, format!("Cancel {run}"))
-            .about(&dashboard, view.id())
-            .still(),
+        layout: Layout::new(&dashboard, &visitor, Section::Runs, format!("Cancel {run}"))
+            .for_run(&dashboard, view.id())
+            .without_refresh(),
         remaining: count(view.num_remaining()),
         halted: view.ledger.decisions.halted.clone(),
         run,
     }))
 }
 
-pub(in super::super) async fn cancel(
+/// Cancels the run, unless it has ended or was halted before.
+pub(crate) async fn cancel(
     State(dashboard): State<Arc<Dashboard>>,
     Extension(visitor): Extension<Visitor>,
     Path(run): Path<String>,
-    _: Act<Cancel>,
+    _: SignedForm<CancelForm>,
 ) -> Result<Redirect, PageError> {
     let view = dashboard.run(&run)?;
     let storage = dashboard.storage.as_ref();
@@ -69,7 +71,7 @@ pub(in super::super) async fn cancel(
         }
     };
     if let Some(secret) = &visitor.secret {
-        dashboard.sessions.say(secret, notice);
+        dashboard.sessions.set_notice(secret, notice);
     }
     Ok(Redirect::to(&format!("/runs/{run}")))
 }

@@ -6,18 +6,17 @@ use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::ids::ItemId;
 use shared::manifest::{ManifestRow, Quality, Status, Work};
-
-use super::states::{self, Badge};
-use crate::ui::dashboard::Dashboard;
-use crate::ui::dashboard::access::encoded;
-use crate::ui::dashboard::format::millis;
-use crate::work::collector::RunView;
 use shared::storage::StorageError;
 
-/// Width of a bar of times in its own units.
+use crate::ui::dashboard::Dashboard;
+use crate::ui::dashboard::format::{millis, url_encoded};
+use crate::ui::dashboard::pages::states::{self, Badge};
+use crate::work::collector::RunView;
+
+/// Width of a bar of times in the units of its drawing.
 const WIDE: f64 = 1000.0;
 
-/// An item of a shard.
+/// An item of a shard in a table.
 #[derive(Debug)]
 pub(super) struct ItemLine {
     /// Its place in the shard, from 0.
@@ -30,40 +29,44 @@ pub(super) struct ItemLine {
     pub(super) content_address: String,
     pub(super) style_address: String,
     pub(super) output_address: String,
+    /// The class of its failure; empty if it is done or waits.
     pub(super) class: String,
+    /// Why it is not done; empty if it is done or waits.
     pub(super) error: String,
+    /// What its output may suffer from; empty if there is no warning.
     pub(super) warning: String,
-    pub(super) took: Option<Took>,
-    /// What it is like, compared with its content.
+    pub(super) took: Option<StageTimes>,
+    /// Its figures; empty if it has none.
     pub(super) figures: String,
     /// Whether its output was found and not made by the attempt that committed the shard.
     pub(super) found: bool,
 }
 
-/// What an item took.
+/// The time that an item took, by stage, as a bar.
 #[derive(Debug, PartialEq)]
-pub(super) struct Took {
+pub(super) struct StageTimes {
     pub(super) total: String,
-    pub(super) parts: Vec<Part>,
+    pub(super) stages: Vec<StageTime>,
 }
 
+/// The time that a stage took, as a stretch of a bar.
 #[derive(Debug, PartialEq)]
-pub(super) struct Part {
+pub(super) struct StageTime {
     pub(super) name: &'static str,
     pub(super) took: String,
     pub(super) x: usize,
     pub(super) width: usize,
 }
 
-impl Took {
+impl StageTimes {
     fn of(work: &Work) -> Self {
-        let (parts, total) = (work.stages(), work.total_ms());
+        let (stages, total) = (work.stages(), work.total_ms());
         let unit = WIDE / total.max(f64::MIN_POSITIVE);
         let mut before = 0.0;
-        let part = |(name, took): (&'static str, f64)| {
+        let stage = |(name, took): (&'static str, f64)| {
             let x = (before * unit) as usize;
             before += took;
-            Part {
+            StageTime {
                 name,
                 took: millis(took),
                 x,
@@ -72,19 +75,19 @@ impl Took {
         };
         Self {
             total: millis(total),
-            parts: parts.into_iter().map(part).collect(),
+            stages: stages.into_iter().map(stage).collect(),
         }
     }
 }
 
 impl ItemLine {
-    /// Shows that the item failed with its shard.
+    /// Sets the badge of an item that failed with its shard.
     pub(super) fn fail(&mut self) {
         self.badge = states::of_item(Some(Status::Failed));
     }
 }
 
-/// Items of a shard by their positions in the plan, as their rows and storage say.
+/// Returns items of a shard by their positions in the plan, the first of which has the place `first` in the shard.
 pub(super) async fn lines(
     dashboard: &Dashboard,
     view: &RunView,
@@ -117,7 +120,7 @@ async fn line(
         }
     };
     let run = view.id();
-    let (style, content) = (encoded(&item.style), encoded(&item.content));
+    let (style, content) = (url_encoded(&item.style), url_encoded(&item.content));
     let version = &view.run.record.plan_hash[..8.min(view.run.record.plan_hash.len())];
     let text = |text: Option<&String>| text.cloned().unwrap_or_default();
     let class = row.and_then(|row| row.error_class);
@@ -138,7 +141,7 @@ async fn line(
         class: class.map(|class| class.to_string()).unwrap_or_default(),
         error: text(row.and_then(|row| row.error.as_ref())),
         warning: text(row.and_then(|row| row.warning.as_ref())),
-        took: row.and_then(|row| row.work.as_ref()).map(Took::of),
+        took: row.and_then(|row| row.work.as_ref()).map(StageTimes::of),
         figures: row
             .and_then(|row| row.quality.as_ref())
             .map(figures)
@@ -149,6 +152,7 @@ async fn line(
     })
 }
 
+/// Returns the figures of an item as text.
 fn figures(quality: &Quality) -> String {
     let figures = quality.figures.iter().filter_map(|(metric, figure)| {
         let (title, decimals) = (metric.title(), metric.decimals());
@@ -174,8 +178,8 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_time_fill_its_bar() {
-        let took = Took::of(&Work {
+    fn the_stages_of_an_item_fill_its_bar() {
+        let took = StageTimes::of(&Work {
             load_ms: 100.0,
             denoise_ms: 800.0,
             store_ms: 50.0,
@@ -183,8 +187,12 @@ mod tests {
             ..Work::default()
         });
         assert_eq!(took.total, "1.00 s");
-        let ends: Vec<usize> = took.parts.iter().map(|part| part.x + part.width).collect();
+        let ends: Vec<usize> = took
+            .stages
+            .iter()
+            .map(|stage| stage.x + stage.width)
+            .collect();
         assert_eq!(ends, [100, 100, 900, 900, 950, 1000]);
-        assert_eq!(Took::of(&Work::default()).total, "0 ms");
+        assert_eq!(StageTimes::of(&Work::default()).total, "0 ms");
     }
 }

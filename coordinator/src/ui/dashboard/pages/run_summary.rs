@@ -1,4 +1,4 @@
-//! How far a run is, in a line or as the head of its page.
+//! The summary of a run: a row of the list of runs, and the head of the page of one.
 
 use std::collections::BTreeSet;
 
@@ -6,21 +6,21 @@ use super::parts::Bar;
 use super::states::{self, Badge};
 use crate::output::report::{RunReport, text};
 use crate::ui::dashboard::Dashboard;
-use crate::ui::dashboard::format::{self, Moment, NOTHING, count, percent};
+use crate::ui::dashboard::format::{self, NOTHING, TimestampLabel, count, percent};
 use crate::work::collector::RunView;
 use crate::work::collector::pace::{self, Pace, Span};
 use crate::work::collector::run_view::{RunState, StyleCounts};
 
-/// Points of a small drawing of a run's pace.
+/// Points of the small drawing of a run's pace.
 const POINTS: usize = 40;
-/// References that are named one by one.
-const MOST_REFERENCES: usize = 3;
-/// Its size in its own units.
+/// Most references that are named one by one.
+const MAX_REFERENCES: usize = 3;
+/// Width and height of the drawing in its own units.
 const DRAWING: (f64, f64) = (120.0, 28.0);
 
-/// How far a run is.
+/// The state and the figures of a run, as text.
 #[derive(Debug)]
-pub(super) struct RunLine {
+pub(super) struct RunSummary {
     pub(super) name: String,
     pub(super) state: RunState,
     pub(super) badge: Badge,
@@ -35,25 +35,25 @@ pub(super) struct RunLine {
     pub(super) left: String,
     pub(super) fid: String,
     pub(super) num_fid: usize,
-    /// What its FID is to be read with.
+    /// What its FID was computed with.
     pub(super) fid_label: Option<FidLabel>,
-    pub(super) created: Moment,
-    pub(super) newest: Option<Moment>,
-    /// Points of a drawing of its pace.
+    pub(super) created: TimestampLabel,
+    pub(super) newest: Option<TimestampLabel>,
+    /// The points of the drawing of its pace; empty before there is one.
     pub(super) drawing: String,
 }
 
-/// What an FID is to be read with, so that nobody takes it for a published one.
+/// What an FID was computed with, so that it is not taken for a published one.
 #[derive(Debug)]
 pub(super) struct FidLabel {
-    /// Whether it can be compared with published ones.
+    /// Whether it can be compared with published figures.
     pub(super) published: bool,
-    /// Its network, its caution and its references.
+    /// Its network, what to beware of, and its references.
     pub(super) text: String,
 }
 
 impl FidLabel {
-    /// Returns the label of a report's figures; none if no network made any.
+    /// Returns the label of a report's figures; none if there was no network for them.
     pub(super) fn of(report: &RunReport) -> Option<Self> {
         let network = report.extractor.as_ref()?;
         let mut parts = vec![format!("features of {}", text::name_of_network(network))];
@@ -68,7 +68,7 @@ impl FidLabel {
         let references: BTreeSet<String> = references.collect();
         match references.len() {
             0 => {}
-            1..=MOST_REFERENCES => {
+            1..=MAX_REFERENCES => {
                 let references: Vec<String> = references.into_iter().collect();
                 parts.push(format!("compared with {}", references.join(", ")));
             }
@@ -81,7 +81,8 @@ impl FidLabel {
     }
 }
 
-impl RunLine {
+impl RunSummary {
+    /// Returns the summary of the newest snapshot of a run.
     pub(super) fn of(dashboard: &Dashboard, view: &RunView) -> Self {
         let now = dashboard.live.now();
         let in_hand = dashboard.live.in_hand(view.id());
@@ -113,14 +114,14 @@ impl RunLine {
             fid: format::figure(fid, 1),
             num_fid,
             fid_label: view.report.as_ref().and_then(FidLabel::of),
-            created: Moment::new(view.run.record.created_at, now),
-            newest: newest.map(|at| Moment::new(at, now)),
+            created: TimestampLabel::new(view.run.record.created_at, now),
+            newest: newest.map(|at| TimestampLabel::new(at, now)),
             drawing: drawing(&spans, view.num_items),
             state,
         }
     }
 
-    /// Returns why nobody works on the run.
+    /// Returns why the run is halted; none if it is not.
     pub(super) fn halted(&self) -> Option<&str> {
         match &self.state {
             RunState::Halted(reason) => Some(reason),
@@ -133,7 +134,7 @@ impl RunLine {
         }
     }
 
-    /// Returns what is gone of the run.
+    /// Returns what of the run is damaged; none if nothing is.
     pub(super) fn damage(&self) -> Option<&str> {
         match &self.state {
             RunState::Damaged(what) => Some(what),
@@ -151,7 +152,7 @@ impl RunLine {
     }
 }
 
-/// Returns the pace of a run under way, or that of a whole one.
+/// Returns the current pace of an open run, or the mean pace of one that has ended.
 fn rate(state: &RunState, pace: Option<Pace>, view: &RunView) -> String {
     let whole = match state {
         RunState::Complete | RunState::Ended | RunState::Damaged(_) => whole_pace(view),
@@ -161,6 +162,7 @@ fn rate(state: &RunState, pace: Option<Pace>, view: &RunView) -> String {
     per_minute.map_or_else(|| NOTHING.to_owned(), format::rate)
 }
 
+/// Returns the mean images per minute of the time in which shards were worked on.
 fn whole_pace(view: &RunView) -> Option<f64> {
     let minutes = pace::worked(&view.spans).as_secs_f64() / 60.0;
     (minutes > 0.0).then(|| view.counts.converted as f64 / minutes)
@@ -174,6 +176,7 @@ fn mean_fid(view: &RunView) -> (Option<f64>, usize) {
     ((!known.is_empty()).then_some(mean), known.len())
 }
 
+/// Returns the points of a polyline of the pace over time; empty if nothing was made yet.
 fn drawing(spans: &[Span], num_items: usize) -> String {
     let Some(newest) = spans.last() else {
         return String::new();

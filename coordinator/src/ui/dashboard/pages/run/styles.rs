@@ -1,16 +1,15 @@
-//! How far each style is, and what came out in it so far.
+//! The styles of a run: progress and figures of each.
 
 use shared::item_metric::ItemMetric;
 use shared::wording::first_of;
 
-use super::parts::Bar;
 use crate::output::report::StyleReport;
-use crate::ui::dashboard::access::encoded;
-use crate::ui::dashboard::format::{NOTHING, count, figure};
+use crate::ui::dashboard::format::{NOTHING, count, figure, url_encoded};
+use crate::ui::dashboard::pages::parts::Bar;
 use crate::work::collector::RunView;
 use crate::work::collector::run_view::StyleCounts;
 
-/// A style of a run.
+/// A style of a run in a table.
 #[derive(Debug)]
 pub(super) struct StyleLine {
     pub(super) name: String,
@@ -21,9 +20,9 @@ pub(super) struct StyleLine {
     pub(super) fid: String,
     pub(super) kid: String,
     pub(super) kid_error: String,
-    /// A figure of each metric.
+    /// The mean of each metric.
     pub(super) figures: Vec<String>,
-    /// Items that the figures are about.
+    /// The number of items that the figures are about.
     pub(super) items: String,
     pub(super) notes: String,
 }
@@ -47,7 +46,7 @@ fn line(view: &RunView, name: &str, counts: StyleCounts) -> StyleLine {
     });
     let of = |figure: fn(&StyleReport) -> Option<f64>| report.and_then(figure);
     StyleLine {
-        address: encoded(name),
+        address: url_encoded(name),
         bar: Bar::of(counts, 0),
         done: count(counts.done),
         planned: count(counts.planned),

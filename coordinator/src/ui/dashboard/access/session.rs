@@ -1,4 +1,4 @@
-//! Who looks at the dashboard: random sessions.
+//! Sessions of browsers: random secrets, the proofs that their forms bring along, and notices for their next page.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,19 +7,21 @@ use std::time::{Duration, Instant};
 use shared::digest;
 use subtle::ConstantTimeEq;
 
-/// After this long somebody has to log in again.
-pub(super) const LASTS: Duration = Duration::from_secs(7 * 86_400);
-/// Sessions, and notices for their pages, that are kept at most; the oldest goes when another one comes.
-const MOST: usize = 4096;
+/// How long a session lasts before the next login.
+pub(crate) const LASTS: Duration = Duration::from_secs(7 * 86_400);
+/// Most sessions, and most notices, that are kept; the oldest goes when another one comes.
+const MAX_KEPT: usize = 4096;
 
 /// The sessions of a dashboard.
 ///
-/// Those that a token opened are kept, so that they can be closed. Where none is needed, a session is a random secret of
-/// the browser's, signed when it comes back: however many are opened, nothing is kept and nobody's is driven out.
+/// Those that a token opened are kept, so that they can be closed. Where no token is needed, a session is a random secret
+/// that only the browser keeps, and its proof is derived from it with a key: however many are opened, none takes memory
+/// and none drives out another.
 #[derive(Debug)]
-pub(super) struct Sessions {
+pub(crate) struct Sessions {
+    /// What proofs of sessions that are not kept are derived with.
     key: String,
-    /// By the digests of their secrets.
+    /// Sessions by the digests of their secrets.
     opened: Mutex<HashMap<String, Session>>,
     notices: Mutex<HashMap<String, Notice>>,
 }
@@ -27,46 +29,46 @@ pub(super) struct Sessions {
 #[derive(Debug)]
 struct Session {
     opened: Instant,
-    /// What a form must bring along, which no other site can know.
+    /// The proof that a form must bring along, which no other site can know.
     csrf: String,
 }
 
-/// What is to be said on a session's next page.
+/// A text for a session's next page.
 #[derive(Debug)]
 struct Notice {
     since: Instant,
     text: String,
 }
 
-/// What a new session is known by.
-pub(super) struct Opened {
-    /// What the browser keeps.
-    pub(super) secret: String,
-    /// What forms bring along.
-    pub(super) csrf: String,
+/// The two secrets of a session.
+pub(crate) struct SessionSecrets {
+    /// What the browser keeps in its cookie.
+    pub(crate) secret: String,
+    /// The proof that its forms bring along.
+    pub(crate) csrf: String,
 }
 
 /// Returns 256 random bits of the operating system as hexadecimal digits.
-pub(super) fn random() -> std::io::Result<String> {
+pub(crate) fn random() -> std::io::Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
     Ok(digest::sha256(&bytes))
 }
 
 /// Returns whether two secrets are the same, in a time that tells nothing about where they differ.
-pub(super) fn same(a: &str, b: &str) -> bool {
+pub(crate) fn same(a: &str, b: &str) -> bool {
     let digests = [a, b].map(|text| digest::sha256(text.as_bytes()));
     digests[0].as_bytes().ct_eq(digests[1].as_bytes()).into()
 }
 
-/// Returns what is kept, without the oldest if it is full.
+/// Returns a map without what has expired, and without its oldest entry if it is full.
 fn with_room<T>(
     kept: &Mutex<HashMap<String, T>>,
     since: impl Fn(&T) -> Instant,
 ) -> MutexGuard<'_, HashMap<String, T>> {
     let mut kept = lock(kept);
     kept.retain(|_, one| since(one).elapsed() < LASTS);
-    if kept.len() >= MOST {
+    if kept.len() >= MAX_KEPT {
         let oldest = kept.iter().min_by_key(|one| since(one.1));
         if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
             kept.remove(&oldest);
@@ -79,13 +81,14 @@ fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Returns the key of a session in the maps.
 fn name(secret: &str) -> String {
     digest::sha256(secret.as_bytes())
 }
 
 impl Sessions {
-    /// Returns no sessions yet, and what signs those that are not kept.
-    pub(super) fn new(key: String) -> Self {
+    /// Returns an empty set; `key` derives the proofs of sessions that are not kept.
+    pub(crate) fn new(key: String) -> Self {
         Self {
             key,
             opened: Mutex::default(),
@@ -94,34 +97,35 @@ impl Sessions {
     }
 
     /// Opens a session that is kept.
-    pub(super) fn open(&self) -> std::io::Result<Opened> {
+    pub(crate) fn open(&self) -> std::io::Result<SessionSecrets> {
         let (secret, csrf) = (random()?, random()?);
         let session = Session {
             opened: Instant::now(),
             csrf: csrf.clone(),
         };
         with_room(&self.opened, |session| session.opened).insert(name(&secret), session);
-        Ok(Opened { secret, csrf })
+        Ok(SessionSecrets { secret, csrf })
     }
 
-    /// Returns what forms of a kept session bring along; none if there is no such session.
-    pub(super) fn csrf(&self, secret: &str) -> Option<String> {
+    /// Returns the proof of a kept session; none if there is no such session or it has expired.
+    pub(crate) fn csrf(&self, secret: &str) -> Option<String> {
         let sessions = lock(&self.opened);
         let session = sessions.get(&name(secret))?;
         (session.opened.elapsed() < LASTS).then(|| session.csrf.clone())
     }
 
-    /// Returns what forms of a session bring along that is not kept; none if no secret of ours looks like this.
-    pub(super) fn signed(&self, secret: &str) -> Option<Opened> {
+    /// Returns a session that is not kept, with its derived proof; none if the secret does not look like
+    /// one of [`random`].
+    pub(crate) fn signed(&self, secret: &str) -> Option<SessionSecrets> {
         let is_ours = secret.len() == 64 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_ours.then(|| Opened {
+        is_ours.then(|| SessionSecrets {
             secret: secret.to_owned(),
             csrf: digest::sha256(format!("{}{}", self.key, name(secret)).as_bytes()),
         })
     }
 
-    /// Has something said on the session's next page.
-    pub(super) fn say(&self, secret: &str, text: String) {
+    /// Stores a notice for the session's next page.
+    pub(crate) fn set_notice(&self, secret: &str, text: String) {
         let notice = Notice {
             since: Instant::now(),
             text,
@@ -129,14 +133,14 @@ impl Sessions {
         with_room(&self.notices, |notice| notice.since).insert(name(secret), notice);
     }
 
-    /// Returns what is to be said, once.
-    pub(super) fn take_notice(&self, secret: &str) -> Option<String> {
+    /// Returns the notice for the session's next page, and removes it.
+    pub(crate) fn take_notice(&self, secret: &str) -> Option<String> {
         let notice = lock(&self.notices).remove(&name(secret))?;
         Some(notice.text)
     }
 
-    /// Ends a session.
-    pub(super) fn close(&self, secret: &str) {
+    /// Closes a kept session.
+    pub(crate) fn close(&self, secret: &str) {
         lock(&self.opened).remove(&name(secret));
     }
 }
@@ -150,11 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn whoever_needs_no_token_has_a_session_that_no_flood_drives_out() {
+    fn where_no_token_is_needed_a_session_is_not_driven_out_by_a_flood() {
         let sessions = sessions();
         let secret = random().unwrap();
         let first = sessions.signed(&secret).unwrap();
-        for _ in 0..2 * MOST {
+        for _ in 0..2 * MAX_KEPT {
             let other = sessions.signed(&random().unwrap()).unwrap();
             assert_ne!(other.csrf, first.csrf);
         }
@@ -173,7 +177,7 @@ mod tests {
         let opened = sessions.open().unwrap();
         assert_eq!(sessions.csrf(&opened.secret), Some(opened.csrf));
         assert_eq!(sessions.csrf("another"), None);
-        sessions.say(&opened.secret, "done".to_owned());
+        sessions.set_notice(&opened.secret, "done".to_owned());
         assert_eq!(
             sessions.take_notice(&opened.secret),
             Some("done".to_owned())
@@ -187,11 +191,11 @@ mod tests {
     fn a_flood_of_sessions_drives_out_the_oldest() {
         let sessions = sessions();
         let first = sessions.open().unwrap();
-        for _ in 0..MOST {
+        for _ in 0..MAX_KEPT {
             sessions.open().unwrap();
         }
         assert_eq!(sessions.csrf(&first.secret), None);
-        assert_eq!(lock(&sessions.opened).len(), MOST);
+        assert_eq!(lock(&sessions.opened).len(), MAX_KEPT);
     }
 
     #[test]

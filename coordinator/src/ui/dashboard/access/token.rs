@@ -1,4 +1,4 @@
-//! The token that opens the dashboard.
+//! The token that opens the dashboard: how it is checked, and what slows down guessing it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,44 +12,44 @@ use tokio::sync::Semaphore;
 
 use super::session;
 
-/// Shorter ones can be guessed.
+/// Fewest characters of a token; shorter ones can be guessed.
 const MIN_LENGTH: usize = 16;
-/// Wrong tokens that wait at once; others are turned away.
+/// Wrong tokens that are held back at once; further ones are turned away.
 const TRIES_AT_ONCE: usize = 4;
-/// How long a wrong one waits, so that nobody tries many.
-const WRONG_COSTS: Duration = Duration::from_secs(1);
-/// Wrong ones that are logged in a minute; how many others there were is said with the next.
+/// How long the answer to a wrong token is held back, so that few can be tried.
+const WRONG_DELAY: Duration = Duration::from_secs(1);
+/// Wrong tokens that are logged in a minute; the next one that is logged says how many were not.
 const LOGGED_PER_MINUTE: u32 = 10;
-/// What a proxy in front says of who asks.
+/// The header in which a proxy names the client.
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// The longest such word that is believed to be one.
+/// Most bytes of that header that are logged.
 const MAX_FORWARDED: usize = 100;
 
-/// The token that opens the dashboard. Nothing shows it.
+/// The token that opens the dashboard. Its `Debug` hides it.
 pub struct Token {
     secret: String,
     tries: Semaphore,
     logged: RateLimit,
 }
 
-/// Who gives a token.
+/// The client that sends a token, for the log.
 #[derive(Debug)]
-pub(super) struct Caller {
-    /// Who is connected: a proxy, if there is one in front.
+pub(crate) struct Caller {
+    /// The address of the connection: a proxy, if there is one in front.
     peer: Option<IpAddr>,
-    /// For whom, as the proxy says, or as anybody says who connects without one.
+    /// The client that the proxy names; a client without a proxy can write anything here.
     forwarded_for: Option<String>,
 }
 
 impl Caller {
-    pub(super) fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         Self::new(
             request.extensions().get::<Peer>().copied(),
             request.headers(),
         )
     }
 
-    pub(super) fn new(peer: Option<Peer>, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(peer: Option<Peer>, headers: &HeaderMap) -> Self {
         let plain = |text: &&str| {
             let all = text
                 .bytes()
@@ -73,19 +73,19 @@ pub struct TokenError {
     length: usize,
 }
 
-/// What somebody's token is.
+/// The verdict on a token that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Checked {
+pub(crate) enum TokenCheck {
     /// The right one.
     Right,
     /// Another one.
     Wrong,
-    /// Another one, as many others just now.
+    /// Another one, while too many wrong ones are held back.
     TooMany,
 }
 
 impl Token {
-    /// Returns a token, without the white space around it.
+    /// Returns the token in `text`, without the white space around it.
     ///
     /// # Errors
     ///
@@ -103,10 +103,10 @@ impl Token {
         })
     }
 
-    /// Returns whether somebody knows the token. A wrong one takes time, and keeps no right one waiting.
-    pub(super) async fn check(&self, given: &str, caller: &Caller) -> Checked {
+    /// Checks a token. The answer to a wrong one takes time, and keeps no right one waiting.
+    pub(crate) async fn check(&self, given: &str, caller: &Caller) -> TokenCheck {
         if session::same(&self.secret, given.trim()) {
-            return Checked::Right;
+            return TokenCheck::Right;
         }
         if let Some(num_unsaid) = self.logged.pass(Instant::now()) {
             tracing::warn!(
@@ -117,10 +117,10 @@ impl Token {
             );
         }
         let Ok(_place) = self.tries.try_acquire() else {
-            return Checked::TooMany;
+            return TokenCheck::TooMany;
         };
-        tokio::time::sleep(WRONG_COSTS).await;
-        Checked::Wrong
+        tokio::time::sleep(WRONG_DELAY).await;
+        TokenCheck::Wrong
     }
 }
 
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    fn nobody() -> Caller {
+    fn caller() -> Caller {
         Caller::new(None, &HeaderMap::new())
     }
 
@@ -164,19 +164,19 @@ mod tests {
         let started = Instant::now();
         let wrong = (0..2 * TRIES_AT_ONCE).map(|number| {
             let token = &token;
-            async move { token.check(&format!("guess {number}"), &nobody()).await }
+            async move { token.check(&format!("guess {number}"), &caller()).await }
         });
         let right = async {
-            let checked = token.check("0123456789abcdef", &nobody()).await;
+            let checked = token.check("0123456789abcdef", &caller()).await;
             (checked, started.elapsed())
         };
         let (wrong, (right, waited)) = tokio::join!(futures::future::join_all(wrong), right);
-        assert_eq!(right, Checked::Right);
-        assert!(waited < WRONG_COSTS);
-        assert!(started.elapsed() >= WRONG_COSTS);
+        assert_eq!(right, TokenCheck::Right);
+        assert!(waited < WRONG_DELAY);
+        assert!(started.elapsed() >= WRONG_DELAY);
         let (waited, turned_away) = wrong.split_at(TRIES_AT_ONCE);
-        assert_eq!(waited, [Checked::Wrong; TRIES_AT_ONCE]);
-        assert_eq!(turned_away, [Checked::TooMany; TRIES_AT_ONCE]);
+        assert_eq!(waited, [TokenCheck::Wrong; TRIES_AT_ONCE]);
+        assert_eq!(turned_away, [TokenCheck::TooMany; TRIES_AT_ONCE]);
     }
 
     #[test]

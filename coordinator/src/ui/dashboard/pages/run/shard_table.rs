@@ -1,4 +1,4 @@
-//! The shards of a run as a list in pages, with filters.
+//! The shards of a run as a table in pages, filtered by state and style.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,22 @@ use jiff::Timestamp;
 use shared::clock::passed;
 use shared::ids::ShardId;
 
-use super::grid::look;
-use super::parts::Pager;
-use super::states::{self, Badge};
 use crate::run::plan::Shard;
 use crate::ui::dashboard::Dashboard;
-use crate::ui::dashboard::access::encoded;
-use crate::ui::dashboard::format::{Moment, NOTHING, count, millis};
+use crate::ui::dashboard::format::{NOTHING, TimestampLabel, count, millis, url_encoded};
+use crate::ui::dashboard::pages::grid::shard_state;
+use crate::ui::dashboard::pages::parts::{Pager, range};
+use crate::ui::dashboard::pages::states::{self, Badge};
 use crate::work::collector::RunView;
 use crate::work::collector::run_view::ShardStatus;
 
-const PAGE_LENGTH: usize = 50;
+/// Shards on a page of the table.
+const SHARDS_PER_PAGE: usize = 50;
 
-/// Shards of a run, filtered, a page of them.
+/// A page of the filtered shards of a run.
 #[derive(Debug)]
 pub(super) struct ShardTable {
-    pub(super) filters: Vec<Filter>,
+    pub(super) chips: Vec<StateChip>,
     pub(super) lines: Vec<ShardLine>,
     pub(super) pager: Pager,
     /// The state that is chosen; empty for all.
@@ -30,9 +30,9 @@ pub(super) struct ShardTable {
     pub(super) style: String,
 }
 
-/// A choice of a state.
+/// A link that filters by a state, with the number of its shards.
 #[derive(Debug)]
-pub(super) struct Filter {
+pub(super) struct StateChip {
     pub(super) class: &'static str,
     pub(super) sign: &'static str,
     pub(super) label: &'static str,
@@ -42,6 +42,7 @@ pub(super) struct Filter {
     pub(super) address: String,
 }
 
+/// A shard in the table.
 #[derive(Debug)]
 pub(super) struct ShardLine {
     pub(super) shard: ShardId,
@@ -56,13 +57,13 @@ pub(super) struct ShardLine {
     pub(super) attempts: String,
     pub(super) worker: String,
     pub(super) took: String,
-    pub(super) ended: Option<Moment>,
+    pub(super) ended: Option<TimestampLabel>,
     /// Why it failed.
     pub(super) error: Option<String>,
 }
 
-/// What somebody wants to see.
-pub(super) struct Wanted<'a> {
+/// Which shards are shown: those of a state and of a style, empty for all.
+pub(super) struct Filter<'a> {
     pub(super) state: &'a str,
     pub(super) style: &'a str,
     pub(super) page: usize,
@@ -74,22 +75,23 @@ impl ShardTable {
         self.lines.iter().any(|line| line.can_redo)
     }
 
-    pub(super) fn of(dashboard: &Dashboard, view: &RunView, wanted: &Wanted<'_>) -> Self {
+    /// Returns the page of the table that a filter asks for.
+    pub(super) fn of(dashboard: &Dashboard, view: &RunView, filter: &Filter<'_>) -> Self {
         let in_hand = dashboard.live.in_hand(view.id());
         let plan = &view.run.plan;
         let style = plan
             .styles
             .iter()
-            .position(|style| style.name() == wanted.style);
+            .position(|style| style.name() == filter.style);
         let mut counts: BTreeMap<ShardStatus, usize> = BTreeMap::new();
         let mut found = Vec::new();
         let of_style = |shard: &&Shard| style.is_none_or(|style| shard.styles.contains(&style));
         let mut total = 0;
         for shard in plan.shards.iter().filter(of_style) {
-            let look = look(view, &in_hand, shard.id);
+            let look = shard_state(view, &in_hand, shard.id);
             *counts.entry(look).or_default() += 1;
             total += 1;
-            if wanted.state.is_empty() || states::of_shard(look).class == wanted.state {
+            if filter.state.is_empty() || states::of_shard(look).class == filter.state {
                 found.push((shard, look));
             }
         }
@@ -97,50 +99,50 @@ impl ShardTable {
             format!(
                 "/runs/{}?state={state}&style={}",
                 view.id(),
-                encoded(wanted.style)
+                url_encoded(filter.style)
             )
         };
-        let all = Filter {
+        let all = StateChip {
             class: "all",
             sign: "",
             label: "All",
             count: count(total),
             is_empty: false,
-            chosen: wanted.state.is_empty(),
+            chosen: filter.state.is_empty(),
             address: address(""),
         };
-        let filters = states::SHARDS.map(|look| {
+        let chips = states::SHARDS.map(|look| {
             let badge = states::of_shard(look);
-            let number = counts.get(&look).copied().unwrap_or_default();
-            Filter {
+            let number = counts.get(&look).copied().unwrap_or(0);
+            StateChip {
                 class: badge.class,
                 sign: badge.sign,
                 label: badge.label,
                 count: count(number),
                 is_empty: number == 0,
-                chosen: badge.class == wanted.state,
+                chosen: badge.class == filter.state,
                 address: address(badge.class),
             }
         });
-        let address = format!("{}&page=", address(wanted.state));
-        let pager = Pager::new(found.len(), PAGE_LENGTH, wanted.page, address);
+        let address = format!("{}&page=", address(filter.state));
+        let pager = Pager::new(found.len(), SHARDS_PER_PAGE, filter.page, address);
         let now = dashboard.live.now();
         let workers = workers_of(dashboard, view);
         Self {
-            filters: [all].into_iter().chain(filters).collect(),
+            chips: [all].into_iter().chain(chips).collect(),
             lines: pager
                 .part(&found)
                 .iter()
                 .map(|&(shard, look)| line(view, shard, look, &workers, now))
                 .collect(),
             pager,
-            state: wanted.state.to_owned(),
-            style: wanted.style.to_owned(),
+            state: filter.state.to_owned(),
+            style: filter.style.to_owned(),
         }
     }
 }
 
-/// Returns who has which shard in hand.
+/// Returns which worker has which shard in hand.
 fn workers_of(dashboard: &Dashboard, view: &RunView) -> BTreeMap<ShardId, String> {
     let workers = dashboard.live.workers().into_iter();
     workers
@@ -191,7 +193,7 @@ fn line(
         },
         badge: states::of_shard(look),
         contents: range(|content| plan.contents[content].name(), &shard.contents),
-        styles: some(|style| plan.styles[style].name(), &shard.styles),
+        styles: first_and_more(|style| plan.styles[style].name(), &shard.styles),
         all_styles: shard
             .styles
             .iter()
@@ -206,44 +208,18 @@ fn line(
         },
         worker: worker.unwrap_or(NOTHING).to_owned(),
         took: took.unwrap_or_else(|| NOTHING.to_owned()),
-        ended: ended.map(|at| Moment::new(at, now)),
+        ended: ended.map(|at| TimestampLabel::new(at, now)),
         error: failure
             .or(view.failures.of_revision(shard.id))
             .map(|failure| failure.error.clone()),
     }
 }
 
-/// Returns the first of some names and how many others there are.
-fn some<'a>(name: impl Fn(usize) -> &'a str, positions: &[usize]) -> String {
+/// Returns the first of some names and how many more there are.
+fn first_and_more<'a>(name: impl Fn(usize) -> &'a str, positions: &[usize]) -> String {
     match positions {
         [] => NOTHING.to_owned(),
         [one] => name(*one).to_owned(),
         [first, others @ ..] => format!("{} + {}", name(*first), others.len()),
-    }
-}
-
-/// Returns the first and the last of some names.
-pub(super) fn range<'a>(name: impl Fn(usize) -> &'a str, positions: &[usize]) -> String {
-    let name = |&position: &usize| name(position);
-    match positions {
-        [] => NOTHING.to_owned(),
-        [one] => name(one).to_owned(),
-        [first, second] => format!("{}, {}", name(first), name(second)),
-        [first, .., last] => format!("{} … {}", name(first), name(last)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn many_names_are_told_by_the_first_and_the_last() {
-        let names = ["a", "b", "c", "d"];
-        let range = |positions: &[usize]| range(|position| names[position], positions);
-        assert_eq!(range(&[1]), "b");
-        assert_eq!(range(&[0, 3]), "a, d");
-        assert_eq!(range(&[0, 1, 3]), "a … d");
-        assert_eq!(range(&[]), NOTHING);
     }
 }
