@@ -13,6 +13,7 @@
 //! `reference-stats`. Without it neither ONNX Runtime nor the kernels are linked.
 
 // They panic when what they print cannot be written: `shared::console` does not.
+#![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 #[cfg(test)]

@@ -26,6 +26,7 @@
 //! - [`console`]: output of programs, so that a reader who is gone or slow harms no work
 
 // They panic when what they print cannot be written: `shared::console` does not.
+#![forbid(unsafe_code)]
 #![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 pub mod artifact;

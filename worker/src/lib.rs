@@ -10,6 +10,7 @@
 //! arithmetic, `imaging` reads and writes images and labels.
 
 // They panic when what they print cannot be written: `shared::console` does not.
+#![forbid(unsafe_code)]
 #![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 pub mod attempt;

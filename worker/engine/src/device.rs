@@ -1,10 +1,11 @@
 //! Devices as ONNX Runtime's execution providers.
 
-use std::ptr;
-
 use ort::environment::Environment;
 use ort::ep::cuda::ConvAlgorithmSearch;
-use ort::ep::{self, ExecutionProvider as _, ExecutionProviderDispatch};
+use ort::ep::{
+    self, ArbitrarilyConfigurableExecutionProvider as _, ExecutionProvider as _,
+    ExecutionProviderDispatch,
+};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::Session;
 use shared::settings::{Device, EngineConfig};
@@ -64,12 +65,12 @@ fn cuda(number: u8, precision: Precision) -> ep::CUDA {
 }
 
 /// Puts the work of all sessions on one stream of their GPU: the one that each GPU has, and which is never destroyed.
-#[expect(unsafe_code, reason = "ONNX Runtime takes streams as pointers")]
 fn on_default_stream(provider: ep::CUDA) -> ep::CUDA {
-    // CUDA's name for it (cudaStreamLegacy). ONNX Runtime takes 0, which means the same, for none.
-    let stream = ptr::without_provenance_mut(1);
-    // SAFETY: a handle that points nowhere, and stands for a stream that outlives every session.
-    unsafe { provider.with_compute_stream(stream) }
+    // CUDA's handle of it (cudaStreamLegacy), which points nowhere. ONNX Runtime takes 0, which means the same, for none.
+    const LEGACY_STREAM: usize = 1;
+    provider
+        .with_arbitrary_config("has_user_compute_stream", 1)
+        .with_arbitrary_config("user_compute_stream", LEGACY_STREAM)
 }
 
 /// Returns the memory of a device, in which it keeps the tensors that it makes.

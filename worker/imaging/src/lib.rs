@@ -10,6 +10,7 @@
 //! - `encode`: pixels as PNG files
 //! - [`ssim`], [`tones`]: an output compared with its content
 
+#![forbid(unsafe_code)]
 #![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 mod decode;
