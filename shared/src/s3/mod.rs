@@ -10,8 +10,7 @@
 //! parts of it are left that a lifecycle rule would have to remove. That holds up to 5 GiB, the most that S3 takes in a
 //! request; what is larger is refused before anything is sent.
 //!
-//! `object`, `error_response`, `unusable`, `settings` and `timeouts` do not name the SDK, and neither does anything
-//! outside this folder.
+//! Only this file, `client`, `counting`, `put`, `get`, `list` and `sdk_error` name the SDK.
 
 mod client;
 mod counting;
