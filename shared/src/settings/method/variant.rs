@@ -1,4 +1,4 @@
-//! The methods that can be compared, and the readings of the one that paper and released code differ in.
+//! The methods that can be compared, and the two readings of them where paper and released code differ.
 
 use std::fmt;
 
