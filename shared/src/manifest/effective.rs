@@ -33,3 +33,36 @@ pub fn effective(
     }
     rows
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::samples::row;
+
+    #[test]
+    fn a_revision_holds_in_place_of_rows_that_are_not_done_and_of_no_others() {
+        let committed = vec![row("night", "1", true), row("night", "2", false)];
+        let again = |worker: &str, content: &str, done: bool| ManifestRow {
+            worker: worker.to_owned(),
+            ..row("night", content, done)
+        };
+        let first = vec![again("first", "1", false), again("first", "2", false)];
+        let second = vec![again("second", "2", true)];
+        let third = vec![again("third", "2", false), again("third", "3", true)];
+        let effective = crate::manifest::effective(committed.clone(), [first, second, third]);
+        let said: Vec<_> = effective
+            .iter()
+            .map(|row| (row.item.content.as_str(), row.worker.as_str(), row.status))
+            .collect();
+        let done = Status::Done;
+        assert_eq!(
+            said,
+            [
+                ("1", "here", done),
+                ("2", "second", done),
+                ("3", "third", done)
+            ]
+        );
+        assert_eq!(crate::manifest::effective(committed.clone(), []), committed);
+    }
+}

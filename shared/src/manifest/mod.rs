@@ -4,6 +4,8 @@ mod claims;
 mod column;
 mod effective;
 mod parquet_file;
+#[cfg(test)]
+mod samples;
 mod schema;
 mod sealing;
 mod thrift;

@@ -1,3 +1,5 @@
+//! Why the contract of a model, or a file that it names, cannot be used.
+
 use std::path::{Path, PathBuf};
 
 use crate::read_file;

@@ -16,6 +16,7 @@ mod explain;
 mod file;
 #[cfg(test)]
 mod keys;
+mod locations;
 mod machine;
 mod method;
 mod quality;
@@ -30,11 +31,10 @@ pub use broker::{BROKER_PASSWORD, BROKER_URL, BROKER_USER, BrokerConfig};
 pub use device::{Device, DeviceError};
 pub use engine::EngineConfig;
 pub use error::SettingsError;
+pub use locations::resolve_root;
 pub use machine::Machine;
 pub use method::{Method, MethodConfig, Preset};
 pub use quality::{QualityConfig, ReferenceFiles};
-pub use run::{
-    ContentConfig, Limits, Pairing, PairingMode, RunConfig, ShardSize, StyleConfig, resolve_root,
-};
+pub use run::{ContentConfig, Limits, Pairing, PairingMode, RunConfig, ShardSize, StyleConfig};
 pub use steps::StepSet;
 pub use worker::{WatchdogConfig, WorkerConfig};

@@ -6,8 +6,8 @@ use std::path::Path;
 use globset::Glob;
 use serde::{Deserialize, Serialize};
 
+use super::locations::{file_location, location};
 use super::raw::{RawQuality, RawReference};
-use super::run::{file_location, location};
 use super::{SettingsError, defaults};
 use crate::item_metric::ItemMetric;
 use crate::location::Location;

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use super::locations::location;
 use super::raw::{RawWatchdog, RawWorkerConfig};
-use super::run::location;
 use super::{BrokerConfig, EngineConfig, Machine, SettingsError, bounds, defaults};
 use crate::ids::{MAX_NAME_BYTES, check_name};
 use crate::location::Location;

@@ -189,3 +189,6 @@ fn fit_names<'a>(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! Columns of the manifest: conversion of row values to Arrow and back.
+//!
+//! - [`Column`], [`Cell`]: a column of all rows, and a value in one of them; [`Kind`]: how values of a type are kept
+//! - `text`: what is kept as text; `number`: ids, counts and times; `figure`: what means and sums are made of
+//! - `list`: values of which a row has several
+
+mod figure;
+mod list;
+mod number;
+mod text;
+
+use arrow::array::{Array, ArrayRef, ListArray, RecordBatch};
+use arrow::datatypes::{DataType, Field};
+
+pub(super) use figure::{Amount, Figure, FigureOfPixels};
+pub(super) use number::Attempt;
+pub(super) use text::{FileDigest, Told, check_text};
+
+use super::{ManifestError, ManifestRow};
+
+type Write = dyn Fn(&[ManifestRow]) -> ArrayRef + Send + Sync;
+type Read =
+    dyn Fn(&RecordBatch, usize, &mut ManifestRow) -> Result<(), ManifestError> + Send + Sync;
+type Check = dyn Fn(&ManifestRow) -> bool + Send + Sync;
+
+/// A column of the manifest.
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    /// Its name, type and nullability in Arrow, and so in Parquet.
+    pub(super) field: Field,
+    /// Whether values come more than once, so that a dictionary saves something.
+    pub(super) repeats: bool,
+    write: Box<Write>,
+    read: Box<Read>,
+    check: Box<Check>,
+}
+
+impl Column {
+    /// Returns the column of what is found in a row by `get` and `get_mut`, of which both find nothing in a row that does
+    /// not have this part. [`schema`](super::schema) makes both from one place.
+    pub(super) fn of<K: Kind>(
+        name: &'static str,
+        of_part: bool,
+        get: impl Fn(&ManifestRow) -> Option<&K::Value> + Copy + Send + Sync + 'static,
+        get_mut: impl Fn(&mut ManifestRow) -> Option<&mut K::Value> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            field: Field::new(name, K::data_type(), of_part || K::NULLABLE),
+            repeats: K::REPEATS,
+            write: Box::new(move |rows| K::array(rows.iter().map(get))),
+            read: Box::new(move |batch, at, row| {
+                if let Some(place) = get_mut(row) {
+                    *place = K::read(Cell::of(batch, name, at)?)?;
+                }
+                Ok(())
+            }),
+            check: Box::new(move |row| get(row).is_none_or(K::is_sound)),
+        }
+    }
+
+    /// Returns the values of rows.
+    pub(super) fn array(&self, rows: &[ManifestRow]) -> ArrayRef {
+        (self.write)(rows)
+    }
+
+    /// Reads its value in the row `at` of a batch into a row, if that has the part of which it is.
+    pub(super) fn read_into(
+        &self,
+        row: &mut ManifestRow,
+        batch: &RecordBatch,
+        at: usize,
+    ) -> Result<(), ManifestError> {
+        (self.read)(batch, at, row)
+    }
+
+    /// Returns whether a row has what may be stored there: means, distances and sums over a run are made of it.
+    pub(super) fn is_sound(&self, row: &ManifestRow) -> bool {
+        (self.check)(row)
+    }
+}
+
+/// A value in a batch.
+pub(super) struct Cell<'a, A> {
+    /// The name of its column.
+    name: &'static str,
+    column: &'a A,
+    row: usize,
+}
+
+impl<'a, A: Array + 'static> Cell<'a, A> {
+    /// Returns the value in a row.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError::Column`] if there is no such column, or it is one of another type.
+    pub(super) fn of(
+        batch: &'a RecordBatch,
+        name: &'static str,
+        row: usize,
+    ) -> Result<Self, ManifestError> {
+        let missing = ManifestError::Column;
+        let column = batch.column_by_name(name).ok_or(missing(name))?;
+        let column = column.as_any().downcast_ref().ok_or(missing(name))?;
+        Ok(Self { name, column, row })
+    }
+
+    /// Returns whether there is none.
+    pub(super) fn is_null(&self) -> bool {
+        self.column.is_null(self.row)
+    }
+
+    fn unexpected(&self) -> ManifestError {
+        ManifestError::Column(self.name)
+    }
+}
+
+impl Cell<'_, ListArray> {
+    /// Returns the elements of a list; none of a list that is not there.
+    pub(super) fn elements(&self) -> ArrayRef {
+        self.column.value(self.row)
+    }
+}
+
+/// How values of a type are kept in a column. Most kinds are the type itself.
+pub(super) trait Kind: 'static {
+    /// What a row has.
+    type Value: 'static;
+    /// What a batch that was read has.
+    type Array: Array + 'static;
+    /// Whether a value may be absent.
+    const NULLABLE: bool = false;
+    /// Whether values come more than once.
+    const REPEATS: bool = true;
+
+    fn data_type() -> DataType;
+
+    fn array<'a>(values: impl Iterator<Item = Option<&'a Self::Value>>) -> ArrayRef;
+
+    /// Returns a value, or that it is none of ours.
+    fn read(cell: Cell<'_, Self::Array>) -> Result<Self::Value, ManifestError>;
+
+    /// Returns whether a value may be stored.
+    fn is_sound(_value: &Self::Value) -> bool {
+        true
+    }
+}
+
+/// What may be absent.
+impl<K: Kind> Kind for Option<K> {
+    type Value = Option<K::Value>;
+    type Array = K::Array;
+    const NULLABLE: bool = true;
+    const REPEATS: bool = K::REPEATS;
+
+    fn data_type() -> DataType {
+        K::data_type()
+    }
+
+    fn array<'a>(values: impl Iterator<Item = Option<&'a Self::Value>>) -> ArrayRef {
+        K::array(values.map(|value| value.and_then(Option::as_ref)))
+    }
+
+    fn read(cell: Cell<'_, K::Array>) -> Result<Self::Value, ManifestError> {
+        if cell.is_null() {
+            return Ok(None);
+        }
+        K::read(cell).map(Some)
+    }
+
+    fn is_sound(value: &Self::Value) -> bool {
+        value.as_ref().is_none_or(K::is_sound)
+    }
+}

@@ -1,0 +1,72 @@
+//! Files of earlier and of later programs: without a digest, and with other columns.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
+
+use super::with_features;
+use crate::manifest::samples::row;
+use crate::manifest::{ManifestRow, is_sealed, read_with_features, schema};
+
+/// Returns the rows of a file without a column, or what is said of it.
+fn without(name: &str, rows: &[ManifestRow]) -> Result<Vec<ManifestRow>, String> {
+    let mut batch = schema::batch(rows, None).unwrap();
+    let at = batch.schema().index_of(name).unwrap();
+    batch.remove_column(at);
+    schema::rows(&batch).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_column_that_is_missing_is_named_unless_no_row_has_its_part() {
+    let done = [row("night", "1", true)];
+    let names = schema::schema(None);
+    for name in names.fields().iter().map(|field| field.name()) {
+        let told = without(name, &done).unwrap_err();
+        assert!(
+            told.contains(&format!("column {name} is missing")),
+            "{told}"
+        );
+    }
+    let quarantined = [row("night", "1", false)];
+    for name in [
+        "label_key",
+        "image_sha256",
+        "lpips",
+        "train_ids",
+        "store_ms",
+    ] {
+        assert_eq!(without(name, &quarantined).unwrap(), quarantined, "{name}");
+    }
+}
+
+#[test]
+fn a_column_of_a_later_program_is_passed_over() {
+    let rows = [row("night", "1", true)];
+    let batch = schema::batch(&rows, None).unwrap();
+    let (own, mut columns, _) = batch.into_parts();
+    let mut fields = own.fields().to_vec();
+    let later = fields[0].as_ref().clone().with_name("later");
+    fields.insert(0, Arc::new(later));
+    columns.insert(0, Arc::clone(&columns[0]));
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+    assert_eq!(schema::rows(&batch).unwrap(), rows);
+}
+
+#[test]
+fn a_file_of_an_earlier_program_carries_no_digest_and_is_read() {
+    let rows = with_features();
+    let num_features = schema::num_features(&rows);
+    let properties = WriterProperties::builder().set_created_by("synth2real".to_owned());
+    let schema_of_rows = schema::schema(num_features);
+    let writer = ArrowWriter::try_new(Vec::new(), schema_of_rows, Some(properties.build()));
+    let mut writer = writer.unwrap();
+    writer
+        .write(&schema::batch(&rows, num_features).unwrap())
+        .unwrap();
+    let file = writer.into_inner().unwrap();
+    assert!(!is_sealed(&file).unwrap());
+    assert_eq!(read_with_features(file.into()).unwrap(), rows);
+}

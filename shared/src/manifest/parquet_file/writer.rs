@@ -1,0 +1,112 @@
+//! Writes manifests: those of shards at once, that of a run a row group at a time.
+
+use std::io::Write;
+
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::WriterProperties;
+
+use super::{ManifestError, check_figures};
+use crate::manifest::sealing::{self, Sealing};
+use crate::manifest::{ManifestRow, column, schema};
+
+/// Rows in a row group.
+const ROW_GROUP_ROWS: usize = 65_536;
+/// Rows that are turned into columns at once.
+const BATCH_ROWS: usize = 8_192;
+/// Values of a column that are written before a page is looked at whether it is full.
+const WRITE_VALUES: usize = 64;
+
+/// Returns the rows of a shard as a Parquet file, sorted by (style, content), with the outputs' features if they have
+/// any. Equal rows give equal bytes.
+///
+/// # Errors
+///
+/// [`ManifestError`] if Parquet refuses, which it does not for rows of ours.
+pub fn write(mut rows: Vec<ManifestRow>) -> Result<Vec<u8>, ManifestError> {
+    rows.sort_by(|a, b| a.item.cmp(&b.item));
+    let mut writer = ManifestWriter::with_features(Vec::new(), schema::num_features(&rows))?;
+    writer.write(&rows)?;
+    writer.finish()
+}
+
+/// Writes a run's manifest of any length, a row group at a time, without the features that its shards keep.
+pub struct ManifestWriter<W: Write + Send> {
+    pub(super) writer: ArrowWriter<Sealing<W>>,
+    num_features: Option<usize>,
+}
+
+impl<W: Write + Send> ManifestWriter<W> {
+    /// Begins a manifest.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError`] if Parquet refuses.
+    pub fn new(to: W) -> Result<Self, ManifestError> {
+        Self::with_features(to, None)
+    }
+
+    pub(super) fn with_features(to: W, num_features: Option<usize>) -> Result<Self, ManifestError> {
+        let schema = schema::schema(num_features);
+        Ok(Self {
+            writer: ArrowWriter::try_new(Sealing::new(to), schema, Some(properties()?))?,
+            num_features,
+        })
+    }
+
+    /// Adds rows, which come sorted by (style, content) over all calls.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError`] if they cannot be written.
+    pub fn write(&mut self, rows: &[ManifestRow]) -> Result<(), ManifestError> {
+        rows.iter().try_for_each(check_figures)?;
+        for row in rows {
+            let texts = [row.error.as_deref(), row.warning.as_deref()];
+            texts
+                .into_iter()
+                .flatten()
+                .try_for_each(column::check_text)?;
+        }
+        for part in rows.chunks(BATCH_ROWS) {
+            self.writer
+                .write(&schema::batch(part, self.num_features)?)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the manifest with the digest of its bytes and returns what it was written to.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError`] if it cannot be written.
+    pub fn finish(self) -> Result<W, ManifestError> {
+        Ok(self.writer.into_inner()?.finish()?)
+    }
+}
+
+fn properties() -> Result<WriterProperties, ManifestError> {
+    let schema = schema::schema(None);
+    let sorted = ["style", "content"]
+        .map(|name| schema.index_of(name))
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
+    let ascending = |column: usize| SortingColumn {
+        column_idx: i32::try_from(column).expect("a manifest has few columns"),
+        descending: false,
+        nulls_first: false,
+    };
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_write_batch_size(WRITE_VALUES)
+        .set_created_by(sealing::CREATED_BY.to_owned())
+        .set_key_value_metadata(Some(vec![sealing::blank()]))
+        .set_sorting_columns(Some(sorted.into_iter().map(ascending).collect()));
+    let columns = schema::without_repetition().map(str::to_owned);
+    for column in columns.chain([format!("{}.list.item", schema::FEATURES)]) {
+        properties = properties.set_column_dictionary_enabled(column.into(), false);
+    }
+    Ok(properties.build())
+}

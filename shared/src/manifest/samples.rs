@@ -1,0 +1,54 @@
+//! Rows that tests write, read and compare.
+
+use super::{ManifestRow, Output, Quality, Status, Work};
+use crate::failure::FailureClass;
+use crate::ids::{ItemId, ShardId};
+use crate::item_metric::{ItemMetric, PerMetric};
+use crate::warning::WarningKind;
+
+/// Returns the row of an item that is done, or was quarantined.
+pub(super) fn row(style: &str, content: &str, done: bool) -> ManifestRow {
+    ManifestRow {
+        run: "demo".parse().unwrap(),
+        shard: ShardId(3),
+        item: ItemId {
+            style: style.into(),
+            content: content.into(),
+        },
+        status: if done {
+            Status::Done
+        } else {
+            Status::Quarantined
+        },
+        error_class: (!done).then_some(FailureClass::BadInput),
+        error: (!done).then(|| "images/00001.png: is truncated".into()),
+        warning: done.then(|| "a.png is greyscale".into()),
+        warning_kinds: done.then_some(WarningKind::Greyscale).into_iter().collect(),
+        attempt: 2,
+        worker: "here".into(),
+        device: "cpu".into(),
+        seed: u64::MAX,
+        config_hash: "c".into(),
+        model_sha256: "m".into(),
+        output: done.then(|| Output {
+            image_key: "i".into(),
+            label_key: "l".into(),
+            width: 512,
+            height: 256,
+            image_sha256: "x".into(),
+            label_sha256: "y".into(),
+        }),
+        quality: done.then(|| Quality {
+            figures: PerMetric::from_fn(|metric| (metric == ItemMetric::Ssim).then_some(0.25)),
+            train_ids: vec![0, 10],
+            features: None,
+        }),
+        content_sha256: done.then(|| "z".into()),
+        work: done.then(|| Work {
+            unet_evaluations: 20.0 + 20.0 / 3.0,
+            ..Work::default()
+        }),
+        started_at: "2026-01-02T03:04:05.678901Z".parse().unwrap(),
+        finished_at: "2026-01-02T03:04:06Z".parse().unwrap(),
+    }
+}

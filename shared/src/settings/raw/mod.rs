@@ -1,0 +1,18 @@
+//! The settings files as they may be written: every key, nothing else.
+//!
+//! - [`RawConfig`]: `run.toml`; [`RawWorkerConfig`]: `worker.toml`
+//! - [`RawContent`], [`RawStyle`], [`RawMethod`], [`RawQuality`], [`RawEngine`], [`RawBroker`], ...: their tables
+
+mod broker;
+mod datasets;
+mod method;
+mod quality;
+mod run;
+mod worker;
+
+pub use broker::RawBroker;
+pub use datasets::{OneOrMore, RawContent, RawSelection, RawStyle};
+pub use method::RawMethod;
+pub use quality::{RawQuality, RawReference};
+pub use run::{RawConfig, RawLimits, RawModel, RawPairing, RawRun, RawShards};
+pub use worker::{RawEngine, RawWatchdog, RawWorkerConfig};

@@ -1,0 +1,29 @@
+//! `[quality]`: the networks and statistics that outputs are judged with.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// `[quality]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawQuality {
+    /// Folder written by `onnx_export.features`: the network whose features FID and KID compare.
+    pub features: Option<String>,
+    /// Folder written by `onnx_export.perceptual`: the network that LPIPS is computed with.
+    pub lpips: Option<String>,
+    /// Statistics of real photographs; `{style}` in a path stands for the style's name.
+    pub reference: Option<RawReference>,
+    /// Figures for the items that show a class, for each class; default [`PER_CLASS`](crate::settings::defaults::PER_CLASS).
+    pub per_class: Option<bool>,
+}
+
+/// `quality.reference`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum RawReference {
+    /// A file for every style.
+    ForEveryStyle(String),
+    /// A file for each glob over style names.
+    ByStyle(BTreeMap<String, String>),
+}

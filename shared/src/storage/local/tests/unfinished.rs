@@ -1,0 +1,65 @@
+//! Unfinished files lie away from every run, and go when they are old.
+
+use std::fs::{self, File};
+
+use crate::artifact::ArtifactPrefix;
+use crate::storage::local::unfinished::ABANDONED_AFTER;
+use crate::storage::local::{LocalStorage, TEMPORARY_FOLDER};
+use crate::storage::{Storage, list_all};
+
+#[tokio::test]
+async fn an_unfinished_file_lies_away_from_every_run_and_goes_when_it_is_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path());
+    let new = storage.write_temporary(b"half").unwrap();
+    let old = storage.write_temporary(b"half").unwrap();
+    let two_days_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
+    old.as_file().set_modified(two_days_ago).unwrap();
+    assert_eq!(
+        list_all(&storage, &ArtifactPrefix::Runs).await.unwrap(),
+        vec![]
+    );
+    storage.check_writable().await.unwrap();
+    assert!(new.path().exists() && !old.path().exists());
+}
+
+#[tokio::test]
+async fn a_trial_that_was_killed_is_no_run_and_is_removed_when_it_is_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path());
+    let places = [
+        ".trial-old",
+        "runs/.trial-old",
+        "runs/.trial-new",
+        "runs/kept",
+    ];
+    for place in places {
+        fs::create_dir_all(folder.path().join(place)).unwrap();
+        fs::write(folder.path().join(place).join("created"), "x").unwrap();
+    }
+    let two_days_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
+    for place in places.iter().filter(|place| !place.ends_with("new")) {
+        let place = File::open(folder.path().join(place)).unwrap();
+        place.set_modified(two_days_ago).unwrap();
+    }
+    storage.check_writable().await.unwrap();
+    let there = |place: &&str| folder.path().join(place).exists();
+    let left: Vec<_> = places.into_iter().filter(|place| there(place)).collect();
+    assert_eq!(left, ["runs/.trial-new", "runs/kept"]);
+    assert_eq!(storage.runs().await.unwrap(), ["kept".parse().unwrap()]);
+}
+
+#[tokio::test]
+async fn a_file_for_what_is_to_be_stored_lies_beside_unfinished_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path());
+    let file = storage.temporary_file().unwrap();
+    assert_eq!(
+        file.path().parent().unwrap(),
+        folder.path().join(TEMPORARY_FOLDER)
+    );
+    let error = LocalStorage::new("/proc/synth2real")
+        .temporary_file()
+        .unwrap_err();
+    assert!(error.to_string().contains("/proc/synth2real"), "{error}");
+}

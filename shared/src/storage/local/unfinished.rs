@@ -1,0 +1,68 @@
+//! Files that are not yet under their names: written and synced away from every run, and removed when they are old.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
+
+use super::{DiskStep, LocalStorage, TEMPORARY_FOLDER};
+
+/// Unfinished files older than this were left by a process that was killed.
+pub(super) const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+impl LocalStorage {
+    /// Returns an empty file that is not yet under its name.
+    pub(super) fn new_temporary(&self) -> io::Result<NamedTempFile> {
+        let folder = self.root.join(TEMPORARY_FOLDER);
+        fs::create_dir_all(&folder)?;
+        // Temporary files are private by default; what is stored is as readable as the umask lets it be.
+        tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder)
+    }
+
+    /// Returns a file with these bytes, safe from a crash and not yet under its name.
+    pub(super) fn write_temporary(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
+        let mut file = self.new_temporary()?;
+        file.write_all(bytes)?;
+        self.sync_bytes(&file)?;
+        Ok(file)
+    }
+
+    /// Makes the bytes of a file survive a crash.
+    pub(super) fn sync_bytes(&self, file: &NamedTempFile) -> io::Result<()> {
+        file.as_file().sync_all()?;
+        self.steps.done(DiskStep::BytesSynced(file.path()));
+        Ok(())
+    }
+
+    /// Writes a temporary file and makes the folder it will go to.
+    pub(super) fn prepare(&self, path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+        self.make_folder(path.parent().unwrap_or(path))?;
+        self.write_temporary(bytes)
+    }
+}
+
+/// Removes what lies in a folder under names with a prefix, and was left by a process that was killed.
+///
+/// Leftovers only cost space, so one that cannot be removed is left.
+pub(super) fn remove_abandoned(folder: &Path, prefix: &str) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(prefix) {
+            continue;
+        }
+        let age = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = age.ok().and_then(|modified| modified.elapsed().ok());
+        if age.is_some_and(|age| age > ABANDONED_AFTER) {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let _ = if is_folder {
+                fs::remove_dir_all(entry.path())
+            } else {
+                fs::remove_file(entry.path())
+            };
+        }
+    }
+}
