@@ -13,7 +13,8 @@ use shared::network::{FEATURES_FILE, NetworkContract};
 use shared::settings::ReferenceFiles;
 
 use super::references::{Opened, References, by_reference};
-use super::{ClassReport, Cost, Network, Reference, RunReport, StyleReport, UNKNOWN};
+use super::stored::UNKNOWN;
+use super::{ClassReport, Cost, Network, Reference, RunReport, StyleReport};
 use crate::output::quality::fid::{FidError, Gaussian};
 use crate::output::quality::fold::{ItemsFold, RunFold, StyleFold};
 use crate::output::quality::kid::{self, kernel_distance};

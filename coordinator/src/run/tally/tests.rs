@@ -1,6 +1,9 @@
-use shared::ids::ItemId;
-use shared::manifest::RowOrigin;
-use shared::storage::MemoryStorage;
+use bytes::Bytes;
+use shared::artifact::ArtifactKey;
+use shared::ids::{ItemId, RunId};
+use shared::manifest::{ManifestRow, RowOrigin};
+use shared::storage::{MemoryStorage, Storage};
+use shared::warning::WarningKind;
 
 use super::*;
 

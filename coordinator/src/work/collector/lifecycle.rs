@@ -7,7 +7,9 @@ use shared::decision::DecisionKind;
 use shared::failure::chain;
 use tokio::time::Instant;
 
-use super::{Collector, Mode, PollError, WatchedRun};
+use super::poll_error::PollError;
+use super::watched_run::WatchedRun;
+use super::{Collector, Mode};
 use crate::output::collect::{self, CollectError};
 use crate::output::report;
 use crate::run::decisions::{self, DecisionRequest, Resolution};

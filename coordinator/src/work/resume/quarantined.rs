@@ -6,7 +6,8 @@ use shared::ids::ShardId;
 use shared::manifest::ManifestRow;
 use shared::storage::Storage;
 
-use super::{Chosen, ResumeError};
+use super::ResumeError;
+use super::choice::Chosen;
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{Ledger, LedgerError, ShardState};
 use crate::run::redo::{self, Redo, Why};

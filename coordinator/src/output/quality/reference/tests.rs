@@ -52,13 +52,20 @@ fn refused(file: &[u8]) -> String {
     shared::failure::chain(&error)
 }
 
+/// Asserts that each file is refused with these words.
+fn assert_refused(files: &[(Vec<u8>, &[&str])]) {
+    for (file, words) in files {
+        let message = refused(file);
+        for word in *words {
+            assert!(message.contains(word), "no {word:?} in: {message}");
+        }
+    }
+}
+
 #[test]
 fn what_is_no_statistics_file_is_refused_with_array_shape_and_what_was_expected() {
-    let sigma = |values: [[f64; 2]; 2]| arr2(&values);
-    let with_sigma = |values| of_arrays(&[0.0, 1.0], &sigma(values));
-    let nan = f64::NAN;
-    for (file, words) in [
-        (b"no archive".to_vec(), &["reference-stats"][..]),
+    assert_refused(&[
+        (b"no archive".to_vec(), &["reference-stats"]),
         (file(|_| ()), &["no array mu"]),
         (
             file(|npz| npz.add_array("mu", &Array1::<f64>::zeros(3)).unwrap()),
@@ -76,6 +83,28 @@ fn what_is_no_statistics_file_is_refused_with_array_shape_and_what_was_expected(
             of_arrays(&[], &Array2::zeros((0, 0))),
             &["mu of shape [0]", "at least one feature"],
         ),
+        (
+            file(|npz| {
+                npz.add_array("mu", &arr2(&[[0.0, 1.0]])).unwrap();
+                npz.add_array("sigma", &Array2::<f64>::eye(2)).unwrap();
+            }),
+            &["mu of shape [1, 2]", "expected (features,)"],
+        ),
+        (
+            file(|npz| {
+                npz.add_array("mu", &Array1::<i64>::zeros(2)).unwrap();
+                npz.add_array("sigma", &Array2::<f64>::eye(2)).unwrap();
+            }),
+            &["mu of dtype", "<i8", "expected float64 or float32"],
+        ),
+    ]);
+}
+
+#[test]
+fn values_that_no_statistics_have_are_refused_with_their_places() {
+    let with_sigma = |values: [[f64; 2]; 2]| of_arrays(&[0.0, 1.0], &arr2(&values));
+    let nan = f64::NAN;
+    assert_refused(&[
         (
             of_arrays(&[0.0, nan], &Array2::eye(2)),
             &["mu of shape [2]", "1 of 2 values are not finite"],
@@ -103,31 +132,23 @@ fn what_is_no_statistics_file_is_refused_with_array_shape_and_what_was_expected(
         (with_sigma([[-1.0, 0.0], [0.0, -1.0]]), &["negative"]),
         (with_sigma([[0.0, 1.0], [1.0, 0.0]]), &["negative"]),
         (
-            file(|npz| {
-                npz.add_array("mu", &arr2(&[[0.0, 1.0]])).unwrap();
-                npz.add_array("sigma", &Array2::<f64>::eye(2)).unwrap();
-            }),
-            &["mu of shape [1, 2]", "expected (features,)"],
-        ),
-        (
-            file(|npz| {
-                npz.add_array("mu", &Array1::<i64>::zeros(2)).unwrap();
-                npz.add_array("sigma", &Array2::<f64>::eye(2)).unwrap();
-            }),
-            &["mu of dtype", "<i8", "expected float64 or float32"],
-        ),
-        (with("n", &arr0(1_i64)), &["n of 1", "at least 2"]),
-        (
-            with("n", &arr0(i64::MAX)),
-            &["n of 9223372036854775807", "at most 9007199254740992"],
-        ),
-        (
             of_arrays(&[0.0, -1e200], &Array2::eye(2)),
             &["mu[1] is -1e200", "at most 1e15"],
         ),
         (
             with_sigma([[1.0, 0.0], [0.0, 2e15]]),
             &["sigma[1, 1] is 2e15", "at most 1e15"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_else_a_statistics_file_holds_is_refused_where_it_cannot_be_of_these_statistics() {
+    assert_refused(&[
+        (with("n", &arr0(1_i64)), &["n of 1", "at least 2"]),
+        (
+            with("n", &arr0(i64::MAX)),
+            &["n of 9223372036854775807", "at most 9007199254740992"],
         ),
         (with("n", &arr0(-5_i64)), &["n of -5", "at least 2"]),
         (with("n", &arr0(9.0_f64)), &["n of dtype", "expected int64"]),
@@ -144,12 +165,7 @@ fn what_is_no_statistics_file_is_refused_with_array_shape_and_what_was_expected(
             with("extractor_sha256", &Array1::<u8>::zeros(3)),
             &["extractor_sha256 of shape [3]", "(32,)"],
         ),
-    ] {
-        let message = refused(&file);
-        for word in words {
-            assert!(message.contains(word), "no {word:?} in: {message}");
-        }
-    }
+    ]);
 }
 
 #[test]

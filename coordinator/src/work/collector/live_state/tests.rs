@@ -1,7 +1,10 @@
 use std::sync::Mutex;
+use std::time::Duration;
 
 use jiff::SignedDuration;
-use shared::queue::message::Event;
+use shared::ids::ShardId;
+use shared::queue::Depth;
+use shared::queue::message::{Event, EventKind, ShardInHand};
 
 use super::*;
 

@@ -1,0 +1,83 @@
+//! The report as it is stored, and whether a stored one still holds.
+
+use bytes::Bytes;
+use shared::artifact::ArtifactKey;
+use shared::ids::RunId;
+use shared::seal;
+use shared::storage::{Storage, StorageError};
+
+use super::{Network, RunReport, StyleReport};
+use crate::run::tally::Counts;
+use crate::run::unreadable;
+
+/// The name of a network whose contract is not where the run found it.
+pub(super) const UNKNOWN: &str = "unknown: its contract is not where the run found it";
+
+impl Network {
+    fn is_known(&self) -> bool {
+        self.name != UNKNOWN
+    }
+}
+
+impl RunReport {
+    /// Returns the report that was stored; none if there is none that this version reads.
+    ///
+    /// # Errors
+    ///
+    /// If storage does not answer.
+    pub async fn stored(storage: &dyn Storage, run: &RunId) -> Result<Option<Self>, StorageError> {
+        let key = ArtifactKey::Report(run.clone());
+        let Some(bytes) = unreadable::read_cache(storage, &key).await? else {
+            return Ok(None);
+        };
+        match seal::parse(&bytes, &key) {
+            Ok(report) => Ok(Some(report)),
+            Err(error) => {
+                // It is made anew, and a finding of an audit until then.
+                tracing::debug!(%run, %error, "the stored report is none that this version reads");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Returns whether it is of a run with this plan, as far as it says: reports of earlier programs do not.
+    #[must_use]
+    pub fn is_of(&self, plan_hash: &str) -> bool {
+        self.plan_hash.as_deref().is_none_or(|own| own == plan_hash)
+    }
+
+    /// Returns whether a figure may be there when the report is made again: a reference or a network that was not where
+    /// the run's settings say may be there now.
+    #[must_use]
+    pub fn lacks_figures(&self) -> bool {
+        let extractor_is_known = self.extractor.as_ref().is_none_or(Network::is_known);
+        let mut networks = self.networks.iter();
+        let networks_are_known =
+            networks.all(|(_, network)| network.as_ref().is_none_or(Network::is_known));
+        let compared = |style: &StyleReport| style.items < 2 || style.reference.is_some();
+        !extractor_is_known
+            || !networks_are_known
+            || self.extractor.is_some() && !self.styles.iter().all(compared)
+    }
+
+    /// Returns whether this is the last report of a run with these counts: nothing has ended or changed since.
+    #[must_use]
+    pub fn is_last(&self, counts: &Counts) -> bool {
+        let counted = (counts.done, counts.quarantined, counts.failed);
+        self.complete
+            && (self.done, self.quarantined, self.failed) == counted
+            && self.reasons == counts.reasons
+            && self.warnings == counts.warning_kinds
+    }
+
+    /// Stores the report.
+    ///
+    /// # Errors
+    ///
+    /// If storage fails.
+    pub async fn store(&self, storage: &dyn Storage) -> Result<(), StorageError> {
+        let key = ArtifactKey::Report(self.run.clone());
+        let json = Bytes::from(seal::document(self, &key));
+        storage.replace(&key, json).await
+    }
+}

@@ -1,0 +1,117 @@
+//! Counts of items, of one shard or of many.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use shared::manifest::{ManifestRow, Status};
+use shared::warning::WarningKind;
+
+use super::reasons::most_frequent;
+
+/// How far sums may be from others of the same numbers, as shares of them: they may be added in another order, and earlier
+/// programs did not store every digit.
+const ROUNDING: f64 = 1e-9;
+
+/// Counts of one shard, or of many.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Counts {
+    /// Items with an image and a label.
+    pub done: usize,
+    /// Items whose input cannot be converted.
+    #[serde(skip_serializing_if = "is_default")]
+    pub quarantined: usize,
+    /// Items whose shard failed too often.
+    #[serde(skip_serializing_if = "is_default")]
+    pub failed: usize,
+    /// Items that are done with a warning.
+    #[serde(skip_serializing_if = "is_default")]
+    pub warnings: usize,
+    /// Items that are done with a warning of each kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub warning_kinds: BTreeMap<WarningKind, usize>,
+    /// Items that the row's own attempt converted.
+    pub converted: usize,
+    /// Time that those took, in milliseconds.
+    pub busy_ms: f64,
+    /// UNet evaluations, styles included.
+    pub unet_evaluations: f64,
+    /// Reasons for quarantine and failure, with the number of items.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<String, usize>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Counts {
+    /// Returns what some rows say.
+    #[must_use]
+    pub fn of(rows: &[ManifestRow]) -> Self {
+        let mut counts = Self::default();
+        for row in rows {
+            match row.status {
+                Status::Done => counts.done += 1,
+                Status::Quarantined => counts.quarantined += 1,
+                Status::Failed => counts.failed += 1,
+            }
+            counts.warnings += usize::from(row.warning.is_some());
+            for kind in &row.warning_kinds {
+                *counts.warning_kinds.entry(*kind).or_default() += 1;
+            }
+            if let Some(work) = row.work {
+                counts.converted += 1;
+                counts.unet_evaluations += work.unet_evaluations + work.style_evaluations;
+                counts.busy_ms += work.total_ms();
+            }
+            if let Some(error) = &row.error {
+                *counts.reasons.entry(error.clone()).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    /// Returns the items that are not done.
+    #[must_use]
+    pub fn not_done(&self) -> usize {
+        self.quarantined.saturating_add(self.failed)
+    }
+
+    /// Returns the reasons for quarantine and failure, the most frequent first.
+    #[must_use]
+    pub fn frequent_reasons(&self) -> Vec<(&String, usize)> {
+        most_frequent(&self.reasons)
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        let add = |sum: &mut usize, count: usize| *sum = sum.saturating_add(count);
+        add(&mut self.done, other.done);
+        add(&mut self.quarantined, other.quarantined);
+        add(&mut self.failed, other.failed);
+        add(&mut self.warnings, other.warnings);
+        for (kind, &count) in &other.warning_kinds {
+            add(self.warning_kinds.entry(*kind).or_default(), count);
+        }
+        add(&mut self.converted, other.converted);
+        self.busy_ms += other.busy_ms;
+        self.unet_evaluations += other.unet_evaluations;
+        for (reason, &count) in &other.reasons {
+            add(self.reasons.entry(reason.clone()).or_default(), count);
+        }
+    }
+
+    /// Returns whether they are the same but for the rounding of sums.
+    #[must_use]
+    pub fn are_those_of(&self, other: &Self) -> bool {
+        let is_near = |a: f64, b: f64| (a - b).abs() <= ROUNDING * (a.abs() + b.abs());
+        let same = Self {
+            busy_ms: other.busy_ms,
+            unet_evaluations: other.unet_evaluations,
+            ..self.clone()
+        };
+        same == *other
+            && is_near(self.busy_ms, other.busy_ms)
+            && is_near(self.unet_evaluations, other.unet_evaluations)
+    }
+}
