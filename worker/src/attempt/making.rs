@@ -11,8 +11,9 @@ use shared::failure::FailureClass;
 use shared::making::{ContentDigests, MadeImage, Making};
 use shared::storage::{StorageError, StorageErrorKind};
 
+use super::content::InHand;
 use super::rows::{RowMaker, item_of};
-use super::{Attempt, AttemptError, Goal, InHand, Quarantine};
+use super::{Attempt, AttemptError, Goal, Quarantine};
 
 impl Attempt<'_> {
     /// Returns what attempts at the shard have noted before. What cannot be read, or is of a run that was planned otherwise,

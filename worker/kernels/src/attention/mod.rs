@@ -9,7 +9,7 @@
 //! [`add_attention`] is NaN, as arithmetic would have it. For the other functions, callers ask [`has_finite_scores`].
 //!
 //! - `blocking`: the block sizes; `pack`: packed operands
-//! - `product`, `softmax`: the vectorised loops
+//! - `scores`, `softmax`, `weighted_sums`: the vectorised loops
 //! - `tile`, `strip`: queries that are worked on at once, and those of a thread
 //! - `multi_head`: a layer of a network
 //!
@@ -21,10 +21,13 @@
 mod blocking;
 mod multi_head;
 mod pack;
-mod product;
+mod scores;
 mod softmax;
 mod strip;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests;
 mod tile;
+mod weighted_sums;
 
 use ndarray::ArrayView2;
 

@@ -7,11 +7,12 @@ use std::ops::Range;
 
 use super::blocking::{KC, MR, padded};
 use super::pack::{Keys, Queries, Values};
-use super::product::{Scores, WeightedSums};
+use super::scores::Scores;
 use super::softmax::{
     AddTo, Contrast, Lanes, RowSoftmaxStats, SoftmaxStats, SumExponentials, Weigh, first_of,
     largest, sum_of,
 };
+use super::weighted_sums::WeightedSums;
 use crate::vectorised::{LANES, MAX_LANES};
 
 /// Packed queries, and the keys and values that they attend to; all have the same heads.

@@ -1,6 +1,10 @@
 //! The checks before an attempt at a shard: what storage says of the run and of the shard, and whether the run's context
 //! can be loaded.
+//!
+//! - `checks`: the checks, once; `goal`: what is to be made of the shard
+//! - `error`: why they give no answer
 
+mod checks;
 mod error;
 mod goal;
 
@@ -8,22 +12,19 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use shared::artifact::ArtifactKey;
 use shared::decision::Decisions;
-use shared::failure::{FailureClass, chain, next_attempt};
+use shared::failure::{FailureClass, chain};
 use shared::making::ContentDigests;
 use shared::plan::ShardInputs;
 use shared::queue::Settlement;
 use shared::queue::message::ShardTask;
 use shared::run_record::RunRecord;
-use shared::storage::StorageErrorKind;
 use tokio::time::Instant;
 
+use self::checks::preflight;
 pub(super) use self::error::PreflightError;
-use self::goal::{Wanted, goal};
-use super::committed::known_contents;
 use super::outcome::Failure;
-use super::root::{NoRun, Unopened, denies_one_run, has_runs};
+use super::root::{NoRun, denies_one_run};
 use super::{Consumer, Memory};
 use crate::attempt::{Goal, RunContext};
 use crate::retry_pauses::RetryPauses;
@@ -169,108 +170,4 @@ pub(super) async fn preflight_with_retry(
             () = tokio::time::sleep(pause) => {}
         }
     }
-}
-
-/// Checks once. `next` is set as soon as it is known which attempt comes next.
-async fn preflight(
-    consumer: &Consumer,
-    task: &ShardTask,
-    memory: &mut Memory,
-    next: &mut Option<NextAttempt>,
-) -> Result<Preflight, PreflightError> {
-    let storage = consumer.storage.as_ref();
-    let key = ArtifactKey::RunRecord(task.run.clone());
-    let committed = ArtifactKey::Shard(task.run.clone(), task.shard);
-    let (record, decisions, committed) = tokio::join!(
-        storage.read(&key),
-        Decisions::read(storage, &task.run),
-        storage.exists(&committed),
-    );
-    let no_run = |why| {
-        let path = storage.locate(&key);
-        Ok(Preflight::NoRun(NoRun { path, why }))
-    };
-    let record = match record {
-        Ok(bytes) => bytes,
-        Err(error) if error.is_absent() => {
-            return no_run(if has_runs(storage).await? {
-                Unopened::Absent
-            } else {
-                Unopened::EmptyRoot
-            });
-        }
-        // It is too large, or no file.
-        Err(error) if error.kind == StorageErrorKind::NotFound => {
-            return no_run(Unopened::Unreadable(chain(&error)));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let record = match RunRecord::parse(&record, &task.run) {
-        Ok(record) => record,
-        Err(error) => return no_run(Unopened::Unreadable(chain(&error))),
-    };
-    memory.root.opened(&task.run);
-    // A run in this process goes by the settings at hand, which say where its inputs are now.
-    let given = consumer.given.as_ref();
-    let given =
-        given.filter(|given| given.run == record.run && given.plan_hash == record.plan_hash);
-    let record = given.cloned().unwrap_or(record);
-    if task.shard.0 as usize >= record.frozen.num_shards {
-        return Ok(Preflight::Refused(format!(
-            "run {} has {} shards, and none with id {}",
-            task.run, record.frozen.num_shards, task.shard
-        )));
-    }
-    // Before anything is counted from there.
-    if let Ok(known) = &decisions {
-        let first = known.first_attempt(task.shard);
-        if task.first_attempt == 0 || task.first_attempt > first {
-            return Ok(Preflight::Refused(format!(
-                "attempts count from number {first}, and the message says from {}",
-                task.first_attempt
-            )));
-        }
-    }
-    let number = next_attempt(storage, &task.run, task.shard, task.first_attempt).await?;
-    let attempt = *next.insert(NextAttempt {
-        number,
-        failures: number - task.first_attempt,
-        max_attempts: record.limits.max_attempts,
-        patience: record.limits.input_patience(),
-    });
-    let decisions = decisions?;
-    if let Some(reason) = &decisions.halted {
-        tracing::info!(reason, "the run is halted: its shard is dropped");
-        return Ok(Preflight::Settled(Settlement::Ack));
-    }
-    let Some(Wanted { goal, rows }) = goal(storage, task, &decisions, committed?).await? else {
-        return Ok(Preflight::Settled(Settlement::Ack));
-    };
-    if attempt.is_one_too_many() {
-        tracing::debug!(attempt.failures, "the shard was given up before");
-        return Ok(Preflight::Settled(Settlement::Reject));
-    }
-    let plan = memory.plans.of(storage, &record).await?;
-    let Some(shard) = plan.shard(task.shard) else {
-        return Ok(Preflight::Refused(format!(
-            "the plan of run {} has no shard {}",
-            task.run, task.shard
-        )));
-    };
-    // What the plan does not have is never made, whatever a decision says.
-    decisions.check(storage, &task.run, &plan).await?;
-    let changed = &decisions.changed_inputs;
-    let inputs = plan.inputs(shard, changed);
-    let known = known_contents(storage, &task.run, &plan, shard, &rows).await?;
-    let context = consumer.run_contexts.load(&record, changed).await?;
-    Ok(Preflight::Ready(Box::new(PreparedShard {
-        record,
-        context,
-        decisions,
-        inputs,
-        goal,
-        known,
-        next: attempt,
-        stop: AtomicBool::new(false),
-    })))
 }

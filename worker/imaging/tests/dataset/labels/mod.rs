@@ -1,0 +1,14 @@
+//! Labels are what their pixels say, in every layout and command.
+//!
+//! - `scene`: the scene of all tests, as files
+//! - `encodings`: it in every encoding that labels come in
+//! - `stated`, `levels`, `classes`: how each is read; `refused`: which are not
+//! - `stored`: how they are stored again
+
+mod classes;
+mod encodings;
+mod levels;
+mod refused;
+mod scene;
+mod stated;
+mod stored;
