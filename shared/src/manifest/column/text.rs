@@ -12,7 +12,7 @@ use crate::manifest::{ManifestError, Status};
 use crate::wording::{MOST_STORED_BYTES, one_line, shortened};
 
 /// What is kept as text.
-trait AsText: 'static {
+pub(super) trait AsText: 'static {
     /// What a row has.
     type Value: 'static;
     /// Whether values come more than once.
