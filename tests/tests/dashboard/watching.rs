@@ -1,7 +1,7 @@
 //! A run in one process with `--dashboard`: progress arrives without a reload, the end is noticed, history is there
 //! afterwards.
 
-use tests::browser::Browser;
+use tests::browser::{Browser, Tab};
 use tests::http::ask;
 use tests::project::{Project, RUN};
 use tests::service::{self, Service};
@@ -10,21 +10,8 @@ use super::{HTML, cookie, csrf, get, wait_for_run};
 
 const CONTENTS: usize = 12;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
-    let browser = Browser::start().await;
-    let mut project = Project::new(CONTENTS, 2);
-    project.set("shards.contents", 1);
-    // Slow enough to be watched.
-    project.set("method.steps", 16);
-    project.judge_by_demo_features();
-    let mut command = project.run_command();
-    let run = Service::start(command.arg("--dashboard=127.0.0.1:0"));
-    let address = run.address.clone();
-    let page = browser.open(&address).await;
-    page.wait_for_element(&format!("#run-{RUN}")).await;
-    page.click(&format!("#run-{RUN} a")).await;
-
+/// Sees shards come in and figures so far, on a page that is not loaded again.
+async fn shows_progress(page: &Tab) {
     page.wait_for_text("Running").await;
     page.value::<bool>("window.stays = true").await;
     let mut seen = 0;
@@ -47,6 +34,54 @@ async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
         "the page was loaded again"
     );
     page.is_clean().await;
+}
+
+/// Sees the figures of the whole run, and goes on to its report.
+async fn shows_the_report(page: &Tab) {
+    page.wait_for("FID of the whole run", &figure("FID")).await;
+    page.wait_for_element("dd[title*='not comparable with published figures'] .tag")
+        .await;
+    page.click("#report").await;
+    page.wait_for_text("24 of 24 items done").await;
+    page.wait_for_text("not comparable with published figures")
+        .await;
+    let sliders = "document.querySelectorAll('.pair input').length";
+    assert_eq!(page.value::<usize>(sliders).await, 4);
+    page.picture("report").await;
+    page.is_clean().await;
+}
+
+/// Sees the images of a shard, and moves the edge between two of them by keys.
+async fn shows_images(page: &Tab) {
+    page.click("#shard-000003 a").await;
+    page.wait_for_text("Attempt 1").await;
+    let shown = "[...document.images].every((image) => image.complete && image.naturalWidth > 0)";
+    page.wait_for("every image", shown).await;
+    let position = "document.querySelector('.edge').style.left";
+    page.wait_for_element(".edge").await;
+    assert_eq!(page.value::<String>(position).await, "50%");
+    page.tab_to(".compare input").await;
+    page.press("End").await;
+    assert_eq!(page.value::<String>(position).await, "100%");
+    page.is_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
+    let browser = Browser::start().await;
+    let mut project = Project::new(CONTENTS, 2);
+    project.set("shards.contents", 1);
+    // Slow enough to be watched.
+    project.set("method.steps", 16);
+    project.judge_by_demo_features();
+    let mut command = project.run_command();
+    let run = Service::start(command.arg("--dashboard=127.0.0.1:0"));
+    let address = run.address.clone();
+    let page = browser.open(&address).await;
+    page.wait_for_element(&format!("#run-{RUN}")).await;
+    page.click(&format!("#run-{RUN} a")).await;
+
+    shows_progress(&page).await;
 
     page.value::<bool>("(window.drawn = ['#grid canvas', '#chart canvas'].map((one) => document.querySelector(one)), true)")
         .await;
@@ -78,30 +113,9 @@ async fn progress_arrives_without_a_reload_and_history_outlives_the_run() {
         "grid or chart is lost"
     );
 
-    page.wait_for("FID of the whole run", &figure("FID")).await;
-    page.wait_for_element("dd[title*='not comparable with published figures'] .tag")
-        .await;
-    page.click("#report").await;
-    page.wait_for_text("24 of 24 items done").await;
-    page.wait_for_text("not comparable with published figures")
-        .await;
-    let sliders = "document.querySelectorAll('.pair input').length";
-    assert_eq!(page.value::<usize>(sliders).await, 4);
-    page.picture("report").await;
-    page.is_clean().await;
+    shows_the_report(&page).await;
     page.go(&format!("{address}/runs/{RUN}")).await;
-
-    page.click("#shard-000003 a").await;
-    page.wait_for_text("Attempt 1").await;
-    let shown = "[...document.images].every((image) => image.complete && image.naturalWidth > 0)";
-    page.wait_for("every image", shown).await;
-    let position = "document.querySelector('.edge').style.left";
-    page.wait_for_element(".edge").await;
-    assert_eq!(page.value::<String>(position).await, "50%");
-    page.tab_to(".compare input").await;
-    page.press("End").await;
-    assert_eq!(page.value::<String>(position).await, "100%");
-    page.is_clean().await;
+    shows_images(&page).await;
     let _ = service.stop().exits(0);
     browser.end().await;
 }

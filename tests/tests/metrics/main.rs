@@ -29,6 +29,7 @@ use worker::consumer::Consumer;
 use worker::metrics::{Identity, Meters};
 
 const STAGE: &str = "synth2real_worker_stage_seconds";
+const LAST_DECISION: &str = "synth2real_run_last_decision_timestamp_seconds";
 const UNET: &str = "synth2real_engine_unet_evaluation_seconds";
 
 fn with_prefix(prefixes: &[&str]) -> BTreeSet<String> {
@@ -188,6 +189,86 @@ async fn a_port_that_somebody_else_has_is_refused_with_what_to_do() {
     assert!(complaint.contains("choose another"), "{outcome}");
 }
 
+fn collector(storage: &Arc<dyn Storage>, broker: &InProcessBroker) -> Collector {
+    Collector {
+        storage: Arc::clone(storage),
+        queue: Some(broker.ports().work),
+        events: Some(broker.ports().events),
+        mode: Mode::Manage,
+        live: Arc::new(LiveState::default()),
+        every: Duration::from_millis(20),
+        stop: CancellationToken::new(),
+    }
+}
+
+fn consumer(
+    storage: &Arc<dyn Storage>,
+    broker: &InProcessBroker,
+    drain: &CancellationToken,
+) -> Consumer {
+    Consumer {
+        name: "here".to_owned(),
+        storage: Arc::clone(storage),
+        broker: broker.ports(),
+        run_contexts: Arc::new(FakeContextProvider(FakeEngine::new(Duration::from_millis(
+            5,
+        )))),
+        watchdog: WatchdogConfig::default(),
+        pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(10)),
+        drain: drain.clone(),
+        progress: Arc::new(Meters::new(Identity {
+            name: "here",
+            device: "fake",
+            version: "0",
+        })),
+        clock: Arc::new(SystemClock),
+        given: None,
+    }
+}
+
+/// How many items of the run are in a state.
+fn items(shown: &Shown, state: &str) -> f64 {
+    shown.sum(
+        "synth2real_run_items",
+        &["run=\"shown\"", &format!("state=\"{state}\"")],
+    )
+}
+
+/// Proves that a whole run is shown: two items done, one quarantined, and one given up after three attempts.
+fn shows_what_was_made(after: &Shown, started: f64) {
+    for (state, count) in [
+        ("done", 2.0),
+        ("quarantined", 1.0),
+        ("failed", 1.0),
+        ("pending", 0.0),
+    ] {
+        assert_eq!(items(after, state), count, "{state}");
+    }
+    for (state, count) in [("committed", 3.0), ("failed", 1.0), ("open", 0.0)] {
+        let label = format!("state=\"{state}\"");
+        assert_eq!(
+            after.sum("synth2real_run_shards", &[&label]),
+            count,
+            "{state}"
+        );
+    }
+    assert_eq!(after.sum("synth2real_run_attempts_failed", &[]), 3.0);
+    let by_class = after.sum(
+        "synth2real_worker_attempts_failed_total",
+        &["class=\"transient\""],
+    );
+    assert_eq!(by_class, 3.0);
+    assert_eq!(after.sum("synth2real_run_unet_evaluations", &[]), 2.0);
+    assert_eq!(after.sum("synth2real_run_items_converted", &[]), 2.0);
+    assert_eq!(after.sum("synth2real_queue_reachable", &[]), 1.0);
+    let commit = after.sum("synth2real_run_last_commit_timestamp_seconds", &[]);
+    let now = jiff::Timestamp::now().as_second() as f64;
+    assert!((started..=now).contains(&commit), "{commit}");
+    assert_eq!(after.sum(LAST_DECISION, &[]), 0.0);
+    let expected = with_prefix(&["synth2real_run", "synth2real_queue", "synth2real_collector"]);
+    assert!(expected.is_subset(&ours(after)), "{:?}", ours(after));
+}
+
 /// The metrics of a process are kept once, so this is the only test here that keeps them in its own.
 #[tokio::test]
 async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
@@ -215,27 +296,13 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
     let removed = planned::run("removed", &contents, &["night".to_owned()], one);
     planned::store(storage.as_ref(), &removed).await;
     let broker = InProcessBroker::new();
-    let collector = Collector {
-        storage: Arc::clone(&storage),
-        queue: Some(broker.ports().work),
-        events: Some(broker.ports().events),
-        mode: Mode::Manage,
-        live: Arc::new(LiveState::default()),
-        every: Duration::from_millis(20),
-        stop: CancellationToken::new(),
-    };
+    let collector = collector(&storage, &broker);
     let collecting = tokio::spawn(async move { collector.run().await });
     let tasks = run.plan.shards.iter();
     let tasks = tasks.map(|shard| run.plan.task(&run.record.run, shard));
     dispatch::publish(&broker.work, tasks, |_| {})
         .await
         .unwrap();
-    let items = |shown: &Shown, state: &str| {
-        shown.sum(
-            "synth2real_run_items",
-            &["run=\"shown\"", &format!("state=\"{state}\"")],
-        )
-    };
     let before = until(exporter, "the run is seen", |shown| {
         shown.names().contains("synth2real_run_items")
             && shown.text.contains("run=\"removed\"")
@@ -251,24 +318,7 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
     assert_eq!(items(&without.await, "pending"), 4.0);
 
     let drain = CancellationToken::new();
-    let consumer = Consumer {
-        name: "here".to_owned(),
-        storage: Arc::clone(&storage),
-        broker: broker.ports(),
-        run_contexts: Arc::new(FakeContextProvider(FakeEngine::new(Duration::from_millis(
-            5,
-        )))),
-        watchdog: WatchdogConfig::default(),
-        pauses: ExponentialBuilder::default().with_max_delay(Duration::from_millis(10)),
-        drain: drain.clone(),
-        progress: Arc::new(Meters::new(Identity {
-            name: "here",
-            device: "fake",
-            version: "0",
-        })),
-        clock: Arc::new(SystemClock),
-        given: None,
-    };
+    let consumer = consumer(&storage, &broker, &drain);
     let working = tokio::spawn(async move { consumer.run().await });
     let after = until(exporter, "the run is complete", |shown| {
         shown.sum("synth2real_run_complete", &[]) == 1.0
@@ -276,38 +326,7 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
             && shown.sum("synth2real_queue_workers", &[]) == 1.0
     });
     let after = after.await;
-    for (state, count) in [
-        ("done", 2.0),
-        ("quarantined", 1.0),
-        ("failed", 1.0),
-        ("pending", 0.0),
-    ] {
-        assert_eq!(items(&after, state), count, "{state}");
-    }
-    for (state, count) in [("committed", 3.0), ("failed", 1.0), ("open", 0.0)] {
-        let label = format!("state=\"{state}\"");
-        assert_eq!(
-            after.sum("synth2real_run_shards", &[&label]),
-            count,
-            "{state}"
-        );
-    }
-    assert_eq!(after.sum("synth2real_run_attempts_failed", &[]), 3.0);
-    let by_class = after.sum(
-        "synth2real_worker_attempts_failed_total",
-        &["class=\"transient\""],
-    );
-    assert_eq!(by_class, 3.0);
-    assert_eq!(after.sum("synth2real_run_unet_evaluations", &[]), 2.0);
-    assert_eq!(after.sum("synth2real_run_items_converted", &[]), 2.0);
-    assert_eq!(after.sum("synth2real_queue_reachable", &[]), 1.0);
-    let commit = after.sum("synth2real_run_last_commit_timestamp_seconds", &[]);
-    let now = jiff::Timestamp::now().as_second() as f64;
-    assert!((started..=now).contains(&commit), "{commit}");
-    let last_decision = "synth2real_run_last_decision_timestamp_seconds";
-    assert_eq!(after.sum(last_decision, &[]), 0.0);
-    let expected = with_prefix(&["synth2real_run", "synth2real_queue", "synth2real_collector"]);
-    assert!(expected.is_subset(&ours(&after)), "{:?}", ours(&after));
+    shows_what_was_made(&after, started);
     drain.cancel();
     working.await.unwrap().unwrap();
 
@@ -321,7 +340,7 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
     let halted = until(exporter, "the decision is seen", |shown| {
         shown.sum("synth2real_run_halted", &[]) == 1.0
     });
-    let decided = halted.await.sum(last_decision, &[]);
+    let decided = halted.await.sum(LAST_DECISION, &[]);
     assert_eq!(decided, decisions.last_at.unwrap().as_second() as f64);
     collecting.abort();
 }

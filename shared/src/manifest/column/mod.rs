@@ -172,3 +172,16 @@ impl<K: Kind> Kind for Option<K> {
         value.as_ref().is_none_or(K::is_sound)
     }
 }
+
+/// What is kept as text.
+pub(super) trait AsText: 'static {
+    /// What a row has.
+    type Value: 'static;
+    /// Whether values come more than once.
+    const REPEATS: bool = true;
+
+    fn as_text(value: &Self::Value) -> &str;
+
+    /// Returns the value of a text; none if it is none of ours.
+    fn from_text(text: &str) -> Option<Self::Value>;
+}

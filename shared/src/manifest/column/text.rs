@@ -5,24 +5,12 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::DataType;
 
+use super::AsText;
 use super::{Cell, Kind};
 use crate::failure::FailureClass;
 use crate::ids::RunId;
 use crate::manifest::{ManifestError, Status};
 use crate::wording::{MOST_STORED_BYTES, one_line, shortened};
-
-/// What is kept as text.
-pub(super) trait AsText: 'static {
-    /// What a row has.
-    type Value: 'static;
-    /// Whether values come more than once.
-    const REPEATS: bool = true;
-
-    fn as_text(value: &Self::Value) -> &str;
-
-    /// Returns the value of a text; none if it is none of ours.
-    fn from_text(text: &str) -> Option<Self::Value>;
-}
 
 impl<T: AsText> Kind for T {
     type Value = T::Value;

@@ -37,6 +37,8 @@ fn noise(shape: &str, values: &[f32]) -> Vec<u8> {
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = statistics_rows();
+    rows.extend(number_rows());
+    rows.extend(shape_rows());
     rows.extend(header_rows());
     rows.extend(noise_rows());
     rows
@@ -44,9 +46,7 @@ pub(super) fn rows() -> Vec<Row> {
 
 fn statistics_rows() -> Vec<Row> {
     let f32_sigma: Vec<f32> = SIGMA.iter().map(|&value| value as f32).collect();
-    let nan = f64::NAN;
     let read = |name, bytes| Row::read(name, Reads::Reference, bytes);
-    let refused = |name, bytes| Row::refused(name, Reads::Reference, bytes);
     vec![
         read("statistics", whole()),
         read(
@@ -64,6 +64,14 @@ fn statistics_rows() -> Vec<Row> {
             "statistics of many images",
             beside("n.npy", array("<i8", "", &3_i64.to_le_bytes())),
         ),
+    ]
+}
+
+/// Statistics whose numbers are no means and no covariance.
+fn number_rows() -> Vec<Row> {
+    let nan = f64::NAN;
+    let refused = |name, bytes| Row::refused(name, Reads::Reference, bytes);
+    vec![
         refused(
             "statistics with NaN in mu",
             statistics(f64s("2,", &[nan, 1.0]), f64s("2, 2", &SIGMA)),
@@ -94,6 +102,13 @@ fn statistics_rows() -> Vec<Row> {
             with_sigma(&[1.0, 5.0, 5.0, 1.0]),
         )
         .says(&["sigma"]),
+    ]
+}
+
+/// Statistics of other shapes, kinds or counts.
+fn shape_rows() -> Vec<Row> {
+    let refused = |name, bytes| Row::refused(name, Reads::Reference, bytes);
+    vec![
         refused(
             "statistics whose shapes do not fit",
             statistics(f64s("2,", &MU), f64s("4, 1", &SIGMA)),

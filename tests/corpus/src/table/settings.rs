@@ -20,6 +20,8 @@ pub(super) fn rows() -> Vec<Row> {
     let mut rows = file_rows("run.toml", Reads::RunSettings, RUN);
     rows.extend(file_rows("worker.toml", Reads::WorkerSettings, WORKER));
     rows.extend(run_rows());
+    rows.extend(range_rows());
+    rows.extend(value_rows());
     rows.extend(worker_rows());
     rows.extend(override_rows());
     rows
@@ -72,67 +74,74 @@ fn file_rows(name: &str, reads: Reads, settings: &str) -> Vec<Row> {
     ]
 }
 
+fn refused_run(what: &str, bytes: Vec<u8>) -> Row {
+    Row::refused(format!("run.toml with {what}"), Reads::RunSettings, bytes)
+}
+
+/// Names, roots, layouts and globs.
 fn run_rows() -> Vec<Row> {
-    let refused = |what: &str, bytes: Vec<u8>| {
-        Row::refused(format!("run.toml with {what}"), Reads::RunSettings, bytes)
-    };
-    let mut rows = vec![
-        refused("a name that is a path", but(RUN, "'demo'", "'../demo'")).says(&["run.name"]),
-        refused("a name in capitals", but(RUN, "'demo'", "'Demo'")).says(&["run.name", "Demo"]),
-        refused("no name", but(RUN, "name = 'demo'", "")).says(&["name"]),
-        refused(
+    vec![
+        refused_run("a name that is a path", but(RUN, "'demo'", "'../demo'")).says(&["run.name"]),
+        refused_run("a name in capitals", but(RUN, "'demo'", "'Demo'")).says(&["run.name", "Demo"]),
+        refused_run("no name", but(RUN, "name = 'demo'", "")).says(&["name"]),
+        refused_run(
             "a name of 65 letters",
             but(RUN, "'demo'", &format!("'{}'", "a".repeat(65))),
         )
         .says(&["run.name"]),
-        refused(
+        refused_run(
             "a root in another cloud",
             but(RUN, "'out'", "'gs://bucket/x'"),
         )
         .says(&["run.root", "gs"]),
-        refused("a root of no bucket", but(RUN, "'out'", "'s3://'")).says(&["run.root", "bucket"]),
-        refused("an empty root", but(RUN, "'out'", "''")).says(&["run.root"]),
-        refused(
+        refused_run("a root of no bucket", but(RUN, "'out'", "'s3://'"))
+            .says(&["run.root", "bucket"]),
+        refused_run("an empty root", but(RUN, "'out'", "''")).says(&["run.root"]),
+        refused_run(
             "a root of another user",
             but(RUN, "'out'", "'~someone/out'"),
         )
         .says(&["run.root", "~someone"]),
-        refused(
+        refused_run(
             "a root of a variable that is not set",
             but(RUN, "'out'", "'${NO_SUCH_VARIABLE_OF_SYNTH2REAL}/out'"),
         )
         .says(&["run.root", "NO_SUCH_VARIABLE_OF_SYNTH2REAL"]),
-        refused(
+        refused_run(
             "an unknown layout",
             but(RUN, "layout = 'gta5'", "layout = 'kitti'"),
         )
         .says(&["kitti", "cityscapes"]),
-        refused(
+        refused_run(
             "a glob that is none",
             but(RUN, "[model]", "include = ['[']\n[model]"),
         )
         .says(&["style.include"]),
-        refused(
+        refused_run(
             "an empty glob",
             but(RUN, "[model]", "include = ['']\n[model]"),
         )
         .says(&["style.include"]),
-        refused(
+        refused_run(
             "shards of a million items",
             and(RUN, "[shards]\ncontents = 10000\nstyles = 100"),
         )
         .says(&["shards.contents (10000)", "shards.styles (100)"]),
-        refused(
+        refused_run(
             "a split of GTA5",
             but(RUN, "[style]", "split = 'val'\n[style]"),
         )
         .says(&["split"]),
-        refused(
+        refused_run(
             "a password in the broker's scheme",
             and(RUN, "[broker]\nurl = 'http://user:s3cret@host'"),
         )
         .says(&["broker.url"]),
-    ];
+    ]
+}
+
+fn range_rows() -> Vec<Row> {
+    let mut rows = Vec::new();
     for range in [
         "0..=3",
         "5..=4",
@@ -144,81 +153,89 @@ fn run_rows() -> Vec<Row> {
     ] {
         let more = format!("range = '{range}'\n[style]");
         rows.push(
-            refused(&format!("range {range:?}"), but(RUN, "[style]", &more))
+            refused_run(&format!("range {range:?}"), but(RUN, "[style]", &more))
                 .says(&["content.range"]),
         );
     }
-    for (table, key, values) in [
-        (
-            "method",
-            "steps",
-            &[
-                "0",
-                "1001",
-                "-1",
-                "18446744073709551615",
-                "'50'",
-                "1.5",
-                "nan",
-            ][..],
-        ),
-        ("method", "skip", &["50", "-1", "18446744073709551615"]),
-        ("method", "seed", &["-1", "'x'"]),
-        (
-            "method",
-            "contrast_strength",
-            &["0.0", "-1.0", "nan", "inf", "-inf", "1e300"],
-        ),
-        ("method", "filter_fraction", &["-0.1", "1.1", "nan", "inf"]),
-        (
-            "method",
-            "injected_steps",
-            &["''", "'5..3'", "'a'", "'18446744073709551615'", "'-1..'"],
-        ),
-        (
-            "method",
-            "class_adain_steps",
-            &[
-                "'1,,2'",
-                "'..,'",
-                "'18446744073709551615..18446744073709551615'",
-            ],
-        ),
-        ("method", "method", &["'magic'", "1"]),
-        ("method", "preset", &["'mine'"]),
-        (
-            "pairing",
-            "contents_per_style",
-            &["0", "-1", "18446744073709551615"],
-        ),
-        ("pairing", "mode", &["'best'"]),
-        (
-            "shards",
-            "contents",
-            &["0", "18446744073709551615", "4294967296", "-4"],
-        ),
-        (
-            "shards",
-            "styles",
-            &["0", "18446744073709551615", "4294967296"],
-        ),
-        ("limits", "max_attempts", &["0", "11", "4294967296", "-1"]),
-        ("limits", "max_failed", &["-0.1", "1.1", "nan", "inf"]),
-        ("engine", "threads", &["2000", "18446744073709551615", "-1"]),
-        (
-            "engine",
-            "device",
-            &["'gpu'", "'cuda:-1'", "'cuda:4294967296'", "'cuda:99999'"],
-        ),
-        (
-            "engine",
-            "style_bank_max_bytes",
-            &["-1", "9223372036854775807"],
-        ),
-        ("quality", "reference", &["'photographs'", "1"]),
-        ("broker", "namespace", &["''", "'a b'"]),
-        ("broker", "alarm_patience_seconds", &["-1", "604801"]),
-    ] {
+    rows
+}
+
+/// Tables, keys, and values that are beyond their bounds or of another type.
+const VALUES: &[(&str, &str, &[&str])] = &[
+    (
+        "method",
+        "steps",
+        &[
+            "0",
+            "1001",
+            "-1",
+            "18446744073709551615",
+            "'50'",
+            "1.5",
+            "nan",
+        ],
+    ),
+    ("method", "skip", &["50", "-1", "18446744073709551615"]),
+    ("method", "seed", &["-1", "'x'"]),
+    (
+        "method",
+        "contrast_strength",
+        &["0.0", "-1.0", "nan", "inf", "-inf", "1e300"],
+    ),
+    ("method", "filter_fraction", &["-0.1", "1.1", "nan", "inf"]),
+    (
+        "method",
+        "injected_steps",
+        &["''", "'5..3'", "'a'", "'18446744073709551615'", "'-1..'"],
+    ),
+    (
+        "method",
+        "class_adain_steps",
+        &[
+            "'1,,2'",
+            "'..,'",
+            "'18446744073709551615..18446744073709551615'",
+        ],
+    ),
+    ("method", "method", &["'magic'", "1"]),
+    ("method", "preset", &["'mine'"]),
+    (
+        "pairing",
+        "contents_per_style",
+        &["0", "-1", "18446744073709551615"],
+    ),
+    ("pairing", "mode", &["'best'"]),
+    (
+        "shards",
+        "contents",
+        &["0", "18446744073709551615", "4294967296", "-4"],
+    ),
+    (
+        "shards",
+        "styles",
+        &["0", "18446744073709551615", "4294967296"],
+    ),
+    ("limits", "max_attempts", &["0", "11", "4294967296", "-1"]),
+    ("limits", "max_failed", &["-0.1", "1.1", "nan", "inf"]),
+    ("engine", "threads", &["2000", "18446744073709551615", "-1"]),
+    (
+        "engine",
+        "device",
+        &["'gpu'", "'cuda:-1'", "'cuda:4294967296'", "'cuda:99999'"],
+    ),
+    (
+        "engine",
+        "style_bank_max_bytes",
+        &["-1", "9223372036854775807"],
+    ),
+    ("quality", "reference", &["'photographs'", "1"]),
+    ("broker", "namespace", &["''", "'a b'"]),
+    ("broker", "alarm_patience_seconds", &["-1", "604801"]),
+];
+
+fn value_rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for &(table, key, values) in VALUES {
         for value in values {
             // Statistics are compared with features, and a namespace is one of a broker.
             let beside = match table {
@@ -227,7 +244,9 @@ fn run_rows() -> Vec<Row> {
                 _ => "",
             };
             let more = format!("[{table}]\n{beside}{key} = {value}");
-            rows.push(refused(&format!("{table}.{key} of {value}"), and(RUN, &more)).says(&[key]));
+            rows.push(
+                refused_run(&format!("{table}.{key} of {value}"), and(RUN, &more)).says(&[key]),
+            );
         }
     }
     rows

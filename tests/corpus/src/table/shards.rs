@@ -18,10 +18,20 @@ fn whole() -> Vec<u8> {
 }
 
 pub(super) fn rows() -> Vec<Row> {
+    let mut rows = file_rows();
+    rows.extend(column_rows());
+    rows.extend(damaged_rows());
+    rows
+}
+
+fn refused(name: &str, bytes: Vec<u8>) -> Row {
+    Row::refused(name, Reads::Shard, bytes).says(&["manifest"])
+}
+
+/// Files that are whole, or no Parquet.
+fn file_rows() -> Vec<Row> {
     let whole = whole();
-    let refused =
-        |name: &str, bytes: Vec<u8>| Row::refused(name, Reads::Shard, bytes).says(&["manifest"]);
-    let mut rows = vec![
+    vec![
         Row::read("a shard", Reads::Shard, whole.clone()),
         Row::read(
             "a shard of no items",
@@ -59,6 +69,12 @@ pub(super) fn rows() -> Vec<Row> {
             "a shard whose schema is nested without end",
             with_footer(&nested_schema(10_000)),
         ),
+    ]
+}
+
+/// Columns that are missing, or hold what no manifest has.
+fn column_rows() -> Vec<Row> {
+    vec![
         refused("a shard without columns", only("run")).says(&["column"]),
         refused(
             "a shard whose shard column is text",
@@ -99,7 +115,12 @@ pub(super) fn rows() -> Vec<Row> {
             long_texts(),
         )
         .says(&["bytes"]),
-    ];
+    ]
+}
+
+fn damaged_rows() -> Vec<Row> {
+    let whole = whole();
+    let mut rows = Vec::new();
     let middle = whole.len() / 2;
     let mut flipped = whole.clone();
     flipped[middle] ^= 1;

@@ -1,0 +1,9 @@
+//! What an audit proves: that whatever is changed below the folder of a finished run is found.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod deep;
+mod finished;
+mod records;
+mod reports;
+mod shards;
+mod thousand;
