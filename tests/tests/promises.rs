@@ -10,7 +10,16 @@ use std::process::Command;
 use tests::repository;
 
 /// Folders with tests of their own.
-const FOLDERS: [&str; 3] = ["tests/tests", "tests/src", "worker/tests"];
+const FOLDERS: [&str; 8] = [
+    "shared/tests",
+    "tests/corpus/tests",
+    "tests/src",
+    "tests/tests",
+    "worker/engine/tests",
+    "worker/imaging/tests",
+    "worker/method/tests",
+    "worker/tests",
+];
 
 fn sources() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();

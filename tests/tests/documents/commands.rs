@@ -18,6 +18,9 @@ const SUITES: [(&str, &[&str]); 2] = [
             "shared/tests",
             "tests/corpus/tests",
             "tests/tests",
+            "worker/engine/tests",
+            "worker/imaging/tests",
+            "worker/method/tests",
             "worker/tests",
         ],
     ),
@@ -175,6 +178,7 @@ fn unknown_suite(shown: &Shown) -> Option<String> {
     let manifests = [
         format!("{package}/Cargo.toml"),
         format!("tests/{package}/Cargo.toml"),
+        format!("worker/{package}/Cargo.toml"),
     ];
     let is_there = manifests.iter().any(|path| repository(path).is_file());
     (!is_there).then(|| format!("there is no package {package}"))

@@ -1,6 +1,6 @@
 //! The dashboard: an HTTP server that shows the runs of a storage root in a browser and takes actions on them.
 //!
-//! Pages are rendered on the server, from snapshots of the collector's board and from storage. Scripts only refresh
+//! Pages are rendered on the server, from snapshots of the collector's live state and from storage. Scripts only refresh
 //! them, so everything but the live part works without scripts.
 //!
 //! - `access`: who may see and do what: tokens, sessions, the strict headers
