@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use shared::failure::{self, FailureClass};
+use shared::failure::{FailureClass, StorageUse};
 use shared::ids::ItemId;
 use shared::manifest::ManifestError;
 use shared::storage::{StorageError, StorageErrorKind};
@@ -108,18 +108,16 @@ impl AttemptError {
     /// Returns a quarantine if it is about an object of an item that can never be stored; itself otherwise.
     pub(super) fn of_item(self) -> Result<Quarantine, Self> {
         match self {
-            Self::Storage(error) => {
-                match FailureClass::of_storage(error.kind, failure::Stage::Item) {
-                    class @ (FailureClass::BadInput
-                    | FailureClass::Missing
-                    | FailureClass::Changed
-                    | FailureClass::BadOutput) => Ok(Quarantine::of(&error, class)),
-                    FailureClass::Transient
-                    | FailureClass::Resources
-                    | FailureClass::Unworkable
-                    | FailureClass::Fatal => Err(Self::Storage(error)),
-                }
-            }
+            Self::Storage(error) => match FailureClass::of_storage(error.kind, StorageUse::Item) {
+                class @ (FailureClass::BadInput
+                | FailureClass::Missing
+                | FailureClass::Changed
+                | FailureClass::BadOutput) => Ok(Quarantine::of(&error, class)),
+                FailureClass::Transient
+                | FailureClass::Resources
+                | FailureClass::Unworkable
+                | FailureClass::Fatal => Err(Self::Storage(error)),
+            },
             other => Err(other),
         }
     }
@@ -129,7 +127,7 @@ impl AttemptError {
     pub fn class(&self) -> FailureClass {
         match self {
             // An item whose object can never be stored is quarantined before: see `of_item`.
-            Self::Storage(error) => FailureClass::of_storage(error.kind, failure::Stage::Attempt),
+            Self::Storage(error) => FailureClass::of_storage(error.kind, StorageUse::Attempt),
             Self::Engine(error) => error.class(),
             Self::Evaluation { source, .. } => source.class(),
             // Where reading hangs, so does a thread of this process.

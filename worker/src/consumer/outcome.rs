@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
-use shared::failure::{FailedAttempt, FailureClass, Stage, attempt_after, chain};
+use shared::failure::{FailedAttempt, FailureClass, StorageUse, attempt_after, chain};
 use shared::manifest::Status;
 use shared::queue::Settlement;
 use shared::queue::message::{EventKind, ShardTask};
@@ -188,7 +188,7 @@ impl OutcomeRecorder<'_> {
 
     /// Returns whether storage refuses this for one run and permits it for others.
     async fn is_of_run(&self, error: &StorageError) -> bool {
-        let class = FailureClass::of_storage(error.kind, Stage::Attempt);
+        let class = FailureClass::of_storage(error.kind, StorageUse::Attempt);
         let is_of_object = class == FailureClass::Unworkable;
         let is_denied = error.kind == StorageErrorKind::Denied;
         !self.consumer.is_alone()
@@ -218,7 +218,7 @@ impl OutcomeRecorder<'_> {
                 record.attempt = attempt_after(storage, &task.run, task.shard, record.attempt)?;
                 continue;
             }
-            match FailureClass::of_storage(failure.kind, Stage::Attempt) {
+            match FailureClass::of_storage(failure.kind, StorageUse::Attempt) {
                 FailureClass::Transient => {
                     tracing::warn!(error = chain(&failure), "cannot record yet, trying again");
                     tokio::select! {

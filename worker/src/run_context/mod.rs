@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shared::decision::{ChangedInputs, ChangedStyle};
-use shared::failure::{FailureClass, Stage};
+use shared::failure::{FailureClass, StorageUse};
 use shared::item_metric::PerMetric;
 use shared::location::Location;
 use shared::model::FILE as MODEL_FILE;
@@ -58,7 +58,7 @@ impl RunContextError {
     #[must_use]
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::Storage(error) => FailureClass::of_storage(error.kind, Stage::Tools),
+            Self::Storage(error) => FailureClass::of_storage(error.kind, StorageUse::RunContext),
             Self::NothingThere(_) => FailureClass::Transient,
             Self::Engine(error) => error.class(),
             Self::OtherModel { .. } => FailureClass::Unworkable,

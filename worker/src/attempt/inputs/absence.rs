@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use shared::dataset::entry::DatasetEntry;
-use shared::failure::{FailureClass, Stage, chain};
+use shared::failure::{FailureClass, StorageUse, chain};
 use shared::source::Source;
 use shared::storage::StorageError;
 
@@ -21,7 +21,7 @@ pub(super) async fn absent(
     listing: &DatasetEntry,
     error: &StorageError,
 ) -> Unusable {
-    match FailureClass::of_storage(error.kind, Stage::Input) {
+    match FailureClass::of_storage(error.kind, StorageUse::Input) {
         FailureClass::Missing => {}
         class @ (FailureClass::BadInput | FailureClass::Changed | FailureClass::BadOutput) => {
             return quarantine(class, chain(error));
@@ -60,7 +60,7 @@ pub(super) async fn absent(
 }
 
 fn is_missing(error: &StorageError) -> bool {
-    FailureClass::of_storage(error.kind, Stage::Input) == FailureClass::Missing
+    FailureClass::of_storage(error.kind, StorageUse::Input) == FailureClass::Missing
 }
 
 /// Returns the folder of a file of a dataset; the dataset's root is its own.

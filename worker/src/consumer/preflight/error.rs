@@ -1,5 +1,5 @@
 use shared::decision::DecisionError;
-use shared::failure::{FailureClass, Stage};
+use shared::failure::{FailureClass, StorageUse};
 use shared::manifest::ManifestError;
 use shared::plan::PlanError;
 use shared::storage::{StorageError, StorageErrorKind};
@@ -31,10 +31,10 @@ impl PreflightError {
             // It is there, and no file of ours: no waiting helps.
             Self::Storage(error) if error.refused().is_some() => FailureClass::Unworkable,
             Self::Storage(error) | Self::Decision(DecisionError::Storage(error)) => {
-                FailureClass::of_storage(error.kind, Stage::Look)
+                FailureClass::of_storage(error.kind, StorageUse::Preflight)
             }
             Self::Plan(PlanError::Storage(error)) => {
-                FailureClass::of_storage(error.kind, Stage::Plan)
+                FailureClass::of_storage(error.kind, StorageUse::Plan)
             }
             Self::Decision(
                 DecisionError::Malformed { .. }

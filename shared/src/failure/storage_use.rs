@@ -5,13 +5,13 @@ use crate::storage::StorageErrorKind;
 
 /// What a worker asked storage, a dataset or the folder of a model for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum StorageUse {
     /// Before a shard is tried: the run's record, what was decided about it, and what is committed of it.
-    Look,
+    Preflight,
     /// Before a run's first shard is tried: its plan.
     Plan,
     /// What a run needs beside the storage root: its model, its networks, and the roots of its datasets.
-    Tools,
+    RunContext,
     /// A listed file of a dataset: a content, a style, or the label of one.
     Input,
     /// The image or the label of an item.
@@ -36,25 +36,30 @@ impl FailureClass {
     ///   permissions that people change: what is denied there is away, and waited for.
     /// - `Invalid` stays so. It costs an item where it is about one, and its run where it is about the run.
     #[must_use]
-    pub fn of_storage(kind: StorageErrorKind, stage: Stage) -> Self {
+    pub fn of_storage(kind: StorageErrorKind, stage: StorageUse) -> Self {
         use StorageErrorKind::{Conflict, Denied, Full, Invalid, NotFound, Unavailable};
         match (stage, kind) {
-            (Stage::Look | Stage::Plan, Unavailable) | (Stage::Look, NotFound) => Self::Transient,
-            (Stage::Plan, NotFound) | (Stage::Look | Stage::Plan, Invalid) => Self::Unworkable,
-            (Stage::Look | Stage::Plan, Conflict | Full | Denied) => Self::Fatal,
+            (StorageUse::Preflight | StorageUse::Plan, Unavailable)
+            | (StorageUse::Preflight, NotFound) => Self::Transient,
+            (StorageUse::Plan, NotFound) | (StorageUse::Preflight | StorageUse::Plan, Invalid) => {
+                Self::Unworkable
+            }
+            (StorageUse::Preflight | StorageUse::Plan, Conflict | Full | Denied) => Self::Fatal,
 
-            (Stage::Tools, Unavailable | Denied) => Self::Transient,
-            (Stage::Tools, NotFound | Conflict | Invalid) => Self::Unworkable,
-            (Stage::Tools, Full) => Self::Fatal,
+            (StorageUse::RunContext, Unavailable | Denied) => Self::Transient,
+            (StorageUse::RunContext, NotFound | Conflict | Invalid) => Self::Unworkable,
+            (StorageUse::RunContext, Full) => Self::Fatal,
 
-            (Stage::Input, Unavailable | Denied | Full | Conflict) => Self::Transient,
-            (Stage::Input, NotFound) => Self::Missing,
-            (Stage::Input, Invalid) => Self::BadInput,
+            (StorageUse::Input, Unavailable | Denied | Full | Conflict) => Self::Transient,
+            (StorageUse::Input, NotFound) => Self::Missing,
+            (StorageUse::Input, Invalid) => Self::BadInput,
 
-            (Stage::Item | Stage::Attempt, Unavailable | NotFound | Conflict) => Self::Transient,
-            (Stage::Item | Stage::Attempt, Full | Denied) => Self::Fatal,
-            (Stage::Item, Invalid) => Self::BadInput,
-            (Stage::Attempt, Invalid) => Self::Unworkable,
+            (StorageUse::Item | StorageUse::Attempt, Unavailable | NotFound | Conflict) => {
+                Self::Transient
+            }
+            (StorageUse::Item | StorageUse::Attempt, Full | Denied) => Self::Fatal,
+            (StorageUse::Item, Invalid) => Self::BadInput,
+            (StorageUse::Attempt, Invalid) => Self::Unworkable,
         }
     }
 }
@@ -68,16 +73,16 @@ mod tests {
         use FailureClass::{BadInput, Fatal, Missing, Transient, Unworkable};
         use StorageErrorKind::{Conflict, Denied, Full, Invalid, NotFound, Unavailable};
         let stages = [
-            Stage::Look,
-            Stage::Plan,
-            Stage::Tools,
-            Stage::Input,
-            Stage::Item,
-            Stage::Attempt,
+            StorageUse::Preflight,
+            StorageUse::Plan,
+            StorageUse::RunContext,
+            StorageUse::Input,
+            StorageUse::Item,
+            StorageUse::Attempt,
         ];
         #[rustfmt::skip]
         let table = [
-            //             Look        Plan        Tools       Input      Item       Attempt
+            //             Preflight        Plan        RunContext       Input      Item       Attempt
             (Unavailable, [Transient,  Transient,  Transient,  Transient, Transient, Transient]),
             (NotFound,    [Transient,  Unworkable, Unworkable, Missing,   Transient, Transient]),
             (Conflict,    [Fatal,      Fatal,      Unworkable, Transient, Transient, Transient]),
