@@ -23,7 +23,7 @@ use shared::shutdown;
 use shared::storage::{self, StorageError, scratch};
 use shared::telemetry;
 use worker::consumer::{Consumer, ConsumerError};
-use worker::metrics::{Endpoint, EndpointError, Identity, Meters};
+use worker::metrics::{EndpointError, Identity, Meters, MetricsEndpoint};
 use worker::run_context::EngineContextProvider;
 
 /// Converts shards of runs that `synth2real launch` published, one at a time.
@@ -87,7 +87,7 @@ async fn main() -> ExitCode {
 async fn work(args: &Args) -> Result<(), Problem> {
     let config = WorkerConfig::load(&args.config)?;
     let endpoint = match config.metrics {
-        Some(address) => Some(Endpoint::bind(address).await?),
+        Some(address) => Some(MetricsEndpoint::bind(address).await?),
         None => None,
     };
     // What cannot work at all is told before a shard is taken.

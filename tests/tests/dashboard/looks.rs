@@ -2,7 +2,7 @@
 //!
 //! With `SYNTH2REAL_SCREENSHOTS` set to a folder, pictures of all of them are put there.
 
-use coordinator::output::report::{Cost, Network, Reference, RunReport, StyleReport};
+use coordinator::output::report::{Cost, NetworkReport, Reference, RunReport, StyleReport};
 use shared::item_metric::PerMetric;
 use shared::storage::LocalStorage;
 use tests::browser::{Browser, Look};
@@ -12,7 +12,7 @@ use tests::service::Service;
 
 /// The report of a run, with figures as a run with references has them.
 fn report(made: RunReport) -> RunReport {
-    let network = |name: &str| Network {
+    let network = |name: &str| NetworkReport {
         name: name.to_owned(),
         sha256: "0".repeat(64),
         resize: Some("299x299 bilinear".to_owned()),

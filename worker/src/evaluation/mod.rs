@@ -96,7 +96,7 @@ impl QualityEvaluator {
 
 /// An output to be evaluated.
 #[derive(Clone, Copy)]
-pub struct Output<'a> {
+pub struct OutputImage<'a> {
     /// The name of its content.
     pub content_name: &'a str,
     /// Its content.
@@ -112,7 +112,7 @@ impl Networks {
     /// # Errors
     ///
     /// [`EvaluationError`] if the file is no image of its content's size, or a network fails.
-    pub fn evaluate(&mut self, output: Output<'_>) -> Result<Evaluation, EvaluationError> {
+    pub fn evaluate(&mut self, output: OutputImage<'_>) -> Result<Evaluation, EvaluationError> {
         let content = output.content;
         let before = content.image.view();
         let after = decode_image(NamedBytes {

@@ -29,7 +29,7 @@ fn limits() -> ServerLimits {
 
 /// A server at an address that is taken.
 #[derive(Debug)]
-pub struct Endpoint {
+pub struct MetricsEndpoint {
     listener: TcpListener,
     is_local: bool,
     exporter: &'static Exporter,
@@ -47,7 +47,7 @@ pub struct EndpointError {
     source: io::Error,
 }
 
-impl Endpoint {
+impl MetricsEndpoint {
     /// Takes an address, and begins to keep this process's metrics.
     ///
     /// # Errors

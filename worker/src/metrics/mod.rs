@@ -1,12 +1,12 @@
 //! What a worker counts and times, and where Prometheus reads it.
 //!
 //! - [`Meters`]: counts and times what the consumer and its attempts tell
-//! - [`Endpoint`]: a small server beside the work
+//! - [`MetricsEndpoint`]: a small server beside the work
 
 mod clock;
 mod endpoint;
 
-pub use self::endpoint::{Endpoint, EndpointError};
+pub use self::endpoint::{EndpointError, MetricsEndpoint};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

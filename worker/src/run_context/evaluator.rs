@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::attempt::{Evaluator, LoadedInput};
-use crate::evaluation::{Evaluation, EvaluationError, Output, QualityEvaluator};
+use crate::evaluation::{Evaluation, EvaluationError, OutputImage, QualityEvaluator};
 
 #[async_trait]
 impl Evaluator for QualityEvaluator {
@@ -16,7 +16,7 @@ impl Evaluator for QualityEvaluator {
         png: Bytes,
     ) -> Result<Evaluation, EvaluationError> {
         self.call(move |networks| {
-            networks.evaluate(Output {
+            networks.evaluate(OutputImage {
                 content_name: &content.name,
                 content: &content.prepared,
                 png: &png,

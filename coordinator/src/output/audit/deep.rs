@@ -27,7 +27,7 @@ const AT_ONCE: usize = 8;
 
 /// Which items are looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Sample {
+pub struct DeepSample {
     /// How many of those that are done.
     pub items: usize,
     /// Decides which.
@@ -63,7 +63,7 @@ pub async fn audit(
     storage: &dyn Storage,
     run: &FrozenRun,
     done: &[(usize, usize)],
-    sample: Sample,
+    sample: DeepSample,
 ) -> Result<DeepReport, LedgerError> {
     let chosen = choose(run, done, sample);
     let mut report = DeepReport {
@@ -106,7 +106,7 @@ pub async fn audit(
 }
 
 /// Returns the items that a seed chooses, whatever their order.
-fn choose(run: &FrozenRun, done: &[(usize, usize)], sample: Sample) -> Vec<(usize, usize)> {
+fn choose(run: &FrozenRun, done: &[(usize, usize)], sample: DeepSample) -> Vec<(usize, usize)> {
     let rank = |position: (usize, usize)| {
         let ItemId { style, content } = run.plan.item(position);
         digest::sha256(format!("{}/{style}/{content}", sample.seed).as_bytes())

@@ -3,7 +3,7 @@
 use shared::item_metric::ItemMetric;
 
 use super::text::number;
-use super::{Network, RunReport, StyleReport};
+use super::{NetworkReport, RunReport, StyleReport};
 
 /// How far figures may be from each other, as a share of them: sums are added in another order.
 const TOLERANCE: f64 = 1e-6;
@@ -28,7 +28,7 @@ impl RunReport {
     #[must_use]
     pub fn compare(&self, made: &Self) -> Comparison {
         let mut comparison = Comparison::default();
-        let sha256 = |network: Option<&Network>| {
+        let sha256 = |network: Option<&NetworkReport>| {
             network.map_or_else(|| "none".to_owned(), |network| network.sha256.clone())
         };
         let facts = [
@@ -253,8 +253,8 @@ mod tests {
         }
     }
 
-    fn network() -> Network {
-        Network {
+    fn network() -> NetworkReport {
+        NetworkReport {
             name: "inception".to_owned(),
             sha256: "0123".to_owned(),
             resize: None,

@@ -37,10 +37,10 @@ pub struct RunReport {
     /// Items whose shard failed too often.
     pub failed: usize,
     /// The network whose features FID and KID compare; none if the run has no such network.
-    pub extractor: Option<Network>,
+    pub extractor: Option<NetworkReport>,
     /// The networks that gave metrics, of those that the run has one for.
     #[serde(flatten, with = "metrics::networks")]
-    pub networks: PerMetric<Option<Network>>,
+    pub networks: PerMetric<Option<NetworkReport>>,
     /// What the run cost.
     pub cost: Cost,
     /// The styles, in the order of their names.
@@ -67,7 +67,7 @@ pub struct RunReport {
 /// A network that judges images.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Network {
+pub struct NetworkReport {
     /// Its name.
     pub name: String,
     /// SHA-256 of its contract, which holds the digests of its files.

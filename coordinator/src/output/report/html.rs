@@ -18,7 +18,7 @@ use shared::wording::first_names;
 
 use super::plot::{self, PlotError};
 use super::text::{caution, figures, kid, name_of_network, notes, number};
-use super::{Network, RunReport};
+use super::{NetworkReport, RunReport};
 use crate::output::contact_sheet::{input_image, output_image, size_of};
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::Ledger;
@@ -118,7 +118,7 @@ pub async fn render(
 }
 
 fn run(report: &RunReport) -> Run<'_> {
-    let named = |(what, network): (&str, &Option<Network>)| {
+    let named = |(what, network): (&str, &Option<NetworkReport>)| {
         let network = network.as_ref()?;
         let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
         Some(format!("{what} of {}{caution}", name_of_network(network)))

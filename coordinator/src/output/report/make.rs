@@ -14,7 +14,7 @@ use shared::settings::ReferenceFiles;
 
 use super::references::{Opened, References, by_reference};
 use super::stored::UNKNOWN;
-use super::{ClassReport, Cost, Network, Reference, RunReport, StyleReport};
+use super::{ClassReport, Cost, NetworkReport, Reference, RunReport, StyleReport};
 use crate::output::quality::fid::{FidError, Gaussian};
 use crate::output::quality::fold::{ItemsFold, RunFold, StyleFold};
 use crate::output::quality::kid::{self, kernel_distance};
@@ -318,16 +318,16 @@ struct Planned<'a> {
 
 impl Planned<'_> {
     /// Returns what it is, from its contract; the digest that the run was planned with goes before what lies there.
-    async fn found(self) -> Option<Network> {
+    async fn found(self) -> Option<NetworkReport> {
         let planned = self.sha256?.to_owned();
         match NetworkContract::open(self.at?, self.contract).await {
-            Ok(contract) if contract.sha256 == planned => Some(Network {
+            Ok(contract) if contract.sha256 == planned => Some(NetworkReport {
                 published: contract.network.published,
                 name: contract.network.name,
                 sha256: planned,
                 resize: contract.network.resize.map(|resize| resize.to_string()),
             }),
-            Ok(_) | Err(_) => Some(Network {
+            Ok(_) | Err(_) => Some(NetworkReport {
                 name: UNKNOWN.to_owned(),
                 sha256: planned,
                 resize: None,

@@ -24,14 +24,14 @@ pub(super) mod figures {
         Some(metric.as_str())
     }
 
-    pub(in super::super) fn serialize<S: Serializer>(
+    pub(in crate::output::report) fn serialize<S: Serializer>(
         figures: &PerMetric<Option<f64>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         write(figures, key, serializer)
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::output::report) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<PerMetric<Option<f64>>, D::Error> {
         deserializer.deserialize_struct("Figures", &KEYS, Keyed::of(key))
@@ -40,8 +40,8 @@ pub(super) mod figures {
 
 /// The network of each metric that one gives: `lpips_network`.
 pub(super) mod networks {
-    use super::super::Network;
     use super::*;
+    use crate::output::report::NetworkReport;
 
     static KEYS: LazyLock<Vec<&'static str>> = LazyLock::new(|| keys(key));
 
@@ -49,16 +49,16 @@ pub(super) mod networks {
         metric.network().map(|network| network.report_key)
     }
 
-    pub(in super::super) fn serialize<S: Serializer>(
-        networks: &PerMetric<Option<Network>>,
+    pub(in crate::output::report) fn serialize<S: Serializer>(
+        networks: &PerMetric<Option<NetworkReport>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         write(networks, key, serializer)
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::output::report) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<PerMetric<Option<Network>>, D::Error> {
+    ) -> Result<PerMetric<Option<NetworkReport>>, D::Error> {
         deserializer.deserialize_struct("Networks", &KEYS, Keyed::of(key))
     }
 }

@@ -19,7 +19,7 @@ pub mod references;
 mod stored;
 pub mod text;
 
-pub use self::document::{ClassReport, Cost, Network, Reference, RunReport, StyleReport};
+pub use self::document::{ClassReport, Cost, NetworkReport, Reference, RunReport, StyleReport};
 pub use self::publish::{ReportError, publish};
 
 #[cfg(test)]

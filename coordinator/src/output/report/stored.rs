@@ -6,14 +6,14 @@ use shared::ids::RunId;
 use shared::seal;
 use shared::storage::{Storage, StorageError};
 
-use super::{Network, RunReport, StyleReport};
+use super::{NetworkReport, RunReport, StyleReport};
 use crate::run::tally::Counts;
 use crate::run::unreadable;
 
 /// The name of a network whose contract is not where the run found it.
 pub(super) const UNKNOWN: &str = "unknown: its contract is not where the run found it";
 
-impl Network {
+impl NetworkReport {
     fn is_known(&self) -> bool {
         self.name != UNKNOWN
     }
@@ -50,10 +50,10 @@ impl RunReport {
     /// the run's settings say may be there now.
     #[must_use]
     pub fn lacks_figures(&self) -> bool {
-        let extractor_is_known = self.extractor.as_ref().is_none_or(Network::is_known);
+        let extractor_is_known = self.extractor.as_ref().is_none_or(NetworkReport::is_known);
         let mut networks = self.networks.iter();
         let networks_are_known =
-            networks.all(|(_, network)| network.as_ref().is_none_or(Network::is_known));
+            networks.all(|(_, network)| network.as_ref().is_none_or(NetworkReport::is_known));
         let compared = |style: &StyleReport| style.items < 2 || style.reference.is_some();
         !extractor_is_known
             || !networks_are_known

@@ -41,7 +41,7 @@ fn metrics_stand_among_the_other_fields_of_a_report() {
 
 #[test]
 fn a_network_of_a_metric_stands_in_a_report_under_its_own_key() {
-    let network = Network {
+    let network = NetworkReport {
         name: "alex".to_owned(),
         sha256: "0123".to_owned(),
         resize: None,

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use shared::item_metric::ItemMetric;
 use shared::wording::{MOST_NAMES, first_names, one_line};
 
-use super::{Network, RunReport, StyleReport};
+use super::{NetworkReport, RunReport, StyleReport};
 use crate::run::tally::reason_lines;
 
 /// What stands where there is no figure.
@@ -26,7 +26,7 @@ pub fn render(reports: &[RunReport]) -> String {
 
 /// Returns what every figure of a network must be read with, such as `Inception-v3 pool3 (1a2b3c4d, 299x299 bilinear)`.
 #[must_use]
-pub fn name_of_network(network: &Network) -> String {
+pub fn name_of_network(network: &NetworkReport) -> String {
     let digest = network.sha256.get(..8).unwrap_or(&network.sha256);
     let resize = network.resize.as_deref().unwrap_or("no resize");
     format!("{} ({digest}, {resize})", network.name)
@@ -34,7 +34,7 @@ pub fn name_of_network(network: &Network) -> String {
 
 /// Returns what a reader of FID and KID must know about their network.
 #[must_use]
-pub fn caution(network: &Network) -> Option<&'static str> {
+pub fn caution(network: &NetworkReport) -> Option<&'static str> {
     (!network.published).then_some("not comparable with published figures")
 }
 

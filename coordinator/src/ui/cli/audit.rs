@@ -7,7 +7,7 @@ use shared::wording::Thousands;
 
 use super::{CliError, Outcome, RootArgs, setup};
 use crate::output::audit;
-use crate::output::audit::deep::{self, Sample};
+use crate::output::audit::deep::{self, DeepSample};
 
 /// Findings that a person is told; the rest is counted.
 const MAX_FINDINGS: usize = 20;
@@ -37,7 +37,7 @@ pub(super) async fn main(args: AuditArgs) -> Result<Outcome, CliError> {
         .await
         .map_err(CliError::environment)?;
     let deep = if args.deep {
-        let sample = Sample {
+        let sample = DeepSample {
             items: args.sample,
             seed: args.seed.unwrap_or_else(any_seed),
         };

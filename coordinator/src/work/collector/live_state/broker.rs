@@ -6,7 +6,7 @@ use super::{LiveState, Trouble};
 
 /// The broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broker {
+pub struct BrokerStatus {
     /// Where it is, without credentials.
     pub place: String,
     /// How many messages wait there, or why it does not say.
@@ -15,7 +15,7 @@ pub struct Broker {
     pub alarm: Option<Trouble>,
 }
 
-impl Broker {
+impl BrokerStatus {
     /// Returns what people must know of it at once.
     fn troubles(&self) -> (Option<&Trouble>, Option<&Trouble>) {
         (self.depth.as_ref().err(), self.alarm.as_ref())
@@ -30,8 +30,11 @@ impl LiveState {
             let since = before.map_or_else(|| self.now(), |before| before.since);
             Trouble { reason, since }
         };
-        let (silent, alarmed) = known.as_ref().map(Broker::troubles).unwrap_or_default();
-        let broker = Broker {
+        let (silent, alarmed) = known
+            .as_ref()
+            .map(BrokerStatus::troubles)
+            .unwrap_or_default();
+        let broker = BrokerStatus {
             place,
             depth: depth.map_err(|reason| trouble(reason, silent)),
             alarm: alarm.map(|reason| trouble(reason, alarmed)),
@@ -50,7 +53,7 @@ impl LiveState {
 
     /// Returns the broker, if there is one that was asked.
     #[must_use]
-    pub fn broker(&self) -> Option<Broker> {
+    pub fn broker(&self) -> Option<BrokerStatus> {
         self.seen().broker.clone()
     }
 }

@@ -9,7 +9,7 @@ use super::LiveState;
 
 /// What has changed since a version.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Changes {
+pub struct LiveChanges {
     /// The version that this leads to.
     pub version: u64,
     /// The runs that changed, or whose workers did something.
@@ -23,7 +23,7 @@ pub struct Changes {
 impl LiveState {
     /// Returns what has changed since a version.
     #[must_use]
-    pub fn changes_since(&self, version: u64) -> Changes {
+    pub fn changes_since(&self, version: u64) -> LiveChanges {
         let seen = self.seen();
         let newer = seen
             .runs
@@ -34,7 +34,7 @@ impl LiveState {
             .map(|(run, _)| run)
             .chain(worked_on.map(|(run, _)| run))
             .collect();
-        Changes {
+        LiveChanges {
             version: *self.version.borrow(),
             runs: runs.into_iter().cloned().collect(),
             fleet: seen.fleet_version > version,

@@ -16,8 +16,8 @@ use shared::ids::RunId;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-pub use self::broker::Broker;
-pub use self::changes::Changes;
+pub use self::broker::BrokerStatus;
+pub use self::changes::LiveChanges;
 use super::fleet::{Fleet, FleetChange, WorkerState};
 use super::run_view::RunView;
 
@@ -49,7 +49,7 @@ struct Seen {
     /// For which runs a worker was heard that told nothing but that it is alive.
     alive: FleetChange,
     alive_flushed: Option<Instant>,
-    broker: Option<Broker>,
+    broker: Option<BrokerStatus>,
 }
 
 #[derive(Debug)]
