@@ -76,16 +76,17 @@ class Store:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps a second process from the folder; the lock goes with the process that has it."""
-        folder = self.folder.parent
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f".{self.folder.name}.lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ExperimentError(
-                    f"another process works on {self.folder}: wait for it, or give another --out"
-                ) from error
+        self.folder.mkdir(parents=True, exist_ok=True)
+        held = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
+        except BlockingIOError as error:
+            raise ExperimentError(
+                f"another process works on {self.folder}: wait for it, or give another --out"
+            ) from error
+        finally:
+            os.close(held)
 
     def read(self, arm: str, seed: int, images: int) -> np.ndarray | None:
         """Returns the confusions `(images, 19, 19)` of an arm with a seed, if they are there."""

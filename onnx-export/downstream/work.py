@@ -63,11 +63,10 @@ class Work:
         kept = None
         if self.trained is not None:
             kept = self.trained / f"{training.key(task.arm, task.seed)}.pt"
-            if kept.is_file():
-                network = build(training.network, training.weights, task.seed)
-                network.load_state_dict(torch.load(kept, map_location="cpu", weights_only=True))
+            network = _kept(kept, training, task.seed)
+            if network is not None:
                 tell((task.name, training.recipe.steps))
-                return network.to(training.device).eval()
+                return network
         before = 0
 
         def told(steps: int, loss: float) -> None:
@@ -81,6 +80,18 @@ class Work:
             state = network.state_dict()
             write_whole(kept, lambda file: torch.save(state, file))
         return network
+
+
+def _kept(path: Path, training: Training, seed: int) -> nn.Module | None:
+    """Returns what an earlier experiment trained; none if it is not there or damaged."""
+    if not path.is_file():
+        return None
+    network = build(training.network, training.weights, seed)
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception:
+        return None
+    return network.to(training.device).eval()
 
 
 def run_tasks(work: Work, tasks: Sequence[Task], jobs: int, progress: Progress) -> None:

@@ -10,6 +10,8 @@ from downstream.cli import within_memory
 from onnx_export.console import show
 from onnx_export.errors import exit_code_of
 
+# As in `downstream.experiment`, which takes seconds to import.
+LEAST_SEEDS = 3
 REPOSITORY = Path(__file__).parents[3]
 
 
@@ -41,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("scenes", "tests", "seeds", "steps", "jobs"):
         if given.get(name, 1) < 1:
             parser().error(f"--{name} ({given[name]}) must be at least 1")
+    if given.get("seeds", LEAST_SEEDS) < LEAST_SEEDS:
+        parser().error(f"--seeds ({given['seeds']}) must be at least {LEAST_SEEDS}")
 
     def run() -> None:
         # torch takes seconds to import: wrong usage is answered before.

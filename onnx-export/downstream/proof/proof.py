@@ -37,7 +37,7 @@ class Settings:
     scenes: int = 60
     tests: int = 60
     seeds: int = 3
-    steps: int = 240
+    steps: int = 200
     batch: int = 4
     learning_rate: float = 6e-3
     jobs: int = 2

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from downstream import cli
 from downstream.arms import ArmKind, ArmOptions, build_arms
 from downstream.batches import Pictures, StepBatches
 from downstream.classes import UNKNOWN
@@ -23,7 +24,7 @@ from downstream.progress import Progress
 from downstream.recipes import RECIPES, Recipe, recipe
 from downstream.runs import RunOptions, open_run
 from downstream.store import Store
-from downstream.tests.drawn import write_real
+from downstream.tests.drawn import FakeRun, write_real
 from downstream.training import Training, train
 
 ARMS = ("source", "colour-transfer", "run.good")
@@ -188,6 +189,23 @@ def test_a_crop_beyond_the_image_is_unknown(tmp_path: Path) -> None:
     labels = StepBatches(Pictures(arm.examples, Size(32, 16)), wide, 0)[0].labels
     assert labels.shape == (1, 30, 40)
     assert (labels == UNKNOWN).sum() >= 30 * 40 - 32 * 16
+
+
+def test_the_command_knows_every_network_and_recipe() -> None:
+    assert set(cli.NETWORKS) == set(NETWORKS)
+    assert set(cli.RECIPES) == set(RECIPES)
+    assert {network.recipe for network in NETWORKS.values()} <= set(RECIPES)
+
+
+def test_a_trained_network_that_is_damaged_is_trained_again(
+    request_of: Request, fake_run: FakeRun
+) -> None:
+    shared = dataclasses.replace(request_of, trained=fake_run.root / "trained")
+    first = perform(shared)
+    for path in (fake_run.root / "trained").iterdir():
+        path.write_bytes(b"PK")
+    again = perform(dataclasses.replace(shared, out=request_of.out.with_name("again")))
+    assert again.document["arms"] == first.document["arms"]
 
 
 def test_the_recipes_have_the_published_settings() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -12,12 +13,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from demo.dataset import write_dataset
+from downstream import experiment
 from downstream.errors import ExperimentError
 from downstream.pictures import Size
-from downstream.proof.cli import main
+from downstream.proof import cli
 from downstream.proof.proof import LOOKS, Settings, prove, style_of
 
+REPOSITORY = Path(__file__).parents[3]
 STAND_IN = """#!{python}
 import sys
 sys.path.insert(0, {package!r})
@@ -51,7 +53,7 @@ def settings(tmp_path: Path) -> Settings:
     package = str(Path(__file__).parents[2])
     program.write_text(STAND_IN.format(python=sys.executable, package=package))
     program.chmod(0o755)
-    write_dataset(tmp_path / "demo/data")
+    shutil.copytree(REPOSITORY / "infra/demo/data/style", tmp_path / "demo/data/style")
     return Settings(
         tmp_path / "work", program, tmp_path / "demo", methods=("cactif", "adain"), scenes=3,
         tests=2, steps=2, batch=2, jobs=1, drawn=Size(64, 32), trained=Size(32, 16),
@@ -95,8 +97,12 @@ def test_a_conversion_that_fails_or_a_program_that_is_away_is_told(settings: Set
         prove(nowhere)
 
 
+def test_the_command_knows_as_many_seeds_as_an_experiment_needs() -> None:
+    assert cli.LEAST_SEEDS == experiment.LEAST_SEEDS
+
+
 def test_the_command_refuses_what_cannot_be(tmp_path: Path) -> None:
-    for wrong in (["--scenes", "0"], ["--looks", "noon"]):
+    for wrong in (["--scenes", "0"], ["--looks", "noon"], ["--seeds", "2"]):
         with pytest.raises(SystemExit) as refused:
-            main(["--work", str(tmp_path), *wrong])
+            cli.main(["--work", str(tmp_path), *wrong])
         assert refused.value.code == 2
