@@ -143,7 +143,7 @@ fn unknown_target(shown: &Shown) -> Option<String> {
 fn unknown_to_python(shown: &Shown) -> Option<String> {
     let module = shown.value_of("-m")?;
     let package = module.split('.').next()?;
-    if !["baseline", "demo", "onnx_export"].contains(&package) {
+    if !["baseline", "demo", "downstream", "onnx_export"].contains(&package) {
         return None;
     }
     let folder = repository("onnx-export").join(module.replace('.', "/"));

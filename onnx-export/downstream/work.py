@@ -1,0 +1,140 @@
+"""Trainings and their tests: one after the other, or some at a time in processes of their own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from downstream.arms import Arm, Example
+from downstream.errors import ExperimentError
+from downstream.networks import build
+from downstream.progress import Progress
+from downstream.real import RealSet
+from downstream.store import Store, write_whole
+from downstream.testing import Test
+from downstream.training import Training, train
+
+POLL_SECONDS = 0.2
+
+Told = tuple[str, int]
+"""What is trained, and the steps done since the last word."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """An arm and a seed."""
+
+    arm: Arm
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """What people read."""
+        return f"{self.arm.name}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all tasks need. It goes to other processes."""
+
+    training: Training
+    test: RealSet
+    store: Store
+    trained: Path | None
+
+    def do(self, task: Task, tell: Callable[[Told], None]) -> None:
+        """Trains and tests, and stores what was counted."""
+        examples = [Example(of.image, of.label, of.digest) for of in self.test.images]
+        network = self._network(task, tell)
+        test = Test(examples, self.training.size)
+        confusions = test.confusions(network, self.training.device)
+        self.store.write(task.arm.key, task.seed, confusions)
+
+    def _network(self, task: Task, tell: Callable[[Told], None]) -> nn.Module:
+        training = self.training
+        kept = None
+        if self.trained is not None:
+            kept = self.trained / f"{training.key(task.arm, task.seed)}.pt"
+            network = _kept(kept, training, task.seed)
+            if network is not None:
+                tell((task.name, training.recipe.steps))
+                return network
+        before = 0
+
+        def told(steps: int, loss: float) -> None:
+            nonlocal before
+            tell((f"{task.name}, loss {loss:.3f}", steps - before))
+            before = steps
+
+        checkpoint = self.store.checkpoint(task.arm.key, task.seed)
+        network = train(training, task.arm, task.seed, checkpoint, told)
+        if kept is not None:
+            state = network.state_dict()
+            write_whole(kept, lambda file: torch.save(state, file))
+        return network
+
+
+def _kept(path: Path, training: Training, seed: int) -> nn.Module | None:
+    """Returns what an earlier experiment trained; none if it is not there or damaged."""
+    if not path.is_file():
+        return None
+    network = build(training.network, training.weights, seed)
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception:
+        return None
+    return network.to(training.device).eval()
+
+
+def run_tasks(work: Work, tasks: Sequence[Task], jobs: int, progress: Progress) -> None:
+    """Does all tasks; the first that fails ends the others."""
+    if jobs == 1 or len(tasks) < 2:
+        for task in tasks:
+            work.do(task, lambda told: progress.step(*told))
+            progress.say(f"{task.name}: trained and tested; {progress.line()}")
+        progress.close()
+        return
+    context = multiprocessing.get_context("spawn")
+    threads = max(1, torch.get_num_threads() // jobs)
+    with context.Manager() as manager:
+        words: queue.Queue[Told] = manager.Queue()
+        others = set(multiprocessing.active_children())
+        pool = ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,))
+        try:
+            doing = {pool.submit(_do, work, task, words): task for task in tasks}
+            _watch(doing, words, progress)
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise ExperimentError(
+                    "a training was killed, as where memory is not enough: fewer --jobs need less"
+                ) from error
+            raise
+        finally:
+            progress.close()
+        pool.shutdown()
+
+
+def _do(work: Work, task: Task, words: queue.Queue[Told]) -> None:
+    work.do(task, words.put)
+
+
+def _watch(doing: dict[Future[None], Task], words: queue.Queue[Told], progress: Progress) -> None:
+    while doing:
+        ended, _ = wait(doing, POLL_SECONDS, FIRST_COMPLETED)
+        while not words.empty():
+            progress.step(*words.get())
+        for future in ended:
+            task = doing.pop(future)
+            future.result()
+            progress.say(f"{task.name}: trained and tested; {progress.line()}")
