@@ -10,13 +10,15 @@
 
 use std::ops::{Index, IndexMut, RangeInclusive};
 
-/// A figure of an output, compared with its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ItemMetric {
-    /// Structural similarity, computed from the pixels alone.
-    Ssim,
-    /// Learned perceptual image patch similarity, a distance that a network gives.
-    Lpips,
+crate::enumerated! {
+    /// A figure of an output, compared with its content.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum ItemMetric {
+        /// Structural similarity, computed from the pixels alone.
+        Ssim,
+        /// Learned perceptual image patch similarity, a distance that a network gives.
+        Lpips,
+    }
 }
 
 /// Which of two figures keeps more of the content.
@@ -55,9 +57,6 @@ struct Facts {
 }
 
 impl ItemMetric {
-    /// Every metric, in the order of its columns.
-    pub const ALL: [Self; 2] = [Self::Ssim, Self::Lpips];
-
     const fn facts(self) -> Facts {
         match self {
             Self::Ssim => Facts {

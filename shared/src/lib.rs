@@ -18,6 +18,7 @@
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
 //! - [`digest`], [`json`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; our own types as JSON; work that waits;
 //!   being told to stop
+//! - [`enumerated!`]: enums that know their variants
 //! - [`clock`]: what time it is, and what may be believed of times that were stored
 //! - [`read_file`]: files of this machine, which may be anything and of any size; [`guarded`]: panics of decoders as errors
 //! - [`http_server`], [`descriptors`], [`rate`]: a server with limits and timeouts; how many files may be open at once;
@@ -37,6 +38,7 @@ pub mod dataset;
 pub mod decision;
 pub mod descriptors;
 pub mod digest;
+mod enumerated;
 pub mod failure;
 pub mod globs;
 pub mod guarded;

@@ -4,63 +4,46 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A kind of warning: what reports count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WarningKind {
-    /// A greyscale image was converted to RGB.
-    Greyscale,
-    /// An alpha channel was dropped.
-    AlphaDropped,
-    /// More than 8 bits per channel were scaled to 8.
-    DepthReduced,
-    /// More than a quarter of an image was cut away for the model's shape.
-    Cropped,
-    /// An image of fewer pixels than the model's was enlarged.
-    Enlarged,
-    /// An image has an orientation, which was or was not applied.
-    Orientation,
-    /// An image's colours are of another space than sRGB and were taken as they are.
-    ColourSpace,
-    /// An image that is not compressed ends in zeros: it has a black edge, or a part of it was lost.
-    TrailingZeros,
-    /// A label's content is not what was promised of it and was believed, or it cannot be told and the promise was.
-    LabelEncoding,
-    /// Content and style have no class in common.
-    NoCommonClass,
-    /// A content shows one colour.
-    ConstantContent,
-    /// A style shows one colour.
-    ConstantStyle,
-    /// An output shows one colour.
-    ConstantOutput,
-    /// An output is out of all proportion to its content.
-    DisproportionateOutput,
-    /// A network that evaluates outputs gives no figure for one.
-    #[serde(rename = "not-judged")]
-    NotEvaluated,
+crate::enumerated! {
+    /// A kind of warning: what reports count.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum WarningKind {
+        /// A greyscale image was converted to RGB.
+        Greyscale,
+        /// An alpha channel was dropped.
+        AlphaDropped,
+        /// More than 8 bits per channel were scaled to 8.
+        DepthReduced,
+        /// More than a quarter of an image was cut away for the model's shape.
+        Cropped,
+        /// An image of fewer pixels than the model's was enlarged.
+        Enlarged,
+        /// An image has an orientation, which was or was not applied.
+        Orientation,
+        /// An image's colours are of another space than sRGB and were taken as they are.
+        ColourSpace,
+        /// An image that is not compressed ends in zeros: it has a black edge, or a part of it was lost.
+        TrailingZeros,
+        /// A label's content is not what was promised of it and was believed, or it cannot be told and the promise was.
+        LabelEncoding,
+        /// Content and style have no class in common.
+        NoCommonClass,
+        /// A content shows one colour.
+        ConstantContent,
+        /// A style shows one colour.
+        ConstantStyle,
+        /// An output shows one colour.
+        ConstantOutput,
+        /// An output is out of all proportion to its content.
+        DisproportionateOutput,
+        /// A network that evaluates outputs gives no figure for one.
+        #[serde(rename = "not-judged")]
+        NotEvaluated,
+    }
 }
 
 impl WarningKind {
-    /// Every kind.
-    pub const ALL: [Self; 15] = [
-        Self::Greyscale,
-        Self::AlphaDropped,
-        Self::DepthReduced,
-        Self::Cropped,
-        Self::Enlarged,
-        Self::Orientation,
-        Self::ColourSpace,
-        Self::TrailingZeros,
-        Self::LabelEncoding,
-        Self::NoCommonClass,
-        Self::ConstantContent,
-        Self::ConstantStyle,
-        Self::ConstantOutput,
-        Self::DisproportionateOutput,
-        Self::NotEvaluated,
-    ];
-
     /// Returns the name in manifests and reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -6,8 +6,7 @@
 //! - [`evaluation`]: figures of an output, compared with its content
 //! - [`metrics`]: what is counted and timed, and where it is read
 //!
-//! It stands on the crates below its folder: `engine` computes with ONNX Runtime, `method` is the paper, `kernels` its
-//! arithmetic, `imaging` reads and writes images and labels.
+//! It stands on `engine` (ONNX Runtime), `method` (the paper) and `imaging` (images and labels); `kernels` is below those.
 
 // They panic when what they print cannot be written: `shared::console` does not.
 #![forbid(unsafe_code)]

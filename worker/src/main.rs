@@ -1,4 +1,4 @@
-//! A worker of the distributed mode: takes shards from the broker until it is told to stop.
+//! The program `worker`: takes shards from the broker until it is told to stop.
 
 // They panic when what they print cannot be written: `shared::console` does not.
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]

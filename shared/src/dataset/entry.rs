@@ -8,29 +8,23 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::labels::LabelSetting;
 use crate::ids::{NameError, check_name};
 
-/// What the pixels of a label file are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LabelKind {
-    /// A palette image whose indices are Cityscapes label ids.
-    PaletteIds,
-    /// A grey image of Cityscapes label ids.
-    LabelIds,
-    /// A grey image of Cityscapes train ids.
-    TrainIds,
-    /// An image of Cityscapes class colours.
-    Colour,
+crate::enumerated! {
+    /// What the pixels of a label file are.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum LabelKind {
+        /// A palette image whose indices are Cityscapes label ids.
+        PaletteIds,
+        /// A grey image of Cityscapes label ids.
+        LabelIds,
+        /// A grey image of Cityscapes train ids.
+        TrainIds,
+        /// An image of Cityscapes class colours.
+        Colour,
+    }
 }
 
 impl LabelKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [
-        Self::PaletteIds,
-        Self::LabelIds,
-        Self::TrainIds,
-        Self::Colour,
-    ];
-
     /// Returns the name that settings files use.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -9,33 +9,26 @@ use thiserror::Error;
 use crate::dataset::entry::LabelKind;
 use crate::wording::one_of;
 
-/// What the settings say of a dataset's label files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LabelSetting {
-    /// Each file tells, with its name and layout where it alone does not.
-    #[default]
-    Auto,
-    /// All are palette images whose indices are Cityscapes label ids, whatever their palettes say.
-    PaletteIds,
-    /// The values of all are Cityscapes label ids.
-    LabelIds,
-    /// The values of all are Cityscapes train ids.
-    TrainIds,
-    /// The colours of all are Cityscapes class colours, whatever palette indices say.
-    Colour,
+crate::enumerated! {
+    /// What the settings say of a dataset's label files.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum LabelSetting {
+        /// Each file tells, with its name and layout where it alone does not.
+        #[default]
+        Auto,
+        /// All are palette images whose indices are Cityscapes label ids, whatever their palettes say.
+        PaletteIds,
+        /// The values of all are Cityscapes label ids.
+        LabelIds,
+        /// The values of all are Cityscapes train ids.
+        TrainIds,
+        /// The colours of all are Cityscapes class colours, whatever palette indices say.
+        Colour,
+    }
 }
 
 impl LabelSetting {
-    /// Every setting, in the order in which help texts name them.
-    pub const ALL: [Self; 5] = [
-        Self::Auto,
-        Self::PaletteIds,
-        Self::LabelIds,
-        Self::TrainIds,
-        Self::Colour,
-    ];
-
     /// Returns the name that settings files use.
     #[must_use]
     pub fn as_str(self) -> &'static str {

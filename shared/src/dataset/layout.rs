@@ -8,22 +8,21 @@ use thiserror::Error;
 
 use crate::wording::one_of;
 
-/// The published layout that a dataset follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Layout {
-    /// `images/00001.png` with `labels/00001.png`, a palette image of label ids.
-    Gta5,
-    /// `*_leftImg8bit.png` with `*_gtFine_labelIds.png` and its siblings.
-    Cityscapes,
-    /// `*_rgb_anon.png` with `*_gt_labelIds.png` and its siblings.
-    Acdc,
+crate::enumerated! {
+    /// The published layout that a dataset follows.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Layout {
+        /// `images/00001.png` with `labels/00001.png`, a palette image of label ids.
+        Gta5,
+        /// `*_leftImg8bit.png` with `*_gtFine_labelIds.png` and its siblings.
+        Cityscapes,
+        /// `*_rgb_anon.png` with `*_gt_labelIds.png` and its siblings.
+        Acdc,
+    }
 }
 
 impl Layout {
-    /// Every layout, in the order in which help texts name them.
-    pub const ALL: [Layout; 3] = [Layout::Gta5, Layout::Cityscapes, Layout::Acdc];
-
     /// Returns whether its images lie in folders `train`, `val` and `test`.
     pub fn has_splits(self) -> bool {
         match self {

@@ -8,34 +8,26 @@
 use std::fmt;
 use std::path::{Component, Path};
 
-/// What a picture is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PictureKind {
-    /// A photograph, or a rendered frame.
-    Photograph,
-    /// The same place at another time, in clear weather by day: ACDC's and Dark Zurich's `_rgb_ref_anon`.
-    Reference,
-    /// The same moment from the right of two cameras.
-    RightCamera,
-    /// Classes, instances, boxes or masks.
-    Label,
-    /// Distances, disparities, optical flow, normals or transmittance.
-    Measurement,
-    /// Made by this program of many pictures.
-    ContactSheet,
+crate::enumerated! {
+    /// What a picture is.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum PictureKind {
+        /// A photograph, or a rendered frame.
+        Photograph,
+        /// The same place at another time, in clear weather by day: ACDC's and Dark Zurich's `_rgb_ref_anon`.
+        Reference,
+        /// The same moment from the right of two cameras.
+        RightCamera,
+        /// Classes, instances, boxes or masks.
+        Label,
+        /// Distances, disparities, optical flow, normals or transmittance.
+        Measurement,
+        /// Made by this program of many pictures.
+        ContactSheet,
+    }
 }
 
 impl PictureKind {
-    /// Every kind.
-    pub const ALL: [Self; 6] = [
-        Self::Photograph,
-        Self::Reference,
-        Self::RightCamera,
-        Self::Label,
-        Self::Measurement,
-        Self::ContactSheet,
-    ];
-
     /// Returns what a picture of a dataset is; `path` is below the dataset's root.
     ///
     /// The name goes before the folders, and of these the innermost before the others: a label is one in whatever folder

@@ -8,34 +8,35 @@ use crate::globs::Globs;
 use crate::settings::SettingsError;
 use crate::settings::raw::{OneOrMore, RawSelection};
 
-/// A part that a published dataset is divided into, as a folder of this name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Split {
-    /// `train`
-    Train,
-    /// `val`
-    Val,
-    /// `test`, whose labels are not published: files are there for Cityscapes, and show no class.
-    Test,
+crate::enumerated! {
+    /// A part that a published dataset is divided into, as a folder of this name.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum Split {
+        /// `train`
+        Train,
+        /// `val`
+        Val,
+        /// `test`, whose labels are not published: files are there for Cityscapes, and show no class.
+        Test,
+    }
 }
 
-/// The weather or light that ACDC sorts its pictures by, as a folder of this name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Condition {
-    /// `fog`
-    Fog,
-    /// `night`
-    Night,
-    /// `rain`
-    Rain,
-    /// `snow`
-    Snow,
+crate::enumerated! {
+    /// The weather or light that ACDC sorts its pictures by, as a folder of this name.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum Condition {
+        /// `fog`
+        Fog,
+        /// `night`
+        Night,
+        /// `rain`
+        Rain,
+        /// `snow`
+        Snow,
+    }
 }
 
 impl Split {
-    /// Every split.
-    pub const ALL: [Self; 3] = [Self::Train, Self::Val, Self::Test];
-
     /// Returns the name of its folder, which settings use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -48,9 +49,6 @@ impl Split {
 }
 
 impl Condition {
-    /// Every condition.
-    pub const ALL: [Self; 4] = [Self::Fog, Self::Night, Self::Rain, Self::Snow];
-
     /// Returns the name of its folder, which settings use.
     #[must_use]
     pub fn as_str(self) -> &'static str {

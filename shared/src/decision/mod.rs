@@ -1,4 +1,6 @@
-//! The decisions log of a run (halt, resume, ...): create-only objects, the last of which holds.
+//! The log of decisions about a run: create-only objects.
+//!
+//! The last one says whether the run is halted; reopened shards, retries and changed inputs hold by all of them.
 //!
 //! - [`Decision`]: one of them; [`Decisions`]: what holds now, as it is read and added to
 //! - [`Retry`]: quarantined items that are tried again; [`ChangedInput`]: inputs that are others than the plan says

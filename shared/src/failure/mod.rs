@@ -1,6 +1,7 @@
 //! The classes of failure, and what each leads to.
 //!
-//! - [`FailureClass`]: what a failure leads to; [`StorageUse`]: which class an error of storage has, by what was asked for
+//! - [`FailureClass`]: what a failure leads to; [`StorageUse`]: what storage was used for, which decides the
+//!   class of its error
 //! - [`FailedAttempt`]: one attempt that failed, as it is stored; `attempts`: the numbers of attempts
 //! - [`chain`]: an error and its causes on one line
 

@@ -3,8 +3,8 @@
 //! - `timeouts`: heads, bodies and answers that make no progress are cut, and so are idle connections.
 //! - `connection_limit`: connections are limited in total and for each client address; the other file descriptors are left
 //!   to the rest of the process.
-//! - `host`: requests that name another host than this machine can be told.
-//! - The next version of the protocol is not spoken: without TLS no browser asks for it.
+//! - `host`: tells requests for another host name apart.
+//! - HTTP/2 is not spoken: without TLS no browser asks for it.
 
 mod connection_limit;
 mod host;

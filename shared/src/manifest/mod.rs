@@ -1,4 +1,8 @@
 //! The manifest: one row for each item.
+//!
+//! - `schema`, `column`: its columns; `parquet_file`: the file; `sealing`: its digest of itself
+//! - `effective`: rows of a commit with its revisions put over them
+//! - `claims`, `thrift`: sizes that a file claims, checked before they are believed
 
 mod claims;
 mod column;
@@ -24,22 +28,21 @@ use crate::ids::{ItemId, RunId, ShardId};
 use crate::item_metric::PerMetric;
 use crate::warning::WarningKind;
 
-/// How an item ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Its image and label are stored.
-    Done,
-    /// Its input cannot be converted.
-    Quarantined,
-    /// Its shard failed too often.
-    Failed,
+crate::enumerated! {
+    /// How an item ended.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Status {
+        /// Its image and label are stored.
+        Done,
+        /// Its input cannot be converted.
+        Quarantined,
+        /// Its shard failed too often.
+        Failed,
+    }
 }
 
 impl Status {
-    /// Every way to end.
-    pub const ALL: [Self; 3] = [Self::Done, Self::Quarantined, Self::Failed];
-
     /// Returns the name in the manifest.
     #[must_use]
     pub fn as_str(self) -> &'static str {

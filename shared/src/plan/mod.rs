@@ -1,4 +1,4 @@
-//! `plan.json`: everything that is to be made of a run, as the coordinator stores it and workers believe it.
+//! `plan-{sha256}.json`: every item and shard of a run, as the coordinator stores it and workers read it.
 //!
 //! - [`Plan`], [`Shard`]: contents, styles and which of them meet in which shard
 //! - [`read`]: the plan of a run's record, checked against its digest

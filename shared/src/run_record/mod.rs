@@ -1,4 +1,6 @@
-//! `run.json`: what a run is, frozen at its start.
+//! `run.json`: the settings and digests that make a run what it is, frozen at its start.
+//!
+//! - `opening`: it is read, and checked
 
 mod opening;
 

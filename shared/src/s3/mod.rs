@@ -10,7 +10,7 @@
 //! parts of it are left that a lifecycle rule would have to remove. That holds up to 5 GiB, the most that S3 takes in a
 //! request; what is larger is refused before anything is sent.
 //!
-//! Only this file, `client`, `counting`, `put`, `get`, `list` and `sdk_error` name the SDK.
+//! Only this file, `client`, `counting`, `put`, `get` and `sdk_error` name the SDK.
 
 mod client;
 mod counting;

@@ -1,4 +1,4 @@
-//! Objects under keys: the only thing that is durable.
+//! Objects under keys: records and results of runs. What is stored here is the truth.
 //!
 //! - [`LocalStorage`]: a folder; [`S3Storage`]: a bucket; [`MemoryStorage`]: this process, for tests and simulations
 //! - `conformance`: the contract as tests, with the feature of that name

@@ -11,40 +11,30 @@ use tokio::time::Instant;
 
 use crate::read::{Reads, read, stored};
 
-/// A group of readers that are given the same bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// Photographs in every format.
-    Pictures,
-    /// Labels in every encoding.
-    Labels,
-    /// Arrays: noise, and statistics of photographs.
-    Arrays,
-    /// Contracts: `model.json`, `features.json` and `perceptual.json`.
-    Contracts,
-    /// What storage holds of a run beside shards: `run.json`, plan, decisions, tally, failed attempts.
-    Records,
-    /// `run.toml`, `worker.toml` and `--set`.
-    Settings,
-    /// Tasks, events and requests.
-    Messages,
-    /// The manifests of shards.
-    Shards,
+shared::enumerated! {
+    /// A group of readers that are given the same bytes.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Target {
+        /// Photographs in every format.
+        Pictures,
+        /// Labels in every encoding.
+        Labels,
+        /// Arrays: noise, and statistics of photographs.
+        Arrays,
+        /// Contracts: `model.json`, `features.json` and `perceptual.json`.
+        Contracts,
+        /// What storage holds of a run beside shards: `run.json`, plan, decisions, tally, failed attempts.
+        Records,
+        /// `run.toml`, `worker.toml` and `--set`.
+        Settings,
+        /// Tasks, events and requests.
+        Messages,
+        /// The manifests of shards.
+        Shards,
+    }
 }
 
 impl Target {
-    /// Every target.
-    pub const ALL: [Self; 8] = [
-        Self::Pictures,
-        Self::Labels,
-        Self::Arrays,
-        Self::Contracts,
-        Self::Records,
-        Self::Settings,
-        Self::Messages,
-        Self::Shards,
-    ];
-
     /// Returns the name that `cargo fuzz` knows it by.
     #[must_use]
     pub fn name(self) -> &'static str {

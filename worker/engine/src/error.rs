@@ -1,3 +1,5 @@
+//! Why the engine cannot load a model or compute with it.
+
 use std::path::PathBuf;
 
 use shared::failure::FailureClass;

@@ -1,4 +1,4 @@
-//! The model on ONNX Runtime: subgraphs of the UNet with attention between them. No other crate names ONNX Runtime.
+//! The model on ONNX Runtime: segments of the UNet, with attention between them. No other crate names ONNX Runtime.
 //!
 //! - [`runtime`]: the shared library and its one thread pool; `device`: where graphs run
 //! - `arena`: one arena for all sessions

@@ -1,3 +1,5 @@
+//! Why an attempt at a shard fails, and what that leads to.
+
 use std::time::Duration;
 
 use shared::failure::{FailureClass, StorageUse};

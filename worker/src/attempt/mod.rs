@@ -5,8 +5,8 @@
 //!
 //! - `goal`: what is to be made; `ports`: what it is made with
 //! - `inputs`: files out of datasets; `waiting`: for those that are away
-//! - `content`: the items of a content; `stored`: those that are there, `styles`, `converting`, `evaluating`: the others;
-//!   `batch_limit`: how many at once
+//! - `content`: the items of one content. `stored` finds those that are there; `styles`, `converting` and `evaluating` make
+//!   the rest, as many at once as `batch_limit` says
 //! - `artifacts`, `making`, `rows`: what is stored of an item, noted of it and said of it
 //! - `commit`: the end of a shard; `repair`: what is made again for one that is committed
 //! - `error`: why an attempt fails

@@ -1,3 +1,5 @@
+//! Why a worker stops without being asked to.
+
 use std::time::Duration;
 
 use shared::ids::{RunId, ShardId};

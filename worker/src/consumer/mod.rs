@@ -1,4 +1,9 @@
-//! Shards taken from the queue one at a time, and settled when storage has what became of them.
+//! A worker's loop: takes shards from the queue one at a time, and ends their messages once storage has the outcome.
+//!
+//! - `root`: runs that cannot be opened here; `preflight`: checks before an attempt; `plans`, `committed`: what they read
+//! - `supervise`, `watchdog`: an attempt, and whether it hangs
+//! - `reporter`: events of it; `control`: requests to the worker
+//! - `outcome`, `verdict`: what is recorded, and what becomes of message and worker; `error`: why a worker stops
 //!
 //! This is *when* work is done; *what* is done is an [`crate::attempt`]. The order never changes: storage first, then
 //! the queue. Whatever happens between the two, the message is delivered again and finds the work done.

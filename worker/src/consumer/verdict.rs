@@ -1,3 +1,5 @@
+//! What becomes of a message, and of the worker that had it.
+
 use shared::ids::RunId;
 use shared::queue::Settlement;
 use shared::queue::message::ShardTask;

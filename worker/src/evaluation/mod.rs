@@ -1,7 +1,7 @@
 //! Evaluation of outputs, each by itself against its content: similarity, perceptual distance, features.
 //!
-//! Structural similarity and tones are those of [`imaging`]; [`QualityEvaluator`] gives all of it for one output, with the
-//! run's networks.
+//! Structural similarity and tones are those of [`imaging`]; [`Networks::evaluate`] gives all of it for one output;
+//! [`QualityEvaluator`] does that on a thread that may be busy.
 //!
 //! What several outputs are like together (FID, KID) is made from this by the coordinator.
 

@@ -1,4 +1,7 @@
 //! Run contexts: the model of a run loaded, its datasets opened, so that its shards can be worked on.
+//!
+//! - `backend`: the engine as an attempt uses it
+//! - `networks`: those that judge outputs, loaded; `evaluator`: as an attempt uses them
 
 mod backend;
 mod evaluator;

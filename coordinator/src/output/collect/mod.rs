@@ -1,7 +1,7 @@
 //! The run's manifest, made from its shards; it can be made again at any time.
 //!
 //! - `block`: a part of the manifest, sorted; `failed_shard`: the rows of shards that failed
-//! - `fold`: what outputs are like together; `tally`: stored counts
+//! - `fold`: FID, KID and means, folded from committed shards; `tally`: stored counts
 
 mod block;
 mod failed_shard;

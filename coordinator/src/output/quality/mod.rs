@@ -1,5 +1,4 @@
-//! What the outputs of a run are like together: Fréchet and kernel distance of their features to those of real
-//! photographs, and means of what each was judged to be.
+//! FID and KID of a run's outputs against real photographs, and means of the figures of items.
 //!
 //! - [`statistics`]: mean and covariance of features
 //! - [`fid`]: Fréchet distance of two of them

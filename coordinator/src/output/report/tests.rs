@@ -1,3 +1,5 @@
+//! A report as it is stored, read again.
+
 use std::collections::BTreeMap;
 
 use shared::item_metric::{ItemMetric, PerMetric};

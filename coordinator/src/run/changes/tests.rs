@@ -1,3 +1,5 @@
+//! How inputs that differ from the plan are told.
+
 use shared::dataset::entry::{DatasetEntry, DatasetFile, DatasetLabel, LabelKind, LabelReading};
 use shared::decision::ChangedInput;
 

@@ -1,4 +1,6 @@
-//! `run.json` and the plan beside it: made once, compared ever after.
+//! `run.json` and the plan: stored once at the start of a run, and compared with the settings each time it goes on.
+//!
+//! - `leftovers`: what is stored of a run whose `run.json` is gone
 
 mod leftovers;
 

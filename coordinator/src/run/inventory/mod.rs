@@ -1,4 +1,7 @@
-//! What there is: contents, styles and model, listed and digested.
+//! Contents, styles, model and networks of a run, listed and digested.
+//!
+//! - `labels`: what is decided of labels when a run is planned
+//! - `classes`: pixels of each class, for rare-class pairing
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! What storage says is done, what failed, and what was decided.
 //!
-//! - `reading`, `rows`: it, and the rows of shards, read from storage; `error`: why not
+//! - `reading`: the ledger, read from storage; `rows`: the rows of shards; `error`: why neither can be read
 //! - `state`, `revisions`: where a shard stands; `mark`: all of them in a few numbers
 
 mod error;

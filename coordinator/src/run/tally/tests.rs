@@ -1,3 +1,5 @@
+//! Counts of shards, whatever order they are read in.
+
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::ids::{ItemId, RunId};

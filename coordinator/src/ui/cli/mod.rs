@@ -1,4 +1,8 @@
-//! The command line.
+//! The command line: a file or folder for each command.
+//!
+//! - `setup`, `compute`: what several commands open and check; `dashboard`: where it listens
+//! - `exit`: exit codes and errors; `files`: files that commands write
+//! - `without_engine`: the commands that compute, in a program that was built without the engine
 
 mod audit;
 mod cancel;

@@ -1,4 +1,4 @@
-//! What is to be done again, and why: out of storage alone.
+//! Finds from storage alone which shards and items are to be done again, and why.
 //!
 //! - `choice`: which shards are wanted; `error`: why that cannot be done
 //! - `find`, `quarantined`: which of them are to be done again

@@ -1,4 +1,4 @@
-//! The broker of the embedded mode and of simulations: in memory, without threads, time or chance.
+//! The broker in memory, for `run` and for simulations: without threads, time or chance.
 
 mod event_bus;
 mod work_queue;

@@ -1,3 +1,5 @@
+//! Folders with links, odd names and much in them.
+
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 

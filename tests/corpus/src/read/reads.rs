@@ -2,82 +2,58 @@
 
 use crate::targets::Target;
 
-/// Who reads a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reads {
-    /// A photograph whose label is that of the scene, in GTA5's layout.
-    Photograph,
-    /// The label of the scene's photograph where a palette of label ids is promised.
-    PaletteLabel,
-    /// The same where grey label ids are promised.
-    IdLabel,
-    /// The same where grey train ids are promised.
-    TrainIdLabel,
-    /// The same where colours are promised.
-    ColourLabel,
-    /// Statistics of photographs: `quality.reference`.
-    Reference,
-    /// Noise of two steps for `transfer`.
-    Noise,
-    /// `model.json`.
-    Model,
-    /// `features.json`.
-    Features,
-    /// `perceptual.json`.
-    Perceptual,
-    /// `run.json`.
-    RunRecord,
-    /// The plan beside it.
-    Plan,
-    /// A decision about a run.
-    Decision,
-    /// What was counted of a run.
-    Tally,
-    /// A failed attempt at a shard.
-    FailedAttempt,
-    /// `run.toml`.
-    RunSettings,
-    /// `worker.toml`.
-    WorkerSettings,
-    /// Arguments of `--set`, a line each.
-    Overrides,
-    /// A shard in the queue.
-    Task,
-    /// What a worker says.
-    Event,
-    /// What a worker is asked.
-    Request,
-    /// The manifest of a shard.
-    Shard,
+shared::enumerated! {
+    /// Who reads a file.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Reads {
+        /// A photograph whose label is that of the scene, in GTA5's layout.
+        Photograph,
+        /// The label of the scene's photograph where a palette of label ids is promised.
+        PaletteLabel,
+        /// The same where grey label ids are promised.
+        IdLabel,
+        /// The same where grey train ids are promised.
+        TrainIdLabel,
+        /// The same where colours are promised.
+        ColourLabel,
+        /// Statistics of photographs: `quality.reference`.
+        Reference,
+        /// Noise of two steps for `transfer`.
+        Noise,
+        /// `model.json`.
+        Model,
+        /// `features.json`.
+        Features,
+        /// `perceptual.json`.
+        Perceptual,
+        /// `run.json`.
+        RunRecord,
+        /// The plan beside it.
+        Plan,
+        /// A decision about a run.
+        Decision,
+        /// What was counted of a run.
+        Tally,
+        /// A failed attempt at a shard.
+        FailedAttempt,
+        /// `run.toml`.
+        RunSettings,
+        /// `worker.toml`.
+        WorkerSettings,
+        /// Arguments of `--set`, a line each.
+        Overrides,
+        /// A shard in the queue.
+        Task,
+        /// What a worker says.
+        Event,
+        /// What a worker is asked.
+        Request,
+        /// The manifest of a shard.
+        Shard,
+    }
 }
 
 impl Reads {
-    /// Every reader.
-    pub const ALL: [Self; 22] = [
-        Self::Photograph,
-        Self::PaletteLabel,
-        Self::IdLabel,
-        Self::TrainIdLabel,
-        Self::ColourLabel,
-        Self::Reference,
-        Self::Noise,
-        Self::Model,
-        Self::Features,
-        Self::Perceptual,
-        Self::RunRecord,
-        Self::Plan,
-        Self::Decision,
-        Self::Tally,
-        Self::FailedAttempt,
-        Self::RunSettings,
-        Self::WorkerSettings,
-        Self::Overrides,
-        Self::Task,
-        Self::Event,
-        Self::Request,
-        Self::Shard,
-    ];
-
     /// Returns the fuzz target to which it belongs.
     #[must_use]
     pub fn target(self) -> Target {

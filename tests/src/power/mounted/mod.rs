@@ -1,7 +1,7 @@
 //! A disk as a file system that any program can use, and whose power can be cut after any step: served over FUSE.
 //!
 //! Programs see what they wrote at once, as on any disk; the kernel keeps nothing that it was not given (it writes through).
-//! Everybody may do everything, and times are those of the question.
+//! Any user may do anything, and times are those of the question.
 //!
 //! - `machine`: the disk, with the steps that it has power for
 //! - `served`: what the kernel asks, as questions to the disk

@@ -1,4 +1,4 @@
-//! Attention on the CPU, by the kernels of [`method`].
+//! Attention on the CPU, by the functions of [`method`].
 
 use ort::value::DynValue;
 

@@ -1,6 +1,6 @@
 //! The attention of the injected layers, computed on the device that their tensors are on.
 //!
-//! - [`host`]: by the kernels of [`method`], on the CPU
+//! - [`host`]: by the functions of [`method`], on the CPU
 //! - [`graph`]: the same as ONNX graphs, on any device; `writer` and `weak` say what is in them
 
 pub mod graph;

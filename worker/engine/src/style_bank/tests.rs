@@ -1,3 +1,5 @@
+//! Styles kept on the device, in memory and on disk.
+
 use ndarray::Array2;
 
 use super::steps::Place;

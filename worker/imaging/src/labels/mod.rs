@@ -1,7 +1,7 @@
 //! Labels: what a file shows, ids or colours, as train ids for the method and as it is stored again.
 //!
 //! - `label_file`: its pixels; `encoding`: what they mean
-//! - `cityscapes`: the labels that are no classes
+//! - `cityscapes`: label ids outside the 19 classes (unlabelled, ego vehicle, ...), with their colours
 //! - `label_map`: train ids at the size of the image and of the latent
 //! - `stored`: the label of an output; `classes`: pixels of each class
 

@@ -1,3 +1,5 @@
+//! Convolutions beside a slow one in double precision.
+
 use pulp::{Scalar, Simd, WithSimd};
 
 use super::*;

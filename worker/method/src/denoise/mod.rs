@@ -3,7 +3,7 @@
 //! The content's latents at every schedule index follow from independent noise draws without a UNet, so the
 //! evaluation of the content branch that gives its noise map is also the one whose keys and values the outputs need:
 //! one pass over `[content, output_1 .. output_n]` a step. The style branch does not depend on the content and is
-//! walked once for a whole run by [`walk_style`].
+//! walked by [`walk_style`] once, however many contents follow.
 //!
 //! **Source:** Chigot et al. 2025 (arXiv:2505.16360), sections 3 and 4; edit-friendly inversion of Huberman-Spiegelglas
 //! et al. 2024 (arXiv:2304.06140).

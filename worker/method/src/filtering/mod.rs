@@ -4,8 +4,8 @@
 //! whose similarity lies below a quantile are **weak** and take the content's own attention instead.
 //!
 //! **Source:** Chigot et al. 2025, section 3.3 (arXiv:2505.16360).
-//! **Differs:** the released code and the paper match, compare and exchange differently; each choice
-//! is a setting. Weak columns are subtracted from a whole output instead of being left out of it.
+//! **Differs:** the released code and the paper match, compare and exchange differently;
+//! `method.preset` chooses between them ([`Filter`]). Weak columns are subtracted from a whole output instead of being left out of it.
 
 mod exchange;
 mod matching;

@@ -1,3 +1,5 @@
+//! Why no attempt at a shard can begin.
+
 use shared::decision::DecisionError;
 use shared::failure::{FailureClass, StorageUse};
 use shared::manifest::ManifestError;

@@ -1,3 +1,5 @@
+//! Files of statistics: what is read, what is refused, and with which words.
+
 use std::io::Cursor;
 
 use ndarray::{Array, Array1, Array2, Dimension, arr0, arr2};

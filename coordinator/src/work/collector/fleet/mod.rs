@@ -2,8 +2,8 @@
 //!
 //! Since when is measured here, from event to event: the clocks of workers may be set to anything, and so may this machine's.
 //!
-//! - `hearing`: what an event changes; `room`: who is forgotten where too many are heard
-//! - `known`: what is known of a worker; `worker`, `now`: a worker as it is shown, at a moment
+//! - `hearing`: how an event changes what is known; `room`: which workers are forgotten when there are too many
+//! - `known`: what is known of a worker; `worker`, `now`: what is shown of one, and at which time
 
 mod hearing;
 mod known;

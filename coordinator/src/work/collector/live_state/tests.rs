@@ -1,3 +1,5 @@
+//! What is shown after each event, and when.
+
 use std::sync::Mutex;
 use std::time::Duration;
 

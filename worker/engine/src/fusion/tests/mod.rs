@@ -1,3 +1,5 @@
+//! Fusions: which parts of graphs are replaced, and that numbers stay the same.
+
 mod chain;
 mod convolutions;
 mod layers;

@@ -1,8 +1,9 @@
 //! Image files to pixels.
 //!
 //! - `from_jpeg`, `from_other`: a picture of each format
-//! - `kinds`: files of these formats that are refused all the same; `refusals`: what is said of a file that is
-//! - `warnings`: what is said of one that is taken
+//! - `kinds`: files of these formats that are refused all the same; `refusals`: messages about
+//!   refused files
+//! - `warnings`: messages about accepted ones
 
 mod from_jpeg;
 mod from_other;
