@@ -40,10 +40,12 @@ pub struct Network {
     pub name: String,
     /// The checkpoint it was made from.
     pub source: CheckpointInfo,
-    /// Whether its figures can be compared with published ones. Exporters of feature extractors and of LPIPS have their own
-    /// words for it.
-    #[serde(default, alias = "published_fid", alias = "published_lpips")]
-    pub published: bool,
+    /// Whether FID of its features can be compared with published FID.
+    #[serde(default)]
+    pub published_fid: bool,
+    /// Whether its distances can be compared with published LPIPS.
+    #[serde(default)]
+    pub published_lpips: bool,
     /// To what size the graph resizes images; none if it takes them as they are.
     pub resize: Option<Resize>,
     /// Number of features of an image; none for networks that compare images.
@@ -68,6 +70,18 @@ pub struct Resize {
 impl std::fmt::Display for Resize {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}x{} {}", self.width, self.height, self.filter)
+    }
+}
+
+impl Network {
+    /// Returns whether the figures of a network whose contract is the file `contract` can be compared with published ones.
+    #[must_use]
+    pub fn is_published(&self, contract: &str) -> bool {
+        if contract == FEATURES_FILE {
+            self.published_fid
+        } else {
+            self.published_lpips
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub fn init(service: &'static str, filter: &str) {
     if let Some(error) = refused {
         tracing::warn!(
             error,
-            "RUST_LOG is not heeded: it must be as warn or info,worker=debug"
+            "RUST_LOG is not heeded: it must be as warn or info,worker=debug,engine=debug"
         );
     }
     if let Some(error) = trouble {

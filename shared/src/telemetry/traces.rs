@@ -29,8 +29,17 @@ const ENDPOINTS: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
-/// The crates whose spans are sent.
-const OURS: [&str; 4] = ["coordinator", "shared", "synth2real", "worker"];
+/// The crates whose spans are sent, with the events in them.
+const OURS: [&str; 8] = [
+    "coordinator",
+    "engine",
+    "imaging",
+    "kernels",
+    "method",
+    "shared",
+    "synth2real",
+    "worker",
+];
 /// How long a program waits at its end for a collector to take what is left.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 const HEADER: &str = "traceparent";
@@ -164,5 +173,27 @@ impl opentelemetry_sdk::trace::SpanExporter for RuntimeExporter {
         if let Some(exporter) = Arc::get_mut(&mut self.exporter) {
             exporter.set_resource(resource);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_of_every_crate_that_programs_are_made_of_are_sent() {
+        let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+        let workspace: toml::Table =
+            toml::from_str(&std::fs::read_to_string(workspace).unwrap()).unwrap();
+        let members = workspace["workspace"]["members"].as_array().unwrap().iter();
+        let members = members.map(|member| member.as_str().unwrap());
+        let crates = members.filter(|member| !member.starts_with("tests"));
+        let mut expected: Vec<&str> = crates
+            .map(|path| path.rsplit('/').next().unwrap())
+            .collect();
+        // The program of the coordinator.
+        expected.push("synth2real");
+        expected.sort_unstable();
+        assert_eq!(OURS.to_vec(), expected);
     }
 }

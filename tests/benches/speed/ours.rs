@@ -87,7 +87,7 @@ pub(super) fn convert(size: Size, contents: usize, styles: usize, steps: usize) 
     println!("$ synth2real run: {size}, {contents} contents, {styles} styles, {steps} steps");
 
     let mut command = project.run_command();
-    command.env("RUST_LOG", "warn,worker=debug");
+    command.env("RUST_LOG", "warn,worker=debug,engine=debug");
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut program = command.spawn().unwrap();
     let log = BufReader::new(program.stderr.take().unwrap());

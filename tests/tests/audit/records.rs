@@ -5,6 +5,7 @@ use std::fs;
 use coordinator::output::audit;
 use serde_json::{Value, json};
 use shared::artifact::ArtifactKey;
+use shared::decision::Decisions;
 use shared::digest;
 use shared::failure::{FailedAttempt, FailureClass};
 use shared::ids::ShardId;
@@ -12,6 +13,26 @@ use shared::seal;
 use tests::program::{Outcome, synth2real};
 
 use super::finished::Finished;
+
+/// What is behind a decision that is gone is not taken up: nothing tells what held between them.
+#[tokio::test]
+async fn a_decision_behind_one_that_is_gone_holds_nothing_and_is_a_finding() {
+    let finished = Finished::run().await;
+    let id = &finished.run.record.run;
+    let storage = finished.storage.as_ref();
+    let before = Decisions::read(storage, id).await.unwrap();
+    let beyond = before.count + 2;
+    let key = ArtifactKey::Decision(id.clone(), beyond);
+    let halt = json!({
+        "what": {"kind": "halt", "reason": "cancelled"},
+        "at": "2026-01-02T03:04:05Z",
+    });
+    let name = format!("decisions/{beyond:06}.json");
+    fs::write(finished.path(&name), seal::document(&halt, &key)).unwrap();
+    let after = Decisions::read(storage, id).await.unwrap();
+    assert_eq!((after.count, after.halted), (before.count, before.halted));
+    finished.finds(&[&name]).await;
+}
 
 /// Whoever can write into the storage root can seal what is no record of ours.
 #[tokio::test]

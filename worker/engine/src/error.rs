@@ -10,6 +10,7 @@ use crate::thread::EngineGone;
 use kernels::vectors::VectorsError;
 use method::adain::AdainError;
 use method::attention::AttentionError;
+use method::denoise::At;
 use method::finite::NotFinite;
 use method::schedule::ScheduleError;
 
@@ -89,6 +90,11 @@ pub enum EngineError {
         #[source]
         source: std::io::Error,
     },
+    /// A step injects, and nothing of it was recorded of a style.
+    #[error(
+        "nothing was recorded of a style at {0}, which injects it: this is a defect of the program"
+    )]
+    NotRecorded(At),
     /// The engine's thread has ended.
     #[error(transparent)]
     Gone(#[from] EngineGone),
@@ -122,6 +128,7 @@ impl EngineError {
             // Another run has another model, other settings and other inputs.
             Self::Contract(ContractError::Unusable { .. })
             | Self::Run { .. }
+            | Self::NotRecorded(_)
             | Self::Gone(_)
             | Self::Schedule(_)
             | Self::Attention(_)
@@ -144,6 +151,7 @@ impl EngineError {
             | Self::NotFinite { .. }
             | Self::NotJudged { .. }
             | Self::StyleBank { .. }
+            | Self::NotRecorded(_)
             | Self::Gone(_)
             | Self::Schedule(_)
             | Self::Attention(_)

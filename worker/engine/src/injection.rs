@@ -97,8 +97,8 @@ impl ContentPass for InjectStyles<'_> {
         let mut predictions = Vec::with_capacity(outputs.len());
         for output in outputs {
             let noise_pred = if injected {
-                let style_layers = self.styles[output.position].layers(at.step)?;
-                let style_layers = style_layers.expect("steps that inject are recorded");
+                let style = self.styles[output.position];
+                let style_layers = style.layers(at.step)?.ok_or(EngineError::NotRecorded(at))?;
                 let mut branch = InjectedBranch {
                     attention: &mut *self.attention,
                     style: &style_layers,

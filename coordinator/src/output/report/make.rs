@@ -322,7 +322,7 @@ impl Planned<'_> {
         let planned = self.sha256?.to_owned();
         match NetworkContract::open(self.at?, self.contract).await {
             Ok(contract) if contract.sha256 == planned => Some(NetworkReport {
-                published: contract.network.published,
+                published: contract.network.is_published(self.contract),
                 name: contract.network.name,
                 sha256: planned,
                 resize: contract.network.resize.map(|resize| resize.to_string()),

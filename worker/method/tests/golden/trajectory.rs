@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 
-use method::class_adain::{ClassAdain, ClassScale};
+use method::adain::adain;
+use method::class_adain::{ClassAdain, ClassScale, LabelledLatent};
 use method::denoise::{
     AdainPlan, At, Content, ContentPass, Denoise, NoiseSource, Observer, OutputBranch,
     PassPredictions, StepRecord, StylePass, StyleTrajectory, walk_style,
@@ -205,5 +206,43 @@ fn denoising_by_the_authors_predictions_gives_their_latents_at_every_step() {
         let outputs = denoise.run(&mut replay, &content, &[&style]);
         assert!(outputs.unwrap()[0].is_ok(), "{folder}");
         assert_eq!(compare.num_steps, num_executed, "{folder}");
+    }
+}
+
+/// Of what the authors' latents were before it, and not of what ours have become.
+#[test]
+fn the_adain_of_each_step_alone_is_that_of_the_authors() {
+    let with_branches = FOLDERS.iter().filter(|&&folder| folder != "paper-night");
+    for folder in with_branches {
+        let num_executed = schedule(folder).num_executed();
+        let plan = adain_plan(folder, num_executed);
+        let mut golden = Golden::open(&format!("{folder}/golden.npz"));
+        let content_labels: Array2<u8> = golden.array("label_content_latent");
+        let style_labels: Array2<u8> = golden.array("label_style_latent");
+        for step in 0..num_executed {
+            let before: Array3<f32> = golden.array(&format!("step{step}_before_adain"));
+            let latents: Array4<f32> = golden.array(&format!("step{step}_latents"));
+            let style = latents.index_axis(Axis(0), STYLE);
+            let found = if plan.class_wise[step] {
+                let content = LabelledLatent {
+                    latent: before.view(),
+                    labels: content_labels.view(),
+                };
+                let style = LabelledLatent {
+                    latent: style,
+                    labels: style_labels.view(),
+                };
+                plan.class_adain.apply(content, style)
+            } else {
+                adain(before.view(), style)
+            };
+            let expected = latents.index_axis(Axis(0), OUTPUT).to_owned();
+            assert_close(
+                &found.unwrap(),
+                &expected,
+                1e-4,
+                &format!("{folder} step {step}"),
+            );
+        }
     }
 }
