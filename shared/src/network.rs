@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::digest;
 use crate::location::Location;
+use crate::model::sizes::{MAX_SIDE, Size, check_graph};
 use crate::model::{
     CheckpointInfo, ContractError, GraphFile, OpenError, TensorContract, check_graph_files,
 };
@@ -15,6 +16,8 @@ use crate::source;
 
 /// The contract's version that this program reads.
 const FORMAT_VERSION: u32 = 1;
+/// A network's features; FID takes the square of them in memory.
+const MAX_FEATURES: usize = 16_384;
 /// The file of a feature extractor's contract.
 pub const FEATURES_FILE: &str = "features.json";
 
@@ -82,6 +85,24 @@ impl Network {
         } else {
             self.published_lpips
         }
+    }
+}
+
+impl Network {
+    /// Returns which size is out of its bounds, if one is.
+    pub(crate) fn check_sizes(&self) -> Result<(), String> {
+        let resize = self.resize.as_ref();
+        let sizes = [
+            ("num_features", self.num_features, MAX_FEATURES),
+            ("resize.width", resize.map(|to| to.width), MAX_SIDE),
+            ("resize.height", resize.map(|to| to.height), MAX_SIDE),
+        ];
+        for (key, value, max) in sizes {
+            if let Some(value) = value {
+                Size { key, value, max }.check()?;
+            }
+        }
+        check_graph(&self.graph)
     }
 }
 

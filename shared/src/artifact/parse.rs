@@ -1,7 +1,7 @@
 //! The key of a path: the inverse of [`ArtifactKey::path`].
 
 use super::ArtifactKey;
-use crate::failure::attempt_number;
+use crate::ids::attempt_number;
 use crate::ids::{ItemId, RunId};
 
 impl ArtifactKey {

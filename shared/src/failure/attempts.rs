@@ -1,13 +1,9 @@
 //! Numbers of attempts at a shard: which there can be, and which is the next.
 
 use crate::artifact::ArtifactKey;
-use crate::ids::{RunId, ShardId};
+use crate::ids::{MAX_ATTEMPT, RunId, ShardId};
 use crate::seal::DocumentError;
 use crate::storage::{Storage, StorageError, StorageErrorKind};
-
-/// The largest number of an attempt, far above what any shard comes to. Where something stored or sent says a larger one,
-/// it is none of ours.
-pub const MAX_ATTEMPT: u32 = 1_000_000;
 
 /// Proves that a field is the number of an attempt.
 ///
@@ -21,14 +17,6 @@ pub(crate) fn check_attempt(field: &str, number: u32) -> Result<(), DocumentErro
     Err(DocumentError::Malformed(format!(
         "{field}: it is {number}, expected 1 to {MAX_ATTEMPT}"
     )))
-}
-
-/// Returns the attempt that a text is the number of; none if no attempt has it, or it is written otherwise.
-#[must_use]
-pub(crate) fn attempt_number(text: &str) -> Option<u32> {
-    let number: u32 = text.parse().ok()?;
-    let is_own = (1..=MAX_ATTEMPT).contains(&number) && number.to_string() == text;
-    is_own.then_some(number)
 }
 
 /// Returns the number of the attempt after another one.
@@ -111,7 +99,7 @@ mod tests {
             ("4294967295", None),
             ("4294967296", None),
         ] {
-            assert_eq!(attempt_number(text), number, "{text}");
+            assert_eq!(crate::ids::attempt_number(text), number, "{text}");
         }
     }
 }

@@ -7,13 +7,13 @@
 
 mod attempts;
 mod class;
-mod error_chain;
 mod failed_attempt;
 mod storage_use;
 
-pub use attempts::{MAX_ATTEMPT, attempt_after, next_attempt};
-pub(crate) use attempts::{attempt_number, check_attempt};
+pub use crate::error_chain::chain;
+pub use crate::ids::MAX_ATTEMPT;
+pub(crate) use attempts::check_attempt;
+pub use attempts::{attempt_after, next_attempt};
 pub use class::FailureClass;
-pub use error_chain::chain;
 pub use failed_attempt::FailedAttempt;
 pub use storage_use::StorageUse;

@@ -1,7 +1,7 @@
 //! What an error of storage leads to, by what was asked for.
 
 use super::FailureClass;
-use crate::storage::StorageErrorKind;
+use crate::storage_error::StorageErrorKind;
 
 /// What a worker asked storage, a dataset or the folder of a model for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

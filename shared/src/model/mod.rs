@@ -15,7 +15,7 @@ mod error;
 mod files;
 mod graph;
 mod precision;
-mod sizes;
+pub(crate) mod sizes;
 
 pub(crate) use check::check_graph_files;
 pub use contract::{ImageSize, ModelContract};

@@ -3,28 +3,25 @@
 use std::fmt::Display;
 
 use super::{Dimension, GraphFile, Model, PIXELS_PER_LATENT};
-use crate::network::Network;
 
 /// Width or height of an image in pixels.
-const MAX_SIDE: usize = 16_384;
+pub(crate) const MAX_SIDE: usize = 16_384;
 /// Pixels of an image.
 const MAX_PIXELS: usize = 1 << 26;
 /// Length of a tensor's dimension.
 const MAX_LENGTH: usize = 1 << 26;
 /// Dimensions of a tensor.
 const MAX_DIMENSIONS: usize = 8;
-/// A network's features; FID takes the square of them in memory.
-const MAX_FEATURES: usize = 16_384;
 
 /// A size, its key, and how large it may be.
-struct Size<'a> {
-    key: &'a str,
-    value: usize,
-    max: usize,
+pub(crate) struct Size<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) value: usize,
+    pub(crate) max: usize,
 }
 
 impl Size<'_> {
-    fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let Self { key, value, max } = self;
         if (1..=*max).contains(value) {
             Ok(())
@@ -90,25 +87,7 @@ impl Model {
     }
 }
 
-impl Network {
-    /// Returns which size is out of its bounds, if one is.
-    pub(crate) fn check_sizes(&self) -> Result<(), String> {
-        let resize = self.resize.as_ref();
-        let sizes = [
-            ("num_features", self.num_features, MAX_FEATURES),
-            ("resize.width", resize.map(|to| to.width), MAX_SIDE),
-            ("resize.height", resize.map(|to| to.height), MAX_SIDE),
-        ];
-        for (key, value, max) in sizes {
-            if let Some(value) = value {
-                Size { key, value, max }.check()?;
-            }
-        }
-        check_graph(&self.graph)
-    }
-}
-
-fn check_graph(graph: &GraphFile) -> Result<(), String> {
+pub(crate) fn check_graph(graph: &GraphFile) -> Result<(), String> {
     for tensor in graph.inputs.iter().chain(&graph.outputs) {
         if tensor.shape.len() > MAX_DIMENSIONS {
             return Err(format!(

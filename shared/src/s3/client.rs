@@ -13,8 +13,8 @@ use super::counting::Counting;
 use super::error_response::Cause;
 use super::{Bucket, S3Settings, timeouts};
 use crate::location::BucketPrefix;
-use crate::storage::StorageError;
-use crate::storage::StorageErrorKind::Denied;
+use crate::storage_error::StorageError;
+use crate::storage_error::StorageErrorKind::Denied;
 
 impl Bucket {
     /// Returns a bucket; asks it nothing.

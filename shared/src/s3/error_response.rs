@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::{fmt, iter};
 
-use crate::storage::{StorageError, StorageErrorKind};
+use crate::storage_error::{StorageError, StorageErrorKind};
 use crate::wording::shortened;
 
 /// Messages of stores are cut here.

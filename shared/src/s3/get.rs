@@ -15,9 +15,9 @@ use super::object::size;
 use super::sdk_error::status;
 use super::{Bucket, Head, timeouts};
 use crate::read_file::check_size;
-use crate::storage::StorageError;
-use crate::storage::StorageErrorKind::{Denied, NotFound, Unavailable};
-use crate::storage::disk::io_error;
+use crate::storage_error::StorageError;
+use crate::storage_error::StorageErrorKind::{Denied, NotFound, Unavailable};
+use crate::storage_error::disk::io_error;
 
 impl Bucket {
     /// Returns the bytes of an object of at most `max_bytes`, and what changes with them.

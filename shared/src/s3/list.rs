@@ -6,8 +6,8 @@ use futures::stream::BoxStream;
 use super::error_response::Cause;
 use super::object::{Cursor, CutShort, next_token, size};
 use super::{Bucket, BucketObject};
-use crate::storage::StorageError;
-use crate::storage::StorageErrorKind::Denied;
+use crate::storage_error::StorageError;
+use crate::storage_error::StorageErrorKind::Denied;
 
 impl Bucket {
     /// Returns the objects whose paths begin with `below`, sorted by the bytes of their paths.

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use crate::blocking;
 use crate::digest;
-use crate::storage::StorageError;
-use crate::storage::disk::io_error;
+use crate::storage_error::StorageError;
+use crate::storage_error::disk::io_error;
 
 /// The most bytes that one request may put, as S3 has it.
 pub(super) const MAX_PUT_BYTES: u64 = 5 << 30;

@@ -11,9 +11,9 @@ use super::error_response::Cause;
 use super::object::{MAX_PUT_BYTES, PutCondition};
 use super::sdk_error::status;
 use super::{Body, Bucket, Put, timeouts};
-use crate::storage::StorageError;
-use crate::storage::StorageErrorKind::{Denied, Unavailable};
-use crate::storage::disk::io_error;
+use crate::storage_error::StorageError;
+use crate::storage_error::StorageErrorKind::{Denied, Unavailable};
+use crate::storage_error::disk::io_error;
 
 impl Bucket {
     /// Writes an object if its key is free.

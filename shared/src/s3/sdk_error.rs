@@ -8,8 +8,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use super::Bucket;
 use super::error_response::{Cause, ErrorResponse, causes, chain};
-use crate::storage::StorageError;
-use crate::storage::StorageErrorKind::{Denied, Unavailable};
+use crate::storage_error::StorageError;
+use crate::storage_error::StorageErrorKind::{Denied, Unavailable};
 
 impl Bucket {
     /// Returns what the SDK's error means.

@@ -2,8 +2,8 @@
 
 use super::Bucket;
 use super::error_response::Cause;
-use crate::storage::StorageError;
-use crate::storage::StorageErrorKind::Denied;
+use crate::storage_error::StorageError;
+use crate::storage_error::StorageErrorKind::Denied;
 
 impl Bucket {
     /// Returns an error that says this store must not be used: it ignores `If-None-Match`.

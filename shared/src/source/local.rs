@@ -12,8 +12,8 @@ use super::{Source, SourceFile, Tree};
 use crate::blocking;
 use crate::globs::Globs;
 use crate::read_file::{self, max_bytes};
-use crate::storage::disk::io_error;
 use crate::storage::{StorageError, StorageErrorKind};
+use crate::storage_error::disk::io_error;
 
 /// Files below a folder. Links are followed, each folder once.
 #[derive(Debug, Clone)]

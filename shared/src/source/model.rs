@@ -13,7 +13,7 @@ use crate::blocking;
 use crate::digest;
 use crate::location::Location;
 use crate::storage::StorageError;
-use crate::storage::disk::io_error;
+use crate::storage_error::disk::io_error;
 
 /// Files that are fetched at the same time.
 const AT_ONCE: usize = 4;

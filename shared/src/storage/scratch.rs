@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::StorageError;
-use super::disk::io_error;
+use crate::storage_error::disk::io_error;
 
 /// Enough that a file system with no room left does not take it.
 const TRIED_BYTES: usize = 1 << 16;

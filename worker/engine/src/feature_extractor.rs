@@ -6,7 +6,8 @@ use ndarray::ArrayView3;
 use shared::settings::EngineConfig;
 
 use crate::runtime::Runtime;
-use crate::session::{GraphSession, InputSize, Tensors};
+use crate::session::{GraphSession, InputSize};
+use crate::tensor::Tensors;
 use crate::{EngineError, network, tensor};
 use shared::network::{FEATURES_FILE, NetworkContract};
 

@@ -8,7 +8,8 @@ use ndarray::ArrayView3;
 use shared::settings::EngineConfig;
 
 use crate::runtime::Runtime;
-use crate::session::{GraphSession, InputSize, Tensors};
+use crate::session::{GraphSession, InputSize};
+use crate::tensor::Tensors;
 use crate::{EngineError, network, tensor};
 use shared::network::NetworkContract;
 

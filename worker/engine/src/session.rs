@@ -1,6 +1,5 @@
 //! One graph as a session of ONNX Runtime whose inputs and outputs are those of its contract.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use ort::editor::Model;
@@ -13,6 +12,7 @@ use shared::settings::Device;
 
 use crate::fusion::{self, LoadError};
 use crate::runtime::Runtime;
+use crate::tensor::Tensors;
 use crate::{EngineError, device, tensor};
 use shared::model::{self, ContractError, Dimension, GraphFile, Precision, TensorContract};
 
@@ -24,9 +24,6 @@ pub struct InputSize {
     /// Height in pixels.
     pub height: usize,
 }
-
-/// Tensors by name.
-pub(super) type Tensors = HashMap<String, DynValue>;
 
 /// A graph that is loaded and ready to run.
 pub(super) struct GraphSession {

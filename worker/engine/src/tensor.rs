@@ -2,12 +2,16 @@
 //!
 //! They must be in the host's memory: reading one that is on another device is an error.
 
+use std::collections::HashMap;
+
 use half::f16;
 use ndarray::{Array2, Array3, Array4, ArrayView3, Axis, CowArray, Ix2};
 use ort::value::{DynValue, Tensor, TensorElementType, ValueType};
 
-use crate::session::Tensors;
 use shared::model::Precision;
+
+/// Tensors by name.
+pub(super) type Tensors = HashMap<String, DynValue>;
 
 /// Returns a length, a place or a timestep as ONNX has it.
 pub(super) fn whole(number: usize) -> ort::Result<i64> {

@@ -11,7 +11,8 @@ use shared::read_file::{self, max_bytes};
 
 use crate::attention::{LayerTensors, StyleLayer};
 use crate::runtime::Runtime;
-use crate::session::{GraphSession, Tensors};
+use crate::session::GraphSession;
+use crate::tensor::Tensors;
 use crate::transfer::Transfer;
 use crate::{EngineError, tensor};
 use shared::model::{ContractError, InjectedLayer, ModelContract, Precision};

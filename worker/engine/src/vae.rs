@@ -3,7 +3,8 @@
 use ndarray::{Array3, ArrayView3};
 
 use crate::runtime::Runtime;
-use crate::session::{GraphSession, Tensors};
+use crate::session::GraphSession;
+use crate::tensor::Tensors;
 use crate::{EngineError, tensor};
 use shared::model::{GraphFile, ModelContract, Precision};
 

@@ -16,6 +16,7 @@
 mod decode;
 mod encode;
 mod error;
+mod files;
 mod labels;
 mod load;
 mod prepare;
@@ -23,9 +24,10 @@ pub mod resize;
 pub mod ssim;
 pub mod tones;
 
-pub use decode::decode_image;
+pub use decode::{decode_image, label_kind_of_file};
 pub use encode::encode_png;
 pub use error::InputError;
-pub use labels::{IdEvidence, count_classes, id_evidence, label_kind_of_file};
+pub use files::{LabelFile, NamedBytes};
+pub use labels::{IdEvidence, count_classes, id_evidence};
 pub use load::{LabelNeed, LoadError, Loaded, load};
-pub use prepare::{LabelFile, NamedBytes, Prepared, as_labelled, prepare};
+pub use prepare::{Prepared, as_labelled, prepare};

@@ -3,16 +3,16 @@
 
 use ndarray::{Array2, Array3};
 
+use crate::decode::label_file;
 use crate::decode::orientation::LabelSize;
 use crate::decode::picture;
 use crate::error::InputError;
+use crate::files::{LabelFile, NamedBytes};
 use crate::labels::encoding::{self, Label};
-use crate::labels::label_file;
 use crate::labels::label_map::LabelMap;
 use crate::labels::stored::stored;
 use crate::resize::{CropBox, Size, crop_centre, resize_bicubic};
 use shared::dataset::classes::UNKNOWN;
-use shared::dataset::entry::LabelReading;
 use shared::model::ImageSize;
 use shared::warning::{ItemWarning, WarningKind};
 
@@ -28,24 +28,6 @@ fn latent_of(size: ImageSize) -> Size {
         width: size.latent_width,
         height: size.latent_height,
     }
-}
-
-/// The bytes of a file.
-#[derive(Clone, Copy, Debug)]
-pub struct NamedBytes<'a> {
-    /// The path that errors show.
-    pub name: &'a str,
-    /// What the file holds.
-    pub bytes: &'a [u8],
-}
-
-/// A label file, and how it is to be read.
-#[derive(Clone, Copy, Debug)]
-pub struct LabelFile<'a> {
-    /// The file.
-    pub file: NamedBytes<'a>,
-    /// What is known of it before it is opened.
-    pub reading: LabelReading,
 }
 
 /// A pair at the size of the model.

@@ -10,8 +10,8 @@ use std::rc::Rc;
 
 use super::{SourceFile, Tree};
 use crate::globs::Globs;
-use crate::storage::disk::io_error;
 use crate::storage::{StorageError, StorageErrorKind};
+use crate::storage_error::disk::io_error;
 
 /// Folders of systems, which hold no part of a dataset and are often not readable.
 const SYSTEM_FOLDERS: [&str; 6] = [

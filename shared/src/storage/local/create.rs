@@ -9,8 +9,8 @@ use super::hollow::{Place, place};
 use super::{DiskStep, LocalStorage, TEMPORARY_FOLDER, cause};
 use crate::digest;
 use crate::read_file;
-use crate::storage::disk::{error_of_making, io_error};
 use crate::storage::{Created, StorageError, StorageErrorKind};
+use crate::storage_error::disk::{error_of_making, io_error};
 
 impl LocalStorage {
     pub(super) fn create_file(&self, path: &Path, bytes: &[u8]) -> Result<Created, StorageError> {

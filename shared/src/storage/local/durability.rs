@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::{DiskStep, LocalStorage};
 use crate::storage::StorageError;
-use crate::storage::disk::{io_error, is};
+use crate::storage_error::disk::{io_error, is};
 
 impl LocalStorage {
     /// Makes a folder and those above it; returns once the names of all of them survive a crash.

@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use crate::read_file::Refused;
-use crate::storage::disk::is;
+use crate::storage_error::disk::is;
 
 /// What is in the place of a picture.
 pub(super) enum Place {

@@ -37,13 +37,13 @@ use self::naming::Naming;
 use self::steps::Steps;
 pub use self::steps::{DiskListener, DiskStep};
 use self::unfinished::remove_abandoned;
-use super::disk::{error_of_making, io_error, is};
 use super::walk::{Found, Walk, links_below};
 use super::{Created, ObjectMeta, Pages, Storage, StorageError, max_bytes_of, path_of};
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::blocking;
 use crate::ids::RunId;
 use crate::read_file;
+use crate::storage_error::disk::{error_of_making, io_error, is};
 
 /// Unfinished files lie in this folder of the root, away from the images that people train on.
 const TEMPORARY_FOLDER: &str = ".writing";

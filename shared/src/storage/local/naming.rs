@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use super::cause::Cause;
-use crate::storage::disk::is;
+use crate::storage_error::disk::is;
 
 /// What gives a file its name: the system's calls, or those of a test.
 #[derive(Debug, Clone, Copy)]

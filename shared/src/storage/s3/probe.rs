@@ -108,7 +108,7 @@ impl Probe<'_> {
         let removed = join_all(paths.iter().map(|path| self.bucket.delete(path))).await;
         if let Some(error) = removed.into_iter().find_map(Result::err) {
             tracing::warn!(
-                error = crate::failure::chain(&error),
+                error = crate::error_chain::chain(&error),
                 "a few bytes are left below {FOLDER} by each start: allow s3:DeleteObject there, or let a lifecycle rule \
                  remove them"
             );

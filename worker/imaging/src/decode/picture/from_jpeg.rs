@@ -7,7 +7,7 @@ use super::refusals::{check_not_too_large, undecodable, unread_kind};
 use super::warnings::{cmyk, greyscale, unapplied, unturned};
 use crate::decode::{exif, jpeg};
 use crate::error::InputError;
-use crate::prepare::NamedBytes;
+use crate::files::NamedBytes;
 
 /// Returns a JPEG as its file has it.
 pub(super) fn from_jpeg(file: NamedBytes<'_>) -> Result<Picture, InputError> {

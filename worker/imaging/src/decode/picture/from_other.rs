@@ -17,7 +17,7 @@ use crate::decode::exif::{self, Told};
 use crate::decode::jpeg::JpegError;
 use crate::decode::{bmp, formats, png_file, tiff, tiff_pixels, webp};
 use crate::error::InputError;
-use crate::prepare::NamedBytes;
+use crate::files::NamedBytes;
 
 /// Returns a file of a format other than JPEG as it has its picture.
 pub(super) fn from_other(file: NamedBytes<'_>, format: ImageFormat) -> Result<Picture, InputError> {

@@ -3,10 +3,10 @@
 use image::ImageFormat;
 
 use super::refusals::{undecodable, unread_kind};
+use crate::decode::label_file::{self, Pixels};
 use crate::decode::{bmp, png_file, tiff};
 use crate::error::InputError;
-use crate::labels::label_file::{self, Pixels};
-use crate::prepare::NamedBytes;
+use crate::files::NamedBytes;
 
 /// What is expected of a file that holds several pictures.
 pub(super) const SINGLE_PICTURE: &str = "a single picture, store the one that is meant alone";

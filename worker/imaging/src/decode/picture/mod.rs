@@ -23,7 +23,7 @@ pub(crate) use self::refusals::{check_not_empty, check_not_too_large, undecodabl
 use super::formats::{self, Format, Recognised};
 use super::orientation::Oriented;
 use crate::error::InputError;
-use crate::prepare::NamedBytes;
+use crate::files::NamedBytes;
 
 /// The most pixels of an image: far more than a camera's, far less than a decompression bomb's.
 pub(crate) const MAX_PIXELS: u64 = 1 << 25;

@@ -3,7 +3,7 @@
 use super::MAX_PIXELS;
 use crate::decode::tiff;
 use crate::error::InputError;
-use crate::prepare::NamedBytes;
+use crate::files::NamedBytes;
 
 pub(crate) fn check_not_empty(file: NamedBytes<'_>) -> Result<(), InputError> {
     if file.bytes.is_empty() {

@@ -7,7 +7,7 @@ use super::MAX_METADATA;
 use crate::decode::exif::Told;
 use crate::decode::png_file;
 use crate::decode::uncompressed::Uncompressed;
-use crate::prepare::NamedBytes;
+use crate::files::NamedBytes;
 
 /// Says what becomes of an image that is not RGB of 8 bits.
 pub(super) fn lost(file: NamedBytes<'_>, colour: ColorType) -> Vec<ItemWarning> {

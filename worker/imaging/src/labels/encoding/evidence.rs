@@ -6,8 +6,8 @@ use super::histogram::Histogram;
 use super::ids::Ids;
 use super::levels::sure_ids;
 use super::palette::{agree, are_grey_ids, colour_at, is_ramp};
-use crate::labels::label_file::{self, LabelPixels, Pixels};
-use crate::prepare::NamedBytes;
+use crate::decode::label_file::{self, LabelPixels, Pixels};
+use crate::files::NamedBytes;
 
 /// What a label tells of the ids of its dataset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

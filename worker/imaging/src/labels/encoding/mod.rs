@@ -42,9 +42,9 @@ use shared::warning::{ItemWarning, WarningKind};
 pub use self::evidence::{IdEvidence, id_evidence};
 use self::histogram::Histogram;
 pub(crate) use self::ids::Ids;
-use super::label_file::{self, LabelPixels, Pixels};
+use crate::decode::label_file::{self, LabelPixels, Pixels};
 use crate::error::InputError;
-use crate::prepare::LabelFile;
+use crate::files::LabelFile;
 
 /// The share of pixels that may mean nothing before a label is taken for something else. Edges that were smoothed when
 /// a label was resized are some percent; a label that was a JPEG once is mostly such pixels.

@@ -7,9 +7,9 @@ use super::histogram::Histogram;
 use super::ids::{Ids, is_strange};
 use super::palette::colour_at;
 use super::{Label, Read, Reader, expected};
+use crate::decode::label_file::{LabelPixels, Pixels};
 use crate::error::InputError;
 use crate::labels::cityscapes;
-use crate::labels::label_file::{LabelPixels, Pixels};
 
 impl Reader<'_> {
     /// Returns the label as the settings state it.

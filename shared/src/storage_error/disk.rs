@@ -35,7 +35,7 @@ fn kind_of(error: &io::Error) -> StorageErrorKind {
 }
 
 /// Returns what a person can do about an object that can never be at its place.
-pub(super) fn advice_on_invalid(error: Option<io::ErrorKind>) -> &'static str {
+pub(crate) fn advice_on_invalid(error: Option<io::ErrorKind>) -> &'static str {
     match error {
         Some(io::ErrorKind::InvalidFilename) => {
             ": its name is longer than the file system takes; shorten it"
@@ -57,7 +57,7 @@ pub(crate) fn io_error(operation: &'static str, path: &Path, source: io::Error) 
 
 /// Returns the error of an operation that makes something at a path: there a link that leads to itself is no object that
 /// is away, but a place where nothing can ever be.
-pub(super) fn error_of_making(
+pub(crate) fn error_of_making(
     operation: &'static str,
     path: &Path,
     source: io::Error,
@@ -74,7 +74,7 @@ pub(super) fn error_of_making(
     }
 }
 
-pub(super) fn is(error: &io::Error, number: Errno) -> bool {
+pub(crate) fn is(error: &io::Error, number: Errno) -> bool {
     error.raw_os_error() == Some(number.raw_os_error())
 }
 

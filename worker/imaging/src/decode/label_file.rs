@@ -13,7 +13,7 @@ use crate::decode::picture::{
 };
 use crate::decode::png_file;
 use crate::error::InputError;
-use crate::prepare::NamedBytes;
+use crate::files::NamedBytes;
 use shared::dataset::LabelKind;
 use shared::dataset::classes::{UNKNOWN, train_id_of_colour};
 
