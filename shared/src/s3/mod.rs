@@ -1,6 +1,6 @@
 //! Objects of an S3 bucket.
 //!
-//! - [`Bucket`]: the objects below a prefix; `client`: how its store is reached, as [`S3Settings`] and the environment say
+//! - `Bucket`: the objects below a prefix; `client`: how its store is reached, as [`S3Settings`] and the environment say
 //! - `put`, `get`, `list`: requests that write or remove, that read, and that list; `object`: what they send and are told
 //! - `sdk_error`: what errors of the SDK mean; `error_response`: why a request failed, in words
 //! - `unusable`: why a store must not be used at all
