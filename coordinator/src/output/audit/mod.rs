@@ -63,7 +63,7 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
     };
     let stored = StoredItems::read(storage, run).await?;
     let (tally, counted) = objects::stored_tally(storage, run).await?;
-    let (reported, in_report) = objects::stored_report(storage, run).await;
+    let (reported, in_report) = objects::stored_report(storage, run).await?;
     let mut styles = reported.iter().flat_map(|reported| &reported.styles);
     let per_class = styles.any(|style| !style.classes.is_empty());
     let known = Known {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use shared::ids::{ItemId, ShardId};
 use shared::manifest::{ManifestRow, Status};
 use shared::storage::Storage;
@@ -52,7 +52,7 @@ impl Fold {
 }
 
 /// Adds a few committed shards to a fold, in their order, but for those that are damaged, which it returns: who counts them
-/// tells them.
+/// tells them. After an error none is added, so that all of them can be added again.
 ///
 /// # Errors
 ///
@@ -64,49 +64,39 @@ pub async fn fold_readable(
     shards: &[Fold],
     fold: &mut RunFold,
 ) -> Result<BTreeSet<ShardId>, LedgerError> {
-    let mut damaged = BTreeSet::new();
-    match fold_in(storage, run, ledger, shards, fold).await {
-        Err(error) if error.is_damage() => {}
-        folded => return folded.map(|()| damaged),
-    }
-    for shard in shards {
-        let one = std::slice::from_ref(shard);
-        match fold_in(storage, run, ledger, one, fold).await {
+    let reads = shards
+        .iter()
+        .map(|&what| rows_of(storage, run, ledger, what));
+    let (mut rows, mut damaged) = (Vec::new(), BTreeSet::new());
+    for (shard, read) in shards.iter().zip(join_all(reads).await) {
+        match read {
+            Ok(read) => rows.extend(read),
             Err(error) if error.is_damage() => {
                 damaged.insert(shard.shard());
             }
-            folded => folded?,
+            Err(error) => return Err(error),
         }
     }
+    fold.take_in(rows).await;
     Ok(damaged)
 }
 
-/// Adds a few committed shards to a fold, in their order: all of them or, after an error, none.
-///
-/// # Errors
-///
-/// [`LedgerError`] if one cannot be read.
-pub async fn fold_in(
+/// Returns the rows of a committed shard that are to be folded.
+async fn rows_of(
     storage: &dyn Storage,
     run: &FrozenRun,
     ledger: &Ledger,
-    shards: &[Fold],
-    fold: &mut RunFold,
-) -> Result<(), LedgerError> {
-    let reads = shards.iter().map(|&what| async move {
-        match what {
-            Fold::All(shard) => ledger.shard_rows_with_features(storage, run, shard).await,
-            Fold::Since(shard, revisions) => {
-                let parts = ledger
-                    .shard_parts_with_features(storage, run, shard)
-                    .await?;
-                Ok(done_since(parts, revisions))
-            }
+    what: Fold,
+) -> Result<Vec<ManifestRow>, LedgerError> {
+    match what {
+        Fold::All(shard) => ledger.shard_rows_with_features(storage, run, shard).await,
+        Fold::Since(shard, revisions) => {
+            let parts = ledger
+                .shard_parts_with_features(storage, run, shard)
+                .await?;
+            Ok(done_since(parts, revisions))
         }
-    });
-    let rows = try_join_all(reads).await?;
-    fold.take_in(rows.into_iter().flatten().collect()).await;
-    Ok(())
+    }
 }
 
 /// Returns the rows that are done and were not when there were so many revisions.

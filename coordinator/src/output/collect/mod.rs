@@ -14,7 +14,7 @@ use shared::storage::{Storage, StorageError};
 
 use self::block::{blocks, read_block};
 pub(crate) use self::failed_shard::FailedShard;
-pub use self::fold::{Fold, fold, fold_in, fold_readable};
+pub use self::fold::{Fold, fold, fold_readable};
 pub use self::tally::{store_tally, store_tally_anew};
 use crate::output::quality::fold::RunFold;
 use crate::run::freeze::FrozenRun;

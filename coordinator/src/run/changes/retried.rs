@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use shared::decision::{ChangedInput, ChangedInputs};
 use shared::failure::chain;
 use shared::location::Location;
-use shared::source;
 use shared::storage::StorageError;
 
 use super::difference::Change;
 use super::entry::change;
 use super::of_run::Changes;
-use super::sizes::{as_it_is, sizes};
+use super::sizes::{as_it_is, open_with_sizes};
 use crate::run::freeze::FrozenRun;
 use crate::run::inventory;
 use crate::run::ledger::Ledger;
@@ -63,10 +62,9 @@ async fn changed_contents(
     at: &Location,
     positions: &BTreeSet<usize>,
 ) -> Result<Vec<Change>, StorageError> {
-    let source = source::open(at).await?;
     let inputs = positions.iter();
     let inputs = inputs.map(|&position| decided.content(&run.plan.contents[position]));
-    let sizes = sizes(source.as_ref(), inputs).await?;
+    let (_, sizes) = open_with_sizes(at, inputs).await?;
     let changed = positions.iter().filter_map(|&position| {
         let before = decided.content(&run.plan.contents[position]);
         let now = as_it_is(before, &sizes);
@@ -87,10 +85,9 @@ async fn changed_styles(
     at: &Location,
     positions: &BTreeSet<usize>,
 ) -> Result<Vec<Change>, StorageError> {
-    let source = source::open(at).await?;
     let inputs = positions.iter();
     let inputs = inputs.map(|&position| decided.style(&run.plan.styles[position]));
-    let sizes = sizes(source.as_ref(), inputs).await?;
+    let (source, sizes) = open_with_sizes(at, inputs).await?;
     let mut changed = Vec::new();
     for &position in positions {
         let planned = &run.plan.styles[position];

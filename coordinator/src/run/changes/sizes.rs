@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use shared::dataset::entry::DatasetEntry;
-use shared::source::Source;
+use shared::location::Location;
+use shared::source::{self, Source};
 use shared::storage::StorageError;
 
 /// Returns the sizes of what lies in the folders of some inputs.
@@ -20,6 +22,16 @@ pub(super) async fn sizes<'a>(
         sizes.extend(files.map(|file| (file.path, file.size_bytes)));
     }
     Ok(sizes)
+}
+
+/// Opens a dataset, and returns the sizes of what lies in the folders of some of its inputs.
+pub(super) async fn open_with_sizes<'a>(
+    at: &Location,
+    inputs: impl Iterator<Item = &'a DatasetEntry>,
+) -> Result<(Arc<dyn Source>, BTreeMap<PathBuf, u64>), StorageError> {
+    let source = source::open(at).await?;
+    let sizes = sizes(source.as_ref(), inputs).await?;
+    Ok((source, sizes))
 }
 
 /// Returns an input with the sizes that its files have now; one that is not there has its old one.

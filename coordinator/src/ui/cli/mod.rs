@@ -25,7 +25,7 @@ mod setup;
 mod status;
 #[cfg(feature = "embedded")]
 mod transfer;
-#[cfg(not(feature = "embedded"))]
+#[cfg(any(test, not(feature = "embedded")))]
 mod without_engine;
 
 use std::path::PathBuf;

@@ -300,7 +300,11 @@ async fn first_usable(
         match context.inputs.load(kind, listing).await {
             Ok(loaded) => return Ok(loaded),
             Err(Unusable::Quarantine(quarantine)) => reason = quarantine.reason,
-            Err(Unusable::Away(why)) => reason = why,
+            Err(Unusable::Away(why)) => {
+                return Err(CliError::Environment(format!(
+                    "an image below {root} cannot be read just now: {why}"
+                )));
+            }
         }
     }
     Err(CliError::Usage(format!(

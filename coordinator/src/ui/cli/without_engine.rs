@@ -13,9 +13,13 @@ pub(super) struct AnyArgs {
     _given: Vec<OsString>,
 }
 
+#[cfg(not(feature = "embedded"))]
 pub(super) use AnyArgs as ProbeArgs;
+#[cfg(not(feature = "embedded"))]
 pub(super) use AnyArgs as ReferenceStatsArgs;
+#[cfg(not(feature = "embedded"))]
 pub(super) use AnyArgs as RunArgs;
+#[cfg(not(feature = "embedded"))]
 pub(super) use AnyArgs as TransferArgs;
 
 /// Says where the command is to be found.
@@ -29,11 +33,14 @@ pub(super) async fn main(_: AnyArgs) -> Result<Outcome, CliError> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(not(feature = "embedded"))]
     use clap::CommandFactory;
 
     use super::*;
+    #[cfg(not(feature = "embedded"))]
     use crate::ui::cli::Cli;
 
+    #[cfg(not(feature = "embedded"))]
     #[test]
     fn the_help_of_each_command_that_computes_says_that_it_needs_the_engine() {
         let program = Cli::command();

@@ -109,6 +109,9 @@ pub(super) async fn check(
                     "{name} belongs to no run: nothing that is known is stored there; remove it"
                 )),
             }
+            if let Some(error) = found.outage.take() {
+                return Err(error);
+            }
         }
     }
     found.report(truth).await;
@@ -132,17 +135,24 @@ pub(super) async fn check(
 }
 
 /// Reads the report, if there is one; what is wrong with it is a finding.
+///
+/// # Errors
+///
+/// If storage does not answer.
 pub(super) async fn stored_report(
     storage: &dyn Storage,
     run: &FrozenRun,
-) -> (Option<RunReport>, ObjectFindings) {
+) -> Result<(Option<RunReport>, ObjectFindings), StorageError> {
     let mut found = ObjectFindings::default();
     let key = ArtifactKey::Report(run.record.run.clone());
     let report = match found.read_made(storage, &key).await {
         Place::Taken(bytes) => found.parsed(&bytes, &key, MADE_ANEW, seal::parse),
         Place::Free | Place::Unreadable => None,
     };
-    (report, found)
+    match found.outage.take() {
+        Some(error) => Err(error),
+        None => Ok((report, found)),
+    }
 }
 
 /// Reads the stored counts as they are; what is wrong with them is a finding. Counts of another version are none.

@@ -82,8 +82,10 @@ pub(super) async fn conclude(
         // a report speaks stays as it is.
         Stopped::OnRequest | Stopped::Halted => {
             let reported = RunReport::stored(storage, &run.record.run).await;
-            let is_told = reported
-                .is_ok_and(|report| report.is_some_and(|it| it.contact_sheet_sha256.is_some()));
+            // Where that cannot be told, it stays too.
+            let is_told = reported.map_or(true, |report| {
+                report.is_some_and(|it| it.contact_sheet_sha256.is_some())
+            });
             let sheet = match is_told {
                 true => None,
                 false => contact_sheet::make(storage, &run).await,
