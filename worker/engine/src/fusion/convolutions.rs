@@ -74,6 +74,10 @@ fn match_convolution(
         return Ok(None);
     };
     let (mut nodes, mut inputs) = with_sum(rewriter, node);
+    let is_of_others = |norm: &Match<GroupNorm>| norm.kernel.weight.len() != kernel.num_inputs();
+    if norms.get(&inputs[0]).is_some_and(is_of_others) {
+        return Ok(None);
+    }
     if rewriter.readers(&inputs[0]) == [node] {
         if let Some(mut before) = norms.remove(&inputs[0]) {
             nodes.append(&mut before.nodes);
@@ -199,13 +203,17 @@ impl Layer {
         else {
             return Ok(None);
         };
-        if [height, width] != [kernel; 2] || num_outputs.max(num_inputs) < MIN_CHANNELS {
+        if [height, width] != [kernel; 2]
+            || num_outputs.max(num_inputs) < MIN_CHANNELS
+            || num_outputs.min(num_inputs) == 0
+        {
             return Ok(None);
         }
         let bias = match (inputs.get(2).filter(|name| !name.is_empty()), constant(2)) {
             (None, _) => vec![0.0; num_outputs],
-            (Some(_), Some(bias)) => rewriter.numbers(bias)?,
-            (Some(_), None) => return Ok(None),
+            (Some(_), Some(bias)) if bias.dims == weights.dims[..1] => rewriter.numbers(bias)?,
+            // One of another length is ONNX Runtime's to refuse as well.
+            (Some(_), _) => return Ok(None),
         };
         Ok(Some(Self {
             weights: rewriter.numbers(weights)?,

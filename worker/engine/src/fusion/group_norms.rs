@@ -157,8 +157,15 @@ fn is_shape_of(rewriter: &GraphRewriter<'_>, tensor: &str, shape: &[i64]) -> boo
 
 /// Returns whether `Reshape` makes groups of whole images, and keeps the batch.
 fn are_groups_of(shape: &[i64], split: &[i64]) -> bool {
-    let size = |shape: &[i64]| shape[1..].iter().product::<i64>();
-    split.len() > 2 && split[0] == -1 && split[1] > 0 && size(shape) == size(split)
+    // Lengths are those of a file: a product that no number holds is that of no groups.
+    let size = |shape: &[i64]| {
+        let mut lengths = shape[1..].iter();
+        lengths.try_fold(1_i64, |all, length| all.checked_mul(*length))
+    };
+    split.len() > 2
+        && split[0] == -1
+        && split[1] > 0
+        && size(shape).is_some_and(|whole| size(split) == Some(whole))
 }
 
 /// Returns the nodes that multiply a node's output by its sigmoid, if nothing else reads it.

@@ -268,3 +268,36 @@ fn convolutions_of_single_pixels_are_replaced_unless_images_are_transposed_besid
     let folder = tempfile::tempdir().unwrap();
     assert_same(&chain, folder.path(), 24);
 }
+
+#[test]
+fn convolutions_whose_numbers_do_not_fit_each_other_are_left_to_onnx_runtime() {
+    let conv = |kernel: i64| {
+        let mut chain = Chain::new(32);
+        chain.conv(32, 32, kernel, kernel / 2, 1);
+        chain.known(32);
+        chain
+    };
+    let other_bias = |kernel: i64| {
+        let mut chain = conv(kernel);
+        let bias = chain.constant(vec![16]);
+        chain.read_instead(0, 2, &bias);
+        chain
+    };
+    let mut without_inputs = conv(1);
+    let weights = without_inputs.constant(vec![32, 0, 1, 1]);
+    without_inputs.read_instead(0, 1, &weights);
+    let mut other_norm = Chain::new(64);
+    other_norm.known(64);
+    other_norm.group_norm(64, 8, 1.0);
+    other_norm.conv(32, 32, 3, 1, 1);
+    other_norm.known(32);
+    for chain in [other_bias(3), other_bias(1), without_inputs, other_norm] {
+        let (model, _) = rewrite(&chain.model(), Path::new("")).unwrap();
+        let (operators, _) = contents(&model);
+        assert_eq!(
+            operators.last().map(String::as_str),
+            Some("Conv"),
+            "{operators:?}"
+        );
+    }
+}
