@@ -46,7 +46,6 @@ programs:
 
 test-rust: onnxruntime cuda-stand-in promtool chromium mounts programs
 	infra/with-servers.sh cargo $(CARGO_TEST) --workspace --locked
-	cargo $(CARGO_TEST) --package coordinator --no-default-features --locked --lib
 	cargo test --workspace --locked --doc
 
 # One of its tests compares the built program with pytorch-fid.
