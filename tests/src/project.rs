@@ -145,13 +145,7 @@ impl Project {
     ///
     /// If the key is no `table.key`.
     pub fn set(&mut self, key: &str, value: impl Into<toml::Value>) {
-        let (table, key) = key.split_once('.').expect("table.key");
-        let table = self
-            .settings
-            .entry(table)
-            .or_insert(toml::Table::new().into());
-        let table = table.as_table_mut().expect("a table");
-        table.insert(key.to_owned(), value.into());
+        set_key(&mut self.settings, key, value);
         self.write_settings();
     }
 
@@ -246,4 +240,16 @@ impl Project {
     pub fn stored_nothing(&self) -> bool {
         stored::paths(Path::new(&self.path("out"))).is_empty()
     }
+}
+
+/// Writes a setting such as `method.steps` into settings.
+///
+/// # Panics
+///
+/// If the key is no `table.key`.
+pub(crate) fn set_key(settings: &mut toml::Table, key: &str, value: impl Into<toml::Value>) {
+    let (table, key) = key.split_once('.').expect("table.key");
+    let table = settings.entry(table).or_insert(toml::Table::new().into());
+    let table = table.as_table_mut().expect("a table");
+    table.insert(key.to_owned(), value.into());
 }

@@ -51,11 +51,13 @@ const fn class(name: &'static str, label_id: u8, colour: [u8; 3]) -> Class {
 }
 
 /// Returns the train id of a label id, or [`UNKNOWN`].
+#[inline]
 pub fn train_id_of_label_id(label_id: u8) -> u8 {
     train_id(|class| class.label_id == label_id)
 }
 
 /// Returns the train id of a colour, or [`UNKNOWN`] if it is not exactly that of a class.
+#[inline]
 pub fn train_id_of_colour(colour: [u8; 3]) -> u8 {
     train_id(|class| class.colour == colour)
 }
@@ -69,6 +71,7 @@ pub fn train_id_of_train_id(stored: u8) -> u8 {
     }
 }
 
+#[inline]
 fn train_id(is_it: impl Fn(&Class) -> bool) -> u8 {
     let found = CLASSES.iter().position(is_it);
     found.map_or(UNKNOWN, |train_id| train_id as u8)

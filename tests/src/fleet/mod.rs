@@ -20,6 +20,7 @@ use self::workers::Worker;
 
 use crate::broker::{Broker, Options};
 use crate::program::{Outcome, Running, synth2real};
+use crate::project::set_key;
 use crate::proxy::Proxy;
 use crate::s3_server::{BUCKET, S3Server};
 use crate::{repository, service, stored};
@@ -100,13 +101,7 @@ impl Fleet {
     ///
     /// If the key is no `table.key`.
     pub fn set(&mut self, key: &str, value: impl Into<toml::Value>) {
-        let (table, key) = key.split_once('.').expect("table.key");
-        let table = self
-            .settings
-            .entry(table)
-            .or_insert(toml::Table::new().into());
-        let table = table.as_table_mut().expect("a table");
-        table.insert(key.to_owned(), value.into());
+        set_key(&mut self.settings, key, value);
     }
 
     /// Returns what the same settings make in one undisturbed process on a local disk.

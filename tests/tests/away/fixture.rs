@@ -31,6 +31,19 @@ pub(super) struct Fixture {
 }
 
 impl Fixture {
+    /// Stores and publishes a run of one item whose input is there.
+    pub(super) async fn publish_another_run(&self) -> FrozenRun {
+        let size = ShardSize {
+            contents: 1,
+            styles: 1,
+        };
+        let other = planned::run("other", &["b".to_owned()], &["night".to_owned()], size);
+        planned::store(self.storage.as_ref(), &other).await;
+        let task = other.plan.task(&other.record.run, &other.plan.shards[0]);
+        self.broker.work.publish(&[task]).await.unwrap();
+        other
+    }
+
     pub(super) async fn new() -> Self {
         Self::of_patience(600).await
     }

@@ -13,9 +13,8 @@ use shared::ids::ShardId;
 use shared::queue::message::EventKind;
 use shared::queue::{EventBus, WorkQueue};
 use shared::run_record::RunRecord;
-use shared::settings::{ShardSize, WatchdogConfig};
+use shared::settings::WatchdogConfig;
 use tests::fake_engine::FakeContextProvider;
-use tests::planned;
 use worker::attempt::{InputKind, Inputs, LoadedInput, Progress, RunContext, Unusable};
 use worker::consumer::Consumer;
 use worker::run_context::{RunContextError, RunContextProvider};
@@ -47,14 +46,7 @@ async fn an_input_that_is_away_for_minutes_is_waited_for_and_costs_no_attempt() 
 #[tokio::test(start_paused = true)]
 async fn an_input_that_stays_away_sends_its_shard_back_uncounted_and_the_worker_makes_other_runs() {
     let fixture = Fixture::new().await;
-    let size = ShardSize {
-        contents: 1,
-        styles: 1,
-    };
-    let other = planned::run("other", &["b".to_owned()], &["night".to_owned()], size);
-    planned::store(fixture.storage.as_ref(), &other).await;
-    let task = other.plan.task(&other.record.run, &other.plan.shards[0]);
-    fixture.broker.work.publish(&[task]).await.unwrap();
+    let other = fixture.publish_another_run().await;
     // Longer than the run waits, and long enough for a few more tries.
     let back = async {
         tokio::time::sleep(Duration::from_secs(700)).await;

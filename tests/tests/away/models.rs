@@ -111,14 +111,7 @@ async fn a_model_that_is_away_for_minutes_is_waited_for_and_costs_no_attempt() {
 async fn a_model_that_stays_away_sends_its_shard_back_uncounted_and_the_worker_makes_other_runs() {
     for error in AWAY {
         let fixture = Fixture::new().await;
-        let size = ShardSize {
-            contents: 1,
-            styles: 1,
-        };
-        let other = planned::run("other", &["b".to_owned()], &["night".to_owned()], size);
-        planned::store(fixture.storage.as_ref(), &other).await;
-        let task = other.plan.task(&other.record.run, &other.plan.shards[0]);
-        fixture.broker.work.publish(&[task]).await.unwrap();
+        let other = fixture.publish_another_run().await;
         let run_contexts = fixture.without_model(error);
         let consumer = Consumer {
             run_contexts: Arc::clone(&run_contexts) as Arc<dyn RunContextProvider>,

@@ -110,6 +110,18 @@ impl<'a, A: Array + 'static> Cell<'a, A> {
         self.column.is_null(self.row)
     }
 
+    /// Returns nothing if there is a value.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError::Column`] if there is none.
+    pub(super) fn must_be_there(&self) -> Result<(), ManifestError> {
+        if self.is_null() {
+            return Err(self.unexpected());
+        }
+        Ok(())
+    }
+
     fn unexpected(&self) -> ManifestError {
         ManifestError::Column(self.name)
     }

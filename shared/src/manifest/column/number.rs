@@ -26,9 +26,7 @@ impl Kind for u32 {
     }
 
     fn read(cell: Cell<'_, UInt32Array>) -> Result<Self, ManifestError> {
-        if cell.is_null() {
-            return Err(cell.unexpected());
-        }
+        cell.must_be_there()?;
         Ok(cell.column.value(cell.row))
     }
 }
@@ -87,6 +85,7 @@ impl Kind for u64 {
     }
 
     fn read(cell: Cell<'_, UInt64Array>) -> Result<Self, ManifestError> {
+        cell.must_be_there()?;
         Ok(cell.column.value(cell.row))
     }
 }
@@ -106,6 +105,7 @@ impl Kind for Timestamp {
     }
 
     fn read(cell: Cell<'_, TimestampMicrosecondArray>) -> Result<Self, ManifestError> {
+        cell.must_be_there()?;
         let micros = cell.column.value(cell.row);
         Self::from_microsecond(micros).map_err(|_| cell.unexpected())
     }
