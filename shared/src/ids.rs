@@ -146,14 +146,6 @@ impl fmt::Display for ItemId {
 /// it is none of ours.
 pub const MAX_ATTEMPT: u32 = 1_000_000;
 
-/// Returns the attempt that a text is the number of; none if no attempt has it, or it is written otherwise.
-#[must_use]
-pub(crate) fn attempt_number(text: &str) -> Option<u32> {
-    let number: u32 = text.parse().ok()?;
-    let is_own = (1..=MAX_ATTEMPT).contains(&number) && number.to_string() == text;
-    is_own.then_some(number)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

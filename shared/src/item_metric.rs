@@ -6,8 +6,10 @@
 //! To add one that a network gives of a pair of images: its variant and its `Facts` here, its key in
 //! [`RawQuality`](crate::settings::raw::RawQuality) and [`QualityConfig`](crate::settings::QualityConfig), and the digest of
 //! its network in [`FrozenEvaluators`](crate::run_record::FrozenEvaluators), which is left out of records of runs without it: their
-//! plan hashes were made before there was one.
+//! plan hashes were made before there was one. Whether its figures can be compared with published ones is told by
+//! [`Network::is_published`](crate::network::Network::is_published).
 
+use crate::network::PERCEPTUAL_FILE;
 use std::ops::{Index, IndexMut, RangeInclusive};
 
 crate::enumerated! {
@@ -78,7 +80,7 @@ impl ItemMetric {
                 most: f64::INFINITY,
                 decimals: 3,
                 network: Some(MetricNetwork {
-                    contract: "perceptual.json",
+                    contract: PERCEPTUAL_FILE,
                     report_key: "lpips_network",
                 }),
             },

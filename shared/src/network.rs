@@ -20,6 +20,8 @@ const FORMAT_VERSION: u32 = 1;
 const MAX_FEATURES: usize = 16_384;
 /// The file of a feature extractor's contract.
 pub const FEATURES_FILE: &str = "features.json";
+/// The file of an LPIPS network's contract.
+pub const PERCEPTUAL_FILE: &str = "perceptual.json";
 
 /// An exported network.
 #[derive(Debug, Clone)]
@@ -80,10 +82,10 @@ impl Network {
     /// Returns whether the figures of a network whose contract is the file `contract` can be compared with published ones.
     #[must_use]
     pub fn is_published(&self, contract: &str) -> bool {
-        if contract == FEATURES_FILE {
-            self.published_fid
-        } else {
-            self.published_lpips
+        match contract {
+            FEATURES_FILE => self.published_fid,
+            PERCEPTUAL_FILE => self.published_lpips,
+            _ => false,
         }
     }
 }

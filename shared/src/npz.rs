@@ -212,6 +212,14 @@ fn split(bytes: &[u8]) -> Result<(&str, &[u8]), String> {
 
 /// Returns the number of bytes that a header claims; none if it is beyond counting.
 fn claimed(header: &str) -> Result<Option<usize>, String> {
+    // The reader takes the last of two keys and undoes escapes: what is compared here must be what it believes.
+    let says_once = |key: &str| header.matches(key).count() == 1;
+    if header.contains('\\') || !says_once("descr") || !says_once("shape") {
+        return Err(format!(
+            "has a header that does not say descr and shape once each: {}",
+            header.trim()
+        ));
+    }
     let no_shape = || format!("has a header without a shape: {}", header.trim());
     let (_, rest) = header.split_once("shape").ok_or_else(no_shape)?;
     let (_, rest) = rest.split_once('(').ok_or_else(no_shape)?;
@@ -228,8 +236,8 @@ fn claimed(header: &str) -> Result<Option<usize>, String> {
     Ok(bytes)
 }
 
-/// Returns the size of an element by a type such as `<f8`. Of others, which the reader refuses before it takes memory,
-/// every element has a byte at least.
+/// Returns the size of an element by a type such as `<f8`. Of others every element has a byte at least: the reader takes up
+/// to eight times what the file holds before it refuses them.
 fn bytes_of_element(header: &str) -> usize {
     let size = || {
         let (_, rest) = header.split_once("descr")?;
@@ -297,6 +305,24 @@ mod tests {
             let message = refused(&npy(&header, &[0; 16]));
             assert!(message.contains("holds 16 bytes, too few"), "{message}");
             assert!(message.contains(shape), "{message}");
+        }
+    }
+
+    /// The reader takes the last of two keys, and undoes escapes.
+    #[test]
+    fn a_header_that_says_its_shape_twice_takes_no_memory() {
+        let huge = "(1099511627776,)";
+        for header in [
+            format!("{{'descr': '<f8', 'fortran_order': False, 'shape': (0,), 'shape': {huge}, }}"),
+            format!("{{'descr': 'shape (0)', 'fortran_order': False, 'shape': {huge}, }}"),
+            format!(
+                "{{'descr': '<f8', 'fortran_order': False, 'shape': (0,), 'sh\\x61pe': {huge}, }}"
+            ),
+            format!("{{'descr': '<f8', 'descr': '<f8', 'shape': {huge}, }}"),
+        ] {
+            let message = refused(&npy(&header, &[0; 16]));
+            assert!(message.contains("descr and shape once each"), "{message}");
+            assert!(message.contains(huge), "{message}");
         }
     }
 

@@ -1,8 +1,7 @@
 //! The key of a path: the inverse of [`ArtifactKey::path`].
 
 use super::ArtifactKey;
-use crate::ids::attempt_number;
-use crate::ids::{ItemId, RunId};
+use crate::ids::{ItemId, MAX_ATTEMPT, RunId};
 
 impl ArtifactKey {
     /// Returns the key that an object at this path is stored under: the inverse of [`Self::path`].
@@ -48,7 +47,8 @@ impl ArtifactKey {
             },
             "attempts" => {
                 let (shard, attempt) = stem(".json")?.split_once('/')?;
-                Self::FailedAttempt(run, shard.parse().ok()?, attempt_number(attempt)?)
+                let attempt = from_one(attempt).filter(|&number| number <= MAX_ATTEMPT)?;
+                Self::FailedAttempt(run, shard.parse().ok()?, attempt)
             }
             "making" => Self::Making(run, stem(".json")?.parse().ok()?),
             "fid" => Self::FeatureStatistics(run, stem(".npz")?.to_owned()),

@@ -1,5 +1,6 @@
 //! The checks of a model's contract: what it must say for this program to use it.
 
+use std::collections::HashSet;
 use std::path::{Component, Path};
 
 use super::{Dimension, FORMAT_VERSION, GraphFile, Model, PIXELS_PER_LATENT};
@@ -106,13 +107,13 @@ impl Model {
         if last.layer.is_some() || injected.iter().any(|segment| segment.layer.is_none()) {
             return Err("must have an injected layer after every segment but the last".to_owned());
         }
-        let mut known = vec!["sample", "timestep", "prompt_embedding"];
+        let mut known = HashSet::from(["sample", "timestep", "prompt_embedding"]);
         for segment in &self.segments {
             let graph = &segment.graph;
             if let Some(input) = graph
                 .inputs
                 .iter()
-                .find(|input| !known.contains(&input.name.as_str()))
+                .find(|input| !known.contains(input.name.as_str()))
             {
                 return Err(format!(
                     "names {} as an input of {}, which nothing before it makes",
@@ -135,10 +136,10 @@ impl Model {
                         ));
                     }
                 }
-                known.push(&layer.output);
+                known.insert(&layer.output);
             }
         }
-        if known.contains(&"noise_pred") {
+        if known.contains("noise_pred") {
             Ok(())
         } else {
             Err("has no segment that makes noise_pred".to_owned())

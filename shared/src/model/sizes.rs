@@ -5,9 +5,9 @@ use std::fmt::Display;
 use super::{Dimension, GraphFile, Model, PIXELS_PER_LATENT};
 
 /// Width or height of an image in pixels.
-pub(crate) const MAX_SIDE: usize = 16_384;
+pub(crate) const MAX_SIDE: usize = 8192;
 /// Pixels of an image.
-const MAX_PIXELS: usize = 1 << 26;
+pub(crate) const MAX_PIXELS: usize = 33_000_000;
 /// Length of a tensor's dimension.
 const MAX_LENGTH: usize = 1 << 26;
 /// Dimensions of a tensor.

@@ -15,7 +15,7 @@ use crate::ids::{ItemId, RunId, ShardId};
 use crate::queue::message::ShardTask;
 use crate::run_record::Frozen;
 
-/// Everything that is to be made, as `plan.json` keeps it, so that any machine with the storage root can go on with the run.
+/// Everything that is to be made, as `plan-{sha256}.json` keeps it, so that any machine with the storage root can go on with the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {

@@ -222,19 +222,6 @@ impl fmt::Display for ErrorResponse {
     }
 }
 
-/// Returns what an error says with everything that caused it, each sentence once.
-pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = String::new();
-    for error in causes(error) {
-        let sentence = error.to_string();
-        if !text.contains(&sentence) {
-            let colon = if text.is_empty() { "" } else { ": " };
-            text += &format!("{colon}{sentence}");
-        }
-    }
-    text
-}
-
 /// Returns an error and everything that caused it.
 pub(super) fn causes<'a>(
     error: &'a (dyn StdError + 'static),

@@ -10,10 +10,11 @@ use backon::BackoffBuilder;
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 
-use super::error_response::{Cause, chain};
+use super::error_response::Cause;
 use super::object::size;
 use super::sdk_error::status;
 use super::{Bucket, Head, timeouts};
+use crate::error_chain::chain;
 use crate::read_file::check_size;
 use crate::storage_error::StorageError;
 use crate::storage_error::StorageErrorKind::{Denied, NotFound, Unavailable};

@@ -7,7 +7,8 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use super::Bucket;
-use super::error_response::{Cause, ErrorResponse, causes, chain};
+use super::error_response::{Cause, ErrorResponse, causes};
+use crate::error_chain::chain;
 use crate::storage_error::StorageError;
 use crate::storage_error::StorageErrorKind::{Denied, Unavailable};
 

@@ -5,6 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use coordinator::output::collect::Fold;
+use coordinator::output::quality::fold::RunFold;
 use coordinator::output::report::RunReport;
 use coordinator::output::{audit, collect};
 use coordinator::run::ledger::LedgerError;
@@ -73,6 +75,24 @@ async fn a_store_that_gives_no_answer_about_a_shard_says_nothing_of_it() {
     fixture.storage.stop_answering_at(&fixture.shard(0));
     assert!(tally.update(storage, run, &ledger).await.is_err());
     assert_eq!(tally.damaged().len(), 1);
+}
+
+/// Shards are added to figures a part at a time, and a part that met an outage is added again.
+#[tokio::test(start_paused = true)]
+async fn an_outage_beside_a_damaged_shard_counts_no_shard_twice() {
+    let fixture = Fixture::made(&["a", "b", "c"]).await;
+    let (storage, run) = (&*fixture.storage, &fixture.run);
+    let ledger = fixture.ledger().await;
+    let part = [0, 1, 2].map(|shard| Fold::All(ShardId(shard)));
+    let mut fold = RunFold::new(false);
+    fixture.storage.spoil(&fixture.shard(0));
+    fixture.storage.throttle(&fixture.shard(2));
+    let folded = collect::fold_readable(storage, run, &ledger, &part, &mut fold).await;
+    assert!(folded.is_err());
+    fixture.storage.restore();
+    let damaged = collect::fold_readable(storage, run, &ledger, &part, &mut fold).await;
+    assert!(damaged.unwrap().is_empty());
+    assert_eq!(fold.styles["night"].items.done, 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -100,7 +100,11 @@ impl<T: DeserializeOwned> Subscriber<T> {
             if let Some(stream) = &mut self.stream {
                 match stream.next().await {
                     Ok(payload) if payload.len() > MOST_BYTES => {
-                        debug!(bytes = payload.len(), "heard more than anybody says");
+                        debug!(
+                            bytes = payload.len(),
+                            max_bytes = MOST_BYTES,
+                            "passed over a message that is too large"
+                        );
                         continue;
                     }
                     Ok(payload) => match serde_json::from_slice(&payload) {
@@ -109,7 +113,10 @@ impl<T: DeserializeOwned> Subscriber<T> {
                             return message;
                         }
                         Err(error) => {
-                            debug!(error = chain(&error), "heard something unknown");
+                            debug!(
+                                error = chain(&error),
+                                "passed over a message that cannot be read"
+                            );
                             continue;
                         }
                     },

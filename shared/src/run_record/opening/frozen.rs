@@ -1,7 +1,9 @@
 //! The bounds of what a record freezes: its numbers, digests and names can be those of a run.
 
 use super::RecordError;
+use crate::ids::MAX_NAME_BYTES;
 use crate::item_metric::ItemMetric;
+use crate::model::sizes::{MAX_PIXELS, MAX_SIDE};
 use crate::run_record::Frozen;
 use crate::settings::SettingsError;
 use crate::wording::shortened;
@@ -10,14 +12,8 @@ use crate::wording::shortened;
 const MAX_ITEMS: usize = 1_000_000_000;
 /// Contents of a dataset.
 const MAX_CONTENTS: usize = 10_000_000;
-/// Pixels along a side of an image.
-const MAX_SIDE: usize = 8192;
-/// Pixels of an image.
-const MAX_PIXELS: usize = 33_000_000;
 /// Digits of a SHA-256.
 const DIGITS: usize = 64;
-/// Bytes of a name.
-const MAX_NAME_BYTES: usize = 255;
 /// Bytes of a value that a message shows.
 const MOST_VALUE_BYTES: usize = 100;
 
