@@ -14,7 +14,8 @@
 //! - [`run_record`], [`plan`], [`decision`], [`making`], [`manifest`]: the formats that outlive a process; [`seal`]: their
 //!   digests of themselves
 //! - [`failure`], [`warning`]: the classes of failure and what each leads to; what is odd about an item that is done
-//! - [`item_metric`]: the figures that compare an output with its content
+//! - [`item_metric`]: the figures that compare an output with its content; [`confusion`]: what a segmenter predicts beside
+//!   what a label says
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
 //! - [`digest`], [`json`], [`blocking`], [`shutdown`]: SHA-256 of bytes and files; our own types as JSON; work that waits;
 //!   being told to stop
@@ -33,6 +34,7 @@
 pub mod artifact;
 pub mod blocking;
 pub mod clock;
+pub mod confusion;
 pub mod console;
 pub mod dataset;
 pub mod decision;
