@@ -17,7 +17,7 @@ from downstream.arms import ArmKind, ArmOptions, build_arms
 from downstream.batches import Pictures, StepBatches
 from downstream.classes import UNKNOWN
 from downstream.errors import ExperimentError
-from downstream.networks import NETWORKS, build, logits_of
+from downstream.networks import NETWORKS, build, digest_of_weights, logits_of
 from downstream.perform import Request, perform
 from downstream.pictures import Size
 from downstream.progress import Progress
@@ -263,6 +263,24 @@ def test_torchvision_s_networks_begin_with_a_classifier_s_weights(tmp_path: Path
         build(NETWORKS["lraspp"], tmp_path, 0)
     with pytest.raises(ExperimentError, match="the small U-Net has none"):
         build(NETWORKS["unet"], tmp_path, 0)
+
+
+def test_weights_have_a_digest_of_their_own_below_a_cache_and_without_what_a_download_leaves(
+    tmp_path: Path,
+) -> None:
+    digests = []
+    for at, folder in enumerate(
+        (tmp_path / "here", tmp_path / ".cache/models", tmp_path / "other")
+    ):
+        (folder / ".cache").mkdir(parents=True)
+        (folder / ".cache/lock").write_text(str(at))
+        (folder / "weights.pth").write_bytes(b"other" if folder.name == "other" else b"some")
+        digests.append((digest_of_weights(folder), digest_of_weights(folder / "weights.pth")))
+    assert digests[0] == digests[1]
+    assert all(one != other for one, other in zip(digests[1], digests[2], strict=True))
+    (tmp_path / "here/parts").mkdir()
+    (tmp_path / "here/weights.pth").rename(tmp_path / "here/parts/weights.pth")
+    assert digest_of_weights(tmp_path / "here") != digests[0][0]
 
 
 @pytest.mark.usefixtures("fake_run")
