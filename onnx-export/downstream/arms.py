@@ -111,7 +111,8 @@ def build_arms(
     contents = [common[at] for at in order[:size]]
     source = [_source(first, name) for name in contents]
     of_runs = [
-        [_converted(_one_of(of[name], at)) for at, name in enumerate(contents)] for of in converted
+        [_converted(run, _one_of(of[name], at)) for at, name in enumerate(contents)]
+        for run, of in zip(runs, converted, strict=True)
     ]
     arms = [Arm(ArmKind.SOURCE, None, tuple(source))]
     styles = [_one_of(converted[0][name], at).style for at, name in enumerate(contents)]
@@ -171,21 +172,30 @@ def _one_of(items: list[Item], at: int) -> Item:
     return items[at % len(items)]
 
 
-def _converted(item: Item) -> Example:
-    return Example(item.image, item.label, item.digest)
+def _converted(run: Run, item: Item) -> Example:
+    expected = ((item.image, item.image_sha256), (item.label.path, item.label_sha256))
+    for path, sha256 in expected:
+        if digest_of_file(path) != sha256:
+            raise ExperimentError(
+                f"run {run.name}: {path} was altered: `synth2real audit` tells more"
+            )
+    return Example(item.image, item.label, f"{item.image_sha256}+{item.label_sha256}")
 
 
 def _source(run: Run, content: str) -> Example:
     listed = run.contents[content]
     if listed.label is None:
         raise ExperimentError(f"run {run.name}: its content {content} has no label")
+    needs = "give the folder of the run's contents by --content-root"
     for path in (listed.image, listed.label.path):
         if not path.is_file():
-            raise ExperimentError(
-                f"run {run.name}: its content {path} is not there: give the folder of the run's "
-                "contents by --content-root"
-            )
-    digest = f"{digest_of_file(listed.image)}+{digest_of_file(listed.label.path)}"
+            raise ExperimentError(f"run {run.name}: its content {path} is not there: {needs}")
+    image_sha256 = digest_of_file(listed.image)
+    if image_sha256 not in run.content_digests[content]:
+        raise ExperimentError(
+            f"run {run.name}: {listed.image} is not what the run was made with: {needs}"
+        )
+    digest = f"{image_sha256}+{digest_of_file(listed.label.path)}"
     return Example(listed.image, listed.label, digest)
 
 

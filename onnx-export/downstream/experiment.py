@@ -45,6 +45,7 @@ class Experiment:
             "network": self.training.network.name,
             "weights_sha256": self.training.weights_sha256,
             "recipe": self.training.recipe.as_json(),
+            "size": list(self.training.size),
             "arms": {
                 arm.key: {"images": len(arm.examples), "sha256": arm.sha256} for arm in self.arms
             },

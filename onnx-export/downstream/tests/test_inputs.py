@@ -269,6 +269,28 @@ def test_an_output_that_is_away_is_told_before_anything_is_trained(
     assert not request_of.out.exists()
 
 
+def test_a_content_that_the_run_was_not_made_with_is_refused(
+    request_of: Request, fake_run: FakeRun
+) -> None:
+    content = fake_run.root / "gta5/images/00002.png"
+    drawn(99, "day")[0].save(content)
+    assert refused(lambda: perform(request_of)) == (
+        f"run good: {content} is not what the run was made with: give the folder of the run's "
+        "contents by --content-root"
+    )
+
+
+@pytest.mark.parametrize("file", ["images/night/00002.png", "labels/00002.png"])
+def test_an_output_that_was_altered_is_refused(
+    request_of: Request, fake_run: FakeRun, file: str
+) -> None:
+    altered = fake_run.folder / file
+    Image.open(altered).rotate(180).save(altered)
+    told = refused(lambda: perform(request_of))
+    assert told == f"run good: {altered} was altered: `synth2real audit` tells more"
+    assert not request_of.out.exists()
+
+
 @pytest.mark.usefixtures("fake_run")
 def test_runs_of_two_sizes_are_not_compared(tmp_path: Path) -> None:
     run = open_run("good", RunOptions(tmp_path))
@@ -287,6 +309,8 @@ def test_a_folder_of_another_experiment_or_of_something_else_is_refused(
         f"{request_of.out} holds another experiment (its recipe.steps is 2, not 3): give another "
         "--out, or move it away"
     )
+    resized = dataclasses.replace(request_of, size=(48, 24))
+    assert "(its size[0] is 32, not 48)" in refused(lambda: perform(resized))
     other = dataclasses.replace(request_of, out=fake_run.folder)
     assert "holds something that is no experiment" in refused(lambda: perform(other))
 
