@@ -12,8 +12,8 @@ import numpy as np
 
 from downstream.colour import ColourTransfer
 from downstream.errors import ExperimentError
-from downstream.labels import LabelFile, read_label
-from downstream.pictures import Size, digest_of_file, framed_ids, framed_image
+from downstream.labels import LabelFile, read_label, refuse_another_size
+from downstream.pictures import Size, digest_of_file, framed, framed_ids, upright, upright_size
 from downstream.real import RealSet
 from downstream.runs import Item, Listed, Run
 
@@ -43,9 +43,12 @@ class Example:
     def load(self, size: Size) -> tuple[np.ndarray, np.ndarray]:
         """Returns the picture `(height, width, 3)` and its train ids `(height, width)`."""
         ids = read_label(self.label)
-        image = framed_image(self.image, size)
+        picture = upright(self.image)
+        label_size = Size(ids.shape[1], ids.shape[0])
+        refuse_another_size(self.label.path, label_size, self.image, Size(*picture.size))
+        image = framed(picture, size)
         if self.colours_of is not None and self.transfer is not None:
-            image = self.transfer.apply(image, framed_image(self.colours_of, size))
+            image = self.transfer.apply(image, framed(upright(self.colours_of), size))
         return image, framed_ids(ids, size)
 
 
@@ -179,7 +182,12 @@ def _converted(run: Run, item: Item) -> Example:
             raise ExperimentError(
                 f"run {run.name}: {path} was altered: `synth2real audit` tells more"
             )
-    return Example(item.image, item.label, f"{item.image_sha256}+{item.label_sha256}")
+    return _example(item.image, item.label, f"{item.image_sha256}+{item.label_sha256}")
+
+
+def _example(image: Path, label: LabelFile, digest: str) -> Example:
+    refuse_another_size(label.path, upright_size(label.path), image, upright_size(image))
+    return Example(image, label, digest)
 
 
 def _source(run: Run, content: str) -> Example:
@@ -196,7 +204,7 @@ def _source(run: Run, content: str) -> Example:
             f"run {run.name}: {listed.image} is not what the run was made with: {needs}"
         )
     digest = f"{image_sha256}+{digest_of_file(listed.label.path)}"
-    return Example(listed.image, listed.label, digest)
+    return _example(listed.image, listed.label, digest)
 
 
 def _coloured(example: Example, style: Listed, transfer: ColourTransfer) -> Example:

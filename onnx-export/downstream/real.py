@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from downstream.errors import ExperimentError
-from downstream.labels import LabelFile, LabelKind
-from downstream.pictures import EXTENSIONS, Size, digest_of_file, digest_of_pixels, framed_image
+from downstream.labels import LabelFile, LabelKind, read_label, refuse_another_size
+from downstream.pictures import (
+    EXTENSIONS,
+    Size,
+    digest_of_file,
+    digest_of_pixels,
+    framed,
+    upright,
+)
 from downstream.runs import Run, check_style
 
 IMAGE_FOLDERS = ("images", "leftImg8bit", "rgb_anon")
@@ -90,15 +97,12 @@ def open_real(folder: Path, size: Size, split: str | None = None) -> RealSet:
                 f"{path} has no label (looked for {_expected(name)} below {folder}): add it, take "
                 "the image away, or choose a split that has labels"
             )
-        images.append(
-            RealImage(
-                name,
-                path,
-                label,
-                digest_of_pixels(framed_image(path, size)),
-                f"{digest_of_file(path)}+{digest_of_file(label.path)}",
-            )
-        )
+        picture, ids = upright(path), read_label(label)
+        label_size = Size(ids.shape[1], ids.shape[0])
+        refuse_another_size(label.path, label_size, path, Size(*picture.size))
+        pixels = digest_of_pixels(framed(picture, size))
+        digest = f"{digest_of_file(path)}+{digest_of_file(label.path)}"
+        images.append(RealImage(name, path, label, pixels, digest))
     return RealSet(folder, tuple(images))
 
 
@@ -134,12 +138,24 @@ def refuse_styles(real: RealSet, runs: Sequence[Run], size: Size) -> None:
     for run in runs:
         for style in run.styles.values():
             check_style(run, style)
-            same = by_pixels.get(digest_of_pixels(framed_image(style.image, size)))
+            same = by_pixels.get(digest_of_pixels(framed(upright(style.image), size)))
             if same is not None:
                 raise ExperimentError(
                     f"{same.image} has the pixels of {style.name}, a style of run {run.name}: a "
                     "test on it proves nothing, take it out of the real images"
                 )
+
+
+def refuse_contents(real: RealSet, contents: Iterable[Path], size: Size) -> None:
+    """Raises if an image of a test shows the pixels of a content that is trained on."""
+    by_pixels = {image.pixels: image for image in real.images}
+    for content in contents:
+        same = by_pixels.get(digest_of_pixels(framed(upright(content), size)))
+        if same is not None:
+            raise ExperimentError(
+                f"{same.image} has the pixels of {content}, a content that is trained on: a test "
+                "on it proves nothing, take it out of the real images"
+            )
 
 
 def refuse_shared(train: RealSet, test: RealSet) -> None:

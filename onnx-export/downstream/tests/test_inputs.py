@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 
 from demo.dataset import in_colour
-from downstream.arms import ArmOptions, build_arms
+from downstream.arms import ArmOptions, Example, build_arms
 from downstream.classes import CLASSES, TRAIN_ID_OF_LABEL_ID, UNKNOWN
 from downstream.cli import main
 from downstream.colour import ColourTransfer
 from downstream.errors import ExperimentError
 from downstream.labels import LabelFile, LabelKind, read_label
 from downstream.perform import Request, perform
-from downstream.pictures import Size, centre, framed_ids, framed_image
+from downstream.pictures import Size, centre, framed, framed_ids, upright, upright_size
 from downstream.real import open_real
 from downstream.runs import RunOptions, open_run
 from downstream.store import Store
@@ -92,7 +92,7 @@ def test_pictures_and_labels_are_framed_as_the_worker_does(tmp_path: Path) -> No
     assert framed_ids(np.array([[0, 1, 2, 3, 4]], np.uint8), Size(2, 1)).shape == (1, 2)
     picture, _ = drawn(1, "day")
     picture.save(tmp_path / "a.png")
-    np.testing.assert_array_equal(framed_image(tmp_path / "a.png", SIZE), np.asarray(picture))
+    np.testing.assert_array_equal(framed(upright(tmp_path / "a.png"), SIZE), np.asarray(picture))
 
 
 @pytest.mark.usefixtures("fake_run")
@@ -219,6 +219,45 @@ def test_real_images_of_published_layouts_are_found_with_their_labels(tmp_path: 
         assert read_label(of_val.label).min() < UNKNOWN
     told = refused(lambda: open_real(tmp_path / "acdc", SIZE, "test"))
     assert told.startswith("there is no image in a folder test of ")
+
+
+def test_a_label_of_another_size_is_refused_before_anything_is_trained(
+    request_of: Request, fake_run: FakeRun
+) -> None:
+    for root, image in ((request_of.real, "00001.png"), (fake_run.root / "gta5", "00002.png")):
+        label = root / "labels" / image
+        before = label.read_bytes()
+        Image.open(label).resize((64, 32), Image.Resampling.NEAREST).save(label)
+        told = refused(lambda: perform(request_of))
+        told_of = f"{label} is 64x32 and its image {root / 'images' / image} is 128x64: give the"
+        assert told.startswith(told_of)
+        assert not request_of.out.exists()
+        label.write_bytes(before)
+
+
+def test_an_image_has_the_size_that_it_is_shown_at(tmp_path: Path) -> None:
+    picture, ids = drawn(1, "day")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    write_pair(tmp_path, "a", (picture, ids.rotate(-90, expand=True)))
+    picture.save(tmp_path / "images/a.png", exif=turned)
+    assert upright_size(tmp_path / "images/a.png") == Size(HEIGHT, WIDTH)
+    label = LabelFile(tmp_path / "labels/a.png", LabelKind.PALETTE_IDS)
+    assert Example(tmp_path / "images/a.png", label, "").load(Size(32, 64))[0].shape == (64, 32, 3)
+    assert len(open_real(tmp_path, Size(32, 64)).images) == 1
+    picture.save(tmp_path / "images/a.png")
+    told = refused(lambda: Example(tmp_path / "images/a.png", label, "").load(SIZE))
+    assert "labels/a.png is 64x128 and its image" in told
+
+
+def test_a_real_image_that_a_run_trains_on_is_refused(
+    request_of: Request, fake_run: FakeRun
+) -> None:
+    Image.open(fake_run.root / "gta5/images/00001.png").save(request_of.real / "images/00000.png")
+    told = refused(lambda: perform(request_of))
+    assert "images/00000.png has the pixels of " in told
+    assert "00001.png, a content that is trained on: a test on it proves nothing" in told
+    assert not request_of.out.exists()
 
 
 @pytest.mark.usefixtures("fake_run")
