@@ -95,7 +95,11 @@ def train(
 def _batches(training: Training, arm: Arm, seed: int, first: int) -> Iterator[tuple[int, Batch]]:
     steps = range(first, training.recipe.steps)
     batches = StepBatches(Pictures(arm.examples, training.size), training.recipe, seed)
-    loader = DataLoader(batches, batch_size=None, sampler=steps, num_workers=training.loaders)
+    # Of its own: one that goes on must not draw from the generator of dropout again.
+    generator = torch.Generator()
+    loader = DataLoader(
+        batches, batch_size=None, sampler=steps, num_workers=training.loaders, generator=generator
+    )
     return zip(steps, loader, strict=True)
 
 

@@ -53,20 +53,23 @@ class Work:
     def do(self, task: Task, tell: Callable[[Told], None]) -> None:
         """Trains and tests, and stores what was counted."""
         examples = [Example(of.image, of.label, of.digest) for of in self.test.images]
-        network = self._network(task, tell)
-        test = Test(examples, self.training.size)
-        confusions = test.confusions(network, self.training.device)
-        self.store.write(task.arm.key, task.seed, confusions)
-
-    def _network(self, task: Task, tell: Callable[[Told], None]) -> nn.Module:
-        training = self.training
-        kept = None
+        training, kept = self.training, None
         if self.trained is not None:
             kept = self.trained / f"{training.key(task.arm, task.seed)}.pt"
-            network = _kept(kept, training, task.seed)
-            if network is not None:
-                tell((task.name, training.recipe.steps))
-                return network
+        network = None if kept is None else _kept(kept, training, task.seed)
+        is_new = network is None
+        if network is None:
+            network = self._trained(task, tell)
+        else:
+            tell((task.name, training.recipe.steps))
+        confusions = Test(examples, training.size).confusions(network, training.device)
+        if kept is not None and is_new:
+            # Only what was tested: one that gives no numbers is of no use to others.
+            state = network.state_dict()
+            write_whole(kept, lambda file: torch.save(state, file))
+        self.store.write(task.arm.key, task.seed, confusions)
+
+    def _trained(self, task: Task, tell: Callable[[Told], None]) -> nn.Module:
         before = 0
 
         def told(steps: int, loss: float) -> None:
@@ -75,11 +78,7 @@ class Work:
             before = steps
 
         checkpoint = self.store.checkpoint(task.arm.key, task.seed)
-        network = train(training, task.arm, task.seed, checkpoint, told)
-        if kept is not None:
-            state = network.state_dict()
-            write_whole(kept, lambda file: torch.save(state, file))
-        return network
+        return train(self.training, task.arm, task.seed, checkpoint, told)
 
 
 def _kept(path: Path, training: Training, seed: int) -> nn.Module | None:

@@ -35,8 +35,9 @@ class EndedError(Exception):
 
 
 def training(steps: int = 6, **changes: object) -> Training:
-    of = recipe("small", steps=steps, batch=2, crop=Size(32, 16))
-    whole = Training(NETWORKS["unet"], None, None, of, Size(32, 16), torch.device("cpu"))
+    size = Size(64, 32)
+    of = recipe("small", steps=steps, batch=2, crop=size)
+    whole = Training(NETWORKS["unet"], None, None, of, size, torch.device("cpu"))
     return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]
 
 
@@ -45,11 +46,13 @@ def weights_of(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.usefixtures("fake_run")
-def test_a_training_that_was_ended_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["unet", "segformer-b0"])
+def test_a_training_that_was_ended_goes_on_to_the_same_weights(tmp_path: Path, name: str) -> None:
+    kind = NETWORKS[name]
     arm = build_arms([open_run("good", RunOptions(tmp_path))], None, ArmOptions(), print)[0]
-    whole = weights_of(train(training(), arm, 1, tmp_path / "whole.pt"))
+    whole = weights_of(train(training(network=kind), arm, 1, tmp_path / "whole.pt"))
     checkpoint = tmp_path / "ended.pt"
-    often = training(checkpoint_seconds=0.0)
+    often = training(checkpoint_seconds=0.0, network=kind)
 
     def end(steps: int, _loss: float) -> None:
         if steps == 4:
@@ -58,12 +61,13 @@ def test_a_training_that_was_ended_goes_on_to_the_same_weights(tmp_path: Path) -
     with pytest.raises(EndedError):
         train(often, arm, 1, checkpoint, end)
     seen: list[int] = []
-    again = train(training(), arm, 1, checkpoint, lambda steps, _: seen.append(steps))
+    goes_on = training(network=kind)
+    again = train(goes_on, arm, 1, checkpoint, lambda steps, _: seen.append(steps))
     assert seen == [5, 6]
     for name, value in weights_of(again).items():
         assert torch.equal(value, whole[name]), name
-    other = train(training(), arm, 2, checkpoint)
-    assert not torch.equal(weights_of(other)["head.weight"], whole["head.weight"])
+    other = weights_of(train(goes_on, arm, 2, checkpoint))
+    assert any(not torch.equal(value, whole[name]) for name, value in other.items())
 
 
 @pytest.mark.usefixtures("fake_run")
@@ -197,6 +201,19 @@ def test_the_command_knows_every_network_and_recipe() -> None:
     assert {network.recipe for network in NETWORKS.values()} <= set(RECIPES)
 
 
+@pytest.mark.usefixtures("fake_run")
+def test_a_network_that_gives_no_finite_numbers_is_told_and_not_kept(
+    request_of: Request, tmp_path: Path
+) -> None:
+    wild = dataclasses.replace(
+        request_of, steps=1, learning_rate=1e30, trained=tmp_path / "trained"
+    )
+    with pytest.raises(ExperimentError, match="gives numbers that are not finite: lower the"):
+        perform(wild)
+    assert not list(tmp_path.glob("trained/*"))
+    assert not list(request_of.out.glob("results/*"))
+
+
 def test_a_trained_network_that_is_damaged_is_trained_again(
     request_of: Request, fake_run: FakeRun
 ) -> None:
@@ -219,6 +236,9 @@ def test_the_recipes_have_the_published_settings() -> None:
     assert recipe("daformer", steps=400).warmup == 15
     with pytest.raises(ExperimentError, match=r"the crop's height \(0\) must be at least 1"):
         recipe("small", crop=Size(4, 0))
+    for rate in (0.0, float("inf"), float("nan")):
+        with pytest.raises(ExperimentError, match="must be above 0 and finite"):
+            recipe("small", learning_rate=rate)
 
 
 @pytest.mark.parametrize("name", ["segformer-b0", "deeplabv3-mobilenet", "lraspp", "unet"])
