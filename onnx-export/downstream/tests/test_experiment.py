@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from downstream.pictures import Size
 from downstream.progress import Progress
 from downstream.recipes import RECIPES, Recipe, recipe
 from downstream.runs import RunOptions, open_run
-from downstream.store import Store
+from downstream.store import Store, write_whole
 from downstream.tests.drawn import FakeRun, write_real
 from downstream.training import Training, train
 
@@ -90,10 +91,51 @@ def test_what_is_there_is_not_made_again_and_what_is_damaged_is(request_of: Requ
     cut, gone = store.result("source", 1), store.result("run.good", 2)
     cut.write_bytes(cut.read_bytes()[:100])
     gone.unlink()
+    damaged = store.result("colour-transfer", 0)
+    whole = bytearray(damaged.read_bytes())
+    whole[60:90] = bytes(30)
+    damaged.write_bytes(whole)
     again = perform(request_of)
     assert again.document["arms"] == first.document["arms"]
     for path, before in made_at.items():
-        assert (path.stat().st_mtime_ns == before) == (path not in (cut, gone)), path
+        assert (path.stat().st_mtime_ns == before) == (path not in (cut, gone, damaged)), path
+
+
+def test_a_result_that_cannot_be_read_is_told_and_not_made_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.read("source", 0, 1) is None
+    store.result("source", 0).mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        store.read("source", 0, 1)
+
+
+def test_a_file_is_written_beside_by_one_process_only_and_nothing_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "out/experiment.json"
+
+    def write_within(file: IO[bytes]) -> None:
+        write_whole(path, lambda other: other.write(b"inner"))
+        file.write(b"outer")
+
+    write_whole(path, write_within)
+    assert path.read_bytes() == b"outer"
+
+    def fail(_: IO[bytes]) -> None:
+        raise EndedError
+
+    with pytest.raises(EndedError):
+        write_whole(path, fail)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_half_written_is_no_other_experiment(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (tmp_path / "experiment.json.1-ab.new").write_text("{")
+    store.begin({"runs": []})
+    assert (tmp_path / "experiment.json").is_file()
+    store.checkpoint("source", 0).parent.mkdir()
+    store.checkpoint("source", 0).with_suffix(".pt.2-cd.new").write_bytes(b"PK")
+    store.begin({"runs": []})
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["experiment.json"]
 
 
 @pytest.mark.usefixtures("fake_run")
