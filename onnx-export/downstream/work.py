@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.process
 import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -24,8 +25,8 @@ from downstream.training import Training, train
 
 POLL_SECONDS = 0.2
 
-Told = tuple[str, int]
-"""What is trained, and the steps done since the last word."""
+Told = tuple[str, int, int]
+"""What is trained, the steps done since the last word, and those that were done before."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Work:
         if network is None:
             network = self._trained(task, tell)
         else:
-            tell((task.name, training.recipe.steps))
+            tell((task.name, 0, training.recipe.steps))
         confusions = Test(examples, training.size).confusions(network, training.device)
         if kept is not None and is_new:
             # Only what was tested: one that gives no numbers is of no use to others.
@@ -74,7 +75,8 @@ class Work:
 
         def told(steps: int, loss: float) -> None:
             nonlocal before
-            tell((f"{task.name}, loss {loss:.3f}", steps - before))
+            # The first word after a training went on is of one step, too.
+            tell((f"{task.name}, loss {loss:.3f}", 1, steps - before - 1))
             before = steps
 
         checkpoint = self.store.checkpoint(task.arm.key, task.seed)
@@ -97,7 +99,7 @@ def run_tasks(work: Work, tasks: Sequence[Task], jobs: int, progress: Progress) 
     """Does all tasks; the first that fails ends the others."""
     if jobs == 1 or len(tasks) < 2:
         for task in tasks:
-            work.do(task, lambda told: progress.step(*told))
+            work.do(task, lambda told: _count(progress, told))
             progress.say(f"{task.name}: trained and tested; {progress.line()}")
         progress.close()
         return
@@ -128,11 +130,17 @@ def _do(work: Work, task: Task, words: queue.Queue[Told]) -> None:
     work.do(task, words.put)
 
 
+def _count(progress: Progress, told: Told) -> None:
+    what, steps, before = told
+    progress.skip(before)
+    progress.step(what, steps)
+
+
 def _watch(doing: dict[Future[None], Task], words: queue.Queue[Told], progress: Progress) -> None:
     while doing:
         ended, _ = wait(doing, POLL_SECONDS, FIRST_COMPLETED)
         while not words.empty():
-            progress.step(*words.get())
+            _count(progress, words.get())
         for future in ended:
             task = doing.pop(future)
             future.result()

@@ -22,11 +22,13 @@ from downstream.networks import NETWORKS, build, digest_of_weights, logits_of
 from downstream.perform import Request, perform
 from downstream.pictures import Size
 from downstream.progress import Progress
+from downstream.real import open_real
 from downstream.recipes import RECIPES, Recipe, recipe
 from downstream.runs import RunOptions, open_run
 from downstream.store import Store, write_whole
 from downstream.tests.drawn import FakeRun, write_real
 from downstream.training import Training, train
+from downstream.work import Task, Work, run_tasks
 
 ARMS = ("source", "colour-transfer", "run.good")
 
@@ -350,6 +352,31 @@ def test_a_batch_that_cannot_be_normalised_over_is_refused(request_of: Request) 
     one = dataclasses.replace(request_of, network="lraspp", batch=1)
     with pytest.raises(ExperimentError, match=r"the batch \(1\) must be at least 2 for lraspp"):
         perform(one)
+
+
+@pytest.mark.usefixtures("fake_run", "real")
+def test_steps_that_were_done_before_are_no_work_of_now(tmp_path: Path) -> None:
+    arm = build_arms([open_run("good", RunOptions(tmp_path))], None, ArmOptions(), print)[0]
+    real = open_real(tmp_path / "real", Size(64, 32))
+    often = training(checkpoint_seconds=0.0)
+    work = Work(often, real, Store(tmp_path / "out"), tmp_path / "trained")
+
+    def end(told: tuple[str, int, int]) -> None:
+        counted.append(told[1:])
+        if len(counted) == 4:
+            raise EndedError
+
+    counted: list[tuple[int, int]] = []
+    with pytest.raises(EndedError):
+        work.do(Task(arm, 0), end)
+    assert counted == [(1, 0)] * 4
+    progress = Progress(18, 0, None, iter(range(0, 1000, 2)).__next__)
+    run_tasks(work, [Task(arm, 0)], 1, progress)
+    assert (progress.done, progress.worked) == (6, 2)
+    run_tasks(
+        dataclasses.replace(work, store=Store(tmp_path / "other")), [Task(arm, 0)], 1, progress
+    )
+    assert (progress.done, progress.worked) == (12, 2)
 
 
 def test_progress_is_plain_lines_elsewhere_and_one_line_on_a_terminal(
