@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.process
+import os
 import queue
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 
 import torch
@@ -105,10 +108,12 @@ def run_tasks(work: Work, tasks: Sequence[Task], jobs: int, progress: Progress) 
         return
     context = multiprocessing.get_context("spawn")
     threads = max(1, torch.get_num_threads() // jobs)
-    with context.Manager() as manager:
+    manager = SyncManager(ctx=context)
+    manager.start(end_with_parent)
+    with manager:
         words: queue.Queue[Told] = manager.Queue()
         others = set(multiprocessing.active_children())
-        pool = ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,))
+        pool = ProcessPoolExecutor(jobs, context, _begin, (threads,))
         try:
             doing = {pool.submit(_do, work, task, words): task for task in tasks}
             _watch(doing, words, progress)
@@ -124,6 +129,24 @@ def run_tasks(work: Work, tasks: Sequence[Task], jobs: int, progress: Progress) 
         finally:
             progress.close()
         pool.shutdown()
+
+
+def end_with_parent() -> None:
+    """Ends this process when the one that started it has ended, be it killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait_for(process: multiprocessing.process.BaseProcess) -> None:
+        process.join()
+        os._exit(1)
+
+    threading.Thread(target=wait_for, args=(parent,), daemon=True).start()
+
+
+def _begin(threads: int) -> None:
+    end_with_parent()
+    torch.set_num_threads(threads)
 
 
 def _do(work: Work, task: Task, words: queue.Queue[Told]) -> None:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import IO
 
@@ -377,6 +382,57 @@ def test_steps_that_were_done_before_are_no_work_of_now(tmp_path: Path) -> None:
         dataclasses.replace(work, store=Store(tmp_path / "other")), [Task(arm, 0)], 1, progress
     )
     assert (progress.done, progress.worked) == (12, 2)
+
+
+SLEEPER = """
+import multiprocessing, time
+from downstream.progress import Progress
+from downstream.work import run_tasks
+
+class Sleeping:
+    name = "sleeping"
+
+    def do(self, task, tell):
+        tell(("asleep", 1, 0))
+        time.sleep(120)
+
+class Watched(Progress):
+    def step(self, what, steps):
+        super().step(what, steps)
+        if self.done == 2:
+            print(*(process.pid for process in multiprocessing.active_children()), flush=True)
+
+if __name__ == "__main__":
+    run_tasks(Sleeping(), [Sleeping(), Sleeping()], 2, Watched(2))
+"""
+
+
+def test_all_processes_end_when_the_one_that_started_them_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    package = str(Path(__file__).parents[2])
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "sleeper.py")], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": package},
+    ) as parent:  # fmt: skip
+        assert parent.stdout is not None
+        started = [int(process) for process in parent.stdout.readline().split()]
+        parent.kill()
+    assert len(started) == 3, "two of the pool, and the manager of their words"
+    until = time.monotonic() + 20
+    while any(map(is_running, started)) and time.monotonic() < until:
+        time.sleep(0.1)
+    going_on = [process for process in started if is_running(process)]
+    for process in going_on:
+        os.kill(process, signal.SIGKILL)
+    assert not going_on, "they go on without their parent"
+
+
+def is_running(process: int) -> bool:
+    """Returns whether a process is there, and no mere entry of one that ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_progress_is_plain_lines_elsewhere_and_one_line_on_a_terminal(
