@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -18,8 +19,8 @@ import pytest
 import torch
 from PIL import Image
 
-from downstream import cli
-from downstream.arms import ArmKind, ArmOptions, build_arms
+from downstream import batches, cli
+from downstream.arms import Arm, ArmKind, ArmOptions, Example, build_arms
 from downstream.batches import Pictures, StepBatches
 from downstream.classes import UNKNOWN
 from downstream.errors import ExperimentError
@@ -433,6 +434,66 @@ def is_running(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted(Example):
+    """Notes in a file that it was read, by whatever process."""
+
+    def load(self, size: Size) -> tuple[np.ndarray, np.ndarray]:
+        with self.image.with_suffix(".read").open("a") as notes:
+            notes.write("read\n")
+        return super().load(size)
+
+
+class Fatal(Example):
+    """Kills the process that reads it."""
+
+    def load(self, size: Size) -> tuple[np.ndarray, np.ndarray]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return super().load(size)
+
+
+def source_of(kind: type[Example], root: Path) -> Arm:
+    arm = build_arms([open_run("good", RunOptions(root))], None, ArmOptions(), print)[0]
+    examples = tuple(kind(of.image, of.label, of.digest) for of in arm.examples)
+    return dataclasses.replace(arm, examples=examples)
+
+
+@pytest.mark.usefixtures("fake_run")
+def test_an_error_in_a_loader_is_told_as_one_here_is(tmp_path: Path) -> None:
+    arm = source_of(Example, tmp_path)
+    damages: tuple[Callable[[Path], object], ...] = (lambda of: of.write_bytes(b"PNG"), Path.unlink)
+    for damage in damages:
+        damage(arm.examples[0].image)
+        told = []
+        for loaders in (0, 1):
+            with pytest.raises(ExperimentError) as refused:
+                train(training(loaders=loaders), arm, 0, tmp_path / "none.pt")
+            told.append(str(refused.value))
+        assert told[0] == told[1]
+        assert str(arm.examples[0].image) in told[0]
+        assert "\n" not in told[0]
+
+
+@pytest.mark.usefixtures("fake_run")
+def test_a_loader_that_was_killed_is_named_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match=r"^a loader, .*, was killed, .*: fewer --loaders"):
+        train(training(loaders=1), source_of(Fatal, tmp_path), 0, tmp_path / "none.pt")
+
+
+@pytest.mark.usefixtures("fake_run")
+@pytest.mark.parametrize(("loaders", "reads"), [(0, 13), (1, 13), (2, 16)])
+def test_loaders_divide_the_memory_for_images_among_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaders: int, reads: int
+) -> None:
+    # Each of four pictures is shown four times, and there is memory for one.
+    shown = training(8, loaders=loaders)
+    monkeypatch.setattr(batches, "CACHE_BYTES", 4 * shown.size.width * shown.size.height)
+    arm = source_of(Counted, tmp_path)
+    train(shown, arm, 0, tmp_path / "none.pt")
+    notes = {of.image.with_suffix(".read") for of in arm.examples}
+    assert sum(len(path.read_text().split()) for path in notes) == reads
 
 
 def test_progress_is_plain_lines_elsewhere_and_one_line_on_a_terminal(

@@ -382,3 +382,7 @@ def test_the_command_says_in_one_line_what_is_wrong(
     with pytest.raises(SystemExit) as wrong:
         main([*arguments, "--seeds", "0"])
     assert wrong.value.code == 2
+    with pytest.raises(SystemExit) as wrong:
+        main([*arguments, "--loaders", "-1"])
+    assert wrong.value.code == 2
+    assert capsys.readouterr().err.endswith("--loaders (-1) must be at least 0\n")
