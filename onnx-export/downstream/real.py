@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,16 +79,14 @@ class RealSet:
 
 def open_real(folder: Path, size: Size, split: str | None = None) -> RealSet:
     """Returns the images of a folder, in the order of their names; each must have a label."""
-    paths = _files(folder, IMAGE_FOLDERS, EXTENSIONS)
-    if split is not None:
-        paths = {name: path for name, path in paths.items() if split in name.split("/")[:-1]}
+    paths = _files(folder, IMAGE_FOLDERS, EXTENSIONS, split)
     if not paths:
         where = f"in a folder {split} of {folder}" if split else f"in {folder}"
         raise ExperimentError(
             f"there is no image {where}: expected images/ with labels/ beside it, or Cityscapes or "
             "ACDC as they are unpacked"
         )
-    labels = _files(folder, LABEL_FOLDERS, frozenset({".png"}))
+    labels = _files(folder, LABEL_FOLDERS, frozenset({".png"}), split)
     images = []
     for name, path in sorted(paths.items()):
         label = _label(name, labels)
@@ -106,14 +104,37 @@ def open_real(folder: Path, size: Size, split: str | None = None) -> RealSet:
     return RealSet(folder, tuple(images))
 
 
-def _files(folder: Path, below: Iterable[str], endings: frozenset[str]) -> dict[str, Path]:
+def _files(
+    folder: Path, below: Iterable[str], endings: frozenset[str], split: str | None
+) -> dict[str, Path]:
     """Returns files by their paths below the folder that holds them, without their endings."""
     found: dict[str, Path] = {}
     for root in (folder / name for name in below):
-        for path in sorted(root.rglob("*")):
-            if path.suffix.lower() in endings and path.is_file():
-                found[path.relative_to(root).with_suffix("").as_posix()] = path
+        for path in _below(root):
+            named = path.relative_to(root).with_suffix("")
+            if path.suffix.lower() not in endings or split not in (None, *named.parts[:-1]):
+                continue
+            name = named.as_posix()
+            if name in found:
+                raise ExperimentError(
+                    f"{found[name]} and {path} have one name ({name}): take one of them away"
+                )
+            found[name] = path
     return found
+
+
+def _below(folder: Path, through: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Yields the files below a folder and below links to folders, but for those that lead back."""
+    if not folder.is_dir():
+        return
+    real = folder.resolve()
+    if any(of.is_relative_to(real) for of in through):
+        return
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            yield from _below(path, (*through, real))
+        elif path.is_file():
+            yield path
 
 
 def _naming(name: str) -> Naming:

@@ -221,6 +221,39 @@ def test_real_images_of_published_layouts_are_found_with_their_labels(tmp_path: 
     assert told.startswith("there is no image in a folder test of ")
 
 
+def test_real_images_below_linked_folders_are_found(tmp_path: Path) -> None:
+    elsewhere, real = tmp_path / "elsewhere", tmp_path / "real"
+    write_pair(elsewhere, "night/a", drawn(1, "night"))
+    write_pair(real, "b", drawn(2, "night"))
+    for folder in ("images", "labels"):
+        (real / folder / "linked").symlink_to(elsewhere / folder)
+        (real / folder / "gone").symlink_to(tmp_path / "gone")
+    assert [of.name for of in open_real(real, SIZE).images] == ["b", "linked/night/a"]
+    assert [of.name for of in open_real(real, SIZE, "night").images] == ["linked/night/a"]
+
+
+@pytest.mark.parametrize("where", ["images", "images/night", "."])
+def test_links_that_lead_back_are_not_followed(tmp_path: Path, where: str) -> None:
+    write_pair(tmp_path, "night/a", drawn(1, "night"))
+    (tmp_path / "images/night/back").symlink_to(tmp_path / where)
+    assert [of.name for of in open_real(tmp_path, SIZE).images] == ["night/a"]
+
+
+def test_two_real_images_of_one_name_are_refused(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        write_pair(tmp_path, f"{split}/a", drawn(len(split), "night"))
+    first = tmp_path / "images/val/a.png"
+    for second in ("images/val/a.jpg", "rgb_anon/val/a.png"):
+        (tmp_path / second).parent.mkdir(parents=True, exist_ok=True)
+        drawn(9, "night")[0].save(tmp_path / second)
+        one, other = sorted([first, tmp_path / second])
+        told = refused(lambda: open_real(tmp_path, SIZE))
+        assert told == f"{one} and {other} have one name (val/a): take one of them away"
+        assert len(open_real(tmp_path, SIZE, "train").images) == 1
+        (tmp_path / second).unlink()
+    assert len(open_real(tmp_path, SIZE).images) == 2
+
+
 def test_a_label_of_another_size_is_refused_before_anything_is_trained(
     request_of: Request, fake_run: FakeRun
 ) -> None:
