@@ -12,8 +12,8 @@ import numpy as np
 
 from downstream.colour import ColourTransfer
 from downstream.errors import ExperimentError
-from downstream.labels import LabelFile, read_label
-from downstream.pictures import Size, digest_of_file, framed_ids, framed_image
+from downstream.labels import LabelFile, read_label, refuse_another_size
+from downstream.pictures import Size, digest_of_file, framed, framed_ids, upright, upright_size
 from downstream.real import RealSet
 from downstream.runs import Item, Listed, Run
 
@@ -43,9 +43,12 @@ class Example:
     def load(self, size: Size) -> tuple[np.ndarray, np.ndarray]:
         """Returns the picture `(height, width, 3)` and its train ids `(height, width)`."""
         ids = read_label(self.label)
-        image = framed_image(self.image, size)
+        picture = upright(self.image)
+        label_size = Size(ids.shape[1], ids.shape[0])
+        refuse_another_size(self.label.path, label_size, self.image, Size(*picture.size))
+        image = framed(picture, size)
         if self.colours_of is not None and self.transfer is not None:
-            image = self.transfer.apply(image, framed_image(self.colours_of, size))
+            image = self.transfer.apply(image, framed(upright(self.colours_of), size))
         return image, framed_ids(ids, size)
 
 
@@ -111,7 +114,8 @@ def build_arms(
     contents = [common[at] for at in order[:size]]
     source = [_source(first, name) for name in contents]
     of_runs = [
-        [_converted(_one_of(of[name], at)) for at, name in enumerate(contents)] for of in converted
+        [_converted(run, _one_of(of[name], at)) for at, name in enumerate(contents)]
+        for run, of in zip(runs, converted, strict=True)
     ]
     arms = [Arm(ArmKind.SOURCE, None, tuple(source))]
     styles = [_one_of(converted[0][name], at).style for at, name in enumerate(contents)]
@@ -171,22 +175,36 @@ def _one_of(items: list[Item], at: int) -> Item:
     return items[at % len(items)]
 
 
-def _converted(item: Item) -> Example:
-    return Example(item.image, item.label, item.digest)
+def _converted(run: Run, item: Item) -> Example:
+    expected = ((item.image, item.image_sha256), (item.label.path, item.label_sha256))
+    for path, sha256 in expected:
+        if digest_of_file(path) != sha256:
+            raise ExperimentError(
+                f"run {run.name}: {path} was altered: `synth2real audit` tells more"
+            )
+    return _example(item.image, item.label, f"{item.image_sha256}+{item.label_sha256}")
+
+
+def _example(image: Path, label: LabelFile, digest: str) -> Example:
+    refuse_another_size(label.path, upright_size(label.path), image, upright_size(image))
+    return Example(image, label, digest)
 
 
 def _source(run: Run, content: str) -> Example:
     listed = run.contents[content]
     if listed.label is None:
         raise ExperimentError(f"run {run.name}: its content {content} has no label")
+    needs = "give the folder of the run's contents by --content-root"
     for path in (listed.image, listed.label.path):
         if not path.is_file():
-            raise ExperimentError(
-                f"run {run.name}: its content {path} is not there: give the folder of the run's "
-                "contents by --content-root"
-            )
-    digest = f"{digest_of_file(listed.image)}+{digest_of_file(listed.label.path)}"
-    return Example(listed.image, listed.label, digest)
+            raise ExperimentError(f"run {run.name}: its content {path} is not there: {needs}")
+    image_sha256 = digest_of_file(listed.image)
+    if image_sha256 not in run.content_digests[content]:
+        raise ExperimentError(
+            f"run {run.name}: {listed.image} is not what the run was made with: {needs}"
+        )
+    digest = f"{image_sha256}+{digest_of_file(listed.label.path)}"
+    return _example(listed.image, listed.label, digest)
 
 
 def _coloured(example: Example, style: Listed, transfer: ColourTransfer) -> Example:

@@ -29,12 +29,15 @@ class Batch(NamedTuple):
 
 
 class Pictures:
-    """Examples at one size; the first ones that were read stay in memory."""
+    """Examples at one size; the first ones that were read stay in memory.
 
-    def __init__(self, examples: Sequence[Example], size: Size) -> None:
+    `readers` is the number of processes that read, each of which keeps its share.
+    """
+
+    def __init__(self, examples: Sequence[Example], size: Size, readers: int = 1) -> None:
         self._examples, self._size = examples, size
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._most = CACHE_BYTES // (4 * size.width * size.height)
+        self._most = CACHE_BYTES // readers // (4 * size.width * size.height)
 
     def __len__(self) -> int:
         return len(self._examples)

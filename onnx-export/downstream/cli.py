@@ -101,7 +101,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="trainings at a time, which share the threads (default: %(default)s)",
     )
-    add("--loaders", type=int, default=0, metavar="N", help="processes that read images")
+    add(
+        "--loaders",
+        type=int,
+        default=0,
+        metavar="N",
+        help="processes that read images for each training (default: %(default)s, it reads itself)",
+    )
     add(
         "--trained",
         type=Path,
@@ -125,6 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         value = getattr(args, name)
         if value is not None and value < 1:
             parser().error(f"--{name} ({value}) must be at least 1")
+    if args.loaders < 0:
+        parser().error(f"--loaders ({args.loaders}) must be at least 0")
     return exit_code_of("downstream", lambda: within_memory(lambda: run(args)))
 
 

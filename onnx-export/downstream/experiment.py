@@ -12,7 +12,7 @@ import numpy as np
 from downstream.arms import Arm, ArmOptions, build_arms
 from downstream.errors import ExperimentError
 from downstream.progress import Progress
-from downstream.real import RealSet, refuse_shared, refuse_styles
+from downstream.real import RealSet, refuse_contents, refuse_shared, refuse_styles
 from downstream.runs import Run
 from downstream.store import Store
 from downstream.training import Training
@@ -45,6 +45,7 @@ class Experiment:
             "network": self.training.network.name,
             "weights_sha256": self.training.weights_sha256,
             "recipe": self.training.recipe.as_json(),
+            "size": list(self.training.size),
             "arms": {
                 arm.key: {"images": len(arm.examples), "sha256": arm.sha256} for arm in self.arms
             },
@@ -93,4 +94,5 @@ def plan(
     if oracle is not None:
         refuse_shared(oracle, test)
     arms = build_arms(runs, oracle, options, tell)
+    refuse_contents(test, (example.image for example in arms[0].examples), training.size)
     return Experiment(tuple(runs), test, oracle, tuple(arms), training, tuple(seeds), trained)

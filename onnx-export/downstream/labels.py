@@ -20,7 +20,7 @@ from downstream.classes import (
     UNKNOWN,
 )
 from downstream.errors import ExperimentError
-from downstream.pictures import opened
+from downstream.pictures import Size, opened
 
 FIRST_ID_OF_LABELS_ONLY = 20
 SMOOTHED_SHARE = 0.01
@@ -64,6 +64,15 @@ def read_label(label: LabelFile) -> np.ndarray:
             "ids, train ids or colours"
         )
     return train_ids
+
+
+def refuse_another_size(label: Path, label_size: Size, image: Path, image_size: Size) -> None:
+    """Raises if a label is not of the size of its image."""
+    if label_size != image_size:
+        raise ExperimentError(
+            f"{label} is {label_size} and its image {image} is {image_size}: give the label that "
+            "was made for this image, or take both away"
+        )
 
 
 def _of_palette(label: LabelFile, image: Image.Image) -> np.ndarray:

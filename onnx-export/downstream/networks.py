@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from downstream.classes import NUM_CLASSES
 from downstream.errors import ExperimentError
+from downstream.pictures import digest_of_file
 from onnx_export.errors import first_line
 
 UNET_WIDTH = 16
@@ -239,10 +240,18 @@ def digest_of_weights(weights: Path | None) -> str | None:
     if weights is None:
         return None
     digest = hashlib.sha256()
-    for path in sorted(weights.rglob("*")) if weights.is_dir() else [weights]:
-        # What a download leaves beside the files is not part of them.
-        if path.is_file() and ".cache" not in path.parts:
-            digest.update(path.name.encode() + b"\0")
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+    for name, path in _named_files(weights):
+        digest.update(name.encode() + b"\0" + bytes.fromhex(digest_of_file(path)))
     return digest.hexdigest()
+
+
+def _named_files(weights: Path) -> list[tuple[str, Path]]:
+    if not weights.is_dir():
+        return [(weights.name, weights)]
+    found = ((path.relative_to(weights), path) for path in sorted(weights.rglob("*")))
+    # What a download leaves beside the files is not part of them.
+    return [
+        (name.as_posix(), path)
+        for name, path in found
+        if path.is_file() and name.parts[0] != ".cache"
+    ]

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from downstream.errors import ExperimentError
 from onnx_export.errors import first_line
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+# EXIF orientations that exchange width and height.
+QUARTER_TURNS = (5, 6, 7, 8)
 
 
 class Size(NamedTuple):
@@ -33,15 +35,34 @@ def opened(path: Path) -> Image.Image:
     except FileNotFoundError as error:
         raise ExperimentError(f"{path} is not there: copy or make it again") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ExperimentError(
-            f"{path} cannot be decoded ({first_line(error)}): copy or download it again"
-        ) from error
+        raise _undecodable(path, error) from error
     return image
 
 
-def framed_image(path: Path, size: Size) -> np.ndarray:
-    """Returns the centre of a picture in RGB at `size`, `(height, width, 3)`, as workers do."""
-    image = ImageOps.exif_transpose(opened(path)).convert("RGB")
+def _undecodable(path: Path, error: Exception) -> ExperimentError:
+    return ExperimentError(
+        f"{path} cannot be decoded ({first_line(error)}): copy or download it again"
+    )
+
+
+def upright(path: Path) -> Image.Image:
+    """Returns a picture in RGB, turned as its EXIF data says."""
+    return ImageOps.exif_transpose(opened(path)).convert("RGB")
+
+
+def upright_size(path: Path) -> Size:
+    """Returns the size of a picture as it is upright, without decoding it."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in QUARTER_TURNS
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _undecodable(path, error) from error
+    return Size(height, width) if turned else Size(width, height)
+
+
+def framed(image: Image.Image, size: Size) -> np.ndarray:
+    """Returns the centre of a picture at `size`, `(height, width, 3)`, as workers do."""
     box = centre(Size(*image.size), size)
     if box != (0, 0, *size) or image.size != size:
         image = image.crop(box).resize(size, Image.Resampling.BICUBIC)

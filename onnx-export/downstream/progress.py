@@ -24,14 +24,14 @@ class Progress:
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._began, self._worked = self.clock(), 0
+        self._began, self.worked = self.clock(), 0
         self._told_at = self._began
         self._on_terminal = self.stream is not None and self.stream.isatty()
         self._is_open = False
 
     def step(self, what: str, steps: int = 1) -> None:
         """Counts steps, and tells when it is time to."""
-        self.done, self._worked = self.done + steps, self._worked + steps
+        self.done, self.worked = self.done + steps, self.worked + steps
         every = ON_TERMINAL_SECONDS if self._on_terminal else EVERY_SECONDS
         if self.clock() - self._told_at >= every:
             self._told_at = self.clock()
@@ -44,7 +44,7 @@ class Progress:
     def line(self) -> str:
         """Returns how far it is, how fast, and how long it will take."""
         elapsed = max(self.clock() - self._began, 1e-9)
-        rate = self._worked / elapsed
+        rate = self.worked / elapsed
         eta = f", ETA {duration((self.total - self.done) / rate)}" if rate > 0 else ""
         return f"{self.done} of {self.total} steps  {rate:.1f} steps/s{eta}"
 

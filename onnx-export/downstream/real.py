@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from downstream.errors import ExperimentError
-from downstream.labels import LabelFile, LabelKind
-from downstream.pictures import EXTENSIONS, Size, digest_of_file, digest_of_pixels, framed_image
+from downstream.labels import LabelFile, LabelKind, read_label, refuse_another_size
+from downstream.pictures import (
+    EXTENSIONS,
+    Size,
+    digest_of_file,
+    digest_of_pixels,
+    framed,
+    upright,
+)
 from downstream.runs import Run, check_style
 
 IMAGE_FOLDERS = ("images", "leftImg8bit", "rgb_anon")
@@ -72,16 +79,14 @@ class RealSet:
 
 def open_real(folder: Path, size: Size, split: str | None = None) -> RealSet:
     """Returns the images of a folder, in the order of their names; each must have a label."""
-    paths = _files(folder, IMAGE_FOLDERS, EXTENSIONS)
-    if split is not None:
-        paths = {name: path for name, path in paths.items() if split in name.split("/")[:-1]}
+    paths = _files(folder, IMAGE_FOLDERS, EXTENSIONS, split)
     if not paths:
         where = f"in a folder {split} of {folder}" if split else f"in {folder}"
         raise ExperimentError(
             f"there is no image {where}: expected images/ with labels/ beside it, or Cityscapes or "
             "ACDC as they are unpacked"
         )
-    labels = _files(folder, LABEL_FOLDERS, frozenset({".png"}))
+    labels = _files(folder, LABEL_FOLDERS, frozenset({".png"}), split)
     images = []
     for name, path in sorted(paths.items()):
         label = _label(name, labels)
@@ -90,26 +95,46 @@ def open_real(folder: Path, size: Size, split: str | None = None) -> RealSet:
                 f"{path} has no label (looked for {_expected(name)} below {folder}): add it, take "
                 "the image away, or choose a split that has labels"
             )
-        images.append(
-            RealImage(
-                name,
-                path,
-                label,
-                digest_of_pixels(framed_image(path, size)),
-                f"{digest_of_file(path)}+{digest_of_file(label.path)}",
-            )
-        )
+        picture, ids = upright(path), read_label(label)
+        label_size = Size(ids.shape[1], ids.shape[0])
+        refuse_another_size(label.path, label_size, path, Size(*picture.size))
+        pixels = digest_of_pixels(framed(picture, size))
+        digest = f"{digest_of_file(path)}+{digest_of_file(label.path)}"
+        images.append(RealImage(name, path, label, pixels, digest))
     return RealSet(folder, tuple(images))
 
 
-def _files(folder: Path, below: Iterable[str], endings: frozenset[str]) -> dict[str, Path]:
+def _files(
+    folder: Path, below: Iterable[str], endings: frozenset[str], split: str | None
+) -> dict[str, Path]:
     """Returns files by their paths below the folder that holds them, without their endings."""
     found: dict[str, Path] = {}
     for root in (folder / name for name in below):
-        for path in sorted(root.rglob("*")):
-            if path.suffix.lower() in endings and path.is_file():
-                found[path.relative_to(root).with_suffix("").as_posix()] = path
+        for path in _below(root):
+            named = path.relative_to(root).with_suffix("")
+            if path.suffix.lower() not in endings or split not in (None, *named.parts[:-1]):
+                continue
+            name = named.as_posix()
+            if name in found:
+                raise ExperimentError(
+                    f"{found[name]} and {path} have one name ({name}): take one of them away"
+                )
+            found[name] = path
     return found
+
+
+def _below(folder: Path, through: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Yields the files below a folder and below links to folders, but for those that lead back."""
+    if not folder.is_dir():
+        return
+    real = folder.resolve()
+    if any(of.is_relative_to(real) for of in through):
+        return
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            yield from _below(path, (*through, real))
+        elif path.is_file():
+            yield path
 
 
 def _naming(name: str) -> Naming:
@@ -134,12 +159,24 @@ def refuse_styles(real: RealSet, runs: Sequence[Run], size: Size) -> None:
     for run in runs:
         for style in run.styles.values():
             check_style(run, style)
-            same = by_pixels.get(digest_of_pixels(framed_image(style.image, size)))
+            same = by_pixels.get(digest_of_pixels(framed(upright(style.image), size)))
             if same is not None:
                 raise ExperimentError(
                     f"{same.image} has the pixels of {style.name}, a style of run {run.name}: a "
                     "test on it proves nothing, take it out of the real images"
                 )
+
+
+def refuse_contents(real: RealSet, contents: Iterable[Path], size: Size) -> None:
+    """Raises if an image of a test shows the pixels of a content that is trained on."""
+    by_pixels = {image.pixels: image for image in real.images}
+    for content in contents:
+        same = by_pixels.get(digest_of_pixels(framed(upright(content), size)))
+        if same is not None:
+            raise ExperimentError(
+                f"{same.image} has the pixels of {content}, a content that is trained on: a test "
+                "on it proves nothing, take it out of the real images"
+            )
 
 
 def refuse_shared(train: RealSet, test: RealSet) -> None:

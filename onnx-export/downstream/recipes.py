@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -78,6 +79,8 @@ def recipe(name: str, **changes: Any) -> Recipe:
     for key, value in bounded.items():
         if value < 1:
             raise ExperimentError(f"the {key} ({value}) must be at least 1")
-    if not changed.learning_rate > 0:
-        raise ExperimentError(f"the learning rate ({changed.learning_rate}) must be above 0")
+    if not 0 < changed.learning_rate < math.inf:
+        raise ExperimentError(
+            f"the learning rate ({changed.learning_rate}) must be above 0 and finite"
+        )
     return changed

@@ -19,7 +19,7 @@ from onnx_export.errors import first_line
 from onnx_export.files import read_json
 
 FORMAT_VERSION = 4
-COLUMNS = ("content", "style", "status", "image_sha256", "label_sha256")
+COLUMNS = ("content", "style", "status", "content_sha256", "image_sha256", "label_sha256")
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,16 @@ class Item:
     style: str
     image: Path
     label: LabelFile
-    digest: str
+    image_sha256: str
+    label_sha256: str
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that can be trained on."""
+    """A run that can be trained on.
+
+    `content_digests` are those of the image files that the items of a content were made from.
+    """
 
     name: str
     folder: Path
@@ -53,6 +57,7 @@ class Run:
     preset: str
     size: Size
     contents: dict[str, Listed]
+    content_digests: dict[str, set[str]]
     styles: dict[str, Listed]
     items: tuple[Item, ...]
     chosen_styles: tuple[str, ...]
@@ -107,14 +112,17 @@ def open_run(name: str, options: RunOptions) -> Run:
                     f"run {run}: {path} is not there, and its manifest says that it is done: "
                     "copy it again, or `synth2real run` its settings, which makes it again"
                 )
-        digest = f"{row['image_sha256']}+{row['label_sha256']}"
-        items.append(Item(row["content"], row["style"], image, label, digest))
+        digests = row["image_sha256"], row["label_sha256"]
+        items.append(Item(row["content"], row["style"], image, label, *digests))
+    made_of: dict[str, set[str]] = {}
+    for row in done:
+        made_of.setdefault(row["content"], set()).add(row["content_sha256"])
     if not items:
         raise ExperimentError(f"run {run} has no item that is done: convert it before")
     method, model = frozen["method"], frozen["model"]
     return Run(
         run, folder, record["plan_hash"], method["method"], method["preset"],
-        Size(model["width"], model["height"]), contents, styles, tuple(items), chosen,
+        Size(model["width"], model["height"]), contents, made_of, styles, tuple(items), chosen,
         frozen["num_items"], len(done), is_partial,
     )  # fmt: skip
 

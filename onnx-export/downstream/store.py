@@ -9,9 +9,10 @@ downstream.json, .txt, .png the figures: made again at any time
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
-import zipfile
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,16 +25,22 @@ from downstream.classes import NUM_CLASSES
 from downstream.errors import ExperimentError
 from onnx_export.files import read_json
 
+# How a file ends until it is whole; one stays where a process was killed.
+UNFINISHED = ".new"
+
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Writes a file beside its place, then renames it: it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.new")
-    with beside.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    beside = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}")
+    try:
+        with beside.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
@@ -57,7 +64,10 @@ class Store:
         return self.folder / "checkpoints" / f"{arm}-{seed}.pt"
 
     def begin(self, identity: dict[str, Any]) -> None:
-        """Makes the folder this experiment's, or raises if it holds something else."""
+        """Makes the folder this experiment's, or raises if it holds something else.
+
+        What processes that were killed left unfinished in it is removed.
+        """
         path = self.folder / "experiment.json"
         if path.is_file():
             changed = difference(read_json(path), identity)
@@ -66,12 +76,19 @@ class Store:
                     f"{self.folder} holds another experiment ({changed}): give another --out, or "
                     "move it away"
                 )
+            self._clear()
             return
-        if self.folder.is_dir() and any(self.folder.iterdir()):
+        there = self.folder.iterdir() if self.folder.is_dir() else ()
+        if any(path.suffix != UNFINISHED for path in there):
             raise ExperimentError(
                 f"{self.folder} holds something that is no experiment: give another --out"
             )
         write_json(path, identity)
+
+    def _clear(self) -> None:
+        for folder in (self.folder, self.folder / "results", self.folder / "checkpoints"):
+            for unfinished in folder.glob(f"*.[0-9]*-*{UNFINISHED}"):
+                unfinished.unlink()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -89,12 +106,18 @@ class Store:
             os.close(held)
 
     def read(self, arm: str, seed: int, images: int) -> np.ndarray | None:
-        """Returns the confusions `(images, 19, 19)` of an arm with a seed, if they are there."""
-        path = self.result(arm, seed)
+        """Returns the confusions `(images, 19, 19)` of an arm with a seed.
+
+        None where they are not there or damaged: they are made again.
+        """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            whole = self.result(arm, seed).read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            with np.load(io.BytesIO(whole), allow_pickle=False) as stored:
                 confusions = stored["confusions"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except Exception:
             return None
         shape = (images, NUM_CLASSES, NUM_CLASSES)
         return confusions if confusions.shape == shape else None

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from downstream.arms import Example
 from downstream.batches import normalised
 from downstream.classes import NUM_CLASSES
+from downstream.errors import ExperimentError
 from downstream.networks import logits_of
 from downstream.pictures import Size
 
 
 class Test:
-    """Labelled images at one size, read once for all arms."""
+    """Labelled images at one size, read again for each network."""
 
     __test__ = False
 
@@ -41,7 +42,13 @@ class Test:
 @torch.no_grad()
 def predictions(network: nn.Module, images: Tensor) -> np.ndarray:
     """Returns the train ids `(batch, height, width)` that a network sees in bytes."""
-    return logits_of(network.eval(), normalised(images)).argmax(1).to(torch.uint8).cpu().numpy()
+    logits = logits_of(network.eval(), normalised(images))
+    if not torch.isfinite(logits).all():
+        raise ExperimentError(
+            "the trained network gives numbers that are not finite: lower the learning rate, as "
+            "with --learning-rate"
+        )
+    return logits.argmax(1).to(torch.uint8).cpu().numpy()
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:

@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader
 
 from downstream.arms import Arm
 from downstream.batches import Batch, Pictures, StepBatches, normalised
 from downstream.classes import UNKNOWN
 from downstream.errors import ExperimentError
+from downstream.loaders import killed_loaders_named, loaded
 from downstream.networks import Network, build, logits_of
 from downstream.pictures import Size
 from downstream.recipes import Recipe
@@ -56,6 +56,7 @@ class Training:
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 
+@killed_loaders_named()
 def train(
     training: Training, arm: Arm, seed: int, checkpoint: Path, told: Told = nothing_told
 ) -> nn.Module:
@@ -94,9 +95,9 @@ def train(
 
 def _batches(training: Training, arm: Arm, seed: int, first: int) -> Iterator[tuple[int, Batch]]:
     steps = range(first, training.recipe.steps)
-    batches = StepBatches(Pictures(arm.examples, training.size), training.recipe, seed)
-    loader = DataLoader(batches, batch_size=None, sampler=steps, num_workers=training.loaders)
-    return zip(steps, loader, strict=True)
+    pictures = Pictures(arm.examples, training.size, max(1, training.loaders))
+    batches = StepBatches(pictures, training.recipe, seed)
+    return zip(steps, loaded(batches, steps, training.loaders), strict=True)
 
 
 def _optimizer(network: nn.Module, kind: Network, recipe: Recipe) -> torch.optim.Optimizer:

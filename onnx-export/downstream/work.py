@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.process
+import os
 import queue
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 
 import torch
@@ -24,8 +28,8 @@ from downstream.training import Training, train
 
 POLL_SECONDS = 0.2
 
-Told = tuple[str, int]
-"""What is trained, and the steps done since the last word."""
+Told = tuple[str, int, int]
+"""What is trained, the steps done since the last word, and those that were done before."""
 
 
 @dataclass(frozen=True)
@@ -53,33 +57,33 @@ class Work:
     def do(self, task: Task, tell: Callable[[Told], None]) -> None:
         """Trains and tests, and stores what was counted."""
         examples = [Example(of.image, of.label, of.digest) for of in self.test.images]
-        network = self._network(task, tell)
-        test = Test(examples, self.training.size)
-        confusions = test.confusions(network, self.training.device)
-        self.store.write(task.arm.key, task.seed, confusions)
-
-    def _network(self, task: Task, tell: Callable[[Told], None]) -> nn.Module:
-        training = self.training
-        kept = None
+        training, kept = self.training, None
         if self.trained is not None:
             kept = self.trained / f"{training.key(task.arm, task.seed)}.pt"
-            network = _kept(kept, training, task.seed)
-            if network is not None:
-                tell((task.name, training.recipe.steps))
-                return network
+        network = None if kept is None else _kept(kept, training, task.seed)
+        is_new = network is None
+        if network is None:
+            network = self._trained(task, tell)
+        else:
+            tell((task.name, 0, training.recipe.steps))
+        confusions = Test(examples, training.size).confusions(network, training.device)
+        if kept is not None and is_new:
+            # Only what was tested: one that gives no numbers is of no use to others.
+            state = network.state_dict()
+            write_whole(kept, lambda file: torch.save(state, file))
+        self.store.write(task.arm.key, task.seed, confusions)
+
+    def _trained(self, task: Task, tell: Callable[[Told], None]) -> nn.Module:
         before = 0
 
         def told(steps: int, loss: float) -> None:
             nonlocal before
-            tell((f"{task.name}, loss {loss:.3f}", steps - before))
+            # The first word after a training went on is of one step, too.
+            tell((f"{task.name}, loss {loss:.3f}", 1, steps - before - 1))
             before = steps
 
         checkpoint = self.store.checkpoint(task.arm.key, task.seed)
-        network = train(training, task.arm, task.seed, checkpoint, told)
-        if kept is not None:
-            state = network.state_dict()
-            write_whole(kept, lambda file: torch.save(state, file))
-        return network
+        return train(self.training, task.arm, task.seed, checkpoint, told)
 
 
 def _kept(path: Path, training: Training, seed: int) -> nn.Module | None:
@@ -98,16 +102,18 @@ def run_tasks(work: Work, tasks: Sequence[Task], jobs: int, progress: Progress) 
     """Does all tasks; the first that fails ends the others."""
     if jobs == 1 or len(tasks) < 2:
         for task in tasks:
-            work.do(task, lambda told: progress.step(*told))
+            work.do(task, lambda told: _count(progress, told))
             progress.say(f"{task.name}: trained and tested; {progress.line()}")
         progress.close()
         return
     context = multiprocessing.get_context("spawn")
     threads = max(1, torch.get_num_threads() // jobs)
-    with context.Manager() as manager:
+    manager = SyncManager(ctx=context)
+    manager.start(end_with_parent)
+    with manager:
         words: queue.Queue[Told] = manager.Queue()
         others = set(multiprocessing.active_children())
-        pool = ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,))
+        pool = ProcessPoolExecutor(jobs, context, _begin, (threads,))
         try:
             doing = {pool.submit(_do, work, task, words): task for task in tasks}
             _watch(doing, words, progress)
@@ -125,15 +131,39 @@ def run_tasks(work: Work, tasks: Sequence[Task], jobs: int, progress: Progress) 
         pool.shutdown()
 
 
+def end_with_parent() -> None:
+    """Ends this process when the one that started it has ended, be it killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait_for(process: multiprocessing.process.BaseProcess) -> None:
+        process.join()
+        os._exit(1)
+
+    threading.Thread(target=wait_for, args=(parent,), daemon=True).start()
+
+
+def _begin(threads: int) -> None:
+    end_with_parent()
+    torch.set_num_threads(threads)
+
+
 def _do(work: Work, task: Task, words: queue.Queue[Told]) -> None:
     work.do(task, words.put)
+
+
+def _count(progress: Progress, told: Told) -> None:
+    what, steps, before = told
+    progress.skip(before)
+    progress.step(what, steps)
 
 
 def _watch(doing: dict[Future[None], Task], words: queue.Queue[Told], progress: Progress) -> None:
     while doing:
         ended, _ = wait(doing, POLL_SECONDS, FIRST_COMPLETED)
         while not words.empty():
-            progress.step(*words.get())
+            _count(progress, words.get())
         for future in ended:
             task = doing.pop(future)
             future.result()

@@ -11,6 +11,7 @@ from PIL import Image
 from demo.dataset import with_palette
 from demo.looks import LOOKS
 from demo.scene import make_scene
+from downstream.errors import ExperimentError
 from downstream.pictures import Size
 from downstream.store import write_whole
 
@@ -31,12 +32,18 @@ class Drawings:
     count: int
     size: Size
 
+    def refuse_more(self) -> None:
+        """Raises if there are more drawings than asked for: all of a folder are read."""
+        if any(self._file(kind, self.count).is_file() for kind in ("images", "labels")):
+            raise ExperimentError(
+                f"{self.folder} has more than {self.count} drawings: give another --work"
+            )
+
     def draw(self) -> int:
         """Draws what is not there yet, and returns how many it were."""
         made = 0
         for at in range(self.count):
-            name = f"{at + 1:05}.png"
-            image, label = (self.folder / kind / name for kind in ("images", "labels"))
+            image, label = (self._file(kind, at) for kind in ("images", "labels"))
             if image.is_file() and label.is_file():
                 continue
             picture, ids = make_scene(self.first_seed + at).render(LOOKS[self.look], *self.size)
@@ -44,6 +51,9 @@ class Drawings:
             _save(image, picture)
             made += 1
         return made
+
+    def _file(self, kind: str, at: int) -> Path:
+        return self.folder / kind / f"{at + 1:05}.png"
 
 
 def _save(path: Path, image: Image.Image) -> None:
@@ -80,6 +90,8 @@ class Scenes:
             test, train = FIRST_TEST_SEED + offset, FIRST_TRAIN_SEED + offset
             sets.append(Drawings(self.test_root(look), look, test, self.tests, self.size))
             sets.append(Drawings(self.train_root(look), look, train, self.contents, self.size))
+        for drawings in sets:
+            drawings.refuse_more()
         for drawings in sets:
             made = drawings.draw()
             if made:

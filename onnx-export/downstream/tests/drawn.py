@@ -80,6 +80,11 @@ class Stored:
     def write(self, rows: list[dict[str, Any]]) -> None:
         """Writes record, plan and manifest."""
         contents = list_pairs(self.contents)
+        made_of = {of["name"]: _sha256(self.contents / of["image"]["path"]) for of in contents}
+        rows = [
+            {**row, "content_sha256": made_of[row["content"]] if row["status"] == "done" else None}
+            for row in rows
+        ]
         styles = list_pairs(self.styles)
         plan = json.dumps({"contents": contents, "styles": styles, "shards": []})
         sha256 = hashlib.sha256(plan.encode()).hexdigest()

@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 
 from demo.dataset import in_colour
-from downstream.arms import ArmOptions, build_arms
+from downstream.arms import ArmOptions, Example, build_arms
 from downstream.classes import CLASSES, TRAIN_ID_OF_LABEL_ID, UNKNOWN
 from downstream.cli import main
 from downstream.colour import ColourTransfer
 from downstream.errors import ExperimentError
 from downstream.labels import LabelFile, LabelKind, read_label
 from downstream.perform import Request, perform
-from downstream.pictures import Size, centre, framed_ids, framed_image
+from downstream.pictures import Size, centre, framed, framed_ids, upright, upright_size
 from downstream.real import open_real
 from downstream.runs import RunOptions, open_run
 from downstream.store import Store
@@ -92,7 +92,7 @@ def test_pictures_and_labels_are_framed_as_the_worker_does(tmp_path: Path) -> No
     assert framed_ids(np.array([[0, 1, 2, 3, 4]], np.uint8), Size(2, 1)).shape == (1, 2)
     picture, _ = drawn(1, "day")
     picture.save(tmp_path / "a.png")
-    np.testing.assert_array_equal(framed_image(tmp_path / "a.png", SIZE), np.asarray(picture))
+    np.testing.assert_array_equal(framed(upright(tmp_path / "a.png"), SIZE), np.asarray(picture))
 
 
 @pytest.mark.usefixtures("fake_run")
@@ -221,6 +221,78 @@ def test_real_images_of_published_layouts_are_found_with_their_labels(tmp_path: 
     assert told.startswith("there is no image in a folder test of ")
 
 
+def test_real_images_below_linked_folders_are_found(tmp_path: Path) -> None:
+    elsewhere, real = tmp_path / "elsewhere", tmp_path / "real"
+    write_pair(elsewhere, "night/a", drawn(1, "night"))
+    write_pair(real, "b", drawn(2, "night"))
+    for folder in ("images", "labels"):
+        (real / folder / "linked").symlink_to(elsewhere / folder)
+        (real / folder / "gone").symlink_to(tmp_path / "gone")
+    assert [of.name for of in open_real(real, SIZE).images] == ["b", "linked/night/a"]
+    assert [of.name for of in open_real(real, SIZE, "night").images] == ["linked/night/a"]
+
+
+@pytest.mark.parametrize("where", ["images", "images/night", "."])
+def test_links_that_lead_back_are_not_followed(tmp_path: Path, where: str) -> None:
+    write_pair(tmp_path, "night/a", drawn(1, "night"))
+    (tmp_path / "images/night/back").symlink_to(tmp_path / where)
+    assert [of.name for of in open_real(tmp_path, SIZE).images] == ["night/a"]
+
+
+def test_two_real_images_of_one_name_are_refused(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        write_pair(tmp_path, f"{split}/a", drawn(len(split), "night"))
+    first = tmp_path / "images/val/a.png"
+    for second in ("images/val/a.jpg", "rgb_anon/val/a.png"):
+        (tmp_path / second).parent.mkdir(parents=True, exist_ok=True)
+        drawn(9, "night")[0].save(tmp_path / second)
+        one, other = sorted([first, tmp_path / second])
+        told = refused(lambda: open_real(tmp_path, SIZE))
+        assert told == f"{one} and {other} have one name (val/a): take one of them away"
+        assert len(open_real(tmp_path, SIZE, "train").images) == 1
+        (tmp_path / second).unlink()
+    assert len(open_real(tmp_path, SIZE).images) == 2
+
+
+def test_a_label_of_another_size_is_refused_before_anything_is_trained(
+    request_of: Request, fake_run: FakeRun
+) -> None:
+    for root, image in ((request_of.real, "00001.png"), (fake_run.root / "gta5", "00002.png")):
+        label = root / "labels" / image
+        before = label.read_bytes()
+        Image.open(label).resize((64, 32), Image.Resampling.NEAREST).save(label)
+        told = refused(lambda: perform(request_of))
+        told_of = f"{label} is 64x32 and its image {root / 'images' / image} is 128x64: give the"
+        assert told.startswith(told_of)
+        assert not request_of.out.exists()
+        label.write_bytes(before)
+
+
+def test_an_image_has_the_size_that_it_is_shown_at(tmp_path: Path) -> None:
+    picture, ids = drawn(1, "day")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    write_pair(tmp_path, "a", (picture, ids.rotate(-90, expand=True)))
+    picture.save(tmp_path / "images/a.png", exif=turned)
+    assert upright_size(tmp_path / "images/a.png") == Size(HEIGHT, WIDTH)
+    label = LabelFile(tmp_path / "labels/a.png", LabelKind.PALETTE_IDS)
+    assert Example(tmp_path / "images/a.png", label, "").load(Size(32, 64))[0].shape == (64, 32, 3)
+    assert len(open_real(tmp_path, Size(32, 64)).images) == 1
+    picture.save(tmp_path / "images/a.png")
+    told = refused(lambda: Example(tmp_path / "images/a.png", label, "").load(SIZE))
+    assert "labels/a.png is 64x128 and its image" in told
+
+
+def test_a_real_image_that_a_run_trains_on_is_refused(
+    request_of: Request, fake_run: FakeRun
+) -> None:
+    Image.open(fake_run.root / "gta5/images/00001.png").save(request_of.real / "images/00000.png")
+    told = refused(lambda: perform(request_of))
+    assert "images/00000.png has the pixels of " in told
+    assert "00001.png, a content that is trained on: a test on it proves nothing" in told
+    assert not request_of.out.exists()
+
+
 @pytest.mark.usefixtures("fake_run")
 def test_an_image_that_is_trained_on_and_tested_on_is_refused(
     request_of: Request, tmp_path: Path
@@ -269,6 +341,28 @@ def test_an_output_that_is_away_is_told_before_anything_is_trained(
     assert not request_of.out.exists()
 
 
+def test_a_content_that_the_run_was_not_made_with_is_refused(
+    request_of: Request, fake_run: FakeRun
+) -> None:
+    content = fake_run.root / "gta5/images/00002.png"
+    drawn(99, "day")[0].save(content)
+    assert refused(lambda: perform(request_of)) == (
+        f"run good: {content} is not what the run was made with: give the folder of the run's "
+        "contents by --content-root"
+    )
+
+
+@pytest.mark.parametrize("file", ["images/night/00002.png", "labels/00002.png"])
+def test_an_output_that_was_altered_is_refused(
+    request_of: Request, fake_run: FakeRun, file: str
+) -> None:
+    altered = fake_run.folder / file
+    Image.open(altered).rotate(180).save(altered)
+    told = refused(lambda: perform(request_of))
+    assert told == f"run good: {altered} was altered: `synth2real audit` tells more"
+    assert not request_of.out.exists()
+
+
 @pytest.mark.usefixtures("fake_run")
 def test_runs_of_two_sizes_are_not_compared(tmp_path: Path) -> None:
     run = open_run("good", RunOptions(tmp_path))
@@ -287,6 +381,8 @@ def test_a_folder_of_another_experiment_or_of_something_else_is_refused(
         f"{request_of.out} holds another experiment (its recipe.steps is 2, not 3): give another "
         "--out, or move it away"
     )
+    resized = dataclasses.replace(request_of, size=(48, 24))
+    assert "(its size[0] is 32, not 48)" in refused(lambda: perform(resized))
     other = dataclasses.replace(request_of, out=fake_run.folder)
     assert "holds something that is no experiment" in refused(lambda: perform(other))
 
@@ -319,3 +415,7 @@ def test_the_command_says_in_one_line_what_is_wrong(
     with pytest.raises(SystemExit) as wrong:
         main([*arguments, "--seeds", "0"])
     assert wrong.value.code == 2
+    with pytest.raises(SystemExit) as wrong:
+        main([*arguments, "--loaders", "-1"])
+    assert wrong.value.code == 2
+    assert capsys.readouterr().err.endswith("--loaders (-1) must be at least 0\n")

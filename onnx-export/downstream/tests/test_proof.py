@@ -18,6 +18,7 @@ from downstream.errors import ExperimentError
 from downstream.pictures import Size
 from downstream.proof import cli
 from downstream.proof.proof import LOOKS, Settings, prove, style_of
+from downstream.proof.scenes import Scenes
 
 REPOSITORY = Path(__file__).parents[3]
 STAND_IN = """#!{python}
@@ -80,6 +81,23 @@ def test_a_proof_ends_in_the_seeds_of_every_arm_and_look_and_goes_on(settings: S
     assert prove(settings) == text
     assert json.loads((settings.work / "proof.json").read_text()) == document
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+def test_a_proof_does_not_go_on_with_fewer_drawings(tmp_path: Path) -> None:
+    scenes = Scenes(tmp_path, 3, 2, Size(64, 32))
+    scenes.draw(("night",), print)
+    scenes.draw(("night",), print)
+    for fewer, folder in (
+        (dataclasses.replace(scenes, contents=2), scenes.content_root),
+        (dataclasses.replace(scenes, contents=4, tests=1), scenes.test_root("night")),
+    ):
+        with pytest.raises(ExperimentError) as refused:
+            fewer.draw(("night",), print)
+        count = len(list((folder / "images").iterdir())) - 1
+        assert str(refused.value) == (
+            f"{folder} has more than {count} drawings: give another --work"
+        )
+    assert len(list((scenes.content_root / "images").iterdir())) == 3
 
 
 def test_the_styles_of_the_demo_are_named_as_runs_name_them() -> None:
