@@ -106,6 +106,8 @@ static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         column!(work?.decode_ms: Amount),
         column!(work?.store_ms: Amount),
         column!(work?.quality_ms: Amount),
+        column!(work?.content_ms: Amount),
+        column!(work?.style_ms: Amount),
         column!(started_at: Timestamp),
         column!(finished_at: Timestamp),
     ]);
@@ -302,6 +304,8 @@ mod tests {
             ("decode_ms", &float, true),
             ("store_ms", &float, true),
             ("quality_ms", &float, true),
+            ("content_ms", &float, true),
+            ("style_ms", &float, true),
             ("started_at", &time, false),
             ("finished_at", &time, false),
         ];

@@ -94,6 +94,7 @@ impl ConversionBackend for FakeEngineHandle {
             encode: Duration::ZERO,
             denoise: self.0.takes,
             in_unet: self.0.takes,
+            in_content: Duration::ZERO,
             decode: Duration::ZERO,
         })
     }

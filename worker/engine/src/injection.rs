@@ -4,7 +4,7 @@
 //! its queries, keys and values are kept for the outputs of the same pass; an output branch attends to the style, or
 //! to itself at a step without injection.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ndarray::{Array3, ArrayView3};
 use ort::value::DynValue;
@@ -69,6 +69,8 @@ pub struct InjectStyles<'a> {
     pub injection: &'a Injection,
     /// The styles' records, in the order of the outputs.
     pub styles: &'a [&'a StyleRecord],
+    /// The time that the content branch has taken so far.
+    pub in_content: Duration,
 }
 
 impl ContentPass for InjectStyles<'_> {
@@ -94,6 +96,7 @@ impl ContentPass for InjectStyles<'_> {
             .unet
             .evaluate(content, at.timestep, &mut content_branch)?;
         let content_layers = content_branch.layers;
+        self.in_content += started.elapsed();
         let mut predictions = Vec::with_capacity(outputs.len());
         for output in outputs {
             let noise_pred = if injected {

@@ -12,7 +12,7 @@ use shared::making::ContentDigests;
 use tokio::sync::OnceCell;
 
 use super::rows::RowMaker;
-use super::styles::{RecordedStyle, UsableStyle};
+use super::styles::{RecordedStyle, Recording, UsableStyle};
 use super::{Attempt, AttemptError, InputKind, LoadedInput, Quarantine};
 
 /// A content whose items are being made.
@@ -91,9 +91,9 @@ impl Attempt<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(AttemptError::ToldToStop);
             }
-            let evaluations = match self.record_style(style).await? {
-                RecordedStyle::Now { evaluations } => evaluations,
-                RecordedStyle::Before => 0,
+            let recording = match self.record_style(style).await? {
+                RecordedStyle::Now(recording) => recording,
+                RecordedStyle::Before => Recording::default(),
                 RecordedStyle::Unusable(why) => {
                     rows.quarantined(content.name(), style.name(), &why);
                     continue;
@@ -101,7 +101,7 @@ impl Attempt<'_> {
             };
             usable.push(UsableStyle {
                 listing: style,
-                evaluations,
+                recording,
             });
         }
         if self.stop.load(Ordering::Relaxed) {

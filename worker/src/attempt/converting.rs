@@ -65,7 +65,8 @@ impl Attempt<'_> {
     ) -> Result<(), AttemptError> {
         // Work is divided among the outputs that have come of it.
         let outputs = batch.outputs.iter().filter(|output| output.is_ok()).count() as f64;
-        let share = |duration: Duration| 1000.0 * duration.as_secs_f64() / outputs;
+        let share = |duration: Duration| milliseconds(duration) / outputs;
+        let of_content = content.loaded.elapsed + batch.encode + batch.in_content;
         let sha256_of = |output: &Result<ConvertedOutput, Quarantine>| match output {
             Ok(output) => digest::sha256(&output.png),
             Err(_) => String::new(),
@@ -111,13 +112,15 @@ impl Attempt<'_> {
             }
             let work = Work {
                 unet_evaluations: batch.evaluations as f64 / outputs,
-                style_evaluations: style.evaluations as f64,
+                style_evaluations: style.recording.evaluations as f64,
                 load_ms: share(content.loaded.elapsed),
                 encode_ms: share(batch.encode),
                 denoise_ms: share(batch.denoise),
                 decode_ms: share(batch.decode),
-                store_ms: 1000.0 * started.elapsed().as_secs_f64(),
-                quality_ms: 1000.0 * evaluated_in.as_secs_f64(),
+                store_ms: milliseconds(started.elapsed()),
+                quality_ms: milliseconds(evaluated_in),
+                content_ms: share(of_content),
+                style_ms: milliseconds(style.recording.elapsed),
             };
             let stored = Stored {
                 output: self.output(content, style.listing, sha256.clone()),
@@ -129,4 +132,8 @@ impl Attempt<'_> {
         }
         Ok(())
     }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    1000.0 * duration.as_secs_f64()
 }

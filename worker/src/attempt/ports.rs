@@ -99,6 +99,8 @@ pub struct ConvertedBatch {
     pub denoise: Duration,
     /// Time of that in UNet evaluations.
     pub in_unet: Duration,
+    /// Time of that in the content's branch, which the outputs share.
+    pub in_content: Duration,
     /// Time in the VAE decoder and the PNG encoder.
     pub decode: Duration,
 }

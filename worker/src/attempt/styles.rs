@@ -1,6 +1,7 @@
 //! The styles of a content's outputs: each is recorded once, for the first content that meets it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use shared::dataset::entry::DatasetEntry;
 use shared::failure::FailureClass;
@@ -10,19 +11,27 @@ use super::{Attempt, AttemptError, InputKind, LoadedInput, Quarantine, Stage};
 
 /// Whether outputs can be made in a style.
 pub(super) enum RecordedStyle {
-    /// It was recorded just now, in so many UNet evaluations.
-    Now { evaluations: u64 },
+    /// It was recorded just now.
+    Now(Recording),
     /// It had been recorded for an earlier content.
     Before,
     /// It cannot be recorded, and its items are quarantined.
     Unusable(Quarantine),
 }
 
+/// What the recording of a style took. Nothing where it had been recorded before.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Recording {
+    /// UNet evaluations.
+    pub(super) evaluations: u64,
+    pub(super) elapsed: Duration,
+}
+
 /// A style that is recorded.
 pub(super) struct UsableStyle<'a> {
     pub(super) listing: &'a DatasetEntry,
-    /// UNet evaluations of its recording, which the first item of the style accounts for; 0 at all others.
-    pub(super) evaluations: u64,
+    /// Its recording, which the first item of the style accounts for; nothing at all others.
+    pub(super) recording: Recording,
 }
 
 impl UsableStyle<'_> {
@@ -46,9 +55,12 @@ impl Attempt<'_> {
             Err(why) => return Ok(RecordedStyle::Unusable(why)),
         };
         self.progress.begin(Stage::StyleStep);
-        let progress = Arc::clone(&self.progress);
+        let (progress, started) = (Arc::clone(&self.progress), Instant::now());
         match backend.record_style(loaded, progress).await {
-            Ok(evaluations) => Ok(RecordedStyle::Now { evaluations }),
+            Ok(evaluations) => Ok(RecordedStyle::Now(Recording {
+                evaluations,
+                elapsed: started.elapsed(),
+            })),
             Err(error) if error.class() == FailureClass::BadOutput => {
                 Ok(RecordedStyle::Unusable(error.into_quarantine()))
             }

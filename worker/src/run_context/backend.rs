@@ -115,6 +115,7 @@ fn convert(
         encode: converted.encode,
         denoise: converted.denoise,
         in_unet: converted.in_unet,
+        in_content: converted.in_content,
         decode: converted.decode + started.elapsed(),
     })
 }

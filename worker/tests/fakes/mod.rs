@@ -85,6 +85,7 @@ impl FakeRun {
                 max_failed: 1.0,
                 input_patience_seconds: 600,
             },
+            price: None,
             frozen,
         };
         Self { record, plan }
@@ -281,6 +282,7 @@ impl ConversionBackend for FakeEngine {
         };
         Ok(ConvertedBatch {
             in_unet: Duration::ZERO,
+            in_content: Duration::ZERO,
             outputs: styles.iter().map(output).collect(),
             evaluations: styles.len() as u64,
             encode: Duration::ZERO,

@@ -9,8 +9,7 @@ use super::failures::{in_engine, not_finite};
 use super::{ConversionInput, Converter};
 use crate::EngineError;
 use crate::injection::{self, InjectStyles};
-use method::denoise::{self, Content, DenoiseError, Observer};
-use method::finite::NotFinite;
+use method::denoise::{self, Content, DenoiseError, FinalLatent, Observer};
 use method::unit_range::from_unit_range;
 
 /// What a conversion made and what it took.
@@ -27,6 +26,8 @@ pub struct Converted {
     pub in_unet: Duration,
     /// Time of that in injected layers.
     pub in_attention: Duration,
+    /// Time in the content's branch, which its outputs share.
+    pub in_content: Duration,
     /// Time in the VAE encoder.
     pub encode: Duration,
     /// Time in denoising.
@@ -64,8 +65,8 @@ impl Converter {
         let not_finite = not_finite(self, format!("content {}", content.name));
         let latent = self.encode(content, &not_finite)?;
         let encoded = Instant::now();
-        let latents = self.denoise(content, latent.view(), styles, observer);
-        let latents = latents.map_err(|error| in_engine(error, &not_finite))?;
+        let denoised = self.denoise(content, latent.view(), styles, observer);
+        let (latents, in_content) = denoised.map_err(|error| in_engine(error, &not_finite))?;
         let denoised = Instant::now();
         let mut images = Vec::with_capacity(styles.len());
         for (latent, style) in latents.into_iter().zip(styles) {
@@ -77,20 +78,21 @@ impl Converter {
             evaluations: self.engine.unet.evaluations() - evaluations,
             in_unet: self.engine.unet.busy() - in_unet,
             in_attention: self.engine.unet.in_attention() - in_attention,
+            in_content,
             encode: encoded - started,
             denoise: denoised - encoded,
             decode: denoised.elapsed(),
         })
     }
 
-    /// Returns the last latents of the outputs, or what of them is not finite.
+    /// Returns the last latents of the outputs, or what of them is not finite, and the time that the content's branch took.
     fn denoise(
         &mut self,
         content: &ConversionInput<'_>,
         latent: ArrayView3<'_, f32>,
         styles: &[&str],
         observer: &mut dyn Observer,
-    ) -> Result<Vec<Result<Array3<f32>, NotFinite>>, DenoiseError<EngineError>> {
+    ) -> Result<(Vec<FinalLatent>, Duration), DenoiseError<EngineError>> {
         debug_assert_eq!(styles.iter().collect::<HashSet<_>>().len(), styles.len());
         let records = injection::records(&self.bank, styles);
         let trajectories: Vec<_> = records.iter().map(|record| &record.trajectory).collect();
@@ -104,19 +106,21 @@ impl Converter {
             attention: self.attention.as_mut(),
             injection: &self.recipe.injection,
             styles: &records,
+            in_content: Duration::ZERO,
         };
         let denoise = denoise::Denoise {
             schedule: &self.schedule,
             plan: &self.recipe.adain,
             observer,
         };
-        denoise.run(&mut pass, &content, &trajectories)
+        let latents = denoise.run(&mut pass, &content, &trajectories)?;
+        Ok((latents, pass.in_content))
     }
 
     /// Returns the image of an output's last latent, or what of it is not finite.
     fn decode(
         &mut self,
-        latent: Result<Array3<f32>, NotFinite>,
+        latent: FinalLatent,
         content: &str,
         style: &str,
     ) -> Result<Result<Array3<u8>, EngineError>, EngineError> {

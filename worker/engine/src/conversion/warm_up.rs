@@ -1,6 +1,7 @@
 //! The warm-up of a device: what conversions ask of it, computed once before there is anything to lose.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use ndarray::{Array2, Array3};
 use shared::settings::Device;
@@ -64,6 +65,7 @@ impl Converter {
             attention: self.attention.as_mut(),
             injection,
             styles: &[&record],
+            in_content: Duration::ZERO,
         };
         let output = OutputBranch {
             position: 0,

@@ -65,6 +65,8 @@ fn every_part_of_a_row_survives_the_file() {
         decode_ms: 6.0,
         store_ms: 7.0,
         quality_ms: 8.0,
+        content_ms: 9.0,
+        style_ms: 10.0,
     });
     let bare = ManifestRow {
         content_sha256: None,
