@@ -179,7 +179,9 @@ fn probe_says_how_much_work_a_run_is_and_starts_nothing() {
         "256x128, 6 injected layers",
         "22 UNet evaluations",
         "judges   SSIM: 0.",
-        "device-hours",
+        "0.00 device-hours so far, ",
+        " to come",
+        "s of an output",
         "ETA ",
     ] {
         assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");

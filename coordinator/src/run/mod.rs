@@ -2,7 +2,7 @@
 //!
 //! - [`inventory`]: contents, styles, model and networks, listed and digested
 //! - [`plan`]: which contents meet which styles, in which shards (pure)
-//! - [`estimate`]: how long that takes
+//! - [`estimate`], [`cost`]: how long that takes, and what it costs
 //! - [`freeze`], [`changes`]: `run.json` and the plan, made once; how inputs differ from them, file by file
 //! - [`ledger`], [`tally`], [`stored_items`]: what storage says is done; [`gone`], [`unreadable`]: what of it is not there
 //!   or cannot be read
@@ -11,6 +11,7 @@
 //!   about it
 
 pub mod changes;
+pub mod cost;
 pub mod decisions;
 pub mod estimate;
 pub mod freeze;

@@ -19,7 +19,9 @@ use crate::item_metric::{ItemMetric, PerMetric};
 use crate::json;
 use crate::location::Location;
 use crate::seal;
-use crate::settings::{Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize};
+use crate::settings::{
+    DevicePrice, Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize,
+};
 
 /// Version of the format of `run.json`.
 pub const FORMAT_VERSION: u32 = 4;
@@ -42,6 +44,9 @@ pub struct RunRecord {
     pub quality: QualityConfig,
     /// When to give up. Not part of the identity.
     pub limits: Limits,
+    /// What an hour of a device costs, if the settings said so. Not part of the identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<DevicePrice>,
     /// What is frozen.
     pub frozen: Frozen,
 }
@@ -175,6 +180,7 @@ impl RunRecord {
             inputs: RunInputs::of(config),
             quality: config.quality.absolute(),
             limits: config.limits,
+            price: config.price.clone(),
             frozen,
         }
     }
@@ -300,6 +306,7 @@ pub(crate) mod tests {
                 input_patience_seconds: 600,
                 max_failed: 0.05,
             },
+            price: None,
             frozen: frozen(1),
         }
     }
@@ -325,8 +332,18 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_record_survives_its_json() {
-        let json = serde_json::to_string_pretty(&record()).unwrap();
-        assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), record());
+    fn a_record_survives_its_json_with_a_price_and_without() {
+        let priced = RunRecord {
+            price: Some(DevicePrice {
+                per_device_hour: 2.5,
+                currency: "EUR".to_owned(),
+            }),
+            ..record()
+        };
+        for record in [record(), priced] {
+            let json = serde_json::to_string_pretty(&record).unwrap();
+            assert_eq!(json.contains("price"), record.price.is_some());
+            assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), record);
+        }
     }
 }

@@ -102,6 +102,12 @@ pub(super) const TIMES_USUAL: Bound<f64> = Bound::new(
     1000.0,
     "a step takes a little more or less time than usual",
 );
+pub(super) const PER_DEVICE_HOUR: Bound<f64> = Bound::new(
+    "cost.per_device_hour",
+    0.0,
+    1_000_000.0,
+    "no device is dearer",
+);
 const A_WEEK: f64 = 604_800.0;
 const WATCHDOG: &str = "seconds, up to a week";
 pub(super) const MIN_SECONDS: Bound<f64> =

@@ -79,6 +79,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
             max_failed: 1.0,
             input_patience_seconds: 600,
         },
+        price: None,
         frozen,
     };
     FrozenRun { record, plan }

@@ -49,6 +49,8 @@ fn report(made: RunReport) -> RunReport {
             images_per_minute: Some(30.0),
             seconds_per_image: Some(2.0),
             evaluations_per_image: Some(6.5),
+            device_hours: Some(0.75),
+            device_hours_left: Some(0.0),
         },
         styles: STYLES.iter().enumerate().map(style).collect(),
         ..made

@@ -74,6 +74,12 @@ impl RunReport {
                 found.evaluations_per_image,
                 expected.evaluations_per_image,
             ),
+            ("device-hours", found.device_hours, expected.device_hours),
+            (
+                "device-hours to come",
+                found.device_hours_left,
+                expected.device_hours_left,
+            ),
         ] {
             comparison.figure(&format!("its {what}"), found, expected, TOLERANCE);
         }
@@ -242,7 +248,10 @@ mod tests {
                 images_per_minute: Some(30.0),
                 seconds_per_image: None,
                 evaluations_per_image: Some(40.0),
+                device_hours: Some(0.5),
+                device_hours_left: Some(0.0),
             },
+            price: None,
             styles: vec![style()],
             reasons: BTreeMap::new(),
             warnings: BTreeMap::new(),
@@ -307,6 +316,10 @@ mod tests {
             (
                 |report| report.cost.images_per_minute = Some(31.0),
                 "31.000000, and the rows give 30.0",
+            ),
+            (
+                |report| report.cost.device_hours = Some(0.25),
+                "its device-hours is 0.250000, and the rows give 0.5",
             ),
             (|report| report.styles.clear(), "other styles"),
             (

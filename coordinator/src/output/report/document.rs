@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use shared::ids::RunId;
 use shared::item_metric::PerMetric;
+use shared::settings::DevicePrice;
 use shared::warning::WarningKind;
 
 use super::metrics;
+use crate::run::cost::DeviceHours;
 use crate::run::ledger::Mark;
 
 /// A run's report.
@@ -43,6 +45,9 @@ pub struct RunReport {
     pub networks: PerMetric<Option<NetworkReport>>,
     /// What the run cost.
     pub cost: Cost,
+    /// What an hour of a device costs; none if the run's settings do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<DevicePrice>,
     /// The styles, in the order of their names.
     pub styles: Vec<StyleReport>,
     /// Why items were not converted, with their number.
@@ -88,6 +93,23 @@ pub struct Cost {
     pub seconds_per_image: Option<f64>,
     /// UNet evaluations an image, styles included.
     pub evaluations_per_image: Option<f64>,
+    /// Hours that the images took devices, with their styles.
+    #[serde(default)]
+    pub device_hours: Option<f64>,
+    /// Hours that what is left will take devices; none if nothing is known of that.
+    #[serde(default)]
+    pub device_hours_left: Option<f64>,
+}
+
+impl Cost {
+    /// Returns the device-hours; none if no image was made, or an earlier program wrote the report.
+    #[must_use]
+    pub fn device_hours(&self) -> Option<DeviceHours> {
+        Some(DeviceHours {
+            so_far: self.device_hours?,
+            to_come: self.device_hours_left,
+        })
+    }
 }
 
 /// What came out in one style.

@@ -62,6 +62,8 @@ struct Run<'a> {
     rate: String,
     seconds: String,
     evaluations: String,
+    /// Device-hours and money; empty where none are known.
+    hours: String,
 }
 
 struct Row {
@@ -117,6 +119,11 @@ pub async fn render(
     Ok(page.render()?)
 }
 
+fn hours(report: &RunReport) -> String {
+    let hours = report.cost.device_hours();
+    hours.map_or_else(String::new, |hours| hours.told(report.price.as_ref()))
+}
+
 fn run(report: &RunReport) -> Run<'_> {
     let named = |(what, network): (&str, &Option<NetworkReport>)| {
         let network = network.as_ref()?;
@@ -136,6 +143,7 @@ fn run(report: &RunReport) -> Run<'_> {
         rate: number(report.cost.images_per_minute, 1),
         seconds: number(report.cost.seconds_per_image, 2),
         evaluations: number(report.cost.evaluations_per_image, 1),
+        hours: hours(report),
         report,
     }
 }

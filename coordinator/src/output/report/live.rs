@@ -14,6 +14,7 @@ use super::RunReport;
 use super::make::Material;
 use crate::output::collect::{self, Fold};
 use crate::output::quality::fold::RunFold;
+use crate::run::cost::Workload;
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{Ledger, LedgerError};
 use crate::run::tally::{Counts, READS_AT_ONCE};
@@ -101,7 +102,9 @@ impl LiveReport {
         }
         let made = self.take_made().await;
         if self.making.is_none() && !behind && self.is_due() {
-            self.make(counts.clone());
+            let is_damaged = |shard| self.damaged.contains_key(&shard);
+            let left = Workload::left(&self.run, ledger, is_damaged);
+            self.make(counts.clone(), left);
         }
         Ok(made)
     }
@@ -118,12 +121,13 @@ impl LiveReport {
         self.folded.len() + revisions.sum::<usize>()
     }
 
-    fn make(&mut self, counts: Counts) {
+    fn make(&mut self, counts: Counts, left: Workload) {
         let (run, fold) = (Arc::clone(&self.run), self.fold.clone());
         let make = async move {
             let material = Material {
                 run: &run,
                 counts: &counts,
+                left,
                 fold,
                 reference: None,
                 is_complete: false,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use shared::clock::{Clock, passed};
 use shared::dataset::classes::CLASSES;
 use shared::item_metric::{ItemMetric, PerMetric};
@@ -19,6 +18,7 @@ use crate::output::quality::fid::{FidError, Gaussian};
 use crate::output::quality::fold::{ItemsFold, RunFold, StyleFold};
 use crate::output::quality::kid::{self, kernel_distance};
 use crate::output::quality::statistics::Accumulator;
+use crate::run::cost::{DeviceHours, Workload};
 use crate::run::freeze::FrozenRun;
 use crate::run::plan::Plan;
 use crate::run::tally::Counts;
@@ -29,6 +29,8 @@ pub struct Material<'a> {
     pub run: &'a FrozenRun,
     /// Counts of its items.
     pub counts: &'a Counts,
+    /// What is left to be made.
+    pub left: Workload,
     /// What its outputs are like together.
     pub fold: RunFold,
     /// References that go before those of the run's settings.
@@ -77,7 +79,8 @@ impl Material<'_> {
             failed: self.counts.failed,
             extractor,
             networks,
-            cost: cost(self.counts, self.fold.span),
+            cost: self.cost(),
+            price: record.price.clone(),
             styles,
             reasons: self.counts.reasons.clone(),
             warnings: self.counts.warning_kinds.clone(),
@@ -85,6 +88,27 @@ impl Material<'_> {
             mark: None,
             plan_hash: Some(record.plan_hash.clone()),
             contact_sheet_sha256: None,
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let counts = self.counts;
+        if counts.converted == 0 {
+            return Cost::default();
+        }
+        let converted = counts.converted as f64;
+        let span = self.fold.span;
+        let span = span.map(|(first, last)| passed(first, last).as_secs_f64());
+        let num_executed = self.run.record.frozen.method.num_executed();
+        let device_hours = DeviceHours::of(counts, self.left, num_executed);
+        Cost {
+            images_per_minute: span
+                .filter(|&seconds| seconds > 0.0)
+                .map(|seconds| 60.0 * converted / seconds),
+            seconds_per_image: Some(counts.busy_ms / 1000.0 / converted),
+            evaluations_per_image: Some(counts.unet_evaluations / converted),
+            device_hours: Some(device_hours.so_far),
+            device_hours_left: device_hours.to_come,
         }
     }
 
@@ -334,21 +358,6 @@ impl Planned<'_> {
                 published: false,
             }),
         }
-    }
-}
-
-fn cost(counts: &Counts, span: Option<(Timestamp, Timestamp)>) -> Cost {
-    if counts.converted == 0 {
-        return Cost::default();
-    }
-    let converted = counts.converted as f64;
-    let span = span.map(|(first, last)| passed(first, last).as_secs_f64());
-    Cost {
-        images_per_minute: span
-            .filter(|&seconds| seconds > 0.0)
-            .map(|seconds| 60.0 * converted / seconds),
-        seconds_per_image: Some(counts.busy_ms / 1000.0 / converted),
-        evaluations_per_image: Some(counts.unet_evaluations / converted),
     }
 }
 

@@ -11,6 +11,7 @@ use super::RunReport;
 use super::make::Material;
 use crate::output::collect::Collected;
 use crate::output::quality::reference::{self, ReferenceError};
+use crate::run::cost::Workload;
 use crate::run::freeze::FrozenRun;
 use crate::run::unreadable;
 
@@ -74,6 +75,7 @@ pub async fn publish(
     let material = Material {
         run,
         counts: &collected.counts,
+        left: Workload::default(),
         fold: collected.fold,
         reference: None,
         is_complete,

@@ -83,6 +83,7 @@ fn report(counts: &Counts) -> RunReport {
         extractor: None,
         networks: PerMetric::default(),
         cost: Cost::default(),
+        price: None,
         styles: Vec::new(),
         reasons: counts.reasons.clone(),
         warnings: BTreeMap::new(),

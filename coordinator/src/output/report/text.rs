@@ -134,6 +134,12 @@ fn render_cost(report: &RunReport, text: &mut String) {
             ),
         );
     }
+    if let Some(hours) = cost.device_hours() {
+        line(
+            text,
+            format_args!("  {}", hours.told(report.price.as_ref())),
+        );
+    }
 }
 
 fn render_networks(report: &RunReport, text: &mut String) {

@@ -34,8 +34,14 @@ pub struct Counts {
     pub converted: usize,
     /// Time that those took, in milliseconds.
     pub busy_ms: f64,
+    /// What of that time their contents alone took, whatever their styles, in milliseconds.
+    pub content_ms: f64,
+    /// Time that recording their styles took, in milliseconds. Not part of `busy_ms`.
+    pub style_ms: f64,
     /// UNet evaluations, styles included.
     pub unet_evaluations: f64,
+    /// UNet evaluations of the styles' recordings.
+    pub style_evaluations: f64,
     /// Reasons for quarantine and failure, with the number of items.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<String, usize>,
@@ -63,7 +69,10 @@ impl Counts {
             if let Some(work) = row.work {
                 counts.converted += 1;
                 counts.unet_evaluations += work.unet_evaluations + work.style_evaluations;
+                counts.style_evaluations += work.style_evaluations;
                 counts.busy_ms += work.total_ms();
+                counts.content_ms += work.content_ms;
+                counts.style_ms += work.style_ms;
             }
             if let Some(error) = &row.error {
                 *counts.reasons.entry(error.clone()).or_default() += 1;
@@ -94,8 +103,9 @@ impl Counts {
             add(self.warning_kinds.entry(*kind).or_default(), count);
         }
         add(&mut self.converted, other.converted);
-        self.busy_ms += other.busy_ms;
-        self.unet_evaluations += other.unet_evaluations;
+        for (sum, amount) in self.sums_mut().into_iter().zip(other.sums()) {
+            *sum += amount;
+        }
         for (reason, &count) in &other.reasons {
             add(self.reasons.entry(reason.clone()).or_default(), count);
         }
@@ -105,13 +115,32 @@ impl Counts {
     #[must_use]
     pub fn are_those_of(&self, other: &Self) -> bool {
         let is_near = |a: f64, b: f64| (a - b).abs() <= ROUNDING * (a.abs() + b.abs());
-        let same = Self {
-            busy_ms: other.busy_ms,
-            unet_evaluations: other.unet_evaluations,
-            ..self.clone()
-        };
-        same == *other
-            && is_near(self.busy_ms, other.busy_ms)
-            && is_near(self.unet_evaluations, other.unet_evaluations)
+        let mut same = self.clone();
+        for (sum, amount) in same.sums_mut().into_iter().zip(other.sums()) {
+            *sum = amount;
+        }
+        let mut sums = self.sums().into_iter().zip(other.sums());
+        same == *other && sums.all(|(a, b)| is_near(a, b))
+    }
+
+    fn sums(&self) -> [f64; 5] {
+        [
+            self.busy_ms,
+            self.content_ms,
+            self.style_ms,
+            self.unet_evaluations,
+            self.style_evaluations,
+        ]
+    }
+
+    /// Returns the same as [`Self::sums`], in its order.
+    fn sums_mut(&mut self) -> [&mut f64; 5] {
+        [
+            &mut self.busy_ms,
+            &mut self.content_ms,
+            &mut self.style_ms,
+            &mut self.unet_evaluations,
+            &mut self.style_evaluations,
+        ]
     }
 }

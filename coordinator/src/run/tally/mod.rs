@@ -28,7 +28,7 @@ pub use self::shard::ShardTally;
 pub use self::totals::count;
 
 /// What a stored tally says about a shard. One of another version is counted anew.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// Shards that are read at once.
 pub(crate) const READS_AT_ONCE: usize = 32;

@@ -86,10 +86,15 @@ impl ShardTally {
             ),
             (
                 "time",
-                is_work(counts.busy_ms, Work::default().stages().len()),
+                is_work(counts.busy_ms, Work::default().stages().len())
+                    && is_work(counts.content_ms, 1)
+                    && is_work(counts.style_ms, 1),
             ),
             // Of its own and of its style.
-            ("UNet evaluations", is_work(counts.unet_evaluations, 2)),
+            (
+                "UNet evaluations",
+                is_work(counts.unet_evaluations, 2) && is_work(counts.style_evaluations, 1),
+            ),
             ("beginning and end", has_times || num_items == 0),
         ];
         let (what, _) = claims.into_iter().find(|&(_, holds)| !holds)?;

@@ -77,7 +77,7 @@ async fn a_tally_of_another_version_is_counted_anew() {
         ..tally
     };
     assert_eq!(stored(&json).await, claimed);
-    let later = json.replace("\"version\":5", "\"version\":6");
+    let later = json.replace("\"version\":6", "\"version\":7");
     assert_eq!(stored(&later).await, Tally::default());
 }
 

@@ -20,6 +20,7 @@ use shared::network::{FEATURES_FILE, NetworkContract};
 use shared::queue::Depth;
 use shared::run_record::{Frozen, RunRecord};
 use shared::settings::{QualityConfig, RunConfig, StepSet, defaults};
+use shared::storage::Storage;
 use shared::warning::ItemWarning;
 use shared::wording::human;
 use worker::attempt::{AttemptError, InputKind, LoadedInput, Progress, RunContext, Unusable};
@@ -27,7 +28,10 @@ use worker::run_context::{EngineContextProvider, RunContextProvider};
 
 use super::setup::{self, Preparation};
 use super::{CliError, ConfigArgs, Outcome, compute};
+use crate::run::cost::{DeviceHours, UnitCosts, Workload};
+use crate::run::freeze::{self, FreezeError};
 use crate::run::inventory::Inventory;
+use crate::run::tally::{Counts, Tally};
 
 /// Steps that are timed.
 const PROBED_STEPS: usize = 3;
@@ -40,7 +44,7 @@ pub(super) struct ProbeArgs {
 
 pub(super) async fn main(args: ProbeArgs) -> Result<Outcome, CliError> {
     let config = RunConfig::load_to_compute(&args.settings.config).map_err(CliError::usage)?;
-    let Preparation { inventory, .. } = setup::prepare(&config, print_dataset).await?;
+    let Preparation { inventory, storage } = setup::prepare(&config, print_dataset).await?;
     compute::check(&config, &inventory)?;
     print("storage", format_args!("{} can be written", config.root))?;
     if let Some(broker) = check_broker(&config).await? {
@@ -54,9 +58,10 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Outcome, CliError> {
     print(
         "device",
         format_args!(
-            "{}: {:.3} s a UNet evaluation, {:.1} % of denoising is in the UNet",
+            "{}: a UNet evaluation takes {:.3} s of a content, {:.3} s of an output; {:.1} % of denoising is in the UNet",
             config.engine.device,
-            timing.evaluation.as_secs_f64(),
+            timing.content_step.as_secs_f64(),
+            timing.output_step.as_secs_f64(),
             100.0 * timing.share_in_unet
         ),
     )?;
@@ -68,13 +73,19 @@ pub(super) async fn main(args: ProbeArgs) -> Result<Outcome, CliError> {
     for problem in setup::references(&record).await? {
         print("", problem)?;
     }
+    let begun = Begun::find(storage.as_ref(), &config, &inventory).await?;
     let evaluations = planned_evaluations(&config, &inventory);
-    let total = timing.total(evaluations, inventory.plan.num_items());
-    let hours = total.as_secs_f64() / 3600.0;
+    let costs = timing.costs(config.method.num_executed());
+    let hours = DeviceHours {
+        to_come: Some(costs.hours_of(begun.left)),
+        ..DeviceHours::of(&begun.counts, begun.left, config.method.num_executed())
+    };
+    let price = config.price.as_ref();
     print(
         "work",
-        format_args!("{evaluations} UNet evaluations, {hours:.2} device-hours"),
+        format_args!("{evaluations} UNet evaluations, {}", hours.told(price)),
     )?;
+    let total = costs.time_of(begun.left).unwrap_or(Duration::MAX);
     print("ETA", format_args!("{} on one such device", human(total)))?;
     Ok(Outcome::Done)
 }
@@ -219,21 +230,68 @@ fn planned_evaluations(config: &RunConfig, inventory: &Inventory) -> usize {
     steps * (inventory.plan.styles.len() + per_shard.sum::<usize>())
 }
 
+/// What was made of a run before, and what is left: all of it where there is no such run.
+struct Begun {
+    counts: Counts,
+    left: Workload,
+}
+
+impl Begun {
+    async fn find(
+        storage: &dyn Storage,
+        config: &RunConfig,
+        inventory: &Inventory,
+    ) -> Result<Self, CliError> {
+        let nothing = Self {
+            counts: Counts::default(),
+            left: Workload::of_plan(&inventory.plan),
+        };
+        let run = match freeze::open(storage, &config.run).await {
+            Ok(run) if run.record.differences(&inventory.frozen).is_empty() => run,
+            // Another run, of which `run` says how it differs.
+            Ok(_) | Err(FreezeError::Missing { .. }) => return Ok(nothing),
+            Err(error) => return Err(setup::freeze_error(error)),
+        };
+        let ledger = setup::ledger(storage, &run).await?;
+        let stored = Tally::stored(storage, &config.run).await;
+        let mut tally = stored.map_err(CliError::environment)?;
+        let updated = tally.update(storage, &run, &ledger).await;
+        updated.map_err(CliError::environment)?;
+        let is_damaged = |shard| tally.damaged().contains_key(&shard);
+        Ok(Self {
+            counts: tally.total(),
+            left: Workload::left(&run, &ledger, is_damaged),
+        })
+    }
+}
+
 /// How long the parts of a conversion take.
 struct Timing {
-    evaluation: Duration,
+    /// One step of each branch.
+    style_step: Duration,
+    content_step: Duration,
+    output_step: Duration,
     share_in_unet: f64,
-    per_item: Duration,
+    /// What a content takes beside its steps.
+    load: Duration,
+    encode: Duration,
+    /// What an output takes beside its steps.
+    decode: Duration,
     judging: Duration,
     /// What a person should know about the output.
     warnings: Vec<ItemWarning>,
 }
 
 impl Timing {
-    /// Returns the time of so many evaluations and items.
-    fn total(&self, evaluations: usize, items: usize) -> Duration {
-        let per_item = self.per_item + self.judging;
-        self.evaluation.mul_f64(evaluations as f64) + per_item.mul_f64(items as f64)
+    /// Returns what a style, a content and an output take in so many steps.
+    fn costs(&self, num_executed: usize) -> UnitCosts {
+        let ms = |time: Duration| 1000.0 * time.as_secs_f64();
+        let steps = |step: Duration| num_executed as f64 * ms(step);
+        UnitCosts {
+            style_ms: ms(self.encode) + steps(self.style_step),
+            content_ms: ms(self.load) + ms(self.encode) + steps(self.content_step),
+            output_ms: steps(self.output_step) + ms(self.decode) + ms(self.judging),
+        }
     }
 }
 
@@ -249,11 +307,13 @@ async fn time(
     let styles = (InputKind::Style, plan.styles.as_slice());
     let style = first_usable(&config.style.root, styles, context).await?;
     let (style_name, progress) = (style.name.clone(), Arc::new(()) as Arc<dyn Progress>);
+    let started = Instant::now();
     let recorded = context
         .backend
         .record_style(style, Arc::clone(&progress))
         .await;
-    recorded.map_err(conversion_error)?;
+    let recorded_in = recorded.map_err(conversion_error)?;
+    let recording = started.elapsed();
     let converted = context
         .backend
         .convert(Arc::clone(&content), vec![style_name], progress)
@@ -265,20 +325,26 @@ async fn time(
         ));
     };
     let output = output.map_err(|quarantine| CliError::Environment(quarantine.reason))?;
-    let started = Instant::now();
+    let (load, started) = (content.elapsed, Instant::now());
     let judged = context
         .evaluator
         .evaluate(content, Bytes::from(output.png))
         .await;
     let judged = judged.map_err(CliError::environment)?;
+    // One content and one output were evaluated at each step, and the style was encoded as the content was.
+    let steps = (converted.evaluations / 2).max(1) as f64;
+    let walked = recording.saturating_sub(converted.encode);
+    let of_output = converted.denoise.saturating_sub(converted.in_content);
     Ok(Timing {
         judging: started.elapsed(),
         warnings: judged.warnings,
-        evaluation: converted
-            .denoise
-            .div_f64(converted.evaluations.max(1) as f64),
+        style_step: walked.div_f64(recorded_in.max(1) as f64),
+        content_step: converted.in_content.div_f64(steps),
+        output_step: of_output.div_f64(steps),
         share_in_unet: converted.in_unet.as_secs_f64() / converted.denoise.as_secs_f64(),
-        per_item: converted.encode + converted.decode,
+        load,
+        encode: converted.encode,
+        decode: converted.decode,
     })
 }
 

@@ -19,6 +19,7 @@ use super::{CliError, Outcome, RootArgs, files, path, setup};
 use crate::output::collect;
 use crate::output::report::make::Material;
 use crate::output::report::{RunReport, html, text};
+use crate::run::cost::Workload;
 use crate::run::freeze::FrozenRun;
 use crate::run::gone;
 use crate::run::ledger::Ledger;
@@ -221,6 +222,7 @@ async fn report(
     let material = Material {
         run: &run,
         counts: &counts,
+        left: Workload::left(&run, &ledger, |shard| tally.damaged().contains_key(&shard)),
         fold: fold.map_err(CliError::environment)?,
         reference,
         is_complete,

@@ -17,12 +17,13 @@ use shared::warning::WarningKind;
 use shared::wording::MOST_NAMES;
 
 use super::{CliError, Outcome, RootArgs, setup};
+use crate::run::cost::{UnitCosts, Workload};
 use crate::run::freeze::FrozenRun;
 use crate::run::gone::{self, Gone};
 use crate::run::ledger::{Ledger, ShardState};
 use crate::run::policy::{Fate, Standing};
 use crate::run::stored_items::StoredItems;
-use crate::run::tally::{self, Tally};
+use crate::run::tally::{self, Counts, Tally};
 use crate::work::collector::pace;
 use shared::wording::human;
 
@@ -65,6 +66,9 @@ struct Status {
     /// Quarantined items that are to be tried again.
     retried: usize,
     failed: usize,
+    /// What is left to be made, as images that take as long as those that were.
+    #[serde(skip)]
+    images_left: f64,
     /// Images and labels of committed shards that are gone, once every shard has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     gone: Option<usize>,
@@ -106,15 +110,14 @@ enum BrokerStatus {
     },
 }
 
-impl Status {
-    /// Returns how many items have still to end.
-    fn num_left(&self) -> usize {
-        let quarantined = self.quarantined.saturating_sub(self.retried);
-        let ended = self
-            .done
-            .saturating_add(quarantined)
-            .saturating_add(self.failed);
-        self.items.saturating_sub(ended)
+/// Returns what is left to be made of a run, as images that take as long as those that were: others share their contents
+/// with more or fewer.
+fn images_left(run: &FrozenRun, ledger: &Ledger, tally: &Tally, counts: &Counts) -> f64 {
+    let left = Workload::left(run, ledger, |shard| tally.damaged().contains_key(&shard));
+    let num_executed = run.record.frozen.method.num_executed();
+    match UnitCosts::of(counts, num_executed) {
+        Some(costs) => costs.ms_of(left) * counts.converted as f64 / counts.busy_ms,
+        None => left.outputs,
     }
 }
 
@@ -222,6 +225,7 @@ async fn read(
         quarantined: counts.quarantined,
         retried,
         failed: counts.failed,
+        images_left: images_left(run, &ledger, tally, &counts),
         in_progress: in_progress(storage, run, &ledger).await?,
         shards: run.plan.shards.len(),
         shards_committed: ledger.committed.len() - tally.damaged().len(),
@@ -330,7 +334,7 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
     }
     if items_per_second > 0.0 && !status.complete {
         let per_minute = 60.0 * items_per_second;
-        let eta = pace::left(status.num_left(), per_minute);
+        let eta = pace::left(status.images_left, per_minute);
         let eta = eta.map_or_else(String::new, |left| format!(", ETA {}", human(left)));
         console::print(format_args!("  {per_minute:.1} images/min{eta}"))?;
     }

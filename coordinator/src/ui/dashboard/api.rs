@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use shared::ids::RunId;
 use shared::queue::message::ShardInHand;
+use shared::settings::DevicePrice;
 use shared::warning::WarningKind;
 
 use super::Dashboard;
@@ -35,6 +36,11 @@ pub(super) struct RunJson {
     failed: usize,
     images_per_minute: Option<f64>,
     seconds_left: Option<u64>,
+    device_hours: f64,
+    device_hours_left: Option<f64>,
+    /// What an hour of a device costs, where the run's settings say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<DevicePrice>,
     warnings: BTreeMap<WarningKind, usize>,
     shards: usize,
     shards_committed: usize,
@@ -48,6 +54,7 @@ fn run_json(dashboard: &Dashboard, view: &RunView) -> RunJson {
     let in_hand = dashboard.live.in_hand(view.id());
     let state = view.state(in_hand.len(), now);
     let pace = view.pace(&in_hand, now);
+    let hours = view.device_hours();
     RunJson {
         run: view.id().clone(),
         state: states::of_run(&state).class,
@@ -58,6 +65,9 @@ fn run_json(dashboard: &Dashboard, view: &RunView) -> RunJson {
         failed: view.counts.failed,
         warnings: view.counts.warning_kinds.clone(),
         images_per_minute: pace.map(|pace| pace.per_minute),
+        device_hours: hours.so_far,
+        device_hours_left: hours.to_come,
+        price: view.run.record.price.clone(),
         seconds_left: pace.and_then(|pace| Some(pace.left?.as_secs())),
         shards: view.run.plan.shards.len(),
         shards_committed: view.ledger.committed.len(),
@@ -118,7 +128,7 @@ pub(super) async fn history(
     let running = view.state(in_hand.len(), now) == RunState::Running;
     let end = if running { now } else { newest };
     let mut history = History::default();
-    for stretch in pace::history(&spans, view.num_items, STRETCHES, end) {
+    for stretch in pace::history(&spans, view.planned_work(), STRETCHES, end) {
         history.at.push(stretch.at.as_millisecond() as f64 / 1000.0);
         history
             .per_minute

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use shared::clock::passed;
 use shared::wording::human;
 
+use crate::run::cost::{self, DeviceHours};
+
 /// The sign for an unknown value.
 pub(super) const NOTHING: &str = "–";
 
@@ -53,6 +55,15 @@ pub(super) fn rate(per_minute: f64) -> String {
 /// Returns the time that is left, or that it is unknown.
 pub(super) fn left(left: Option<Duration>) -> String {
     left.map_or_else(|| NOTHING.to_owned(), human)
+}
+
+/// Returns the device-hours of a run so far and, where there are any, those to come: `12.3 + 4.50 h`.
+pub(super) fn device_hours(hours: DeviceHours) -> String {
+    let so_far = cost::shown(hours.so_far);
+    match hours.to_come {
+        Some(to_come) if to_come > 0.0 => format!("{so_far} + {} h", cost::shown(to_come)),
+        Some(_) | None => format!("{so_far} h"),
+    }
 }
 
 /// Returns a time in milliseconds with a unit that fits.
@@ -161,6 +172,16 @@ mod tests {
             [12.0, 1234.0, 200_000.0].map(millis),
             ["12 ms", "1.23 s", "3 min 20 s"]
         );
+    }
+
+    #[test]
+    fn device_hours_to_come_are_shown_beside_those_so_far() {
+        let hours = |to_come| DeviceHours {
+            so_far: 12.34,
+            to_come,
+        };
+        let shown = [Some(4.5), Some(0.0), None].map(|to_come| device_hours(hours(to_come)));
+        assert_eq!(shown, ["12.3 + 4.50 h", "12.3 h", "12.3 h"]);
     }
 
     #[test]

@@ -1,20 +1,26 @@
 //! How far a run is: steps, items, rate and time left.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use shared::console;
-use shared::manifest::{ManifestRow, Status};
+use shared::manifest::{ManifestRow, Status, Work};
 use shared::wording::human;
 use worker::attempt::Progress;
 
 use super::terminal;
+use crate::run::cost::{UnitCosts, Workload};
+use crate::run::tally::Counts;
 
 /// Time between plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// Stands for a time that is not known.
+const UNKNOWN: u64 = u64::MAX;
 
-/// Counts a run's UNet steps, which take equal time, and tells a person items, rate and time left.
+/// Counts a run's UNet steps, and tells a person items, rate and time left: before the first image as if all steps took equal
+/// time, then by what styles, contents and outputs took so far.
 #[derive(Debug)]
 pub struct RunProgress {
     bar: ProgressBar,
@@ -22,6 +28,8 @@ pub struct RunProgress {
     num_items: usize,
     steps_per_item: u64,
     plain: bool,
+    /// Seconds, or [`UNKNOWN`].
+    left: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -33,6 +41,14 @@ struct Items {
     converted: usize,
     started: Instant,
     last_line: Instant,
+    /// What is still to be made, what of it has begun included.
+    left: Workload,
+    /// How many contents an output has, on average.
+    contents_per_output: f64,
+    /// What was made, and what it took.
+    made: Counts,
+    /// Steps of outputs that have no row yet.
+    steps_in_hand: u64,
 }
 
 /// How far a run is when work on it begins.
@@ -44,8 +60,8 @@ pub struct Beginning {
     pub already: usize,
     /// Of them, those whose images will be found by shards that are still to be made.
     pub found: usize,
-    /// Styles that are still to be recorded.
-    pub num_styles: usize,
+    /// Styles that are still to be recorded, and contents and outputs that are still to be made.
+    pub left: Workload,
     /// UNet steps of a style, and of an item.
     pub steps_per_item: usize,
 }
@@ -58,18 +74,21 @@ impl RunProgress {
             num_items,
             already,
             found,
-            num_styles,
+            left,
             steps_per_item,
         } = beginning;
         let plain = !terminal::is_there();
         let steps_per_item = steps_per_item as u64;
-        let length = (num_items + num_styles) as u64 * steps_per_item;
+        let length = (num_items as u64 + left.styles as u64) * steps_per_item;
+        let seconds_left = Arc::new(AtomicU64::new(UNKNOWN));
         let bar = ProgressBar::with_draw_target(Some(length), terminal::target());
         if let Ok(style) =
             ProgressStyle::with_template("{bar:30} {percent:>3}%  {msg}  ETA {eta_left}")
         {
-            let eta = |state: &ProgressState, w: &mut dyn std::fmt::Write| {
-                let _ = write!(w, "{}", human(state.eta()));
+            let known = Arc::clone(&seconds_left);
+            let eta = move |state: &ProgressState, w: &mut dyn std::fmt::Write| {
+                let left = known_left(&known).unwrap_or_else(|| state.eta());
+                let _ = write!(w, "{}", human(left));
             };
             bar.set_style(style.with_key("eta_left", eta));
         }
@@ -83,6 +102,14 @@ impl RunProgress {
             converted: 0,
             started: now,
             last_line: now,
+            left,
+            contents_per_output: if left.outputs > 0.0 {
+                left.contents / left.outputs
+            } else {
+                0.0
+            },
+            made: Counts::default(),
+            steps_in_hand: 0,
         };
         let progress = Self {
             bar,
@@ -90,6 +117,7 @@ impl RunProgress {
             num_items,
             steps_per_item,
             plain,
+            left: seconds_left,
         };
         progress.say();
         progress
@@ -100,13 +128,60 @@ impl RunProgress {
         self.bar.finish_and_clear();
     }
 
+    /// Takes note of the time that is left.
+    fn note_left(&self, items: &Items) {
+        let left = items.time_left(self.steps_per_item);
+        let seconds = left.map_or(UNKNOWN, |left| left.as_secs());
+        self.left.store(seconds, Ordering::Relaxed);
+    }
+
     fn say(&self) {
         let Ok(items) = self.items.lock() else { return };
         self.bar.set_message(items.message(self.num_items));
     }
 }
 
+/// Returns the time that is left; none if it is not known.
+fn known_left(seconds: &AtomicU64) -> Option<Duration> {
+    let seconds = seconds.load(Ordering::Relaxed);
+    (seconds != UNKNOWN).then(|| Duration::from_secs(seconds))
+}
+
 impl Items {
+    /// Returns how long what is left will take, at what its parts took so far; none before the first image.
+    fn time_left(&self, steps_per_item: u64) -> Option<Duration> {
+        let costs = UnitCosts::of(&self.made, steps_per_item as usize)?;
+        let begun = self.steps_in_hand as f64 / steps_per_item as f64;
+        costs.time_of(self.left.without(self.of_outputs(begun)))
+    }
+
+    /// Returns the work of some outputs with their part of contents.
+    fn of_outputs(&self, outputs: f64) -> Workload {
+        Workload {
+            styles: 0.0,
+            contents: outputs * self.contents_per_output,
+            outputs,
+        }
+    }
+
+    /// Takes note of an item that was made.
+    fn make(&mut self, row: &ManifestRow, work: &Work, steps_per_item: u64) {
+        let steps = steps_per_item as f64;
+        // It was evaluated once at each step, and what was evaluated beside that is its part of the content.
+        self.left = self.left.without(Workload {
+            styles: work.style_evaluations / steps,
+            contents: (work.unet_evaluations / steps - 1.0).max(0.0),
+            outputs: 1.0,
+        });
+        self.made.add(&Counts::of(std::slice::from_ref(row)));
+        self.steps_in_hand = self.steps_in_hand.saturating_sub(steps_per_item);
+    }
+
+    /// Takes note of an item that will not be made.
+    fn leave_out(&mut self) {
+        self.left = self.left.without(self.of_outputs(1.0));
+    }
+
     fn message(&self, num_items: usize) -> String {
         let seconds = self.started.elapsed().as_secs_f64();
         let rate = if self.converted == 0 {
@@ -132,6 +207,10 @@ impl Progress for RunProgress {
     }
 
     fn output_step(&self) {
+        if let Ok(mut items) = self.items.lock() {
+            items.steps_in_hand += 1;
+            self.note_left(&items);
+        }
         self.bar.inc(1);
     }
 
@@ -139,29 +218,124 @@ impl Progress for RunProgress {
         let Ok(mut items) = self.items.lock() else {
             return;
         };
-        match row.status {
-            Status::Done if row.work.is_some() => {
+        match (row.status, &row.work) {
+            (Status::Done, Some(work)) => {
                 items.done += 1;
                 items.converted += 1;
+                items.make(row, work, self.steps_per_item);
             }
-            Status::Done if items.found > 0 => items.found -= 1,
-            Status::Done => {
+            (Status::Done, None) if items.found > 0 => items.found -= 1,
+            (Status::Done, None) => {
                 items.done += 1;
+                items.leave_out();
                 self.bar.inc(self.steps_per_item);
             }
-            Status::Quarantined | Status::Failed => {
+            (Status::Quarantined | Status::Failed, _) => {
                 items.failed += 1;
+                items.leave_out();
                 self.bar.inc(self.steps_per_item);
             }
         }
+        self.note_left(&items);
         self.bar.set_message(items.message(self.num_items));
         if self.plain && items.last_line.elapsed() >= LINE_EVERY {
             items.last_line = Instant::now();
             console::note(format_args!(
                 "{}, ETA {}",
                 items.message(self.num_items),
-                human(self.bar.eta())
+                human(known_left(&self.left).unwrap_or_else(|| self.bar.eta()))
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::ids::{ItemId, ShardId};
+    use shared::manifest::RowOrigin;
+
+    use super::*;
+
+    const STEPS: usize = 20;
+
+    /// Returns the row of an item whose content had so many outputs.
+    fn row(style: &str, outputs: f64) -> ManifestRow {
+        let origin = RowOrigin {
+            run: "demo".parse().unwrap(),
+            shard: ShardId(0),
+            attempt: 1,
+            worker: "worker".to_owned(),
+            device: "cpu".to_owned(),
+            seed: 0,
+            config_hash: String::new(),
+            model_sha256: String::new(),
+        };
+        let item = ItemId {
+            style: style.to_owned(),
+            content: "00001".to_owned(),
+        };
+        let then = jiff::Timestamp::UNIX_EPOCH;
+        let work = Work {
+            unet_evaluations: STEPS as f64 * (1.0 + 1.0 / outputs),
+            denoise_ms: 3_000.0 + 10_000.0 / outputs,
+            content_ms: 10_000.0 / outputs,
+            ..Work::default()
+        };
+        ManifestRow {
+            work: Some(work),
+            ..ManifestRow::new(origin, item, (then, then))
+        }
+    }
+
+    fn progress(contents: f64, outputs: f64) -> RunProgress {
+        RunProgress::new(Beginning {
+            num_items: outputs as usize,
+            already: 0,
+            found: 0,
+            left: Workload {
+                styles: 0.0,
+                contents,
+                outputs,
+            },
+            steps_per_item: STEPS,
+        })
+    }
+
+    #[test]
+    fn what_is_left_takes_what_contents_and_outputs_took_each() {
+        // Two contents with two outputs, and then four with one.
+        let progress = progress(6.0, 8.0);
+        assert_eq!(known_left(&progress.left), None);
+        for style in ["a", "b", "c", "d"] {
+            progress.item(&row(style, 2.0));
+        }
+        let left = Duration::from_secs(4 * (10 + 3));
+        assert_eq!(known_left(&progress.left), Some(left));
+        // Half an output, with its part of a content.
+        (0..STEPS / 2).for_each(|_| progress.output_step());
+        assert!(known_left(&progress.left).unwrap() < left);
+        for _ in 0..STEPS / 2 {
+            progress.output_step();
+        }
+        progress.item(&row("a", 1.0));
+        let left = Duration::from_secs(3 * (10 + 3));
+        assert_eq!(known_left(&progress.left), Some(left));
+    }
+
+    #[test]
+    fn what_will_not_be_made_is_not_waited_for() {
+        let progress = progress(2.0, 2.0);
+        progress.item(&row("a", 1.0));
+        assert_eq!(
+            known_left(&progress.left),
+            Some(Duration::from_secs(10 + 3))
+        );
+        let lost = row("b", 1.0);
+        let class = shared::failure::FailureClass::BadInput;
+        progress.item(&ManifestRow {
+            work: None,
+            ..lost.not_done(Status::Quarantined, class, "no picture".to_owned())
+        });
+        assert_eq!(known_left(&progress.left), Some(Duration::ZERO));
     }
 }

@@ -1,4 +1,5 @@
-//! How fast a run goes: out of when its shards were made and how many images each of them brought.
+//! How fast a run goes: out of when its shards were made, how many images each of them brought, and how much work these
+//! were. Images of contents that have few styles are more work than those of contents that have many.
 //!
 //! Those times come from the clocks of many machines, which may be set to anything: a shard that ended before it began took
 //! no time, and one that is said to end later than now does not say how fast the run goes.
@@ -23,7 +24,7 @@ const AHEAD: Duration = Duration::from_mins(2);
 const LONGEST: Duration = Duration::from_hours(10 * 366 * 24);
 
 /// A shard that was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Span {
     /// When work on it began; where that is later than its end, it took no time.
     pub start: Timestamp,
@@ -31,8 +32,10 @@ pub struct Span {
     pub end: Timestamp,
     /// Images that were converted in it.
     pub images: usize,
-    /// Items that have their row since.
-    pub ended: usize,
+    /// The work that they were, in any unit.
+    pub made: f64,
+    /// The work of the plan that has ended since, in the same unit.
+    pub ended: f64,
 }
 
 /// How fast a run goes.
@@ -55,14 +58,14 @@ pub struct Stretch {
     pub left: Option<Duration>,
 }
 
-/// Returns the pace of a run whose `spans` are sorted by their ends and which has `remaining` items to make; none if
-/// too little was made lately to tell.
+/// Returns the pace of a run whose `spans` are sorted by their ends and which has `remaining` work to do, in their unit; none
+/// if too little was made lately to tell.
 ///
 /// It is what all workers together made over a stretch of time, back to the last pause at most. A shard's images are
 /// spread over the time it took, so that it does not matter how many of them end at once. What is said to end later than
 /// now does not count.
 #[must_use]
-pub fn pace(spans: &[Span], remaining: usize, now: Timestamp) -> Option<Pace> {
+pub fn pace(spans: &[Span], remaining: f64, now: Timestamp) -> Option<Pace> {
     let latest = later(now, AHEAD);
     let spans = &spans[..spans.partition_point(|span| span.end <= latest)];
     let newest = spans.last()?;
@@ -77,20 +80,19 @@ pub fn pace(spans: &[Span], remaining: usize, now: Timestamp) -> Option<Pace> {
         WINDOW
     };
     let from = earlier(newest.end, window).max(resumed(spans)?);
-    let images: f64 = spans
-        .iter()
-        .rev()
-        .take_while(|span| span.end > from)
-        .map(|span| span.images_since(from))
-        .sum();
+    let (mut images, mut made) = (0.0, 0.0);
+    for span in spans.iter().rev().take_while(|span| span.end > from) {
+        let share = span.share_since(from);
+        images += span.images as f64 * share;
+        made += span.made * share;
+    }
     let minutes = passed(from, newest.end).as_secs_f64() / 60.0;
     if images <= 0.0 || minutes <= 0.0 {
         return None;
     }
-    let per_minute = images / minutes;
     Some(Pace {
-        per_minute,
-        left: left(remaining, per_minute),
+        per_minute: images / minutes,
+        left: left(remaining, made / minutes),
     })
 }
 
@@ -104,12 +106,11 @@ impl Span {
         passed(self.start, self.end)
     }
 
-    /// Returns its images that were made since a time.
-    fn images_since(&self, from: Timestamp) -> f64 {
+    /// Returns which part of it was made since a time.
+    fn share_since(&self, from: Timestamp) -> f64 {
         let took = self.took().as_secs_f64();
         let since = passed(self.start.max(from), self.end).as_secs_f64();
-        let share = if took > 0.0 { since / took } else { 1.0 };
-        self.images as f64 * share
+        if took > 0.0 { since / took } else { 1.0 }
     }
 }
 
@@ -149,17 +150,17 @@ fn length(stretch: Option<(Timestamp, Timestamp)>) -> Duration {
     stretch.map_or(Duration::ZERO, |(since, until)| passed(since, until))
 }
 
-/// Returns how long some items take at a pace; none if that cannot be told or is out of all proportion.
+/// Returns how long some work takes at a pace in its unit; none if that cannot be told or is out of all proportion.
 #[must_use]
-pub fn left(remaining: usize, per_minute: f64) -> Option<Duration> {
-    let left = Duration::try_from_secs_f64(60.0 * remaining as f64 / per_minute).ok();
+pub fn left(remaining: f64, per_minute: f64) -> Option<Duration> {
+    let left = Duration::try_from_secs_f64(60.0 * remaining / per_minute).ok();
     left.filter(|&left| left <= LONGEST)
 }
 
-/// Returns the history of a run of `num_items` in `count` stretches of equal length, up to `end`; nothing if no time passed
-/// until then. A shard's images are spread over the time it took, and those of one that began after `end` are left out.
+/// Returns the history of a run of so much `planned` work in `count` stretches of equal length, up to `end`; nothing if no
+/// time passed until then. A shard's images are spread over the time it took, and those of one that began after `end` are left out.
 #[must_use]
-pub fn history(spans: &[Span], num_items: usize, count: usize, end: Timestamp) -> Vec<Stretch> {
+pub fn history(spans: &[Span], planned: f64, count: usize, end: Timestamp) -> Vec<Stretch> {
     let Some(start) = spans.iter().map(Span::began).min() else {
         return Vec::new();
     };
@@ -170,16 +171,17 @@ pub fn history(spans: &[Span], num_items: usize, count: usize, end: Timestamp) -
     }
     let length = (whole / count as f64).max(0.001);
     let mut images = vec![0.0; count];
-    let mut ended = vec![0_usize; count];
+    let (mut made, mut ended) = (images.clone(), images.clone());
     let place = |second: f64| ((second / length) as usize).min(count - 1);
     for span in spans {
         let (from, to) = (second(span.began()), second(span.end));
         let (first, last) = (place(from), place(to));
-        ended[last] = ended[last].saturating_add(span.ended);
+        ended[last] += span.ended;
         if from > whole {
             continue;
         }
-        for (stretch, images) in images.iter_mut().enumerate().take(last + 1).skip(first) {
+        let stretches = images.iter_mut().zip(&mut made).enumerate();
+        for (stretch, (images, made)) in stretches.take(last + 1).skip(first) {
             let begins = from.max(stretch as f64 * length);
             let ends = to.min((stretch + 1) as f64 * length);
             let share = if to > from {
@@ -188,14 +190,15 @@ pub fn history(spans: &[Span], num_items: usize, count: usize, end: Timestamp) -
                 1.0
             };
             *images += span.images as f64 * share;
+            *made += span.made * share;
         }
     }
-    let mut remaining = num_items;
+    let mut remaining = planned;
     let smooth = (count / 4).max(1);
     (0..count)
         .map(|stretch| {
-            remaining = remaining.saturating_sub(ended[stretch]);
-            let lately = &images[(stretch + 1).saturating_sub(smooth)..=stretch];
+            remaining = (remaining - ended[stretch]).max(0.0);
+            let lately = &made[(stretch + 1).saturating_sub(smooth)..=stretch];
             let pace = 60.0 * lately.iter().sum::<f64>() / (length * lately.len() as f64);
             let middle = Duration::try_from_secs_f64((stretch as f64 + 0.5) * length);
             Stretch {
@@ -220,18 +223,19 @@ mod tests {
             start: at(start),
             end: at(end),
             images,
-            ended: images,
+            made: images as f64,
+            ended: images as f64,
         }
     }
 
     #[test]
     fn the_pace_is_that_of_the_newest_shards() {
         let spans = [span(0, 30, 2), span(30, 60, 2), span(60, 90, 2)];
-        let pace = pace(&spans, 12, at(90)).unwrap();
+        let pace = pace(&spans, 12.0, at(90)).unwrap();
         assert_eq!(pace.per_minute, 4.0);
         assert_eq!(pace.left, Some(Duration::from_secs(180)));
         let slow = [span(0, 6000, 100), span(6000, 7000, 100)];
-        let lately = super::pace(&slow, 12, at(7000)).unwrap();
+        let lately = super::pace(&slow, 12.0, at(7000)).unwrap();
         assert!((lately.per_minute - 6.0).abs() < 1e-9, "{lately:?}");
     }
 
@@ -248,7 +252,7 @@ mod tests {
         };
         let (at_once, staggered) = (fleet(0), fleet(took / workers));
         let now = took * rounds;
-        let whole = pace(&at_once, 2000, at(now)).unwrap();
+        let whole = pace(&at_once, 2000.0, at(now)).unwrap();
         assert!((whole.per_minute - 200.0).abs() < 1e-9, "{whole:?}");
         assert_eq!(whole.left, Some(Duration::from_secs(600)));
 
@@ -259,14 +263,32 @@ mod tests {
             .map(|whole| Span {
                 end: at(now),
                 images: (60 * at(now).duration_since(whole.start).as_secs() / took) as usize,
+                made: (60 * at(now).duration_since(whole.start).as_secs() / took) as f64,
                 ..*whole
             })
             .collect();
-        let silent = pace(&heard, 2000, at(now + 5)).unwrap();
+        let silent = pace(&heard, 2000.0, at(now + 5)).unwrap();
         assert!((170.0..=200.0).contains(&silent.per_minute), "{silent:?}");
         heard.extend(in_hand);
-        let heard = pace(&heard, 2000, at(now)).unwrap();
+        let heard = pace(&heard, 2000.0, at(now)).unwrap();
         assert!((194.0..=200.0).contains(&heard.per_minute), "{heard:?}");
+    }
+
+    #[test]
+    fn work_that_is_dearer_than_what_was_made_takes_longer_than_as_many_images_would() {
+        // Three images of a content were four units of work: one for the content, and one for each.
+        let shard = |start| Span {
+            made: 4.0,
+            ended: 4.0,
+            ..span(start, start + 60, 3)
+        };
+        let spans = [shard(0), shard(60)];
+        // Two images of two contents are four units, too.
+        let pace = pace(&spans, 4.0, at(120)).unwrap();
+        assert_eq!(pace.per_minute, 3.0);
+        assert_eq!(pace.left, Some(Duration::from_secs(60)));
+        let history = history(&spans, 12.0, 2, at(120));
+        assert_eq!(history[1].left, Some(Duration::from_secs(60)));
     }
 
     #[test]
@@ -274,20 +296,20 @@ mod tests {
         let hour = 3600;
         for resumed in [300, hour] {
             let spans = [span(0, 30, 2), span(resumed, resumed + 60, 4)];
-            let pace = pace(&spans, 1, at(resumed + 60)).unwrap();
+            let pace = pace(&spans, 1.0, at(resumed + 60)).unwrap();
             assert_eq!(pace.per_minute, 4.0);
             assert_eq!(worked(&spans), Duration::from_secs(90));
         }
         let spans = [span(0, 30, 2), span(hour, hour + 60, 4)];
-        assert_eq!(pace(&spans, 1, at(2 * hour)), None);
-        assert_eq!(pace(&[], 1, at(0)), None);
+        assert_eq!(pace(&spans, 1.0, at(2 * hour)), None);
+        assert_eq!(pace(&[], 1.0, at(0)), None);
         assert_eq!(worked(&[]), Duration::ZERO);
     }
 
     #[test]
     fn history_spreads_a_shard_over_its_time_and_loses_no_image() {
         let spans = [span(0, 60, 6), span(60, 120, 12)];
-        let history = history(&spans, 20, 4, at(120));
+        let history = history(&spans, 20.0, 4, at(120));
         let paces: Vec<f64> = history.iter().map(|stretch| stretch.per_minute).collect();
         assert_eq!(paces, [6.0, 6.0, 12.0, 12.0]);
         // Two are left after the last stretch, at twelve a minute.
@@ -296,20 +318,20 @@ mod tests {
 
     #[test]
     fn a_run_without_shards_has_no_history() {
-        assert_eq!(history(&[], 20, 4, at(120)), []);
-        assert_eq!(history(&[span(0, 60, 6)], 20, 0, at(120)), []);
-        assert_eq!(history(&[span(0, 60, 6)], 20, 4, at(0)), []);
+        assert_eq!(history(&[], 20.0, 4, at(120)), []);
+        assert_eq!(history(&[span(0, 60, 6)], 20.0, 0, at(120)), []);
+        assert_eq!(history(&[span(0, 60, 6)], 20.0, 4, at(0)), []);
     }
 
     #[test]
     fn a_shard_whose_clock_was_set_back_took_no_time() {
         let back = [span(3600, 30, 2)];
         assert_eq!(worked(&back), Duration::ZERO);
-        assert_eq!(pace(&back, 12, at(31)), None);
-        assert_eq!(history(&back, 20, 4, at(30)), []);
+        assert_eq!(pace(&back, 12.0, at(31)), None);
+        assert_eq!(history(&back, 20.0, 4, at(30)), []);
         let among_others = [span(0, 30, 2), span(3600, 40, 2), span(30, 60, 2)];
         assert_eq!(worked(&among_others), Duration::from_secs(60));
-        let pace = pace(&among_others, 12, at(60)).unwrap();
+        let pace = pace(&among_others, 12.0, at(60)).unwrap();
         assert_eq!(pace.per_minute, 6.0);
         let at_once = [span(5, 5, 2), span(5, 5, 2)];
         assert_eq!(worked(&at_once), Duration::ZERO);
@@ -321,7 +343,8 @@ mod tests {
             start: Timestamp::MIN,
             end: Timestamp::MAX,
             images: usize::MAX,
-            ended: usize::MAX,
+            made: f64::MAX,
+            ended: f64::MAX,
         };
         let first = Span {
             end: Timestamp::MIN,
@@ -330,12 +353,12 @@ mod tests {
         let spans = [first, span(0, 30, 2), forever, forever];
         assert!(worked(&spans) <= forever.took());
         for now in [Timestamp::MIN, at(30), Timestamp::MAX] {
-            let pace = pace(&spans, usize::MAX, now);
+            let pace = pace(&spans, f64::MAX, now);
             assert!(
                 pace.is_none_or(|pace| pace.per_minute.is_finite()),
                 "{pace:?}"
             );
-            for stretch in history(&spans, usize::MAX, 4, now) {
+            for stretch in history(&spans, f64::MAX, 4, now) {
                 assert!(stretch.per_minute.is_finite(), "{stretch:?}");
             }
         }
@@ -345,22 +368,22 @@ mod tests {
     fn what_ends_a_day_from_now_says_nothing_about_the_pace() {
         let day = 24 * 3600;
         let spans = [span(0, 30, 2), span(30, 60, 2), span(day, day + 30, 1000)];
-        let pace = pace(&spans, 8, at(60)).unwrap();
+        let pace = pace(&spans, 8.0, at(60)).unwrap();
         assert_eq!(pace.per_minute, 4.0);
-        let history = history(&spans, 1004, 4, at(60));
+        let history = history(&spans, 1004.0, 4, at(60));
         let paces: Vec<f64> = history.iter().map(|stretch| stretch.per_minute).collect();
         assert_eq!(paces, [4.0; 4]);
         // A clock that is a little ahead is not left out.
         let ahead = [span(0, 30, 2), span(30, 65, 2)];
-        assert!(super::pace(&ahead, 8, at(60)).is_some());
+        assert!(super::pace(&ahead, 8.0, at(60)).is_some());
     }
 
     #[test]
     fn a_time_that_nobody_waits_for_is_not_told() {
-        assert_eq!(left(60, 60.0), Some(Duration::from_secs(60)));
-        assert_eq!(left(1_000_000, 1e-9), None);
+        assert_eq!(left(60.0, 60.0), Some(Duration::from_secs(60)));
+        assert_eq!(left(1e6, 1e-9), None);
         for no_pace in [0.0, -1.0, f64::NAN] {
-            assert_eq!(left(60, no_pace), None, "{no_pace}");
+            assert_eq!(left(60.0, no_pace), None, "{no_pace}");
         }
     }
 }

@@ -13,11 +13,13 @@ use tokio::time::Instant;
 
 use super::pace::{self, Pace, Span};
 use crate::output::report::RunReport;
+use crate::run::cost::{DeviceHours, UnitCosts, Workload};
 use crate::run::freeze::FrozenRun;
 use crate::run::gone::Gone;
 use crate::run::ledger::{Ledger, ShardState};
+use crate::run::plan::Shard;
 use crate::run::policy::{Fate, Standing};
-use crate::run::tally::{Counts, Failures, Tally};
+use crate::run::tally::{Counts, Failures, ShardTally, Tally};
 
 /// A run whose newest shard is younger is taken to be worked on, also where no events are heard.
 const RECENT: Duration = Duration::from_mins(5);
@@ -41,7 +43,11 @@ pub struct RunView {
     pub counts: Counts,
     /// How far each style is, in the order of the plan.
     pub styles: Vec<StyleCounts>,
-    /// Its committed shards, sorted by their ends.
+    /// What its parts took each; as many images at one time where that is not known.
+    pub costs: UnitCosts,
+    /// What is left to be made of it, with what workers have in hand.
+    pub left: Workload,
+    /// Its committed shards, sorted by their ends, with their work in milliseconds of a device.
     pub spans: Vec<Span>,
     /// Number of items planned.
     pub num_items: usize,
@@ -114,7 +120,10 @@ impl RunView {
     ) -> Self {
         let counts = tally.total_with(&run, &failures);
         let styles = styles(&run, &tally, &failures);
-        let spans = spans(&tally);
+        let costs = UnitCosts::of(&counts, run.record.frozen.method.num_executed());
+        let costs = costs.unwrap_or(UnitCosts::OF_IMAGES);
+        let left = Workload::left(&run, &ledger, |shard| tally.damaged().contains_key(&shard));
+        let spans = spans(&run, &tally, costs);
         let num_items = run.plan.num_items();
         let retried = ledger.retried(run.record.limits.max_attempts);
         let num_retried = retried.map(|(_, items)| items).sum();
@@ -127,6 +136,8 @@ impl RunView {
             report,
             counts,
             styles,
+            costs,
+            left,
             spans,
             num_items,
             num_retried,
@@ -151,6 +162,19 @@ impl RunView {
     #[must_use]
     pub fn num_remaining(&self) -> usize {
         self.num_items.saturating_sub(self.num_ended())
+    }
+
+    /// Returns the work that was planned, in milliseconds of a device.
+    #[must_use]
+    pub fn planned_work(&self) -> f64 {
+        self.costs.ms_of(Workload::of_plan(&self.run.plan))
+    }
+
+    /// Returns the hours that it took devices and will take them.
+    #[must_use]
+    pub fn device_hours(&self) -> DeviceHours {
+        let num_executed = self.run.record.frozen.method.num_executed();
+        DeviceHours::of(&self.counts, self.left, num_executed)
     }
 
     /// Returns how the run is at a time, while workers have `in_hand` shards of it.
@@ -203,11 +227,15 @@ impl RunView {
         in_hand: &BTreeMap<ShardId, ShardInHand>,
         now: Timestamp,
     ) -> Vec<Span> {
-        let open = self.not_counted(in_hand).map(|(work, ended)| Span {
-            start: work.since.min(now),
-            end: now,
-            images: ended,
-            ended,
+        let open = self.not_counted(in_hand).map(|(work, shard, ended)| {
+            let done = self.costs.ms_of(Workload::of_items(shard, ended));
+            Span {
+                start: work.since.min(now),
+                end: now,
+                images: ended,
+                made: done,
+                ended: done,
+            }
         });
         let mut spans: Vec<Span> = self.spans.iter().copied().chain(open).collect();
         // The clock of a worker may be ahead.
@@ -218,7 +246,7 @@ impl RunView {
     /// Returns how many items have ended in shards that are in hand.
     #[must_use]
     pub fn num_ended_in(&self, in_hand: &BTreeMap<ShardId, ShardInHand>) -> usize {
-        self.not_counted(in_hand).map(|(_, ended)| ended).sum()
+        self.not_counted(in_hand).map(|(_, _, ended)| ended).sum()
     }
 
     /// Returns how fast the run goes at a time, while workers have `in_hand` of it; none unless it is worked on.
@@ -226,9 +254,12 @@ impl RunView {
     pub fn pace(&self, in_hand: &BTreeMap<ShardId, ShardInHand>, now: Timestamp) -> Option<Pace> {
         match self.state(in_hand.len(), now) {
             RunState::Running => {
-                let remaining = self.num_remaining();
-                let remaining = remaining.saturating_sub(self.num_ended_in(in_hand));
-                pace::pace(&self.spans_with(in_hand, now), remaining, now)
+                let done = self.not_counted(in_hand);
+                let done = done.map(|(_, shard, ended)| Workload::of_items(shard, ended));
+                let left = self
+                    .left
+                    .without(done.fold(Workload::default(), Workload::plus));
+                pace::pace(&self.spans_with(in_hand, now), self.costs.ms_of(left), now)
             }
             RunState::Complete
             | RunState::Ended
@@ -239,12 +270,12 @@ impl RunView {
         }
     }
 
-    /// Returns what is in hand and not committed, with how many items of it have ended: that of a committed shard is counted
+    /// Returns what is in hand and not committed, with its shard and how many items of it have ended: that of a committed shard is counted
     /// already, and no shard has more items than were planned, whatever its worker says.
     fn not_counted<'a>(
         &'a self,
         in_hand: &'a BTreeMap<ShardId, ShardInHand>,
-    ) -> impl Iterator<Item = (&'a ShardInHand, usize)> {
+    ) -> impl Iterator<Item = (&'a ShardInHand, &'a Shard, usize)> {
         let open = in_hand
             .iter()
             .filter(|(shard, _)| match self.state_of(**shard) {
@@ -253,7 +284,8 @@ impl RunView {
             });
         open.filter_map(|(&shard, work)| {
             let planned = self.run.plan.shard(shard)?;
-            Some((work, planned.num_items().min(work.items_ended as usize)))
+            let ended = planned.num_items().min(work.items_ended as usize);
+            Some((work, planned, ended))
         })
     }
 
@@ -295,19 +327,19 @@ impl RunView {
     }
 }
 
-fn spans(tally: &Tally) -> Vec<Span> {
-    let span = |shard: &crate::run::tally::ShardTally| {
+fn spans(run: &FrozenRun, tally: &Tally, costs: UnitCosts) -> Vec<Span> {
+    let span = |(id, shard): (ShardId, &ShardTally)| {
+        let planned = run.plan.shard(id)?;
+        let converted = shard.counts.converted;
         Some(Span {
             start: shard.started_at?,
             end: shard.finished_at?,
-            images: shard.counts.converted,
-            ended: shard.counts.done.saturating_add(shard.counts.not_done()),
+            images: converted,
+            made: costs.ms_of(Workload::of_items(planned, converted)),
+            ended: costs.ms_of(Workload::of_shard(planned)),
         })
     };
-    let mut spans: Vec<Span> = tally
-        .shards()
-        .filter_map(|(_, shard)| span(shard))
-        .collect();
+    let mut spans: Vec<Span> = tally.shards().filter_map(span).collect();
     spans.sort_by_key(|span| span.end);
     spans
 }

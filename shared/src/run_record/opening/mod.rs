@@ -76,6 +76,9 @@ impl RunRecord {
         }
         check_digest("plan_hash", &self.plan_hash)?;
         self.limits.check().map_err(setting)?;
+        if let Some(price) = &self.price {
+            price.check().map_err(setting)?;
+        }
         self.frozen.check()?;
         let found = digest::sha256_of_json(&self.frozen);
         if found != self.plan_hash {

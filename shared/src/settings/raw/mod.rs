@@ -14,5 +14,5 @@ pub use broker::RawBroker;
 pub use datasets::{OneOrMore, RawContent, RawSelection, RawStyle};
 pub use method::RawMethod;
 pub use quality::{RawQuality, RawReference};
-pub use run::{RawConfig, RawLimits, RawModel, RawPairing, RawRun, RawShards};
+pub use run::{RawConfig, RawCost, RawLimits, RawModel, RawPairing, RawRun, RawShards};
 pub use worker::{RawEngine, RawWatchdog, RawWorkerConfig};

@@ -37,6 +37,9 @@ pub struct RawConfig {
     /// How this process computes.
     #[serde(default)]
     pub engine: RawEngine,
+    /// What an hour of a device costs.
+    #[serde(default)]
+    pub cost: RawCost,
     /// The broker of the distributed mode; `run` needs none.
     pub broker: Option<RawBroker>,
 }
@@ -90,6 +93,16 @@ pub struct RawLimits {
     /// How long workers wait for an input that is away, in seconds,
     /// default [`INPUT_PATIENCE_SECONDS`](crate::settings::defaults::INPUT_PATIENCE_SECONDS).
     pub input_patience_seconds: Option<u64>,
+}
+
+/// `[cost]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawCost {
+    /// Price of an hour of one device.
+    pub per_device_hour: Option<f64>,
+    /// Its currency.
+    pub currency: Option<String>,
 }
 
 impl RawConfig {

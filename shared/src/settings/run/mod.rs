@@ -20,7 +20,9 @@ pub use self::shards::ShardSize;
 use self::inputs::parse_range;
 use super::locations::location;
 use super::raw::{RawConfig, RawSelection};
-use super::{BrokerConfig, EngineConfig, Machine, MethodConfig, QualityConfig, SettingsError};
+use super::{
+    BrokerConfig, DevicePrice, EngineConfig, Machine, MethodConfig, QualityConfig, SettingsError,
+};
 use crate::dataset::selection::{Selection, SelectionFields};
 use crate::ids::{RUN_NAMES, RunId};
 use crate::location::Location;
@@ -51,6 +53,8 @@ pub struct RunConfig {
     pub limits: Limits,
     /// How this process computes.
     pub engine: EngineConfig,
+    /// What an hour of a device costs, if the file says so.
+    pub price: Option<DevicePrice>,
     /// The broker, if the file or the environment names one.
     pub broker: Option<BrokerConfig>,
 }
@@ -128,6 +132,7 @@ impl RunConfig {
             quality: QualityConfig::from_raw(raw.quality, base)?,
             limits: Limits::try_from(raw.limits)?,
             engine: EngineConfig::from_raw(raw.engine, base)?,
+            price: DevicePrice::from_raw(raw.cost)?,
             broker: BrokerConfig::find(raw.broker)?,
         })
     }

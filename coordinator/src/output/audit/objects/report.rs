@@ -10,6 +10,7 @@ use super::statistics::has_statistics;
 use super::{MADE_ANEW, Made, ObjectFindings, Truth};
 use crate::output::report::RunReport;
 use crate::output::report::make::Material;
+use crate::run::cost::Workload;
 use crate::run::ledger::Mark;
 
 impl ObjectFindings {
@@ -60,6 +61,7 @@ impl ObjectFindings {
         let material = Material {
             run: truth.run,
             counts,
+            left: Workload::default(),
             fold: truth.fold.clone(),
             reference: None,
             is_complete: true,

@@ -28,6 +28,7 @@ use super::dashboard::{self, AccessArgs, CollectorOptions};
 use super::setup::{self, Existing, Preparation};
 use super::{CliError, ConfigArgs, Outcome, compute};
 use crate::run::changes::Accepted;
+use crate::run::cost::Workload;
 use crate::run::freeze::{self, FrozenRun};
 use crate::run::gone::RUN_AGAIN;
 use crate::run::inventory::Inventory;
@@ -148,6 +149,7 @@ impl Planned {
                 max_attempts: known.limits.max_attempts,
                 ..config.limits
             },
+            price: config.price.clone(),
             ..known
         };
         let plan = existing.run.plan;
@@ -287,18 +289,27 @@ async fn convert(
 
 /// Returns progress of what is missing.
 fn progress(config: &RunConfig, run: &FrozenRun, work: &Work, before: &Counts) -> Arc<RunProgress> {
-    let shards = work.redo.iter();
-    let shards = shards.map(|redo| &run.plan.shards[redo.shard.0 as usize]);
-    let styles: BTreeSet<usize> = shards
-        .flat_map(|shard| shard.styles.iter().copied())
-        .collect();
     let retried = work.redo.iter().filter(|redo| redo.why.is_of_some_items());
     let retried: usize = retried.map(|redo| redo.num_items).sum();
     Arc::new(RunProgress::new(Beginning {
         num_items: run.plan.num_items(),
         already: (work.num_stored + before.quarantined).saturating_sub(retried),
         found: work.num_found,
-        num_styles: styles.len(),
+        left: left(run, work),
         steps_per_item: config.method.num_executed(),
     }))
+}
+
+/// Returns what is to be made, without what is stored already. Each style is recorded once.
+fn left(run: &FrozenRun, work: &Work) -> Workload {
+    let (mut left, mut styles) = (Workload::default(), BTreeSet::new());
+    for redo in &work.redo {
+        let shard = &run.plan.shards[redo.shard.0 as usize];
+        left = left.plus(Workload::of_items(shard, redo.num_items));
+        styles.extend(shard.styles.iter().copied());
+    }
+    Workload {
+        styles: styles.len() as f64,
+        ..left
+    }
 }

@@ -33,6 +33,12 @@ pub(super) struct RunSummary {
     pub(super) not_done: usize,
     pub(super) rate: String,
     pub(super) left: String,
+    /// Device-hours so far, and to come.
+    pub(super) hours: String,
+    /// The same with the money that they cost.
+    pub(super) hours_label: String,
+    /// What the hours so far cost, where there is a price.
+    pub(super) money: Option<String>,
     pub(super) fid: String,
     pub(super) num_fid: usize,
     /// What its FID was computed with.
@@ -99,6 +105,8 @@ impl RunSummary {
         };
         let newest = view.spans.last().map(|span| span.end);
         let (fid, num_fid) = mean_fid(view);
+        let hours = view.device_hours();
+        let price = view.run.record.price.as_ref();
         Self {
             name: view.id().to_string(),
             badge: states::of_run(&state),
@@ -111,12 +119,15 @@ impl RunSummary {
             not_done: counts.not_done(),
             rate: rate(&state, pace, view),
             left: format::left(pace.and_then(|pace| pace.left)),
+            hours: format::device_hours(hours),
+            hours_label: hours.told(price),
+            money: price.map(|price| price.of(hours.so_far).to_string()),
             fid: format::figure(fid, 1),
             num_fid,
             fid_label: view.report.as_ref().and_then(FidLabel::of),
             created: TimestampLabel::new(view.run.record.created_at, now),
             newest: newest.map(|at| TimestampLabel::new(at, now)),
-            drawing: drawing(&spans, view.num_items),
+            drawing: drawing(&spans, view.planned_work()),
             state,
         }
     }
@@ -177,11 +188,11 @@ fn mean_fid(view: &RunView) -> (Option<f64>, usize) {
 }
 
 /// Returns the points of a polyline of the pace over time; empty if nothing was made yet.
-fn drawing(spans: &[Span], num_items: usize) -> String {
+fn drawing(spans: &[Span], planned: f64) -> String {
     let Some(newest) = spans.last() else {
         return String::new();
     };
-    let history = pace::history(spans, num_items, POINTS, newest.end);
+    let history = pace::history(spans, planned, POINTS, newest.end);
     let most = history.iter().map(|stretch| stretch.per_minute);
     let most = most.fold(0.0, f64::max);
     if most <= 0.0 {
