@@ -23,7 +23,7 @@
 //! - [`clock`]: what time it is, and what may be believed of times that were stored
 //! - [`read_file`]: files of this machine, which may be anything and of any size; [`guarded`]: panics of decoders as errors
 //! - [`http_server`], [`descriptors`], [`rate`]: a server with limits and timeouts; how many files may be open at once;
-//!   how often something is logged
+//!   how often something is logged; [`disk_space`]: how much room a disk has
 //! - [`wording`]: names and numbers in messages, which never grow with a dataset
 //! - [`console`]: output of programs, so that a reader who is gone or slow harms no work
 
@@ -40,6 +40,7 @@ pub mod dataset;
 pub mod decision;
 pub mod descriptors;
 pub mod digest;
+pub mod disk_space;
 mod enumerated;
 pub(crate) mod error_chain;
 pub mod failure;

@@ -26,6 +26,7 @@ pub use event_bus::EventBus;
 pub use in_process::{
     InProcessBroker, InProcessEventBus, InProcessWorkQueue, InProcessWorkerControl,
 };
+pub use rabbitmq::Greeting;
 pub use work_queue::{
     DELIVERY_LIMIT, DeadLetterReason, Deliveries, Delivery, Depth, Settle, Settlement, WorkQueue,
 };
@@ -51,4 +52,9 @@ pub struct Broker {
 /// `Unavailable`, `Denied` or `Misconfigured`.
 pub async fn open(config: &BrokerConfig) -> Result<Broker, QueueError> {
     rabbitmq::open(config).await
+}
+
+/// Returns which product and version a broker says it is before anyone logs in; none if it does not answer, or only over TLS.
+pub async fn greeting(config: &BrokerConfig) -> Option<Greeting> {
+    rabbitmq::greeting(config).await
 }

@@ -3,7 +3,7 @@
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -22,21 +22,7 @@ impl Bucket {
         at: &BucketPrefix,
         settings: &S3Settings,
     ) -> Result<Self, StorageError> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
-        if let Some(region) = &settings.region {
-            loader = loader.region(Region::new(region.clone()));
-        } else if settings.endpoint.is_some() {
-            // Few stores but AWS care, and asking the machine's metadata service for a region takes seconds.
-            let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-                .or_else(ProfileFileRegionProvider::new())
-                .or_else(Region::new("us-east-1"));
-            loader = loader.region(region);
-        }
-        if let Some(keys) = &settings.credentials {
-            let (id, secret) = (&keys.access_key_id, &keys.secret_access_key);
-            loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "given"));
-        }
-        let environment = loader.load().await;
+        let environment = environment(settings).await;
         let retries = RetryConfig::standard()
             .with_max_attempts(settings.max_attempts)
             .with_initial_backoff(timeouts::FIRST_PAUSE)
@@ -66,6 +52,25 @@ impl Bucket {
             Some(_) => Ok(bucket),
         }
     }
+}
+
+/// Returns what settings, and else the SDK's own environment, say of region, address and credentials.
+pub(super) async fn environment(settings: &S3Settings) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    } else if settings.endpoint.is_some() {
+        // Few stores but AWS care, and asking the machine's metadata service for a region takes seconds.
+        let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+            .or_else(ProfileFileRegionProvider::new())
+            .or_else(Region::new("us-east-1"));
+        loader = loader.region(region);
+    }
+    if let Some(keys) = &settings.credentials {
+        let (id, secret) = (&keys.access_key_id, &keys.secret_access_key);
+        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "given"));
+    }
+    loader.load().await
 }
 
 /// Returns the timeouts of a request with a body of some size.

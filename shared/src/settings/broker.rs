@@ -15,6 +15,8 @@ pub const BROKER_USER: &str = "SYNTH2REAL_BROKER_USER";
 pub const BROKER_PASSWORD: &str = "SYNTH2REAL_BROKER_PASSWORD";
 /// The key of the address in the settings files.
 const URL: &str = "broker.url";
+/// The port of an address that names none.
+const AMQP_PORT: u16 = 5672;
 const NOT_SHOWN: &str = "not shown: it may hold a password";
 /// Names at a broker have at most 255 bytes, and ours go on after the namespace.
 const NAMESPACE_MAX: usize = 200;
@@ -142,6 +144,17 @@ impl BrokerConfig {
     pub fn ipv6_host(&self) -> Option<&str> {
         let (host, _) = self.parts().host.strip_prefix('[')?.split_once(']')?;
         Some(host)
+    }
+
+    /// Returns host and port of a broker that is reached without TLS; none of one that is reached with it.
+    pub(crate) fn plain_endpoint(&self) -> Option<(String, u16)> {
+        let Parts { scheme, host, .. } = self.parts();
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()?),
+            _ => (host, AMQP_PORT),
+        };
+        let name = name.trim_start_matches('[').trim_end_matches(']');
+        (scheme == "amqp").then(|| (name.to_owned(), port))
     }
 
     fn parts(&self) -> Parts<'_> {
@@ -304,6 +317,22 @@ mod tests {
                 !message.contains(&home) && !message.contains("s3cret"),
                 "{message}"
             );
+        }
+    }
+
+    #[test]
+    fn an_address_without_tls_has_a_host_and_a_port() {
+        for (url, expected) in [
+            ("amqp://user:x@host:5673/%2f", Some(("host", 5673))),
+            ("amqp://host", Some(("host", 5672))),
+            ("amqp://[::1]", Some(("::1", 5672))),
+            ("amqp://[::1]:5673/v?heartbeat=3", Some(("::1", 5673))),
+            ("amqps://host", None),
+        ] {
+            let broker = BrokerConfig::new(url, None).unwrap();
+            let found = broker.plain_endpoint();
+            let found = found.as_ref().map(|(host, port)| (host.as_str(), *port));
+            assert_eq!(found, expected, "{url}");
         }
     }
 

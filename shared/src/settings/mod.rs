@@ -33,7 +33,7 @@ pub use device::{Device, DeviceError};
 pub use engine::EngineConfig;
 pub use error::SettingsError;
 pub use locations::resolve_root;
-pub use machine::Machine;
+pub use machine::{Machine, free_memory};
 pub use method::{Method, MethodConfig, Preset};
 pub use price::{Amount, DevicePrice};
 pub use quality::{QualityConfig, ReferenceFiles};

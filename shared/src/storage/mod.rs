@@ -36,6 +36,9 @@ pub use crate::storage_error::{StorageError, StorageErrorKind};
 /// How many objects a page of a listing holds at most; S3 gives no more at once.
 pub const PAGE_LENGTH: usize = 1000;
 
+/// Creates of one object at once that [`Storage::check_writable`] tries: exactly one of them may succeed.
+pub const CREATES_AT_ONCE: usize = 8;
+
 /// Returns the storage at a location; a bucket is reached as the SDK's environment says (`AWS_*`).
 ///
 /// Nothing is written and nothing asked; [`Storage::check_writable`] does.

@@ -13,6 +13,16 @@ use shared::settings::{Device, EngineConfig};
 use crate::{EngineError, cause};
 use shared::model::Precision;
 
+/// Returns the names of the providers that the loaded library was built with, of those that are used here.
+pub(super) fn providers() -> ort::Result<Vec<&'static str>> {
+    let known = [
+        ("cpu", ep::CPU::is_available()?),
+        ("cuda", ep::CUDA::is_available()?),
+    ];
+    let there = known.into_iter().filter(|(_, is_there)| *is_there);
+    Ok(there.map(|(name, _)| name).collect())
+}
+
 /// Refuses a device that the loaded library was built without, or whose libraries it cannot load.
 pub(super) fn check(environment: &Environment, config: &EngineConfig) -> Result<(), EngineError> {
     let device = config.device;

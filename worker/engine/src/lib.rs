@@ -1,6 +1,7 @@
 //! The model on ONNX Runtime: segments of the UNet, with attention between them. No other crate names ONNX Runtime.
 //!
-//! - [`runtime`]: the shared library and its one thread pool; `device`: where graphs run
+//! - [`runtime`]: the shared library and its one thread pool; `device`: where graphs run; `library_version`: what the
+//!   library is
 //! - `arena`: one arena for all sessions
 //! - `session`: one graph as a session that matches its contract
 //! - `builder`: graphs written node by node; `transfer`: one that copies tensors to the host
@@ -23,6 +24,7 @@ mod error;
 pub mod feature_extractor;
 mod fusion;
 pub mod injection;
+mod library_version;
 mod network;
 pub mod perceptual_network;
 pub mod runtime;

@@ -1,7 +1,7 @@
 //! ONNX Runtime's shared library, loaded once for a process.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::{Environment, GlobalThreadPoolOptions};
@@ -9,8 +9,8 @@ use ort::logging::LogLevel;
 use shared::paths;
 use shared::settings::{Device, EngineConfig};
 
-use crate::{EngineError, arena, device};
-use kernels::vectors::{self, VectorsError};
+use crate::{EngineError, RuntimeError, arena, device, library_version};
+use kernels::vectors::{self, Vectors, VectorsError};
 
 const LIBRARY: &str = "libonnxruntime.so";
 const VARIABLE: &str = "ORT_DYLIB_PATH";
@@ -94,6 +94,15 @@ impl Runtime {
         Ok(environment)
     }
 
+    /// Returns the names of the kinds of devices that the library was built for, of those that settings may name.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError`] if the library does not say.
+    pub fn devices(&self) -> Result<Vec<&'static str>, RuntimeError> {
+        device::providers()
+    }
+
     pub(super) fn environment(&self) -> &Environment {
         &self.environment
     }
@@ -144,7 +153,43 @@ fn start_threads_of_kernels(config: &EngineConfig) {
     }
 }
 
-fn find_library() -> Result<PathBuf, EngineError> {
+/// The vectors that kernels compute with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VectorsInUse {
+    /// Numbers of single precision that one holds.
+    pub lanes: usize,
+    /// The name that the environment pins them by, if it does.
+    pub pinned: Option<&'static str>,
+}
+
+/// Returns the vectors that kernels of this process compute with from now on.
+///
+/// # Errors
+///
+/// [`EngineError::Vectors`] if the environment names some that cannot be pinned.
+pub fn vectors_in_use() -> Result<VectorsInUse, EngineError> {
+    let pinned = vectors::pin_as_told()?;
+    Ok(VectorsInUse {
+        lanes: vectors::lanes(),
+        pinned: pinned.map(Vectors::as_str),
+    })
+}
+
+/// Returns the version of ONNX Runtime that a library is of, as its symbols say; none if they do not.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub fn version_of(library: &Path) -> io::Result<Option<String>> {
+    library_version::read(library)
+}
+
+/// Returns where the library is: where `ORT_DYLIB_PATH` says, or else beside the program. It is not loaded.
+///
+/// # Errors
+///
+/// [`EngineError::RuntimeMissing`] naming every place looked at.
+pub fn find_library() -> Result<PathBuf, EngineError> {
     let candidates = match std::env::var_os(VARIABLE) {
         Some(path) if !path.is_empty() => {
             let path = PathBuf::from(path);

@@ -2,6 +2,7 @@
 //!
 //! - `work_queue`, `event_bus`, `worker_control`: the three ports
 //! - `address`: where the broker is and what queues and exchanges are called there
+//! - `greeting`: which product and version it is
 //! - `client`: what is used of the client library; the only file that names it
 //! - `topology`, `topic`: what is declared there; what is published to subscribers, and where
 //! - `connection`, `kept_connection`: one connection, and one that a use keeps
@@ -26,6 +27,7 @@ mod delivery;
 mod event_bus;
 mod event_publisher;
 mod event_stream;
+mod greeting;
 mod headers;
 mod kept_connection;
 mod retry;
@@ -37,6 +39,8 @@ mod worker_control;
 
 use std::sync::Arc;
 
+pub use self::greeting::Greeting;
+
 use self::address::Address;
 use self::connection::Connection;
 use self::event_bus::RabbitMqEventBus;
@@ -45,6 +49,11 @@ use self::work_queue::RabbitMqWorkQueue;
 use self::worker_control::RabbitMqWorkerControl;
 use super::{Broker, QueueError};
 use crate::settings::BrokerConfig;
+
+/// Returns how a broker greets; none if it does not, or only over TLS.
+pub(super) async fn greeting(config: &BrokerConfig) -> Option<Greeting> {
+    greeting::greeting(config).await
+}
 
 /// Returns the ports of a broker, after a connection that proves that it can be used and declares what is needed.
 ///

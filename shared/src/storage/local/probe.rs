@@ -10,12 +10,10 @@ use tempfile::TempDir;
 use super::cause::Cause;
 use super::{LocalStorage, io_error};
 use crate::artifact::ArtifactPrefix;
-use crate::storage::{Created, StorageError, StorageErrorKind};
+use crate::storage::{CREATES_AT_ONCE, Created, StorageError, StorageErrorKind};
 
 /// What the names of the probe's folders begin with. Hidden, so that they are no run's.
 pub(super) const PREFIX: &str = ".trial-";
-/// Creates at once.
-const WRITERS: usize = 8;
 
 /// Creates, replaces and reads back as the work does, and proves that of several creates exactly one succeeds.
 ///
@@ -77,7 +75,7 @@ fn probe(storage: &LocalStorage, folder: &Path) -> Result<(), StorageError> {
 
 /// Returns the writers that took the same name at once.
 fn race(storage: &LocalStorage, path: &Path) -> Result<Vec<usize>, StorageError> {
-    let start = Barrier::new(WRITERS);
+    let start = Barrier::new(CREATES_AT_ONCE);
     let created: Vec<_> = std::thread::scope(|scope| {
         let writer = |number| {
             let start = &start;
@@ -86,7 +84,7 @@ fn race(storage: &LocalStorage, path: &Path) -> Result<Vec<usize>, StorageError>
                 storage.create_file(path, &bytes_of(number))
             })
         };
-        let writers: Vec<_> = (0..WRITERS).map(writer).collect();
+        let writers: Vec<_> = (0..CREATES_AT_ONCE).map(writer).collect();
         writers.into_iter().map(|writer| writer.join()).collect()
     });
     let mut winners = Vec::new();

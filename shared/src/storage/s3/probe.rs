@@ -10,12 +10,10 @@ use futures::future::{join_all, try_join_all};
 use super::S3Storage;
 use crate::read_file::max_bytes;
 use crate::s3::{Body, Bucket, Put};
-use crate::storage::StorageError;
+use crate::storage::{CREATES_AT_ONCE, StorageError};
 
 /// The objects are below this prefix of the root.
 const FOLDER: &str = ".probe/";
-/// Creates at once.
-const WRITERS: usize = 8;
 /// How often they are. A store that looks before it writes lets several win only if they meet.
 const ROUNDS: usize = 2;
 
@@ -83,7 +81,7 @@ impl Probe<'_> {
     }
 
     async fn race(&self, path: &str) -> Result<(), StorageError> {
-        let bytes: Vec<Bytes> = (0..WRITERS)
+        let bytes: Vec<Bytes> = (0..CREATES_AT_ONCE)
             .map(|writer| Bytes::from(format!("of writer {writer}")))
             .collect();
         let puts = bytes
@@ -97,7 +95,7 @@ impl Probe<'_> {
             // The answer of the one that won may be lost, and its next attempt finds the object.
             0 => self.reads(path, &bytes).await,
             1 => self.reads(path, &winners).await,
-            several => Err(self.bucket.races(WRITERS, several)),
+            several => Err(self.bucket.races(CREATES_AT_ONCE, several)),
         }
     }
 
