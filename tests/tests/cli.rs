@@ -15,7 +15,7 @@ fn help(words: &[&str]) -> String {
 
 #[test]
 fn the_help_of_every_command_says_what_it_does_and_takes() {
-    let expected: [(&[&str], &[&str]); 10] = [
+    let expected: [(&[&str], &[&str]); 13] = [
         (
             &[],
             &[
@@ -28,6 +28,9 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
                 "audit",
                 "transfer",
                 "probe",
+                "doctor",
+                "completions",
+                "man",
                 "Exit codes",
                 "130",
             ],
@@ -77,6 +80,12 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
             ],
         ),
         (&["cancel"], &["RUN", "resume"]),
+        (
+            &["doctor"],
+            &["CONFIG", "--root", "--broker", "--json", "exit 3"],
+        ),
+        (&["completions"], &["bash", "zsh", "fish"]),
+        (&["man"], &["--out", "man1"]),
     ];
     for (command, words) in expected {
         let help = help(command);

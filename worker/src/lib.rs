@@ -5,6 +5,7 @@
 //! - [`run_context`]: the model and datasets of a run, loaded for its attempts
 //! - [`evaluation`]: figures of an output, compared with its content
 //! - [`metrics`]: what is counted and timed, and where it is read
+//! - [`arguments`]: the program's command line
 //!
 //! It stands on `engine` (ONNX Runtime), `method` (the paper) and `imaging` (images and labels); `kernels` is below those.
 
@@ -12,6 +13,7 @@
 #![forbid(unsafe_code)]
 #![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
+pub mod arguments;
 pub mod attempt;
 pub mod consumer;
 pub mod evaluation;

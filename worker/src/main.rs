@@ -3,44 +3,25 @@
 // They panic when what they print cannot be written: `shared::console` does not.
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
-use clap::Parser;
-use clap::builder::{PathBufValueParser, TypedValueParser};
 use engine::EngineError;
 use engine::runtime::Runtime;
 use shared::clock::SystemClock;
 use shared::console;
 use shared::failure::chain;
-use shared::paths;
 use shared::queue;
 use shared::settings::{SettingsError, WorkerConfig};
 use shared::shutdown;
 use shared::storage::{self, StorageError, scratch};
 use shared::telemetry;
+use worker::arguments::Arguments;
 use worker::consumer::{Consumer, ConsumerError};
 use worker::metrics::{EndpointError, Identity, Meters, MetricsEndpoint};
 use worker::run_context::EngineContextProvider;
-
-/// Converts shards of runs that `synth2real launch` published, one at a time.
-///
-/// SIGTERM, Ctrl-C or a request to drain finishes the image in hand, gives the shard back and exits 0; a second signal
-/// leaves at once. Whatever happens to a worker, nothing that is stored is lost and its shard is done by another.
-///
-/// Exit codes: 0 told or asked to stop; 2 wrong usage or settings; 3 device, ONNX Runtime, storage or broker cannot be used,
-/// or the engine hangs: start it anew; 130 or 143 told twice, or before there was anything to finish. A run that cannot be
-/// worked on fails, and its worker lives.
-#[derive(Debug, Parser)]
-#[command(name = "worker", version, max_term_width = 100)]
-struct Args {
-    /// The worker's settings file, such as infra/demo/worker.toml
-    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(paths::given))]
-    config: PathBuf,
-}
 
 /// Why a worker ends without being asked to.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +40,7 @@ enum Problem {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args: Args = match console::arguments() {
+    let args: Arguments = match console::arguments() {
         Ok(args) => args,
         Err(code) => return code,
     };
@@ -84,7 +65,7 @@ async fn main() -> ExitCode {
     std::process::exit(code)
 }
 
-async fn work(args: &Args) -> Result<(), Problem> {
+async fn work(args: &Arguments) -> Result<(), Problem> {
     let config = WorkerConfig::load(&args.config)?;
     let endpoint = match config.metrics {
         Some(address) => Some(MetricsEndpoint::bind(address).await?),

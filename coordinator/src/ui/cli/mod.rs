@@ -1,17 +1,21 @@
 //! The command line: a file or folder for each command.
 //!
 //! - `setup`, `compute`: what several commands open and check; `dashboard`: where it listens
+//! - `doctor`, `completions`, `man`: what there is on this machine, what shells complete, and pages of the manual
 //! - `exit`: exit codes and errors; `files`: files that commands write
 //! - `without_engine`: the commands that compute, in a program that was built without the engine
 
 mod audit;
 mod cancel;
+mod completions;
 #[cfg(feature = "embedded")]
 mod compute;
 mod dashboard;
+mod doctor;
 mod exit;
 mod files;
 mod launch;
+mod man;
 #[cfg(feature = "embedded")]
 mod probe;
 #[cfg(feature = "embedded")]
@@ -120,6 +124,16 @@ enum Command {
         doc = "(needs the engine, which is not in this program)"
     )]
     Probe(probe::ProbeArgs),
+    /// Say what of all that a run may need is there, and what to do about what is not; exit 3 if something is missing
+    ///
+    /// ONNX Runtime and the device, memory, threads, open files, disks, and what is named of storage roots, credentials, a
+    /// broker and a settings file. It needs no run and leaves nothing behind; storage is tried out as at every start, with
+    /// eight creates of one object at once. No secret is shown.
+    Doctor(doctor::DoctorArgs),
+    /// Print what a shell completes: source it, or put it where the shell looks
+    Completions(completions::CompletionsArgs),
+    /// Write the help of every command as pages for man
+    Man(man::ManArgs),
 }
 
 /// Which storage root a run's name is looked up in.
@@ -158,7 +172,10 @@ impl Cli {
             | Command::Report(_)
             | Command::ReferenceStats(_)
             | Command::Transfer(_)
-            | Command::Probe(_) => "warn,ort=error,lapin=error",
+            | Command::Probe(_)
+            | Command::Doctor(_)
+            | Command::Completions(_)
+            | Command::Man(_) => "warn,ort=error,lapin=error",
         }
     }
 }
@@ -181,6 +198,9 @@ pub async fn main(cli: Cli) -> Result<Outcome, CliError> {
         Command::ReferenceStats(args) => reference_stats::main(args).await,
         Command::Transfer(args) => transfer::main(args).await,
         Command::Probe(args) => probe::main(args).await,
+        Command::Doctor(args) => doctor::main(args).await,
+        Command::Completions(args) => completions::main(args).await,
+        Command::Man(args) => man::main(args).await,
     }
 }
 
