@@ -158,7 +158,7 @@ fn check_board(world: &World) {
     assert!(pace::worked(&view.spans) <= lasting + pauses);
     let now = world.live.now();
     assert_eq!(view.pace(&BTreeMap::new(), now), None, "it has ended");
-    for stretch in pace::history(&view.spans, view.num_items, 40, now) {
+    for stretch in pace::history(&view.spans, view.planned_work(), 40, now) {
         assert!(stretch.per_minute.is_finite(), "{stretch:?}");
     }
 }

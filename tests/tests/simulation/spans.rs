@@ -34,7 +34,8 @@ fn spans() -> impl Strategy<Value = Vec<Span>> {
         start: if at_once { end } else { start },
         end,
         images,
-        ended,
+        made: images as f64,
+        ended: ended as f64,
     });
     vec(span, 0..20).prop_map(|mut spans| {
         spans.sort_by_key(|span| span.end);
@@ -62,7 +63,7 @@ fn check(spans: &[Span], now: Timestamp) {
     let lasting: Duration = lengths.sum();
     // Short pauses between them belong to the work.
     assert!(worked(spans) <= lasting + PAUSE * spans.len() as u32);
-    if let Some(pace) = pace(spans, 1000, now) {
+    if let Some(pace) = pace(spans, 1000.0, now) {
         assert!(
             pace.per_minute.is_finite() && pace.per_minute > 0.0,
             "{pace:?}"
@@ -70,7 +71,7 @@ fn check(spans: &[Span], now: Timestamp) {
     }
     let ends = [now, spans.last().map_or(now, |span| span.end)];
     for end in ends {
-        let history = history(spans, 1000, 40, end);
+        let history = history(spans, 1000.0, 40, end);
         assert!(history.is_empty() || history.len() == 40);
         for stretch in history {
             let rate = stretch.per_minute;

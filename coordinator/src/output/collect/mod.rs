@@ -17,6 +17,7 @@ pub(crate) use self::failed_shard::FailedShard;
 pub use self::fold::{Fold, fold, fold_readable};
 pub use self::tally::{store_tally, store_tally_anew};
 use crate::output::quality::fold::RunFold;
+use crate::run::cost::Workload;
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{Ledger, LedgerError, Mark};
 use crate::run::tally::Counts;
@@ -43,6 +44,8 @@ pub enum CollectError {
 pub struct Collected {
     /// What they count: rows of committed shards, and `failed` for items of shards whose attempts all failed.
     pub counts: Counts,
+    /// What is left to be made: something of a run that was halted.
+    pub left: Workload,
     /// What the outputs are like together.
     pub fold: RunFold,
     /// What was stored of the shards.
@@ -73,6 +76,7 @@ pub async fn collect(
     let mut writer = ManifestWriter::new(file.reopen()?)?;
     let mut collected = Collected {
         fold: RunFold::new(run.record.quality.per_class),
+        left: Workload::left(run, ledger, |_| false),
         mark: ledger.mark(),
         ..Collected::default()
     };

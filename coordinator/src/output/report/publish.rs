@@ -11,7 +11,6 @@ use super::RunReport;
 use super::make::Material;
 use crate::output::collect::Collected;
 use crate::output::quality::reference::{self, ReferenceError};
-use crate::run::cost::Workload;
 use crate::run::freeze::FrozenRun;
 use crate::run::unreadable;
 
@@ -75,7 +74,7 @@ pub async fn publish(
     let material = Material {
         run,
         counts: &collected.counts,
-        left: Workload::default(),
+        left: collected.left,
         fold: collected.fold,
         reference: None,
         is_complete,
