@@ -322,6 +322,7 @@ impl Evaluator for FakeEngine {
                 train_ids: vec![0],
                 ..Quality::default()
             },
+            predictions: None,
             warnings: Vec::new(),
         })
     }
