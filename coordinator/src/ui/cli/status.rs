@@ -87,6 +87,8 @@ struct Status {
     /// Items that are done with a warning of each kind.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     warnings: BTreeMap<WarningKind, usize>,
+    /// Items that are done and whose labels are doubtful.
+    doubtful: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -230,6 +232,7 @@ async fn read(
         broker: None,
         reasons: counts.reasons,
         warnings: counts.warning_kinds,
+        doubtful: counts.doubtful,
     })
 }
 
@@ -336,6 +339,9 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
     }
     for (kind, count) in &status.warnings {
         console::print(format_args!("  done with a warning ({count}): {kind}"))?;
+    }
+    if let Some(line) = tally::doubtful_line(status.doubtful) {
+        console::print(format_args!("  {line}"))?;
     }
     for line in tally::reason_lines(&status.reasons) {
         console::print(format_args!("  {line}"))?;

@@ -208,6 +208,9 @@ impl Found<'_> {
         for (kind, count) in &self.counts.warning_kinds {
             console::tell(format_args!("done with a warning ({count}): {kind}"));
         }
+        if let Some(line) = tally::doubtful_line(self.counts.doubtful) {
+            console::tell(line);
+        }
         for line in tally::reason_lines(&self.counts.reasons) {
             console::tell(line);
         }
@@ -255,6 +258,12 @@ impl Found<'_> {
 
 /// Figures that were asked for, with what they must be read with; the rest is in `report`.
 fn tell_quality(report: &RunReport) {
+    if let Some(agreement) = &report.label_agreement {
+        let run = &report.run;
+        console::tell(format_args!(
+            "labels: {agreement} (percent, content -> output); of each style: synth2real report {run}"
+        ));
+    }
     let figures = report
         .styles
         .iter()
