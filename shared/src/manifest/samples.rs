@@ -41,7 +41,7 @@ pub(super) fn row(style: &str, content: &str, done: bool) -> ManifestRow {
         quality: done.then(|| Quality {
             figures: PerMetric::from_fn(|metric| (metric == ItemMetric::Ssim).then_some(0.25)),
             train_ids: vec![0, 10],
-            features: None,
+            ..Quality::default()
         }),
         content_sha256: done.then(|| "z".into()),
         work: done.then(|| Work {

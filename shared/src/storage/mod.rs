@@ -56,7 +56,10 @@ pub async fn open(location: &Location) -> Result<Arc<dyn Storage>, StorageError>
 /// Returns the most bytes that an object can have: what is larger is no object of ours.
 pub(crate) fn max_bytes_of(key: &ArtifactKey) -> u64 {
     match key {
-        ArtifactKey::Image(..) | ArtifactKey::Label(..) => max_bytes::DATA,
+        ArtifactKey::Image(..)
+        | ArtifactKey::Label(..)
+        | ArtifactKey::OutputPrediction(..)
+        | ArtifactKey::ContentPrediction(..) => max_bytes::DATA,
         ArtifactKey::Decision(..) => max_bytes::DECISION,
         ArtifactKey::FailedAttempt(..) => max_bytes::ATTEMPT,
         ArtifactKey::RunRecord(_)

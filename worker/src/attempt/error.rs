@@ -142,6 +142,7 @@ impl AttemptError {
             | Self::ToldToStop
             | Self::Manifest(
                 ManifestError::NoFigure { .. }
+                | ManifestError::OtherFigure { .. }
                 | ManifestError::Claim(_)
                 | ManifestError::TooLarge { .. }
                 | ManifestError::Altered { .. }

@@ -147,6 +147,7 @@ impl Networks {
                 .map(|(id, _)| id)
                 .collect(),
             features,
+            ..Quality::default()
         };
         Ok(Evaluation { quality, warnings })
     }

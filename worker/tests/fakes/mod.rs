@@ -320,7 +320,7 @@ impl Evaluator for FakeEngine {
             quality: Quality {
                 figures,
                 train_ids: vec![0],
-                features: None,
+                ..Quality::default()
             },
             warnings: Vec::new(),
         })

@@ -122,8 +122,8 @@ impl RunFold {
     }
 
     /// Adds the rows of committed shards away from the threads that wait for the network, and returns them as a run's
-    /// manifest has them, without features: those of a whole run may be gigabytes. If this is given up midway, the fold is
-    /// empty.
+    /// manifest has them, without features and counted pixels: those of a whole run may be gigabytes. If this is given up
+    /// midway, the fold is empty.
     pub async fn take_in(&mut self, mut rows: Vec<ManifestRow>) -> Vec<ManifestRow> {
         let mut fold = std::mem::take(self);
         let work = move || {

@@ -55,6 +55,7 @@ pub fn manifest_row(style: &str, content: &str, done: bool) -> ManifestRow {
             figures: PerMetric::from_fn(|metric| Some(0.25 * (1 + metric as usize) as f64)),
             train_ids: vec![0, 10],
             features: Some(vec![0.5, -1.0, 2.0]),
+            ..Quality::default()
         }),
         content_sha256: Some(digest("content")),
         work: done.then(Work::default),
