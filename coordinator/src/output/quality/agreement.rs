@@ -15,16 +15,8 @@ pub struct AgreementFold {
 }
 
 impl AgreementFold {
-    /// Returns the sums over one item.
-    #[must_use]
-    pub fn of(quality: &Quality) -> Self {
-        let mut sums = Self::default();
-        sums.add(quality);
-        sums
-    }
-
     /// Adds an item.
-    pub fn add(&mut self, quality: &Quality) {
+    pub(super) fn add(&mut self, quality: &Quality) {
         self.doubtful += usize::from(quality.is_doubtful);
         if let Some(agreement) = &quality.agreement {
             self.pixels += agreement;
@@ -75,7 +67,9 @@ mod tests {
         items.iter().for_each(|item| forth.add(item));
         let mut back = AgreementFold::default();
         for item in items.iter().rev() {
-            back.add_all(&AgreementFold::of(item));
+            let mut one = AgreementFold::default();
+            one.add(item);
+            back.add_all(&one);
         }
         assert_eq!(forth, back);
         assert_eq!((forth.items, forth.doubtful), (3, 1));
@@ -83,6 +77,6 @@ mod tests {
         // 3 of the 6 pixels of road are found, and 2 others are taken for it; a mean of means would be another figure.
         assert_eq!(forth.pixels.output.iou(0), Some(3.0 / 8.0));
         assert_eq!(forth.pixels.content.mean_iou(), Some(1.0));
-        assert!(!forth.is_nothing() && AgreementFold::of(&Quality::default()).is_nothing());
+        assert!(!forth.is_nothing() && AgreementFold::default().is_nothing());
     }
 }

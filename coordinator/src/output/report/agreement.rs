@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use shared::confusion::Confusion;
+use shared::confusion::LabelFigures;
 use shared::dataset::classes::CLASSES;
+use shared::manifest::Quality;
 use shared::wording::Thousands;
 
 use super::text::number;
@@ -41,14 +42,12 @@ pub struct LabelReport {
 }
 
 impl LabelReport {
-    /// Returns the figures of pixels that were counted.
-    #[must_use]
-    pub fn of(pixels: &Confusion) -> Self {
+    fn of(figures: LabelFigures) -> Self {
         let names = CLASSES.iter().map(|class| class.name.to_owned());
         Self {
-            pixel_accuracy: pixels.pixel_accuracy(),
-            miou: pixels.mean_iou(),
-            iou: names.zip(pixels.ious()).collect(),
+            pixel_accuracy: figures.accuracy,
+            miou: figures.mean_iou,
+            iou: names.zip(figures.ious).collect(),
         }
     }
 
@@ -83,10 +82,22 @@ impl AgreementReport {
     #[must_use]
     pub fn of(fold: &AgreementFold) -> Option<Self> {
         (!fold.is_nothing()).then(|| Self {
-            output: LabelReport::of(&fold.pixels.output),
-            content: LabelReport::of(&fold.pixels.content),
+            output: LabelReport::of(fold.pixels.output.figures()),
+            content: LabelReport::of(fold.pixels.content.figures()),
             doubtful: fold.doubtful,
             items: fold.items,
+        })
+    }
+
+    /// Returns what one item is like; none if no segmenter has said anything of it.
+    #[must_use]
+    pub fn of_item(quality: &Quality) -> Option<Self> {
+        let figures = quality.label_figures()?;
+        Some(Self {
+            output: LabelReport::of(figures.output),
+            content: LabelReport::of(figures.content),
+            doubtful: usize::from(quality.is_doubtful),
+            items: 1,
         })
     }
 
