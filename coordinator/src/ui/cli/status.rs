@@ -31,7 +31,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(2);
 /// Runs with more items are not searched for images of shards under way: that takes a listing of all images.
 const MAX_ITEMS_LISTED: usize = 20_000;
 
-/// What helps where images or labels are gone.
+/// What helps where images, labels or predictions are gone.
 const MAKES_AGAIN: &str = "`synth2real run` with its settings makes them again, or `resume --only missing` by way of the broker";
 
 #[derive(Debug, Args)]
@@ -65,7 +65,7 @@ struct Status {
     /// Quarantined items that are to be tried again.
     retried: usize,
     failed: usize,
-    /// Images and labels of committed shards that are gone, once every shard has ended.
+    /// Images, labels and predictions of committed shards that are gone, once every shard has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     gone: Option<usize>,
     #[serde(skip)]
@@ -205,7 +205,7 @@ async fn read(
     let standing = Standing::of(run, &ledger, tally);
     // That a run is complete is said only of what is there.
     let gone = if standing.fate().has_ended() {
-        let gone = gone::of_run(storage, run, &ledger).await;
+        let gone = gone::of_run(storage, run, &ledger, tally).await;
         gone.map_err(CliError::environment)?
     } else {
         Gone::default()

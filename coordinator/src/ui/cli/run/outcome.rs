@@ -54,7 +54,14 @@ pub(super) async fn conclude(
         .map_err(CliError::environment)?;
     let counted = async {
         let tally = collect::store_tally_anew(storage, &run, &ledger).await?;
-        let gone = gone::of_stored(storage, &run, &ledger, &stored).await?;
+        let known = gone::Known {
+            storage,
+            run: &run,
+            ledger: &ledger,
+            tally: &tally,
+            stored: &stored,
+        };
+        let gone = gone::of_stored(known).await?;
         let collected = collect::collect(storage, &run, &ledger).await?;
         Ok::<_, CollectError>((tally, gone, collected))
     };
@@ -182,7 +189,7 @@ impl Found<'_> {
         }
         if !self.gone.is_nothing() {
             return format!(
-                "run {id} is not whole: of what its shards speak of, {} images or labels are gone: {}; {}",
+                "run {id} is not whole: of what its shards speak of, {} pictures are gone: {}; {}",
                 self.gone.paths.len(),
                 self.gone,
                 self.gone.what_helps(RUN_AGAIN)
