@@ -65,6 +65,8 @@ pub struct Network {
     pub num_features: Option<usize>,
     /// The classes of a segmenter, in the order of its class indices; none for networks that are none.
     pub classes: Option<Vec<NetworkClass>>,
+    /// How the graph itself scales the channels of images, for people; none if that is not said.
+    pub normalisation: Option<Normalisation>,
     /// The graph.
     #[serde(flatten)]
     pub graph: GraphFile,
@@ -76,9 +78,18 @@ pub struct Network {
 pub struct NetworkClass {
     /// Its name.
     pub name: String,
-    /// The train id of the class that labels have for it; none if it is none of them, which must be said.
-    #[serde(deserialize_with = "Option::deserialize")]
+    /// The train id of the class that labels have for it; none if it is none of them.
     pub train_id: Option<u8>,
+}
+
+/// What a graph takes from the channels of images in 0..1, and divides them by.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normalisation {
+    /// What is taken from each channel.
+    pub mean: [f64; 3],
+    /// What each is divided by.
+    pub std: [f64; 3],
 }
 
 /// How a graph resizes images.
@@ -146,7 +157,7 @@ impl Network {
                 let name = shortened(&one_line(&class.name), MOST_NAME_BYTES);
                 return Err(format!(
                     "maps its class {index}, {name}, onto the train id {train_id}, which must be 0 to {}, or null for what \
-                     is no class of labels; export the segmenter again with another table of classes",
+                     is no class of labels; export the segmenter again with another table (--classes)",
                     NUM_CLASSES - 1
                 ));
             }
@@ -154,7 +165,7 @@ impl Network {
         if classes.iter().all(|class| class.train_id.is_none()) {
             return Err(format!(
                 "maps none of its {} classes onto a train id, so it can judge no label; export the segmenter again with a \
-                 table of classes",
+                 table of classes (--classes)",
                 classes.len()
             ));
         }
@@ -307,7 +318,7 @@ mod tests {
             ),
             (Some(json!([class(json!(256))])), "256"),
             (Some(json!([class(json!(-1))])), "-1"),
-            (Some(json!([{"name": "road"}])), "train_id"),
+            (Some(json!([{"train_id": 0}])), "name"),
             (
                 Some(json!([{"name": "road", "train_id": 0, "colour": "grey"}])),
                 "colour",

@@ -280,6 +280,11 @@ fn length_of_list(num_features: usize) -> i32 {
 /// Returns the rows of a batch. Columns that are none of ours are passed over.
 pub(super) fn rows(batch: &RecordBatch) -> Result<Vec<ManifestRow>, ManifestError> {
     let columns: Vec<&Column> = Extras::of_batch(batch).columns().collect();
+    let is_lost =
+        |column: &&&Column| column.extra.is_some() && batch.column_by_name(column.name).is_none();
+    if let Some(lost) = columns.iter().find(is_lost) {
+        return Err(ManifestError::Column(lost.name));
+    }
     let places = 0..batch.num_rows();
     places.map(|at| row(batch, at, &columns)).collect()
 }

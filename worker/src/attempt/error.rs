@@ -217,7 +217,7 @@ impl AttemptError {
         match self {
             Self::Evaluation { source, .. } => match **source {
                 EvaluationError::Output(_) | EvaluationError::Ssim(_) => true,
-                EvaluationError::Engine(_) => false,
+                EvaluationError::Prediction(_) | EvaluationError::Engine(_) => false,
             },
             Self::Storage(_)
             | Self::Engine(_)

@@ -36,6 +36,7 @@ impl Attempt<'_> {
 fn finite(evaluation: Evaluation) -> Result<Evaluation, Quarantine> {
     let Evaluation {
         mut quality,
+        predictions,
         mut warnings,
     } = evaluation;
     let mut leave_out = |figure: &str| warnings.push(not_evaluated(figure));
@@ -60,7 +61,11 @@ fn finite(evaluation: Evaluation) -> Result<Evaluation, Quarantine> {
         leave_out("features");
         quality.features = None;
     }
-    Ok(Evaluation { quality, warnings })
+    Ok(Evaluation {
+        quality,
+        predictions,
+        warnings,
+    })
 }
 
 fn not_evaluated(figure: &str) -> ItemWarning {
@@ -90,6 +95,7 @@ mod tests {
                 features: Some(vec![0.5, feature]),
                 ..Quality::default()
             },
+            predictions: None,
             warnings: Vec::new(),
         }
     }

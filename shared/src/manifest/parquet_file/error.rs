@@ -52,7 +52,8 @@ pub enum ManifestError {
     Column(&'static str),
     /// A figure of labels is not the one that the pixels of its row give.
     #[error(
-        "column {column} of item {item} is not what the counted pixels of its row give: something in it was altered"
+        "the manifest's column {column} of item {item} is not what the counted pixels of its row give: something in it was \
+         altered"
     )]
     OtherFigure {
         /// The column.

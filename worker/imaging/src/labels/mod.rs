@@ -3,7 +3,7 @@
 //! - `encoding`: what the pixels of a label file mean
 //! - `cityscapes`: label ids outside the 19 classes (unlabelled, ego vehicle, ...), with their colours
 //! - `label_map`: train ids at the size of the image and of the latent
-//! - `stored`: the label of an output; `classes`: pixels of each class
+//! - `stored`: the label of an output, and what was predicted for one; `classes`: pixels of each class
 
 mod cityscapes;
 mod classes;
@@ -13,3 +13,4 @@ pub(crate) mod stored;
 
 pub use classes::{class_colours, count_classes};
 pub use encoding::{IdEvidence, id_evidence};
+pub use stored::encode_train_ids;
