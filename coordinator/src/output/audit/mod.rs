@@ -2,7 +2,8 @@
 //! that of its run, and nothing below the run's folder that is not known.
 //!
 //! - `shard`: one shard; `rows`, `pictures`: its rows compared with the run's record, pictures with their rows
-//! - `gathered`: what all shards say together, with `row_sum`; compared with it are `labels`, `predictions`, `manifest` and `objects`
+//! - `gathered`: what all shards say together, with `row_sum`; compared with it are `labels`, `predictions`, `manifest` and
+//!   `objects`
 //! - `orphans`: what belongs to nothing
 //! - [`deep`]: figures of some items computed again
 
