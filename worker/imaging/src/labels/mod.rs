@@ -11,6 +11,6 @@ pub(crate) mod encoding;
 pub(crate) mod label_map;
 pub(crate) mod stored;
 
-pub use classes::count_classes;
+pub use classes::{class_colours, count_classes};
 pub use encoding::{IdEvidence, id_evidence};
 pub use stored::encode_train_ids;
