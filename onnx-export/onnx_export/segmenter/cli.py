@@ -72,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             loader_of(args),
             args.out,
             classes=args.classes,
-            resize=None if args.resize is None else Resize(args.resize[0], args.resize[1], "bilinear"),
+            resize=None
+            if args.resize is None
+            else Resize(args.resize[0], args.resize[1], "bilinear"),
             normalisation=None if args.mean is None else Normalisation(args.mean, args.std),
             name=args.name,
             force=args.force,
