@@ -11,6 +11,7 @@ pub use opening::RecordError;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::ArtifactKey;
+use crate::dataset::class_table::ClassTable;
 use crate::dataset::labels::LabelSetting;
 use crate::dataset::layout::Layout;
 use crate::digest;
@@ -20,6 +21,10 @@ use crate::json;
 use crate::location::Location;
 use crate::seal;
 use crate::settings::{Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize};
+use crate::wording::shortened;
+
+/// Bytes of a value that a difference shows.
+const MAX_VALUE_BYTES: usize = 200;
 
 /// Version of the format of `run.json`.
 pub const FORMAT_VERSION: u32 = 4;
@@ -74,6 +79,9 @@ pub struct Frozen {
     pub styles: BTreeMap<String, String>,
     /// What the styles' label files are said to be.
     pub style_labels: LabelSetting,
+    /// Which class each of their labels is, where the settings say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub style_classes: Option<ClassTable>,
     /// The model.
     pub model: FrozenModel,
     /// The networks that evaluate outputs: their figures are committed with the outputs.
@@ -95,6 +103,9 @@ pub struct FrozenContent {
     pub layout: Layout,
     /// What its label files are said to be.
     pub labels: LabelSetting,
+    /// Which class each label is, where the settings say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassTable>,
     /// Number of contents in the listing.
     pub count: usize,
     /// SHA-256 over the names and sizes of all files listed.
@@ -215,6 +226,7 @@ impl RunRecord {
             content: FrozenContent {
                 layout: planned.content.layout,
                 labels: planned.content.labels,
+                classes: planned.content.classes.clone(),
                 ..frozen.content
             },
             styles: frozen.styles,
@@ -245,7 +257,15 @@ fn compare(path: &str, old: &serde_json::Value, new: &serde_json::Value, found: 
                 );
             }
         }
-        _ if old != new => found.push(format!("{path} was {old} and is now {new}")),
+        _ if old != new => {
+            // What is new or gone may be a whole table.
+            let shown = |value: &serde_json::Value| shortened(&value.to_string(), MAX_VALUE_BYTES);
+            found.push(format!(
+                "{path} was {} and is now {}",
+                shown(old),
+                shown(new)
+            ));
+        }
         _ => {}
     }
 }
@@ -273,11 +293,13 @@ pub(crate) mod tests {
             content: FrozenContent {
                 layout: Layout::Gta5,
                 labels: LabelSetting::Auto,
+                classes: None,
                 count: 2,
                 listing_sha256: digest::sha256(b"a"),
             },
             styles: BTreeMap::from([("night".into(), digest::sha256(b"b"))]),
             style_labels: LabelSetting::Auto,
+            style_classes: None,
             model: FrozenModel {
                 sha256: digest::sha256(b"c"),
                 width: 512,
@@ -360,5 +382,47 @@ pub(crate) mod tests {
                 "judges.segmenter was null and is now \"e\""
             ]
         );
+    }
+
+    #[test]
+    fn a_table_of_classes_is_part_of_what_is_frozen_only_where_there_is_one() {
+        let json = serde_json::to_string_pretty(&record()).unwrap();
+        assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), record());
+        assert!(!json.contains("classes"), "{json}");
+        let mut with_tables = record();
+        with_tables.frozen = of_classes("road");
+        let json = serde_json::to_string(&with_tables).unwrap();
+        let read = serde_json::from_str::<RunRecord>(&json).unwrap();
+        assert_eq!(read, with_tables);
+        assert_ne!(
+            digest::sha256_of_json(&read.frozen),
+            record().plan_hash,
+            "classes are part of the identity"
+        );
+    }
+
+    /// Returns what is frozen of a run whose labels of id 7 are of a class.
+    fn of_classes(class: &str) -> Frozen {
+        let table = ClassTable::new([("7", class), ("8", "car")]).unwrap();
+        let mut frozen = frozen(1);
+        frozen.content.classes = Some(table.clone());
+        frozen.style_classes = Some(table);
+        frozen
+    }
+
+    #[test]
+    fn changed_classes_are_named_whatever_the_inputs_are() {
+        let mut before = record();
+        before.frozen = of_classes("road");
+        let expected = [
+            "content.classes.7 was \"road\" and is now \"sidewalk\"",
+            "style_classes.7 was \"road\" and is now \"sidewalk\"",
+        ];
+        assert_eq!(before.differences(&of_classes("sidewalk")), expected);
+        let told = before.differences_but_inputs(&of_classes("sidewalk"));
+        assert_eq!(told, expected);
+        let told = record().differences(&of_classes("road"));
+        let expected = "content.classes was null and is now {\"7\":\"road\",\"8\":\"car\"}";
+        assert_eq!(told[0], expected);
     }
 }

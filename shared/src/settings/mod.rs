@@ -8,6 +8,7 @@
 
 mod bounds;
 mod broker;
+mod classes;
 pub mod defaults;
 mod device;
 mod engine;
@@ -28,6 +29,7 @@ mod steps;
 mod worker;
 
 pub use broker::{BROKER_PASSWORD, BROKER_URL, BROKER_USER, BrokerConfig};
+pub use classes::ClassKeys;
 pub use device::{Device, DeviceError};
 pub use engine::EngineConfig;
 pub use error::SettingsError;

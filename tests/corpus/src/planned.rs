@@ -45,6 +45,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
         content: FrozenContent {
             layout: Layout::Gta5,
             labels: LabelSetting::Auto,
+            classes: None,
             count: contents.len(),
             listing_sha256: digest::sha256(b"a listing"),
         },
@@ -53,6 +54,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
             .map(|name| (name.clone(), digest::sha256(name.as_bytes())))
             .collect::<BTreeMap<_, _>>(),
         style_labels: LabelSetting::Auto,
+        style_classes: None,
         model: FrozenModel {
             sha256: digest::sha256(b"a model"),
             width: 8,

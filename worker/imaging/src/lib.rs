@@ -29,5 +29,5 @@ pub use encode::encode_png;
 pub use error::InputError;
 pub use files::{LabelFile, NamedBytes};
 pub use labels::{IdEvidence, class_colours, count_classes, encode_train_ids, id_evidence};
-pub use load::{LabelNeed, LoadError, Loaded, load};
+pub use load::{LabelNeed, LabelUse, LoadError, Loaded, load};
 pub use prepare::{Prepared, as_labelled, prepare};

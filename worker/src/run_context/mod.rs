@@ -169,6 +169,8 @@ impl EngineContextProvider {
         let datasets = Datasets {
             content: source::open_cached(&inputs.content, cache_dir, self.cache_max_bytes).await?,
             style: source::open_cached(&inputs.style, cache_dir, self.cache_max_bytes).await?,
+            content_classes: run.frozen.content.classes.clone(),
+            style_classes: run.frozen.style_classes.clone(),
             styles_sha256: changed.styles_sha256(&run.frozen.styles),
             size,
         };

@@ -125,11 +125,13 @@ fn frozen(plan: &Plan) -> Frozen {
         content: FrozenContent {
             layout: Layout::Gta5,
             labels: LabelSetting::Auto,
+            classes: None,
             count: plan.contents.len(),
             listing_sha256: digest::sha256(b"a listing"),
         },
         styles: plan.styles.iter().map(style).collect::<BTreeMap<_, _>>(),
         style_labels: LabelSetting::Auto,
+        style_classes: None,
         model: FrozenModel {
             sha256: digest::sha256(b"a model"),
             width: SIZE.width,

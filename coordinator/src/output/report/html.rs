@@ -284,7 +284,8 @@ async fn comparison(
     }
     // The content as the model saw it, so that it lies on its outputs pixel by pixel.
     let size = size_of(&first.record.frozen.model);
-    let before = input_image(contents, &first.plan.contents[content], size).await?;
+    let classes = first.record.frozen.content.classes.as_ref();
+    let before = input_image(contents, &first.plan.contents[content], classes, size).await?;
     Some(Comparison {
         before: data_uri(DynamicImage::ImageRgb8(before)).await?,
         style: item.style,

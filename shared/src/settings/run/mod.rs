@@ -20,7 +20,9 @@ pub use self::shards::ShardSize;
 use self::inputs::parse_range;
 use super::locations::location;
 use super::raw::{RawConfig, RawSelection};
-use super::{BrokerConfig, EngineConfig, Machine, MethodConfig, QualityConfig, SettingsError};
+use super::{
+    BrokerConfig, ClassKeys, EngineConfig, Machine, MethodConfig, QualityConfig, SettingsError,
+};
 use crate::dataset::selection::{Selection, SelectionFields};
 use crate::ids::{RUN_NAMES, RunId};
 use crate::location::Location;
@@ -106,19 +108,24 @@ impl RunConfig {
             condition: raw.style.condition,
         };
         let styles = Selection::check(SelectionFields::STYLE, styles, None)?;
+        let labels = raw.content.labels;
+        let content_classes = ClassKeys::CONTENT.table(raw.content.classes, labels, base)?;
+        let style_classes = ClassKeys::STYLE.table(raw.style.classes, raw.style.labels, base)?;
         Ok(Self {
             run,
             root: location("run.root", &raw.run.root, base)?,
             content: ContentConfig {
                 root: location("content.root", &raw.content.root, base)?,
                 layout,
-                labels: raw.content.labels,
+                labels,
+                classes: content_classes,
                 selection: contents,
                 range,
             },
             style: StyleConfig {
                 root: location("style.root", &raw.style.root, base)?,
                 labels: raw.style.labels,
+                classes: style_classes,
                 selection: styles,
             },
             pairing: Pairing::try_from(raw.pairing)?,

@@ -49,6 +49,8 @@ pub fn read(reads: Reads, bytes: &[u8]) -> Outcome {
         Reads::IdLabel => label(bytes, LabelKind::LabelIds),
         Reads::TrainIdLabel => label(bytes, LabelKind::TrainIds),
         Reads::ColourLabel => label(bytes, LabelKind::Colour),
+        Reads::SynthiaLabel => label(bytes, LabelKind::SynthiaIds),
+        Reads::CarlaLabel => label(bytes, LabelKind::CarlaTags),
         Reads::Reference => outcome(ReferenceStatistics::read(bytes)),
         Reads::Noise => noise(bytes),
         Reads::Model => model(bytes),

@@ -30,6 +30,7 @@ pub fn count_classes(label: LabelFile<'_>) -> Result<[u64; NUM_CLASSES], InputEr
                 count(train_id_of_colour([colour[0], colour[1], colour[2]]));
             }
         }
+        (Label::Mapped(mapped), _) => mapped.train_ids.iter().for_each(|&id| count(id)),
     }
     Ok(counts)
 }

@@ -1,6 +1,6 @@
 //! Labels: what a file shows, ids or colours, as train ids for the method and as it is stored again.
 //!
-//! - `encoding`: what the pixels of a label file mean
+//! - `encoding`: what the pixels of a label file mean, also in `encoding/mapped` those that a table maps to classes
 //! - `cityscapes`: label ids outside the 19 classes (unlabelled, ego vehicle, ...), with their colours
 //! - `label_map`: train ids at the size of the image and of the latent
 //! - `stored`: the label of an output, and what was predicted for one; `classes`: pixels of each class

@@ -3,7 +3,7 @@
 //! A label keeps its ids or colours and how its file stored them, if they are what the dataset's layout promises. If not,
 //! it is written as promised, so that reading the converted dataset by its layout gives the right classes. All labels of a
 //! run are stored as one kind: where the layout has files of several, as its label ids, which every class and every colour
-//! has one of.
+//! has one of. A label of which a table says what its ids or colours are keeps its pixels to the last bit and channel.
 
 use ndarray::{Array2, Array3, ArrayView2};
 use shared::dataset::entry::LabelKind;
@@ -13,9 +13,9 @@ use super::cityscapes::{
     palette_of_train_ids,
 };
 use super::encoding::{Ids, Label};
-use crate::encode::{encode_ids, encode_png};
+use crate::encode::{encode_ids, encode_pixels, encode_png};
 use crate::error::InputError;
-use crate::resize::{Size, crop_centre, resize_nearest, resize_nearest_rgb};
+use crate::resize::{Size, crop_centre, resize_nearest, resize_nearest_pixels};
 use shared::dataset::classes::train_id_of_label_id;
 
 /// Returns a label at another size as a PNG of what was promised.
@@ -32,24 +32,22 @@ pub(crate) fn stored(
                 | (Ids::Train, LabelKind::TrainIds) => {
                     encode_ids(values.view(), own_palette.as_deref())
                 }
-                (Ids::Label, LabelKind::TrainIds) => {
-                    let train_ids = values.mapv(train_id_of_label_id);
-                    encode_ids(train_ids.view(), None)
-                }
-                (Ids::Label, LabelKind::Colour) => encode_png(colours(&values).view()),
-                (Ids::Train, LabelKind::PaletteIds | LabelKind::LabelIds | LabelKind::Colour) => {
-                    encode_label_ids(&values.mapv(label_id_of_train_id), promised)
-                }
+                (Ids::Label, _) => encode_label_ids(&values, promised),
+                (Ids::Train, _) => encode_label_ids(&values.mapv(label_id_of_train_id), promised),
             }
         }
         Label::Colours(colours) => {
-            let colours = resize_nearest_rgb(crop_centre(colours.view(), size), size);
-            match promised {
-                LabelKind::Colour => encode_png(colours.view()),
-                LabelKind::PaletteIds | LabelKind::LabelIds | LabelKind::TrainIds => {
-                    encode_label_ids(&label_ids(&colours), promised)
-                }
+            let colours = resize_nearest_pixels(crop_centre(colours.view(), size), size);
+            if promised == LabelKind::Colour {
+                encode_png(colours.view())
+            } else {
+                encode_label_ids(&label_ids(&colours), promised)
             }
+        }
+        Label::Mapped(mapped) => {
+            let pixels = &mapped.pixels;
+            let bytes = resize_nearest_pixels(crop_centre(pixels.bytes.view(), size), size);
+            encode_pixels(&pixels.format, bytes.view())
         }
     }
 }
@@ -68,7 +66,14 @@ pub fn encode_train_ids(train_ids: ArrayView2<'_, u8>) -> Result<Vec<u8>, InputE
 fn encode_label_ids(label_ids: &Array2<u8>, promised: LabelKind) -> Result<Vec<u8>, InputError> {
     match promised {
         LabelKind::PaletteIds => encode_ids(label_ids.view(), Some(&palette())),
-        LabelKind::LabelIds => encode_ids(label_ids.view(), None),
+        // Of a kind that a table maps to classes a label keeps its pixels, so that this is none of them.
+        LabelKind::LabelIds
+        | LabelKind::SynthiaIds
+        | LabelKind::CarlaTags
+        | LabelKind::OldCarlaTags
+        | LabelKind::TableIds
+        | LabelKind::TableFirstChannel
+        | LabelKind::TableColours => encode_ids(label_ids.view(), None),
         LabelKind::TrainIds => encode_ids(label_ids.mapv(train_id_of_label_id).view(), None),
         LabelKind::Colour => encode_png(colours(label_ids).view()),
     }
