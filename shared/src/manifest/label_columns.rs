@@ -189,7 +189,6 @@ mod tests {
 
     use arrow::datatypes::{DataType, Field};
 
-    use super::*;
     use crate::manifest::schema::{self, Extras};
 
     #[test]

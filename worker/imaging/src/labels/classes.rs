@@ -1,6 +1,6 @@
 //! The classes of a label: counted, and as colours.
 
-use ndarray::Array3;
+use ndarray::{Array2, Array3};
 
 use super::encoding::{self, Label};
 use crate::{InputError, LabelFile};
@@ -44,23 +44,33 @@ pub fn count_classes(label: LabelFile<'_>) -> Result<[u64; NUM_CLASSES], InputEr
 pub fn class_colours(label: LabelFile<'_>) -> Result<Array3<u8>, InputError> {
     match encoding::read(label)? {
         (Label::Ids(ids, values, _), _) => {
-            let colours: [[u8; 3]; 256] = std::array::from_fn(|id| {
-                let class = CLASSES.get(usize::from(ids.train_id(id as u8)));
-                class.map_or(BLACK, |class| class.colour)
-            });
-            let (height, width) = values.dim();
-            let colour_at = |(y, x, channel): (usize, usize, usize)| {
-                colours[usize::from(values[(y, x)])][channel]
-            };
-            Ok(Array3::from_shape_fn((height, width, 3), colour_at))
+            let colours: [[u8; 3]; 256] =
+                std::array::from_fn(|id| colour_of_train_id(usize::from(ids.train_id(id as u8))));
+            Ok(coloured(&values, &colours))
         }
         (Label::Colours(colours), _) => Ok(colours),
+        (Label::Mapped(mapped), _) => {
+            let colours: [[u8; 3]; 256] = std::array::from_fn(colour_of_train_id);
+            Ok(coloured(&mapped.train_ids, &colours))
+        }
     }
+}
+
+fn colour_of_train_id(train_id: usize) -> [u8; 3] {
+    CLASSES.get(train_id).map_or(BLACK, |class| class.colour)
+}
+
+/// Returns ids `(height, width)` as the colours that they have, `(height, width, 3)`.
+fn coloured(ids: &Array2<u8>, colours: &[[u8; 3]; 256]) -> Array3<u8> {
+    let (height, width) = ids.dim();
+    let colour_at =
+        |(y, x, channel): (usize, usize, usize)| colours[usize::from(ids[(y, x)])][channel];
+    Array3::from_shape_fn((height, width, 3), colour_at)
 }
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, array};
+    use ndarray::array;
     use shared::dataset::entry::{LabelKind, LabelReading};
 
     use super::*;
@@ -69,13 +79,11 @@ mod tests {
 
     fn colours(ids: &Array2<u8>, kind: LabelKind) -> Vec<u8> {
         let file = encode_ids(ids.view(), None).unwrap();
-        let label = LabelFile {
-            file: NamedBytes {
-                name: "label.png",
-                bytes: &file,
-            },
-            reading: LabelReading::stated(kind),
+        let file = NamedBytes {
+            name: "label.png",
+            bytes: &file,
         };
+        let label = LabelFile::new(file, LabelReading::stated(kind));
         class_colours(label).unwrap().into_raw_vec_and_offset().0
     }
 

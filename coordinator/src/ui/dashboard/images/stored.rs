@@ -114,18 +114,22 @@ pub(crate) async fn label(
         return Ok(unchanged(tag, AN_HOUR));
     }
     let _room = dashboard.images.budget.image().await;
-    let coloured = shared::blocking::run(move || coloured(&bytes, reading)).await;
+    let classes = view.run.record.frozen.content.classes.clone();
+    let coloured = shared::blocking::run(move || {
+        let file = NamedBytes {
+            name: "the label",
+            bytes: &bytes,
+        };
+        coloured(LabelFile::new(file, reading).with_classes(classes.as_ref()))
+    })
+    .await;
     let png = coloured.map_err(|why| cannot_be_shown(&why))?;
     Ok(answer(Bytes::from(png), "image/png", tag, AN_HOUR))
 }
 
 /// Returns a label in the colours of its classes, as a PNG.
-fn coloured(bytes: &[u8], reading: LabelReading) -> Result<Vec<u8>, String> {
-    let file = NamedBytes {
-        name: "the label",
-        bytes,
-    };
-    let colours = class_colours(LabelFile { file, reading }).map_err(|error| chain(&error))?;
+fn coloured(label: LabelFile<'_>) -> Result<Vec<u8>, String> {
+    let colours = class_colours(label).map_err(|error| chain(&error))?;
     encode_png(colours.view()).map_err(|error| chain(&error))
 }
 

@@ -53,6 +53,8 @@ impl Reader<'_> {
         let meaningless = match &label {
             Label::Ids(ids, values, _) => Histogram::of(values).share(|id| is_strange(*ids, id)),
             Label::Colours(colours) => share_of_other_colours(colours),
+            // A table tells by itself what it does not name.
+            Label::Mapped(_) => 0.0,
         };
         self.tell_meaningless(meaningless);
         Ok((label, self.warnings))
