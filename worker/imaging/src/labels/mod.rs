@@ -3,13 +3,15 @@
 //! - `encoding`: what the pixels of a label file mean
 //! - `cityscapes`: label ids outside the 19 classes (unlabelled, ego vehicle, ...), with their colours
 //! - `label_map`: train ids at the size of the image and of the latent
-//! - `stored`: the label of an output; `classes`: pixels of each class
+//! - `stored`: the label of an output; `read_back`: the same as ids again; `classes`: pixels of each class
 
 mod cityscapes;
 mod classes;
 pub(crate) mod encoding;
 pub(crate) mod label_map;
+mod read_back;
 pub(crate) mod stored;
 
 pub use classes::count_classes;
 pub use encoding::{IdEvidence, id_evidence};
+pub use read_back::{LabelIds, label_ids};
