@@ -35,6 +35,8 @@ pub use locations::resolve_root;
 pub use machine::Machine;
 pub use method::{Method, MethodConfig, Preset};
 pub use quality::{QualityConfig, ReferenceFiles};
-pub use run::{ContentConfig, Limits, Pairing, PairingMode, RunConfig, ShardSize, StyleConfig};
+pub use run::{
+    ContentConfig, Licences, Limits, Pairing, PairingMode, RunConfig, ShardSize, StyleConfig,
+};
 pub use steps::StepSet;
 pub use worker::{WatchdogConfig, WorkerConfig};
