@@ -19,7 +19,9 @@ use crate::item_metric::{ItemMetric, PerMetric};
 use crate::json;
 use crate::location::Location;
 use crate::seal;
-use crate::settings::{Licences, Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize};
+use crate::settings::{
+    Licences, Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize,
+};
 
 /// Version of the format of `run.json`.
 pub const FORMAT_VERSION: u32 = 4;
