@@ -118,14 +118,21 @@ pub struct FrozenModel {
     pub height: usize,
 }
 
-/// The networks that evaluate outputs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The networks that evaluate outputs, and what is made of what they say.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FrozenEvaluators {
     /// SHA-256 of the contract of the network whose features are kept.
     pub features: Option<String>,
     /// SHA-256 of the contract of the network that LPIPS is computed with.
     pub lpips: Option<String>,
+    /// SHA-256 of the contract of the network that judges labels. Left out where there is none: the plan hashes of earlier
+    /// runs were made without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmenter: Option<String>,
+    /// Below this share of the content's own agreement with its label an output is doubtful. Left out where none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_label_agreement: Option<f64>,
 }
 
 impl Frozen {
@@ -143,6 +150,7 @@ impl FrozenEvaluators {
         Self {
             features,
             lpips: of_metrics[ItemMetric::Lpips].take(),
+            ..Self::default()
         }
     }
 
@@ -333,7 +341,31 @@ pub(crate) mod tests {
 
     #[test]
     fn a_record_survives_its_json() {
-        let json = serde_json::to_string_pretty(&record()).unwrap();
-        assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), record());
+        let mut with_segmenter = record();
+        with_segmenter.frozen.evaluators.segmenter = Some(digest::sha256(b"e"));
+        with_segmenter.frozen.evaluators.min_label_agreement = Some(0.1);
+        for record in [record(), with_segmenter] {
+            let json = serde_json::to_string_pretty(&record).unwrap();
+            assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn a_segmenter_is_part_of_what_is_frozen_only_where_there_is_one() {
+        let without = serde_json::to_value(frozen(1)).unwrap();
+        assert_eq!(
+            without["judges"],
+            serde_json::json!({"features": null, "lpips": null})
+        );
+        let mut planned = frozen(1);
+        planned.evaluators.segmenter = Some("e".to_owned());
+        planned.evaluators.min_label_agreement = Some(0.5);
+        assert_eq!(
+            record().differences(&planned),
+            [
+                "judges.min_label_agreement was null and is now 0.5",
+                "judges.segmenter was null and is now \"e\""
+            ]
+        );
     }
 }

@@ -34,6 +34,7 @@ pub use error::SettingsError;
 pub use locations::resolve_root;
 pub use machine::Machine;
 pub use method::{Method, MethodConfig, Preset};
+pub(crate) use quality::check_min_label_agreement;
 pub use quality::{QualityConfig, ReferenceFiles};
 pub use run::{
     ContentConfig, Licences, Limits, Pairing, PairingMode, RunConfig, ShardSize, StyleConfig,

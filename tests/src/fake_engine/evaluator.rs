@@ -34,6 +34,7 @@ impl Evaluator for FakeEngineHandle {
         }
         Ok(Evaluation {
             quality,
+            predictions: None,
             warnings: Vec::new(),
         })
     }

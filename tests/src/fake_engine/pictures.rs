@@ -42,5 +42,6 @@ pub fn quality(png: &[u8]) -> Quality {
         figures,
         train_ids: vec![digest[1] % 4],
         features: Some(digest[..3].iter().map(|&byte| f32::from(byte)).collect()),
+        ..Quality::default()
     }
 }

@@ -89,14 +89,14 @@ impl Attempt<'_> {
             // What has no figures is not stored, so it is evaluated first.
             let started = Instant::now();
             let evaluating = self.evaluate(&content.loaded, &key, png.clone());
-            let evaluation = match evaluating.instrument(span.clone()).await? {
+            let mut evaluation = match evaluating.instrument(span.clone()).await? {
                 Ok(evaluation) => evaluation,
                 Err(why) => {
                     rows.quarantined(content.name(), style.name(), &why);
                     continue;
                 }
             };
-            warnings.extend(evaluation.warnings);
+            warnings.append(&mut evaluation.warnings);
             let (evaluated_in, started) = (started.elapsed(), Instant::now());
             self.progress.begin(Stage::Store);
             if let Err(why) = self.store_label(content, rows).await? {
@@ -106,6 +106,11 @@ impl Attempt<'_> {
             self.note(content, &made_now, rows).await?;
             if let Err(error) = self.storage.create(&key, png).instrument(span).await {
                 let why = AttemptError::from(error).of_item()?;
+                rows.quarantined(content.name(), style.name(), &why);
+                continue;
+            }
+            let predictions = self.store_predictions(content, style.listing, &mut evaluation, rows);
+            if let Err(why) = predictions.await? {
                 rows.quarantined(content.name(), style.name(), &why);
                 continue;
             }

@@ -137,6 +137,7 @@ struct ContextKey {
     inputs: RunInputs,
     features: Option<Location>,
     of_metrics: PerMetric<Option<Location>>,
+    segmenter: Option<Location>,
     /// What was recorded of a style that is another one since is of no use.
     changed_styles: BTreeMap<String, ChangedStyle>,
 }
@@ -222,6 +223,7 @@ impl RunContextProvider for EngineContextProvider {
             inputs: run.inputs.clone(),
             features: run.quality.features.clone(),
             of_metrics: PerMetric::from_fn(|metric| run.quality.network_of(metric).cloned()),
+            segmenter: run.quality.segmenter.clone(),
             changed_styles: changed.styles().clone(),
         };
         let mut loaded = self.loaded.lock().await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shared::item_metric::PerMetric;
-use shared::manifest::{ManifestRow, Quality, Status};
+use shared::manifest::{self, ManifestRow, Quality, Status};
 
 use super::sample::Sample;
 use super::statistics::Accumulator;
@@ -109,14 +109,12 @@ impl RunFold {
     }
 
     /// Adds the rows of committed shards away from the threads that wait for the network, and returns them without
-    /// their features: those of a whole run may be gigabytes. If this is given up midway, the fold is empty.
+    /// their features and counted pixels: those of a whole run may be gigabytes. If this is given up midway, the fold is empty.
     pub async fn take_in(&mut self, mut rows: Vec<ManifestRow>) -> Vec<ManifestRow> {
         let mut fold = std::mem::take(self);
         let work = move || {
             fold.add(&rows);
-            for quality in rows.iter_mut().filter_map(|row| row.quality.as_mut()) {
-                quality.features = None;
-            }
+            manifest::without_features(&mut rows);
             (fold, rows)
         };
         let (fold, rows) = shared::blocking::run(work).await;

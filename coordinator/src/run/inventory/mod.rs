@@ -14,7 +14,7 @@ use shared::item_metric::{ItemMetric, PerMetric};
 use shared::json;
 use shared::location::Location;
 use shared::model::{ModelContract, OpenError};
-use shared::network::{FEATURES_FILE, NetworkContract};
+use shared::network::{FEATURES_FILE, NetworkContract, SEGMENTER_FILE};
 use shared::run_record::{Frozen, FrozenContent, FrozenEvaluators, FrozenModel};
 use shared::settings::{PairingMode, QualityConfig, RunConfig};
 use shared::source::{self, Source};
@@ -240,7 +240,12 @@ async fn evaluators(quality: &QualityConfig) -> Result<FrozenEvaluators, OpenErr
             of_metrics[metric] = network_sha256(at, network.contract).await?;
         }
     }
-    Ok(FrozenEvaluators::new(features, of_metrics))
+    let segmenter = network_sha256(quality.segmenter.as_ref(), SEGMENTER_FILE).await?;
+    Ok(FrozenEvaluators {
+        segmenter,
+        min_label_agreement: quality.min_label_agreement,
+        ..FrozenEvaluators::new(features, of_metrics)
+    })
 }
 
 async fn network_sha256(at: Option<&Location>, file: &str) -> Result<Option<String>, OpenError> {

@@ -90,6 +90,7 @@ fn home_and_variables_in_paths_are_expanded_or_refused_with_the_key() {
         ("[engine]\ncache_dir = '$TMPDIR'", "engine.cache_dir"),
         ("[quality]\nfeatures = '~x'", "quality.features"),
         ("[quality]\nlpips = '${}'", "quality.lpips"),
+        ("[quality]\nsegmenter = '~x'", "quality.segmenter"),
         (
             "[quality]\nfeatures = 'f'\nreference = '$A/{style}.npz'",
             "quality.reference",

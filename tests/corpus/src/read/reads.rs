@@ -26,6 +26,8 @@ shared::enumerated! {
         Features,
         /// `perceptual.json`.
         Perceptual,
+        /// `segmenter.json`.
+        Segmenter,
         /// `run.json`.
         RunRecord,
         /// The plan beside it.
@@ -63,7 +65,7 @@ impl Reads {
                 Target::Labels
             }
             Self::Reference | Self::Noise => Target::Arrays,
-            Self::Model | Self::Features | Self::Perceptual => Target::Contracts,
+            Self::Model | Self::Features | Self::Perceptual | Self::Segmenter => Target::Contracts,
             Self::RunRecord | Self::Plan | Self::Decision | Self::Tally | Self::FailedAttempt => {
                 Target::Records
             }

@@ -3,7 +3,8 @@
 //! - `encoding`: what the pixels of a label file mean
 //! - `cityscapes`: label ids outside the 19 classes (unlabelled, ego vehicle, ...), with their colours
 //! - `label_map`: train ids at the size of the image and of the latent
-//! - `stored`: the label of an output; `read_back`: the same as ids again; `classes`: pixels of each class
+//! - `stored`: the label of an output, and what was predicted for one; `read_back`: a stored label as ids again; `classes`:
+//!   pixels of each class
 
 mod cityscapes;
 mod classes;
@@ -15,3 +16,4 @@ pub(crate) mod stored;
 pub use classes::count_classes;
 pub use encoding::{IdEvidence, id_evidence};
 pub use read_back::{LabelIds, label_ids};
+pub use stored::encode_train_ids;

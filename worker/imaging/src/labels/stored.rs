@@ -5,11 +5,12 @@
 //! run are stored as one kind: where the layout has files of several, as its label ids, which every class and every colour
 //! has one of.
 
-use ndarray::{Array2, Array3};
+use ndarray::{Array2, Array3, ArrayView2};
 use shared::dataset::entry::LabelKind;
 
 use super::cityscapes::{
     UNLABELLED, colour_of_label_id, label_id_of_colour, label_id_of_train_id, palette,
+    palette_of_train_ids,
 };
 use super::encoding::{Ids, Label};
 use crate::encode::{encode_ids, encode_png};
@@ -53,6 +54,16 @@ pub(crate) fn stored(
     }
 }
 
+/// Returns what was predicted for an image, train ids `(height, width)`, as a PNG of these ids in the colours of Cityscapes.
+/// The same ids always make the same bytes.
+///
+/// # Errors
+///
+/// [`InputError::Encode`] if there are no pixels, or more than a PNG can have.
+pub fn encode_train_ids(train_ids: ArrayView2<'_, u8>) -> Result<Vec<u8>, InputError> {
+    encode_ids(train_ids, Some(&palette_of_train_ids()))
+}
+
 /// Returns label ids as a PNG of what was promised.
 fn encode_label_ids(label_ids: &Array2<u8>, promised: LabelKind) -> Result<Vec<u8>, InputError> {
     match promised {
@@ -76,4 +87,32 @@ fn label_ids(colours: &Array3<u8>) -> Array2<u8> {
         let colour = [0, 1, 2].map(|channel| colours[(y, x, channel)]);
         label_id_of_colour(colour).unwrap_or(UNLABELLED)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use ndarray::{Array2, array};
+    use shared::dataset::classes::{CLASSES, UNKNOWN};
+
+    use super::*;
+
+    #[test]
+    fn a_prediction_is_stored_as_its_train_ids_with_the_colours_of_their_classes() {
+        let train_ids = array![[0, 18, UNKNOWN], [10, 5, 5]];
+        let file = encode_train_ids(train_ids.view()).unwrap();
+        let mut reader = png::Decoder::new(Cursor::new(&file)).read_info().unwrap();
+        let info = reader.info();
+        assert_eq!(info.size(), (3, 2));
+        assert_eq!(info.color_type, png::ColorType::Indexed);
+        let palette = info.palette.as_ref().unwrap().to_vec();
+        let colour = |train_id: usize| &palette[3 * train_id..][..3];
+        assert_eq!(colour(18), CLASSES[18].colour);
+        assert_eq!(colour(usize::from(UNKNOWN)), [0, 0, 0]);
+        let mut ids = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut ids).unwrap();
+        assert_eq!(ids, [0, 18, UNKNOWN, 10, 5, 5]);
+        assert!(encode_train_ids(Array2::zeros((1, 0)).view()).is_err());
+    }
 }

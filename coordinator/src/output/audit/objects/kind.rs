@@ -47,6 +47,16 @@ impl Kind {
                 Some(_) => Self::Picture(ArtifactKey::Label(run, content)),
                 None => Self::Orphan,
             },
+            Some(ArtifactKey::OutputPrediction(run, item))
+                if truth.contents.contains_key(item.content.as_str()) =>
+            {
+                Self::Picture(ArtifactKey::OutputPrediction(run, item))
+            }
+            Some(ArtifactKey::ContentPrediction(run, content))
+                if truth.contents.contains_key(content.as_str()) =>
+            {
+                Self::Picture(ArtifactKey::ContentPrediction(run, content))
+            }
             Some(ArtifactKey::Decision(_, number)) if number <= truth.ledger.decisions.count => {
                 Self::Decision(number)
             }
@@ -61,6 +71,8 @@ impl Kind {
             }
             Some(
                 ArtifactKey::Plan(..)
+                | ArtifactKey::OutputPrediction(..)
+                | ArtifactKey::ContentPrediction(..)
                 | ArtifactKey::Decision(..)
                 | ArtifactKey::FailedAttempt(..)
                 | ArtifactKey::Making(..)

@@ -54,7 +54,7 @@ fn every_part_of_a_row_survives_the_file() {
     whole.quality = Some(Quality {
         figures: PerMetric::from_fn(|metric| Some(0.125 + metric as usize as f64)),
         train_ids: vec![0, 18],
-        features: None,
+        ..Quality::default()
     });
     whole.work = Some(Work {
         unet_evaluations: 1.0,
