@@ -106,7 +106,10 @@ pub(crate) async fn has_ended(storage: &dyn Storage, id: &RunId) -> bool {
     if shards.any(|shard| ledger.state(shard.id, max_attempts).is_open()) {
         return false;
     }
-    let gone = gone::of_run(storage, &run, &ledger).await;
+    let Ok(tally) = gone::counted(storage, &run, &ledger).await else {
+        return false;
+    };
+    let gone = gone::of_run(storage, &run, &ledger, &tally).await;
     gone.is_ok_and(|gone| gone.is_nothing())
 }
 

@@ -25,7 +25,8 @@ use worker::attempt::BatchLimit;
 
 pub use self::context::FakeContextProvider;
 pub use self::names::{
-    AWAY, BAD, BROKEN, CURSED, DENIED, FATAL, GONE, HANGING, OVERFLOWING, UNCERTAIN, UNJUDGED,
+    AWAY, BAD, BROKEN, CURSED, DENIED, FATAL, GONE, HANGING, OVERFLOWING, SEGMENTED, UNCERTAIN,
+    UNJUDGED,
 };
 pub use self::pictures::{image, quality};
 

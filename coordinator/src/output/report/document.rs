@@ -7,6 +7,7 @@ use shared::ids::RunId;
 use shared::item_metric::PerMetric;
 use shared::warning::WarningKind;
 
+use super::agreement::AgreementReport;
 use super::metrics;
 use crate::run::ledger::Mark;
 
@@ -41,6 +42,12 @@ pub struct RunReport {
     /// The networks that gave metrics, of those that the run has one for.
     #[serde(flatten, with = "metrics::networks")]
     pub networks: PerMetric<Option<NetworkReport>>,
+    /// The network that predicts the classes of outputs and contents; none if the run has no such network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmenter: Option<NetworkReport>,
+    /// How what it predicts agrees with labels, over all styles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_agreement: Option<AgreementReport>,
     /// What the run cost.
     pub cost: Cost,
     /// The styles, in the order of their names.
@@ -111,6 +118,9 @@ pub struct StyleReport {
     /// Means of what its outputs are like, compared with their contents.
     #[serde(flatten, with = "metrics::figures")]
     pub figures: PerMetric<Option<f64>>,
+    /// How what the segmenter predicts agrees with labels; none if the run has no segmenter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_agreement: Option<AgreementReport>,
     /// What a reader of the figures must know.
     pub notes: Vec<String>,
     /// The same over the items that show a class, by class, where the run asked for it.

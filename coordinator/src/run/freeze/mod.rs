@@ -33,6 +33,15 @@ pub struct FrozenRun {
     pub plan: Plan,
 }
 
+impl FrozenRun {
+    /// Returns whether predictions of a segmenter are stored of some of its items: those that are doubtful.
+    #[must_use]
+    pub fn has_predictions(&self) -> bool {
+        let evaluators = &self.record.frozen.evaluators;
+        evaluators.min_label_agreement.is_some()
+    }
+}
+
 /// Why a run cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum FreezeError {

@@ -30,6 +30,9 @@ pub struct Counts {
     /// Items that are done with a warning of each kind.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub warning_kinds: BTreeMap<WarningKind, usize>,
+    /// Items that are done and whose labels are doubtful.
+    #[serde(skip_serializing_if = "is_default")]
+    pub doubtful: usize,
     /// Items that the row's own attempt converted.
     pub converted: usize,
     /// Time that those took, in milliseconds.
@@ -45,6 +48,12 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+/// Returns whether an item is done and its labels are doubtful.
+pub(crate) fn is_doubtful(row: &ManifestRow) -> bool {
+    let quality = row.quality.as_ref();
+    row.status == Status::Done && quality.is_some_and(|quality| quality.is_doubtful)
+}
+
 impl Counts {
     /// Returns what some rows say.
     #[must_use]
@@ -57,6 +66,7 @@ impl Counts {
                 Status::Failed => counts.failed += 1,
             }
             counts.warnings += usize::from(row.warning.is_some());
+            counts.doubtful += usize::from(is_doubtful(row));
             for kind in &row.warning_kinds {
                 *counts.warning_kinds.entry(*kind).or_default() += 1;
             }
@@ -93,6 +103,7 @@ impl Counts {
         for (kind, &count) in &other.warning_kinds {
             add(self.warning_kinds.entry(*kind).or_default(), count);
         }
+        add(&mut self.doubtful, other.doubtful);
         add(&mut self.converted, other.converted);
         self.busy_ms += other.busy_ms;
         self.unet_evaluations += other.unet_evaluations;

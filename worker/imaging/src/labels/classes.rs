@@ -1,8 +1,12 @@
-//! Counting the classes of a label.
+//! The classes of a label: counted, and as colours.
+
+use ndarray::Array3;
 
 use super::encoding::{self, Label};
 use crate::{InputError, LabelFile};
-use shared::dataset::classes::{NUM_CLASSES, train_id_of_colour};
+use shared::dataset::classes::{CLASSES, NUM_CLASSES, train_id_of_colour};
+
+const BLACK: [u8; 3] = [0; 3];
 
 /// Returns how many pixels of each class a label has, at its own size.
 ///
@@ -28,4 +32,58 @@ pub fn count_classes(label: LabelFile<'_>) -> Result<[u64; NUM_CLASSES], InputEr
         }
     }
     Ok(counts)
+}
+
+/// Returns a label in the colours of its classes, `(height, width, 3)`, at its own size; ids that are none of the classes are
+/// black.
+///
+/// # Errors
+///
+/// [`InputError`] if the file is damaged, or it cannot be told what it shows.
+pub fn class_colours(label: LabelFile<'_>) -> Result<Array3<u8>, InputError> {
+    match encoding::read(label)? {
+        (Label::Ids(ids, values, _), _) => {
+            let colours: [[u8; 3]; 256] = std::array::from_fn(|id| {
+                let class = CLASSES.get(usize::from(ids.train_id(id as u8)));
+                class.map_or(BLACK, |class| class.colour)
+            });
+            let (height, width) = values.dim();
+            let colour_at = |(y, x, channel): (usize, usize, usize)| {
+                colours[usize::from(values[(y, x)])][channel]
+            };
+            Ok(Array3::from_shape_fn((height, width, 3), colour_at))
+        }
+        (Label::Colours(colours), _) => Ok(colours),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+    use shared::dataset::entry::{LabelKind, LabelReading};
+
+    use super::*;
+    use crate::NamedBytes;
+    use crate::encode::encode_ids;
+
+    fn colours(ids: &Array2<u8>, kind: LabelKind) -> Vec<u8> {
+        let file = encode_ids(ids.view(), None).unwrap();
+        let label = LabelFile {
+            file: NamedBytes {
+                name: "label.png",
+                bytes: &file,
+            },
+            reading: LabelReading::stated(kind),
+        };
+        class_colours(label).unwrap().into_raw_vec_and_offset().0
+    }
+
+    #[test]
+    fn ids_of_either_kind_have_the_colours_of_their_classes() {
+        let expected: Vec<u8> = [[128, 64, 128], [0, 0, 142], [0, 0, 0], [70, 130, 180]].concat();
+        let label_ids = array![[7, 26], [0, 23]];
+        assert_eq!(colours(&label_ids, LabelKind::LabelIds), expected);
+        let train_ids = array![[0, 13], [255, 10]];
+        assert_eq!(colours(&train_ids, LabelKind::TrainIds), expected);
+    }
 }

@@ -29,7 +29,7 @@ use super::setup::{self, Existing, Preparation};
 use super::{CliError, ConfigArgs, Outcome, compute};
 use crate::run::changes::Accepted;
 use crate::run::freeze::{self, FrozenRun};
-use crate::run::gone::RUN_AGAIN;
+use crate::run::gone::{self, RUN_AGAIN};
 use crate::run::inventory::Inventory;
 use crate::run::ledger::Ledger;
 use crate::run::plan::Shard;
@@ -191,6 +191,8 @@ impl Work {
         accepted: Accepted,
     ) -> Result<Self, CliError> {
         let ledger = setup::ledger(storage, run).await?;
+        let tally = gone::counted(storage, run, &ledger).await;
+        let tally = tally.map_err(CliError::environment)?;
         let stored = StoredItems::read(storage, run)
             .await
             .map_err(CliError::environment)?;
@@ -198,6 +200,7 @@ impl Work {
             storage,
             run,
             ledger: &ledger,
+            tally: &tally,
             stored: &stored,
         };
         let mut redo = resume::find_in(known, &Choice::default())

@@ -54,7 +54,14 @@ pub(super) async fn conclude(
         .map_err(CliError::environment)?;
     let counted = async {
         let tally = collect::store_tally_anew(storage, &run, &ledger).await?;
-        let gone = gone::of_stored(storage, &run, &ledger, &stored).await?;
+        let known = gone::Known {
+            storage,
+            run: &run,
+            ledger: &ledger,
+            tally: &tally,
+            stored: &stored,
+        };
+        let gone = gone::of_stored(known).await?;
         let collected = collect::collect(storage, &run, &ledger).await?;
         Ok::<_, CollectError>((tally, gone, collected))
     };
@@ -182,7 +189,7 @@ impl Found<'_> {
         }
         if !self.gone.is_nothing() {
             return format!(
-                "run {id} is not whole: of what its shards speak of, {} images or labels are gone: {}; {}",
+                "run {id} is not whole: of what its shards speak of, {} pictures are gone: {}; {}",
                 self.gone.paths.len(),
                 self.gone,
                 self.gone.what_helps(RUN_AGAIN)
@@ -207,6 +214,9 @@ impl Found<'_> {
         let planned = self.standing.num_items;
         for (kind, count) in &self.counts.warning_kinds {
             console::tell(format_args!("done with a warning ({count}): {kind}"));
+        }
+        if let Some(line) = tally::doubtful_line(self.counts.doubtful) {
+            console::tell(line);
         }
         for line in tally::reason_lines(&self.counts.reasons) {
             console::tell(line);
@@ -255,6 +265,12 @@ impl Found<'_> {
 
 /// Figures that were asked for, with what they must be read with; the rest is in `report`.
 fn tell_quality(report: &RunReport) {
+    if let Some(agreement) = &report.label_agreement {
+        let run = &report.run;
+        console::tell(format_args!(
+            "labels: {agreement} (percent, content -> output); of each style: synth2real report {run}"
+        ));
+    }
     let figures = report
         .styles
         .iter()
