@@ -106,8 +106,8 @@ fn figures(record: &ExportRecord) -> String {
     for metric in &metrics {
         let _ = write!(text, " {} |", metric.title());
     }
-    text.push_str(" FID | KID | of images | reference |\n|---|---|");
-    text.push_str(&"---|".repeat(metrics.len() + 4));
+    text.push_str(" FID | KID | labels | of images | reference |\n|---|---|");
+    text.push_str(&"---|".repeat(metrics.len() + 5));
     text.push('\n');
     for style in &record.styles {
         let _ = write!(
@@ -125,12 +125,16 @@ fn figures(record: &ExportRecord) -> String {
         let reported = style.reported.as_ref();
         let fid = reported.and_then(|reported| reported.fid);
         let kid = reported.and_then(|reported| reported.kid);
+        let agreement = reported.and_then(|reported| reported.label_agreement);
+        let agreement =
+            agreement.map(|of| format!("{:.1} -> {:.1}", 100.0 * of.content, 100.0 * of.output));
         let reference = reported.and_then(|reported| reported.reference.as_ref());
         let _ = writeln!(
             text,
-            " {} | {} | {} | {} |",
+            " {} | {} | {} | {} | {} |",
             shown(fid.map(|fid| format!("{fid:.2}"))),
             shown(kid.map(|kid| format!("{kid:.5}"))),
+            shown(agreement),
             shown(reported.map(|reported| Thousands(reported.items))),
             shown(reference.map(|reference| cell(&reference.path))),
         );
@@ -146,8 +150,9 @@ fn figures(record: &ExportRecord) -> String {
     let meanings: Vec<String> = meanings.collect();
     let _ = writeln!(
         text,
-        "\nMeans over the images that are in here ({}). FID and KID are those of the run's report, over all images of a \
-         style that it has made.",
+        "\nMeans over the images that are in here ({}). The rest is of the run's report, over all images of a style \
+         that it has made: FID and KID to the reference, and the mean IoU in percent of what a segmenter finds and the \
+         labels, in contents and in images.",
         meanings.join("; ")
     );
     text
@@ -183,6 +188,8 @@ fn origin(source: &Source<'_>, record: &ExportRecord) -> String {
     ];
     let features = evaluators.features.as_deref();
     lines.extend(features.map(|sha256| format!("network of FID and KID: {}", code(sha256))));
+    let segmenter = evaluators.segmenter.as_deref();
+    lines.extend(segmenter.map(|sha256| format!("segmenter: {}", code(sha256))));
     lines.extend(ItemMetric::ALL.into_iter().filter_map(|metric| {
         let sha256 = evaluators.of_metric(metric)?;
         Some(format!("network of {}: {}", metric.title(), code(sha256)))
@@ -292,9 +299,9 @@ mod tests {
     fn the_figures_of_each_style_are_a_line_of_a_table() {
         let text = figures(&record(Format::Cityscapes, 3));
         for words in [
-            "| style | images | SSIM | FID | KID | of images | reference |",
-            "|---|---|---|---|---|---|---|",
-            "| `snow_2` | 3 | 1.500 | - | - | - | - |",
+            "| style | images | SSIM | FID | KID | labels | of images | reference |",
+            "|---|---|---|---|---|---|---|---|",
+            "| `snow_2` | 3 | 1.500 | - | - | - | - | - |",
         ] {
             assert!(text.contains(words), "no {words:?} in\n{text}");
         }

@@ -8,6 +8,7 @@ use shared::item_metric::ItemMetric;
 
 use super::format::{Layout, PictureGlobs};
 use super::record::ExportRecord;
+use super::set::LABEL_FIGURES;
 use super::{Written, table};
 
 pub(super) const FILE: &str = "croissant.json";
@@ -143,6 +144,10 @@ fn items() -> Value {
         let description = format!("{} of the image and its content.", metric.meaning());
         field(metric.as_str(), json!("sc:Float"), &description)
     }));
+    let agreement =
+        "Mean IoU of what a segmenter finds and the label, of the image or of its content.";
+    let of_labels = LABEL_FIGURES.map(|name| field(name, json!("sc:Float"), agreement));
+    fields.extend(of_labels);
     json!({
         "@type": "cr:RecordSet",
         "@id": "items",

@@ -58,6 +58,8 @@ shared::enumerated! {
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
     #[serde(rename_all = "lowercase")]
     pub enum Without {
+        /// Those of which a segmenter finds less than the run asks for.
+        Doubtful,
         /// Those that are done with a warning.
         Warned,
     }
@@ -68,6 +70,7 @@ impl Without {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Doubtful => "doubtful",
             Self::Warned => "warned",
         }
     }

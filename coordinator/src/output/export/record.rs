@@ -16,7 +16,7 @@ use super::options::{Options, Without};
 use super::selection::LeftOut;
 use super::set::{Item, Set};
 use super::{ExportError, Source};
-use crate::output::report::{Reference, RunReport};
+use crate::output::report::{AgreementReport, Reference, RunReport};
 
 /// Version of the format of the record.
 const FORMAT_VERSION: u32 = 1;
@@ -79,6 +79,15 @@ pub(super) struct Reported {
     pub(super) fid: Option<f64>,
     pub(super) kid: Option<f64>,
     pub(super) reference: Option<Reference>,
+    pub(super) label_agreement: Option<LabelAgreement>,
+}
+
+/// How what a segmenter finds agrees with labels: the mean IoU over all pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LabelAgreement {
+    pub(super) content: f64,
+    pub(super) output: f64,
 }
 
 impl ExportRecord {
@@ -178,10 +187,18 @@ fn styles(set: &Set, report: Option<&RunReport>) -> Vec<StyleFigures> {
                 fid: reported.fid,
                 kid: reported.kid,
                 reference: reported.reference.clone(),
+                label_agreement: reported.label_agreement.as_ref().and_then(agreement),
             }),
         }
     };
     of_styles.into_iter().map(of_style).collect()
+}
+
+fn agreement(reported: &AgreementReport) -> Option<LabelAgreement> {
+    Some(LabelAgreement {
+        content: reported.content.miou?,
+        output: reported.output.miou?,
+    })
 }
 
 fn means(items: &[&Item]) -> BTreeMap<String, f64> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use shared::digest::Sum;
-use shared::manifest::{ManifestRow, Status};
+use shared::manifest::{ManifestRow, Quality, Status};
 use shared::wording::{counted, first_names};
 
 use super::names;
@@ -31,6 +31,8 @@ pub struct LeftOut {
     pub style: usize,
     /// Without any of the classes that were chosen.
     pub class: usize,
+    /// Doubtful: a segmenter finds less in them than the run asks for.
+    pub doubtful: usize,
     /// Done with a warning.
     pub warned: usize,
 }
@@ -45,6 +47,7 @@ impl LeftOut {
             (self.failed, "failed"),
             (self.style, "of other styles"),
             (self.class, "without the chosen classes"),
+            (self.doubtful, "doubtful"),
             (self.warned, "done with a warning"),
         ];
         let some = all.into_iter().filter(|(count, _)| *count > 0);
@@ -78,7 +81,7 @@ pub(super) async fn select(
         ..
     } = choice;
     left_out.failed += source.num_failed();
-    let chosen_out = left_out.style + left_out.class + left_out.warned;
+    let chosen_out = left_out.style + left_out.class + left_out.doubtful + left_out.warned;
     let seen = items.len() + left_out.quarantined + left_out.failed + chosen_out;
     left_out.not_made = run.plan.num_items().saturating_sub(seen);
     items.sort_unstable_by_key(|item| (item.content, item.style));
@@ -226,6 +229,8 @@ impl<'a> Choice<'a> {
             left_out.style += 1;
         } else if self.classes != 0 && self.classes & classes == 0 {
             left_out.class += 1;
+        } else if self.leaves(Without::Doubtful) && quality.is_doubtful {
+            self.left_out.doubtful += 1;
         } else if self.leaves(Without::Warned) && !row.warning_kinds.is_empty() {
             self.left_out.warned += 1;
         } else {
@@ -237,6 +242,8 @@ impl<'a> Choice<'a> {
                 image_sha256: output.image_sha256.as_str().into(),
                 label_sha256: output.label_sha256.as_str().into(),
                 figures: quality.figures,
+                label_figures: label_figures(quality),
+                is_doubtful: quality.is_doubtful,
                 classes,
                 warnings: row.warning_kinds.as_slice().into(),
             });
@@ -246,6 +253,14 @@ impl<'a> Choice<'a> {
     fn leaves(&self, what: Without) -> bool {
         self.filters.without.contains(&what)
     }
+}
+
+/// Returns the mean IoU of what a segmenter finds in an output, and in its content.
+fn label_figures(quality: &Quality) -> [Option<f64>; 2] {
+    let figures = quality.label_figures();
+    figures.map_or([None; 2], |figures| {
+        [figures.output.mean_iou, figures.content.mean_iou]
+    })
 }
 
 impl Set {

@@ -7,10 +7,19 @@ use serde::Serialize;
 use shared::dataset::classes::CLASSES;
 use shared::dataset::entry::LabelKind;
 use shared::ids::{ItemId, RunId};
-use shared::item_metric::PerMetric;
+use shared::item_metric::{ItemMetric, PerMetric};
 use shared::warning::WarningKind;
 
 use super::options::VALIDATION;
+
+/// How what a segmenter finds in an image, and in its content, agrees with their label: as a manifest calls it.
+pub(super) const LABEL_FIGURES: [&str; 2] = ["label_miou", "content_label_miou"];
+
+/// Returns what the figures of items are called.
+pub(super) fn figure_names() -> impl Iterator<Item = &'static str> {
+    let metrics = ItemMetric::ALL.map(ItemMetric::as_str);
+    metrics.into_iter().chain(LABEL_FIGURES)
+}
 
 /// Items of a run, sorted by content and style.
 #[derive(Debug)]
@@ -59,6 +68,9 @@ pub(super) struct Item {
     pub(super) image_sha256: Box<str>,
     pub(super) label_sha256: Box<str>,
     pub(super) figures: PerMetric<Option<f64>>,
+    /// Those of [`LABEL_FIGURES`].
+    pub(super) label_figures: [Option<f64>; 2],
+    pub(super) is_doubtful: bool,
     /// A bit for each train id that its label shows.
     pub(super) classes: u32,
     pub(super) warnings: Box<[WarningKind]>,
@@ -89,11 +101,12 @@ pub(super) struct Told<'a> {
     model_sha256: &'a str,
     image_sha256: &'a str,
     label_sha256: &'a str,
-    /// How it compares with its content.
+    /// How it compares with its content, and with its label.
     figures: BTreeMap<&'static str, f64>,
     /// The classes that its label shows.
     classes: Vec<&'static str>,
     warnings: &'a [WarningKind],
+    doubtful: bool,
 }
 
 impl Set {
@@ -180,18 +193,22 @@ impl Set {
             model_sha256: &self.model_sha256,
             image_sha256: &item.image_sha256,
             label_sha256: &item.label_sha256,
-            figures: item.known_figures().collect(),
+            figures: figure_names()
+                .zip(item.all_figures())
+                .filter_map(|(name, figure)| Some((name, figure?)))
+                .collect(),
             classes: item.class_names().collect(),
             warnings: &item.warnings,
+            doubtful: item.is_doubtful,
         }
     }
 }
 
 impl Item {
-    /// Returns the figures that it has, by their names.
-    pub(super) fn known_figures(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        let figures = self.figures.iter();
-        figures.filter_map(|(metric, figure)| Some((metric.as_str(), (*figure)?)))
+    /// Returns its figures in the order of [`figure_names`].
+    pub(super) fn all_figures(&self) -> impl Iterator<Item = Option<f64>> {
+        let figures = self.figures.iter().map(|(_, figure)| *figure);
+        figures.chain(self.label_figures)
     }
 
     /// Returns the names of the classes that its label shows.
@@ -243,6 +260,8 @@ pub(super) mod tests {
             }),
             classes: bits([0, 13]),
             warnings: Box::default(),
+            label_figures: [Some(0.25), None],
+            is_doubtful: false,
         };
         let of_content = |content| [item(content, 0), item(content, 1)];
         Set {
@@ -268,7 +287,7 @@ pub(super) mod tests {
         let told = shared::json::line(&set.told(&set.items[3]));
         for words in [
             r#""run":"demo","content":"00001","style":"snow_2","split":"train""#,
-            r#""figures":{"ssim":1.5},"classes":["road","car"],"warnings":[]"#,
+            r#""figures":{"label_miou":0.25,"ssim":1.5},"classes":["road","car"],"warnings":[],"doubtful":false"#,
         ] {
             assert!(told.contains(words), "{told}");
         }

@@ -3,11 +3,9 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use shared::item_metric::ItemMetric;
-
 use super::Written;
 use super::format::{FileLayout, Layout, PackLayout};
-use super::set::{Item, Set};
+use super::set::{Item, Set, figure_names};
 
 pub(super) const FILE: &str = "items.csv";
 
@@ -36,9 +34,8 @@ pub(super) fn writer(
         Layout::Packs(layout) => Layout::Packs(Arc::clone(layout)),
     };
     move |to: &mut dyn Write| {
-        let metrics = ItemMetric::ALL.map(ItemMetric::as_str);
-        let columns = COLUMNS.into_iter().chain(metrics);
-        let columns = columns.chain(["classes", "warnings"]);
+        let columns = COLUMNS.into_iter().chain(figure_names());
+        let columns = columns.chain(["classes", "warnings", "doubtful"]);
         line(columns.map(str::to_owned), to)?;
         match &layout {
             Layout::Files(layout) => of_files(&set, &**layout, to),
@@ -92,12 +89,14 @@ fn row(set: &Set, item: &Item, pictures: Pictures, to: &mut dyn Write) -> io::Re
         item.width.to_string(),
         item.height.to_string(),
     ];
-    let figures = ItemMetric::ALL.map(|metric| {
-        let figure = item.figures[metric];
-        figure.map_or_else(String::new, |figure| figure.to_string())
-    });
+    let figures = item.all_figures();
+    let figures = figures.map(|figure| figure.map_or_else(String::new, |it| it.to_string()));
     let classes: Vec<&str> = item.class_names().collect();
-    let told = [classes.join(", "), item.warning_names().join(", ")];
+    let told = [
+        classes.join(", "),
+        item.warning_names().join(", "),
+        item.is_doubtful.to_string(),
+    ];
     line(places.into_iter().chain(figures).chain(told), to)
 }
 
@@ -135,13 +134,16 @@ mod tests {
     #[test]
     fn a_line_says_where_the_pictures_of_an_item_are() {
         let lines = written_as(Format::Fiftyone, Written::default());
-        let columns =
-            "split,style,content,file,image,label,width,height,ssim,lpips,classes,warnings";
-        assert_eq!(lines[0], columns);
-        assert_eq!(
-            lines[2],
-            "val,snow_2,00000,,data/00000_snow-2.png,fields/ground_truth/00000_snow-2.png,4,2,1.5,,\"road, car\","
+        let figures = "ssim,lpips,label_miou,content_label_miou";
+        let columns = format!(
+            "split,style,content,file,image,label,width,height,{figures},classes,warnings,doubtful"
         );
+        assert_eq!(lines[0], columns);
+        let mask = "fields/ground_truth/00000_snow-2.png";
+        let expected = format!(
+            "val,snow_2,00000,,data/00000_snow-2.png,{mask},4,2,1.5,,0.25,,\"road, car\",,false"
+        );
+        assert_eq!(lines[2], expected);
         let mut pack = Pack::new("val-000000.tar".to_owned(), Split::Validation);
         pack.add(1, 10);
         let written = Written {

@@ -39,7 +39,8 @@ pub(super) struct ExportArgs {
     /// Only images whose label shows this class, such as rider; may be given several times, and one of them is enough
     #[arg(long = "class", value_name = "NAME")]
     classes: Vec<String>,
-    /// No items that are warned (done with a warning)
+    /// No items that are doubtful (their labels hardly hold, as the run's segmenter sees it), or warned (done with a
+    /// warning); may be given twice
     #[arg(long, value_name = "WHICH")]
     without: Vec<Without>,
     /// A share of the contents for validation, such as 0.1: no content is in both parts

@@ -10,11 +10,10 @@ use std::io::{self, Write};
 use imaging::{InputError, LabelIds};
 use serde_json::{Map, Value, json};
 use shared::dataset::classes::CLASSES;
-use shared::item_metric::ItemMetric;
 
 use super::{FileLayout, LabelFacts, PictureGlobs};
 use crate::output::export::record::ExportRecord;
-use crate::output::export::set::{Item, Set};
+use crate::output::export::set::{Item, Set, figure_names};
 
 const METADATA: &str = "metadata.json";
 const SAMPLES: &str = "samples.json";
@@ -23,6 +22,7 @@ const LABEL: &str = "ground_truth";
 
 const TEXT: &str = "fiftyone.core.fields.StringField";
 const NUMBER: &str = "fiftyone.core.fields.FloatField";
+const MARK: &str = "fiftyone.core.fields.BooleanField";
 const TEXTS: &str = "fiftyone.core.fields.ListField(fiftyone.core.fields.StringField)";
 const SEGMENTATION: &str =
     "fiftyone.core.fields.EmbeddedDocumentField(fiftyone.core.labels.Segmentation)";
@@ -99,16 +99,17 @@ impl Fiftyone {
             "run": set.run,
             "classes": item.class_names().collect::<Vec<_>>(),
             "warnings": item.warnings,
+            "doubtful": item.is_doubtful,
         });
-        with_figures(told, |metric| json!(item.figures[metric]))
+        with_figures(told, item.all_figures().map(|figure| json!(figure)))
     }
 }
 
-/// Returns an object with something for each metric.
-fn with_figures(object: Value, of_metric: impl Fn(ItemMetric) -> Value) -> Value {
+/// Returns an object with something for each figure, in their order.
+fn with_figures(object: Value, of_figures: impl Iterator<Item = Value>) -> Value {
     let mut fields: Map<String, Value> = object.as_object().cloned().unwrap_or_default();
-    let figures = ItemMetric::ALL.map(|metric| (metric.as_str().to_owned(), of_metric(metric)));
-    fields.extend(figures);
+    let names = figure_names().map(str::to_owned);
+    fields.extend(names.zip(of_figures));
     Value::Object(fields)
 }
 
@@ -122,13 +123,15 @@ fn metadata(set: &Set) -> Value {
         "run": TEXT,
         "classes": TEXTS,
         "warnings": TEXTS,
+        "doubtful": MARK,
     });
+    let numbers = std::iter::repeat(Value::from(NUMBER));
     let targets = CLASSES.iter();
     let targets = targets.map(|class| (class.label_id.to_string(), Value::from(class.name)));
     json!({
         "name": format!("synth2real-{}", set.run),
         "media_type": "image",
-        "sample_fields": with_figures(fields, |_| Value::from(NUMBER)),
+        "sample_fields": with_figures(fields, numbers),
         "info": {"default_mask_targets": targets.collect::<Map<_, _>>()},
     })
 }

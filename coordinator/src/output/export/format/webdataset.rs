@@ -113,9 +113,11 @@ impl PackLayout for Webdataset {
             .to_vec(),
             labels: vec!["*.label.png".to_owned()],
         };
-        let mut parts = Parts::of_pictures(&globs, Some(&within));
-        parts.distribution.splice(0..0, archives);
-        parts
+        let pictures = Parts::of_pictures(&globs, Some(&within));
+        Parts {
+            distribution: archives.chain(pictures.distribution).collect(),
+            record_sets: pictures.record_sets,
+        }
     }
 
     fn card_header(&self, _record: &ExportRecord, _packs: &[Pack]) -> String {

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryArray, Float64Array, Int32Array, StringArray, StructArray};
+use arrow::array::{
+    ArrayRef, BinaryArray, BooleanArray, Float64Array, Int32Array, StringArray, StructArray,
+};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
@@ -12,10 +14,9 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value, json};
-use shared::item_metric::ItemMetric;
 
 use crate::output::export::format::PackWriter;
-use crate::output::export::set::{Item, Set};
+use crate::output::export::set::{Item, Set, figure_names};
 
 /// What becomes a row group at most, and so is in memory at once.
 const ROW_GROUP_BYTES: usize = 100_000_000;
@@ -33,6 +34,7 @@ pub(super) enum Kind {
     Text,
     Whole,
     Number,
+    Mark,
 }
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             Self::Text => "string",
             Self::Whole => "int32",
             Self::Number => "float64",
+            Self::Mark => "bool",
         }
     }
 
@@ -51,6 +54,7 @@ impl Kind {
             Self::Text => DataType::Utf8,
             Self::Whole => DataType::Int32,
             Self::Number => DataType::Float64,
+            Self::Mark => DataType::Boolean,
         }
     }
 
@@ -58,7 +62,7 @@ impl Kind {
     fn feature(self) -> Value {
         match self {
             Self::Picture => json!({"_type": "Image"}),
-            Self::Text | Self::Whole | Self::Number => {
+            Self::Text | Self::Whole | Self::Number | Self::Mark => {
                 json!({"dtype": self.dtype(), "_type": "Value"})
             }
         }
@@ -71,7 +75,8 @@ pub(super) fn columns() -> Vec<(&'static str, Kind)> {
     columns.extend([("content", Kind::Text), ("style", Kind::Text)]);
     columns.extend([("width", Kind::Whole), ("height", Kind::Whole)]);
     columns.extend([("classes", Kind::Text), ("warnings", Kind::Text)]);
-    columns.extend(ItemMetric::ALL.map(|metric| (metric.as_str(), Kind::Number)));
+    columns.extend(figure_names().map(|name| (name, Kind::Number)));
+    columns.push(("doubtful", Kind::Mark));
     columns
 }
 
@@ -205,10 +210,16 @@ fn arrays(set: &Set, rows: &[Row]) -> io::Result<Vec<ArrayRef>> {
         texts(&|item| item.class_names().collect::<Vec<_>>().join(", ")),
         texts(&|item| item.warning_names().join(", ")),
     ];
-    arrays.extend(ItemMetric::ALL.map(|metric| -> ArrayRef {
-        let figures = rows.iter().map(|row| row.item.figures[metric]);
+    let figures: Vec<Vec<Option<f64>>> = rows
+        .iter()
+        .map(|row| row.item.all_figures().collect())
+        .collect();
+    arrays.extend((0..figure_names().count()).map(|column| -> ArrayRef {
+        let figures = figures.iter().map(|of_row| of_row[column]);
         Arc::new(Float64Array::from_iter(figures))
     }));
+    let marks = rows.iter().map(|row| Some(row.item.is_doubtful));
+    arrays.push(Arc::new(BooleanArray::from_iter(marks)));
     Ok(arrays)
 }
 
