@@ -1,7 +1,6 @@
 //! Exports into buckets, and of runs that lie there.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -31,7 +30,7 @@ fn objects(server: &S3Server) -> BTreeMap<String, String> {
 }
 
 fn has(server: &S3Server, path: &str) -> bool {
-    Path::new(&server.folder().join(PREFIX).join(path)).is_file()
+    server.folder().join(PREFIX).join(path).is_file()
 }
 
 #[test]

@@ -94,12 +94,13 @@ fn a_damaged_shard_is_named() {
 #[test]
 fn options_that_cannot_be_are_refused_before_any_work() {
     let project = converted(1);
-    for (options, words) in [
-        (&["--class", "lamp"][..], "expected road, sidewalk"),
+    let cases: [(&[&str], &str); 4] = [
+        (&["--class", "lamp"], "expected road, sidewalk"),
         (&["--style", "rain*"], "it has night_000001, night_000002"),
         (&["--style", "["], "--style"),
         (&["--val", "0.5"], "are of one split"),
-    ] {
+    ];
+    for (options, words) in cases {
         let told = export(&project, "cityscapes", "set", options).exits(2);
         assert!(told.stderr.contains(words), "no {words:?}: {told}");
     }

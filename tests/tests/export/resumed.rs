@@ -70,14 +70,12 @@ fn an_export_that_goes_on_is_of_what_it_began_with() {
     let project = converted(2);
     let _ = export(&project, "cityscapes", "set", &["--val", "0.5"]).exits(0);
     fs::remove_file(project.path("set/README.md")).unwrap();
-    for (options, words) in [
-        (
-            &["--val", "0.4", "--split", "train"][..],
-            "validation was 0.5",
-        ),
-        (&[][..], "validation was 0.5 and is now null"),
+    let cases: [(&[&str], &str); 3] = [
+        (&["--val", "0.4", "--split", "train"], "validation was 0.5"),
+        (&[], "validation was 0.5 and is now null"),
         (&["--val", "0.5", "--without", "warned"], "without was []"),
-    ] {
+    ];
+    for (options, words) in cases {
         let told = export(&project, "cityscapes", "set", options).exits(2);
         told.complains_about(&["is of another export", words, "name another --out"]);
     }
