@@ -108,6 +108,7 @@ pub(super) fn document(
             record.num_items(), record.run, record.format
         ),
         "url": "README.md",
+        "citeAs": format!("@misc{{{0}, title = {{synth2real run {0}}}}}", record.run),
         "version": "1.0.0",
         "datePublished": record.created_at.strftime("%Y-%m-%d").to_string(),
         "distribution": distribution,
@@ -170,6 +171,7 @@ fn context() -> Value {
         "data": {"@id": "cr:data", "@type": "@json"},
         "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
         "dct": "http://purl.org/dc/terms/",
+        "equivalentProperty": "cr:equivalentProperty",
         "examples": {"@id": "cr:examples", "@type": "@json"},
         "extract": "cr:extract",
         "field": "cr:field",
@@ -189,6 +191,7 @@ fn context() -> Value {
         "regex": "cr:regex",
         "repeated": "cr:repeated",
         "replace": "cr:replace",
+        "samplingRate": "cr:samplingRate",
         "sc": "https://schema.org/",
         "separator": "cr:separator",
         "source": "cr:source",
