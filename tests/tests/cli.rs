@@ -15,7 +15,7 @@ fn help(words: &[&str]) -> String {
 
 #[test]
 fn the_help_of_every_command_says_what_it_does_and_takes() {
-    let expected: [(&[&str], &[&str]); 10] = [
+    let expected: [(&[&str], &[&str]); 11] = [
         (
             &[],
             &[
@@ -26,6 +26,7 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
                 "resume",
                 "cancel",
                 "audit",
+                "export",
                 "transfer",
                 "probe",
                 "Exit codes",
@@ -79,6 +80,31 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
             ],
         ),
         (&["cancel"], &["RUN", "resume"]),
+        (
+            &["export"],
+            &[
+                "RUN",
+                "--as",
+                "cityscapes",
+                "webdataset",
+                "huggingface",
+                "coco-panoptic",
+                "fiftyone",
+                "--out",
+                "--style",
+                "--class",
+                "--without",
+                "doubtful",
+                "--val",
+                "--split",
+                "--partial",
+                "--link",
+                "--shard-bytes",
+                "--licence",
+                "--check",
+                "exit 1",
+            ],
+        ),
     ];
     for (command, words) in expected {
         let help = help(command);

@@ -20,7 +20,9 @@ use crate::item_metric::{ItemMetric, PerMetric};
 use crate::json;
 use crate::location::Location;
 use crate::seal;
-use crate::settings::{Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize};
+use crate::settings::{
+    Licences, Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize,
+};
 use crate::wording::shortened;
 
 /// Bytes of a value that a difference shows.
@@ -47,6 +49,9 @@ pub struct RunRecord {
     pub quality: QualityConfig,
     /// When to give up. Not part of the identity.
     pub limits: Limits,
+    /// Under which terms what is made may be used. Not part of the identity.
+    #[serde(default, skip_serializing_if = "Licences::is_empty")]
+    pub licences: Licences,
     /// What is frozen.
     pub frozen: Frozen,
 }
@@ -194,6 +199,7 @@ impl RunRecord {
             inputs: RunInputs::of(config),
             quality: config.quality.absolute(),
             limits: config.limits,
+            licences: config.licences.clone(),
             frozen,
         }
     }
@@ -330,6 +336,7 @@ pub(crate) mod tests {
                 input_patience_seconds: 600,
                 max_failed: 0.05,
             },
+            licences: Licences::default(),
             frozen: frozen(1),
         }
     }

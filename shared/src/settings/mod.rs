@@ -38,6 +38,8 @@ pub use machine::Machine;
 pub use method::{Method, MethodConfig, Preset};
 pub(crate) use quality::check_min_label_agreement;
 pub use quality::{QualityConfig, ReferenceFiles};
-pub use run::{ContentConfig, Limits, Pairing, PairingMode, RunConfig, ShardSize, StyleConfig};
+pub use run::{
+    ContentConfig, Licences, Limits, Pairing, PairingMode, RunConfig, ShardSize, StyleConfig,
+};
 pub use steps::StepSet;
 pub use worker::{WatchdogConfig, WorkerConfig};

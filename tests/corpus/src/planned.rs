@@ -16,7 +16,7 @@ use shared::run_record::{
     FORMAT_VERSION, Frozen, FrozenContent, FrozenEvaluators, FrozenModel, RunInputs, RunRecord,
 };
 use shared::settings::raw::RawMethod;
-use shared::settings::{Limits, Pairing, PairingMode, QualityConfig, ShardSize};
+use shared::settings::{Licences, Limits, Pairing, PairingMode, QualityConfig, ShardSize};
 use shared::storage::Storage;
 
 /// Returns a run that converts every content into every style.
@@ -81,6 +81,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
             max_failed: 1.0,
             input_patience_seconds: 600,
         },
+        licences: Licences::default(),
         frozen,
     };
     FrozenRun { record, plan }

@@ -31,7 +31,7 @@ use shared::run_record::{
     RunRecord,
 };
 use shared::settings::raw::RawMethod;
-use shared::settings::{Limits, Pairing, PairingMode, QualityConfig, ShardSize};
+use shared::settings::{Licences, Limits, Pairing, PairingMode, QualityConfig, ShardSize};
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::warning::ItemWarning;
 use tokio_util::sync::CancellationToken;
@@ -86,6 +86,7 @@ impl FakeRun {
                 max_failed: 1.0,
                 input_patience_seconds: 600,
             },
+            licences: Licences::default(),
             frozen,
         };
         Self { record, plan }

@@ -86,6 +86,11 @@ fn tell_differences(config: &RunConfig, record: &RunRecord) {
             record.limits.input_patience_seconds
         ));
     }
+    if record.licences != config.licences {
+        console::tell(
+            "the run keeps the licences of its first launch; `export --licence` adds to them",
+        );
+    }
     let now = RunInputs::of(config);
     for (what, first, now) in [
         ("content.root", &record.inputs.content, now.content),

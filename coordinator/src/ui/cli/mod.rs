@@ -10,6 +10,7 @@ mod cancel;
 mod compute;
 mod dashboard;
 mod exit;
+mod export;
 mod files;
 mod launch;
 #[cfg(feature = "embedded")]
@@ -102,6 +103,12 @@ enum Command {
     /// Figures are computed from what workers committed with the images. Several runs are put side by side, such as the
     /// four methods. While a run is under way, it says what is there so far.
     Report(report::ReportArgs),
+    /// Write what a run has made as a set that trains as it is: for Cityscapes' tools, WebDataset, Hugging Face, COCO, FiftyOne
+    ///
+    /// Every export has a card (README.md), which is written last, Croissant metadata, a table of its items and the digests
+    /// of its files. One that was stopped goes on when the same command is given again; nothing is ever written over.
+    /// `--check` compares an export with its digests; exit 1 if something differs.
+    Export(export::ExportArgs),
     /// Make the statistics of real photographs that FID and KID compare a style with
     #[cfg_attr(
         not(feature = "embedded"),
@@ -156,6 +163,7 @@ impl Cli {
             | Command::Cancel(_)
             | Command::Audit(_)
             | Command::Report(_)
+            | Command::Export(_)
             | Command::ReferenceStats(_)
             | Command::Transfer(_)
             | Command::Probe(_) => "warn,ort=error,lapin=error",
@@ -178,6 +186,7 @@ pub async fn main(cli: Cli) -> Result<Outcome, CliError> {
         Command::Cancel(args) => cancel::main(args).await,
         Command::Audit(args) => audit::main(args).await,
         Command::Report(args) => report::main(args).await,
+        Command::Export(args) => export::main(args).await,
         Command::ReferenceStats(args) => reference_stats::main(args).await,
         Command::Transfer(args) => transfer::main(args).await,
         Command::Probe(args) => probe::main(args).await,

@@ -76,6 +76,7 @@ impl RunRecord {
         }
         check_digest("plan_hash", &self.plan_hash)?;
         self.limits.check().map_err(setting)?;
+        self.licences.check().map_err(setting)?;
         self.frozen.check()?;
         let found = digest::sha256_of_json(&self.frozen);
         if found != self.plan_hash {

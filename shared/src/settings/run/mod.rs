@@ -1,9 +1,10 @@
 //! A run's settings, complete and checked.
 //!
-//! - [`ContentConfig`], [`StyleConfig`]: its inputs; [`Pairing`]: which of them meet
+//! - [`ContentConfig`], [`StyleConfig`]: its inputs, with their [`Licences`]; [`Pairing`]: which of them meet
 //! - [`ShardSize`]: how work is grouped; [`Limits`]: when to give up
 
 mod inputs;
+mod licences;
 mod limits;
 mod pairing;
 mod shards;
@@ -13,6 +14,7 @@ mod tests;
 use std::path::Path;
 
 pub use self::inputs::{ContentConfig, StyleConfig};
+pub use self::licences::Licences;
 pub use self::limits::Limits;
 pub use self::pairing::{Pairing, PairingMode};
 pub use self::shards::ShardSize;
@@ -35,6 +37,8 @@ pub struct RunConfig {
     pub run: RunId,
     /// Storage root, below which `runs/` is made.
     pub root: Location,
+    /// Under which terms what is made may be used.
+    pub licences: Licences,
     /// The labelled synthetic images.
     pub content: ContentConfig,
     /// The labelled real images.
@@ -114,6 +118,7 @@ impl RunConfig {
         Ok(Self {
             run,
             root: location("run.root", &raw.run.root, base)?,
+            licences: Licences::try_from(raw.run.licences)?,
             content: ContentConfig {
                 root: location("content.root", &raw.content.root, base)?,
                 layout,
