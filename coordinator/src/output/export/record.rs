@@ -15,7 +15,7 @@ use super::format::Format;
 use super::options::{Options, Without};
 use super::selection::LeftOut;
 use super::set::{Item, Set};
-use super::{ExportError, Source};
+use super::Source;
 use crate::output::report::{AgreementReport, Reference, RunReport};
 
 /// Version of the format of the record.

@@ -86,7 +86,8 @@ impl Source<'_> {
                 counted(self.run.plan.shards.len(), "shard", "shards"),
             )));
         }
-        let gone = gone::of_run(self.storage, self.run, self.ledger).await?;
+        let tally = gone::counted(self.storage, self.run, self.ledger).await?;
+        let gone = gone::of_run(self.storage, self.run, self.ledger, &tally).await?;
         if gone.is_nothing() {
             return Ok(());
         }
