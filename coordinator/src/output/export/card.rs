@@ -65,7 +65,7 @@ fn left_out(record: &ExportRecord) -> String {
     let mut text = "## What is in it\n\n".to_owned();
     let mut chosen = Vec::new();
     let all_of = |names: &[String]| {
-        let names: Vec<_> = names.iter().map(|name| code(name)).collect();
+        let names: Vec<_> = names.iter().map(code).collect();
         names.join(", ")
     };
     if !record.style_globs.is_empty() {
