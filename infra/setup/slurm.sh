@@ -10,6 +10,8 @@ set -eu
 STARTS_WITHIN=60
 # Tasks that run at once, whatever this machine has.
 NUM_CPUS=4
+# What they may ask for; nothing of it is set aside.
+MEMORY_MB=1000000
 
 cd "$(dirname "$0")/../.."
 # shellcheck source=infra/setup/debian.sh
@@ -74,10 +76,16 @@ ReturnToService=2
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SlurmdParameters=config_overrides
-KillWait=30
-NodeName=$NODE NodeHostname=$HOST NodeAddr=127.0.0.1 CPUs=$NUM_CPUS State=UNKNOWN
+KillWait=300
+NodeName=$NODE NodeHostname=$HOST NodeAddr=127.0.0.1 CPUs=$NUM_CPUS RealMemory=$MEMORY_MB State=UNKNOWN
 PartitionName=all Nodes=$NODE Default=YES MaxTime=INFINITE State=UP
 END
+}
+
+complain() {
+    echo "Slurm does not start; its logs in $HERE end with:" >&2
+    tail -n 10 "$HERE/output" "$HERE/munged.log" "$HERE/slurmctld.log" "$HERE/slurmd.log" >&2 || true
+    exit 3
 }
 
 start_servers() {
@@ -94,17 +102,13 @@ start_servers() {
     dd if=/dev/urandom of="$HERE/munge.key" bs=128 count=1 2> /dev/null
     chmod 600 "$HERE/munge.key"
     munged --force --key-file="$HERE/munge.key" --socket="$HERE/munge.socket" --pid-file="$HERE/munged.pid" \
-        --log-file="$HERE/munged.log" --seed-file="$HERE/munge.seed" > "$HERE/output" 2>&1 < /dev/null
-    slurmctld -c -f "$SLURM_CONF" >> "$HERE/output" 2>&1 < /dev/null
-    slurmd -N "$NODE" -f "$SLURM_CONF" >> "$HERE/output" 2>&1 < /dev/null
+        --log-file="$HERE/munged.log" --seed-file="$HERE/munge.seed" > "$HERE/output" 2>&1 < /dev/null || complain
+    slurmctld -c -f "$SLURM_CONF" >> "$HERE/output" 2>&1 < /dev/null || complain
+    slurmd -N "$NODE" -f "$SLURM_CONF" >> "$HERE/output" 2>&1 < /dev/null || complain
     TENTHS=0
     until [ "$(sinfo --noheader --format=%T --nodes="$NODE" 2> /dev/null)" = idle ]; do
         TENTHS=$((TENTHS + 1))
-        if [ "$TENTHS" -gt $((STARTS_WITHIN * 10)) ]; then
-            echo "Slurm does not start; its logs in $HERE end with:" >&2
-            tail -n 10 "$HERE/output" "$HERE/munged.log" "$HERE/slurmctld.log" "$HERE/slurmd.log" >&2 || true
-            exit 3
-        fi
+        if [ "$TENTHS" -gt $((STARTS_WITHIN * 10)) ]; then complain; fi
         sleep 0.1
     done
     print_conf

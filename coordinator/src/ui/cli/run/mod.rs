@@ -140,7 +140,11 @@ pub(super) async fn main(args: RunArgs) -> Result<Outcome, CliError> {
         convert(&config, &run, hands, work).await?
     };
     match &share {
-        Some(share) => part::conclude(&config, run, storage.as_ref(), share, stopped).await,
+        Some(share) => {
+            share
+                .conclude(&config, run, storage.as_ref(), stopped)
+                .await
+        }
         None => outcome::conclude(&config, run, storage.as_ref(), stopped).await,
     }
 }

@@ -18,7 +18,7 @@ use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{Ledger, ShardState};
 use crate::run::plan::{Part, Plan, Shard};
 use crate::run::redo::Redo;
-use crate::run::tally::Tally;
+use crate::run::tally::{self, Counts, Tally};
 use crate::ui::cli::setup::{Existing, Preparation};
 use crate::ui::cli::{CliError, Outcome, ending, setup};
 use crate::work::embedded::Stopped;
@@ -29,13 +29,6 @@ pub(super) struct Share {
     part: Part,
     /// Their ids.
     pub(super) shards: BTreeSet<ShardId>,
-}
-
-/// What became of the items of a share.
-#[derive(Default)]
-struct Ended {
-    done: usize,
-    not_done: usize,
 }
 
 impl Share {
@@ -67,20 +60,17 @@ impl Share {
 
     fn planned<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a Shard> {
         let shards = plan.shards.iter();
-        shards.filter(|shard| self.has(shard.id))
+        shards.filter(move |shard| self.has(shard.id))
     }
 
-    /// Returns what became of its items, none of whose shards is still to be made.
-    fn ended(&self, run: &FrozenRun, ledger: &Ledger, tally: &Tally) -> Ended {
-        let mut ended = Ended::default();
+    /// Returns what its shards count.
+    fn counts(&self, run: &FrozenRun, ledger: &Ledger, tally: &Tally) -> Counts {
+        let mut counts = Counts::default();
         for shard in self.planned(&run.plan) {
             let state = ledger.state(shard.id, run.record.limits.max_attempts);
             match (tally.shard(shard.id), state) {
-                (Some(counted), _) => {
-                    ended.done += counted.counts.done;
-                    ended.not_done += counted.counts.not_done();
-                }
-                (None, ShardState::Failed { .. }) => ended.not_done += shard.num_items(),
+                (Some(counted), _) => counts.add(&counted.counts),
+                (None, ShardState::Failed { .. }) => counts.failed += shard.num_items(),
                 (
                     None,
                     ShardState::Committed
@@ -90,7 +80,7 @@ impl Share {
                 ) => {}
             }
         }
-        ended
+        counts
     }
 }
 
@@ -139,54 +129,59 @@ pub(super) fn tell_halted(config: &RunConfig, part: Part, reason: &str) -> Outco
     Outcome::WithFailures
 }
 
-/// Tells how a part ended. The last one of the run makes its manifest and report.
-///
-/// The outcome is that of its own items, unless something of the whole run that was made is not there.
-pub(super) async fn conclude(
-    config: &RunConfig,
-    run: FrozenRun,
-    storage: &dyn Storage,
-    share: &Share,
-    stopped: Stopped,
-) -> Result<Outcome, CliError> {
-    let part = share.part;
-    if stopped == Stopped::OnRequest {
-        console::tell(format_args!(
-            "part {part} stopped on request; run it again to go on"
-        ));
-        return Ok(Outcome::Interrupted);
-    }
-    outcome::check_record(config, &run, storage).await?;
-    let ledger = setup::ledger(storage, &run).await?;
-    match stopped {
-        Stopped::AtItsEnd | Stopped::OnRequest => {}
-        Stopped::Halted | Stopped::AtItsLimit => {
-            let reason = ledger.decisions.halted.as_deref();
-            return Ok(tell_halted(
-                config,
-                part,
-                reason.unwrap_or("taken up since"),
+impl Share {
+    /// Tells how a part ended. The last one of the run makes its manifest and report.
+    ///
+    /// The outcome is that of its own items, unless something of the whole run that was made is not there.
+    pub(super) async fn conclude(
+        &self,
+        config: &RunConfig,
+        run: FrozenRun,
+        storage: &dyn Storage,
+        stopped: Stopped,
+    ) -> Result<Outcome, CliError> {
+        let part = self.part;
+        if stopped == Stopped::OnRequest {
+            console::tell(format_args!(
+                "part {part} stopped on request; run it again to go on"
             ));
+            return Ok(Outcome::Interrupted);
         }
+        outcome::check_record(config, &run, storage).await?;
+        let ledger = setup::ledger(storage, &run).await?;
+        match stopped {
+            Stopped::AtItsEnd | Stopped::OnRequest => {}
+            Stopped::Halted | Stopped::AtItsLimit => {
+                let reason = ledger.decisions.halted.as_deref();
+                return Ok(tell_halted(
+                    config,
+                    part,
+                    reason.unwrap_or("taken up since"),
+                ));
+            }
+        }
+        let tally = collect::store_tally(storage, &run, &ledger).await;
+        let tally = tally.map_err(CliError::environment)?;
+        let counts = self.counts(&run, &ledger, &tally);
+        let (num_open, num_shards) = (ledger.open_shards(&run).count(), run.plan.shards.len());
+        if num_open > 0 {
+            // Those of all parts are told at the end of the run.
+            for line in tally::reason_lines(&counts.reasons) {
+                console::tell(line);
+            }
+        }
+        console::tell(format_args!(
+            "part {part} has ended: {} of {} images done; {num_open} of {num_shards} shards of run {} are left to other parts",
+            counts.done,
+            self.planned(&run.plan).map(Shard::num_items).sum::<usize>(),
+            config.run
+        ));
+        if num_open == 0 {
+            ending::close(storage, run, &config.root).await?;
+        }
+        Ok(match counts.not_done() {
+            0 => Outcome::Done,
+            _ => Outcome::WithFailures,
+        })
     }
-    let tally = collect::store_tally(storage, &run, &ledger).await;
-    let tally = tally.map_err(CliError::environment)?;
-    let ended = share.ended(&run, &ledger, &tally);
-    let (num_open, num_shards) = (ledger.open_shards(&run).count(), run.plan.shards.len());
-    console::tell(format_args!(
-        "part {part} has ended: {} of {} images done; {num_open} of {num_shards} shards of run {} are left to other parts",
-        ended.done,
-        share
-            .planned(&run.plan)
-            .map(Shard::num_items)
-            .sum::<usize>(),
-        config.run
-    ));
-    if num_open == 0 {
-        ending::close(storage, run, &config.root).await?;
-    }
-    Ok(match ended.not_done {
-        0 => Outcome::Done,
-        _ => Outcome::WithFailures,
-    })
 }
