@@ -25,6 +25,7 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
                 "status",
                 "resume",
                 "cancel",
+                "collect",
                 "audit",
                 "export",
                 "transfer",
@@ -35,7 +36,13 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
         ),
         (
             &["run"],
-            &["CONFIG", "resume", "manifest", "infra/demo/run.toml"],
+            &[
+                "CONFIG",
+                "resume",
+                "manifest",
+                "infra/demo/run.toml",
+                "--part <K/N>",
+            ],
         ),
         (
             &["status"],
@@ -76,6 +83,8 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
                 "--reason-contains",
                 "--style",
                 "--shard",
+                "--parts",
+                "--array=3,17",
                 "--dry-run",
             ],
         ),
@@ -105,6 +114,7 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
                 "exit 1",
             ],
         ),
+        (&["collect"], &["RUN", "--root", "manifest", "exit 1"]),
     ];
     for (command, words) in expected {
         let help = help(command);
@@ -126,7 +136,7 @@ fn an_unknown_command_is_wrong_usage() {
 #[test]
 fn a_run_that_does_not_exist_is_wrong_usage_and_named() {
     let project = Project::new(1, 1);
-    for command in ["status", "audit", "resume", "cancel"] {
+    for command in ["status", "audit", "resume", "cancel", "collect"] {
         project
             .about_run(&[command])
             .exits(2)

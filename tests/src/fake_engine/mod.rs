@@ -45,6 +45,7 @@ pub async fn make(
         storage: Arc::clone(storage),
         broker: InProcessBroker::with_delivery_limit(u64::MAX),
         run_contexts: Arc::new(FakeContextProvider(Arc::clone(engine))),
+        only: None,
         repairs: BTreeSet::new(),
         progress: Arc::new(()),
         drain: CancellationToken::new(),

@@ -1,14 +1,17 @@
 //! The command line: a file or folder for each command.
 //!
 //! - `setup`, `compute`: what several commands open and check; `dashboard`: where it listens
+//! - `ending`: what is stored of a run in the end, collected and told
 //! - `exit`: exit codes and errors; `files`: files that commands write
 //! - `without_engine`: the commands that compute, in a program that was built without the engine
 
 mod audit;
 mod cancel;
+mod collect;
 #[cfg(feature = "embedded")]
 mod compute;
 mod dashboard;
+mod ending;
 mod exit;
 mod export;
 mod files;
@@ -68,6 +71,10 @@ enum Command {
     ///
     /// Images, labels and a Parquet manifest are stored below `runs/NAME/` of the run's root. A run that was killed
     /// goes on with what is missing; a changed setting, model or dataset is refused, saying what changed.
+    ///
+    /// With `--part K/N` it makes one of N parts of the run, such as a task of a Slurm array. Parts need no broker: any
+    /// of them may run anywhere, again, or twice at once. None takes up a run that was halted, or shards that failed:
+    /// `resume --parts N` does, and prints which parts to run.
     Run(run::RunArgs),
     /// Plan, freeze and hand the shards to the broker; launch it again to resume
     ///
@@ -93,9 +100,17 @@ enum Command {
     ///
     /// `--only quarantined` tries items again whose inputs were mended or have come back. Without a broker that is noted
     /// with the run, and the next `synth2real run CONFIG` does it.
+    ///
+    /// With `--parts N` nothing is published: it is noted with the run what is to be done, and printed which of the N
+    /// parts of `run --part K/N` do it, as Slurm takes them.
     Resume(resume::ResumeArgs),
     /// Stop a run: workers finish the image in hand and drop its shards; `resume` takes it up again
     Cancel(cancel::CancelArgs),
+    /// Make manifest and report of what is committed; exit 1 if items failed or the run has not ended
+    ///
+    /// `run` does so at its end, the last of its parts does, and so does `serve`. It helps where the last one could not,
+    /// and may be repeated at any time.
+    Collect(collect::CollectArgs),
     /// Prove that every planned item is stored or accounted for, with the right digests; exit 1 if not
     Audit(audit::AuditArgs),
     /// Say what came out: FID, KID, SSIM and LPIPS per style, throughput, and what was not converted
@@ -161,6 +176,7 @@ impl Cli {
             | Command::Status(_)
             | Command::Resume(_)
             | Command::Cancel(_)
+            | Command::Collect(_)
             | Command::Audit(_)
             | Command::Report(_)
             | Command::Export(_)
@@ -184,6 +200,7 @@ pub async fn main(cli: Cli) -> Result<Outcome, CliError> {
         Command::Status(args) => status::main(args).await,
         Command::Resume(args) => resume::main(args).await,
         Command::Cancel(args) => cancel::main(args).await,
+        Command::Collect(args) => collect::main(args).await,
         Command::Audit(args) => audit::main(args).await,
         Command::Report(args) => report::main(args).await,
         Command::Export(args) => export::main(args).await,
