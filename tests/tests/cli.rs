@@ -15,7 +15,7 @@ fn help(words: &[&str]) -> String {
 
 #[test]
 fn the_help_of_every_command_says_what_it_does_and_takes() {
-    let expected: [(&[&str], &[&str]); 11] = [
+    let expected: [(&[&str], &[&str]); 12] = [
         (
             &[],
             &[
