@@ -1,6 +1,6 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: bench bench-dashboard bench-dispatch bench-quality bench-scale demo proof test test-demo test-fleet test-gpu test-rust test-export fuzz lint onnxruntime onnxruntime-gpu cuda-stand-in promtool chromium mounts onnx-export cargo-fuzz programs build help
+.PHONY: bench bench-dashboard bench-dispatch bench-quality bench-scale demo proof test test-demo test-fleet test-gpu test-slurm test-rust test-export fuzz lint onnxruntime onnxruntime-gpu cuda-stand-in promtool chromium mounts onnx-export cargo-fuzz programs build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 DEVICE := cuda:0
@@ -13,6 +13,7 @@ help:
 	@echo "make test            every test of the project"
 	@echo "make test-fleet      one shard in the hands of 75 workers that stop or die: minutes"
 	@echo "make test-gpu        what a GPU computes beside the authors' numbers; CUDA and cuDNN by LD_LIBRARY_PATH"
+	@echo "make test-slurm      one run as an array of a real Slurm, whose tasks are cancelled, killed and out of time: minutes"
 	@echo "make fuzz            every fuzz target for FUZZ_SECONDS (600) on all cores; not a part of make test"
 	@echo "make lint            formatting, lints, types, docs and dependencies, warnings as errors; advisories where their database is reached"
 	@echo "make build           the synth2real and worker programs, in target/release"
@@ -71,6 +72,10 @@ test-gpu: onnxruntime-gpu
 	cargo build --workspace --locked
 	ORT_DYLIB_PATH=$(abspath .cache/onnxruntime-gpu/libonnxruntime.so) SYNTH2REAL_TEST_DEVICE=$(DEVICE) \
 		cargo $(CARGO_TEST) --workspace --locked --test goldens --test evaluations --test resume
+
+# Tasks of a Slurm of the test's own that are cancelled, killed and out of time: minutes, so not part of `make test`.
+test-slurm: onnxruntime programs
+	ORT_DYLIB_PATH=$(abspath .cache/onnxruntime/libonnxruntime.so) tests/slurm/run.sh target/debug/synth2real
 
 # The model is made from seeded random numbers and stays in target/bench.
 bench: onnxruntime onnx-export

@@ -7,7 +7,6 @@
 set -eu
 
 SERVER=/usr/lib/rabbitmq/bin/rabbitmq-server
-POLICY=/usr/sbin/policy-rc.d
 STARTS_WITHIN=90
 
 cd "$(dirname "$0")/../.."
@@ -18,12 +17,7 @@ HERE=$PWD/.cache/rabbitmq
 install_server() {
     if [ -x "$SERVER" ]; then return; fi
     need_apt RabbitMQ "install it, or set RABBITMQ_URL to a broker"
-    if [ ! -e "$POLICY" ]; then
-        # Debian's way to say that a package that is being installed starts no service.
-        trap 'as_root rm -f "$POLICY"' EXIT
-        printf '#!/bin/sh\nexit 101\n' | as_root tee "$POLICY" > /dev/null
-        as_root chmod +x "$POLICY"
-    fi
+    start_no_services
     install_package rabbitmq-server "$SERVER"
 }
 

@@ -43,6 +43,14 @@ def main() -> None:
             train_features(checkpoint, FeatureTraining(args.steps, args.scenes, seed=args.seed))
             if args.out is not None:
                 export_features(checkpoint, args.out)
+        case "train-segmenter":
+            from .segmenter import export_segmenter
+            from .segmenter_training import SegmenterTraining, train_segmenter
+
+            checkpoint = args.work / "street-segmenter.safetensors"
+            train_segmenter(checkpoint, SegmenterTraining(args.steps, args.scenes, seed=args.seed))
+            if args.out is not None:
+                export_segmenter(checkpoint, args.out)
         case "references":
             from .references import write_references
 
@@ -90,6 +98,13 @@ def arguments() -> argparse.ArgumentParser:
     features.add_argument("--steps", type=int, default=1000)
     features.add_argument("--scenes", type=int, default=2000)
     features.add_argument("--seed", type=int, default=0)
+
+    segmenter = commands.add_parser("train-segmenter", help="train the segmenter")
+    segmenter.add_argument("--work", type=Path, required=True)
+    segmenter.add_argument("--out", type=Path, help="export the network into this folder, too")
+    segmenter.add_argument("--steps", type=int, default=1600)
+    segmenter.add_argument("--scenes", type=int, default=1600)
+    segmenter.add_argument("--seed", type=int, default=0)
 
     references = commands.add_parser("references", help="draw the references of FID and KID")
     references.add_argument("--out", type=Path, required=True)

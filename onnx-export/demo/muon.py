@@ -5,7 +5,7 @@
 of Adam's steps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import overload
 
 import torch
@@ -55,12 +55,17 @@ def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
     return (x if wide else x.T).to(matrix.dtype)
 
 
-def optimizers(model: nn.Module, lr: float, weight_decay: float) -> list[torch.optim.Optimizer]:
-    """Returns Muon for the inner matrices and AdamW for all else that is to be trained."""
+def optimizers(
+    model: nn.Module, lr: float, weight_decay: float, ends: Sequence[str] = ("conv_in", "conv_out")
+) -> list[torch.optim.Optimizer]:
+    """Returns Muon for the inner matrices and AdamW for all else that is to be trained.
+
+    `ends` are parts of the names of the first and the last matrix.
+    """
     inner: list[Tensor] = []
     other: list[Tensor] = []
     for name, weight in model.named_parameters():
         if weight.requires_grad:
-            outer = weight.ndim < 2 or "conv_in" in name or "conv_out" in name
+            outer = weight.ndim < 2 or any(end in name for end in ends)
             (other if outer else inner).append(weight)
     return [Muon(inner, lr), torch.optim.AdamW(other, lr=lr, weight_decay=weight_decay)]

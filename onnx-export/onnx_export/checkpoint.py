@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from onnx_export.finite import refuse_not_finite
 from onnx_export.loading import load_diffusers
 from onnx_export.schedule import read_schedule
 from onnx_export.weight_files import DIFFUSERS, WeightFiles, weight_files
+from onnx_export.write import files_sha256
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
 CONFIGS = ("unet/config.json", "vae/config.json", "scheduler/scheduler_config.json")
@@ -82,13 +82,8 @@ class Checkpoint:
 
     def sha256(self) -> str:
         """Returns a digest over the names and contents of the files of all parts, sorted."""
-        digest = hashlib.sha256()
         files = [p for part in PARTS for p in (self.folder / part).rglob("*") if p.is_file()]
-        for path in sorted(files, key=lambda p: p.relative_to(self.folder).as_posix()):
-            digest.update(path.relative_to(self.folder).as_posix().encode() + b"\0")
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        return digest.hexdigest()
+        return files_sha256(self.folder, files)
 
     def _load(self, part: str, kind: type) -> Any:
         folder = self.folder / part

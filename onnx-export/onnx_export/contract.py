@@ -1,4 +1,4 @@
-"""What crosses to the worker: `model.json`, `features.json` and `perceptual.json`.
+"""What crosses to the worker: `model.json`, and a contract of each network that judges images.
 
 A field is a key, in the order in which keys are written; a `FLATTENED` field gives those of its own
 fields instead. `shared/schemas` says the same in JSON Schema.
@@ -195,6 +195,34 @@ class PerceptualContract(NetworkContract):
 
     published_lpips: bool
     resize: Resize | None
+    part: Part = field(metadata=FLATTENED)
+
+
+@dataclass(frozen=True)
+class SegmenterClass:
+    """A class of a segmenter, and the train id of Cityscapes that it stands for, if for one."""
+
+    name: str
+    train_id: int | None
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """What the graph takes from the channels of images in 0..1, and divides them by."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmenterContract(NetworkContract):
+    """A semantic segmentation; its predictions are indices of `classes`."""
+
+    FILE = "segmenter.json"
+
+    resize: Resize | None
+    normalisation: Normalisation
+    classes: tuple[SegmenterClass, ...]
     part: Part = field(metadata=FLATTENED)
 
 

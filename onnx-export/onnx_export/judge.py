@@ -1,6 +1,7 @@
 """One export of a network that judges images, from a checkpoint to a folder.
 
-`features` and `perceptual` say what theirs is, as a `Judge`; the rest is the same for all.
+`features`, `perceptual` and `segmenter` say what theirs is, as a `Judge`; the rest is the same for
+all.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from onnx_export.errors import CheckpointError, ExportError, first_line
 from onnx_export.trace import Input, trace
 from onnx_export.values import shape_of
 from onnx_export.write import (
-    file_sha256,
     refuse_existing,
     refuse_overlap,
     whole_folder,
@@ -36,11 +36,16 @@ Kind = TypeVar("Kind", bound=NetworkContract)
 
 @dataclass(frozen=True)
 class Target:
-    """The folder to write, and the file that it is made from."""
+    """The folder to write, and the file or folder that it is made from, if from one."""
 
-    checkpoint: Path
+    checkpoint: Path | None
     out: Path
     force: bool
+
+
+def refuse_inexact(what: str, found: np.ndarray, expected: np.ndarray) -> None:
+    """Raises `CheckpointError` unless a graph in float32 computes what its checkpoint does."""
+    refuse_difference(what, found, expected, EXACT)
 
 
 @dataclass(frozen=True)
@@ -49,10 +54,13 @@ class Judge(Generic[Kind]):
 
     Its graph takes images under the names `inputs` and gives `output`. People call it `name`, its
     graph `what`, and do as `advice` says if it cannot be run or traced. `refuse` raises if what it
-    gives for seeded pictures is of no use. `contract` has, beside that, the source and the graph.
+    gives for seeded pictures is of no use, and `compare` if the graph gives something else. What it
+    gives is `per_pixel`, or of one size whatever that of the images. `contract` has, beside what it
+    gives, the source and the graph.
     """
 
     module: nn.Module
+    source: Source
     name: str
     what: str
     inputs: tuple[str, ...]
@@ -60,6 +68,8 @@ class Judge(Generic[Kind]):
     advice: str
     refuse: Callable[[np.ndarray], None]
     contract: Callable[[np.ndarray, Source, Part], Kind]
+    compare: Callable[[str, np.ndarray, np.ndarray], None] = refuse_inexact
+    per_pixel: bool = False
 
 
 def export_judge(
@@ -73,20 +83,20 @@ def export_judge(
     Nothing is loaded for a folder that must not be written. Raises `UsageError` or
     `CheckpointError`; then `target.out` is as it was.
     """
-    refuse_overlap(target.out, target.checkpoint)
+    if target.checkpoint is not None:
+        refuse_overlap(target.out, target.checkpoint)
     refuse_existing(target.out, kind.FILE, target.force)
     judge = load()
     given = {name: pictures(seed) for seed, name in enumerate(judge.inputs)}
     expected = result_of(judge, list(given.values()))
-    source = Source(target.checkpoint.name, file_sha256(target.checkpoint))
     say("tracing the network")
     model = traced(judge)
     with whole_folder(target.out, kind.FILE, target.force) as folder:
         part = write_graph(folder, Path(kind.FILE).stem, model)
         images = {name: each.numpy() for name, each in given.items()}
         (found,) = run(folder / part.graph.file, [judge.output], images)
-        refuse_difference(judge.what, found, expected, EXACT)
-        contract = judge.contract(expected, source, part)
+        judge.compare(judge.what, found, expected)
+        contract = judge.contract(expected, judge.source, part)
         contract.write(folder)
     return contract
 
@@ -123,8 +133,15 @@ def traced(judge: Judge[Kind]) -> ir.Model:
         model = trace(judge.module, inputs, judge.output)
     except Exception as error:
         raise CheckpointError(f"{judge.name} cannot be traced: {first_line(error)}") from error
-    lengths = list(shape_of(model.graph.outputs[0]))[1:]
-    if not all(isinstance(length, int) for length in lengths):
+    batch, *lengths = shape_of(model.graph.outputs[0])
+    if judge.per_pixel:
+        expected = [shape_of(model.graph.inputs[0])[axis] for axis in (0, 2, 3)]
+        if [batch, *lengths] != expected:
+            raise CheckpointError(
+                f"{judge.name} gives {judge.output} of {[str(of) for of in (batch, *lengths)]} "
+                f"for images of any size: {judge.advice}"
+            )
+    elif not all(isinstance(length, int) for length in lengths):
         raise CheckpointError(
             f"{judge.name} gives more {judge.output} for larger images: {judge.advice}"
         )

@@ -13,7 +13,7 @@ from torch import nn
 
 from onnx_export.configs import listed
 from onnx_export.errors import CheckpointError, first_line
-from onnx_export.weight_files import POSITIONS, WeightFiles
+from onnx_export.weight_files import COUNTS, WeightFiles
 
 ANOTHER = "its config.json and its weights belong to different models: download the part again"
 
@@ -76,7 +76,7 @@ def load_transformers(kind: type, folder: Path, files: WeightFiles) -> tuple[nn.
             f"{folder} has {name} of shape {found}, expected {expected}: {ANOTHER}"
         )
     refuse_missing(folder, report)
-    unused = sorted(key for key in report["unexpected_keys"] if not key.endswith(POSITIONS))
+    unused = sorted(key for key in report["unexpected_keys"] if not key.endswith(COUNTS))
     notes = [f"{folder.name}: its config.json leaves out {listed(unused)}"] if unused else []
     return model, notes
 
@@ -95,7 +95,7 @@ def loaded(kind: Any, folder: Path, options: dict[str, Any]) -> tuple[nn.Module,
 
 
 def refuse_missing(folder: Path, report: Mapping[str, Any]) -> None:
-    missing = sorted(key for key in report["missing_keys"] if not key.endswith(POSITIONS))
+    missing = sorted(key for key in report["missing_keys"] if not key.endswith(COUNTS))
     if missing:
         raise CheckpointError(
             f"{folder} lacks {len(missing)} weights, {missing[0]} among them: {ANOTHER}"

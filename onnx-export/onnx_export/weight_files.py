@@ -11,8 +11,9 @@ from onnx_export.files import StoredTensor, is_named, names_in, needed_file, rea
 # What file names call a precision; without a name it is the one that was trained in.
 VARIANTS = (None, "fp16", "bf16")
 FLOATS = ("F16", "BF16", "F32", "F64")
-# A count of positions that older text encoders were saved with; nothing is computed from it.
-POSITIONS = "position_ids"
+# Ends of the names of whole numbers that some checkpoints have and others lack: counts of steps, of
+# positions and of places in a window, which follow from the configuration or are used for nothing.
+COUNTS = ("position_ids", "num_batches_tracked", "relative_position_index")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def shards(index: Path) -> tuple[Path, ...]:
 def refuse_numbers_of_other_kinds(path: Path, tensors: dict[str, StoredTensor]) -> None:
     """Raises if a weight is no float: a quantised one means something only with its scales."""
     for name, tensor in tensors.items():
-        if tensor.dtype not in FLOATS and not name.endswith(POSITIONS):
+        if tensor.dtype not in FLOATS and not name.endswith(COUNTS):
             raise CheckpointError(
                 f"{path} has {name} as {tensor.dtype}, and weights are floats of 16, 32 or 64 "
                 "bits: give the checkpoint before it was quantised"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
-from onnx_export.contract import Part, StoredFile, TensorEntry
+from onnx_export.contract import Part, Source, StoredFile, TensorEntry
 from onnx_export.errors import UsageError
 from onnx_export.values import dtype_of, name_of, shape_of
 
@@ -133,3 +133,17 @@ def stored_file(folder: Path, path: Path) -> StoredFile:
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def files_sha256(folder: Path, files: Iterable[Path]) -> str:
+    """Returns a digest over the names and contents of files below `folder`, sorted."""
+    digest = hashlib.sha256()
+    for path in sorted(files, key=lambda p: p.relative_to(folder).as_posix()):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(bytes.fromhex(file_sha256(path)))
+    return digest.hexdigest()
+
+
+def source_file(path: Path) -> Source:
+    """Returns what a contract says of a network that was made from one file."""
+    return Source(path.name, file_sha256(path))

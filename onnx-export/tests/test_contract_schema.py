@@ -18,16 +18,24 @@ from onnx_export.contract import (
     FeaturesContract,
     InjectedLayer,
     ModelContract,
+    Normalisation,
     Part,
     PerceptualContract,
     Resize,
     SegmentEntry,
+    SegmenterClass,
+    SegmenterContract,
     StoredFile,
     TensorEntry,
 )
 from tests.contracts import MODEL, NETWORK, REPOSITORY, read_contract, schema_for, valid_contract
 
-KINDS: tuple[type[Contract], ...] = (ModelContract, FeaturesContract, PerceptualContract)
+KINDS: tuple[type[Contract], ...] = (
+    ModelContract,
+    FeaturesContract,
+    PerceptualContract,
+    SegmenterContract,
+)
 COMMITTED = [
     path
     for kind in KINDS
@@ -36,6 +44,7 @@ COMMITTED = [
 ]
 GOLDEN = REPOSITORY / "tests/fixtures/golden-model/model.json"
 FEATURES = REPOSITORY / "infra/demo/features/features.json"
+SEGMENTER = REPOSITORY / "tests/fixtures/segmenter/segmenter.json"
 WRONG = {str: 7, int: "7", float: "7", bool: "yes", list: {}, dict: [], type(None): 7}
 
 Where = tuple[str | int, ...]
@@ -47,7 +56,7 @@ def named(path: Path) -> str:
 
 def test_contracts_of_every_kind_are_committed() -> None:
     assert {path.name for path in COMMITTED} == {kind.FILE for kind in KINDS}
-    assert {GOLDEN, FEATURES} < set(COMMITTED)
+    assert {GOLDEN, FEATURES, SEGMENTER} < set(COMMITTED)
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=named)
@@ -82,8 +91,10 @@ def keys_of(kind: type) -> set[str]:
         (MODEL, "layer", (InjectedLayer,)),
         (MODEL, "tensor", (TensorEntry,)),
         (MODEL, "stored_file", (StoredFile,)),
-        (NETWORK, None, (FeaturesContract, PerceptualContract)),
+        (NETWORK, None, (FeaturesContract, PerceptualContract, SegmenterContract)),
         (NETWORK, "resize", (Resize,)),
+        (NETWORK, "class", (SegmenterClass,)),
+        (NETWORK, "normalisation", (Normalisation,)),
         (NETWORK, "tensor", (TensorEntry,)),
         (NETWORK, "stored_file", (StoredFile,)),
     ],
@@ -126,12 +137,14 @@ OPTIONAL: dict[str, set[Where]] = {
     "model.json": {("freeu",), ("prompt", "text"), ("vae_encoder", "data"), ("vae_decoder", "data"),
                    ("segments", 0, "data"), ("segments", 0, "layer")},
     "features.json": {("published_fid",), ("resize",), ("num_features",), ("data",)},
+    "segmenter.json": {("resize",), ("classes",), ("classes", 0, "train_id"), ("normalisation",),
+                       ("data",)},
 }  # fmt: skip
 # FreeU's own keys are for people.
 FREE = "freeu"
 
 
-@pytest.mark.parametrize("path", [GOLDEN, FEATURES], ids=named)
+@pytest.mark.parametrize("path", [GOLDEN, FEATURES, SEGMENTER], ids=named)
 def test_a_key_that_is_missing_is_refused_unless_the_worker_does_without(path: Path) -> None:
     valid, schema = valid_contract(path), schema_for(path)
     for where in places(valid):
@@ -143,7 +156,7 @@ def test_a_key_that_is_missing_is_refused_unless_the_worker_does_without(path: P
         assert schema.is_valid(contract) == free, where
 
 
-@pytest.mark.parametrize("path", [GOLDEN, FEATURES], ids=named)
+@pytest.mark.parametrize("path", [GOLDEN, FEATURES, SEGMENTER], ids=named)
 def test_null_is_refused_unless_the_worker_takes_it_for_a_missing_key(path: Path) -> None:
     valid, schema = valid_contract(path), schema_for(path)
     for where in places(valid):
@@ -153,7 +166,7 @@ def test_null_is_refused_unless_the_worker_takes_it_for_a_missing_key(path: Path
         assert schema.is_valid(contract) == (where[0] == FREE or optional), where
 
 
-@pytest.mark.parametrize("path", [GOLDEN, FEATURES], ids=named)
+@pytest.mark.parametrize("path", [GOLDEN, FEATURES, SEGMENTER], ids=named)
 def test_a_value_of_another_type_is_refused(path: Path) -> None:
     valid, schema = valid_contract(path), schema_for(path)
     for where in places(valid):
@@ -165,8 +178,8 @@ def test_a_value_of_another_type_is_refused(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("path", "open_objects"),
-    [(GOLDEN, {("freeu",), ("segments", 0)}), (FEATURES, {()})],
-    ids=["model", "features"],
+    [(GOLDEN, {("freeu",), ("segments", 0)}), (FEATURES, {()}), (SEGMENTER, {()})],
+    ids=["model", "features", "segmenter"],
 )
 def test_a_key_too_many_is_refused_where_the_worker_refuses_it(
     path: Path, open_objects: set[Where]
@@ -204,6 +217,23 @@ def test_a_value_that_the_worker_refuses_is_refused(where: Where, value: object)
     contract = valid_contract(GOLDEN)
     holder_of(contract, where)[where[-1]] = value
     assert not MODEL.is_valid(contract)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("classes",), []),
+        (("classes",), 1025 * [{"name": "road", "train_id": 0}]),
+        (("classes", 0, "train_id"), 19),
+        (("classes", 0, "train_id"), -1),
+        (("normalisation", "mean"), [0.5, 0.5]),
+        (("normalisation", "std"), [1.0, 1.0, 1.0, 1.0]),
+    ],
+)
+def test_a_segmenter_that_the_worker_refuses_is_refused(where: Where, value: object) -> None:
+    contract = valid_contract(SEGMENTER)
+    holder_of(contract, where)[where[-1]] = value
+    assert not NETWORK.is_valid(contract)
 
 
 def test_a_number_that_is_none_is_not_written() -> None:

@@ -23,6 +23,26 @@ pub struct LabelAgreement {
     pub content: Confusion,
 }
 
+/// The figures of a confusion, each 0 to 1.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LabelFigures {
+    /// Its [`Confusion::pixel_accuracy`].
+    pub accuracy: Option<f64>,
+    /// Its [`Confusion::mean_iou`].
+    pub mean_iou: Option<f64>,
+    /// Its [`Confusion::ious`].
+    pub ious: [Option<f64>; NUM_CLASSES],
+}
+
+/// The figures of the confusions of an output and of its content.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AgreementFigures {
+    /// Of the output.
+    pub output: LabelFigures,
+    /// Of the content.
+    pub content: LabelFigures,
+}
+
 impl Default for Confusion {
     fn default() -> Self {
         Self(Box::new([0; NUM_CLASSES * NUM_PREDICTIONS]))
@@ -121,10 +141,25 @@ impl Confusion {
     /// Returns the mean of [`Self::iou`] over the classes that labels show, 0 to 1; none if they show none.
     #[must_use]
     pub fn mean_iou(&self) -> Option<f64> {
-        let shown: Vec<f64> = self.ious().into_iter().flatten().collect();
-        let sum: f64 = shown.iter().sum();
-        (!shown.is_empty()).then(|| sum / shown.len() as f64)
+        mean(&self.ious())
     }
+
+    /// Returns all of its figures.
+    #[must_use]
+    pub fn figures(&self) -> LabelFigures {
+        let ious = self.ious();
+        LabelFigures {
+            accuracy: self.pixel_accuracy(),
+            mean_iou: mean(&ious),
+            ious,
+        }
+    }
+}
+
+fn mean(ious: &[Option<f64>]) -> Option<f64> {
+    let shown: Vec<f64> = ious.iter().copied().flatten().collect();
+    let sum: f64 = shown.iter().sum();
+    (!shown.is_empty()).then(|| sum / shown.len() as f64)
 }
 
 fn share(part: u64, of: u64) -> Option<f64> {
@@ -147,6 +182,15 @@ impl AddAssign<&LabelAgreement> for LabelAgreement {
 }
 
 impl LabelAgreement {
+    /// Returns the figures of both.
+    #[must_use]
+    pub fn figures(&self) -> AgreementFigures {
+        AgreementFigures {
+            output: self.output.figures(),
+            content: self.content.figures(),
+        }
+    }
+
     /// Returns the mean IoU of the output as a share of the content's own; none where the content has none: nothing was
     /// lost that was there.
     #[must_use]
@@ -177,6 +221,10 @@ mod tests {
         assert_eq!(confusion.iou(1), Some(0.0));
         assert_eq!(confusion.iou(2), None);
         assert_eq!(confusion.mean_iou(), Some(0.25));
+        let figures = confusion.figures();
+        assert_eq!(figures.accuracy, confusion.pixel_accuracy());
+        assert_eq!(figures.mean_iou, confusion.mean_iou());
+        assert_eq!(figures.ious, confusion.ious());
         assert_eq!(Confusion::default().mean_iou(), None);
         assert_eq!(Confusion::default().pixel_accuracy(), None);
     }

@@ -7,7 +7,7 @@
 //! - [`location`], [`paths`]: a folder or a bucket; paths as they are written, and where they really are
 //! - [`settings`]: what a run or a worker may be told, checked once and passed on
 //! - [`storage`]: results; everything durable goes through this port
-//! - [`source`]: datasets and models, which are only read
+//! - [`source`]: datasets and models, which are only read; [`target`]: files written for others, such as an export
 //! - [`globs`]: patterns of names
 //! - [`s3`]: the bucket under both
 //! - [`queue`]: the broker: shards that wait for workers, what workers report, and requests to them
@@ -70,6 +70,7 @@ pub mod shutdown;
 pub mod source;
 pub mod storage;
 mod storage_error;
+pub mod target;
 pub mod telemetry;
 pub mod warning;
 pub mod wording;

@@ -1,10 +1,11 @@
-//! The contracts of networks that judge outputs, `features.json` and `perceptual.json`: each network is one graph, and
-//! onnx-export writes both.
+//! The contracts of networks that judge outputs, `features.json`, `perceptual.json` and `segmenter.json`: each network is
+//! one graph, and onnx-export writes all of them.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::dataset::classes::NUM_CLASSES;
 use crate::digest;
 use crate::location::Location;
 use crate::model::sizes::{MAX_SIDE, Size, check_graph};
@@ -13,15 +14,22 @@ use crate::model::{
 };
 use crate::read_file::{self, max_bytes};
 use crate::source;
+use crate::wording::{one_line, shortened};
 
 /// The contract's version that this program reads.
 const FORMAT_VERSION: u32 = 1;
 /// A network's features; FID takes the square of them in memory.
 const MAX_FEATURES: usize = 16_384;
+/// Classes that a segmenter tells apart.
+const MAX_CLASSES: usize = 1024;
+/// Bytes of a class's name that a message shows.
+const MOST_NAME_BYTES: usize = 60;
 /// The file of a feature extractor's contract.
 pub const FEATURES_FILE: &str = "features.json";
 /// The file of an LPIPS network's contract.
 pub const PERCEPTUAL_FILE: &str = "perceptual.json";
+/// The file of a segmenter's contract.
+pub const SEGMENTER_FILE: &str = "segmenter.json";
 
 /// An exported network.
 #[derive(Debug, Clone)]
@@ -55,9 +63,33 @@ pub struct Network {
     pub resize: Option<Resize>,
     /// Number of features of an image; none for networks that compare images.
     pub num_features: Option<usize>,
+    /// The classes of a segmenter, in the order of its class indices; none for networks that are none.
+    pub classes: Option<Vec<NetworkClass>>,
+    /// How the graph itself scales the channels of images, for people; none if that is not said.
+    pub normalisation: Option<Normalisation>,
     /// The graph.
     #[serde(flatten)]
     pub graph: GraphFile,
+}
+
+/// A class that a segmenter tells apart.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkClass {
+    /// Its name.
+    pub name: String,
+    /// The train id of the class that labels have for it; none if it is none of them.
+    pub train_id: Option<u8>,
+}
+
+/// What a graph takes from the channels of images in 0..1, and divides them by.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normalisation {
+    /// What is taken from each channel.
+    pub mean: [f64; 3],
+    /// What each is divided by.
+    pub std: [f64; 3],
 }
 
 /// How a graph resizes images.
@@ -106,6 +138,39 @@ impl Network {
         }
         check_graph(&self.graph)
     }
+
+    /// Returns what is wrong with the classes, if something is: which segmenters must have and say of labels.
+    fn check_classes(&self, is_segmenter: bool) -> Result<(), String> {
+        let Some(classes) = &self.classes else {
+            return if is_segmenter {
+                Err("must say its classes; export the segmenter again".to_owned())
+            } else {
+                Ok(())
+            };
+        };
+        let (key, value, max) = ("classes", classes.len(), MAX_CLASSES);
+        let size = Size { key, value, max }.check();
+        size.map_err(|told| format!("{told}; export the segmenter again"))?;
+        let is_label = |train_id: u8| usize::from(train_id) < NUM_CLASSES;
+        for (index, class) in classes.iter().enumerate() {
+            if let Some(train_id) = class.train_id.filter(|&train_id| !is_label(train_id)) {
+                let name = shortened(&one_line(&class.name), MOST_NAME_BYTES);
+                return Err(format!(
+                    "maps its class {index}, {name}, onto the train id {train_id}, which must be 0 to {}, or null for what \
+                     is no class of labels; export the segmenter again with another table (--classes)",
+                    NUM_CLASSES - 1
+                ));
+            }
+        }
+        if classes.iter().all(|class| class.train_id.is_none()) {
+            return Err(format!(
+                "maps none of its {} classes onto a train id, so it can judge no label; export the segmenter again with a \
+                 table of classes (--classes)",
+                classes.len()
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl NetworkContract {
@@ -145,6 +210,8 @@ impl NetworkContract {
             )));
         }
         network.check_sizes().map_err(refuse)?;
+        let is_segmenter = path.ends_with(SEGMENTER_FILE);
+        network.check_classes(is_segmenter).map_err(refuse)?;
         check_graph_files(&network.graph).map_err(refuse)?;
         Ok(Self {
             sha256: digest::sha256(bytes),
@@ -197,5 +264,70 @@ impl NetworkContract {
         Err(self.refuse(format!(
             "must have the inputs {inputs} and the output {output}; export the network again"
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Returns what is said of a contract in a file that has these classes, if it is refused.
+    fn refusal(file: &str, classes: Option<Value>) -> Option<String> {
+        let mut contract = json!({
+            "format_version": FORMAT_VERSION,
+            "producer": "a test",
+            "name": "nearest colour",
+            "source": {"name": "none", "sha256": "0"},
+            "file": "segmenter.onnx",
+            "sha256": "0",
+            "inputs": [],
+            "outputs": [],
+            "normalisation": {"mean": [0.5, 0.5, 0.5], "std": [1.0, 1.0, 1.0]},
+        });
+        if let Some(classes) = classes {
+            contract["classes"] = classes;
+        }
+        let bytes = serde_json::to_vec(&contract).unwrap();
+        let read = NetworkContract::from_json(&bytes, Path::new("networks").join(file));
+        read.err().map(|error| error.to_string())
+    }
+
+    fn class(train_id: Value) -> Value {
+        json!({"name": "way\nof sand", "train_id": train_id})
+    }
+
+    #[test]
+    fn a_segmenter_says_which_of_its_classes_is_which_of_labels() {
+        let of_segmenter = |classes| refusal(SEGMENTER_FILE, classes);
+        let mapped = json!([class(json!(null)), class(json!(0)), class(json!(18))]);
+        assert_eq!(of_segmenter(Some(mapped)), None);
+        assert_eq!(refusal(FEATURES_FILE, None), None);
+        for (classes, words) in [
+            (None, "must say its classes"),
+            (Some(json!([])), "classes 0, which must be 1 to 1024"),
+            (
+                Some(json!(vec![class(json!(0)); MAX_CLASSES + 1])),
+                "classes 1025, which must be 1 to 1024",
+            ),
+            (Some(json!([class(json!(null))])), "none of its 1 classes"),
+            (
+                Some(json!([class(json!(0)), class(json!(19))])),
+                "its class 1, way\\nof sand, onto the train id 19, which must be 0 to 18",
+            ),
+            (Some(json!([class(json!(256))])), "256"),
+            (Some(json!([class(json!(-1))])), "-1"),
+            (Some(json!([{"train_id": 0}])), "name"),
+            (
+                Some(json!([{"name": "road", "train_id": 0, "colour": "grey"}])),
+                "colour",
+            ),
+        ] {
+            let told = of_segmenter(classes).expect(words);
+            assert!(told.contains(words), "no {words:?}: {told}");
+            assert!(told.contains(SEGMENTER_FILE), "{told}");
+            assert!(told.contains("export the"), "{told}");
+        }
     }
 }

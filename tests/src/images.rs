@@ -178,6 +178,20 @@ impl Picture {
         self
     }
 
+    /// Returns a palette image as an RGB picture of its colours.
+    ///
+    /// # Panics
+    ///
+    /// If it has no palette, or one that is too short.
+    #[must_use]
+    pub fn in_colours(mut self) -> Self {
+        let palette = self.palette.take().expect("a palette image");
+        let colour = |&index: &u8| palette[3 * usize::from(index)..][..3].to_vec();
+        self.bytes = self.bytes.iter().flat_map(colour).collect();
+        self.colour = ColorType::Rgb;
+        self
+    }
+
     /// Returns an RGB picture with a channel of half transparency.
     #[must_use]
     pub fn with_alpha(mut self) -> Self {

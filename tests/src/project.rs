@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use shared::manifest::ManifestRow;
+use shared::manifest::{self, ManifestRow};
 use tempfile::TempDir;
 
 use crate::images::Picture;
@@ -93,6 +93,20 @@ impl Project {
         self.write(&format!("gta5/labels/{name}.png"), &label);
     }
 
+    /// Adds a content whose image is its label in the colours of its classes, at the size of the golden model.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be written.
+    pub fn add_drawn_content(&self, name: &str) {
+        let columns = 16 * name.parse::<u32>().unwrap_or_default();
+        let label = Picture::input("00001_label.png").shifted(columns);
+        let label = label.cropped(256, 128);
+        self.write(&format!("gta5/labels/{name}.png"), &label.encode());
+        let image = label.in_colours().encode();
+        self.write(&format!("gta5/images/{name}.png"), &image);
+    }
+
     /// Adds a style that shows one of the golden styles, `night_000001` or `snow_000002`.
     ///
     /// # Panics
@@ -174,6 +188,14 @@ impl Project {
             .exits(0);
     }
 
+    /// Has labels judged by a segmenter that takes each pixel for the class whose colour is nearest. An item is doubtful that
+    /// keeps any less of its content's agreement than all.
+    pub fn judge_labels(&mut self) {
+        let segmenter = repository("tests/fixtures/segmenter");
+        self.set("quality.segmenter", segmenter.display().to_string());
+        self.set("quality.min_label_agreement", 1.0);
+    }
+
     /// Makes statistics of some images with the features of the demo.
     #[must_use]
     pub fn reference_stats(&self, images: &str, out: &str) -> Outcome {
@@ -215,6 +237,23 @@ impl Project {
     #[must_use]
     pub fn rows(&self) -> Vec<ManifestRow> {
         stored::rows(&self.stored("manifest.parquet"))
+    }
+
+    /// Returns the rows of the run's shards, which have no revisions, with all that only shards have.
+    ///
+    /// # Panics
+    ///
+    /// If they cannot be read.
+    #[must_use]
+    pub fn shard_rows(&self) -> Vec<ManifestRow> {
+        let folder = self.stored("shards");
+        let shards = stored::paths(&folder).into_iter();
+        shards
+            .flat_map(|shard| {
+                let bytes = fs::read(folder.join(shard)).expect("a readable file");
+                manifest::read_with_features(bytes.into()).expect("a shard")
+            })
+            .collect()
     }
 
     /// Returns the digests of the run's pictures.

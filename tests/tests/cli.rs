@@ -15,7 +15,7 @@ fn help(words: &[&str]) -> String {
 
 #[test]
 fn the_help_of_every_command_says_what_it_does_and_takes() {
-    let expected: [(&[&str], &[&str]); 13] = [
+    let expected: [(&[&str], &[&str]); 15] = [
         (
             &[],
             &[
@@ -25,7 +25,9 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
                 "status",
                 "resume",
                 "cancel",
+                "collect",
                 "audit",
+                "export",
                 "transfer",
                 "probe",
                 "doctor",
@@ -37,7 +39,13 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
         ),
         (
             &["run"],
-            &["CONFIG", "resume", "manifest", "infra/demo/run.toml"],
+            &[
+                "CONFIG",
+                "resume",
+                "manifest",
+                "infra/demo/run.toml",
+                "--part <K/N>",
+            ],
         ),
         (
             &["status"],
@@ -50,8 +58,10 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
                 "--model",
                 "--content",
                 "--content-label",
+                "--content-classes",
                 "--style",
                 "--style-label",
+                "--style-classes",
                 "--out",
                 "--config",
                 "--set",
@@ -76,10 +86,38 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
                 "--reason-contains",
                 "--style",
                 "--shard",
+                "--parts",
+                "--array=3,17",
                 "--dry-run",
             ],
         ),
         (&["cancel"], &["RUN", "resume"]),
+        (
+            &["export"],
+            &[
+                "RUN",
+                "--as",
+                "cityscapes",
+                "webdataset",
+                "huggingface",
+                "coco-panoptic",
+                "fiftyone",
+                "--out",
+                "--style",
+                "--class",
+                "--without",
+                "doubtful",
+                "--val",
+                "--split",
+                "--partial",
+                "--link",
+                "--shard-bytes",
+                "--licence",
+                "--check",
+                "exit 1",
+            ],
+        ),
+        (&["collect"], &["RUN", "--root", "manifest", "exit 1"]),
         (
             &["doctor"],
             &["CONFIG", "--root", "--broker", "--json", "exit 3"],
@@ -107,7 +145,7 @@ fn an_unknown_command_is_wrong_usage() {
 #[test]
 fn a_run_that_does_not_exist_is_wrong_usage_and_named() {
     let project = Project::new(1, 1);
-    for command in ["status", "audit", "resume", "cancel"] {
+    for command in ["status", "audit", "resume", "cancel", "collect"] {
         project
             .about_run(&[command])
             .exits(2)

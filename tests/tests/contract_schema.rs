@@ -17,7 +17,7 @@ use tests::repository;
 /// Where contracts are committed.
 const FOLDERS: [&str; 2] = ["infra/demo", "tests/fixtures"];
 const MODEL: &str = "model.json";
-const NETWORKS: [&str; 2] = ["features.json", "perceptual.json"];
+const NETWORKS: [&str; 3] = ["features.json", "perceptual.json", "segmenter.json"];
 /// Every segment but the last has a layer, which is a rule between keys: the reader alone refuses a model without it.
 const BETWEEN_KEYS: &str = "/segments/0/layer";
 
@@ -154,8 +154,9 @@ fn required(schema: &Value) -> BTreeSet<String> {
     names
 }
 
-/// Changes a contract in every place and asserts that schema and reader agree about what comes of it.
-fn agree(kind: &Kind, file: &str) {
+/// Changes a contract in every place and asserts that schema and reader agree about what comes of it. Returns the keys
+/// without which it is refused.
+fn agree(kind: &Kind, file: &str) -> BTreeSet<String> {
     let valid = json_in(&repository(file));
     assert_eq!(kind.taken(&valid), (true, true), "{file}");
     let mut refused_without = BTreeSet::new();
@@ -186,7 +187,7 @@ fn agree(kind: &Kind, file: &str) {
             agreed(&change, &with(&valid, &pointer, value));
         }
     }
-    assert_eq!(refused_without, required(&kind.schema), "{file}");
+    refused_without
 }
 
 #[test]
@@ -211,16 +212,38 @@ fn every_committed_contract_is_as_its_schema_says_and_is_read() {
 
 #[test]
 fn a_model_that_is_changed_anywhere_is_refused_by_schema_and_reader_or_by_neither() {
-    agree(&Kind::model(), "tests/fixtures/golden-model/model.json");
+    let kind = Kind::model();
+    let needed = agree(&kind, "tests/fixtures/golden-model/model.json");
+    assert_eq!(needed, required(&kind.schema));
 }
 
 #[test]
 fn a_network_that_is_changed_anywhere_is_refused_by_schema_and_reader_or_by_neither() {
-    agree(&Kind::network(), "infra/demo/features/features.json");
-    let perceptual = json_in(&repository("tests/fixtures/perceptual/perceptual.json"));
     let kind = Kind::network();
+    let mut needed = agree(&kind, "infra/demo/features/features.json");
+    needed.extend(agree(&kind, "tests/fixtures/segmenter/segmenter.json"));
+    assert_eq!(needed, required(&kind.schema));
+    let perceptual = json_in(&repository("tests/fixtures/perceptual/perceptual.json"));
     for pointer in ["/resize", "/published_lpips", "/data"] {
         let contract = without(&perceptual, pointer).unwrap();
         assert_eq!(kind.taken(&contract), (true, true), "without {pointer}");
+    }
+}
+
+#[test]
+fn a_segmenter_whose_classes_cannot_be_mapped_is_refused_by_schema_and_reader() {
+    let segmenter = json_in(&repository("tests/fixtures/segmenter/segmenter.json"));
+    let kind = Kind::network();
+    for (pointer, value) in [
+        ("/classes", json!([])),
+        (
+            "/classes",
+            json!(vec![json!({"name": "road", "train_id": 0}); 1025]),
+        ),
+        ("/classes/0/train_id", json!(19)),
+        ("/classes/0/train_id", json!(-1)),
+    ] {
+        let taken = kind.taken(&with(&segmenter, pointer, value));
+        assert_eq!(taken, (false, false), "{pointer}");
     }
 }

@@ -62,8 +62,8 @@ fn stored_label(project: &Project, content: &str) -> Picture {
     Picture::decode(&file)
 }
 
-/// Returns the output of `transfer` with the names that the run gives the pair.
-fn transferred(project: &Project, content: &str) -> Vec<u8> {
+/// Returns the output of `transfer` with the names that the run gives the pair, and more options.
+fn transferred(project: &Project, content: &str, options: &[(&str, &str)]) -> Vec<u8> {
     let style = STYLES[0];
     for (kind, suffix) in [("images", "_rgb_anon"), ("labels", "_gt_labelColor")] {
         let file = fs::read(project.path(&format!("style/{kind}/{style}{suffix}.png"))).unwrap();
@@ -80,6 +80,9 @@ fn transferred(project: &Project, content: &str) -> Vec<u8> {
         ("--config", "run.toml".to_owned()),
     ] {
         command.arg(option).arg(project.path(&path));
+    }
+    for (option, path) in options {
+        command.arg(option).arg(project.path(path));
     }
     let _ = Outcome::of(command.arg("--out").arg(&out)).exits(0);
     fs::read(out).unwrap()
@@ -113,10 +116,28 @@ fn run_and_transfer_take_every_encoding_and_make_the_same_of_it() {
 
         let image = project.stored(&format!("images/{}/{content}.png", STYLES[0]));
         assert!(
-            fs::read(image).unwrap() == transferred(&project, content),
+            fs::read(image).unwrap() == transferred(&project, content, &[]),
             "{content}"
         );
     }
+}
+
+#[test]
+fn run_and_transfer_read_labels_by_a_table_of_classes_alike() {
+    let mut project = Project::new(0, 1);
+    project.add_content("00001", unchanged, |label| {
+        label.without_palette().mapped(|id| id + 100)
+    });
+    let classes = LABEL_IDS.iter().enumerate();
+    let classes = classes.map(|(train_id, id)| format!("{},{train_id}\n", id + 100));
+    let classes: String = classes.collect();
+    project.write("classes.csv", classes.as_bytes());
+    let table = toml::Table::from_iter([("file".to_owned(), "classes.csv".into())]);
+    project.set("content.classes", table);
+    let _ = project.run().exits(0);
+    let image = project.stored(&format!("images/{}/00001.png", STYLES[0]));
+    let options = [("--content-classes", "classes.csv")];
+    assert!(fs::read(image).unwrap() == transferred(&project, "00001", &options));
 }
 
 #[test]

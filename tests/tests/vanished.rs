@@ -72,6 +72,7 @@ impl Fixture {
             storage,
             broker: InProcessBroker::with_delivery_limit(u64::MAX),
             run_contexts: Arc::new(FakeContextProvider(FakeEngine::new(Duration::ZERO))),
+            only: None,
             repairs: BTreeSet::new(),
             progress: Arc::new(Meddler(AtomicUsize::new(0), meddle)),
             drain: CancellationToken::new(),

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
-use imaging::{LabelNeed, NamedBytes, decode_image, encode_png, load};
+use imaging::{LabelNeed, LabelUse, NamedBytes, decode_image, encode_png, load};
 use shared::artifact::ArtifactKey;
+use shared::dataset::ClassTable;
 use shared::dataset::entry::DatasetEntry;
 use shared::failure::chain;
 use shared::model::ImageSize;
@@ -41,7 +42,7 @@ async fn made(storage: &dyn Storage, run: &FrozenRun) -> Result<Option<String>, 
     if contents.is_empty() {
         return Ok(None);
     }
-    let inputs = &run.record.inputs;
+    let (inputs, frozen) = (&run.record.inputs, &run.record.frozen);
     let content_source = source::open(&inputs.content).await?;
     let style_source = source::open(&inputs.style).await?;
     let tile = (
@@ -50,12 +51,14 @@ async fn made(storage: &dyn Storage, run: &FrozenRun) -> Result<Option<String>, 
     );
     let mut sheet = Sheet::new(tile, 1 + styles.len() as u32, 1 + contents.len() as u32);
     for (column, &style) in styles.iter().enumerate() {
-        let image = input_image(style_source.as_ref(), &run.plan.styles[style], size).await;
+        let (source, listing) = (style_source.as_ref(), &run.plan.styles[style]);
+        let image = input_image(source, listing, frozen.style_classes.as_ref(), size).await;
         sheet.place(1 + column as u32, 0, image);
     }
     for (row, &content) in contents.iter().enumerate() {
         let row = 1 + row as u32;
-        let image = input_image(content_source.as_ref(), &run.plan.contents[content], size).await;
+        let (source, listing) = (content_source.as_ref(), &run.plan.contents[content]);
+        let image = input_image(source, listing, frozen.content.classes.as_ref(), size).await;
         sheet.place(0, row, image);
         for (column, &style) in styles.iter().enumerate() {
             let key = ArtifactKey::Image(run.record.run.clone(), run.plan.item((style, content)));
@@ -98,12 +101,14 @@ fn choose(stored: &StoredItems) -> (Vec<usize>, Vec<usize>) {
 pub(crate) async fn input_image(
     source: &dyn Source,
     listing: &DatasetEntry,
+    classes: Option<&ClassTable>,
     size: ImageSize,
 ) -> Option<RgbImage> {
-    let prepared = load(source, listing, LabelNeed::Optional, size)
-        .await
-        .ok()?
-        .prepared;
+    let labels = LabelUse {
+        need: LabelNeed::Optional,
+        classes: classes.cloned(),
+    };
+    let prepared = load(source, listing, &labels, size).await.ok()?.prepared;
     let pixels = prepared.image.into_raw_vec_and_offset().0;
     RgbImage::from_raw(size.width as u32, size.height as u32, pixels)
 }

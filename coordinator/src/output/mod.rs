@@ -4,9 +4,11 @@
 //! - [`audit`]: proves that every item is accounted for and every byte as it was stored
 //! - [`quality`], [`report`]: FID, KID and the figures of a run, for people and programs
 //! - [`contact_sheet`]: what contents became in each style, as one picture
+//! - [`export`]: the items as a set that trains as it is, in a layout that other tools read
 
 pub mod audit;
 pub mod collect;
 pub mod contact_sheet;
+pub mod export;
 pub mod quality;
 pub mod report;

@@ -160,7 +160,8 @@ impl UnitCosts {
         output_ms: 1.0,
     };
 
-    /// Returns what each took so far in a run of so many executed steps; none if no image was made, or counts are none.
+    /// Returns what each took so far in a run of so many executed steps; none if no image was made, or counts are none. Where
+    /// an earlier program made some of the images, which did not measure contents and styles, all images take the mean.
     #[must_use]
     pub fn of(counts: &Counts, num_executed: usize) -> Option<Self> {
         if num_executed == 0 {
@@ -171,14 +172,21 @@ impl UnitCosts {
         // Each output is evaluated once at each step, and what was evaluated beside them are contents.
         let contents = (counts.unet_evaluations - counts.style_evaluations) / steps - outputs;
         let each = |time: f64, number: f64| if number > 0.0 { time / number } else { 0.0 };
-        let content_ms = each(counts.content_ms, contents);
+        let (style_ms, content_ms) = if counts.unmeasured > 0 {
+            (0.0, 0.0)
+        } else {
+            (
+                each(counts.style_ms, styles),
+                each(counts.content_ms, contents),
+            )
+        };
         let of_outputs = if content_ms > 0.0 {
             counts.busy_ms - counts.content_ms
         } else {
             counts.busy_ms
         };
         let costs = Self {
-            style_ms: each(counts.style_ms, styles),
+            style_ms,
             content_ms,
             output_ms: of_outputs / outputs,
         };
@@ -208,8 +216,8 @@ impl UnitCosts {
     }
 }
 
-/// Hours that a run takes devices: of the images that are stored, with their styles. Attempts that failed, and what stands
-/// still, are in none of them.
+/// Hours that a run takes devices: of the images that are stored, with their styles. Attempts that failed, what stands
+/// still, and styles that an earlier program recorded are in none of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DeviceHours {
     /// Of what was made.
@@ -320,14 +328,22 @@ mod tests {
     }
 
     #[test]
-    fn where_the_time_of_contents_was_not_measured_images_take_all_of_it() {
-        let counts = Counts {
-            content_ms: 0.0,
+    fn where_the_time_of_contents_was_not_measured_of_all_images_they_take_all_of_it() {
+        let some = Counts {
+            unmeasured: 1,
             ..counts()
         };
-        let costs = UnitCosts::of(&counts, STEPS).unwrap();
-        assert_eq!(costs.content_ms, 0.0);
-        assert_eq!(costs.output_ms, counts.busy_ms / 6.0);
+        let none = Counts {
+            unmeasured: 6,
+            content_ms: 0.0,
+            style_ms: 0.0,
+            ..counts()
+        };
+        for counts in [some, none] {
+            let costs = UnitCosts::of(&counts, STEPS).unwrap();
+            assert_eq!((costs.style_ms, costs.content_ms), (0.0, 0.0));
+            assert_eq!(costs.output_ms, counts.busy_ms / 6.0);
+        }
     }
 
     #[test]

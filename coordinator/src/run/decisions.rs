@@ -101,12 +101,13 @@ pub(crate) async fn has_ended(storage: &dyn Storage, id: &RunId) -> bool {
     let Ok(ledger) = Ledger::read(storage, &run).await else {
         return false;
     };
-    let max_attempts = run.record.limits.max_attempts;
-    let mut shards = run.plan.shards.iter();
-    if shards.any(|shard| ledger.state(shard.id, max_attempts).is_open()) {
+    if ledger.open_shards(&run).next().is_some() {
         return false;
     }
-    let gone = gone::of_run(storage, &run, &ledger).await;
+    let Ok(tally) = gone::counted(storage, &run, &ledger).await else {
+        return false;
+    };
+    let gone = gone::of_run(storage, &run, &ledger, &tally).await;
     gone.is_ok_and(|gone| gone.is_nothing())
 }
 

@@ -1,8 +1,9 @@
 //! What rows speak of and storage no longer has, and what was listed a moment ago and is not there any more.
 //!
-//! It takes a listing, and of the committed shards only the rows of those that are not stored with all their items.
+//! It takes a listing and the counts of the committed shards, and only the rows of those that are not stored with all their
+//! items.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::failure::FailureClass;
 use shared::ids::ItemId;
-use shared::manifest::Status;
+use shared::manifest::{Quality, Status};
 use shared::source::Source;
 use shared::storage::{Storage, StorageError};
 use shared::wording::first_names;
@@ -20,7 +21,7 @@ use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{self, Ledger, LedgerError};
 use crate::run::plan::Shard;
 use crate::run::stored_items::StoredItems;
-use crate::run::tally::READS_AT_ONCE;
+use crate::run::tally::{READS_AT_ONCE, Tally};
 use crate::run::unreadable::{self, ReadError};
 
 /// What helps where something that was stored is not there.
@@ -71,10 +72,25 @@ where
     })
 }
 
-/// Images and labels that are gone.
+/// What is known of a run.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// Where it is stored.
+    pub storage: &'a dyn Storage,
+    /// What it is.
+    pub run: &'a FrozenRun,
+    /// What storage says of its shards.
+    pub ledger: &'a Ledger,
+    /// What is counted of them. The rows of one that is not counted are read.
+    pub tally: &'a Tally,
+    /// What is stored of its items, listed after the ledger was read: the images of a shard are there before it is committed.
+    pub stored: &'a StoredItems,
+}
+
+/// Images, labels and predictions that are gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Gone {
-    /// Items whose image or label it is.
+    /// Items whose image, label or prediction it is.
     pub num_items: usize,
     /// Where they were, below the storage root.
     pub paths: BTreeSet<String>,
@@ -102,6 +118,24 @@ impl Gone {
     }
 }
 
+/// Returns the counts of a run's committed shards as far as they tell what is gone: those of a run without predictions tell
+/// nothing of that, and are not read.
+///
+/// # Errors
+///
+/// [`LedgerError`] if storage fails.
+pub async fn counted(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    ledger: &Ledger,
+) -> Result<Tally, LedgerError> {
+    if run.has_predictions() {
+        Tally::up_to_date(storage, run, ledger).await
+    } else {
+        Ok(Tally::default())
+    }
+}
+
 /// Returns what is gone of a run's committed shards, out of a listing that is made now.
 ///
 /// # Errors
@@ -111,32 +145,32 @@ pub async fn of_run(
     storage: &dyn Storage,
     run: &FrozenRun,
     ledger: &Ledger,
+    tally: &Tally,
 ) -> Result<Gone, LedgerError> {
-    let stored = StoredItems::read(storage, run).await?;
-    of_stored(storage, run, ledger, &stored).await
+    let stored = &StoredItems::read(storage, run).await?;
+    let known = Known {
+        storage,
+        run,
+        ledger,
+        tally,
+        stored,
+    };
+    of_stored(known).await
 }
 
-/// Returns what is gone of a run's committed shards. What is stored must have been listed after the ledger was read: the
-/// images of a shard are there before it is committed.
+/// Returns what is gone of a run's committed shards.
 ///
 /// # Errors
 ///
 /// [`LedgerError`] if a shard cannot be read.
-pub async fn of_stored(
-    storage: &dyn Storage,
-    run: &FrozenRun,
-    ledger: &Ledger,
-    stored: &StoredItems,
-) -> Result<Gone, LedgerError> {
-    let shards = run.plan.shards.iter();
+pub async fn of_stored(known: Known<'_>) -> Result<Gone, LedgerError> {
+    let shards = known.run.plan.shards.iter();
     let committed: Vec<&Shard> = shards
-        .filter(|shard| ledger.committed.contains(&shard.id))
+        .filter(|shard| known.ledger.committed.contains(&shard.id))
         .collect();
     let mut gone = Gone::default();
     for part in committed.chunks(READS_AT_ONCE) {
-        let looks = part
-            .iter()
-            .map(|shard| of_shard(storage, run, ledger, shard, stored));
+        let looks = part.iter().map(|shard| of_shard(known, shard));
         for found in try_join_all(looks).await? {
             gone.num_items += found.num_items;
             gone.paths.extend(found.paths);
@@ -152,42 +186,87 @@ pub async fn of_stored(
 /// # Errors
 ///
 /// [`LedgerError`] if storage fails.
-pub async fn of_shard(
-    storage: &dyn Storage,
-    run: &FrozenRun,
-    ledger: &Ledger,
-    shard: &Shard,
-    stored: &StoredItems,
-) -> Result<Gone, LedgerError> {
-    let has_label = |&content: &usize| stored.has_label(content);
-    if shard.items().all(|item| stored.has_image(item)) && shard.contents.iter().all(has_label) {
+pub async fn of_shard(known: Known<'_>, shard: &Shard) -> Result<Gone, LedgerError> {
+    if known.has_all(shard) {
         return Ok(Gone::default());
     }
-    let id = &run.record.run;
+    let Known {
+        storage,
+        run,
+        ledger,
+        ..
+    } = known;
     let rows = match ledger.shard_rows(storage, run, shard.id).await {
         // What it has made is not known; that it is damaged is told where it is counted.
         Err(error) if error.is_damage() => return Ok(Gone::default()),
         rows => rows?,
     };
     let done = rows.into_iter().filter(|row| row.status == Status::Done);
-    let done: BTreeSet<ItemId> = done.map(|row| row.item).collect();
+    let done: BTreeMap<ItemId, Option<Quality>> = done.map(|row| (row.item, row.quality)).collect();
     let mut gone = Gone::default();
     for position in shard.items() {
         let item = run.plan.item(position);
-        if !done.contains(&item) {
+        let Some(quality) = done.get(&item) else {
             continue;
-        }
-        let label = ArtifactKey::Label(id.clone(), item.content.clone());
-        let image = ArtifactKey::Image(id.clone(), item);
-        let (has_image, has_label) = (stored.has_image(position), stored.has_label(position.1));
-        gone.num_items += usize::from(!has_image || !has_label);
-        gone.paths.extend((!has_image).then(|| image.path()));
-        gone.paths.extend((!has_label).then(|| label.path()));
+        };
+        let quality = quality.as_ref();
+        let has_predictions = quality.is_some_and(|quality| quality.predictions.is_some());
+        let missing = known.missing(position, item, has_predictions);
+        gone.num_items += usize::from(!missing.is_empty());
+        gone.paths.extend(missing);
     }
     if !gone.is_nothing() {
         gone.unmade = unmade(storage, run, ledger, shard).await?;
     }
     Ok(gone)
+}
+
+impl Known<'_> {
+    /// Returns whether nothing of a committed shard is gone, as far as that is known without its rows.
+    fn has_all(&self, shard: &Shard) -> bool {
+        let stored = self.stored;
+        let has_label = |&content: &usize| stored.has_label(content);
+        shard.items().all(|item| stored.has_image(item))
+            && shard.contents.iter().all(has_label)
+            && (!self.run.has_predictions() || self.has_predictions(shard))
+    }
+
+    /// Returns whether as many predictions of a shard are stored as it has doubtful items.
+    fn has_predictions(&self, shard: &Shard) -> bool {
+        let Some(counted) = self.tally.shard(shard.id) else {
+            return false;
+        };
+        let is_predicted = |item: &(usize, usize)| {
+            self.stored.has_output_prediction(*item) && self.stored.has_content_prediction(item.1)
+        };
+        shard.items().filter(is_predicted).count() >= counted.counts.doubtful
+    }
+
+    /// Returns the paths of what is not stored of an item that is done.
+    fn missing(
+        &self,
+        position: (usize, usize),
+        item: ItemId,
+        has_predictions: bool,
+    ) -> Vec<String> {
+        let (id, stored) = (&self.run.record.run, self.stored);
+        let content = position.1;
+        let mut missing = Vec::new();
+        if !stored.has_label(content) {
+            missing.push(ArtifactKey::Label(id.clone(), item.content.clone()));
+        }
+        if has_predictions && !stored.has_content_prediction(content) {
+            let name = item.content.clone();
+            missing.push(ArtifactKey::ContentPrediction(id.clone(), name));
+        }
+        if has_predictions && !stored.has_output_prediction(position) {
+            missing.push(ArtifactKey::OutputPrediction(id.clone(), item.clone()));
+        }
+        if !stored.has_image(position) {
+            missing.push(ArtifactKey::Image(id.clone(), item));
+        }
+        missing.iter().map(ArtifactKey::path).collect()
+    }
 }
 
 /// Returns why the last attempt to make anew what is gone of a shard failed, if an input was at fault: no other attempt at

@@ -1,4 +1,4 @@
-//! Which images and labels of a run are stored, as sets of items of its plan. An object without a byte is none.
+//! Which images, labels and predictions of a run are stored, as sets of items of its plan. An object without a byte is none.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -16,6 +16,10 @@ pub struct StoredItems {
     /// Whether the image of each planned item is stored, by its place.
     images: Vec<bool>,
     labels: Vec<bool>,
+    /// Whether the prediction of each planned item's output is stored, by its place; nothing of a run that has none.
+    output_predictions: Vec<bool>,
+    /// The same of contents.
+    content_predictions: Vec<bool>,
     /// Number of images stored.
     pub num_images: usize,
     /// Items in the place of whose images is an object without a byte.
@@ -109,6 +113,8 @@ impl StoredItems {
             images: vec![false; planned.contents.len()],
             planned,
             labels: vec![false; plan.contents.len()],
+            output_predictions: Vec::new(),
+            content_predictions: Vec::new(),
             num_images: 0,
             empty: BTreeSet::new(),
             orphans: Vec::new(),
@@ -150,7 +156,59 @@ impl StoredItems {
                 }
             }
         }
+        if run.has_predictions() {
+            stored
+                .read_predictions(storage, run, (&styles, &contents))
+                .await?;
+        }
         Ok(stored)
+    }
+
+    async fn read_predictions(
+        &mut self,
+        storage: &dyn Storage,
+        run: &FrozenRun,
+        (styles, contents): (&Positions<'_>, &Positions<'_>),
+    ) -> Result<(), StorageError> {
+        self.output_predictions = vec![false; self.images.len()];
+        self.content_predictions = vec![false; self.labels.len()];
+        let prefix = ArtifactPrefix::Predictions(run.record.run.clone());
+        let mut pages = storage.list(&prefix);
+        while let Some(page) = pages.try_next().await? {
+            for object in page.into_iter().filter(|object| object.size_bytes > 0) {
+                match ArtifactKey::parse(&object.path) {
+                    Some(ArtifactKey::OutputPrediction(_, item)) => {
+                        let item = styles.get(&item.style).zip(contents.get(&item.content));
+                        if let Some(place) = item.and_then(|item| self.planned.place(item)) {
+                            self.output_predictions[place] = true;
+                        }
+                    }
+                    Some(ArtifactKey::ContentPrediction(_, name)) => {
+                        if let Some(content) = contents.get(&name) {
+                            self.content_predictions[content] = true;
+                        }
+                    }
+                    // An audit tells what else is there.
+                    Some(_) | None => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether the prediction of an item's output is stored.
+    #[must_use]
+    pub fn has_output_prediction(&self, item: (usize, usize)) -> bool {
+        let place = self.planned.place(item);
+        let stored = place.and_then(|place| self.output_predictions.get(place));
+        stored.is_some_and(|&is_stored| is_stored)
+    }
+
+    /// Returns whether the prediction of a content is stored.
+    #[must_use]
+    pub fn has_content_prediction(&self, content: usize) -> bool {
+        let stored = self.content_predictions.get(content);
+        stored.is_some_and(|&is_stored| is_stored)
     }
 
     /// Returns whether an item's image is stored.

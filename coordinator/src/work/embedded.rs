@@ -82,6 +82,8 @@ pub struct EmbeddedRun<'a> {
     pub broker: InProcessBroker,
     /// What loads its context.
     pub run_contexts: Arc<dyn RunContextProvider>,
+    /// The shards that are made here; all of the run if none are named. Others are for other processes.
+    pub only: Option<BTreeSet<ShardId>>,
     /// Committed shards of which something is gone, to be made again.
     pub repairs: BTreeSet<ShardId>,
     /// Who is told how it goes.
@@ -97,7 +99,7 @@ struct Seen {
 }
 
 impl EmbeddedRun<'_> {
-    /// Makes every shard that storage does not have.
+    /// Makes every shard of its own that storage does not have.
     ///
     /// Others may add shards to the queue meanwhile and decide about the run, so what became of it is read anew from
     /// storage after each shard.
@@ -128,7 +130,7 @@ impl EmbeddedRun<'_> {
         loop {
             // Quarantined items of a shard that is past may be decided to be tried again: it comes once more.
             let mut is_idle = true;
-            for shard in &self.run.plan.shards {
+            for shard in self.shards() {
                 let is_damaged = repairs.remove(&shard.id);
                 let tasks = self.tasks(&seen.ledger, shard, is_damaged);
                 if tasks.is_empty() {
@@ -161,14 +163,24 @@ impl EmbeddedRun<'_> {
             Fate::Complete | Fate::EndedWithLosses | Fate::Damaged => Ok(Stopped::AtItsEnd),
             Fate::Halted => Ok(Stopped::Halted),
             Fate::GoesOn | Fate::AtItsLimit => {
-                let mut shards = self.run.plan.shards.iter();
                 let state = |shard| seen.ledger.state(shard, self.max_attempts());
-                match shards.find(|shard| state(shard.id).is_open()) {
-                    Some(shard) => Err(self.vanished(awaited(&seen.ledger, shard.id))),
-                    None => Ok(Stopped::AtItsEnd),
+                if let Some(shard) = self.shards().find(|shard| state(shard.id).is_open()) {
+                    return Err(self.vanished(awaited(&seen.ledger, shard.id)));
                 }
+                // What is left is made by others, unless too much has failed here.
+                let stopped = self.is_to_stop(&mut seen).await?;
+                Ok(stopped.unwrap_or(Stopped::AtItsEnd))
             }
         }
+    }
+
+    /// Returns the shards that are made here, in order.
+    fn shards(&self) -> impl Iterator<Item = &Shard> {
+        let is_own = move |shard: &&Shard| {
+            let only = self.only.as_ref();
+            only.is_none_or(|only| only.contains(&shard.id))
+        };
+        self.run.plan.shards.iter().filter(is_own)
     }
 
     /// Returns what is to be made of a shard: what of it is open, and its missing artifacts, which may fail for ever.

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from onnx_export.contract import Resize
-from onnx_export.errors import CheckpointError, UsageError, first_line
+from onnx_export.errors import CheckpointError, UsageError
+from onnx_export.factory import Factory
 from onnx_export.features.network import FeatureNetwork
-from onnx_export.weights import load_weights, read_state_dict
-
-Channels = tuple[float, float, float]
+from onnx_export.prepare import Channels, Prepare
 
 
 @dataclass(frozen=True)
@@ -34,47 +30,15 @@ class Adapter:
 
     def load(self, checkpoint: Path) -> FeatureNetwork:
         """Returns the network with the weights of `checkpoint`."""
-        network = self.make()
-        advice = "give the checkpoint of this network, and its settings with --option NAME=VALUE"
-        load_weights(network, read_state_dict(checkpoint), checkpoint, self.extractor, advice)
+        network = Factory("--extractor", self.extractor, self.options).load(checkpoint)
         layer = self.layer_of(network)
+        prepare = Prepare(self.resize, self.mean, self.std)
         return FeatureNetwork(
-            module=LayerFeatures(Prepare(self), network, layer, self.layer).eval(),
+            module=LayerFeatures(prepare, network, layer, self.layer).eval(),
             name=f"{self.extractor} {self.layer}",
             resize=self.resize,
             published_fid=False,
         )
-
-    def make(self) -> nn.Module:
-        """Returns the network as its factory makes it."""
-        factory = self.factory()
-        try:
-            network = factory(**self.options)
-        except Exception as error:
-            given = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
-            raise UsageError(
-                f"--extractor {self.extractor}: calling it with ({given}) fails: "
-                f"{first_line(error)}"
-            ) from error
-        if not isinstance(network, nn.Module):
-            raise UsageError(
-                f"--extractor {self.extractor} makes a {type(network).__name__}: name a factory "
-                "of torch modules"
-            )
-        return network
-
-    def factory(self) -> Callable[..., Any]:
-        module, _, name = self.extractor.partition(":")
-        try:
-            factory = getattr(importlib.import_module(module), name, None)
-        except ImportError as error:
-            raise UsageError(
-                f"--extractor {self.extractor}: {first_line(error)}: install the package into "
-                "this environment"
-            ) from error
-        if not callable(factory):
-            raise UsageError(f"--extractor {self.extractor}: {module} has no function {name!r}")
-        return factory
 
     def layer_of(self, network: nn.Module) -> nn.Module:
         layers = dict(network.named_modules())
@@ -87,27 +51,6 @@ class Adapter:
                 f"name one of its {len(layers)}, such as {', '.join(names)}"
             )
         return layers[self.layer]
-
-
-class Prepare(nn.Module):
-    """Resizes images in 0..1 and scales their channels."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, adapter: Adapter) -> None:
-        super().__init__()
-        self.resize = adapter.resize
-        self.register_buffer("mean", torch.tensor(adapter.mean).view(3, 1, 1))
-        self.register_buffer("std", torch.tensor(adapter.std).view(3, 1, 1))
-
-    def forward(self, images: Tensor) -> Tensor:
-        if self.resize is not None:
-            size = (self.resize.height, self.resize.width)
-            images = functional.interpolate(
-                images, size, mode=self.resize.filter, align_corners=False
-            )
-        return (images - self.mean) / self.std
 
 
 class LayerFeatures(nn.Module):

@@ -13,6 +13,7 @@ from onnx_export.errors import CheckpointError
 from onnx_export.features.adapter import Adapter
 from onnx_export.features.inception import load_inception
 from onnx_export.judge import Judge, Target, export_judge
+from onnx_export.write import source_file
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def judge_of(settings: Settings) -> Judge[FeaturesContract]:
 
     return Judge(
         module=network.module,
+        source=source_file(settings.checkpoint),
         name=network.name,
         what="network of features",
         inputs=("images",),

@@ -11,6 +11,7 @@ from onnx_export.contract import Part, PerceptualContract, Source
 from onnx_export.errors import CheckpointError
 from onnx_export.judge import Judge, Target, export_judge
 from onnx_export.perceptual.network import BACKBONES, is_published, load_perceptual
+from onnx_export.write import source_file
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def judge_of(settings: Settings) -> Judge[PerceptualContract]:
 
     return Judge(
         module=load_perceptual(settings.net, settings.backbone),
+        source=source_file(settings.backbone),
         name=name,
         what="LPIPS",
         inputs=("first", "second"),

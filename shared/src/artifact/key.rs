@@ -21,6 +21,10 @@ pub enum ArtifactKey {
     Image(RunId, ItemId),
     /// The label map of a content, at output size.
     Label(RunId, String),
+    /// What a segmenter predicted for a doubtful output.
+    OutputPrediction(RunId, ItemId),
+    /// What it predicted for the content of a doubtful output, at output size.
+    ContentPrediction(RunId, String),
     /// The manifest rows of a shard; its presence is the commit.
     Shard(RunId, ShardId),
     /// The manifest rows of quarantined items of a committed shard that were tried again, numbered from 1; its presence
@@ -63,6 +67,13 @@ impl ArtifactKey {
                 format!("runs/{run}/images/{}/{}.png", item.style, item.content)
             }
             Self::Label(run, content) => format!("runs/{run}/labels/{content}.png"),
+            Self::OutputPrediction(run, item) => format!(
+                "runs/{run}/predictions/outputs/{}/{}.png",
+                item.style, item.content
+            ),
+            Self::ContentPrediction(run, content) => {
+                format!("runs/{run}/predictions/contents/{content}.png")
+            }
             Self::Shard(run, shard) => format!("runs/{run}/shards/{shard}.parquet"),
             Self::ShardRevision(run, shard, revision) => {
                 format!("runs/{run}/shards/{shard}.{revision}.parquet")
@@ -86,13 +97,14 @@ impl ArtifactKey {
     /// [`NameError`] naming the part that is none.
     pub fn check(&self) -> Result<(), NameError> {
         match self {
-            Self::Image(_, item) => {
+            Self::Image(_, item) | Self::OutputPrediction(_, item) => {
                 check_name(&item.style)?;
                 check_name(&item.content)
             }
-            Self::Plan(_, name) | Self::Label(_, name) | Self::FeatureStatistics(_, name) => {
-                check_name(name)
-            }
+            Self::Plan(_, name)
+            | Self::Label(_, name)
+            | Self::ContentPrediction(_, name)
+            | Self::FeatureStatistics(_, name) => check_name(name),
             Self::RunRecord(_)
             | Self::Decision(..)
             | Self::Shard(..)
@@ -115,6 +127,8 @@ impl ArtifactKey {
             | Self::Decision(run, _)
             | Self::Image(run, _)
             | Self::Label(run, _)
+            | Self::OutputPrediction(run, _)
+            | Self::ContentPrediction(run, _)
             | Self::Shard(run, _)
             | Self::ShardRevision(run, _, _)
             | Self::FailedAttempt(run, _, _)
@@ -136,6 +150,8 @@ impl ArtifactKey {
             | Self::Decision(..)
             | Self::Image(..)
             | Self::Label(..)
+            | Self::OutputPrediction(..)
+            | Self::ContentPrediction(..)
             | Self::Shard(..)
             | Self::ShardRevision(..)
             | Self::FailedAttempt(..) => Writing::CreateOnly,
@@ -153,7 +169,10 @@ impl ArtifactKey {
     #[must_use]
     pub fn is_picture(&self) -> bool {
         match self {
-            Self::Image(..) | Self::Label(..) => true,
+            Self::Image(..)
+            | Self::Label(..)
+            | Self::OutputPrediction(..)
+            | Self::ContentPrediction(..) => true,
             Self::RunRecord(_)
             | Self::Plan(..)
             | Self::Decision(..)
@@ -192,6 +211,9 @@ mod tests {
                 ArtifactKey::Image(run.clone(), item(name, "00001")),
                 ArtifactKey::Image(run.clone(), item("night", name)),
                 ArtifactKey::Label(run.clone(), name.into()),
+                ArtifactKey::OutputPrediction(run.clone(), item(name, "00001")),
+                ArtifactKey::OutputPrediction(run.clone(), item("night", name)),
+                ArtifactKey::ContentPrediction(run.clone(), name.into()),
                 ArtifactKey::FeatureStatistics(run.clone(), name.into()),
                 ArtifactKey::Plan(run.clone(), name.into()),
             ]
@@ -215,8 +237,10 @@ mod tests {
         };
         let paths = [
             ArtifactKey::RunRecord(run.clone()),
-            ArtifactKey::Image(run.clone(), item),
+            ArtifactKey::Image(run.clone(), item.clone()),
             ArtifactKey::Label(run.clone(), "00001".into()),
+            ArtifactKey::OutputPrediction(run.clone(), item),
+            ArtifactKey::ContentPrediction(run.clone(), "00001".into()),
             ArtifactKey::Shard(run.clone(), ShardId(7)),
             ArtifactKey::ShardRevision(run.clone(), ShardId(7), 1),
             ArtifactKey::FailedAttempt(run.clone(), ShardId(7), 2),
@@ -230,6 +254,8 @@ mod tests {
                 "runs/demo/run.json",
                 "runs/demo/images/night/00001.png",
                 "runs/demo/labels/00001.png",
+                "runs/demo/predictions/outputs/night/00001.png",
+                "runs/demo/predictions/contents/00001.png",
                 "runs/demo/shards/000007.parquet",
                 "runs/demo/shards/000007.1.parquet",
                 "runs/demo/attempts/000007/2.json",

@@ -39,6 +39,15 @@ impl ArtifactKey {
                 Self::Image(run, ItemId { style, content })
             }
             "labels" => Self::Label(run, stem(".png")?.to_owned()),
+            "predictions" => match stem(".png")?.split_once('/')? {
+                ("outputs", item) => {
+                    let (style, content) = item.split_once('/')?;
+                    let (style, content) = (style.to_owned(), content.to_owned());
+                    Self::OutputPrediction(run, ItemId { style, content })
+                }
+                ("contents", content) => Self::ContentPrediction(run, content.to_owned()),
+                _ => return None,
+            },
             "shards" => match stem(".parquet")?.split_once('.') {
                 None => Self::Shard(run, stem(".parquet")?.parse().ok()?),
                 Some((shard, revision)) => {
@@ -84,11 +93,13 @@ mod tests {
             ArtifactKey::FeatureStatistics(..) => 11,
             ArtifactKey::Tally(_) => 12,
             ArtifactKey::ContactSheet(_) => 13,
+            ArtifactKey::OutputPrediction(..) => 14,
+            ArtifactKey::ContentPrediction(..) => 15,
         }
     }
 
     /// Returns a key of each variant, with this name and these numbers in it.
-    fn each_variant(name: &str, shard: u32, number: u32) -> [ArtifactKey; 14] {
+    fn each_variant(name: &str, shard: u32, number: u32) -> [ArtifactKey; 16] {
         let run = || -> RunId { "gta5-to-acdc".parse().unwrap() };
         let (name, shard) = (name.to_owned(), ShardId(shard));
         let item = ItemId {
@@ -99,7 +110,7 @@ mod tests {
             ArtifactKey::RunRecord(run()),
             ArtifactKey::Plan(run(), name.clone()),
             ArtifactKey::Decision(run(), number),
-            ArtifactKey::Image(run(), item),
+            ArtifactKey::Image(run(), item.clone()),
             ArtifactKey::Label(run(), name.clone()),
             ArtifactKey::Shard(run(), shard),
             ArtifactKey::ShardRevision(run(), shard, number),
@@ -107,9 +118,11 @@ mod tests {
             ArtifactKey::Making(run(), shard),
             ArtifactKey::Manifest(run()),
             ArtifactKey::Report(run()),
-            ArtifactKey::FeatureStatistics(run(), name),
+            ArtifactKey::FeatureStatistics(run(), name.clone()),
             ArtifactKey::Tally(run()),
             ArtifactKey::ContactSheet(run()),
+            ArtifactKey::OutputPrediction(run(), item),
+            ArtifactKey::ContentPrediction(run(), name),
         ]
     }
 
@@ -166,6 +179,15 @@ mod tests {
             "runs/demo/labels/.png",
             "runs/demo/labels/..png",
             "runs/demo/labels/a/b.png",
+            "runs/demo/predictions/00001.png",
+            "runs/demo/predictions/outputs/00001.png",
+            "runs/demo/predictions/outputs/night/.png",
+            "runs/demo/predictions/outputs/night/00001.jpg",
+            "runs/demo/predictions/outputs/night/older/00001.png",
+            "runs/demo/predictions/outputs/../00001.png",
+            "runs/demo/predictions/contents/.png",
+            "runs/demo/predictions/contents/a/b.png",
+            "runs/demo/predictions/styles/00001.png",
             "runs/demo/shards/7.parquet",
             "runs/demo/shards/000007",
             "runs/demo/shards/000007.x.parquet",

@@ -17,6 +17,8 @@ pub enum ArtifactPrefix {
     Images(RunId),
     /// The output label maps of a run.
     Labels(RunId),
+    /// What a segmenter predicted for the doubtful items of a run.
+    Predictions(RunId),
 }
 
 impl ArtifactPrefix {
@@ -30,6 +32,7 @@ impl ArtifactPrefix {
             Self::FailedAttempts(run) => format!("runs/{run}/attempts/"),
             Self::Images(run) => format!("runs/{run}/images/"),
             Self::Labels(run) => format!("runs/{run}/labels/"),
+            Self::Predictions(run) => format!("runs/{run}/predictions/"),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Component, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::class_table::TableOf;
 use crate::dataset::labels::LabelSetting;
 use crate::ids::{NameError, check_name};
 
@@ -21,6 +22,19 @@ crate::enumerated! {
         TrainIds,
         /// An image of Cityscapes class colours.
         Colour,
+        /// An image whose first channel has SYNTHIA's classes.
+        SynthiaIds,
+        /// An image whose first channel has CARLA's tags from 0.9.14 on, or one of its colours.
+        CarlaTags,
+        /// The same of CARLA up to 0.9.13.
+        #[serde(rename = "carla-0.9.13-tags")]
+        OldCarlaTags,
+        /// Ids, which a table of the settings maps to classes.
+        TableIds,
+        /// An image whose first channel has ids, which a table of the settings maps to classes.
+        TableFirstChannel,
+        /// Colours, which a table of the settings maps to classes.
+        TableColours,
     }
 }
 
@@ -33,6 +47,63 @@ impl LabelKind {
             Self::LabelIds => "label-ids",
             Self::TrainIds => "train-ids",
             Self::Colour => "colour",
+            Self::SynthiaIds => "synthia-ids",
+            Self::CarlaTags => "carla-tags",
+            Self::OldCarlaTags => "carla-0.9.13-tags",
+            Self::TableIds => "table-ids",
+            Self::TableFirstChannel => "table-first-channel",
+            Self::TableColours => "table-colours",
+        }
+    }
+
+    /// Returns whether its ids and colours are those of Cityscapes, of which a file may be another kind than it promises.
+    #[must_use]
+    pub fn is_of_cityscapes(self) -> bool {
+        match self {
+            Self::PaletteIds | Self::LabelIds | Self::TrainIds | Self::Colour => true,
+            Self::SynthiaIds
+            | Self::CarlaTags
+            | Self::OldCarlaTags
+            | Self::TableIds
+            | Self::TableFirstChannel
+            | Self::TableColours => false,
+        }
+    }
+
+    /// Returns what the same files are whose ids or colours a table maps to classes.
+    #[must_use]
+    pub fn by_table(self, of: TableOf) -> Self {
+        match (of, self) {
+            (TableOf::Colours, _) => Self::TableColours,
+            (
+                TableOf::Ids,
+                Self::SynthiaIds | Self::CarlaTags | Self::OldCarlaTags | Self::TableFirstChannel,
+            ) => Self::TableFirstChannel,
+            (
+                TableOf::Ids,
+                Self::PaletteIds
+                | Self::LabelIds
+                | Self::TrainIds
+                | Self::Colour
+                | Self::TableIds
+                | Self::TableColours,
+            ) => Self::TableIds,
+        }
+    }
+
+    /// Returns what a table has to be of to map such files to classes.
+    #[must_use]
+    pub fn shows(self) -> TableOf {
+        match self {
+            Self::Colour | Self::TableColours => TableOf::Colours,
+            Self::PaletteIds
+            | Self::LabelIds
+            | Self::TrainIds
+            | Self::SynthiaIds
+            | Self::CarlaTags
+            | Self::OldCarlaTags
+            | Self::TableIds
+            | Self::TableFirstChannel => TableOf::Ids,
         }
     }
 }
@@ -94,6 +165,12 @@ impl LabelReading {
     #[must_use]
     pub fn under(self, setting: LabelSetting) -> Self {
         setting.kind().map_or(self, Self::stated)
+    }
+
+    /// Returns this reading where a table of ids or of colours says which class each is.
+    #[must_use]
+    pub fn by_table(self, of: Option<TableOf>) -> Self {
+        of.map_or(self, |of| Self::stated(self.kind.by_table(of)))
     }
 
     /// Returns this reading of a file that is stored as `kind`.
@@ -242,6 +319,31 @@ mod tests {
             serde_json::from_str::<LabelReading>(&json).unwrap(),
             decided
         );
+    }
+
+    #[test]
+    fn a_kind_of_label_has_one_name_everywhere() {
+        for kind in LabelKind::ALL {
+            let quoted = serde_json::to_string(&kind).unwrap();
+            assert_eq!(quoted, format!("{:?}", kind.to_string()));
+        }
+    }
+
+    #[test]
+    fn a_table_is_applied_to_what_files_hold() {
+        let reading = |kind: LabelKind, of| LabelReading::promised(kind).by_table(Some(of)).kind;
+        let synthia = reading(LabelKind::SynthiaIds, TableOf::Ids);
+        assert_eq!(synthia, LabelKind::TableFirstChannel);
+        let grey = reading(LabelKind::LabelIds, TableOf::Ids);
+        assert_eq!(grey, LabelKind::TableIds);
+        for kind in LabelKind::ALL {
+            assert_eq!(reading(kind, TableOf::Colours), LabelKind::TableColours);
+            let of = kind.shows();
+            assert_eq!(kind.by_table(of).shows(), of);
+            assert!(!kind.by_table(of).is_of_cityscapes());
+        }
+        let reading = LabelReading::promised(LabelKind::Colour);
+        assert_eq!(reading.by_table(None), reading);
     }
 
     #[test]

@@ -25,6 +25,13 @@ crate::enumerated! {
         TrainIds,
         /// The colours of all are Cityscapes class colours, whatever palette indices say.
         Colour,
+        /// The first channels of all are SYNTHIA's classes.
+        SynthiaIds,
+        /// The first channels of all are CARLA's tags from 0.9.14 on, or they have its colours.
+        CarlaTags,
+        /// The same of CARLA up to 0.9.13.
+        #[serde(rename = "carla-0.9.13-tags")]
+        OldCarlaTags,
     }
 }
 
@@ -44,6 +51,9 @@ impl LabelSetting {
             Self::LabelIds => Some(LabelKind::LabelIds),
             Self::TrainIds => Some(LabelKind::TrainIds),
             Self::Colour => Some(LabelKind::Colour),
+            Self::SynthiaIds => Some(LabelKind::SynthiaIds),
+            Self::CarlaTags => Some(LabelKind::CarlaTags),
+            Self::OldCarlaTags => Some(LabelKind::OldCarlaTags),
         }
     }
 }

@@ -19,6 +19,17 @@ crate::enumerated! {
         Cityscapes,
         /// `*_rgb_anon.png` with `*_gt_labelIds.png` and its siblings.
         Acdc,
+        /// `RGB/0000000.png` with `GT/LABELS/0000000.png`, whose first channel is a class of SYNTHIA's own.
+        Synthia,
+        /// Frames of CARLA with those of its semantic camera, tagged as from 0.9.14 on.
+        Carla,
+        /// The same, tagged as up to 0.9.13.
+        #[serde(rename = "carla-0.9.13")]
+        OldCarla,
+        /// `img/rgb/1.png` with `img/class/1.png`, label ids.
+        Synscapes,
+        /// `images/10k/train/*.jpg` with `labels/sem_seg/masks/train/*.png`, train ids, and the older `seg/`.
+        Bdd100k,
     }
 }
 
@@ -26,15 +37,25 @@ impl Layout {
     /// Returns whether its images lie in folders `train`, `val` and `test`.
     pub fn has_splits(self) -> bool {
         match self {
-            Layout::Gta5 => false,
-            Layout::Cityscapes | Layout::Acdc => true,
+            Layout::Gta5
+            | Layout::Synthia
+            | Layout::Carla
+            | Layout::OldCarla
+            | Layout::Synscapes => false,
+            Layout::Cityscapes | Layout::Acdc | Layout::Bdd100k => true,
         }
     }
 
     /// Returns whether its images lie in folders `fog`, `night`, `rain` and `snow`.
     pub fn has_conditions(self) -> bool {
         match self {
-            Layout::Gta5 | Layout::Cityscapes => false,
+            Layout::Gta5
+            | Layout::Cityscapes
+            | Layout::Synthia
+            | Layout::Carla
+            | Layout::OldCarla
+            | Layout::Synscapes
+            | Layout::Bdd100k => false,
             Layout::Acdc => true,
         }
     }
@@ -45,6 +66,11 @@ impl Layout {
             Layout::Gta5 => "gta5",
             Layout::Cityscapes => "cityscapes",
             Layout::Acdc => "acdc",
+            Layout::Synthia => "synthia",
+            Layout::Carla => "carla",
+            Layout::OldCarla => "carla-0.9.13",
+            Layout::Synscapes => "synscapes",
+            Layout::Bdd100k => "bdd100k",
         }
     }
 }
@@ -89,7 +115,8 @@ mod tests {
         let error = "kitti".parse::<Layout>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            r#"unknown dataset layout "kitti": expected gta5, cityscapes or acdc"#
+            "unknown dataset layout \"kitti\": expected gta5, cityscapes, acdc, synthia, carla, carla-0.9.13, synscapes or \
+             bdd100k"
         );
     }
 }

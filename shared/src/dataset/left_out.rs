@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::dataset::labels::LabelSetting;
 use crate::globs::Globs;
 use crate::wording::{Thousands, counted};
 
+use super::naming::WantedLabels;
 use super::picture_kind::PictureKind;
 
 /// Why files of a dataset are left out.
@@ -16,7 +16,7 @@ pub enum LeftOutReason {
     /// A picture without a label.
     NoLabel,
     /// A label of another kind than the settings say, of a picture that has none of that kind.
-    OtherLabel(LabelSetting),
+    OtherLabel(WantedLabels),
     /// A label without a picture.
     NoImage,
     /// A picture of the test split, where the setting of this name does not ask for it.
@@ -81,9 +81,9 @@ impl fmt::Display for LeftOut {
         let have = if one { "has" } else { "have" };
         match &self.reason {
             LeftOutReason::NoLabel => write!(f, "{} {have} no label and {are}", pictures())?,
-            LeftOutReason::OtherLabel(stated) => write!(
+            LeftOutReason::OtherLabel(wanted) => write!(
                 f,
-                "{} {have} labels, but none that is named for {stated}, and {are}",
+                "{} {have} labels, but none that is named for {wanted}, and {are}",
                 pictures()
             )?,
             LeftOutReason::NoImage => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::dataset::class_table::TableOf;
 use crate::dataset::entry::{DatasetEntry, DatasetFile, DatasetLabel, LabelReading};
 use crate::dataset::labels::LabelSetting;
 use crate::dataset::layout::Layout;
@@ -12,7 +13,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::left_out::{LeftOut, LeftOutReason};
 use super::list_error::{DatasetError, OfOneName};
-use super::naming::{LABEL_EXTENSION, Naming, has_extension};
+use super::naming::{LABEL_EXTENSION, Naming, WantedLabels, has_extension};
 use super::selected::{ImageFile, SelectedImages, Weather};
 
 /// What a folder of images is read as.
@@ -20,7 +21,8 @@ use super::selected::{ImageFile, SelectedImages, Weather};
 pub enum Role {
     /// Contents, all of one layout.
     Content(Layout),
-    /// Styles, of Cityscapes or ACDC as the suffix of each file tells, or photographs of one's own.
+    /// Styles, of Cityscapes or ACDC as the suffix of each file tells, of BDD100K as its folder does, or photographs of
+    /// one's own.
     Style,
 }
 
@@ -42,8 +44,20 @@ pub struct Request {
     pub labels: Labels,
     /// What the settings say of them: of several labels of an image, the one of that kind is taken.
     pub labels_are: LabelSetting,
+    /// What a table of the settings maps to classes, if there is one: of several labels of an image, one of that is taken.
+    pub classes: Option<TableOf>,
     /// Which images are used.
     pub selection: Selection,
+}
+
+impl Request {
+    /// Returns which label of an image is taken.
+    pub(super) fn wanted(&self) -> WantedLabels {
+        WantedLabels {
+            setting: self.labels_are,
+            table: self.classes,
+        }
+    }
 }
 
 /// The images of a dataset that are used, and what is left out.
@@ -108,11 +122,11 @@ pub fn list(
     note_labels_without_images(&labels, namings, &named, &mut left_out);
     let mut entries = Vec::with_capacity(chosen.len());
     for (name, image) in chosen {
-        let label = label_of(image, &labels, request.labels_are)?;
+        let label = label_of(image, &labels, request.wanted())?;
         match (label, request.labels) {
-            (None, Labels::Needed) => match label_of(image, &labels, LabelSetting::Auto)? {
+            (None, Labels::Needed) => match label_of(image, &labels, WantedLabels::ANY)? {
                 Some(other) => {
-                    let reason = LeftOutReason::OtherLabel(request.labels_are);
+                    let reason = LeftOutReason::OtherLabel(request.wanted());
                     LeftOut::note(&mut left_out, reason, &other.file.path);
                 }
                 None => LeftOut::note(&mut left_out, LeftOutReason::NoLabel, &image.file.path),
@@ -139,16 +153,23 @@ pub fn list(
     Ok(FoundDataset { entries, left_out })
 }
 
-/// Returns the folders of a dataset that hold what is asked for, each once, in the order in which they are looked at.
+/// Returns the folders of a dataset that hold what is asked for, each once and none that lies in another, in the order in
+/// which they are looked at.
 pub(super) fn folders(request: &Request) -> Vec<&'static str> {
     let namings = Naming::of(request.role);
     let images = namings.iter().flat_map(|naming| naming.image_folders);
     let weather = namings.iter().flat_map(|naming| naming.weather_folders);
     let labels = namings.iter().flat_map(|naming| naming.label_folders);
     let labels = labels.filter(|_| request.labels == Labels::Needed);
+    let all: Vec<&str> = images.chain(weather).chain(labels).copied().collect();
+    let lies_in =
+        |folder: &str, other: &str| other != folder && Path::new(folder).starts_with(other);
     let mut known = BTreeSet::new();
-    let all = images.chain(weather).chain(labels).copied();
-    all.filter(|folder| known.insert(*folder)).collect()
+    let outermost = all
+        .iter()
+        .copied()
+        .filter(|folder| !all.iter().any(|other| lies_in(folder, other)));
+    outermost.filter(|folder| known.insert(*folder)).collect()
 }
 
 /// Returns images by name, of which each has one.
@@ -205,9 +226,9 @@ fn labels<'a>(
 fn label_of(
     image: &ImageFile,
     labels: &Stems,
-    setting: LabelSetting,
+    wanted: WantedLabels,
 ) -> Result<Option<DatasetLabel>, DatasetError> {
-    for (suffix, kind) in image.naming.labels_under(setting) {
+    for (suffix, kind) in image.naming.labels_under(wanted) {
         let stem = format!("{}{suffix}", image.name.of_label);
         let files = labels.get(&stem).map(Vec::as_slice).unwrap_or_default();
         let files: Vec<&&SourceFile> = files
@@ -219,7 +240,9 @@ fn label_of(
             [file] => {
                 return Ok(Some(DatasetLabel {
                     file: dataset_file(file),
-                    reading: LabelReading::promised(kind).under(setting),
+                    reading: LabelReading::promised(kind)
+                        .under(wanted.setting)
+                        .by_table(wanted.table),
                 }));
             }
             [first, second, ..] => {

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use crate::dataset::entry::DatasetEntryError;
-use crate::dataset::labels::LabelSetting;
 use crate::dataset::selection::Selection;
 use crate::source::SourceFile;
 use crate::wording::{counted, first_of};
@@ -61,14 +60,14 @@ pub enum DatasetError {
     },
     /// None of the labels is of the kind that the settings state.
     #[error(
-        "{setting} = \"{stated}\" takes none of the labels below {root}: expected {looked_for}{left_out}; name the kind \
-         that is there, or leave {setting} out"
+        "{stated} takes none of the labels below {root}: expected {looked_for}{left_out}; name the kind that is there, or \
+         leave {setting} out"
     )]
     NoneOfKind {
         /// The setting.
         setting: &'static str,
         /// What it says.
-        stated: LabelSetting,
+        stated: String,
         /// The root that was given.
         root: String,
         /// The labels that would do; that there are none if no name stands for the kind.
@@ -187,20 +186,27 @@ impl DatasetError {
         num_images: usize,
         left_out: &[LeftOut],
     ) -> Self {
-        let stated = request.labels_are;
+        let wanted = request.wanted();
         let labels = Naming::of(request.role).iter().flat_map(|naming| {
             let folder = naming.label_folders.join("|");
-            let suffixes = naming.labels_under(stated);
+            let suffixes = naming.labels_under(wanted);
             suffixes.map(move |(suffix, _)| format!("{folder}/**/NAME{suffix}.{LABEL_EXTENSION}"))
         });
         let looked_for = either(labels);
-        let other = LeftOutReason::OtherLabel(stated);
+        let other = LeftOutReason::OtherLabel(wanted);
         if left_out.iter().any(|left_out| left_out.reason == other) {
+            let (labels, classes) = match request.role {
+                Role::Content(_) => ("content.labels", "content.classes"),
+                Role::Style => ("style.labels", "style.classes"),
+            };
+            let (setting, stated) = match (wanted.setting.kind(), wanted.table) {
+                (None, Some(of)) => (classes, format!("{classes}, a table of {of},")),
+                (Some(_), _) | (None, None) => {
+                    (labels, format!("{labels} = \"{}\"", wanted.setting))
+                }
+            };
             return Self::NoneOfKind {
-                setting: match request.role {
-                    Role::Content(_) => "content.labels",
-                    Role::Style => "style.labels",
-                },
+                setting,
                 stated,
                 root: root_shown.to_owned(),
                 looked_for: match looked_for.is_empty() {

@@ -1,9 +1,14 @@
 //! How the published layouts name images and labels.
 //!
-//! **Source:** the download pages of GTA5 (Richter et al. 2016), Cityscapes, Foggy Cityscapes and ACDC.
+//! **Source:** the download pages of GTA5 (Richter et al. 2016), Cityscapes, Foggy Cityscapes and ACDC, the README of
+//! SYNTHIA-RAND-CITYSCAPES (Ros et al. 2016), the page of Synscapes' features (Wrenninge and Unger 2018), and BDD100K's
+//! documentation (Yu et al. 2020).
+//! **Differs:** CARLA leaves folders to those who record; those here are what many call them.
 
+use std::fmt;
 use std::path::Path;
 
+use crate::dataset::class_table::TableOf;
 use crate::dataset::entry::LabelKind;
 use crate::dataset::labels::LabelSetting;
 use crate::dataset::layout::Layout;
@@ -37,6 +42,39 @@ pub(super) struct Naming {
     pub(super) variants: &'static [&'static str],
     /// What follows the name in the stem of a label, in the order of preference.
     pub(super) labels: &'static [(&'static str, LabelKind)],
+}
+
+/// Which label of an image is taken, where it has several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WantedLabels {
+    /// What the settings say that labels are.
+    pub setting: LabelSetting,
+    /// What a table of the settings maps to classes.
+    pub table: Option<TableOf>,
+}
+
+impl WantedLabels {
+    /// Whatever there is.
+    pub(super) const ANY: Self = Self {
+        setting: LabelSetting::Auto,
+        table: None,
+    };
+
+    /// Returns whether a label that is named for a kind is taken.
+    fn takes(self, kind: LabelKind) -> bool {
+        let stated = self.setting.kind();
+        stated.is_none_or(|stated| stated == kind) && self.table.is_none_or(|of| of == kind.shows())
+    }
+}
+
+/// What a label has to be named for.
+impl fmt::Display for WantedLabels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.setting.kind(), self.table) {
+            (None, Some(of)) => write!(f, "{of}"),
+            (Some(_), _) | (None, None) => write!(f, "{}", self.setting),
+        }
+    }
 }
 
 /// An image's name, and the name under which its label is found.
@@ -103,6 +141,62 @@ const ACDC_STYLE: Naming = Naming {
     ..ACDC_CONTENT
 };
 
+const SYNTHIA: Naming = Naming {
+    image_folders: &["RGB"],
+    label_folders: &["GT/LABELS"],
+    labels: &[("", LabelKind::SynthiaIds)],
+    ..GTA5
+};
+
+const CARLA: Naming = Naming {
+    image_folders: &["images", "rgb", "CameraRGB"],
+    label_folders: &["labels", "semantic", "CameraSeg", "CameraSemSeg"],
+    labels: &[("", LabelKind::CarlaTags)],
+    ..GTA5
+};
+
+const OLD_CARLA: Naming = Naming {
+    labels: &[("", LabelKind::OldCarlaTags)],
+    ..CARLA
+};
+
+/// Beside `rgb` lies `rgb-2k`, to whose size no labels are.
+const SYNSCAPES: Naming = Naming {
+    image_folders: &["img/rgb"],
+    label_folders: &["img/class"],
+    labels: &[("", LabelKind::LabelIds)],
+    ..GTA5
+};
+
+/// Beside `images/10k` lies `images/100k`, of which nothing has classes and some have the same names.
+const BDD100K_STYLE: Naming = Naming {
+    image_folders: &["images/10k", "seg/images"],
+    label_folders: &["labels/sem_seg/masks", "seg/labels"],
+    labels: &[
+        ("", LabelKind::TrainIds),
+        ("_train_id", LabelKind::TrainIds),
+    ],
+    ..GTA5
+};
+
+/// Also with `seg` as its root.
+const BDD100K_CONTENT: Naming = Naming {
+    image_folders: &[
+        "images/10k",
+        "seg/images",
+        "images/train",
+        "images/val",
+        "images/test",
+    ],
+    label_folders: &[
+        "labels/sem_seg/masks",
+        "seg/labels",
+        "labels/train",
+        "labels/val",
+    ],
+    ..BDD100K_STYLE
+};
+
 /// Photographs of one's own: whatever has none of the other layouts' names.
 const PLAIN_STYLE: Naming = GTA5;
 
@@ -115,7 +209,12 @@ impl Naming {
             Role::Content(Layout::Gta5) => &[GTA5],
             Role::Content(Layout::Cityscapes) => &[CITYSCAPES_CONTENT],
             Role::Content(Layout::Acdc) => &[ACDC_CONTENT],
-            Role::Style => &[CITYSCAPES_STYLE, ACDC_STYLE, PLAIN_STYLE],
+            Role::Content(Layout::Synthia) => &[SYNTHIA],
+            Role::Content(Layout::Carla) => &[CARLA],
+            Role::Content(Layout::OldCarla) => &[OLD_CARLA],
+            Role::Content(Layout::Synscapes) => &[SYNSCAPES],
+            Role::Content(Layout::Bdd100k) => &[BDD100K_CONTENT],
+            Role::Style => &[CITYSCAPES_STYLE, ACDC_STYLE, BDD100K_STYLE, PLAIN_STYLE],
         }
     }
 
@@ -141,17 +240,14 @@ impl Naming {
         })
     }
 
-    /// Returns what follows the name in the stem of a label and what that promises, in the order of preference: where the
-    /// settings say what labels are, of those that are named for a kind only that one.
+    /// Returns what follows the name in the stem of a label and what that promises, in the order of preference: of those
+    /// that are named for a kind only what is wanted.
     pub(super) fn labels_under(
         &self,
-        setting: LabelSetting,
+        wanted: WantedLabels,
     ) -> impl Iterator<Item = (&'static str, LabelKind)> + use<> {
-        let stated = setting.kind();
         let labels = self.labels.iter().copied();
-        labels.filter(move |(suffix, kind)| {
-            suffix.is_empty() || stated.is_none_or(|stated| stated == *kind)
-        })
+        labels.filter(move |(suffix, kind)| suffix.is_empty() || wanted.takes(*kind))
     }
 
     /// Returns the name of the image that a label of this stem belongs to.
@@ -183,5 +279,22 @@ mod tests {
             assert_eq!(name(CITYSCAPES_CONTENT, other), None, "{other}");
         }
         assert_eq!(name(PLAIN_STYLE, "a_gtFine_color"), None);
+    }
+
+    #[test]
+    fn a_table_of_colours_takes_labels_of_colours_and_one_of_ids_no_such() {
+        let first = |setting, table| {
+            let wanted = WantedLabels { setting, table };
+            CITYSCAPES_CONTENT
+                .labels_under(wanted)
+                .next()
+                .map(|(_, kind)| kind)
+        };
+        let (auto, train_ids) = (LabelSetting::Auto, LabelSetting::TrainIds);
+        let (ids, colours) = (Some(TableOf::Ids), Some(TableOf::Colours));
+        assert_eq!(first(auto, ids), Some(LabelKind::LabelIds));
+        assert_eq!(first(auto, colours), Some(LabelKind::Colour));
+        assert_eq!(first(train_ids, ids), Some(LabelKind::TrainIds));
+        assert_eq!(first(train_ids, colours), None);
     }
 }

@@ -3,7 +3,8 @@
 //! All code that looks for photographs asks here. Names are compared without regard to case.
 //!
 //! **Source:** the downloads of GTA5, Cityscapes, Foggy and Rain Cityscapes, ACDC, Dark Zurich, SYNTHIA, KITTI, Virtual
-//! KITTI, BDD100K, Mapillary Vistas, IDD, WildDash, nuScenes, A2D2, ApolloScape, CamVid and ADE20K.
+//! KITTI, BDD100K, Synscapes, Mapillary Vistas, IDD, WildDash, nuScenes, A2D2, ApolloScape, CamVid and ADE20K, and folders
+//! that many record CARLA to.
 
 use std::fmt;
 use std::path::{Component, Path};
@@ -131,11 +132,13 @@ const BEGINNINGS: [(&str, PictureKind); 3] = [
 ];
 
 /// What lies in folders of these names, in lower case.
-const FOLDERS: [(&str, PictureKind); 74] = [
+const FOLDERS: [(&str, PictureKind); 79] = [
     ("images", PictureKind::Photograph),
     ("image", PictureKind::Photograph),
     ("rgb", PictureKind::Photograph),
     ("rgb_anon", PictureKind::Photograph),
+    ("rgb-2k", PictureKind::Photograph),
+    ("camerargb", PictureKind::Photograph),
     ("leftimg8bit", PictureKind::Photograph),
     ("leftimg8bit_foggy", PictureKind::Photograph),
     ("leftimg8bit_foggydbf", PictureKind::Photograph),
@@ -162,6 +165,9 @@ const FOLDERS: [(&str, PictureKind); 74] = [
     ("gtfinepanopticparts", PictureKind::Label),
     ("semantic", PictureKind::Label),
     ("semantic_rgb", PictureKind::Label),
+    ("cameraseg", PictureKind::Label),
+    ("camerasemseg", PictureKind::Label),
+    ("class", PictureKind::Label),
     ("instance", PictureKind::Label),
     ("instances", PictureKind::Label),
     ("panoptic", PictureKind::Label),
@@ -244,6 +250,9 @@ mod tests {
                     "leftImg8bit_foggy/train/aachen_1_leftImg8bit_foggy_beta_0.02.png",
                     "night/train/GP01/GP01_frame_000001_rgb_anon.png",
                     "RGB/0000000.png",
+                    "img/rgb/1.png",
+                    "img/rgb-2k/1.png",
+                    "CameraRGB/02_00_000.png",
                     "training/image_2/000000_10.png",
                     "bdd100k/seg/images/train/a.jpg",
                     "samples/CAM_FRONT/n015.jpg",
@@ -281,6 +290,8 @@ mod tests {
                     "gt/night/a.png",
                     "GT/LABELS/0000000.png",
                     "GT/COLOR/0000000.png",
+                    "img/class/1.png",
+                    "CameraSeg/02_00_000.png",
                     "training/semantic/000000_10.png",
                     "training/semantic_rgb/000000_10.png",
                     "bdd100k/seg/labels/train/a_train_id.png",

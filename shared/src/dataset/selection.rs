@@ -296,6 +296,7 @@ mod tests {
         );
         let several = check("split = [\"train\", \"test\"]", Some(Layout::Cityscapes)).unwrap();
         assert_eq!(several.splits, [Split::Train, Split::Test]);
+        assert!(check("split = \"train\"", Some(Layout::Bdd100k)).is_ok());
         assert_eq!(several.to_string(), "content.split (train, test)");
     }
 
@@ -316,6 +317,16 @@ mod tests {
                 "condition = \"fog\"",
                 Layout::Cityscapes,
                 "content.condition (fog)",
+            ),
+            (
+                "split = \"train\"",
+                Layout::Synthia,
+                "content.split (train) cannot be used with layout synthia",
+            ),
+            (
+                "condition = \"night\"",
+                Layout::Bdd100k,
+                "cannot be used with layout bdd100k",
             ),
             (
                 "split = \"tset\"",

@@ -1,12 +1,14 @@
 //! The manifest: one row for each item.
 //!
-//! - `schema`, `column`: its columns; `parquet_file`: the file; `sealing`: its digest of itself
+//! - `schema`, `label_columns`, `features`, `column`: its columns; `parquet_file`: the file; `sealing`: its digest of itself
 //! - `effective`: rows of a commit with its revisions put over them
 //! - `claims`, `thrift`: sizes that a file claims, checked before they are believed
 
 mod claims;
 mod column;
 mod effective;
+mod features;
+mod label_columns;
 mod parquet_file;
 #[cfg(test)]
 mod samples;
@@ -23,6 +25,7 @@ pub use parquet_file::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::confusion::{AgreementFigures, LabelAgreement};
 use crate::failure::FailureClass;
 use crate::ids::{ItemId, RunId, ShardId};
 use crate::item_metric::PerMetric;
@@ -194,12 +197,45 @@ pub struct Quality {
     pub train_ids: Vec<u8>,
     /// Features of the output, if the run has a network for them. Kept in the shard's manifest, not in the run's.
     pub features: Option<Vec<f32>>,
+    /// What a segmenter finds in the output and in its content beside their label, if the run has one. Kept in the shard's
+    /// manifest; the run's has its figures.
+    pub agreement: Option<LabelAgreement>,
+    /// The figures of an agreement that is not here itself: see [`Self::label_figures`].
+    pub agreement_figures: Option<Box<AgreementFigures>>,
+    /// Whether the output keeps less of its content's agreement than the run asks for.
+    pub is_doubtful: bool,
+    /// What the segmenter predicted, which is stored of doubtful items.
+    pub predictions: Option<Predictions>,
 }
 
-/// Takes the features out of rows, as a run's manifest has them.
+/// Digests of the stored predictions of a doubtful item.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Predictions {
+    /// SHA-256 of the prediction for the output.
+    pub output_sha256: String,
+    /// SHA-256 of the prediction for its content.
+    pub content_sha256: String,
+}
+
+impl Quality {
+    /// Returns how far what a segmenter predicts agrees with the label, as rows of shards and of a run's manifest tell it;
+    /// none without a segmenter.
+    #[must_use]
+    pub fn label_figures(&self) -> Option<AgreementFigures> {
+        match &self.agreement {
+            Some(agreement) => Some(agreement.figures()),
+            None => self.agreement_figures.as_deref().cloned(),
+        }
+    }
+}
+
+/// Takes out of rows what only shards keep: features, and of what a segmenter finds all but the figures.
 pub fn without_features(rows: &mut [ManifestRow]) {
     for quality in rows.iter_mut().filter_map(|row| row.quality.as_mut()) {
         quality.features = None;
+        if let Some(agreement) = quality.agreement.take() {
+            quality.agreement_figures = Some(Box::new(agreement.figures()));
+        }
     }
 }
 
@@ -225,10 +261,12 @@ pub struct Work {
     pub store_ms: f64,
     /// Comparing the output with its content and computing its features, in milliseconds.
     pub quality_ms: f64,
-    /// What of these times the content alone took, whatever its styles: this item's share of it, in milliseconds.
-    pub content_ms: f64,
-    /// Recording the style, in milliseconds, given to the first item that used the record. In none of the other times.
-    pub style_ms: f64,
+    /// What of these times the content alone took, whatever its styles: this item's share of it, in milliseconds. Not known
+    /// of what an earlier program did.
+    pub content_ms: Option<f64>,
+    /// Recording the style, in milliseconds, given to the first item that used the record. In none of the other times, and
+    /// not known of what an earlier program did.
+    pub style_ms: Option<f64>,
 }
 
 impl Work {

@@ -1,6 +1,7 @@
 //! Rows that tests write, read and compare.
 
-use super::{ManifestRow, Output, Quality, Status, Work};
+use super::{ManifestRow, Output, Predictions, Quality, Status, Work};
+use crate::confusion::{Confusion, LabelAgreement};
 use crate::failure::FailureClass;
 use crate::ids::{ItemId, ShardId};
 use crate::item_metric::{ItemMetric, PerMetric};
@@ -41,7 +42,7 @@ pub(super) fn row(style: &str, content: &str, done: bool) -> ManifestRow {
         quality: done.then(|| Quality {
             figures: PerMetric::from_fn(|metric| (metric == ItemMetric::Ssim).then_some(0.25)),
             train_ids: vec![0, 10],
-            features: None,
+            ..Quality::default()
         }),
         content_sha256: done.then(|| "z".into()),
         work: done.then(|| Work {
@@ -51,4 +52,22 @@ pub(super) fn row(style: &str, content: &str, done: bool) -> ManifestRow {
         started_at: "2026-01-02T03:04:05.678901Z".parse().unwrap(),
         finished_at: "2026-01-02T03:04:06Z".parse().unwrap(),
     }
+}
+
+/// Returns the row of a doubtful item that is done, with what a segmenter finds in it.
+pub(super) fn doubtful(style: &str, content: &str) -> ManifestRow {
+    let mut row = row(style, content, true);
+    row.quality = row.quality.map(|quality| Quality {
+        agreement: Some(LabelAgreement {
+            output: Confusion::of(&[0, 0, 10, 18], &[0, 1, 10, 255]),
+            content: Confusion::of(&[0, 0, 10, 18], &[0, 0, 10, 18]),
+        }),
+        is_doubtful: true,
+        predictions: Some(Predictions {
+            output_sha256: "p".into(),
+            content_sha256: "q".into(),
+        }),
+        ..quality
+    });
+    row
 }

@@ -5,24 +5,18 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{
-    Array, ArrayRef, FixedSizeListArray, Float32Array, Float64Array, ListArray, RecordBatch,
-    StringArray,
-};
-use arrow::datatypes::{DataType, Field, Float32Type, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use jiff::Timestamp;
 
 use super::column::{
-    Amount, Attempt, Cell, Column, Figure, FigureOfPixels, FileDigest, Kind, Told,
+    Amount, Attempt, Cell, Column, Extra, Figure, FigureOfPixels, FileDigest, Kind, Told,
 };
-use super::{ManifestError, ManifestRow, Output, Quality, RowOrigin, Status, Work};
+use super::{ManifestError, ManifestRow, Output, RowOrigin, Status, Work, features, label_columns};
 use crate::failure::FailureClass;
 use crate::ids::{ItemId, RunId, ShardId};
 use crate::item_metric::ItemMetric;
 use crate::warning::WarningKind;
-
-/// The column that only manifests of shards have.
-pub(super) const FEATURES: &str = "features";
 
 /// A column by the place of its values in a row, whose last part is its name, and by their [`Kind`]:
 ///
@@ -56,7 +50,8 @@ macro_rules! column {
     };
 }
 
-/// The columns, in the order of a reader's interest, but for [`FEATURES`].
+/// The columns, in the order of a reader's interest, but for that of [`features`]; those that only some manifests have are
+/// the last.
 ///
 /// To add one, such as how long an item waited for its inputs: a field `wait_ms: f64` in [`Work`], and here, where it is to
 /// stand, the line
@@ -66,7 +61,8 @@ macro_rules! column {
 /// ```
 ///
 /// A figure for each item is a variant of [`ItemMetric`] and no line. A test has the stored columns word by word and
-/// fails until it has the new one. Manifests without it, which earlier programs wrote, are refused with its name.
+/// fails until it has the new one. Manifests without it, which earlier programs wrote, are refused with its name, unless it
+/// says that it is [`missing_earlier`](Column::missing_earlier) or [`only_with`](Column::only_with) others.
 static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
     let mut columns = vec![
         column!(run: RunId),
@@ -106,11 +102,12 @@ static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         column!(work?.decode_ms: Amount),
         column!(work?.store_ms: Amount),
         column!(work?.quality_ms: Amount),
-        column!(work?.content_ms: Amount),
-        column!(work?.style_ms: Amount),
+        column!(work?.content_ms: Option<Amount>).missing_earlier(),
+        column!(work?.style_ms: Option<Amount>).missing_earlier(),
         column!(started_at: Timestamp),
         column!(finished_at: Timestamp),
     ]);
+    columns.extend(label_columns::columns());
     columns
 });
 
@@ -131,7 +128,11 @@ fn column_of<K: Kind<Value = Option<f64>>>(metric: ItemMetric) -> Column {
 fn unread(batch: &RecordBatch, at: usize) -> Result<ManifestRow, ManifestError> {
     Ok(ManifestRow {
         output: has::<StringArray>(batch, "image_key", at)?.then(Output::default),
-        quality: has::<Float64Array>(batch, ItemMetric::Ssim.as_str(), at)?.then(Quality::default),
+        quality: if has::<Float64Array>(batch, ItemMetric::Ssim.as_str(), at)? {
+            Some(label_columns::unread(batch, at)?)
+        } else {
+            None
+        },
         work: has::<Float64Array>(batch, "unet_evaluations", at)?.then(Work::default),
         ..UNREAD.clone()
     })
@@ -143,6 +144,15 @@ fn has<A: Array + 'static>(
     at: usize,
 ) -> Result<bool, ManifestError> {
     Ok(!Cell::<A>::of(batch, name, at)?.is_null())
+}
+
+/// Returns whether there is a value in a column that only some manifests have.
+pub(super) fn has_extra<A: Array + 'static>(
+    batch: &RecordBatch,
+    name: &'static str,
+    at: usize,
+) -> Result<bool, ManifestError> {
+    Ok(batch.column_by_name(name).is_some() && has::<A>(batch, name, at)?)
 }
 
 /// A row of which nothing is read.
@@ -165,15 +175,56 @@ static UNREAD: LazyLock<ManifestRow> = LazyLock::new(|| {
     ManifestRow::new(origin, item, (then, then))
 });
 
-/// Returns the schema of a manifest, with `num_features` features where it is to keep them.
-pub(super) fn schema(num_features: Option<usize>) -> SchemaRef {
-    let fields = COLUMNS.iter().map(|column| column.field.clone());
-    let mut fields: Vec<Field> = fields.collect();
-    if let Some(length) = num_features {
-        let element = Arc::new(Field::new_list_field(DataType::Float32, true));
-        let list = DataType::FixedSizeList(element, length_of_list(length));
-        fields.push(Field::new(FEATURES, list, true));
+/// What a manifest has beside the columns of every one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Extras {
+    /// Whether it has what a segmenter finds, in figures.
+    pub(super) label_figures: bool,
+    /// Whether it has the pixels that these are computed from.
+    pub(super) confusions: bool,
+    /// How many features of each output it has, if it has any.
+    pub(super) num_features: Option<usize>,
+}
+
+impl Extras {
+    /// Returns what some rows of a shard have.
+    pub(super) fn of(rows: &[ManifestRow]) -> Self {
+        let mut qualities = rows.iter().filter_map(|row| row.quality.as_ref());
+        Self {
+            label_figures: qualities.clone().any(label_columns::has_figures),
+            confusions: qualities.any(|quality| quality.agreement.is_some()),
+            num_features: rows.iter().find_map(|row| Some(features::of(row)?.len())),
+        }
     }
+
+    /// Returns what a batch must have, as it has some of it.
+    fn of_batch(batch: &RecordBatch) -> Self {
+        let has = |extra| {
+            let mut columns = COLUMNS.iter().filter(|column| column.extra == Some(extra));
+            columns.any(|column| batch.column_by_name(column.name).is_some())
+        };
+        Self {
+            label_figures: has(Extra::LabelFigures),
+            confusions: has(Extra::Confusions),
+            num_features: None,
+        }
+    }
+
+    /// Returns the columns of such a manifest, but for that of [`features`].
+    fn columns(self) -> impl Iterator<Item = &'static Column> {
+        COLUMNS.iter().filter(move |column| match column.extra {
+            None => true,
+            Some(Extra::LabelFigures) => self.label_figures,
+            Some(Extra::Confusions) => self.confusions,
+        })
+    }
+}
+
+/// Returns the schema of a manifest.
+pub(super) fn schema(extras: Extras) -> SchemaRef {
+    let fields = extras.columns().map(|column| column.field.clone());
+    let mut fields: Vec<Field> = fields.collect();
+    fields.extend(extras.num_features.map(features::field));
     Arc::new(Schema::new(fields))
 }
 
@@ -183,84 +234,51 @@ pub(super) fn without_repetition() -> impl Iterator<Item = &'static str> {
     columns.map(|column| column.name)
 }
 
-/// Returns the number of features of each row that has any.
-pub(super) fn num_features(rows: &[ManifestRow]) -> Option<usize> {
-    rows.iter().find_map(|row| Some(features(row)?.len()))
-}
-
-fn features(row: &ManifestRow) -> Option<&[f32]> {
-    row.quality.as_ref()?.features.as_deref()
-}
-
 /// Returns the first column of a row whose number is no figure: one that is not finite, or no amount of work.
 pub(super) fn no_figure(row: &ManifestRow) -> Option<&'static str> {
     let wrong = COLUMNS.iter().find(|column| !column.is_sound(row));
-    let features = features(row).unwrap_or_default();
-    let features = (!features.iter().all(|value| value.is_finite())).then_some(FEATURES);
+    let features = (!features::are_sound(row)).then_some(features::NAME);
     wrong.map(|column| column.name).or(features)
 }
 
 /// Returns the rows as one batch of [`schema`].
-pub(super) fn batch(
-    rows: &[ManifestRow],
-    num_features: Option<usize>,
-) -> Result<RecordBatch, ManifestError> {
-    let mut arrays: Vec<ArrayRef> = COLUMNS.iter().map(|column| column.array(rows)).collect();
-    if let Some(length) = num_features {
-        arrays.push(feature_lists(rows, length));
-    }
-    Ok(RecordBatch::try_new(schema(num_features), arrays)?)
-}
-
-fn feature_lists(rows: &[ManifestRow], length: usize) -> ArrayRef {
-    let lists = rows
-        .iter()
-        .map(|row| Some(features(row)?.iter().copied().map(Some)));
-    let length = length_of_list(length);
-    let lists = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(lists, length);
-    Arc::new(lists)
-}
-
-/// Returns a number of features as the length of a list.
-fn length_of_list(num_features: usize) -> i32 {
-    i32::try_from(num_features).expect("a network gives few features")
+pub(super) fn batch(rows: &[ManifestRow], extras: Extras) -> Result<RecordBatch, ManifestError> {
+    let arrays = extras.columns().map(|column| column.array(rows));
+    let mut arrays: Vec<ArrayRef> = arrays.collect();
+    let of_features = extras.num_features;
+    arrays.extend(of_features.map(|length| features::array(rows, length)));
+    Ok(RecordBatch::try_new(schema(extras), arrays)?)
 }
 
 /// Returns the rows of a batch. Columns that are none of ours are passed over.
 pub(super) fn rows(batch: &RecordBatch) -> Result<Vec<ManifestRow>, ManifestError> {
-    (0..batch.num_rows()).map(|at| row(batch, at)).collect()
+    let is_there = |column: &Column| batch.column_by_name(column.name).is_some();
+    let columns = Extras::of_batch(batch).columns();
+    let columns = columns.filter(|column| !column.may_be_missing || is_there(column));
+    let columns: Vec<&Column> = columns.collect();
+    let is_lost = |column: &&&Column| column.extra.is_some() && !is_there(column);
+    if let Some(lost) = columns.iter().find(is_lost) {
+        return Err(ManifestError::Column(lost.name));
+    }
+    let places = 0..batch.num_rows();
+    places.map(|at| row(batch, at, &columns)).collect()
 }
 
-fn row(batch: &RecordBatch, at: usize) -> Result<ManifestRow, ManifestError> {
+fn row(batch: &RecordBatch, at: usize, columns: &[&Column]) -> Result<ManifestRow, ManifestError> {
     let mut row = unread(batch, at)?;
-    for column in COLUMNS.iter() {
+    for column in columns {
         column.read_into(&mut row, batch, at)?;
     }
+    label_columns::check_figures(&mut row)?;
     if let Some(quality) = &mut row.quality {
-        quality.features = read_features(batch, at)?;
+        quality.features = features::read(batch, at)?;
     }
     Ok(row)
 }
 
-/// Returns a row's features; none where the column was not written or not read.
-fn read_features(batch: &RecordBatch, at: usize) -> Result<Option<Vec<f32>>, ManifestError> {
-    if batch.column_by_name(FEATURES).is_none() {
-        return Ok(None);
-    }
-    // Parquet knows no lists of one length.
-    let cell = Cell::<ListArray>::of(batch, FEATURES, at)?;
-    if cell.is_null() {
-        return Ok(None);
-    }
-    let list = cell.elements();
-    let values: Option<&Float32Array> = list.as_any().downcast_ref();
-    let values = values.ok_or(ManifestError::Column(FEATURES))?;
-    Ok(Some(values.values().to_vec()))
-}
-
 #[cfg(test)]
 mod tests {
-    use arrow::datatypes::TimeUnit;
+    use arrow::datatypes::{DataType, TimeUnit};
 
     use super::*;
 
@@ -309,7 +327,7 @@ mod tests {
             ("started_at", &time, false),
             ("finished_at", &time, false),
         ];
-        let schema_of_run = schema(None);
+        let schema_of_run = schema(Extras::default());
         let found = schema_of_run.fields().iter();
         let found: Vec<_> = found
             .map(|field| {
@@ -321,8 +339,14 @@ mod tests {
             })
             .collect();
         assert_eq!(found, expected);
+        let missing_earlier = COLUMNS.iter().filter(|column| column.may_be_missing);
+        let missing_earlier: Vec<_> = missing_earlier.map(|column| column.name).collect();
+        assert_eq!(missing_earlier, ["content_ms", "style_ms"]);
 
-        let features = schema(Some(3));
+        let features = schema(Extras {
+            num_features: Some(3),
+            ..Extras::default()
+        });
         let (features, others) = features.fields().split_last().unwrap();
         assert_eq!(others, &schema_of_run.fields()[..]);
         let element = Arc::new(Field::new("item", DataType::Float32, true));
@@ -330,6 +354,8 @@ mod tests {
         assert_eq!(features.as_ref(), &Field::new("features", list, true));
 
         let without: Vec<_> = without_repetition().collect();
-        assert_eq!(without, ["content_sha256", "image_sha256", "label_sha256"]);
+        let of_every_manifest = ["content_sha256", "image_sha256", "label_sha256"];
+        let others = ["prediction_sha256", "content_prediction_sha256"];
+        assert_eq!(without, [&of_every_manifest[..], &others].concat());
     }
 }

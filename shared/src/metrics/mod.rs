@@ -36,7 +36,7 @@ pub struct Metric<const LABELS: usize> {
     pub unit: Option<Unit>,
     /// What it says, for a person.
     pub help: &'static str,
-    /// Names of its labels. None of them has more values than there are runs, or workers.
+    /// Names of its labels. None of them has more values than there are runs, or workers, or a hundred styles of a run.
     pub labels: [&'static str; LABELS],
 }
 
@@ -137,7 +137,8 @@ mod tests {
     #[test]
     fn no_label_is_an_item_or_a_shard() {
         let allowed = BTreeSet::from([
-            "class", "device", "outcome", "place", "run", "stage", "state", "version", "worker",
+            "class", "device", "of", "outcome", "place", "run", "stage", "state", "style",
+            "version", "worker",
         ]);
         for metric in names::ALL {
             for label in metric.labels() {

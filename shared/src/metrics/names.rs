@@ -86,6 +86,15 @@ metrics! {
     /// Shards of a run, by state: committed, failed or open.
     RUN_SHARDS = "synth2real_run_shards", MetricKind::Gauge, None, ["run", "state"];
 
+    /// Items of a run that are done and whose labels are doubtful.
+    RUN_ITEMS_DOUBTFUL = "synth2real_run_items_doubtful", MetricKind::Gauge, None, ["run"];
+
+    /// Mean IoU of what a segmenter predicts for a run's images with their labels, 0 to 1; of contents or of outputs.
+    RUN_LABEL_AGREEMENT = "synth2real_run_label_agreement_ratio", MetricKind::Gauge, None, ["run", "of"];
+
+    /// The same of each style of a run with at most a hundred.
+    RUN_STYLE_LABEL_AGREEMENT = "synth2real_run_style_label_agreement_ratio", MetricKind::Gauge, None, ["run", "style", "of"];
+
     /// Failed attempts at shards of a run that storage knows of.
     RUN_ATTEMPTS_FAILED = "synth2real_run_attempts_failed", MetricKind::Gauge, None, ["run"];
 

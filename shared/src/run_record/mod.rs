@@ -11,6 +11,7 @@ pub use opening::RecordError;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::ArtifactKey;
+use crate::dataset::class_table::ClassTable;
 use crate::dataset::labels::LabelSetting;
 use crate::dataset::layout::Layout;
 use crate::digest;
@@ -20,8 +21,12 @@ use crate::json;
 use crate::location::Location;
 use crate::seal;
 use crate::settings::{
-    DevicePrice, Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize,
+    DevicePrice, Licences, Limits, MethodConfig, Pairing, QualityConfig, RunConfig, ShardSize,
 };
+use crate::wording::shortened;
+
+/// Bytes of a value that a difference shows.
+const MAX_VALUE_BYTES: usize = 200;
 
 /// Version of the format of `run.json`.
 pub const FORMAT_VERSION: u32 = 4;
@@ -47,6 +52,9 @@ pub struct RunRecord {
     /// What an hour of a device costs, if the settings said so. Not part of the identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<DevicePrice>,
+    /// Under which terms what is made may be used. Not part of the identity.
+    #[serde(default, skip_serializing_if = "Licences::is_empty")]
+    pub licences: Licences,
     /// What is frozen.
     pub frozen: Frozen,
 }
@@ -79,6 +87,9 @@ pub struct Frozen {
     pub styles: BTreeMap<String, String>,
     /// What the styles' label files are said to be.
     pub style_labels: LabelSetting,
+    /// Which class each of their labels is, where the settings say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub style_classes: Option<ClassTable>,
     /// The model.
     pub model: FrozenModel,
     /// The networks that evaluate outputs: their figures are committed with the outputs.
@@ -100,6 +111,9 @@ pub struct FrozenContent {
     pub layout: Layout,
     /// What its label files are said to be.
     pub labels: LabelSetting,
+    /// Which class each label is, where the settings say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassTable>,
     /// Number of contents in the listing.
     pub count: usize,
     /// SHA-256 over the names and sizes of all files listed.
@@ -118,14 +132,21 @@ pub struct FrozenModel {
     pub height: usize,
 }
 
-/// The networks that evaluate outputs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The networks that evaluate outputs, and what is made of what they say.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FrozenEvaluators {
     /// SHA-256 of the contract of the network whose features are kept.
     pub features: Option<String>,
     /// SHA-256 of the contract of the network that LPIPS is computed with.
     pub lpips: Option<String>,
+    /// SHA-256 of the contract of the network that judges labels. Left out where there is none: the plan hashes of earlier
+    /// runs were made without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmenter: Option<String>,
+    /// Below this share of the content's own agreement with its label an output is doubtful. Left out where none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_label_agreement: Option<f64>,
 }
 
 impl Frozen {
@@ -143,6 +164,7 @@ impl FrozenEvaluators {
         Self {
             features,
             lpips: of_metrics[ItemMetric::Lpips].take(),
+            ..Self::default()
         }
     }
 
@@ -181,6 +203,7 @@ impl RunRecord {
             quality: config.quality.absolute(),
             limits: config.limits,
             price: config.price.clone(),
+            licences: config.licences.clone(),
             frozen,
         }
     }
@@ -213,6 +236,7 @@ impl RunRecord {
             content: FrozenContent {
                 layout: planned.content.layout,
                 labels: planned.content.labels,
+                classes: planned.content.classes.clone(),
                 ..frozen.content
             },
             styles: frozen.styles,
@@ -243,7 +267,15 @@ fn compare(path: &str, old: &serde_json::Value, new: &serde_json::Value, found: 
                 );
             }
         }
-        _ if old != new => found.push(format!("{path} was {old} and is now {new}")),
+        _ if old != new => {
+            // What is new or gone may be a whole table.
+            let shown = |value: &serde_json::Value| shortened(&value.to_string(), MAX_VALUE_BYTES);
+            found.push(format!(
+                "{path} was {} and is now {}",
+                shown(old),
+                shown(new)
+            ));
+        }
         _ => {}
     }
 }
@@ -271,11 +303,13 @@ pub(crate) mod tests {
             content: FrozenContent {
                 layout: Layout::Gta5,
                 labels: LabelSetting::Auto,
+                classes: None,
                 count: 2,
                 listing_sha256: digest::sha256(b"a"),
             },
             styles: BTreeMap::from([("night".into(), digest::sha256(b"b"))]),
             style_labels: LabelSetting::Auto,
+            style_classes: None,
             model: FrozenModel {
                 sha256: digest::sha256(b"c"),
                 width: 512,
@@ -307,6 +341,7 @@ pub(crate) mod tests {
                 max_failed: 0.05,
             },
             price: None,
+            licences: Licences::default(),
             frozen: frozen(1),
         }
     }
@@ -332,7 +367,10 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_record_survives_its_json_with_a_price_and_without() {
+    fn a_record_survives_its_json() {
+        let mut with_segmenter = record();
+        with_segmenter.frozen.evaluators.segmenter = Some(digest::sha256(b"e"));
+        with_segmenter.frozen.evaluators.min_label_agreement = Some(0.1);
         let priced = RunRecord {
             price: Some(DevicePrice {
                 per_device_hour: 2.5,
@@ -340,10 +378,71 @@ pub(crate) mod tests {
             }),
             ..record()
         };
-        for record in [record(), priced] {
+        for record in [record(), with_segmenter, priced] {
             let json = serde_json::to_string_pretty(&record).unwrap();
             assert_eq!(json.contains("price"), record.price.is_some());
             assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), record);
         }
+    }
+
+    #[test]
+    fn a_segmenter_is_part_of_what_is_frozen_only_where_there_is_one() {
+        let without = serde_json::to_value(frozen(1)).unwrap();
+        assert_eq!(
+            without["judges"],
+            serde_json::json!({"features": null, "lpips": null})
+        );
+        let mut planned = frozen(1);
+        planned.evaluators.segmenter = Some("e".to_owned());
+        planned.evaluators.min_label_agreement = Some(0.5);
+        assert_eq!(
+            record().differences(&planned),
+            [
+                "judges.min_label_agreement was null and is now 0.5",
+                "judges.segmenter was null and is now \"e\""
+            ]
+        );
+    }
+
+    #[test]
+    fn a_table_of_classes_is_part_of_what_is_frozen_only_where_there_is_one() {
+        let json = serde_json::to_string_pretty(&record()).unwrap();
+        assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), record());
+        assert!(!json.contains("classes"), "{json}");
+        let mut with_tables = record();
+        with_tables.frozen = of_classes("road");
+        let json = serde_json::to_string(&with_tables).unwrap();
+        let read = serde_json::from_str::<RunRecord>(&json).unwrap();
+        assert_eq!(read, with_tables);
+        assert_ne!(
+            digest::sha256_of_json(&read.frozen),
+            record().plan_hash,
+            "classes are part of the identity"
+        );
+    }
+
+    /// Returns what is frozen of a run whose labels of id 7 are of a class.
+    fn of_classes(class: &str) -> Frozen {
+        let table = ClassTable::new([("7", class), ("8", "car")]).unwrap();
+        let mut frozen = frozen(1);
+        frozen.content.classes = Some(table.clone());
+        frozen.style_classes = Some(table);
+        frozen
+    }
+
+    #[test]
+    fn changed_classes_are_named_whatever_the_inputs_are() {
+        let mut before = record();
+        before.frozen = of_classes("road");
+        let expected = [
+            "content.classes.7 was \"road\" and is now \"sidewalk\"",
+            "style_classes.7 was \"road\" and is now \"sidewalk\"",
+        ];
+        assert_eq!(before.differences(&of_classes("sidewalk")), expected);
+        let told = before.differences_but_inputs(&of_classes("sidewalk"));
+        assert_eq!(told, expected);
+        let told = record().differences(&of_classes("road"));
+        let expected = "content.classes was null and is now {\"7\":\"road\",\"8\":\"car\"}";
+        assert_eq!(told[0], expected);
     }
 }

@@ -80,6 +80,12 @@ pub(super) const INPUT_PATIENCE_SECONDS: Bound<u64> = Bound::new(
     604_800,
     "seconds, up to a week",
 );
+pub(super) const MIN_LABEL_AGREEMENT: Bound<f64> = Bound::new(
+    "quality.min_label_agreement",
+    0.0,
+    1.0,
+    "a share of the content's own agreement",
+);
 pub(super) const ALARM_PATIENCE_SECONDS: Bound<u64> = Bound::new(
     "broker.alarm_patience_seconds",
     0,

@@ -160,6 +160,14 @@ mod tests {
                 "settings file FILE, line 12: limits.max_attempts (5000000000) must be a whole number, 0 to 4294967295",
             ),
             (
+                "[style.classes]\n7 = true\n",
+                "settings file FILE, line 12: style.classes.7 (true) must be the name of a class, a train id of 0 to 18, or",
+            ),
+            (
+                "[style.classes]\n7 = 'road'\n7 = 'car'\n",
+                "settings file FILE, line 13: key 7 is there twice",
+            ),
+            (
                 "[quality]\nreference = 3\n",
                 "settings file FILE, line 12: quality.reference must be a file, or a table of files",
             ),
@@ -181,6 +189,15 @@ mod tests {
         assert!(told.ends_with(expected), "{told}");
         let told = run_told(WHOLE.replace("name = 'r'", "name = 2024-01-01"));
         let expected = "run.name (2024-01-01, a date or time) must be text in quotes";
+        assert!(told.ends_with(expected), "{told}");
+    }
+
+    #[test]
+    fn classes_that_are_no_table_are_told_with_what_a_table_looks_like() {
+        let classes = "layout = 'gta5'\nclasses = 'classes.csv'\n";
+        let told = run_told(WHOLE.replace("layout = 'gta5'\n", classes));
+        let expected = "content.classes (\"classes.csv\") must be a table of labels and their classes, such as \
+                        { \"7\" = \"road\" }, or { file = \"classes.csv\" }";
         assert!(told.ends_with(expected), "{told}");
     }
 

@@ -8,6 +8,7 @@
 
 mod bounds;
 mod broker;
+mod classes;
 pub mod defaults;
 mod device;
 mod engine;
@@ -29,6 +30,7 @@ mod steps;
 mod worker;
 
 pub use broker::{BROKER_PASSWORD, BROKER_URL, BROKER_USER, BrokerConfig};
+pub use classes::ClassKeys;
 pub use device::{Device, DeviceError};
 pub use engine::EngineConfig;
 pub use error::SettingsError;
@@ -36,7 +38,10 @@ pub use locations::resolve_root;
 pub use machine::{Machine, free_memory};
 pub use method::{Method, MethodConfig, Preset};
 pub use price::{Amount, DevicePrice};
+pub(crate) use quality::check_min_label_agreement;
 pub use quality::{QualityConfig, ReferenceFiles};
-pub use run::{ContentConfig, Limits, Pairing, PairingMode, RunConfig, ShardSize, StyleConfig};
+pub use run::{
+    ContentConfig, Licences, Limits, Pairing, PairingMode, RunConfig, ShardSize, StyleConfig,
+};
 pub use steps::StepSet;
 pub use worker::{WatchdogConfig, WorkerConfig};

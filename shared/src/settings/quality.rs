@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::locations::{file_location, location};
 use super::raw::{RawQuality, RawReference};
-use super::{SettingsError, defaults};
+use super::{SettingsError, bounds, defaults};
 use crate::item_metric::ItemMetric;
 use crate::location::Location;
 use crate::paths;
@@ -18,13 +18,21 @@ const STYLE: &str = "{style}";
 const EVERY_STYLE: &str = "*";
 
 /// What outputs are judged with. Structural similarity needs nothing; the rest is what a run names.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QualityConfig {
     /// The network whose features FID and KID compare, exported by `onnx_export.features`.
     pub features: Option<Location>,
     /// The network that LPIPS is computed with, exported by `onnx_export.perceptual`.
     pub lpips: Option<Location>,
+    /// The network that tells whether labels are still true, exported by `onnx_export.segmenter`. Left out of records of runs
+    /// without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmenter: Option<Location>,
+    /// Below this share of the content's own agreement with its label an output is doubtful; none if no output is. Left out
+    /// of records of runs without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_label_agreement: Option<f64>,
     /// Statistics of the real photographs that a style is compared with, if any are named.
     pub reference: Option<ReferenceFiles>,
     /// Whether figures are also reported for the items that show a class, for each class.
@@ -119,6 +127,26 @@ fn reference_file(field: &'static str, text: &str, base: &Path) -> Result<Locati
     ))
 }
 
+/// Refuses a share of agreement that is none, and one that no segmenter gives.
+///
+/// # Errors
+///
+/// [`SettingsError::Value`] with the key that is wrong, or missing.
+pub(crate) fn check_min_label_agreement(
+    share: Option<f64>,
+    has_segmenter: bool,
+) -> Result<Option<f64>, SettingsError> {
+    let share = bounds::MIN_LABEL_AGREEMENT.check_given(share)?;
+    if share.is_some() && !has_segmenter {
+        return Err(SettingsError::value(
+            "quality.segmenter",
+            "absent",
+            "must name the network whose agreement with labels quality.min_label_agreement is about",
+        ));
+    }
+    Ok(share)
+}
+
 impl QualityConfig {
     pub(super) fn from_raw(raw: RawQuality, base: &Path) -> Result<Self, SettingsError> {
         let folder =
@@ -130,10 +158,14 @@ impl QualityConfig {
                 "must name the network whose features are compared with quality.reference",
             ));
         }
+        let min_label_agreement =
+            check_min_label_agreement(raw.min_label_agreement, raw.segmenter.is_some())?;
         let reference = raw.reference.map(|raw| ReferenceFiles::from_raw(raw, base));
         Ok(Self {
             features: folder("quality.features", raw.features)?,
             lpips: folder("quality.lpips", raw.lpips)?,
+            segmenter: folder("quality.segmenter", raw.segmenter)?,
+            min_label_agreement,
             reference: reference.transpose()?,
             per_class: raw.per_class.unwrap_or(defaults::PER_CLASS),
         })
@@ -154,6 +186,8 @@ impl QualityConfig {
         Self {
             features: self.features.as_ref().map(Location::absolute),
             lpips: self.lpips.as_ref().map(Location::absolute),
+            segmenter: self.segmenter.as_ref().map(Location::absolute),
+            min_label_agreement: self.min_label_agreement,
             reference: self.reference.as_ref().map(ReferenceFiles::absolute),
             per_class: self.per_class,
         }
@@ -215,5 +249,37 @@ mod tests {
         assert!(message.contains("quality.features"), "{message}");
         let message = check("features = \"f\"\nreference = \"photos\"").unwrap_err();
         assert!(message.contains("reference-stats"), "{message}");
+    }
+
+    #[test]
+    fn an_agreement_is_a_share_and_needs_a_segmenter() {
+        let config = check("segmenter = \"s\"\nmin_label_agreement = 0.5").unwrap();
+        assert_eq!(config.segmenter.unwrap().to_string(), "/base/s");
+        assert_eq!(config.min_label_agreement, Some(0.5));
+        assert_eq!(
+            check("segmenter = \"s\"").unwrap().min_label_agreement,
+            None
+        );
+        let message = check("min_label_agreement = 0.5").unwrap_err();
+        assert!(message.contains("quality.segmenter (absent)"), "{message}");
+        let message = check("segmenter = \"s\"\nmin_label_agreement = 50").unwrap_err();
+        assert!(message.contains("(50) must be 0 to 1"), "{message}");
+    }
+
+    #[test]
+    fn a_config_without_a_segmenter_is_stored_as_if_there_were_none() {
+        let without = serde_json::to_string(&check("lpips = \"l\"").unwrap()).unwrap();
+        assert!(
+            !without.contains("segmenter") && !without.contains("agreement"),
+            "{without}"
+        );
+        let config = check("segmenter = \"s\"\nmin_label_agreement = 0.25").unwrap();
+        for config in [check("lpips = \"l\"").unwrap(), config] {
+            let json = serde_json::to_string(&config).unwrap();
+            assert_eq!(
+                serde_json::from_str::<QualityConfig>(&json).unwrap(),
+                config
+            );
+        }
     }
 }

@@ -59,7 +59,10 @@ pub async fn open(location: &Location) -> Result<Arc<dyn Storage>, StorageError>
 /// Returns the most bytes that an object can have: what is larger is no object of ours.
 pub(crate) fn max_bytes_of(key: &ArtifactKey) -> u64 {
     match key {
-        ArtifactKey::Image(..) | ArtifactKey::Label(..) => max_bytes::DATA,
+        ArtifactKey::Image(..)
+        | ArtifactKey::Label(..)
+        | ArtifactKey::OutputPrediction(..)
+        | ArtifactKey::ContentPrediction(..) => max_bytes::DATA,
         ArtifactKey::Decision(..) => max_bytes::DECISION,
         ArtifactKey::FailedAttempt(..) => max_bytes::ATTEMPT,
         ArtifactKey::RunRecord(_)
@@ -154,7 +157,7 @@ pub async fn list_all(
 /// - `create` writes only if the key is free. If it is taken, the bytes there are compared with those given:
 ///   equal is [`Created::AlreadyThere`], different is [`StorageErrorKind::Conflict`]. Of two creates at once, one is
 ///   new and the other finds it.
-/// - In the place of a picture (an image or a label) an object without a byte, and on a disk what is no file, counts as
+/// - In the place of a picture (an image, a label or a prediction) an object without a byte, and on a disk what is no file, counts as
 ///   none: `create` writes over it, in one step. Elsewhere it is an object with other bytes.
 /// - When `create` or `replace` has returned, the object survives a crash of the machine. What is only found may not: its
 ///   writer may have been killed before that. It does once `settle` has returned.

@@ -29,6 +29,7 @@ pub(crate) fn everything(role: Role) -> Request {
         role,
         labels: Labels::Needed,
         labels_are: LabelSetting::Auto,
+        classes: None,
         selection: Selection::everything(SelectionFields::CONTENT),
     }
 }

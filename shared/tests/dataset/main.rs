@@ -3,3 +3,4 @@
 
 mod choosing;
 mod listing;
+mod unpacked;

@@ -16,7 +16,7 @@ use shared::run_record::{
     FORMAT_VERSION, Frozen, FrozenContent, FrozenEvaluators, FrozenModel, RunInputs, RunRecord,
 };
 use shared::settings::raw::RawMethod;
-use shared::settings::{Limits, Pairing, PairingMode, QualityConfig, ShardSize};
+use shared::settings::{Licences, Limits, Pairing, PairingMode, QualityConfig, ShardSize};
 use shared::storage::Storage;
 
 /// Returns a run that converts every content into every style.
@@ -45,6 +45,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
         content: FrozenContent {
             layout: Layout::Gta5,
             labels: LabelSetting::Auto,
+            classes: None,
             count: contents.len(),
             listing_sha256: digest::sha256(b"a listing"),
         },
@@ -53,6 +54,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
             .map(|name| (name.clone(), digest::sha256(name.as_bytes())))
             .collect::<BTreeMap<_, _>>(),
         style_labels: LabelSetting::Auto,
+        style_classes: None,
         model: FrozenModel {
             sha256: digest::sha256(b"a model"),
             width: 8,
@@ -80,6 +82,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
             input_patience_seconds: 600,
         },
         price: None,
+        licences: Licences::default(),
         frozen,
     };
     FrozenRun { record, plan }

@@ -21,7 +21,7 @@ shared::enumerated! {
         Labels,
         /// Arrays: noise, and statistics of photographs.
         Arrays,
-        /// Contracts: `model.json`, `features.json` and `perceptual.json`.
+        /// Contracts: `model.json`, `features.json`, `perceptual.json` and `segmenter.json`.
         Contracts,
         /// What storage holds of a run beside shards: `run.json`, plan, decisions, tally, failed attempts.
         Records,

@@ -10,8 +10,8 @@ use worker::attempt::{Evaluator, LoadedInput};
 use worker::evaluation::{Evaluation, EvaluationError};
 
 use super::FakeEngineHandle;
-use super::names::{UNCERTAIN, UNJUDGED};
-use super::pictures::quality;
+use super::names::{SEGMENTED, UNCERTAIN, UNJUDGED};
+use super::pictures::{agreement, quality};
 
 #[async_trait]
 impl Evaluator for FakeEngineHandle {
@@ -29,11 +29,15 @@ impl Evaluator for FakeEngineHandle {
             quality.figures[ItemMetric::Lpips] = Some(f64::NAN);
             quality.features = Some(vec![1.0, f32::INFINITY, 2.0]);
         }
+        if content.name.starts_with(SEGMENTED) {
+            quality.agreement = Some(agreement());
+        }
         if content.name.starts_with(UNCERTAIN) {
             quality.figures[ItemMetric::Ssim] = Some(f64::NAN);
         }
         Ok(Evaluation {
             quality,
+            predictions: None,
             warnings: Vec::new(),
         })
     }

@@ -25,7 +25,8 @@ use worker::attempt::BatchLimit;
 
 pub use self::context::FakeContextProvider;
 pub use self::names::{
-    AWAY, BAD, BROKEN, CURSED, DENIED, FATAL, GONE, HANGING, OVERFLOWING, UNCERTAIN, UNJUDGED,
+    AWAY, BAD, BROKEN, CURSED, DENIED, FATAL, GONE, HANGING, OVERFLOWING, SEGMENTED, UNCERTAIN,
+    UNJUDGED,
 };
 pub use self::pictures::{image, quality};
 
@@ -44,6 +45,7 @@ pub async fn make(
         storage: Arc::clone(storage),
         broker: InProcessBroker::with_delivery_limit(u64::MAX),
         run_contexts: Arc::new(FakeContextProvider(Arc::clone(engine))),
+        only: None,
         repairs: BTreeSet::new(),
         progress: Arc::new(()),
         drain: CancellationToken::new(),

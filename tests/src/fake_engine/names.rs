@@ -30,5 +30,8 @@ pub const OVERFLOWING: &str = "overflowing";
 /// Outputs of contents whose names begin so are given no figures by networks.
 pub const UNJUDGED: &str = "unjudged";
 
+/// Outputs of contents whose names begin so are judged by a segmenter, which takes an eighth of them for another class.
+pub const SEGMENTED: &str = "segmented";
+
 /// Outputs of contents whose names begin so have no similarity that is a number.
 pub const UNCERTAIN: &str = "uncertain";

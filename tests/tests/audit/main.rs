@@ -3,6 +3,7 @@
 
 mod deep;
 mod finished;
+mod predictions;
 mod records;
 mod reports;
 mod shards;

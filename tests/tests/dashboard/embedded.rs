@@ -67,6 +67,7 @@ impl Fixture {
             storage: Arc::clone(&self.storage),
             broker: self.broker.clone(),
             run_contexts: Arc::new(FakeContextProvider(FakeEngine::new(TAKES))),
+            only: None,
             repairs: BTreeSet::new(),
             progress: Arc::new(Meddler(AtomicUsize::new(0), meddle)),
             drain: CancellationToken::new(),

@@ -30,6 +30,7 @@ fn report(made: RunReport) -> RunReport {
             items: Some(400),
         }),
         figures: PerMetric::from_fn(|metric| Some([0.412, 0.533][metric as usize % 2])),
+        label_agreement: made.styles[place].label_agreement.clone(),
         notes: vec!["fewer than 2048 images".to_owned()],
         classes: Default::default(),
     };
@@ -61,6 +62,7 @@ fn report(made: RunReport) -> RunReport {
 async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
     let mut project = Project::new(5, 3);
     project.set("shards.contents", 1);
+    project.judge_labels();
     let keep = |label: Picture| label;
     project.add_content("00006", |image| image, keep);
     let label = project.path("gta5/labels/00006.png");
@@ -87,6 +89,11 @@ async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
             "Quarantined",
         ),
         ("losses", format!("/runs/{RUN}/losses"), "bad-input"),
+        (
+            "doubtful",
+            format!("/runs/{RUN}/doubtful"),
+            "of the agreement with their labels",
+        ),
         (
             "resume",
             format!("/runs/{RUN}/resume"),

@@ -4,6 +4,7 @@
 mod access;
 mod crowd;
 mod damaged;
+mod doubtful;
 mod embedded;
 mod errors;
 mod keyboard;

@@ -260,6 +260,16 @@ fn shows_what_was_made(after: &Shown, started: f64) {
     assert_eq!(by_class, 3.0);
     assert_eq!(after.sum("synth2real_run_unet_evaluations", &[]), 2.0);
     assert_eq!(after.sum("synth2real_run_items_converted", &[]), 2.0);
+    for metric in [
+        "synth2real_run_label_agreement_ratio",
+        "synth2real_run_style_label_agreement_ratio",
+    ] {
+        for (of, share) in [("content", 1.0), ("output", 0.875)] {
+            let label = format!("of=\"{of}\"");
+            assert_eq!(after.sum(metric, &[&label]), share, "{metric} {of}");
+        }
+    }
+    assert_eq!(after.sum("synth2real_run_items_doubtful", &[]), 0.0);
     assert_eq!(after.sum("synth2real_queue_reachable", &[]), 1.0);
     let commit = after.sum("synth2real_run_last_commit_timestamp_seconds", &[]);
     let now = jiff::Timestamp::now().as_second() as f64;
@@ -286,7 +296,7 @@ async fn what_the_collector_shows_is_what_storage_and_queue_hold() {
     assert!(before_all.sum(last_look, &[]) >= started);
     let folder = tempfile::tempdir().unwrap();
     let storage: Arc<dyn Storage> = Arc::new(LocalStorage::new(folder.path()));
-    let contents = ["a", "bad-b", "cursed-c", "d"].map(str::to_owned);
+    let contents = ["a", "bad-b", "cursed-c", "segmented-d"].map(str::to_owned);
     let one = ShardSize {
         contents: 1,
         styles: 1,

@@ -30,10 +30,8 @@ fn prepared(converter: &Converter, image: &str, label: &str) -> Prepared {
     let (image_bytes, label_bytes) = (input(image), input(label));
     let kind = label_kind_of_file(Path::new(label), &label_bytes);
     let named = |name, bytes| NamedBytes { name, bytes };
-    let label = LabelFile {
-        file: named(label, &label_bytes),
-        reading: LabelReading::promised(kind),
-    };
+    let file = named(label, &label_bytes);
+    let label = LabelFile::new(file, LabelReading::promised(kind));
     prepare(named(image, &image_bytes), Some(label), converter.size()).unwrap()
 }
 

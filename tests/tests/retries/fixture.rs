@@ -125,6 +125,7 @@ impl Fixture {
             storage: Arc::clone(&self.storage),
             broker: self.broker.clone(),
             run_contexts: Arc::new(FakeContextProvider(Arc::clone(&self.engine))),
+            only: None,
             repairs: BTreeSet::new(),
             progress: Arc::new(()),
             drain: CancellationToken::new(),

@@ -10,7 +10,8 @@
 //! - [`vae`]: images to latents and back
 //! - [`style_bank`]: a KV cache of styles, on the device, in memory or on disk
 //! - [`attention`]: kernels of the injected layers; [`injection`]: what each branch computes with them
-//! - [`feature_extractor`], [`perceptual_network`]: networks that judge outputs; `network`: what they share
+//! - [`feature_extractor`], [`perceptual_network`], [`segmentation_network`]: networks that judge outputs; `network`: what
+//!   they share
 //! - [`conversion`]: method and engine put together, for one content; [`thread`]: the one thread that owns it
 
 #![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
@@ -28,6 +29,7 @@ mod library_version;
 mod network;
 pub mod perceptual_network;
 pub mod runtime;
+pub mod segmentation_network;
 mod session;
 pub mod style_bank;
 mod tensor;

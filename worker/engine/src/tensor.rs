@@ -45,6 +45,25 @@ pub(super) fn values(tensors: &Tensors, name: &str) -> ort::Result<Vec<f32>> {
     Ok(to_f32(value)?.into_iter().collect())
 }
 
+/// A tensor `(1, height, width)` of class indices.
+pub(super) struct Indices<'a> {
+    pub(super) shape: [usize; 3],
+    /// In order.
+    pub(super) values: &'a [i64],
+}
+
+/// Returns the class indices in the tensor of a name.
+pub(super) fn indices<'a>(tensors: &'a Tensors, name: &str) -> ort::Result<Indices<'a>> {
+    let value = tensors
+        .get(name)
+        .ok_or_else(|| ort::Error::new(format!("no {name} came out")))?;
+    let (_, values) = value.try_extract_tensor::<i64>()?;
+    Ok(Indices {
+        shape: shape(value)?,
+        values,
+    })
+}
+
 /// Returns `(tokens, width)` as a tensor with a batch of one.
 pub(super) fn from_tokens(tokens: Array2<f32>, precision: Precision) -> ort::Result<DynValue> {
     let batch = tokens.insert_axis(Axis(0));

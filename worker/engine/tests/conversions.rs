@@ -26,10 +26,8 @@ fn input(converter: &Converter, image: &str, label: &str) -> Prepared {
     let (image_bytes, label_bytes) = (read(image), read(label));
     let kind = label_kind_of_file(Path::new(label), &label_bytes);
     let named = |name, bytes| NamedBytes { name, bytes };
-    let label = LabelFile {
-        file: named(label, &label_bytes),
-        reading: LabelReading::promised(kind),
-    };
+    let file = named(label, &label_bytes);
+    let label = LabelFile::new(file, LabelReading::promised(kind));
     prepare(named(image, &image_bytes), Some(label), converter.size()).unwrap()
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use ndarray::{ArrayView2, ArrayView3};
 use png::{BitDepth, ColorType, Compression, EncodingError, Filter};
 
+use crate::decode::raw_pixels::PixelFormat;
 use crate::error::InputError;
 
 /// Returns an RGB image `(height, width, 3)` as a PNG, compressed quickly.
@@ -38,6 +39,26 @@ pub(crate) fn encode_ids(
             encoder.set_palette(palette);
         }
         None => encoder.set_color(ColorType::Grayscale),
+    }
+    encoder.set_compression(Compression::Balanced);
+    encoder.set_filter(Filter::NoFilter);
+    write(encoder, &pixels)?;
+    Ok(encoded)
+}
+
+/// Returns pixels `(height, width, bytes of a pixel)` as a PNG that stores them so.
+pub(crate) fn encode_pixels(
+    format: &PixelFormat,
+    pixels: ArrayView3<u8>,
+) -> Result<Vec<u8>, InputError> {
+    let (height, width, _) = pixels.dim();
+    let mut encoded = Vec::new();
+    let mut encoder = encoder(&mut encoded, width, height)?;
+    let pixels: Vec<u8> = pixels.iter().copied().collect();
+    encoder.set_color(format.colour);
+    encoder.set_depth(format.depth);
+    if let Some(palette) = format.palette.as_deref() {
+        encoder.set_palette(palette);
     }
     encoder.set_compression(Compression::Balanced);
     encoder.set_filter(Filter::NoFilter);

@@ -172,6 +172,14 @@ pub enum InputError {
         /// What the file holds.
         found: String,
     },
+    /// A label that is read by a table which is not at hand.
+    #[error(
+        "{name} is read by a table of classes, and the run holds none: plan it again under another name"
+    )]
+    NoClassTable {
+        /// The file.
+        name: String,
+    },
     /// A label in which nothing is one of the 19 classes.
     #[error(
         "{name} shows none of the 19 Cityscapes classes: expected {expected}, \

@@ -28,6 +28,8 @@ pub use decode::{decode_image, label_kind_of_file};
 pub use encode::encode_png;
 pub use error::InputError;
 pub use files::{LabelFile, NamedBytes};
-pub use labels::{IdEvidence, count_classes, id_evidence};
-pub use load::{LabelNeed, LoadError, Loaded, load};
+pub use labels::{
+    IdEvidence, LabelIds, class_colours, count_classes, encode_train_ids, id_evidence, label_ids,
+};
+pub use load::{LabelNeed, LabelUse, LoadError, Loaded, load};
 pub use prepare::{Prepared, as_labelled, prepare};

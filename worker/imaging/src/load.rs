@@ -7,7 +7,7 @@ use shared::read_file::{check_size, max_bytes};
 use shared::source::Source;
 use shared::storage::StorageError;
 
-use shared::dataset::DatasetEntry;
+use shared::dataset::{ClassTable, DatasetEntry};
 use shared::model::ImageSize;
 
 use crate::{InputError, LabelFile, NamedBytes, Prepared, prepare};
@@ -55,6 +55,15 @@ pub enum LabelNeed {
     Optional,
 }
 
+/// How the labels of a dataset are used.
+#[derive(Clone, Debug)]
+pub struct LabelUse {
+    /// Whether images are of use without one.
+    pub need: LabelNeed,
+    /// Which class each of their ids or colours is, where the settings say so.
+    pub classes: Option<ClassTable>,
+}
+
 /// Returns a pair of `source`, read, decoded and resized, away from the threads that wait for the network.
 ///
 /// # Errors
@@ -63,11 +72,11 @@ pub enum LabelNeed {
 pub async fn load(
     source: &dyn Source,
     listing: &DatasetEntry,
-    need: LabelNeed,
+    labels: &LabelUse,
     size: ImageSize,
 ) -> Result<Loaded, LoadError> {
     let image = &listing.image;
-    let label = match (&listing.label, need) {
+    let label = match (&listing.label, labels.need) {
         (Some(label), LabelNeed::Required | LabelNeed::Optional) => {
             Some((File::read(source, &label.file).await?, label.reading))
         }
@@ -78,10 +87,10 @@ pub async fn load(
         }
     };
     let image = File::read(source, image).await?;
+    let classes = labels.classes.clone();
     let work = move || -> Result<Loaded, LoadError> {
-        let label = label.as_ref().map(|(file, reading)| LabelFile {
-            file: file.named(),
-            reading: *reading,
+        let label = label.as_ref().map(|(file, reading)| {
+            LabelFile::new(file.named(), *reading).with_classes(classes.as_ref())
         });
         let image_sha256 = digest::sha256(&image.bytes);
         let label_sha256 = label.map(|label| digest::sha256(label.file.bytes));

@@ -48,7 +48,8 @@ pub struct Prepared {
 /// Returns an image and its label, cropped and resized.
 ///
 /// The image is resized bicubically, the stored label to the nearest pixel, with all its ids or
-/// colours. The train ids follow the authors' code: nearest for ids, blended for colours.
+/// colours. The train ids follow the authors' code: nearest for ids, blended for Cityscapes' colours. Those that a table
+/// gives are nearest too.
 ///
 /// # Errors
 ///
@@ -196,5 +197,9 @@ fn label_map(label: &Label, size: ImageSize) -> Result<LabelMap, crate::resize::
             ))
         }
         Label::Colours(colours) => LabelMap::from_colours(colours.view(), image, latent),
+        Label::Mapped(mapped) => {
+            let train_ids = mapped.train_ids.view();
+            Ok(LabelMap::from_ids(train_ids, |id| id, image, latent))
+        }
     }
 }

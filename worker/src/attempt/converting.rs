@@ -90,14 +90,14 @@ impl Attempt<'_> {
             // What has no figures is not stored, so it is evaluated first.
             let started = Instant::now();
             let evaluating = self.evaluate(&content.loaded, &key, png.clone());
-            let evaluation = match evaluating.instrument(span.clone()).await? {
+            let mut evaluation = match evaluating.instrument(span.clone()).await? {
                 Ok(evaluation) => evaluation,
                 Err(why) => {
                     rows.quarantined(content.name(), style.name(), &why);
                     continue;
                 }
             };
-            warnings.extend(evaluation.warnings);
+            warnings.append(&mut evaluation.warnings);
             let (evaluated_in, started) = (started.elapsed(), Instant::now());
             self.progress.begin(Stage::Store);
             if let Err(why) = self.store_label(content, rows).await? {
@@ -110,6 +110,11 @@ impl Attempt<'_> {
                 rows.quarantined(content.name(), style.name(), &why);
                 continue;
             }
+            let predictions = self.store_predictions(content, style.listing, &mut evaluation, rows);
+            if let Err(why) = predictions.await? {
+                rows.quarantined(content.name(), style.name(), &why);
+                continue;
+            }
             let work = Work {
                 unet_evaluations: batch.evaluations as f64 / outputs,
                 style_evaluations: style.recording.evaluations as f64,
@@ -119,8 +124,8 @@ impl Attempt<'_> {
                 decode_ms: share(batch.decode),
                 store_ms: milliseconds(started.elapsed()),
                 quality_ms: milliseconds(evaluated_in),
-                content_ms: share(of_content),
-                style_ms: milliseconds(style.recording.elapsed),
+                content_ms: Some(share(of_content)),
+                style_ms: Some(milliseconds(style.recording.elapsed)),
             };
             let stored = Stored {
                 output: self.output(content, style.listing, sha256.clone()),

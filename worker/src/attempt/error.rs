@@ -142,6 +142,7 @@ impl AttemptError {
             | Self::ToldToStop
             | Self::Manifest(
                 ManifestError::NoFigure { .. }
+                | ManifestError::OtherFigure { .. }
                 | ManifestError::Claim(_)
                 | ManifestError::TooLarge { .. }
                 | ManifestError::Altered { .. }
@@ -216,7 +217,7 @@ impl AttemptError {
         match self {
             Self::Evaluation { source, .. } => match **source {
                 EvaluationError::Output(_) | EvaluationError::Ssim(_) => true,
-                EvaluationError::Engine(_) => false,
+                EvaluationError::Prediction(_) | EvaluationError::Engine(_) => false,
             },
             Self::Storage(_)
             | Self::Engine(_)

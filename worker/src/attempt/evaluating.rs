@@ -6,7 +6,6 @@ use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::failure::FailureClass;
 use shared::item_metric::ItemMetric;
-use shared::manifest::Quality;
 use shared::warning::{ItemWarning, WarningKind};
 
 use super::{Attempt, AttemptError, LoadedInput, Quarantine, Stage};
@@ -36,17 +35,13 @@ impl Attempt<'_> {
 /// the pixels alone, such as structural similarity, leaves nothing to believe if it is not finite.
 fn finite(evaluation: Evaluation) -> Result<Evaluation, Quarantine> {
     let Evaluation {
-        quality:
-            Quality {
-                mut figures,
-                train_ids,
-                features,
-            },
+        mut quality,
+        predictions,
         mut warnings,
     } = evaluation;
     let mut leave_out = |figure: &str| warnings.push(not_evaluated(figure));
     for metric in ItemMetric::ALL {
-        let Some(figure) = figures[metric].filter(|figure| !figure.is_finite()) else {
+        let Some(figure) = quality.figures[metric].filter(|figure| !figure.is_finite()) else {
             continue;
         };
         if metric.network().is_none() {
@@ -59,21 +54,16 @@ fn finite(evaluation: Evaluation) -> Result<Evaluation, Quarantine> {
             });
         }
         leave_out(metric.title());
-        figures[metric] = None;
+        quality.figures[metric] = None;
     }
-    let features = features.filter(|features| {
-        let is_figure = features.iter().all(|feature| feature.is_finite());
-        if !is_figure {
-            leave_out("features");
-        }
-        is_figure
-    });
+    let are_figures = |features: &Vec<f32>| features.iter().all(|feature| feature.is_finite());
+    if !quality.features.as_ref().is_none_or(are_figures) {
+        leave_out("features");
+        quality.features = None;
+    }
     Ok(Evaluation {
-        quality: Quality {
-            figures,
-            train_ids,
-            features,
-        },
+        quality,
+        predictions,
         warnings,
     })
 }
@@ -90,6 +80,7 @@ fn not_evaluated(figure: &str) -> ItemWarning {
 #[cfg(test)]
 mod tests {
     use shared::item_metric::PerMetric;
+    use shared::manifest::Quality;
 
     use super::*;
 
@@ -102,7 +93,9 @@ mod tests {
                 figures,
                 train_ids: vec![1],
                 features: Some(vec![0.5, feature]),
+                ..Quality::default()
             },
+            predictions: None,
             warnings: Vec::new(),
         }
     }

@@ -110,7 +110,7 @@ impl Attempt<'_> {
                 Ok(image) if digest::sha256(&image) == made.sha256 => {
                     let reason = format!(
                         "{} has other bytes than when {key} was made of it: put the old one back, or remove what was made of \
-                         it ({} and the images of {}) to have it made of the new one; then `synth2real resume RUN --only \
+                         it ({} and the images and predictions of {}) to have it made of the new one; then `synth2real resume RUN --only \
                          quarantined`",
                         content.other_file(&made.content),
                         self.label_key(content),
@@ -145,7 +145,7 @@ impl Attempt<'_> {
         }
         Ok(changed(format!(
             "{} of the run was made when {} had other bytes, or is damaged: put the old file back, or remove what was made of \
-             it ({0} and the images of {}) to have it made of the new one; then `synth2real resume RUN --only quarantined`",
+             it ({0} and the images and predictions of {}) to have it made of the new one; then `synth2real resume RUN --only quarantined`",
             self.label_key(content),
             content.label_file(),
             content.name()

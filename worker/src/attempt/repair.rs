@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::artifact::ArtifactKey;
 use shared::ids::ItemId;
-use shared::manifest::{ManifestRow, Output, Status};
+use shared::manifest::{ManifestRow, Output, Predictions, Status};
 
 use super::{AttemptError, ShardOutcome, inputs};
 
@@ -29,26 +29,45 @@ pub(super) fn outcome(
     }
 }
 
-/// The outputs of a committed shard's items that are done.
-pub(super) struct Expected(BTreeMap<ItemId, Output>);
+/// What was made of a committed shard's items that are done.
+pub(super) struct Expected(BTreeMap<ItemId, Made>);
+
+struct Made {
+    output: Output,
+    predictions: Option<Predictions>,
+}
 
 impl Expected {
     pub(super) fn of(rows: &[ManifestRow]) -> Self {
         let done = rows.iter().filter(|row| row.status == Status::Done);
-        let outputs = done.filter_map(|row| Some((row.item.clone(), row.output.clone()?)));
-        Self(outputs.collect())
+        let made = |row: &ManifestRow| {
+            let quality = row.quality.as_ref();
+            Some(Made {
+                output: row.output.clone()?,
+                predictions: quality.and_then(|quality| quality.predictions.clone()),
+            })
+        };
+        let made = done.filter_map(|row| Some((row.item.clone(), made(row)?)));
+        Self(made.collect())
     }
 
     /// Returns the digest of an item's image.
     pub(super) fn image(&self, item: &ItemId) -> Option<&str> {
-        self.0.get(item).map(|output| output.image_sha256.as_str())
+        let made = self.0.get(item)?;
+        Some(made.output.image_sha256.as_str())
     }
 
     /// Returns the digest of a content's label.
     pub(super) fn label(&self, content: &str) -> Option<&str> {
-        let mut outputs = self.0.iter();
-        let found = outputs.find(|(item, _)| item.content == content);
-        found.map(|(_, output)| output.label_sha256.as_str())
+        let mut all = self.0.iter();
+        let found = all.find(|(item, _)| item.content == content);
+        found.map(|(_, made)| made.output.label_sha256.as_str())
+    }
+
+    /// Returns the digests of what was predicted for an item, none if nothing of that is stored; nothing of an item that is
+    /// not done.
+    pub(super) fn predictions(&self, item: &ItemId) -> Option<Option<&Predictions>> {
+        Some(self.0.get(item)?.predictions.as_ref())
     }
 }
 

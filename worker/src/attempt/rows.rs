@@ -8,7 +8,7 @@ use shared::clock::WorkTime;
 use shared::dataset::entry::DatasetEntry;
 use shared::ids::ItemId;
 use shared::making::Making;
-use shared::manifest::{ManifestRow, Output, Quality, RowOrigin, Status, Work};
+use shared::manifest::{ManifestRow, Output, Predictions, Quality, RowOrigin, Status, Work};
 use shared::warning::{ItemWarning, WarningKind};
 use shared::wording::{MOST_MESSAGE_BYTES, shortened};
 
@@ -93,6 +93,22 @@ impl<'a> RowMaker<'a> {
     ) -> Result<(), AttemptError> {
         let expected = self.expected.as_ref();
         repair::check(expected.and_then(|of| of.image(item)), key, sha256)
+    }
+
+    /// Refuses a prediction that is not the one of its committed row, before it is stored; `of` finds the digest of that one.
+    pub(super) fn check_prediction(
+        &self,
+        item: &ItemId,
+        key: &ArtifactKey,
+        sha256: &str,
+        of: fn(&Predictions) -> &String,
+    ) -> Result<(), AttemptError> {
+        let expected = self.expected.as_ref().and_then(|all| all.predictions(item));
+        let expected = expected.map(|predictions| match predictions {
+            Some(predictions) => of(predictions).as_str(),
+            None => "that there is none",
+        });
+        repair::check(expected, key, sha256)
     }
 
     /// Marks the start of work on a content's items.

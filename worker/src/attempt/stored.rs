@@ -49,7 +49,7 @@ impl Attempt<'_> {
                 continue;
             }
             let output = self.output(content, style, sha256);
-            let evaluation = match self.evaluate(&content.loaded, &key, image).await {
+            let mut evaluation = match self.evaluate(&content.loaded, &key, image).await {
                 Ok(Ok(evaluation)) => evaluation,
                 Ok(Err(why)) => {
                     rows.quarantined(content.name(), style.name(), &why);
@@ -62,6 +62,11 @@ impl Attempt<'_> {
                 }
                 Err(error) => return Err(error),
             };
+            let predictions = self.store_predictions(content, style, &mut evaluation, rows);
+            if let Err(why) = predictions.await? {
+                rows.quarantined(content.name(), style.name(), &why);
+                continue;
+            }
             let mut warnings = self.warnings_of_stored(&content.loaded, style).await?;
             warnings.extend(evaluation.warnings);
             let stored = Stored {

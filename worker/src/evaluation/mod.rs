@@ -1,11 +1,16 @@
-//! Evaluation of outputs, each by itself against its content: similarity, perceptual distance, features.
+//! Evaluation of outputs, each by itself against its content: similarity, perceptual distance, features, agreement with the
+//! label.
 //!
-//! Structural similarity and tones are those of [`imaging`]; [`Networks::evaluate`] gives all of it for one output;
-//! [`QualityEvaluator`] does that on a thread that may be busy.
+//! Structural similarity and tones are those of [`imaging`]; `labels`: what a segmenter says of labels; [`Networks::evaluate`]
+//! gives all of it for one output; [`QualityEvaluator`] does that on a thread that may be busy.
 //!
 //! What several outputs are like together (FID, KID) is made from this by the coordinator.
 
+mod labels;
+
 use std::sync::{Arc, Mutex, PoisonError};
+
+pub use labels::{LabelEvaluator, PredictionPictures};
 
 use shared::failure::FailureClass;
 use shared::item_metric::{ItemMetric, PerMetric};
@@ -29,6 +34,9 @@ pub enum EvaluationError {
     /// It is not of its content's size.
     #[error(transparent)]
     Ssim(#[from] SsimError),
+    /// What was predicted for it cannot be encoded.
+    #[error("a prediction cannot be encoded")]
+    Prediction(#[source] InputError),
     /// A network failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -41,6 +49,7 @@ impl EvaluationError {
         match self {
             // It concerns one image: its shard fails, counted, and the others go on.
             Self::Output(_) | Self::Ssim(_) => FailureClass::Transient,
+            Self::Prediction(_) => FailureClass::Unworkable,
             Self::Engine(error) => error.class(),
         }
     }
@@ -51,6 +60,8 @@ impl EvaluationError {
 pub struct Evaluation {
     /// Its figures.
     pub quality: Quality,
+    /// What a segmenter predicted for it and its content, if it is doubtful.
+    pub predictions: Option<PredictionPictures>,
     /// What a person should know about it and its content.
     pub warnings: Vec<ItemWarning>,
 }
@@ -62,6 +73,8 @@ pub struct Networks {
     pub extractor: Option<FeatureExtractor>,
     /// Those that give metrics.
     pub perceptual: PerMetric<Option<PerceptualNetwork>>,
+    /// What tells whether labels are still true.
+    pub labels: Option<LabelEvaluator>,
 }
 
 /// Evaluates outputs one at a time, away from the threads that wait for the network.
@@ -139,7 +152,7 @@ impl Networks {
                 *shown = true;
             }
         }
-        let quality = Quality {
+        let mut quality = Quality {
             figures,
             train_ids: (0..)
                 .zip(shown)
@@ -147,8 +160,17 @@ impl Networks {
                 .map(|(id, _)| id)
                 .collect(),
             features,
+            ..Quality::default()
         };
-        Ok(Evaluation { quality, warnings })
+        let predictions = match &mut self.labels {
+            Some(labels) => labels.evaluate(content, after.view(), &mut quality)?,
+            None => None,
+        };
+        Ok(Evaluation {
+            quality,
+            predictions,
+            warnings,
+        })
     }
 }
 

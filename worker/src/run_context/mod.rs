@@ -137,6 +137,7 @@ struct ContextKey {
     inputs: RunInputs,
     features: Option<Location>,
     of_metrics: PerMetric<Option<Location>>,
+    segmenter: Option<Location>,
     /// What was recorded of a style that is another one since is of no use.
     changed_styles: BTreeMap<String, ChangedStyle>,
 }
@@ -168,6 +169,8 @@ impl EngineContextProvider {
         let datasets = Datasets {
             content: source::open_cached(&inputs.content, cache_dir, self.cache_max_bytes).await?,
             style: source::open_cached(&inputs.style, cache_dir, self.cache_max_bytes).await?,
+            content_classes: run.frozen.content.classes.clone(),
+            style_classes: run.frozen.style_classes.clone(),
             styles_sha256: changed.styles_sha256(&run.frozen.styles),
             size,
         };
@@ -222,6 +225,7 @@ impl RunContextProvider for EngineContextProvider {
             inputs: run.inputs.clone(),
             features: run.quality.features.clone(),
             of_metrics: PerMetric::from_fn(|metric| run.quality.network_of(metric).cloned()),
+            segmenter: run.quality.segmenter.clone(),
             changed_styles: changed.styles().clone(),
         };
         let mut loaded = self.loaded.lock().await;

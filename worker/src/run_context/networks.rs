@@ -9,12 +9,13 @@ use shared::settings::EngineConfig;
 
 use super::{RunContextError, folder_of};
 
-use crate::evaluation::Networks;
+use crate::evaluation::{LabelEvaluator, Networks};
 use engine::EngineError;
 use engine::InputSize;
 use engine::feature_extractor::FeatureExtractor;
 use engine::perceptual_network::PerceptualNetwork;
-use shared::network::{FEATURES_FILE, NetworkContract};
+use engine::segmentation_network::SegmentationNetwork;
+use shared::network::{FEATURES_FILE, NetworkContract, SEGMENTER_FILE};
 
 /// Loads the networks that a run names, and proves that they are those it was planned with.
 ///
@@ -49,9 +50,19 @@ pub async fn load(run: &RunRecord, config: &EngineConfig) -> Result<Networks, Ru
         };
         perceptual[metric] = wanted.open(config, size).await?;
     }
+    let segmenter = Wanted {
+        at: named.segmenter.as_ref(),
+        planned: planned.segmenter.as_deref(),
+        file: SEGMENTER_FILE,
+        load: |folder, _, config, size| SegmentationNetwork::load(folder, config, size),
+        contract: |segmenter: &SegmentationNetwork| &segmenter.contract,
+    };
+    let segmenter = segmenter.open(config, size).await?;
+    let min_agreement = planned.min_label_agreement;
     Ok(Networks {
         extractor,
         perceptual,
+        labels: segmenter.map(|network| LabelEvaluator::new(network, min_agreement)),
     })
 }
 

@@ -13,6 +13,7 @@ use imaging::Prepared;
 use method::finite::{NotFinite, Quantity};
 use ndarray::{Array2, Array3};
 use shared::artifact::ArtifactKey;
+use shared::confusion::{Confusion, LabelAgreement};
 use shared::dataset::entry::{DatasetEntry, DatasetFile, DatasetLabel, LabelKind, LabelReading};
 use shared::dataset::labels::LabelSetting;
 use shared::dataset::layout::Layout;
@@ -21,7 +22,7 @@ use shared::failure::FailureClass;
 use shared::ids::{ItemId, ShardId};
 use shared::item_metric::{ItemMetric, PerMetric};
 use shared::location::Location;
-use shared::manifest::{self, ManifestRow, Quality};
+use shared::manifest::{self, ManifestRow, Predictions, Quality};
 use shared::model::ImageSize;
 use shared::plan::{Plan, Shard};
 use shared::queue::message::ShardTask;
@@ -30,7 +31,7 @@ use shared::run_record::{
     RunRecord,
 };
 use shared::settings::raw::RawMethod;
-use shared::settings::{Limits, Pairing, PairingMode, QualityConfig, ShardSize};
+use shared::settings::{Licences, Limits, Pairing, PairingMode, QualityConfig, ShardSize};
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::warning::ItemWarning;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +39,7 @@ use worker::attempt::{
     AttemptError, BatchLimit, ConversionBackend, ConvertedBatch, ConvertedOutput, Evaluator,
     InputKind, Inputs, LoadedInput, Progress, Quarantine, RunContext, Unusable,
 };
-use worker::evaluation::{Evaluation, EvaluationError};
+use worker::evaluation::{Evaluation, EvaluationError, PredictionPictures};
 
 /// Evaluations of the recording of a style.
 pub(crate) const STYLE_EVALUATIONS: u64 = 7;
@@ -86,6 +87,7 @@ impl FakeRun {
                 input_patience_seconds: 600,
             },
             price: None,
+            licences: Licences::default(),
             frozen,
         };
         Self { record, plan }
@@ -125,11 +127,13 @@ fn frozen(plan: &Plan) -> Frozen {
         content: FrozenContent {
             layout: Layout::Gta5,
             labels: LabelSetting::Auto,
+            classes: None,
             count: plan.contents.len(),
             listing_sha256: digest::sha256(b"a listing"),
         },
         styles: plan.styles.iter().map(style).collect::<BTreeMap<_, _>>(),
         style_labels: LabelSetting::Auto,
+        style_classes: None,
         model: FrozenModel {
             sha256: digest::sha256(b"a model"),
             width: SIZE.width,
@@ -167,6 +171,10 @@ pub(crate) struct FakeEngine {
     pub(crate) unusable_styles: Vec<&'static str>,
     /// Contents whose conversion fails.
     pub(crate) failing: Vec<&'static str>,
+    /// Contents whose outputs are doubtful.
+    pub(crate) doubtful: Vec<&'static str>,
+    /// What its segmenter is called: one of another name predicts something else for contents.
+    pub(crate) segmenter: &'static str,
     /// Outputs that fit in its memory at once; without a number all do.
     pub(crate) fits: Option<usize>,
     /// Cancelled when a conversion begins.
@@ -315,15 +323,34 @@ fn out_of_memory(content: &str, style: &str) -> AttemptError {
 
 #[async_trait]
 impl Evaluator for FakeEngine {
-    async fn evaluate(&self, _: Arc<LoadedInput>, _: Bytes) -> Result<Evaluation, EvaluationError> {
+    async fn evaluate(
+        &self,
+        content: Arc<LoadedInput>,
+        png: Bytes,
+    ) -> Result<Evaluation, EvaluationError> {
         let mut figures = PerMetric::default();
         figures[ItemMetric::Ssim] = Some(0.5);
+        let is_doubtful = self.doubtful.contains(&content.name.as_str());
+        let pictures = is_doubtful.then(|| PredictionPictures {
+            output: [&b"prediction for "[..], &png].concat(),
+            content: format!("prediction {} for {}", self.segmenter, content.name).into_bytes(),
+        });
         Ok(Evaluation {
             quality: Quality {
                 figures,
                 train_ids: vec![0],
-                features: None,
+                agreement: is_doubtful.then(|| LabelAgreement {
+                    output: Confusion::of(&[0], &[1]),
+                    content: Confusion::of(&[0], &[0]),
+                }),
+                is_doubtful,
+                predictions: pictures.as_ref().map(|pictures| Predictions {
+                    output_sha256: digest::sha256(&pictures.output),
+                    content_sha256: digest::sha256(&pictures.content),
+                }),
+                ..Quality::default()
             },
+            predictions: pictures,
             warnings: Vec::new(),
         })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use imaging::ssim::ssim;
-use imaging::{LabelNeed, NamedBytes, decode_image, load};
+use imaging::{LabelNeed, LabelUse, NamedBytes, decode_image, load};
 use shared::artifact::ArtifactKey;
 use shared::dataset::entry::DatasetEntry;
 use shared::digest;
@@ -158,8 +158,13 @@ async fn look(
     let Some(stored) = quality.and_then(|quality| quality.figures[ItemMetric::Ssim]) else {
         return Looked::Impossible(format!("{item} has no figure"));
     };
-    let size = size_of(&run.record.frozen.model);
-    let content = match load(contents, listing, LabelNeed::Optional, size).await {
+    let frozen = &run.record.frozen;
+    let size = size_of(&frozen.model);
+    let labels = LabelUse {
+        need: LabelNeed::Optional,
+        classes: frozen.content.classes.clone(),
+    };
+    let content = match load(contents, listing, &labels, size).await {
         Ok(content) => content,
         Err(error) => return Looked::Impossible(chain(&error)),
     };

@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use shared::dataset::DatasetEntry;
 use shared::ids::ItemId;
 use shared::storage::{Storage, StorageError};
 
 use super::AuditReport;
 use super::objects::{self, ObjectFindings, Truth};
+use super::predictions::ExpectedPredictions;
 use super::row_sum::RowSum;
 use super::shard::{Checked, Uncommitted};
 use crate::output::quality::fold::RunFold;
@@ -20,10 +22,13 @@ pub(super) struct Audit<'a> {
     pub(super) run: &'a FrozenRun,
     pub(super) report: AuditReport,
     contents: HashMap<&'a str, usize>,
+    styles: HashMap<&'a str, usize>,
     /// Digest of each content's label, as the rows say.
     pub(super) labels: Vec<Option<String>>,
     /// Digest of each content's image file, as the rows say.
     files: Vec<Option<String>>,
+    /// Predictions of a segmenter that may be stored.
+    pub(super) predictions: ExpectedPredictions,
     /// Images that no row has accounted for yet.
     pub(super) stored: StoredItems,
     /// Items that are quarantined, as positions of style and content.
@@ -41,19 +46,19 @@ pub(super) struct Audit<'a> {
 impl<'a> Audit<'a> {
     /// Returns an audit that has looked at no shard; `per_class` says whether the report has figures of classes.
     pub(super) fn new(run: &'a FrozenRun, stored: StoredItems, per_class: bool) -> Self {
+        let positions = |listings: &'a [DatasetEntry]| {
+            let names = listings.iter().enumerate();
+            names.map(|(i, listing)| (listing.name(), i)).collect()
+        };
         Self {
             run,
             report: AuditReport {
                 planned: run.plan.num_items(),
                 ..AuditReport::default()
             },
-            contents: run
-                .plan
-                .contents
-                .iter()
-                .enumerate()
-                .map(|(i, c)| (c.name(), i))
-                .collect(),
+            contents: positions(&run.plan.contents),
+            styles: positions(&run.plan.styles),
+            predictions: ExpectedPredictions::default(),
             labels: vec![None; run.plan.contents.len()],
             files: vec![None; run.plan.contents.len()],
             stored,
@@ -79,6 +84,7 @@ impl Audit<'_> {
             (None, _) | (_, None) => None,
         };
         let plan = &self.run.plan;
+        let has_predictions = self.run.has_predictions();
         for position in checked.shard.items() {
             let is_made = match checked.uncommitted {
                 Uncommitted::None => false,
@@ -91,6 +97,9 @@ impl Audit<'_> {
             if is_made {
                 self.stored.account_for(position);
             }
+            if is_made && has_predictions {
+                self.predictions.in_making(position);
+            }
         }
         let position = |contents: &HashMap<&str, usize>, item: &ItemId| {
             let content = *contents.get(item.content.as_str())?;
@@ -101,13 +110,17 @@ impl Audit<'_> {
         let quarantined = checked.quarantined.iter();
         let quarantined = quarantined.filter_map(|item| position(&self.contents, item));
         self.quarantined.extend(quarantined);
-        for (item, digests) in checked.done {
+        for done in checked.done {
+            let item = done.item;
             let Some((style, content)) = position(&self.contents, &item) else {
                 continue;
             };
             self.stored.account_for((style, content));
             self.report.done.push((style, content));
-            let Some(digests) = digests else {
+            if let Some(predictions) = done.predictions {
+                self.take_predictions((style, content), &item, predictions);
+            }
+            let Some(digests) = done.digests else {
                 continue;
             };
             if !agrees(&mut self.labels[content], digests.label_sha256) {
@@ -126,6 +139,14 @@ impl Audit<'_> {
         }
     }
 
+    /// Returns the width and the height of the run's pictures.
+    pub(super) fn size(&self) -> (u32, u32) {
+        let model = &self.run.record.frozen.model;
+        // No picture is larger, so one of such a model never fits.
+        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+        (side(model.width), side(model.height))
+    }
+
     /// Everything else below the run's folder is known and is what it must be.
     pub(super) async fn check_objects(
         &self,
@@ -142,7 +163,9 @@ impl Audit<'_> {
             report,
             has_ended: self.has_ended && self.rows.is_some(),
             contents: &self.contents,
+            styles: &self.styles,
             labels: &self.labels,
+            predictions: &self.predictions,
         };
         objects::check(storage, &truth, found).await
     }
@@ -166,6 +189,6 @@ impl Audit<'_> {
 }
 
 /// Returns whether a digest is the one that is known, which it is from now on if none was.
-fn agrees(known: &mut Option<String>, sha256: String) -> bool {
+pub(super) fn agrees(known: &mut Option<String>, sha256: String) -> bool {
     *known.get_or_insert_with(|| sha256.clone()) == sha256
 }

@@ -87,6 +87,28 @@ pub(super) async fn look(storage: &dyn Storage, key: &ArtifactKey) -> Result<Fou
     })
 }
 
+/// Returns what is other about a stored picture, whose SHA-256 and size are `expected`.
+///
+/// # Errors
+///
+/// If storage does not answer.
+pub(super) async fn check(
+    storage: &dyn Storage,
+    key: &ArtifactKey,
+    (sha256, size): (&str, (u32, u32)),
+) -> Result<Vec<String>, StorageError> {
+    let mut findings = Vec::new();
+    let found = look(storage, key).await?;
+    let path = key.path();
+    let expected = Expected {
+        path: &path,
+        sha256,
+        size,
+    };
+    expected.compare(&found, &mut findings);
+    Ok(findings)
+}
+
 /// Returns the width and the height that a PNG file says first.
 fn size(file: &[u8]) -> Option<(u32, u32)> {
     let head = file.strip_prefix(SIGNATURE)?.get(4..16)?;

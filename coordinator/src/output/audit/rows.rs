@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 
 use shared::artifact::ArtifactKey;
+use shared::confusion::LabelAgreement;
+use shared::dataset::classes::{CLASSES, NUM_CLASSES};
 use shared::ids::{ItemId, ShardId};
-use shared::manifest::ManifestRow;
+use shared::manifest::{ManifestRow, Quality};
 
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::Parts;
@@ -53,6 +55,42 @@ impl<'a> Expected<'a> {
                 );
             }
         }
+        if let Some(quality) = &row.quality {
+            let is_doubtful = self.is_doubtful(quality);
+            let told = quality.is_doubtful.to_string();
+            compare("doubtful", &told, &is_doubtful.to_string());
+            let stored = |is_stored: bool| if is_stored { "stored" } else { "none" };
+            let (found, expected) = (quality.predictions.is_some(), is_doubtful);
+            compare("predictions", stored(found), stored(expected));
+            if let Some(wrong) = self.wrong_pixels(quality) {
+                compare("output_confusion", &wrong, "the pixels of one label");
+            }
+        }
+    }
+
+    /// Returns whether an item is doubtful by its pixels and the run's settings.
+    fn is_doubtful(&self, quality: &Quality) -> bool {
+        let least = self.run.record.frozen.evaluators.min_label_agreement;
+        let agreement = quality.agreement.as_ref().zip(least);
+        agreement.is_some_and(|(agreement, least)| agreement.is_doubtful(least))
+    }
+
+    /// Returns what is wrong with counted pixels: an output and its content share a label, which is of the run's size.
+    fn wrong_pixels(&self, quality: &Quality) -> Option<String> {
+        let LabelAgreement { output, content } = quality.agreement.as_ref()?;
+        let mut classes = 0..NUM_CLASSES;
+        let other = classes.find(|&class| output.labelled(class) != content.labelled(class));
+        if let Some(class) = other {
+            let name = CLASSES[class].name;
+            let (output, content) = (output.labelled(class), content.labelled(class));
+            return Some(format!(
+                "{output} pixels of {name}, and {content} of its content"
+            ));
+        }
+        let model = &self.run.record.frozen.model;
+        let most = (model.width as u64).saturating_mul(model.height as u64);
+        let found = output.pixels();
+        (found > most).then(|| format!("{found} pixels of {most}"))
     }
 }
 

@@ -5,7 +5,7 @@ use shared::decision::Items;
 use shared::failure::chain;
 use shared::ids::ItemId;
 use shared::making::ContentDigests;
-use shared::manifest::{self, ManifestRow, Status};
+use shared::manifest::{self, ManifestRow, Predictions, Status};
 use shared::storage::{Storage, StorageError};
 
 use super::pictures::{self, look};
@@ -29,8 +29,8 @@ pub(super) struct Known<'a> {
 pub(super) struct Checked<'a> {
     pub(super) shard: &'a Shard,
     pub(super) counts: Counts,
-    /// The items that are done, with what they were made from.
-    pub(super) done: Vec<(ItemId, Option<ContentDigests>)>,
+    /// The items that are done.
+    pub(super) done: Vec<Done>,
     pub(super) quarantined: Vec<ItemId>,
     /// Whether something of it is to be made.
     pub(super) is_open: bool,
@@ -43,6 +43,15 @@ pub(super) struct Checked<'a> {
     /// Items that are being made, so that images of them may be stored without a row.
     pub(super) uncommitted: Uncommitted<'a>,
     pub(super) findings: Vec<String>,
+}
+
+/// An item that is done.
+pub(super) struct Done {
+    pub(super) item: ItemId,
+    /// What it was made from.
+    pub(super) digests: Option<ContentDigests>,
+    /// What a segmenter predicted, where that is stored.
+    pub(super) predictions: Option<Predictions>,
 }
 
 /// Which items of a shard are being made.
@@ -191,6 +200,13 @@ async fn check_image(
             let key = ArtifactKey::Image(run.record.run.clone(), row.item.clone());
             let found = look(storage, &key).await?;
             pictures::Expected::image(output).compare(&found, findings);
+            let predictions = row.quality.as_ref().and_then(|it| it.predictions.as_ref());
+            if let Some(predicted) = predictions {
+                let key = ArtifactKey::OutputPrediction(run.record.run.clone(), row.item.clone());
+                let size = (output.width, output.height);
+                let expected = (predicted.output_sha256.as_str(), size);
+                findings.extend(pictures::check(storage, &key, expected).await?);
+            }
             let digests = ContentDigests::of_row(row);
             if digests.is_none() {
                 findings.push(format!(
@@ -198,7 +214,11 @@ async fn check_image(
                     row.item
                 ));
             }
-            checked.done.push((row.item.clone(), digests));
+            checked.done.push(Done {
+                item: row.item.clone(),
+                digests,
+                predictions: predictions.cloned(),
+            });
         }
         (None, Status::Done) => findings.push(format!("{} is done and has no output", row.item)),
         (Some(_), Status::Quarantined | Status::Failed) => {

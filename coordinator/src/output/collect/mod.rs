@@ -73,7 +73,10 @@ pub async fn collect(
             .await?;
     }
     let file = storage.temporary_file()?;
-    let mut writer = ManifestWriter::new(file.reopen()?)?;
+    let mut writer = match &run.record.frozen.evaluators.segmenter {
+        Some(_) => ManifestWriter::with_label_figures(file.reopen()?)?,
+        None => ManifestWriter::new(file.reopen()?)?,
+    };
     let mut collected = Collected {
         fold: RunFold::new(run.record.quality.per_class),
         left: Workload::left(run, ledger, |_| false),

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shared::item_metric::PerMetric;
-use shared::manifest::{ManifestRow, Quality, Status};
+use shared::manifest::{self, ManifestRow, Quality, Status};
 
+use super::agreement::AgreementFold;
 use super::sample::Sample;
 use super::statistics::Accumulator;
 
@@ -79,6 +80,8 @@ pub struct StyleFold {
     pub items: ItemsFold,
     /// Features of some of them, for the kernel distance.
     pub sample: Sample,
+    /// What a segmenter predicts for them, compared with their labels.
+    pub agreement: AgreementFold,
     /// Its items by the train ids of the classes that they show, if classes are told apart.
     pub classes: BTreeMap<u8, ItemsFold>,
 }
@@ -103,20 +106,29 @@ impl RunFold {
         }
     }
 
+    /// Returns what a segmenter predicts for the items of all styles, compared with their labels.
+    #[must_use]
+    pub fn agreement(&self) -> AgreementFold {
+        let mut sums = AgreementFold::default();
+        for style in self.styles.values() {
+            sums.add_all(&style.agreement);
+        }
+        sums
+    }
+
     /// Adds the rows of committed shards.
     pub fn add(&mut self, rows: &[ManifestRow]) {
         rows.iter().for_each(|row| self.add_row(row));
     }
 
-    /// Adds the rows of committed shards away from the threads that wait for the network, and returns them without
-    /// their features: those of a whole run may be gigabytes. If this is given up midway, the fold is empty.
+    /// Adds the rows of committed shards away from the threads that wait for the network, and returns them as a run's
+    /// manifest has them, without features and counted pixels: those of a whole run may be gigabytes. If this is given up
+    /// midway, the fold is empty.
     pub async fn take_in(&mut self, mut rows: Vec<ManifestRow>) -> Vec<ManifestRow> {
         let mut fold = std::mem::take(self);
         let work = move || {
             fold.add(&rows);
-            for quality in rows.iter_mut().filter_map(|row| row.quality.as_mut()) {
-                quality.features = None;
-            }
+            manifest::without_features(&mut rows);
             (fold, rows)
         };
         let (fold, rows) = shared::blocking::run(work).await;
@@ -136,6 +148,7 @@ impl RunFold {
         let style = Arc::make_mut(style);
         let features = style.items.alike(quality.features.as_deref());
         style.items.add(quality, features);
+        style.agreement.add(quality);
         if let Some(features) = features {
             style.sample.offer(&row.item.content, features);
         }

@@ -1,12 +1,14 @@
-//! FID and KID of a run's outputs against real photographs, and means of the figures of items.
+//! FID and KID of a run's outputs against real photographs, means of the figures of items, and agreement with labels.
 //!
 //! - [`statistics`]: mean and covariance of features
 //! - [`fid`]: Fréchet distance of two of them
 //! - [`kid`]: kernel distance of two sets of features
 //! - [`sample`]: a part of a set of features that does not depend on their order
 //! - `photographs`, [`reference`](mod@reference): real photographs to compare with, and files that hold their statistics
+//! - [`agreement`]: what a segmenter predicts, counted over items
 //! - [`fold`]: a run's committed rows, one after the other
 
+pub mod agreement;
 pub mod fid;
 pub mod fold;
 pub mod kid;

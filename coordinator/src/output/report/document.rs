@@ -8,6 +8,7 @@ use shared::item_metric::PerMetric;
 use shared::settings::DevicePrice;
 use shared::warning::WarningKind;
 
+use super::agreement::AgreementReport;
 use super::metrics;
 use crate::run::cost::DeviceHours;
 use crate::run::ledger::Mark;
@@ -43,6 +44,12 @@ pub struct RunReport {
     /// The networks that gave metrics, of those that the run has one for.
     #[serde(flatten, with = "metrics::networks")]
     pub networks: PerMetric<Option<NetworkReport>>,
+    /// The network that predicts the classes of outputs and contents; none if the run has no such network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmenter: Option<NetworkReport>,
+    /// How what it predicts agrees with labels, over all styles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_agreement: Option<AgreementReport>,
     /// What the run cost.
     pub cost: Cost,
     /// What an hour of a device costs; none if the run's settings do not say.
@@ -133,6 +140,9 @@ pub struct StyleReport {
     /// Means of what its outputs are like, compared with their contents.
     #[serde(flatten, with = "metrics::figures")]
     pub figures: PerMetric<Option<f64>>,
+    /// How what the segmenter predicts agrees with labels; none if the run has no segmenter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_agreement: Option<AgreementReport>,
     /// What a reader of the figures must know.
     pub notes: Vec<String>,
     /// The same over the items that show a class, by class, where the run asked for it.

@@ -11,14 +11,16 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use shared::artifact::ArtifactKey;
 use shared::clock::Clock;
+use shared::dataset::classes::{CLASSES, Class};
 use shared::item_metric::ItemMetric;
 use shared::source::{self, Source};
 use shared::storage::Storage;
 use shared::wording::first_names;
 
+use super::agreement::change;
 use super::plot::{self, PlotError};
-use super::text::{caution, figures, kid, name_of_network, notes, number};
-use super::{NetworkReport, RunReport};
+use super::text::{figures, kid, networks, notes, number};
+use super::{AgreementReport, RunReport};
 use crate::output::contact_sheet::{input_image, output_image, size_of};
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::Ledger;
@@ -57,6 +59,8 @@ struct Page<'a> {
 struct Run<'a> {
     report: &'a RunReport,
     rows: Vec<Row>,
+    /// What a segmenter predicts, for all styles and for each.
+    labels: Vec<Labels>,
     networks: Vec<String>,
     notes: Vec<(String, String)>,
     rate: String,
@@ -74,6 +78,18 @@ struct Row {
     /// A figure of each metric.
     figures: Vec<String>,
     reference: String,
+    classes: Vec<[String; 4]>,
+}
+
+/// What a segmenter predicts for outputs of a style, or of all, and for their contents; in percent.
+struct Labels {
+    whose: String,
+    items: String,
+    doubtful: usize,
+    accuracy: String,
+    means: String,
+    lost: String,
+    /// Each class with the IoU in contents and in outputs, and what it gained.
     classes: Vec<[String; 4]>,
 }
 
@@ -125,26 +141,47 @@ fn hours(report: &RunReport) -> String {
 }
 
 fn run(report: &RunReport) -> Run<'_> {
-    let named = |(what, network): (&str, &Option<NetworkReport>)| {
-        let network = network.as_ref()?;
-        let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
-        Some(format!("{what} of {}{caution}", name_of_network(network)))
-    };
-    let extractor = ("FID and KID of features", &report.extractor);
-    let of_metrics = report.networks.iter();
-    let of_metrics = of_metrics.map(|(metric, network)| (metric.title(), network));
     Run {
         rows: report.styles.iter().map(row).collect(),
-        networks: std::iter::once(extractor)
-            .chain(of_metrics)
-            .filter_map(named)
-            .collect(),
+        labels: labels(report),
+        networks: networks(report),
         notes: notes(report),
         rate: number(report.cost.images_per_minute, 1),
         seconds: number(report.cost.seconds_per_image, 2),
         evaluations: number(report.cost.evaluations_per_image, 1),
         hours: hours(report),
         report,
+    }
+}
+
+/// Returns what a segmenter predicts: for all styles first, if there are several.
+fn labels(report: &RunReport) -> Vec<Labels> {
+    let all = report.label_agreement.iter();
+    let all = all.map(|agreement| labels_of("all styles", agreement));
+    let of_styles = report.styles.iter().filter_map(|style| {
+        let agreement = style.label_agreement.as_ref()?;
+        Some(labels_of(&style.style, agreement))
+    });
+    let skipped = usize::from(report.styles.len() < 2);
+    all.skip(skipped).chain(of_styles).collect()
+}
+
+fn labels_of(whose: &str, agreement: &AgreementReport) -> Labels {
+    let (content, output) = (&agreement.content, &agreement.output);
+    let class = |class: &Class| {
+        let (before, after) = (content.of_class(class.name)?, output.of_class(class.name)?);
+        let figures = [before, after, after - before];
+        let [before, after, gained] = figures.map(|share| number(Some(100.0 * share), 1));
+        Some([class.name.to_owned(), before, after, gained])
+    };
+    Labels {
+        whose: whose.to_owned(),
+        items: agreement.items.to_string(),
+        doubtful: agreement.doubtful,
+        accuracy: change(content.pixel_accuracy, output.pixel_accuracy),
+        means: agreement.means(),
+        lost: agreement.lost_in_words(),
+        classes: CLASSES.iter().filter_map(class).collect(),
     }
 }
 
@@ -255,7 +292,8 @@ async fn comparison(
     }
     // The content as the model saw it, so that it lies on its outputs pixel by pixel.
     let size = size_of(&first.record.frozen.model);
-    let before = input_image(contents, &first.plan.contents[content], size).await?;
+    let classes = first.record.frozen.content.classes.as_ref();
+    let before = input_image(contents, &first.plan.contents[content], classes, size).await?;
     Some(Comparison {
         before: data_uri(DynamicImage::ImageRgb8(before)).await?,
         style: item.style,

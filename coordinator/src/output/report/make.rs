@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use shared::clock::{Clock, passed};
 use shared::dataset::classes::CLASSES;
-use shared::item_metric::{ItemMetric, PerMetric};
+use shared::item_metric::ItemMetric;
 use shared::json;
 use shared::location::Location;
-use shared::network::{FEATURES_FILE, NetworkContract};
 use shared::settings::ReferenceFiles;
 
+use super::networks::Networks;
 use super::references::{Opened, References, by_reference};
-use super::stored::UNKNOWN;
-use super::{ClassReport, Cost, NetworkReport, Reference, RunReport, StyleReport};
+use super::{AgreementReport, ClassReport, Cost, Reference, RunReport, StyleReport};
 use crate::output::quality::fid::{FidError, Gaussian};
 use crate::output::quality::fold::{ItemsFold, RunFold, StyleFold};
 use crate::output::quality::kid::{self, kernel_distance};
@@ -43,26 +42,8 @@ impl Material<'_> {
     /// Returns the report, made now by a clock. What cannot be compared is said in the style's notes.
     pub async fn report(mut self, clock: &dyn Clock) -> RunReport {
         let record = &self.run.record;
-        let quality = &record.quality;
-        let evaluators = &record.frozen.evaluators;
-        let extractor = Planned {
-            at: quality.features.as_ref(),
-            contract: FEATURES_FILE,
-            sha256: evaluators.features.as_deref(),
-        };
-        let extractor = extractor.found().await;
-        let mut networks = PerMetric::default();
-        for metric in ItemMetric::ALL {
-            let Some(network) = metric.network() else {
-                continue;
-            };
-            let network = Planned {
-                at: quality.network_of(metric),
-                contract: network.contract,
-                sha256: evaluators.of_metric(metric),
-            };
-            networks[metric] = network.found().await;
-        }
+        let networks = Networks::of(record).await;
+        let label_agreement = AgreementReport::of(&self.fold.agreement());
         let styles = self.styles().await;
         let items = self.run.plan.num_items();
         RunReport {
@@ -77,8 +58,10 @@ impl Material<'_> {
             done: self.counts.done,
             quarantined: self.counts.quarantined,
             failed: self.counts.failed,
-            extractor,
-            networks,
+            extractor: networks.extractor,
+            networks: networks.of_metrics,
+            segmenter: networks.segmenter,
+            label_agreement,
             cost: self.cost(),
             price: record.price.clone(),
             styles,
@@ -200,6 +183,7 @@ impl StyleReport {
             kid_standard_error: None,
             reference: None,
             figures: fold.items.figures(),
+            label_agreement: AgreementReport::of(&fold.agreement),
             notes: Vec::new(),
             classes: fold
                 .classes
@@ -328,36 +312,6 @@ fn note_small_sets(report: &mut StyleReport, count: usize, num_features: usize) 
         report.notes.push(format!(
             "its reference has {items} images for {num_features} features: its covariance is singular"
         ));
-    }
-}
-
-/// A network as a run speaks of it.
-struct Planned<'a> {
-    at: Option<&'a Location>,
-    /// The name of its contract's file.
-    contract: &'static str,
-    /// SHA-256 of its contract when the run was planned.
-    sha256: Option<&'a str>,
-}
-
-impl Planned<'_> {
-    /// Returns what it is, from its contract; the digest that the run was planned with goes before what lies there.
-    async fn found(self) -> Option<NetworkReport> {
-        let planned = self.sha256?.to_owned();
-        match NetworkContract::open(self.at?, self.contract).await {
-            Ok(contract) if contract.sha256 == planned => Some(NetworkReport {
-                published: contract.network.is_published(self.contract),
-                name: contract.network.name,
-                sha256: planned,
-                resize: contract.network.resize.map(|resize| resize.to_string()),
-            }),
-            Ok(_) | Err(_) => Some(NetworkReport {
-                name: UNKNOWN.to_owned(),
-                sha256: planned,
-                resize: None,
-                published: false,
-            }),
-        }
     }
 }
 

@@ -50,13 +50,11 @@ impl RunReport {
     /// the run's settings say may be there now.
     #[must_use]
     pub fn lacks_figures(&self) -> bool {
-        let extractor_is_known = self.extractor.as_ref().is_none_or(NetworkReport::is_known);
-        let mut networks = self.networks.iter();
-        let networks_are_known =
-            networks.all(|(_, network)| network.as_ref().is_none_or(NetworkReport::is_known));
+        let of_metrics = self.networks.iter().map(|(_, network)| network);
+        let networks = [&self.extractor, &self.segmenter];
+        let mut networks = networks.into_iter().chain(of_metrics).flatten();
         let compared = |style: &StyleReport| style.items < 2 || style.reference.is_some();
-        !extractor_is_known
-            || !networks_are_known
+        !networks.all(NetworkReport::is_known)
             || self.extractor.is_some() && !self.styles.iter().all(compared)
     }
 
@@ -64,7 +62,10 @@ impl RunReport {
     #[must_use]
     pub fn is_last(&self, counts: &Counts) -> bool {
         let counted = (counts.done, counts.quarantined, counts.failed);
+        let agreement = self.label_agreement.as_ref();
+        let doubtful = agreement.map_or(0, |agreement| agreement.doubtful);
         self.complete
+            && doubtful == counts.doubtful
             && (self.done, self.quarantined, self.failed) == counted
             && self.reasons == counts.reasons
             && self.warnings == counts.warning_kinds

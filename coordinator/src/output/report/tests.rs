@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use shared::item_metric::{ItemMetric, PerMetric};
 
+use shared::confusion::{Confusion, LabelAgreement};
+
 use super::*;
+use crate::output::quality::agreement::AgreementFold;
 use crate::run::tally::Counts;
 
 /// What programs of other versions read, word by word.
@@ -19,6 +22,7 @@ fn metrics_stand_among_the_other_fields_of_a_report() {
         kid_standard_error: None,
         reference: None,
         figures: PerMetric::from_fn(|metric| (metric == ItemMetric::Ssim).then_some(0.1)),
+        label_agreement: None,
         notes: Vec::new(),
         classes: BTreeMap::new(),
     };
@@ -82,6 +86,8 @@ fn report(counts: &Counts) -> RunReport {
         failed: counts.failed,
         extractor: None,
         networks: PerMetric::default(),
+        segmenter: None,
+        label_agreement: None,
         cost: Cost::default(),
         price: None,
         styles: Vec::new(),
@@ -122,4 +128,71 @@ fn a_report_is_the_last_one_until_something_ends_or_fails_otherwise() {
         ..early
     };
     assert!(planned.is_of("a plan") && !planned.is_of("another"));
+}
+
+/// A style whose outputs lose a class that its contents show.
+fn style(name: &str, predicted: &[u8]) -> (StyleReport, AgreementFold) {
+    let label = [0, 0, 0, 0, 5, 5, 5, 5];
+    let fold = AgreementFold {
+        pixels: LabelAgreement {
+            output: Confusion::of(&label, predicted),
+            content: Confusion::of(&label, &label),
+        },
+        items: 2,
+        doubtful: 1,
+    };
+    let style = StyleReport {
+        style: name.to_owned(),
+        items: 2,
+        planned: 2,
+        fid: None,
+        kid: None,
+        kid_standard_error: None,
+        reference: None,
+        figures: PerMetric::default(),
+        label_agreement: AgreementReport::of(&fold),
+        notes: Vec::new(),
+        classes: BTreeMap::new(),
+    };
+    (style, fold)
+}
+
+#[test]
+fn label_agreement_is_told_of_each_style_and_of_all_and_is_read_again() {
+    let counts = Counts {
+        done: 4,
+        doubtful: 2,
+        ..Counts::default()
+    };
+    let mut report = report(&counts);
+    let without = serde_json::to_string(&report).unwrap();
+    assert!(!without.contains("label_agreement") && !without.contains("segmenter"));
+    assert_eq!(serde_json::from_str::<RunReport>(&without).unwrap(), report);
+    assert!(!report.is_last(&counts), "it counts no doubtful items");
+
+    let (night, mut all) = style("night", &[0, 0, 0, 0, 5, 5, 5, 0]);
+    let (snow, of_snow) = style("snow", &[0, 0, 0, 0, 0, 0, 0, 0]);
+    all.add_all(&of_snow);
+    report.styles = vec![night, snow];
+    report.label_agreement = AgreementReport::of(&all);
+    report.segmenter = Some(NetworkReport {
+        name: "nearest colour".to_owned(),
+        sha256: "0123456789".to_owned(),
+        resize: None,
+        published: false,
+    });
+    assert!(report.is_last(&counts));
+    let json = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<RunReport>(&json).unwrap(), report);
+
+    let text = text::render(&[report]);
+    for line in [
+        "  night: agreement 100.0 -> 77.5; pole 100 -> 75, road 100 -> 80; 1 of 2 items doubtful",
+        "  snow: agreement 100.0 -> 25.0; pole 100 -> 0, road 100 -> 50; 1 of 2 items doubtful",
+        // Of all pixels: 3 of 8 of pole are found, and road is found in 8 of 13.
+        "  labels: agreement 100.0 -> 49.5; pole 100 -> 38, road 100 -> 62; 2 of 4 items doubtful",
+        "  agreement of labels with nearest colour (01234567, no resize): mean IoU in percent, content -> output",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line}: {text}");
+    }
 }

@@ -71,6 +71,7 @@ fn render_run(report: &RunReport, text: &mut String) {
     render_counts(report, text);
     render_cost(report, text);
     table(&report.styles, text);
+    render_agreement(report, text);
     render_networks(report, text);
     report
         .styles
@@ -142,16 +143,45 @@ fn render_cost(report: &RunReport, text: &mut String) {
     }
 }
 
-fn render_networks(report: &RunReport, text: &mut String) {
+/// Adds what a segmenter predicts, in contents and in outputs: of the run, and of each style if there are several.
+fn render_agreement(report: &RunReport, text: &mut String) {
+    let of_styles = report.styles.iter();
+    let of_styles =
+        of_styles.filter_map(|style| Some((&style.style, style.label_agreement.as_ref()?)));
+    if report.styles.len() > 1 {
+        for (style, agreement) in of_styles {
+            line(text, format_args!("  {style}: {agreement}"));
+        }
+    }
+    if let Some(agreement) = &report.label_agreement {
+        line(text, format_args!("  labels: {agreement}"));
+    }
+}
+
+/// Returns the networks of a report, each as a line that says which figures it gave.
+#[must_use]
+pub fn networks(report: &RunReport) -> Vec<String> {
+    let cautioned = |(figures, network): (&str, &NetworkReport)| {
+        let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
+        format!("{figures} of {}{caution}", name_of_network(network))
+    };
     let extractor = report.extractor.as_ref();
     let extractor = extractor.map(|network| ("FID and KID of features", network));
     let of_metrics = report.networks.iter();
     let of_metrics =
         of_metrics.filter_map(|(metric, network)| Some((metric.title(), network.as_ref()?)));
-    for (figures, network) in extractor.into_iter().chain(of_metrics) {
-        let caution = caution(network).map_or_else(String::new, |caution| format!(": {caution}"));
+    let judges = extractor.into_iter().chain(of_metrics).map(cautioned);
+    // Nobody has published what a segmenter finds in contents of a run.
+    let segmenter = report.segmenter.iter().map(|network| {
         let name = name_of_network(network);
-        line(text, format_args!("  {figures} of {name}{caution}"));
+        format!("agreement of labels with {name}: mean IoU in percent, content -> output")
+    });
+    judges.chain(segmenter).collect()
+}
+
+fn render_networks(report: &RunReport, text: &mut String) {
+    for network in networks(report) {
+        line(text, format_args!("  {network}"));
     }
 }
 
@@ -269,6 +299,7 @@ mod tests {
             kid_standard_error: None,
             reference: None,
             figures,
+            label_agreement: None,
             notes: Vec::new(),
             classes: std::collections::BTreeMap::new(),
         };

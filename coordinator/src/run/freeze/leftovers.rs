@@ -21,6 +21,7 @@ use crate::run::tally::READS_AT_ONCE;
 struct Leftovers {
     num_images: usize,
     num_labels: usize,
+    num_predictions: usize,
     num_shards: usize,
     /// Digests of plans, out of their names.
     plans: Vec<String>,
@@ -56,7 +57,7 @@ pub(super) async fn check(
     frozen: &Frozen,
 ) -> Result<(), FreezeError> {
     let found = Leftovers::list(storage, run).await?;
-    if found.num_images + found.num_labels + found.num_shards == 0 {
+    if found.is_nothing() {
         return Ok(());
     }
     let planned = Planned {
@@ -72,10 +73,7 @@ pub(super) async fn check(
     let folder = record.strip_suffix("/run.json").unwrap_or(&record);
     Err(FreezeError::Leftovers {
         run: run.clone(),
-        found: format!(
-            "{} images, {} labels and {} shards",
-            found.num_images, found.num_labels, found.num_shards
-        ),
+        found: found.told(),
         why,
         folder: folder.to_owned(),
     })
@@ -102,9 +100,25 @@ impl Leftovers {
         match name.split_once('/') {
             Some(("images", _)) => self.num_images += 1,
             Some(("labels", _)) => self.num_labels += 1,
+            Some(("predictions", _)) => self.num_predictions += 1,
             Some(("shards", _)) => self.num_shards += 1,
             Some(_) | None => {}
         }
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.num_images + self.num_labels + self.num_predictions + self.num_shards == 0
+    }
+
+    fn told(&self) -> String {
+        let predictions = match self.num_predictions {
+            0 => String::new(),
+            number => format!(", {number} predictions"),
+        };
+        format!(
+            "{} images, {} labels{predictions} and {} shards",
+            self.num_images, self.num_labels, self.num_shards
+        )
     }
 
     fn note(&mut self, path: &str) {

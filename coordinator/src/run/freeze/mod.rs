@@ -33,6 +33,15 @@ pub struct FrozenRun {
     pub plan: Plan,
 }
 
+impl FrozenRun {
+    /// Returns whether predictions of a segmenter are stored of some of its items: those that are doubtful.
+    #[must_use]
+    pub fn has_predictions(&self) -> bool {
+        let evaluators = &self.record.frozen.evaluators;
+        evaluators.min_label_agreement.is_some()
+    }
+}
+
 /// Why a run cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum FreezeError {
@@ -117,8 +126,17 @@ pub async fn existing(
     let record = match open_record(storage, &config.run).await {
         Ok(record) => record,
         Err(FreezeError::Missing { .. }) => {
-            leftovers::check(storage, &config.run, &inventory.frozen).await?;
-            return Ok(None);
+            let doubt = match leftovers::check(storage, &config.run, &inventory.frozen).await {
+                Ok(()) => return Ok(None),
+                Err(doubt @ FreezeError::Leftovers { .. }) => doubt,
+                Err(error) => return Err(error),
+            };
+            // Another process may have frozen the run meanwhile, and what was found is its beginning.
+            match open_record(storage, &config.run).await {
+                Ok(record) => record,
+                Err(FreezeError::Missing { .. }) => return Err(doubt),
+                Err(error) => return Err(error),
+            }
         }
         Err(error) => return Err(error),
     };

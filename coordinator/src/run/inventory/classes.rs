@@ -2,6 +2,7 @@
 
 use futures::future::try_join_all;
 use imaging::{LabelFile, NamedBytes, count_classes};
+use shared::dataset::ClassTable;
 use shared::dataset::entry::{DatasetEntry, DatasetLabel};
 use shared::failure::chain;
 use shared::source::Source;
@@ -13,15 +14,18 @@ use crate::run::plan::ClassPixels;
 /// Labels that are read at once.
 const READS_AT_ONCE: usize = 16;
 
-/// Returns the class pixels of each content. A label that cannot be decoded shows no class: its item will be
-/// quarantined.
+/// Returns the class pixels of each content, whose labels a table may map to classes. A label that cannot be decoded shows
+/// no class: its item will be quarantined.
 pub(super) async fn count(
     source: &dyn Source,
     contents: &[DatasetEntry],
+    classes: Option<&ClassTable>,
 ) -> Result<Vec<ClassPixels>, InventoryError> {
     let mut counts = Vec::with_capacity(contents.len());
     for part in contents.chunks(READS_AT_ONCE) {
-        let reads = part.iter().map(|content| count_content(source, content));
+        let reads = part
+            .iter()
+            .map(|content| count_content(source, content, classes));
         counts.extend(try_join_all(reads).await?);
     }
     Ok(counts)
@@ -30,9 +34,10 @@ pub(super) async fn count(
 async fn count_content(
     source: &dyn Source,
     content: &DatasetEntry,
+    classes: Option<&ClassTable>,
 ) -> Result<ClassPixels, InventoryError> {
     match &content.label {
-        Some(label) => count_label(source, label).await,
+        Some(label) => count_label(source, label, classes.cloned()).await,
         None => Ok([0; 19]),
     }
 }
@@ -40,6 +45,7 @@ async fn count_content(
 async fn count_label(
     source: &dyn Source,
     label: &DatasetLabel,
+    classes: Option<ClassTable>,
 ) -> Result<ClassPixels, InventoryError> {
     let path = &label.file.path;
     let bytes = gone::read_listed_input::<InventoryError>(source, path).await?;
@@ -50,7 +56,7 @@ async fn count_label(
             name: &name,
             bytes: &bytes,
         };
-        match count_classes(LabelFile { file, reading }) {
+        match count_classes(LabelFile::new(file, reading).with_classes(classes.as_ref())) {
             Ok(pixels) => pixels,
             Err(error) => {
                 tracing::debug!(

@@ -29,7 +29,8 @@ pub(super) async fn tell_look_alikes(
     source: &dyn Source,
     listings: &mut [DatasetEntry],
 ) -> Result<(), StorageError> {
-    for kind in LabelKind::ALL {
+    let kinds = LabelKind::ALL.into_iter();
+    for kind in kinds.filter(|kind| kind.is_of_cityscapes()) {
         let is_asked = |label: &DatasetLabel| label.reading.kind == kind && !label.reading.stated;
         let labels = listings.iter().filter_map(|listing| listing.label.as_ref());
         let labels: Vec<&DatasetLabel> = labels.filter(|label| is_asked(label)).collect();
@@ -111,7 +112,11 @@ pub(super) fn store_as_one_kind(layout: Layout, listings: &mut [DatasetEntry]) -
     }
     let stored = match layout {
         Layout::Gta5 => LabelKind::PaletteIds,
-        Layout::Cityscapes | Layout::Acdc => LabelKind::LabelIds,
+        Layout::Cityscapes | Layout::Acdc | Layout::Synscapes => LabelKind::LabelIds,
+        Layout::Bdd100k => LabelKind::TrainIds,
+        Layout::Synthia => LabelKind::SynthiaIds,
+        Layout::Carla => LabelKind::CarlaTags,
+        Layout::OldCarla => LabelKind::OldCarlaTags,
     };
     for label in listings.iter_mut().filter_map(|it| it.label.as_mut()) {
         label.reading = label.reading.stored_as(stored);

@@ -8,13 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use shared::dataset::entry::DatasetEntry;
-use shared::dataset::{DatasetError, FindError, Labels, Request, Role, find};
+use shared::dataset::{ClassTable, DatasetError, FindError, Labels, Request, Role, find};
 use shared::digest;
 use shared::item_metric::{ItemMetric, PerMetric};
 use shared::json;
 use shared::location::Location;
 use shared::model::{ModelContract, OpenError};
-use shared::network::{FEATURES_FILE, NetworkContract};
+use shared::network::{FEATURES_FILE, NetworkContract, SEGMENTER_FILE};
 use shared::run_record::{Frozen, FrozenContent, FrozenEvaluators, FrozenModel};
 use shared::settings::{PairingMode, QualityConfig, RunConfig};
 use shared::source::{self, Source};
@@ -122,7 +122,8 @@ impl Inventory {
         contents.left_out.extend(stored);
         let class_pixels: Vec<ClassPixels> = match config.pairing.mode {
             PairingMode::RareClass => {
-                classes::count(contents.source.as_ref(), &contents.entries).await?
+                let classes = config.content.classes.as_ref();
+                classes::count(contents.source.as_ref(), &contents.entries, classes).await?
             }
             PairingMode::EveryStyle | PairingMode::Ordered | PairingMode::Uniform => Vec::new(),
         };
@@ -154,11 +155,13 @@ impl Inventory {
             content: FrozenContent {
                 layout: config.content.layout,
                 labels: config.content.labels,
+                classes: config.content.classes.clone(),
                 count: plan.contents.len(),
                 listing_sha256,
             },
             styles: styles_sha256,
             style_labels: config.style.labels,
+            style_classes: config.style.classes.clone(),
             model: FrozenModel {
                 sha256: contract.sha256.clone(),
                 width: contract.model.width,
@@ -186,6 +189,7 @@ async fn contents(config: &RunConfig) -> Result<Dataset, InventoryError> {
         role: Role::Content(content.layout),
         labels: Labels::Needed,
         labels_are: content.labels,
+        classes: content.classes.as_ref().map(ClassTable::of),
         selection: content.selection.clone(),
     };
     let mut found = Dataset::find(&content.root, &request).await?;
@@ -226,6 +230,7 @@ async fn styles(config: &RunConfig) -> Result<Dataset, InventoryError> {
             Labels::Unused
         },
         labels_are: style.labels,
+        classes: style.classes.as_ref().map(ClassTable::of),
         selection: style.selection.clone(),
     };
     Dataset::find(&style.root, &request).await
@@ -240,7 +245,12 @@ async fn evaluators(quality: &QualityConfig) -> Result<FrozenEvaluators, OpenErr
             of_metrics[metric] = network_sha256(at, network.contract).await?;
         }
     }
-    Ok(FrozenEvaluators::new(features, of_metrics))
+    let segmenter = network_sha256(quality.segmenter.as_ref(), SEGMENTER_FILE).await?;
+    Ok(FrozenEvaluators {
+        segmenter,
+        min_label_agreement: quality.min_label_agreement,
+        ..FrozenEvaluators::new(features, of_metrics)
+    })
 }
 
 async fn network_sha256(at: Option<&Location>, file: &str) -> Result<Option<String>, OpenError> {

@@ -3,6 +3,8 @@
 use shared::ids::ShardId;
 
 use super::Ledger;
+use crate::run::freeze::FrozenRun;
+use crate::run::plan::Shard;
 
 /// Where a shard stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,13 @@ impl Ledger {
             (Some(revision), None) => ShardState::Revising { revision },
             (Some(revision), Some(last)) => ShardState::RevisionFailed { revision, last },
         }
+    }
+
+    /// Returns the shards of which something is still to be made, in the order of the plan.
+    pub fn open_shards<'a>(&'a self, run: &'a FrozenRun) -> impl Iterator<Item = &'a Shard> {
+        let max_attempts = run.record.limits.max_attempts;
+        let is_open = move |shard: &&Shard| self.state(shard.id, max_attempts).is_open();
+        run.plan.shards.iter().filter(is_open)
     }
 
     /// Returns the number of the first attempt that counts.

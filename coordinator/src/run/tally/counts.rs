@@ -30,9 +30,15 @@ pub struct Counts {
     /// Items that are done with a warning of each kind.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub warning_kinds: BTreeMap<WarningKind, usize>,
+    /// Items that are done and whose labels are doubtful.
+    #[serde(skip_serializing_if = "is_default")]
+    pub doubtful: usize,
     /// Items that the row's own attempt converted.
     pub converted: usize,
-    /// Time that those took, in milliseconds.
+    /// Of those, the ones of which it is not known what their contents and styles took: an earlier program made them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub unmeasured: usize,
+    /// Time that the converted items took, in milliseconds.
     pub busy_ms: f64,
     /// What of that time their contents alone took, whatever their styles, in milliseconds.
     pub content_ms: f64,
@@ -51,6 +57,12 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+/// Returns whether an item is done and its labels are doubtful.
+pub(crate) fn is_doubtful(row: &ManifestRow) -> bool {
+    let quality = row.quality.as_ref();
+    row.status == Status::Done && quality.is_some_and(|quality| quality.is_doubtful)
+}
+
 impl Counts {
     /// Returns what some rows say.
     #[must_use]
@@ -63,6 +75,7 @@ impl Counts {
                 Status::Failed => counts.failed += 1,
             }
             counts.warnings += usize::from(row.warning.is_some());
+            counts.doubtful += usize::from(is_doubtful(row));
             for kind in &row.warning_kinds {
                 *counts.warning_kinds.entry(*kind).or_default() += 1;
             }
@@ -71,8 +84,10 @@ impl Counts {
                 counts.unet_evaluations += work.unet_evaluations + work.style_evaluations;
                 counts.style_evaluations += work.style_evaluations;
                 counts.busy_ms += work.total_ms();
-                counts.content_ms += work.content_ms;
-                counts.style_ms += work.style_ms;
+                let is_measured = work.content_ms.is_some() && work.style_ms.is_some();
+                counts.unmeasured += usize::from(!is_measured);
+                counts.content_ms += work.content_ms.unwrap_or_default();
+                counts.style_ms += work.style_ms.unwrap_or_default();
             }
             if let Some(error) = &row.error {
                 *counts.reasons.entry(error.clone()).or_default() += 1;
@@ -102,7 +117,9 @@ impl Counts {
         for (kind, &count) in &other.warning_kinds {
             add(self.warning_kinds.entry(*kind).or_default(), count);
         }
+        add(&mut self.doubtful, other.doubtful);
         add(&mut self.converted, other.converted);
+        add(&mut self.unmeasured, other.unmeasured);
         for (sum, amount) in self.sums_mut().into_iter().zip(other.sums()) {
             *sum += amount;
         }

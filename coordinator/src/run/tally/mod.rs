@@ -5,7 +5,8 @@
 //! seen less. Of a run with this plan it is taken for a shard that it can be true of, as that is planned and listed; all
 //! others are counted anew. So it does no harm which process stores it last.
 //!
-//! - `counts`, `reasons`: what is counted; `shard`: of one shard; `failures`: of those that failed for good
+//! - `counts`, `reasons`: what is counted, and what people are told of it; `shard`: of one shard; `failures`: of those that
+//!   failed for good
 //! - `stored`, `update`, `totals`: counts are read, brought up to date, and added up
 
 mod counts;
@@ -22,8 +23,9 @@ use serde::{Deserialize, Serialize};
 use shared::ids::ShardId;
 
 pub use self::counts::Counts;
+pub(crate) use self::counts::is_doubtful;
 pub use self::failures::Failures;
-pub use self::reasons::reason_lines;
+pub use self::reasons::{doubtful_line, reason_lines};
 pub use self::shard::ShardTally;
 pub use self::totals::count;
 

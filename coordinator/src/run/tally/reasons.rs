@@ -1,4 +1,4 @@
-//! Reasons for quarantine and failure, the most frequent first.
+//! What people are told of counts: reasons for quarantine and failure, the most frequent first, and doubtful labels.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +29,18 @@ pub fn reason_lines(reasons: &BTreeMap<String, usize>) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Returns what people are told of items whose labels are doubtful; nothing if there are none.
+#[must_use]
+pub fn doubtful_line(doubtful: usize) -> Option<String> {
+    (doubtful > 0).then(|| {
+        format!(
+            "done with doubtful labels ({}): outputs keep less of the agreement that their contents have than \
+             quality.min_label_agreement asks for",
+            Thousands(doubtful)
+        )
+    })
 }
 
 pub(super) fn most_frequent(reasons: &BTreeMap<String, usize>) -> Vec<(&String, usize)> {

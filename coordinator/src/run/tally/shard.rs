@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use shared::manifest::{MAX_WORK, ManifestRow, Status, Work};
 
-use super::Counts;
+use super::{Counts, is_doubtful};
 use crate::run::plan::{Plan, Shard};
 
 /// Counts of a committed shard, and when and where it was made.
@@ -17,6 +17,9 @@ pub struct ShardTally {
     /// Items that are not done, by style.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub not_done: BTreeMap<String, usize>,
+    /// Items whose labels are doubtful, by style.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub doubtful: BTreeMap<String, usize>,
     /// When work on its first item began; none if it has no items.
     pub started_at: Option<jiff::Timestamp>,
     /// When the last item of its first commit ended.
@@ -60,11 +63,13 @@ impl ShardTally {
                 counts.done, counts.quarantined, counts.failed
             ));
         }
-        let not_done = Some(counts.not_done());
-        let is_styles = |(name, &count): (&String, &usize)| {
+        let is_style = |(name, &count): (&String, &usize)| {
             let styles = planned.styles.iter().filter_map(|&at| plan.styles.get(at));
             let mut names = styles.map(|style| style.name());
             names.any(|own| own == name) && (1..=planned.contents.len()).contains(&count)
+        };
+        let are_styles = |items: &BTreeMap<String, usize>, all: usize| {
+            sum(items.values()) == Some(all) && items.iter().all(is_style)
         };
         let is_work = |amount: f64, parts: usize| {
             let most = MAX_WORK * (counts.converted as f64) * (parts as f64);
@@ -73,12 +78,19 @@ impl ShardTally {
         let mut kinds = counts.warning_kinds.values();
         let has_times = self.started_at.is_some() && self.finished_at.is_some();
         let claims = [
-            ("reasons", sum(counts.reasons.values()) == not_done),
             (
-                "styles",
-                sum(self.not_done.values()) == not_done && self.not_done.iter().all(is_styles),
+                "reasons",
+                sum(counts.reasons.values()) == Some(counts.not_done()),
             ),
-            ("converted items", counts.converted <= counts.done),
+            ("styles", are_styles(&self.not_done, counts.not_done())),
+            (
+                "doubtful items",
+                counts.doubtful <= counts.done && are_styles(&self.doubtful, counts.doubtful),
+            ),
+            (
+                "converted items",
+                counts.unmeasured <= counts.converted && counts.converted <= counts.done,
+            ),
             (
                 "warnings",
                 counts.warnings <= counts.done
@@ -104,10 +116,13 @@ impl ShardTally {
     /// Returns what the rows say that hold of a shard with so many revisions, of no size yet.
     #[must_use]
     pub fn of(rows: &[ManifestRow], revisions: u32) -> Self {
-        let mut not_done = BTreeMap::new();
-        for row in rows.iter().filter(|row| row.status != Status::Done) {
-            *not_done.entry(row.item.style.clone()).or_default() += 1;
-        }
+        let by_style = |is_counted: fn(&ManifestRow) -> bool| {
+            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+            for row in rows.iter().filter(|row| is_counted(row)) {
+                *counts.entry(row.item.style.clone()).or_default() += 1;
+            }
+            counts
+        };
         // Clocks of workers differ: what came first is told by the numbers of attempts.
         let newest = rows.iter().max_by_key(|row| (row.attempt, row.finished_at));
         // Revisions come days later, and the shard was not worked on in between.
@@ -115,7 +130,8 @@ impl ShardTally {
         let of_oldest = rows.iter().filter(|row| Some(row.attempt) == oldest);
         Self {
             counts: Counts::of(rows),
-            not_done,
+            not_done: by_style(|row| row.status != Status::Done),
+            doubtful: by_style(is_doubtful),
             started_at: of_oldest.clone().map(|row| row.started_at).min(),
             finished_at: of_oldest.map(|row| row.finished_at).max(),
             worker: newest.map(|row| row.worker.clone()).unwrap_or_default(),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::ids::{ItemId, RunId};
-use shared::manifest::{ManifestRow, RowOrigin};
+use shared::manifest::{ManifestRow, Quality, RowOrigin};
 use shared::storage::{MemoryStorage, Storage};
 use shared::warning::WarningKind;
 
@@ -89,7 +89,9 @@ fn counts_at_their_limit_do_not_wrap() {
         failed: usize::MAX,
         warnings: usize::MAX,
         warning_kinds: BTreeMap::from([(WarningKind::Greyscale, usize::MAX)]),
+        doubtful: usize::MAX,
         converted: usize::MAX,
+        unmeasured: usize::MAX,
         reasons: BTreeMap::from([("a".to_owned(), usize::MAX)]),
         ..Counts::default()
     };
@@ -129,4 +131,32 @@ fn a_revision_by_a_worker_whose_clock_is_behind_is_still_the_newest() {
     let seconds = |at: Option<jiff::Timestamp>| at.unwrap().as_second();
     assert_eq!(seconds(tally.started_at), 1000);
     assert_eq!(seconds(tally.finished_at), 1100);
+}
+
+#[test]
+fn doubtful_items_are_counted_by_style_and_are_not_stored_where_there_are_none() {
+    let mut rows = [row(1, 1000, 1060), row(1, 1060, 1100), row(1, 1100, 1160)];
+    rows[2].item.style = "snow".to_owned();
+    let none = serde_json::to_string(&ShardTally::of(&rows, 0)).unwrap();
+    assert!(!none.contains("doubtful"), "{none}");
+    let read: ShardTally = serde_json::from_str(&none).unwrap();
+    assert_eq!((read.counts.doubtful, read.doubtful.len()), (0, 0));
+    for row in &mut rows {
+        row.quality = Some(Quality {
+            is_doubtful: row.started_at.as_second() > 1000,
+            ..Quality::default()
+        });
+    }
+    let tally = ShardTally::of(&rows, 0);
+    let of = |style: &str| tally.doubtful.get(style).copied();
+    assert_eq!((of("night"), of("snow")), (Some(1), Some(1)));
+    let mut sum = tally.counts.clone();
+    sum.add(&tally.counts);
+    assert_eq!(sum.doubtful, 4);
+    let line = doubtful_line(sum.doubtful).unwrap();
+    assert!(
+        line.starts_with("done with doubtful labels (4): "),
+        "{line}"
+    );
+    assert_eq!(doubtful_line(0), None);
 }

@@ -12,6 +12,21 @@ use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{Ledger, LedgerError};
 
 impl Tally {
+    /// Returns the stored counts with those of the committed shards that were not counted yet.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] if storage fails.
+    pub async fn up_to_date(
+        storage: &dyn Storage,
+        run: &FrozenRun,
+        ledger: &Ledger,
+    ) -> Result<Self, LedgerError> {
+        let mut tally = Self::stored(storage, &run.record.run).await?;
+        tally.update(storage, run, ledger).await?;
+        Ok(tally)
+    }
+
     /// Reads the committed shards that are not counted yet; returns how many there were. One that is damaged is none of them:
     /// it is told by [`Self::damaged`].
     ///

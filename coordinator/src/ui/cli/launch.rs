@@ -86,6 +86,14 @@ fn tell_differences(config: &RunConfig, record: &RunRecord) {
             record.limits.input_patience_seconds
         ));
     }
+    if record.licences != config.licences {
+        console::tell(
+            "the run keeps the licences of its first launch; `export --licence` adds to them",
+        );
+    }
+    if record.price != config.price {
+        console::tell("the run keeps the price of its first launch");
+    }
     let now = RunInputs::of(config);
     for (what, first, now) in [
         ("content.root", &record.inputs.content, now.content),

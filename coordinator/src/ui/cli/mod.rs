@@ -2,17 +2,21 @@
 //!
 //! - `setup`, `compute`: what several commands open and check; `dashboard`: where it listens
 //! - `doctor`, `completions`, `man`: what there is on this machine, what shells complete, and pages of the manual
+//! - `ending`: what is stored of a run in the end, collected and told
 //! - `exit`: exit codes and errors; `files`: files that commands write
 //! - `without_engine`: the commands that compute, in a program that was built without the engine
 
 mod audit;
 mod cancel;
+mod collect;
 mod completions;
 #[cfg(feature = "embedded")]
 mod compute;
 mod dashboard;
 mod doctor;
+mod ending;
 mod exit;
+mod export;
 mod files;
 mod launch;
 mod man;
@@ -71,6 +75,10 @@ enum Command {
     ///
     /// Images, labels and a Parquet manifest are stored below `runs/NAME/` of the run's root. A run that was killed
     /// goes on with what is missing; a changed setting, model or dataset is refused, saying what changed.
+    ///
+    /// With `--part K/N` it makes one of N parts of the run, such as a task of a Slurm array. Parts need no broker: any
+    /// of them may run anywhere, again, or twice at once. None takes up a run that was halted, or shards that failed:
+    /// `resume --parts N` does, and prints which parts to run.
     Run(run::RunArgs),
     /// Plan, freeze and hand the shards to the broker; launch it again to resume
     ///
@@ -96,9 +104,17 @@ enum Command {
     ///
     /// `--only quarantined` tries items again whose inputs were mended or have come back. Without a broker that is noted
     /// with the run, and the next `synth2real run CONFIG` does it.
+    ///
+    /// With `--parts N` nothing is published: it is noted with the run what is to be done, and printed which of the N
+    /// parts of `run --part K/N` do it, as Slurm takes them.
     Resume(resume::ResumeArgs),
     /// Stop a run: workers finish the image in hand and drop its shards; `resume` takes it up again
     Cancel(cancel::CancelArgs),
+    /// Make manifest and report of what is committed; exit 1 if items failed or the run has not ended
+    ///
+    /// `run` does so at its end, the last of its parts does, and so does `serve`. It helps where the last one could not,
+    /// and may be repeated at any time.
+    Collect(collect::CollectArgs),
     /// Prove that every planned item is stored or accounted for, with the right digests; exit 1 if not
     Audit(audit::AuditArgs),
     /// Say what came out: FID, KID, SSIM and LPIPS per style, throughput, and what was not converted
@@ -106,6 +122,12 @@ enum Command {
     /// Figures are computed from what workers committed with the images. Several runs are put side by side, such as the
     /// four methods. While a run is under way, it says what is there so far.
     Report(report::ReportArgs),
+    /// Write what a run has made as a set that trains as it is: for Cityscapes' tools, WebDataset, Hugging Face, COCO, FiftyOne
+    ///
+    /// Every export has a card (README.md), which is written last, Croissant metadata, a table of its items and the digests
+    /// of its files. One that was stopped goes on when the same command is given again; nothing is ever written over.
+    /// `--check` compares an export with its digests; exit 1 if something differs.
+    Export(export::ExportArgs),
     /// Make the statistics of real photographs that FID and KID compare a style with
     #[cfg_attr(
         not(feature = "embedded"),
@@ -168,8 +190,10 @@ impl Cli {
             | Command::Status(_)
             | Command::Resume(_)
             | Command::Cancel(_)
+            | Command::Collect(_)
             | Command::Audit(_)
             | Command::Report(_)
+            | Command::Export(_)
             | Command::ReferenceStats(_)
             | Command::Transfer(_)
             | Command::Probe(_)
@@ -193,8 +217,10 @@ pub async fn main(cli: Cli) -> Result<Outcome, CliError> {
         Command::Status(args) => status::main(args).await,
         Command::Resume(args) => resume::main(args).await,
         Command::Cancel(args) => cancel::main(args).await,
+        Command::Collect(args) => collect::main(args).await,
         Command::Audit(args) => audit::main(args).await,
         Command::Report(args) => report::main(args).await,
+        Command::Export(args) => export::main(args).await,
         Command::ReferenceStats(args) => reference_stats::main(args).await,
         Command::Transfer(args) => transfer::main(args).await,
         Command::Probe(args) => probe::main(args).await,

@@ -16,7 +16,7 @@ use shared::decision::ChangedInputs;
 use shared::item_metric::ItemMetric;
 use shared::location::Location;
 use shared::model::Model;
-use shared::network::{FEATURES_FILE, NetworkContract};
+use shared::network::{FEATURES_FILE, NetworkContract, SEGMENTER_FILE};
 use shared::queue::Depth;
 use shared::run_record::{Frozen, RunRecord};
 use shared::settings::{QualityConfig, RunConfig, StepSet, defaults};
@@ -212,6 +212,7 @@ async fn judges(quality: &QualityConfig) -> Result<Vec<String>, CliError> {
             (Some(_), None) => {}
         }
     }
+    networks.extend(quality.segmenter.as_ref().map(|at| (at, SEGMENTER_FILE)));
     for (at, file) in networks {
         let contract = NetworkContract::open(at, file).await;
         names.push(contract.map_err(CliError::environment)?.network.name);

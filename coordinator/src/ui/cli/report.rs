@@ -182,7 +182,7 @@ async fn report(
     let counts = counts.map_err(CliError::environment)?;
     let standing = Standing::of(&run, &ledger, &tally);
     let is_complete = if standing.fate().has_ended() {
-        let gone = gone::of_run(storage, &run, &ledger).await;
+        let gone = gone::of_run(storage, &run, &ledger, &tally).await;
         let gone = gone.map_err(CliError::environment)?;
         if !gone.is_nothing() {
             let helps = gone.what_helps("`run` or `resume` makes it again");

@@ -1,9 +1,12 @@
-//! `synth2real resume`: publish again what storage says is missing or failed, or what is quarantined.
+//! `synth2real resume`: what storage says is missing or failed, or is quarantined, is published again, or left to parts.
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use shared::console::{self, PrintError};
+use shared::decision::ChangedInput;
 use shared::failure::{FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::queue::WorkQueue;
@@ -15,6 +18,7 @@ use super::{CliError, Outcome, RootArgs, setup};
 use crate::run::estimate::Estimate;
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::Ledger;
+use crate::run::plan::{NumParts, part_numbers};
 use crate::run::redo::Redo;
 use crate::run::tally::{Counts, Tally};
 use crate::ui::progress::CountProgress;
@@ -46,6 +50,9 @@ pub(super) struct ResumeArgs {
     /// Only this shard; may be given several times
     #[arg(long = "shard", value_name = "K")]
     shards: Vec<ShardId>,
+    /// Publish nothing, and print the parts out of N that have something to do, as Slurm takes them: --array=3,17
+    #[arg(long, value_name = "N")]
+    parts: Option<NumParts>,
     /// Print what would be done again, why and how long that takes; publish nothing
     #[arg(long)]
     dry_run: bool,
@@ -107,7 +114,7 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Outcome, CliError> {
     let storage = setup::storage(&args.root).await?;
     let storage = storage.as_ref();
     let run = setup::run(storage, &args.run).await?;
-    let mut ledger = setup::ledger(storage, &run).await?;
+    let ledger = setup::ledger(storage, &run).await?;
     let choice = choice(&args)?;
     let redo = resume::find(storage, &run, &ledger, &choice)
         .await
@@ -117,69 +124,195 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Outcome, CliError> {
         .map_err(cli_error)?;
     let lines = damaged.iter().take(MOST_LINES);
     for (shard, why) in lines {
-        console::print(format_args!("shard {shard}: {why}"))?;
+        args.say(format_args!("shard {shard}: {why}"))?;
     }
-    print_more(damaged.len(), "damaged")?;
+    say_more(&args, damaged.len(), "damaged")?;
     // What is to be removed first is not done again.
     let done = match damaged.is_empty() {
         true => Outcome::Done,
         false => Outcome::WithFailures,
     };
-    let broker = setup::broker_of_environment()?;
+    let broker = match args.parts {
+        None => setup::broker_of_environment()?,
+        Some(_) => None,
+    };
+    let found = Found {
+        storage,
+        run: &run,
+        ledger,
+        redo,
+    };
     if args.dry_run {
-        let counts = counts(storage, &run, &ledger).await?;
-        let queue = match &broker {
-            Some(broker) => queue_to_ask(broker).await,
-            None => None,
-        };
-        preview(&run, &redo, &counts, queue.as_deref()).await?;
-        // What would be refused is told now.
-        let _ = resume::changed_inputs(storage, &run, &ledger, &redo)
-            .await
-            .map_err(cli_error)?;
-        return Ok(done);
+        found.preview(&args, broker.as_ref()).await?;
+    } else if found.redo.is_empty() {
+        args.say_beside(format_args!("run {}: nothing to do again", args.run));
+    } else if let Some(parts) = args.parts {
+        found.give_to_parts(parts).await?;
+    } else if broker.is_none() && matches!(choice.only, Some(Only::Quarantined(_))) {
+        found.leave_to_next_run().await?;
+    } else {
+        found.publish(broker.as_ref()).await?;
     }
-    if redo.is_empty() {
-        console::tell(format_args!("run {}: nothing to do again", args.run));
-        return Ok(done);
+    Ok(done)
+}
+
+impl ResumeArgs {
+    /// Prints a line that was asked for; beside the parts, where these are, since a script may read them.
+    fn say(&self, line: impl Display) -> Result<(), PrintError> {
+        match self.parts {
+            None => console::print(line),
+            Some(_) => {
+                console::note(line);
+                Ok(())
+            }
+        }
     }
-    let is_retry = matches!(choice.only, Some(Only::Quarantined(_)));
-    if is_retry && broker.is_none() {
-        let changed = resume::changed_inputs(storage, &run, &ledger, &redo)
+
+    /// Tells a line beside the work, and where a script may read the parts, beside them.
+    fn say_beside(&self, line: impl Display) {
+        match self.parts {
+            None => console::tell(line),
+            Some(_) => console::note(line),
+        }
+    }
+}
+
+/// What of a run is to be done again.
+struct Found<'a> {
+    storage: &'a dyn Storage,
+    run: &'a FrozenRun,
+    ledger: Ledger,
+    redo: Vec<Redo>,
+}
+
+impl Found<'_> {
+    /// Returns how the inputs of quarantined items have changed. What would be refused is told.
+    async fn changed_inputs(&self) -> Result<Vec<ChangedInput>, CliError> {
+        resume::changed_inputs(self.storage, self.run, &self.ledger, &self.redo)
             .await
-            .map_err(cli_error)?;
-        resume::decide(storage, &run, &mut ledger, &redo, changed)
-            .await
-            .map_err(cli_error)?;
+            .map_err(cli_error)
+    }
+
+    /// Stores that it is to be done again.
+    async fn decide(&mut self) -> Result<(), CliError> {
+        let changed = self.changed_inputs().await?;
+        resume::decide(
+            self.storage,
+            self.run,
+            &mut self.ledger,
+            &self.redo,
+            changed,
+        )
+        .await
+        .map_err(cli_error)
+    }
+
+    /// Has the parts of a run do it, and prints them.
+    async fn give_to_parts(mut self, parts: NumParts) -> Result<(), CliError> {
+        self.decide().await?;
+        console::note(format_args!(
+            "run {}: {} shards with {} items are to be done again, by these of {parts} parts:",
+            self.run.record.run,
+            self.redo.len(),
+            resume::num_items(&self.redo)
+        ));
+        Ok(console::print(self.array(parts))?)
+    }
+
+    /// Returns the parts that have something to do again, as Slurm takes them.
+    fn array(&self, parts: NumParts) -> String {
+        let numbers = part_numbers(&self.run.plan.shards, parts);
+        let redo = self.redo.iter();
+        let numbers = redo.map(|redo| numbers[redo.shard.0 as usize]);
+        format!("--array={}", ranges(&numbers.collect()))
+    }
+
+    /// Has the next run in a process do it.
+    async fn leave_to_next_run(mut self) -> Result<(), CliError> {
+        self.decide().await?;
         console::tell(format_args!(
             "run {}: {} items of {} shards are to be tried again: the next `synth2real run CONFIG` makes them, or \
              `launch CONFIG` with a broker",
-            args.run,
-            resume::num_items(&redo),
-            redo.len()
+            self.run.record.run,
+            resume::num_items(&self.redo),
+            self.redo.len()
         ));
-        return Ok(done);
+        Ok(())
     }
-    let queue = setup::broker(broker.as_ref()).await?.work;
-    let progress = CountProgress::new(redo.len(), "shards published");
-    let publisher = resume::Publisher {
-        storage,
-        queue: queue.as_ref(),
-        run: &run,
-    };
-    publisher
-        .publish(&mut ledger, &redo, |count| progress.reached(count))
-        .await
-        .map_err(cli_error)?;
-    progress.finish();
-    console::tell(format_args!(
-        "run {}: {} shards with {} items published to {}",
-        args.run,
-        redo.len(),
-        resume::num_items(&redo),
-        queue.locate()
-    ));
-    Ok(done)
+
+    /// Has workers do it.
+    async fn publish(mut self, broker: Option<&BrokerConfig>) -> Result<(), CliError> {
+        let queue = setup::broker(broker).await?.work;
+        let progress = CountProgress::new(self.redo.len(), "shards published");
+        let publisher = resume::Publisher {
+            storage: self.storage,
+            queue: queue.as_ref(),
+            run: self.run,
+        };
+        publisher
+            .publish(&mut self.ledger, &self.redo, |count| {
+                progress.reached(count);
+            })
+            .await
+            .map_err(cli_error)?;
+        progress.finish();
+        console::tell(format_args!(
+            "run {}: {} shards with {} items published to {}",
+            self.run.record.run,
+            self.redo.len(),
+            resume::num_items(&self.redo),
+            queue.locate()
+        ));
+        Ok(())
+    }
+
+    /// Says what would be done again, and how long that takes.
+    async fn preview(
+        &self,
+        args: &ResumeArgs,
+        broker: Option<&BrokerConfig>,
+    ) -> Result<(), CliError> {
+        let counts = counts(self.storage, self.run, &self.ledger).await?;
+        let queue = match broker {
+            Some(broker) => queue_to_ask(broker).await,
+            None => None,
+        };
+        for redo in self.redo.iter().take(MOST_LINES) {
+            args.say(format_args!(
+                "shard {}, {} items: {}",
+                redo.shard, redo.num_items, redo.why
+            ))?;
+        }
+        say_more(args, self.redo.len(), "to be done again")?;
+        let num_items = resume::num_items(&self.redo);
+        let estimate = Estimate::of(num_items, &counts, queue.as_deref()).await;
+        args.say(format_args!(
+            "run {}: {} shards with {num_items} items would be done again; {estimate}",
+            self.run.record.run,
+            self.redo.len(),
+        ))?;
+        // What would be refused is told now.
+        self.changed_inputs().await?;
+        if let Some(parts) = args.parts.filter(|_| !self.redo.is_empty()) {
+            console::print(self.array(parts))?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns numbers as Slurm takes them: `3,17`, and `1-4,7` where at least three follow each other.
+fn ranges(numbers: &BTreeSet<u32>) -> String {
+    let numbers: Vec<u32> = numbers.iter().copied().collect();
+    let runs = numbers.chunk_by(|&one, &next| one.checked_add(1) == Some(next));
+    let runs = runs.map(|run| match run {
+        [first, _, .., last] => format!("{first}-{last}"),
+        few => few
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(","),
+    });
+    runs.collect::<Vec<_>>().join(",")
 }
 
 /// Returns the queue that tells how many workers wait; none if it cannot be reached, as an estimate needs no broker.
@@ -222,9 +355,9 @@ fn cli_error(error: ResumeError) -> CliError {
 }
 
 /// Says how many shards have no line of their own.
-fn print_more(count: usize, are: &str) -> Result<(), PrintError> {
+fn say_more(args: &ResumeArgs, count: usize, are: &str) -> Result<(), PrintError> {
     match count.checked_sub(MOST_LINES) {
-        Some(more @ 1..) => console::print(format_args!(
+        Some(more @ 1..) => args.say(format_args!(
             "and {} {are}",
             counted(more, "more shard", "more shards")
         )),
@@ -232,24 +365,23 @@ fn print_more(count: usize, are: &str) -> Result<(), PrintError> {
     }
 }
 
-async fn preview(
-    run: &FrozenRun,
-    redo: &[Redo],
-    counts: &Counts,
-    queue: Option<&dyn WorkQueue>,
-) -> Result<(), PrintError> {
-    for redo in redo.iter().take(MOST_LINES) {
-        console::print(format_args!(
-            "shard {}, {} items: {}",
-            redo.shard, redo.num_items, redo.why
-        ))?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_printed_as_slurm_takes_them() {
+        let cases: [(&[u32], &str); 6] = [
+            (&[7], "7"),
+            (&[3, 17], "3,17"),
+            (&[3, 4], "3,4"),
+            (&[1, 2, 3, 4], "1-4"),
+            (&[1, 2, 4, 5, 6, 9], "1,2,4-6,9"),
+            (&[u32::MAX - 1, u32::MAX], "4294967294,4294967295"),
+        ];
+        for (numbers, expected) in cases {
+            let numbers: BTreeSet<u32> = numbers.iter().copied().collect();
+            assert_eq!(ranges(&numbers), expected);
+        }
     }
-    print_more(redo.len(), "to be done again")?;
-    let num_items = resume::num_items(redo);
-    let estimate = Estimate::of(num_items, counts, queue).await;
-    console::print(format_args!(
-        "run {}: {} shards with {num_items} items would be done again; {estimate}",
-        run.record.run,
-        redo.len(),
-    ))
 }

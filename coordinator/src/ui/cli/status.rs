@@ -32,7 +32,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(2);
 /// Runs with more items are not searched for images of shards under way: that takes a listing of all images.
 const MAX_ITEMS_LISTED: usize = 20_000;
 
-/// What helps where images or labels are gone.
+/// What helps where images, labels or predictions are gone.
 const MAKES_AGAIN: &str = "`synth2real run` with its settings makes them again, or `resume --only missing` by way of the broker";
 
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ struct Status {
     /// What is left to be made, as images that take as long as those that were.
     #[serde(skip)]
     images_left: f64,
-    /// Images and labels of committed shards that are gone, once every shard has ended.
+    /// Images, labels and predictions of committed shards that are gone, once every shard has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     gone: Option<usize>,
     #[serde(skip)]
@@ -91,6 +91,8 @@ struct Status {
     /// Items that are done with a warning of each kind.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     warnings: BTreeMap<WarningKind, usize>,
+    /// Items that are done and whose labels are doubtful.
+    doubtful: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -206,7 +208,7 @@ async fn read(
     let standing = Standing::of(run, &ledger, tally);
     // That a run is complete is said only of what is there.
     let gone = if standing.fate().has_ended() {
-        let gone = gone::of_run(storage, run, &ledger).await;
+        let gone = gone::of_run(storage, run, &ledger, tally).await;
         gone.map_err(CliError::environment)?
     } else {
         Gone::default()
@@ -234,6 +236,7 @@ async fn read(
         broker: None,
         reasons: counts.reasons,
         warnings: counts.warning_kinds,
+        doubtful: counts.doubtful,
     })
 }
 
@@ -340,6 +343,9 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
     }
     for (kind, count) in &status.warnings {
         console::print(format_args!("  done with a warning ({count}): {kind}"))?;
+    }
+    if let Some(line) = tally::doubtful_line(status.doubtful) {
+        console::print(format_args!("  {line}"))?;
     }
     for line in tally::reason_lines(&status.reasons) {
         console::print(format_args!("  {line}"))?;

@@ -42,6 +42,7 @@ pub(super) struct RunJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<DevicePrice>,
     warnings: BTreeMap<WarningKind, usize>,
+    doubtful: usize,
     shards: usize,
     shards_committed: usize,
     shards_failed: usize,
@@ -64,6 +65,7 @@ fn run_json(dashboard: &Dashboard, view: &RunView) -> RunJson {
         quarantined: view.counts.quarantined,
         failed: view.counts.failed,
         warnings: view.counts.warning_kinds.clone(),
+        doubtful: view.counts.doubtful,
         images_per_minute: pace.map(|pace| pace.per_minute),
         device_hours: hours.so_far,
         device_hours_left: hours.to_come,

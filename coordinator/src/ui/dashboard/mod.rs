@@ -178,6 +178,7 @@ fn guarded_routes() -> Router<Arc<Dashboard>> {
         .route("/runs/{run}", get(pages::run::show))
         .route("/runs/{run}/shards/{shard}", get(pages::shard::show))
         .route("/runs/{run}/losses", get(pages::failures::show))
+        .route("/runs/{run}/doubtful", get(pages::doubtful::show))
         .route("/runs/{run}/report", get(pages::report::show))
         .route(
             "/runs/{run}/resume",
@@ -194,6 +195,15 @@ fn guarded_routes() -> Router<Arc<Dashboard>> {
         .route(
             "/runs/{run}/images/output/{style}/{content}",
             get(images::output),
+        )
+        .route("/runs/{run}/images/label/{content}", get(images::label))
+        .route(
+            "/runs/{run}/images/predictions/content/{content}",
+            get(images::content_prediction),
+        )
+        .route(
+            "/runs/{run}/images/predictions/output/{style}/{content}",
+            get(images::output_prediction),
         )
         .route("/events", get(events::events))
         .route("/api/runs", get(api::runs))

@@ -278,7 +278,8 @@ mod tests {
         let work = Work {
             unet_evaluations: STEPS as f64 * (1.0 + 1.0 / outputs),
             denoise_ms: 3_000.0 + 10_000.0 / outputs,
-            content_ms: 10_000.0 / outputs,
+            content_ms: Some(10_000.0 / outputs),
+            style_ms: Some(0.0),
             ..Work::default()
         };
         ManifestRow {

@@ -4,17 +4,76 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::clock::{Clock, SystemClock};
+use shared::ids::RunId;
 use shared::metrics::{self, Gauge, names};
 use shared::queue::Depth;
 
+use crate::output::report::RunReport;
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{Ledger, ShardState};
 use crate::run::policy::Fate;
 use crate::run::tally::Counts;
 
+/// Styles of a run that have gauges of their own; where there are more, none has.
+const MAX_STYLES: usize = 100;
+
 /// The gauges of one run.
 #[derive(Debug, Default)]
-pub(super) struct RunGauges(Option<Seen>);
+pub(super) struct RunGauges {
+    seen: Option<Seen>,
+    /// What a segmenter predicts, as the newest report has it.
+    agreements: Vec<Agreement>,
+}
+
+/// How predictions for contents or outputs agree with labels.
+#[derive(Debug, Clone, PartialEq)]
+struct Agreement {
+    run: String,
+    /// None for all of the run.
+    style: Option<String>,
+    of: &'static str,
+    mean_iou: f64,
+}
+
+impl Agreement {
+    /// Returns those of a report.
+    fn all(run: &RunId, report: &RunReport) -> Vec<Self> {
+        let whole = report.label_agreement.iter().map(|found| (None, found));
+        let styles = report.styles.iter();
+        let styles = styles
+            .filter(|_| report.styles.len() <= MAX_STYLES)
+            .filter_map(|style| Some((Some(&style.style), style.label_agreement.as_ref()?)));
+        let figures = whole.chain(styles).flat_map(|(style, found)| {
+            let figures = [
+                ("content", found.content.miou),
+                ("output", found.output.miou),
+            ];
+            figures.map(|(of, mean_iou)| (style, of, mean_iou))
+        });
+        let agreement = |(style, of, mean_iou): (Option<&String>, &'static str, Option<f64>)| {
+            Some(Self {
+                run: run.to_string(),
+                style: style.cloned(),
+                of,
+                mean_iou: mean_iou.filter(|share| (0.0..=1.0).contains(share))?,
+            })
+        };
+        figures.filter_map(agreement).collect()
+    }
+
+    fn gauge(&self) -> Gauge {
+        let (run, of) = (self.run.as_str(), self.of);
+        match self.style.as_deref() {
+            None => names::RUN_LABEL_AGREEMENT.gauge([run, of]),
+            Some(style) => names::RUN_STYLE_LABEL_AGREEMENT.gauge([run, style, of]),
+        }
+    }
+
+    /// Returns whether another one is shown in its place.
+    fn is_replaced_by(&self, other: &Self) -> bool {
+        (&self.run, &self.style, self.of) == (&other.run, &other.style, other.of)
+    }
+}
 
 /// A run as it was seen last.
 #[derive(Debug)]
@@ -22,6 +81,7 @@ struct Seen {
     run: String,
     items: [(&'static str, usize); 4],
     shards: [(&'static str, usize); 3],
+    doubtful: usize,
     attempts_failed: usize,
     converted: usize,
     unet_evaluations: f64,
@@ -54,6 +114,7 @@ impl Seen {
                 ("pending", run.plan.num_items().saturating_sub(ended)),
             ],
             shards: [("committed", committed), ("failed", failed), ("open", open)],
+            doubtful: counts.doubtful,
             attempts_failed: ledger.num_failed_attempts(),
             converted: counts.converted,
             unet_evaluations: counts.unet_evaluations,
@@ -78,6 +139,7 @@ impl Seen {
         let truth = |is_so: bool| f64::from(u8::from(is_so));
         let time = |at: Timestamp| at.as_second() as f64;
         let others = [
+            (names::RUN_ITEMS_DOUBTFUL, self.doubtful as f64),
             (names::RUN_ATTEMPTS_FAILED, self.attempts_failed as f64),
             (names::RUN_ITEMS_CONVERTED, self.converted as f64),
             (names::RUN_UNET_EVALUATIONS, self.unet_evaluations),
@@ -96,18 +158,38 @@ impl RunGauges {
     /// Takes note of what storage says about the run now.
     pub(super) fn update(&mut self, run: &FrozenRun, ledger: &Ledger, counts: &Counts, fate: Fate) {
         let mut seen = Seen::of(run, ledger, counts, fate);
-        if let Some(before) = &self.0
+        if let Some(before) = &self.seen
             && before.shards[0] == seen.shards[0]
         {
             seen.last_commit = before.last_commit;
         }
-        self.0 = Some(seen);
+        self.seen = Some(seen);
+    }
+
+    /// Takes note of what the newest report of the run says; what it does not say any more is forgotten.
+    pub(super) fn take_report(&mut self, run: &RunId, report: Option<&RunReport>) {
+        let now = report.map_or_else(Vec::new, |report| Agreement::all(run, report));
+        let before = std::mem::replace(&mut self.agreements, now);
+        for agreement in before {
+            let mut now = self.agreements.iter();
+            if !now.any(|now| agreement.is_replaced_by(now)) {
+                metrics::forget(&agreement.gauge());
+            }
+        }
+    }
+
+    /// Returns what is shown of the run.
+    fn gauges(&self) -> Vec<(Gauge, f64)> {
+        let seen = self.seen.iter().flat_map(Seen::gauges);
+        let agreements = self.agreements.iter();
+        let agreements = agreements.map(|agreement| (agreement.gauge(), agreement.mean_iou));
+        seen.chain(agreements).collect()
     }
 }
 
 impl Drop for RunGauges {
     fn drop(&mut self) {
-        for (gauge, _) in self.0.iter().flat_map(Seen::gauges) {
+        for (gauge, _) in self.gauges() {
             metrics::forget(&gauge);
         }
     }
@@ -115,8 +197,7 @@ impl Drop for RunGauges {
 
 /// Sets the gauges of the runs after a poll of all of them.
 pub(super) fn set_polled<'a>(runs: impl Iterator<Item = &'a RunGauges>, elapsed: Duration) {
-    let seen = runs.filter_map(|run| run.0.as_ref());
-    for (gauge, value) in seen.flat_map(Seen::gauges) {
+    for (gauge, value) in runs.flat_map(RunGauges::gauges) {
         gauge.set(value);
     }
     let seconds = names::COLLECTOR_LOOK_SECONDS.histogram([]);
@@ -150,4 +231,94 @@ pub(super) fn set_broker(depth: Option<&Depth>) {
 /// Counts a dead letter that was taken note of.
 pub(super) fn count_dead_letter() {
     names::COLLECTOR_DEAD_LETTERS.counter([]).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use shared::item_metric::PerMetric;
+
+    use super::*;
+    use crate::output::report::{AgreementReport, Cost, LabelReport, StyleReport};
+
+    fn agreement(content: f64, output: Option<f64>) -> Option<AgreementReport> {
+        let labels = |miou| LabelReport {
+            pixel_accuracy: None,
+            miou,
+            iou: BTreeMap::new(),
+        };
+        Some(AgreementReport {
+            content: labels(Some(content)),
+            output: labels(output),
+            doubtful: 0,
+            items: 1,
+        })
+    }
+
+    fn report(styles: usize) -> RunReport {
+        let style = |number: usize| StyleReport {
+            style: format!("night-{number}"),
+            items: 1,
+            planned: 1,
+            fid: None,
+            kid: None,
+            kid_standard_error: None,
+            reference: None,
+            figures: PerMetric::default(),
+            label_agreement: agreement(0.75, Some(0.5)),
+            notes: Vec::new(),
+            classes: BTreeMap::new(),
+        };
+        RunReport {
+            run: "demo".parse().unwrap(),
+            made_at: Timestamp::UNIX_EPOCH,
+            complete: true,
+            method: "cactif".to_owned(),
+            preset: "paper".to_owned(),
+            width: 8,
+            height: 4,
+            items: styles,
+            done: styles,
+            quarantined: 0,
+            failed: 0,
+            extractor: None,
+            networks: PerMetric::default(),
+            segmenter: None,
+            label_agreement: agreement(0.75, None),
+            cost: Cost::default(),
+            price: None,
+            styles: (0..styles).map(style).collect(),
+            reasons: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+            damaged: Vec::new(),
+            mark: None,
+            plan_hash: None,
+            contact_sheet_sha256: None,
+        }
+    }
+
+    #[test]
+    fn each_style_has_its_agreement_unless_there_are_too_many_and_one_that_is_none_is_not_shown() {
+        let all = |styles: usize| {
+            let report = report(styles);
+            Agreement::all(&report.run, &report)
+        };
+        let found = all(1);
+        let found: Vec<_> = found
+            .iter()
+            .map(|it| (it.style.as_deref(), it.of, it.mean_iou))
+            .collect();
+        let expected = [
+            (None, "content", 0.75),
+            (Some("night-0"), "content", 0.75),
+            (Some("night-0"), "output", 0.5),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(all(MAX_STYLES).len(), 1 + 2 * MAX_STYLES);
+        assert_eq!(all(MAX_STYLES + 1).len(), 1);
+        let mut strange = report(0);
+        strange.label_agreement = agreement(1e300, Some(-1.0));
+        assert_eq!(Agreement::all(&strange.run, &strange), []);
+    }
 }

@@ -70,7 +70,7 @@ impl Collector {
         {
             return Ok(false);
         }
-        let gone = gone::of_run(storage, &watched.run, ledger).await?;
+        let gone = gone::of_run(storage, &watched.run, ledger, &watched.tally).await?;
         if gone == watched.gone {
             return Ok(is_news);
         }

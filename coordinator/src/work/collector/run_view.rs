@@ -151,6 +151,24 @@ impl RunView {
         &self.run.record.run
     }
 
+    /// Returns what tells addresses of its pictures from those of another run of its name.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        let plan_hash = &self.run.record.plan_hash;
+        plan_hash.get(..8).unwrap_or(plan_hash)
+    }
+
+    /// Returns the styles that have doubtful items, with the number of these.
+    #[must_use]
+    pub fn doubtful_of_styles(&self) -> BTreeMap<&str, usize> {
+        let mut styles = BTreeMap::new();
+        for (style, count) in self.tally.shards().flat_map(|(_, shard)| &shard.doubtful) {
+            let sum: &mut usize = styles.entry(style.as_str()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        styles
+    }
+
     /// Returns how many items have ended.
     #[must_use]
     pub fn num_ended(&self) -> usize {
@@ -270,8 +288,8 @@ impl RunView {
         }
     }
 
-    /// Returns what is in hand and not committed, with its shard and how many items of it have ended: that of a committed shard is counted
-    /// already, and no shard has more items than were planned, whatever its worker says.
+    /// Returns what is in hand and not committed, with its shard and how many items of it have ended: that of a committed
+    /// shard is counted already, and no shard has more items than were planned, whatever its worker says.
     fn not_counted<'a>(
         &'a self,
         in_hand: &'a BTreeMap<ShardId, ShardInHand>,

@@ -58,6 +58,7 @@ impl Collector {
         if std::mem::take(&mut watched.report_is_new) {
             self.live.set_run(watched.view(ledger.clone()));
         }
+        watched.gauges.take_report(&run, watched.report.as_ref());
         watched.ended = ended.then(|| (Instant::now(), ledger.decisions));
         Ok(())
     }

@@ -59,8 +59,7 @@ pub async fn decide(
         return Ok(());
     }
     let id = &run.record.run;
-    let mut tally = Tally::stored(storage, id).await?;
-    tally.update(storage, run, ledger).await?;
+    let tally = Tally::up_to_date(storage, run, ledger).await?;
     let not_done = Standing::of(run, ledger, &tally).not_done;
     let num_opened: usize = redo.iter().map(|redo| num_opened(run, ledger, redo)).sum();
     let decided = DecisionKind::Resume {

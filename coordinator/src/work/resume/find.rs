@@ -10,7 +10,7 @@ use super::choice::{Choice, Chosen, Only};
 use super::error::ResumeError;
 use super::quarantined::Search;
 use crate::run::freeze::FrozenRun;
-use crate::run::gone;
+use crate::run::gone::{self, Known};
 use crate::run::ledger::{self, Ledger, ShardState};
 use crate::run::plan::Shard;
 use crate::run::redo::{Redo, Why};
@@ -28,11 +28,13 @@ pub async fn find(
     ledger: &Ledger,
     choice: &Choice,
 ) -> Result<Vec<Redo>, ResumeError> {
+    let tally = &gone::counted(storage, run, ledger).await?;
     let stored = &StoredItems::read(storage, run).await?;
     let known = Known {
         storage,
         run,
         ledger,
+        tally,
         stored,
     };
     find_in(known, choice).await
@@ -51,27 +53,13 @@ pub async fn damaged(
     choice: &Choice,
 ) -> Result<BTreeMap<ShardId, String>, ResumeError> {
     let chosen = Chosen::check(run, choice)?;
-    let mut tally = Tally::stored(storage, &run.record.run).await?;
-    tally.update(storage, run, ledger).await?;
+    let tally = Tally::up_to_date(storage, run, ledger).await?;
     let mut damaged = tally.damaged().clone();
     damaged.retain(|shard, _| {
         let planned = run.plan.shards.get(shard.0 as usize);
         planned.is_some_and(|planned| chosen.has(planned))
     });
     Ok(damaged)
-}
-
-/// What is known of a run.
-#[derive(Clone, Copy)]
-pub struct Known<'a> {
-    /// Where it is stored.
-    pub storage: &'a dyn Storage,
-    /// What it is.
-    pub run: &'a FrozenRun,
-    /// What storage says of its shards.
-    pub ledger: &'a Ledger,
-    /// What is stored of its items, listed after the ledger was read.
-    pub stored: &'a StoredItems,
 }
 
 /// Returns the shards that are to be done again, in order, out of what is known already.
@@ -124,7 +112,7 @@ async fn whys(
         storage,
         run,
         ledger,
-        stored,
+        ..
     } = known;
     let (missing, failed) = match only {
         None => (true, true),
@@ -156,7 +144,7 @@ async fn whys(
         | ShardState::Committed => {}
     }
     if missing && state.has_rows() {
-        let gone = gone::of_shard(storage, run, ledger, shard, stored).await?;
+        let gone = gone::of_shard(known, shard).await?;
         if !gone.is_nothing() {
             whys.push(Why::ArtifactsMissing(gone));
         }

@@ -14,9 +14,10 @@ mod tasks;
 pub use self::choice::{Choice, Only};
 pub use self::decide::{changed_inputs, decide};
 pub use self::error::ResumeError;
-pub use self::find::{Known, damaged, find, find_in};
+pub use self::find::{damaged, find, find_in};
 pub use self::quarantined::Quarantined;
 pub use self::tasks::{Publisher, task, tasks};
+pub use crate::run::gone::Known;
 use crate::run::redo::Redo;
 
 /// Adds quarantined items whose inputs have changed. Workers are asked for one revision of a shard at a time: what was found

@@ -32,6 +32,37 @@ impl Kind for Figure {
     }
 }
 
+/// A share, 0 to 1.
+pub(crate) enum Share {}
+
+impl Share {
+    pub(super) fn is_share(share: f64) -> bool {
+        (0.0..=1.0).contains(&share)
+    }
+}
+
+impl Kind for Share {
+    type Value = f64;
+    type Array = Float64Array;
+
+    fn data_type() -> DataType {
+        Figure::data_type()
+    }
+
+    fn array<'a>(values: impl Iterator<Item = Option<&'a f64>>) -> ArrayRef {
+        Figure::array(values)
+    }
+
+    fn read(cell: Cell<'_, Float64Array>) -> Result<f64, ManifestError> {
+        let share = cell.column.value(cell.row);
+        if Self::is_share(share) {
+            Ok(share)
+        } else {
+            Err(cell.unexpected())
+        }
+    }
+}
+
 /// A figure that every output has: whether it is there tells whether its part is.
 pub(crate) enum FigureOfPixels {}
 

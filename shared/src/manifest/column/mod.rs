@@ -1,18 +1,22 @@
 //! Columns of the manifest: conversion of row values to Arrow and back.
 //!
 //! - [`Column`], [`Cell`]: a column of all rows, and a value in one of them; [`Kind`]: how values of a type are kept
-//! - `text`: what is kept as text; `number`: ids, counts and times; `figure`: what means and sums are made of
+//! - `text`: what is kept as text; `number`: ids, counts and times; `mark`: what holds or does not
+//! - `figure`: what means and sums are made of
 //! - `list`: values of which a row has several
 
 mod figure;
 mod list;
+mod mark;
 mod number;
 mod text;
 
 use arrow::array::{Array, ArrayRef, ListArray, RecordBatch};
 use arrow::datatypes::{DataType, Field};
 
-pub(super) use figure::{Amount, Figure, FigureOfPixels};
+pub(super) use figure::{Amount, Figure, FigureOfPixels, Share};
+pub(super) use list::Ious;
+pub(super) use mark::Mark;
 pub(super) use number::Attempt;
 pub(super) use text::{FileDigest, Told, check_text};
 
@@ -23,6 +27,15 @@ type Read =
     dyn Fn(&RecordBatch, usize, &mut ManifestRow) -> Result<(), ManifestError> + Send + Sync;
 type Check = dyn Fn(&ManifestRow) -> bool + Send + Sync;
 
+/// Columns that only some manifests have: all of a group, or none. Those that earlier programs wrote have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extra {
+    /// What a segmenter finds, in figures.
+    LabelFigures,
+    /// The pixels that these are computed from, in shards.
+    Confusions,
+}
+
 /// A column of the manifest.
 pub(super) struct Column {
     pub(super) name: &'static str,
@@ -30,6 +43,11 @@ pub(super) struct Column {
     pub(super) field: Field,
     /// Whether values come more than once, so that a dictionary saves something.
     pub(super) repeats: bool,
+    /// Of which group it is; none if every manifest has it.
+    pub(super) extra: Option<Extra>,
+    /// Whether it is always written and may be missing all the same, as in manifests of earlier programs: then nothing is
+    /// known.
+    pub(super) may_be_missing: bool,
     write: Box<Write>,
     read: Box<Read>,
     check: Box<Check>,
@@ -48,14 +66,48 @@ impl Column {
             name,
             field: Field::new(name, K::data_type(), of_part || K::NULLABLE),
             repeats: K::REPEATS,
+            extra: None,
+            may_be_missing: false,
             write: Box::new(move |rows| K::array(rows.iter().map(get))),
-            read: Box::new(move |batch, at, row| {
-                if let Some(place) = get_mut(row) {
-                    *place = K::read(Cell::of(batch, name, at)?)?;
-                }
-                Ok(())
-            }),
+            read: reading::<K>(name, get_mut),
             check: Box::new(move |row| get(row).is_none_or(K::is_sound)),
+        }
+    }
+
+    /// Returns the column of what `get` computes of a row, and nothing of some; what is read goes to where `get_mut` finds.
+    pub(super) fn computed<K: Kind>(
+        name: &'static str,
+        get: impl Fn(&ManifestRow) -> Option<K::Value> + Copy + Send + Sync + 'static,
+        get_mut: impl Fn(&mut ManifestRow) -> Option<&mut K::Value> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            field: Field::new(name, K::data_type(), true),
+            repeats: K::REPEATS,
+            extra: None,
+            may_be_missing: false,
+            write: Box::new(move |rows| {
+                let values: Vec<Option<K::Value>> = rows.iter().map(get).collect();
+                K::array(values.iter().map(Option::as_ref))
+            }),
+            read: reading::<K>(name, get_mut),
+            check: Box::new(|_| true),
+        }
+    }
+
+    /// Returns the same column as one that only some manifests have.
+    pub(super) fn only_with(self, extra: Extra) -> Self {
+        Self {
+            extra: Some(extra),
+            ..self
+        }
+    }
+
+    /// Returns the same column as one that manifests of earlier programs do not have.
+    pub(super) fn missing_earlier(self) -> Self {
+        Self {
+            may_be_missing: true,
+            ..self
         }
     }
 
@@ -78,6 +130,18 @@ impl Column {
     pub(super) fn is_sound(&self, row: &ManifestRow) -> bool {
         (self.check)(row)
     }
+}
+
+fn reading<K: Kind>(
+    name: &'static str,
+    get_mut: impl Fn(&mut ManifestRow) -> Option<&mut K::Value> + Send + Sync + 'static,
+) -> Box<Read> {
+    Box::new(move |batch, at, row| {
+        if let Some(place) = get_mut(row) {
+            *place = K::read(Cell::of(batch, name, at)?)?;
+        }
+        Ok(())
+    })
 }
 
 /// A value in a batch.

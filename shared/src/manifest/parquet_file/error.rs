@@ -50,6 +50,17 @@ pub enum ManifestError {
         "the manifest's column {0} is missing or holds an unexpected value; was it written by another version?"
     )]
     Column(&'static str),
+    /// A figure of labels is not the one that the pixels of its row give.
+    #[error(
+        "the manifest's column {column} of item {item} is not what the counted pixels of its row give: something in it was \
+         altered"
+    )]
+    OtherFigure {
+        /// The column.
+        column: &'static str,
+        /// The item.
+        item: ItemId,
+    },
     /// A figure is NaN or infinite, or no amount of work.
     #[error(
         "column {column} of item {item} holds a number that is no figure: NaN, infinite or no amount of work"

@@ -10,7 +10,7 @@ use parquet::arrow::arrow_reader::{
 use super::{ManifestError, check_figures};
 use crate::guarded;
 use crate::manifest::claims::{self, Most};
-use crate::manifest::{ManifestRow, schema, sealing};
+use crate::manifest::{ManifestRow, features, schema, sealing};
 
 /// The most rows of a shard: what is read is in memory at once.
 pub const MAX_ROWS: usize = 1 << 14;
@@ -43,7 +43,7 @@ pub fn read_at_most(bytes: Bytes, max_rows: usize) -> Result<Vec<ManifestRow>, M
     let file = open(bytes, max_rows)?;
     let leaves = file.parquet_schema();
     let wanted = (0..leaves.num_columns())
-        .filter(|&leaf| leaves.get_column_root(leaf).name() != schema::FEATURES);
+        .filter(|&leaf| leaves.get_column_root(leaf).name() != features::NAME);
     let mask = ProjectionMask::leaves(leaves, wanted);
     rows(file.with_projection(mask), max_rows)
 }

@@ -8,8 +8,9 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 
 use super::{ManifestError, check_figures};
+use crate::manifest::schema::Extras;
 use crate::manifest::sealing::{self, Sealing};
-use crate::manifest::{ManifestRow, column, schema};
+use crate::manifest::{ManifestRow, column, features, schema};
 
 /// Rows in a row group.
 const ROW_GROUP_ROWS: usize = 65_536;
@@ -18,23 +19,24 @@ const BATCH_ROWS: usize = 8_192;
 /// Values of a column that are written before a page is looked at whether it is full.
 const WRITE_VALUES: usize = 64;
 
-/// Returns the rows of a shard as a Parquet file, sorted by (style, content), with the outputs' features if they have
-/// any. Equal rows give equal bytes.
+/// Returns the rows of a shard as a Parquet file, sorted by (style, content), with the outputs' features and what
+/// a segmenter counted of them if they have any. Equal rows give equal bytes.
 ///
 /// # Errors
 ///
 /// [`ManifestError`] if Parquet refuses, which it does not for rows of ours.
 pub fn write(mut rows: Vec<ManifestRow>) -> Result<Vec<u8>, ManifestError> {
     rows.sort_by(|a, b| a.item.cmp(&b.item));
-    let mut writer = ManifestWriter::with_features(Vec::new(), schema::num_features(&rows))?;
+    let mut writer = ManifestWriter::with(Vec::new(), Extras::of(&rows))?;
     writer.write(&rows)?;
     writer.finish()
 }
 
-/// Writes a run's manifest of any length, a row group at a time, without the features that its shards keep.
+/// Writes a run's manifest of any length, a row group at a time, without the features and counted pixels that its shards
+/// keep.
 pub struct ManifestWriter<W: Write + Send> {
     pub(super) writer: ArrowWriter<Sealing<W>>,
-    num_features: Option<usize>,
+    extras: Extras,
 }
 
 impl<W: Write + Send> ManifestWriter<W> {
@@ -44,14 +46,27 @@ impl<W: Write + Send> ManifestWriter<W> {
     ///
     /// [`ManifestError`] if Parquet refuses.
     pub fn new(to: W) -> Result<Self, ManifestError> {
-        Self::with_features(to, None)
+        Self::with(to, Extras::default())
     }
 
-    pub(super) fn with_features(to: W, num_features: Option<usize>) -> Result<Self, ManifestError> {
-        let schema = schema::schema(num_features);
+    /// Begins the manifest of a run with a segmenter.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError`] if Parquet refuses.
+    pub fn with_label_figures(to: W) -> Result<Self, ManifestError> {
+        let extras = Extras {
+            label_figures: true,
+            ..Extras::default()
+        };
+        Self::with(to, extras)
+    }
+
+    pub(super) fn with(to: W, extras: Extras) -> Result<Self, ManifestError> {
+        let schema = schema::schema(extras);
         Ok(Self {
             writer: ArrowWriter::try_new(Sealing::new(to), schema, Some(properties()?))?,
-            num_features,
+            extras,
         })
     }
 
@@ -70,8 +85,7 @@ impl<W: Write + Send> ManifestWriter<W> {
                 .try_for_each(column::check_text)?;
         }
         for part in rows.chunks(BATCH_ROWS) {
-            self.writer
-                .write(&schema::batch(part, self.num_features)?)?;
+            self.writer.write(&schema::batch(part, self.extras)?)?;
         }
         Ok(())
     }
@@ -87,7 +101,7 @@ impl<W: Write + Send> ManifestWriter<W> {
 }
 
 fn properties() -> Result<WriterProperties, ManifestError> {
-    let schema = schema::schema(None);
+    let schema = schema::schema(Extras::default());
     let sorted = ["style", "content"]
         .map(|name| schema.index_of(name))
         .into_iter()
@@ -105,7 +119,7 @@ fn properties() -> Result<WriterProperties, ManifestError> {
         .set_key_value_metadata(Some(vec![sealing::blank()]))
         .set_sorting_columns(Some(sorted.into_iter().map(ascending).collect()));
     let columns = schema::without_repetition().map(str::to_owned);
-    for column in columns.chain([format!("{}.list.item", schema::FEATURES)]) {
+    for column in columns.chain([format!("{}.list.item", features::NAME)]) {
         properties = properties.set_column_dictionary_enabled(column.into(), false);
     }
     Ok(properties.build())

@@ -5,7 +5,7 @@ use crate::ids::MAX_NAME_BYTES;
 use crate::item_metric::ItemMetric;
 use crate::model::sizes::{MAX_PIXELS, MAX_SIDE};
 use crate::run_record::Frozen;
-use crate::settings::SettingsError;
+use crate::settings::{SettingsError, check_min_label_agreement};
 use crate::wording::shortened;
 
 /// Items of a run, in any number of shards.
@@ -45,6 +45,12 @@ impl Frozen {
                 check_digest(&format!("frozen.judges.{}", metric.as_str()), sha256)?;
             }
         }
+        if let Some(sha256) = &self.evaluators.segmenter {
+            check_digest("frozen.judges.segmenter", sha256)?;
+        }
+        let has_segmenter = self.evaluators.segmenter.is_some();
+        check_min_label_agreement(self.evaluators.min_label_agreement, has_segmenter)
+            .map_err(setting)?;
         for (style, sha256) in &self.styles {
             if style.is_empty() || style.len() > MAX_NAME_BYTES {
                 return Err(RecordError::Value {

@@ -79,6 +79,7 @@ impl RunRecord {
         if let Some(price) = &self.price {
             price.check().map_err(setting)?;
         }
+        self.licences.check().map_err(setting)?;
         self.frozen.check()?;
         let found = digest::sha256_of_json(&self.frozen);
         if found != self.plan_hash {

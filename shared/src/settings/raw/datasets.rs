@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::RawClasses;
 use crate::dataset::labels::LabelSetting;
 use crate::dataset::layout::Layout;
 
@@ -19,6 +20,8 @@ pub struct RawContent {
     /// What the label files are, default `auto`: each file tells.
     #[serde(default)]
     pub labels: LabelSetting,
+    /// Which class each label is, where labels are not those of the layout.
+    pub classes: Option<RawClasses>,
     /// Positions among the images that are used, sorted by name, from 1: `1..=24966`.
     pub range: Option<String>,
     /// Globs of the images that are used; all if absent.
@@ -40,6 +43,8 @@ pub struct RawStyle {
     /// What the label files are, default `auto`: each file tells.
     #[serde(default)]
     pub labels: LabelSetting,
+    /// Which class each label is, where labels are not those of the layout.
+    pub classes: Option<RawClasses>,
     /// Globs of the photographs that are used; all if absent.
     pub include: Option<OneOrMore>,
     /// Globs of photographs that are not.

@@ -1,9 +1,11 @@
 //! The settings files as they may be written: every key, nothing else.
 //!
 //! - [`RawConfig`]: `run.toml`; [`RawWorkerConfig`]: `worker.toml`
-//! - [`RawContent`], [`RawStyle`], [`RawMethod`], [`RawQuality`], [`RawEngine`], [`RawBroker`], ...: their tables
+//! - [`RawContent`], [`RawStyle`], [`RawClasses`], [`RawMethod`], [`RawQuality`], [`RawEngine`], [`RawBroker`], ...: their
+//!   tables
 
 mod broker;
+mod classes;
 mod datasets;
 mod method;
 mod quality;
@@ -11,6 +13,7 @@ mod run;
 mod worker;
 
 pub use broker::RawBroker;
+pub use classes::{RawClass, RawClasses};
 pub use datasets::{OneOrMore, RawContent, RawSelection, RawStyle};
 pub use method::RawMethod;
 pub use quality::{RawQuality, RawReference};

@@ -12,6 +12,10 @@ pub struct RawQuality {
     pub features: Option<String>,
     /// Folder written by `onnx_export.perceptual`: the network that LPIPS is computed with.
     pub lpips: Option<String>,
+    /// Folder written by `onnx_export.segmenter`: the network that tells whether labels are still true.
+    pub segmenter: Option<String>,
+    /// Share of the content's own agreement with its label below which an output is doubtful.
+    pub min_label_agreement: Option<f64>,
     /// Statistics of real photographs; `{style}` in a path stands for the style's name.
     pub reference: Option<RawReference>,
     /// Figures for the items that show a class, for each class; default [`PER_CLASS`](crate::settings::defaults::PER_CLASS).

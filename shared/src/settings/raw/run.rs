@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{RawBroker, RawContent, RawEngine, RawMethod, RawQuality, RawStyle};
+use super::{OneOrMore, RawBroker, RawContent, RawEngine, RawMethod, RawQuality, RawStyle};
 use crate::settings::{PairingMode, SettingsError, file};
 
 /// `run.toml`.
@@ -52,6 +52,8 @@ pub struct RawRun {
     pub name: String,
     /// Folder below which `runs/{name}/` is made.
     pub root: String,
+    /// Under which terms the inputs, and so what is made of them, may be used.
+    pub licences: Option<OneOrMore>,
 }
 
 /// `[pairing]`

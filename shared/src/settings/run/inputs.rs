@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use crate::dataset::class_table::ClassTable;
 use crate::dataset::labels::LabelSetting;
 use crate::dataset::layout::Layout;
 use crate::dataset::selection::Selection;
@@ -17,6 +18,8 @@ pub struct ContentConfig {
     pub layout: Layout,
     /// What its label files are.
     pub labels: LabelSetting,
+    /// Which class each label is, where labels are not those of the layout.
+    pub classes: Option<ClassTable>,
     /// Which images are used.
     pub selection: Selection,
     /// Positions among these, sorted by name, that are used, from 1; all if absent.
@@ -30,6 +33,8 @@ pub struct StyleConfig {
     pub root: Location,
     /// What the label files are.
     pub labels: LabelSetting,
+    /// Which class each label is, where labels are not those of Cityscapes.
+    pub classes: Option<ClassTable>,
     /// Which photographs are used.
     pub selection: Selection,
 }

@@ -1,9 +1,10 @@
 //! A run's settings, complete and checked.
 //!
-//! - [`ContentConfig`], [`StyleConfig`]: its inputs; [`Pairing`]: which of them meet
+//! - [`ContentConfig`], [`StyleConfig`]: its inputs, with their [`Licences`]; [`Pairing`]: which of them meet
 //! - [`ShardSize`]: how work is grouped; [`Limits`]: when to give up
 
 mod inputs;
+mod licences;
 mod limits;
 mod pairing;
 mod shards;
@@ -13,6 +14,7 @@ mod tests;
 use std::path::Path;
 
 pub use self::inputs::{ContentConfig, StyleConfig};
+pub use self::licences::Licences;
 pub use self::limits::Limits;
 pub use self::pairing::{Pairing, PairingMode};
 pub use self::shards::ShardSize;
@@ -21,7 +23,8 @@ use self::inputs::parse_range;
 use super::locations::location;
 use super::raw::{RawConfig, RawSelection};
 use super::{
-    BrokerConfig, DevicePrice, EngineConfig, Machine, MethodConfig, QualityConfig, SettingsError,
+    BrokerConfig, ClassKeys, DevicePrice, EngineConfig, Machine, MethodConfig, QualityConfig,
+    SettingsError,
 };
 use crate::dataset::selection::{Selection, SelectionFields};
 use crate::ids::{RUN_NAMES, RunId};
@@ -35,6 +38,8 @@ pub struct RunConfig {
     pub run: RunId,
     /// Storage root, below which `runs/` is made.
     pub root: Location,
+    /// Under which terms what is made may be used.
+    pub licences: Licences,
     /// The labelled synthetic images.
     pub content: ContentConfig,
     /// The labelled real images.
@@ -110,19 +115,25 @@ impl RunConfig {
             condition: raw.style.condition,
         };
         let styles = Selection::check(SelectionFields::STYLE, styles, None)?;
+        let labels = raw.content.labels;
+        let content_classes = ClassKeys::CONTENT.table(raw.content.classes, labels, base)?;
+        let style_classes = ClassKeys::STYLE.table(raw.style.classes, raw.style.labels, base)?;
         Ok(Self {
             run,
             root: location("run.root", &raw.run.root, base)?,
+            licences: Licences::try_from(raw.run.licences)?,
             content: ContentConfig {
                 root: location("content.root", &raw.content.root, base)?,
                 layout,
-                labels: raw.content.labels,
+                labels,
+                classes: content_classes,
                 selection: contents,
                 range,
             },
             style: StyleConfig {
                 root: location("style.root", &raw.style.root, base)?,
                 labels: raw.style.labels,
+                classes: style_classes,
                 selection: styles,
             },
             pairing: Pairing::try_from(raw.pairing)?,

@@ -62,6 +62,76 @@ fn a_value_out_of_range_is_refused_with_its_field() {
 }
 
 #[test]
+fn classes_of_labels_stand_in_the_settings_or_in_a_file_beside_them() {
+    let written = "[content.classes]\n7 = \"road\"\n\"8\" = 1\n0 = \"ignore\"\n\
+                   [style.classes]\n\"#804080\" = \"road\"";
+    let config = check(written).unwrap();
+    let contents = config.content.classes.unwrap();
+    assert_eq!(contents.train_id_of_id(8), Some(1));
+    assert_eq!(contents.train_id_of_id(9), None);
+    let styles = config.style.classes.unwrap();
+    assert_eq!(styles.train_id_of_colour([128, 64, 128]), Some(0));
+    assert!(check("").unwrap().content.classes.is_none());
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("classes.csv"),
+        "7,road\n8,sidewalk\n0,ignore\n",
+    )
+    .unwrap();
+    let settings = format!("{SMALLEST}\n[content.classes]\nfile = \"classes.csv\"");
+    let raw: RawConfig = toml::from_str(&settings).unwrap();
+    let config = RunConfig::check(raw, folder.path()).unwrap();
+    assert_eq!(config.content.classes, Some(contents));
+}
+
+#[test]
+fn classes_that_are_none_are_refused_with_their_key_and_the_way_out() {
+    for (extra, expected) in [
+        (
+            "[content.classes]\n7 = \"raod\"",
+            "content.classes (\"7\" = \"raod\") must be one of the classes road, ",
+        ),
+        (
+            "[style.classes]\n7 = 19",
+            "style.classes (\"7\" = \"19\") must be one of the classes road, ",
+        ),
+        (
+            "[content.classes]\n\"128,64\" = \"road\"",
+            "content.classes (\"128,64\" = \"road\") must be a label by its id, 0 to 255, or by its colour",
+        ),
+        (
+            "[content.classes]\n\"#804080\" = \"road\"\n\"128,64,128\" = \"car\"",
+            "content.classes (\"128,64,128\" = \"car\") is there twice, first as \"#804080\": leave one out",
+        ),
+        (
+            "[content.classes]\nfile = \"classes.csv\"\n7 = \"road\"",
+            "content.classes (\"file\" and 1 more) must name a file or the labels themselves",
+        ),
+        (
+            "[content.classes]\nfile = \"no.csv\"",
+            "content.classes.file (\"no.csv\") cannot be read: ",
+        ),
+        (
+            "[content.classes]",
+            "content.classes (0 labels) must name a class",
+        ),
+    ] {
+        let told = check(extra).unwrap_err();
+        assert!(told.starts_with(expected), "{told}");
+        assert!(!told.contains('\n'), "{told}");
+    }
+    let contradicting = SMALLEST.replace(
+        "layout = \"gta5\"",
+        "layout = \"gta5\"\nlabels = \"colour\"\nclasses = { 7 = \"road\" }",
+    );
+    assert_eq!(
+        check_settings(&contradicting).unwrap_err(),
+        "content.labels (\"colour\") cannot be used with content.classes, a table of ids: leave one of them out"
+    );
+}
+
+#[test]
 fn home_and_variables_in_paths_are_expanded_or_refused_with_the_key() {
     let at = |root: &str| check_settings(&SMALLEST.replace("../../out", root));
     let home = std::env::home_dir().unwrap();
@@ -90,6 +160,7 @@ fn home_and_variables_in_paths_are_expanded_or_refused_with_the_key() {
         ("[engine]\ncache_dir = '$TMPDIR'", "engine.cache_dir"),
         ("[quality]\nfeatures = '~x'", "quality.features"),
         ("[quality]\nlpips = '${}'", "quality.lpips"),
+        ("[quality]\nsegmenter = '~x'", "quality.segmenter"),
         (
             "[quality]\nfeatures = 'f'\nreference = '$A/{style}.npz'",
             "quality.reference",

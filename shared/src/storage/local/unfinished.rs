@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
@@ -14,9 +14,14 @@ use super::{DiskStep, LocalStorage, TEMPORARY_FOLDER};
 pub(super) const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 impl LocalStorage {
+    /// Returns the folder in which unfinished files lie.
+    pub(crate) fn unfinished_folder(&self) -> PathBuf {
+        self.root.join(TEMPORARY_FOLDER)
+    }
+
     /// Returns an empty file that is not yet under its name.
-    pub(super) fn new_temporary(&self) -> io::Result<NamedTempFile> {
-        let folder = self.root.join(TEMPORARY_FOLDER);
+    pub(crate) fn new_temporary(&self) -> io::Result<NamedTempFile> {
+        let folder = self.unfinished_folder();
         fs::create_dir_all(&folder)?;
         // Temporary files are private by default; what is stored is as readable as the umask lets it be.
         tempfile::Builder::new()

@@ -29,6 +29,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use tempfile::NamedTempFile;
 
 use super::{
     Created, ObjectMeta, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, path_of,
@@ -36,9 +37,11 @@ use super::{
 };
 use crate::artifact::{ArtifactKey, ArtifactPrefix};
 use crate::blocking;
+use crate::digest;
 use crate::ids::RunId;
 use crate::location::BucketPrefix;
 use crate::s3::{Body, Bucket, BucketObject, Put, S3Settings};
+use crate::storage_error::disk::io_error;
 
 /// How often a create may find that what is in its place is another thing by the next look.
 const MAX_VANISHED: usize = 5;
@@ -62,6 +65,112 @@ impl S3Storage {
 
     fn path(&self, key: &ArtifactKey, operation: &'static str) -> Result<String, StorageError> {
         path_of(key, operation, |key| self.locate(key))
+    }
+
+    /// Writes an object if its key is free; in the place of a picture, one without a byte counts as none.
+    pub(crate) async fn create_at(
+        &self,
+        path: &str,
+        bytes: &Bytes,
+        is_picture: bool,
+    ) -> Result<Created, StorageError> {
+        let failed = |kind| StorageError {
+            kind,
+            operation: "create",
+            path: self.bucket.address(path),
+            source: None,
+        };
+        let mut refused = None;
+        for _ in 0..MAX_VANISHED {
+            // An answer that was lost is asked for again, so what is taken may be taken by this very call.
+            let put = match self.bucket.put_new(path, Body::Bytes(bytes)).await {
+                // A store that refuses a large object before it has read it may cut the connection under it, so that its
+                // answer is never heard: what is there tells.
+                Err(error) if error.kind == StorageErrorKind::Unavailable => {
+                    match self.compare(path, bytes).await {
+                        Ok(There::Same) => return Ok(Created::AlreadyThere),
+                        Ok(There::Other) => return Err(failed(StorageErrorKind::Conflict)),
+                        Ok(There::Nothing | There::Empty(_)) | Err(_) => return Err(error),
+                    }
+                }
+                put => put?,
+            };
+            match put {
+                Put::Written => return Ok(Created::New),
+                Put::Taken => match self.compare(path, bytes).await? {
+                    There::Same => return Ok(Created::AlreadyThere),
+                    There::Nothing => {}
+                    There::Empty(etag) if is_picture => {
+                        // In one step: another writer may have filled the place meanwhile and count on it, and this one may
+                        // end at any moment.
+                        if etag.is_empty() || refused.as_ref() == Some(&etag) {
+                            // The store does not know tags, or not as conditions.
+                            self.bucket.put(path, Body::Bytes(bytes)).await?;
+                            return Ok(Created::New);
+                        }
+                        let put = self.bucket.put_over(path, Body::Bytes(bytes), &etag);
+                        match put.await? {
+                            Put::Written => return Ok(Created::New),
+                            Put::Taken => refused = Some(etag),
+                        }
+                    }
+                    There::Empty(_) | There::Other => {
+                        return Err(failed(StorageErrorKind::Conflict));
+                    }
+                },
+            }
+        }
+        Err(failed(StorageErrorKind::Unavailable))
+    }
+
+    /// Writes an object of any size from a file if its key is free.
+    pub(crate) async fn create_file_at(
+        &self,
+        path: &str,
+        file: &Path,
+    ) -> Result<Created, StorageError> {
+        let failed = |kind| StorageError {
+            kind,
+            operation: "create",
+            path: self.bucket.address(path),
+            source: None,
+        };
+        for _ in 0..MAX_VANISHED {
+            let put = self.bucket.put_new(path, Body::File(file)).await;
+            let lost = match put {
+                Ok(Put::Written) => return Ok(Created::New),
+                Ok(Put::Taken) => None,
+                // What is there tells whether an answer was lost.
+                Err(error) if error.kind == StorageErrorKind::Unavailable => Some(error),
+                Err(error) => return Err(error),
+            };
+            let there = match self.sha256_at(path).await {
+                Ok(there) => there,
+                Err(error) => match lost {
+                    Some(lost) => return Err(lost),
+                    None if error.kind == StorageErrorKind::NotFound => continue,
+                    None => return Err(error),
+                },
+            };
+            if there == sha256_of(file).await? {
+                return Ok(Created::AlreadyThere);
+            }
+            return Err(failed(StorageErrorKind::Conflict));
+        }
+        Err(failed(StorageErrorKind::Unavailable))
+    }
+
+    /// Returns the SHA-256 of an object, which is read for that, and never in memory whole.
+    pub(crate) async fn sha256_at(&self, path: &str) -> Result<String, StorageError> {
+        let copy = NamedTempFile::new()
+            .map_err(|e| io_error("make a temporary file in", &std::env::temp_dir(), e))?;
+        self.bucket.get_to_file(path, copy.path()).await?;
+        sha256_of(copy.path()).await
+    }
+
+    /// Returns the bucket.
+    pub(crate) fn bucket(&self) -> &Bucket {
+        &self.bucket
     }
 
     /// Compares an object with some bytes. A store that keeps no SHA-256 of the whole (of an object that was copied, or
@@ -104,53 +213,7 @@ enum There {
 impl Storage for S3Storage {
     async fn create(&self, key: &ArtifactKey, bytes: Bytes) -> Result<Created, StorageError> {
         let path = self.path(key, "create")?;
-        let failed = |kind| StorageError {
-            kind,
-            operation: "create",
-            path: self.locate(key),
-            source: None,
-        };
-        let mut refused = None;
-        for _ in 0..MAX_VANISHED {
-            // An answer that was lost is asked for again, so what is taken may be taken by this very call.
-            let put = match self.bucket.put_new(&path, Body::Bytes(&bytes)).await {
-                // A store that refuses a large object before it has read it may cut the connection under it, so that its
-                // answer is never heard: what is there tells.
-                Err(error) if error.kind == StorageErrorKind::Unavailable => {
-                    match self.compare(&path, &bytes).await {
-                        Ok(There::Same) => return Ok(Created::AlreadyThere),
-                        Ok(There::Other) => return Err(failed(StorageErrorKind::Conflict)),
-                        Ok(There::Nothing | There::Empty(_)) | Err(_) => return Err(error),
-                    }
-                }
-                put => put?,
-            };
-            match put {
-                Put::Written => return Ok(Created::New),
-                Put::Taken => match self.compare(&path, &bytes).await? {
-                    There::Same => return Ok(Created::AlreadyThere),
-                    There::Nothing => {}
-                    There::Empty(etag) if key.is_picture() => {
-                        // In one step: another writer may have filled the place meanwhile and count on it, and this one may
-                        // end at any moment.
-                        if etag.is_empty() || refused.as_ref() == Some(&etag) {
-                            // The store does not know tags, or not as conditions.
-                            self.bucket.put(&path, Body::Bytes(&bytes)).await?;
-                            return Ok(Created::New);
-                        }
-                        let put = self.bucket.put_over(&path, Body::Bytes(&bytes), &etag);
-                        match put.await? {
-                            Put::Written => return Ok(Created::New),
-                            Put::Taken => refused = Some(etag),
-                        }
-                    }
-                    There::Empty(_) | There::Other => {
-                        return Err(failed(StorageErrorKind::Conflict));
-                    }
-                },
-            }
-        }
-        Err(failed(StorageErrorKind::Unavailable))
+        self.create_at(&path, &bytes, key.is_picture()).await
     }
 
     async fn replace(&self, key: &ArtifactKey, bytes: Bytes) -> Result<(), StorageError> {
@@ -202,6 +265,16 @@ impl Storage for S3Storage {
     fn locate(&self, key: &ArtifactKey) -> String {
         self.bucket.address(&key.path())
     }
+}
+
+/// Returns the SHA-256 of a file of this machine.
+async fn sha256_of(file: &Path) -> Result<String, StorageError> {
+    let file = file.to_owned();
+    blocking::run(move || {
+        let sha256 = digest::sha256_of_file(&file);
+        sha256.map_err(|e| io_error("read", &file, e))
+    })
+    .await
 }
 
 fn listed(object: BucketObject) -> ObjectMeta {

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, DictionaryArray, Float64Array, Int32Array, ListArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{Field, Int32Type, Schema};
+use arrow::datatypes::{Field, Int32Type, Schema, UInt32Type};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use shared::confusion::{Confusion, LabelAgreement};
 use shared::failure::FailureClass;
 use shared::ids::{ItemId, ShardId};
 use shared::item_metric::PerMetric;
-use shared::manifest::{self, ManifestRow, Output, Quality, Status, Work};
+use shared::manifest::{self, ManifestRow, Output, Predictions, Quality, Status, Work};
 
 /// Returns the row of an item that is done, or of one that is quarantined.
 #[must_use]
@@ -55,6 +56,7 @@ pub fn manifest_row(style: &str, content: &str, done: bool) -> ManifestRow {
             figures: PerMetric::from_fn(|metric| Some(0.25 * (1 + metric as usize) as f64)),
             train_ids: vec![0, 10],
             features: Some(vec![0.5, -1.0, 2.0]),
+            ..Quality::default()
         }),
         content_sha256: Some(digest("content")),
         work: done.then(Work::default),
@@ -63,9 +65,33 @@ pub fn manifest_row(style: &str, content: &str, done: bool) -> ManifestRow {
     }
 }
 
+/// Returns the row of a doubtful item, with what a segmenter finds in it.
+#[must_use]
+pub fn doubtful_row(style: &str, content: &str) -> ManifestRow {
+    let digest = |text: &str| shared::digest::sha256(text.as_bytes());
+    let mut row = manifest_row(style, content, true);
+    row.quality = row.quality.map(|quality| Quality {
+        agreement: Some(LabelAgreement {
+            output: Confusion::of(&[0, 0, 10], &[0, 1, 8]),
+            content: Confusion::of(&[0, 0, 10], &[0, 0, 10]),
+        }),
+        is_doubtful: true,
+        predictions: Some(Predictions {
+            output_sha256: digest("prediction"),
+            content_sha256: digest("prediction of the content"),
+        }),
+        ..quality
+    });
+    row
+}
+
 /// Returns a manifest of one item as columns.
 fn columns() -> RecordBatch {
-    let file = manifest::write(vec![manifest_row("fog", "00001", true)]).unwrap();
+    columns_of(manifest_row("fog", "00001", true))
+}
+
+fn columns_of(row: ManifestRow) -> RecordBatch {
+    let file = manifest::write(vec![row]).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(file)).unwrap();
     reader.build().unwrap().next().unwrap().unwrap()
 }
@@ -93,6 +119,22 @@ pub fn replaced(name: &str, column: ArrayRef) -> Vec<u8> {
     file(&with_column(&columns(), name, column))
 }
 
+/// Returns a manifest of one doubtful item with a column replaced.
+#[must_use]
+pub fn doubtful_with(name: &str, column: ArrayRef) -> Vec<u8> {
+    let batch = columns_of(doubtful_row("fog", "00001"));
+    file(&with_column(&batch, name, column))
+}
+
+/// Returns a manifest of one doubtful item without a column.
+#[must_use]
+pub fn doubtful_without(name: &str) -> Vec<u8> {
+    let mut batch = columns_of(doubtful_row("fog", "00001"));
+    let column = batch.schema().index_of(name).unwrap();
+    batch.remove_column(column);
+    file(&batch)
+}
+
 fn with_column(batch: &RecordBatch, name: &str, column: ArrayRef) -> RecordBatch {
     let schema = batch.schema();
     let at = schema.index_of(name).unwrap();
@@ -111,6 +153,21 @@ fn with_column(batch: &RecordBatch, name: &str, column: ArrayRef) -> RecordBatch
 #[must_use]
 pub fn text(value: &str) -> ArrayRef {
     Arc::new(StringArray::from(vec![value]))
+}
+
+/// Returns a column of one number.
+#[must_use]
+pub fn number(value: f64) -> ArrayRef {
+    Arc::new(Float64Array::from(vec![value]))
+}
+
+/// Returns a column of one list of counts.
+#[must_use]
+pub fn counts(values: &[u32]) -> ArrayRef {
+    let list = values.iter().copied().map(Some);
+    Arc::new(ListArray::from_iter_primitive::<UInt32Type, _, _>([Some(
+        list,
+    )]))
 }
 
 /// Returns a column of one time, in microseconds.

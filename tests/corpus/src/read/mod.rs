@@ -17,7 +17,7 @@ use shared::dataset::entry::LabelKind;
 use shared::item_metric::ItemMetric;
 use shared::manifest;
 use shared::model::ImageSize;
-use shared::network::FEATURES_FILE;
+use shared::network::{FEATURES_FILE, SEGMENTER_FILE};
 use shared::queue::message::{ControlRequest, Event, ShardTask};
 use shared::settings::{RunConfig, WorkerConfig};
 
@@ -49,6 +49,8 @@ pub fn read(reads: Reads, bytes: &[u8]) -> Outcome {
         Reads::IdLabel => label(bytes, LabelKind::LabelIds),
         Reads::TrainIdLabel => label(bytes, LabelKind::TrainIds),
         Reads::ColourLabel => label(bytes, LabelKind::Colour),
+        Reads::SynthiaLabel => label(bytes, LabelKind::SynthiaIds),
+        Reads::CarlaLabel => label(bytes, LabelKind::CarlaTags),
         Reads::Reference => outcome(ReferenceStatistics::read(bytes)),
         Reads::Noise => noise(bytes),
         Reads::Model => model(bytes),
@@ -57,6 +59,7 @@ pub fn read(reads: Reads, bytes: &[u8]) -> Outcome {
             let lpips = ItemMetric::Lpips.network().unwrap();
             network(bytes, lpips.contract)
         }
+        Reads::Segmenter => network(bytes, SEGMENTER_FILE),
         Reads::RunRecord => run_record(bytes),
         Reads::Plan => plan(bytes),
         Reads::Decision => decision(bytes),

@@ -20,10 +20,8 @@ pub(super) fn pair(image: &[u8], label: &[u8], kind: LabelKind) -> Outcome {
 
 /// Returns a label whose name promises something.
 fn promised(bytes: &[u8], kind: LabelKind) -> LabelFile<'_> {
-    LabelFile {
-        file: named("labels/00001.png", bytes),
-        reading: LabelReading::promised(kind),
-    }
+    let file = named("labels/00001.png", bytes);
+    LabelFile::new(file, LabelReading::promised(kind))
 }
 
 pub(super) fn label(bytes: &[u8], kind: LabelKind) -> Outcome {

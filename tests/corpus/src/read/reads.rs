@@ -16,6 +16,10 @@ shared::enumerated! {
         TrainIdLabel,
         /// The same where colours are promised.
         ColourLabel,
+        /// The same where SYNTHIA's classes are promised.
+        SynthiaLabel,
+        /// The same where CARLA's tags are promised.
+        CarlaLabel,
         /// Statistics of photographs: `quality.reference`.
         Reference,
         /// Noise of two steps for `transfer`.
@@ -26,6 +30,8 @@ shared::enumerated! {
         Features,
         /// `perceptual.json`.
         Perceptual,
+        /// `segmenter.json`.
+        Segmenter,
         /// `run.json`.
         RunRecord,
         /// The plan beside it.
@@ -59,11 +65,14 @@ impl Reads {
     pub fn target(self) -> Target {
         match self {
             Self::Photograph => Target::Pictures,
-            Self::PaletteLabel | Self::IdLabel | Self::TrainIdLabel | Self::ColourLabel => {
-                Target::Labels
-            }
+            Self::PaletteLabel
+            | Self::IdLabel
+            | Self::TrainIdLabel
+            | Self::ColourLabel
+            | Self::SynthiaLabel
+            | Self::CarlaLabel => Target::Labels,
             Self::Reference | Self::Noise => Target::Arrays,
-            Self::Model | Self::Features | Self::Perceptual => Target::Contracts,
+            Self::Model | Self::Features | Self::Perceptual | Self::Segmenter => Target::Contracts,
             Self::RunRecord | Self::Plan | Self::Decision | Self::Tally | Self::FailedAttempt => {
                 Target::Records
             }

@@ -1,4 +1,4 @@
-//! `model.json`, `features.json` and `perceptual.json`.
+//! `model.json`, `features.json`, `perceptual.json` and `segmenter.json`.
 
 use serde_json::{Value, json};
 
@@ -8,6 +8,7 @@ use crate::read::Reads;
 const MODEL: &str = include_str!("../../../fixtures/golden-model/model.json");
 const FEATURES: &str = include_str!("../../../../infra/demo/features/features.json");
 const PERCEPTUAL: &str = include_str!("../../../fixtures/perceptual/perceptual.json");
+const SEGMENTER: &str = include_str!("../../../fixtures/segmenter/segmenter.json");
 
 /// Returns a document with the value at a JSON pointer replaced.
 pub(super) fn with(document: &str, pointer: &str, value: Value) -> Vec<u8> {
@@ -36,6 +37,7 @@ pub(super) fn rows() -> Vec<Row> {
     for (name, reads, document) in [
         ("features", Reads::Features, FEATURES),
         ("perceptual", Reads::Perceptual, PERCEPTUAL),
+        ("segmenter", Reads::Segmenter, SEGMENTER),
     ] {
         let refused = |what: &str, bytes| Row::refused(format!("{name}.json {what}"), reads, bytes);
         rows.extend([
@@ -63,7 +65,57 @@ pub(super) fn rows() -> Vec<Row> {
         )
         .says(&["num_features"]),
     );
+    rows.extend(segmenter_rows());
     rows
+}
+
+fn segmenter_rows() -> Vec<Row> {
+    let refused = |what: &str, bytes| {
+        let name = format!("segmenter.json {what}");
+        Row::refused(name, Reads::Segmenter, bytes)
+    };
+    let class = |train_id: Value| json!({"name": "road", "train_id": train_id});
+    vec![
+        refused("without classes", with(SEGMENTER, "/classes", json!(null))).says(&[
+            "segmenter.json",
+            "classes",
+            "export",
+        ]),
+        refused("of no classes", with(SEGMENTER, "/classes", json!([]))).says(&[
+            "classes 0",
+            "1 to 1024",
+            "export",
+        ]),
+        refused(
+            "of more classes than there are",
+            with(SEGMENTER, "/classes", json!(vec![class(json!(0)); 1025])),
+        )
+        .says(&["classes 1025", "1 to 1024"]),
+        refused(
+            "of which no class is one of labels",
+            with(SEGMENTER, "/classes", json!([class(json!(null))])),
+        )
+        .says(&["none of its 1 classes", "--classes"]),
+        refused(
+            "with a class that labels do not have",
+            with(SEGMENTER, "/classes/2/train_id", json!(19)),
+        )
+        .says(&["class 2, building", "train id 19", "0 to 18", "--classes"]),
+        refused(
+            "with a train id that is none",
+            with(SEGMENTER, "/classes/2/train_id", json!(256)),
+        )
+        .says(&["256", "export"]),
+        refused(
+            "with a class of a name without end",
+            with(
+                SEGMENTER,
+                "/classes/0",
+                json!({"name": "road\n".repeat(100_000), "train_id": 255}),
+            ),
+        )
+        .says(&["train id 255"]),
+    ]
 }
 
 fn model_rows() -> Vec<Row> {

@@ -215,8 +215,8 @@ fn tally_rows() -> Vec<Row> {
         read("with counts at their limit", {
             let counts = json!({
                 "done": u64::MAX, "quarantined": u64::MAX, "failed": u64::MAX, "warnings": u64::MAX,
-                "converted": u64::MAX, "busy_ms": 1e308, "content_ms": 1e308, "unet_evaluations": 1e308,
-                "reasons": {"a": u64::MAX},
+                "converted": u64::MAX, "unmeasured": u64::MAX, "busy_ms": 1e308, "content_ms": 1e308,
+                "unet_evaluations": 1e308, "reasons": {"a": u64::MAX},
             });
             let shard = json!({"counts": counts, "started_at": null, "finished_at": null, "worker": "", "attempt": 0});
             let (zero, one) = (shard.clone(), shard);

@@ -4,7 +4,8 @@ use shared::manifest::{self, MAX_ROWS};
 
 use super::Row;
 use crate::files::parquet::{
-    contradicting, long_texts, manifest_row, only, replaced, text, times, with_footer,
+    contradicting, counts, doubtful_row, doubtful_with, doubtful_without, long_texts, manifest_row,
+    number, only, replaced, text, times, with_footer,
 };
 use crate::read::Reads;
 
@@ -20,7 +21,51 @@ fn whole() -> Vec<u8> {
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = file_rows();
     rows.extend(column_rows());
+    rows.extend(label_rows());
     rows.extend(damaged_rows());
+    rows
+}
+
+/// What a segmenter finds, whole and altered.
+fn label_rows() -> Vec<Row> {
+    let whole = vec![
+        doubtful_row("fog", "00001"),
+        manifest_row("night", "00001", false),
+    ];
+    let mut rows = vec![Row::read(
+        "a shard with what a segmenter finds",
+        Reads::Shard,
+        manifest::write(whole).unwrap(),
+    )];
+    for (column, words) in [
+        ("label_miou", "column label_miou"),
+        ("content_label_accuracy", "column content_label_accuracy"),
+    ] {
+        let altered = doubtful_with(column, number(0.75));
+        let name = format!("a shard whose {column} is another one than its pixels give");
+        rows.push(refused(&name, altered).says(&[words, "counted pixels", "altered"]));
+    }
+    for column in ["content_confusion", "doubtful", "label_iou"] {
+        let name = format!("a shard that has lost its {column} and not the rest of it");
+        rows.push(refused(&name, doubtful_without(column)).says(&[column]));
+    }
+    rows.extend([
+        refused(
+            "a shard with a share of pixels that is none",
+            doubtful_with("label_accuracy", number(7.5)),
+        )
+        .says(&["column label_accuracy"]),
+        refused(
+            "a shard with counts of three kinds of pixels",
+            doubtful_with("output_confusion", counts(&[1, 2, 3])),
+        )
+        .says(&["column output_confusion"]),
+        refused(
+            "a shard with counts of other pixels",
+            doubtful_with("output_confusion", counts(&[u32::MAX; 380])),
+        )
+        .says(&["column"]),
+    ]);
     rows
 }
 

@@ -1,4 +1,4 @@
-//! The decoder of label files: to ids or colours, whatever these mean.
+//! The decoder of label files: to ids or colours, whatever these mean, or to pixels as they are stored.
 
 use std::ffi::OsStr;
 use std::io::Cursor;
@@ -12,6 +12,7 @@ use crate::decode::picture::{
     MAX_DECODER_BYTES, check_not_empty, check_not_too_large, check_png_kind, guarded, undecodable,
 };
 use crate::decode::png_file;
+use crate::decode::raw_pixels::{PixelFormat, RawPixels};
 use crate::error::InputError;
 use crate::files::NamedBytes;
 use shared::dataset::LabelKind;
@@ -78,12 +79,28 @@ pub(crate) struct LabelPixels {
 ///
 /// [`InputError`] if the file is damaged, no PNG, or has levels that 8 bits do not hold.
 pub(crate) fn read(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
+    read_as(file, decode)
+}
+
+/// Returns the pixels of a label file as it stores them.
+///
+/// # Errors
+///
+/// [`InputError`] if the file is damaged, or no PNG.
+pub(crate) fn read_raw(file: NamedBytes<'_>) -> Result<RawPixels, InputError> {
+    read_as(file, raw)
+}
+
+fn read_as<T>(
+    file: NamedBytes<'_>,
+    decode: impl FnOnce(NamedBytes<'_>) -> Result<T, InputError>,
+) -> Result<T, InputError> {
     check_is_png(file)?;
     check_png_kind(file)?;
     guarded(file, PNG, || decode(file))
 }
 
-fn decode(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
+fn raw(file: NamedBytes<'_>) -> Result<RawPixels, InputError> {
     let failed = |error: png::DecodingError| undecodable(file, PNG, error.into());
     let limits = png::Limits {
         bytes: MAX_DECODER_BYTES,
@@ -111,27 +128,54 @@ fn decode(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
     let mut bytes = vec![0; num_bytes];
     let info = reader.next_frame(&mut bytes).map_err(failed)?;
     bytes.truncate(info.buffer_size());
-    let mismatch = |error: ndarray::ShapeError| undecodable(file, PNG, error.into());
-
-    if colour_type == ColorType::Indexed {
-        let indices = unpacked(&bytes, info.line_size, width, depth);
-        let indices = Array2::from_shape_vec((height, width), indices).map_err(mismatch)?;
+    let format = if colour_type == ColorType::Indexed {
+        bytes = unpacked(&bytes, info.line_size, width, depth);
         let palette = palette.ok_or_else(|| {
             undecodable(file, PNG, "it has palette indices and no palette".into())
         })?;
+        PixelFormat {
+            colour: ColorType::Indexed,
+            depth: BitDepth::Eight,
+            palette: Some(palette),
+        }
+    } else {
+        PixelFormat {
+            colour: info.color_type,
+            depth: info.bit_depth,
+            palette: None,
+        }
+    };
+    let shape = (height, width, format.bytes_of_pixel());
+    let bytes = Array3::from_shape_vec(shape, bytes)
+        .map_err(|error| undecodable(file, PNG, error.into()))?;
+    Ok(RawPixels {
+        format,
+        bytes,
+        described,
+    })
+}
+
+fn decode(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
+    let RawPixels {
+        format,
+        bytes,
+        described,
+    } = raw(file)?;
+    let (height, width, _) = bytes.dim();
+    let mut bytes = bytes.into_raw_vec_and_offset().0;
+    let mismatch = |error: ndarray::ShapeError| undecodable(file, PNG, error.into());
+    if let Some(palette) = format.palette {
+        let indices = Array2::from_shape_vec((height, width), bytes).map_err(mismatch)?;
         return Ok(LabelPixels {
             pixels: Pixels::Indices(indices, palette),
             described,
         });
     }
-    if info.bit_depth == BitDepth::Sixteen {
-        bytes = of_8_bits(&bytes).ok_or_else(|| InputError::LabelFormat {
-            name: file.name.to_owned(),
-            expected: "values that are label ids, train ids or class colours",
-            found: format!("{described} with levels that 8 bits do not hold"),
-        })?;
+    if format.depth == BitDepth::Sixteen {
+        let too_deep = || too_deep(file.name, LABEL_OF_CITYSCAPES, &described);
+        bytes = of_8_bits(&bytes).ok_or_else(too_deep)?;
     }
-    let channels = info.color_type.samples();
+    let channels = format.colour.samples();
     let mut pixels = bytes.chunks_exact(channels);
     let is_level = |pixel: &[u8]| {
         let grey = [pixel[0]; 3];
@@ -148,6 +192,18 @@ fn decode(file: NamedBytes<'_>) -> Result<LabelPixels, InputError> {
         Pixels::Colours(Array3::from_shape_vec((height, width, 3), colours).map_err(mismatch)?)
     };
     Ok(LabelPixels { pixels, described })
+}
+
+/// What a label of Cityscapes' kinds must be.
+const LABEL_OF_CITYSCAPES: &str = "values that are label ids, train ids or class colours";
+
+/// Returns that a file has levels that 8 bits do not hold.
+pub(crate) fn too_deep(name: &str, expected: &'static str, described: &str) -> InputError {
+    InputError::LabelFormat {
+        name: name.to_owned(),
+        expected,
+        found: format!("{described} with levels that 8 bits do not hold"),
+    }
 }
 
 /// Says what is wrong with a palette. The decoder takes for granted that its colours are whole and not too many.

@@ -76,6 +76,15 @@ pub(super) fn label_id_of_train_id(train_id: u8) -> u8 {
     class.map_or(UNLABELLED, |class| class.label_id)
 }
 
+/// Returns the palette of train ids, as a PNG has it; what is none of the classes is black.
+pub(super) fn palette_of_train_ids() -> Vec<u8> {
+    let colour = |train_id: u8| {
+        let class = CLASSES.get(usize::from(train_id));
+        class.map_or(BLACK, |class| class.colour)
+    };
+    (0..=u8::MAX).flat_map(colour).collect()
+}
+
 /// Returns the palette of label ids, as a PNG has it.
 pub(super) fn palette() -> Vec<u8> {
     (0..=u8::MAX).flat_map(colour_of_label_id).collect()

@@ -114,13 +114,13 @@ pub(crate) fn resize_nearest(image: ArrayView2<u8>, to: Size) -> Array2<u8> {
     Array2::from_shape_fn((to.height, to.width), |(y, x)| image[(rows[y], columns[x])])
 }
 
-/// Returns an RGB image `(height, width, 3)` at another size; each pixel takes the nearest.
-pub(crate) fn resize_nearest_rgb(image: ArrayView3<u8>, to: Size) -> Array3<u8> {
-    let (height, width, channels) = image.dim();
+/// Returns pixels `(height, width, bytes of a pixel)` at another size; each takes the nearest.
+pub(crate) fn resize_nearest_pixels(image: ArrayView3<u8>, to: Size) -> Array3<u8> {
+    let (height, width, bytes) = image.dim();
     let rows = nearest(height, to.height);
     let columns = nearest(width, to.width);
-    Array3::from_shape_fn((to.height, to.width, channels), |(y, x, channel)| {
-        image[(rows[y], columns[x], channel)]
+    Array3::from_shape_fn((to.height, to.width, bytes), |(y, x, byte)| {
+        image[(rows[y], columns[x], byte)]
     })
 }
 

@@ -3,7 +3,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use shared::dataset::LabelKind;
 
-use crate::files::{chain, input, prepare_bytes};
+use crate::files::{chain, input, png, prepare_bytes};
 
 /// A pair of small files in every format that labels have.
 fn pairs() -> Vec<(Vec<u8>, Vec<u8>, LabelKind)> {
@@ -19,7 +19,20 @@ fn pairs() -> Vec<(Vec<u8>, Vec<u8>, LabelKind)> {
             input("night_000001_gt_labelColor.png"),
             LabelKind::Colour,
         ),
+        (input("00001.png"), of_synthia(), LabelKind::SynthiaIds),
     ]
+}
+
+/// Returns a label of SYNTHIA: classes and instances in 16 bits.
+fn of_synthia() -> Vec<u8> {
+    let pixel = |at: u32| [0, (at % 23) as u8, (at % 251) as u8, 1, 0, 0];
+    let pixels: Vec<u8> = (0..480 * 264).flat_map(pixel).collect();
+    png(
+        (480, 264),
+        png::ColorType::Rgb,
+        png::BitDepth::Sixteen,
+        &pixels,
+    )
 }
 
 /// Asserts that an error is one line for a person, naming the file.

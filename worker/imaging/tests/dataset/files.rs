@@ -3,7 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use imaging::{InputError, LabelFile, NamedBytes, Prepared, prepare};
-use shared::dataset::{LabelKind, LabelReading};
+use shared::dataset::{ClassTable, LabelKind, LabelReading};
 use shared::model::ImageSize;
 
 /// The size of the golden model.
@@ -40,6 +40,16 @@ pub(crate) fn prepare_as(
     label: &[u8],
     reading: LabelReading,
 ) -> Result<Prepared, InputError> {
+    prepare_by(image, label, reading, None)
+}
+
+/// Prepares a pair under made-up names, with what settings say of its classes.
+pub(crate) fn prepare_by(
+    image: &[u8],
+    label: &[u8],
+    reading: LabelReading,
+    classes: Option<&ClassTable>,
+) -> Result<Prepared, InputError> {
     let image = NamedBytes {
         name: "images/a.png",
         bytes: image,
@@ -48,7 +58,8 @@ pub(crate) fn prepare_as(
         name: "labels/a.png",
         bytes: label,
     };
-    prepare(image, Some(LabelFile { file, reading }), SIZE)
+    let label = LabelFile::new(file, reading).with_classes(classes);
+    prepare(image, Some(label), SIZE)
 }
 
 /// Prepares an image without a label under a made-up name.

@@ -77,10 +77,7 @@ fn grey_ids_and_colours_are_stored_as_they_came() {
     };
     let prepare = |label: &[u8], kind| {
         let named = |name, bytes| imaging::NamedBytes { name, bytes };
-        let label = LabelFile {
-            file: named("l.png", label),
-            reading: LabelReading::promised(kind),
-        };
+        let label = LabelFile::new(named("l.png", label), LabelReading::promised(kind));
         imaging::prepare(named("i.png", &image), Some(label), size).unwrap()
     };
     let decode = |bytes: &[u8]| image::load_from_memory(bytes).unwrap();
@@ -127,10 +124,8 @@ fn palettes_of_a_few_colours_are_unpacked() {
         latent_width: 2,
         latent_height: 1,
     };
-    let label = LabelFile {
-        file: named("l.png", label.as_slice()),
-        reading: LabelReading::promised(LabelKind::PaletteIds),
-    };
+    let reading = LabelReading::promised(LabelKind::PaletteIds);
+    let label = LabelFile::new(named("l.png", label.as_slice()), reading);
     let image = named("i.png", image.as_slice());
     let prepared = imaging::prepare(image, Some(label), size).unwrap();
     assert_eq!(prepared.label.row(0).to_vec(), [0, 2, 0, 2, 0, 2]);

@@ -17,7 +17,8 @@ use shared::source::Source;
 
 use self::absence::absent;
 use super::ports::{InputKind, Inputs, LoadedInput, Quarantine, Unusable};
-use imaging::{LabelNeed, LoadError};
+use imaging::{LabelNeed, LabelUse, LoadError};
+use shared::dataset::ClassTable;
 use shared::model::ImageSize;
 
 /// Looks at a file of another size than was listed: it may be written just now.
@@ -37,6 +38,10 @@ pub struct Datasets {
     pub content: Arc<dyn Source>,
     /// The styles.
     pub style: Arc<dyn Source>,
+    /// Which class each label of the contents is, where the settings say so.
+    pub content_classes: Option<ClassTable>,
+    /// Which class each label of the styles is, where the settings say so.
+    pub style_classes: Option<ClassTable>,
     /// Digests of the files of styles, by their names; one without is not compared.
     pub styles_sha256: BTreeMap<String, String>,
     /// The model's sizes.
@@ -46,16 +51,20 @@ pub struct Datasets {
 #[async_trait]
 impl Inputs for Datasets {
     async fn load(&self, kind: InputKind, listing: &DatasetEntry) -> Result<LoadedInput, Unusable> {
-        let (source, need) = match kind {
-            InputKind::Content => (&self.content, LabelNeed::Required),
+        let (source, need, classes) = match kind {
+            InputKind::Content => (&self.content, LabelNeed::Required, &self.content_classes),
             // A plan has styles without a label where the method uses none.
-            InputKind::Style => (&self.style, LabelNeed::Optional),
+            InputKind::Style => (&self.style, LabelNeed::Optional, &self.style_classes),
+        };
+        let labels = LabelUse {
+            need,
+            classes: classes.clone(),
         };
         let started = Instant::now();
         let mut looks = 0;
         loop {
             looks += 1;
-            let error = match imaging::load(source.as_ref(), listing, need, self.size).await {
+            let error = match imaging::load(source.as_ref(), listing, &labels, self.size).await {
                 Ok(loaded) => {
                     self.check_style(kind, listing, &loaded.sha256)?;
                     return Ok(LoadedInput {

@@ -47,6 +47,8 @@ fn dataset() -> tempfile::TempDir {
 
 async fn load(source: Arc<dyn Source>) -> Unusable {
     let datasets = Datasets {
+        content_classes: None,
+        style_classes: None,
         styles_sha256: BTreeMap::new(),
         style: Arc::clone(&source),
         content: source,
@@ -83,6 +85,8 @@ async fn a_style_with_other_bytes_of_the_same_number_is_another_one() {
     };
     let load = async |planned: &[u8]| {
         let datasets = Datasets {
+            content_classes: None,
+            style_classes: None,
             styles_sha256: BTreeMap::from([("a".to_owned(), sha256(planned))]),
             style: Arc::clone(&source),
             content: Arc::clone(&source),
@@ -139,6 +143,8 @@ async fn a_file_whose_name_no_file_can_have_is_a_bad_input_and_not_waited_for() 
     let root = dataset();
     let source: Arc<dyn Source> = Arc::new(LocalSource::new(root.path()));
     let datasets = Datasets {
+        content_classes: None,
+        style_classes: None,
         styles_sha256: BTreeMap::new(),
         style: Arc::clone(&source),
         content: source,

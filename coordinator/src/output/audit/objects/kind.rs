@@ -4,6 +4,7 @@ use shared::artifact::ArtifactKey;
 use shared::ids::ShardId;
 
 use super::Truth;
+use crate::output::audit::predictions::Expectation;
 
 /// What an object below the folder of a run is by its name.
 pub(super) enum Kind {
@@ -17,6 +18,8 @@ pub(super) enum Kind {
     ContactSheet,
     /// A picture of which no row tells the digest.
     Picture(ArtifactKey),
+    /// A prediction of a segmenter for what is not doubtful.
+    StrayPrediction,
     /// A page of a report, which people may put there.
     Page,
     Orphan,
@@ -47,6 +50,17 @@ impl Kind {
                 Some(_) => Self::Picture(ArtifactKey::Label(run, content)),
                 None => Self::Orphan,
             },
+            Some(ArtifactKey::OutputPrediction(run, item)) => {
+                let style = truth.styles.get(item.style.as_str()).copied();
+                let content = truth.contents.get(item.content.as_str()).copied();
+                let expected = style.zip(content).map(|at| truth.predictions.of_output(at));
+                Self::of_prediction(ArtifactKey::OutputPrediction(run, item), expected)
+            }
+            Some(ArtifactKey::ContentPrediction(run, name)) => {
+                let content = truth.contents.get(name.as_str()).copied();
+                let expected = content.map(|at| truth.predictions.of_content(at));
+                Self::of_prediction(ArtifactKey::ContentPrediction(run, name), expected)
+            }
             Some(ArtifactKey::Decision(_, number)) if number <= truth.ledger.decisions.count => {
                 Self::Decision(number)
             }
@@ -55,7 +69,7 @@ impl Kind {
             }
             Some(ArtifactKey::Making(_, shard)) if is_planned(shard) => Self::Making(shard),
             Some(ArtifactKey::FeatureStatistics(_, style))
-                if plan.styles.iter().any(|planned| planned.name() == style) =>
+                if truth.styles.contains_key(style.as_str()) =>
             {
                 Self::Statistics(style)
             }
@@ -68,6 +82,15 @@ impl Kind {
             ) => Self::Orphan,
             None if name.ends_with(".html") && !name.contains('/') => Self::Page,
             None => Self::Orphan,
+        }
+    }
+
+    /// Returns what a prediction of a segmenter is.
+    fn of_prediction(key: ArtifactKey, expected: Option<Expectation>) -> Self {
+        match expected {
+            Some(Expectation::InRow) => Self::Checked,
+            Some(Expectation::InMaking) => Self::Picture(key),
+            Some(Expectation::Not) | None => Self::StrayPrediction,
         }
     }
 }

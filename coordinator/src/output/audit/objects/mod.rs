@@ -21,6 +21,7 @@ use shared::storage::{Storage, StorageError};
 
 use self::kind::Kind;
 use self::reading::Place;
+use super::predictions::ExpectedPredictions;
 use crate::output::quality::fold::RunFold;
 use crate::output::report::RunReport;
 use crate::run::freeze::FrozenRun;
@@ -54,8 +55,12 @@ pub(super) struct Truth<'a> {
     pub(super) has_ended: bool,
     /// Positions of contents, by their names.
     pub(super) contents: &'a HashMap<&'a str, usize>,
+    /// Positions of styles, by their names.
+    pub(super) styles: &'a HashMap<&'a str, usize>,
     /// Digest of each content's label, where a row tells it.
     pub(super) labels: &'a [Option<String>],
+    /// Predictions of a segmenter that may be stored.
+    pub(super) predictions: &'a ExpectedPredictions,
 }
 
 /// What was made from the shards and is there.
@@ -105,6 +110,9 @@ pub(super) async fn check(
                 Kind::Page => found
                     .notes
                     .push(format!("{name} is a page, and no part of the run")),
+                Kind::StrayPrediction => found.findings.push(format!(
+                    "{name} belongs to no item that is doubtful: remove it"
+                )),
                 Kind::Orphan => found.findings.push(format!(
                     "{name} belongs to no run: nothing that is known is stored there; remove it"
                 )),

@@ -44,7 +44,7 @@ impl ObjectFindings {
         if !report.is_last(counts) {
             self.findings.push(format!(
                 "{key} says {} done, {} quarantined, {} failed, and the rows {} done, {} quarantined, {} failed, or others \
-                 for other reasons; {MADE_ANEW}",
+                 for other reasons, or other doubtful ones; {MADE_ANEW}",
                 report.done,
                 report.quarantined,
                 report.failed,

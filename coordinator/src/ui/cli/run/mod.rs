@@ -1,7 +1,10 @@
 //! `synth2real run`: plan and convert in this process.
+//!
+//! - `part`: one of several processes that each make some shards; `outcome`: how it ended; `background`: its dashboard
 
 mod background;
 mod outcome;
+mod part;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,19 +27,20 @@ use worker::attempt::Progress;
 use worker::run_context::{EngineContextProvider, RunContextProvider};
 
 use self::background::BackgroundDashboard;
+use self::part::Share;
 use super::dashboard::{self, AccessArgs, CollectorOptions};
 use super::setup::{self, Existing, Preparation};
 use super::{CliError, ConfigArgs, Outcome, compute};
 use crate::run::changes::Accepted;
 use crate::run::cost::Workload;
 use crate::run::freeze::{self, FrozenRun};
-use crate::run::gone::RUN_AGAIN;
+use crate::run::gone::{self, RUN_AGAIN};
 use crate::run::inventory::Inventory;
-use crate::run::ledger::Ledger;
-use crate::run::plan::Shard;
+use crate::run::ledger::{Ledger, LedgerError};
+use crate::run::plan::{Part, Shard};
 use crate::run::redo::{Redo, Why};
 use crate::run::stored_items::StoredItems;
-use crate::run::tally::{self, Counts};
+use crate::run::tally::Tally;
 use crate::ui::progress::{Beginning, RunProgress};
 use crate::work::collector::Mode;
 use crate::work::embedded::{EmbeddedRun, RunError, Stopped};
@@ -49,6 +53,10 @@ const POLL_EVERY: Duration = Duration::from_secs(2);
 pub(super) struct RunArgs {
     #[command(flatten)]
     settings: ConfigArgs,
+    /// Make only the shards of part K of N, for a task of many that share the storage root and need no broker, such as
+    /// Slurm's; the last one makes manifest and report
+    #[arg(long, value_name = "K/N")]
+    part: Option<Part>,
     /// Show the run in a browser while it lasts; `synth2real serve` shows it afterwards
     #[arg(
         long,
@@ -70,7 +78,15 @@ pub(super) async fn main(args: RunArgs) -> Result<Outcome, CliError> {
     };
     let preparation = setup::prepare(&config, setup::warn).await?;
     compute::check(&config, &preparation.inventory)?;
-    let existing = preparation.existing(&config).await?;
+    let existing = match args.part {
+        Some(_) => part::existing(&preparation, &config).await?,
+        None => preparation.existing(&config).await?,
+    };
+    if let (Some(part), Some(existing)) = (args.part, &existing)
+        && let Some(reason) = part::why_halted(existing)
+    {
+        return Ok(part::tell_halted(&config, part, reason));
+    }
     let Preparation { inventory, storage } = preparation;
     let is_new = existing.is_none();
     let Planned {
@@ -81,7 +97,8 @@ pub(super) async fn main(args: RunArgs) -> Result<Outcome, CliError> {
         Some(existing) => Planned::before(&config, existing),
         None => Planned::now(&config, &inventory),
     };
-    let work = Work::find(storage.as_ref(), &run, accepted).await?;
+    let share = args.part.map(|part| Share::of(part, &run.plan));
+    let work = Work::find(storage.as_ref(), &run, accepted, share.as_ref()).await?;
     // How often a shard is tried is counted by its recorded attempts alone.
     let broker = InProcessBroker::with_delivery_limit(u64::MAX);
     let _dashboard = listening.map(|listening| {
@@ -123,7 +140,14 @@ pub(super) async fn main(args: RunArgs) -> Result<Outcome, CliError> {
         };
         convert(&config, &run, hands, work).await?
     };
-    outcome::conclude(&config, run, storage.as_ref(), stopped).await
+    match &share {
+        Some(share) => {
+            share
+                .conclude(&config, run, storage.as_ref(), stopped)
+                .await
+        }
+        None => outcome::conclude(&config, run, storage.as_ref(), stopped).await,
+    }
 }
 
 /// A run as it is to be made, with what its inputs are now.
@@ -173,26 +197,31 @@ impl Planned {
     }
 }
 
-/// What is left to do of a run.
-struct Work {
+/// What is left to do of a run, or of one part of it.
+struct Work<'a> {
+    share: Option<&'a Share>,
     ledger: Ledger,
     redo: Vec<Redo>,
     /// Inputs that hold in place of the planned ones from now on.
     changed: Vec<ChangedInput>,
-    /// Images that are stored, of the whole run and of the shards to be done.
+    num_items: usize,
+    /// Images that are stored, of all these items and of the shards to be done.
     num_stored: usize,
     num_found: usize,
 }
 
-impl Work {
+impl<'a> Work<'a> {
     /// Finds what is not committed, what failed, what is gone of committed shards, and quarantined items whose inputs were
-    /// mended.
+    /// mended. What failed is for no part.
     async fn find(
         storage: &dyn Storage,
         run: &FrozenRun,
         accepted: Accepted,
+        share: Option<&'a Share>,
     ) -> Result<Self, CliError> {
         let ledger = setup::ledger(storage, run).await?;
+        let tally = gone::counted(storage, run, &ledger).await;
+        let tally = tally.map_err(CliError::environment)?;
         let stored = StoredItems::read(storage, run)
             .await
             .map_err(CliError::environment)?;
@@ -200,12 +229,22 @@ impl Work {
             storage,
             run,
             ledger: &ledger,
+            tally: &tally,
             stored: &stored,
         };
-        let mut redo = resume::find_in(known, &Choice::default())
-            .await
-            .map_err(CliError::environment)?;
+        let found = match share {
+            Some(share) => share.find(known).await,
+            None => resume::find_in(known, &Choice::default()).await,
+        };
+        let mut redo = found.map_err(CliError::environment)?;
         resume::merge(&mut redo, accepted.redo);
+        let own = run.plan.shards.iter();
+        let own = own.filter(|shard| share.is_none_or(|share| share.has(shard.id)));
+        let (num_items, num_stored) = own
+            .flat_map(Shard::items)
+            .fold((0_usize, 0_usize), |(all, there), item| {
+                (all + 1, there + usize::from(stored.has_image(item)))
+            });
         let shards = redo
             .iter()
             .filter(|redo| !redo.why.is_of_some_items())
@@ -213,11 +252,26 @@ impl Work {
         let items = shards.flat_map(Shard::items);
         Ok(Self {
             num_found: items.filter(|&item| stored.has_image(item)).count(),
-            num_stored: stored.num_images,
+            num_items,
+            num_stored,
+            share,
             ledger,
             redo,
             changed: accepted.changed,
         })
+    }
+
+    /// Returns how many of the items are quarantined.
+    async fn num_quarantined(
+        &self,
+        storage: &dyn Storage,
+        run: &FrozenRun,
+    ) -> Result<usize, LedgerError> {
+        let mut tally = Tally::stored(storage, &run.record.run).await?;
+        tally.update_whole(storage, run, &self.ledger).await?;
+        let is_own = |shard| self.share.is_none_or(|share| share.has(shard));
+        let own = tally.shards().filter(|&(shard, _)| is_own(shard));
+        Ok(own.map(|(_, counted)| counted.counts.quarantined).sum())
     }
 }
 
@@ -233,22 +287,29 @@ async fn convert(
     config: &RunConfig,
     run: &FrozenRun,
     hands: Hands,
-    work: Work,
+    work: Work<'_>,
 ) -> Result<Stopped, CliError> {
     let storage = hands.storage.as_ref();
-    let before = tally::count(storage, run, &work.ledger)
-        .await
-        .map_err(CliError::environment)?;
-    let progress = progress(config, run, &work, &before);
+    let quarantined = work.num_quarantined(storage, run).await;
+    let progress = progress(
+        config,
+        run,
+        &work,
+        quarantined.map_err(CliError::environment)?,
+    );
     let Work {
+        share,
         mut ledger,
         redo,
         changed,
         ..
     } = work;
-    resume::decide(storage, run, &mut ledger, &redo, changed)
-        .await
-        .map_err(CliError::environment)?;
+    // Of one part, all that is to be decided is decided already.
+    if share.is_none() {
+        resume::decide(storage, run, &mut ledger, &redo, changed)
+            .await
+            .map_err(CliError::environment)?;
+    }
     let repairs = redo.iter().filter_map(|redo| match redo.why {
         Why::ArtifactsMissing(_) => Some(redo.shard),
         Why::NotCommitted
@@ -262,6 +323,7 @@ async fn convert(
         storage: Arc::clone(&hands.storage),
         broker: hands.broker,
         run_contexts: hands.run_contexts,
+        only: share.map(|share| share.shards.clone()),
         repairs: repairs.collect(),
         progress: Arc::clone(&progress) as Arc<dyn Progress>,
         drain: shutdown::on_signal("finishing the image in hand"),
@@ -288,12 +350,17 @@ async fn convert(
 }
 
 /// Returns progress of what is missing.
-fn progress(config: &RunConfig, run: &FrozenRun, work: &Work, before: &Counts) -> Arc<RunProgress> {
+fn progress(
+    config: &RunConfig,
+    run: &FrozenRun,
+    work: &Work<'_>,
+    quarantined: usize,
+) -> Arc<RunProgress> {
     let retried = work.redo.iter().filter(|redo| redo.why.is_of_some_items());
     let retried: usize = retried.map(|redo| redo.num_items).sum();
     Arc::new(RunProgress::new(Beginning {
-        num_items: run.plan.num_items(),
-        already: (work.num_stored + before.quarantined).saturating_sub(retried),
+        num_items: work.num_items,
+        already: (work.num_stored + quarantined).saturating_sub(retried),
         found: work.num_found,
         left: left(run, work),
         steps_per_item: config.method.num_executed(),
@@ -301,7 +368,7 @@ fn progress(config: &RunConfig, run: &FrozenRun, work: &Work, before: &Counts) -
 }
 
 /// Returns what is to be made, without what is stored already. Each style is recorded once.
-fn left(run: &FrozenRun, work: &Work) -> Workload {
+fn left(run: &FrozenRun, work: &Work<'_>) -> Workload {
     let (mut left, mut styles) = (Workload::default(), BTreeSet::new());
     for redo in &work.redo {
         let shard = &run.plan.shards[redo.shard.0 as usize];

@@ -11,12 +11,13 @@ use imaging::tones;
 use imaging::{LabelFile, NamedBytes, Prepared, encode_png, label_kind_of_file, prepare};
 use method::denoise::NoiseSource;
 use ndarray::Array4;
+use shared::dataset::ClassTable;
 use shared::dataset::entry::LabelReading;
 use shared::dataset::labels::LabelSetting;
 use shared::failure::chain;
 use shared::npz::NpzFile;
 use shared::read_file::{self, max_bytes};
-use shared::settings::{Device, EngineConfig, MethodConfig};
+use shared::settings::{ClassKeys, Device, EngineConfig, MethodConfig};
 use shared::storage::scratch;
 
 use self::trace::Trace;
@@ -35,9 +36,13 @@ pub(super) struct TransferArgs {
     /// by a method without class-wise AdaIN, such as adain and cross-image
     #[arg(long, value_name = "PNG", value_parser = path())]
     content_label: Option<PathBuf>,
-    /// What the content's label map is, if the file alone does not tell: palette-ids, label-ids, train-ids or colour
+    /// What the content's label map is, if the file alone does not tell: palette-ids, label-ids, train-ids, colour,
+    /// synthia-ids, carla-tags or carla-0.9.13-tags
     #[arg(long, value_name = "KIND", default_value_t)]
     content_labels: LabelSetting,
+    /// A .csv or .json file that says which class each id or colour of the content's label map is
+    #[arg(long, value_name = "FILE", requires = "content_label", value_parser = path())]
+    content_classes: Option<PathBuf>,
     /// The real photograph
     #[arg(long, value_name = "IMG", value_parser = path())]
     style: PathBuf,
@@ -47,6 +52,9 @@ pub(super) struct TransferArgs {
     /// What the style's label map is, as for the content
     #[arg(long, value_name = "KIND", default_value_t)]
     style_labels: LabelSetting,
+    /// The same of the style's label map
+    #[arg(long, value_name = "FILE", requires = "style_label", value_parser = path())]
+    style_classes: Option<PathBuf>,
     /// Where the converted image goes
     #[arg(long, value_name = "PNG", value_parser = path())]
     out: PathBuf,
@@ -82,6 +90,7 @@ pub(super) async fn main(args: TransferArgs) -> Result<Outcome, CliError> {
         }
     }
     check_files(&args)?;
+    let [of_content, of_style] = label_maps(&args)?;
     setup::warn_of_idle(&method);
 
     let config = EngineConfig {
@@ -93,12 +102,8 @@ pub(super) async fn main(args: TransferArgs) -> Result<Outcome, CliError> {
     let engine = Engine::load(&args.model, &config).map_err(CliError::environment)?;
     let mut converter = Converter::new(engine, &method, &config).map_err(CliError::environment)?;
     // A label that is given is read and traced, whether the method needs it or not.
-    let label = args.content_label.as_deref();
-    let label = label.map(|label| (label, args.content_labels));
-    let content = load(&converter, &args.content, label)?;
-    let label = args.style_label.as_deref();
-    let label = label.map(|label| (label, args.style_labels));
-    let style = load(&converter, &args.style, label)?;
+    let content = load(&converter, &args.content, of_content.as_ref())?;
+    let style = load(&converter, &args.style, of_style.as_ref())?;
     let (content_noise, style_noise) = noise(&converter, &args, &method)?;
 
     let style_name = args.style.display().to_string();
@@ -159,8 +164,10 @@ fn check_files(args: &TransferArgs) -> Result<(), CliError> {
         ("--model", Some(args.model.as_path())),
         ("--content", Some(args.content.as_path())),
         ("--content-label", args.content_label.as_deref()),
+        ("--content-classes", args.content_classes.as_deref()),
         ("--style", Some(args.style.as_path())),
         ("--style-label", args.style_label.as_deref()),
+        ("--style-classes", args.style_classes.as_deref()),
         ("--config", args.config.as_deref()),
         ("--noise", args.noise.as_deref()),
     ];
@@ -175,10 +182,56 @@ fn check_files(args: &TransferArgs) -> Result<(), CliError> {
     })
 }
 
+/// The label map of an image, and what is said of it.
+struct LabelMap<'a> {
+    path: &'a Path,
+    setting: LabelSetting,
+    classes: Option<ClassTable>,
+}
+
+/// Returns the label maps of content and style, as far as they are given, with the classes that are named for them.
+fn label_maps(args: &TransferArgs) -> Result<[Option<LabelMap<'_>>; 2], CliError> {
+    let of_content = args.content_classes.as_deref();
+    let of_content = of_content.map(|file| classes(&CONTENT_CLASSES, file, args.content_labels));
+    let of_style = args.style_classes.as_deref();
+    let of_style = of_style.map(|file| classes(&STYLE_CLASSES, file, args.style_labels));
+    let (content_classes, style_classes) = (of_content.transpose()?, of_style.transpose()?);
+    let content = args.content_label.as_deref().map(|path| LabelMap {
+        path,
+        setting: args.content_labels,
+        classes: content_classes,
+    });
+    let style = args.style_label.as_deref().map(|path| LabelMap {
+        path,
+        setting: args.style_labels,
+        classes: style_classes,
+    });
+    Ok([content, style])
+}
+
+const CONTENT_CLASSES: ClassKeys = ClassKeys {
+    labels: "--content-labels",
+    classes: "--content-classes",
+    file: "--content-classes",
+};
+const STYLE_CLASSES: ClassKeys = ClassKeys {
+    labels: "--style-labels",
+    classes: "--style-classes",
+    file: "--style-classes",
+};
+
+/// Returns the classes in a file, which have to be of what labels are said to hold.
+fn classes(keys: &ClassKeys, file: &Path, setting: LabelSetting) -> Result<ClassTable, CliError> {
+    let shown = file.display().to_string();
+    let table = keys.of_path(&shown, file).map_err(CliError::usage)?;
+    keys.check(&table, setting).map_err(CliError::usage)?;
+    Ok(table)
+}
+
 fn load(
     converter: &Converter,
     image: &Path,
-    label: Option<(&Path, LabelSetting)>,
+    label: Option<&LabelMap<'_>>,
 ) -> Result<Prepared, CliError> {
     let (image_name, image_bytes) = (image.display().to_string(), read(image)?);
     let image = NamedBytes {
@@ -186,16 +239,19 @@ fn load(
         bytes: &image_bytes,
     };
     let label = match label {
-        Some((label, setting)) => {
-            let bytes = read(label)?;
-            let promised = LabelReading::promised(label_kind_of_file(label, &bytes));
-            Some((label.display().to_string(), bytes, promised.under(setting)))
+        Some(label) => {
+            let bytes = read(label.path)?;
+            let promised = LabelReading::promised(label_kind_of_file(label.path, &bytes));
+            let reading = promised
+                .under(label.setting)
+                .by_table(label.classes.as_ref().map(ClassTable::of));
+            let name = label.path.display().to_string();
+            Some((name, bytes, reading, label.classes.as_ref()))
         }
         None => None,
     };
-    let label = label.as_ref().map(|(name, bytes, reading)| LabelFile {
-        file: NamedBytes { name, bytes },
-        reading: *reading,
+    let label = label.as_ref().map(|(name, bytes, reading, classes)| {
+        LabelFile::new(NamedBytes { name, bytes }, *reading).with_classes(*classes)
     });
     let prepared = prepare(image, label, converter.size()).map_err(CliError::usage)?;
     for warning in &prepared.warnings {

@@ -1,10 +1,14 @@
-//! Images: contents, styles and outputs as browsers show them.
+//! Images: contents, styles and outputs, labels and what was predicted for them, as browsers show them.
 //!
 //! A name in an address is looked up in the run's plan, and only the file that the plan names is read: no address leads
 //! anywhere else.
+//!
+//! - `stored`: pictures that the run has stored; inputs are answered here
+//! - `resize`: an image as it is shown; `budget`: how many are decoded at once
 
 mod budget;
 mod resize;
+mod stored;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +19,6 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use imaging::resize::Size;
 use serde::Deserialize;
-use shared::artifact::ArtifactKey;
 use shared::dataset::entry::DatasetEntry;
 use shared::failure::chain;
 use shared::location::Location;
@@ -24,9 +27,9 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use self::budget::Budget;
 use self::resize::{ImageFiles, Target};
+pub(super) use self::stored::{content_prediction, label, output, output_prediction};
 use super::Dashboard;
 use super::error::PageError;
-use crate::output::contact_sheet::max_bytes_of_output;
 use crate::work::collector::RunView;
 
 /// Most bytes of a dataset's file that is shown. Photographs have a tenth of it.
@@ -35,13 +38,10 @@ const MAX_INPUT_BYTES: u64 = 64 << 20;
 const MAX_READS: usize = 16;
 /// Widths in pixels that can be asked for.
 const WIDTHS: [u32; 3] = [160, 320, 640];
-/// The first bytes of an output.
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
-
 /// A dataset that is opened once.
 type SourceCell = Arc<OnceCell<Arc<dyn Source>>>;
 
-/// An output never changes: it is a function of what its tag names.
+/// An output never changes: it is a function of what its tag names. What was predicted for it is one of the output.
 const FOREVER: &str = "private, max-age=31536000, immutable";
 /// An input that is replaced in place is shown within the hour.
 const AN_HOUR: &str = "private, max-age=3600";
@@ -69,7 +69,7 @@ impl Default for Images {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct ImageQuery {
+pub(crate) struct ImageQuery {
     /// Width in pixels; one that cannot be asked for, such as none, means the output's own.
     #[serde(default)]
     w: u32,
@@ -85,50 +85,6 @@ impl ImageQuery {
 fn position(listings: &[DatasetEntry], name: &str) -> Result<usize, PageError> {
     let found = listings.iter().position(|listing| listing.name() == name);
     found.ok_or_else(|| PageError::NotFound(format!("the run has no image {name:?}")))
-}
-
-/// Answers with an output.
-pub(super) async fn output(
-    State(dashboard): State<Arc<Dashboard>>,
-    Path((run, style, content)): Path<(String, String, String)>,
-    Query(query): Query<ImageQuery>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
-    let view = dashboard.run(&run)?;
-    let plan = &view.run.plan;
-    let item = plan.item((
-        position(&plan.styles, &style)?,
-        position(&plan.contents, &content)?,
-    ));
-    let tag = tag(&view, &format!("{style}/{content}/{:?}", query.width()));
-    if is_known(&headers, &tag) {
-        return Ok(unchanged(tag, FOREVER));
-    }
-    let key = ArtifactKey::Image(view.id().clone(), item);
-    // Held until the image is decoded: one that waits for that takes memory too.
-    let _reading = dashboard.images.outputs.acquire().await.ok();
-    let max_bytes = max_bytes_of_output(&view.run.record.frozen.model);
-    let read = dashboard.storage.read_within(&key, max_bytes).await;
-    let bytes = match read {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind == shared::storage::StorageErrorKind::NotFound => {
-            return Err(PageError::NotFound(chain(&error)));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    match query.width() {
-        None if !bytes.starts_with(PNG) => Err(PageError::NotFound(format!(
-            "the image cannot be shown: {} is no PNG file",
-            dashboard.storage.locate(&key)
-        ))),
-        None => Ok(answer(bytes, "image/png", tag, FOREVER)),
-        Some(_) => {
-            let files = ImageFiles { bytes, label: None };
-            let target = target(&view, &query);
-            let jpeg = dashboard.images.resized(files, target).await?;
-            Ok(answer(jpeg, "image/jpeg", tag, FOREVER))
-        }
-    }
 }
 
 /// Answers with a content, cropped and resized as the model saw it.

@@ -1,8 +1,9 @@
 //! Pages: each is a struct of plain data, made by a function, and a template.
 //!
-//! - `runs`, `run`, `shard`, `failures`, `workers`, `report`: a file or folder a page
+//! - `runs`, `run`, `shard`, `failures`, `doubtful`, `workers`, `report`: a file or folder a page
 //! - `run_summary`, `grid`, `parts`, `states`: what several of them show
 
+pub(super) mod doubtful;
 pub(super) mod failures;
 pub(super) mod grid;
 mod parts;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::with_features;
 use crate::item_metric::ItemMetric;
 use crate::manifest::samples::row;
+use crate::manifest::schema::Extras;
 use crate::manifest::{
     ManifestError, ManifestRow, ManifestWriter, is_sealed, read, read_at_most, read_with_features,
     read_with_features_at_most, schema, write,
@@ -29,9 +30,9 @@ fn no_row_with_a_number_that_is_no_figure_is_written_or_read() {
             assert!(message.contains(column), "{message}");
             assert!(message.contains("1 in the style of night"), "{message}");
             // As another program may have written it.
-            let num_features = schema::num_features(std::slice::from_ref(&row));
-            let mut writer = ManifestWriter::with_features(Vec::new(), num_features).unwrap();
-            let batch = schema::batch(&[row], num_features).unwrap();
+            let extras = Extras::of(std::slice::from_ref(&row));
+            let mut writer = ManifestWriter::with(Vec::new(), extras).unwrap();
+            let batch = schema::batch(&[row], extras).unwrap();
             writer.writer.write(&batch).unwrap();
             let file = Bytes::from(writer.finish().unwrap());
             let message = read_with_features(file).unwrap_err().to_string();
@@ -120,7 +121,7 @@ fn what_unpacks_to_more_than_its_rows_can_take_is_refused_by_its_claim() {
         "{refused}"
     );
     let mut writer = ManifestWriter::new(Vec::new()).unwrap();
-    let batch = schema::batch(&rows, None).unwrap();
+    let batch = schema::batch(&rows, Extras::default()).unwrap();
     writer.writer.write(&batch).unwrap();
     let file = Bytes::from(writer.finish().unwrap());
     assert!(file.len() < 100_000, "{} bytes", file.len());

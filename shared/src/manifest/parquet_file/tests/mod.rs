@@ -1,6 +1,7 @@
 //! Manifests as files: what is written is read again, what others wrote is too, and what is damaged is noticed.
 
 mod damage;
+mod labels;
 mod other_programs;
 mod round_trip;
 

@@ -54,7 +54,7 @@ fn every_part_of_a_row_survives_the_file() {
     whole.quality = Some(Quality {
         figures: PerMetric::from_fn(|metric| Some(0.125 + metric as usize as f64)),
         train_ids: vec![0, 18],
-        features: None,
+        ..Quality::default()
     });
     whole.work = Some(Work {
         unet_evaluations: 1.0,
@@ -65,8 +65,8 @@ fn every_part_of_a_row_survives_the_file() {
         decode_ms: 6.0,
         store_ms: 7.0,
         quality_ms: 8.0,
-        content_ms: 9.0,
-        style_ms: 10.0,
+        content_ms: Some(9.0),
+        style_ms: Some(10.0),
     });
     let bare = ManifestRow {
         content_sha256: None,

@@ -1,11 +1,12 @@
 //! Labels in every encoding, and in some that say one thing and mean another.
 //!
-//! - `palettes`, `levels`, `class_colours`: what shows the classes
+//! - `palettes`, `levels`, `class_colours`: what shows the classes; `own_ids`: the same by ids of other datasets
 //! - `broken`: labels that are damaged, or of another size
 
 mod broken;
 mod class_colours;
 mod levels;
+mod own_ids;
 mod palettes;
 
 use shared::warning::WarningKind::LabelEncoding;
@@ -13,6 +14,7 @@ use shared::warning::WarningKind::LabelEncoding;
 use self::broken::broken_rows;
 use self::class_colours::colour_rows;
 use self::levels::{ambiguous_rows, deep_rows, level_rows, odd_level_rows};
+use self::own_ids::own_id_rows;
 use self::palettes::{palette_rows, strange_palette_rows};
 use crate::files::scene::{HEIGHT, WIDTH, each, train_id};
 use crate::read::Reads;
@@ -41,6 +43,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows.extend(odd_level_rows());
     rows.extend(deep_rows());
     rows.extend(colour_rows());
+    rows.extend(own_id_rows());
     rows.extend(broken_rows());
     rows
 }

@@ -5,8 +5,9 @@ use shared::dataset::entry::IdKind;
 use super::histogram::Histogram;
 use super::ids::Ids;
 use super::levels::sure_ids;
-use super::palette::{agree, are_grey_ids, colour_at, is_ramp};
+use super::palette::{agree, are_grey_ids, is_ramp};
 use crate::decode::label_file::{self, LabelPixels, Pixels};
+use crate::decode::raw_pixels::colour_at;
 use crate::files::NamedBytes;
 
 /// What a label tells of the ids of its dataset.

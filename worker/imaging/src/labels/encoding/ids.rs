@@ -49,7 +49,15 @@ impl From<IdKind> for Ids {
 pub(super) fn promised_ids(kind: LabelKind) -> Ids {
     match kind {
         LabelKind::TrainIds => Ids::Train,
-        LabelKind::PaletteIds | LabelKind::LabelIds | LabelKind::Colour => Ids::Label,
+        LabelKind::PaletteIds
+        | LabelKind::LabelIds
+        | LabelKind::Colour
+        | LabelKind::SynthiaIds
+        | LabelKind::CarlaTags
+        | LabelKind::OldCarlaTags
+        | LabelKind::TableIds
+        | LabelKind::TableFirstChannel
+        | LabelKind::TableColours => Ids::Label,
     }
 }
 

@@ -45,10 +45,8 @@ impl Reader<'_> {
                 ));
             }
         };
-        let is_levels_promised = match self.reading.kind {
-            LabelKind::LabelIds | LabelKind::TrainIds => true,
-            LabelKind::PaletteIds | LabelKind::Colour => false,
-        };
+        let is_levels_promised =
+            matches!(self.reading.kind, LabelKind::LabelIds | LabelKind::TrainIds);
         if look_alike && !is_levels_promised {
             self.warn(format!(
                 "its levels could be label ids as well as train ids: none is 20 to 34; it was read as {}, and \

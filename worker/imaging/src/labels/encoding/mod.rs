@@ -18,6 +18,8 @@
 //!   planned, and written into the plan beside each label, so that neither shards nor machines nor their order decide.
 //!   If the sample tells of both kinds, or of none, a file is read as if it were alone.
 //! - **Colours.** Class colours, if no more than a share of the pixels has others.
+//! - **Other datasets.** Where the layout has ids of its own, or the settings have a table of ids or colours, a table says
+//!   the class of each, and nothing is guessed.
 //!
 //! The class of a pixel depends on the file and on what the plan says of it, so that every command reads a label of a run
 //! alike. What is stored follows the promise, and is of one kind for all contents of a run ([`super::stored`]).
@@ -25,6 +27,7 @@
 //! - `ids`: what ids are; `histogram`: which of them occur
 //! - `stated`: a label read as the settings state
 //! - `palette`, `levels`, `colours`: a label read by what it shows
+//! - `mapped`: a label read by a table of a layout or of the settings
 //! - `evidence`: what a label tells of its dataset
 
 mod colours;
@@ -32,6 +35,7 @@ mod evidence;
 mod histogram;
 mod ids;
 mod levels;
+mod mapped;
 mod palette;
 mod stated;
 
@@ -42,6 +46,7 @@ use shared::warning::{ItemWarning, WarningKind};
 pub use self::evidence::{IdEvidence, id_evidence};
 use self::histogram::Histogram;
 pub(crate) use self::ids::Ids;
+use self::mapped::{MappedLabel, Mapping};
 use crate::decode::label_file::{self, LabelPixels, Pixels};
 use crate::error::InputError;
 use crate::files::LabelFile;
@@ -60,6 +65,8 @@ pub(crate) enum Label {
     Ids(Ids, Array2<u8>, Option<Vec<u8>>),
     /// Class colours `(height, width, 3)`.
     Colours(Array3<u8>),
+    /// What a table maps to classes.
+    Mapped(MappedLabel),
 }
 
 impl Label {
@@ -68,6 +75,7 @@ impl Label {
         let (height, width) = match self {
             Label::Ids(_, ids, _) => ids.dim(),
             Label::Colours(colours) => (colours.dim().0, colours.dim().1),
+            Label::Mapped(mapped) => mapped.train_ids.dim(),
         };
         (width, height)
     }
@@ -79,13 +87,18 @@ impl Label {
 ///
 /// [`InputError`] if the file is damaged, is not what the settings state, or it cannot be told what it is.
 pub(crate) fn read(label: LabelFile<'_>) -> Result<(Label, Vec<ItemWarning>), InputError> {
-    let pixels = label_file::read(label.file)?;
-    let reader = Reader {
+    let reader = |described: &str| Reader {
         name: label.file.name,
-        described: pixels.described.clone(),
+        described: described.to_owned(),
         reading: label.reading,
         warnings: Vec::new(),
     };
+    if let Some(mapping) = Mapping::of(&label)? {
+        let pixels = label_file::read_raw(label.file)?;
+        return reader(&pixels.described).mapped(pixels, &mapping);
+    }
+    let pixels = label_file::read(label.file)?;
+    let reader = reader(&pixels.described);
     if label.reading.stated {
         reader.read_as_stated(pixels)
     } else {
@@ -150,5 +163,17 @@ pub(crate) fn expected(kind: LabelKind) -> &'static str {
         LabelKind::LabelIds => "8-bit greyscale Cityscapes label ids",
         LabelKind::TrainIds => "8-bit greyscale Cityscapes train ids",
         LabelKind::Colour => "8-bit RGB or RGBA Cityscapes class colours",
+        LabelKind::SynthiaIds => "SYNTHIA's class ids, 0 to 22, in the first channel",
+        LabelKind::CarlaTags => {
+            "CARLA's tags as from 0.9.14 on, 0 to 29, in the first channel, or the colours of its palette"
+        }
+        LabelKind::OldCarlaTags => {
+            "CARLA's tags as up to 0.9.13, 0 to 22, in the first channel, or the colours of its palette"
+        }
+        LabelKind::TableIds => "ids in one channel, of which the table of classes names some",
+        LabelKind::TableFirstChannel => {
+            "ids in the first channel, of which the table of classes names some"
+        }
+        LabelKind::TableColours => "colours of which the table of classes names some",
     }
 }

@@ -8,6 +8,7 @@ use super::histogram::Histogram;
 use super::ids::{Ids, is_strange, promised_ids};
 use super::levels::LevelIds;
 use super::{Label, MAX_MEANINGLESS, Reader};
+use crate::decode::raw_pixels::colour_at;
 use crate::error::InputError;
 use crate::labels::cityscapes::{self, UNLABELLED};
 
@@ -132,13 +133,6 @@ pub(super) fn are_grey_ids(histogram: &Histogram, colour: impl Fn(u8) -> [u8; 3]
 fn says_the_same(ids: Ids, id: u8, colour: [u8; 3]) -> bool {
     let shares = ids == Ids::Label && cityscapes::has_colour(id, colour);
     shares || ids.train_id(id) == train_id_of_colour(colour)
-}
-
-/// Returns the colour of an index; black where the palette has none.
-pub(super) fn colour_at(palette: &[u8], index: u8) -> [u8; 3] {
-    let at = 3 * usize::from(index);
-    let colour = palette.get(at..at + 3);
-    colour.map_or([0; 3], |colour| [colour[0], colour[1], colour[2]])
 }
 
 fn shown([red, green, blue]: [u8; 3]) -> String {

@@ -5,9 +5,9 @@ use shared::dataset::entry::LabelKind;
 use super::colours::share_of_other_colours;
 use super::histogram::Histogram;
 use super::ids::{Ids, is_strange};
-use super::palette::colour_at;
 use super::{Label, Read, Reader, expected};
 use crate::decode::label_file::{LabelPixels, Pixels};
+use crate::decode::raw_pixels::colour_at;
 use crate::error::InputError;
 use crate::labels::cityscapes;
 
@@ -33,7 +33,16 @@ impl Reader<'_> {
             (LabelKind::Colour, Pixels::Colours(colours)) => Label::Colours(colours),
             (LabelKind::PaletteIds, Pixels::Levels(_) | Pixels::Colours(_))
             | (LabelKind::LabelIds | LabelKind::TrainIds, Pixels::Colours(_))
-            | (LabelKind::Colour, Pixels::Levels(_)) => {
+            | (LabelKind::Colour, Pixels::Levels(_))
+            | (
+                LabelKind::SynthiaIds
+                | LabelKind::CarlaTags
+                | LabelKind::OldCarlaTags
+                | LabelKind::TableIds
+                | LabelKind::TableFirstChannel
+                | LabelKind::TableColours,
+                _,
+            ) => {
                 return Err(InputError::LabelFormat {
                     name: self.name.to_owned(),
                     expected: expected(self.reading.kind),
@@ -44,6 +53,8 @@ impl Reader<'_> {
         let meaningless = match &label {
             Label::Ids(ids, values, _) => Histogram::of(values).share(|id| is_strange(*ids, id)),
             Label::Colours(colours) => share_of_other_colours(colours),
+            // A table tells by itself what it does not name.
+            Label::Mapped(_) => 0.0,
         };
         self.tell_meaningless(meaningless);
         Ok((label, self.warnings))

@@ -226,7 +226,7 @@ fn run_and_transfer_and_counting_read_every_label_alike() {
                 bytes: &encoded.bytes,
             };
             let reading = LabelReading::promised(kind);
-            counts.push(count_classes(LabelFile { file, reading }).unwrap());
+            counts.push(count_classes(LabelFile::new(file, reading)).unwrap());
         }
         let reference = label_ids();
         let roads = reference.iter().filter(|&&id| id == 7).count() as u64;

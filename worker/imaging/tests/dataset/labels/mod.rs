@@ -4,10 +4,12 @@
 //! - `encodings`: it in every encoding that labels come in
 //! - `stated`, `levels`, `classes`: how each is read; `refused`: which are not
 //! - `stored`: how they are stored again
+//! - `mapped`: labels with ids or colours of other datasets
 
 mod classes;
 mod encodings;
 mod levels;
+mod mapped;
 mod refused;
 mod scene;
 mod stated;

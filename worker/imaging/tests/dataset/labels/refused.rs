@@ -115,7 +115,7 @@ fn a_label_of_which_it_cannot_be_told_what_it_shows_is_refused_with_what_decides
         };
         let reading = LabelReading::promised(kind);
         assert!(
-            count_classes(LabelFile { file, reading }).is_err(),
+            count_classes(LabelFile::new(file, reading)).is_err(),
             "{what}"
         );
     }

@@ -110,5 +110,6 @@ pub(super) fn classes_as(kind: LabelKind, stored: &[u8]) -> Vec<u8> {
                 .map(|id| id.map_or(UNKNOWN, |id| id as u8))
                 .collect()
         }
+        other => panic!("{other} is no kind of Cityscapes"),
     }
 }

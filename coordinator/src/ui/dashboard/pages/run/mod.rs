@@ -19,7 +19,7 @@ use self::styles::{StyleLine, styles};
 use super::parts;
 use super::run_summary::RunSummary;
 use super::workers::{WorkerLine, workers};
-use crate::output::report::RunReport;
+use crate::output::report::{RunReport, text};
 use crate::ui::dashboard::Dashboard;
 use crate::ui::dashboard::access::Visitor;
 use crate::ui::dashboard::actions::without_queue;
@@ -46,6 +46,10 @@ struct RunPage {
     reasons: Vec<Reason>,
     num_reasons: usize,
     warnings: Vec<Reason>,
+    /// Whether there is a segmenter that tells of labels.
+    has_labels: bool,
+    doubtful: usize,
+    num_doubtful: String,
     actions: Actions,
     /// The class of the grid's height, known before it is drawn so that nothing jumps.
     grid: &'static str,
@@ -60,6 +64,9 @@ struct Fact {
 
 /// What is said below the figures of the styles.
 struct Figures {
+    /// How labels agree over all styles; empty without a segmenter.
+    labels: String,
+    segmenter: String,
     cost: String,
 }
 
@@ -123,6 +130,9 @@ pub(crate) async fn show(
         reasons: reasons(&view),
         num_reasons: view.counts.reasons.len(),
         warnings: warnings(&view),
+        has_labels: has_labels(&view),
+        doubtful: view.counts.doubtful,
+        num_doubtful: count(view.counts.doubtful),
         grid: grid_height(&view),
         num_shards: count(view.run.plan.shards.len()),
         run,
@@ -168,13 +178,23 @@ fn facts(view: &RunView) -> Vec<Fact> {
 }
 
 fn figures(report: &RunReport) -> Figures {
+    let labels = report.label_agreement.as_ref();
+    let segmenter = report.segmenter.as_ref();
     Figures {
+        labels: labels.map(|it| it.to_string()).unwrap_or_default(),
+        segmenter: segmenter.map_or_else(|| "a segmenter".to_owned(), text::name_of_network),
         cost: format!(
             "{} s and {} UNet evaluations an image",
             figure(report.cost.seconds_per_image, 2),
             figure(report.cost.evaluations_per_image, 1)
         ),
     }
+}
+
+fn has_labels(view: &RunView) -> bool {
+    let is_reported = |report: &RunReport| report.label_agreement.is_some();
+    let evaluators = &view.run.record.frozen.evaluators;
+    evaluators.segmenter.is_some() || view.report.as_ref().is_some_and(is_reported)
 }
 
 fn reasons(view: &RunView) -> Vec<Reason> {

@@ -8,6 +8,8 @@ use shared::ids::ItemId;
 use shared::manifest::{ManifestRow, Quality, Status, Work};
 use shared::storage::StorageError;
 
+use crate::output::report::AgreementReport;
+use crate::run::tally;
 use crate::ui::dashboard::Dashboard;
 use crate::ui::dashboard::format::{millis, url_encoded};
 use crate::ui::dashboard::pages::states::{self, Badge};
@@ -29,6 +31,13 @@ pub(super) struct ItemLine {
     pub(super) content_address: String,
     pub(super) style_address: String,
     pub(super) output_address: String,
+    pub(super) label_address: String,
+    /// How its output agrees with its label, compared with its content; empty without a segmenter.
+    pub(super) agreement: String,
+    /// Whether its label is doubtful.
+    pub(super) is_doubtful: bool,
+    /// What was predicted for it, where that is stored.
+    pub(super) predictions: Option<PredictionAddresses>,
     /// The class of its failure; empty if it is done or waits.
     pub(super) class: String,
     /// Why it is not done; empty if it is done or waits.
@@ -40,6 +49,13 @@ pub(super) struct ItemLine {
     pub(super) figures: String,
     /// Whether its output was found and not made by the attempt that committed the shard.
     pub(super) found: bool,
+}
+
+/// Where pictures of what was predicted for an item are.
+#[derive(Debug)]
+pub(super) struct PredictionAddresses {
+    pub(super) content: String,
+    pub(super) output: String,
 }
 
 /// The time that an item took, by stage, as a bar.
@@ -119,9 +135,10 @@ async fn line(
             dashboard.storage.exists(&key).await?
         }
     };
-    let run = view.id();
     let (style, content) = (url_encoded(&item.style), url_encoded(&item.content));
-    let version = &view.run.record.plan_hash[..8.min(view.run.record.plan_hash.len())];
+    let address = |of: String| format!("/runs/{}/images/{of}?v={}", view.id(), view.version());
+    let quality = row.and_then(|row| row.quality.as_ref());
+    let predictions = quality.and_then(|quality| quality.predictions.as_ref());
     let text = |text: Option<&String>| text.cloned().unwrap_or_default();
     let class = row.and_then(|row| row.error_class);
     Ok(ItemLine {
@@ -135,17 +152,24 @@ async fn line(
             (row, _) => states::of_item(row.map(|row| row.status)),
         },
         has_output,
-        content_address: format!("/runs/{run}/images/content/{content}?v={version}"),
-        style_address: format!("/runs/{run}/images/style/{style}?v={version}"),
-        output_address: format!("/runs/{run}/images/output/{style}/{content}?v={version}"),
+        content_address: address(format!("content/{content}")),
+        style_address: address(format!("style/{style}")),
+        output_address: address(format!("output/{style}/{content}")),
+        label_address: address(format!("label/{content}")),
+        agreement: quality
+            .and_then(AgreementReport::of_item)
+            .map(|agreement| agreement.to_string())
+            .unwrap_or_default(),
+        is_doubtful: row.is_some_and(tally::is_doubtful),
+        predictions: predictions.map(|_| PredictionAddresses {
+            content: address(format!("predictions/content/{content}")),
+            output: address(format!("predictions/output/{style}/{content}")),
+        }),
         class: class.map(|class| class.to_string()).unwrap_or_default(),
         error: text(row.and_then(|row| row.error.as_ref())),
         warning: text(row.and_then(|row| row.warning.as_ref())),
         took: row.and_then(|row| row.work.as_ref()).map(StageTimes::of),
-        figures: row
-            .and_then(|row| row.quality.as_ref())
-            .map(figures)
-            .unwrap_or_default(),
+        figures: quality.map(figures).unwrap_or_default(),
         found: has_output && row.is_some_and(|row| row.work.is_none()),
         content: item.content,
         style: item.style,
@@ -158,11 +182,14 @@ fn figures(quality: &Quality) -> String {
         let (title, decimals) = (metric.title(), metric.decimals());
         figure.map(|figure| format!("{title} {figure:.decimals$}"))
     });
-    figures.collect::<Vec<_>>().join(", ")
+    let agreement = AgreementReport::of_item(quality);
+    let agreement = agreement.map(|agreement| format!("agreement {}", agreement.means()));
+    figures.chain(agreement).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::confusion::{Confusion, LabelAgreement};
     use shared::item_metric::ItemMetric;
 
     use super::*;
@@ -175,6 +202,12 @@ mod tests {
         assert_eq!(figures(&quality), "SSIM 0.413");
         quality.figures[ItemMetric::Lpips] = Some(0.5);
         assert_eq!(figures(&quality), "SSIM 0.413, LPIPS 0.500");
+        quality.agreement = Some(LabelAgreement {
+            output: Confusion::of(&[0, 0], &[0, 1]),
+            content: Confusion::of(&[0, 0], &[0, 0]),
+        });
+        let with_labels = "SSIM 0.413, LPIPS 0.500, agreement 100.0 -> 50.0";
+        assert_eq!(figures(&quality), with_labels);
     }
 
     #[test]

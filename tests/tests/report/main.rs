@@ -1,6 +1,8 @@
 //! What comes out of a run is reported as the shards say it, however the run went.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod labels;
+
 use std::fs;
 use std::path::PathBuf;
 

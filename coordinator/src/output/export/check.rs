@@ -1,0 +1,145 @@
+//! Whether an export is as it was written: every file there with its digest, and nothing more.
+
+use std::collections::HashSet;
+
+use futures::{StreamExt, TryStreamExt};
+use shared::failure::chain;
+use shared::ids::RunId;
+use shared::read_file::max_bytes;
+use shared::storage::{StorageError, StorageErrorKind};
+use shared::target::Target;
+use shared::wording::one_line;
+
+use super::record::ExportRecord;
+use super::{CARD, ExportError, RECORD, SUMS, Watch, sums};
+
+/// Files that are read at once.
+const AT_ONCE: usize = 8;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Files that its list of digests names, and the list.
+    pub num_files: usize,
+    /// Everything that is not as it was written, one line each.
+    pub findings: Vec<String>,
+}
+
+/// Reads an export of a run and compares it with its digests.
+///
+/// # Errors
+///
+/// [`ExportError::Refused`] where there is none, or one that was stopped; else that storage does not answer.
+pub async fn check(
+    target: &dyn Target,
+    run: &RunId,
+    watch: &dyn Watch,
+) -> Result<Checked, ExportError> {
+    let list = begin(target, run).await?;
+    let mut checked = Checked::default();
+    let mut files = Vec::new();
+    for line in list.lines() {
+        match sums::parse(line) {
+            Some(file) => files.push(file),
+            None => checked
+                .findings
+                .push(format!("{SUMS} has a line that is none: {line:?}")),
+        }
+    }
+    checked.num_files = files.len() + 1;
+    watch.begins(files.len(), "files");
+    let looks = files
+        .iter()
+        .map(|&(sha256, path)| look(target, path, sha256));
+    let mut looks = std::pin::pin!(futures::stream::iter(looks).buffered(AT_ONCE));
+    let mut reached = 0;
+    while let Some(found) = looks.next().await {
+        checked.findings.extend(found?);
+        reached += 1;
+        watch.reached(reached);
+    }
+    let known: HashSet<&str> = files.iter().map(|(_, path)| *path).collect();
+    let mut pages = target.list();
+    while let Some(page) = pages.try_next().await? {
+        let others = page.iter().map(|file| file.path.as_str());
+        let others = others.filter(|path| *path != SUMS && !known.contains(path));
+        let found = others.map(|path| format!("{path} is no part of the export"));
+        checked.findings.extend(found);
+    }
+    for finding in &mut checked.findings {
+        let shown = one_line(finding).into_owned();
+        *finding = shown;
+    }
+    Ok(checked)
+}
+
+/// Returns the list of digests of an export of a run that was written to its end.
+async fn begin(target: &dyn Target, run: &RunId) -> Result<String, ExportError> {
+    let place = target.locate("");
+    let refuse = |why: String| ExportError::Refused(why);
+    let Some(record) = read(target, RECORD, max_bytes::CONTRACT).await? else {
+        return Err(refuse(format!(
+            "{place} is no export: it has no {RECORD}; check --out"
+        )));
+    };
+    let Some(record) = ExportRecord::parse(&record) else {
+        return Err(refuse(format!(
+            "{} is damaged, or of another version of synth2real",
+            target.locate(RECORD)
+        )));
+    };
+    if record.run != *run {
+        return Err(refuse(format!(
+            "{place} is an export of run {}, not of {run}",
+            record.run
+        )));
+    }
+    let list = read(target, SUMS, max_bytes::OBJECT).await?;
+    let is_whole = read(target, CARD, max_bytes::OBJECT).await?.is_some();
+    let Some(list) = list.filter(|_| is_whole) else {
+        return Err(refuse(format!(
+            "{place} is an export that was stopped: run the command again that began it"
+        )));
+    };
+    String::from_utf8(list).map_err(|_| {
+        let list = target.locate(SUMS);
+        ExportError::Refused(format!("{list} is damaged: it is no text"))
+    })
+}
+
+/// Returns the bytes of a file; nothing if there is none.
+async fn read(
+    target: &dyn Target,
+    path: &str,
+    max_bytes: u64,
+) -> Result<Option<Vec<u8>>, StorageError> {
+    match target.read(path, max_bytes).await {
+        Ok(bytes) => Ok(Some(Vec::from(bytes))),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns what is wrong with a file, if anything is.
+async fn look(
+    target: &dyn Target,
+    path: &str,
+    sha256: &str,
+) -> Result<Option<String>, StorageError> {
+    match target.sha256(path).await {
+        Ok(found) if found == sha256 => Ok(None),
+        Ok(found) => Ok(Some(format!(
+            "{path} has SHA-256 {found}, {SUMS} says {sha256}"
+        ))),
+        Err(error) if error.is_absent() => Ok(Some(format!("{path} is missing"))),
+        Err(error) => match error.kind {
+            StorageErrorKind::Unavailable | StorageErrorKind::Full => Err(error),
+            StorageErrorKind::NotFound
+            | StorageErrorKind::Conflict
+            | StorageErrorKind::Denied
+            | StorageErrorKind::Invalid => {
+                Ok(Some(format!("{path} cannot be read: {}", chain(&error))))
+            }
+        },
+    }
+}

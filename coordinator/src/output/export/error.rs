@@ -1,0 +1,76 @@
+//! Why a run is not exported.
+
+use imaging::InputError;
+use shared::storage::{StorageError, StorageErrorKind};
+
+use crate::run::ledger::LedgerError;
+
+/// Why a run is not exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// What is asked for cannot be had: one line that says why, and the way out.
+    #[error("{0}")]
+    Refused(String),
+    /// A picture of the run is another one than its row says.
+    #[error(
+        "{path} has SHA-256 {found}, its row says {stated}: put a copy of it in its place, or remove it and run again to \
+         make it anew"
+    )]
+    Altered {
+        /// The picture.
+        path: String,
+        /// Its digest.
+        found: String,
+        /// The digest in its row.
+        stated: String,
+    },
+    /// A label of the run cannot be read as what it was stored as.
+    #[error("the label {path} cannot be exported")]
+    Label {
+        /// The label.
+        path: String,
+        /// Why.
+        #[source]
+        source: InputError,
+    },
+    /// What is stored of the run cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Storage, of the run or of the export, failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Something else than what is to be written there is in the export.
+    #[error(
+        "{path} is there with other bytes than the export has: remove it, or name another --out"
+    )]
+    Other {
+        /// The file.
+        path: String,
+    },
+    /// A file cannot be made.
+    #[error("cannot make {path}")]
+    Making {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It was told to stop.
+    #[error("stopped: run the same command again to go on")]
+    Stopped,
+}
+
+impl ExportError {
+    /// Returns what an error of writing there means.
+    pub(super) fn of_target(error: StorageError) -> Self {
+        match error.kind {
+            StorageErrorKind::Conflict => Self::Other { path: error.path },
+            StorageErrorKind::NotFound
+            | StorageErrorKind::Full
+            | StorageErrorKind::Denied
+            | StorageErrorKind::Invalid
+            | StorageErrorKind::Unavailable => Self::Storage(error),
+        }
+    }
+}

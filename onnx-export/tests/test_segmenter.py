@@ -1,0 +1,249 @@
+"""Exported segmenters predict what the packages they come from predict."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from downstream.classes import CLASSES
+from downstream.networks import UNet
+from onnx_export.segmenter.cli import main
+from tests.nearest_colour import FIXTURE, NAME, write_fixture
+from tests.networks import Exported, liven, pictures
+from tests.segmenters import (
+    LRASPP,
+    MEAN,
+    NAMES,
+    PREPROCESSOR,
+    STD,
+    TRAIN_IDS,
+    Answers,
+    assert_same_classes,
+    highest,
+    lraspp,
+    normalised,
+    write_lraspp,
+    write_mask2former,
+    write_segformer,
+)
+
+SIZES = [(2, 64, 96), (1, 75, 131)]
+
+
+def exported(out: Path, *options: object) -> Exported:
+    """Exports by the command line."""
+    assert main([str(option) for option in (*options, "--out", out)]) == 0
+    return Exported(out, "segmenter")
+
+
+@pytest.fixture(scope="module")
+def weights(workspace: Path) -> Path:
+    return write_lraspp(workspace / "lraspp.pth")
+
+
+@pytest.fixture(scope="module")
+def of_torchvision(workspace: Path, weights: Path) -> Exported:
+    return exported(
+        workspace / "lraspp",
+        *("--torchvision", LRASPP, "--weights", weights, "--classes", "cityscapes"),
+    )
+
+
+@pytest.fixture(scope="module")
+def segformer(workspace: Path) -> Path:
+    return write_segformer(workspace / "segformer")
+
+
+@pytest.fixture(scope="module")
+def of_transformers(workspace: Path, segformer: Path) -> Exported:
+    return exported(workspace / "segformer-onnx", "--transformers", segformer)
+
+
+@pytest.mark.parametrize("shape", SIZES)
+def test_a_network_of_torchvision_predicts_as_it_does_there(
+    of_torchvision: Exported, shape: tuple[int, int, int]
+) -> None:
+    images = pictures(50, shape[0], 3, *shape[1:])
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+    network = lraspp(19)
+    given = (torch.from_numpy(images) - mean) / std
+    expected = highest(lambda: network(given)["out"], images)
+    assert_same_classes(of_torchvision(images), expected)
+
+
+@pytest.mark.parametrize("shape", SIZES)
+def test_a_segformer_predicts_as_transformers_says(
+    of_transformers: Exported, segformer: Path, shape: tuple[int, int, int]
+) -> None:
+    from transformers import SegformerForSemanticSegmentation, SegformerImageProcessor
+
+    images = pictures(51, shape[0], 3, *shape[1:])
+    network = SegformerForSemanticSegmentation.from_pretrained(segformer).eval()
+    with torch.no_grad():
+        answer = network(normalised(images))
+    processor = SegformerImageProcessor()
+    found = processor.post_process_semantic_segmentation(answer, [shape[1:]] * shape[0])
+    assert_same_classes(of_transformers(images), np.stack(found))
+
+
+def test_a_mask2former_predicts_as_transformers_says(tmp_path: Path) -> None:
+    from transformers import Mask2FormerForUniversalSegmentation, Mask2FormerImageProcessor
+
+    folder = write_mask2former(tmp_path / "mask2former")
+    graph = exported(tmp_path / "out", "--transformers", folder, "--resize", "64x32")
+    network = Mask2FormerForUniversalSegmentation.from_pretrained(folder).eval()
+    processor = Mask2FormerImageProcessor()
+    for batch, *size in SIZES:
+        images = pictures(52, batch, 3, *size)
+        resized = functional.interpolate(normalised(images), (32, 64), mode="bilinear")
+        with torch.no_grad():
+            answer = network(resized)
+        found = processor.post_process_semantic_segmentation(answer, [tuple(size)] * batch)
+        assert_same_classes(graph(images), np.stack(found))
+
+
+@pytest.mark.parametrize("shape", SIZES)
+def test_any_network_predicts_as_its_factory_makes_it(
+    tmp_path: Path, shape: tuple[int, int, int]
+) -> None:
+    network, file = liven(UNet(8), 43), tmp_path / "unet.pth"
+    torch.save(network.state_dict(), file)
+    graph = exported(
+        tmp_path / "out",
+        *("--factory", "downstream.networks:UNet", "--option", "width=8", "--weights", file),
+        *("--classes", "cityscapes", "--mean", "0.5,0.5,0.5", "--std", "0.25,0.25,0.25"),
+        *("--resize", "48x40", "--name", "a small one"),
+    )
+    assert graph.contract["name"] == "a small one"
+    assert graph.contract["resize"] == {"width": 48, "height": 40, "filter": "bilinear"}
+    assert graph.contract["normalisation"] == {"mean": [0.5] * 3, "std": [0.25] * 3}
+    images = pictures(53, shape[0], 3, *shape[1:])
+    resized = functional.interpolate(torch.from_numpy(images), (40, 48), mode="bilinear")
+    expected = highest(lambda: network((resized - 0.5) / 0.25), images)
+    assert_same_classes(graph(images), expected)
+
+
+def test_scores_may_be_an_entry_of_the_answer_and_weights_those_of_the_factory(
+    tmp_path: Path,
+) -> None:
+    torch.manual_seed(3)
+    file = tmp_path / "answers.pth"
+    network = liven(Answers(), 44)
+    torch.save(network.state_dict(), file)
+    given = ("--factory", "tests.segmenters:Answers", "--classes", "cityscapes")
+    graph = exported(tmp_path / "out", *given, "--weights", file)
+    images = pictures(54, 2, 3, 31, 46)
+    expected = highest(lambda: network(torch.from_numpy(images))["out"], images)
+    assert_same_classes(graph(images), expected)
+    assert graph.contract["source"]["name"] == "answers.pth"
+
+
+def test_the_segmenters_contract_describes_the_file(
+    of_torchvision: Exported, weights: Path
+) -> None:
+    contract, session = of_torchvision.contract, of_torchvision.session
+    assert contract["format_version"] == 1
+    assert contract["producer"] == "onnx_export 0.1.0"
+    assert contract["name"] == f"torchvision {LRASPP}"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert contract["source"] == {"name": "lraspp.pth", "sha256": digest}
+    assert contract["resize"] is None
+    assert contract["normalisation"] == {"mean": list(MEAN), "std": list(STD)}
+    assert contract["classes"] == [
+        {"name": of.name, "train_id": index} for index, of in enumerate(CLASSES)
+    ]
+    images = {"name": "images", "dtype": "float32", "shape": ["batch", 3, "height", "width"]}
+    classes = {"name": "classes", "dtype": "int64", "shape": ["batch", "height", "width"]}
+    assert (contract["inputs"], contract["outputs"]) == ([images], [classes])
+    assert session.get_inputs()[0].shape == images["shape"]
+    assert session.get_outputs()[0].shape == classes["shape"]
+    for entry in (contract, contract["data"]):
+        found = hashlib.sha256((of_torchvision.folder / entry["file"]).read_bytes()).hexdigest()
+        assert entry["sha256"] == found
+    names = {path.name for path in of_torchvision.folder.iterdir()}
+    assert names == {"segmenter.json", "segmenter.onnx", "segmenter.data"}
+
+
+def test_a_folders_own_names_and_numbers_are_taken(of_transformers: Exported) -> None:
+    contract = of_transformers.contract
+    assert contract["name"] == "transformers segformer"
+    assert contract["classes"] == [
+        {"name": name, "train_id": train_id}
+        for name, train_id in zip(NAMES, TRAIN_IDS, strict=True)
+    ]
+    assert contract["normalisation"] == {
+        "mean": PREPROCESSOR["image_mean"],
+        "std": PREPROCESSOR["image_std"],
+    }
+
+
+def test_the_digest_of_a_folder_is_of_what_is_read_of_it(
+    of_transformers: Exported, segformer: Path
+) -> None:
+    from onnx_export.segmenter.folder import Folder
+
+    def digest() -> str:
+        return Folder(segformer).load(None).source.sha256
+
+    first = of_transformers.contract["source"]
+    assert first == {"name": "segformer", "sha256": digest()}
+    (segformer / "README.md").write_text("of no matter")
+    assert digest() == first["sha256"]
+    for name in ("preprocessor_config.json", "config.json"):
+        path = segformer / name
+        before = path.read_text()
+        path.write_text(before + "\n")
+        assert digest() != first["sha256"], name
+        path.write_text(before)
+    assert digest() == first["sha256"]
+
+
+def test_an_export_twice_gives_the_same_bytes(
+    of_transformers: Exported, segformer: Path, tmp_path: Path
+) -> None:
+    again = exported(tmp_path / "again", "--transformers", segformer)
+    for path in of_transformers.folder.iterdir():
+        assert path.read_bytes() == (again.folder / path.name).read_bytes(), path.name
+
+
+def test_the_fixture_is_what_its_script_writes(tmp_path: Path) -> None:
+    write_fixture(tmp_path)
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (FIXTURE / path.name).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_the_fixture_predicts_the_nearest_colour(batch: int) -> None:
+    fixture = Exported(FIXTURE, "segmenter")
+    assert fixture.contract["name"] == NAME
+    colours = np.array([*(of.colour for of in CLASSES), (0, 0, 0)], np.float32)
+    rng = np.random.default_rng(7)
+    expected = rng.integers(len(colours), size=(batch, 9, 14))
+    pixels = colours[expected] + rng.uniform(-4, 4, (*expected.shape, 3))
+    images = np.clip(pixels / 255.0, 0, 1).transpose(0, 3, 1, 2).astype(np.float32)
+    assert np.array_equal(fixture(images), expected)
+
+
+def test_the_first_of_equal_scores_is_taken(tmp_path: Path) -> None:
+    """Three classes score alike for a grey pixel, the second and third for one without red."""
+    network = torch.nn.Conv2d(3, 3, 1)
+    with torch.no_grad():
+        network.weight.copy_(torch.eye(3)[:, :, None, None])
+        network.bias.zero_()  # type: ignore[union-attr]
+    file, table = tmp_path / "own.pth", tmp_path / "classes.json"
+    torch.save(network.state_dict(), file)
+    table.write_text(json.dumps({"0": "road", "1": "sky", "2": "car"}))
+    graph = exported(
+        tmp_path / "out",
+        *("--factory", "torch.nn:Conv2d", "--option", "in_channels=3", "--option"),
+        *("out_channels=3", "--option", "kernel_size=1", "--weights", file, "--classes", table),
+    )
+    grey, no_red = np.full(3, 0.5, np.float32), np.array([0, 0.5, 0.5], np.float32)
+    images = np.stack([grey, no_red, grey[::-1]]).T.reshape(1, 3, 1, 3)
+    assert graph(np.ascontiguousarray(images)).tolist() == [[[0, 1, 0]]]

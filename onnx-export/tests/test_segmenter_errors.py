@@ -1,0 +1,296 @@
+"""Segmenters that cannot be exported are refused in one line that says what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from onnx_export.errors import CheckpointError
+from onnx_export.segmenter.cli import main
+from onnx_export.segmenter.export import refuse_other_classes
+from onnx_export.segmenter.folder import stored_normalisation
+from tests.refusals import change, cut, without
+from tests.segmenters import LRASPP, lraspp, write_lraspp, write_segformer
+
+CITYSCAPES = ("--classes", "cityscapes")
+
+
+@pytest.fixture(scope="module")
+def weights(workspace: Path) -> Path:
+    return write_lraspp(workspace / "lraspp-of-errors.pth")
+
+
+@pytest.fixture(scope="module")
+def whole(workspace: Path) -> Path:
+    return write_segformer(workspace / "segformer-of-errors")
+
+
+@pytest.fixture
+def folder(whole: Path, tmp_path: Path) -> Path:
+    """A folder of its own for a test that damages it."""
+    return shutil.copytree(whole, tmp_path / "segformer")
+
+
+def refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, *options: object
+) -> tuple[int, str]:
+    """Runs the command line; returns its exit code and its one line."""
+    out = tmp_path / "refused-out"
+    code = main([str(option) for option in (*options, "--out", out)])
+    line = capsys.readouterr().err.strip()
+    assert "\n" not in line, line
+    assert not out.exists()
+    return code, line
+
+
+def test_classes_that_are_not_said_are_asked_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, weights: Path
+) -> None:
+    code, line = refused(capsys, tmp_path, "--torchvision", LRASPP, "--weights", weights)
+    assert code == 2
+    assert f"torchvision {LRASPP} has 19 classes without names" in line
+    assert "--classes TABLE, or ade20k, cityscapes, voc" in line
+
+
+def test_a_network_that_torchvision_does_not_have_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, weights: Path
+) -> None:
+    given = ("--torchvision", "lraspp_resnet18", "--weights", weights, *CITYSCAPES)
+    code, line = refused(capsys, tmp_path, *given)
+    assert code == 2
+    assert "--torchvision lraspp_resnet18 is none of its segmenters: deeplabv3_mobilenet" in line
+
+
+def test_weights_of_another_network_are_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, weights: Path
+) -> None:
+    given = ("--torchvision", "deeplabv3_mobilenet_v3_large", "--weights", weights, *CITYSCAPES)
+    code, line = refused(capsys, tmp_path, *given)
+    assert code == 3
+    assert f"{weights} has no classifier.4.weight" in line
+    state = lraspp(19).state_dict()
+    del state["classifier.high_classifier.bias"]
+    torch.save(state, tmp_path / "cut.pth")
+    given = ("--torchvision", LRASPP, "--weights", tmp_path / "cut.pth", *CITYSCAPES)
+    code, line = refused(capsys, tmp_path, *given)
+    assert code == 3
+    assert f"lacks 1 of {LRASPP}'s tensors, classifier.high_classifier.bias" in line
+
+
+@pytest.mark.parametrize(
+    ("factory", "code", "reason"),
+    [
+        ("no_such_package:net", 2, "--factory no_such_package:net: No module named"),
+        ("tests.segmenters:none", 2, "tests.segmenters has no function 'none'"),
+        ("builtins:dict", 2, "makes a dict: name a factory of torch modules"),
+        ("tests.segmenters:broken_scores", 3, "answers (2, 3) to a batch of images, expected"),
+        ("tests.segmenters:halves", 3, "fails on images of 160 x 96"),
+        ("tests.segmenters:flat", 3, "gives the same scores for every pixel"),
+    ],
+)
+def test_a_factory_that_makes_no_segmenter_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, factory: str, code: int, reason: str
+) -> None:
+    found, line = refused(capsys, tmp_path, "--factory", factory, *CITYSCAPES)
+    assert (found, reason in line) == (code, True), line
+
+
+def test_a_network_for_one_size_is_exported_at_that_size(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = ("--factory", "tests.segmenters:halves", *CITYSCAPES)
+    assert "--resize WxH" in refused(capsys, tmp_path, *given)[1]
+    torch.manual_seed(1)
+    assert main([*given, "--resize", "16x16", "--out", str(tmp_path / "out")]) == 0
+
+
+def test_weights_that_are_not_finite_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for value, reason in ((float("nan"), "values that are not finite"), (3e38, "not finite for")):
+        state = lraspp(19).state_dict()
+        state["classifier.low_classifier.weight"].fill_(value)
+        torch.save(state, tmp_path / "w.pth")
+        given = ("--torchvision", LRASPP, "--weights", tmp_path / "w.pth", *CITYSCAPES)
+        code, line = refused(capsys, tmp_path, *given)
+        assert (code, reason in line) == (3, True), line
+
+
+def test_more_classes_than_can_be_read_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = ("--factory", "tests.segmenters:Answers", "--option", "num_classes=1025", *CITYSCAPES)
+    code, line = refused(capsys, tmp_path, *given)
+    assert code == 3
+    assert "has 1025 classes, and at most 1024 can be read" in line
+
+
+def test_half_a_folder_is_refused_naming_the_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
+) -> None:
+    missing = tmp_path / "missing"
+    assert f"{missing} is not a folder" in refused(capsys, tmp_path, "--transformers", missing)[1]
+    cut(folder / "model.safetensors", 8)
+    code, line = refused(capsys, tmp_path, "--transformers", folder)
+    assert (code, "model.safetensors is truncated" in line) == (3, True), line
+    (folder / "model.safetensors").unlink()
+    code, line = refused(capsys, tmp_path, "--transformers", folder)
+    assert (code, "download the weights" in line) == (3, True), line
+    (folder / "preprocessor_config.json").unlink()
+    code, line = refused(capsys, tmp_path, "--transformers", folder)
+    assert (code, "give --mean and --std" in line) == (2, True), line
+    (folder / "config.json").unlink()
+    code, line = refused(capsys, tmp_path, "--transformers", folder)
+    assert (code, "config.json is missing" in line) == (3, True), line
+
+
+def test_what_the_folder_says_is_not_said_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
+) -> None:
+    given = ("--transformers", folder, "--mean", "0,0,0", "--std", "1,1,1")
+    code, line = refused(capsys, tmp_path, *given)
+    assert code == 2
+    assert "preprocessor_config.json says what the network's input is to be" in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"architectures": ["SegformerForImageClassification"]}, "expected one ...ForSemantic"),
+        ({"architectures": None}, "has the architectures None"),
+        ({"architectures": ["NewForSemanticSegmentation"]}, "does not have: give another network"),
+        ({"id2label": {"0": "road", "2": "sky"}}, "other indices than 0 to 1"),
+        ({"depths": [1, 1, 1, 2]}, "config.json and its weights belong to different models"),
+    ],
+)
+def test_a_configuration_of_something_else_is_refused(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    folder: Path,
+    settings: dict[str, object],
+    reason: str,
+) -> None:
+    change(folder / "config.json", **settings)
+    code, line = refused(capsys, tmp_path, "--transformers", folder)
+    assert (code, reason in line) == (3, True), line
+
+
+def test_a_class_that_cityscapes_does_not_have_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
+) -> None:
+    names = json.loads((folder / "config.json").read_text())["id2label"]
+    change(folder / "config.json", id2label=names | {"3": "tree"})
+    code, line = refused(capsys, tmp_path, "--transformers", folder)
+    assert code == 2
+    assert "transformers segformer: class 3 ('tree') is no class of Cityscapes" in line
+    assert "give --classes TABLE" in line
+
+
+def test_bytes_are_normalised_as_the_preprocessor_says(tmp_path: Path) -> None:
+    path = tmp_path / "preprocessor_config.json"
+    settings = {"image_mean": [0.5, 0.25, 0.125], "image_std": [0.5, 0.5, 0.25]}
+    for factor in ({}, {"rescale_factor": 0.00392156862745098}):
+        found = stored_normalisation(path, settings | factor)
+        assert (found.mean, found.std) == ((0.5, 0.25, 0.125), (0.5, 0.5, 0.25))
+    of_bytes = {"do_rescale": False, "image_mean": [51, 102, 0], "image_std": [255, 127.5, 51]}
+    found = stored_normalisation(path, of_bytes)
+    assert (found.mean, found.std) == ((0.2, 0.4, 0.0), (1.0, 0.5, 0.2))
+    found = stored_normalisation(path, settings | {"do_normalize": False})
+    assert (found.mean, found.std) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    # From -1 to 1.
+    found = stored_normalisation(path, {"rescale_factor": 2 / 255, "image_mean": [1, 1, 1],
+                                        "image_std": [1, 1, 1]})  # fmt: skip
+    assert found.mean == pytest.approx((0.5, 0.5, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({}, "image_mean as None, expected three numbers"),
+        ({"image_mean": [0.5, 0.5]}, r"image_mean as \[0.5, 0.5\]"),
+        ({"image_mean": [0.5, 0.5, "0"]}, "expected three numbers"),
+        ({"image_mean": [0, 0, 0], "image_std": [1, 0, 1]}, "expected numbers above 0"),
+        ({"rescale_factor": 0}, "rescale_factor as 0"),
+        ({"rescale_factor": True}, "rescale_factor as True"),
+    ],
+)
+def test_a_preprocessor_that_says_no_numbers_is_refused(
+    tmp_path: Path, settings: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(CheckpointError, match=reason):
+        stored_normalisation(tmp_path / "preprocessor_config.json", settings)
+
+
+def test_a_preprocessor_without_numbers_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
+) -> None:
+    without(folder / "preprocessor_config.json", "image_std")
+    code, line = refused(capsys, tmp_path, "--transformers", folder)
+    assert (code, "preprocessor_config.json has image_std as None" in line) == (3, True), line
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ((), "one of the arguments --torchvision --transformers --factory is required"),
+        (("--torchvision", LRASPP), "--torchvision needs --weights FILE"),
+        (("--torchvision", LRASPP, "--factory", "a:b"), "not allowed with"),
+        (("--transformers", "d", "--weights", "w.pth"), "--weights contradicts --transformers"),
+        (("--transformers", "d", "--option", "a=1"), "--option needs --factory"),
+        (("--factory", "a:b", "--mean", "0,0,0"), "--mean and --std go together"),
+        (("--factory", "a:b", "--std", "0,1,1", "--mean", "0,0,0"), "three numbers above 0"),
+        (("--factory", "a"), "'a' is not MODULE:FACTORY"),
+        (("--factory", "a:b", "--resize", "0x4"), "is not WIDTHxHEIGHT"),
+    ],
+)
+def test_contradicting_options_are_wrong_usage(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, options: tuple[str, ...], reason: str
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([*options, "--out", str(tmp_path / "out")])
+    assert exit_.value.code == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_a_folder_with_something_in_it_is_replaced_only_when_forced(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "precious").write_text("keep")
+    given = ["--factory", "tests.nearest_colour:nearest_colour", "--out", str(tmp_path)]
+    table = tmp_path.parent / f"{tmp_path.name}.json"
+    table.write_text(json.dumps({str(index): min(index, 18) for index in range(20)}))
+    given += ["--classes", str(table)]
+    assert main(given) == 2
+    assert "is not empty: name another folder or add --force" in capsys.readouterr().err
+    assert main([*given, "--force"]) == 2
+    assert "has no segmenter.json, so that it is no earlier export" in capsys.readouterr().err
+    assert (tmp_path / "precious").read_text() == "keep"
+    (tmp_path / "segmenter.json").touch()
+    assert main([*given, "--force"]) == 0
+    assert not (tmp_path / "precious").exists()
+
+
+def test_a_folder_is_not_replaced_by_its_own_export(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    (folder / "segmenter.json").touch()
+    assert main(["--transformers", str(folder), "--out", str(folder), "--force"]) == 2
+    assert "has the checkpoint" in capsys.readouterr().err
+    assert (folder / "config.json").is_file()
+
+
+def test_a_graph_that_predicts_something_else_is_refused() -> None:
+    expected = np.zeros((2, 40, 50), np.int64)
+    found = expected.copy()
+    found[0, 0, :4] = 1
+    refuse_other_classes("segmenter", found, expected)
+    found[0, 0, 4] = 1
+    with pytest.raises(CheckpointError, match=r"predicts another class .* for 0\.12% of pixels"):
+        refuse_other_classes("segmenter", found, expected)
+    with pytest.raises(CheckpointError, match=r"gives \(1, 40, 50\), and the checkpoint \(2, 40"):
+        refuse_other_classes("segmenter", found[:1], expected)

@@ -1,0 +1,103 @@
+//! Predictions of doubtful items: they are objects of the run, found where they are altered, gone or nobody's, and made again.
+
+use std::fs;
+
+use shared::manifest;
+use tests::project::{Project, STYLES};
+
+/// Returns a run of two drawn contents in two styles, all of whose items are doubtful.
+fn made() -> Project {
+    let mut project = Project::new(0, 2);
+    for content in ["00001", "00002"] {
+        project.add_drawn_content(content);
+    }
+    project.judge_labels();
+    let _ = project.run().exits(0);
+    assert!(project.pictures().contains_key(OF_CONTENT));
+    project
+}
+
+const OF_CONTENT: &str = "predictions/contents/00001.png";
+
+fn of_output() -> String {
+    format!("predictions/outputs/{}/00002.png", STYLES[1])
+}
+
+fn finds(project: &Project, words: &[&str]) {
+    let outcome = project.about_run(&["audit"]).exits(1);
+    for words in words {
+        assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");
+    }
+}
+
+#[test]
+fn a_prediction_that_is_altered_or_gone_or_of_nothing_that_is_doubtful_is_found() {
+    let project = made();
+    let _ = project.about_run(&["audit"]).exits(0);
+    for stored in [OF_CONTENT, &of_output()] {
+        let path = project.stored(stored);
+        let whole = fs::read(&path).unwrap();
+        let mut changed = whole.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        fs::write(&path, changed).unwrap();
+        finds(&project, &[stored, "has SHA-256"]);
+        fs::write(&path, b"").unwrap();
+        finds(&project, &[stored, "is empty"]);
+        fs::remove_file(&path).unwrap();
+        finds(&project, &[stored, "is missing"]);
+        fs::write(&path, whole).unwrap();
+    }
+    for stray in [
+        "predictions/contents/00009.png",
+        "predictions/outputs/night_000009/00001.png",
+        "predictions/outputs/night_000001/00009.png",
+    ] {
+        let path = project.stored(stray);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::copy(project.stored(OF_CONTENT), &path).unwrap();
+        finds(&project, &[stray, "belongs to no item that is doubtful"]);
+        fs::remove_file(path).unwrap();
+    }
+    let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn a_row_that_doubts_a_label_otherwise_than_its_pixels_is_found_though_it_is_sealed_anew() {
+    let project = made();
+    let path = project.stored("shards/000000.parquet");
+    let mut rows = project.shard_rows();
+    let item = rows[0].item.clone();
+    let quality = rows[0].quality.as_mut().unwrap();
+    (quality.is_doubtful, quality.predictions) = (false, None);
+    fs::write(&path, manifest::write(rows).unwrap()).unwrap();
+    finds(
+        &project,
+        &[
+            &format!("the row of {item} in shard 000000 has doubtful \"false\", expected \"true\""),
+            "has predictions \"none\", expected \"stored\"",
+            "report.json says",
+            &format!(
+                "predictions/outputs/{}/{}.png belongs to no item that is doubtful",
+                item.style, item.content
+            ),
+        ],
+    );
+}
+
+#[test]
+fn predictions_that_are_gone_are_told_and_made_again_to_the_same_bytes() {
+    let project = made();
+    let whole = project.pictures();
+    let of_output = of_output();
+    for stored in [OF_CONTENT, &of_output] {
+        fs::remove_file(project.stored(stored)).unwrap();
+    }
+    let status = project.about_run(&["status"]).exits(1).stdout;
+    for stored in [OF_CONTENT, &of_output] {
+        assert!(status.contains(stored), "no {stored}: {status}");
+    }
+    let _ = project.run().exits(0);
+    assert_eq!(project.pictures(), whole);
+    let _ = project.about_run(&["status"]).exits(0);
+    let _ = project.about_run(&["audit"]).exits(0);
+}
