@@ -11,11 +11,11 @@ use shared::item_metric::ItemMetric;
 use shared::json;
 use shared::storage::StorageError;
 
+use super::Source;
 use super::format::Format;
 use super::options::{Options, Without};
 use super::selection::LeftOut;
 use super::set::{Item, Set};
-use super::Source;
 use crate::output::report::{AgreementReport, Reference, RunReport};
 
 /// Version of the format of the record.
