@@ -129,19 +129,20 @@ def test_any_network_predicts_as_its_factory_makes_it(
     assert_same_classes(graph(images), expected)
 
 
-def test_scores_may_be_an_entry_of_the_answer_and_weights_those_of_the_factory(
+def test_scores_may_be_an_entry_of_the_answer_and_an_export_has_the_same_bytes_again(
     tmp_path: Path,
 ) -> None:
-    torch.manual_seed(3)
-    file = tmp_path / "answers.pth"
-    network = liven(Answers(), 44)
+    network, file = liven(Answers(), 44), tmp_path / "answers.pth"
     torch.save(network.state_dict(), file)
-    given = ("--factory", "tests.segmenters:Answers", "--classes", "cityscapes")
-    graph = exported(tmp_path / "out", *given, "--weights", file)
+    given = ("--factory", "tests.segmenters:Answers", "--classes", "cityscapes", "--weights", file)
+    graph = exported(tmp_path / "out", *given)
     images = pictures(54, 2, 3, 31, 46)
     expected = highest(lambda: network(torch.from_numpy(images))["out"], images)
     assert_same_classes(graph(images), expected)
     assert graph.contract["source"]["name"] == "answers.pth"
+    again = exported(tmp_path / "again", *given)
+    for path in graph.folder.iterdir():
+        assert path.read_bytes() == (again.folder / path.name).read_bytes(), path.name
 
 
 def test_the_segmenters_contract_describes_the_file(
@@ -202,14 +203,6 @@ def test_the_digest_of_a_folder_is_of_what_is_read_of_it(
         assert digest() != first["sha256"], name
         path.write_text(before)
     assert digest() == first["sha256"]
-
-
-def test_an_export_twice_gives_the_same_bytes(
-    of_transformers: Exported, segformer: Path, tmp_path: Path
-) -> None:
-    again = exported(tmp_path / "again", "--transformers", segformer)
-    for path in of_transformers.folder.iterdir():
-        assert path.read_bytes() == (again.folder / path.name).read_bytes(), path.name
 
 
 def test_the_fixture_is_what_its_script_writes(tmp_path: Path) -> None:

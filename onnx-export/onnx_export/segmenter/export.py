@@ -17,7 +17,7 @@ from onnx_export.contract import (
     SegmenterContract,
     Source,
 )
-from onnx_export.errors import CheckpointError, ExportError, first_line
+from onnx_export.errors import CheckpointError, ExportError, UsageError, first_line
 from onnx_export.judge import EXAMPLE, Judge, Target, export_judge, pictures
 from onnx_export.prepare import Prepare
 from onnx_export.segmenter.classes import CITYSCAPES, Network, classes_of, unmapped
@@ -59,6 +59,11 @@ def export(settings: Settings, say: Callable[[str], None] = lambda _: None) -> N
 def judge_of(settings: Settings, say: Callable[[str], None]) -> Judge[SegmenterContract]:
     """Returns the segmenter that `settings` ask for, with its weights and its classes."""
     network = settings.loader.load(settings.normalisation)
+    if not network.any_size and settings.resize is None:
+        raise UsageError(
+            f"{network.name} is a network of masks, which is exported for one size: give it as "
+            "--resize WxH, the images' own for instance"
+        )
     for note in network.notes:
         say(note)
     normalisation = network.normalisation
