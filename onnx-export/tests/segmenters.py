@@ -155,3 +155,15 @@ class Answers(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         return {"out": self.scores(images), "aux": self.scores(images)}
+
+
+class AlwaysAnswers(nn.Module):
+    """A network of transformers with one answer to whatever it sees."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, pixel_values: Tensor) -> Any:
+        assert pixel_values.ndim == 4
+        return self.answer

@@ -297,12 +297,16 @@ def test_a_folder_is_not_replaced_by_its_own_export(
 
 
 def test_a_graph_that_predicts_something_else_is_refused() -> None:
+    scores = np.zeros((2, 3, 40, 50), np.float32)
+    scores[:, 0] = 1.0
+    scores[1, 1] = 1.0 - 1e-5
     expected = np.zeros((2, 40, 50), np.int64)
     found = expected.copy()
+    found[1] = 1  # as good as equal
     found[0, 0, :4] = 1
-    refuse_other_classes("segmenter", found, expected)
+    refuse_other_classes("segmenter", found, expected, scores)
     found[0, 0, 4] = 1
     with pytest.raises(CheckpointError, match=r"predicts another class .* for 0\.12% of pixels"):
-        refuse_other_classes("segmenter", found, expected)
+        refuse_other_classes("segmenter", found, expected, scores)
     with pytest.raises(CheckpointError, match=r"gives \(1, 40, 50\), and the checkpoint \(2, 40"):
-        refuse_other_classes("segmenter", found[:1], expected)
+        refuse_other_classes("segmenter", found[:1], expected, scores)
