@@ -80,7 +80,8 @@ pub fn sha256_of_json<T: Serialize>(value: &T) -> String {
     sha256(json::line(value).as_bytes())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Returns bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {

@@ -111,7 +111,7 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
                 "--split",
                 "--partial",
                 "--link",
-                "--shard-bytes",
+                "--file-bytes",
                 "--licence",
                 "--check",
                 "exit 1",

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 use coordinator::run::plan::{NumParts, Shard, group, part_numbers};
@@ -13,7 +15,7 @@ use shared::manifest::{ManifestRow, Status};
 use shared::settings::ShardSize;
 use tests::program::{Outcome, Running};
 use tests::project::{Project, STYLES};
-use tests::stored;
+use tests::{repository, stored};
 
 /// Into so many parts runs are divided here.
 const NUM_PARTS: usize = 4;
@@ -107,7 +109,7 @@ fn all_parts_at_once_some_twice_and_one_killed_make_what_one_process_makes() {
     let others: Vec<Running> = [1, 2, 3, 1, 2].map(start).into();
     let mut killed = start(4);
     let first = project.stored(&format!("images/{}/00004.png", STYLES[0]));
-    killed.wait_until(|| first.exists());
+    assert!(killed.wait_until(|| first.exists()), "it has ended");
     killed.kill();
     for other in others {
         let _ = other.end().exits(0);
@@ -161,6 +163,65 @@ fn resume_prints_the_parts_that_have_something_to_do() {
     let _ = run_part(&project, 2).exits(0);
     assert!(gone.exists());
     let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn resume_without_a_broker_says_what_goes_on_with_the_run() {
+    let project = project(1);
+    let _ = run_part(&project, 2).exits(0);
+    project.about_run(&["resume"]).exits(2).complains_about(&[
+        "3 shards with 3 items",
+        "no broker is named",
+        "run it again with its settings",
+        "--parts N prints the array",
+        "SYNTH2REAL_BROKER_URL",
+    ]);
+}
+
+/// Writes a program into a project's folder.
+fn write_program(project: &Project, name: &str, script: &str) -> PathBuf {
+    project.write(name, format!("#!/bin/sh\n{script}\n").as_bytes());
+    let path = project.path(name);
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn a_slurm_task_whose_time_is_up_at_once_is_queued_again_a_few_times_and_no_more() {
+    let project = Project::empty();
+    // In place of synth2real: it works until it is told to stop.
+    let works = "trap 'exit 130' TERM\n: > \"$WORKS\"\nwhile :; do sleep 0.01; done";
+    let program = write_program(&project, "works", works);
+    let _ = write_program(&project, "bin/scontrol", "echo \"$*\" >> \"$QUEUED\"");
+    let (works, queued) = (project.path("is-at-work"), project.path("queued"));
+    let path = std::env::var("PATH").unwrap();
+    let end = |restarts: Option<&str>| {
+        let _ = fs::remove_file(&works);
+        let mut task = Command::new("sh");
+        task.arg(repository("infra/slurm/array.sbatch"));
+        task.args(["gta5.toml", "4"]);
+        task.env("PATH", format!("{}:{path}", project.path("bin").display()));
+        task.env("SYNTH2REAL", &program);
+        task.env("WORKS", &works).env("QUEUED", &queued);
+        task.env("SLURM_ARRAY_JOB_ID", "7");
+        task.env("SLURM_ARRAY_TASK_ID", "3");
+        task.env_remove("SLURM_RESTART_COUNT");
+        task.envs(restarts.map(|count| ("SLURM_RESTART_COUNT", count)));
+        let mut running = Running::start(&mut task);
+        assert!(running.wait_until(|| works.exists()), "it has ended");
+        running.signal("USR1");
+        running.end()
+    };
+    for restarts in [None, Some("1"), Some("2")] {
+        let told = end(restarts).exits(130);
+        assert!(told.stderr.contains("queued again to go on"), "{told}");
+    }
+    let told = end(Some("3")).exits(2);
+    for words in ["part 3/4", "3 times", "--time", "--signal"] {
+        assert!(told.stderr.contains(words), "no {words:?}: {told}");
+    }
+    let queued = fs::read_to_string(queued).unwrap();
+    assert_eq!(queued, "requeue 7_3\n".repeat(3));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::error_response::Cause;
 use super::object::size;
 use super::sdk_error::status;
 use super::{Bucket, Head, timeouts};
+use crate::digest::Sum;
 use crate::error_chain::chain;
 use crate::read_file::check_size;
 use crate::storage_error::StorageError;
@@ -54,6 +55,25 @@ impl Bucket {
                 }
             }
             return file.sync_all().await.map_err(fail);
+        }
+    }
+
+    /// Returns the SHA-256 of an object of any size, of which a piece is in memory at once.
+    pub(crate) async fn sha256(&self, path: &str) -> Result<String, StorageError> {
+        let mut pauses = timeouts::pauses().build();
+        'attempt: loop {
+            let (mut body, _) = self.start_get(path, u64::MAX).await?;
+            let mut sum = Sum::new();
+            while let Some(chunk) = body.next().await {
+                match chunk {
+                    Ok(chunk) => sum.update(&chunk),
+                    Err(error) => {
+                        self.wait(pauses.next(), path, &error).await?;
+                        continue 'attempt;
+                    }
+                }
+            }
+            return Ok(sum.finish());
         }
     }
 

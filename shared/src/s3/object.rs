@@ -14,6 +14,9 @@ use crate::storage_error::disk::io_error;
 /// The most bytes that one request may put, as S3 has it.
 pub(super) const MAX_PUT_BYTES: u64 = 5 << 30;
 
+/// Bytes of a SHA-256.
+const SHA256_BYTES: usize = 32;
+
 /// An object of a listing.
 #[derive(Debug, Clone)]
 pub(crate) struct BucketObject {
@@ -89,8 +92,14 @@ impl Head {
         if self.size_bytes != bytes.len() as u64 {
             return Some(false);
         }
-        let known = self.sha256.as_ref().filter(|sha256| !sha256.contains('-'));
-        known.map(|sha256| *sha256 == base64(&digest::sha256(bytes)))
+        let known = self.sha256()?;
+        Some(known == digest::sha256(bytes))
+    }
+
+    /// Returns the SHA-256 of the whole object as hexadecimal digits; nothing if the store does not know it.
+    pub(crate) fn sha256(&self) -> Option<String> {
+        let bytes = BASE64_STANDARD.decode(self.sha256.as_ref()?).ok()?;
+        (bytes.len() == SHA256_BYTES).then(|| digest::hex(&bytes))
     }
 }
 
@@ -105,7 +114,7 @@ pub(crate) enum Body<'a> {
 
 impl Body<'_> {
     /// Returns the size in bytes.
-    pub(super) async fn size_bytes(self) -> Result<u64, StorageError> {
+    pub(crate) async fn size_bytes(self) -> Result<u64, StorageError> {
         match self {
             Self::Bytes(bytes) => Ok(bytes.len() as u64),
             Self::File(path) => {
@@ -205,5 +214,17 @@ mod tests {
         assert_eq!(head(None).has(&bytes(b"abcd")), Some(false));
         assert_eq!(head(None).has(&bytes(b"abc")), None);
         assert_eq!(head(Some("b2Zwlk=-2")).has(&bytes(b"abc")), None);
+        assert_eq!(head(Some(abc)).sha256(), Some(digest::sha256(b"abc")));
+        let none = [
+            None,
+            Some(""),
+            Some("b2Zwlk=-2"),
+            Some("YWJj"),
+            Some("no base64"),
+        ];
+        assert!(
+            none.into_iter()
+                .all(|stored| head(stored).sha256().is_none())
+        );
     }
 }

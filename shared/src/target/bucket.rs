@@ -65,7 +65,12 @@ impl Target for BucketTarget {
 
     async fn sha256(&self, path: &str) -> Result<String, StorageError> {
         self.check(path, "read")?;
-        self.storage.sha256_at(path).await
+        self.storage.bucket().sha256(path).await
+    }
+
+    async fn stored_sha256(&self, path: &str) -> Result<String, StorageError> {
+        self.check(path, "read")?;
+        self.storage.stored_sha256_at(path).await
     }
 
     fn list(&self) -> Pages {

@@ -1,7 +1,5 @@
 //! A folder as a target, written as results are: temporary file, fsync, then its name.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -105,14 +103,8 @@ impl Target for FolderTarget {
     }
 
     async fn remove_unfinished(&self) -> Result<(), StorageError> {
-        let folder = self.storage.unfinished_folder();
-        blocking::run(move || match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(io_error("remove", &folder, error))
-            }
-            Ok(()) | Err(_) => Ok(()),
-        })
-        .await
+        let storage = self.storage.clone();
+        blocking::run(move || storage.remove_unfinished()).await
     }
 
     fn locate(&self, path: &str) -> String {
@@ -122,6 +114,7 @@ impl Target for FolderTarget {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
 
     use futures::TryStreamExt;
@@ -165,11 +158,15 @@ mod tests {
         assert_eq!(target.sha256("c").await.unwrap(), sha256);
         assert_eq!(listed(&target).await, ["a/b", "c"]);
 
-        drop(made(&target, b"").keep().unwrap());
+        let names = || fs::read_dir(folder.path().join("out")).unwrap().count();
+        let being_written = made(&target, b"");
+        target.remove_unfinished().await.unwrap();
+        assert!(being_written.path().exists());
+        assert_eq!(names(), 3, "a, c and what is being written");
+        drop(being_written);
         target.remove_unfinished().await.unwrap();
         target.remove_unfinished().await.unwrap();
-        let names = fs::read_dir(folder.path().join("out")).unwrap();
-        assert_eq!(names.count(), 2, "a and c");
+        assert_eq!(names(), 2, "a and c");
     }
 
     #[tokio::test]

@@ -70,6 +70,16 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// `NotFound`, `Denied`, `Invalid` or `Unavailable`.
     async fn sha256(&self, path: &str) -> Result<String, StorageError>;
 
+    /// Returns the SHA-256 of a file of any size as its store keeps it, without reading the file; where it keeps none, as
+    /// [`Self::sha256`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::sha256`].
+    async fn stored_sha256(&self, path: &str) -> Result<String, StorageError> {
+        self.sha256(path).await
+    }
+
     /// Returns the files that are there, but for those of writing itself, in pages and sorted by the bytes of their paths.
     /// A page that cannot be had is the last one: `Denied` or `Unavailable`.
     fn list(&self) -> Pages;
@@ -88,7 +98,7 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// `Full`, `Denied`, `Invalid` or `Unavailable`.
     async fn check_writable(&self) -> Result<(), StorageError>;
 
-    /// Removes what writing has left unfinished. To be called when nothing is written here any more.
+    /// Removes what processes that are gone have left unfinished, and nothing that another one may be writing now.
     ///
     /// # Errors
     ///

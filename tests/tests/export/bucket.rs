@@ -43,6 +43,9 @@ fn an_export_into_a_bucket_is_that_into_a_folder_and_is_checked_there() {
         assert_eq!(objects(&server), files(&project.path(format)));
         let told = Outcome::of(&mut command(&project, &server, &["--check"])).exits(0);
         assert!(told.stdout.contains("clean"), "{told}");
+        // Nothing that is read is copied to a disk.
+        let mut without_disk = command(&project, &server, &["--check"]);
+        let _ = Outcome::of(without_disk.env("TMPDIR", "/nowhere")).exits(0);
         let link = ["--as", format, "--link"];
         let link = Outcome::of(&mut command(&project, &server, &link)).exits(2);
         link.complains_about(&["--link"]);

@@ -31,7 +31,18 @@ fn every_layout_is_whole_says_what_it_is_and_is_found_altered_when_it_was() {
         assert!(sums.current_dir(&folder).status().unwrap().success());
 
         let card = fs::read_to_string(folder.join("README.md")).unwrap();
-        for words in ["# small", "- for research only", "\"steps\": 4", "SSIM"] {
+        let of_style = format!("- `{}`, `", STYLES[1]);
+        for words in [
+            "# small",
+            "- for research only",
+            "\"steps\": 4",
+            "SSIM",
+            "- contents: 3 in the layout gta5",
+            "- styles: 2 photographs",
+            of_style.as_str(),
+            "- pairing: `every-style`, of all contents",
+            "- seed: ",
+        ] {
             assert!(card.contains(words), "no {words:?} in\n{card}");
         }
         let croissant = json(&project, &format!("{format}/croissant.json"));

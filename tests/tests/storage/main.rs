@@ -5,6 +5,7 @@ mod contract;
 mod faults;
 mod refused;
 mod sources;
+mod targets;
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;

@@ -33,9 +33,10 @@ pub(super) struct Unfinished {
 pub(super) async fn begin(target: &dyn Target, record: ExportRecord) -> Result<Begun, ExportError> {
     match target.read(RECORD, max_bytes::CONTRACT).await {
         Ok(bytes) => {
-            let stored = taken_up(target, &record, &bytes)?;
             let present = Present::list(target).await?;
-            if present.has(CARD) {
+            let is_finished = present.has(CARD);
+            let stored = taken_up(target, record, &bytes, is_finished)?;
+            if is_finished {
                 return Ok(Begun::Finished);
             }
             target.check_writable().await?;
@@ -61,11 +62,13 @@ pub(super) async fn begin(target: &dyn Target, record: ExportRecord) -> Result<B
     }
 }
 
-/// Returns the record that is there if it is of the same export: what it tells is as it was at the beginning.
+/// Returns the record that is there if it is of the same export: what it tells is as it was at the beginning. What another
+/// version of the program has begun it may finish in other bytes, so that only a finished one passes.
 fn taken_up(
     target: &dyn Target,
-    record: &ExportRecord,
+    mut record: ExportRecord,
     bytes: &[u8],
+    is_finished: bool,
 ) -> Result<ExportRecord, ExportError> {
     let refuse = |why: String| {
         ExportError::Refused(format!(
@@ -78,7 +81,10 @@ fn taken_up(
             "is damaged, or of another version of synth2real".to_owned(),
         ));
     };
-    let differences = stored.differences(record);
+    if is_finished {
+        record.program.clone_from(&stored.program);
+    }
+    let differences = stored.differences(&record);
     if differences.is_empty() {
         return Ok(stored);
     }
@@ -143,6 +149,28 @@ mod tests {
             .unwrap();
         let third = begun(&target, Format::Cityscapes).await.unwrap();
         assert!(matches!(third, Begun::Finished));
+    }
+
+    #[tokio::test]
+    async fn what_another_version_began_is_not_gone_on_with_and_what_it_finished_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = FolderTarget::new(folder.path().join("out"));
+        let earlier = ExportRecord {
+            program: "0.0.1".to_owned(),
+            ..record(Format::Webdataset, 2)
+        };
+        let _ = begin(&target, earlier).await.unwrap();
+        let told = begun(&target, Format::Webdataset).await.err().unwrap();
+        let told = told.to_string();
+        for words in ["program was \"0.0.1\" and is now", "name another --out"] {
+            assert!(told.contains(words), "no {words}: {told}");
+        }
+        target
+            .create(CARD, Bytes::from_static(b"card"))
+            .await
+            .unwrap();
+        let finished = begun(&target, Format::Webdataset).await.unwrap();
+        assert!(matches!(finished, Begun::Finished));
     }
 
     #[tokio::test]

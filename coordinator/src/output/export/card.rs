@@ -4,6 +4,7 @@ use std::fmt::{Display, Write as _};
 
 use shared::item_metric::ItemMetric;
 use shared::json;
+use shared::settings::Pairing;
 use shared::wording::{Thousands, counted, one_line};
 
 use super::format::Layout;
@@ -180,6 +181,12 @@ fn origin(source: &Source<'_>, record: &ExportRecord) -> String {
             code(&frozen.content.listing_sha256)
         ),
         format!(
+            "styles: {}",
+            counted(frozen.styles.len(), "photograph", "photographs")
+        ),
+        pairing(&frozen.pairing),
+        format!("seed: {}", frozen.method.seed),
+        format!(
             "model of {} x {} pixels, contract {}",
             frozen.model.width,
             frozen.model.height,
@@ -196,12 +203,27 @@ fn origin(source: &Source<'_>, record: &ExportRecord) -> String {
     }));
     let mut text = "## What it was made of\n\n".to_owned();
     list(&mut text, lines);
+    text.push_str("\nThe photographs, each with the digest of its image and label:\n\n");
+    let styles = frozen.styles.iter();
+    list(
+        &mut text,
+        styles.map(|(name, sha256)| format!("{}, {}", code(name), code(sha256))),
+    );
     let _ = write!(
         text,
         "\nThe method's settings:\n\n```json\n{}\n```\n",
         json::lines(&frozen.method)
     );
     text
+}
+
+/// Returns which contents met which styles.
+fn pairing(pairing: &Pairing) -> String {
+    let of_each = match pairing.contents_per_style {
+        Some(count) => format!("{} for each style", counted(count, "content", "contents")),
+        None => "of all contents".to_owned(),
+    };
+    format!("pairing: {}, {of_each}", code(json::name(&pairing.mode)))
 }
 
 fn licences(record: &ExportRecord) -> String {
@@ -221,7 +243,7 @@ fn licences(record: &ExportRecord) -> String {
 }
 
 fn files(record: &ExportRecord) -> String {
-    format!(
+    let mut text = format!(
         "## Its files\n\n\
          - `{table}`: a line for each image, with its content, style and figures\n\
          - `{croissant}`: what all files hold, as Croissant 1.0 has it\n\
@@ -230,7 +252,11 @@ fn files(record: &ExportRecord) -> String {
         table = table::FILE,
         croissant = croissant::FILE,
         run = record.run,
-    )
+    );
+    if !record.format.has_image_files() {
+        text.push_str("- `.synth2real-export/`: what was finished, for an export that goes on\n");
+    }
+    text
 }
 
 fn list(text: &mut String, lines: impl IntoIterator<Item = String>) {
@@ -255,6 +281,8 @@ fn shown(figure: Option<impl Display>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared::settings::PairingMode;
+
     use super::*;
     use crate::output::export::Format;
     use crate::output::export::LeftOut;
@@ -306,6 +334,18 @@ mod tests {
             assert!(text.contains(words), "no {words:?} in\n{text}");
         }
         assert_eq!(cell("a|b`c\n"), "`a\\|b'c\\n`");
+    }
+
+    #[test]
+    fn a_card_says_which_contents_met_which_styles() {
+        let mut of_run = Pairing {
+            mode: PairingMode::RareClass,
+            contents_per_style: Some(2500),
+        };
+        let expected = "pairing: `rare-class`, 2,500 contents for each style";
+        assert_eq!(pairing(&of_run), expected);
+        of_run.contents_per_style = None;
+        assert_eq!(pairing(&of_run), "pairing: `rare-class`, of all contents");
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub struct Checked {
 ///
 /// # Errors
 ///
-/// [`ExportError::Refused`] where there is none, or one that was stopped; else that storage does not answer.
+/// [`ExportError::Refused`] where there is none, or one that was stopped; [`ExportError::Away`] if it goes away meanwhile;
+/// else that storage does not answer.
 pub async fn check(
     target: &dyn Target,
     run: &RunId,
@@ -65,6 +66,11 @@ pub async fn check(
         let others = others.filter(|path| *path != SUMS && !known.contains(path));
         let found = others.map(|path| format!("{path} is no part of the export"));
         checked.findings.extend(found);
+    }
+    // Of what is not mounted any more everything seems to be missing.
+    if !checked.findings.is_empty() && read(target, RECORD, max_bytes::CONTRACT).await?.is_none() {
+        let path = target.locate(RECORD);
+        return Err(ExportError::Away { path });
     }
     for finding in &mut checked.findings {
         let shown = one_line(finding).into_owned();
@@ -141,5 +147,61 @@ async fn look(
                 Ok(Some(format!("{path} cannot be read: {}", chain(&error))))
             }
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use bytes::Bytes;
+    use shared::digest;
+    use shared::target::FolderTarget;
+
+    use super::*;
+    use crate::output::export::Format;
+    use crate::output::export::record::tests::record;
+
+    /// Takes a folder away once its files are to be read, as a mount that is lost.
+    struct Unmounts(Option<PathBuf>);
+
+    impl Watch for Unmounts {
+        fn begins(&self, _: usize, _: &'static str) {
+            if let Some(folder) = &self.0 {
+                fs::remove_dir_all(folder).unwrap();
+            }
+        }
+
+        fn reached(&self, _: usize) {}
+    }
+
+    #[tokio::test]
+    async fn what_is_not_mounted_any_more_is_an_outage_and_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let target = FolderTarget::new(&out);
+        let record = record(Format::Cityscapes, 1);
+        let files = [
+            (RECORD, record.to_json()),
+            ("a.png", "pixels".to_owned()),
+            (CARD, "a card".to_owned()),
+        ];
+        let mut list = String::new();
+        for (path, text) in files {
+            list.push_str(&sums::line(path, &digest::sha256(text.as_bytes())));
+            target.create(path, Bytes::from(text)).await.unwrap();
+        }
+        target.create(SUMS, Bytes::from(list)).await.unwrap();
+        let checked = check(&target, &record.run, &Unmounts(None)).await.unwrap();
+        assert_eq!((checked.num_files, checked.findings.len()), (4, 0));
+
+        fs::remove_file(out.join("a.png")).unwrap();
+        let checked = check(&target, &record.run, &Unmounts(None)).await.unwrap();
+        assert_eq!(checked.findings, ["a.png is missing"]);
+
+        let away = check(&target, &record.run, &Unmounts(Some(out))).await;
+        let away = away.unwrap_err();
+        assert!(matches!(away, ExportError::Away { .. }), "{away}");
     }
 }

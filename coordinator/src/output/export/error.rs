@@ -1,6 +1,7 @@
 //! Why a run is not exported.
 
 use imaging::InputError;
+use shared::failure::chain;
 use shared::storage::{StorageError, StorageErrorKind};
 
 use crate::run::ledger::LedgerError;
@@ -25,13 +26,15 @@ pub enum ExportError {
         stated: String,
     },
     /// A label of the run cannot be read as what it was stored as.
-    #[error("the label {path} cannot be exported")]
+    #[error(
+        "the label {path} cannot be exported ({}): put the run's own file back, or remove it and run again",
+        chain(.why)
+    )]
     Label {
         /// The label.
         path: String,
-        /// Why.
-        #[source]
-        source: InputError,
+        /// Why, which is told within the sentence.
+        why: InputError,
     },
     /// What is stored of the run cannot be read.
     #[error(transparent)]
@@ -45,6 +48,12 @@ pub enum ExportError {
     )]
     Other {
         /// The file.
+        path: String,
+    },
+    /// The export that was read is not there any more.
+    #[error("{path} was there a moment ago and is not any more: check whether --out is mounted")]
+    Away {
+        /// Its record.
         path: String,
     },
     /// A file cannot be made.
@@ -72,5 +81,21 @@ impl ExportError {
             | StorageErrorKind::Invalid
             | StorageErrorKind::Unavailable => Self::Storage(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_that_cannot_be_read_is_named_with_why_and_the_way_out() {
+        let path = "labels/00001.png".to_owned();
+        let name = path.clone();
+        let why = InputError::Empty { name };
+        let told = chain(&ExportError::Label { path, why });
+        let expected = "the label labels/00001.png cannot be exported (labels/00001.png is empty (0 bytes): copy or \
+                        download it again): put the run's own file back, or remove it and run again";
+        assert_eq!(told, expected);
     }
 }

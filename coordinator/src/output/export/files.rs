@@ -107,7 +107,7 @@ impl Work<'_> {
             self.write_image(item, &path).await?;
             lines.push_str(&line(&path, &item.image_sha256));
             for (path, made) in self.layout.labels(self.set, item).iter().zip(&made) {
-                if !self.place.has(path) {
+                if !self.place.has_whole(path, &made.sha256).await? {
                     self.place.create(path, made.bytes.clone()).await?;
                 }
                 lines.push_str(&line(path, &made.sha256));
@@ -137,11 +137,11 @@ impl Work<'_> {
             },
         );
         let made = made.await;
-        made.map_err(|source| ExportError::Label { path, source })
+        made.map_err(|why| ExportError::Label { path, why })
     }
 
     async fn write_image(&self, item: &Item, path: &str) -> Result<(), ExportError> {
-        if self.place.has(path) {
+        if self.place.has_whole(path, &item.image_sha256).await? {
             return Ok(());
         }
         let key = ArtifactKey::Image(self.set.run.clone(), self.set.id(item));

@@ -6,12 +6,13 @@
 //! - `source`: images and labels of the run, compared with its rows
 //! - `begin`, `record`: an export is begun, or taken up again where it stopped
 //! - `files`, `packs`: what is written, a file for each picture or many in one; `place`: where, file by file
+//! - `notes`: which files of many items are finished
 //! - `table`, `croissant`, `card`, `sums`: what is said of it, for programs, people and `sha256sum`
 //! - [`check`]: whether an export is as it was written
 //!
 //! An export is there once its card is: that is written last. Everything in it is a function of the run, of what was asked
-//! for and of its record, which is written first. So an export that was stopped is gone on with by doing it again, and what
-//! is there is left as it is.
+//! for and of its record, which is written first. So an export that was stopped is gone on with by doing it again: what is
+//! there is compared and left as it is, and other bytes are refused.
 
 mod begin;
 mod card;
@@ -21,6 +22,7 @@ mod error;
 mod files;
 mod format;
 mod names;
+mod notes;
 pub mod options;
 mod packs;
 mod place;
@@ -118,7 +120,10 @@ pub async fn export(job: &Job<'_>) -> Result<Exported, ExportError> {
     };
     let record = ExportRecord::new(source, options, &set, selected.left_out).await?;
     match begin::begin(job.target, record).await? {
-        Begun::Finished => {}
+        Begun::Finished => {
+            // Leftovers only cost space, and may lie where nothing can be written.
+            let _ = job.target.remove_unfinished().await;
+        }
         Begun::Unfinished(begun) => {
             exported.was_there = false;
             exported.num_files = write(job, set, *begun).await?;
@@ -150,7 +155,7 @@ async fn write(
     let place = Place::new(job.target, present, job.stop.clone());
     let mut sums = Sums::new(job.target)?;
     sums.note(RECORD, &sha256)?;
-    let layout = record.format.layout(job.options.shard_bytes);
+    let layout = record.format.layout(job.options.file_bytes);
     let written = match &layout {
         Layout::Files(layout) => files::write(job, &set, layout, &place, &mut sums).await?,
         Layout::Packs(layout) => packs::write(job, &set, layout, &place, &mut sums).await?,

@@ -1,6 +1,6 @@
 //! Names of files in an export. Tools take names apart at underscores and dots, so a part of a name has neither.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Bytes of a part at most: two of them with an ending are far below what archives and file systems take.
 const MAX_BYTES: usize = 40;
@@ -8,12 +8,18 @@ const MAX_BYTES: usize = 40;
 /// Returns a part for each name: letters, digits and dashes, each part once.
 pub(super) fn parts<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut taken = HashSet::new();
+    // The last number of each beginning, below which all are taken.
+    let mut numbers: HashMap<String, usize> = HashMap::new();
     let unique = |name: &str| {
         let plain = plain(name);
         let mut part = shortened(&plain, MAX_BYTES).to_owned();
-        let mut number = 1_usize;
+        let beginning = part.to_ascii_lowercase();
+        if taken.insert(beginning.clone()) {
+            return part;
+        }
+        let number = numbers.entry(beginning).or_insert(1);
         while !taken.insert(part.to_ascii_lowercase()) {
-            number += 1;
+            *number += 1;
             let ending = format!("-{number}");
             let start = shortened(&plain, MAX_BYTES - ending.len());
             part = format!("{start}{ending}");
@@ -94,5 +100,13 @@ mod tests {
         let parts = parts(names.iter().map(String::as_str));
         assert_eq!(parts.iter().collect::<HashSet<_>>().len(), 1000);
         assert!(parts.iter().all(|part| part.len() <= MAX_BYTES));
+    }
+
+    #[test]
+    fn very_many_equal_names_are_numbered_without_counting_anew() {
+        // Counting anew for each would be five thousand million looks.
+        let parts = parts(std::iter::repeat_n("scene", 100_000));
+        assert_eq!(parts[1], "scene-2");
+        assert_eq!(parts[99_999], "scene-100000");
     }
 }

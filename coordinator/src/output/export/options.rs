@@ -12,12 +12,12 @@ use shared::wording::{first_names, one_of};
 
 use super::format::Format;
 
-/// The most bytes of an archive unless something else is asked for.
-pub const SHARD_BYTES: u64 = 1_000_000_000;
-/// The least: an archive of fewer holds hardly an image.
-pub const MIN_SHARD_BYTES: u64 = 1 << 20;
+/// The most bytes of a file of many items, an archive or a table, unless something else is asked for.
+pub const FILE_BYTES: u64 = 1_000_000_000;
+/// The least: a file of fewer holds hardly an image.
+pub const MIN_FILE_BYTES: u64 = 1 << 20;
 /// The most: what one request to a bucket may put.
-pub const MAX_SHARD_BYTES: u64 = 5 << 30;
+pub const MAX_FILE_BYTES: u64 = 5 << 30;
 /// The name of the items for validation.
 pub const VALIDATION: &str = "val";
 /// Letters of a split's name.
@@ -37,7 +37,7 @@ pub struct Options {
     /// Whether images are linked and not copied.
     pub link: bool,
     /// The most bytes of an archive, or of a file of a table.
-    pub shard_bytes: u64,
+    pub file_bytes: u64,
     /// Licences beside those of the run.
     pub licences: Vec<String>,
 }

@@ -16,7 +16,7 @@ use super::format::{PackLayout, PackWriter};
 use super::place::{Place, making};
 use super::set::{Item, Set, Split};
 use super::sums::Sums;
-use super::{ExportError, Job, Written};
+use super::{ExportError, Job, Written, notes};
 
 /// Pictures that are read at once.
 const AT_ONCE: usize = 16;
@@ -86,6 +86,7 @@ pub(super) async fn write(
     };
     let mut packs = layout.packs(set, &sizes)?;
     drop(sizes);
+    notes::note_division(place, &packs, sums).await?;
     job.watch.begins(set.items.len(), "images");
     let work = Work {
         job,
@@ -97,6 +98,7 @@ pub(super) async fn write(
     for pack in &mut packs {
         pack.sha256 = work.write_pack(pack, reached).await?;
         sums.note(&pack.path, &pack.sha256)?;
+        notes::note_finished(place, pack, sums).await?;
         reached += pack.items.len();
         job.watch.reached(reached);
     }
@@ -180,7 +182,7 @@ async fn train_ids(job: &Job<'_>, set: &Set, items: &[Item]) -> Result<Bytes, Ex
     let path = label.path.clone();
     let encoded = blocking::run(move || label.decoded()?.train_id_png());
     let encoded = encoded.await;
-    let encoded = encoded.map_err(|source| ExportError::Label { path, source })?;
+    let encoded = encoded.map_err(|why| ExportError::Label { path, why })?;
     Ok(Bytes::from(encoded))
 }
 
@@ -193,11 +195,11 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Writes a file unless it is there; returns its digest. So many images were written before it.
+    /// Writes a file unless it was finished before; returns its digest. So many images were written before it.
     async fn write_pack(&self, pack: &Pack, before: usize) -> Result<String, ExportError> {
         self.place.go_on()?;
-        if self.place.has(&pack.path) {
-            return self.place.digest(&pack.path).await;
+        if let Some(sha256) = notes::finished(self.place, pack).await? {
+            return Ok(sha256);
         }
         let failed = |source: io::Error| making(&pack.path, source);
         let made = self.place.temporary_file()?;

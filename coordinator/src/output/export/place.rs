@@ -1,4 +1,4 @@
-//! Where an export is written, file by file. What is there is left as it is.
+//! Where an export is written, file by file. What is there is compared with what it should be, and left as it is.
 
 use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
@@ -65,6 +65,25 @@ impl<'a> Place<'a> {
         self.present.has(path)
     }
 
+    /// Returns whether a file was there before. One with another digest is refused.
+    pub(super) async fn has_whole(&self, path: &str, sha256: &str) -> Result<bool, ExportError> {
+        if !self.has(path) {
+            return Ok(false);
+        }
+        let found = self.target.stored_sha256(path).await;
+        if found.map_err(ExportError::of_target)? == sha256 {
+            return Ok(true);
+        }
+        Err(ExportError::Other {
+            path: self.target.locate(path),
+        })
+    }
+
+    /// Returns the bytes of a file that was there before.
+    pub(super) async fn read(&self, path: &str, max_bytes: u64) -> Result<Bytes, ExportError> {
+        Ok(self.target.read(path, max_bytes).await?)
+    }
+
     /// Returns an error if nothing more is to be written now.
     pub(super) fn go_on(&self) -> Result<(), ExportError> {
         if self.stop.is_cancelled() {
@@ -85,22 +104,19 @@ impl<'a> Place<'a> {
         linked.map(drop).map_err(ExportError::of_target)
     }
 
-    /// Writes a text if no such file is there; returns the digest of what is there then.
+    /// Writes a text, as [`Self::put`] does.
     pub(super) async fn put_text(&self, path: &str, text: String) -> Result<String, ExportError> {
         let write = move |to: &mut dyn Write| to.write_all(text.as_bytes());
         self.put(path, write).await
     }
 
-    /// Writes a file of any size if there is none; returns the digest of what is there then.
+    /// Writes a file of any size, and returns its digest. One that is there with other bytes is refused.
     pub(super) async fn put(
         &self,
         path: &str,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
     ) -> Result<String, ExportError> {
         self.go_on()?;
-        if self.has(path) {
-            return self.digest(path).await;
-        }
         let file = self.temporary_file()?;
         let made = blocking::run(move || -> io::Result<NamedTempFile> {
             let mut to = BufWriter::new(file);
@@ -109,12 +125,6 @@ impl<'a> Place<'a> {
         });
         let made = made.await.map_err(|source| making(path, source))?;
         self.create_from(path, made).await
-    }
-
-    /// Returns the digest of a file that is there.
-    pub(super) async fn digest(&self, path: &str) -> Result<String, ExportError> {
-        let sha256 = self.target.sha256(path).await;
-        sha256.map_err(ExportError::of_target)
     }
 
     /// Writes a file that was made in a temporary one; returns its digest.

@@ -20,6 +20,8 @@ use crate::output::report::{AgreementReport, Reference, RunReport};
 
 /// Version of the format of the record.
 const FORMAT_VERSION: u32 = 1;
+/// The version of this program.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// The fields that are told and decide nothing: an export that goes on has those of its beginning.
 const TOLD: [&str; 1] = ["styles"];
 
@@ -28,6 +30,8 @@ const TOLD: [&str; 1] = ["styles"];
 #[serde(deny_unknown_fields)]
 pub(super) struct ExportRecord {
     pub(super) format_version: u32,
+    /// The version of the program: another one may write the same items in other bytes.
+    pub(super) program: String,
     pub(super) run: RunId,
     /// The run's identity: another run may have its name.
     pub(super) plan_hash: String,
@@ -36,7 +40,7 @@ pub(super) struct ExportRecord {
     pub(super) format: Format,
     /// The most bytes of a file with many items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) shard_bytes: Option<u64>,
+    pub(super) file_bytes: Option<u64>,
     /// Globs of styles that were chosen; none if all were.
     pub(super) style_globs: Vec<String>,
     /// Names of classes that were chosen; none if all were.
@@ -106,11 +110,12 @@ impl ExportRecord {
         let is_packed = !options.format.has_image_files();
         Ok(Self {
             format_version: FORMAT_VERSION,
+            program: PROGRAM.to_owned(),
             run: run.run.clone(),
             plan_hash: run.plan_hash.clone(),
             created_at: run.created_at,
             format: options.format,
-            shard_bytes: is_packed.then_some(options.shard_bytes),
+            file_bytes: is_packed.then_some(options.file_bytes),
             style_globs: filters.styles.patterns().to_vec(),
             classes: filters.classes.iter().map(class).collect(),
             without: filters.without.iter().copied().collect(),
@@ -223,11 +228,12 @@ pub(super) mod tests {
         let set = set(num_contents);
         ExportRecord {
             format_version: FORMAT_VERSION,
+            program: PROGRAM.to_owned(),
             run: set.run.clone(),
             plan_hash: "plan".to_owned(),
             created_at: Timestamp::UNIX_EPOCH,
             format,
-            shard_bytes: None,
+            file_bytes: None,
             style_globs: Vec::new(),
             classes: Vec::new(),
             without: Vec::new(),

@@ -98,9 +98,10 @@ impl Part {
 
 /// Returns the number of the part of each shard, from 1, in the order of the plan: the same wherever it is asked for.
 ///
-/// Shards of the same contents are in one part, so that each of them is read in one place; contents that are near in the
-/// plan are near. No part has more work than its equal share and that of one such group. Of more parts than groups, some
-/// have nothing.
+/// Shards of the same list of contents are in one part, so that each of these is read in one place; contents that are near
+/// in the plan are near. Where styles have contents of their own, as with uniform and rare-class pairing, a content may be in
+/// several lists, and so in several parts, each of which reads and inverts it. No part has more work than its equal share and
+/// that of one such group. Of more parts than groups, some have nothing.
 #[must_use]
 pub fn part_numbers(shards: &[Shard], num_parts: NumParts) -> Vec<u32> {
     let mut order: Vec<usize> = (0..shards.len()).collect();

@@ -14,8 +14,7 @@ use shared::wording::{MOST_NAMES, MOST_TEXT_BYTES, Thousands, counted, human, on
 
 use super::{CliError, Outcome, RootArgs, setup};
 use crate::output::export::options::{
-    Filters, MAX_SHARD_BYTES, MIN_SHARD_BYTES, Options, SHARD_BYTES, Share, SplitName, Splits,
-    Without,
+    FILE_BYTES, Filters, MAX_FILE_BYTES, MIN_FILE_BYTES, Options, Share, SplitName, Splits, Without,
 };
 use crate::output::export::{self, ExportError, Exported, Format, Job, Source, Watch, check};
 use crate::ui::progress::CountProgress;
@@ -56,9 +55,9 @@ pub(super) struct ExportArgs {
     #[arg(long)]
     link: bool,
     /// The most bytes of an archive (webdataset), or of a file of a table (huggingface)
-    #[arg(long, value_name = "N", default_value_t = SHARD_BYTES,
-          value_parser = clap::value_parser!(u64).range(MIN_SHARD_BYTES..=MAX_SHARD_BYTES))]
-    shard_bytes: u64,
+    #[arg(long, value_name = "N", default_value_t = FILE_BYTES,
+          value_parser = clap::value_parser!(u64).range(MIN_FILE_BYTES..=MAX_FILE_BYTES))]
+    file_bytes: u64,
     /// A licence for the card beside those of `[run] licences`; may be given several times
     #[arg(long = "licence", value_name = "TEXT", value_parser = licence)]
     licences: Vec<String>,
@@ -100,7 +99,7 @@ async fn make(format: Format, args: &ExportArgs) -> Result<Outcome, CliError> {
         },
         partial: args.partial,
         link: args.link,
-        shard_bytes: args.shard_bytes,
+        file_bytes: args.file_bytes,
         licences: args.licences.clone(),
     };
     let storage = setup::storage(&args.root).await?;
@@ -204,6 +203,7 @@ fn cli_error(error: ExportError) -> CliError {
         | ExportError::Ledger(_)
         | ExportError::Storage(_)
         | ExportError::Other { .. }
+        | ExportError::Away { .. }
         | ExportError::Making { .. }
         | ExportError::Stopped => CliError::environment(error),
     }

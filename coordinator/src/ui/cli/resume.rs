@@ -10,7 +10,7 @@ use shared::decision::ChangedInput;
 use shared::failure::{FailureClass, chain};
 use shared::ids::{RunId, ShardId};
 use shared::queue::WorkQueue;
-use shared::settings::BrokerConfig;
+use shared::settings::{BROKER_URL, BrokerConfig};
 use shared::storage::Storage;
 use shared::wording::counted;
 
@@ -122,8 +122,7 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Outcome, CliError> {
     let damaged = resume::damaged(storage, &run, &ledger, &choice)
         .await
         .map_err(cli_error)?;
-    let lines = damaged.iter().take(MOST_LINES);
-    for (shard, why) in lines {
+    for (shard, why) in damaged.iter().take(MOST_LINES) {
         args.say(format_args!("shard {shard}: {why}"))?;
     }
     say_more(&args, damaged.len(), "damaged")?;
@@ -150,8 +149,10 @@ pub(super) async fn main(args: ResumeArgs) -> Result<Outcome, CliError> {
         found.give_to_parts(parts).await?;
     } else if broker.is_none() && matches!(choice.only, Some(Only::Quarantined(_))) {
         found.leave_to_next_run().await?;
+    } else if let Some(broker) = broker {
+        found.publish(&broker).await?;
     } else {
-        found.publish(broker.as_ref()).await?;
+        return Err(found.without_broker());
     }
     Ok(done)
 }
@@ -241,8 +242,8 @@ impl Found<'_> {
     }
 
     /// Has workers do it.
-    async fn publish(mut self, broker: Option<&BrokerConfig>) -> Result<(), CliError> {
-        let queue = setup::broker(broker).await?.work;
+    async fn publish(mut self, broker: &BrokerConfig) -> Result<(), CliError> {
+        let queue = setup::broker(Some(broker)).await?.work;
         let progress = CountProgress::new(self.redo.len(), "shards published");
         let publisher = resume::Publisher {
             storage: self.storage,
@@ -264,6 +265,17 @@ impl Found<'_> {
             queue.locate()
         ));
         Ok(())
+    }
+
+    /// Returns what helps where there are no workers to do it.
+    fn without_broker(&self) -> CliError {
+        CliError::Usage(format!(
+            "run {}: {} with {} are to be done again, and no broker is named: run it again with its settings \
+             (`synth2real run CONFIG`), or --parts N prints the array of parts that do it; with workers, set {BROKER_URL}",
+            self.run.record.run,
+            counted(self.redo.len(), "shard", "shards"),
+            counted(resume::num_items(&self.redo), "item", "items"),
+        ))
     }
 
     /// Says what would be done again, and how long that takes.

@@ -1,6 +1,6 @@
 //! Storage in a folder: temporary file, fsync, then its name.
 //!
-//! - `unfinished`: temporary files, and what was left of some
+//! - `unfinished`: temporary files, and what was left of some; `owner`: whose one is
 //! - `naming`: how a file gets its name where none is; `create`: objects get theirs, and what is there already is looked at
 //! - `hollow`: what is in the place of an object and holds nothing
 //! - `durability`: names survive a crash, with those of all folders above them
@@ -13,6 +13,7 @@ mod durability;
 mod hollow;
 mod mounts;
 mod naming;
+mod owner;
 mod probe;
 mod steps;
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Files that are not yet under their names: written and synced away from every run, and removed when they are old.
+//! Files that are not yet under their names: written and synced away from every run, and removed when the process that wrote
+//! them is gone, or they are old.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -8,25 +9,55 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use super::{DiskStep, LocalStorage, TEMPORARY_FOLDER};
+use super::{DiskStep, LocalStorage, TEMPORARY_FOLDER, owner};
+use crate::storage::StorageError;
+use crate::storage_error::disk::io_error;
 
-/// Unfinished files older than this were left by a process that was killed.
+/// How often the folder of unfinished files may vanish while one is made in it.
+const MAX_VANISHED: usize = 5;
+
+/// Unfinished files older than this were left by a process that was killed, wherever that was.
 pub(super) const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 impl LocalStorage {
     /// Returns the folder in which unfinished files lie.
-    pub(crate) fn unfinished_folder(&self) -> PathBuf {
+    pub(super) fn unfinished_folder(&self) -> PathBuf {
         self.root.join(TEMPORARY_FOLDER)
     }
 
     /// Returns an empty file that is not yet under its name.
     pub(crate) fn new_temporary(&self) -> io::Result<NamedTempFile> {
         let folder = self.unfinished_folder();
-        fs::create_dir_all(&folder)?;
-        // Temporary files are private by default; what is stored is as readable as the umask lets it be.
-        tempfile::Builder::new()
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)
+        let prefix = owner::prefix();
+        let mut made = Err(io::ErrorKind::NotFound.into());
+        for _ in 0..MAX_VANISHED {
+            fs::create_dir_all(&folder)?;
+            // Temporary files are private by default; what is stored is as readable as the umask lets it be.
+            made = tempfile::Builder::new()
+                .prefix(&prefix)
+                .permissions(Permissions::from_mode(0o666))
+                .tempfile_in(&folder);
+            // Another process may have removed the folder, in which nothing was.
+            let has_vanished = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+            if !made.as_ref().is_err_and(has_vanished) {
+                break;
+            }
+        }
+        made
+    }
+
+    /// Removes what processes that are gone left unfinished, and the folder of such files if nothing else is in it.
+    pub(crate) fn remove_unfinished(&self) -> Result<(), StorageError> {
+        let folder = self.unfinished_folder();
+        // Where nothing can be written not even nothing can be removed.
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        remove_abandoned(&folder, "");
+        match fs::remove_dir(&folder) {
+            Err(error) if is_missing_or_in_use(&error) => Ok(()),
+            removed => removed.map_err(|e| io_error("remove", &folder, e)),
+        }
     }
 
     /// Returns a file with these bytes, safe from a crash and not yet under its name.
@@ -51,17 +82,28 @@ impl LocalStorage {
     }
 }
 
-/// Removes what lies in a folder under names with a prefix, and was left by a process that was killed.
+/// Returns whether a folder is gone, or has something in it.
+fn is_missing_or_in_use(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
+    )
+}
+
+/// Removes what lies in a folder under names with a prefix, and was left by a process that was killed: one of this machine
+/// that is gone, or any one long ago.
 ///
 /// Leftovers only cost space, so one that cannot be removed is left.
 pub(super) fn remove_abandoned(folder: &Path, prefix: &str) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(prefix) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with(prefix) {
             continue;
         }
         let age = entry.metadata().and_then(|metadata| metadata.modified());
         let age = age.ok().and_then(|modified| modified.elapsed().ok());
-        if age.is_some_and(|age| age > ABANDONED_AFTER) {
+        if owner::is_gone(&name) || age.is_some_and(|age| age > ABANDONED_AFTER) {
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let _ = if is_folder {
                 fs::remove_dir_all(entry.path())

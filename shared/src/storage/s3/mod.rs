@@ -29,7 +29,6 @@ use std::path::Path;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
-use tempfile::NamedTempFile;
 
 use super::{
     Created, ObjectMeta, Pages, Storage, StorageError, StorageErrorKind, max_bytes_of, path_of,
@@ -144,28 +143,27 @@ impl S3Storage {
                 Err(error) if error.kind == StorageErrorKind::Unavailable => Some(error),
                 Err(error) => return Err(error),
             };
-            let there = match self.sha256_at(path).await {
-                Ok(there) => there,
-                Err(error) => match lost {
-                    Some(lost) => return Err(lost),
-                    None if error.kind == StorageErrorKind::NotFound => continue,
-                    None => return Err(error),
-                },
-            };
-            if there == sha256_of(file).await? {
-                return Ok(Created::AlreadyThere);
+            match (self.compare_file(path, file).await, lost) {
+                (Ok(There::Same), _) => return Ok(Created::AlreadyThere),
+                (Ok(There::Other | There::Empty(_)), _) => {
+                    return Err(failed(StorageErrorKind::Conflict));
+                }
+                (Ok(There::Nothing) | Err(_), Some(lost)) => return Err(lost),
+                (Ok(There::Nothing), None) => {}
+                (Err(error), None) => return Err(error),
             }
-            return Err(failed(StorageErrorKind::Conflict));
         }
         Err(failed(StorageErrorKind::Unavailable))
     }
 
-    /// Returns the SHA-256 of an object, which is read for that, and never in memory whole.
-    pub(crate) async fn sha256_at(&self, path: &str) -> Result<String, StorageError> {
-        let copy = NamedTempFile::new()
-            .map_err(|e| io_error("make a temporary file in", &std::env::temp_dir(), e))?;
-        self.bucket.get_to_file(path, copy.path()).await?;
-        sha256_of(copy.path()).await
+    /// Returns the SHA-256 of an object as the store keeps it; of one for which it keeps none, that of its bytes, which are
+    /// read for that.
+    pub(crate) async fn stored_sha256_at(&self, path: &str) -> Result<String, StorageError> {
+        let head = self.bucket.head(path).await?;
+        match head.and_then(|head| head.sha256()) {
+            Some(known) => Ok(known),
+            None => self.bucket.sha256(path).await,
+        }
     }
 
     /// Returns the bucket.
@@ -194,6 +192,31 @@ impl S3Storage {
             There::Same
         } else if head.size_bytes == 0 {
             There::Empty(head.etag)
+        } else {
+            There::Other
+        })
+    }
+
+    /// Compares an object with a file, as [`Self::compare`] does with bytes.
+    async fn compare_file(&self, path: &str, file: &Path) -> Result<There, StorageError> {
+        let Some(head) = self.bucket.head(path).await? else {
+            return Ok(There::Nothing);
+        };
+        if head.size_bytes != Body::File(file).size_bytes().await? {
+            return Ok(There::Other);
+        }
+        let there = match head.sha256() {
+            Some(known) => known,
+            None => match self.bucket.sha256(path).await {
+                Ok(there) => there,
+                Err(error) if error.kind == StorageErrorKind::NotFound => {
+                    return Ok(There::Nothing);
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(if there == sha256_of(file).await? {
+            There::Same
         } else {
             There::Other
         })

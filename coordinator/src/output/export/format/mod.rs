@@ -72,13 +72,13 @@ impl Format {
     }
 
     /// Returns the layout, whose files with many items have so many bytes at most.
-    pub(super) fn layout(self, shard_bytes: u64) -> Layout {
+    pub(super) fn layout(self, file_bytes: u64) -> Layout {
         match self {
             Self::Cityscapes => Layout::Files(Arc::new(cityscapes::Cityscapes)),
             Self::CocoPanoptic => Layout::Files(Arc::new(coco_panoptic::CocoPanoptic)),
             Self::Fiftyone => Layout::Files(Arc::new(fiftyone::Fiftyone)),
-            Self::Webdataset => Layout::Packs(Arc::new(webdataset::Webdataset { shard_bytes })),
-            Self::Huggingface => Layout::Packs(Arc::new(huggingface::Huggingface { shard_bytes })),
+            Self::Webdataset => Layout::Packs(Arc::new(webdataset::Webdataset { file_bytes })),
+            Self::Huggingface => Layout::Packs(Arc::new(huggingface::Huggingface { file_bytes })),
         }
     }
 }

@@ -26,7 +26,7 @@ const BLOCK: u64 = 512;
 const END: u64 = 2 * BLOCK;
 
 pub(super) struct Webdataset {
-    pub(super) shard_bytes: u64,
+    pub(super) file_bytes: u64,
 }
 
 fn image(set: &Set, item: &Item) -> String {
@@ -55,18 +55,18 @@ impl PackLayout for Webdataset {
                 let pictures = [sizes.image(position), sizes.label(item)];
                 let entries = pictures.into_iter().chain([told]);
                 let bytes: u64 = entries.map(entry_bytes).sum();
-                if bytes + END > self.shard_bytes {
+                if bytes + END > self.file_bytes {
                     return Err(ExportError::Refused(format!(
-                        "{} takes {} bytes, more than --shard-bytes ({}): name a larger number",
+                        "{} takes {} bytes, more than --file-bytes ({}): name a larger number",
                         set.id(item),
                         bytes + END,
-                        self.shard_bytes
+                        self.file_bytes
                     )));
                 }
                 if bytes > room {
                     let path = format!("{name}-{:06}.tar", full.len());
                     full.push(Pack::new(path, split));
-                    room = self.shard_bytes - END;
+                    room = self.file_bytes - END;
                 }
                 room -= bytes;
                 if let Some(pack) = full.last_mut() {
@@ -208,9 +208,7 @@ mod tests {
     #[test]
     fn archives_have_no_more_bytes_than_they_may_and_each_item_once() {
         let set = Arc::new(set(20));
-        let layout = Webdataset {
-            shard_bytes: 40_000,
-        };
+        let layout = Webdataset { file_bytes: 40_000 };
         let packs = layout.packs(&set, &sizes(&set, 3000)).unwrap();
         assert!(packs.len() > 3, "{}", packs.len());
         let items = packs.iter().flat_map(|pack| &pack.items);
@@ -235,16 +233,16 @@ mod tests {
             let last = pack.path == "val-000000.tar" || pack.path == paths[paths.len() - 2];
             assert!(bytes > 30_000 || last, "{} has {bytes} bytes", pack.path);
         }
-        let told = Webdataset { shard_bytes: 5000 }.packs(&set, &sizes(&set, 5000));
+        let told = Webdataset { file_bytes: 5000 }.packs(&set, &sizes(&set, 5000));
         let told = told.err().unwrap().to_string();
-        assert!(told.contains("more than --shard-bytes (5000)"), "{told}");
+        assert!(told.contains("more than --file-bytes (5000)"), "{told}");
     }
 
     #[test]
     fn a_sample_is_three_files_one_after_the_other_without_a_trace_of_who_made_them() {
         let set = Arc::new(set(1));
         let layout = Webdataset {
-            shard_bytes: 1 << 20,
+            file_bytes: 1 << 20,
         };
         let made = tempfile::NamedTempFile::new().unwrap();
         let mut writer = layout

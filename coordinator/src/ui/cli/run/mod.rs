@@ -27,7 +27,7 @@ use worker::attempt::Progress;
 use worker::run_context::{EngineContextProvider, RunContextProvider};
 
 use self::background::BackgroundDashboard;
-use self::part::Share;
+use self::part::OwnShards;
 use super::dashboard::{self, AccessArgs, CollectorOptions};
 use super::setup::{self, Existing, Preparation};
 use super::{CliError, ConfigArgs, Outcome, compute};
@@ -97,8 +97,8 @@ pub(super) async fn main(args: RunArgs) -> Result<Outcome, CliError> {
         Some(existing) => Planned::before(&config, existing),
         None => Planned::now(&config, &inventory),
     };
-    let share = args.part.map(|part| Share::of(part, &run.plan));
-    let work = Work::find(storage.as_ref(), &run, accepted, share.as_ref()).await?;
+    let own_shards = args.part.map(|part| OwnShards::of(part, &run.plan));
+    let work = Work::find(storage.as_ref(), &run, accepted, own_shards.as_ref()).await?;
     // How often a shard is tried is counted by its recorded attempts alone.
     let broker = InProcessBroker::with_delivery_limit(u64::MAX);
     let _dashboard = listening.map(|listening| {
@@ -140,9 +140,9 @@ pub(super) async fn main(args: RunArgs) -> Result<Outcome, CliError> {
         };
         convert(&config, &run, hands, work).await?
     };
-    match &share {
-        Some(share) => {
-            share
+    match &own_shards {
+        Some(own_shards) => {
+            own_shards
                 .conclude(&config, run, storage.as_ref(), stopped)
                 .await
         }
@@ -199,7 +199,7 @@ impl Planned {
 
 /// What is left to do of a run, or of one part of it.
 struct Work<'a> {
-    share: Option<&'a Share>,
+    own_shards: Option<&'a OwnShards>,
     ledger: Ledger,
     redo: Vec<Redo>,
     /// Inputs that hold in place of the planned ones from now on.
@@ -217,7 +217,7 @@ impl<'a> Work<'a> {
         storage: &dyn Storage,
         run: &FrozenRun,
         accepted: Accepted,
-        share: Option<&'a Share>,
+        own_shards: Option<&'a OwnShards>,
     ) -> Result<Self, CliError> {
         let ledger = setup::ledger(storage, run).await?;
         let tally = gone::counted(storage, run, &ledger).await;
@@ -232,14 +232,14 @@ impl<'a> Work<'a> {
             tally: &tally,
             stored: &stored,
         };
-        let found = match share {
-            Some(share) => share.find(known).await,
+        let found = match own_shards {
+            Some(own_shards) => own_shards.find(known).await,
             None => resume::find_in(known, &Choice::default()).await,
         };
         let mut redo = found.map_err(CliError::environment)?;
         resume::merge(&mut redo, accepted.redo);
         let own = run.plan.shards.iter();
-        let own = own.filter(|shard| share.is_none_or(|share| share.has(shard.id)));
+        let own = own.filter(|shard| own_shards.is_none_or(|own_shards| own_shards.has(shard.id)));
         let (num_items, num_stored) = own
             .flat_map(Shard::items)
             .fold((0_usize, 0_usize), |(all, there), item| {
@@ -254,7 +254,7 @@ impl<'a> Work<'a> {
             num_found: items.filter(|&item| stored.has_image(item)).count(),
             num_items,
             num_stored,
-            share,
+            own_shards,
             ledger,
             redo,
             changed: accepted.changed,
@@ -269,7 +269,10 @@ impl<'a> Work<'a> {
     ) -> Result<usize, LedgerError> {
         let mut tally = Tally::stored(storage, &run.record.run).await?;
         tally.update_whole(storage, run, &self.ledger).await?;
-        let is_own = |shard| self.share.is_none_or(|share| share.has(shard));
+        let is_own = |shard| {
+            self.own_shards
+                .is_none_or(|own_shards| own_shards.has(shard))
+        };
         let own = tally.shards().filter(|&(shard, _)| is_own(shard));
         Ok(own.map(|(_, counted)| counted.counts.quarantined).sum())
     }
@@ -298,14 +301,14 @@ async fn convert(
         quarantined.map_err(CliError::environment)?,
     );
     let Work {
-        share,
+        own_shards,
         mut ledger,
         redo,
         changed,
         ..
     } = work;
     // Of one part, all that is to be decided is decided already.
-    if share.is_none() {
+    if own_shards.is_none() {
         resume::decide(storage, run, &mut ledger, &redo, changed)
             .await
             .map_err(CliError::environment)?;
@@ -323,7 +326,7 @@ async fn convert(
         storage: Arc::clone(&hands.storage),
         broker: hands.broker,
         run_contexts: hands.run_contexts,
-        only: share.map(|share| share.shards.clone()),
+        only: own_shards.map(|own_shards| own_shards.shards.clone()),
         repairs: repairs.collect(),
         progress: Arc::clone(&progress) as Arc<dyn Progress>,
         drain: shutdown::on_signal("finishing the image in hand"),

@@ -25,13 +25,13 @@ use crate::work::embedded::Stopped;
 use crate::work::resume::{self, Choice, Known, Only, ResumeError};
 
 /// The shards that one process makes of a run.
-pub(super) struct Share {
+pub(super) struct OwnShards {
     part: Part,
     /// Their ids.
     pub(super) shards: BTreeSet<ShardId>,
 }
 
-impl Share {
+impl OwnShards {
     pub(super) fn of(part: Part, plan: &Plan) -> Self {
         let shards = part.shards(&plan.shards).map(|shard| shard.id);
         Self {
@@ -129,7 +129,7 @@ pub(super) fn tell_halted(config: &RunConfig, part: Part, reason: &str) -> Outco
     Outcome::WithFailures
 }
 
-impl Share {
+impl OwnShards {
     /// Tells how a part ended. The last one of the run makes its manifest and report.
     ///
     /// The outcome is that of its own items, unless something of the whole run that was made is not there.

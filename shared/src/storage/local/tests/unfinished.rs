@@ -1,8 +1,10 @@
 //! Unfinished files lie away from every run, and go when they are old.
 
 use std::fs::{self, File};
+use std::process::{Command, Stdio};
 
 use crate::artifact::ArtifactPrefix;
+use crate::storage::local::owner::Owner;
 use crate::storage::local::unfinished::ABANDONED_AFTER;
 use crate::storage::local::{LocalStorage, TEMPORARY_FOLDER};
 use crate::storage::{Storage, list_all};
@@ -21,6 +23,37 @@ async fn an_unfinished_file_lies_away_from_every_run_and_goes_when_it_is_old() {
     );
     storage.check_writable().await.unwrap();
     assert!(new.path().exists() && !old.path().exists());
+}
+
+#[test]
+fn what_a_gone_process_left_is_removed_and_what_others_write_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path());
+    // Nothing is there yet, and that is no error.
+    storage.remove_unfinished().unwrap();
+    let mut command = Command::new("cat");
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut other = command.spawn().unwrap();
+    let of_other = Owner::running(other.id()).unwrap().prefix();
+    let names = [format!("{of_other}a1B2c3"), ".tmpa1B2c3".to_owned()];
+    let [of_other, of_unknown] = names.map(|name| storage.unfinished_folder().join(name));
+    fs::create_dir_all(storage.unfinished_folder()).unwrap();
+    for path in [&of_other, &of_unknown] {
+        fs::write(path, "half").unwrap();
+    }
+    storage.remove_unfinished().unwrap();
+    assert!(of_other.exists() && of_unknown.exists());
+
+    other.kill().unwrap();
+    other.wait().unwrap();
+    storage.remove_unfinished().unwrap();
+    assert!(!of_other.exists() && of_unknown.exists());
+
+    let two_days_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
+    let file = File::options().write(true).open(&of_unknown).unwrap();
+    file.set_modified(two_days_ago).unwrap();
+    storage.remove_unfinished().unwrap();
+    assert!(!storage.unfinished_folder().exists());
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ use crate::output::export::set::{Item, Set, Split};
 const TOLD_BYTES: u64 = 300;
 
 pub(super) struct Huggingface {
-    pub(super) shard_bytes: u64,
+    pub(super) file_bytes: u64,
 }
 
 /// Returns what `datasets` calls a split.
@@ -52,7 +52,7 @@ impl PackLayout for Huggingface {
                 let bytes = pictures + TOLD_BYTES;
                 if bytes > room {
                     full.push(Pack::new(String::new(), split));
-                    room = self.shard_bytes.max(bytes);
+                    room = self.file_bytes.max(bytes);
                 }
                 room -= bytes;
                 if let Some(pack) = full.last_mut() {
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn files_are_numbered_within_their_split_and_have_each_item_once() {
         let set = set(10);
-        let layout = Huggingface { shard_bytes: 5000 };
+        let layout = Huggingface { file_bytes: 5000 };
         let packs = planned(&set, &layout, 1000);
         let paths: Vec<&str> = packs.iter().map(|pack| pack.path.as_str()).collect();
         assert_eq!(paths[0], "data/train-00000-of-00006.parquet");
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn the_header_of_the_card_names_files_columns_and_numbers() {
         let layout = Huggingface {
-            shard_bytes: 1 << 20,
+            file_bytes: 1 << 20,
         };
         let packs = planned(&set(3), &layout, 1000);
         let header = layout.card_header(
