@@ -1,9 +1,11 @@
 # `make demo` and `make test` are the two commands; the rest are their parts.
 
-.PHONY: bench bench-dashboard bench-dispatch bench-quality bench-scale demo proof test test-demo test-fleet test-gpu test-slurm test-rust test-export fuzz lint onnxruntime onnxruntime-gpu cuda-stand-in promtool chromium mounts onnx-export cargo-fuzz programs build help
+.PHONY: bench bench-dashboard bench-dispatch bench-quality bench-scale demo proof test test-demo test-fleet test-gpu test-slurm test-rust test-export test-readers fuzz lint onnxruntime onnxruntime-gpu cuda-stand-in promtool chromium mounts onnx-export readers cargo-fuzz programs build help
 
 CARGO_TEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo "nextest run" || echo "test")
 DEVICE := cuda:0
+READERS := $(abspath .cache/readers/bin/python)
+PYTHON_LINTS := $(abspath onnx-export/.venv/bin)
 # How long each fuzz target runs.
 FUZZ_SECONDS := 600
 
@@ -23,6 +25,7 @@ help:
 	@echo "make bench-quality   time of SSIM, FID and KID"
 	@echo "make bench-dispatch  shards a second through broker and bucket"
 	@echo "make onnx-export     the Python environment that exports models"
+	@echo "make readers         the Python environment that reads exports back, in .cache/readers"
 	@echo "make onnxruntime-gpu ONNX Runtime with CUDA, in .cache/onnxruntime-gpu"
 
 demo: build
@@ -37,10 +40,10 @@ build: onnxruntime
 	cargo build --release --locked --package coordinator --package worker
 	ln -sf ../../.cache/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
 
-test: test-rust test-export
+test: test-rust test-export test-readers
 
 # What a test needs and does not find fails it here; where nothing is promised it is left out, and says so.
-test-rust test-export: export SYNTH2REAL_TESTS_PROMISED = 1
+test-rust test-export test-readers: export SYNTH2REAL_TESTS_PROMISED = 1
 
 programs:
 	cargo build --workspace --locked
@@ -53,6 +56,11 @@ test-rust: onnxruntime cuda-stand-in promtool chromium mounts programs
 test-export: onnx-export onnxruntime programs
 	cd onnx-export && SYNTH2REAL=$(abspath target/debug/synth2real) \
 		ORT_DYLIB_PATH=$(abspath .cache/onnxruntime/libonnxruntime.so) .venv/bin/python -m pytest -q
+
+# Exports of the built program are read by the tools that they are for.
+test-readers: readers onnxruntime programs
+	cd tests/readers && SYNTH2REAL=$(abspath target/debug/synth2real) \
+		ORT_DYLIB_PATH=$(abspath .cache/onnxruntime/libonnxruntime.so) $(READERS) -m pytest
 
 # New inputs that reach new code stay in tests/fuzz/corpus, what breaks something in tests/fuzz/artifacts.
 fuzz: cargo-fuzz
@@ -97,12 +105,14 @@ bench-dashboard: chromium
 bench-dispatch:
 	infra/with-servers.sh cargo bench --package tests --bench dispatch --locked
 
-lint: onnx-export
+lint: onnx-export readers
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package coordinator --no-default-features --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
-	cd onnx-export && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+	cd onnx-export && $(PYTHON_LINTS)/ruff check . && $(PYTHON_LINTS)/ruff format --check . && $(PYTHON_LINTS)/mypy
+	cd tests/readers && $(PYTHON_LINTS)/ruff check . && $(PYTHON_LINTS)/ruff format --check . && \
+		$(PYTHON_LINTS)/mypy --python-executable $(READERS)
 	infra/setup/cargo-deny.sh
 	.cache/cargo-deny/cargo-deny --locked check licenses bans sources
 	infra/setup/advisories.sh
@@ -132,3 +142,6 @@ cargo-fuzz:
 
 onnx-export:
 	@infra/setup/onnx-export.sh
+
+readers:
+	@infra/setup/readers.sh

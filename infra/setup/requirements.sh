@@ -13,7 +13,8 @@ if [ ! -f "$STAMP" ]; then
     touch "$STAMP"
 fi
 
-# compile FILE OUTPUT OPTION...: for every platform, and for wheels only, so that no package runs code to be installed.
+# compile FILE OUTPUT OPTION...: for every platform, and for wheels only, so that no package runs code to be installed;
+# options name what else is taken.
 compile() {
     FILE=$1 OUTPUT=$2
     shift 2
@@ -22,6 +23,10 @@ compile() {
 }
 
 compile onnx-export/pyproject.toml onnx-export/requirements.txt --extra dev
+# One package is there as source alone, so it is compiled by itself.
+compile tests/readers/pyproject.toml tests/readers/requirements.txt \
+    --project tests/readers --no-binary jsonpath-rw --no-emit-package jsonpath-rw
+compile tests/readers/source.in tests/readers/source.txt --no-deps --no-binary jsonpath-rw
 compile infra/setup/moto.in infra/setup/moto.txt
 compile infra/setup/cuda.in infra/setup/cuda.txt
 compile infra/setup/uv.in infra/setup/uv.txt

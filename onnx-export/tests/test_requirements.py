@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SETUP = ROOT.parent / "infra/setup"
+READERS = ROOT.parent / "tests/readers"
 ADVICE = "run infra/setup/requirements.sh"
 
 
@@ -39,16 +40,32 @@ def test_every_version_that_the_project_names_is_compiled() -> None:
     assert set(wanted) - set(found) == set(), ADVICE
 
 
-@pytest.mark.parametrize("name", ["moto", "uv"])
-def test_every_version_that_a_tool_is_made_of_is_compiled(name: str) -> None:
-    wanted = {re.sub(r"\[.*]", "", line) for line in named(SETUP / f"{name}.in")}
-    assert wanted - set(compiled(SETUP / f"{name}.txt")) == set(), ADVICE
+def test_every_version_of_what_reads_exports_is_compiled() -> None:
+    project = tomllib.loads((READERS / "pyproject.toml").read_text())
+    overridden = project["tool"]["uv"]["override-dependencies"]
+    wanted = [*project["project"]["dependencies"], *(of for of in overridden if "==" in of)]
+    found = compiled(READERS / "requirements.txt")
+    assert set(wanted) - set(found) == set(), ADVICE
+    left_out = {of.split(" ;")[0] for of in overridden if "==" not in of}
+    assert left_out & {requirement.split("==")[0] for requirement in found} == set()
+
+
+@pytest.mark.parametrize(
+    "path", [SETUP / "moto", SETUP / "uv", READERS / "source"], ids=lambda path: path.name
+)
+def test_every_version_that_a_tool_is_made_of_is_compiled(path: Path) -> None:
+    wanted = {re.sub(r"\[.*]", "", line) for line in named(path.with_suffix(".in"))}
+    assert wanted - set(compiled(path.with_suffix(".txt"))) == set(), ADVICE
 
 
 @pytest.mark.parametrize(
     "path",
-    [ROOT / "requirements.txt", *(SETUP / f"{name}.txt" for name in ("cuda", "moto", "uv"))],
-    ids=lambda path: path.name,
+    [
+        ROOT / "requirements.txt",
+        *(READERS / f"{name}.txt" for name in ("requirements", "source")),
+        *(SETUP / f"{name}.txt" for name in ("cuda", "moto", "uv")),
+    ],
+    ids=lambda path: f"{path.parent.name}/{path.name}",
 )
 def test_everything_compiled_has_one_version_and_its_digests(path: Path) -> None:
     for requirement, digests in compiled(path).items():
@@ -57,11 +74,12 @@ def test_everything_compiled_has_one_version_and_its_digests(path: Path) -> None
     assert "://" not in path.read_text()
 
 
-@pytest.mark.parametrize("script", ["onnx-export.sh", "moto.sh", "requirements.sh"])
+@pytest.mark.parametrize("script", ["onnx-export.sh", "moto.sh", "readers.sh", "requirements.sh"])
 def test_scripts_install_nothing_else(script: str) -> None:
     text = (SETUP / script).read_text().replace("\\\n", " ")
     installs = [line for line in text.splitlines() if re.search(r"\binstall .*--\w", line)]
     assert installs
     for line in installs:
-        checked = "--require-hashes" in line and "--only-binary :all:" in line
+        is_wheels = "--only-binary :all:" in line
+        checked = "--require-hashes" in line and (is_wheels or line.endswith(' "$SOURCES"'))
         assert checked or "--no-index" in line or '--no-deps "$@"' in line, line

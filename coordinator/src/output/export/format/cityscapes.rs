@@ -92,7 +92,8 @@ impl FileLayout for Cityscapes {
             "Folders as those of Cityscapes: the city is the style, the sequence the content. cityscapesScripts, torchvision's \
              `Cityscapes` and MMSegmentation read them; `sample_class_stats.json`, `sample_class_stats_dict.json` and \
              `samples_with_class.json` are those of the split {train}, as DAFormer and HRDA read them for rare class \
-             sampling.\n\n\
+             sampling. Labels tell no instances: cityscapesScripts' evaluation takes them with \
+             `args.evalInstLevelScore = False`.\n\n\
              ```python\n\
              # MMSegmentation 1.x\n\
              train_dataloader = dict(dataset=dict(\n    \

@@ -128,7 +128,9 @@ impl PackLayout for Webdataset {
         let train = &record.train;
         format!(
             "Archives for WebDataset: of each sample `KEY.png`, `KEY.label.png` with train ids of Cityscapes, and `KEY.json`. \
-             Contents are shuffled, and the styles of a content stand together: use a shuffle buffer.\n\n\
+             Contents are shuffled, and the styles of a content stand together: use a shuffle buffer. \
+             mlcroissant keeps what it unpacks by the names of archives alone: give it a `CROISSANT_CACHE` for each \
+             export.\n\n\
              ```python\n\
              import io, numpy, webdataset\n\
              from PIL import Image\n\
