@@ -8,15 +8,17 @@ Run from `onnx-export/`; WORK is a folder for some 3 GB of pictures and latents:
     python -m demo train-unet --work WORK --out CHECKPOINT --minutes 60
     python -m demo train-vae --work WORK --minutes 10 --decoder-only
     python -m demo train-features --work WORK --out ../infra/demo/features
+    python -m demo train-segmenter --work WORK --out ../infra/demo/segmenter
     python -m demo references --out REFERENCES --count 200
 
 Trainings of the model last as long as they are told, go on from what is there, and may be stopped
 at any time: the last average of the weights is on disk. `train-unet` takes WORK/vae into the
 checkpoint whenever it saves. Two slow CPU cores are enough.
 
-The last two are for the demo's figures: a small network of features, trained in as many steps as it
-is told (minutes on one core; the same settings give the same network), and what a style's look
-really is: pictures of streets that nothing else is drawn from, as `REFERENCES/night/00001.png`.
+The last three are for the demo's figures. Two small networks are trained in as many steps as they
+are told (minutes on one core; the same settings give the same network): one of features, and one
+that says which class each pixel shows, whatever the look. What a style's look really is are
+pictures of streets that nothing else is drawn from, as `REFERENCES/night/00001.png`.
 `synth2real reference-stats` makes the demo's `infra/demo/reference/night.npz` of them, and so on.
 
 `scene` makes a street from a seed, `looks` says what day, night, snow and autumn do to its colours,

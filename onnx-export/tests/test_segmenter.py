@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from torch.nn import functional
 from downstream.classes import CLASSES
 from downstream.networks import UNet
 from onnx_export.segmenter.cli import main
+from onnx_export.segmenter.folder import MASKS, Folder
+from onnx_export.segmenter.network import MaskScores
 from tests.nearest_colour import FIXTURE, NAME, write_fixture
 from tests.networks import Exported, liven, pictures
 from tests.segmenters import (
@@ -23,6 +26,7 @@ from tests.segmenters import (
     PREPROCESSOR,
     STD,
     TRAIN_IDS,
+    AlwaysAnswers,
     Answers,
     assert_same_classes,
     highest,
@@ -108,6 +112,27 @@ def test_a_mask2former_predicts_as_transformers_says(tmp_path: Path) -> None:
         assert_same_classes(graph(images), np.stack(found))
 
 
+@pytest.mark.parametrize("kind", sorted(MASKS))
+def test_masks_are_summed_as_transformers_sums_them(kind: str) -> None:
+    import transformers
+
+    processor = {
+        "Mask2FormerForUniversalSegmentation": transformers.Mask2FormerImageProcessor,
+        "MaskFormerForInstanceSegmentation": transformers.MaskFormerImageProcessor,
+    }[kind]()
+    generator = torch.Generator().manual_seed(55)
+    answer = SimpleNamespace(
+        masks_queries_logits=torch.randn(2, 9, 6, 8, generator=generator),
+        class_queries_logits=torch.randn(2, 9, 5, generator=generator),
+    )
+    images = np.zeros((2, 3, 31, 46), np.float32)
+    scores = MaskScores(AlwaysAnswers(answer), MASKS[kind])
+    expected = processor.post_process_semantic_segmentation(answer, [(31, 46)] * 2)
+    assert_same_classes(
+        highest(lambda: scores(torch.from_numpy(images)), images), np.stack(expected)
+    )
+
+
 @pytest.mark.parametrize("shape", SIZES)
 def test_any_network_predicts_as_its_factory_makes_it(
     tmp_path: Path, shape: tuple[int, int, int]
@@ -129,19 +154,20 @@ def test_any_network_predicts_as_its_factory_makes_it(
     assert_same_classes(graph(images), expected)
 
 
-def test_scores_may_be_an_entry_of_the_answer_and_weights_those_of_the_factory(
+def test_scores_may_be_an_entry_of_the_answer_and_an_export_has_the_same_bytes_again(
     tmp_path: Path,
 ) -> None:
-    torch.manual_seed(3)
-    file = tmp_path / "answers.pth"
-    network = liven(Answers(), 44)
+    network, file = liven(Answers(), 44), tmp_path / "answers.pth"
     torch.save(network.state_dict(), file)
-    given = ("--factory", "tests.segmenters:Answers", "--classes", "cityscapes")
-    graph = exported(tmp_path / "out", *given, "--weights", file)
+    given = ("--factory", "tests.segmenters:Answers", "--classes", "cityscapes", "--weights", file)
+    graph = exported(tmp_path / "out", *given)
     images = pictures(54, 2, 3, 31, 46)
     expected = highest(lambda: network(torch.from_numpy(images))["out"], images)
     assert_same_classes(graph(images), expected)
     assert graph.contract["source"]["name"] == "answers.pth"
+    again = exported(tmp_path / "again", *given)
+    for path in graph.folder.iterdir():
+        assert path.read_bytes() == (again.folder / path.name).read_bytes(), path.name
 
 
 def test_the_segmenters_contract_describes_the_file(
@@ -186,8 +212,6 @@ def test_a_folders_own_names_and_numbers_are_taken(of_transformers: Exported) ->
 def test_the_digest_of_a_folder_is_of_what_is_read_of_it(
     of_transformers: Exported, segformer: Path
 ) -> None:
-    from onnx_export.segmenter.folder import Folder
-
     def digest() -> str:
         return Folder(segformer).load(None).source.sha256
 
@@ -202,14 +226,6 @@ def test_the_digest_of_a_folder_is_of_what_is_read_of_it(
         assert digest() != first["sha256"], name
         path.write_text(before)
     assert digest() == first["sha256"]
-
-
-def test_an_export_twice_gives_the_same_bytes(
-    of_transformers: Exported, segformer: Path, tmp_path: Path
-) -> None:
-    again = exported(tmp_path / "again", "--transformers", segformer)
-    for path in of_transformers.folder.iterdir():
-        assert path.read_bytes() == (again.folder / path.name).read_bytes(), path.name
 
 
 def test_the_fixture_is_what_its_script_writes(tmp_path: Path) -> None:

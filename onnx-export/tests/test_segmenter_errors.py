@@ -15,7 +15,7 @@ from onnx_export.segmenter.cli import main
 from onnx_export.segmenter.export import refuse_other_classes
 from onnx_export.segmenter.folder import stored_normalisation
 from tests.refusals import change, cut, without
-from tests.segmenters import LRASPP, lraspp, write_lraspp, write_segformer
+from tests.segmenters import LRASPP, lraspp, write_lraspp, write_mask2former, write_segformer
 
 CITYSCAPES = ("--classes", "cityscapes")
 
@@ -109,6 +109,17 @@ def test_a_network_for_one_size_is_exported_at_that_size(
     assert main([*given, "--resize", "16x16", "--out", str(tmp_path / "out")]) == 0
 
 
+def test_a_network_of_masks_is_refused_without_a_size(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = write_mask2former(tmp_path / "mask2former")
+    capsys.readouterr()
+    code, line = refused(capsys, tmp_path, "--transformers", folder)
+    assert code == 2
+    assert "transformers mask2former is a network of masks" in line
+    assert "--resize WxH" in line
+
+
 def test_weights_that_are_not_finite_are_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -164,7 +175,8 @@ def test_what_the_folder_says_is_not_said_again(
         ({"architectures": ["SegformerForImageClassification"]}, "expected one ...ForSemantic"),
         ({"architectures": None}, "has the architectures None"),
         ({"architectures": ["NewForSemanticSegmentation"]}, "does not have: give another network"),
-        ({"id2label": {"0": "road", "2": "sky"}}, "other indices than 0 to 1"),
+        ({"id2label": {"0": "road", "2": "sky"}}, "not one name for each index from 0 on"),
+        ({"id2label": ["road", "sky"]}, "not one name for each index from 0 on"),
         ({"depths": [1, 1, 1, 2]}, "config.json and its weights belong to different models"),
     ],
 )
@@ -285,12 +297,16 @@ def test_a_folder_is_not_replaced_by_its_own_export(
 
 
 def test_a_graph_that_predicts_something_else_is_refused() -> None:
+    scores = np.zeros((2, 3, 40, 50), np.float32)
+    scores[:, 0] = 1.0
+    scores[1, 1] = 1.0 - 1e-5
     expected = np.zeros((2, 40, 50), np.int64)
     found = expected.copy()
+    found[1] = 1  # as good as equal
     found[0, 0, :4] = 1
-    refuse_other_classes("segmenter", found, expected)
+    refuse_other_classes("segmenter", found, expected, scores)
     found[0, 0, 4] = 1
     with pytest.raises(CheckpointError, match=r"predicts another class .* for 0\.12% of pixels"):
-        refuse_other_classes("segmenter", found, expected)
+        refuse_other_classes("segmenter", found, expected, scores)
     with pytest.raises(CheckpointError, match=r"gives \(1, 40, 50\), and the checkpoint \(2, 40"):
-        refuse_other_classes("segmenter", found[:1], expected)
+        refuse_other_classes("segmenter", found[:1], expected, scores)

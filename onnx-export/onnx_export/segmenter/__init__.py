@@ -20,8 +20,8 @@ DIR gets `segmenter.onnx`, `segmenter.data` (the weights) and `segmenter.json` (
 graph takes `images`, `(batch, 3, height, width)` float32 in 0..1, of any size, and gives `classes`,
 `(batch, height, width)` int64: the network's own, of the highest score after scores have been
 brought to the images' size. Channels are scaled as `preprocessor_config.json`, ImageNet
-(`--torchvision`) or `--mean` and `--std` say. With `--resize` the network sees all images in that
-size.
+(`--torchvision`) or `--mean` and `--std` say. With `--resize`, which Mask2Former and MaskFormer
+need, the network sees all images in that size.
 
 `sources` and `folder` load a network, `network` makes a segmenter of it, `classes` maps its
 classes, `export` writes it, `cli` asks for it.

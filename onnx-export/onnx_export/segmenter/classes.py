@@ -71,6 +71,11 @@ def plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name).casefold()
 
 
+def first_word(name: str) -> str:
+    """Returns the first of the words that a data set has for a class: `car` of `car, auto`."""
+    return plain(re.split("[,;]", name)[0])
+
+
 TRAIN_IDS = {plain(name): at for at, name in enumerate(CITYSCAPES)}
 NO_CLASSES = {plain(name) for name in NOT_TRAINED_ON}
 
@@ -147,7 +152,7 @@ def by_known(network: Network, table: str) -> list[int | None]:
         )
     targets: list[int | None] = [None] * network.num_classes
     for index, (name, target) in known.mapped.items():
-        if network.telling is not None and plain(network.telling[index]) != plain(name):
+        if network.telling is not None and first_word(network.telling[index]) != plain(name):
             raise UsageError(
                 f"--classes {table} has {name!r} as class {index}, which {network.name} calls "
                 f"{network.telling[index]!r}: {ADVICE}"

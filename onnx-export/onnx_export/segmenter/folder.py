@@ -40,7 +40,7 @@ class Folder:
                 f"{folder} is not a folder: give one that transformers' save_pretrained wrote"
             )
         config = read_json(folder / CONFIG)
-        kind = kind_of(folder, config)
+        kind, names = kind_of(folder, config), names_of(folder, config)
         normalisation = self.normalisation(given)
         weights = weight_files(folder, TRANSFORMERS)
         network, notes = load_transformers(library_class(folder, kind), folder, weights)
@@ -54,8 +54,9 @@ class Folder:
             name=name,
             source=Source(folder.name, digest),
             normalisation=normalisation,
-            names=names_of(folder, config, network),
+            names=names,
             notes=tuple(note for note in (weights.note(), *notes) if note),
+            any_size=kind not in MASKS,
         )
 
     def normalisation(self, given: Normalisation | None) -> Normalisation:
@@ -102,17 +103,18 @@ def library_class(folder: Path, kind: str) -> type[nn.Module]:
     return found
 
 
-def names_of(folder: Path, config: dict[str, Any], network: nn.Module) -> tuple[str, ...] | None:
+def names_of(folder: Path, config: dict[str, Any]) -> tuple[str, ...] | None:
     """Returns the names of classes in the order of their indices, which have no gap."""
-    names: Any = network.config.id2label  # type: ignore[union-attr]
-    if "id2label" not in config:
+    names = config.get("id2label")
+    if names is None:
         return None
-    if not isinstance(names, dict) or sorted(names) != list(range(len(names))):
+    indices = [str(index) for index in range(len(names))] if isinstance(names, dict) else []
+    if not indices or set(indices) != set(names):
         raise CheckpointError(
-            f"{folder / CONFIG} has id2label with other indices than 0 to {len(names) - 1}: "
+            f"{folder / CONFIG} has an id2label that is not one name for each index from 0 on: "
             "download it again"
         )
-    return tuple(str(names[index]) for index in range(len(names)))
+    return tuple(str(names[index]) for index in indices)
 
 
 def stored_normalisation(path: Path, settings: dict[str, Any]) -> Normalisation:

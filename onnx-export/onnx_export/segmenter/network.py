@@ -22,7 +22,8 @@ UNCHANGED = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 class SegmentationNetwork:
     """A module from normalised images to scores `(batch, classes, height, width)` of any size.
 
-    `names` are those that the network has for its classes, if it has some. `notes` are said.
+    `names` are those that the network has for its classes, if it has some. `notes` are said. One
+    that is not for `any_size` is only traced at one.
     """
 
     module: nn.Module
@@ -31,6 +32,7 @@ class SegmentationNetwork:
     normalisation: Normalisation
     names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    any_size: bool = True
 
 
 class Scores(nn.Module):
