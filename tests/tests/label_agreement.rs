@@ -171,7 +171,7 @@ fn counted_pixels_are_those_of_the_stored_image_the_content_and_the_label() {
         );
         let paths = [
             format!("out/runs/small/predictions/outputs/{style}/{content}.png"),
-            format!("out/runs/small/predictions/contents/{content}.png"),
+            format!("out/runs/small/predictions/contents/{style}/{content}.png"),
         ];
         let Some(predictions) = &quality.predictions else {
             assert!(!quality.is_doubtful && !project.path(&paths[0]).exists());

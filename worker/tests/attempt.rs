@@ -7,16 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use imaging::encode_train_ids;
+use ndarray::Array2;
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::decision::ChangedInputs;
 use shared::digest;
 use shared::failure::FailureClass;
+use shared::ids::ItemId;
 use shared::manifest::{ManifestRow, Predictions, Status};
 use shared::storage::{MemoryStorage, Storage};
 use worker::attempt::{Attempt, AttemptError, Goal, Provenance, ShardOutcome};
 
-use self::fakes::{FakeEngine, FakeRun, STYLE_EVALUATIONS};
+use self::fakes::{FakeEngine, FakeRun, SIZE, STYLE_EVALUATIONS};
 
 /// A run and the storage root that its shard is made in.
 struct Fixture {
@@ -98,7 +101,7 @@ impl Fixture {
     async fn predictions(&self, row: &ManifestRow) -> [Option<String>; 2] {
         let run = &self.run.record.run;
         let of_output = ArtifactKey::OutputPrediction(run.clone(), row.item.clone());
-        let of_content = ArtifactKey::ContentPrediction(run.clone(), row.item.content.clone());
+        let of_content = ArtifactKey::ContentPrediction(run.clone(), row.item.clone());
         let mut found = [None, None];
         for (key, found) in [of_output, of_content].iter().zip(&mut found) {
             let bytes = self.storage.read(key).await.ok();
@@ -327,7 +330,7 @@ async fn a_repair_stores_the_predictions_that_its_rows_speak_of_and_no_others() 
     let error = other.attempt_at(&goal, &engine, &go_on).await.unwrap_err();
     let told = error.to_string();
     assert!(
-        told.contains("predictions/contents/a.png came out with"),
+        told.contains("predictions/contents/night/a.png came out with"),
         "{told}"
     );
     assert_eq!(other.predictions(&rows[0]).await, [None, None]);
@@ -349,19 +352,93 @@ async fn a_repair_stores_the_predictions_that_its_rows_speak_of_and_no_others() 
 }
 
 #[tokio::test]
-async fn a_stored_prediction_that_is_another_one_fails_the_attempt_by_name() {
-    let fixture = Fixture::of(&["a"], &["night"]);
-    let key = ArtifactKey::ContentPrediction(fixture.run.record.run.clone(), "a".to_owned());
-    let other = fixture
-        .storage
-        .create(&key, "of another content".into())
-        .await;
-    other.expect("memory takes it");
-    let error = fixture.attempt(&Arc::new(doubting("a"))).await.unwrap_err();
+async fn a_repair_that_finds_no_doubt_does_not_pass_for_one_that_made_what_is_gone() {
+    let first = Fixture::of(&["a"], &["night"]);
+    let rows = first.rows_of(&Arc::new(doubting("a"))).await;
+    let goal = Goal::Repair { rows: rows.clone() };
+    let untroubled = Arc::new(FakeEngine::default());
+    let go_on = AtomicBool::new(false);
+    let gone = Fixture::of(&["a"], &["night"]);
+    let outcome = gone.attempt_at(&goal, &untroubled, &go_on).await;
+    let error = outcome.unwrap_err();
     assert_eq!(error.class(), FailureClass::Transient);
-    assert!(
-        error.to_string().contains("predictions/contents/a.png"),
-        "{error}"
-    );
-    assert_eq!(fixture.run.committed(&fixture.storage).await, None);
+    let told = error.to_string();
+    for words in [
+        "predictions/contents/night/a.png is gone",
+        "not found doubtful",
+    ] {
+        assert!(told.contains(words), "no {words:?}: {told}");
+    }
+    // Nothing is to be made where both are there.
+    let outcome = first.attempt_at(&goal, &untroubled, &go_on).await;
+    assert!(matches!(outcome, Ok(ShardOutcome::Committed(_))));
+}
+
+/// Stores something in the place of a prediction.
+async fn put(fixture: &Fixture, key: &ArtifactKey, bytes: Vec<u8>) {
+    let created = fixture.storage.create(key, bytes.into()).await;
+    created.expect("memory takes it");
+}
+
+/// Returns the keys of what is predicted for content `a` in a style, for the output first.
+fn keys_of(fixture: &Fixture, style: &str) -> [ArtifactKey; 2] {
+    let (run, style) = (&fixture.run.record.run, style.to_owned());
+    let content = "a".to_owned();
+    let item = ItemId { style, content };
+    [
+        ArtifactKey::OutputPrediction(run.clone(), item.clone()),
+        ArtifactKey::ContentPrediction(run.clone(), item),
+    ]
+}
+
+#[tokio::test]
+async fn a_prediction_of_another_device_is_kept_and_the_row_speaks_of_it() {
+    let fixture = Fixture::of(&["a"], &["night"]);
+    let mut expected = Vec::new();
+    for (train_id, key) in (0..).zip(keys_of(&fixture, "night")) {
+        let predicted = Array2::from_elem((SIZE.height, SIZE.width), train_id);
+        let png = encode_train_ids(predicted.view()).expect("a picture");
+        expected.push(digest::sha256(&png));
+        put(&fixture, &key, png).await;
+    }
+    let rows = fixture.rows_of(&Arc::new(doubting("a"))).await;
+    let quality = rows[0].quality.clone().expect("figures");
+    let told = quality.predictions.expect("what was predicted");
+    assert_eq!([told.output_sha256, told.content_sha256], expected[..]);
+    let stored = fixture.predictions(&rows[0]).await;
+    assert_eq!(stored.map(Option::unwrap), expected[..]);
+}
+
+#[tokio::test]
+async fn shards_of_one_content_that_two_devices_make_are_both_committed() {
+    let first = Fixture::of(&["a"], &["night"]);
+    let _ = first.rows_of(&Arc::new(doubting("a"))).await;
+    // All that the shards of a content have in common is its label, but for what is predicted.
+    let second = Fixture::of(&["a"], &["snow"]);
+    let label = ArtifactKey::Label(first.run.record.run.clone(), "a".to_owned());
+    for key in keys_of(&first, "night").into_iter().chain([label]) {
+        let bytes = first.storage.read(&key).await.expect("it is stored");
+        put(&second, &key, bytes.to_vec()).await;
+    }
+    let engine = Arc::new(FakeEngine {
+        segmenter: "of another device",
+        ..doubting("a")
+    });
+    let outcome = second.attempt(&engine).await;
+    assert!(matches!(outcome, Ok(ShardOutcome::Committed(_))));
+}
+
+#[tokio::test]
+async fn what_is_no_prediction_in_the_place_of_one_fails_the_attempt_by_name() {
+    for (at, of) in [(0, "outputs"), (1, "contents")] {
+        let fixture = Fixture::of(&["a"], &["night"]);
+        let key = &keys_of(&fixture, "night")[at];
+        put(&fixture, key, b"of another content".to_vec()).await;
+        let outcome = fixture.attempt(&Arc::new(doubting("a"))).await;
+        let error = outcome.unwrap_err();
+        assert_eq!(error.class(), FailureClass::Transient);
+        let path = format!("predictions/{of}/night/a.png");
+        assert!(error.to_string().contains(&path), "{error}");
+        assert_eq!(fixture.run.committed(&fixture.storage).await, None);
+    }
 }

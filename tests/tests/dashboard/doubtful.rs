@@ -76,8 +76,9 @@ fn a_doubtful_item_is_shown_with_its_label_and_both_predictions() {
         assert!(shown.contains(words), "no {words:?}: {shown}");
     }
     let output = format!("predictions/outputs/{}/00001.png", STYLES[0]);
+    let content = format!("predictions/contents/{}/00001.png", STYLES[0]);
     for (id, stored) in [
-        ("content-prediction", "predictions/contents/00001.png"),
+        ("content-prediction", content.as_str()),
         ("output-prediction", output.as_str()),
     ] {
         let answer = get(&service, &address(&shown, id), &[]);
@@ -96,11 +97,11 @@ fn a_doubtful_item_is_shown_with_its_label_and_both_predictions() {
     assert_eq!(get(&service, &label, &[&tag]).status, 304);
 
     // Another content is none of the run's, and what is not stored is not there.
-    for path in ["label/00009", "predictions/content/00009"] {
+    for path in ["label/00009", "predictions/content/night_000001/00009"] {
         let path = format!("/runs/{RUN}/images/{path}");
         assert_eq!(get(&service, &path, &[]).status, 404, "{path}");
     }
-    fs::remove_file(project.stored("predictions/contents/00001.png")).unwrap();
+    fs::remove_file(project.stored(&content)).unwrap();
     let gone = get(&service, &address(&shown, "content-prediction"), &[]);
     assert_eq!(gone.status, 404, "{}", gone.body);
 }

@@ -198,7 +198,7 @@ fn guarded_routes() -> Router<Arc<Dashboard>> {
         )
         .route("/runs/{run}/images/label/{content}", get(images::label))
         .route(
-            "/runs/{run}/images/predictions/content/{content}",
+            "/runs/{run}/images/predictions/content/{style}/{content}",
             get(images::content_prediction),
         )
         .route(
