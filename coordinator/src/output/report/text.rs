@@ -171,7 +171,7 @@ pub fn networks(report: &RunReport) -> Vec<String> {
     let of_metrics =
         of_metrics.filter_map(|(metric, network)| Some((metric.title(), network.as_ref()?)));
     let judges = extractor.into_iter().chain(of_metrics).map(cautioned);
-    // Nobody has published what a segmenter finds in contents of a run.
+    // No figures of this are published to compare with.
     let segmenter = report.segmenter.iter().map(|network| {
         let name = name_of_network(network);
         format!("agreement of labels with {name}: mean IoU in percent, content -> output")
