@@ -99,6 +99,8 @@ fn label_agreement_is_that_of_all_pixels_that_shards_have_counted() {
         "; 6 of 6 items doubtful",
         &format!("  {}: agreement 100.0 -> ", STYLES[1]),
         "agreement of labels with nearest colour of Cityscapes (",
+        "\n  pixel accuracy  ",
+        "\n  road            ",
     ] {
         assert!(text.contains(words), "no {words:?}: {text}");
     }

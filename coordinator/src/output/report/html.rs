@@ -11,13 +11,11 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use shared::artifact::ArtifactKey;
 use shared::clock::Clock;
-use shared::dataset::classes::{CLASSES, Class};
 use shared::item_metric::ItemMetric;
 use shared::source::{self, Source};
 use shared::storage::Storage;
 use shared::wording::first_names;
 
-use super::agreement::change;
 use super::plot::{self, PlotError};
 use super::text::{figures, kid, networks, notes, number};
 use super::{AgreementReport, RunReport};
@@ -167,21 +165,14 @@ fn labels(report: &RunReport) -> Vec<Labels> {
 }
 
 fn labels_of(whose: &str, agreement: &AgreementReport) -> Labels {
-    let (content, output) = (&agreement.content, &agreement.output);
-    let class = |class: &Class| {
-        let (before, after) = (content.of_class(class.name)?, output.of_class(class.name)?);
-        let figures = [before, after, after - before];
-        let [before, after, gained] = figures.map(|share| number(Some(100.0 * share), 1));
-        Some([class.name.to_owned(), before, after, gained])
-    };
     Labels {
         whose: whose.to_owned(),
         items: agreement.items.to_string(),
         doubtful: agreement.doubtful,
-        accuracy: change(content.pixel_accuracy, output.pixel_accuracy),
+        accuracy: agreement.accuracies(),
         means: agreement.means(),
         lost: agreement.lost_in_words(),
-        classes: CLASSES.iter().filter_map(class).collect(),
+        classes: agreement.classes(),
     }
 }
 
