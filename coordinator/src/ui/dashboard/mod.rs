@@ -178,6 +178,7 @@ fn guarded_routes() -> Router<Arc<Dashboard>> {
         .route("/runs/{run}", get(pages::run::show))
         .route("/runs/{run}/shards/{shard}", get(pages::shard::show))
         .route("/runs/{run}/losses", get(pages::failures::show))
+        .route("/runs/{run}/labels", get(pages::labels::show))
         .route("/runs/{run}/doubtful", get(pages::doubtful::show))
         .route("/runs/{run}/report", get(pages::report::show))
         .route(
