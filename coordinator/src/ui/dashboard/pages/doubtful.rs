@@ -248,6 +248,6 @@ mod tests {
         assert_eq!(part(20..40), [(3, "b"), (23, "c"), (24, "d")]);
         assert_eq!(part(40..60), [(24, "d")]);
         assert_eq!(part(60..64), [(24, "d")]);
-        assert_eq!(part(0..0), []);
+        assert!(part(0..0).is_empty());
     }
 }
