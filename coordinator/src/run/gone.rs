@@ -231,8 +231,8 @@ impl Known<'_> {
             && (!self.run.has_predictions() || self.has_predictions(shard))
     }
 
-    /// Returns whether as many predictions of each style of a shard are stored as it has doubtful items. Where there are more,
-    /// attempts that did not commit have left some behind, and only rows tell which those are.
+    /// Returns whether as many predictions of each style of a shard are stored as it has doubtful items. Where there are
+    /// more, attempts that did not commit have left some behind, and only rows tell which those are.
     fn has_predictions(&self, shard: &Shard) -> bool {
         let Some(counted) = self.tally.shard(shard.id) else {
             return false;

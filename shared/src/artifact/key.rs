@@ -23,7 +23,7 @@ pub enum ArtifactKey {
     Label(RunId, String),
     /// What a segmenter predicted for a doubtful output.
     OutputPrediction(RunId, ItemId),
-    /// What it predicted for the content of a doubtful output, at output size: one of each item, as devices may differ in it.
+    /// What it predicted for the content of a doubtful output, at output size: of each item its own, as devices may differ.
     ContentPrediction(RunId, ItemId),
     /// The manifest rows of a shard; its presence is the commit.
     Shard(RunId, ShardId),

@@ -130,7 +130,7 @@ impl Attempt<'_> {
                     committed: committed.clone(),
                 });
             };
-            repair::check(Some(committed), &key, &digest::sha256(&png))?;
+            repair::check(Some(committed.as_str()), &key, &digest::sha256(&png))?;
             gone.push((key, png));
         }
         for (key, png) in gone {

@@ -1,4 +1,5 @@
-//! Predictions of a segmenter: those of doubtful items are there and as they were stored, and there are none of what is no item.
+//! Predictions of a segmenter: those of doubtful items are there and as they were stored, and there are none of what is no
+//! item.
 //!
 //! Those that rows speak of are looked at with their shards.
 
