@@ -91,10 +91,13 @@ impl Attempt<'_> {
             width: self.context.size.width,
             height: self.context.size.height,
         };
-        if imaging::is_prediction(&there, size) {
-            Ok(Some(digest::sha256(&there)))
-        } else {
-            Err(conflict)
+        let digest_of = move || {
+            let is_kept = imaging::is_prediction(&there, size);
+            is_kept.then(|| digest::sha256(&there))
+        };
+        match shared::blocking::run(digest_of).await {
+            Some(sha256) => Ok(Some(sha256)),
+            None => Err(conflict),
         }
     }
 
