@@ -16,7 +16,7 @@ from downstream.classes import CLASSES
 from downstream.networks import UNet
 from onnx_export.segmenter.cli import main
 from onnx_export.segmenter.folder import MASKS, Folder
-from onnx_export.segmenter.network import MaskScores
+from onnx_export.segmenter.network import NOT_JUDGED, MaskScores
 from tests.nearest_colour import FIXTURE, NAME, write_fixture
 from tests.networks import Exported, liven, pictures
 from tests.segmenters import (
@@ -244,6 +244,17 @@ def test_the_fixture_predicts_the_nearest_colour(batch: int) -> None:
     pixels = colours[expected] + rng.uniform(-4, 4, (*expected.shape, 3))
     images = np.clip(pixels / 255.0, 0, 1).transpose(0, 3, 1, 2).astype(np.float32)
     assert np.array_equal(fixture(images), expected)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_pixel_with_a_score_that_is_not_finite_has_no_class(bad: float) -> None:
+    fixture = Exported(FIXTURE, "segmenter")
+    colours = np.array([of.colour for of in CLASSES], np.float32) / 255.0
+    images = colours.T.reshape(1, 3, 1, -1).copy()
+    images[0, 0, 0, 3] = bad
+    expected = np.arange(len(CLASSES))
+    expected[3] = NOT_JUDGED
+    assert fixture(images).tolist() == [[expected.tolist()]]
 
 
 def test_the_first_of_equal_scores_is_taken(tmp_path: Path) -> None:

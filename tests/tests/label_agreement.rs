@@ -13,6 +13,7 @@ use shared::dataset::classes::{CLASSES, NUM_CLASSES, UNKNOWN, train_id_of_label_
 use shared::digest;
 use shared::ids::ItemId;
 use shared::manifest::ManifestRow;
+use shared::warning::WarningKind;
 use tests::images::Picture;
 use tests::program::{Outcome, synth2real};
 use tests::project::{Project, STYLES};
@@ -171,7 +172,7 @@ fn counted_pixels_are_those_of_the_stored_image_the_content_and_the_label() {
         );
         let paths = [
             format!("out/runs/small/predictions/outputs/{style}/{content}.png"),
-            format!("out/runs/small/predictions/contents/{content}.png"),
+            format!("out/runs/small/predictions/contents/{style}/{content}.png"),
         ];
         let Some(predictions) = &quality.predictions else {
             assert!(!quality.is_doubtful && !project.path(&paths[0]).exists());
@@ -305,6 +306,40 @@ fn a_segmenter_that_is_not_there_or_cannot_judge_a_label_is_refused_before_any_w
         .run()
         .exits(2)
         .complains_about(&["quality.segmenter (absent)", "quality.min_label_agreement"]);
+}
+
+#[test]
+fn a_segmenter_whose_scores_are_not_finite_leaves_its_figures_out_with_a_warning() {
+    let mut project = project();
+    let fixture = repository("tests/fixtures/segmenter");
+    let mut graph = fs::read(fixture.join("segmenter.onnx")).unwrap();
+    let before = digest::sha256(&graph);
+    let weight = (2.0 * (f32::from(CLASSES[0].colour[0]) / 255.0)).to_le_bytes();
+    let at = graph.windows(4).position(|found| found == weight).unwrap();
+    graph[at..at + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    let contract = fs::read_to_string(fixture.join("segmenter.json")).unwrap();
+    let contract = contract.replace(&before, &digest::sha256(&graph));
+    project.write("damaged/segmenter.onnx", &graph);
+    project.write("damaged/segmenter.json", contract.as_bytes());
+    project.set("quality.segmenter", "damaged");
+    project.set("quality.min_label_agreement", 1.0);
+    let _ = project.run().exits(0);
+    for row in shard_rows(&project) {
+        assert!(
+            row.warning_kinds.contains(&WarningKind::NotEvaluated),
+            "{row:?}"
+        );
+        let warning = row.warning.unwrap();
+        assert!(warning.contains("not finite"), "{warning}");
+        let quality = row.quality.unwrap();
+        assert_eq!((quality.agreement, quality.is_doubtful), (None, false));
+    }
+    let _ = project.about_run(&["audit"]).exits(0);
+    let told = project.about_run(&["report"]).exits(0).stdout;
+    assert!(
+        !told.contains("agreement 0") && !told.contains("doubtful"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One try at a shard: what it commits, finds, quarantines and does when memory runs out.
 
 mod fakes;
+mod predictions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,9 +11,8 @@ use std::time::Duration;
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::decision::ChangedInputs;
-use shared::digest;
 use shared::failure::FailureClass;
-use shared::manifest::{ManifestRow, Predictions, Status};
+use shared::manifest::{ManifestRow, Status};
 use shared::storage::{MemoryStorage, Storage};
 use worker::attempt::{Attempt, AttemptError, Goal, Provenance, ShardOutcome};
 
@@ -92,19 +92,6 @@ impl Fixture {
         let stored = stored.expect("a shard that is committed");
         assert_eq!(states(&stored), states(&rows));
         stored
-    }
-
-    /// Returns the digests of what was predicted for an item, as far as it is stored.
-    async fn predictions(&self, row: &ManifestRow) -> [Option<String>; 2] {
-        let run = &self.run.record.run;
-        let of_output = ArtifactKey::OutputPrediction(run.clone(), row.item.clone());
-        let of_content = ArtifactKey::ContentPrediction(run.clone(), row.item.content.clone());
-        let mut found = [None, None];
-        for (key, found) in [of_output, of_content].iter().zip(&mut found) {
-            let bytes = self.storage.read(key).await.ok();
-            *found = bytes.map(|bytes| digest::sha256(&bytes));
-        }
-        found
     }
 
     /// Returns whether there is an image of an item.
@@ -250,118 +237,5 @@ async fn an_attempt_that_is_told_to_stop_commits_nothing() {
     let outcome = fixture.attempt_until(&engine, &AtomicBool::new(true)).await;
     assert!(matches!(outcome, Ok(ShardOutcome::Stopped)));
     assert!(engine.conversions().is_empty());
-    assert_eq!(fixture.run.committed(&fixture.storage).await, None);
-}
-
-/// Returns an engine that finds the outputs of a content doubtful.
-fn doubting(content: &'static str) -> FakeEngine {
-    FakeEngine {
-        doubtful: vec![content],
-        ..FakeEngine::default()
-    }
-}
-
-#[tokio::test]
-async fn predictions_are_stored_of_doubtful_items_alone_and_their_rows_have_the_digests() {
-    let fixture = Fixture::of(&["a", "b"], &["night", "snow"]);
-    let rows = fixture.rows_of(&Arc::new(doubting("a"))).await;
-    for row in &rows {
-        let quality = row.quality.as_ref().expect("the quality of an output");
-        let stored = fixture.predictions(row).await;
-        let is_a = row.item.content == "a";
-        assert_eq!(quality.is_doubtful, is_a, "{:?}", row.item);
-        assert_eq!(quality.agreement.is_some(), is_a, "{:?}", row.item);
-        let told = quality.predictions.clone();
-        let told = told.map(|told| [told.output_sha256, told.content_sha256]);
-        let stored = is_a.then(|| stored.clone().map(|sha256| sha256.expect("a picture")));
-        assert_eq!(told, stored, "{:?}", row.item);
-        if !is_a {
-            assert_eq!(fixture.predictions(row).await, [None, None]);
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_item_whose_image_is_found_has_its_predictions_before_its_row() {
-    let fixture = Fixture::of(&["a", "b"], &["night"]);
-    // The first attempt knows of no doubt, as if it had ended between image and predictions.
-    let failing = Arc::new(FakeEngine {
-        failing: vec!["b"],
-        ..FakeEngine::default()
-    });
-    fixture.attempt(&failing).await.unwrap_err();
-    let engine = Arc::new(doubting("a"));
-    let rows = fixture.rows_of(&engine).await;
-    assert_eq!(engine.conversions(), [("b".to_owned(), 1)]);
-    let [of_output, of_content] = fixture.predictions(&rows[0]).await;
-    let told = rows[0]
-        .quality
-        .as_ref()
-        .and_then(|quality| quality.predictions.clone());
-    let told = told.expect("what was predicted");
-    assert_eq!(Some(told.output_sha256), of_output);
-    assert_eq!(Some(told.content_sha256), of_content);
-}
-
-#[tokio::test]
-async fn a_repair_stores_the_predictions_that_its_rows_speak_of_and_no_others() {
-    let first = Fixture::of(&["a"], &["night"]);
-    let rows = first.rows_of(&Arc::new(doubting("a"))).await;
-    let goal = Goal::Repair { rows: rows.clone() };
-    let go_on = AtomicBool::new(false);
-
-    let again = Fixture::of(&["a"], &["night"]);
-    let engine = Arc::new(doubting("a"));
-    let outcome = again.attempt_at(&goal, &engine, &go_on).await;
-    assert!(matches!(outcome, Ok(ShardOutcome::Committed(_))));
-    assert_eq!(
-        again.predictions(&rows[0]).await,
-        first.predictions(&rows[0]).await
-    );
-
-    let other = Fixture::of(&["a"], &["night"]);
-    let engine = Arc::new(FakeEngine {
-        segmenter: "of another device",
-        ..doubting("a")
-    });
-    let error = other.attempt_at(&goal, &engine, &go_on).await.unwrap_err();
-    let told = error.to_string();
-    assert!(
-        told.contains("predictions/contents/a.png came out with"),
-        "{told}"
-    );
-    assert_eq!(other.predictions(&rows[0]).await, [None, None]);
-
-    // A row that speaks of none has none.
-    let mut untroubled = rows.clone();
-    for quality in untroubled.iter_mut().filter_map(|row| row.quality.as_mut()) {
-        (quality.is_doubtful, quality.predictions) = (false, None::<Predictions>);
-    }
-    let other = Fixture::of(&["a"], &["night"]);
-    let goal = Goal::Repair { rows: untroubled };
-    let engine = Arc::new(doubting("a"));
-    let error = other.attempt_at(&goal, &engine, &go_on).await.unwrap_err();
-    assert!(
-        error.to_string().contains("says that there is none"),
-        "{error}"
-    );
-    assert_eq!(other.predictions(&rows[0]).await, [None, None]);
-}
-
-#[tokio::test]
-async fn a_stored_prediction_that_is_another_one_fails_the_attempt_by_name() {
-    let fixture = Fixture::of(&["a"], &["night"]);
-    let key = ArtifactKey::ContentPrediction(fixture.run.record.run.clone(), "a".to_owned());
-    let other = fixture
-        .storage
-        .create(&key, "of another content".into())
-        .await;
-    other.expect("memory takes it");
-    let error = fixture.attempt(&Arc::new(doubting("a"))).await.unwrap_err();
-    assert_eq!(error.class(), FailureClass::Transient);
-    assert!(
-        error.to_string().contains("predictions/contents/a.png"),
-        "{error}"
-    );
     assert_eq!(fixture.run.committed(&fixture.storage).await, None);
 }

@@ -231,15 +231,21 @@ impl Known<'_> {
             && (!self.run.has_predictions() || self.has_predictions(shard))
     }
 
-    /// Returns whether as many predictions of a shard are stored as it has doubtful items.
+    /// Returns whether as many predictions of each style of a shard are stored as it has doubtful items. Where there are
+    /// more, attempts that did not commit have left some behind, and only rows tell which those are.
     fn has_predictions(&self, shard: &Shard) -> bool {
         let Some(counted) = self.tally.shard(shard.id) else {
             return false;
         };
-        let is_predicted = |item: &(usize, usize)| {
-            self.stored.has_output_prediction(*item) && self.stored.has_content_prediction(item.1)
+        let is_predicted = |item: (usize, usize)| {
+            self.stored.has_output_prediction(item) && self.stored.has_content_prediction(item)
         };
-        shard.items().filter(is_predicted).count() >= counted.counts.doubtful
+        shard.styles.iter().all(|&style| {
+            let contents = shard.contents.iter();
+            let stored = contents.filter(|&&content| is_predicted((style, content)));
+            let doubtful = counted.doubtful.get(self.run.plan.styles[style].name());
+            stored.count() == doubtful.copied().unwrap_or_default()
+        })
     }
 
     /// Returns the paths of what is not stored of an item that is done.
@@ -250,14 +256,12 @@ impl Known<'_> {
         has_predictions: bool,
     ) -> Vec<String> {
         let (id, stored) = (&self.run.record.run, self.stored);
-        let content = position.1;
         let mut missing = Vec::new();
-        if !stored.has_label(content) {
+        if !stored.has_label(position.1) {
             missing.push(ArtifactKey::Label(id.clone(), item.content.clone()));
         }
-        if has_predictions && !stored.has_content_prediction(content) {
-            let name = item.content.clone();
-            missing.push(ArtifactKey::ContentPrediction(id.clone(), name));
+        if has_predictions && !stored.has_content_prediction(position) {
+            missing.push(ArtifactKey::ContentPrediction(id.clone(), item.clone()));
         }
         if has_predictions && !stored.has_output_prediction(position) {
             missing.push(ArtifactKey::OutputPrediction(id.clone(), item.clone()));

@@ -18,7 +18,7 @@ pub struct StoredItems {
     labels: Vec<bool>,
     /// Whether the prediction of each planned item's output is stored, by its place; nothing of a run that has none.
     output_predictions: Vec<bool>,
-    /// The same of contents.
+    /// The same of what was predicted for its content.
     content_predictions: Vec<bool>,
     /// Number of images stored.
     pub num_images: usize,
@@ -171,25 +171,24 @@ impl StoredItems {
         (styles, contents): (&Positions<'_>, &Positions<'_>),
     ) -> Result<(), StorageError> {
         self.output_predictions = vec![false; self.images.len()];
-        self.content_predictions = vec![false; self.labels.len()];
+        self.content_predictions = vec![false; self.images.len()];
         let prefix = ArtifactPrefix::Predictions(run.record.run.clone());
         let mut pages = storage.list(&prefix);
         while let Some(page) = pages.try_next().await? {
             for object in page.into_iter().filter(|object| object.size_bytes > 0) {
-                match ArtifactKey::parse(&object.path) {
+                let (stored, item) = match ArtifactKey::parse(&object.path) {
                     Some(ArtifactKey::OutputPrediction(_, item)) => {
-                        let item = styles.get(&item.style).zip(contents.get(&item.content));
-                        if let Some(place) = item.and_then(|item| self.planned.place(item)) {
-                            self.output_predictions[place] = true;
-                        }
+                        (&mut self.output_predictions, item)
                     }
-                    Some(ArtifactKey::ContentPrediction(_, name)) => {
-                        if let Some(content) = contents.get(&name) {
-                            self.content_predictions[content] = true;
-                        }
+                    Some(ArtifactKey::ContentPrediction(_, item)) => {
+                        (&mut self.content_predictions, item)
                     }
                     // An audit tells what else is there.
-                    Some(_) | None => {}
+                    Some(_) | None => continue,
+                };
+                let item = styles.get(&item.style).zip(contents.get(&item.content));
+                if let Some(place) = item.and_then(|item| self.planned.place(item)) {
+                    stored[place] = true;
                 }
             }
         }
@@ -199,15 +198,18 @@ impl StoredItems {
     /// Returns whether the prediction of an item's output is stored.
     #[must_use]
     pub fn has_output_prediction(&self, item: (usize, usize)) -> bool {
-        let place = self.planned.place(item);
-        let stored = place.and_then(|place| self.output_predictions.get(place));
-        stored.is_some_and(|&is_stored| is_stored)
+        self.is_among(&self.output_predictions, item)
     }
 
-    /// Returns whether the prediction of a content is stored.
+    /// Returns whether the prediction of an item's content is stored.
     #[must_use]
-    pub fn has_content_prediction(&self, content: usize) -> bool {
-        let stored = self.content_predictions.get(content);
+    pub fn has_content_prediction(&self, item: (usize, usize)) -> bool {
+        self.is_among(&self.content_predictions, item)
+    }
+
+    fn is_among(&self, stored: &[bool], item: (usize, usize)) -> bool {
+        let place = self.planned.place(item);
+        let stored = place.and_then(|place| stored.get(place));
         stored.is_some_and(|&is_stored| is_stored)
     }
 

@@ -17,6 +17,9 @@ from onnx_export.prepare import Prepare
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 UNCHANGED = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
+NOT_JUDGED = -1
+"""The class of a pixel with a score that is not finite: the worker leaves such an image out."""
+
 
 @dataclass(frozen=True)
 class SegmentationNetwork:
@@ -83,7 +86,8 @@ class MaskScores(nn.Module):
 class Segmenter(nn.Module):
     """Images `(batch, 3, height, width)` in 0..1 to classes `(batch, height, width)`.
 
-    Scores are brought to the images' size before the highest is taken, the first of equal ones.
+    Scores are brought to the images' size before the highest is taken, the first of equal ones;
+    where one is not finite, the class is `NOT_JUDGED`.
     """
 
     def __init__(self, prepare: Prepare, scores: nn.Module) -> None:
@@ -91,7 +95,8 @@ class Segmenter(nn.Module):
         self.prepare, self.scores = prepare, scores
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.scores_of(images).argmax(1)
+        scores = self.scores_of(images)
+        return torch.where(scores.isfinite().all(1), scores.argmax(1), NOT_JUDGED)
 
     def scores_of(self, images: Tensor) -> Tensor:
         """Returns scores `(batch, classes, height, width)` at the images' size."""

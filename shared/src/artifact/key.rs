@@ -23,8 +23,8 @@ pub enum ArtifactKey {
     Label(RunId, String),
     /// What a segmenter predicted for a doubtful output.
     OutputPrediction(RunId, ItemId),
-    /// What it predicted for the content of a doubtful output, at output size.
-    ContentPrediction(RunId, String),
+    /// What it predicted for the content of a doubtful output, at output size: of each item its own, as devices may differ.
+    ContentPrediction(RunId, ItemId),
     /// The manifest rows of a shard; its presence is the commit.
     Shard(RunId, ShardId),
     /// The manifest rows of quarantined items of a committed shard that were tried again, numbered from 1; its presence
@@ -71,9 +71,10 @@ impl ArtifactKey {
                 "runs/{run}/predictions/outputs/{}/{}.png",
                 item.style, item.content
             ),
-            Self::ContentPrediction(run, content) => {
-                format!("runs/{run}/predictions/contents/{content}.png")
-            }
+            Self::ContentPrediction(run, item) => format!(
+                "runs/{run}/predictions/contents/{}/{}.png",
+                item.style, item.content
+            ),
             Self::Shard(run, shard) => format!("runs/{run}/shards/{shard}.parquet"),
             Self::ShardRevision(run, shard, revision) => {
                 format!("runs/{run}/shards/{shard}.{revision}.parquet")
@@ -97,14 +98,15 @@ impl ArtifactKey {
     /// [`NameError`] naming the part that is none.
     pub fn check(&self) -> Result<(), NameError> {
         match self {
-            Self::Image(_, item) | Self::OutputPrediction(_, item) => {
+            Self::Image(_, item)
+            | Self::OutputPrediction(_, item)
+            | Self::ContentPrediction(_, item) => {
                 check_name(&item.style)?;
                 check_name(&item.content)
             }
-            Self::Plan(_, name)
-            | Self::Label(_, name)
-            | Self::ContentPrediction(_, name)
-            | Self::FeatureStatistics(_, name) => check_name(name),
+            Self::Plan(_, name) | Self::Label(_, name) | Self::FeatureStatistics(_, name) => {
+                check_name(name)
+            }
             Self::RunRecord(_)
             | Self::Decision(..)
             | Self::Shard(..)
@@ -213,7 +215,8 @@ mod tests {
                 ArtifactKey::Label(run.clone(), name.into()),
                 ArtifactKey::OutputPrediction(run.clone(), item(name, "00001")),
                 ArtifactKey::OutputPrediction(run.clone(), item("night", name)),
-                ArtifactKey::ContentPrediction(run.clone(), name.into()),
+                ArtifactKey::ContentPrediction(run.clone(), item(name, "00001")),
+                ArtifactKey::ContentPrediction(run.clone(), item("night", name)),
                 ArtifactKey::FeatureStatistics(run.clone(), name.into()),
                 ArtifactKey::Plan(run.clone(), name.into()),
             ]
@@ -239,8 +242,8 @@ mod tests {
             ArtifactKey::RunRecord(run.clone()),
             ArtifactKey::Image(run.clone(), item.clone()),
             ArtifactKey::Label(run.clone(), "00001".into()),
-            ArtifactKey::OutputPrediction(run.clone(), item),
-            ArtifactKey::ContentPrediction(run.clone(), "00001".into()),
+            ArtifactKey::OutputPrediction(run.clone(), item.clone()),
+            ArtifactKey::ContentPrediction(run.clone(), item),
             ArtifactKey::Shard(run.clone(), ShardId(7)),
             ArtifactKey::ShardRevision(run.clone(), ShardId(7), 1),
             ArtifactKey::FailedAttempt(run.clone(), ShardId(7), 2),
@@ -255,7 +258,7 @@ mod tests {
                 "runs/demo/images/night/00001.png",
                 "runs/demo/labels/00001.png",
                 "runs/demo/predictions/outputs/night/00001.png",
-                "runs/demo/predictions/contents/00001.png",
+                "runs/demo/predictions/contents/night/00001.png",
                 "runs/demo/shards/000007.parquet",
                 "runs/demo/shards/000007.1.parquet",
                 "runs/demo/attempts/000007/2.json",

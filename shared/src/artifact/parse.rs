@@ -39,15 +39,17 @@ impl ArtifactKey {
                 Self::Image(run, ItemId { style, content })
             }
             "labels" => Self::Label(run, stem(".png")?.to_owned()),
-            "predictions" => match stem(".png")?.split_once('/')? {
-                ("outputs", item) => {
-                    let (style, content) = item.split_once('/')?;
-                    let (style, content) = (style.to_owned(), content.to_owned());
-                    Self::OutputPrediction(run, ItemId { style, content })
+            "predictions" => {
+                let (of, item) = stem(".png")?.split_once('/')?;
+                let (style, content) = item.split_once('/')?;
+                let (style, content) = (style.to_owned(), content.to_owned());
+                let item = ItemId { style, content };
+                match of {
+                    "outputs" => Self::OutputPrediction(run, item),
+                    "contents" => Self::ContentPrediction(run, item),
+                    _ => return None,
                 }
-                ("contents", content) => Self::ContentPrediction(run, content.to_owned()),
-                _ => return None,
-            },
+            }
             "shards" => match stem(".parquet")?.split_once('.') {
                 None => Self::Shard(run, stem(".parquet")?.parse().ok()?),
                 Some((shard, revision)) => {
@@ -118,11 +120,11 @@ mod tests {
             ArtifactKey::Making(run(), shard),
             ArtifactKey::Manifest(run()),
             ArtifactKey::Report(run()),
-            ArtifactKey::FeatureStatistics(run(), name.clone()),
+            ArtifactKey::FeatureStatistics(run(), name),
             ArtifactKey::Tally(run()),
             ArtifactKey::ContactSheet(run()),
-            ArtifactKey::OutputPrediction(run(), item),
-            ArtifactKey::ContentPrediction(run(), name),
+            ArtifactKey::OutputPrediction(run(), item.clone()),
+            ArtifactKey::ContentPrediction(run(), item),
         ]
     }
 
@@ -185,9 +187,10 @@ mod tests {
             "runs/demo/predictions/outputs/night/00001.jpg",
             "runs/demo/predictions/outputs/night/older/00001.png",
             "runs/demo/predictions/outputs/../00001.png",
-            "runs/demo/predictions/contents/.png",
-            "runs/demo/predictions/contents/a/b.png",
-            "runs/demo/predictions/styles/00001.png",
+            "runs/demo/predictions/contents/00001.png",
+            "runs/demo/predictions/contents/night/.png",
+            "runs/demo/predictions/contents/night/older/00001.png",
+            "runs/demo/predictions/styles/night/00001.png",
             "runs/demo/shards/7.parquet",
             "runs/demo/shards/000007",
             "runs/demo/shards/000007.x.parquet",

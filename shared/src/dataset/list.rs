@@ -97,7 +97,7 @@ pub fn list(
     };
     let SelectedImages {
         named,
-        images,
+        mut images,
         mut left_out,
     } = selected;
     if named.is_empty() {
@@ -113,12 +113,13 @@ pub fn list(
             &left_out,
         ));
     }
-    let chosen = by_name(&images)?;
-    let num_chosen = chosen.len();
     let labels = match request.labels {
         Labels::Needed => labels(files, namings, &request.selection)?,
         Labels::Unused => Stems::new(),
     };
+    leave_out_unlabelled(&mut images, &labels, namings, &mut left_out);
+    let chosen = by_name(&images)?;
+    let num_chosen = chosen.len();
     note_labels_without_images(&labels, namings, &named, &mut left_out);
     let mut entries = Vec::with_capacity(chosen.len());
     for (name, image) in chosen {
@@ -222,18 +223,61 @@ fn labels<'a>(
     Ok(stems)
 }
 
+/// Leaves out images in folders of which a layout has no labels, where there are labels in folders of its own: another image
+/// may have the same name.
+fn leave_out_unlabelled(
+    images: &mut Vec<ImageFile<'_>>,
+    labels: &Stems,
+    namings: &[Naming],
+    left_out: &mut Vec<LeftOut>,
+) {
+    let has_labels = |naming: &Naming| {
+        let mut files = labels.values().flatten();
+        files.any(|file| is_below(file, naming.label_folders))
+    };
+    let namings = namings
+        .iter()
+        .filter(|naming| !naming.unlabelled_folders.is_empty() && has_labels(naming));
+    let folders = namings.flat_map(|naming| naming.unlabelled_folders);
+    let folders: Vec<&str> = folders.copied().collect();
+    images.retain(|image| {
+        let is_unlabelled = is_below(image.file, &folders);
+        if is_unlabelled {
+            LeftOut::note(left_out, LeftOutReason::NoLabel, &image.file.path);
+        }
+        !is_unlabelled
+    });
+}
+
 /// Returns the label of an image: where the settings say what labels are, the one that is named so.
 fn label_of(
     image: &ImageFile,
     labels: &Stems,
     wanted: WantedLabels,
 ) -> Result<Option<DatasetLabel>, DatasetError> {
-    for (suffix, kind) in image.naming.labels_under(wanted) {
+    let own = label_named(image.naming, image, labels, wanted)?;
+    match image.naming.labels_otherwise {
+        // Of several that fit none is sure to be its label.
+        Some(otherwise) if own.is_none() => {
+            Ok(label_named(otherwise, image, labels, wanted).unwrap_or_default())
+        }
+        Some(_) | None => Ok(own),
+    }
+}
+
+/// Returns the label of an image by one naming.
+fn label_named(
+    naming: &Naming,
+    image: &ImageFile,
+    labels: &Stems,
+    wanted: WantedLabels,
+) -> Result<Option<DatasetLabel>, DatasetError> {
+    for (suffix, kind) in naming.labels_under(wanted) {
         let stem = format!("{}{suffix}", image.name.of_label);
         let files = labels.get(&stem).map(Vec::as_slice).unwrap_or_default();
         let files: Vec<&&SourceFile> = files
             .iter()
-            .filter(|file| is_below(file, image.naming.label_folders))
+            .filter(|file| is_below(file, naming.label_folders))
             .collect();
         match files[..] {
             [] => {}

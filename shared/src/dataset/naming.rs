@@ -42,6 +42,10 @@ pub(super) struct Naming {
     pub(super) variants: &'static [&'static str],
     /// What follows the name in the stem of a label, in the order of preference.
     pub(super) labels: &'static [(&'static str, LabelKind)],
+    /// How else the label of an image may be named that has none of these, if one file alone is.
+    pub(super) labels_otherwise: Option<&'static Naming>,
+    /// Folders of the same dataset whose images have no labels.
+    pub(super) unlabelled_folders: &'static [&'static str],
 }
 
 /// Which label of an image is taken, where it has several.
@@ -91,6 +95,8 @@ const GTA5: Naming = Naming {
     image_suffix: "",
     variants: &[],
     labels: &[("", LabelKind::PaletteIds)],
+    labels_otherwise: None,
+    unlabelled_folders: &[],
 };
 
 const CITYSCAPES_CONTENT: Naming = Naming {
@@ -108,6 +114,8 @@ const CITYSCAPES_CONTENT: Naming = Naming {
         ("_gtFine_labelTrainIds", LabelKind::TrainIds),
         ("_gtFine_color", LabelKind::Colour),
     ],
+    labels_otherwise: None,
+    unlabelled_folders: &[],
 };
 
 const CITYSCAPES_STYLE: Naming = Naming {
@@ -130,6 +138,8 @@ const ACDC_CONTENT: Naming = Naming {
         ("_gt_labelTrainIds", LabelKind::TrainIds),
         ("_gt_labelColor", LabelKind::Colour),
     ],
+    labels_otherwise: None,
+    unlabelled_folders: &[],
 };
 
 const ACDC_STYLE: Naming = Naming {
@@ -168,7 +178,8 @@ const SYNSCAPES: Naming = Naming {
     ..GTA5
 };
 
-/// Beside `images/10k` lies `images/100k`, of which nothing has classes and some have the same names.
+/// Beside `images/10k` lies `images/100k`, of which nothing has classes and some have the same names. A folder of one's own
+/// photographs may be called `10k` as well.
 const BDD100K_STYLE: Naming = Naming {
     image_folders: &["images/10k", "seg/images"],
     label_folders: &["labels/sem_seg/masks", "seg/labels"],
@@ -176,6 +187,8 @@ const BDD100K_STYLE: Naming = Naming {
         ("", LabelKind::TrainIds),
         ("_train_id", LabelKind::TrainIds),
     ],
+    labels_otherwise: Some(&PLAIN_STYLE),
+    unlabelled_folders: &["images/100k"],
     ..GTA5
 };
 
@@ -194,6 +207,7 @@ const BDD100K_CONTENT: Naming = Naming {
         "labels/train",
         "labels/val",
     ],
+    labels_otherwise: None,
     ..BDD100K_STYLE
 };
 

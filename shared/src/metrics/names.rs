@@ -95,6 +95,12 @@ metrics! {
     /// The same of each style of a run with at most a hundred.
     RUN_STYLE_LABEL_AGREEMENT = "synth2real_run_style_label_agreement_ratio", MetricKind::Gauge, None, ["run", "style", "of"];
 
+    /// Share of the labelled pixels of a run's images that a segmenter predicts as labelled, 0 to 1; of contents or of outputs.
+    RUN_LABEL_ACCURACY = "synth2real_run_label_accuracy_ratio", MetricKind::Gauge, None, ["run", "of"];
+
+    /// Intersection over union of what a segmenter predicts for a run's images with their labels, by class, 0 to 1; of contents or of outputs.
+    RUN_LABEL_CLASS_IOU = "synth2real_run_label_class_iou_ratio", MetricKind::Gauge, None, ["run", "of", "class"];
+
     /// Failed attempts at shards of a run that storage knows of.
     RUN_ATTEMPTS_FAILED = "synth2real_run_attempts_failed", MetricKind::Gauge, None, ["run"];
 

@@ -215,10 +215,54 @@ fn bdd100k_as_it_is_unpacked_is_chosen_by_its_split() {
     assert_eq!(left_out, [expected]);
     let request = of_split(request, Split::Train, &[]);
     assert_eq!(listed(&BDD100K, &request), (vec![train.to_owned()], vec![]));
-    // As photographs without the 100,000 others, which have no classes.
+}
+
+#[test]
+fn photographs_of_bdd100k_are_those_with_classes_whatever_lies_beside_them() {
+    let (found, left_out) = listed(&BDD100K, &everything(Role::Style));
+    let names: Vec<&str> = found
+        .iter()
+        .filter_map(|line| line.split(' ').nth(1))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "images/10k/train/0004a4c0-d4dff0ad.jpg",
+            "images/10k/val/7d06fefd-f7be05a6.jpg"
+        ]
+    );
+    assert!(
+        found.iter().all(|line| line.ends_with(" TrainIds")),
+        "{found:?}"
+    );
+    // One is of the same name, and the other has no classes.
+    let expected = "2 pictures have no label and are left out \
+                    (first: images/100k/train/0004a4c0-d4dff0ad.jpg)";
+    assert_eq!(left_out, [expected]);
     let styles = of_split(everything(Role::Style), Split::Val, &[]);
-    let (found, _) = listed(&BDD100K[1..], &styles);
-    assert_eq!(found, [val]);
+    let (found, _) = listed(&BDD100K, &styles);
+    assert_eq!(found.len(), 1, "{found:?}");
+}
+
+#[test]
+fn photographs_of_ones_own_in_a_folder_that_bdd100k_has_keep_their_labels() {
+    let files = [
+        "images/10k/a.jpg",
+        "images/10k/b.jpg",
+        "images/100k/c.jpg",
+        "labels/a.png",
+        "labels/by_hand/b.png",
+        "labels/by_machine/b.png",
+        "labels/c.png",
+    ];
+    let (found, left_out) = listed(&files, &everything(Role::Style));
+    let expected = [
+        "a images/10k/a.jpg labels/a.png PaletteIds",
+        "c images/100k/c.jpg labels/c.png PaletteIds",
+    ];
+    assert_eq!(found, expected);
+    let expected = "1 picture has no label and is left out (first: images/10k/b.jpg)";
+    assert_eq!(left_out, [expected]);
 }
 
 #[test]

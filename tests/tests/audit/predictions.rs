@@ -17,7 +17,7 @@ fn made() -> Project {
     project
 }
 
-const OF_CONTENT: &str = "predictions/contents/00001.png";
+const OF_CONTENT: &str = "predictions/contents/night_000001/00001.png";
 
 fn of_output() -> String {
     format!("predictions/outputs/{}/00002.png", STYLES[1])
@@ -48,14 +48,14 @@ fn a_prediction_that_is_altered_or_gone_or_of_nothing_that_is_doubtful_is_found(
         fs::write(&path, whole).unwrap();
     }
     for stray in [
-        "predictions/contents/00009.png",
+        "predictions/contents/night_000001/00009.png",
         "predictions/outputs/night_000009/00001.png",
         "predictions/outputs/night_000001/00009.png",
     ] {
         let path = project.stored(stray);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::copy(project.stored(OF_CONTENT), &path).unwrap();
-        finds(&project, &[stray, "belongs to no item that is doubtful"]);
+        finds(&project, &[stray, "is a prediction for no item of the run"]);
         fs::remove_file(path).unwrap();
     }
     let _ = project.about_run(&["audit"]).exits(0);
@@ -76,10 +76,7 @@ fn a_row_that_doubts_a_label_otherwise_than_its_pixels_is_found_though_it_is_sea
             &format!("the row of {item} in shard 000000 has doubtful \"false\", expected \"true\""),
             "has predictions \"none\", expected \"stored\"",
             "report.json says",
-            &format!(
-                "predictions/outputs/{}/{}.png belongs to no item that is doubtful",
-                item.style, item.content
-            ),
+            "note: 2 predictions are stored for items whose rows speak of none",
         ],
     );
 }
@@ -100,4 +97,29 @@ fn predictions_that_are_gone_are_told_and_made_again_to_the_same_bytes() {
     assert_eq!(project.pictures(), whole);
     let _ = project.about_run(&["status"]).exits(0);
     let _ = project.about_run(&["audit"]).exits(0);
+}
+
+#[test]
+fn what_an_attempt_left_that_doubted_what_was_committed_without_doubt_is_told_and_no_finding() {
+    let mut project = Project::new(0, 1);
+    project.add_drawn_content("00001");
+    project.judge_labels();
+    // Nothing is doubted of which any agreement is enough.
+    project.set("quality.min_label_agreement", 0.0);
+    let _ = project.run().exits(0);
+    let item = format!("{}/00001.png", STYLES[0]);
+    let of_output = project.stored(&format!("predictions/outputs/{item}"));
+    let of_content = project.stored(&format!("predictions/contents/{item}"));
+    for left in [&of_output, &of_content] {
+        fs::create_dir_all(left.parent().unwrap()).unwrap();
+        fs::copy(project.stored("labels/00001.png"), left).unwrap();
+    }
+    let told = project.about_run(&["audit"]).exits(0).stdout;
+    for words in ["note: 2 predictions are stored", item.as_str()] {
+        assert!(told.contains(words), "no {words:?}: {told}");
+    }
+    let _ = project.about_run(&["status"]).exits(0);
+    // What is left half is damage all the same.
+    fs::write(&of_content, b"no picture").unwrap();
+    finds(&project, &["predictions/contents", "is damaged"]);
 }

@@ -54,6 +54,8 @@ fn doubtful_items_are_counted_and_listed_by_style() {
         "4 of 4 items doubtful",
         "nearest colour of Cityscapes",
         "Done with doubtful labels",
+        "pixel accuracy 100.0 -",
+        &format!("/runs/{RUN}/labels"),
         of_style.as_str(),
     ] {
         assert!(run.contains(words), "no {words:?}: {run}");
@@ -67,6 +69,60 @@ fn doubtful_items_are_counted_and_listed_by_style() {
 }
 
 #[test]
+fn pixel_accuracy_and_classes_are_shown_of_all_styles_and_of_each() {
+    let project = made();
+    let service = Service::serve(&project.path("out"), &[]);
+    wait_for_run(&service, RUN, &[]);
+    let all = page(&service, &format!("/runs/{RUN}/labels"));
+    for words in [
+        "nearest colour of Cityscapes",
+        "Pixel accuracy",
+        "IoU in outputs",
+        ">road<",
+        &format!("/runs/{RUN}/labels?style={}", STYLES[1]),
+    ] {
+        assert!(all.contains(words), "no {words:?}: {all}");
+    }
+    // All styles, and each of two.
+    assert_eq!(all.matches("100.0 -").count(), 2 * 3, "{all}");
+    let one = page(&service, &format!("/runs/{RUN}/labels?style={}", STYLES[1]));
+    let chosen = "<tr aria-current=\"true\">";
+    assert_eq!(one.matches(chosen).count(), 1, "{one}");
+    assert!(one.contains(">road<"), "{one}");
+    let none = page(&service, &format!("/runs/{RUN}/labels?style=nowhere"));
+    assert!(none.contains("No class of them was judged"), "{none}");
+    assert!(!none.contains(chosen), "{none}");
+}
+
+#[test]
+fn doubtful_items_are_shown_side_by_side_with_all_that_their_doubt_is_about() {
+    let project = made();
+    let service = Service::serve(&project.path("out"), &[]);
+    wait_for_run(&service, RUN, &[]);
+    let shown = page(&service, &format!("/runs/{RUN}/doubtful"));
+    assert_eq!(shown.matches("<figure>").count(), 5 * 4, "{shown}");
+    let (_, first) = shown.split_once("<article").unwrap();
+    let (first, _) = first.split_once("</article>").unwrap();
+    let pictures: Vec<&str> = first.split("src=\"").skip(1).collect();
+    for (picture, what) in pictures.iter().zip([
+        "Content",
+        "Output",
+        "Label",
+        "Predicted for the content",
+        "Predicted for the output",
+    ]) {
+        assert!(picture.contains(&format!("alt=\"{what}\"")), "{picture}");
+        let (address, _) = picture.split_once('"').unwrap();
+        let address = address.replace("&amp;", "&").replace("&#38;", "&");
+        let answer = get(&service, &address, &[]);
+        assert_eq!(answer.status, 200, "{what}: {}", answer.body);
+        let media_type = answer.header("content-type");
+        assert!(media_type.starts_with("image/"), "{what}: {media_type}");
+    }
+    assert_eq!(pictures.len(), 5);
+}
+
+#[test]
 fn a_doubtful_item_is_shown_with_its_label_and_both_predictions() {
     let project = made();
     let service = Service::serve(&project.path("out"), &[]);
@@ -76,8 +132,9 @@ fn a_doubtful_item_is_shown_with_its_label_and_both_predictions() {
         assert!(shown.contains(words), "no {words:?}: {shown}");
     }
     let output = format!("predictions/outputs/{}/00001.png", STYLES[0]);
+    let content = format!("predictions/contents/{}/00001.png", STYLES[0]);
     for (id, stored) in [
-        ("content-prediction", "predictions/contents/00001.png"),
+        ("content-prediction", content.as_str()),
         ("output-prediction", output.as_str()),
     ] {
         let answer = get(&service, &address(&shown, id), &[]);
@@ -96,11 +153,11 @@ fn a_doubtful_item_is_shown_with_its_label_and_both_predictions() {
     assert_eq!(get(&service, &label, &[&tag]).status, 304);
 
     // Another content is none of the run's, and what is not stored is not there.
-    for path in ["label/00009", "predictions/content/00009"] {
+    for path in ["label/00009", "predictions/content/night_000001/00009"] {
         let path = format!("/runs/{RUN}/images/{path}");
         assert_eq!(get(&service, &path, &[]).status, 404, "{path}");
     }
-    fs::remove_file(project.stored("predictions/contents/00001.png")).unwrap();
+    fs::remove_file(project.stored(&content)).unwrap();
     let gone = get(&service, &address(&shown, "content-prediction"), &[]);
     assert_eq!(gone.status, 404, "{}", gone.body);
 }

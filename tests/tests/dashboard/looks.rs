@@ -89,6 +89,7 @@ async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
             "Quarantined",
         ),
         ("losses", format!("/runs/{RUN}/losses"), "bad-input"),
+        ("labels", format!("/runs/{RUN}/labels"), "IoU in contents"),
         (
             "doubtful",
             format!("/runs/{RUN}/doubtful"),

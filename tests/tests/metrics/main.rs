@@ -263,6 +263,9 @@ fn shows_what_was_made(after: &Shown, started: f64) {
     for metric in [
         "synth2real_run_label_agreement_ratio",
         "synth2real_run_style_label_agreement_ratio",
+        "synth2real_run_label_accuracy_ratio",
+        // Of the one class that the label shows.
+        "synth2real_run_label_class_iou_ratio",
     ] {
         for (of, share) in [("content", 1.0), ("output", 0.875)] {
             let label = format!("of=\"{of}\"");

@@ -99,6 +99,8 @@ fn label_agreement_is_that_of_all_pixels_that_shards_have_counted() {
         "; 6 of 6 items doubtful",
         &format!("  {}: agreement 100.0 -> ", STYLES[1]),
         "agreement of labels with nearest colour of Cityscapes (",
+        "\n  pixel accuracy  ",
+        "\n  road            ",
     ] {
         assert!(text.contains(words), "no {words:?}: {text}");
     }
@@ -113,9 +115,18 @@ fn label_agreement_is_that_of_all_pixels_that_shards_have_counted() {
         .about_run(&["report", "--html", page.to_str().unwrap()])
         .exits(0);
     let page = fs::read_to_string(page).unwrap();
-    for words in ["Labels of all styles by class", "traffic light", "100.0 -"] {
+    for words in [
+        "Labels of all styles by class",
+        "traffic light",
+        "100.0 -",
+        "Some of the items whose labels are doubtful",
+        "predicted for the output",
+    ] {
         assert!(page.contains(words), "no {words:?}");
     }
+    // Of each of six items a label and two predictions.
+    let pictures = page.matches("data:image/png;base64,").count();
+    assert_eq!(pictures, 6 * 3);
 }
 
 #[test]

@@ -16,6 +16,9 @@ use shared::network::{NetworkContract, SEGMENTER_FILE};
 const IMAGES: &str = "images";
 const CLASSES: &str = "classes";
 
+/// What the graph gives for a pixel with a score that is not finite.
+const NOT_JUDGED: i64 = -1;
+
 /// A segmenter that is loaded and matches its contract.
 pub struct SegmentationNetwork {
     /// Its contract, `segmenter.json`.
@@ -63,7 +66,7 @@ impl SegmentationNetwork {
     /// # Errors
     ///
     /// [`EngineError::Run`] if ONNX Runtime fails, [`EngineError::Contract`] if what comes out is not one class of the
-    /// contract for each pixel.
+    /// contract for each pixel, [`EngineError::NotJudged`] if a score of one is not finite.
     pub fn predict(&mut self, image: ArrayView3<'_, u8>) -> Result<Vec<u8>, EngineError> {
         let (height, width, _) = image.dim();
         let images = tensor::from_image(image).map_err(|e| self.session.error(e))?;
@@ -78,6 +81,12 @@ impl SegmentationNetwork {
                 classes.shape
             );
             return Err(self.contract.refuse(told).into());
+        }
+        if classes.values.contains(&NOT_JUDGED) {
+            return Err(EngineError::NotJudged {
+                network: self.contract.network.name.clone(),
+                path: self.contract.path.clone(),
+            });
         }
         let train_id = |&index: &i64| {
             let known = usize::try_from(index).ok();

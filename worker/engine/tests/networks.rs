@@ -10,6 +10,7 @@ use engine::feature_extractor::FeatureExtractor;
 use engine::segmentation_network::SegmentationNetwork;
 use ndarray::Array3;
 use shared::dataset::classes::{CLASSES, UNKNOWN};
+use shared::digest;
 use shared::model::ContractError;
 use shared::network::{FEATURES_FILE, SEGMENTER_FILE};
 use shared::settings::EngineConfig;
@@ -138,6 +139,39 @@ fn a_class_that_the_contract_does_not_name_is_refused_with_its_index() {
     }
     let road = line(&[CLASSES[0].colour]);
     assert_eq!(segmenter.predict(road.view()).unwrap(), [0]);
+}
+
+/// The segmenter of tests with a weight of the class road that is not finite: the graph, and the digest that the contract has
+/// of it, are changed.
+fn damaged() -> TempDir {
+    let folder = segmenter(|text| text);
+    let graph = folder.path().join("segmenter.onnx");
+    let mut bytes = fs::read(&graph).unwrap();
+    let before = digest::sha256(&bytes);
+    // The score of a colour is twice its product with the pixel's.
+    let red = 2.0 * (f32::from(CLASSES[0].colour[0]) / 255.0);
+    let weight = red.to_le_bytes();
+    let at = bytes.windows(4).position(|found| found == weight).unwrap();
+    bytes[at..at + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    fs::write(&graph, &bytes).unwrap();
+    let contract = folder.path().join(SEGMENTER_FILE);
+    let text = fs::read_to_string(&contract).unwrap();
+    let text = replaced(&text, &before, &digest::sha256(&bytes));
+    fs::write(contract, text).unwrap();
+    folder
+}
+
+#[test]
+fn scores_that_are_not_finite_are_no_classes() {
+    let folder = damaged();
+    let mut segmenter = loaded(&folder).unwrap();
+    let colours = CLASSES.map(|class| class.colour);
+    let error = segmenter.predict(line(&colours).view()).unwrap_err();
+    assert!(matches!(error, EngineError::NotJudged { .. }), "{error:?}");
+    let told = error.to_string();
+    for words in ["nearest colour of Cityscapes", "not finite"] {
+        assert!(told.contains(words), "no {words:?}: {told}");
+    }
 }
 
 #[test]

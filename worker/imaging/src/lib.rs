@@ -29,7 +29,7 @@ pub use encode::encode_png;
 pub use error::InputError;
 pub use files::{LabelFile, NamedBytes};
 pub use labels::{
-    IdEvidence, LabelIds, class_colours, count_classes, encode_train_ids, id_evidence, label_ids,
+    IdEvidence, LabelIds, count_classes, encode_train_ids, id_evidence, is_prediction, label_ids,
 };
 pub use load::{LabelNeed, LabelUse, LoadError, Loaded, load};
 pub use prepare::{Prepared, as_labelled, prepare};

@@ -50,6 +50,17 @@ pub enum AttemptError {
         /// Its digest in the committed row.
         committed: String,
     },
+    /// What was predicted for an item is gone, and the item is not doubtful any more.
+    #[error(
+        "{path} is gone and was not made again: its committed row says {committed}, and its item was not found doubtful this \
+         time: was it judged on another kind of device?"
+    )]
+    Undoubted {
+        /// The prediction.
+        path: String,
+        /// Its digest in the committed row.
+        committed: String,
+    },
     /// An item that is done, and whose image or label is gone, cannot be made again.
     #[error(
         "the image or the label of {item} is gone, and it cannot be made again as things are: {reason}"
@@ -138,6 +149,7 @@ impl AttemptError {
             } => FailureClass::Fatal,
             // A number of one shard concerns no other.
             Self::Differs { .. }
+            | Self::Undoubted { .. }
             | Self::Hung { .. }
             | Self::ToldToStop
             | Self::Manifest(
@@ -172,6 +184,7 @@ impl AttemptError {
             | Self::Encode(_)
             | Self::Evaluation { .. }
             | Self::Differs { .. }
+            | Self::Undoubted { .. }
             | Self::Away { .. }
             | Self::ToldToStop
             | Self::Hung { .. } => false,
@@ -189,6 +202,7 @@ impl AttemptError {
             | Self::Encode(_)
             | Self::Evaluation { .. }
             | Self::Differs { .. }
+            | Self::Undoubted { .. }
             | Self::Unrepairable { .. }
             | Self::ToldToStop
             | Self::Hung { .. } => false,
@@ -205,6 +219,7 @@ impl AttemptError {
             | Self::Encode(_)
             | Self::Evaluation { .. }
             | Self::Differs { .. }
+            | Self::Undoubted { .. }
             | Self::Unrepairable { .. }
             | Self::Away { .. }
             | Self::ToldToStop
@@ -224,6 +239,7 @@ impl AttemptError {
             | Self::Manifest(_)
             | Self::Encode(_)
             | Self::Differs { .. }
+            | Self::Undoubted { .. }
             | Self::Unrepairable { .. }
             | Self::Away { .. }
             | Self::ToldToStop
@@ -245,6 +261,7 @@ impl AttemptError {
             | Self::Encode(_)
             | Self::Evaluation { .. }
             | Self::Differs { .. }
+            | Self::Undoubted { .. }
             | Self::Unrepairable { .. }
             | Self::Away { .. }
             | Self::ToldToStop => false,

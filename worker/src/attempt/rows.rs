@@ -95,20 +95,10 @@ impl<'a> RowMaker<'a> {
         repair::check(expected.and_then(|of| of.image(item)), key, sha256)
     }
 
-    /// Refuses a prediction that is not the one of its committed row, before it is stored; `of` finds the digest of that one.
-    pub(super) fn check_prediction(
-        &self,
-        item: &ItemId,
-        key: &ArtifactKey,
-        sha256: &str,
-        of: fn(&Predictions) -> &String,
-    ) -> Result<(), AttemptError> {
-        let expected = self.expected.as_ref().and_then(|all| all.predictions(item));
-        let expected = expected.map(|predictions| match predictions {
-            Some(predictions) => of(predictions).as_str(),
-            None => "that there is none",
-        });
-        repair::check(expected, key, sha256)
+    /// Returns the digests of the predictions that the committed row of an item speaks of, none if it speaks of none; nothing
+    /// unless the shard is repaired.
+    pub(super) fn expected_predictions(&self, item: &ItemId) -> Option<Option<&Predictions>> {
+        self.expected.as_ref()?.predictions(item)
     }
 
     /// Marks the start of work on a content's items.

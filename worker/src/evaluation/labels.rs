@@ -6,8 +6,9 @@ use ndarray::{Array3, ArrayView2, ArrayView3};
 use shared::confusion::{Confusion, LabelAgreement};
 use shared::digest;
 use shared::manifest::{Predictions, Quality};
+use shared::warning::ItemWarning;
 
-use super::EvaluationError;
+use super::{EvaluationError, figure};
 use engine::EngineError;
 use engine::segmentation_network::SegmentationNetwork;
 
@@ -47,15 +48,21 @@ impl LabelEvaluator {
     }
 
     /// Adds to the figures of an output of its content's size how far it agrees with the label; returns what was predicted if
-    /// it is doubtful.
+    /// it is doubtful. Where the network gives no classes for one of both, there is a warning in place of figures.
     pub(super) fn evaluate(
         &mut self,
         content: &Prepared,
         output: ArrayView3<'_, u8>,
         quality: &mut Quality,
+        warnings: &mut Vec<ItemWarning>,
     ) -> Result<Option<PredictionPictures>, EvaluationError> {
-        let predicted = self.network.predict(output)?;
-        let of_content = of_content(&mut self.network, &mut self.content, content)?;
+        let Some(predicted) = figure(self.network.predict(output), warnings)? else {
+            return Ok(None);
+        };
+        let of_content = of_content(&mut self.network, &mut self.content, content);
+        let Some(of_content) = figure(of_content, warnings)? else {
+            return Ok(None);
+        };
         let label: Vec<u8> = content.label.iter().copied().collect();
         let agreement = LabelAgreement {
             output: Confusion::of(&label, &predicted),

@@ -163,7 +163,7 @@ impl Networks {
             ..Quality::default()
         };
         let predictions = match &mut self.labels {
-            Some(labels) => labels.evaluate(content, after.view(), &mut quality)?,
+            Some(labels) => labels.evaluate(content, after.view(), &mut quality, &mut warnings)?,
             None => None,
         };
         Ok(Evaluation {

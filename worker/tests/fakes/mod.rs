@@ -44,7 +44,8 @@ use worker::evaluation::{Evaluation, EvaluationError, PredictionPictures};
 /// Evaluations of the recording of a style.
 pub(crate) const STYLE_EVALUATIONS: u64 = 7;
 
-const SIZE: ImageSize = ImageSize {
+/// The size of its pictures.
+pub(crate) const SIZE: ImageSize = ImageSize {
     width: 8,
     height: 4,
     latent_width: 1,

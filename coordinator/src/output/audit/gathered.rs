@@ -108,8 +108,12 @@ impl Audit<'_> {
             Some((style, content))
         };
         let quarantined = checked.quarantined.iter();
-        let quarantined = quarantined.filter_map(|item| position(&self.contents, item));
-        self.quarantined.extend(quarantined);
+        for item in quarantined.filter_map(|item| position(&self.contents, item)) {
+            self.quarantined.insert(item);
+            if has_predictions {
+                self.predictions.in_row(item, false);
+            }
+        }
         for done in checked.done {
             let item = done.item;
             let Some((style, content)) = position(&self.contents, &item) else {
@@ -117,8 +121,9 @@ impl Audit<'_> {
             };
             self.stored.account_for((style, content));
             self.report.done.push((style, content));
-            if let Some(predictions) = done.predictions {
-                self.take_predictions((style, content), &item, predictions);
+            if has_predictions {
+                let position = (style, content);
+                self.predictions.in_row(position, done.has_predictions);
             }
             let Some(digests) = done.digests else {
                 continue;
@@ -189,6 +194,6 @@ impl Audit<'_> {
 }
 
 /// Returns whether a digest is the one that is known, which it is from now on if none was.
-pub(super) fn agrees(known: &mut Option<String>, sha256: String) -> bool {
+fn agrees(known: &mut Option<String>, sha256: String) -> bool {
     *known.get_or_insert_with(|| sha256.clone()) == sha256
 }

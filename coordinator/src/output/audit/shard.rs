@@ -5,7 +5,7 @@ use shared::decision::Items;
 use shared::failure::chain;
 use shared::ids::ItemId;
 use shared::making::ContentDigests;
-use shared::manifest::{self, ManifestRow, Predictions, Status};
+use shared::manifest::{self, ManifestRow, Status};
 use shared::storage::{Storage, StorageError};
 
 use super::pictures::{self, look};
@@ -50,8 +50,8 @@ pub(super) struct Done {
     pub(super) item: ItemId,
     /// What it was made from.
     pub(super) digests: Option<ContentDigests>,
-    /// What a segmenter predicted, where that is stored.
-    pub(super) predictions: Option<Predictions>,
+    /// Whether its row speaks of what a segmenter predicted.
+    pub(super) has_predictions: bool,
 }
 
 /// Which items of a shard are being made.
@@ -202,10 +202,16 @@ async fn check_image(
             pictures::Expected::image(output).compare(&found, findings);
             let predictions = row.quality.as_ref().and_then(|it| it.predictions.as_ref());
             if let Some(predicted) = predictions {
-                let key = ArtifactKey::OutputPrediction(run.record.run.clone(), row.item.clone());
+                let (id, item) = (&run.record.run, &row.item);
+                let of_output = ArtifactKey::OutputPrediction(id.clone(), item.clone());
+                let of_content = ArtifactKey::ContentPrediction(id.clone(), item.clone());
                 let size = (output.width, output.height);
-                let expected = (predicted.output_sha256.as_str(), size);
-                findings.extend(pictures::check(storage, &key, expected).await?);
+                for (key, sha256) in [
+                    (of_output, &predicted.output_sha256),
+                    (of_content, &predicted.content_sha256),
+                ] {
+                    findings.extend(pictures::check(storage, &key, (sha256, size)).await?);
+                }
             }
             let digests = ContentDigests::of_row(row);
             if digests.is_none() {
@@ -217,7 +223,7 @@ async fn check_image(
             checked.done.push(Done {
                 item: row.item.clone(),
                 digests,
-                predictions: predictions.cloned(),
+                has_predictions: predictions.is_some(),
             });
         }
         (None, Status::Done) => findings.push(format!("{} is done and has no output", row.item)),

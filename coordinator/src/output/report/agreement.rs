@@ -125,6 +125,33 @@ impl AgreementReport {
         change(self.content.miou, self.output.miou)
     }
 
+    /// Returns the pixel accuracy of contents and of outputs in percent: `92.1 -> 90.0`.
+    #[must_use]
+    pub fn accuracies(&self) -> String {
+        change(self.content.pixel_accuracy, self.output.pixel_accuracy)
+    }
+
+    /// Returns the IoU of a class in contents and in outputs in percent; none if neither is known.
+    #[must_use]
+    pub fn change_of_class(&self, name: &str) -> Option<String> {
+        let [content, output] = [&self.content, &self.output].map(|labels| labels.of_class(name));
+        content.or(output)?;
+        Some(change(content, output))
+    }
+
+    /// Returns each class that labels show with its IoU in contents and in outputs in percent, and what it gained.
+    #[must_use]
+    pub fn classes(&self) -> Vec<[String; 4]> {
+        let classes = CLASSES.iter().filter_map(|class| {
+            let content = self.content.of_class(class.name)?;
+            let output = self.output.of_class(class.name)?;
+            let figures = [content, output, output - content];
+            let [content, output, gained] = figures.map(|share| number(Some(percent(share)), 1));
+            Some([class.name.to_owned(), content, output, gained])
+        });
+        classes.collect()
+    }
+
     /// Returns the classes that were lost most in percent, `pole 31 -> 19, rider 20 -> 12`; empty if none was.
     #[must_use]
     pub fn lost_in_words(&self) -> String {
@@ -160,7 +187,7 @@ impl fmt::Display for AgreementReport {
 }
 
 /// Returns a share of contents and of outputs in percent, or dashes.
-pub(super) fn change(content: Option<f64>, output: Option<f64>) -> String {
+fn change(content: Option<f64>, output: Option<f64>) -> String {
     let [content, output] = [content, output].map(|share| number(share.map(percent), 1));
     format!("{content} -> {output}")
 }

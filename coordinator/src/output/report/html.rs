@@ -1,29 +1,24 @@
 //! Reports as one page that needs nothing else: figures, a plot, and images before and after.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
 
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use image::DynamicImage;
-use image::codecs::jpeg::JpegEncoder;
-use image::imageops::FilterType;
 use shared::artifact::ArtifactKey;
 use shared::clock::Clock;
-use shared::dataset::classes::{CLASSES, Class};
 use shared::item_metric::ItemMetric;
 use shared::source::{self, Source};
 use shared::storage::Storage;
 use shared::wording::first_names;
 
-use super::agreement::change;
+use super::doubtful::{self, DoubtfulItem};
+use super::pictures;
 use super::plot::{self, PlotError};
 use super::text::{figures, kid, networks, notes, number};
 use super::{AgreementReport, RunReport};
 use crate::output::contact_sheet::{input_image, output_image, size_of};
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::Ledger;
+use crate::run::tally::Tally;
 
 /// Contents shown of each style.
 const CONTENTS_OF_STYLE: usize = 2;
@@ -31,7 +26,6 @@ const CONTENTS_OF_STYLE: usize = 2;
 const MAX_STYLES: usize = 12;
 /// Width of the images on the page, in pixels.
 const WIDTH: u32 = 512;
-const JPEG_QUALITY: u8 = 82;
 
 /// Why a page cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +55,8 @@ struct Run<'a> {
     rows: Vec<Row>,
     /// What a segmenter predicts, for all styles and for each.
     labels: Vec<Labels>,
+    /// Some items whose labels are doubtful.
+    doubtful: Vec<DoubtfulItem>,
     networks: Vec<String>,
     notes: Vec<(String, String)>,
     rate: String,
@@ -108,6 +104,8 @@ pub struct Shown<'a> {
     pub run: &'a FrozenRun,
     /// What of it is committed.
     pub ledger: &'a Ledger,
+    /// What is counted of that.
+    pub tally: &'a Tally,
     /// What came out.
     pub report: &'a RunReport,
 }
@@ -130,7 +128,7 @@ pub async fn render(
         metrics: ItemMetric::ALL.map(ItemMetric::title).to_vec(),
         plot: plot::trade_off(&reports)?,
         comparisons: comparisons(storage, shown).await,
-        runs: reports.into_iter().map(run).collect(),
+        runs: runs(storage, shown).await,
     };
     Ok(page.render()?)
 }
@@ -140,8 +138,17 @@ fn hours(report: &RunReport) -> String {
     hours.map_or_else(String::new, |hours| hours.told(report.price.as_ref()))
 }
 
-fn run(report: &RunReport) -> Run<'_> {
+async fn runs<'a>(storage: &dyn Storage, shown: &[Shown<'a>]) -> Vec<Run<'a>> {
+    let mut runs = Vec::with_capacity(shown.len());
+    for shown in shown {
+        runs.push(run(shown.report, doubtful::items(storage, shown).await));
+    }
+    runs
+}
+
+fn run(report: &RunReport, doubtful: Vec<DoubtfulItem>) -> Run<'_> {
     Run {
+        doubtful,
         rows: report.styles.iter().map(row).collect(),
         labels: labels(report),
         networks: networks(report),
@@ -167,21 +174,14 @@ fn labels(report: &RunReport) -> Vec<Labels> {
 }
 
 fn labels_of(whose: &str, agreement: &AgreementReport) -> Labels {
-    let (content, output) = (&agreement.content, &agreement.output);
-    let class = |class: &Class| {
-        let (before, after) = (content.of_class(class.name)?, output.of_class(class.name)?);
-        let figures = [before, after, after - before];
-        let [before, after, gained] = figures.map(|share| number(Some(100.0 * share), 1));
-        Some([class.name.to_owned(), before, after, gained])
-    };
     Labels {
         whose: whose.to_owned(),
         items: agreement.items.to_string(),
         doubtful: agreement.doubtful,
-        accuracy: change(content.pixel_accuracy, output.pixel_accuracy),
+        accuracy: agreement.accuracies(),
         means: agreement.means(),
         lost: agreement.lost_in_words(),
-        classes: CLASSES.iter().filter_map(class).collect(),
+        classes: agreement.classes(),
     }
 }
 
@@ -283,7 +283,7 @@ async fn comparison(
         let Some(image) = output_image(storage, &key, &record.frozen.model).await else {
             continue;
         };
-        if let Some(image) = data_uri(DynamicImage::ImageRgb8(image)).await {
+        if let Some(image) = pictures::photograph(image, WIDTH).await {
             after.push((run.to_string(), image));
         }
     }
@@ -295,24 +295,9 @@ async fn comparison(
     let classes = first.record.frozen.content.classes.as_ref();
     let before = input_image(contents, &first.plan.contents[content], classes, size).await?;
     Some(Comparison {
-        before: data_uri(DynamicImage::ImageRgb8(before)).await?,
+        before: pictures::photograph(before, WIDTH).await?,
         style: item.style,
         content: item.content,
         after,
     })
-}
-
-/// Returns an image as it stands in the page, made away from the threads that wait for the network.
-async fn data_uri(mut image: DynamicImage) -> Option<String> {
-    let work = move || {
-        if image.width() > WIDTH {
-            image = image.resize(WIDTH, u32::MAX, FilterType::Lanczos3);
-        }
-        let mut jpeg = Cursor::new(Vec::new());
-        let encoder = JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY);
-        image.to_rgb8().write_with_encoder(encoder).ok()?;
-        let base64 = STANDARD.encode(jpeg.into_inner());
-        Some(format!("data:image/jpeg;base64,{base64}"))
-    };
-    shared::blocking::run(work).await
 }

@@ -5,16 +5,19 @@
 //! - `document`, [`agreement`]: its fields; `stored`: whether a stored one still holds; `publish`: stored at the end of a run
 //! - [`make`], [`references`], `networks`: from committed shards, compared with real photographs
 //! - [`live`]: of a run under way; [`compare`]: a stored one, with one that is made again
-//! - [`text`], [`html`], [`plot`]: for people; `metrics`: figures of metrics as JSON
+//! - [`text`], [`html`], [`plot`]: for people, with `doubtful` and `pictures` for the page; `metrics`: figures of metrics as
+//!   JSON
 
 pub mod agreement;
 pub mod compare;
 mod document;
+mod doubtful;
 pub mod html;
 pub mod live;
 pub mod make;
 mod metrics;
 mod networks;
+mod pictures;
 pub mod plot;
 mod publish;
 pub mod references;

@@ -185,13 +185,30 @@ fn label_agreement_is_told_of_each_style_and_of_all_and_is_read_again() {
     let json = serde_json::to_string(&report).unwrap();
     assert_eq!(serde_json::from_str::<RunReport>(&json).unwrap(), report);
 
-    let text = text::render(&[report]);
+    let text = text::render(std::slice::from_ref(&report));
     for line in [
         "  night: agreement 100.0 -> 77.5; pole 100 -> 75, road 100 -> 80; 1 of 2 items doubtful",
         "  snow: agreement 100.0 -> 25.0; pole 100 -> 0, road 100 -> 50; 1 of 2 items doubtful",
         // Of all pixels: 3 of 8 of pole are found, and road is found in 8 of 13.
         "  labels: agreement 100.0 -> 49.5; pole 100 -> 38, road 100 -> 62; 2 of 4 items doubtful",
+        "  labels, %               night           snow     all styles",
+        "  pixel accuracy  100.0 -> 87.5  100.0 -> 50.0  100.0 -> 68.8",
+        "  mean IoU        100.0 -> 77.5  100.0 -> 25.0  100.0 -> 49.5",
+        "  road            100.0 -> 80.0  100.0 -> 50.0  100.0 -> 61.5",
+        "  pole            100.0 -> 75.0   100.0 -> 0.0  100.0 -> 37.5",
         "  agreement of labels with nearest colour (01234567, no resize): mean IoU in percent, content -> output",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line}: {text}");
+    }
+
+    // Of many styles their classes are not told in columns.
+    let many = (0..7).map(|number| style(&format!("night-{number}"), &[0, 0, 0, 0, 5, 5, 5, 0]).0);
+    report.styles = many.collect();
+    let text = text::render(&[report]);
+    for line in [
+        "  labels, %          all styles",
+        "  pole            100.0 -> 37.5",
+        "  classes of each style: synth2real report demo --html FILE, and report.json",
     ] {
         assert!(text.lines().any(|found| found == line), "no {line}: {text}");
     }

@@ -2,14 +2,18 @@
 
 use std::fmt::{Display, Write as _};
 
+use shared::dataset::classes::CLASSES;
 use shared::item_metric::ItemMetric;
 use shared::wording::{MOST_NAMES, first_names, one_line};
 
-use super::{NetworkReport, RunReport, StyleReport};
+use super::{AgreementReport, NetworkReport, RunReport, StyleReport};
 use crate::run::tally::reason_lines;
 
 /// What stands where there is no figure.
 const NONE: &str = "-";
+
+/// Most styles that have a column of their own in the table of classes.
+const MOST_COLUMNS: usize = 6;
 
 /// Returns reports as text, a table for each run.
 #[must_use]
@@ -72,6 +76,7 @@ fn render_run(report: &RunReport, text: &mut String) {
     render_cost(report, text);
     table(&report.styles, text);
     render_agreement(report, text);
+    render_classes(report, text);
     render_networks(report, text);
     report
         .styles
@@ -158,6 +163,54 @@ fn render_agreement(report: &RunReport, text: &mut String) {
     }
 }
 
+/// Adds pixel accuracy, mean IoU and the IoU of each class, in contents and in outputs: of each style if there are few, and
+/// of all.
+fn render_classes(report: &RunReport, text: &mut String) {
+    let Some(all) = &report.label_agreement else {
+        return;
+    };
+    let styles = report.styles.iter();
+    let styles: Vec<(&str, &AgreementReport)> = styles
+        .filter_map(|style| Some((style.style.as_str(), style.label_agreement.as_ref()?)))
+        .collect();
+    let has_too_many = styles.len() > MOST_COLUMNS;
+    let mut columns = match styles.len() {
+        2..=MOST_COLUMNS => styles,
+        _ => Vec::new(),
+    };
+    columns.push(("all styles", all));
+    let row = |what: &str, of: &dyn Fn(&AgreementReport) -> String| {
+        let mut row = vec![what.to_owned()];
+        row.extend(columns.iter().map(|(_, agreement)| of(agreement)));
+        row
+    };
+    let mut header = vec!["labels, %".to_owned()];
+    header.extend(columns.iter().map(|(name, _)| one_line(name).into_owned()));
+    let mut rows = vec![
+        header,
+        row("pixel accuracy", &AgreementReport::accuracies),
+        row("mean IoU", &AgreementReport::means),
+    ];
+    for class in CLASSES {
+        let of = |agreement: &AgreementReport| agreement.change_of_class(class.name);
+        if columns.iter().any(|(_, agreement)| of(agreement).is_some()) {
+            let shown =
+                |agreement: &AgreementReport| of(agreement).unwrap_or_else(|| NONE.to_owned());
+            rows.push(row(class.name, &shown));
+        }
+    }
+    aligned(&rows, text);
+    if has_too_many {
+        let run = &report.run;
+        line(
+            text,
+            format_args!(
+                "  classes of each style: synth2real report {run} --html FILE, and report.json"
+            ),
+        );
+    }
+}
+
 /// Returns the networks of a report, each as a line that says which figures it gave.
 #[must_use]
 pub fn networks(report: &RunReport) -> Vec<String> {
@@ -171,7 +224,7 @@ pub fn networks(report: &RunReport) -> Vec<String> {
     let of_metrics =
         of_metrics.filter_map(|(metric, network)| Some((metric.title(), network.as_ref()?)));
     let judges = extractor.into_iter().chain(of_metrics).map(cautioned);
-    // Nobody has published what a segmenter finds in contents of a run.
+    // No figures of this are published to compare with.
     let segmenter = report.segmenter.iter().map(|network| {
         let name = name_of_network(network);
         format!("agreement of labels with {name}: mean IoU in percent, content -> output")
@@ -231,10 +284,16 @@ fn table(styles: &[StyleReport], text: &mut String) {
         row
     });
     let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
+    aligned(&rows, text);
+}
+
+/// Adds rows of as many cells each: the first one to the left, figures to the right.
+fn aligned(rows: &[Vec<String>], text: &mut String) {
+    let num_columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths = (0..rows[0].len()).map(|column| width(column).unwrap_or_default());
+    let widths = (0..num_columns).map(|column| width(column).unwrap_or_default());
     let widths: Vec<usize> = widths.collect();
-    for row in &rows {
+    for row in rows {
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
             let _ = match column {
                 0 => write!(text, "  {cell:<width$}"),

@@ -53,6 +53,7 @@ struct Reports<'a> {
 struct Reported {
     run: FrozenRun,
     ledger: Ledger,
+    tally: Tally,
     report: RunReport,
 }
 
@@ -145,6 +146,7 @@ impl Reported {
         html::Shown {
             run: &self.run,
             ledger: &self.ledger,
+            tally: &self.tally,
             report: &self.report,
         }
     }
@@ -215,6 +217,7 @@ async fn report(
         return Ok(Reported {
             run,
             ledger,
+            tally,
             report,
         });
     }
@@ -239,6 +242,7 @@ async fn report(
     Ok(Reported {
         run,
         ledger,
+        tally,
         report,
     })
 }

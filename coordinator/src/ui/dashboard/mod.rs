@@ -178,6 +178,7 @@ fn guarded_routes() -> Router<Arc<Dashboard>> {
         .route("/runs/{run}", get(pages::run::show))
         .route("/runs/{run}/shards/{shard}", get(pages::shard::show))
         .route("/runs/{run}/losses", get(pages::failures::show))
+        .route("/runs/{run}/labels", get(pages::labels::show))
         .route("/runs/{run}/doubtful", get(pages::doubtful::show))
         .route("/runs/{run}/report", get(pages::report::show))
         .route(
@@ -198,7 +199,7 @@ fn guarded_routes() -> Router<Arc<Dashboard>> {
         )
         .route("/runs/{run}/images/label/{content}", get(images::label))
         .route(
-            "/runs/{run}/images/predictions/content/{content}",
+            "/runs/{run}/images/predictions/content/{style}/{content}",
             get(images::content_prediction),
         )
         .route(

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::clock::{Clock, SystemClock};
+use shared::dataset::classes::CLASSES;
 use shared::ids::RunId;
 use shared::metrics::{self, Gauge, names};
 use shared::queue::Depth;
 
-use crate::output::report::RunReport;
+use crate::output::report::{AgreementReport, LabelReport, RunReport};
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{Ledger, ShardState};
 use crate::run::policy::Fate;
@@ -29,49 +30,75 @@ pub(super) struct RunGauges {
 #[derive(Debug, Clone, PartialEq)]
 struct Agreement {
     run: String,
-    /// None for all of the run.
-    style: Option<String>,
+    figure: AgreementFigure,
     of: &'static str,
-    mean_iou: f64,
+    share: f64,
+}
+
+/// What a share of agreement is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum AgreementFigure {
+    /// The mean IoU of the run.
+    MeanIou,
+    /// The pixel accuracy of the run.
+    Accuracy,
+    /// The IoU of a class in the run.
+    ClassIou(&'static str),
+    /// The mean IoU of a style.
+    StyleMeanIou(String),
+}
+
+/// Returns figures of contents and of outputs, with what they are of.
+fn both(found: &AgreementReport) -> [(&'static str, &LabelReport); 2] {
+    [("content", &found.content), ("output", &found.output)]
 }
 
 impl Agreement {
     /// Returns those of a report.
     fn all(run: &RunId, report: &RunReport) -> Vec<Self> {
-        let whole = report.label_agreement.iter().map(|found| (None, found));
-        let styles = report.styles.iter();
-        let styles = styles
-            .filter(|_| report.styles.len() <= MAX_STYLES)
-            .filter_map(|style| Some((Some(&style.style), style.label_agreement.as_ref()?)));
-        let figures = whole.chain(styles).flat_map(|(style, found)| {
-            let figures = [
-                ("content", found.content.miou),
-                ("output", found.output.miou),
-            ];
-            figures.map(|(of, mean_iou)| (style, of, mean_iou))
-        });
-        let agreement = |(style, of, mean_iou): (Option<&String>, &'static str, Option<f64>)| {
-            Some(Self {
+        let mut all = Vec::new();
+        let mut add = |figure: AgreementFigure, of: &'static str, share: Option<f64>| {
+            let share = share.filter(|share| (0.0..=1.0).contains(share));
+            all.extend(share.map(|share| Self {
                 run: run.to_string(),
-                style: style.cloned(),
+                figure,
                 of,
-                mean_iou: mean_iou.filter(|share| (0.0..=1.0).contains(share))?,
-            })
+                share,
+            }));
         };
-        figures.filter_map(agreement).collect()
+        for (of, labels) in report.label_agreement.iter().flat_map(both) {
+            add(AgreementFigure::MeanIou, of, labels.miou);
+            add(AgreementFigure::Accuracy, of, labels.pixel_accuracy);
+            for class in CLASSES {
+                let figure = AgreementFigure::ClassIou(class.name);
+                add(figure, of, labels.of_class(class.name));
+            }
+        }
+        let styles = report.styles.iter();
+        for style in styles.filter(|_| report.styles.len() <= MAX_STYLES) {
+            for (of, labels) in style.label_agreement.iter().flat_map(both) {
+                let figure = AgreementFigure::StyleMeanIou(style.style.clone());
+                add(figure, of, labels.miou);
+            }
+        }
+        all
     }
 
     fn gauge(&self) -> Gauge {
         let (run, of) = (self.run.as_str(), self.of);
-        match self.style.as_deref() {
-            None => names::RUN_LABEL_AGREEMENT.gauge([run, of]),
-            Some(style) => names::RUN_STYLE_LABEL_AGREEMENT.gauge([run, style, of]),
+        match &self.figure {
+            AgreementFigure::MeanIou => names::RUN_LABEL_AGREEMENT.gauge([run, of]),
+            AgreementFigure::Accuracy => names::RUN_LABEL_ACCURACY.gauge([run, of]),
+            AgreementFigure::ClassIou(class) => names::RUN_LABEL_CLASS_IOU.gauge([run, of, class]),
+            AgreementFigure::StyleMeanIou(style) => {
+                names::RUN_STYLE_LABEL_AGREEMENT.gauge([run, style, of])
+            }
         }
     }
 
     /// Returns whether another one is shown in its place.
     fn is_replaced_by(&self, other: &Self) -> bool {
-        (&self.run, &self.style, self.of) == (&other.run, &other.style, other.of)
+        (&self.run, &self.figure, self.of) == (&other.run, &other.figure, other.of)
     }
 }
 
@@ -182,7 +209,7 @@ impl RunGauges {
     fn gauges(&self) -> Vec<(Gauge, f64)> {
         let seen = self.seen.iter().flat_map(Seen::gauges);
         let agreements = self.agreements.iter();
-        let agreements = agreements.map(|agreement| (agreement.gauge(), agreement.mean_iou));
+        let agreements = agreements.map(|agreement| (agreement.gauge(), agreement.share));
         seen.chain(agreements).collect()
     }
 }
@@ -240,13 +267,17 @@ mod tests {
     use shared::item_metric::PerMetric;
 
     use super::*;
-    use crate::output::report::{AgreementReport, Cost, LabelReport, StyleReport};
+    use crate::output::report::{Cost, StyleReport};
 
     fn agreement(content: f64, output: Option<f64>) -> Option<AgreementReport> {
-        let labels = |miou| LabelReport {
-            pixel_accuracy: None,
+        let labels = |miou: Option<f64>| LabelReport {
+            pixel_accuracy: miou.map(|share| share / 2.0),
             miou,
-            iou: BTreeMap::new(),
+            iou: BTreeMap::from([
+                ("pole".to_owned(), miou),
+                ("train".to_owned(), None),
+                ("of another program".to_owned(), Some(1.0)),
+            ]),
         };
         Some(AgreementReport {
             content: labels(Some(content)),
@@ -305,18 +336,23 @@ mod tests {
             Agreement::all(&report.run, &report)
         };
         let found = all(1);
-        let found: Vec<_> = found
-            .iter()
-            .map(|it| (it.style.as_deref(), it.of, it.mean_iou))
-            .collect();
+        let of_style = || AgreementFigure::StyleMeanIou("night-0".to_owned());
         let expected = [
-            (None, "content", 0.75),
-            (Some("night-0"), "content", 0.75),
-            (Some("night-0"), "output", 0.5),
+            (AgreementFigure::MeanIou, "content", 0.75),
+            (AgreementFigure::Accuracy, "content", 0.375),
+            (AgreementFigure::ClassIou("pole"), "content", 0.75),
+            (of_style(), "content", 0.75),
+            (of_style(), "output", 0.5),
         ];
+        let expected = expected.map(|(figure, of, share)| Agreement {
+            run: "demo".to_owned(),
+            figure,
+            of,
+            share,
+        });
         assert_eq!(found, expected);
-        assert_eq!(all(MAX_STYLES).len(), 1 + 2 * MAX_STYLES);
-        assert_eq!(all(MAX_STYLES + 1).len(), 1);
+        assert_eq!(all(MAX_STYLES).len(), 3 + 2 * MAX_STYLES);
+        assert_eq!(all(MAX_STYLES + 1).len(), 3);
         let mut strange = report(0);
         strange.label_agreement = agreement(1e300, Some(-1.0));
         assert_eq!(Agreement::all(&strange.run, &strange), []);

@@ -13,7 +13,7 @@ pub(crate) mod label_map;
 mod read_back;
 pub(crate) mod stored;
 
-pub use classes::{class_colours, count_classes};
+pub use classes::count_classes;
 pub use encoding::{IdEvidence, id_evidence};
 pub use read_back::{LabelIds, label_ids};
-pub use stored::encode_train_ids;
+pub use stored::{encode_train_ids, is_prediction};

@@ -13,10 +13,12 @@ use super::cityscapes::{
     palette_of_train_ids,
 };
 use super::encoding::{Ids, Label};
+use crate::decode::label_file::{self, Pixels};
 use crate::encode::{encode_ids, encode_pixels, encode_png};
 use crate::error::InputError;
+use crate::files::NamedBytes;
 use crate::resize::{Size, crop_centre, resize_nearest, resize_nearest_pixels};
-use shared::dataset::classes::train_id_of_label_id;
+use shared::dataset::classes::{NUM_CLASSES, UNKNOWN, train_id_of_label_id};
 
 /// Returns a label at another size as a PNG of what was promised.
 pub(crate) fn stored(
@@ -62,6 +64,26 @@ pub fn encode_train_ids(train_ids: ArrayView2<'_, u8>) -> Result<Vec<u8>, InputE
     encode_ids(train_ids, Some(&palette_of_train_ids()))
 }
 
+/// Returns whether a file is a prediction of a size as [`encode_train_ids`] makes them.
+#[must_use]
+pub fn is_prediction(bytes: &[u8], size: Size) -> bool {
+    let file = NamedBytes {
+        name: "a prediction",
+        bytes,
+    };
+    // Before its pixels are unpacked.
+    if !label_file::size(file).is_ok_and(|found| found == (size.width, size.height)) {
+        return false;
+    }
+    match label_file::read(file).map(|label| label.pixels) {
+        Ok(Pixels::Indices(ids, palette)) => {
+            let is_train_id = |&id: &u8| usize::from(id) < NUM_CLASSES || id == UNKNOWN;
+            palette == palette_of_train_ids() && ids.iter().all(is_train_id)
+        }
+        Ok(Pixels::Levels(_) | Pixels::Colours(_)) | Err(_) => false,
+    }
+}
+
 /// Returns label ids as a PNG of what was promised.
 fn encode_label_ids(label_ids: &Array2<u8>, promised: LabelKind) -> Result<Vec<u8>, InputError> {
     match promised {
@@ -99,7 +121,7 @@ mod tests {
     use std::io::Cursor;
 
     use ndarray::{Array2, array};
-    use shared::dataset::classes::{CLASSES, UNKNOWN};
+    use shared::dataset::classes::CLASSES;
 
     use super::*;
 
@@ -119,5 +141,25 @@ mod tests {
         reader.next_frame(&mut ids).unwrap();
         assert_eq!(ids, [0, 18, UNKNOWN, 10, 5, 5]);
         assert!(encode_train_ids(Array2::zeros((1, 0)).view()).is_err());
+    }
+
+    #[test]
+    fn a_file_is_a_prediction_only_if_it_is_whole_of_its_size_and_shows_train_ids_alone() {
+        let size = |width, height| Size { width, height };
+        let whole = encode_train_ids(array![[0, 18, 3], [10, 5, 5]].view()).unwrap();
+        assert!(is_prediction(&whole, size(3, 2)));
+        assert!(!is_prediction(&whole, size(2, 3)));
+        for kept in [0, 8, 33, whole.len() / 2, whole.len() - 30] {
+            assert!(!is_prediction(&whole[..kept], size(3, 2)), "{kept} bytes");
+        }
+        let unknown = encode_train_ids(array![[0, UNKNOWN]].view()).unwrap();
+        assert!(is_prediction(&unknown, size(2, 1)));
+        let other = encode_train_ids(array![[0, 19]].view()).unwrap();
+        assert!(!is_prediction(&other, size(2, 1)));
+        let grey = encode_ids(array![[0, 18]].view(), None).unwrap();
+        assert!(!is_prediction(&grey, size(2, 1)));
+        let of_label_ids = encode_ids(array![[7, 11]].view(), Some(&palette())).unwrap();
+        assert!(!is_prediction(&of_label_ids, size(2, 1)));
+        assert!(!is_prediction(b"", size(0, 0)));
     }
 }

@@ -1,7 +1,7 @@
 //! What an object below the folder of a run is by its name.
 
 use shared::artifact::ArtifactKey;
-use shared::ids::ShardId;
+use shared::ids::{ItemId, ShardId};
 
 use super::Truth;
 use crate::output::audit::predictions::Expectation;
@@ -18,7 +18,9 @@ pub(super) enum Kind {
     ContactSheet,
     /// A picture of which no row tells the digest.
     Picture(ArtifactKey),
-    /// A prediction of a segmenter for what is not doubtful.
+    /// A prediction of a segmenter that the row of its item does not speak of.
+    LeftPrediction(ArtifactKey),
+    /// A prediction of a segmenter for what is no item.
     StrayPrediction,
     /// A page of a report, which people may put there.
     Page,
@@ -50,17 +52,10 @@ impl Kind {
                 Some(_) => Self::Picture(ArtifactKey::Label(run, content)),
                 None => Self::Orphan,
             },
-            Some(ArtifactKey::OutputPrediction(run, item)) => {
-                let style = truth.styles.get(item.style.as_str()).copied();
-                let content = truth.contents.get(item.content.as_str()).copied();
-                let expected = style.zip(content).map(|at| truth.predictions.of_output(at));
-                Self::of_prediction(ArtifactKey::OutputPrediction(run, item), expected)
-            }
-            Some(ArtifactKey::ContentPrediction(run, name)) => {
-                let content = truth.contents.get(name.as_str()).copied();
-                let expected = content.map(|at| truth.predictions.of_content(at));
-                Self::of_prediction(ArtifactKey::ContentPrediction(run, name), expected)
-            }
+            Some(
+                ref key @ (ArtifactKey::OutputPrediction(_, ref item)
+                | ArtifactKey::ContentPrediction(_, ref item)),
+            ) => Self::of_prediction(key, item, truth),
             Some(ArtifactKey::Decision(_, number)) if number <= truth.ledger.decisions.count => {
                 Self::Decision(number)
             }
@@ -85,11 +80,14 @@ impl Kind {
         }
     }
 
-    /// Returns what a prediction of a segmenter is.
-    fn of_prediction(key: ArtifactKey, expected: Option<Expectation>) -> Self {
-        match expected {
+    /// Returns what a prediction of a segmenter for an item is.
+    fn of_prediction(key: &ArtifactKey, item: &ItemId, truth: &Truth<'_>) -> Self {
+        let style = truth.styles.get(item.style.as_str()).copied();
+        let content = truth.contents.get(item.content.as_str()).copied();
+        match style.zip(content).map(|at| truth.predictions.of(at)) {
             Some(Expectation::InRow) => Self::Checked,
-            Some(Expectation::InMaking) => Self::Picture(key),
+            Some(Expectation::InMaking) => Self::Picture(key.clone()),
+            Some(Expectation::LeftBehind) => Self::LeftPrediction(key.clone()),
             Some(Expectation::Not) | None => Self::StrayPrediction,
         }
     }

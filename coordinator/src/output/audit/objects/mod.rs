@@ -20,6 +20,7 @@ use shared::seal;
 use shared::storage::{Storage, StorageError};
 
 use self::kind::Kind;
+use self::other_pictures::Left;
 use self::reading::Place;
 use super::predictions::ExpectedPredictions;
 use crate::output::quality::fold::RunFold;
@@ -38,6 +39,8 @@ pub(super) struct ObjectFindings {
     pub(super) findings: Vec<String>,
     pub(super) notes: Vec<String>,
     num_unsealed: usize,
+    /// Predictions that the rows of their items do not speak of.
+    left_predictions: Left,
     /// Why storage did not answer, which says nothing of any object.
     outage: Option<StorageError>,
 }
@@ -110,8 +113,9 @@ pub(super) async fn check(
                 Kind::Page => found
                     .notes
                     .push(format!("{name} is a page, and no part of the run")),
+                Kind::LeftPrediction(key) => found.left_prediction(storage, key).await,
                 Kind::StrayPrediction => found.findings.push(format!(
-                    "{name} belongs to no item that is doubtful: remove it"
+                    "{name} is a prediction for no item of the run: remove it"
                 )),
                 Kind::Orphan => found.findings.push(format!(
                     "{name} belongs to no run: nothing that is known is stored there; remove it"
@@ -132,6 +136,7 @@ pub(super) async fn check(
         let what = "report.json is missing or says that the run is not complete: `synth2real report` says what there is";
         found.notes.push(what.to_owned());
     }
+    found.notes.extend(found.left_predictions.note());
     if found.num_unsealed > 0 {
         found.notes.push(format!(
             "{} records carry no digest of themselves, as those of earlier programs: nobody can tell whether all of their \

@@ -1,13 +1,35 @@
-//! Pictures of which no row tells the digest: the contact sheet, and labels of contents that no item is done of.
+//! Pictures of which no row tells the digest: the contact sheet, labels of contents that no item is done of, and predictions
+//! that attempts have left behind.
 
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::digest;
 use shared::storage::Storage;
+use shared::wording::counted;
 
 use super::{ObjectFindings, Truth};
 use crate::output::audit::pictures;
 use crate::output::report::RunReport;
+
+/// Predictions that the rows of their items do not speak of.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    num: usize,
+    /// One of them.
+    first: Option<ArtifactKey>,
+}
+
+impl Left {
+    /// Returns what a reader of findings should know of them.
+    pub(super) fn note(&self) -> Option<String> {
+        let first = self.first.as_ref()?;
+        Some(format!(
+            "{} stored for items whose rows speak of none, such as {first}: an attempt that did not commit them, as on \
+             another device, found their labels doubtful; they are no part of the run and can be removed",
+            counted(self.num, "prediction is", "predictions are")
+        ))
+    }
+}
 
 impl ObjectFindings {
     /// Compares the contact sheet with the digest that the report of a run that has ended tells.
@@ -47,6 +69,15 @@ impl ObjectFindings {
             return;
         }
         self.check_picture(bytes, &key).await;
+    }
+
+    /// Reads a prediction that the row of its item does not speak of, and counts it.
+    pub(super) async fn left_prediction(&mut self, storage: &dyn Storage, key: ArtifactKey) {
+        self.left_predictions.num += 1;
+        self.left_predictions
+            .first
+            .get_or_insert_with(|| key.clone());
+        self.picture(storage, key).await;
     }
 
     /// Looks whether a picture of which no digest is known is whole.

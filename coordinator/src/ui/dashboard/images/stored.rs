@@ -6,10 +6,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
-use imaging::{LabelFile, NamedBytes, class_colours, encode_png};
+use imaging::{InputError, NamedBytes};
 use shared::artifact::ArtifactKey;
-use shared::dataset::LabelReading;
+use shared::dataset::{ClassTable, LabelKind};
 use shared::failure::chain;
+use shared::ids::{ItemId, RunId};
 use shared::storage::StorageErrorKind;
 
 use super::resize::ImageFiles;
@@ -28,33 +29,47 @@ struct Asked<'a> {
     headers: &'a HeaderMap,
 }
 
+/// An item in an address: its run, style and content.
+type ItemPath = Path<(String, String, String)>;
+
 /// Answers with an output.
 pub(crate) async fn output(
     State(dashboard): State<Arc<Dashboard>>,
-    Path((run, style, content)): Path<(String, String, String)>,
+    path: ItemPath,
     Query(query): Query<ImageQuery>,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
-    let view = dashboard.run(&run)?;
-    let plan = &view.run.plan;
-    let at = (
-        position(&plan.styles, &style)?,
-        position(&plan.contents, &content)?,
-    );
-    let key = ArtifactKey::Image(view.id().clone(), plan.item(at));
-    let asked = Asked {
-        query: &query,
-        headers: &headers,
-    };
-    unchanging(&dashboard, &view, &key, asked).await
+    of_item(&dashboard, path, ArtifactKey::Image, (&query, &headers)).await
 }
 
 /// Answers with what was predicted for an output.
 pub(crate) async fn output_prediction(
     State(dashboard): State<Arc<Dashboard>>,
-    Path((run, style, content)): Path<(String, String, String)>,
+    path: ItemPath,
     Query(query): Query<ImageQuery>,
     headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let key = ArtifactKey::OutputPrediction;
+    of_item(&dashboard, path, key, (&query, &headers)).await
+}
+
+/// Answers with what was predicted for the content of an output.
+pub(crate) async fn content_prediction(
+    State(dashboard): State<Arc<Dashboard>>,
+    path: ItemPath,
+    Query(query): Query<ImageQuery>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let key = ArtifactKey::ContentPrediction;
+    of_item(&dashboard, path, key, (&query, &headers)).await
+}
+
+/// Answers with a picture of an item that has its key.
+async fn of_item(
+    dashboard: &Dashboard,
+    Path((run, style, content)): ItemPath,
+    key: fn(RunId, ItemId) -> ArtifactKey,
+    (query, headers): (&ImageQuery, &HeaderMap),
 ) -> Result<Response, PageError> {
     let view = dashboard.run(&run)?;
     let plan = &view.run.plan;
@@ -62,29 +77,8 @@ pub(crate) async fn output_prediction(
         position(&plan.styles, &style)?,
         position(&plan.contents, &content)?,
     );
-    let key = ArtifactKey::OutputPrediction(view.id().clone(), plan.item(at));
-    let asked = Asked {
-        query: &query,
-        headers: &headers,
-    };
-    unchanging(&dashboard, &view, &key, asked).await
-}
-
-/// Answers with what was predicted for a content.
-pub(crate) async fn content_prediction(
-    State(dashboard): State<Arc<Dashboard>>,
-    Path((run, content)): Path<(String, String)>,
-    Query(query): Query<ImageQuery>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
-    let view = dashboard.run(&run)?;
-    position(&view.run.plan.contents, &content)?;
-    let key = ArtifactKey::ContentPrediction(view.id().clone(), content);
-    let asked = Asked {
-        query: &query,
-        headers: &headers,
-    };
-    unchanging(&dashboard, &view, &key, asked).await
+    let key = key(view.id().clone(), plan.item(at));
+    unchanging(dashboard, &view, &key, Asked { query, headers }).await
 }
 
 /// Answers with the label of a content in the colours of its classes, however it is stored.
@@ -101,11 +95,7 @@ pub(crate) async fn label(
             "content {content} has no label"
         )));
     };
-    // It is stored as what its dataset promises, by files or by settings.
-    let reading = LabelReading {
-        stated: label.reading.stated,
-        ..LabelReading::promised(label.reading.stored_kind())
-    };
+    let stored_as = label.reading.stored_kind();
     let key = ArtifactKey::Label(view.id().clone(), content);
     let _reading = dashboard.images.outputs.acquire().await.ok();
     let bytes = read(&dashboard, &view, &key).await?;
@@ -115,22 +105,26 @@ pub(crate) async fn label(
     }
     let _room = dashboard.images.budget.image().await;
     let classes = view.run.record.frozen.content.classes.clone();
+    let path = dashboard.storage.locate(&key);
     let coloured = shared::blocking::run(move || {
         let file = NamedBytes {
-            name: "the label",
+            name: &path,
             bytes: &bytes,
         };
-        coloured(LabelFile::new(file, reading).with_classes(classes.as_ref()))
+        coloured(file, stored_as, classes.as_ref())
     })
     .await;
-    let png = coloured.map_err(|why| cannot_be_shown(&why))?;
+    let png = coloured.map_err(|error| cannot_be_shown(&chain(&error)))?;
     Ok(answer(Bytes::from(png), "image/png", tag, AN_HOUR))
 }
 
-/// Returns a label in the colours of its classes, as a PNG.
-fn coloured(label: LabelFile<'_>) -> Result<Vec<u8>, String> {
-    let colours = class_colours(label).map_err(|error| chain(&error))?;
-    encode_png(colours.view()).map_err(|error| chain(&error))
+/// Returns a label in the colours of what it shows, as a PNG. Nothing is guessed: it was stored as a kind.
+fn coloured(
+    file: NamedBytes<'_>,
+    stored_as: LabelKind,
+    classes: Option<&ClassTable>,
+) -> Result<Vec<u8>, InputError> {
+    imaging::label_ids(file, stored_as, classes)?.colour_png()
 }
 
 /// Answers with a picture that is what its key names as long as there is one.
@@ -179,4 +173,53 @@ async fn read(
 
 fn cannot_be_shown(why: &str) -> PageError {
     PageError::NotFound(format!("the image cannot be shown: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use image::{GrayImage, ImageFormat};
+
+    use super::*;
+
+    fn grey(levels: &[u8]) -> Vec<u8> {
+        let width = levels.len() as u32;
+        let image = GrayImage::from_raw(width, 1, levels.to_vec()).unwrap();
+        let mut png = Cursor::new(Vec::new());
+        image.write_to(&mut png, ImageFormat::Png).unwrap();
+        png.into_inner()
+    }
+
+    #[test]
+    fn a_stored_label_is_shown_as_what_it_was_stored_as_and_not_guessed_anew() {
+        // Unlabelled, ego vehicle and dynamic as label ids, which could be road, sidewalk and pole.
+        let png = grey(&[0, 1, 5]);
+        let colours = |stored_as| {
+            let file = NamedBytes {
+                name: "label.png",
+                bytes: &png,
+            };
+            let shown = coloured(file, stored_as, None).unwrap();
+            image::load_from_memory(&shown)
+                .unwrap()
+                .into_rgb8()
+                .into_raw()
+        };
+        let of_label_ids: Vec<u8> = [[0, 0, 0], [0, 0, 0], [111, 74, 0]].concat();
+        assert_eq!(colours(LabelKind::PaletteIds), of_label_ids);
+        assert_eq!(colours(LabelKind::LabelIds), of_label_ids);
+        let of_train_ids: Vec<u8> = [[128, 64, 128], [244, 35, 232], [153, 153, 153]].concat();
+        assert_eq!(colours(LabelKind::TrainIds), of_train_ids);
+    }
+
+    #[test]
+    fn a_label_that_cannot_be_read_is_named() {
+        let file = NamedBytes {
+            name: "out/runs/demo/labels/00001.png",
+            bytes: b"no picture",
+        };
+        let error = coloured(file, LabelKind::LabelIds, None).unwrap_err();
+        assert!(error.to_string().contains(file.name), "{error}");
+    }
 }

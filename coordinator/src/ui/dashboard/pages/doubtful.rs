@@ -1,6 +1,7 @@
 //! The page of the items of a run whose labels are doubtful, of all styles or of one.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use askama::Template;
@@ -23,8 +24,8 @@ use crate::ui::dashboard::format::{NOTHING, count, figure, url_encoded};
 use crate::ui::dashboard::layout::{Layout, Section, page};
 use crate::work::collector::RunView;
 
-/// Shards on a page: the file of each is read.
-const SHARDS_PER_PAGE: usize = 20;
+/// Items on a page: each has five pictures, and the files of their shards are read.
+const ITEMS_PER_PAGE: usize = 20;
 
 #[derive(Template)]
 #[template(path = "doubtful.html")]
@@ -36,6 +37,9 @@ struct DoubtfulPage {
     /// The style that is chosen; empty for all.
     style: String,
     items: Vec<DoubtfulItem>,
+    /// The size of pictures.
+    width: usize,
+    height: usize,
     pager: Pager,
     num_doubtful: String,
     num_done: String,
@@ -58,10 +62,19 @@ struct DoubtfulItem {
     place: usize,
     content: String,
     style: String,
-    content_address: String,
-    output_address: String,
+    /// The content, the output, the label, and what was predicted for content and output.
+    pictures: [Picture; 5],
+    /// How it agrees with its label, compared with its content.
     means: String,
+    accuracy: String,
     lost: String,
+}
+
+/// A picture of an item.
+struct Picture {
+    /// What it shows.
+    what: &'static str,
+    address: String,
 }
 
 /// The page of the list, and the style that is chosen; empty for all.
@@ -73,7 +86,7 @@ pub(crate) struct DoubtfulQuery {
     style: String,
 }
 
-/// Shows the doubtful items of a run, a page of shards at a time.
+/// Shows the doubtful items of a run.
 pub(crate) async fn show(
     State(dashboard): State<Arc<Dashboard>>,
     Extension(visitor): Extension<Visitor>,
@@ -84,13 +97,13 @@ pub(crate) async fn show(
     let shards = shards(&view, &query.style);
     let address = |style: &str| format!("/runs/{name}/doubtful?style={}", url_encoded(style));
     let pager = Pager::new(
-        shards.len(),
-        SHARDS_PER_PAGE,
+        shards.iter().map(|(_, number)| number).sum(),
+        ITEMS_PER_PAGE,
         parts::number("page", &query.page)?.unwrap_or(1),
         format!("{}&page=", address(&query.style)),
     );
-    let part = pager.part(&shards).iter();
-    let items = part.map(|shard| doubtful_items(&dashboard, &view, shard, &query.style));
+    let places = pager.first..pager.last;
+    let items = items(&dashboard, &view, (shards.as_slice(), places), &query.style).await?;
     let styles = view.doubtful_of_styles().into_iter();
     let least = view.run.record.frozen.evaluators.min_label_agreement;
     Ok(page(&DoubtfulPage {
@@ -101,7 +114,9 @@ pub(crate) async fn show(
             format!("{name}, doubtful labels"),
         )
         .for_run(&dashboard, view.id()),
-        items: try_join_all(items).await?.into_iter().flatten().collect(),
+        items,
+        width: view.run.record.frozen.model.width,
+        height: view.run.record.frozen.model.height,
         styles: styles
             .map(|(style, number)| Style {
                 address: address(style),
@@ -119,15 +134,48 @@ pub(crate) async fn show(
     }))
 }
 
-/// Returns the shards with doubtful items, of `style` unless it is empty.
-fn shards<'a>(view: &'a RunView, style: &str) -> Vec<&'a Shard> {
-    let counted = view.tally.shards().filter(|(_, shard)| match style {
-        "" => shard.counts.doubtful > 0,
-        style => shard.doubtful.contains_key(style),
+/// Returns the shards with doubtful items, of `style` unless it is empty, each with how many those are.
+fn shards<'a>(view: &'a RunView, style: &str) -> Vec<(&'a Shard, usize)> {
+    let counted = view.tally.shards().filter_map(|(id, shard)| {
+        let number = match style {
+            "" => shard.counts.doubtful,
+            style => shard.doubtful.get(style).copied().unwrap_or_default(),
+        };
+        Some((view.run.plan.shard(id)?, number))
     });
-    counted
-        .filter_map(|(shard, _)| view.run.plan.shard(shard))
-        .collect()
+    counted.filter(|(_, number)| *number > 0).collect()
+}
+
+/// Returns the doubtful items at some places among those of all shards, of `style` unless it is empty.
+async fn items(
+    dashboard: &Dashboard,
+    view: &RunView,
+    (shards, places): (&[(&Shard, usize)], Range<usize>),
+    style: &str,
+) -> Result<Vec<DoubtfulItem>, PageError> {
+    let part = part_of(shards, &places);
+    let read = part.iter().map(|&(first, shard)| async move {
+        let items = doubtful_items(dashboard, view, shard, style).await?;
+        Ok::<_, PageError>((first..).zip(items))
+    });
+    let found = try_join_all(read).await?.into_iter().flatten();
+    let found = found.filter(|(place, _)| places.contains(place));
+    Ok(found.map(|(_, item)| item).collect())
+}
+
+/// Returns those of things in a row that reach into some places, each with the place of its first, by how many places each
+/// takes.
+fn part_of<T: Copy>(things: &[(T, usize)], places: &Range<usize>) -> Vec<(usize, T)> {
+    let mut end = 0;
+    let mut part = Vec::new();
+    for &(thing, number) in things {
+        let first = end;
+        end += number;
+        if first < places.end && places.start < end {
+            part.push((first, thing));
+        }
+    }
+    part
 }
 
 /// Returns the doubtful items of a shard, of `style` unless it is empty.
@@ -150,24 +198,56 @@ async fn doubtful_items(
         .filter(|row| tally::is_doubtful(row) && (style.is_empty() || row.item.style == style));
     let item = |row: ManifestRow| {
         let agreement = row.quality.as_ref().and_then(AgreementReport::of_item);
-        let (run, version) = (view.id(), view.version());
-        let content = url_encoded(&row.item.content);
-        let style = url_encoded(&row.item.style);
+        let told = |figure: fn(&AgreementReport) -> String| agreement.as_ref().map(figure);
         Some(DoubtfulItem {
             shard: shard.id,
             place: *places.get(&row.item)?,
-            content_address: format!("/runs/{run}/images/content/{content}?v={version}"),
-            output_address: format!("/runs/{run}/images/output/{style}/{content}?v={version}"),
-            means: agreement
-                .as_ref()
-                .map_or_else(|| NOTHING.to_owned(), AgreementReport::means),
-            lost: agreement
-                .as_ref()
-                .map(AgreementReport::lost_in_words)
-                .unwrap_or_default(),
+            pictures: pictures(view, &row.item),
+            means: told(AgreementReport::means).unwrap_or_else(|| NOTHING.to_owned()),
+            accuracy: told(AgreementReport::accuracies).unwrap_or_else(|| NOTHING.to_owned()),
+            lost: told(AgreementReport::lost_in_words).unwrap_or_default(),
             content: row.item.content,
             style: row.item.style,
         })
     };
     Ok(wanted.filter_map(item).collect())
+}
+
+/// Returns the pictures of a doubtful item.
+fn pictures(view: &RunView, item: &ItemId) -> [Picture; 5] {
+    let (style, content) = (url_encoded(&item.style), url_encoded(&item.content));
+    let address = |of: String| format!("/runs/{}/images/{of}?v={}", view.id(), view.version());
+    [
+        ("Content", format!("content/{content}")),
+        ("Output", format!("output/{style}/{content}")),
+        ("Label", format!("label/{content}")),
+        (
+            "Predicted for the content",
+            format!("predictions/content/{style}/{content}"),
+        ),
+        (
+            "Predicted for the output",
+            format!("predictions/output/{style}/{content}"),
+        ),
+    ]
+    .map(|(what, of)| Picture {
+        what,
+        address: address(of),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_page_of_items_those_shards_alone_are_read_that_it_shows() {
+        let shards = [("a", 3), ("b", 20), ("c", 1), ("d", 40)];
+        let part = |places: Range<usize>| part_of(&shards, &places);
+        assert_eq!(part(0..20), [(0, "a"), (3, "b")]);
+        assert_eq!(part(20..40), [(3, "b"), (23, "c"), (24, "d")]);
+        assert_eq!(part(40..60), [(24, "d")]);
+        assert_eq!(part(60..64), [(24, "d")]);
+        assert!(part(0..0).is_empty());
+    }
 }

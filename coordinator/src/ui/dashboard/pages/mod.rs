@@ -1,11 +1,12 @@
 //! Pages: each is a struct of plain data, made by a function, and a template.
 //!
-//! - `runs`, `run`, `shard`, `failures`, `doubtful`, `workers`, `report`: a file or folder a page
+//! - `runs`, `run`, `shard`, `failures`, `labels`, `doubtful`, `workers`, `report`: a file or folder a page
 //! - `run_summary`, `grid`, `parts`, `states`: what several of them show
 
 pub(super) mod doubtful;
 pub(super) mod failures;
 pub(super) mod grid;
+pub(super) mod labels;
 mod parts;
 pub(super) mod report;
 pub(super) mod run;

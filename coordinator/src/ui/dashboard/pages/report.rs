@@ -32,6 +32,7 @@ pub(crate) async fn show(
     let shown = html::Shown {
         run: &view.run,
         ledger: &view.ledger,
+        tally: &view.tally,
         report,
     };
     let page = html::render(dashboard.storage.as_ref(), &[shown], &SystemClock).await;

@@ -58,7 +58,7 @@ fn what_a_segmenter_finds_survives_the_file_of_a_shard_and_in_figures_that_of_a_
 }
 
 #[test]
-fn figures_are_those_of_the_pixels_whoever_has_them() {
+fn figures_are_those_of_the_pixels_in_shards_and_in_the_manifest() {
     let [counted, mut figures] = [doubtful("night", "1"), doubtful("night", "1")];
     without_features(std::slice::from_mut(&mut figures));
     let quality = figures.quality.as_ref().unwrap();

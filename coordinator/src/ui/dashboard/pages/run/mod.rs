@@ -19,7 +19,7 @@ use self::styles::{StyleLine, styles};
 use super::parts;
 use super::run_summary::RunSummary;
 use super::workers::{WorkerLine, workers};
-use crate::output::report::{RunReport, text};
+use crate::output::report::{AgreementReport, RunReport, text};
 use crate::ui::dashboard::Dashboard;
 use crate::ui::dashboard::access::Visitor;
 use crate::ui::dashboard::actions::without_queue;
@@ -66,6 +66,8 @@ struct Fact {
 struct Figures {
     /// How labels agree over all styles; empty without a segmenter.
     labels: String,
+    /// Their pixel accuracy, of contents and of outputs.
+    accuracy: String,
     segmenter: String,
     cost: String,
 }
@@ -182,6 +184,7 @@ fn figures(report: &RunReport) -> Figures {
     let segmenter = report.segmenter.as_ref();
     Figures {
         labels: labels.map(|it| it.to_string()).unwrap_or_default(),
+        accuracy: labels.map(AgreementReport::accuracies).unwrap_or_default(),
         segmenter: segmenter.map_or_else(|| "a segmenter".to_owned(), text::name_of_network),
         cost: format!(
             "{} s and {} UNet evaluations an image",

@@ -162,7 +162,7 @@ async fn line(
             .unwrap_or_default(),
         is_doubtful: row.is_some_and(tally::is_doubtful),
         predictions: predictions.map(|_| PredictionAddresses {
-            content: address(format!("predictions/content/{content}")),
+            content: address(format!("predictions/content/{style}/{content}")),
             output: address(format!("predictions/output/{style}/{content}")),
         }),
         class: class.map(|class| class.to_string()).unwrap_or_default(),

@@ -41,7 +41,7 @@ const OLD_TRAIN_IDS: [u8; 23] = [
 ];
 
 /// Colours of the palette, of any version, that are none of Cityscapes' classes, with their train ids.
-const OTHER_COLOURS: [([u8; 3], u8); 13] = [
+const OTHER_COLOURS: [([u8; 3], u8); 14] = [
     ([157, 234, 50], ROAD),     // road line
     ([100, 40, 40], 4),         // fence, up to 0.9.13
     ([145, 170, 100], 9),       // terrain, up to 0.9.13
@@ -55,6 +55,7 @@ const OTHER_COLOURS: [([u8; 3], u8); 13] = [
     ([150, 100, 100], UNKNOWN), // bridge
     ([230, 150, 140], UNKNOWN), // rail track
     ([180, 165, 180], UNKNOWN), // guard rail
+    ([180, 130, 70], UNKNOWN),  // rock
 ];
 
 /// Returns the train id of a tag from 0.9.14 on, [`UNKNOWN`] if it is none of the 19 classes; none if there is no such tag.
@@ -88,6 +89,47 @@ pub(super) fn train_id_of_colour(colour: [u8; 3]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The colours from 0.9.14 on, in the order of the tags.
+    const COLOURS: [[u8; 3]; 30] = [
+        [0, 0, 0],
+        [128, 64, 128],
+        [244, 35, 232],
+        [70, 70, 70],
+        [102, 102, 156],
+        [190, 153, 153],
+        [153, 153, 153],
+        [250, 170, 30],
+        [220, 220, 0],
+        [107, 142, 35],
+        [152, 251, 152],
+        [70, 130, 180],
+        [220, 20, 60],
+        [255, 0, 0],
+        [0, 0, 142],
+        [0, 0, 70],
+        [0, 60, 100],
+        [0, 80, 100],
+        [0, 0, 230],
+        [119, 11, 32],
+        [110, 190, 160],
+        [170, 120, 50],
+        [55, 90, 80],
+        [45, 60, 150],
+        [157, 234, 50],
+        [81, 0, 81],
+        [150, 100, 100],
+        [230, 150, 140],
+        [180, 165, 180],
+        [180, 130, 70],
+    ];
+
+    #[test]
+    fn each_tag_has_a_colour_that_shows_the_same() {
+        for (tag, colour) in (0..).zip(COLOURS) {
+            assert_eq!(train_id_of_colour(colour), train_id(tag), "tag {tag}");
+        }
+    }
 
     #[test]
     fn tags_and_colours_of_a_class_agree_between_versions() {
