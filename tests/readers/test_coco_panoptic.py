@@ -108,19 +108,22 @@ def test_its_segments_are_perfect_predictions_of_themselves(
     pairs = [(annotation, copy.deepcopy(annotation)) for annotation in panoptic["annotations"]]
     masks = str(folder / f"panoptic_{split}")
     judged = pq_compute_single_core(0, pairs, masks, masks, categories)
-    quality, of_classes = judged.pq_average(categories, isthing=None)
-    # Groups are not counted, and people and vehicles are in groups.
-    counted = {id_ for id_, of in categories.items() if not of["isthing"]}
     shown = {
         id_
         for annotation in panoptic["annotations"]
         for id_ in (segment["category_id"] for segment in annotation["segments_info"])
     }
-    assert (quality["pq"], quality["n"]) == (1.0, len(counted & shown))
-    assert {id_ for id_, of in of_classes.items() if of["pq"] == 1.0} == counted & shown
-    crowds = [
-        segment["iscrowd"] == categories[segment["category_id"]]["isthing"]
+    for isthing in (None, True, False):
+        of_kind = {
+            id_
+            for id_, of in categories.items()
+            if isthing is None or bool(of["isthing"]) == isthing
+        }
+        quality, of_classes = judged.pq_average(categories, isthing=isthing)
+        assert (quality["pq"], quality["n"]) == (1.0, len(of_kind & shown))
+        assert {id_ for id_, of in of_classes.items() if of["pq"] == 1.0} == of_kind & shown
+    assert not any(
+        segment["iscrowd"]
         for annotation in panoptic["annotations"]
         for segment in annotation["segments_info"]
-    ]
-    assert all(crowds)
+    )

@@ -113,15 +113,15 @@ fn a_set_of_cityscapes_has_the_runs_images_and_labels_of_every_kind() {
 fn styles_classes_and_shares_are_chosen_and_no_content_is_in_both_parts() {
     let project = converted(4);
     let of_style = ["--style", "snow*", "--style", "night_000001"];
-    let told = export(&project, "cityscapes", "style", &of_style).exits(0);
+    let told = export(&project, "cityscapes", "of-style", &of_style).exits(0);
     assert!(
         told.stdout.contains("left out: 4 items of other styles"),
         "{told}"
     );
-    let images = stored::paths(&project.path("style/leftImg8bit/train"));
+    let images = stored::paths(&project.path("of-style/leftImg8bit/train"));
     assert_eq!(images.len(), 4, "{images:?}");
 
-    let told = export(&project, "cityscapes", "class", &["--class", "road"]).exits(0);
+    let told = export(&project, "cityscapes", "of-class", &["--class", "road"]).exits(0);
     assert!(!told.stdout.contains("left out"), "{told}");
     let nothing = export(&project, "cityscapes", "nothing", &["--class", "train"]);
     nothing

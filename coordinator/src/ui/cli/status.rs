@@ -91,8 +91,9 @@ struct Status {
     /// Items that are done with a warning of each kind.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     warnings: BTreeMap<WarningKind, usize>,
-    /// Items that are done and whose labels are doubtful.
-    doubtful: usize,
+    /// Items that are done and whose labels are doubtful; none where no share of agreement is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doubtful: Option<usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -236,7 +237,7 @@ async fn read(
         broker: None,
         reasons: counts.reasons,
         warnings: counts.warning_kinds,
-        doubtful: counts.doubtful,
+        doubtful: run.has_predictions().then_some(counts.doubtful),
     })
 }
 
@@ -344,7 +345,7 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
     for (kind, count) in &status.warnings {
         console::print(format_args!("  done with a warning ({count}): {kind}"))?;
     }
-    if let Some(line) = tally::doubtful_line(status.doubtful) {
+    if let Some(line) = tally::doubtful_line(status.doubtful.unwrap_or_default()) {
         console::print(format_args!("  {line}"))?;
     }
     for line in tally::reason_lines(&status.reasons) {

@@ -8,7 +8,7 @@ use std::sync::Barrier;
 use tempfile::TempDir;
 
 use super::cause::Cause;
-use super::{LocalStorage, io_error};
+use super::{LocalStorage, io_error, owner};
 use crate::artifact::ArtifactPrefix;
 use crate::storage::{CREATES_AT_ONCE, Created, StorageError, StorageErrorKind};
 
@@ -38,7 +38,9 @@ fn folder(storage: &LocalStorage) -> io::Result<TempDir> {
     let runs = storage.root.join(ArtifactPrefix::Runs.path());
     let place = if runs.is_dir() { &runs } else { &storage.root };
     fs::create_dir_all(place)?;
-    tempfile::Builder::new().prefix(PREFIX).tempdir_in(place)
+    // Whose it is, so that one of a process that was killed can be told from one that is under way.
+    let prefix = format!("{PREFIX}{}", owner::prefix());
+    tempfile::Builder::new().prefix(&prefix).tempdir_in(place)
 }
 
 fn probe(storage: &LocalStorage, folder: &Path) -> Result<(), StorageError> {

@@ -98,12 +98,12 @@ pub(super) fn remove_abandoned(folder: &Path, prefix: &str) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if !name.starts_with(prefix) {
+        let Some(of_owner) = name.strip_prefix(prefix) else {
             continue;
-        }
+        };
         let age = entry.metadata().and_then(|metadata| metadata.modified());
         let age = age.ok().and_then(|modified| modified.elapsed().ok());
-        if owner::is_gone(&name) || age.is_some_and(|age| age > ABANDONED_AFTER) {
+        if owner::is_gone(of_owner) || age.is_some_and(|age| age > ABANDONED_AFTER) {
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let _ = if is_folder {
                 fs::remove_dir_all(entry.path())

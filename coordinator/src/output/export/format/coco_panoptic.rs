@@ -1,8 +1,8 @@
 //! COCO's panoptic annotations: `annotations/panoptic_{split}.json`, `panoptic_{split}/NAME.png` with segments, and the
 //! images as `{split}/NAME.png`.
 //!
-//! Labels tell classes and no instances, so each class of an image is one segment, whose id and category are the label id.
-//! Those of things (people and vehicles) are marked `iscrowd`, as COCO marks groups.
+//! Labels tell classes and no instances, so each class of an image is one segment, whose id and category are the label id:
+//! those of things (people and vehicles) too. They are not marked `iscrowd`, for what is has no part in training or in quality.
 //!
 //! **Source:** Kirillov et al. 2019 (arXiv:1801.00868), panopticapi, and cityscapesScripts' `createPanopticImgs.py`.
 
@@ -93,8 +93,8 @@ impl FileLayout for CocoPanoptic {
         format!(
             "COCO's panoptic format: `annotations/panoptic_{train}.json` with the segments of `panoptic_{train}/`, and the \
              images in `{train}/`, as panopticapi reads them. Ids of segments and categories are label ids of Cityscapes. \
-             **Labels tell no instances:** each class of an image is one segment, and those of people and vehicles are \
-             `iscrowd`, as COCO marks groups.\n"
+             **Labels tell no instances:** each class of an image is one segment, those of people and vehicles too. Train \
+             semantic heads on it, and none that tell instances apart.\n"
         )
     }
 }
@@ -113,7 +113,7 @@ fn segments(facts: Option<&Option<Box<LabelFacts>>>) -> Vec<Value> {
             "category_id": CLASSES[train_id].label_id,
             "area": class.pixels,
             "bbox": class.bounding_box(),
-            "iscrowd": u8::from(train_id >= FIRST_THING),
+            "iscrowd": 0,
         })
     };
     shown.map(segment).collect()
@@ -166,7 +166,7 @@ mod tests {
             read["annotations"][1],
             json!({"image_id": 2, "file_name": "00001_snow-2.png", "segments_info": [
                 {"id": 7, "category_id": 7, "area": 3, "bbox": [0, 1, 4, 1], "iscrowd": 0},
-                {"id": 26, "category_id": 26, "area": 2, "bbox": [1, 0, 1, 2], "iscrowd": 1},
+                {"id": 26, "category_id": 26, "area": 2, "bbox": [1, 0, 1, 2], "iscrowd": 0},
             ]})
         );
         let categories = read["categories"].as_array().unwrap();

@@ -57,10 +57,16 @@ fn what_a_gone_process_left_is_removed_and_what_others_write_is_not() {
 }
 
 #[tokio::test]
-async fn a_trial_that_was_killed_is_no_run_and_is_removed_when_it_is_old() {
+async fn a_trial_that_was_killed_is_no_run_and_is_removed_when_its_process_is_gone_or_it_is_old() {
     let folder = tempfile::tempdir().unwrap();
     let storage = LocalStorage::new(folder.path());
+    let mut command = Command::new("cat");
+    let mut other = command.stdin(Stdio::null()).spawn().unwrap();
+    let of_gone = Owner::running(other.id()).unwrap().prefix();
+    other.wait().unwrap();
+    let of_gone = format!("runs/.trial-{of_gone}a1B2c3");
     let places = [
+        of_gone.as_str(),
         ".trial-old",
         "runs/.trial-old",
         "runs/.trial-new",
@@ -71,7 +77,7 @@ async fn a_trial_that_was_killed_is_no_run_and_is_removed_when_it_is_old() {
         fs::write(folder.path().join(place).join("created"), "x").unwrap();
     }
     let two_days_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
-    for place in places.iter().filter(|place| !place.ends_with("new")) {
+    for place in places.iter().filter(|place| place.ends_with("old")) {
         let place = File::open(folder.path().join(place)).unwrap();
         place.set_modified(two_days_ago).unwrap();
     }
