@@ -79,6 +79,7 @@ pub struct NetworkClass {
     /// Its name.
     pub name: String,
     /// The train id of the class that labels have for it; none if it is none of them.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub train_id: Option<u8>,
 }
 
@@ -319,6 +320,7 @@ mod tests {
             (Some(json!([class(json!(256))])), "256"),
             (Some(json!([class(json!(-1))])), "-1"),
             (Some(json!([{"train_id": 0}])), "name"),
+            (Some(json!([{"name": "road"}])), "train_id"),
             (
                 Some(json!([{"name": "road", "train_id": 0, "colour": "grey"}])),
                 "colour",

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use shared::clock::passed;
 use shared::wording::human;
 
-use crate::run::cost::{self, DeviceHours};
+use crate::run::cost;
 
 /// The sign for an unknown value.
 pub(super) const NOTHING: &str = "–";
@@ -57,13 +57,9 @@ pub(super) fn left(left: Option<Duration>) -> String {
     left.map_or_else(|| NOTHING.to_owned(), human)
 }
 
-/// Returns the device-hours of a run so far and, where there are any, those to come: `12.3 + 4.50 h`.
-pub(super) fn device_hours(hours: DeviceHours) -> String {
-    let so_far = cost::shown(hours.so_far);
-    match hours.to_come {
-        Some(to_come) if to_come > 0.0 => format!("{so_far} + {} h", cost::shown(to_come)),
-        Some(_) | None => format!("{so_far} h"),
-    }
+/// Returns device-hours: `12.3 h`.
+pub(super) fn device_hours(hours: f64) -> String {
+    format!("{} h", cost::shown(hours))
 }
 
 /// Returns a time in milliseconds with a unit that fits.
@@ -175,13 +171,8 @@ mod tests {
     }
 
     #[test]
-    fn device_hours_to_come_are_shown_beside_those_so_far() {
-        let hours = |to_come| DeviceHours {
-            so_far: 12.34,
-            to_come,
-        };
-        let shown = [Some(4.5), Some(0.0), None].map(|to_come| device_hours(hours(to_come)));
-        assert_eq!(shown, ["12.3 + 4.50 h", "12.3 h", "12.3 h"]);
+    fn many_device_hours_have_fewer_decimals() {
+        assert_eq!([4.5, 12.34].map(device_hours), ["4.50 h", "12.3 h"]);
     }
 
     #[test]

@@ -33,8 +33,10 @@ pub(super) struct RunSummary {
     pub(super) not_done: usize,
     pub(super) rate: String,
     pub(super) left: String,
-    /// Device-hours so far, and to come.
+    /// Device-hours so far.
     pub(super) hours: String,
+    /// Those to come, if any are.
+    pub(super) hours_to_come: Option<String>,
     /// The same with the money that they cost.
     pub(super) hours_label: String,
     /// What the hours so far cost, where there is a price.
@@ -119,7 +121,11 @@ impl RunSummary {
             not_done: counts.not_done(),
             rate: rate(&state, pace, view),
             left: format::left(pace.and_then(|pace| pace.left)),
-            hours: format::device_hours(hours),
+            hours: format::device_hours(hours.so_far),
+            hours_to_come: hours
+                .to_come
+                .filter(|&hours| hours > 0.0)
+                .map(format::device_hours),
             hours_label: hours.told(price),
             money: price.map(|price| price.of(hours.so_far).to_string()),
             fid: format::figure(fid, 1),
