@@ -65,7 +65,8 @@ fn checker() -> Option<fn(&Path) -> Command> {
         let asked = Command::new(program).arg("--version").output();
         asked.is_ok_and(|asked| asked.status.success())
     };
-    let known: [(&str, fn(&Path) -> Command); 2] = [("man", by_man), ("groff", by_groff)];
+    type Page = fn(&Path) -> Command;
+    let known: [(&str, Page); 2] = [("man", by_man), ("groff", by_groff)];
     let mut there = known.into_iter().filter(|(program, _)| is_there(program));
     there.next().map(|(_, check)| check)
 }

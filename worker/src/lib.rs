@@ -11,7 +11,7 @@
 
 // They panic when what they print cannot be written: `shared::console` does not.
 #![forbid(unsafe_code)]
-#![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 pub mod arguments;
 pub mod attempt;
