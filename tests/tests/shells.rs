@@ -59,13 +59,15 @@ fn completions_are_for_three_shells_and_no_other() {
     let _ = Outcome::of(synth2real().args(["completions", "csh"])).exits(2);
 }
 
+/// How a page of the manual is looked at.
+type Page = fn(&Path) -> Command;
+
 /// A program that complains about mistakes in a page.
-fn checker() -> Option<fn(&Path) -> Command> {
+fn checker() -> Option<Page> {
     let is_there = |program: &str| {
         let asked = Command::new(program).arg("--version").output();
         asked.is_ok_and(|asked| asked.status.success())
     };
-    type Page = fn(&Path) -> Command;
     let known: [(&str, Page); 2] = [("man", by_man), ("groff", by_groff)];
     let mut there = known.into_iter().filter(|(program, _)| is_there(program));
     there.next().map(|(_, check)| check)
