@@ -50,7 +50,7 @@ def exported(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Export:
         if layout not in made:
             out = tmp_path_factory.mktemp("export") / layout
             # The least that a file of many items may have: there are several.
-            made[layout] = run.export(layout, out, "--shard-bytes", str(1 << 20))
+            made[layout] = run.export(layout, out, "--file-bytes", str(1 << 20))
         return made[layout]
 
     return export
