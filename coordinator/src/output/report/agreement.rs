@@ -159,6 +159,14 @@ impl AgreementReport {
         lost.join(", ")
     }
 
+    /// As a line about one item says it: `agreement 61.2 -> 58.9; pole 31 -> 19`.
+    #[must_use]
+    pub fn of_one_in_words(&self) -> String {
+        let lost = self.lost_in_words();
+        let comma = if lost.is_empty() { "" } else { "; " };
+        format!("agreement {}{comma}{lost}", self.means())
+    }
+
     /// Returns how many items are doubtful: `3 of 12 items doubtful`; empty if none is.
     #[must_use]
     pub fn doubtful_in_words(&self) -> String {
@@ -176,13 +184,11 @@ impl AgreementReport {
 /// As a line says it: `agreement 61.2 -> 58.9; pole 31 -> 19; 3 of 12 items doubtful`.
 impl fmt::Display for AgreementReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "agreement {}", self.means())?;
-        for part in [self.lost_in_words(), self.doubtful_in_words()] {
-            if !part.is_empty() {
-                write!(f, "; {part}")?;
-            }
+        f.write_str(&self.of_one_in_words())?;
+        match self.doubtful_in_words() {
+            none if none.is_empty() => Ok(()),
+            doubtful => write!(f, "; {doubtful}"),
         }
-        Ok(())
     }
 }
 

@@ -158,7 +158,7 @@ async fn line(
         label_address: address(format!("label/{content}")),
         agreement: quality
             .and_then(AgreementReport::of_item)
-            .map(|agreement| agreement.to_string())
+            .map(|agreement| agreement.of_one_in_words())
             .unwrap_or_default(),
         is_doubtful: row.is_some_and(tally::is_doubtful),
         predictions: predictions.map(|_| PredictionAddresses {
