@@ -117,7 +117,7 @@ enum Command {
     Collect(collect::CollectArgs),
     /// Prove that every planned item is stored or accounted for, with the right digests; exit 1 if not
     Audit(audit::AuditArgs),
-    /// Say what came out: FID, KID, SSIM and LPIPS per style, throughput, and what was not converted
+    /// Say what came out: FID, KID, SSIM, LPIPS and label agreement per style, throughput, and what was not converted
     ///
     /// Figures are computed from what workers committed with the images. Several runs are put side by side, such as the
     /// four methods. While a run is under way, it says what is there so far.
