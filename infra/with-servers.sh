@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs a command with a message broker and an S3 server beside it, and stops those that it started.
-#   RABBITMQ_URL    a broker; one is started if this is not set
-#   MOTO_ENDPOINT   an S3 server; one is started if this is not set
+# Runs a command with a message broker and two S3 servers beside it, and stops those that it started.
+#   RABBITMQ_URL         a broker; one is started if this is not set
+#   MOTO_ENDPOINT        moto; one is started if this is not set
+#   SEAWEEDFS_ENDPOINT   SeaweedFS; one is started if this is not set
 set -eu
 
 if [ $# = 0 ]; then
@@ -27,10 +28,15 @@ if [ -z "${RABBITMQ_URL:-}" ] && ! RABBITMQ_URL=$("$SETUP/rabbitmq.sh" url); the
     RABBITMQ_URL=$("$SETUP/rabbitmq.sh" start)
 fi
 export RABBITMQ_URL
-if [ -z "${MOTO_ENDPOINT:-}" ]; then
+if [ -z "${MOTO_ENDPOINT:-}" ] && ! MOTO_ENDPOINT=$("$SETUP/moto.sh" endpoint); then
     STARTED="$STARTED moto"
     MOTO_ENDPOINT=$("$SETUP/moto.sh" start)
-    export MOTO_ENDPOINT
 fi
+export MOTO_ENDPOINT
+if [ -z "${SEAWEEDFS_ENDPOINT:-}" ] && ! SEAWEEDFS_ENDPOINT=$("$SETUP/seaweedfs.sh" endpoint); then
+    STARTED="$STARTED seaweedfs"
+    SEAWEEDFS_ENDPOINT=$("$SETUP/seaweedfs.sh" start)
+fi
+export SEAWEEDFS_ENDPOINT
 
 "$@"

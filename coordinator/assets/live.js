@@ -58,7 +58,7 @@
   const concerns = (news) => {
     if (news.health) return true;
     if (run()) return news.runs.includes(run());
-    return location.pathname === "/" ? news.runs.length > 0 : news.fleet;
+    return location.pathname === "/workers" ? news.fleet : news.runs.length > 0;
   };
   const say = (live) => {
     link.hidden = false;

@@ -9,8 +9,8 @@
 //! runs that it watches), `output` may use `run`, and `run` uses none of the others. What two rooms need stands in the lower
 //! one. A unit test reads the sources and names each line that points upwards.
 //!
-//! The feature `embedded` brings the engine, for what computes in this process: `run`, `transfer`, `probe` and
-//! `reference-stats`. Without it neither ONNX Runtime nor the kernels are linked.
+//! The feature `embedded` brings the engine, for what computes in this process: `run`, `demo`, `transfer`,
+//! `probe`, `compare`, `priors` and `reference-stats`. Without it neither ONNX Runtime nor the kernels are linked.
 
 // They panic when what they print cannot be written: `shared::console` does not.
 #![forbid(unsafe_code)]

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Debian's packages, for the scripts beside this one that source it.
 
 as_root() {

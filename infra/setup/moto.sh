@@ -21,7 +21,13 @@ install() {
 }
 
 running() {
-    [ -f "$SERVER.pid" ] && kill -0 "$(cat "$SERVER.pid")" 2> /dev/null
+    # The number may have become another process's.
+    [ -f "$SERVER.pid" ] && grep --quiet --no-messages --text moto_server "/proc/$(cat "$SERVER.pid")/cmdline"
+}
+
+# Prints the address of the one that runs, or fails.
+endpoint() {
+    running && [ -f "$SERVER.endpoint" ] && cat "$SERVER.endpoint"
 }
 
 answers() {
@@ -54,6 +60,6 @@ stop() {
 }
 
 case "${1:-}" in
-    install | start | stop) "$1" ;;
-    *) echo "usage: $0 install|start|stop" >&2; exit 2 ;;
+    install | start | endpoint | stop) "$1" ;;
+    *) echo "usage: $0 install|start|endpoint|stop" >&2; exit 2 ;;
 esac

@@ -27,6 +27,11 @@ compile onnx-export/pyproject.toml onnx-export/requirements.txt --extra dev
 compile tests/readers/pyproject.toml tests/readers/requirements.txt \
     --project tests/readers --no-binary jsonpath-rw --no-emit-package jsonpath-rw
 compile tests/readers/source.in tests/readers/source.txt --no-deps --no-binary jsonpath-rw
+compile tests/deploy/pyproject.toml tests/deploy/requirements.txt --project tests/deploy
+compile infra/setup/bill.in infra/setup/bill.txt
 compile infra/setup/moto.in infra/setup/moto.txt
+compile infra/setup/seaweedfs.in infra/setup/seaweedfs.txt
 compile infra/setup/cuda.in infra/setup/cuda.txt
+compile infra/setup/rival.in infra/setup/rival.txt
 compile infra/setup/uv.in infra/setup/uv.txt
+compile infra/setup/wheel.in infra/setup/wheel.txt

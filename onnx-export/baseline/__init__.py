@@ -9,10 +9,15 @@ Run from `onnx-export/`:
     python -m baseline.checkpoint --out CHECKPOINT --width full
     python -m baseline.probe --model CHECKPOINT --size 512x256 --batch 1 3
     python -m baseline.limit
+    python -m baseline.card --device cuda:0 --dtype fp16
+    python -m baseline.rival --model MODEL --precision bf16
+    python -m baseline.estimate --model MODEL --dtype fp16
 
 CHECKPOINT is in diffusers' layout. The second command makes one of Stable Diffusion 1.5's size from
 random numbers, the third times single evaluations of its UNet, the fourth says what the machine
-could do at best. Programs use torch's own number of threads; `OMP_NUM_THREADS` changes it.
+could do at best, the fifth times the released code's work on a GPU, the sixth an exported UNet in
+OpenVINO, which is in an environment of its own, and the seventh estimates seconds on GPUs that are
+not at hand. Programs use torch's own number of threads; `OMP_NUM_THREADS` changes it.
 
 The first command does the work of the method's released code in the same order and amount, in
 float32 and with nothing made faster. Of 50 steps denoising skips the first 30, and the inversion

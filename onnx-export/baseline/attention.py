@@ -15,8 +15,11 @@ import math
 from dataclasses import dataclass
 
 import torch
+from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention
 from torch.nn.functional import cosine_similarity
+
+from baseline.precision import at_least_single
 
 OUTPUT, STYLE, CONTENT = 0, 1, 2
 
@@ -98,4 +101,21 @@ def similarity(content: torch.Tensor, style: torch.Tensor, best: torch.Tensor) -
 
 def weak_positions(similarity: torch.Tensor, fraction: float) -> torch.Tensor:
     """Returns which positions lie below this quantile, `(tokens,)`."""
+    similarity = at_least_single(similarity)
     return similarity < torch.quantile(similarity, fraction)
+
+
+def make_attention_explicit(unet: UNet2DConditionModel) -> list[ExplicitAttention]:
+    """Gives explicit attention to the self-attention layers of the last two up blocks.
+
+    They have as many tokens as the latent has positions, or a quarter of that.
+    """
+    last = len(unet.up_blocks) - 1
+    explicit = {
+        name: ExplicitAttention()
+        for name in unet.attn_processors
+        if name.startswith((f"up_blocks.{last - 1}.", f"up_blocks.{last}."))
+        and name.endswith(".attn1.processor")
+    }
+    unet.set_attn_processor({**unet.attn_processors, **explicit})
+    return list(explicit.values())

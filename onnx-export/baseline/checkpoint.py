@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,8 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
+from baseline.widths import WIDTHS as WIDTHS
+from baseline.widths import Width as Width
 from onnx_export.console import show
 from onnx_export.errors import exit_code_of
 from onnx_export.tokenizer import TOKENS
@@ -43,54 +44,6 @@ SCHEDULE: dict[str, Any] = {
     "clip_sample": False,
     "set_alpha_to_one": False,
     "steps_offset": 1,
-}
-
-
-@dataclass(frozen=True)
-class Width:
-    """What differs between the full and the golden model."""
-
-    unet: dict[str, Any]
-    vae: dict[str, Any]
-    prediction_scale: float
-    seed: int
-
-
-WIDTHS = {
-    "full": Width(
-        unet={
-            "sample_size": 64,
-            "block_out_channels": (320, 640, 1280, 1280),
-            "norm_num_groups": 32,
-            "attention_head_dim": 8,
-            "cross_attention_dim": 768,
-        },
-        vae={
-            "sample_size": 512,
-            "block_out_channels": (128, 256, 512, 512),
-            "layers_per_block": 2,
-            "norm_num_groups": 32,
-        },
-        prediction_scale=3.0,
-        seed=15,
-    ),
-    "golden": Width(
-        unet={
-            "sample_size": 16,
-            "block_out_channels": (16, 32, 64, 64),
-            "norm_num_groups": 16,
-            "attention_head_dim": 4,
-            "cross_attention_dim": 32,
-        },
-        vae={
-            "sample_size": 128,
-            "block_out_channels": (12, 12, 12, 12),
-            "layers_per_block": 1,
-            "norm_num_groups": 12,
-        },
-        prediction_scale=1.0,
-        seed=7,
-    ),
 }
 
 

@@ -12,6 +12,8 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
+from baseline.precision import at_least_single
+
 # (channels scaled by, low frequencies scaled by), where the block's input has as many channels as
 # the widest block, or half as many.
 WIDEST, HALF = (1.2, 0.9), (1.4, 0.2)
@@ -21,10 +23,12 @@ def freeu_by_fft(hidden: torch.Tensor, backbone: float, frequencies: float) -> t
     """Returns `hidden (batch, channels, h, w)` with channels, then low frequencies, scaled."""
     hidden = hidden.clone()
     hidden[:, : hidden.shape[1] // 2] *= backbone
-    spectrum = torch.fft.fftshift(torch.fft.fftn(hidden, dim=(-2, -1)), dim=(-2, -1))
+    scaled = at_least_single(hidden)
+    spectrum = torch.fft.fftshift(torch.fft.fftn(scaled, dim=(-2, -1)), dim=(-2, -1))
     row, column = spectrum.shape[-2] // 2, spectrum.shape[-1] // 2
     spectrum[..., max(row - 1, 0) : row + 1, max(column - 1, 0) : column + 1] *= frequencies
-    return torch.fft.ifftn(torch.fft.ifftshift(spectrum, dim=(-2, -1)), dim=(-2, -1)).real
+    filtered = torch.fft.ifftn(torch.fft.ifftshift(spectrum, dim=(-2, -1)), dim=(-2, -1)).real
+    return filtered.to(hidden.dtype)
 
 
 def filter_up_blocks(unet: UNet2DConditionModel) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import UNet2DConditionModel
 
-from baseline.attention import ExplicitAttention, Injection
+from baseline.attention import Injection, make_attention_explicit
 from baseline.freeu import filter_up_blocks
 from onnx_export.checkpoint import Checkpoint
 from onnx_export.prompt import encode_prompt, read_prompt
@@ -57,24 +56,8 @@ class Network:
 
 def prompt_of(checkpoint: Checkpoint, path: Path | None, width: int) -> torch.Tensor:
     """Returns the given embedding, the one beside the checkpoint, or that of the empty prompt."""
-    beside = checkpoint.folder / "prompt_embedding.npy"
+    beside = checkpoint.configs / "prompt_embedding.npy"
     if path is None and beside.is_file():
         path = beside
     prompt = encode_prompt(checkpoint, "", width) if path is None else read_prompt(path, width)
     return torch.from_numpy(prompt.embedding)
-
-
-def make_attention_explicit(unet: UNet2DConditionModel) -> list[ExplicitAttention]:
-    """Gives explicit attention to the self-attention layers of the last two up blocks.
-
-    They have as many tokens as the latent has positions, or a quarter of that.
-    """
-    last = len(unet.up_blocks) - 1
-    explicit = {
-        name: ExplicitAttention()
-        for name in unet.attn_processors
-        if name.startswith((f"up_blocks.{last - 1}.", f"up_blocks.{last}."))
-        and name.endswith(".attn1.processor")
-    }
-    unet.set_attn_processor({**unet.attn_processors, **explicit})
-    return list(explicit.values())

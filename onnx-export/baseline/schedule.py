@@ -1,6 +1,7 @@
 """The noise schedule: DDIM with eta = 1, whose steps are those of DDPM.
 
-**Source:** Song et al. 2021, eq. 12 and 16 (arXiv:2010.02502).
+**Source:** Song et al. 2021, eq. 12 and 16 (arXiv:2010.02502); Salimans and Ho 2022, section 4
+(arXiv:2202.00512), for models that predict velocities.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class Schedule:
         scheduler = DDIMScheduler.from_config({**constants, "clip_sample": False})
         scheduler.set_timesteps(steps)
         self.skip = skip
+        self._predicts_velocity = scheduler.config.prediction_type == "v_prediction"
         self.timesteps = scheduler.timesteps
         stride = scheduler.config.num_train_timesteps // steps
         earlier = self.timesteps - stride
@@ -43,8 +45,13 @@ class Schedule:
         return alpha.sqrt() * latent + (1 - alpha).sqrt() * noise
 
     def mean(self, x: torch.Tensor, noise_pred: torch.Tensor, index: int) -> torch.Tensor:
-        """Returns where the step from `x` leads before noise is added."""
+        """Returns where the step from `x` leads before noise is added.
+
+        `noise_pred` is what the model predicts, which may be the velocity.
+        """
         alpha, earlier = self._alphas[index], self._earlier_alphas[index]
+        if self._predicts_velocity:
+            noise_pred = alpha.sqrt() * noise_pred + (1 - alpha).sqrt() * x
         latent = (x - (1 - alpha).sqrt() * noise_pred) / alpha.sqrt()
         direction = (1 - earlier - self._variances[index]).sqrt() * noise_pred
         return earlier.sqrt() * latent + direction

@@ -10,9 +10,10 @@ import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from baseline.network import Network
+if TYPE_CHECKING:
+    from baseline.network import Network
 
 
 class Times:

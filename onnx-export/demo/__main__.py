@@ -102,7 +102,7 @@ def arguments() -> argparse.ArgumentParser:
     segmenter = commands.add_parser("train-segmenter", help="train the segmenter")
     segmenter.add_argument("--work", type=Path, required=True)
     segmenter.add_argument("--out", type=Path, help="export the network into this folder, too")
-    segmenter.add_argument("--steps", type=int, default=1600)
+    segmenter.add_argument("--steps", type=int, default=2400)
     segmenter.add_argument("--scenes", type=int, default=1600)
     segmenter.add_argument("--seed", type=int, default=0)
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 from downstream.classes import CLASSES, NUM_CLASSES, TRAIN_ID_OF_LABEL_ID, UNKNOWN
 from downstream.networks import logits_of
 from downstream.scores import ious, mean_iou
+from downstream.testing import confusion
 
 from .looks import LOOKS
 from .muon import optimizers
@@ -28,16 +29,18 @@ FIRST_SEED, FIRST_HELD_OUT_SEED = 5_000_000, 5_500_000
 CROP_WIDTH, CROP_HEIGHT = WIDTH // 2, HEIGHT // 2
 HALVED_SHARE = 0.35
 """Of pictures seen whole at half their size; of the others a part of this size is seen."""
-GAIN, GRAIN = 0.15, 0.03
-SOFTENED_SHARE = 0.4
-"""What is decoded from a latent is softer and noisier than a drawing."""
+SOFTENED_SHARE, COARSEST = 0.6, 4.0
+"""What is decoded from a latent is softer than a drawing: up to this many pixels become one."""
+GAIN, SHIFT, GRAIN = 0.3, 0.08, 0.03
+STAIN, STAIN_PIXELS = 0.08, 32
+"""Colours of a converted picture run into one another."""
 
 
 @dataclass(frozen=True)
 class SegmenterTraining:
     """How long and on what the network is trained; the same numbers give the same network."""
 
-    steps: int = 1600
+    steps: int = 2400
     scenes: int = 1600
     held_out: int = 40
     seed: int = 0
@@ -101,7 +104,7 @@ def train_segmenter(checkpoint: Path, training: SegmenterTraining) -> None:
     save_file(network.state_dict(), checkpoint)
     for look in LOOKS:
         held_out = LabelledStreets.draw(FIRST_HELD_OUT_SEED, training.held_out * [look])
-        tell_agreement(look, confusion(network.eval(), held_out))
+        tell_agreement(look, confusion_of(network.eval(), held_out))
 
 
 def schedule(step: int, steps: int) -> float:
@@ -144,25 +147,46 @@ def part(streets: LabelledStreets, index: int, rng: np.random.Generator) -> tupl
 
 
 def changed(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Returns images with other brightness and grain, some of them softer."""
-    count = len(images)
-    soft = functional.avg_pool2d(functional.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    softened = torch.from_numpy(rng.random((count, 1, 1, 1)) < SOFTENED_SHARE)
-    gains = torch.from_numpy(rng.uniform(1 - GAIN, 1 + GAIN, (count, 3, 1, 1))).float()
-    grain = torch.from_numpy(rng.uniform(0, GRAIN, (count, 1, 1, 1))).float()
-    noise = torch.from_numpy(rng.standard_normal(images.shape, np.float32))
-    return (torch.where(softened, soft, images) * gains + grain * noise).clamp(0, 1)
+    """Returns images as a conversion may leave them: softer, stained, in other colours, grainy.
+
+    A judge that has seen sharp drawings only takes blur and a shade of colour for another class.
+    """
+    count, height, width = len(images), *images.shape[-2:]
+    softened = torch.stack([soft(image, rng) for image in images])
+    gains = _uniform(rng, 1 - GAIN, 1 + GAIN, (count, 3, 1, 1))
+    shifts = _uniform(rng, -SHIFT, SHIFT, (count, 3, 1, 1))
+    spots = (count, 3, height // STAIN_PIXELS, width // STAIN_PIXELS)
+    spread = _uniform(rng, 0, STAIN, (count, 1, 1, 1))
+    stains = functional.interpolate(_normal(rng, spots), (height, width), mode="bilinear")
+    grain = _uniform(rng, 0, GRAIN, (count, 1, 1, 1)) * _normal(rng, images.shape)
+    return (softened * gains + shifts + spread * stains + grain).clamp(0, 1)
+
+
+def soft(image: Tensor, rng: np.random.Generator) -> Tensor:
+    """Returns an image `(3, height, width)` made smaller and large again, or as it is."""
+    if rng.random() >= SOFTENED_SHARE:
+        return image
+    size = image.shape[-2:]
+    coarse = [round(side / rng.uniform(1.0, COARSEST)) for side in size]
+    small = functional.interpolate(image[None], coarse, mode="bilinear", antialias=True)
+    return functional.interpolate(small, size, mode="bicubic")[0].clamp(0, 1)
+
+
+def _uniform(rng: np.random.Generator, low: float, high: float, shape: tuple[int, ...]) -> Tensor:
+    return torch.from_numpy(rng.uniform(low, high, shape)).float()
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
+    return torch.from_numpy(rng.standard_normal(shape, np.float32))
 
 
 @torch.no_grad()
-def confusion(network: nn.Module, streets: LabelledStreets) -> np.ndarray:
+def confusion_of(network: nn.Module, streets: LabelledStreets) -> np.ndarray:
     """Returns the pixels of each class (rows) that are taken for each class, `(19, 19)`."""
     counts = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
     for pictures, labels in zip(streets.pictures.split(4), streets.labels.split(4), strict=True):
         found = logits_of(network, normalised(pictures.float() / 255.0)).argmax(1)
-        known = labels != UNKNOWN
-        pairs = NUM_CLASSES * labels[known].long() + found[known]
-        counts += np.bincount(pairs, minlength=NUM_CLASSES**2).reshape(counts.shape)
+        counts += confusion(labels.numpy(), found.numpy())
     return counts
 
 

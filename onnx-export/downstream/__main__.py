@@ -2,7 +2,7 @@
 
 import sys
 
-from downstream.cli import main
+from onnx_export.program import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("downstream"))

@@ -13,9 +13,10 @@ import numpy as np
 from downstream.colour import ColourTransfer
 from downstream.errors import ExperimentError
 from downstream.labels import LabelFile, read_label, refuse_another_size
-from downstream.pictures import Size, digest_of_file, framed, framed_ids, upright, upright_size
+from downstream.pictures import Size, framed, framed_ids, stored_size, upright, upright_size
 from downstream.real import RealSet
-from downstream.runs import Item, Listed, Run
+from downstream.runs import Item, Run, Style
+from onnx_export.write import file_sha256
 
 SELECTION_SEED = 0
 
@@ -178,7 +179,7 @@ def _one_of(items: list[Item], at: int) -> Item:
 def _converted(run: Run, item: Item) -> Example:
     expected = ((item.image, item.image_sha256), (item.label.path, item.label_sha256))
     for path, sha256 in expected:
-        if digest_of_file(path) != sha256:
+        if file_sha256(path) != sha256:
             raise ExperimentError(
                 f"run {run.name}: {path} was altered: `synth2real audit` tells more"
             )
@@ -186,7 +187,7 @@ def _converted(run: Run, item: Item) -> Example:
 
 
 def _example(image: Path, label: LabelFile, digest: str) -> Example:
-    refuse_another_size(label.path, upright_size(label.path), image, upright_size(image))
+    refuse_another_size(label.path, stored_size(label.path), image, upright_size(image))
     return Example(image, label, digest)
 
 
@@ -198,15 +199,15 @@ def _source(run: Run, content: str) -> Example:
     for path in (listed.image, listed.label.path):
         if not path.is_file():
             raise ExperimentError(f"run {run.name}: its content {path} is not there: {needs}")
-    image_sha256 = digest_of_file(listed.image)
+    image_sha256 = file_sha256(listed.image)
     if image_sha256 not in run.content_digests[content]:
         raise ExperimentError(
             f"run {run.name}: {listed.image} is not what the run was made with: {needs}"
         )
-    digest = f"{image_sha256}+{digest_of_file(listed.label.path)}"
+    digest = f"{image_sha256}+{file_sha256(listed.label.path)}"
     return _example(listed.image, listed.label, digest)
 
 
-def _coloured(example: Example, style: Listed, transfer: ColourTransfer) -> Example:
-    digest = f"{example.digest}+{transfer}+{digest_of_file(style.image)}"
+def _coloured(example: Example, style: Style, transfer: ColourTransfer) -> Example:
+    digest = f"{example.digest}+{transfer}+{file_sha256(style.image)}"
     return Example(example.image, example.label, digest, style.image, transfer)

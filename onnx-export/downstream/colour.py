@@ -12,6 +12,9 @@ import numpy as np
 from skimage.color import lab2rgb, rgb2lab
 from skimage.exposure import match_histograms
 
+FLAT = 0.01
+"""Spread below which a channel of CIELAB shows one value: greys are up to 0.005 from zero."""
+
 
 class ColourTransfer(StrEnum):
     """How the colours of a style are given to a content."""
@@ -30,10 +33,15 @@ class ColourTransfer(StrEnum):
 
 
 def reinhard(content: np.ndarray, style: np.ndarray) -> np.ndarray:
-    """Returns `content` with the means and deviations of `style` in each channel of CIELAB."""
+    """Returns `content` with the means and deviations of `style` in each channel of CIELAB.
+
+    A channel that shows one value takes the mean of the style's.
+    """
     of, to = rgb2lab(content), rgb2lab(style)
     deviation = of.std(axis=(0, 1))
-    gain = to.std(axis=(0, 1)) / np.where(deviation > 0, deviation, 1.0)
+    gain = np.divide(
+        to.std(axis=(0, 1)), deviation, out=np.zeros_like(deviation), where=deviation > FLAT
+    )
     moved = (of - of.mean(axis=(0, 1))) * gain + to.mean(axis=(0, 1))
     # A lightness beyond its range, or a colour that no screen has, is clipped.
     moved[..., 0] = np.clip(moved[..., 0], 0.0, 100.0)

@@ -28,7 +28,7 @@ OTHER_COLOURS_SHARE = 0.2
 
 
 class LabelKind(StrEnum):
-    """What the pixels of a label file are, in the words of a run's plan."""
+    """What the pixels of a label file are, in the words of a run's plan; it knows others, too."""
 
     PALETTE_IDS = "palette-ids"
     LABEL_IDS = "label-ids"

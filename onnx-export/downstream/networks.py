@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,8 @@ from torch.nn import functional
 
 from downstream.classes import NUM_CLASSES
 from downstream.errors import ExperimentError
-from downstream.pictures import digest_of_file
-from onnx_export.errors import first_line
+from onnx_export.errors import first_line, tells_of_memory
+from onnx_export.write import files_sha256
 
 UNET_WIDTH = 16
 
@@ -131,7 +130,11 @@ def _segformer(variant: str) -> Callable[[Path | None], nn.Module]:
             network = SegformerForSemanticSegmentation.from_pretrained(
                 weights, config=config, local_files_only=True, ignore_mismatched_sizes=True
             )
-        except (OSError, ValueError) as error:
+        except ExperimentError:
+            raise
+        except Exception as error:
+            if tells_of_memory(error):
+                raise
             raise ExperimentError(
                 f"{weights} cannot be used ({first_line(error)}): download it again"
             ) from error
@@ -175,6 +178,8 @@ def _load(network: nn.Module, path: Path) -> None:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
+        if tells_of_memory(error):
+            raise
         raise ExperimentError(
             f"{path} cannot be read as weights ({first_line(error)}): download it again"
         ) from error
@@ -239,19 +244,8 @@ def digest_of_weights(weights: Path | None) -> str | None:
     """Returns the SHA-256 over the names and bytes of a file or folder of weights."""
     if weights is None:
         return None
-    digest = hashlib.sha256()
-    for name, path in _named_files(weights):
-        digest.update(name.encode() + b"\0" + bytes.fromhex(digest_of_file(path)))
-    return digest.hexdigest()
-
-
-def _named_files(weights: Path) -> list[tuple[str, Path]]:
     if not weights.is_dir():
-        return [(weights.name, weights)]
-    found = ((path.relative_to(weights), path) for path in sorted(weights.rglob("*")))
+        return files_sha256(weights.parent, [weights])
     # What a download leaves beside the files is not part of them.
-    return [
-        (name.as_posix(), path)
-        for name, path in found
-        if path.is_file() and name.parts[0] != ".cache"
-    ]
+    parts = (path for path in weights.rglob("*") if path.relative_to(weights).parts[0] != ".cache")
+    return files_sha256(weights, (path for path in parts if path.is_file()))

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 from downstream.errors import ExperimentError
 from onnx_export.errors import first_line
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+# What makes a picture of each EXIF orientation upright.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 # EXIF orientations that exchange width and height.
 QUARTER_TURNS = (5, 6, 7, 8)
+# What reading a damaged file raises, in its pixels or in its EXIF data.
+UNDECODABLE = (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError)
 
 
 class Size(NamedTuple):
@@ -27,38 +42,56 @@ class Size(NamedTuple):
         return f"{self.width}x{self.height}"
 
 
-def opened(path: Path) -> Image.Image:
-    """Returns an image file, decoded whole."""
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Raises in one line what reading an image file raises."""
     try:
-        image = Image.open(path)
-        image.load()
+        yield
     except FileNotFoundError as error:
         raise ExperimentError(f"{path} is not there: copy or make it again") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _undecodable(path, error) from error
+    except UNDECODABLE as error:
+        raise ExperimentError(
+            f"{path} cannot be decoded ({first_line(error)}): copy or download it again"
+        ) from error
+
+
+def opened(path: Path) -> Image.Image:
+    """Returns an image file, decoded whole."""
+    with _told(path):
+        image = Image.open(path)
+        image.load()
     return image
-
-
-def _undecodable(path: Path, error: Exception) -> ExperimentError:
-    return ExperimentError(
-        f"{path} cannot be decoded ({first_line(error)}): copy or download it again"
-    )
 
 
 def upright(path: Path) -> Image.Image:
     """Returns a picture in RGB, turned as its EXIF data says."""
-    return ImageOps.exif_transpose(opened(path)).convert("RGB")
+    image = opened(path)
+    with _told(path):
+        # Pillow's own turning writes the other EXIF data anew, which fails where one is damaged.
+        turn = TURNS.get(_orientation(image))
+    return (image if turn is None else image.transpose(turn)).convert("RGB")
+
+
+def _orientation(image: Image.Image) -> int:
+    orientation: int = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return orientation
 
 
 def upright_size(path: Path) -> Size:
-    """Returns the size of a picture as it is upright, without decoding it."""
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in QUARTER_TURNS
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _undecodable(path, error) from error
+    """Returns the size of a picture as it is upright.
+
+    A PNG that says nothing of it before its pixels is decoded: it may say it after them.
+    """
+    with _told(path), Image.open(path) as image:
+        width, height = image.size
+        turned = _orientation(image) in QUARTER_TURNS
     return Size(height, width) if turned else Size(width, height)
+
+
+def stored_size(path: Path) -> Size:
+    """Returns the size of an image as it is stored, which labels are read at, undecoded."""
+    with _told(path), Image.open(path) as image:
+        return Size(*image.size)
 
 
 def framed(image: Image.Image, size: Size) -> np.ndarray:
@@ -67,6 +100,12 @@ def framed(image: Image.Image, size: Size) -> np.ndarray:
     if box != (0, 0, *size) or image.size != size:
         image = image.crop(box).resize(size, Image.Resampling.BICUBIC)
     return np.array(image)
+
+
+def size_of_centre(whole: Size, shape: Size) -> Size:
+    """Returns the size of the part of an image that is framed at `shape`."""
+    left, top, right, bottom = centre(whole, shape)
+    return Size(right - left, bottom - top)
 
 
 def framed_ids(ids: np.ndarray, size: Size) -> np.ndarray:
@@ -93,9 +132,3 @@ def digest_of_pixels(pixels: np.ndarray) -> str:
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(np.ascontiguousarray(pixels).tobytes())
     return digest.hexdigest()
-
-
-def digest_of_file(path: Path) -> str:
-    """Returns the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

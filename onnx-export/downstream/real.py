@@ -12,12 +12,14 @@ from downstream.labels import LabelFile, LabelKind, read_label, refuse_another_s
 from downstream.pictures import (
     EXTENSIONS,
     Size,
-    digest_of_file,
     digest_of_pixels,
     framed,
+    size_of_centre,
+    stored_size,
     upright,
 )
 from downstream.runs import Run, check_style
+from onnx_export.write import file_sha256
 
 IMAGE_FOLDERS = ("images", "leftImg8bit", "rgb_anon")
 LABEL_FOLDERS = ("labels", "gtFine", "gt")
@@ -54,11 +56,15 @@ NAMINGS = (
 
 @dataclass(frozen=True)
 class RealImage:
-    """A labelled real image, named by its path below its folder."""
+    """A labelled real image, named by its path below its folder.
+
+    `centre` is the size of the part that is framed, `pixels` a digest of it as it is framed.
+    """
 
     name: str
     image: Path
     label: LabelFile
+    centre: Size
     pixels: str
     digest: str
 
@@ -96,11 +102,12 @@ def open_real(folder: Path, size: Size, split: str | None = None) -> RealSet:
                 "the image away, or choose a split that has labels"
             )
         picture, ids = upright(path), read_label(label)
-        label_size = Size(ids.shape[1], ids.shape[0])
-        refuse_another_size(label.path, label_size, path, Size(*picture.size))
+        whole, label_size = Size(*picture.size), Size(ids.shape[1], ids.shape[0])
+        refuse_another_size(label.path, label_size, path, whole)
         pixels = digest_of_pixels(framed(picture, size))
-        digest = f"{digest_of_file(path)}+{digest_of_file(label.path)}"
-        images.append(RealImage(name, path, label, pixels, digest))
+        digest = f"{file_sha256(path)}+{file_sha256(label.path)}"
+        centre = size_of_centre(whole, size)
+        images.append(RealImage(name, path, label, centre, pixels, digest))
     return RealSet(folder, tuple(images))
 
 
@@ -168,9 +175,19 @@ def refuse_styles(real: RealSet, runs: Sequence[Run], size: Size) -> None:
 
 
 def refuse_contents(real: RealSet, contents: Iterable[Path], size: Size) -> None:
-    """Raises if an image of a test shows the pixels of a content that is trained on."""
+    """Raises if an image of a test shows the pixels of a content that is trained on.
+
+    There may be many contents: where the part that is framed has a size that no image of the test
+    has, however they are turned, they are not decoded. How they are turned is not looked at before:
+    a PNG may say it after its pixels.
+    """
     by_pixels = {image.pixels: image for image in real.images}
+    centres = {image.centre for image in real.images}
     for content in contents:
+        stored = stored_size(content)
+        turned = Size(stored.height, stored.width)
+        if centres.isdisjoint(size_of_centre(whole, size) for whole in (stored, turned)):
+            continue
         same = by_pixels.get(digest_of_pixels(framed(upright(content), size)))
         if same is not None:
             raise ExperimentError(

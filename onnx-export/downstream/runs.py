@@ -17,6 +17,7 @@ from downstream.labels import LabelFile, LabelKind
 from downstream.pictures import Size
 from onnx_export.errors import first_line
 from onnx_export.files import read_json
+from onnx_export.write import file_sha256
 
 FORMAT_VERSION = 4
 COLUMNS = ("content", "style", "status", "content_sha256", "image_sha256", "label_sha256")
@@ -24,11 +25,24 @@ COLUMNS = ("content", "style", "status", "content_sha256", "image_sha256", "labe
 
 @dataclass(frozen=True)
 class Listed:
-    """An image of a run's input dataset, and its label; none for styles without labels."""
+    """An image of a run's input dataset."""
 
     name: str
     image: Path
+
+
+@dataclass(frozen=True)
+class Content(Listed):
+    """A content with its label; none where it has none."""
+
     label: LabelFile | None
+
+
+@dataclass(frozen=True)
+class Style(Listed):
+    """A style with the file of its label, which is not read; none where it has none."""
+
+    label: Path | None
 
 
 @dataclass(frozen=True)
@@ -54,11 +68,11 @@ class Run:
     folder: Path
     plan_hash: str
     method: str
-    preset: str
+    preset: str | None
     size: Size
-    contents: dict[str, Listed]
+    contents: dict[str, Content]
     content_digests: dict[str, set[str]]
-    styles: dict[str, Listed]
+    styles: dict[str, Style]
     items: tuple[Item, ...]
     chosen_styles: tuple[str, ...]
     planned: int
@@ -96,9 +110,9 @@ def open_run(name: str, options: RunOptions) -> Run:
     rows = _rows(folder, run)
     done = [row for row in rows if row["status"] == "done"]
     is_partial = _check_complete(run, rows, frozen["num_items"], options.partial)
-    contents = {of["name"]: _listed(of, content_root) for of in plan["contents"]}
-    stored = {of["name"]: _stored_label(of, folder) for of in plan["contents"]}
-    styles = {of["name"]: _listed(of, style_root) for of in plan["styles"]}
+    contents = {of["name"]: _content(run, of, content_root) for of in plan["contents"]}
+    stored = {of["name"]: _stored_label(run, of, folder) for of in plan["contents"]}
+    styles = {of["name"]: _style(of, style_root) for of in plan["styles"]}
     chosen = _chosen(run, list(styles), options.styles)
     items = []
     for row in sorted(done, key=lambda row: (row["content"], row["style"])):
@@ -121,7 +135,7 @@ def open_run(name: str, options: RunOptions) -> Run:
         raise ExperimentError(f"run {run} has no item that is done: convert it before")
     method, model = frozen["method"], frozen["model"]
     return Run(
-        run, folder, record["plan_hash"], method["method"], method["preset"],
+        run, folder, record["plan_hash"], method["method"], method.get("preset"),
         Size(model["width"], model["height"]), contents, made_of, styles, tuple(items), chosen,
         frozen["num_items"], len(done), is_partial,
     )  # fmt: skip
@@ -164,7 +178,7 @@ def _record(folder: Path) -> dict[str, Any]:
 def _plan(folder: Path, sha256: str) -> dict[str, Any]:
     path = folder / f"plan-{sha256}.json"
     plan = read_json(path)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+    if file_sha256(path) != sha256:
         raise ExperimentError(f"{path} was altered: `synth2real audit` tells more")
     return plan
 
@@ -174,21 +188,37 @@ def _root(record: dict[str, Any], what: str, other: Path | None) -> Path:
     return other if other is not None else Path(record["inputs"][what])
 
 
-def _listed(of: dict[str, Any], root: Path) -> Listed:
+def _content(run: str, of: dict[str, Any], root: Path) -> Content:
     label = of.get("label")
-    return Listed(of["name"], root / of["image"]["path"], None if label is None else LabelFile(
+    return Content(of["name"], root / of["image"]["path"], None if label is None else LabelFile(
         root / label["file"]["path"],
-        LabelKind(label["reading"]["kind"]),
+        _kind(run, of["name"], label["reading"]["kind"]),
         label["reading"]["stated"],
         _look_alikes(label["reading"]),
     ))  # fmt: skip
 
 
-def _stored_label(of: dict[str, Any], folder: Path) -> LabelFile:
+def _style(of: dict[str, Any], root: Path) -> Style:
+    label = of.get("label")
+    path = None if label is None else root / label["file"]["path"]
+    return Style(of["name"], root / of["image"]["path"], path)
+
+
+def _stored_label(run: str, of: dict[str, Any], folder: Path) -> LabelFile:
     reading = of["label"]["reading"]
-    kind = LabelKind(reading.get("stored") or reading["kind"])
+    kind = _kind(run, of["name"], reading.get("stored") or reading["kind"])
     path = folder / "labels" / f"{of['name']}.png"
     return LabelFile(path, kind, reading["stated"], _look_alikes(reading))
+
+
+def _kind(run: str, content: str, kind: str) -> LabelKind:
+    if kind not in set(LabelKind):
+        raise ExperimentError(
+            f"run {run}: the label of its content {content} is of {kind}, and only "
+            f"{', '.join(LabelKind)} are read: give a run of contents with labels of Cityscapes' "
+            "ids or colours"
+        )
+    return LabelKind(kind)
 
 
 def _look_alikes(reading: dict[str, Any]) -> LabelKind | None:
@@ -237,15 +267,13 @@ def _chosen(run: str, styles: Sequence[str], globs: Sequence[str]) -> tuple[str,
     return tuple(name for name in styles if any(fnmatch.fnmatchcase(name, g) for g in globs))
 
 
-def check_style(run: Run, style: Listed) -> None:
+def check_style(run: Run, style: Style) -> None:
     """Raises if the files of a style are not those that the run was made with."""
     needs = "give the folder of the run's styles by --style-root"
     if not style.image.is_file():
         raise ExperimentError(f"run {run.name}: its style {style.image} is not there: {needs}")
-    files = [style.image] + ([style.label.path] if style.label is not None else [])
-    digests = [
-        hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None for file in files
-    ]
+    files = [style.image] + ([style.label] if style.label is not None else [])
+    digests = [file_sha256(file) if file.is_file() else None for file in files]
     told = json.dumps([*digests, None][:2], separators=(",", ":"))
     sha256 = hashlib.sha256(told.encode()).hexdigest()
     if read_json(run.folder / "run.json")["frozen"]["styles"].get(style.name) == sha256:

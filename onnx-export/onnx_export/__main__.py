@@ -2,6 +2,6 @@
 
 import sys
 
-from onnx_export.cli import main
+from onnx_export.program import run
 
-sys.exit(main())
+sys.exit(run("onnx_export"))

@@ -45,10 +45,10 @@ class FusedAttention:
         source = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         query, key, value = attn.to_q(hidden_states), attn.to_k(source), attn.to_v(source)
         if encoder_hidden_states is None:
-            hidden_states = self.attend(attn, query, key, value)
+            hidden_states = self.attend(attn, hidden_states, query, key, value)
         else:
             folded = query.reshape(1, -1, query.shape[2])
-            hidden_states = multi_head_attention(attn.heads, folded, key, value)
+            hidden_states = fused_attention(attn, folded, key, value)
             hidden_states = hidden_states.reshape(-1, *query.shape[1:])
 
         hidden_states = attn.to_out[0](hidden_states)
@@ -61,30 +61,62 @@ class FusedAttention:
         return hidden_states
 
     def attend(
-        self, attn: Attention, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
+        self,
+        attn: Attention,
+        normalised: torch.Tensor,  # noqa: ARG002  (a marker takes it)
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
     ) -> torch.Tensor:
-        """Returns self-attention, all four tensors `(batch, tokens, width)`."""
-        return multi_head_attention(attn.heads, query, key, value)
+        """Returns self-attention; all tensors `(batch, tokens, width)`.
+
+        `normalised` is what the others are projected from.
+        """
+        return fused_attention(attn, query, key, value)
 
 
 class MarkedAttention(FusedAttention):
-    """A self-attention left open: a marker operator where the engine injects its own."""
+    """A self-attention left open: a marker operator where the engine injects its own.
 
-    def __init__(self, layer: str) -> None:
+    With `gives_input` the marker also takes what query, key and value are projected from, so that
+    the engine is handed it.
+    """
+
+    def __init__(self, layer: str, gives_input: bool) -> None:
         self.layer = layer
+        self.gives_input = gives_input
 
     def attend(
-        self, attn: Attention, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
+        self,
+        attn: Attention,
+        normalised: torch.Tensor,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
     ) -> torch.Tensor:
-        """Returns the marker's result, all four tensors `(batch, tokens, width)`."""
+        """Returns the marker's result; all tensors `(batch, tokens, width)`."""
+        more = (normalised,) if self.gives_input else ()
         return torch.onnx.ops.symbolic(
             f"{MARKER_DOMAIN}::{MARKER}",
-            (query, key, value),
+            (query, key, value, *more),
             {"layer": self.layer, "heads": attn.heads},
             dtype=query.dtype,
             shape=query.shape,
             version=1,
         )
+
+
+def fused_attention(
+    attn: Attention, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
+) -> torch.Tensor:
+    """Returns the attention of one operator: in single precision if the model asks for that.
+
+    Scores of such a model can go beyond half precision, though what they are made of does not.
+    """
+    if not getattr(attn, "upcast_attention", False) or query.dtype == torch.float32:
+        return multi_head_attention(attn.heads, query, key, value)
+    single = (tensor.float() for tensor in (query, key, value))
+    return multi_head_attention(attn.heads, *single).to(query.dtype)
 
 
 def multi_head_attention(

@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
         "checkpoint",
         type=Path,
         metavar="CHECKPOINT",
-        help="diffusers folder (unet, vae, scheduler)",
+        help="diffusers folder (unet, vae, scheduler), or one .safetensors file with all of it",
     )
     add("--out", type=Path, required=True, metavar="DIR", help="model folder to write")
     add("--height", type=int, required=True, metavar="H", help="image height in pixels")
@@ -30,6 +30,30 @@ def parser() -> argparse.ArgumentParser:
         "--weights",
         choices=("fp32", "fp16"),
         help="what the weights are stored in (default: dtype)",
+    )
+    add(
+        "--vae-dtype",
+        choices=("fp32", "fp16"),
+        help="what the VAE's graphs compute in (default: dtype)",
+    )
+    add("--vae", type=Path, metavar="DIR", help="another VAE, in diffusers' layout")
+    add(
+        "--lora",
+        action="append",
+        default=[],
+        metavar="FILE[:SCALE]",
+        help="added to the weights, times SCALE (default: 1); may be given several times",
+    )
+    add(
+        "--config",
+        type=Path,
+        metavar="DIR",
+        help="configurations for a checkpoint in one file (default: those of its release)",
+    )
+    add(
+        "--prediction-type",
+        choices=("epsilon", "v_prediction"),
+        help="what the UNet predicts (default: as the checkpoint says)",
     )
     add("--freeu", choices=("cross-image", "none"), default="cross-image")
     add("--name", help="the source's name in the contract (default: the folder's)")
@@ -42,28 +66,40 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
-    weights = args.weights or args.dtype
-    if args.dtype == "fp16" and weights == "fp32":
-        parser().error("--weights fp32 needs --dtype fp32: a half-precision graph has half weights")
+    vae_dtype = args.vae_dtype or args.dtype
+    for option, dtype in (("--dtype", args.dtype), ("--vae-dtype", vae_dtype)):
+        if dtype == "fp16" and args.weights == "fp32":
+            parser().error(
+                f"--weights fp32 needs {option} fp32: a half-precision graph has half weights"
+            )
     # torch and diffusers take seconds to import: wrong usage is answered before.
+    from onnx_export.checkpoint import Choices
+    from onnx_export.contract import Precision
     from onnx_export.export import Settings, export
     from onnx_export.freeu import FreeUScales
-
-    settings = Settings(
-        checkpoint=args.checkpoint,
-        out=args.out,
-        height=args.height,
-        width=args.width,
-        dtype=args.dtype,
-        weights=weights,
-        freeu=FreeUScales() if args.freeu == "cross-image" else None,
-        prompt=args.prompt,
-        prompt_embedding=args.prompt_embedding,
-        name=args.name,
-        force=args.force,
-    )
+    from onnx_export.lora import LoraFile
 
     def run() -> None:
+        settings = Settings(
+            checkpoint=args.checkpoint,
+            out=args.out,
+            height=args.height,
+            width=args.width,
+            dtype=args.dtype,
+            weights=args.weights or args.dtype,
+            vae_precision=Precision(vae_dtype, args.weights or vae_dtype),
+            choices=Choices(
+                config=args.config,
+                vae=args.vae,
+                prediction_type=args.prediction_type,
+                loras=tuple(LoraFile.parse(text) for text in args.lora),
+            ),
+            freeu=FreeUScales() if args.freeu == "cross-image" else None,
+            prompt=args.prompt,
+            prompt_embedding=args.prompt_embedding,
+            name=args.name,
+            force=args.force,
+        )
         export(settings, tell)
         show(args.out)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from onnx_export.distilled import refuse_distilled_unet
 from onnx_export.errors import CheckpointError
 from onnx_export.files import read_json
 
@@ -71,6 +72,7 @@ UNET_SETTINGS: dict[str, tuple[Any, ...]] = {
     "resnet_time_scale_shift": ("default",),
     "mid_block_type": ("UNetMidBlock2DCrossAttn",),
     "quantization_config": (None,),
+    "upcast_attention": (False, None, True),
 }
 
 VAE_SETTINGS: dict[str, tuple[Any, ...]] = {
@@ -90,10 +92,10 @@ TEXT_SETTINGS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def unet_settings(folder: Path) -> dict[str, Any]:
+def unet_settings(path: Path) -> dict[str, Any]:
     """Returns the UNet's configuration, if the method knows such a UNet."""
-    path = folder / "unet/config.json"
-    settings = checked_settings(path, UNET_SETTINGS)
+    refuse_distilled_unet(path, read_json(path))
+    settings = checked_settings(path, "unet", UNET_SETTINGS)
     if not is_count(settings["cross_attention_dim"]):
         raise CheckpointError(f"{path} must have one integer as cross_attention_dim")
     refuse_widths(path, settings)
@@ -106,10 +108,9 @@ def unet_settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def vae_settings(folder: Path) -> dict[str, Any]:
+def vae_settings(path: Path) -> dict[str, Any]:
     """Returns the VAE's configuration, if its latents are those of Stable Diffusion."""
-    path = folder / "vae/config.json"
-    settings = checked_settings(path, VAE_SETTINGS)
+    settings = checked_settings(path, "vae", VAE_SETTINGS)
     refuse_widths(path, settings)
     if len(settings["block_out_channels"]) != 4:
         raise CheckpointError(f"{path} must have four block_out_channels: a latent is 1/8")
@@ -119,12 +120,14 @@ def vae_settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def text_settings(folder: Path, width: int, num_tokens: int) -> dict[str, Any]:
-    """Returns the text encoder's configuration, if it gives embeddings of the UNet's width."""
-    path = folder / "text_encoder/config.json"
-    settings = checked_settings(path, TEXT_SETTINGS)
+def text_settings(path: Path, width: int, unet: Path, num_tokens: int) -> dict[str, Any]:
+    """Returns the text encoder's configuration, if it gives embeddings of the UNet's width.
+
+    `path` and `unet` are the configurations of both.
+    """
+    settings = checked_settings(path, "text_encoder", TEXT_SETTINGS)
     for key, expected, whose in (
-        ("hidden_size", width, f"cross_attention_dim {width} in {folder / 'unet/config.json'}"),
+        ("hidden_size", width, f"cross_attention_dim {width} in {unet}"),
         ("max_position_embeddings", num_tokens, f"the method's {num_tokens} tokens"),
     ):
         if settings[key] != expected:
@@ -137,11 +140,11 @@ def text_settings(folder: Path, width: int, num_tokens: int) -> dict[str, Any]:
     return settings
 
 
-def checked_settings(path: Path, known: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
+def checked_settings(path: Path, part: str, known: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
     """Returns a part's configuration, with all that is needed and nothing that is not known."""
     settings = read_json(path)
     refuse_unknown(path, settings, known)
-    missing = [key for key in NEEDED[path.parent.name] if key not in settings]
+    missing = [key for key in NEEDED[part] if key not in settings]
     if missing:
         raise CheckpointError(
             f"{path} lacks {', '.join(missing)}: download it again; without it a default would "
@@ -156,9 +159,14 @@ def refuse_unknown(path: Path, settings: dict[str, Any], known: dict[str, tuple[
         value = settings.get(key, values[0])
         if value not in values:
             raise CheckpointError(
-                f"{path} has {key} {value!r}, and only {values[0]!r} is supported: "
-                "use a Stable Diffusion 1.x or 2.x base checkpoint"
+                f"{path} has {key} {value!r}, and only {said(values)} is supported: "
+                "use a Stable Diffusion 1.x or 2.x checkpoint"
             )
+
+
+def said(values: tuple[Any, ...]) -> str:
+    """Returns the values that a setting may have, as people read them."""
+    return " or ".join(repr(value) for value in values if value is not None) or repr(values[0])
 
 
 def refuse_widths(path: Path, settings: dict[str, Any]) -> None:

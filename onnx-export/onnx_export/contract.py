@@ -1,7 +1,8 @@
-"""What crosses to the worker: `model.json`, and a contract of each network that judges images.
+"""What crosses to the worker: `model.json`, and a contract of each network beside it.
 
 A field is a key, in the order in which keys are written; a `FLATTENED` field gives those of its own
-fields instead. `shared/schemas` says the same in JSON Schema.
+fields instead, and an `IF_GIVEN` field is left out where it is none. `shared/schemas` says the
+same in JSON Schema.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from onnx_export.freeu import FreeUScales
 FORMAT_VERSION = 1
 PRODUCER = f"onnx_export {__version__}"
 FLATTENED = {"flattened": True}
+IF_GIVEN = {"if_given": True}
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,11 @@ class Part:
 
 @dataclass(frozen=True)
 class InjectedLayer:
-    """An injected self-attention, with the names of its four tensors."""
+    """An injected self-attention, with the names of its tensors.
+
+    `input` is what query, key and value are projected from, of layers with a token for each
+    position of the latent.
+    """
 
     name: str
     tokens: int
@@ -68,6 +74,7 @@ class InjectedLayer:
     query: str
     key: str
     value: str
+    input: str | None
     output: str
 
 
@@ -77,6 +84,14 @@ class SegmentEntry:
 
     part: Part = field(metadata=FLATTENED)
     layer: InjectedLayer | None
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What a part computes in, and what its weights are stored in: `fp32` or `fp16`."""
+
+    dtype: str
+    weights: str
 
 
 @dataclass(frozen=True)
@@ -143,12 +158,18 @@ class ModelContract(Contract):
 
     FILE = "model.json"
 
+    # Of version 1, layers hand over no input; a precision of the VAE's own makes version 3, and
+    # what has none is still read by programs that know no such model.
+    format_version: int = 2
+    WITH_VAE_PRECISION: ClassVar[int] = 3
+
     source: Source
     width: int
     height: int
     latent: LatentShape
     dtype: str
     weights: str
+    vae: Precision | None = field(default=None, metadata=IF_GIVEN)
     vae_scale: float
     schedule: ScheduleConstants
     freeu: FreeUEntry | None
@@ -156,6 +177,11 @@ class ModelContract(Contract):
     vae_encoder: Part
     vae_decoder: Part
     segments: tuple[SegmentEntry, ...]
+
+    @property
+    def vae_precision(self) -> Precision:
+        """What the VAE computes in, and what its weights are stored in."""
+        return self.vae or Precision(self.dtype, self.weights)
 
 
 @dataclass(frozen=True)
@@ -198,6 +224,16 @@ class PerceptualContract(NetworkContract):
     part: Part = field(metadata=FLATTENED)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PriorContract(NetworkContract):
+    """A network whose features tell classes: those of each patch, row by row, of one size."""
+
+    FILE = "prior.json"
+
+    num_features: int
+    part: Part = field(metadata=FLATTENED)
+
+
 @dataclass(frozen=True)
 class SegmenterClass:
     """A class of a segmenter, and the train id of Cityscapes that it stands for, if for one."""
@@ -226,11 +262,37 @@ class SegmenterContract(NetworkContract):
     part: Part = field(metadata=FLATTENED)
 
 
+@dataclass(frozen=True)
+class Translation:
+    """What a translator's numbers mean.
+
+    Images that it takes have `input_range`, those that it gives `output_range`: the values of black
+    and of white. A pixel whose class is not known is `zeros` in all channels of a label, or has the
+    `channel` after those of the classes; none of a translator that takes no label.
+    """
+
+    input_range: tuple[float, float]
+    output_range: tuple[float, float]
+    unknown: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslatorContract(NetworkContract):
+    """A network from images to images, which converts without a diffusion model."""
+
+    FILE = "translator.json"
+
+    translation: Translation
+    part: Part = field(metadata=FLATTENED)
+
+
 def as_json(value: object) -> Any:
     """Returns a part of a contract as what `json` writes."""
     if is_dataclass(value):
         entries: dict[str, Any] = {}
         for each in fields(value):
+            if each.metadata == IF_GIVEN and getattr(value, each.name) is None:
+                continue
             inner = as_json(getattr(value, each.name))
             entries |= inner if each.metadata == FLATTENED else {each.name: inner}
         return entries

@@ -1,7 +1,8 @@
 """Cuts a graph at its marker operators, by liveness.
 
-A segment ends at a marker; it gives that marker's query, key and value and every other tensor
-that a later segment needs. The marker's result is an input of the segments after it.
+A segment ends at a marker; it gives what that marker takes (query, key, value, and of some layers
+what these are projected from) and every other tensor that a later segment needs. The marker's
+result is an input of the segments after it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import onnx_ir as ir
 from onnx_export.attention import MARKER, MARKER_DOMAIN
 from onnx_export.contract import InjectedLayer
 from onnx_export.values import all_given, name_of, shape_of
+
+# What a marker takes, in its order; the last one not of every layer.
+ROLES = ("query", "key", "value", "input")
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def program_order(graph: ir.Graph) -> tuple[list[list[ir.Node]], list[ir.Node]]:
 def name_tensors(graph: ir.Graph, stages: list[list[ir.Node]], markers: list[ir.Node]) -> None:
     """Gives the tensors that cross a cut names that say what they are."""
     for i, marker in enumerate(markers):
-        for value, role in zip(all_given(marker.inputs), ("query", "key", "value"), strict=True):
+        for value, role in zip(all_given(marker.inputs), ROLES, strict=False):
             value.name = f"layer_{i}_{role}"
         marker.outputs[0].name = f"layer_{i}_output"
     stage_of = {node: i for i, stage in enumerate(stages) for node in stage}
@@ -107,12 +111,11 @@ def kind_of(value: ir.Value, consumers: list[ir.Node]) -> str:
 
 def rank(name: str) -> tuple[int, str]:
     """Sorts a segment's outputs: the layer's own first."""
-    order = ("query", "key", "value")
-    return next((i for i, role in enumerate(order) if name.endswith(role)), len(order)), name
+    return next((i for i, role in enumerate(ROLES) if name.endswith(role)), len(ROLES)), name
 
 
 def layer_of(marker: ir.Node) -> InjectedLayer:
-    query, key, value = all_given(marker.inputs)
+    query, key, value, *projected = all_given(marker.inputs)
     shape = shape_of(query)
     heads = marker.attributes["heads"].as_int()
     return InjectedLayer(
@@ -123,6 +126,7 @@ def layer_of(marker: ir.Node) -> InjectedLayer:
         query=name_of(query),
         key=name_of(key),
         value=name_of(value),
+        input=name_of(projected[0]) if projected else None,
         output=name_of(marker.outputs[0]),
     )
 

@@ -53,7 +53,7 @@ def exit_code_of(program: str, action: Callable[[], None]) -> int:
         tell(f"{program}: {error}")
         return CheckpointError.exit_code
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not any(said in str(error) for said in NO_MEMORY):
+        if not tells_of_memory(error):
             raise
         tell(
             f"{program}: memory is not enough ({first_line(error)}): export a smaller size, or on "
@@ -85,6 +85,13 @@ def terminating() -> dict[signal.Signals, Any]:
 
     heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
     return {number: signal.signal(number, terminate) for number in heard}
+
+
+def tells_of_memory(error: Exception) -> bool:
+    """Returns whether a library's error says that memory is not enough."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(said in str(error) for said in NO_MEMORY)
+    )
 
 
 def first_line(error: Exception) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx_ir as ir
 import torch
 from torch import nn
 
-from onnx_export.checkpoint import PARTS, Checkpoint
+from onnx_export.checkpoint import PARTS, Checkpoint, Choices
 from onnx_export.contract import (
     FreeUEntry,
     LatentShape,
     ModelContract,
     Part,
+    Precision,
     PromptEntry,
     SegmentEntry,
     Source,
@@ -41,12 +43,16 @@ from onnx_export.write import (
 
 VAE_SCALE_FACTOR = 8
 FREEU = FreeUScales()
+NO_CHOICES = Choices()
 TORCH_DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is exported and how; checked by `export`."""
+    """What is exported and how; checked by `export`.
+
+    The VAE computes and is stored as the UNet unless `vae_precision` says otherwise.
+    """
 
     checkpoint: Path
     out: Path
@@ -54,11 +60,23 @@ class Settings:
     width: int
     dtype: str = "fp32"
     weights: str = "fp32"
+    vae_precision: Precision | None = None
+    choices: Choices = NO_CHOICES
     freeu: FreeUScales | None = FREEU
     prompt: str = ""
     prompt_embedding: Path | None = None
     name: str | None = None
     force: bool = False
+
+    def precision_of(self, part: str) -> Precision:
+        """Returns what `unet` or `vae` computes in, and what its weights are stored in."""
+        if part == "vae" and self.vae_precision is not None:
+            return self.vae_precision
+        return Precision(self.dtype, self.weights)
+
+    def half_parts(self) -> tuple[str, ...]:
+        """Returns the parts that compute in half precision."""
+        return tuple(p for p in ("unet", "vae") if self.precision_of(p).dtype == "fp16")
 
 
 def export(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
@@ -69,29 +87,39 @@ def export(settings: Settings, say: Callable[[str], None] = lambda _: None) -> N
     `CheckpointError`; then `settings.out` is as it was.
     """
     refuse_overlap(settings.out, settings.checkpoint, PARTS)
+    choices = settings.choices
+    for used in (choices.vae, choices.config, *(lora.path for lora in choices.loras)):
+        if used is not None:
+            refuse_overlap(settings.out, used, PARTS)
     refuse_existing(settings.out, ModelContract.FILE, settings.force)
-    checkpoint = Checkpoint.open(settings.checkpoint)
+    checkpoint = Checkpoint.open(settings.checkpoint, choices)
     latent = latent_size(settings, checkpoint.num_levels)
     prompt = prompt_of(settings, checkpoint)
     vae, unet = checkpoint.vae(), checkpoint.unet()
-    notes = [*checkpoint.notes(), *prompt.notes, *half_notes(settings, checkpoint, unet, vae)]
+    notes = [
+        *checkpoint.notes(),
+        *lora_notes(checkpoint, prompt),
+        *prompt.notes,
+        *half_notes(settings, checkpoint, {"vae": vae, "unet": unet}),
+    ]
     if settings.dtype == "fp16":
         refuse_prompt_beyond_half(prompt)
     exported_unet = ExportedUnet(unet, latent, settings.freeu)
     given = probe(settings.height, settings.width, prompt.embedding, checkpoint.schedule)
-    wanted = expected(given, exported_unet, vae, half=settings.dtype == "fp16")
+    wanted = expected(given, exported_unet, vae, settings.half_parts())
     for line in (str(prompt), *notes, *wanted.notes):
         say(line)
 
     with whole_folder(settings.out, ModelContract.FILE, settings.force) as folder:
-        source, embedding = source_of(settings, checkpoint), write_prompt(folder, prompt)
+        source, embedding = source_of(settings, checkpoint, prompt), write_prompt(folder, prompt)
         say("tracing the VAE")
         image = Input("image", torch.zeros(2, 3, settings.height, settings.width), True)
         sample = torch.zeros(2, 4, latent.height, latent.width)
-        encoder = traced(settings, VaeEncoder(vae), [image], "latent")
-        decoder = traced(settings, VaeDecoder(vae), [Input("latent", sample, True)], "image")
-        vae_encoder = save(settings, folder, "vae_encoder", encoder)
-        vae_decoder = save(settings, folder, "vae_decoder", decoder)
+        precision = settings.precision_of("vae")
+        encoder = traced(precision, VaeEncoder(vae), [image], "latent")
+        decoder = traced(precision, VaeDecoder(vae), [Input("latent", sample, True)], "image")
+        vae_encoder = save(precision, folder, "vae_encoder", encoder)
+        vae_decoder = save(precision, folder, "vae_decoder", decoder)
 
         say("tracing the UNet")
         mark_injected_layers(unet)
@@ -100,14 +128,16 @@ def export(settings: Settings, say: Callable[[str], None] = lambda _: None) -> N
             Input("timestep", torch.tensor([981]), False),
             Input("prompt_embedding", torch.from_numpy(prompt.embedding), False),
         ]
-        model = traced(settings, exported_unet, inputs, "noise_pred")
+        precision = settings.precision_of("unet")
+        model = traced(precision, exported_unet, inputs, "noise_pred")
         segments = tuple(
             SegmentEntry(
-                part=save(settings, folder, f"unet/segment_{i}", each.model), layer=each.layer
+                part=save(precision, folder, f"unet/segment_{i}", each.model), layer=each.layer
             )
             for i, each in enumerate(cut_at_markers(model))
         )
         contract = ModelContract(
+            **vae_entry(settings),
             source=source,
             width=settings.width,
             height=settings.height,
@@ -128,19 +158,41 @@ def export(settings: Settings, say: Callable[[str], None] = lambda _: None) -> N
         say(f"wrote {len(segments)} segments of the UNet")
 
 
+def vae_entry(settings: Settings) -> dict[str, Any]:
+    """Returns what a contract says of a VAE whose precision is not the UNet's: else nothing."""
+    precision = settings.precision_of("vae")
+    if precision == settings.precision_of("unet"):
+        return {}
+    return {"format_version": ModelContract.WITH_VAE_PRECISION, "vae": precision}
+
+
+def lora_notes(checkpoint: Checkpoint, prompt: Prompt) -> list[str]:
+    """Returns what LoRA files change, and what they would have changed of another prompt."""
+    notes = [lora.note() for lora in checkpoint.loras]
+    if prompt.tokens is None:
+        notes += [
+            f"{lora.file.path.name}: its part of the text encoder is not used, for the prompt is "
+            "an embedding from a file"
+            for lora in checkpoint.loras
+            if lora.changes("text_encoder")
+        ]
+    return notes
+
+
 def half_notes(
-    settings: Settings, checkpoint: Checkpoint, unet: nn.Module, vae: nn.Module
+    settings: Settings, checkpoint: Checkpoint, modules: Mapping[str, nn.Module]
 ) -> list[str]:
-    """Returns what half precision loses of the weights, if they are stored in it.
+    """Returns what half precision loses of the parts' weights that are stored in it.
 
     Raises `CheckpointError` if it cannot hold them.
     """
-    if "fp16" not in (settings.dtype, settings.weights):
-        return []
-    matrices_only = settings.dtype == "fp32"
     notes = []
-    for part, module, advice in (("vae", vae, OTHER_VAE), ("unet", unet, SINGLE)):
-        path = checkpoint.folder / part
+    for part, module in modules.items():
+        precision = settings.precision_of(part)
+        if "fp16" not in (precision.dtype, precision.weights):
+            continue
+        matrices_only = precision.dtype == "fp32"
+        path, advice = checkpoint.parts[part].path, OTHER_VAE if part == "vae" else SINGLE
         lost = refuse_beyond_half(module.state_dict(), path, matrices_only, advice).note()
         notes += [f"{part}: {lost}"] if lost else []
     return notes
@@ -153,23 +205,25 @@ def prompt_of(settings: Settings, checkpoint: Checkpoint) -> Prompt:
     return read_prompt(settings.prompt_embedding, width)
 
 
-def traced(settings: Settings, module: nn.Module, inputs: Sequence[Input], output: str) -> ir.Model:
-    """Returns the module's graph, computing in the precision that `settings` ask for."""
-    dtype = TORCH_DTYPES[settings.dtype]
+def traced(
+    precision: Precision, module: nn.Module, inputs: Sequence[Input], output: str
+) -> ir.Model:
+    """Returns the module's graph, computing in a precision."""
+    dtype = TORCH_DTYPES[precision.dtype]
     return trace(simplify(module).to(dtype), [i.to(dtype) for i in inputs], output)
 
 
-def save(settings: Settings, folder: Path, name: str, model: ir.Model) -> Part:
-    """Writes a graph with its weights as `settings` ask for, and returns its entry."""
-    if (settings.dtype, settings.weights) == ("fp32", "fp16"):
+def save(precision: Precision, folder: Path, name: str, model: ir.Model) -> Part:
+    """Writes a graph with its weights in a precision, and returns its entry."""
+    if precision == Precision("fp32", "fp16"):
         store_weights_as_fp16(model)
     refuse_constants(model, name)
     return write_graph(folder, name, model)
 
 
-def source_of(settings: Settings, checkpoint: Checkpoint) -> Source:
-    name = settings.name or checkpoint.folder.resolve().name
-    return Source(name, checkpoint.sha256())
+def source_of(settings: Settings, checkpoint: Checkpoint, prompt: Prompt) -> Source:
+    sha256 = checkpoint.sha256(with_text=prompt.tokens is not None)
+    return Source(settings.name or checkpoint.name, sha256)
 
 
 def write_prompt(folder: Path, prompt: Prompt) -> PromptEntry:

@@ -23,8 +23,8 @@ class Factory:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self, checkpoint: Path) -> nn.Module:
-        """Returns the network with the weights of `checkpoint`."""
-        network = self.make()
+        """Returns the network with the weights of `checkpoint`, in float32 as images are."""
+        network = self.make().float()
         advice = "give the checkpoint of this network, and its settings with --option NAME=VALUE"
         load_weights(network, read_state_dict(checkpoint), checkpoint, self.name, advice)
         return network

@@ -88,8 +88,10 @@ def read_json(path: Path) -> dict[str, Any]:
     text = small_file(path).read_bytes()
     try:
         settings = json.loads(text.decode("utf-8"), parse_constant=refuse_constant)
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not JSON ({error}): download it again") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is not JSON ({first_line(error)}): download it again"
+        ) from error
     if not isinstance(settings, dict):
         raise CheckpointError(f"{path} is not a JSON object: download it again")
     return settings
@@ -136,7 +138,7 @@ def safetensors_in(path: Path) -> dict[str, StoredTensor]:
             for name, entry in header.items()
         }
         end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{path} has a header that cannot be read ({first_line(error)}): download it again"
         ) from error

@@ -21,7 +21,7 @@ from onnx_export.compare import EXACT, refuse_difference, run
 from onnx_export.contract import NetworkContract, Part, Source
 from onnx_export.errors import CheckpointError, ExportError, first_line
 from onnx_export.trace import Input, trace
-from onnx_export.values import shape_of
+from onnx_export.values import name_of, shape_of
 from onnx_export.write import (
     refuse_existing,
     refuse_overlap,
@@ -30,6 +30,8 @@ from onnx_export.write import (
 )
 
 EXAMPLE = (2, 3, 96, 160)
+# The side of an area of colour.
+AREA = 16
 
 Kind = TypeVar("Kind", bound=NetworkContract)
 
@@ -101,12 +103,13 @@ def export_judge(
     return contract
 
 
-def pictures(seed: int) -> torch.Tensor:
-    """Returns two seeded pictures in 0..1, areas of colour with grain on them."""
+def pictures(seed: int, shape: tuple[int, int, int, int] = EXAMPLE) -> torch.Tensor:
+    """Returns seeded pictures in 0..1, areas of colour with grain on them."""
     generator = torch.Generator().manual_seed(seed)
-    batch, channels, height, width = EXAMPLE
-    coarse = torch.rand(batch, channels, height // 16, width // 16, generator=generator)
-    grain = torch.randn(*EXAMPLE, generator=generator)
+    batch, channels, height, width = shape
+    areas = (-(-height // AREA), -(-width // AREA))
+    coarse = torch.rand(batch, channels, *areas, generator=generator)
+    grain = torch.randn(*shape, generator=generator)
     return (functional.interpolate(coarse, (height, width)) + 0.05 * grain).clamp(0, 1)
 
 
@@ -132,7 +135,10 @@ def traced(judge: Judge[Kind]) -> ir.Model:
     try:
         model = trace(judge.module, inputs, judge.output)
     except Exception as error:
-        raise CheckpointError(f"{judge.name} cannot be traced: {first_line(error)}") from error
+        raise CheckpointError(
+            f"{judge.name} cannot be traced: {first_line(error)}: {judge.advice}"
+        ) from error
+    refuse_one_size(judge, model)
     batch, *lengths = shape_of(model.graph.outputs[0])
     if judge.per_pixel:
         expected = [shape_of(model.graph.inputs[0])[axis] for axis in (0, 2, 3)]
@@ -146,3 +152,17 @@ def traced(judge: Judge[Kind]) -> ir.Model:
             f"{judge.name} gives more {judge.output} for larger images: {judge.advice}"
         )
     return model
+
+
+def refuse_one_size(judge: Judge[Kind], model: ir.Model) -> None:
+    """Raises `CheckpointError` if the graph takes no images but those of the example's size.
+
+    The tracer takes a size for a constant where the network makes a number of Python of it.
+    """
+    for value in model.graph.inputs:
+        shape = shape_of(value)
+        if any(isinstance(shape[axis], int) for axis in (0, 2, 3)):
+            raise CheckpointError(
+                f"{judge.name} can only be traced for {name_of(value)} of "
+                f"[{', '.join(map(str, shape))}] and not for any size: {judge.advice}"
+            )

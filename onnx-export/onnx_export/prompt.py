@@ -11,12 +11,18 @@ import torch
 
 from onnx_export.checkpoint import Checkpoint
 from onnx_export.configs import text_settings
-from onnx_export.errors import CheckpointError
+from onnx_export.errors import CheckpointError, UsageError
 from onnx_export.files import small_file
 from onnx_export.finite import HALF_MAX, refuse_not_finite
 from onnx_export.loading import load_transformers
-from onnx_export.tokenizer import TOKENS, TextEncoderSize, Tokens, tokens_of
-from onnx_export.weight_files import TRANSFORMERS, weight_files
+from onnx_export.part_files import FolderPart
+from onnx_export.tokenizer import (
+    TOKENS,
+    TextEncoderSize,
+    Tokens,
+    tokens_of,
+    tokens_of_nothing,
+)
 
 SAVE = "save the prompt embedding with numpy.save"
 
@@ -46,28 +52,50 @@ class Prompt:
 
 def encode_prompt(checkpoint: Checkpoint, text: str, width: int) -> Prompt:
     """Returns the text encoder's last hidden state for `text`, padded to 77 tokens."""
-    folder = checkpoint.folder
-    for part in ("text_encoder", "tokenizer"):
+    folder = checkpoint.configs
+    needed = ("text_encoder",) if checkpoint.is_single_file else ("text_encoder", "tokenizer")
+    for part in needed:
         if not (folder / part).is_dir():
             raise CheckpointError(
                 f"{folder} has no {part}: download it, or give --prompt-embedding NPY"
             )
-    settings = text_settings(folder, width, TOKENS)
-    files = weight_files(folder / "text_encoder", TRANSFORMERS)
+    config = folder / "text_encoder/config.json"
+    settings = text_settings(config, width, checkpoint.parts["unet"].config, TOKENS)
+    files = checkpoint.text_files()
     size = TextEncoderSize(settings["vocab_size"], settings["hidden_size"])
-    tokens = tokens_of(folder / "tokenizer", text, size)
-    refuse_other_ends(folder / "text_encoder/config.json", settings, tokens)
+    tokens = prompt_tokens(checkpoint, text, size)
+    refuse_other_ends(config, settings, tokens)
 
     from transformers import CLIPTextModel
 
-    encoder, notes = load_transformers(CLIPTextModel, folder / "text_encoder", files)
-    refuse_not_finite(encoder.state_dict(), folder / "text_encoder")
+    notes: list[str] = []
+    if isinstance(files, FolderPart):
+        encoder, notes = load_transformers(CLIPTextModel, files.path, files.files)
+    else:
+        encoder = files.load(CLIPTextModel)
+    refuse_not_finite(encoder.state_dict(), files.path)
+    checkpoint.fuse("text_encoder", encoder)
     with torch.no_grad():
         embedding = encoder(torch.tensor([tokens.ids]))[0].numpy()
     if note := files.note():
         notes = [f"text_encoder: {note}", *notes]
-    checked_embedding = checked(embedding, folder / "text_encoder", width)
+    checked_embedding = checked(embedding, files.path, width)
     return Prompt(text, checked_embedding, tokens, tuple(notes))
+
+
+def prompt_tokens(checkpoint: Checkpoint, text: str, size: TextEncoderSize) -> Tokens:
+    """Returns the tokens of `text`; those of the empty prompt are known without a tokenizer."""
+    folder = checkpoint.configs / "tokenizer"
+    if not checkpoint.is_single_file or folder.is_dir():
+        return tokens_of(folder, text, size)
+    tokens = tokens_of_nothing(size) if text == "" else None
+    if tokens is None:
+        raise UsageError(
+            f"{checkpoint.path} is a checkpoint in one file, which has no tokenizer, and "
+            f"--prompt {text!r} needs one: give --config DIR with a tokenizer in it, or "
+            "--prompt-embedding NPY"
+        )
+    return tokens
 
 
 def refuse_other_ends(path: Path, settings: dict[str, Any], tokens: Tokens) -> None:

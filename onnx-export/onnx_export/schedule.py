@@ -9,12 +9,15 @@ import numpy as np
 
 from onnx_export.configs import is_number, refuse_unknown
 from onnx_export.contract import ScheduleConstants
+from onnx_export.distilled import refuse_distilled_schedule
 from onnx_export.errors import CheckpointError
 from onnx_export.files import read_json
 
+PREDICTION_TYPES = ("epsilon", "v_prediction")
+
 # Scheduler settings that the model was trained with, and the only values the method knows.
 TRAINING_SETTINGS: dict[str, tuple[Any, ...]] = {
-    "prediction_type": ("epsilon",),
+    "prediction_type": PREDICTION_TYPES,
     "beta_schedule": ("scaled_linear",),
     "num_train_timesteps": (1000,),
     "trained_betas": (None,),
@@ -24,14 +27,17 @@ BETAS = ("beta_start", "beta_end")
 USUAL = "give those the model was trained with (Stable Diffusion: 0.00085 and 0.012)"
 
 
-def read_schedule(path: Path) -> ScheduleConstants:
-    """Returns the contract's schedule.
+def read_schedule(path: Path, prediction_type: str | None = None) -> ScheduleConstants:
+    """Returns the contract's schedule; `prediction_type` takes the place of what the file says.
 
     How the model was trained (betas, prediction type) is the checkpoint's and is checked. How it
     is sampled (leading timesteps, offset 1, the last step to `alphas_cumprod[0]`) is the method's
     own, whatever sampler the checkpoint happens to be saved with.
     """
     settings = read_json(path)
+    refuse_distilled_schedule(path, settings)
+    if prediction_type is not None:
+        settings["prediction_type"] = prediction_type
     refuse_unknown(path, settings, TRAINING_SETTINGS)
     for key in (*BETAS, "beta_schedule"):
         if key not in settings:

@@ -20,6 +20,16 @@ CLIP_SIZE, CLIP_BEGIN, CLIP_END = 49408, 49406, 49407
 # What prompts were padded with in training, by the text encoder's width.
 CLIP_PADDING = {768: 49407, 1024: 0}
 
+# What a tokenizer may have, and is read of it.
+FILES = (
+    "added_tokens.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+)
+
 DEFAULT_MARKS = {
     "bos_token": "<|startoftext|>",
     "eos_token": "<|endoftext|>",
@@ -64,6 +74,27 @@ class TextEncoderSize:
 
     rows: int
     width: int
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """Returns the files of a tokenizer: none if there is no such folder."""
+    return [folder / name for name in FILES if is_named(folder / name)]
+
+
+def tokens_of_nothing(encoder: TextEncoderSize) -> Tokens | None:
+    """Returns the tokens of the empty prompt, which need no tokenizer where CLIP's are used."""
+    if encoder.rows != CLIP_SIZE or encoder.width not in CLIP_PADDING:
+        return None
+    padding = CLIP_PADDING[encoder.width]
+    begin, end = (DEFAULT_MARKS[role] for role in ("bos_token", "eos_token"))
+    num_padding = TOKENS - 2
+    return Tokens(
+        ids=(CLIP_BEGIN, CLIP_END, *[padding] * num_padding),
+        words=(begin, end, *[end if padding == CLIP_END else "!"] * num_padding),
+        num_said=2,
+        begin=CLIP_BEGIN,
+        end=CLIP_END,
+    )
 
 
 def tokens_of(folder: Path, text: str, encoder: TextEncoderSize) -> Tokens:

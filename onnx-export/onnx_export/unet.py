@@ -81,13 +81,15 @@ def mark_injected_layers(unet: UNet2DConditionModel) -> None:
     """Gives every attention its processor.
 
     Injected are the self-attention layers of the two last up blocks' sizes: as many tokens as the
-    latent has positions, or a quarter of that.
+    latent has positions, or a quarter of that. The first of these hand over their input as well.
     """
     last = len(unet.up_blocks) - 1
     injected = tuple(f"up_blocks.{i}." for i in (last - 1, last))
-    processors = {}
+    processors: dict[str, FusedAttention] = {}
     for key in unet.attn_processors:
         name = key.removesuffix(".processor")
-        marked = name.startswith(injected) and name.endswith(".attn1")
-        processors[key] = MarkedAttention(name) if marked else FusedAttention()
+        if name.startswith(injected) and name.endswith(".attn1"):
+            processors[key] = MarkedAttention(name, gives_input=name.startswith(injected[-1]))
+        else:
+            processors[key] = FusedAttention()
     unet.set_attn_processor(processors)

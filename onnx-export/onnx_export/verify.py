@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,10 @@ from onnx_export.watch import watched
 SEED = 65504
 TIMESTEP = 501
 DTYPES = {"fp32": np.float32, "fp16": np.float16}
-OTHER_VAE = "export with --dtype fp32, or give a VAE that was made for half precision"
+OTHER_VAE = (
+    "export with --vae-dtype fp32 (and no --weights fp16), or give --vae DIR with "
+    "a VAE that was made for half precision"
+)
 OTHER_DTYPE = "export with --dtype fp32"
 
 
@@ -60,42 +64,43 @@ def probe(height: int, width: int, prompt: np.ndarray, schedule: ScheduleConstan
 
 
 @torch.no_grad()
-def expected(given: Probe, unet: ExportedUnet, vae: AutoencoderKL, half: bool) -> Expected:
+def expected(
+    given: Probe, unet: ExportedUnet, vae: AutoencoderKL, half: Collection[str]
+) -> Expected:
     """Returns what the checkpoint computes, in float32, with diffusers' own attention.
 
-    Raises `CheckpointError` naming the module where a number is not finite or, for a graph that
-    computes in half precision, beyond it.
+    `half` names the parts whose graphs compute in half precision. Raises `CheckpointError` naming
+    the module where a number is not finite or, in such a part, beyond it.
     """
     scale = vae.config.scaling_factor
-    with watched(vae, "the VAE", half, OTHER_VAE) as in_vae:
+    with watched(vae, "the VAE", "vae" in half, OTHER_VAE, "--vae-dtype fp32") as in_vae:
         latent = vae.encode(given.image).latent_dist.mode() * scale
         image = vae.decode(latent / scale).sample
     alpha = float(alphas_cumprod(given.schedule)[TIMESTEP])
     sample = alpha**0.5 * latent + (1.0 - alpha) ** 0.5 * given.noise
-    with watched(unet, "the UNet", half, OTHER_DTYPE) as in_unet:
+    with watched(unet, "the UNet", "unet" in half, OTHER_DTYPE) as in_unet:
         noise_pred = unet(sample, torch.tensor([TIMESTEP]), torch.from_numpy(given.prompt))
-    notes = tuple(note for seen in (in_vae, in_unet) if half and (note := seen.note()))
+    seen_in = {"vae": in_vae, "unet": in_unet}
+    notes = tuple(note for part, seen in seen_in.items() if part in half and (note := seen.note()))
     return Expected(given, latent, image, sample, noise_pred, notes)
 
 
 def verify(folder: Path, contract: ModelContract, wanted: Expected) -> None:
     """Raises `CheckpointError` unless the folder's graphs give what the checkpoint gives."""
-    dtype = DTYPES[contract.dtype]
-    tolerance = TOLERANCES[contract.dtype, contract.weights]
-
-    def halved(tensor: Tensor) -> np.ndarray:
-        return tensor.numpy().astype(dtype)
-
+    vae_dtype = DTYPES[contract.vae_precision.dtype]
+    tolerance = TOLERANCES[contract.vae_precision.dtype, contract.vae_precision.weights]
     for what, half, given, result in (
         ("VAE encoder", contract.vae_encoder, wanted.probe.image, wanted.latent),
         ("VAE decoder", contract.vae_decoder, wanted.latent, wanted.image),
     ):
-        inputs = {half.inputs[0].name: halved(given)}
+        inputs = {half.inputs[0].name: given.numpy().astype(vae_dtype)}
         (found,) = run(folder / half.graph.file, half.output_names(), inputs)
         refuse_difference(what, found, result.numpy(), tolerance)
 
+    dtype = DTYPES[contract.dtype]
+    tolerance = TOLERANCES[contract.dtype, contract.weights]
     tensors = {
-        "sample": halved(wanted.sample),
+        "sample": wanted.sample.numpy().astype(dtype),
         "timestep": np.array([TIMESTEP], np.int64),
         "prompt_embedding": wanted.probe.prompt.astype(dtype),
     }

@@ -24,6 +24,7 @@ class Watched:
     part: str
     value: float = 0.0
     module: str = ""
+    cure: str = "--dtype fp32"
 
     def note(self) -> str:
         """Returns what is to be said for half precision: nothing if there is room."""
@@ -31,17 +32,19 @@ class Watched:
             return ""
         return (
             f"{self.part}: {self.module} reaches {self.value:,.0f} and half precision ends at "
-            f"{HALF_MAX:,.0f}: other images may go beyond it, --dtype fp32 does not"
+            f"{HALF_MAX:,.0f}: other images may go beyond it, {self.cure} does not"
         )
 
 
 @contextmanager
-def watched(module: nn.Module, part: str, half: bool, advice: str) -> Iterator[Watched]:
+def watched(
+    module: nn.Module, part: str, half: bool, advice: str, cure: str = "--dtype fp32"
+) -> Iterator[Watched]:
     """Raises `CheckpointError` at the first module whose output is not finite, or beyond `half`.
 
     Children come before what they are part of, so that the module named is where it began.
     """
-    seen = Watched(part)
+    seen = Watched(part, cure=cure)
 
     def look(name: str, output: Any) -> None:
         for tensor in output if isinstance(output, tuple | list) else (output,):

@@ -48,6 +48,11 @@ class WeightFiles:
     files: tuple[Path, ...]
     is_safetensors: bool
     variant: str | None
+    index: Path | None = None
+
+    def used(self) -> tuple[Path, ...]:
+        """Returns every file that is read."""
+        return self.files if self.index is None else (self.index, *self.files)
 
     def note(self) -> str:
         """Returns what is to be said of the files: nothing of the precision trained in."""
@@ -75,7 +80,7 @@ def weight_files(folder: Path, names: WeightNames) -> WeightFiles:
                 refuse_numbers_of_other_kinds(single, tensors_in(single))
                 return WeightFiles((single,), is_safetensors, variant)
             if is_named(index):
-                return WeightFiles(shards(index), is_safetensors, variant)
+                return WeightFiles(shards(index), is_safetensors, variant, index)
     raise CheckpointError(
         f"{folder} has no {names.single(True, None)}, no {names.single(True, 'fp16')} and no "
         f"{names.single(False, None)}, it has {names_in(folder)}: download the weights"

@@ -42,7 +42,8 @@ def stored_state(path: Path) -> StateDict:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise CheckpointError(
-            f"{path} cannot be read as a state dict: {first_line(error)}"
+            f"{path} cannot be read as a state dict: {first_line(error)}: download it again, or "
+            "save the network's state_dict()"
         ) from error
     if not is_state_dict(state):
         raise CheckpointError(

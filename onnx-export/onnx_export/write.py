@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -137,9 +137,14 @@ def file_sha256(path: Path) -> str:
 
 def files_sha256(folder: Path, files: Iterable[Path]) -> str:
     """Returns a digest over the names and contents of files below `folder`, sorted."""
+    return named_sha256({path.relative_to(folder).as_posix(): path for path in files})
+
+
+def named_sha256(files: Mapping[str, Path]) -> str:
+    """Returns a digest over names and the contents of their files, sorted."""
     digest = hashlib.sha256()
-    for path in sorted(files, key=lambda p: p.relative_to(folder).as_posix()):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+    for name, path in sorted(files.items()):
+        digest.update(name.encode() + b"\0")
         digest.update(bytes.fromhex(file_sha256(path)))
     return digest.hexdigest()
 

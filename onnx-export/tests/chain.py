@@ -46,6 +46,10 @@ class Chain:
 
     def predict(self, sample: np.ndarray, timestep: int) -> np.ndarray:
         """Returns the noise prediction for `(batch, 4, h, w)`."""
+        return self.tensors(sample, timestep)["noise_pred"]
+
+    def tensors(self, sample: np.ndarray, timestep: int) -> dict[str, np.ndarray]:
+        """Returns every tensor that crosses a cut on the way to the prediction, which is one."""
         tensors = {
             "sample": sample,
             "timestep": np.array([timestep], dtype=np.int64),
@@ -57,8 +61,14 @@ class Chain:
             tensors.update(zip(names, session.run(names, given), strict=True))
             if layer := segment["layer"]:
                 q, k, v = (tensors[layer[role]] for role in ("query", "key", "value"))
-                tensors[layer["output"]] = plain_attention(q, k, v, layer["heads"])
-        return tensors["noise_pred"]
+                tensors[layer["output"]] = self.attend(q, k, v, layer["heads"])
+        return tensors
+
+    def attend(
+        self, query: np.ndarray, key: np.ndarray, value: np.ndarray, heads: int
+    ) -> np.ndarray:
+        """Returns what an injected layer makes of its tensors."""
+        return plain_attention(query, key, value, heads)
 
     def encode(self, image: np.ndarray) -> np.ndarray:
         session = open_session(self.folder / self.contract["vae_encoder"]["file"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,18 @@ def sd15(workspace: Path) -> Path:
 @pytest.fixture(scope="session")
 def sd2(workspace: Path) -> Path:
     return sd2_shaped(workspace / "sd2")
+
+
+@pytest.fixture
+def program() -> Path:
+    """The built program that `SYNTH2REAL` names; where tests are promised, it has to be there."""
+    path = Path(os.environ.get("SYNTH2REAL", ""))
+    if path.is_file():
+        return path
+    lacking = f"SYNTH2REAL ({path}) names no built program: run `cargo build --workspace`"
+    if os.environ.get("SYNTH2REAL_TESTS_PROMISED"):
+        pytest.fail(lacking)
+    pytest.skip(lacking)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from jsonschema import Draft202012Validator
 
-from onnx_export.contract import FLATTENED, Contract, ModelContract
+from onnx_export.contract import FLATTENED, IF_GIVEN, Contract, ModelContract
 
 Kind = TypeVar("Kind", bound=Contract)
 
@@ -56,6 +56,7 @@ def taken(kind: Any, given: dict[str, Any]) -> Any:
             if each.metadata == FLATTENED
             else read(hints[each.name], given.pop(each.name))
             for each in fields(kind)
+            if each.metadata != IF_GIVEN or each.name in given
         }
     )
 

@@ -139,6 +139,30 @@ def halves(size: int = 8, num_classes: int = 19) -> nn.Module:
     )
 
 
+class ByNumbers(nn.Module):
+    """A network that makes numbers of Python of its images' size: a graph has it as constants."""
+
+    def __init__(self, num_classes: int = 19) -> None:
+        super().__init__()
+        self.scores = nn.Conv2d(3, num_classes, 3, stride=2, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        size = (int(images.shape[-2]), int(images.shape[-1]))
+        return functional.interpolate(self.scores(images), size, mode="bilinear")
+
+
+class ByWhatItSees(nn.Module):
+    """A network that decides by the numbers of its images what it computes."""
+
+    def __init__(self, num_classes: int = 19) -> None:
+        super().__init__()
+        self.scores = nn.Conv2d(3, num_classes, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.scores(images)
+        return scores if float(images.mean()) > 0.25 else -scores
+
+
 def flat(num_classes: int = 19) -> nn.Module:
     """Returns a network with the same scores for whatever it sees."""
     network = nn.Conv2d(3, num_classes, 1)
@@ -155,6 +179,12 @@ class Answers(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         return {"out": self.scores(images), "aux": self.scores(images)}
+
+
+def of_precision(dtype: str) -> nn.Module:
+    """Returns a seeded network whose weights are `float16`, `bfloat16` or of another type."""
+    network: nn.Module = liven(Answers(), 45).to(getattr(torch, dtype))
+    return network
 
 
 class AlwaysAnswers(nn.Module):

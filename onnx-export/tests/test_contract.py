@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from onnx_export.checkpoint import Checkpoint
+from onnx_export.checkpoint import PARTS, Checkpoint
 from onnx_export.contract import as_json
+from onnx_export.write import files_sha256
 from tests.chain import Chain, MakeChain
 from tests.conftest import HEIGHT, WIDTH
 
@@ -40,7 +41,7 @@ def test_the_contract_describes_the_sessions(sd15_chain: Chain) -> None:
 
 def test_the_contract_carries_sizes_schedule_and_freeu(sd15_chain: Chain) -> None:
     contract = sd15_chain.contract
-    assert contract["format_version"] == 1
+    assert contract["format_version"] == 2
     assert (contract["width"], contract["height"]) == (WIDTH, HEIGHT)
     assert contract["latent"] == {"channels": 4, "width": WIDTH // 8, "height": HEIGHT // 8}
     assert (contract["dtype"], contract["weights"]) == ("fp32", "fp32")
@@ -111,11 +112,31 @@ def test_weights_that_exist_only_as_fp16_variant_are_found(sd2: Path, tmp_path: 
     assert Checkpoint.open(copy).unet().dtype == torch.float32
 
 
-def test_the_source_digest_depends_on_names_and_contents(sd2: Path, tmp_path: Path) -> None:
+def test_the_source_digest_is_of_what_is_read_and_of_nothing_else(
+    sd2: Path, tmp_path: Path
+) -> None:
     copy = shutil.copytree(sd2, tmp_path / "copy")
-    original = Checkpoint.open(sd2).sha256()
+    original, without_text = (Checkpoint.open(sd2).sha256(with_text) for with_text in (True, False))
     assert Checkpoint.open(copy).sha256() == original
-    (copy / "README.md").write_text("not a part")
+    weights = copy / "unet/diffusion_pytorch_model.safetensors"
+    for unused in ("README.md", "unet/diffusion_pytorch_model.bin", "tokenizer/notes.txt"):
+        (copy / unused).write_text("not read")
+    shutil.copy(weights, weights.with_suffix(".fp16.safetensors"))
     assert Checkpoint.open(copy).sha256() == original
-    (copy / "tokenizer/merges.txt").rename(copy / "tokenizer/merges2.txt")
-    assert Checkpoint.open(copy).sha256() != original
+    for read in ("tokenizer/merges.txt", "text_encoder/config.json"):
+        content = (copy / read).read_bytes()
+        (copy / read).write_bytes(content + b"\n")
+        assert Checkpoint.open(copy).sha256() != original
+        assert Checkpoint.open(copy).sha256(with_text=False) == without_text
+        (copy / read).write_bytes(content)
+    assert Checkpoint.open(copy).sha256() == original
+    (copy / "scheduler/scheduler_config.json").write_text(
+        (copy / "scheduler/scheduler_config.json").read_text() + "\n"
+    )
+    assert Checkpoint.open(copy).sha256(with_text=False) != without_text
+
+
+def test_a_folder_with_nothing_to_spare_has_the_digest_of_all_its_files(sd2: Path) -> None:
+    """As every earlier export has."""
+    files = [path for part in PARTS for path in (sd2 / part).rglob("*") if path.is_file()]
+    assert Checkpoint.open(sd2).sha256() == files_sha256(sd2, files)

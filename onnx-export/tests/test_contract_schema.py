@@ -18,24 +18,20 @@ from onnx_export.contract import (
     FeaturesContract,
     InjectedLayer,
     ModelContract,
+    NetworkContract,
     Normalisation,
     Part,
-    PerceptualContract,
+    Precision,
     Resize,
     SegmentEntry,
     SegmenterClass,
-    SegmenterContract,
     StoredFile,
     TensorEntry,
+    Translation,
 )
 from tests.contracts import MODEL, NETWORK, REPOSITORY, read_contract, schema_for, valid_contract
 
-KINDS: tuple[type[Contract], ...] = (
-    ModelContract,
-    FeaturesContract,
-    PerceptualContract,
-    SegmenterContract,
-)
+KINDS: tuple[type[Contract], ...] = (ModelContract, *NetworkContract.__subclasses__())
 COMMITTED = [
     path
     for kind in KINDS
@@ -45,6 +41,8 @@ COMMITTED = [
 GOLDEN = REPOSITORY / "tests/fixtures/golden-model/model.json"
 FEATURES = REPOSITORY / "infra/demo/features/features.json"
 SEGMENTER = REPOSITORY / "tests/fixtures/segmenter/segmenter.json"
+TRANSLATOR = REPOSITORY / "tests/fixtures/translator/translator.json"
+CHANGED = [GOLDEN, FEATURES, SEGMENTER, TRANSLATOR]
 WRONG = {str: 7, int: "7", float: "7", bool: "yes", list: {}, dict: [], type(None): 7}
 
 Where = tuple[str | int, ...]
@@ -56,12 +54,30 @@ def named(path: Path) -> str:
 
 def test_contracts_of_every_kind_are_committed() -> None:
     assert {path.name for path in COMMITTED} == {kind.FILE for kind in KINDS}
-    assert {GOLDEN, FEATURES, SEGMENTER} < set(COMMITTED)
+    assert set(CHANGED) < set(COMMITTED)
 
 
-@pytest.mark.parametrize("path", COMMITTED, ids=named)
-def test_a_committed_contract_is_written_again_to_its_bytes(path: Path) -> None:
+def kind_of(path: Path) -> type[Contract]:
     (kind,) = (kind for kind in KINDS if path.name == kind.FILE)
+    return kind
+
+
+def version_of(path: Path) -> int:
+    return int(json.loads(path.read_text(encoding="utf-8"))["format_version"])
+
+
+# Those of an earlier version are read, and nothing writes them any more.
+AS_WRITTEN = [path for path in COMMITTED if version_of(path) == kind_of(path).format_version]
+
+
+def test_a_model_of_each_version_is_committed() -> None:
+    models = [path for path in COMMITTED if kind_of(path) is ModelContract]
+    assert {version_of(path) for path in models} == {1, ModelContract.format_version}
+
+
+@pytest.mark.parametrize("path", AS_WRITTEN, ids=named)
+def test_a_committed_contract_is_written_again_to_its_bytes(path: Path) -> None:
+    kind = kind_of(path)
     contract, stored = read_contract(kind, path.parent), path.read_bytes()
     # What was written by hand may end without the line's end.
     ending = b"\n" if contract.producer == "by hand" and not stored.endswith(b"\n") else b""
@@ -89,12 +105,14 @@ def keys_of(kind: type) -> set[str]:
         (MODEL, "segment", (SegmentEntry,)),
         (MODEL, "part", (Part,)),
         (MODEL, "layer", (InjectedLayer,)),
+        (MODEL, "precision", (Precision,)),
         (MODEL, "tensor", (TensorEntry,)),
         (MODEL, "stored_file", (StoredFile,)),
-        (NETWORK, None, (FeaturesContract, PerceptualContract, SegmenterContract)),
+        (NETWORK, None, tuple(kind for kind in KINDS if kind is not ModelContract)),
         (NETWORK, "resize", (Resize,)),
         (NETWORK, "class", (SegmenterClass,)),
         (NETWORK, "normalisation", (Normalisation,)),
+        (NETWORK, "translation", (Translation,)),
         (NETWORK, "tensor", (TensorEntry,)),
         (NETWORK, "stored_file", (StoredFile,)),
     ],
@@ -135,9 +153,11 @@ def holder_of(contract: dict[str, Any], where: Where) -> Any:
 # What the worker's reader asks for.
 OPTIONAL: dict[str, set[Where]] = {
     "model.json": {("freeu",), ("prompt", "text"), ("vae_encoder", "data"), ("vae_decoder", "data"),
-                   ("segments", 0, "data"), ("segments", 0, "layer")},
+                   ("segments", 0, "data"), ("segments", 0, "layer"),
+                   ("segments", 0, "layer", "input")},
     "features.json": {("published_fid",), ("resize",), ("num_features",), ("data",)},
     "segmenter.json": {("resize",), ("classes",), ("normalisation",), ("data",)},
+    "translator.json": {("translation",), ("translation", "unknown"), ("data",)},
 }  # fmt: skip
 # What may be left out but not be null, and what may be null but not be left out.
 NEVER_NULL: set[Where] = {("published_fid",)}
@@ -146,7 +166,7 @@ SAID_AS_NULL: set[Where] = {("classes", 0, "train_id")}
 FREE = "freeu"
 
 
-@pytest.mark.parametrize("path", [GOLDEN, FEATURES, SEGMENTER], ids=named)
+@pytest.mark.parametrize("path", CHANGED, ids=named)
 def test_a_key_that_is_missing_is_refused_unless_the_worker_does_without(path: Path) -> None:
     valid, schema = valid_contract(path), schema_for(path)
     for where in places(valid):
@@ -158,7 +178,7 @@ def test_a_key_that_is_missing_is_refused_unless_the_worker_does_without(path: P
         assert schema.is_valid(contract) == free, where
 
 
-@pytest.mark.parametrize("path", [GOLDEN, FEATURES, SEGMENTER], ids=named)
+@pytest.mark.parametrize("path", CHANGED, ids=named)
 def test_null_is_refused_unless_the_worker_takes_it_for_a_missing_key(path: Path) -> None:
     valid, schema = valid_contract(path), schema_for(path)
     for where in places(valid):
@@ -168,7 +188,7 @@ def test_null_is_refused_unless_the_worker_takes_it_for_a_missing_key(path: Path
         assert schema.is_valid(contract) == (where[0] == FREE or optional), where
 
 
-@pytest.mark.parametrize("path", [GOLDEN, FEATURES, SEGMENTER], ids=named)
+@pytest.mark.parametrize("path", CHANGED, ids=named)
 def test_a_value_of_another_type_is_refused(path: Path) -> None:
     valid, schema = valid_contract(path), schema_for(path)
     for where in places(valid):
@@ -180,8 +200,13 @@ def test_a_value_of_another_type_is_refused(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("path", "open_objects"),
-    [(GOLDEN, {("freeu",), ("segments", 0)}), (FEATURES, {()}), (SEGMENTER, {()})],
-    ids=["model", "features", "segmenter"],
+    [
+        (GOLDEN, {("freeu",), ("segments", 0)}),
+        (FEATURES, {()}),
+        (SEGMENTER, {()}),
+        (TRANSLATOR, {()}),
+    ],
+    ids=["model", "features", "segmenter", "translator"],
 )
 def test_a_key_too_many_is_refused_where_the_worker_refuses_it(
     path: Path, open_objects: set[Where]
@@ -205,7 +230,7 @@ def test_a_file_outside_the_folder_is_refused(file: str) -> None:
 @pytest.mark.parametrize(
     ("where", "value"),
     [
-        (("format_version",), 2),
+        (("format_version",), 4),
         (("width",), 0),
         (("dtype",), "bf16"),
         (("vae_scale",), 0.0),

@@ -35,14 +35,14 @@ def test_a_folder_that_is_no_checkpoint_is_named(
     assert "unet/config.json is missing" in line
 
 
-def test_a_model_that_predicts_velocity_is_refused(
+def test_a_model_that_predicts_the_image_itself_is_refused(
     capsys: pytest.CaptureFixture[str], copy: Path
 ) -> None:
-    change(copy / "scheduler/scheduler_config.json", prediction_type="v_prediction")
+    change(copy / "scheduler/scheduler_config.json", prediction_type="sample")
     code, line = refused(capsys, copy)
     assert code == 3
-    assert "scheduler_config.json has prediction_type 'v_prediction'" in line
-    assert "only 'epsilon' is supported" in line
+    assert "scheduler_config.json has prediction_type 'sample'" in line
+    assert "only 'epsilon' or 'v_prediction' is supported" in line
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,7 @@ def test_an_output_that_cannot_be_made_is_an_environment_problem(
     [
         ("--dtype", "fp64"),
         ("--dtype", "fp16", "--weights", "fp32"),
+        ("--vae-dtype", "fp16", "--weights", "fp32"),
         ("--prompt", "a", "--prompt-embedding", "b.npy"),
     ],
 )

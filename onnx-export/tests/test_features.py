@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 from pathlib import Path
 
@@ -201,18 +200,6 @@ def test_a_network_made_for_another_size_is_named(
     )  # fmt: skip
     assert code == 3
     assert "give the size it was made for with --resize WxH" in capsys.readouterr().err
-
-
-@pytest.fixture
-def program() -> Path:
-    """The built program that `SYNTH2REAL` names; where tests are promised, it has to be there."""
-    path = Path(os.environ.get("SYNTH2REAL", ""))
-    if path.is_file():
-        return path
-    lacking = f"SYNTH2REAL ({path}) names no built program: run `cargo build --workspace`"
-    if os.environ.get("SYNTH2REAL_TESTS_PROMISED"):
-        pytest.fail(lacking)
-    pytest.skip(lacking)
 
 
 def test_statistics_of_the_program_are_those_of_pytorch_fid(

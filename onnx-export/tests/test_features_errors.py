@@ -45,6 +45,7 @@ def test_a_file_that_is_no_state_dict_is_named(
     code, line = refused(capsys, path)
     assert code == 3
     assert f"{path} cannot be read as a state dict" in line
+    assert line.endswith(": download it again, or save the network's state_dict()")
     torch.save({"state_dict": {"a": torch.zeros(1)}}, path)
     code, line = refused(capsys, path)
     assert code == 3
@@ -172,6 +173,7 @@ def test_a_factory_that_makes_no_network_is_named(
         ((*RESNET, "--layer", "avgpool", *AT_64, "--mean", "nan,0,0"), "is not three numbers"),
         ((*RESNET, "--layer", "avgpool", *AT_64, "--std", "0,1,1"), "three numbers above 0"),
         ((*RESNET, "--layer", "avgpool", *AT_64, "--std", "1,inf,1"), "is not three numbers"),
+        ((*RESNET, "--layer", "avgpool", *AT_64, "--std", "1,1e-300,1"), "float32 cannot hold"),
         ((*RESNET, "--layer", "avgpool", *AT_64, "--option", "depth"), "is not NAME=VALUE"),
     ],
 )

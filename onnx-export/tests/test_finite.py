@@ -271,9 +271,7 @@ def wanted(sd2: Path) -> Expected:
     checkpoint = Checkpoint.open(sd2)
     unet = ExportedUnet(checkpoint.unet(), LatentSize(HEIGHT // 8, WIDTH // 8), FreeUScales())
     prompt = encode_prompt(checkpoint, "", 24).embedding
-    return expected(
-        probe(HEIGHT, WIDTH, prompt, checkpoint.schedule), unet, checkpoint.vae(), False
-    )
+    return expected(probe(HEIGHT, WIDTH, prompt, checkpoint.schedule), unet, checkpoint.vae(), ())
 
 
 def test_an_export_that_is_whole_is_verified(sd2_chain: MakeChain, wanted: Expected) -> None:

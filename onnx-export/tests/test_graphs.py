@@ -35,13 +35,14 @@ def test_stable_diffusion_1_5_has_seven_segments(sd15_chain: Chain) -> None:
 
 def test_only_what_a_later_segment_needs_crosses_a_cut(sd15_chain: Chain) -> None:
     crossing = [[o["name"] for o in s["outputs"]] for s in sd15_chain.segments]
-    assert [len(names) for names in crossing] == [11, 5, 5, 5, 5, 5, 1]
+    assert [len(names) for names in crossing] == [11, 5, 5, 6, 6, 6, 1]
     given = {"sample", "timestep", "prompt_embedding"}
     for i, segment in enumerate(sd15_chain.segments):
         assert {t["name"] for t in segment["inputs"]} <= given, "a tensor nobody made"
         if layer := segment["layer"]:
-            own = {layer["query"], layer["key"], layer["value"]}
+            own = {layer[role] for role in ("query", "key", "value", "input")} - {None}
             assert own <= set(crossing[i])
+            assert (layer["input"] is None) == (layer["tokens"] == 32)
             later = {t["name"] for s in sd15_chain.segments[i + 1 :] for t in s["inputs"]}
             assert set(crossing[i]) - own <= later
             assert layer["output"] in {t["name"] for t in sd15_chain.segments[i + 1]["inputs"]}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from diffusers import UNet2DConditionModel
 
 from baseline.freeu import freeu_by_fft
 from onnx_export.freeu import low_frequency_basis
@@ -126,6 +127,23 @@ def test_the_golden_model_agrees_with_diffusers(golden_model: Path, golden_chain
     sample = golden["xts_style"][-2:]
     expected = reference.predict(sample, 301, golden_chain.prompt_embedding())
     np.testing.assert_allclose(golden_chain.predict(sample, 301), expected, atol=1e-4)
+
+
+def test_layers_hand_over_what_their_tensors_are_projected_from(
+    golden_model: Path, golden_chain: Chain
+) -> None:
+    unet = UNet2DConditionModel.from_pretrained(golden_model / "unet")
+    sample = np.load(GOLDEN / "cactif-night/golden.npz")["xts_style"][-1:]
+    tensors = golden_chain.tensors(sample, 301)
+    layers = [segment["layer"] for segment in golden_chain.segments[:-1]]
+    full = [layer for layer in layers if layer["input"] is not None]
+    assert len(full) == 3
+    for layer in full:
+        attention = unet.get_submodule(layer["name"])
+        for role, linear in (("query", "to_q"), ("key", "to_k"), ("value", "to_v")):
+            weight = attention.get_submodule(linear).weight.detach().numpy()
+            expected = tensors[layer["input"]] @ weight.T
+            np.testing.assert_allclose(tensors[layer[role]], expected, atol=1e-4)
 
 
 def test_the_golden_images_are_encoded_and_decoded(golden_chain: Chain) -> None:

@@ -14,9 +14,11 @@ from torch.nn import functional
 
 from downstream.classes import CLASSES
 from downstream.networks import UNet
+from onnx_export.factory import Factory
 from onnx_export.segmenter.cli import main
 from onnx_export.segmenter.folder import MASKS, Folder
 from onnx_export.segmenter.network import NOT_JUDGED, MaskScores
+from onnx_export.segmenter.sources import state_sha256
 from tests.nearest_colour import FIXTURE, NAME, write_fixture
 from tests.networks import Exported, liven, pictures
 from tests.segmenters import (
@@ -32,6 +34,7 @@ from tests.segmenters import (
     highest,
     lraspp,
     normalised,
+    of_precision,
     write_lraspp,
     write_mask2former,
     write_segformer,
@@ -168,6 +171,43 @@ def test_scores_may_be_an_entry_of_the_answer_and_an_export_has_the_same_bytes_a
     again = exported(tmp_path / "again", *given)
     for path in graph.folder.iterdir():
         assert path.read_bytes() == (again.folder / path.name).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_a_network_of_another_precision_predicts_as_it_does_in_float32(
+    tmp_path: Path, dtype: str
+) -> None:
+    given = ("--factory", "tests.segmenters:of_precision", "--option", f"dtype={dtype}")
+    graph = exported(tmp_path / "out", *given, "--classes", "cityscapes")
+    made = of_precision(dtype)
+    assert graph.contract["source"]["sha256"] == state_sha256(made.state_dict())
+    images = pictures(56, 2, 3, 31, 46)
+    expected = highest(lambda: made.float()(torch.from_numpy(images))["out"], images)
+    assert_same_classes(graph(images), expected)
+
+
+def test_weights_are_not_rounded_to_the_precision_of_their_factory(tmp_path: Path) -> None:
+    state, file = of_precision("float32").state_dict(), tmp_path / "answers.pth"
+    torch.save(state, file)
+    factory = Factory("--factory", "tests.segmenters:of_precision", {"dtype": "bfloat16"})
+    found = factory.load(file).state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
+
+
+def test_the_digest_of_weights_is_of_their_bytes() -> None:
+    state = {
+        "matrix": torch.arange(12.0).view(3, 4).T,
+        "count": torch.tensor(7),
+        "mask": torch.tensor([True, False]),
+        "nothing": torch.zeros(0, 3),
+    }
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())
+        digest.update(np.ascontiguousarray(tensor.numpy()).tobytes())
+    assert state_sha256(state) == digest.hexdigest()
+    one, other = ({"w": torch.tensor([of], dtype=torch.bfloat16)} for of in (1.0, 2.0))
+    assert state_sha256(one) != state_sha256(other)
 
 
 def test_the_segmenters_contract_describes_the_file(

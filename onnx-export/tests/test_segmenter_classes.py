@@ -173,6 +173,18 @@ def test_classes_that_nothing_maps_are_refused_with_the_way_out(
     assert reason in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "start", "end"), [("t.json", '{"0": ', "}"), ("t.toml", "0 = ", "")]
+)
+def test_a_table_that_is_too_deep_is_refused(
+    tmp_path: Path, name: str, start: str, end: str
+) -> None:
+    table = write(tmp_path / name, start + 100_000 * "[" + 100_000 * "]" + end)
+    with pytest.raises(CheckpointError, match="cannot be read as a table of classes") as refused:
+        classes_of(UNNAMED, table)
+    assert "\n" not in str(refused.value)
+
+
 def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_bytes(json.dumps({"0": "road"}).encode("utf-16"))
     with pytest.raises(CheckpointError, match="cannot be read as a table of classes"):

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from onnx_export import arguments
 from onnx_export.errors import CheckpointError
 from onnx_export.segmenter.cli import main
 from onnx_export.segmenter.export import refuse_other_classes
-from onnx_export.segmenter.folder import stored_normalisation
+from onnx_export.segmenter.folder import Folder
+from tests.networks import Exported
 from tests.refusals import change, cut, without
 from tests.segmenters import LRASPP, lraspp, write_lraspp, write_mask2former, write_segformer
 
@@ -64,6 +66,7 @@ def test_a_network_that_torchvision_does_not_have_is_named(
     code, line = refused(capsys, tmp_path, *given)
     assert code == 2
     assert "--torchvision lraspp_resnet18 is none of its segmenters: deeplabv3_mobilenet" in line
+    assert line.endswith(": give one of these, or another by --factory")
 
 
 def test_weights_of_another_network_are_named(
@@ -107,6 +110,32 @@ def test_a_network_for_one_size_is_exported_at_that_size(
     assert "--resize WxH" in refused(capsys, tmp_path, *given)[1]
     torch.manual_seed(1)
     assert main([*given, "--resize", "16x16", "--out", str(tmp_path / "out")]) == 0
+
+
+def test_a_network_that_is_traced_at_one_size_alone_is_exported_at_that_size(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = ["--factory", "tests.segmenters:ByNumbers", *CITYSCAPES, "--out", str(tmp_path / "out")]
+    assert main(given) == 3
+    assert not (tmp_path / "out").exists()
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "onnx_export.segmenter: tests.segmenters:ByNumbers can only be traced for images of "
+        "[batch, 3, 96, 160] and not for any size: give the size it was made for with --resize "
+        "WxH, if it is of one size, or wrap it in a --factory"
+    ]
+    assert main([*given, "--resize", "24x16"]) == 0
+    images = np.random.default_rng(5).random((1, 3, 31, 46), np.float32)
+    assert Exported(tmp_path / "out", "segmenter")(images).shape == (1, 31, 46)
+
+
+def test_a_network_that_cannot_be_traced_is_told_with_what_helps(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = ("--factory", "tests.segmenters:ByWhatItSees", *CITYSCAPES, "--out", tmp_path / "out")
+    assert main([str(option) for option in given]) == 3
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "tests.segmenters:ByWhatItSees cannot be traced: " in line
+    assert line.endswith(", or wrap it in a --factory")
 
 
 def test_a_network_of_masks_is_refused_without_a_size(
@@ -203,39 +232,24 @@ def test_a_class_that_cityscapes_does_not_have_is_named(
     assert "give --classes TABLE" in line
 
 
-def test_bytes_are_normalised_as_the_preprocessor_says(tmp_path: Path) -> None:
-    path = tmp_path / "preprocessor_config.json"
-    settings = {"image_mean": [0.5, 0.25, 0.125], "image_std": [0.5, 0.5, 0.25]}
-    for factor in ({}, {"rescale_factor": 0.00392156862745098}):
-        found = stored_normalisation(path, settings | factor)
-        assert (found.mean, found.std) == ((0.5, 0.25, 0.125), (0.5, 0.5, 0.25))
-    of_bytes = {"do_rescale": False, "image_mean": [51, 102, 0], "image_std": [255, 127.5, 51]}
-    found = stored_normalisation(path, of_bytes)
-    assert (found.mean, found.std) == ((0.2, 0.4, 0.0), (1.0, 0.5, 0.2))
-    found = stored_normalisation(path, settings | {"do_normalize": False})
-    assert (found.mean, found.std) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    # From -1 to 1.
-    found = stored_normalisation(path, {"rescale_factor": 2 / 255, "image_mean": [1, 1, 1],
-                                        "image_std": [1, 1, 1]})  # fmt: skip
-    assert found.mean == pytest.approx((0.5, 0.5, 0.5))
-
-
-@pytest.mark.parametrize(
-    ("settings", "reason"),
-    [
-        ({}, "image_mean as None, expected three numbers"),
-        ({"image_mean": [0.5, 0.5]}, r"image_mean as \[0.5, 0.5\]"),
-        ({"image_mean": [0.5, 0.5, "0"]}, "expected three numbers"),
-        ({"image_mean": [0, 0, 0], "image_std": [1, 0, 1]}, "expected numbers above 0"),
-        ({"rescale_factor": 0}, "rescale_factor as 0"),
-        ({"rescale_factor": True}, "rescale_factor as True"),
-    ],
-)
-def test_a_preprocessor_that_says_no_numbers_is_refused(
-    tmp_path: Path, settings: dict[str, object], reason: str
+def test_a_folder_whose_preprocessor_flips_channels_unsaid_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
 ) -> None:
-    with pytest.raises(CheckpointError, match=reason):
-        stored_normalisation(tmp_path / "preprocessor_config.json", settings)
+    change(folder / "preprocessor_config.json", image_processor_type="MobileViTImageProcessor")
+    code, line = refused(capsys, tmp_path, "--transformers", folder)
+    assert (code, "wrap the network in a --factory that flips them" in line) == (3, True), line
+    change(folder / "preprocessor_config.json", do_flip_channel_order=False)
+    assert Folder(folder).load(None).normalisation.std == (0.2, 0.25, 0.3)
+
+
+@pytest.mark.parametrize("file", ["config.json", "preprocessor_config.json"])
+def test_a_file_that_is_too_deep_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path, file: str
+) -> None:
+    (folder / file).write_text('{"a": ' + 100_000 * "[" + 100_000 * "]" + "}")
+    code, line = refused(capsys, tmp_path, "--transformers", folder)
+    assert code == 3
+    assert f"{folder / file} is not JSON (maximum recursion depth exceeded" in line
 
 
 def test_a_preprocessor_without_numbers_is_named(
@@ -256,6 +270,18 @@ def test_a_preprocessor_without_numbers_is_named(
         (("--transformers", "d", "--option", "a=1"), "--option needs --factory"),
         (("--factory", "a:b", "--mean", "0,0,0"), "--mean and --std go together"),
         (("--factory", "a:b", "--std", "0,1,1", "--mean", "0,0,0"), "three numbers above 0"),
+        (
+            ("--factory", "a:b", "--mean", "0,-1e300,0", "--std", "1,1,1"),
+            "'0,-1e300,0' has a number that float32 cannot hold: expected none beyond 3.4e+38",
+        ),
+        (
+            ("--factory", "a:b", "--mean", "0,0,0", "--std", "1,1e300,1"),
+            "'1,1e300,1' has a number that float32 cannot hold: expected none beyond 3.4e+38",
+        ),
+        (
+            ("--factory", "a:b", "--mean", "0,0,0", "--std", "1,1,1e-300"),
+            "'1,1,1e-300' has a number that float32 cannot hold: expected none below 1.2e-38",
+        ),
         (("--factory", "a"), "'a' is not MODULE:FACTORY"),
         (("--factory", "a:b", "--resize", "0x4"), "is not WIDTHxHEIGHT"),
     ],
@@ -267,6 +293,13 @@ def test_contradicting_options_are_wrong_usage(
         main([*options, "--out", str(tmp_path / "out")])
     assert exit_.value.code == 2
     assert reason in capsys.readouterr().err
+
+
+def test_the_bounds_of_arguments_are_those_of_float32() -> None:
+    bounds = torch.finfo(torch.float32)
+    assert (bounds.tiny, bounds.max) == (arguments.SMALLEST, arguments.LARGEST)
+    for bound in (str(arguments.SMALLEST), str(arguments.LARGEST)):
+        assert arguments.spread(f"1,1,{bound}")[2] == float(bound)
 
 
 def test_a_folder_with_something_in_it_is_replaced_only_when_forced(

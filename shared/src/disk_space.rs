@@ -36,6 +36,18 @@ pub fn nearest_folder(path: &Path) -> &Path {
     folders.next().unwrap_or(here)
 }
 
+/// Returns what keeps a path from being a folder, or from being made as one: that itself or the nearest above it that is
+/// there, if it is no folder, as a link that leads nowhere.
+#[must_use]
+pub fn in_the_way(path: &Path) -> Option<&Path> {
+    // With a slash at its end, a file looks as if it were not there.
+    let path = path.components().as_path();
+    let mut there = path
+        .ancestors()
+        .filter(|place| place.symlink_metadata().is_ok());
+    there.next().filter(|nearest| !nearest.is_dir())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +64,34 @@ mod tests {
             DiskSpace::of(&below).unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
+    }
+
+    #[test]
+    fn what_is_no_folder_is_in_the_way_of_one_and_of_all_below() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, at(name)).unwrap();
+        std::fs::write(at("file"), "").unwrap();
+        std::fs::create_dir(at("folder")).unwrap();
+        link("folder", "to-folder");
+        link("file", "to-file");
+        link("nowhere", "to-nowhere");
+        for free in [
+            "",
+            "folder",
+            "folder/",
+            "not/yet",
+            "to-folder",
+            "to-folder/not/yet",
+        ] {
+            assert_eq!(in_the_way(&at(free)), None, "{free}");
+        }
+        for name in ["file", "to-file", "to-nowhere"] {
+            for below in ["", "/", "/.", "/runs", "/not/yet/"] {
+                let path = at(&format!("{name}{below}"));
+                assert_eq!(in_the_way(&path), Some(at(name).as_path()), "{name}{below}");
+            }
+        }
+        assert_eq!(in_the_way(Path::new("not/there")), None);
     }
 }

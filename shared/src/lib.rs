@@ -9,11 +9,12 @@
 //! - [`storage`]: results; everything durable goes through this port
 //! - [`source`]: datasets and models, which are only read; [`target`]: files written for others, such as an export
 //! - [`globs`]: patterns of names
-//! - [`s3`]: the bucket under both
+//! - [`s3`]: the bucket under all of them
 //! - [`queue`]: the broker: shards that wait for workers, what workers report, and requests to them
 //! - [`run_record`], [`plan`], [`decision`], [`making`], [`manifest`]: the formats that outlive a process; [`seal`]: their
 //!   digests of themselves
 //! - [`failure`], [`warning`]: the classes of failure and what each leads to; what is odd about an item that is done
+//! - [`platform`]: what a process computes with
 //! - [`item_metric`]: the figures that compare an output with its content; [`confusion`]: what a segmenter predicts beside
 //!   what a label says
 //! - [`metrics`], [`telemetry`]: what is counted and timed; logs and traces
@@ -24,7 +25,8 @@
 //! - [`read_file`]: files of this machine, which may be anything and of any size; [`guarded`]: panics of decoders as errors
 //! - [`http_server`], [`descriptors`], [`rate`]: a server with limits and timeouts; how many files may be open at once;
 //!   how often something is logged; [`disk_space`]: how much room a disk has
-//! - [`wording`]: names and numbers in messages, which never grow with a dataset
+//! - [`readiness`]: whether storage and broker answer, for those who supervise a program
+//! - [`spread`]: some of many; [`wording`]: names and numbers in messages, which never grow with a dataset
 //! - [`console`]: output of programs, so that a reader who is gone or slow harms no work
 
 // They panic when what they print cannot be written: `shared::console` does not.
@@ -59,15 +61,18 @@ pub mod network;
 pub mod npz;
 pub mod paths;
 pub mod plan;
+pub mod platform;
 pub mod queue;
 pub mod rate;
 pub mod read_file;
+pub mod readiness;
 pub mod run_record;
 pub mod s3;
 pub mod seal;
 pub mod settings;
 pub mod shutdown;
 pub mod source;
+pub mod spread;
 pub mod storage;
 mod storage_error;
 pub mod target;

@@ -31,6 +31,9 @@ pub struct MadeImage {
     pub sha256: String,
     /// Its content.
     pub content: ContentDigests,
+    /// SHA-256 of the class map of its style, if that has no label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior_sha256: Option<String>,
 }
 
 /// The digests of a content's image and label files.
@@ -115,6 +118,7 @@ mod tests {
                 image_sha256: "a".to_owned(),
                 label_sha256: "b".to_owned(),
             },
+            prior_sha256: None,
         }
     }
 

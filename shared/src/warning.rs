@@ -37,6 +37,8 @@ crate::enumerated! {
         ConstantOutput,
         /// An output is out of all proportion to its content.
         DisproportionateOutput,
+        /// The class map of a style without a label says nearly everywhere the same.
+        UniformClassMap,
         /// A network that evaluates outputs gives no figure for one.
         #[serde(rename = "not-judged")]
         NotEvaluated,
@@ -62,6 +64,7 @@ impl WarningKind {
             Self::ConstantStyle => "constant-style",
             Self::ConstantOutput => "constant-output",
             Self::DisproportionateOutput => "disproportionate-output",
+            Self::UniformClassMap => "uniform-class-map",
             Self::NotEvaluated => "not-judged",
         }
     }

@@ -107,6 +107,7 @@ async fn make(root: &Path) -> FrozenRun {
             progress: Arc::new(()),
             clock: Arc::new(SystemClock),
             given: None,
+            idle: None,
         };
         tokio::spawn(async move { consumer.run().await.unwrap() })
     });

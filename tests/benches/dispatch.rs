@@ -169,6 +169,7 @@ async fn shards(server: &S3Server, num_workers: usize) {
             progress: Arc::new(()),
             clock: Arc::new(SystemClock),
             given: None,
+            idle: None,
         };
         workers.push(tokio::spawn(async move { consumer.run().await.unwrap() }));
     }

@@ -10,7 +10,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use backon::ExponentialBuilder;
 use coordinator::output::{audit, collect};
@@ -21,10 +21,12 @@ use coordinator::run::tally;
 use coordinator::work::dispatch;
 use coordinator::work::resume::{self, Choice};
 use shared::clock::SystemClock;
+use shared::platform::Platform;
 use shared::queue::{InProcessBroker, InProcessWorkQueue};
 use shared::settings::{RunConfig, ShardSize, WatchdogConfig};
 use shared::storage::{LocalStorage, Storage};
 use tests::fake_engine::{FakeContextProvider, FakeEngine};
+use tests::measured::measured;
 use tests::{planned, repository};
 use tokio_util::sync::CancellationToken;
 use worker::consumer::Consumer;
@@ -45,7 +47,7 @@ async fn main() {
         .unwrap();
     let folder = given("SYNTH2REAL_BENCH_FOLDER", "/dev/shm");
     let folder = tempfile::tempdir_in(folder).unwrap();
-    println!("{:42} {:>10} {:>10}", "", "seconds", "peak MiB");
+    tests::measured::head();
     plan_gta5(folder.path()).await;
     run(contents, folder.path()).await;
 }
@@ -87,7 +89,8 @@ async fn plan_gta5(folder: &Path) {
     assert_eq!(inventory.plan.num_items(), GTA5 * STYLES);
     let storage = LocalStorage::new(folder.join("out"));
     let launch = async {
-        freeze::open_or_create(&storage, &config, &inventory, &SystemClock)
+        let platform = Platform::default();
+        freeze::open_or_create(&storage, &config, &inventory, &platform, &SystemClock)
             .await
             .unwrap();
         let run = freeze::open(&storage, &config.run).await.unwrap();
@@ -141,8 +144,9 @@ async fn run(contents: usize, folder: &Path) {
     };
     assert_eq!(measured("resume: look for what is missing", find).await, []);
     let collecting = async {
-        collect::store_tally(storage, &run, &ledger).await.unwrap();
-        collect::collect(storage, &run, &ledger).await.unwrap()
+        let collected = collect::collect(storage, &run, &ledger).await.unwrap();
+        collected.tally.store(storage, id).await.unwrap();
+        collected
     };
     assert_eq!(
         measured("collect", collecting).await.counts.done,
@@ -179,6 +183,7 @@ async fn work(storage: &Arc<LocalStorage>, broker: &InProcessBroker) {
             progress: Arc::new(()),
             clock: Arc::new(SystemClock),
             given: None,
+            idle: None,
         };
         tokio::spawn(async move { consumer.run().await.unwrap() })
     });
@@ -187,21 +192,4 @@ async fn work(storage: &Arc<LocalStorage>, broker: &InProcessBroker) {
     for worker in workers {
         worker.await.unwrap();
     }
-}
-
-/// Prints the time of some work, and the most memory that the process held meanwhile.
-async fn measured<T>(what: &str, work: impl Future<Output = T>) -> T {
-    // Writing 5 sets the kernel's record of the most memory back to what is held now.
-    std::fs::write("/proc/self/clear_refs", "5").unwrap();
-    let started = Instant::now();
-    let outcome = work.await;
-    let seconds = started.elapsed().as_secs_f64();
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
-    let kib: f64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
-    println!("{what:50} {seconds:>10.1} {:>10.0}", kib / 1024.0);
-    outcome
 }

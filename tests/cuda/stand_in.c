@@ -5,7 +5,13 @@
  *
  * - Memory of the device cannot be touched by the program but through copies: whoever does ends by a segmentation fault.
  * - CUDA_STAND_IN_BYTES says how much of it there is.
+ * - CUDA_STAND_IN_WORKSPACE says how much of it each of cuDNN's engines asks for beside its tensors.
+ * - CUDA_STAND_IN_FAILS names a call, the first and the last one that fails, and their status: cudnnBackendExecute:3:3:4004.
  * - CUDA_STAND_IN_REPORT names a file that gets a line of JSON with what was counted when the process ends.
+ * - CUDA_STAND_IN_NOTE is the numerical note of cuDNN's one engine, as a number; else it has none.
+ * - Kernels of ours, which the driver launches, must be code for GPUs and get addresses of the device; the first of them are
+ *   told by name with their programs.
+ * - CUDA_STAND_IN_FLICKERS, if it is set, makes about every other copy to the host come with another last bit.
  *
  * Layouts and numbers are those of CUDA 13 and cuDNN 9.
  */
@@ -35,6 +41,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     size_t launches, on_other_streams, streams, allocations, bytes, peak_bytes;
     size_t to_device, to_device_bytes, to_host, to_host_bytes;
+    size_t waits, products, half_products, executions, returned, modules, kernels;
+    char launched[4096];
 } count;
 
 static void add(size_t *number, size_t more) {
@@ -49,10 +57,28 @@ __attribute__((destructor)) static void report(void) {
     if (!file) return;
     fprintf(file,
             "{\"launches\": %zu, \"on_other_streams\": %zu, \"streams\": %zu, \"allocations\": %zu, \"peak_bytes\": %zu, "
-            "\"to_device\": %zu, \"to_device_bytes\": %zu, \"to_host\": %zu, \"to_host_bytes\": %zu}\n",
+            "\"to_device\": %zu, \"to_device_bytes\": %zu, \"to_host\": %zu, \"to_host_bytes\": %zu, \"waits\": %zu, "
+            "\"products\": %zu, \"half_products\": %zu, \"executions\": %zu, \"returned\": %zu, \"modules\": %zu, "
+            "\"kernels\": %zu, \"launched\": \"%s\"}\n",
             count.launches, count.on_other_streams, count.streams, count.allocations, count.peak_bytes, count.to_device,
-            count.to_device_bytes, count.to_host, count.to_host_bytes);
+            count.to_device_bytes, count.to_host, count.to_host_bytes, count.waits, count.products, count.half_products,
+            count.executions, count.returned, count.modules, count.kernels, count.launched);
     fclose(file);
+}
+
+/* Returns how a call ends: with the status that it is told to fail with, or SUCCESS. */
+static Status ends(const char *call) {
+    static size_t calls;
+    const char *told = getenv("CUDA_STAND_IN_FAILS");
+    char name[64];
+    size_t first, last;
+    Status status;
+    if (!told || sscanf(told, "%63[^:]:%zu:%zu:%d", name, &first, &last, &status) != 4 || strcmp(name, call))
+        return SUCCESS;
+    pthread_mutex_lock(&lock);
+    size_t number = ++calls;
+    pthread_mutex_unlock(&lock);
+    return number >= first && number <= last ? status : SUCCESS;
 }
 
 /* ---- memory ---- */
@@ -65,10 +91,12 @@ struct block {
 };
 static struct block *blocks;
 
-static size_t total_bytes(void) {
-    const char *bytes = getenv("CUDA_STAND_IN_BYTES");
-    return bytes ? strtoull(bytes, NULL, 10) : (size_t)16 << 30;
+static size_t bytes_told(const char *variable, size_t otherwise) {
+    const char *bytes = getenv(variable);
+    return bytes ? strtoull(bytes, NULL, 10) : otherwise;
 }
+
+static size_t total_bytes(void) { return bytes_told("CUDA_STAND_IN_BYTES", (size_t)16 << 30); }
 
 /* Returns where the bytes of an address of the device are; NULL if it is none. */
 static char *bytes_at(const void *address) {
@@ -115,6 +143,7 @@ Status cudaFree(void *address) {
     if (block) {
         *link = block->next;
         count.bytes -= block->len;
+        count.returned += block->len;
     }
     pthread_mutex_unlock(&lock);
     if (!block) return INVALID_VALUE;
@@ -122,6 +151,12 @@ Status cudaFree(void *address) {
     munmap(block->bytes, block->len);
     free(block);
     return SUCCESS;
+}
+
+/* Returns a last bit, in a sequence that does not repeat itself. */
+static int flicker(void) {
+    static unsigned state = 1;
+    return (state = state * 1664525u + 1013904223u) >> 31;
 }
 
 static Status copy(void *to, const void *from, size_t len) {
@@ -136,6 +171,7 @@ static Status copy(void *to, const void *from, size_t len) {
         add(&count.to_host_bytes, len);
     }
     memmove(device_to ? device_to : to, device_from ? device_from : from, len);
+    if (device_from && !device_to && len && getenv("CUDA_STAND_IN_FLICKERS")) *(char *)to ^= flicker();
     return SUCCESS;
 }
 
@@ -234,6 +270,18 @@ Status cudaDeviceGetAttribute(int *value, int attribute, int number) {
     }
     return SUCCESS;
 }
+
+/* The same of the driver, by its own functions. */
+Status cuInit(unsigned flags) { return SUCCESS; }
+Status cuDriverGetVersion(int *version) { return *version = 13000, SUCCESS; }
+Status cuDeviceGet(int *device, int number) { return *device = number, number == 0 ? SUCCESS : INVALID_DEVICE; }
+Status cuDeviceGetName(char *name, int room, int device) {
+    strncpy(name, "stand-in", room);
+    return SUCCESS;
+}
+Status cuDeviceGetAttribute(int *value, int attribute, int device) {
+    return cudaDeviceGetAttribute(value, attribute, device);
+}
 const char *cudaGetErrorString(Status status) {
     switch (status) {
     case SUCCESS: return "no error";
@@ -264,8 +312,13 @@ Status cudaLaunchHostFunc(Stream stream, void (*function)(void *), void *data) {
 static Status launch(Stream stream) {
     add(&count.launches, 1);
     on(stream);
-    return SUCCESS;
+    return ends("cudaLaunchKernel");
 }
+/* The host waits for the device. */
+static Status wait_for(const char *call) { return add(&count.waits, 1), ends(call); }
+Status cudaDeviceSynchronize(void) { return wait_for("cudaDeviceSynchronize"); }
+Status cudaEventSynchronize(void *event) { return wait_for("cudaEventSynchronize"); }
+Status cudaStreamSynchronize(Stream stream) { return on(stream), wait_for("cudaStreamSynchronize"); }
 Status cudaLaunchKernel(const void *kernel, Dim3 grid, Dim3 block, void **arguments, size_t shared, Stream stream) {
     return launch(stream);
 }
@@ -300,6 +353,78 @@ Status cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *num, const vo
 }
 Status cudaFuncGetAttributes(void *attributes, const void *kernel) { return memset(attributes, 0, 144), SUCCESS; }
 
+/* ---- kernels of ours, by the driver's functions ---- */
+
+enum { INVALID_IMAGE = 200, NOT_FOUND = 500 };
+/* The code of a kernel, and its function. */
+struct module {
+    const char *image;
+    size_t len;
+};
+struct function {
+    char name[64];
+};
+
+Status cuGetErrorString(Status status, const char **words) { return *words = cudaGetErrorString(status), SUCCESS; }
+Status cuDevicePrimaryCtxRetain(void **context, int device) {
+    static int only;
+    return *context = &only, SUCCESS;
+}
+Status cuDevicePrimaryCtxRelease_v2(int device) { return SUCCESS; }
+static __thread void *current;
+Status cuCtxGetCurrent(void **context) { return *context = current, SUCCESS; }
+Status cuCtxSetCurrent(void *context) { return current = context, SUCCESS; }
+
+/* Takes ELF for NVIDIA's GPUs, and reads how long it is: its headers are at the end. */
+Status cuModuleLoadData(void **made, const void *image) {
+    enum { MACHINE = 18, EM_CUDA = 190, PROGRAMS = 32, SECTIONS = 40, SIZES = 54 };
+    const char *bytes = image;
+    uint16_t machine, sizes[4];
+    uint64_t programs, sections;
+    memcpy(&machine, bytes + MACHINE, sizeof machine);
+    if (memcmp(bytes, "\177ELF", 4) || machine != EM_CUDA) return INVALID_IMAGE;
+    memcpy(&programs, bytes + PROGRAMS, sizeof programs);
+    memcpy(&sections, bytes + SECTIONS, sizeof sections);
+    memcpy(sizes, bytes + SIZES, sizeof sizes);
+    programs += (uint64_t)sizes[0] * sizes[1];
+    sections += (uint64_t)sizes[2] * sizes[3];
+    struct module *module = malloc(sizeof *module);
+    if (!module) return OUT_OF_MEMORY;
+    module->len = programs > sections ? programs : sections;
+    char *copy = malloc(module->len);
+    if (!copy) return OUT_OF_MEMORY;
+    module->image = memcpy(copy, image, module->len);
+    *made = module;
+    add(&count.modules, 1);
+    return ends("cuModuleLoadData");
+}
+Status cuModuleUnload(void *module) { return SUCCESS; }
+Status cuModuleGetFunction(void **made, struct module *module, const char *name) {
+    struct function *function = calloc(1, sizeof *function);
+    if (!function) return OUT_OF_MEMORY;
+    /* Names end by a zero. */
+    if (!memmem(module->image, module->len, name, strlen(name) + 1)) return NOT_FOUND;
+    strncpy(function->name, name, sizeof function->name - 1);
+    return *made = function, SUCCESS;
+}
+Status cuFuncSetAttribute(void *function, int attribute, int value) {
+    return value <= SHARED_BYTES ? SUCCESS : INVALID_VALUE;
+}
+Status cuLaunchKernel(struct function *function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned threads_y,
+                      unsigned threads_z, unsigned shared, Stream stream, void **arguments, void **extra) {
+    /* The first two arguments of each are addresses. */
+    if (!bytes_at(*(void **)arguments[0]) || !bytes_at(*(void **)arguments[1])) return INVALID_VALUE;
+    if (!x || !y || z != 1 || threads > THREADS_OF_BLOCK || shared > SHARED_BYTES) return INVALID_VALUE;
+    /* They follow what the sessions ask for, and nothing waits. */
+    if (stream != DEFAULT && stream != LEGACY) return INVALID_VALUE;
+    pthread_mutex_lock(&lock);
+    size_t used = strlen(count.launched);
+    snprintf(count.launched + used, sizeof count.launched - used, "%s%s %ux%u", used ? ", " : "", function->name, x, y);
+    count.kernels++;
+    pthread_mutex_unlock(&lock);
+    return ends("cuLaunchKernel");
+}
+
 /* ---- cuBLAS and cuDNN ---- */
 
 Status cublasCreate_v2(void **made) { return handle(made); }
@@ -309,24 +434,66 @@ Status cublasLtMatmulPreferenceCreate(void **made) { return handle(made); }
 Status cublasLtMatrixLayoutCreate(void **made) { return handle(made); }
 Status cublasLtMatrixTransformDescCreate(void **made) { return handle(made); }
 Status cublasGetMathMode(void *cublas, int *mode) { return *mode = 0, SUCCESS; }
-const char *cublasGetStatusName(Status status) { return cudaGetErrorString(status); }
-const char *cublasGetStatusString(Status status) { return cudaGetErrorString(status); }
+const char *cublasGetStatusName(Status status) {
+    return status == 3 ? "CUBLAS_STATUS_ALLOC_FAILED" : status ? "CUBLAS_STATUS_EXECUTION_FAILED" : "CUBLAS_STATUS_SUCCESS";
+}
+const char *cublasGetStatusString(Status status) { return cublasGetStatusName(status); }
 Status cublasLtMatmulAlgoGetHeuristic(void *lt, void *what, void *a, void *b, void *c, void *d, void *preference,
                                       int wanted, void *results, int *found) {
     return *found = 1, SUCCESS;
 }
 Status cublasSetStream_v2(void *cublas, Stream stream) { return on(stream), SUCCESS; }
 
+enum { HALF = 2 }; /* CUDA_R_16F */
+static Status product(int type) {
+    add(&count.products, 1);
+    add(&count.half_products, type == HALF);
+    return ends("cublas");
+}
+Status cublasSgemm_v2() { return product(0); }
+Status cublasSgemmBatched() { return product(0); }
+Status cublasSgemmStridedBatched() { return product(0); }
+Status cublasLtMatmul() { return product(0); }
+Status cublasGemmEx(void *cublas, int turn_a, int turn_b, int m, int n, int k, const void *alpha, const void *a, int type) {
+    return product(type);
+}
+Status cublasGemmBatchedEx(void *cublas, int turn_a, int turn_b, int m, int n, int k, const void *alpha, const void *a,
+                           int type) {
+    return product(type);
+}
+Status cublasGemmStridedBatchedEx(void *cublas, int turn_a, int turn_b, int m, int n, int k, const void *alpha,
+                                  const void *a, int type) {
+    return product(type);
+}
+
 size_t cudnnGetVersion(void) { return 91400; }
-const char *cudnnGetErrorString(Status status) { return cudaGetErrorString(status); }
+const char *cudnnGetErrorString(Status status) {
+    switch (status) {
+    case SUCCESS: return "CUDNN_STATUS_SUCCESS";
+    case 4003: return "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED";
+    case 4004: return "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED";
+    case 5001: return "CUDNN_STATUS_EXECUTION_FAILED_CUDA_DRIVER";
+    default: return "CUDNN_STATUS_INTERNAL_ERROR";
+    }
+}
 Status cudnnSetStream(void *cudnn, Stream stream) { return on(stream), SUCCESS; }
 Status cudnnGetStream(void *cudnn, Stream *stream) { return *stream = LEGACY, SUCCESS; }
 Status cudnnBackendCreateDescriptor(int kind, void **made) { return handle(made); }
-/* There is one engine for everything; it needs no memory, and there is nothing to note of it. */
+Status cudnnBackendExecute() { return add(&count.executions, 1), ends("cudnnBackendExecute"); }
+Status cudnnBatchNormalizationForwardTraining() { return ends("cudnnBatchNormalizationForwardTraining"); }
+/* There is one engine for everything; it needs the memory it is told to need, and there is nothing to note of it unless the
+ * environment says so. */
 Status cudnnBackendGetAttribute(void *descriptor, int name, int type, int64_t room, int64_t *num, void *values) {
-    enum { NUMERICAL_NOTES = 11, DESCRIPTORS = 15, BEHAVIOUR_NOTES = 19 };
+    enum { NUMERICAL_NOTES = 11, DESCRIPTORS = 15, BEHAVIOUR_NOTES = 19, WORKSPACE_OF_A_PLAN = 402 };
+    const char *note = getenv("CUDA_STAND_IN_NOTE");
+    if (type == NUMERICAL_NOTES && note) {
+        if (num) *num = 1;
+        if (values && room > 0) *(int *)values = atoi(note);
+        return SUCCESS;
+    }
     if (num) *num = type != NUMERICAL_NOTES && type != BEHAVIOUR_NOTES;
     if (values && room > 0 && type != DESCRIPTORS) memset(values, 0, sizeof(int64_t));
+    if (values && name == WORKSPACE_OF_A_PLAN) *(int64_t *)values = bytes_told("CUDA_STAND_IN_WORKSPACE", 0);
     return SUCCESS;
 }
 
@@ -358,11 +525,7 @@ DOES_NOTHING(cublasDgemmStridedBatched)
 DOES_NOTHING(cublasDgemm_v2)
 DOES_NOTHING(cublasDgetrfBatched)
 DOES_NOTHING(cublasDgetriBatched)
-DOES_NOTHING(cublasGemmBatchedEx)
-DOES_NOTHING(cublasGemmEx)
-DOES_NOTHING(cublasGemmStridedBatchedEx)
 DOES_NOTHING(cublasLtDestroy)
-DOES_NOTHING(cublasLtMatmul)
 DOES_NOTHING(cublasLtMatmulAlgoConfigSetAttribute)
 DOES_NOTHING(cublasLtMatmulAlgoInit)
 DOES_NOTHING(cublasLtMatmulDescDestroy)
@@ -376,17 +539,12 @@ DOES_NOTHING(cublasLtMatrixTransformDescDestroy)
 DOES_NOTHING(cublasScopy_v2)
 DOES_NOTHING(cublasSetMathMode)
 DOES_NOTHING(cublasSgeam)
-DOES_NOTHING(cublasSgemmBatched)
-DOES_NOTHING(cublasSgemmStridedBatched)
-DOES_NOTHING(cublasSgemm_v2)
 DOES_NOTHING(cublasSgetrfBatched)
 DOES_NOTHING(cublasSgetriBatched)
 DOES_NOTHING(cublasSscal_v2)
-DOES_NOTHING(cudaDeviceSynchronize)
 DOES_NOTHING(cudaEventDestroy)
 DOES_NOTHING(cudaEventRecord)
 DOES_NOTHING(cudaEventRecordWithFlags)
-DOES_NOTHING(cudaEventSynchronize)
 DOES_NOTHING(cudaFreeAsync)
 DOES_NOTHING(cudaFuncSetAttribute)
 DOES_NOTHING(cudaGetDriverEntryPointByVersion)
@@ -412,16 +570,13 @@ DOES_NOTHING(cudaPeekAtLastError)
 DOES_NOTHING(cudaStreamBeginCapture)
 DOES_NOTHING(cudaStreamDestroy)
 DOES_NOTHING(cudaStreamEndCapture)
-DOES_NOTHING(cudaStreamSynchronize)
 DOES_NOTHING(cudaStreamWaitEvent)
 DOES_NOTHING(cudnnActivationForward)
 DOES_NOTHING(cudnnAddTensor)
 DOES_NOTHING(cudnnBackendDestroyDescriptor)
-DOES_NOTHING(cudnnBackendExecute)
 DOES_NOTHING(cudnnBackendFinalize)
 DOES_NOTHING(cudnnBackendSetAttribute)
 DOES_NOTHING(cudnnBatchNormalizationForwardInference)
-DOES_NOTHING(cudnnBatchNormalizationForwardTraining)
 DOES_NOTHING(cudnnConvolutionBiasActivationForward)
 DOES_NOTHING(cudnnConvolutionForward)
 DOES_NOTHING(cudnnDeriveBNTensorDescriptor)

@@ -21,16 +21,18 @@ os.environ |= {
     "MPLBACKEND": "agg",
 }
 
-from converted import Export, Run  # noqa: E402
+from converted import Export, Run, unnamed  # noqa: E402
+
+os.environ |= unnamed(os.environ)
 
 
 @pytest.fixture(scope="session")
 def program() -> Path:
-    """The built program that `SYNTH2REAL` names; where tests are promised, it has to be there."""
-    path = Path(os.environ.get("SYNTH2REAL", ""))
+    """The built program, or another that `SYNTH2REAL` names; it has to be there if promised."""
+    path = Path(os.environ["SYNTH2REAL"])
     if path.is_file():
         return path
-    lacking = f"SYNTH2REAL ({path}) names no built program: run `cargo build --workspace`"
+    lacking = f"{path} is no built program: run `make programs`, or name one with SYNTH2REAL"
     if os.environ.get("SYNTH2REAL_TESTS_PROMISED"):
         pytest.fail(lacking)
     pytest.skip(lacking)

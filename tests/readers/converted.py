@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,11 @@ Pixels = npt.NDArray[np.uint8]
 Export = Callable[[str], Path]
 
 REPOSITORY = Path(__file__).parents[2]
+# What make builds and downloads, by the variables that name another.
+BUILT = {
+    "SYNTH2REAL": REPOSITORY / "target/debug/synth2real",
+    "ORT_DYLIB_PATH": REPOSITORY / ".cache/onnxruntime/libonnxruntime.so",
+}
 CONTENTS, STYLES = 6, 3
 # Of the contents, two are for validation.
 VALIDATION = "0.34"
@@ -47,6 +52,11 @@ class_adain_steps = "1.."
 [model]
 path = "{demo}/model"
 """
+
+
+def unnamed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns what make has built for each variable of `BUILT` that names nothing."""
+    return {name: str(path) for name, path in BUILT.items() if not environment.get(name)}
 
 
 def pixels(path: Path) -> Pixels:

@@ -67,3 +67,13 @@ def test_the_card_shows_how_it_is_loaded(folder: Path) -> None:
     found: dict[str, Any] = {}
     exec(shown(folder), found)
     assert found["dataset"].num_rows == SPLITS["train"]
+
+
+@pytest.mark.parametrize("name", ["2024", "no"])
+def test_a_split_may_have_a_name_that_is_no_text_in_yaml(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    folder = run.export("huggingface", tmp_path / "set", "--split", name)
+    loaded = datasets.load_dataset(str(folder), verification_mode="all_checks")
+    counts = {name: COUNTS["train"], "validation": COUNTS["val"]}
+    assert {split: rows.num_rows for split, rows in loaded.items()} == counts

@@ -25,6 +25,18 @@ pub struct Weights {
 }
 
 impl ChangedModel {
+    /// Returns a copy in which nothing is changed.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be written.
+    #[must_use]
+    pub fn copied() -> Self {
+        let model = Self(tempfile::tempdir().expect("a temporary folder"));
+        copy(&golden_model(), model.0.path());
+        model
+    }
+
     /// Returns a model of which `part`, such as `unet/segment_3`, has other weights.
     ///
     /// # Panics
@@ -32,8 +44,7 @@ impl ChangedModel {
     /// If there is no such part.
     #[must_use]
     pub fn with_data(part: &str, change: impl FnOnce(&mut Vec<u8>)) -> Self {
-        let model = Self(tempfile::tempdir().expect("a temporary folder"));
-        copy(&golden_model(), model.0.path());
+        let model = Self::copied();
         let data = model.0.path().join(format!("{part}.data"));
         let mut bytes = fs::read(&data).expect("the part's weights");
         let before = digest::sha256(&bytes);

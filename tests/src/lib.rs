@@ -1,5 +1,6 @@
 //! What the end-to-end tests share.
 //!
+//! - [`goldens`]: what the authors' code computed, and how near to it a conversion must come
 //! - [`program`]: the built `synth2real` and how it ended
 //! - [`project`]: a small dataset with settings in a temporary folder
 //! - [`images`]: its files, made from the golden inputs
@@ -8,11 +9,13 @@
 //! - [`fake_engine`], [`planned`]: an engine that makes images from a hash, and runs for it
 //! - [`broker`], [`s3_server`]: RabbitMQ and a bucket, shared or of a test's own
 //! - [`service`]: a program that serves a dashboard; [`browser`], [`http`]: who looks at it
+//! - [`measured`]: the time and memory of some work, for benchmarks
 //! - [`mounts`], [`power`]: file systems of a test's own, and disks whose power is cut
 //! - [`prometheus`], [`traces`]: who reads metrics and traces
 //! - [`promised`]: what `make test` promises to have
 //! - [`proxy`]: a network that can be broken
 //! - [`stored`]: what lies below a storage root, as far as two equal runs must agree about it
+//! - [`token_service`]: who gives keys to a bucket for a web identity or for single sign-on
 //! - [`vanishing`]: storage that lists what it does not have any more, cannot read, or does not answer for
 
 pub mod broker;
@@ -20,8 +23,10 @@ pub mod browser;
 pub mod changed_model;
 pub mod fake_engine;
 pub mod fleet;
+pub mod goldens;
 pub mod http;
 pub mod images;
+pub mod measured;
 pub mod mounts;
 pub mod power;
 pub mod program;
@@ -32,6 +37,7 @@ pub mod proxy;
 pub mod s3_server;
 pub mod service;
 pub mod stored;
+pub mod token_service;
 pub mod traces;
 pub mod vanishing;
 

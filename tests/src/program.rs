@@ -47,6 +47,7 @@ pub fn synth2real() -> Command {
         "SYNTH2REAL_DASHBOARD_TOKEN",
         "SYNTH2REAL_LISTEN",
         "SYNTH2REAL_VECTORS",
+        "SYNTH2REAL_TRIAL",
         "RUST_LOG",
     ] {
         command.env_remove(variable);

@@ -45,6 +45,21 @@ impl Project {
         project
     }
 
+    /// Returns a project as [`Self::new`] does whose labels are judged, with images that a segmenter finds every label in.
+    ///
+    /// # Panics
+    ///
+    /// If the folder cannot be made.
+    #[must_use]
+    pub fn drawn(contents: usize, styles: usize) -> Self {
+        let mut project = Self::new(0, styles);
+        for number in 1..=contents {
+            project.add_drawn_content(&format!("{number:05}"));
+        }
+        project.judge_labels();
+        project
+    }
+
     /// Returns a project without any files but its settings.
     ///
     /// # Panics
@@ -94,11 +109,7 @@ impl Project {
     }
 
     /// Adds a content whose image is its label in the colours of its classes, at the size of the golden model.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be written.
-    pub fn add_drawn_content(&self, name: &str) {
+    fn add_drawn_content(&self, name: &str) {
         let columns = 16 * name.parse::<u32>().unwrap_or_default();
         let label = Picture::input("00001_label.png").shifted(columns);
         let label = label.cropped(256, 128);
@@ -161,6 +172,14 @@ impl Project {
     pub fn set(&mut self, key: &str, value: impl Into<toml::Value>) {
         set_key(&mut self.settings, key, value);
         self.write_settings();
+    }
+
+    /// Has the run made by a method without a model, at the size of the golden model.
+    pub fn make_without_model(&mut self, method: &str) {
+        self.settings.remove("model");
+        self.set("method.method", method);
+        self.set("method.width", 256);
+        self.set("method.height", 128);
     }
 
     fn write_settings(&self) {

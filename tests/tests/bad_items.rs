@@ -125,7 +125,7 @@ fn an_odd_input_is_converted_with_a_warning_in_the_manifest() {
         ("alpha", ["images/alpha.png", "alpha channel"]),
         ("deep", ["images/deep.png", "more than 8 bits"]),
         ("grey", ["images/grey.png", "greyscale"]),
-        ("riders", ["no class in common", "class-wise AdaIN"]),
+        ("riders", ["no class is left of both", "class-wise AdaIN"]),
     ] {
         let row = project.row(content, STYLES[0]);
         let warning = row.warning.unwrap_or_default();

@@ -15,11 +15,12 @@ fn help(words: &[&str]) -> String {
 
 #[test]
 fn the_help_of_every_command_says_what_it_does_and_takes() {
-    let expected: [(&[&str], &[&str]); 15] = [
+    let expected: [(&[&str], &[&str]); 16] = [
         (
             &[],
             &[
                 "run",
+                "demo",
                 "launch",
                 "serve",
                 "status",
@@ -30,6 +31,7 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
                 "export",
                 "transfer",
                 "probe",
+                "compare",
                 "doctor",
                 "completions",
                 "man",
@@ -62,6 +64,8 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
                 "--style",
                 "--style-label",
                 "--style-classes",
+                "--prior",
+                "--prototype",
                 "--out",
                 "--config",
                 "--set",
@@ -71,6 +75,18 @@ fn the_help_of_every_command_says_what_it_does_and_takes() {
             ],
         ),
         (&["probe"], &["CONFIG", "how long"]),
+        (
+            &["compare"],
+            &[
+                "CONFIG",
+                "--vary",
+                "KEY=V1,V2",
+                "--contents",
+                "--styles",
+                "--pick",
+                "--dashboard",
+            ],
+        ),
         (&["launch"], &["CONFIG", "broker", "Workers", "same path"]),
         (&["serve"], &["--root", "--every", "manifests"]),
         (
@@ -220,11 +236,11 @@ fn probe_says_how_much_work_a_run_is_and_starts_nothing() {
     let project = Project::new(2, 3);
     let mut command = synth2real();
     let outcome = Outcome::of(command.arg("probe").arg(project.settings())).exits(0);
-    // 2 executed steps: 3 styles, and 2 contents with 3 outputs each.
+    // 2 executed steps, the second of which injects: 3 styles and 6 outputs once, 2 contents twice.
     for words in [
-        "2 contents, 3 styles, 6 items in 1 shards",
+        "2 contents, 3 styles, 6 items in 1 shard\n",
         "256x128, 6 injected layers",
-        "22 UNet evaluations",
+        "13 UNet evaluations",
         "judges   SSIM: 0.",
         "0.00 device-hours so far, ",
         " to come",
@@ -275,6 +291,28 @@ fn the_settings_of_the_demo_are_valid() {
     let is_folder =
         |location: &Location| matches!(location, Location::Folder(path) if path.is_dir());
     assert!(is_folder(&config.content.root) && is_folder(&config.style.root));
+}
+
+#[test]
+fn the_demo_is_copied_into_a_folder_and_converted_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = folder.path().join("new/demo");
+    let convert = || {
+        let mut command = synth2real();
+        command.arg("demo").arg(&demo);
+        // That it is converted is for `make test-wheel`, as it takes a minute.
+        Outcome::of(command.env("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so"))
+    };
+    let words = ["cannot find ONNX Runtime", "/nowhere/libonnxruntime.so"];
+    for _ in 0..2 {
+        convert().exits(3).complains_about(&words);
+        let config = RunConfig::load(&demo.join("run.toml")).unwrap();
+        let root = demo.canonicalize().unwrap().join("out");
+        assert_eq!(config.root, Location::Folder(root));
+    }
+    std::fs::write(demo.join("data/gta5/labels/00001.png"), "a label").unwrap();
+    let words = ["00001.png is there", "choose another folder"];
+    convert().exits(2).complains_about(&words);
 }
 
 #[test]

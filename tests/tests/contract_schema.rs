@@ -10,14 +10,18 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use shared::item_metric::ItemMetric;
 use shared::model::ModelContract;
-use shared::network::NetworkContract;
+use shared::network::{
+    FEATURES_FILE, NetworkContract, PRIOR_FILE, SEGMENTER_FILE, TRANSLATOR_FILE,
+};
 use tests::repository;
 
 /// Where contracts are committed.
 const FOLDERS: [&str; 2] = ["infra/demo", "tests/fixtures"];
 const MODEL: &str = "model.json";
-const NETWORKS: [&str; 3] = ["features.json", "perceptual.json", "segmenter.json"];
+/// Contracts of networks that give no metric.
+const NETWORKS: [&str; 4] = [FEATURES_FILE, SEGMENTER_FILE, PRIOR_FILE, TRANSLATOR_FILE];
 /// Every segment but the last has a layer, which is a rule between keys: the reader alone refuses a model without it.
 const BETWEEN_KEYS: &str = "/segments/0/layer";
 
@@ -192,11 +196,13 @@ fn agree(kind: &Kind, file: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_committed_contract_is_as_its_schema_says_and_is_read() {
-    for (kind, names) in [
-        (Kind::model(), &[MODEL][..]),
-        (Kind::network(), &NETWORKS[..]),
+    let of_metrics = ItemMetric::ALL.into_iter().filter_map(ItemMetric::network);
+    let of_metrics: Vec<&str> = of_metrics.map(|network| network.contract).collect();
+    for (kind, names, more) in [
+        (Kind::model(), &[MODEL][..], Vec::new()),
+        (Kind::network(), &NETWORKS[..], of_metrics),
     ] {
-        let found = committed(names);
+        let found = committed(&[names, &more[..]].concat());
         for name in names {
             assert!(found.iter().any(|path| path.ends_with(name)), "no {name}");
         }
@@ -222,11 +228,43 @@ fn a_network_that_is_changed_anywhere_is_refused_by_schema_and_reader_or_by_neit
     let kind = Kind::network();
     let mut needed = agree(&kind, "infra/demo/features/features.json");
     needed.extend(agree(&kind, "tests/fixtures/segmenter/segmenter.json"));
+    needed.extend(agree(&kind, "tests/fixtures/translator/translator.json"));
     assert_eq!(needed, required(&kind.schema));
     let perceptual = json_in(&repository("tests/fixtures/perceptual/perceptual.json"));
     for pointer in ["/resize", "/published_lpips", "/data"] {
         let contract = without(&perceptual, pointer).unwrap();
         assert_eq!(kind.taken(&contract), (true, true), "without {pointer}");
+    }
+}
+
+#[test]
+fn the_schema_says_of_each_metrics_network_whether_its_figures_are_published_ones() {
+    let schema = Kind::network().schema;
+    for network in ItemMetric::ALL.into_iter().filter_map(ItemMetric::network) {
+        let key = network.published_key;
+        assert_eq!(schema["properties"][key]["type"], "boolean", "{key}");
+        assert_eq!(schema["properties"][key]["default"], false, "{key}");
+    }
+}
+
+#[test]
+fn a_translator_with_a_range_that_is_none_is_refused_by_schema_and_reader() {
+    let translator = json_in(&repository("tests/fixtures/translator/translator.json"));
+    let kind = Kind::network();
+    for (pointer, value, is_taken) in [
+        ("/translation/input_range", json!([0, 1]), true),
+        ("/translation/input_range", json!([-65535, 0.001]), true),
+        ("/translation/input_range", json!([0, 0]), false),
+        ("/translation/input_range", json!([1, 2]), false),
+        ("/translation/output_range", json!([-65536, 1]), false),
+        ("/translation/output_range", json!([0, 65536]), false),
+        ("/translation/output_range", json!([0]), false),
+        ("/translation/output_range", json!([0, 1, 2]), false),
+        ("/translation/unknown", json!("zeros"), true),
+        ("/translation/unknown", json!("ones"), false),
+    ] {
+        let taken = kind.taken(&with(&translator, pointer, value.clone()));
+        assert_eq!(taken, (is_taken, is_taken), "{pointer}: {value}");
     }
 }
 

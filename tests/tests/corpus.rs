@@ -24,6 +24,7 @@ fn is_of_the_output(kind: WarningKind) -> bool {
     match kind {
         WarningKind::ConstantOutput
         | WarningKind::DisproportionateOutput
+        | WarningKind::UniformClassMap
         | WarningKind::NotEvaluated => true,
         WarningKind::Greyscale
         | WarningKind::AlphaDropped

@@ -65,7 +65,7 @@ fn what_is_there_is_told_to_people_and_programs_and_nothing_is_left() {
         "cache        ",
         "storage      ok       ",
         "broker       ok       none is named",
-        "inputs       ok       2 contents, 1 styles, 2 items; ",
+        "inputs       ok       2 contents, 1 style, 2 items; ",
     ] {
         assert!(table.stdout.contains(words), "no {words:?}: {table}");
     }
@@ -91,6 +91,10 @@ fn it_needs_neither_a_run_nor_a_settings_file() {
     assert_eq!(check(&document, "clock")["state"], "ok");
     let mistake = Outcome::of(doctor().args(["--root", "gs://bucket"])).exits(2);
     mistake.complains_about(&["--root", "gs:// is not supported"]);
+    let address = format!("http://user:{PASSWORD}@broker");
+    let mistake = Outcome::of(doctor().args(["--broker", &address])).exits(2);
+    mistake.complains_about(&["--broker (not shown", "must begin with amqp://"]);
+    assert!(!format!("{mistake}").contains(PASSWORD), "{mistake}");
 }
 
 #[test]
@@ -124,8 +128,27 @@ fn what_is_missing_is_named_with_what_helps_and_without_a_password() {
             .unwrap()
             .contains("/nowhere/libonnxruntime.so")
     );
-    let broker = check(&document, "broker")["found"].as_str().unwrap();
-    assert!(broker.contains("127.0.0.1:9"), "{broker}");
+    let broker = check(&document, "broker");
+    let found = broker["found"].as_str().unwrap();
+    assert!(found.contains("127.0.0.1:9"), "{found}");
+    assert_eq!(broker["helps"], "start it, or name another in --broker");
+}
+
+#[test]
+fn a_root_and_a_cache_in_whose_way_is_a_file_are_missing_and_the_file_is_kept() {
+    let mut project = Project::new(1, 1);
+    project.write("file", b"kept");
+    project.set("run.root", "file/out");
+    project.set("engine.cache_dir", "file");
+    let document = asked(doctor().arg(project.settings()), 3);
+    assert_sound(&document);
+    for name in ["storage", "cache"] {
+        let check = check(&document, name);
+        assert_eq!(check["state"], "missing", "{check}");
+        let found = check["found"].as_str().unwrap();
+        assert!(found.ends_with("/file is no folder"), "{found}");
+    }
+    assert_eq!(std::fs::read(project.path("file")).unwrap(), b"kept");
 }
 
 #[test]
@@ -158,8 +181,7 @@ fn a_bucket_is_tried_out_and_told_with_the_kind_of_its_credentials_and_the_clock
     let clock = check(&document, "clock");
     assert_eq!(clock["state"], "ok", "{clock}");
     assert!(clock["facts"]["seconds_ahead"].as_i64().unwrap().abs() < 30);
-    let left = server.folder().join("p/.probe");
-    assert_eq!(std::fs::read_dir(left).unwrap().count(), 0);
+    assert_eq!(server.objects_below("p/.probe").len(), 0);
 }
 
 #[test]

@@ -26,14 +26,15 @@ fn converted(contents: usize, styles: usize, settings: &[(&str, i64)]) -> Projec
 
 #[test]
 fn a_run_walks_each_style_once_and_each_content_once_a_shard() {
-    let (executed, contents) = (2, 2);
+    // The second step injects: before it, outputs are their content, and nothing reads a style.
+    let (executed, injecting, contents) = (2, 1, 2);
     let separate = converted(contents, 1, &[("engine.threads", 1)]);
     let together = converted(contents, STYLES, &[("engine.threads", 2)]);
 
     // One content branch for each style, then one for all of them.
-    let of_styles = executed * STYLES;
-    let expected = |contents_branches: usize| {
-        (of_styles + executed * contents * (contents_branches + STYLES)) as f64
+    let of_styles_and_outputs = injecting * STYLES * (1 + contents);
+    let expected = |content_branches: usize| {
+        (of_styles_and_outputs + executed * contents * content_branches) as f64
     };
     assert!((evaluations(&separate.rows()) - expected(STYLES)).abs() < 1e-9);
     assert!((evaluations(&together.rows()) - expected(1)).abs() < 1e-9);
@@ -43,16 +44,38 @@ fn a_run_walks_each_style_once_and_each_content_once_a_shard() {
 }
 
 #[test]
-fn the_default_schedule_takes_20_evaluations_a_style_and_20_and_a_share_an_image() {
+fn the_default_schedule_takes_19_evaluations_a_style_and_19_and_a_share_an_image() {
     let project = converted(1, STYLES, &[("method.steps", 50), ("method.skip", 30)]);
-    let of_an_image = 20.0 * (1.0 + 1.0 / STYLES as f64);
+    let of_an_image = 19.0 + 20.0 / STYLES as f64;
     for row in project.rows() {
         let work = row.work.expect("made in this run");
         assert!(
             (work.unet_evaluations - of_an_image).abs() < 1e-9,
             "{row:?}"
         );
-        assert!((work.style_evaluations - 20.0).abs() < 1e-9, "{row:?}");
+        assert!((work.style_evaluations - 19.0).abs() < 1e-9, "{row:?}");
+    }
+}
+
+#[test]
+fn ast_takes_15_evaluations_a_style_and_19_and_a_share_an_image() {
+    let mut project = Project::new(1, STYLES);
+    project.set("shards.styles", STYLES as i64);
+    for (key, value) in [("method", "ast"), ("class_adain_steps", "5..20")] {
+        project.set(&format!("method.{key}"), value);
+    }
+    for (key, value) in [("steps", 50_i64), ("skip", 30)] {
+        project.set(&format!("method.{key}"), value);
+    }
+    let _ = project.run().exits(0);
+    for row in project.rows() {
+        let work = row.work.expect("made in this run");
+        let of_an_image = 19.0 + 20.0 / STYLES as f64;
+        assert!(
+            (work.unet_evaluations - of_an_image).abs() < 1e-9,
+            "{row:?}"
+        );
+        assert!((work.style_evaluations - 15.0).abs() < 1e-9, "{row:?}");
     }
 }
 

@@ -96,6 +96,33 @@ fn a_disk_that_fills_up_stops_the_run_which_goes_on_to_the_same_bytes_once_there
     assert_eq!(resumed, project.pictures());
 }
 
+#[test]
+fn a_disk_that_fills_up_stops_an_export_which_goes_on_once_there_is_room() {
+    let project = Project::new(4, 1);
+    let _ = project.run().exits(0);
+    std::fs::create_dir_all(project.path("kept")).unwrap();
+    for format in ["cityscapes", "webdataset", "huggingface"] {
+        // Room for some of the images and not for all.
+        let script = format!(
+            r#"
+            write_set() {{ "$PROGRAM" export small --as {format} --root "$OUT" --out "$KEPT"; }}
+            mount -t tmpfs -o size=200k tmpfs "$KEPT"
+            write_set; code=$?
+            [ $code = 3 ] || exit 90
+            [ -e "$KEPT/README.md" ] && exit 91
+            mount -o remount,size=8m "$KEPT"
+            write_set || exit 92
+            "$PROGRAM" export small --check --out "$KEPT"
+            "#
+        );
+        let Some(outcome) = in_own_mounts(&project, &script) else {
+            return;
+        };
+        let outcome = outcome.exits(0);
+        outcome.complains_about(&["/kept/", "no space is left", "free some", "run again"]);
+    }
+}
+
 /// Runs a program that may write files of so many blocks; of half a kilobyte or a whole one, as the shell has it.
 fn within_file_size(blocks: u32, command: &Command) -> Outcome {
     let mut shell = Command::new("sh");

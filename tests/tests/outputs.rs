@@ -142,6 +142,27 @@ fn a_page_is_written_over_no_record_of_a_run_and_through_a_link() {
 }
 
 #[test]
+fn a_page_is_not_written_where_storage_keeps_files_for_itself() {
+    let project = Project::new(1, 1);
+    let _ = project.run().exits(0);
+    fs::create_dir_all(project.path("out/.writing")).unwrap();
+    symlink("out/.writing/page.html", project.path("link.html")).unwrap();
+    symlink("link.html", project.path("link-of-link.html")).unwrap();
+    for page in [
+        "out/.writing/page.html",
+        "out/.trial-page.html",
+        "link.html",
+        "link-of-link.html",
+    ] {
+        let page = project.path(page);
+        let html = format!("--html={}", page.display());
+        let outcome = project.about_run(&["report", &html]).exits(USAGE);
+        outcome.complains_about(&["--html", "what storage keeps for itself", "elsewhere"]);
+        assert!(!page.exists());
+    }
+}
+
+#[test]
 fn what_is_written_is_not_given_the_ending_of_something_else() {
     let project = Project::new(1, 1);
     let (jpeg, out) = (project.path("out.jpg"), project.path("out.png"));

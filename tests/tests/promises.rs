@@ -1,5 +1,6 @@
 //! No test leaves itself out but by `tests::promised`, which `make test` does not let pass; what the tests' README names is
-//! there; and a coordinator without the engine links nothing of it. What the other documents say is looked at in `documents`.
+//! there; a coordinator without the engine links nothing of it; and `unsafe` stands in few files. What the other documents
+//! say is looked at in `documents`.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeSet;
@@ -10,7 +11,7 @@ use std::process::Command;
 use tests::repository;
 
 /// Folders with tests.
-const FOLDERS: [&str; 15] = [
+const FOLDERS: [&str; 16] = [
     "coordinator/src",
     "shared/src",
     "shared/tests",
@@ -18,6 +19,7 @@ const FOLDERS: [&str; 15] = [
     "tests/corpus/tests",
     "tests/src",
     "tests/tests",
+    "worker/cuda/src",
     "worker/engine/src",
     "worker/engine/tests",
     "worker/imaging/src",
@@ -27,22 +29,32 @@ const FOLDERS: [&str; 15] = [
     "worker/src",
     "worker/tests",
 ];
+/// Folders with all that is compiled.
+const CRATES: [&str; 4] = ["coordinator", "shared", "tests", "worker"];
 
-fn sources() -> Vec<(PathBuf, String)> {
+/// Returns the files below some folders that end with this, but for what tools make there.
+fn files(folders: &[&str], end: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    let mut pending: Vec<PathBuf> = FOLDERS.map(repository).into();
+    let mut pending: Vec<PathBuf> = folders.iter().map(|folder| repository(folder)).collect();
     while let Some(folder) = pending.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
-                pending.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                if name != "target" && !name.starts_with('.') {
+                    pending.push(path);
+                }
+            } else if name.ends_with(end) {
                 let text = fs::read_to_string(&path).unwrap();
                 found.push((path, text));
             }
         }
     }
     found
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    files(&FOLDERS, ".rs")
 }
 
 /// Returns the bodies of a file's test functions, in modules too.
@@ -154,7 +166,9 @@ fn a_function_is_found_by_its_whole_name() {
 }
 
 /// What only a coordinator with the feature `embedded` may need.
-const OF_THE_ENGINE: [&str; 6] = ["engine", "kernels", "method", "ort", "ort-sys", "worker"];
+const OF_THE_ENGINE: [&str; 7] = [
+    "cuda", "engine", "kernels", "method", "ort", "ort-sys", "worker",
+];
 
 /// Returns the names of the crates that a coordinator is linked from.
 fn crates_of_coordinator(features: &[&str]) -> BTreeSet<String> {
@@ -190,4 +204,61 @@ fn a_coordinator_without_the_engine_links_nothing_of_it() {
          `cargo tree -p coordinator --no-default-features -e normal -i {}` says why",
         found[0]
     );
+}
+
+/// The files that open the lint: calls of CUDA's libraries, launches of a GPU's kernels, and instructions of a processor.
+const OPEN: [&str; 4] = [
+    "worker/cuda/src/calls.rs",
+    "worker/engine/src/attention/fused/gpu.rs",
+    "worker/kernels/src/bf16/dot_products.rs",
+    "worker/kernels/src/vectorised.rs",
+];
+/// The file that calls ONNX Runtime in C, by a macro of another crate: the lint does not look into those.
+const BY_MACRO: [&str; 1] = ["worker/engine/src/arena.rs"];
+
+/// Returns the Rust files with a line of code of which this holds.
+fn with_line(holds: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let with = files(&CRATES, ".rs").into_iter().filter(|(path, text)| {
+        let is_this = path.ends_with("tests/tests/promises.rs");
+        let lines = text.lines().map(str::trim_start);
+        let mut code = lines.filter(|line| !line.starts_with("//"));
+        !is_this && code.any(&holds)
+    });
+    with.map(|(path, _)| named(&path)).collect()
+}
+
+#[test]
+fn unsafe_code_stands_in_the_files_of_instructions_and_of_a_gpu_alone() {
+    let open = BTreeSet::from(OPEN.map(str::to_owned));
+    let opens = |line: &str| line.contains("unsafe_code") && !line.contains("forbid(unsafe_code)");
+    assert_eq!(with_line(opens), open);
+    let by_macro = |line: &str| line.contains("![unsafe");
+    assert_eq!(
+        with_line(by_macro),
+        BTreeSet::from(BY_MACRO.map(str::to_owned))
+    );
+    let uses = |line: &str| {
+        let kinds = ["{", "fn ", "impl ", "extern ", "trait "];
+        kinds
+            .iter()
+            .any(|kind| line.contains(&format!("unsafe {kind}")))
+    };
+    assert_eq!(with_line(uses), open);
+}
+
+#[test]
+fn every_crate_keeps_the_lints_of_the_workspace() {
+    let workspace = fs::read_to_string(repository("Cargo.toml")).unwrap();
+    assert!(workspace.contains("\nunsafe_code = \"deny\"\n"));
+    let mut seen = 0;
+    for (path, manifest) in files(&CRATES, "Cargo.toml") {
+        // It is no member of the workspace: its targets are a line each.
+        if path.starts_with(repository("tests/fuzz")) {
+            continue;
+        }
+        seen += 1;
+        let keeps = manifest.contains("\n[lints]\nworkspace = true\n");
+        assert!(keeps, "{} has lints of its own", named(&path));
+    }
+    assert!(seen > 8, "only {seen} crates were found");
 }

@@ -228,8 +228,8 @@ fn a_model_of_pipes_devices_and_endless_files_is_refused_at_once() {
 #[test]
 fn a_contract_of_another_version_is_refused_with_both_versions() {
     let project = with_own_model();
-    edit_contract(&project, "\"format_version\": 1", "\"format_version\": 9");
-    let words = ["model.json", "format version 9", "reads 1"];
+    edit_contract(&project, "\"format_version\": 2", "\"format_version\": 9");
+    let words = ["model.json", "format version 9", "reads 1 to 3"];
     assert_refused(&project, ENVIRONMENT, &words);
 }
 

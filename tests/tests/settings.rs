@@ -57,7 +57,7 @@ fn a_workers_setting_is_refused_by_its_own_name() {
 fn a_device_that_cannot_be_used_is_told_with_the_key_that_names_it() {
     let mut project = Project::new(1, 1);
     project.set("engine.device", "cuda:0");
-    let words = ["built without CUDA", "or engine.device to cpu"];
+    let words = ["built without CUDA", "or set engine.device to cpu"];
     project.run().exits(ENVIRONMENT).complains_about(&words);
 
     let text = "root = 'out'\ndevice = 'cuda:0'\n[broker]\nurl = 'amqp://127.0.0.1:1'\n";
@@ -66,7 +66,7 @@ fn a_device_that_cannot_be_used_is_told_with_the_key_that_names_it() {
     worker.arg("--config").arg(project.path("worker.toml"));
     worker.env_remove("SYNTH2REAL_BROKER_URL");
     let outcome = Outcome::of(&mut worker).exits(ENVIRONMENT);
-    assert!(outcome.stderr.contains("or device to cpu"), "{outcome}");
+    assert!(outcome.stderr.contains("or set device to cpu"), "{outcome}");
 
     let mut transfer = synth2real();
     transfer.arg("transfer").arg("--model").arg(golden_model());
@@ -83,7 +83,7 @@ fn a_device_that_cannot_be_used_is_told_with_the_key_that_names_it() {
         transfer.arg(option).arg(project.path(path));
     }
     let outcome = Outcome::of(transfer.args(["--device", "cuda:0"])).exits(ENVIRONMENT);
-    outcome.complains_about(&["or --device to cpu"]);
+    outcome.complains_about(&["or set --device to cpu"]);
 }
 
 #[test]

@@ -119,14 +119,12 @@ async fn a_shard_that_was_listed_and_cannot_be_read_is_gone_for_everybody() {
     let updated = Tally::default().update(storage, run, &ledger).await;
     let whole = Tally::default().update_whole(storage, run, &ledger).await;
     let counted = tally::count(storage, run, &ledger).await;
-    let anew = collect::store_tally_anew(storage, run, &ledger).await;
     let collected = collect::collect(storage, run, &ledger).await;
     let folded = collect::fold(storage, run, &ledger).await;
     let told = [
         chain(&updated.unwrap_err()),
         chain(&whole.unwrap_err()),
         chain(&counted.unwrap_err()),
-        chain(&anew.unwrap_err()),
         chain(&collected.unwrap_err()),
         chain(&folded.unwrap_err()),
     ];

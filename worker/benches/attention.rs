@@ -16,10 +16,10 @@ use self::timing::shortest;
 
 /// Name, tokens and heads of each layer.
 const SHAPES: [(&str, usize, Heads); 4] = [
-    ("sd15-full", 8192, Heads { num: 8, width: 40 }),
-    ("sd15-half", 2048, Heads { num: 8, width: 80 }),
-    ("demo-full", 2048, Heads { num: 2, width: 16 }),
-    ("demo-half", 512, Heads { num: 4, width: 64 }),
+    ("sd15-full", 8192, Heads::of(8, 40)),
+    ("sd15-half", 2048, Heads::of(8, 80)),
+    ("demo-full", 2048, Heads::of(2, 16)),
+    ("demo-half", 512, Heads::of(4, 64)),
 ];
 
 const RELEASED_CODE: Filter = Filter {

@@ -14,6 +14,7 @@ use shared::clock::SystemClock;
 use shared::console;
 use shared::failure::chain;
 use shared::queue;
+use shared::readiness::Readiness;
 use shared::settings::{SettingsError, WorkerConfig};
 use shared::shutdown;
 use shared::storage::{self, StorageError, scratch};
@@ -71,8 +72,10 @@ async fn work(args: &Arguments) -> Result<(), Problem> {
         Some(address) => Some(MetricsEndpoint::bind(address).await?),
         None => None,
     };
-    // What cannot work at all is told before a shard is taken.
-    Runtime::load(&config.engine)?;
+    if !args.without_runtime {
+        // What cannot work at all is told before a shard is taken.
+        Runtime::load(&config.engine)?;
+    }
     let storage = storage::open(&config.root).await?;
     storage.check_writable().await?;
     scratch::check(&config.engine.cache_dir)?;
@@ -89,7 +92,8 @@ async fn work(args: &Arguments) -> Result<(), Problem> {
         version: env!("CARGO_PKG_VERSION"),
     }));
     if let Some(endpoint) = endpoint {
-        endpoint.serve(Arc::clone(&meters));
+        let readiness = Readiness::new(Arc::clone(&storage), Some(Arc::clone(&broker.work)));
+        endpoint.serve(Arc::clone(&meters), Arc::new(readiness));
     }
     let consumer = Consumer {
         name,
@@ -109,6 +113,7 @@ async fn work(args: &Arguments) -> Result<(), Problem> {
         progress: meters,
         clock: Arc::new(SystemClock),
         given: None,
+        idle: config.idle,
     };
     Ok(consumer.run().await?)
 }

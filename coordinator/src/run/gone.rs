@@ -1,7 +1,7 @@
 //! What rows speak of and storage no longer has, and what was listed a moment ago and is not there any more.
 //!
 //! It takes a listing and the counts of the committed shards, and only the rows of those that are not stored with all their
-//! items.
+//! items, and of those with doubtful items: which items have predictions is told by no count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,7 +12,7 @@ use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::failure::FailureClass;
 use shared::ids::ItemId;
-use shared::manifest::{Quality, Status};
+use shared::manifest::{ManifestRow, Status};
 use shared::source::Source;
 use shared::storage::{Storage, StorageError};
 use shared::wording::first_names;
@@ -87,10 +87,10 @@ pub struct Known<'a> {
     pub stored: &'a StoredItems,
 }
 
-/// Images, labels and predictions that are gone.
+/// Images, labels, predictions and class maps that are gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Gone {
-    /// Items whose image, label or prediction it is.
+    /// Items whose image, label, prediction or class map it is.
     pub num_items: usize,
     /// Where they were, below the storage root.
     pub paths: BTreeSet<String>,
@@ -118,8 +118,8 @@ impl Gone {
     }
 }
 
-/// Returns the counts of a run's committed shards as far as they tell what is gone: those of a run without predictions tell
-/// nothing of that, and are not read.
+/// Returns the counts of a run's committed shards as far as they tell what is gone: those of a run without predictions and
+/// class maps tell nothing of that, and are not read.
 ///
 /// # Errors
 ///
@@ -129,7 +129,7 @@ pub async fn counted(
     run: &FrozenRun,
     ledger: &Ledger,
 ) -> Result<Tally, LedgerError> {
-    if run.has_predictions() {
+    if run.has_predictions() || run.has_class_maps() {
         Tally::up_to_date(storage, run, ledger).await
     } else {
         Ok(Tally::default())
@@ -202,16 +202,14 @@ pub async fn of_shard(known: Known<'_>, shard: &Shard) -> Result<Gone, LedgerErr
         rows => rows?,
     };
     let done = rows.into_iter().filter(|row| row.status == Status::Done);
-    let done: BTreeMap<ItemId, Option<Quality>> = done.map(|row| (row.item, row.quality)).collect();
+    let done: BTreeMap<ItemId, Parts> = done.map(Parts::of_row).collect();
     let mut gone = Gone::default();
     for position in shard.items() {
         let item = run.plan.item(position);
-        let Some(quality) = done.get(&item) else {
+        let Some(&parts) = done.get(&item) else {
             continue;
         };
-        let quality = quality.as_ref();
-        let has_predictions = quality.is_some_and(|quality| quality.predictions.is_some());
-        let missing = known.missing(position, item, has_predictions);
+        let missing = known.missing(shard, position, item, parts);
         gone.num_items += usize::from(!missing.is_empty());
         gone.paths.extend(missing);
     }
@@ -221,6 +219,24 @@ pub async fn of_shard(known: Known<'_>, shard: &Shard) -> Result<Gone, LedgerErr
     Ok(gone)
 }
 
+/// What a row speaks of beside its image and label.
+#[derive(Debug, Clone, Copy)]
+struct Parts {
+    has_predictions: bool,
+    has_prior: bool,
+}
+
+impl Parts {
+    fn of_row(row: ManifestRow) -> (ItemId, Self) {
+        let quality = row.quality.as_ref();
+        let parts = Self {
+            has_predictions: quality.is_some_and(|quality| quality.predictions.is_some()),
+            has_prior: row.prior_sha256.is_some(),
+        };
+        (row.item, parts)
+    }
+}
+
 impl Known<'_> {
     /// Returns whether nothing of a committed shard is gone, as far as that is known without its rows.
     fn has_all(&self, shard: &Shard) -> bool {
@@ -228,35 +244,67 @@ impl Known<'_> {
         let has_label = |&content: &usize| stored.has_label(content);
         shard.items().all(|item| stored.has_image(item))
             && shard.contents.iter().all(has_label)
-            && (!self.run.has_predictions() || self.has_predictions(shard))
+            && shard
+                .styles
+                .iter()
+                .all(|&style| self.has_prior(shard, style))
+            && (!self.run.has_predictions() || self.is_without_doubt(shard))
     }
 
-    /// Returns whether as many predictions of each style of a shard are stored as it has doubtful items. Where there are
-    /// more, attempts that did not commit have left some behind, and only rows tell which those are.
-    fn has_predictions(&self, shard: &Shard) -> bool {
-        let Some(counted) = self.tally.shard(shard.id) else {
+    /// Returns whether nothing in a shard is counted as doubtful, so that no prediction of it can be gone. Of others only rows
+    /// tell whose predictions there must be: attempts that did not commit may have left some behind, and as many may be gone.
+    fn is_without_doubt(&self, shard: &Shard) -> bool {
+        let counted = self.tally.shard(shard.id);
+        counted.is_some_and(|counted| counted.doubtful.is_empty())
+    }
+
+    /// Returns whether nothing of the class map of a style is left to a shard to make again.
+    fn has_prior(&self, shard: &Shard, style: usize) -> bool {
+        let changed = &self.ledger.decisions.changed_inputs;
+        !self.run.has_class_map(style, changed) || self.is_prior_there(shard, style)
+    }
+
+    /// Returns whether the class map of a style is there, or another shard makes it again: the first one that is committed
+    /// with items of the style that are done does, since one does for all.
+    fn is_prior_there(&self, shard: &Shard, style: usize) -> bool {
+        if self.stored.has_prior(style) {
+            return true;
+        }
+        let mut shards = self.run.plan.shards.iter();
+        let first = shards.find(|other| {
+            other.styles.contains(&style)
+                && self.ledger.committed.contains(&other.id)
+                && self.has_done(other, style)
+        });
+        first.is_none_or(|first| first.id != shard.id)
+    }
+
+    /// Returns whether a committed shard has items of a style that are done. One that is damaged makes nothing again, and of
+    /// one that is not counted they may be.
+    fn has_done(&self, shard: &Shard, style: usize) -> bool {
+        if self.tally.damaged().contains_key(&shard.id) {
             return false;
-        };
-        let is_predicted = |item: (usize, usize)| {
-            self.stored.has_output_prediction(item) && self.stored.has_content_prediction(item)
-        };
-        shard.styles.iter().all(|&style| {
-            let contents = shard.contents.iter();
-            let stored = contents.filter(|&&content| is_predicted((style, content)));
-            let doubtful = counted.doubtful.get(self.run.plan.styles[style].name());
-            stored.count() == doubtful.copied().unwrap_or_default()
-        })
+        }
+        let name = self.run.plan.styles[style].name();
+        let counted = self.tally.shard(shard.id);
+        let not_done = counted.and_then(|counted| counted.not_done.get(name));
+        not_done.is_none_or(|&not_done| not_done < shard.contents.len())
     }
 
-    /// Returns the paths of what is not stored of an item that is done.
+    /// Returns the paths of what is not stored of an item of a shard that is done.
     fn missing(
         &self,
+        shard: &Shard,
         position: (usize, usize),
         item: ItemId,
-        has_predictions: bool,
+        parts: Parts,
     ) -> Vec<String> {
         let (id, stored) = (&self.run.record.run, self.stored);
+        let has_predictions = parts.has_predictions;
         let mut missing = Vec::new();
+        if parts.has_prior && !self.is_prior_there(shard, position.0) {
+            missing.push(ArtifactKey::Prior(id.clone(), item.style.clone()));
+        }
         if !stored.has_label(position.1) {
             missing.push(ArtifactKey::Label(id.clone(), item.content.clone()));
         }

@@ -1,4 +1,5 @@
-//! Which images, labels and predictions of a run are stored, as sets of items of its plan. An object without a byte is none.
+//! Which images, labels, predictions and class maps of a run are stored, as sets of items of its plan. An object without a
+//! byte is none.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -20,6 +21,8 @@ pub struct StoredItems {
     output_predictions: Vec<bool>,
     /// The same of what was predicted for its content.
     content_predictions: Vec<bool>,
+    /// Whether the class map of each style is stored; nothing of a run that has none.
+    priors: Vec<bool>,
     /// Number of images stored.
     pub num_images: usize,
     /// Items in the place of whose images is an object without a byte.
@@ -115,6 +118,7 @@ impl StoredItems {
             labels: vec![false; plan.contents.len()],
             output_predictions: Vec::new(),
             content_predictions: Vec::new(),
+            priors: Vec::new(),
             num_images: 0,
             empty: BTreeSet::new(),
             orphans: Vec::new(),
@@ -161,7 +165,31 @@ impl StoredItems {
                 .read_predictions(storage, run, (&styles, &contents))
                 .await?;
         }
+        if run.has_class_maps() {
+            stored.read_priors(storage, run, &styles).await?;
+        }
         Ok(stored)
+    }
+
+    async fn read_priors(
+        &mut self,
+        storage: &dyn Storage,
+        run: &FrozenRun,
+        styles: &Positions<'_>,
+    ) -> Result<(), StorageError> {
+        self.priors = vec![false; run.plan.styles.len()];
+        let prefix = ArtifactPrefix::Priors(run.record.run.clone());
+        let mut pages = storage.list(&prefix);
+        while let Some(page) = pages.try_next().await? {
+            for object in page.into_iter().filter(|object| object.size_bytes > 0) {
+                if let Some(ArtifactKey::Prior(_, name)) = ArtifactKey::parse(&object.path)
+                    && let Some(style) = styles.get(&name)
+                {
+                    self.priors[style] = true;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn read_predictions(
@@ -226,6 +254,18 @@ impl StoredItems {
         self.labels[content]
     }
 
+    /// Returns whether a style's class map is stored.
+    #[must_use]
+    pub fn has_prior(&self, style: usize) -> bool {
+        self.priors.get(style).is_some_and(|&is_stored| is_stored)
+    }
+
+    /// Returns whether any class map is stored.
+    #[must_use]
+    pub fn has_priors(&self) -> bool {
+        self.priors.contains(&true)
+    }
+
     /// Takes an item's image out of the set, as one that is accounted for.
     pub fn account_for(&mut self, item: (usize, usize)) {
         if let Some(place) = self.planned.place(item) {
@@ -274,6 +314,7 @@ mod tests {
             contents: (0..contents).map(listing).collect(),
             styles: (0..styles).map(listing).collect(),
             shards,
+            prototypes: Vec::new(),
         }
     }
 

@@ -307,6 +307,7 @@ impl EmbeddedRun<'_> {
             progress: Arc::clone(&self.progress),
             clock: Arc::new(SystemClock),
             given: Some(self.run.record.clone()),
+            idle: None,
         }
     }
 }

@@ -10,9 +10,11 @@ from baseline.checkpoint import SCHEDULE
 from baseline.schedule import Schedule
 
 
+@pytest.mark.parametrize("predicted", ["epsilon", "v_prediction"])
 @pytest.mark.parametrize("steps", [7, 10, 50])
-def test_a_step_is_that_of_diffusers(steps: int) -> None:
-    schedule, scheduler = Schedule(SCHEDULE, steps, skip=0), DDIMScheduler(**SCHEDULE)
+def test_a_step_is_that_of_diffusers(steps: int, predicted: str) -> None:
+    constants = {**SCHEDULE, "prediction_type": predicted}
+    schedule, scheduler = Schedule(constants, steps, skip=0), DDIMScheduler(**constants)
     scheduler.set_timesteps(steps)
     generator = torch.Generator().manual_seed(1)
     x, noise_pred, z = torch.randn((3, 4, 8, 16), generator=generator, dtype=torch.float64)

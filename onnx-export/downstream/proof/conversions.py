@@ -22,6 +22,7 @@ layout = "gta5"
 
 [style]
 root = "{styles}"
+{class_maps}
 
 [pairing]
 mode = "every-style"
@@ -40,6 +41,13 @@ styles = 3
 """
 
 
+# Of methods that are made for photographs without labels, which a segmenter maps.
+WITHOUT_LABELS = frozenset({"ast"})
+CLASS_MAPS = """use_labels = false
+segmenter = "{segmenter}"
+"""
+
+
 @dataclass(frozen=True)
 class Conversions:
     """The runs of a proof: one for each method, with every style of the demo."""
@@ -49,6 +57,7 @@ class Conversions:
     contents: Path
     styles: Path
     model: Path
+    segmenter: Path
 
     @property
     def root(self) -> Path:
@@ -59,12 +68,16 @@ class Conversions:
         """Writes the settings file of a method and returns its path."""
         path = self.work / "settings" / f"{method}.toml"
         paths = {"root": self.root, "contents": self.contents, "styles": self.styles}
-        for folder in (*paths.values(), self.model):
+        for folder in (*paths.values(), self.model, self.segmenter):
             if any(letter in str(folder) for letter in '"\\\n'):
                 raise ExperimentError(
                     f"{folder} has a character that settings files do not take: use another --work"
                 )
-        text = SETTINGS.format(name=method, method=method, model=self.model, **paths)
+        mapped = method in WITHOUT_LABELS
+        class_maps = CLASS_MAPS.format(segmenter=self.segmenter) if mapped else ""
+        text = SETTINGS.format(
+            name=method, method=method, model=self.model, class_maps=class_maps, **paths
+        )
         write_whole(path, lambda file: file.write(text.encode()))
         return path
 

@@ -19,7 +19,7 @@ from downstream.results import ArmResult
 from downstream.store import write_json, write_whole
 from onnx_export.console import tell
 
-METHODS = ("cactif", "cacti", "cross-image", "adain")
+METHODS = ("cactif", "ast", "cacti", "cross-image", "adain")
 LOOKS = tuple(style.look for style in STYLES)
 DRAWN, TRAINED = Size(512, 256), Size(256, 128)
 STYLE_SUFFIXES = ("_rgb_anon.png", "_leftImg8bit.png")
@@ -52,7 +52,7 @@ def prove(settings: Settings) -> str:
     scenes.draw(settings.looks, tell)
     conversions = Conversions(
         work, settings.program, scenes.content_root, settings.demo / "data/style",
-        settings.demo / "model",
+        settings.demo / "model", settings.demo / "segmenter",
     )  # fmt: skip
     for method in settings.methods:
         tell(f"converting with {method}")

@@ -1,7 +1,8 @@
-"""Drawn datasets, and runs stored as the program stores them, without converting anything."""
+"""What tests share: drawn datasets, runs stored as the program stores them, a small training."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -12,18 +13,60 @@ from typing import Any
 import numpy as np
 import pyarrow
 import pyarrow.parquet as parquet
-from PIL import Image
+import pytest
+import torch
+from PIL import ExifTags, Image
 
 from demo.dataset import with_palette
 from demo.looks import LOOKS
 from demo.scene import make_scene
+from downstream.networks import NETWORKS
 from downstream.pictures import Size
+from downstream.recipes import recipe
+from downstream.training import Training
+from onnx_export.errors import ExportError
 
 WIDTH, HEIGHT = 128, 64
+SIZE = Size(WIDTH, HEIGHT)
 FIRST_SEED = 6_000_000
 FIRST_REAL_SEED = 6_500_000
 
+# Which convert without a diffusion model, in one way each.
+WITHOUT_PRESET = ("reinhard", "histogram", "fda", "identity", "translator")
+
 Drawn = tuple[Image.Image, Image.Image]
+
+
+def silent(_line: str) -> None:
+    """Says nothing."""
+
+
+def refused(action: Callable[[], object]) -> str:
+    """Returns the one line with which `action` is refused."""
+    with pytest.raises(ExportError) as refusal:
+        action()
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value)
+
+
+class EndedError(Exception):
+    """A process that ended in the middle."""
+
+
+def training(steps: int = 6, **changes: object) -> Training:
+    """Returns a training of a small network, changed as is said."""
+    size = Size(64, 32)
+    of = recipe("small", steps=steps, batch=2, crop=size)
+    whole = Training(NETWORKS["unet"], None, None, of, size, torch.device("cpu"))
+    return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]
+
+
+def exif(orientation: int) -> bytes:
+    """Returns EXIF data with a maker and a resolution beside the orientation."""
+    data = Image.Exif()
+    data[ExifTags.Base.Orientation] = orientation
+    data[ExifTags.Base.Make], data[ExifTags.Base.XResolution] = "of no matter", 72.0
+    return data.tobytes()
 
 
 def drawn(seed: int, look: str) -> Drawn:
@@ -88,6 +131,7 @@ class Stored:
         styles = list_pairs(self.styles)
         plan = json.dumps({"contents": contents, "styles": styles, "shards": []})
         sha256 = hashlib.sha256(plan.encode()).hexdigest()
+        preset = {} if self.method in WITHOUT_PRESET else {"preset": "released-code"}
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / f"plan-{sha256}.json").write_text(plan)
         record = {
@@ -96,7 +140,7 @@ class Stored:
             "plan_hash": hashlib.sha256(self.name.encode()).hexdigest(),
             "inputs": {"content": str(self.contents), "style": str(self.styles), "model": "/model"},
             "frozen": {
-                "method": {"method": self.method, "preset": "released-code"},
+                "method": {"method": self.method, **preset},
                 "model": {"width": self.size.width, "height": self.size.height},
                 "styles": {style["name"]: _style_sha256(self.styles, style) for style in styles},
                 "num_items": len(rows),
@@ -131,12 +175,13 @@ class FakeRun:
     convert: Callable[[int], Drawn]
     styles: Sequence[str] = ("night",)
     status: Callable[[int], str] = field(default=lambda _: "done")
+    method: str = "cactif"
 
     @property
     def stored(self) -> Stored:
         """Where it is stored, and how."""
-        size = Size(WIDTH, HEIGHT)
-        return Stored(self.root, self.name, self.root / "gta5", self.root / "style", size)
+        inputs = self.root / "gta5", self.root / "style"
+        return Stored(self.root, self.name, *inputs, SIZE, self.method)
 
     @property
     def folder(self) -> Path:

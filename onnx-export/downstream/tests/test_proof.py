@@ -37,6 +37,9 @@ def stand_in(arguments: list[str]) -> int:
     assert command == "run"
     settings = tomllib.loads(Path(path).read_text())
     assert settings["pairing"] == {"mode": "every-style"}
+    unlabelled = settings["method"]["method"] == "ast"
+    assert settings["style"].get("use_labels", True) is not unlabelled
+    assert ("segmenter" in settings["style"]) is unlabelled
     Converted(
         root=Path(settings["run"]["root"]),
         name=settings["run"]["name"],
@@ -56,7 +59,7 @@ def settings(tmp_path: Path) -> Settings:
     program.chmod(0o755)
     shutil.copytree(REPOSITORY / "infra/demo/data/style", tmp_path / "demo/data/style")
     return Settings(
-        tmp_path / "work", program, tmp_path / "demo", methods=("cactif", "adain"), scenes=3,
+        tmp_path / "work", program, tmp_path / "demo", methods=("cactif", "ast"), scenes=3,
         tests=2, steps=2, batch=2, jobs=1, drawn=Size(64, 32), trained=Size(32, 16),
     )  # fmt: skip
 
@@ -64,7 +67,7 @@ def settings(tmp_path: Path) -> Settings:
 def test_a_proof_ends_in_the_seeds_of_every_arm_and_look_and_goes_on(settings: Settings) -> None:
     text = prove(settings)
     document = json.loads((settings.work / "proof.json").read_text())
-    arms = ["source", "colour-transfer", "cactif", "adain", "oracle"]
+    arms = ["source", "colour-transfer", "cactif", "ast", "oracle"]
     assert list(document["looks"]) == list(LOOKS) == ["night", "snow", "autumn"]
     for look, of in document["looks"].items():
         assert list(of) == arms

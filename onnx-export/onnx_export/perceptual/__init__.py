@@ -10,3 +10,13 @@ and `perceptual.json` (the contract). The graph takes `first` and `second`, both
 
 `network` makes the network, `export` writes it, `cli` asks for it.
 """
+
+from __future__ import annotations
+
+# What is chosen by --net, with torchvision's files, of which two were saved anew with the same
+# weights; the first of each can be had today. A name ends with the start of the file's SHA-256.
+BACKBONES = {
+    "alex": ("alexnet-owt-7be5be79.pth", "alexnet-owt-4df8aa71.pth"),
+    "vgg": ("vgg16-397923af.pth",),
+    "squeeze": ("squeezenet1_1-b8a52dc0.pth", "squeezenet1_1-f364aa15.pth"),
+}

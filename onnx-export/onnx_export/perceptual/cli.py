@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--net", choices=("alex", "vgg", "squeeze"), required=True, help="alex is the usual one")
+    add("--net", choices=tuple(perceptual.BACKBONES), required=True, help="alex is the usual one")
     add("--backbone", type=Path, required=True, metavar="FILE", help="torchvision's state dict")
     add("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     add("--force", action="store_true", help="replace DIR")

@@ -10,7 +10,8 @@ import numpy as np
 from onnx_export.contract import Part, PerceptualContract, Source
 from onnx_export.errors import CheckpointError
 from onnx_export.judge import Judge, Target, export_judge
-from onnx_export.perceptual.network import BACKBONES, is_published, load_perceptual
+from onnx_export.perceptual import BACKBONES
+from onnx_export.perceptual.network import is_published, load_perceptual
 from onnx_export.write import source_file
 
 

@@ -13,15 +13,8 @@ from lpips import LPIPS
 from torch import Tensor, nn
 
 from onnx_export.errors import CheckpointError
+from onnx_export.perceptual import BACKBONES
 from onnx_export.weights import StateDict, load_weights, read_state_dict
-
-# torchvision's files, of which two were saved anew with the same weights; the first of each can be
-# had today. A name ends with the start of the file's SHA-256.
-BACKBONES = {
-    "alex": ("alexnet-owt-7be5be79.pth", "alexnet-owt-4df8aa71.pth"),
-    "vgg": ("vgg16-397923af.pth",),
-    "squeeze": ("squeezenet1_1-b8a52dc0.pth", "squeezenet1_1-f364aa15.pth"),
-}
 
 
 class Perceptual(nn.Module):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from onnx_export.contract import SegmenterClass
-from onnx_export.errors import CheckpointError, UsageError
+from onnx_export.errors import CheckpointError, UsageError, first_line
 from onnx_export.files import small_file
 
 CITYSCAPES = (
@@ -247,10 +247,10 @@ def entries_in(path: Path) -> list[tuple[str, Any]]:
         )
     try:
         entries = kinds[path.suffix](small_file(path, "give a table").read_bytes().decode("utf-8"))
-    except (ValueError, csv.Error) as error:
+    except (ValueError, csv.Error, RecursionError) as error:
         raise CheckpointError(
-            f"{path} cannot be read as a table of classes: {error}: it has one entry for each "
-            f"class, such as {EXAMPLES[path.suffix]}"
+            f"{path} cannot be read as a table of classes: {first_line(error)}: it has one entry "
+            f"for each class, such as {EXAMPLES[path.suffix]}"
         ) from error
     if not entries:
         raise CheckpointError(f"{path} has no classes: {ADVICE}")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnx_export import segmenter
-from onnx_export.arguments import channels, option, size, spread
+from onnx_export.arguments import channels, factory, option, size, spread
 from onnx_export.console import show, tell
 from onnx_export.errors import exit_code_of
 
@@ -106,9 +105,3 @@ def loader_of(args: argparse.Namespace) -> Loader:
     if args.transformers is not None:
         return Folder(args.transformers)
     return Made(Factory("--factory", args.factory, dict(args.option or ())), args.weights)
-
-
-def factory(text: str) -> str:
-    if not re.fullmatch(r"[\w.]+:\w+", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not MODULE:FACTORY")
-    return text

@@ -26,7 +26,10 @@ from onnx_export.segmenter.classes import CITYSCAPES, Network, classes_of, unmap
 from onnx_export.segmenter.network import SegmentationNetwork, Segmenter
 from onnx_export.segmenter.sources import Loader
 
-ADVICE = "give the size it was made for with --resize WxH"
+ADVICE = (
+    "give the size it was made for with --resize WxH, if it is of one size, or wrap it in a "
+    "--factory"
+)
 MAX_CLASSES = 1024
 MOST_OTHERS = 1e-3
 
@@ -151,7 +154,8 @@ def refuse_other_classes(
     """
     if found.shape != expected.shape:
         raise CheckpointError(
-            f"the exported {what} gives {found.shape}, and the checkpoint {expected.shape}"
+            f"the exported {what} gives {found.shape}, and the checkpoint {expected.shape}: report "
+            "this checkpoint"
         )
     best, taken = (
         np.take_along_axis(scores, classes[:, None], axis=1) for classes in (expected, found)

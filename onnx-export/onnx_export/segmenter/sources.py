@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import nn
 
 from onnx_export.contract import Normalisation, Source
@@ -65,7 +66,7 @@ class Torchvision:
         if self.name not in networks:
             raise UsageError(
                 f"--torchvision {self.name} is none of its segmenters: "
-                f"{', '.join(sorted(networks))}"
+                f"{', '.join(sorted(networks))}: give one of these, or another by --factory"
             )
         return next(head for kind, head in HEADS.items() if self.name.startswith(kind))
 
@@ -101,8 +102,9 @@ class Made:
         if self.checkpoint is not None:
             network, source = self.factory.load(self.checkpoint), source_file(self.checkpoint)
         else:
-            network = self.factory.make()
-            source = Source(name, state_sha256(network.state_dict()))
+            made = self.factory.make()
+            source = Source(name, state_sha256(made.state_dict()))
+            network = made.float()
         return SegmentationNetwork(
             module=Scores(network, name),
             name=name,
@@ -116,5 +118,7 @@ def state_sha256(state: StateDict) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(f"{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        # NumPy has no bfloat16.
+        flat = tensor.detach().cpu().contiguous().flatten()
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

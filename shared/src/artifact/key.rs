@@ -25,6 +25,8 @@ pub enum ArtifactKey {
     OutputPrediction(RunId, ItemId),
     /// What it predicted for the content of a doubtful output, at output size: of each item its own, as devices may differ.
     ContentPrediction(RunId, ItemId),
+    /// The class map of a style without a label, made once for all of its items.
+    Prior(RunId, String),
     /// The manifest rows of a shard; its presence is the commit.
     Shard(RunId, ShardId),
     /// The manifest rows of quarantined items of a committed shard that were tried again, numbered from 1; its presence
@@ -44,6 +46,12 @@ pub enum ArtifactKey {
     Tally(RunId),
     /// Content, style and output of some items side by side.
     ContactSheet(RunId),
+    /// What was compared before a run is made: the small runs, and in what they differ. It is in no run's folder.
+    Comparison(RunId),
+    /// The same as a page for people.
+    ComparisonPage(RunId),
+    /// The same as a picture.
+    ComparisonSheet(RunId),
 }
 
 /// How an object may be written.
@@ -75,6 +83,7 @@ impl ArtifactKey {
                 "runs/{run}/predictions/contents/{}/{}.png",
                 item.style, item.content
             ),
+            Self::Prior(run, style) => format!("runs/{run}/priors/{style}.png"),
             Self::Shard(run, shard) => format!("runs/{run}/shards/{shard}.parquet"),
             Self::ShardRevision(run, shard, revision) => {
                 format!("runs/{run}/shards/{shard}.{revision}.parquet")
@@ -88,6 +97,9 @@ impl ArtifactKey {
             Self::FeatureStatistics(run, style) => format!("runs/{run}/fid/{style}.npz"),
             Self::Tally(run) => format!("runs/{run}/tally.json"),
             Self::ContactSheet(run) => format!("runs/{run}/contact-sheet.png"),
+            Self::Comparison(run) => format!("comparisons/{run}.json"),
+            Self::ComparisonPage(run) => format!("comparisons/{run}.html"),
+            Self::ComparisonSheet(run) => format!("comparisons/{run}.png"),
         }
     }
 
@@ -104,9 +116,10 @@ impl ArtifactKey {
                 check_name(&item.style)?;
                 check_name(&item.content)
             }
-            Self::Plan(_, name) | Self::Label(_, name) | Self::FeatureStatistics(_, name) => {
-                check_name(name)
-            }
+            Self::Plan(_, name)
+            | Self::Label(_, name)
+            | Self::Prior(_, name)
+            | Self::FeatureStatistics(_, name) => check_name(name),
             Self::RunRecord(_)
             | Self::Decision(..)
             | Self::Shard(..)
@@ -116,11 +129,14 @@ impl ArtifactKey {
             | Self::Manifest(_)
             | Self::Report(_)
             | Self::Tally(_)
-            | Self::ContactSheet(_) => Ok(()),
+            | Self::ContactSheet(_)
+            | Self::Comparison(_)
+            | Self::ComparisonPage(_)
+            | Self::ComparisonSheet(_) => Ok(()),
         }
     }
 
-    /// Returns the run that it belongs to.
+    /// Returns the run that it belongs to, or that was compared for.
     #[must_use]
     pub fn run(&self) -> &RunId {
         match self {
@@ -131,6 +147,7 @@ impl ArtifactKey {
             | Self::Label(run, _)
             | Self::OutputPrediction(run, _)
             | Self::ContentPrediction(run, _)
+            | Self::Prior(run, _)
             | Self::Shard(run, _)
             | Self::ShardRevision(run, _, _)
             | Self::FailedAttempt(run, _, _)
@@ -139,7 +156,10 @@ impl ArtifactKey {
             | Self::Report(run)
             | Self::FeatureStatistics(run, _)
             | Self::Tally(run)
-            | Self::ContactSheet(run) => run,
+            | Self::ContactSheet(run)
+            | Self::Comparison(run)
+            | Self::ComparisonPage(run)
+            | Self::ComparisonSheet(run) => run,
         }
     }
 
@@ -154,6 +174,7 @@ impl ArtifactKey {
             | Self::Label(..)
             | Self::OutputPrediction(..)
             | Self::ContentPrediction(..)
+            | Self::Prior(..)
             | Self::Shard(..)
             | Self::ShardRevision(..)
             | Self::FailedAttempt(..) => Writing::CreateOnly,
@@ -162,7 +183,10 @@ impl ArtifactKey {
             | Self::Report(_)
             | Self::FeatureStatistics(..)
             | Self::Tally(_)
-            | Self::ContactSheet(_) => Writing::Rebuildable,
+            | Self::ContactSheet(_)
+            | Self::Comparison(_)
+            | Self::ComparisonPage(_)
+            | Self::ComparisonSheet(_) => Writing::Rebuildable,
         }
     }
 
@@ -174,7 +198,8 @@ impl ArtifactKey {
             Self::Image(..)
             | Self::Label(..)
             | Self::OutputPrediction(..)
-            | Self::ContentPrediction(..) => true,
+            | Self::ContentPrediction(..)
+            | Self::Prior(..) => true,
             Self::RunRecord(_)
             | Self::Plan(..)
             | Self::Decision(..)
@@ -186,7 +211,10 @@ impl ArtifactKey {
             | Self::Report(_)
             | Self::FeatureStatistics(..)
             | Self::Tally(_)
-            | Self::ContactSheet(_) => false,
+            | Self::ContactSheet(_)
+            | Self::Comparison(_)
+            | Self::ComparisonPage(_)
+            | Self::ComparisonSheet(_) => false,
         }
     }
 }
@@ -217,6 +245,7 @@ mod tests {
                 ArtifactKey::OutputPrediction(run.clone(), item("night", name)),
                 ArtifactKey::ContentPrediction(run.clone(), item(name, "00001")),
                 ArtifactKey::ContentPrediction(run.clone(), item("night", name)),
+                ArtifactKey::Prior(run.clone(), name.into()),
                 ArtifactKey::FeatureStatistics(run.clone(), name.into()),
                 ArtifactKey::Plan(run.clone(), name.into()),
             ]
@@ -244,6 +273,7 @@ mod tests {
             ArtifactKey::Label(run.clone(), "00001".into()),
             ArtifactKey::OutputPrediction(run.clone(), item.clone()),
             ArtifactKey::ContentPrediction(run.clone(), item),
+            ArtifactKey::Prior(run.clone(), "night".into()),
             ArtifactKey::Shard(run.clone(), ShardId(7)),
             ArtifactKey::ShardRevision(run.clone(), ShardId(7), 1),
             ArtifactKey::FailedAttempt(run.clone(), ShardId(7), 2),
@@ -259,6 +289,7 @@ mod tests {
                 "runs/demo/labels/00001.png",
                 "runs/demo/predictions/outputs/night/00001.png",
                 "runs/demo/predictions/contents/night/00001.png",
+                "runs/demo/priors/night.png",
                 "runs/demo/shards/000007.parquet",
                 "runs/demo/shards/000007.1.parquet",
                 "runs/demo/attempts/000007/2.json",

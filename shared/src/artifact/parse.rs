@@ -10,9 +10,26 @@ impl ArtifactKey {
     /// and attempts are counted from 1. Names are those that pass [`Self::check`].
     #[must_use]
     pub fn parse(path: &str) -> Option<Self> {
-        let (run, rest) = path.strip_prefix("runs/")?.split_once('/')?;
-        let key = Self::of_run(run.parse().ok()?, rest)?;
+        let key = match path.strip_prefix("comparisons/") {
+            Some(name) => Self::of_comparison(name)?,
+            None => {
+                let (run, rest) = path.strip_prefix("runs/")?.split_once('/')?;
+                Self::of_run(run.parse().ok()?, rest)?
+            }
+        };
         (key.check().is_ok() && key.path() == path).then_some(key)
+    }
+
+    /// Returns the key of a file among the comparisons.
+    fn of_comparison(name: &str) -> Option<Self> {
+        let (run, extension) = name.split_once('.')?;
+        let run = run.parse().ok()?;
+        match extension {
+            "json" => Some(Self::Comparison(run)),
+            "html" => Some(Self::ComparisonPage(run)),
+            "png" => Some(Self::ComparisonSheet(run)),
+            _ => None,
+        }
     }
 
     /// Returns the key at a path below the folder of its run, if numbers and names are what they must be.
@@ -39,6 +56,7 @@ impl ArtifactKey {
                 Self::Image(run, ItemId { style, content })
             }
             "labels" => Self::Label(run, stem(".png")?.to_owned()),
+            "priors" => Self::Prior(run, stem(".png")?.to_owned()),
             "predictions" => {
                 let (of, item) = stem(".png")?.split_once('/')?;
                 let (style, content) = item.split_once('/')?;
@@ -97,11 +115,15 @@ mod tests {
             ArtifactKey::ContactSheet(_) => 13,
             ArtifactKey::OutputPrediction(..) => 14,
             ArtifactKey::ContentPrediction(..) => 15,
+            ArtifactKey::Prior(..) => 16,
+            ArtifactKey::Comparison(_) => 17,
+            ArtifactKey::ComparisonPage(_) => 18,
+            ArtifactKey::ComparisonSheet(_) => 19,
         }
     }
 
     /// Returns a key of each variant, with this name and these numbers in it.
-    fn each_variant(name: &str, shard: u32, number: u32) -> [ArtifactKey; 16] {
+    fn each_variant(name: &str, shard: u32, number: u32) -> [ArtifactKey; 20] {
         let run = || -> RunId { "gta5-to-acdc".parse().unwrap() };
         let (name, shard) = (name.to_owned(), ShardId(shard));
         let item = ItemId {
@@ -120,11 +142,15 @@ mod tests {
             ArtifactKey::Making(run(), shard),
             ArtifactKey::Manifest(run()),
             ArtifactKey::Report(run()),
-            ArtifactKey::FeatureStatistics(run(), name),
+            ArtifactKey::FeatureStatistics(run(), name.clone()),
             ArtifactKey::Tally(run()),
             ArtifactKey::ContactSheet(run()),
             ArtifactKey::OutputPrediction(run(), item.clone()),
             ArtifactKey::ContentPrediction(run(), item),
+            ArtifactKey::Prior(run(), name),
+            ArtifactKey::Comparison(run()),
+            ArtifactKey::ComparisonPage(run()),
+            ArtifactKey::ComparisonSheet(run()),
         ]
     }
 
@@ -217,7 +243,18 @@ mod tests {
             "runs/demo/fid/.npz",
             "runs/demo/fid/night.npy",
             "runs/demo/fid/a/night.npz",
-            "runs/demo/priors/night.png",
+            "runs/demo/priors/.png",
+            "runs/demo/priors/night.jpg",
+            "runs/demo/priors/a/night.png",
+            "runs/demo/prior/night.png",
+            "comparisons/",
+            "comparisons/demo",
+            "comparisons/demo.txt",
+            "comparisons/Demo.json",
+            "comparisons/.json",
+            "comparisons/demo.json.tmp",
+            "comparisons/demo/comparison.json",
+            "runs/demo/comparisons/demo.json",
         ] {
             assert_eq!(ArtifactKey::parse(path), None, "{path}");
         }

@@ -7,6 +7,8 @@ use crate::ids::RunId;
 pub enum ArtifactPrefix {
     /// All runs of a storage root.
     Runs,
+    /// All comparisons of a storage root.
+    Comparisons,
     /// Everything that is stored of a run.
     Run(RunId),
     /// The committed shards of a run, and their revisions.
@@ -19,6 +21,8 @@ pub enum ArtifactPrefix {
     Labels(RunId),
     /// What a segmenter predicted for the doubtful items of a run.
     Predictions(RunId),
+    /// The class maps of a run's styles that have no labels.
+    Priors(RunId),
 }
 
 impl ArtifactPrefix {
@@ -27,12 +31,14 @@ impl ArtifactPrefix {
     pub fn path(&self) -> String {
         match self {
             Self::Runs => "runs/".to_owned(),
+            Self::Comparisons => "comparisons/".to_owned(),
             Self::Run(run) => format!("runs/{run}/"),
             Self::Shards(run) => format!("runs/{run}/shards/"),
             Self::FailedAttempts(run) => format!("runs/{run}/attempts/"),
             Self::Images(run) => format!("runs/{run}/images/"),
             Self::Labels(run) => format!("runs/{run}/labels/"),
             Self::Predictions(run) => format!("runs/{run}/predictions/"),
+            Self::Priors(run) => format!("runs/{run}/priors/"),
         }
     }
 }

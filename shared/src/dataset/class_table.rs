@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::classes::{CLASSES, NUM_CLASSES, UNKNOWN};
-use crate::wording::counted;
+use crate::wording::{counted, shortened};
 
 /// The class of labels that are known and of none of the classes.
 pub const IGNORE: &str = "ignore";
 
 /// The most labels of a table: no dataset has so many.
 pub const MAX_LABELS: usize = 4096;
+
+/// Bytes of an earlier label that an error repeats.
+const MAX_SHOWN: usize = 60;
 
 /// How alike two names must be for one to be meant by the other.
 const LIKENESS: f64 = 0.75;
@@ -95,11 +98,13 @@ impl ClassTable {
             if let Some((first, other)) = written.first_key_value()
                 && first.of() != key.of()
             {
+                let other = shortened(other, MAX_SHOWN);
                 return Err(refused(format!(
                     "cannot stand beside {other:?}: a table has ids or colours, as the label files have; leave one out"
                 )));
             }
             if let Some(other) = written.insert(key, label) {
+                let other = shortened(other, MAX_SHOWN);
                 return Err(refused(format!(
                     "is there twice, first as {other:?}: leave one out"
                 )));
@@ -330,6 +335,16 @@ mod tests {
         assert!(refused(&[("7", "road"), ("07", "car")]).1.contains("twice"));
         let (_, told) = refused(&[("7", "road"), ("0,0,0", "car")]);
         assert!(told.contains("cannot stand beside \"7\""), "{told}");
+    }
+
+    #[test]
+    fn an_earlier_label_is_not_repeated_at_any_length() {
+        let long = format!("7{}", " ".repeat(5000));
+        for label in ["7", "0,0,0"] {
+            let (position, told) = refused(&[(long.as_str(), "road"), (label, "car")]);
+            assert_eq!(position, Some(1));
+            assert!(told.len() < 200, "{} bytes: {told}", told.len());
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub enum Role {
 pub enum Labels {
     /// An image without one is left out.
     Needed,
+    /// They are looked for, and an image without one is used all the same.
+    Wanted,
     /// Nothing: they are not looked for.
     Unused,
 }
@@ -63,7 +65,7 @@ impl Request {
 /// The images of a dataset that are used, and what is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundDataset {
-    /// The images that are used, sorted by name; each with its label, if labels are needed.
+    /// The images that are used, sorted by name; each with its label, if labels are needed or wanted and there is one.
     pub entries: Vec<DatasetEntry>,
     /// What is not used.
     pub left_out: Vec<LeftOut>,
@@ -114,7 +116,7 @@ pub fn list(
         ));
     }
     let labels = match request.labels {
-        Labels::Needed => labels(files, namings, &request.selection)?,
+        Labels::Needed | Labels::Wanted => labels(files, namings, &request.selection)?,
         Labels::Unused => Stems::new(),
     };
     leave_out_unlabelled(&mut images, &labels, namings, &mut left_out);
@@ -132,7 +134,7 @@ pub fn list(
                 }
                 None => LeftOut::note(&mut left_out, LeftOutReason::NoLabel, &image.file.path),
             },
-            (label, Labels::Needed | Labels::Unused) => {
+            (label, Labels::Needed | Labels::Wanted | Labels::Unused) => {
                 let entry = DatasetEntry {
                     name: name.to_owned(),
                     image: dataset_file(image.file),
@@ -161,7 +163,7 @@ pub(super) fn folders(request: &Request) -> Vec<&'static str> {
     let images = namings.iter().flat_map(|naming| naming.image_folders);
     let weather = namings.iter().flat_map(|naming| naming.weather_folders);
     let labels = namings.iter().flat_map(|naming| naming.label_folders);
-    let labels = labels.filter(|_| request.labels == Labels::Needed);
+    let labels = labels.filter(|_| request.labels != Labels::Unused);
     let all: Vec<&str> = images.chain(weather).chain(labels).copied().collect();
     let lies_in =
         |folder: &str, other: &str| other != folder && Path::new(folder).starts_with(other);

@@ -154,7 +154,7 @@ impl<'a> MatchedPatterns<'a> {
         }
     }
 
-    /// Returns whether an image is used. The test split is left out without being asked for where labels are needed:
+    /// Returns whether an image is used. The test split is left out without being asked for where labels are looked for:
     /// those of Cityscapes show no class, and ACDC has none.
     fn takes(&mut self, image: &ImageFile, labels: Labels, left_out: &mut Vec<LeftOut>) -> bool {
         let (selection, path) = (self.selection, image.file.path.as_path());
@@ -176,7 +176,7 @@ impl<'a> MatchedPatterns<'a> {
             return false;
         }
         let unasked_test = selection.splits.is_empty()
-            && labels == Labels::Needed
+            && labels != Labels::Unused
             && !image.naming.image_suffix.is_empty()
             && in_folder(Split::Test.as_str());
         if unasked_test {

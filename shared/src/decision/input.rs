@@ -80,6 +80,12 @@ impl ChangedInputs {
         self.contents.keys().map(String::as_str)
     }
 
+    /// Returns the contents that are others than the plan says, by their names.
+    #[must_use]
+    pub fn content_listings(&self) -> &BTreeMap<String, DatasetEntry> {
+        &self.contents
+    }
+
     /// Returns the styles that are others than the plan says, by their names.
     #[must_use]
     pub fn styles(&self) -> &BTreeMap<String, ChangedStyle> {

@@ -65,7 +65,8 @@ pub(super) fn columns() -> Vec<Column> {
             },
             |row| Some(&mut row.quality.as_mut()?.is_doubtful),
         )
-        .only_with(Extra::LabelFigures),
+        .only_with(Extra::LabelFigures)
+        .counted(),
         prediction(
             PREDICTION,
             |of| &of.output_sha256,
@@ -138,19 +139,30 @@ pub(super) fn has_figures(quality: &Quality) -> bool {
 pub(super) fn unread(batch: &RecordBatch, at: usize) -> Result<Quality, ManifestError> {
     Ok(Quality {
         agreement: has_extra::<ListArray>(batch, CONFUSION, at)?.then(LabelAgreement::default),
-        agreement_figures: has_extra::<BooleanArray>(batch, DOUBTFUL, at)?.then(Box::default),
+        agreement_figures: is_judged(batch, at)?.then(Box::default),
         predictions: has_extra::<StringArray>(batch, PREDICTION, at)?.then(Predictions::default),
         ..Quality::default()
     })
 }
 
-/// Proves that the figures of a row that was read are those of its pixels, which then stand for them. A row without pixels
-/// keeps its figures.
-pub(super) fn check_figures(row: &mut ManifestRow) -> Result<(), ManifestError> {
+/// Returns whether a row at a place of a batch says whether it is doubtful.
+pub(super) fn is_judged(batch: &RecordBatch, at: usize) -> Result<bool, ManifestError> {
+    has_extra::<BooleanArray>(batch, DOUBTFUL, at)
+}
+
+/// Proves that the figures of a row that was read are those of its pixels, which then stand for them. A row keeps its figures
+/// only in a file that has no pixels: where others have them, those of this one were lost.
+pub(super) fn check_figures(
+    row: &mut ManifestRow,
+    has_confusions: bool,
+) -> Result<(), ManifestError> {
     let Some(quality) = &mut row.quality else {
         return Ok(());
     };
     let Some(agreement) = &quality.agreement else {
+        if has_confusions && quality.agreement_figures.is_some() {
+            return Err(ManifestError::Column(CONFUSION));
+        }
         return Ok(());
     };
     let stated = quality.agreement_figures.take();

@@ -1,11 +1,13 @@
 //! The manifest: one row for each item.
 //!
 //! - `schema`, `label_columns`, `features`, `column`: its columns; `parquet_file`: the file; `sealing`: its digest of itself
+//! - `counted`: what of it counts are made of
 //! - `effective`: rows of a commit with its revisions put over them
 //! - `claims`, `thrift`: sizes that a file claims, checked before they are believed
 
 mod claims;
 mod column;
+mod counted;
 mod effective;
 mod features;
 mod label_columns;
@@ -19,8 +21,8 @@ mod thrift;
 pub use claims::ClaimError;
 pub use effective::effective;
 pub use parquet_file::{
-    MAX_ROWS, ManifestError, ManifestWriter, is_sealed, read, read_at_most, read_each,
-    read_with_features, read_with_features_at_most, write,
+    Columns, MAX_ROWS, ManifestError, ManifestWriter, StoredRows, is_sealed, read, read_each,
+    read_stored, read_with_features, write,
 };
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,7 @@ use crate::confusion::{AgreementFigures, LabelAgreement};
 use crate::failure::FailureClass;
 use crate::ids::{ItemId, RunId, ShardId};
 use crate::item_metric::PerMetric;
+use crate::platform::Platform;
 use crate::warning::WarningKind;
 
 crate::enumerated! {
@@ -76,11 +79,13 @@ pub struct RowOrigin {
     pub worker: String,
     /// Device it ran on.
     pub device: String,
+    /// What the device computes with.
+    pub platform: Platform,
     /// Seed of the run.
     pub seed: u64,
     /// SHA-256 of the method's settings.
     pub config_hash: String,
-    /// SHA-256 of `model.json`.
+    /// SHA-256 of `model.json` or `translator.json`; empty where the method has no model.
     pub model_sha256: String,
 }
 
@@ -109,11 +114,13 @@ pub struct ManifestRow {
     pub worker: String,
     /// Device it ran on.
     pub device: String,
+    /// What the device computes with.
+    pub platform: Platform,
     /// Seed of the run.
     pub seed: u64,
     /// SHA-256 of the method's settings.
     pub config_hash: String,
-    /// SHA-256 of `model.json`.
+    /// SHA-256 of `model.json` or `translator.json`; empty where the method has no model.
     pub model_sha256: String,
     /// What was made; absent for items that are not done.
     pub output: Option<Output>,
@@ -121,6 +128,8 @@ pub struct ManifestRow {
     pub quality: Option<Quality>,
     /// SHA-256 of the content's image file, where it could be read.
     pub content_sha256: Option<String>,
+    /// SHA-256 of the class map of its style, where that has no label; of items that are done alone.
+    pub prior_sha256: Option<String>,
     /// The work done for it; absent if an earlier attempt stored the image and this one found it.
     pub work: Option<Work>,
     /// When work on the item began.
@@ -147,12 +156,14 @@ impl ManifestRow {
             attempt: origin.attempt,
             worker: origin.worker,
             device: origin.device,
+            platform: origin.platform,
             seed: origin.seed,
             config_hash: origin.config_hash,
             model_sha256: origin.model_sha256,
             output: None,
             quality: None,
             content_sha256: None,
+            prior_sha256: None,
             work: None,
             started_at,
             finished_at,

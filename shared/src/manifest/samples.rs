@@ -4,7 +4,8 @@ use super::{ManifestRow, Output, Predictions, Quality, Status, Work};
 use crate::confusion::{Confusion, LabelAgreement};
 use crate::failure::FailureClass;
 use crate::ids::{ItemId, ShardId};
-use crate::item_metric::{ItemMetric, PerMetric};
+use crate::item_metric::PerMetric;
+use crate::platform::Platform;
 use crate::warning::WarningKind;
 
 /// Returns the row of an item that is done, or was quarantined.
@@ -27,7 +28,14 @@ pub(super) fn row(style: &str, content: &str, done: bool) -> ManifestRow {
         warning_kinds: done.then_some(WarningKind::Greyscale).into_iter().collect(),
         attempt: 2,
         worker: "here".into(),
-        device: "cpu".into(),
+        device: "cuda:0".into(),
+        platform: Platform {
+            gpu: Some("NVIDIA L4".into()),
+            compute_capability: Some("8.9".into()),
+            driver: Some("580.65.06".into()),
+            cudnn: Some("9.28.1".into()),
+            onnxruntime: done.then(|| "1.31.0".into()),
+        },
         seed: u64::MAX,
         config_hash: "c".into(),
         model_sha256: "m".into(),
@@ -40,11 +48,12 @@ pub(super) fn row(style: &str, content: &str, done: bool) -> ManifestRow {
             label_sha256: "y".into(),
         }),
         quality: done.then(|| Quality {
-            figures: PerMetric::from_fn(|metric| (metric == ItemMetric::Ssim).then_some(0.25)),
+            figures: PerMetric::from_fn(|metric| metric.network().is_none().then_some(0.25)),
             train_ids: vec![0, 10],
             ..Quality::default()
         }),
         content_sha256: done.then(|| "z".into()),
+        prior_sha256: None,
         work: done.then(|| Work {
             unet_evaluations: 20.0 + 20.0 / 3.0,
             ..Work::default()

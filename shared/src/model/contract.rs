@@ -7,6 +7,7 @@ use super::{ContractError, FILE, Model, OpenError};
 use crate::digest;
 use crate::location::Location;
 use crate::read_file::{self, max_bytes};
+use crate::settings::DiffusionConfig;
 use crate::source;
 
 /// An exported model.
@@ -82,6 +83,28 @@ impl ModelContract {
             sha256: digest::sha256(bytes),
             folder,
             model,
+        })
+    }
+
+    /// Returns whether the model hands over what a method takes.
+    ///
+    /// # Errors
+    ///
+    /// [`ContractError::Unusable`] naming the file and the method.
+    pub fn check_method(&self, method: &DiffusionConfig) -> Result<(), ContractError> {
+        let votes = (0..method.num_executed()).any(|step| method.votes_at(step));
+        let layers = self.model.segments.iter();
+        let mut layers = layers.filter_map(|segment| segment.layer.as_ref());
+        if !votes || layers.any(|layer| layer.input.is_some()) {
+            return Ok(());
+        }
+        Err(ContractError::Unusable {
+            path: self.path(FILE),
+            reason: format!(
+                "has format version {}, in which layers hand over no input, and method {} votes by that; export the \
+                 model again",
+                self.model.format_version, method.method
+            ),
         })
     }
 

@@ -1,8 +1,8 @@
 //! What `model.json` says: checkpoint, sizes, schedule, prompt and the graphs.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{GraphFile, Precision};
+use super::{GraphFile, PartPrecision, Precision};
 
 /// The contents of `model.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,10 +20,12 @@ pub struct Model {
     pub height: usize,
     /// Shape of a latent.
     pub latent: LatentShape,
-    /// Precision in which it computes.
+    /// Precision in which it computes; of the autoencoder, unless `vae` says another.
     pub dtype: Precision,
-    /// Precision in which weights are stored.
+    /// Precision in which weights are stored; likewise.
     pub weights: Precision,
+    /// Those of the autoencoder, if they are others.
+    pub vae: Option<PartPrecision>,
     /// Factor between the autoencoder's latents and the UNet's; already in the graphs.
     pub vae_scale: f64,
     /// The noise schedule it was trained with.
@@ -80,8 +82,18 @@ pub struct ScheduleContract {
     pub set_alpha_to_one: bool,
     /// Must be `leading`.
     pub timestep_spacing: String,
-    /// Must be `epsilon`.
-    pub prediction_type: String,
+    /// What the UNet predicts.
+    pub prediction_type: PredictionType,
+}
+
+/// What a UNet predicts of a noised latent, in diffusers' words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PredictionType {
+    /// The noise in it.
+    Epsilon,
+    /// Its velocity, `sqrt(abar) * noise - sqrt(1 - abar) * latent`, where `abar` is `alphas_cumprod` at its timestep.
+    VPrediction,
 }
 
 /// The prompt's embedding.
@@ -128,22 +140,49 @@ pub struct InjectedLayer {
     pub key: String,
     /// The tensor that holds the value.
     pub value: String,
+    /// The tensor that query, key and value are projected from, if it is handed over.
+    pub input: Option<String>,
     /// The input of the next segment that takes the result.
     pub output: String,
 }
 
 impl Model {
+    /// Returns whether a layer has a token for each position of the latent.
+    #[must_use]
+    pub fn is_full(&self, layer: &InjectedLayer) -> bool {
+        layer.tokens == self.latent.width * self.latent.height
+    }
+
+    /// Returns the precision of the UNet.
+    #[must_use]
+    pub fn unet_precision(&self) -> PartPrecision {
+        PartPrecision {
+            dtype: self.dtype,
+            weights: self.weights,
+        }
+    }
+
+    /// Returns the precision of the autoencoder.
+    #[must_use]
+    pub fn vae_precision(&self) -> PartPrecision {
+        self.vae.unwrap_or_else(|| self.unet_precision())
+    }
+
     /// Returns what helps where something that the model computes is not finite.
     #[must_use]
     pub fn cure_of_not_finite(&self) -> &'static str {
-        match (self.dtype, self.weights) {
-            (Precision::Fp16, Precision::Fp16 | Precision::Fp32) => {
-                "the model computes in fp16, whose largest number is 65504: export it with --dtype fp32"
+        let parts = [self.unet_precision(), self.vae_precision()];
+        let computes_in_half = parts.iter().any(|part| part.dtype == Precision::Fp16);
+        let stores_half = parts.iter().any(|part| part.weights == Precision::Fp16);
+        match (computes_in_half, stores_half) {
+            (true, _) => {
+                "the model computes in fp16, whose largest number is 65504: export it with --dtype fp32, or its VAE alone \
+                 with --vae-dtype fp32 if images and latents are what is not finite"
             }
-            (Precision::Fp32, Precision::Fp16) => {
+            (false, true) => {
                 "the model's weights are stored in fp16, whose largest number is 65504: export it with --dtype fp32"
             }
-            (Precision::Fp32, Precision::Fp32) => {
+            (false, false) => {
                 "does the checkpoint hold weights that are not finite? export the model again, from a whole checkpoint"
             }
         }

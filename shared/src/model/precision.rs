@@ -15,7 +15,26 @@ pub enum Precision {
     Fp16,
 }
 
+/// What a part of a model computes in, and what its weights are stored in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartPrecision {
+    /// Precision in which it computes.
+    pub dtype: Precision,
+    /// Precision in which weights are stored.
+    pub weights: Precision,
+}
+
 impl Precision {
+    /// Returns what ONNX and contracts call its numbers.
+    #[must_use]
+    pub fn tensor_dtype(self) -> &'static str {
+        match self {
+            Self::Fp32 => "float32",
+            Self::Fp16 => "float16",
+        }
+    }
+
     /// Returns the bytes that a number takes.
     #[must_use]
     pub fn num_bytes(self) -> usize {

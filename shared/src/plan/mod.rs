@@ -25,6 +25,10 @@ pub struct Plan {
     pub styles: Vec<DatasetEntry>,
     /// The shards, in the order of their ids.
     pub shards: Vec<Shard>,
+    /// Positions of the contents that show a network of priors what classes look like, in rising order. Left out of plans
+    /// without any: the digests of earlier ones were made without it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prototypes: Vec<usize>,
 }
 
 /// A group of contents times a group of styles, as positions in the listings.
@@ -46,6 +50,8 @@ pub struct ShardInputs {
     pub contents: Vec<DatasetEntry>,
     /// Its styles.
     pub styles: Vec<DatasetEntry>,
+    /// The contents that show what classes look like, where its styles may have no labels.
+    pub prototypes: Vec<DatasetEntry>,
 }
 
 impl Shard {
@@ -93,6 +99,7 @@ impl Plan {
         ShardInputs {
             contents: shard.contents.iter().map(content).collect(),
             styles: shard.styles.iter().map(style).collect(),
+            prototypes: self.prototypes.iter().map(content).collect(),
         }
     }
 
@@ -134,7 +141,8 @@ mod tests {
     use super::*;
     use crate::dataset::entry::{DatasetFile, DatasetLabel, LabelKind, LabelReading};
     use crate::digest;
-    use crate::settings::ShardSize;
+    use crate::run_record::FrozenClassMaps;
+    use crate::settings::{ClassMapSource, ShardSize};
 
     fn listing(name: &str) -> DatasetEntry {
         let file = |path: String| DatasetFile {
@@ -164,6 +172,7 @@ mod tests {
                 ..listing("night")
             }],
             shards: vec![shard(0, &[0, 1]), shard(1, &[2])],
+            prototypes: Vec::new(),
         }
     }
 
@@ -189,6 +198,49 @@ mod tests {
             digest::sha256(expected.as_bytes())
         );
         assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan());
+    }
+
+    #[test]
+    fn prototypes_are_part_of_a_plan_only_where_there_are_some() {
+        let with = Plan {
+            prototypes: vec![0, 2],
+            ..plan()
+        };
+        let json = serde_json::to_string(&with).unwrap();
+        assert!(json.ends_with(r#","prototypes":[0,2]}"#), "{json}");
+        assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), with);
+        let inputs = with.inputs(&with.shards[1], &ChangedInputs::default());
+        assert_eq!(inputs.prototypes, [listing("00001"), listing("00003")]);
+    }
+
+    #[test]
+    fn prototypes_are_contents_that_are_listed_each_once_and_of_a_run_that_maps_classes() {
+        let told = |prototypes: &[usize], class_maps: Option<FrozenClassMaps>| {
+            let mut plan = plan();
+            plan.prototypes = prototypes.to_vec();
+            let mut frozen = frozen(&plan);
+            frozen.class_maps = class_maps;
+            plan.flaw(&frozen).unwrap_or_default()
+        };
+        let by = |by| {
+            Some(FrozenClassMaps {
+                by,
+                sha256: digest::sha256(b"a network"),
+            })
+        };
+        let prior = || by(ClassMapSource::Prior);
+        assert_eq!(told(&[0, 2], prior()), "");
+        assert_eq!(told(&[], by(ClassMapSource::Segmenter)), "");
+        assert_eq!(told(&[], None), "");
+        let expected = "prototypes that are not listed contents in rising order, each once";
+        for wrong in [&[0, 3][..], &[0, 0], &[2, 0]] {
+            let told = told(wrong, prior());
+            assert!(told.contains(expected), "{told}");
+        }
+        assert!(told(&[], prior()).contains("no prototypes"));
+        for other in [None, by(ClassMapSource::Segmenter)] {
+            assert!(told(&[0], other).contains("maps no classes by any"));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use super::{Plan, Shard};
 use crate::dataset::entry::DatasetEntry;
 use crate::run_record::Frozen;
+use crate::settings::ClassMapSource;
 use crate::wording::one_line;
 
 /// Returns what is wrong with a plan, for people; nothing if it is sound.
@@ -24,6 +25,7 @@ fn check(plan: &Plan, frozen: &Frozen) -> Result<(), String> {
     }
     check_counts(plan, frozen)?;
     check_styles(plan, frozen)?;
+    check_prototypes(plan, frozen)?;
     check_items(plan)
 }
 
@@ -102,6 +104,31 @@ fn check_styles(plan: &Plan, frozen: &Frozen) -> Result<(), String> {
             "it lists style {}, of which the run's record has no digest",
             one_line(style.name())
         )),
+    }
+}
+
+/// Prototypes are contents that are listed, and there are some where a network of priors maps classes, and there alone.
+fn check_prototypes(plan: &Plan, frozen: &Frozen) -> Result<(), String> {
+    let prototypes = &plan.prototypes;
+    let are_rising = prototypes.windows(2).all(|pair| pair[0] < pair[1]);
+    let are_listed = prototypes.iter().all(|&at| at < plan.contents.len());
+    if !are_rising || !are_listed {
+        return Err(
+            "it names prototypes that are not listed contents in rising order, each once"
+                .to_owned(),
+        );
+    }
+    let by = frozen.class_maps.as_ref().map(|maps| maps.by);
+    match (by, prototypes.is_empty()) {
+        (Some(ClassMapSource::Prior), true) => {
+            Err("it has no prototypes, and the run's record maps classes by some".to_owned())
+        }
+        (None | Some(ClassMapSource::Segmenter), false) => {
+            Err("it has prototypes, and the run's record maps no classes by any".to_owned())
+        }
+        (Some(ClassMapSource::Prior), false) | (None | Some(ClassMapSource::Segmenter), true) => {
+            Ok(())
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::error::QueueError;
 use super::message::ShardTask;
+use crate::wording::counted;
 
 /// How often consumers may die with a message, or lose their connection, before it goes to the dead letters. What is
 /// released does not count.
@@ -23,6 +24,20 @@ pub struct Depth {
     pub dead: u64,
     /// Workers that wait for messages.
     pub consumers: u64,
+}
+
+impl fmt::Display for Depth {
+    /// What waits, and for how many: `7 shards wait, 2 workers`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ready = counted(whole(self.ready), "shard waits", "shards wait");
+        let consumers = counted(whole(self.consumers), "worker", "workers");
+        write!(f, "{ready}, {consumers}")
+    }
+}
+
+/// Returns a number of messages or consumers as one of this machine.
+fn whole(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Shards that wait for workers: durable, delivered at least once.

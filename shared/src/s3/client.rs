@@ -22,7 +22,15 @@ impl Bucket {
         at: &BucketPrefix,
         settings: &S3Settings,
     ) -> Result<Self, StorageError> {
-        let environment = environment(settings).await;
+        Self::of(at, settings, &environment(settings).await)
+    }
+
+    /// Returns a bucket as settings and an environment that was loaded say; asks it nothing.
+    pub(super) fn of(
+        at: &BucketPrefix,
+        settings: &S3Settings,
+        environment: &SdkConfig,
+    ) -> Result<Self, StorageError> {
         let retries = RetryConfig::standard()
             .with_max_attempts(settings.max_attempts)
             .with_initial_backoff(timeouts::FIRST_PAUSE)
@@ -30,7 +38,7 @@ impl Bucket {
         // The SDK's budget for retries is one for all clients: trouble in one place would leave none for the others.
         let own = RetryPartition::custom("synth2real").token_bucket(TokenBucket::unlimited());
         let stalled = StalledStreamProtectionConfig::enabled().grace_period(timeouts::STALLED);
-        let mut config = Builder::from(&environment)
+        let mut config = Builder::from(environment)
             .retry_config(retries)
             .retry_partition(own.build())
             .interceptor(Counting)

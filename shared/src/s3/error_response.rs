@@ -84,7 +84,10 @@ pub(super) enum Cause {
     )]
     ListsLate(String),
     /// A listing is not sorted by the bytes of the keys.
-    #[error("bucket {0} lists its objects in another order than S3 does; use another store")]
+    #[error(
+        "bucket {0} lists its objects in another order than S3 does; use a store that sorts them by the bytes of their whole \
+         keys (AWS S3, MinIO, Versity S3 Gateway, ...)"
+    )]
     Unsorted(String),
     /// A listing is said to go on, without a continuation token.
     #[error("bucket {0} cut a listing short")]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature;
-use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
@@ -120,25 +120,54 @@ impl CredentialKind {
 ///
 /// `Denied` if nothing says where the bucket is.
 pub async fn inspect(at: &BucketPrefix, settings: &S3Settings) -> Result<Inspection, StorageError> {
-    let bucket = Bucket::open(at, settings).await?;
+    inspect_by(&environment(settings).await, at, settings).await
+}
+
+/// Inspects by an environment that was loaded. It is asked for credentials once: a profile may run a program for them.
+async fn inspect_by(
+    environment: &SdkConfig,
+    at: &BucketPrefix,
+    settings: &S3Settings,
+) -> Result<Inspection, StorageError> {
+    // Where nothing says where the bucket is, nobody is asked.
+    Bucket::of(at, settings, environment)?;
+    let found = match credentials(environment).await {
+        Ok(found) => found,
+        Err(why) => {
+            return Ok(Inspection {
+                credentials: Err(why),
+                // Without credentials no request is sent.
+                clock: None,
+            });
+        }
+    };
+    let credentials = FoundCredentials::of(&found);
+    let signing = environment.to_builder();
+    let signing = signing.credentials_provider(SharedCredentialsProvider::new(found));
+    let bucket = Bucket::of(at, settings, &signing.build())?;
     Ok(Inspection {
-        credentials: credentials(&environment(settings).await).await,
+        credentials: Ok(credentials),
         clock: bucket.clock().await,
     })
 }
 
-async fn credentials(environment: &SdkConfig) -> Result<FoundCredentials, String> {
+async fn credentials(environment: &SdkConfig) -> Result<Credentials, String> {
     let Some(provider) = environment.credentials_provider() else {
         return Err("nothing provides any".to_owned());
     };
     let found = provider.provide_credentials().await;
-    let found = found.map_err(|error| chain(&error))?;
-    let expire_at = found.expiry().map(Timestamp::try_from);
-    Ok(FoundCredentials {
-        kind: CredentialKind::of(&found),
-        // One beyond all times never comes.
-        expire_at: expire_at.and_then(Result::ok),
-    })
+    found.map_err(|error| chain(&error))
+}
+
+impl FoundCredentials {
+    fn of(found: &Credentials) -> Self {
+        let expire_at = found.expiry().map(Timestamp::try_from);
+        Self {
+            kind: CredentialKind::of(found),
+            // One beyond all times never comes.
+            expire_at: expire_at.and_then(Result::ok),
+        }
+    }
 }
 
 impl Bucket {
@@ -186,7 +215,52 @@ fn date(header: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_credential_types::provider::future;
+
     use super::*;
+    use crate::s3::S3Credentials;
+
+    /// Credentials that count how often they are asked for.
+    #[derive(Debug, Clone, Default)]
+    struct Counted(Arc<AtomicUsize>);
+
+    impl ProvideCredentials for Counted {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            let found = Credentials::new("id", "secret", None, None, "tests");
+            future::ProvideCredentials::ready(Ok(found))
+        }
+    }
+
+    #[tokio::test]
+    async fn credentials_are_asked_for_once() {
+        let keys = S3Credentials {
+            access_key_id: "id".to_owned(),
+            secret_access_key: "secret".to_owned(),
+        };
+        let settings = S3Settings {
+            max_attempts: 1,
+            region: Some("us-east-1".to_owned()),
+            ..S3Settings::at("http://127.0.0.1:9", keys)
+        };
+        let at = BucketPrefix {
+            bucket: "bucket".to_owned(),
+            prefix: String::new(),
+        };
+        let counted = Counted::default();
+        let provider = SharedCredentialsProvider::new(counted.clone());
+        let environment = environment(&settings).await.into_builder();
+        let environment = environment.credentials_provider(provider).build();
+        let found = inspect_by(&environment, &at, &settings).await.unwrap();
+        assert_eq!(found.credentials.unwrap().kind, CredentialKind::Other);
+        assert_eq!(found.clock, None);
+        assert_eq!(counted.0.load(Ordering::SeqCst), 1);
+    }
 
     #[test]
     fn the_date_of_an_answer_is_a_time() {

@@ -6,6 +6,7 @@
 use std::fmt::Display;
 
 use super::SettingsError;
+use crate::model::sizes::MAX_SIDE;
 
 /// The least and the greatest value of a key.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +50,8 @@ impl<T: PartialOrd + Display + Copy> Bound<T> {
 
 /// More images than any dataset has.
 pub(super) const MAX_IMAGES: usize = 10_000_000;
+/// Structural similarity looks at windows of eleven pixels, and latents of models are an eighth as large.
+const MIN_SIDE: usize = 16;
 const DATASETS: &str = "no dataset is larger";
 const SHARD: &str = "a shard is stored, and made again, as a whole";
 const MEMORY: &str = "no machine has more memory";
@@ -63,6 +66,34 @@ pub(super) const CONTRAST_STRENGTH: Bound<f64> = Bound::new(
     "1 changes nothing, and beyond 100 attention is of a single position",
 );
 pub(super) const FILTER_FRACTION: Bound<f64> = Bound::new("method.filter_fraction", 0.0, 1.0, "");
+pub(super) const THRESHOLD_LAMBDA: Bound<f64> = Bound::new(
+    "method.threshold_lambda",
+    0.0,
+    1000.0,
+    "deviations above the median",
+);
+pub(super) const CONFIDENCE_THRESHOLD: Bound<f64> = Bound::new(
+    "method.confidence_threshold",
+    0.0,
+    1.0,
+    "no cosine is greater",
+);
+pub(super) const ADAIN_SCALE: Bound<f64> = Bound::new(
+    "method.adain_scale",
+    0.0,
+    1000.0,
+    "0 takes half of every class",
+);
+pub(super) const WIDTH: Bound<usize> = Bound::new("method.width", MIN_SIDE, MAX_SIDE, "pixels");
+pub(super) const HEIGHT: Bound<usize> = Bound::new("method.height", MIN_SIDE, MAX_SIDE, "pixels");
+pub(super) const BETA: Bound<f64> =
+    Bound::new("method.beta", 0.0, 0.5, "0.5 takes every frequency");
+pub(super) const PROTOTYPE_CONTENTS: Bound<usize> = Bound::new(
+    "style.prototype_contents",
+    1,
+    10_000,
+    "each worker learns from all of them",
+);
 pub(super) const CONTENTS_PER_STYLE: Bound<usize> =
     Bound::new("pairing.contents_per_style", 1, MAX_IMAGES, DATASETS);
 pub(super) const SHARD_CONTENTS: Bound<usize> = Bound::new("shards.contents", 1, 10_000, SHARD);
@@ -102,6 +133,8 @@ pub(super) const DEVICE_MAX_BYTES: Bound<u64> =
     Bound::new("engine.device_max_bytes", 1, MAX_MEMORY, MEMORY);
 pub(super) const CACHE_MAX_BYTES: Bound<u64> =
     Bound::new("cache_max_bytes", 0, 1 << 50, "no disk is larger");
+pub(super) const IDLE_SECONDS: Bound<u64> =
+    Bound::new("idle_seconds", 1, 604_800, "seconds, up to a week");
 pub(super) const TIMES_USUAL: Bound<f64> = Bound::new(
     "watchdog.times_usual",
     2.0,

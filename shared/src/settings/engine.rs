@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::device::{Device, DeviceError};
+use super::injection::{InjectionKernels, InjectionKernelsError};
 use super::raw::RawEngine;
-use super::{Machine, SettingsError, bounds, defaults};
+use super::{Machine, Products, SettingsError, bounds, defaults};
 use crate::location::{Location, LocationError};
 
 /// How a process computes.
@@ -14,6 +15,11 @@ pub struct EngineConfig {
     pub device: Device,
     /// The setting or option that says so, for messages.
     pub device_key: &'static str,
+    /// What the products of the noise predictor are made of on a processor: of a run what its record says, whatever else the
+    /// settings of a process say.
+    pub products: Products,
+    /// What computes the attention of injected layers on a GPU.
+    pub injection: InjectionKernels,
     /// Threads of a computation; 0 is one for each core.
     pub threads: usize,
     /// Memory for style keys and values before they go to disk.
@@ -31,6 +37,8 @@ impl Default for EngineConfig {
         Self {
             device: defaults::DEVICE,
             device_key: "engine.device",
+            products: defaults::PRODUCTS,
+            injection: defaults::INJECTION,
             threads: defaults::THREADS,
             style_bank_max_bytes: defaults::STYLE_BANK_MAX_BYTES,
             style_bank_device_max_bytes: defaults::STYLE_BANK_DEVICE_MAX_BYTES,
@@ -85,6 +93,20 @@ impl EngineConfig {
                 SettingsError::value("engine.device", &text, error.to_string())
             })?,
         };
+        let products = products_of(raw.precision.as_deref(), device)?;
+        let injection = match raw.injection {
+            None => default.injection,
+            Some(text) => text.parse().map_err(|error: InjectionKernelsError| {
+                SettingsError::value("engine.injection", &text, error.to_string())
+            })?,
+        };
+        if injection == InjectionKernels::Fused && device == Device::Cpu {
+            return Err(SettingsError::value(
+                "engine.injection",
+                "fused",
+                "must be auto or graph where device is cpu: fused kernels are a GPU's",
+            ));
+        }
         bounds::THREADS.check_given(raw.threads)?;
         bounds::STYLE_BANK_MAX_BYTES.check_given(raw.style_bank_max_bytes)?;
         bounds::STYLE_BANK_DEVICE_MAX_BYTES.check_given(raw.style_bank_device_max_bytes)?;
@@ -114,6 +136,8 @@ impl EngineConfig {
         Ok(Self {
             device,
             device_key: default.device_key,
+            products,
+            injection,
             threads: raw.threads.unwrap_or(default.threads),
             style_bank_device_max_bytes,
             device_max_bytes: raw.device_max_bytes,
@@ -122,6 +146,25 @@ impl EngineConfig {
                 .unwrap_or(default.style_bank_max_bytes),
             cache_dir,
         })
+    }
+}
+
+/// Returns what products are made of on a device, as `engine.precision` says.
+fn products_of(text: Option<&str>, device: Device) -> Result<Products, SettingsError> {
+    let Some(text) = text else {
+        return Ok(defaults::PRODUCTS);
+    };
+    let refused = |expected: String| SettingsError::value("engine.precision", text, expected);
+    let products = Products::named(text).map_err(|error| refused(error.to_string()))?;
+    match (device, products) {
+        (Device::Cpu, products) => Ok(products),
+        // A GPU computes in what its model was exported in, however fast this processor is.
+        (Device::Cuda(_), _) if text == "auto" => Ok(Products::F32),
+        (Device::Cuda(_), Products::F32) => Ok(Products::F32),
+        (Device::Cuda(_), Products::Bf16) => Err(refused(format!(
+            "must be f32 or auto with engine.device ({device}): it is for processors; for a GPU export the model with \
+             --dtype fp16"
+        ))),
     }
 }
 
@@ -195,6 +238,48 @@ mod tests {
         assert_eq!(
             checked("device = 'gpu'").unwrap_err(),
             "engine.device (gpu) must be cpu or cuda:N, N the number of an NVIDIA GPU, 0 to 255"
+        );
+    }
+
+    #[test]
+    fn products_of_half_the_width_are_refused_on_a_gpu_and_what_names_none_everywhere() {
+        let products = |toml| checked(toml).map(|config| config.products);
+        assert_eq!(products(""), Ok(Products::F32));
+        assert_eq!(products("precision = 'bf16'"), Ok(Products::Bf16));
+        let auto = products("precision = 'auto'");
+        assert_eq!(auto, Ok(Products::named("auto").unwrap()));
+        let on_gpu = "device = 'cuda:1'\nprecision = 'auto'";
+        assert_eq!(products(on_gpu), Ok(Products::F32));
+        assert_eq!(
+            products("precision = 'fp16'").unwrap_err(),
+            "engine.precision (fp16) must be f32, bf16 or auto"
+        );
+        let refused = products("device = 'cuda:1'\nprecision = 'bf16'").unwrap_err();
+        assert!(
+            refused.starts_with(
+                "engine.precision (bf16) must be f32 or auto with engine.device (cuda:1)"
+            ),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn fused_kernels_are_asked_for_of_a_gpu_alone() {
+        let injection = |toml| checked(toml).map(|config| config.injection);
+        assert_eq!(injection(""), Ok(InjectionKernels::Auto));
+        assert_eq!(
+            injection("injection = 'graph'"),
+            Ok(InjectionKernels::Graph)
+        );
+        let on_gpu = "device = 'cuda:0'\ninjection = 'fused'";
+        assert_eq!(injection(on_gpu), Ok(InjectionKernels::Fused));
+        assert_eq!(
+            injection("injection = 'fused'").unwrap_err(),
+            "engine.injection (fused) must be auto or graph where device is cpu: fused kernels are a GPU's"
+        );
+        assert_eq!(
+            injection("injection = 'triton'").unwrap_err(),
+            "engine.injection (triton) must be auto, fused or graph"
         );
     }
 

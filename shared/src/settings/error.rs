@@ -84,7 +84,8 @@ impl SettingsError {
     }
 
     /// Returns the same error with the field that is out of its range called by another name.
-    pub(super) fn renamed(self, name: impl FnOnce(String) -> String) -> Self {
+    #[must_use]
+    pub fn renamed(self, name: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::Value {
                 field,

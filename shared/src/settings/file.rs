@@ -19,6 +19,17 @@ const MAX_BYTES: u64 = max_bytes::SETTINGS;
 ///
 /// [`SettingsError::Unreadable`] or [`SettingsError::Malformed`], naming the file, the line and the key.
 pub(super) fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, SettingsError> {
+    parse_with_text(path).map(|(value, _)| value)
+}
+
+/// Returns what a settings file says, and its text.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub(super) fn parse_with_text<T: DeserializeOwned>(
+    path: &Path,
+) -> Result<(T, String), SettingsError> {
     let malformed = |reason| SettingsError::Malformed {
         path: paths::place(path),
         reason,
@@ -28,7 +39,8 @@ pub(super) fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, SettingsError
         source,
     })?;
     let text = text(bytes).map_err(malformed)?;
-    parse_text(&text).map_err(malformed)
+    let value = parse_text(&text).map_err(malformed)?;
+    Ok((value, text))
 }
 
 /// Returns what a text says, or what is wrong with it.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::raw::RawCost;
 use super::{SettingsError, bounds};
+use crate::wording::one_line;
 
 /// Letters of a currency at most.
 const MAX_LETTERS: usize = 8;
@@ -48,9 +49,10 @@ impl DevicePrice {
     /// A [`SettingsError`] that names the field and its value.
     pub fn check(&self) -> Result<(), SettingsError> {
         bounds::PER_DEVICE_HOUR.check(self.per_device_hour)?;
-        let is_seen = |letter: char| !letter.is_whitespace() && !letter.is_control();
         let length = self.currency.chars().count();
-        if !(1..=MAX_LETTERS).contains(&length) || !self.currency.chars().all(is_seen) {
+        let is_seen = one_line(&self.currency) == self.currency
+            && !self.currency.contains(char::is_whitespace);
+        if !(1..=MAX_LETTERS).contains(&length) || !is_seen {
             let given = format!("{:?}", self.currency);
             return Err(SettingsError::value("cost.currency", given, CURRENCY));
         }
@@ -114,6 +116,14 @@ mod tests {
             (
                 "per_device_hour = 2.5\ncurrency = \"E U\"",
                 "cost.currency (\"E U\") must be 1 to 8 letters",
+            ),
+            (
+                "per_device_hour = 2.5\ncurrency = \"RUE\\u202e\"",
+                "cost.currency (\"RUE\\u{202e}\") must be 1 to 8 letters",
+            ),
+            (
+                "per_device_hour = 2.5\ncurrency = \"E\\u200bUR\"",
+                "cost.currency (\"E\\u{200b}UR\") must be 1 to 8 letters",
             ),
             (
                 "per_device_hour = 2.5\ncurrency = \"\"",

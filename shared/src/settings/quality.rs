@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::locations::{file_location, location};
 use super::raw::{RawQuality, RawReference};
 use super::{SettingsError, bounds, defaults};
-use crate::item_metric::ItemMetric;
+use crate::item_metric::{ItemMetric, PerMetric, keyed};
 use crate::location::Location;
 use crate::paths;
 
@@ -23,8 +23,9 @@ const EVERY_STYLE: &str = "*";
 pub struct QualityConfig {
     /// The network whose features FID and KID compare, exported by `onnx_export.features`.
     pub features: Option<Location>,
-    /// The network that LPIPS is computed with, exported by `onnx_export.perceptual`.
-    pub lpips: Option<Location>,
+    /// The networks that metrics are computed with, such as LPIPS, exported by `onnx_export.perceptual`.
+    #[serde(flatten, with = "keyed::networks")]
+    pub networks: PerMetric<Option<Location>>,
     /// The network that tells whether labels are still true, exported by `onnx_export.segmenter`. Left out of records of runs
     /// without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -160,10 +161,16 @@ impl QualityConfig {
         }
         let min_label_agreement =
             check_min_label_agreement(raw.min_label_agreement, raw.segmenter.is_some())?;
+        let mut networks = PerMetric::default();
+        for metric in ItemMetric::ALL {
+            if let Some((field, Some(path))) = raw.network_of(metric) {
+                networks[metric] = Some(location(field, path, base)?);
+            }
+        }
         let reference = raw.reference.map(|raw| ReferenceFiles::from_raw(raw, base));
         Ok(Self {
             features: folder("quality.features", raw.features)?,
-            lpips: folder("quality.lpips", raw.lpips)?,
+            networks,
             segmenter: folder("quality.segmenter", raw.segmenter)?,
             min_label_agreement,
             reference: reference.transpose()?,
@@ -174,10 +181,16 @@ impl QualityConfig {
     /// Returns where the network is that gives a metric; none if the run names none.
     #[must_use]
     pub fn network_of(&self, metric: ItemMetric) -> Option<&Location> {
-        match metric {
-            ItemMetric::Ssim => None,
-            ItemMetric::Lpips => self.lpips.as_ref(),
-        }
+        self.networks[metric].as_ref()
+    }
+
+    /// Returns whether any network judges outputs.
+    #[must_use]
+    pub fn has_networks(&self) -> bool {
+        let mut of_metrics = ItemMetric::ALL.into_iter();
+        self.features.is_some()
+            || self.segmenter.is_some()
+            || of_metrics.any(|metric| self.network_of(metric).is_some())
     }
 
     /// Returns the same as every worker finds it.
@@ -185,7 +198,7 @@ impl QualityConfig {
     pub fn absolute(&self) -> Self {
         Self {
             features: self.features.as_ref().map(Location::absolute),
-            lpips: self.lpips.as_ref().map(Location::absolute),
+            networks: PerMetric::from_fn(|metric| self.network_of(metric).map(Location::absolute)),
             segmenter: self.segmenter.as_ref().map(Location::absolute),
             min_label_agreement: self.min_label_agreement,
             reference: self.reference.as_ref().map(ReferenceFiles::absolute),

@@ -24,6 +24,8 @@ pub struct WorkerConfig {
     pub cache_max_bytes: u64,
     /// Where metrics are shown; nowhere if absent.
     pub metrics: Option<SocketAddr>,
+    /// How long it waits for a shard before it stops; for ever if absent.
+    pub idle: Option<Duration>,
     /// When a step is taken for hanging.
     pub watchdog: WatchdogConfig,
     /// Where its work comes from.
@@ -100,6 +102,9 @@ impl WorkerConfig {
             cache_max_bytes: bounds::CACHE_MAX_BYTES
                 .check(raw.cache_max_bytes.unwrap_or(defaults::CACHE_MAX_BYTES))?,
             metrics: raw.metrics.as_deref().map(metrics).transpose()?,
+            idle: bounds::IDLE_SECONDS
+                .check_given(raw.idle_seconds)?
+                .map(Duration::from_secs),
             watchdog: WatchdogConfig::try_from(raw.watchdog)?,
             broker: BrokerConfig::find(raw.broker)?.ok_or_else(missing)?,
         })
@@ -154,6 +159,7 @@ mod tests {
         assert_eq!(config.root.to_string(), "s3://b/p");
         assert_eq!(config.watchdog, WatchdogConfig::default());
         assert_eq!(config.metrics, None);
+        assert_eq!(config.idle, None);
         assert_eq!(config.engine.device_key, "device");
     }
 
@@ -202,6 +208,20 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_worker_stops_after_the_time_that_is_set_and_not_at_once() {
+        let with = |seconds: &str| {
+            check(&format!(
+                "root = 'r'\nidle_seconds = {seconds}\n[broker]\nurl = 'amqp://h'"
+            ))
+        };
+        assert_eq!(with("60").unwrap().idle, Some(Duration::from_secs(60)));
+        assert_eq!(
+            with("0").unwrap_err(),
+            "idle_seconds (0) must be 1 to 604800: seconds, up to a week"
+        );
     }
 
     #[test]

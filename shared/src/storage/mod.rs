@@ -31,6 +31,7 @@ pub use local::{DiskListener, DiskStep, LocalStorage};
 pub use memory::MemoryStorage;
 pub use s3::S3Storage;
 
+pub use crate::storage_error::disk::disk_error;
 pub use crate::storage_error::{StorageError, StorageErrorKind};
 
 /// How many objects a page of a listing holds at most; S3 gives no more at once.
@@ -62,8 +63,10 @@ pub(crate) fn max_bytes_of(key: &ArtifactKey) -> u64 {
         ArtifactKey::Image(..)
         | ArtifactKey::Label(..)
         | ArtifactKey::OutputPrediction(..)
-        | ArtifactKey::ContentPrediction(..) => max_bytes::DATA,
-        ArtifactKey::Decision(..) => max_bytes::DECISION,
+        | ArtifactKey::ContentPrediction(..)
+        | ArtifactKey::Prior(..)
+        | ArtifactKey::ComparisonSheet(_) => max_bytes::DATA,
+        ArtifactKey::Decision(..) | ArtifactKey::Comparison(_) => max_bytes::DECISION,
         ArtifactKey::FailedAttempt(..) => max_bytes::ATTEMPT,
         ArtifactKey::RunRecord(_)
         | ArtifactKey::Plan(..)
@@ -74,7 +77,8 @@ pub(crate) fn max_bytes_of(key: &ArtifactKey) -> u64 {
         | ArtifactKey::Report(_)
         | ArtifactKey::FeatureStatistics(..)
         | ArtifactKey::Tally(_)
-        | ArtifactKey::ContactSheet(_) => max_bytes::OBJECT,
+        | ArtifactKey::ContactSheet(_)
+        | ArtifactKey::ComparisonPage(_) => max_bytes::OBJECT,
     }
 }
 

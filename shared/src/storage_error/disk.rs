@@ -3,6 +3,7 @@
 //! What passes by itself is tried again; what a person mends in one place (room, permissions, a mount) stops every worker
 //! there; what can never work, however often it is tried, concerns the one object that it is about.
 
+use std::error::Error;
 use std::io;
 use std::path::Path;
 
@@ -53,6 +54,35 @@ pub(crate) fn io_error(operation: &'static str, path: &Path, source: io::Error) 
         path: path.display().to_string(),
         source: Some(Box::new(source)),
     }
+}
+
+/// Returns the error of an operation on a file of this machine by means of a library, which may hide the disk's own error
+/// among the causes of its own: what a caller can do is told by the disk's.
+#[must_use]
+pub fn disk_error(operation: &'static str, path: &Path, error: io::Error) -> StorageError {
+    io_error(operation, path, own_error(&error).unwrap_or(error))
+}
+
+/// Returns the disk's own error among an error and its causes, if it is there.
+fn own_error(error: &io::Error) -> Option<io::Error> {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        let of_io = error.downcast_ref::<io::Error>();
+        if let Some(number) = of_io.and_then(io::Error::raw_os_error) {
+            return Some(io::Error::from_raw_os_error(number));
+        }
+        next = match of_io {
+            Some(of_io) => made_of(of_io),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// Returns what an I/O error was made of, whose own source it passes over.
+fn made_of(error: &io::Error) -> Option<&(dyn Error + 'static)> {
+    let inner: &(dyn Error + 'static) = error.get_ref()?;
+    Some(inner)
 }
 
 /// Returns the error of an operation that makes something at a path: there a link that leads to itself is no object that
@@ -113,6 +143,30 @@ mod tests {
         }
         let refused = read_file::Refused::NoFile;
         assert_eq!(kind_of(&refused.into()), NotFound);
+    }
+
+    #[test]
+    fn the_error_of_a_disk_is_found_among_the_causes_of_others() {
+        let of_disk = || io::Error::from(Errno::NOSPC);
+        let of_library = StorageError {
+            source: Some(Box::new(of_disk())),
+            ..io_error("encode", Path::new("b"), io::Error::other("it"))
+        };
+        for hidden in [
+            of_disk(),
+            io::Error::other(of_disk()),
+            io::Error::other(of_library),
+        ] {
+            let told = crate::failure::chain(&disk_error("write", Path::new("a"), hidden));
+            let expected = format!(
+                "cannot write a: no space is left; free some and run again to resume: {}",
+                of_disk()
+            );
+            assert_eq!(told, expected);
+        }
+        let other = disk_error("write", Path::new("a"), io::Error::other("no picture"));
+        assert_eq!(other.kind, Unavailable);
+        assert_eq!(crate::failure::chain(&other), "cannot write a: no picture");
     }
 
     #[test]

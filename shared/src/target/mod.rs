@@ -125,8 +125,9 @@ pub async fn open(location: &Location) -> Result<Arc<dyn Target>, StorageError> 
     }
 }
 
-/// Returns whether a path is one of the files that storage keeps for itself.
-fn is_own(path: &str) -> bool {
+/// Returns whether a path, with `/` at its end if it is a folder's, is of what storage keeps for itself below its root.
+#[must_use]
+pub fn is_own(path: &str) -> bool {
     OWN.iter().any(|own| path.starts_with(own))
 }
 

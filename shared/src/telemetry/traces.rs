@@ -30,8 +30,9 @@ const ENDPOINTS: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
 /// The crates whose spans are sent, with the events in them.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     "coordinator",
+    "cuda",
     "engine",
     "imaging",
     "kernels",

@@ -250,6 +250,30 @@ fn photographs_of_any_name_are_styles_where_labels_are_not_used() {
 }
 
 #[test]
+fn photographs_without_labels_are_used_beside_labelled_ones_where_labels_are_wanted_and_not_needed()
+{
+    let files = [
+        "images/evening.jpg",
+        "images/GP01_rgb_anon.png",
+        "leftImg8bit/test/berlin_1_leftImg8bit.png",
+        "labels/evening.png",
+    ];
+    let request = Request {
+        labels: Labels::Wanted,
+        ..everything(Role::Style)
+    };
+    let root = dataset(&files);
+    let listed = list_as(root.path(), &request).unwrap();
+    assert_eq!(
+        shown(listed),
+        [
+            "GP01 images/GP01_rgb_anon.png without a label",
+            "evening images/evening.jpg labels/evening.png PaletteIds",
+        ]
+    );
+}
+
+#[test]
 fn made_fog_is_used_where_it_is_all_there_is_and_where_it_is_chosen() {
     let files = [
         "gtFine/train/aachen/aachen_1_gtFine_labelIds.png",

@@ -12,10 +12,7 @@ use method::noise::standard_normal;
 use ndarray::Array2;
 
 /// Tokens and heads of the two kinds of injected layers.
-pub(super) const SHAPES: [(usize, Heads); 2] = [
-    (8192, Heads { num: 8, width: 40 }),
-    (2048, Heads { num: 8, width: 80 }),
-];
+pub(super) const SHAPES: [(usize, Heads); 2] = [(8192, Heads::of(8, 40)), (2048, Heads::of(8, 80))];
 const CONTRAST_STRENGTH: f32 = 1.67;
 const REPEAT: usize = 5;
 const FILTER: Filter = Filter {

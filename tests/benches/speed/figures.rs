@@ -9,6 +9,7 @@ use tests::repository;
 use super::attention::Attention;
 use super::baseline::{Baseline, Limit};
 use super::ours::Converted;
+use super::rival::Rival;
 use super::{EXECUTED, LARGE, Size, folder};
 
 const GIB: f64 = (1u64 << 30) as f64;
@@ -18,6 +19,7 @@ pub(super) struct OfSize {
     pub(super) size: Size,
     pub(super) one: Converted,
     pub(super) three: Converted,
+    pub(super) rival: Rival,
     pub(super) baseline: Baseline,
 }
 
@@ -29,6 +31,20 @@ pub(super) struct Figures {
 }
 
 impl OfSize {
+    /// Returns processor seconds of an evaluation: ours over OpenVINO's, both in float32.
+    fn over_openvino(&self) -> f64 {
+        self.one.cpu_of_evaluation / self.rival.single
+    }
+
+    /// Returns processor seconds of an evaluation, each with whose they are and in which precision.
+    fn cpu_of_evaluation(&self) -> [(&'static str, Option<f64>); 3] {
+        [
+            ("f32", Some(self.one.cpu_of_evaluation)),
+            ("openvino_f32", Some(self.rival.single)),
+            ("openvino_bf16", self.rival.half),
+        ]
+    }
+
     fn speedups(&self) -> [(usize, f64); 2] {
         [&self.one, &self.three].map(|ours| (ours.outputs, self.baseline.seconds / ours.seconds()))
     }
@@ -77,6 +93,15 @@ impl Figures {
                 format!("baseline_seconds_{width}"),
                 json!(of.baseline.seconds),
             );
+            // There is no bf16 of ours: keys that compare it come with it.
+            report.insert(
+                format!("f32_over_openvino_f32_{width}"),
+                json!(of.over_openvino()),
+            );
+            for (whose, seconds) in of.cpu_of_evaluation() {
+                let name = format!("evaluation_cpu_seconds_{width}_{whose}");
+                report.insert(name, json!(seconds));
+            }
             report.insert(format!("flop_share_{width}"), json!(self.flop_share(of)));
             report.insert(format!("spread_of_passes_{width}"), json!(of.one.spread()));
         }
@@ -151,6 +176,7 @@ impl Figures {
                 );
             }
         }
+        text += &self.beside_openvino();
         let _ = writeln!(
             text,
             "\n| seconds of an image | segments | injected layers | around the UNet{} |",
@@ -198,6 +224,21 @@ impl Figures {
                 1e3 * self.limit.attention_seconds[&one.shape()],
                 self.filtered_over_sdpa(one)
             );
+        }
+        text
+    }
+
+    /// Returns the table of processor seconds of an evaluation.
+    fn beside_openvino(&self) -> String {
+        let mut text = "\n| processor seconds of an evaluation | synth2real, float32, filtered injection | OpenVINO, float32 \
+                        | OpenVINO, bfloat16 | ours over float32 |\n|---|---|---|---|---|\n"
+            .to_owned();
+        for of in &self.sizes {
+            let seconds = of.cpu_of_evaluation().map(|(_, seconds)| {
+                seconds.map_or_else(|| "none here".to_owned(), |seconds| format!("{seconds:.1}"))
+            });
+            let [size, ratio] = [of.size.to_string(), format!("{:.2}", of.over_openvino())];
+            let _ = writeln!(text, "| {size} | {} | {ratio} |", seconds.join(" | "));
         }
         text
     }

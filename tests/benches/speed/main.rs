@@ -1,9 +1,10 @@
-//! Seconds and memory of an image at the full width of Stable Diffusion 1.5, beside the same work in plain PyTorch and
-//! beside what the machine could do at best. `make bench`; half an hour.
+//! Seconds and memory of an image at the full width of Stable Diffusion 1.5, beside the same work in plain PyTorch,
+//! the same UNet in OpenVINO and what the machine could do at best. `make bench`; 40 minutes.
 //!
 //! - [`model`]: the model, made from seeded random numbers and exported for each image size
 //! - [`ours`]: `synth2real run`
 //! - [`baseline`]: the released code's work in PyTorch, and the machine's limits as Python's libraries see them
+//! - [`rival`]: the UNet in OpenVINO, in float32 and bfloat16
 //! - [`attention`], [`products`]: one call of injected attention; products of matrices in Rust
 //! - [`figures`]: what follows from them, as JSON, table and plot
 #![expect(
@@ -20,6 +21,7 @@ mod figures;
 mod model;
 mod ours;
 mod products;
+mod rival;
 
 use std::path::PathBuf;
 
@@ -71,10 +73,14 @@ fn main() {
             size,
             // In this order, so that what is compared is measured close together: machines have good and bad minutes.
             one: ours::convert(size, contents, 1, steps),
+            rival: rival::evaluate(size),
             baseline: baseline::convert(size),
             three: ours::convert(size, contents_of_three, 3, 3),
         });
     }
+    let versions = sizes.iter().map(|of| of.rival.version.clone());
+    let versions = versions.map(|version| ("openvino".to_owned(), version));
+    limit.versions.extend(versions);
     let figures = figures::Figures {
         limit,
         attention,

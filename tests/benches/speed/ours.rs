@@ -29,6 +29,8 @@ pub(super) struct Converted {
     pub(super) in_unet: f64,
     pub(super) in_attention: f64,
     pub(super) evaluations: f64,
+    /// Processor seconds of an evaluation in a pass with injection, the content's own evaluation among them.
+    pub(super) cpu_of_evaluation: f64,
     /// Most memory that the program held.
     pub(super) peak_bytes: u64,
 }
@@ -91,16 +93,21 @@ pub(super) fn convert(size: Size, contents: usize, styles: usize, steps: usize) 
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut program = command.spawn().unwrap();
     let log = BufReader::new(program.stderr.take().unwrap());
-    let reading = std::thread::spawn(move || log.lines().map_while(Result::ok).collect::<Vec<_>>());
+    let process = program.id();
+    let reading = std::thread::spawn(move || {
+        let lines = log.lines().map_while(Result::ok);
+        let lines = lines.map(|line| (line, cpu_seconds(process)));
+        lines.unzip::<_, _, Vec<String>, Vec<f64>>()
+    });
     let mut peak_bytes = 0;
     let ended = loop {
-        peak_bytes = peak_bytes.max(high_water(program.id()));
+        peak_bytes = peak_bytes.max(high_water(process));
         match program.try_wait().unwrap() {
             Some(status) => break status,
             None => std::thread::sleep(Duration::from_millis(50)),
         }
     };
-    let log = reading.join().unwrap();
+    let (log, spent) = reading.join().unwrap();
     assert!(ended.success(), "{}", log.join("\n"));
 
     let events: Vec<Value> = log
@@ -128,6 +135,9 @@ pub(super) fn convert(size: Size, contents: usize, styles: usize, steps: usize) 
             .collect();
         sum(&of_contents, "elapsed_ms") / 1000.0 / of_all
     };
+    let is_pass = |(line, _): &(&String, &f64)| line.contains("\"evaluated pass\"");
+    let spent = log.iter().zip(&spent).filter(is_pass);
+    let spent: Vec<f64> = spent.map(|(_, &spent)| spent).collect();
     let told = said("converted content");
     let rows = project.rows();
     assert_eq!(rows.len(), contents * styles);
@@ -152,10 +162,36 @@ pub(super) fn convert(size: Size, contents: usize, styles: usize, steps: usize) 
         in_unet,
         in_attention: sum(&told, "in_attention_ms") / 1000.0 / of_all,
         evaluations: sum(&told, "evaluations") / of_all,
+        cpu_of_evaluation: cpu_of_injected(&spent, steps) / (1 + styles) as f64,
         peak_bytes,
     };
     println!("{:.1} s an image", converted.seconds());
     converted
+}
+
+/// Returns the processor seconds of a pass with injection, which all but the first of a content are, from what had been spent
+/// at the end of each pass.
+fn cpu_of_injected(spent: &[f64], steps: usize) -> f64 {
+    let contents = spent.chunks(steps);
+    let num_injected = contents.len() * (steps - 1);
+    let spent: f64 = contents.map(|passes| passes[steps - 1] - passes[0]).sum();
+    assert!(spent > 0.0, "processor seconds are counted");
+    spent / num_injected as f64
+}
+
+/// Returns the processor seconds that a process has taken, over all threads; NaN if it has ended.
+fn cpu_seconds(process: u32) -> f64 {
+    // Linux counts in hundredths for programs.
+    const TICKS_A_SECOND: f64 = 100.0;
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{process}/stat")) else {
+        return f64::NAN;
+    };
+    // Behind the program's name in parentheses, where anything may stand: the state, and in user and kernel the 12th and
+    // 13th field.
+    let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
+    let fields = fields.into_iter().flat_map(str::split_whitespace);
+    let ticks = fields.skip(11).take(2).map(|field| field.parse::<f64>());
+    ticks.map(|ticks| ticks.unwrap_or(f64::NAN)).sum::<f64>() / TICKS_A_SECOND
 }
 
 /// Returns the most memory that a process has held; 0 if it has ended.

@@ -12,11 +12,14 @@ use shared::dataset::labels::LabelSetting;
 use shared::dataset::layout::Layout;
 use shared::digest;
 use shared::location::Location;
+use shared::platform::Platform;
 use shared::run_record::{
     FORMAT_VERSION, Frozen, FrozenContent, FrozenEvaluators, FrozenModel, RunInputs, RunRecord,
 };
 use shared::settings::raw::RawMethod;
-use shared::settings::{Licences, Limits, Pairing, PairingMode, QualityConfig, ShardSize};
+use shared::settings::{
+    Licences, Limits, Pairing, PairingMode, Products, QualityConfig, ShardSize,
+};
 use shared::storage::Storage;
 
 /// Returns a run that converts every content into every style.
@@ -31,12 +34,14 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
         contents: contents.iter().map(|name| listing(name)).collect(),
         styles: styles.iter().map(|name| listing(name)).collect(),
         shards: plan::group(&pairs, size),
+        prototypes: Vec::new(),
     };
     let nowhere = || Location::Folder(PathBuf::from("/nowhere"));
     let frozen = Frozen {
         method: RawMethod::default()
             .try_into()
             .expect("the defaults are valid"),
+        products: Products::F32,
         pairing: Pairing {
             mode: PairingMode::EveryStyle,
             contents_per_style: None,
@@ -55,8 +60,9 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
             .collect::<BTreeMap<_, _>>(),
         style_labels: LabelSetting::Auto,
         style_classes: None,
+        class_maps: None,
         model: FrozenModel {
-            sha256: digest::sha256(b"a model"),
+            sha256: Some(digest::sha256(b"a model")),
             width: 8,
             height: 4,
         },
@@ -73,7 +79,8 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
         inputs: RunInputs {
             content: nowhere(),
             style: nowhere(),
-            model: nowhere(),
+            model: Some(nowhere()),
+            class_maps: None,
         },
         quality: QualityConfig::default(),
         limits: Limits {
@@ -83,6 +90,7 @@ pub fn run(name: &str, contents: &[String], styles: &[String], size: ShardSize) 
         },
         price: None,
         licences: Licences::default(),
+        platform: Platform::default(),
         frozen,
     };
     FrozenRun { record, plan }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use coordinator::work::collector::live_state::LiveState;
-use shared::manifest;
+use shared::manifest::{self, Columns, ManifestError, ManifestRow};
 use shared::queue::message::{ControlRequest, Event, ShardTask};
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ shared::enumerated! {
         Labels,
         /// Arrays: noise, and statistics of photographs.
         Arrays,
-        /// Contracts: `model.json`, `features.json`, `perceptual.json` and `segmenter.json`.
+        /// Contracts: `model.json`, `features.json`, `perceptual.json`, `segmenter.json` and `translator.json`.
         Contracts,
         /// What storage holds of a run beside shards: `run.json`, plan, decisions, tally, failed attempts.
         Records,
@@ -81,9 +81,15 @@ fn messages(bytes: &[u8]) {
     }
 }
 
+/// Reads of the manifest of a shard what counts are made of.
+fn counted_rows(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestError> {
+    let stored = manifest::read_stored(bytes, manifest::MAX_ROWS, Columns::Counted);
+    stored.map(|stored| stored.rows)
+}
+
 /// Reads the manifest of a shard and counts what it says.
 fn shards(bytes: &[u8]) {
-    for read in [manifest::read, manifest::read_with_features] {
+    for read in [manifest::read, manifest::read_with_features, counted_rows] {
         if let Ok(rows) = read(Bytes::copy_from_slice(bytes)) {
             let tally = coordinator::run::tally::ShardTally::of(&rows, 0);
             let _ = tally.counts.frequent_reasons();

@@ -11,12 +11,14 @@ use shared::dataset::entry::DatasetEntry;
 use shared::decision::ChangedInputs;
 use shared::digest;
 use shared::failure::FailureClass;
+use shared::model::ImageSize;
+use shared::platform::Platform;
 use shared::run_record::RunRecord;
 use worker::attempt::{InputKind, Inputs, LoadedInput, Quarantine, RunContext, Unusable};
 use worker::run_context::{RunContextError, RunContextProvider};
 
 use super::names::{AWAY, BAD, GONE};
-use super::pictures::{SIZE, image};
+use super::pictures::{SIZE, label};
 use super::{FakeEngine, FakeEngineHandle};
 
 /// Gives every run a context with the same fake engine.
@@ -30,8 +32,10 @@ impl RunContextProvider for FakeContextProvider {
             inputs: Arc::new(FakeEngineHandle(Arc::clone(&self.0))),
             backend: Arc::new(FakeEngineHandle(Arc::clone(&self.0))),
             evaluator: Arc::new(FakeEngineHandle(Arc::clone(&self.0))),
+            class_maps: None,
             size: SIZE,
-            batch_limit: self.0.batch_limit.clone(),
+            platform: Platform::default(),
+            trial: None,
         })
     }
 
@@ -42,7 +46,12 @@ impl RunContextProvider for FakeContextProvider {
 
 #[async_trait]
 impl Inputs for FakeEngineHandle {
-    async fn load(&self, _: InputKind, listing: &DatasetEntry) -> Result<LoadedInput, Unusable> {
+    async fn load(
+        &self,
+        _: InputKind,
+        listing: &DatasetEntry,
+        _: ImageSize,
+    ) -> Result<LoadedInput, Unusable> {
         let name = listing.name().to_owned();
         if name.starts_with(AWAY) && self.0.away.load(Ordering::Relaxed) {
             return Err(Unusable::Away(format!("{name} is away")));
@@ -64,7 +73,7 @@ impl Inputs for FakeEngineHandle {
             image: Array3::zeros((1, 1, 3)),
             label: Array2::zeros((1, 1)),
             label_latent: Array2::zeros((1, 1)),
-            stored_label: Some(image(&name, "label")),
+            stored_label: Some(label(&name)),
             warnings: Vec::new(),
         };
         Ok(LoadedInput {

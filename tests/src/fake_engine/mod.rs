@@ -1,7 +1,7 @@
 //! A fake engine that makes tiny images from a hash: for tests of everything around the engine.
 //!
 //! - `names`: what becomes of contents and styles, by their names
-//! - `pictures`: the images that it makes, and their figures
+//! - `pictures`: the images that it makes, their labels and figures
 //! - `context`: a run's context with it, and the inputs that it loads
 //! - `backend`, `evaluator`: what it does with them
 
@@ -21,14 +21,13 @@ use coordinator::work::embedded::{EmbeddedRun, Stopped};
 use shared::queue::InProcessBroker;
 use shared::storage::Storage;
 use tokio_util::sync::CancellationToken;
-use worker::attempt::BatchLimit;
 
 pub use self::context::FakeContextProvider;
 pub use self::names::{
     AWAY, BAD, BROKEN, CURSED, DENIED, FATAL, GONE, HANGING, OVERFLOWING, SEGMENTED, UNCERTAIN,
     UNJUDGED,
 };
-pub use self::pictures::{image, quality};
+pub use self::pictures::{image, label, quality};
 
 /// Makes what is open of a run, as `synth2real run` does in one process; returns why it stopped.
 ///
@@ -58,9 +57,8 @@ pub async fn make(
 pub struct FakeEngine {
     /// Time that a conversion takes.
     pub takes: Duration,
-    /// Outputs of a content that fit in its memory at once; none if any number does.
-    fits: Option<usize>,
-    batch_limit: BatchLimit,
+    /// Whether every conversion runs out of memory.
+    is_full: bool,
     /// How many it was asked for at once, each time.
     passes: Mutex<Vec<usize>>,
     conversions: AtomicU64,
@@ -84,11 +82,11 @@ impl FakeEngine {
         })
     }
 
-    /// Returns an engine in whose memory some outputs of a content fit at once.
+    /// Returns an engine that runs out of memory at every conversion.
     #[must_use]
-    pub fn that_fits(outputs: usize) -> Arc<Self> {
+    pub fn that_is_full() -> Arc<Self> {
         Arc::new(Self {
-            fits: Some(outputs),
+            is_full: true,
             ..Self::default()
         })
     }
@@ -106,7 +104,7 @@ impl FakeEngine {
     fn begins(&self, outputs: usize) -> bool {
         let mut passes = self.passes.lock().expect("no holder panics");
         passes.push(outputs);
-        self.fits.is_none_or(|fits| outputs <= fits)
+        !self.is_full
     }
 
     /// Returns how often it was asked to record a style.

@@ -51,6 +51,8 @@ pub struct Fleet {
     pub log_filter: &'static str,
     /// More lines of the settings of workers that join.
     pub worker_settings: &'static str,
+    /// More arguments of workers that join.
+    pub worker_arguments: &'static [&'static str],
     /// More of the environment of every program.
     pub environment: Vec<(&'static str, String)>,
 }
@@ -91,6 +93,7 @@ impl Fleet {
             joined: 0,
             log_filter: "info",
             worker_settings: "",
+            worker_arguments: &[],
             environment: Vec::new(),
         }
     }
@@ -102,6 +105,14 @@ impl Fleet {
     /// If the key is no `table.key`.
     pub fn set(&mut self, key: &str, value: impl Into<toml::Value>) {
         set_key(&mut self.settings, key, value);
+    }
+
+    /// Has the run made by a method without a model, at the size of the demo's.
+    pub fn make_without_model(&mut self, method: &str) {
+        self.settings.remove("model");
+        self.set("method.method", method);
+        self.set("method.width", 512);
+        self.set("method.height", 256);
     }
 
     /// Returns what the same settings make in one undisturbed process on a local disk.

@@ -67,6 +67,7 @@ impl Fleet {
         let settings = self.write(&format!("{name}.toml"), &settings);
         let mut command = Command::new(program::path_of("worker"));
         command.arg("--config").arg(settings);
+        command.args(self.worker_arguments);
         let command = self.logging(command);
         (name, command)
     }

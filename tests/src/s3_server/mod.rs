@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use s3s::access::{S3Access, S3AccessContext};
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SimpleAuth};
 use s3s::dto::{DeleteObjectInput, PutObjectInput};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Request, S3Result};
@@ -86,12 +86,27 @@ impl S3Server {
         Self::start_with(Conditions::NothingRemoved)
     }
 
+    /// Starts a server to which others say whose keys hold.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot.
+    #[must_use]
+    pub fn start_trusting(auth: impl S3Auth) -> Self {
+        Self::start_for(Conditions::Heeded, auth)
+    }
+
     fn start_with(conditions: Conditions) -> Self {
+        let auth = SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+        Self::start_for(conditions, auth)
+    }
+
+    fn start_for(conditions: Conditions, auth: impl S3Auth) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join(BUCKET)).expect("a bucket");
         let files = s3s_fs::FileSystem::new(folder.path()).expect("a file system");
         let mut builder = S3ServiceBuilder::new(files);
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
+        builder.set_auth(auth);
         let racing = matches!(conditions, Conditions::HeededBefore);
         let racing = racing.then(|| folder.path().to_owned());
         builder.set_access(conditions);
@@ -155,6 +170,29 @@ impl S3Server {
     #[must_use]
     pub fn folder(&self) -> PathBuf {
         self.folder.path().join(BUCKET)
+    }
+
+    /// Returns the objects below a folder of its bucket, as files. The folders of those that were removed stay, and count for
+    /// nothing.
+    ///
+    /// # Panics
+    ///
+    /// If the folder cannot be read.
+    #[must_use]
+    pub fn objects_below(&self, folder: &str) -> Vec<PathBuf> {
+        let mut folders = vec![self.folder().join(folder)];
+        let mut objects = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    objects.push(path);
+                }
+            }
+        }
+        objects
     }
 
     /// Makes the next `times` requests of a kind fail.

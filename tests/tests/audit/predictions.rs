@@ -7,11 +7,7 @@ use tests::project::{Project, STYLES};
 
 /// Returns a run of two drawn contents in two styles, all of whose items are doubtful.
 fn made() -> Project {
-    let mut project = Project::new(0, 2);
-    for content in ["00001", "00002"] {
-        project.add_drawn_content(content);
-    }
-    project.judge_labels();
+    let project = Project::drawn(2, 2);
     let _ = project.run().exits(0);
     assert!(project.pictures().contains_key(OF_CONTENT));
     project
@@ -100,10 +96,28 @@ fn predictions_that_are_gone_are_told_and_made_again_to_the_same_bytes() {
 }
 
 #[test]
+fn one_that_is_gone_is_told_where_an_attempt_has_left_one_of_another_item_of_its_style() {
+    let project = made();
+    let path = project.stored("shards/000000.parquet");
+    let mut rows = project.shard_rows();
+    let of_output = of_output();
+    let (style, gone) = (STYLES[1], "00002");
+    let row = rows.iter_mut();
+    let mut row = row.filter(|row| row.item.style == style && row.item.content != gone);
+    let quality = row.next().unwrap().quality.as_mut().unwrap();
+    (quality.is_doubtful, quality.predictions) = (false, None);
+    fs::write(&path, manifest::write(rows).unwrap()).unwrap();
+    fs::remove_file(project.stored("tally.json")).unwrap();
+    let _ = project.about_run(&["status"]).exits(0);
+
+    fs::remove_file(project.stored(&of_output)).unwrap();
+    let status = project.about_run(&["status"]).exits(1).stdout;
+    assert!(status.contains(&of_output), "no {of_output:?}: {status}");
+}
+
+#[test]
 fn what_an_attempt_left_that_doubted_what_was_committed_without_doubt_is_told_and_no_finding() {
-    let mut project = Project::new(0, 1);
-    project.add_drawn_content("00001");
-    project.judge_labels();
+    let mut project = Project::drawn(1, 1);
     // Nothing is doubted of which any agreement is enough.
     project.set("quality.min_label_agreement", 0.0);
     let _ = project.run().exits(0);

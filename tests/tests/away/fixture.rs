@@ -89,6 +89,7 @@ impl Fixture {
             progress: Arc::new(()),
             clock: Arc::new(SystemClock),
             given: None,
+            idle: None,
         }
     }
 

@@ -10,6 +10,7 @@ use futures::StreamExt;
 use shared::dataset::entry::DatasetEntry;
 use shared::decision::ChangedInputs;
 use shared::ids::ShardId;
+use shared::model::ImageSize;
 use shared::queue::message::EventKind;
 use shared::queue::{EventBus, WorkQueue};
 use shared::run_record::RunRecord;
@@ -88,12 +89,17 @@ struct SlowShare {
 
 #[async_trait]
 impl Inputs for SlowShare {
-    async fn load(&self, kind: InputKind, listing: &DatasetEntry) -> Result<LoadedInput, Unusable> {
+    async fn load(
+        &self,
+        kind: InputKind,
+        listing: &DatasetEntry,
+        size: ImageSize,
+    ) -> Result<LoadedInput, Unusable> {
         tokio::time::sleep(Duration::from_secs(20)).await;
         if !self.has_refused.swap(true, Ordering::Relaxed) {
             return Err(Unusable::Away("the share was busy".to_owned()));
         }
-        self.others.load(kind, listing).await
+        self.others.load(kind, listing, size).await
     }
 }
 

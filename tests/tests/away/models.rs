@@ -164,9 +164,9 @@ async fn a_model_whose_folder_is_away_is_told_from_one_of_which_a_file_is_missin
         styles: 1,
     };
     let mut run = planned::run("staged", &["a".to_owned()], &["night".to_owned()], size);
-    run.record.inputs.model = Location::Folder(folder.clone());
+    run.record.inputs.model = Some(Location::Folder(folder.clone()));
     let contract = fs::read(folder.join("model.json")).unwrap();
-    run.record.frozen.model.sha256 = digest::sha256(&contract);
+    run.record.frozen.model.sha256 = Some(digest::sha256(&contract));
     let config = EngineConfig {
         threads: 1,
         ..EngineConfig::default()

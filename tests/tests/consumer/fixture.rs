@@ -50,8 +50,8 @@ impl Fixture {
         Self::of_run(storage, run, engine).await
     }
 
-    /// One shard of two contents in five styles, of which some fit in the engine's memory at once.
-    pub(super) async fn that_fits(outputs: usize) -> Self {
+    /// One shard of two contents in five styles, for which the engine has no memory.
+    pub(super) async fn without_memory() -> Self {
         let named =
             |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
         let size = ShardSize {
@@ -60,7 +60,7 @@ impl Fixture {
         };
         let styles = named(&["night", "snow", "rain", "fog", "day"]);
         let run = planned::run("staged", &named(&["a", "b"]), &styles, size);
-        let engine = FakeEngine::that_fits(outputs);
+        let engine = FakeEngine::that_is_full();
         Self::of_run(Arc::new(MemoryStorage::new()), run, engine).await
     }
 
@@ -110,6 +110,7 @@ impl Fixture {
             progress: Arc::new(()),
             clock: Arc::new(SystemClock),
             given: None,
+            idle: None,
         }
     }
 

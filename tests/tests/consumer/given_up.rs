@@ -1,4 +1,4 @@
-//! Shards that fail, or kill their workers, until they are given up; and what of them fits in memory in parts.
+//! Shards that fail, or kill their workers, until they are given up.
 
 use std::time::Duration;
 
@@ -69,19 +69,10 @@ async fn a_shard_that_kills_its_workers_is_given_up_by_the_broker_and_noted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_did_not_fit_at_once_is_made_in_parts_and_not_tried_at_once_again() {
-    let fixture = Fixture::that_fits(2).await;
-    fixture.publish(None).await;
-    fixture.work().await.unwrap();
-    assert_eq!(fixture.states().await, [ShardState::Committed]);
-    assert_eq!(fixture.engine.passes(), [5, 2, 2, 1, 2, 2, 1]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_shard_of_which_no_single_output_fits_is_given_up() {
-    let fixture = Fixture::that_fits(0).await;
+async fn a_shard_that_does_not_fit_in_memory_is_given_up_after_one_pass_an_attempt() {
+    let fixture = Fixture::without_memory().await;
     fixture.publish(None).await;
     fixture.work().await.unwrap();
     assert_eq!(fixture.states().await, [ShardState::Failed { last: 3 }]);
-    assert_eq!(fixture.engine.passes(), [5, 2, 1, 1, 1]);
+    assert_eq!(fixture.engine.passes(), [5, 5, 5]);
 }

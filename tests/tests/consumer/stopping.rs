@@ -14,6 +14,7 @@ use shared::storage::MemoryStorage;
 use tests::fake_engine::FakeEngine;
 use tests::planned;
 use tokio_util::sync::CancellationToken;
+use worker::consumer::Consumer;
 
 use super::fixture::Fixture;
 
@@ -99,6 +100,27 @@ async fn a_worker_that_waits_for_a_shard_stops_when_it_is_asked_to() {
     assert!(drain.is_cancelled());
     let stopped = EventKind::WorkerStopped {
         reason: "it was asked to".to_owned(),
+    };
+    while events.next().await.unwrap().kind != stopped {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_to_which_no_shard_comes_for_as_long_as_it_waits_stops_after_the_last_one() {
+    let mut fixture = Fixture::of(&["a", "b"]).await;
+    fixture.engine = FakeEngine::new(Duration::from_secs(60));
+    fixture.publish(None).await;
+    let drain = CancellationToken::new();
+    let consumer = Consumer {
+        idle: Some(Duration::from_secs(10)),
+        ..fixture.consumer(&drain)
+    };
+    let mut events = fixture.broker.events.subscribe().await;
+    // A shard takes longer than it waits for one.
+    consumer.run().await.unwrap();
+    assert_eq!(fixture.states().await, [ShardState::Committed; 2]);
+    assert!(!drain.is_cancelled());
+    let stopped = EventKind::WorkerStopped {
+        reason: "no shard came to it".to_owned(),
     };
     while events.next().await.unwrap().kind != stopped {}
 }

@@ -97,6 +97,15 @@ async fn without_the_token_a_page_leads_to_the_login_and_all_else_is_refused() {
         let answer = get(&locked.service, path, &[]);
         assert_eq!((answer.status, answer.body.as_str()), (401, ""), "{path}");
     }
+    // For those who supervise it.
+    for path in ["/healthz", "/readyz"] {
+        let answer = get(&locked.service, path, &[]);
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (200, "ok\n"),
+            "{path}"
+        );
+    }
     let wrong = get(&locked.service, "/api/runs", &[&bearer("correct horse")]);
     assert_eq!(wrong.status, 401);
     let right = get(&locked.service, "/api/runs", &[&bearer(TOKEN)]);
@@ -259,6 +268,7 @@ async fn every_answer_keeps_browsers_strict() {
         "/nothing",
         "/api/runs",
         "/healthz",
+        "/readyz",
         "/login",
     ] {
         let answer = get(&service, path, &[HTML]);

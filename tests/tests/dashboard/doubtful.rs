@@ -25,11 +25,7 @@ fn address(page: &str, id: &str) -> String {
 
 /// Returns a run of two drawn contents in two styles, all of whose items are doubtful, each in a shard of its own.
 fn made() -> Project {
-    let mut project = Project::new(0, 2);
-    for content in ["00001", "00002"] {
-        project.add_drawn_content(content);
-    }
-    project.judge_labels();
+    let mut project = Project::drawn(2, 2);
     project.set("shards.contents", 1);
     project.set("shards.styles", 1);
     let _ = project.run().exits(0);

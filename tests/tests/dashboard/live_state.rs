@@ -17,6 +17,7 @@ use futures::stream::{self, BoxStream};
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::ids::ShardId;
+use shared::platform::Platform;
 use shared::queue::message::{Event, EventKind};
 use shared::queue::{EventBus, InProcessBroker};
 use shared::settings::{ShardSize, WatchdogConfig};
@@ -104,6 +105,7 @@ impl Watched {
             progress: Arc::new(()),
             clock: Arc::new(SystemClock),
             given: None,
+            idle: None,
         };
         let working = tokio::spawn(async move { consumer.run().await.unwrap() });
         let tasks = self.run.plan.shards.iter();
@@ -261,6 +263,7 @@ impl EventBus for EndingBus {
             worker: format!("worker-{number}"),
             kind: EventKind::Heartbeat {
                 device: "cpu".to_owned(),
+                platform: Platform::default(),
                 work: None,
             },
         };

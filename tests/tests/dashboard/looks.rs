@@ -2,7 +2,9 @@
 //!
 //! With `SYNTH2REAL_SCREENSHOTS` set to a folder, pictures of all of them are put there.
 
+use coordinator::output::comparison::{Combination, Comparison};
 use coordinator::output::report::{Cost, NetworkReport, Reference, RunReport, StyleReport};
+use coordinator::run::cost::Workload;
 use shared::item_metric::PerMetric;
 use shared::storage::LocalStorage;
 use tests::browser::{Browser, Look};
@@ -37,7 +39,7 @@ fn report(made: RunReport) -> RunReport {
     RunReport {
         complete: true,
         method: "cactif".to_owned(),
-        preset: "released-code".to_owned(),
+        preset: Some("released-code".to_owned()),
         width: 256,
         height: 128,
         items: 18,
@@ -58,6 +60,30 @@ fn report(made: RunReport) -> RunReport {
     }
 }
 
+/// A comparison of the run with others that have not begun.
+fn compared() -> Comparison {
+    let names =
+        |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
+    let combination = |run: &str| Combination {
+        run: run.parse().unwrap(),
+        settings: Vec::new(),
+        needs: Vec::new(),
+        without_model: false,
+        whole: Workload {
+            styles: 3.0,
+            contents: 24_966.0,
+            outputs: 74_898.0,
+        },
+    };
+    let mut comparison = Comparison::new(RUN.parse().unwrap(), "0".repeat(64));
+    comparison.contents = names(&["00001", "00003"]);
+    comparison.styles = names(&STYLES[..2]);
+    comparison.combinations = [RUN, "fda-0123456789ab", "identity-0123456789ab"]
+        .map(combination)
+        .to_vec();
+    comparison
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
     let mut project = Project::new(5, 3);
@@ -72,6 +98,7 @@ async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
     let made = RunReport::stored(&storage, &RUN.parse().unwrap()).await;
     let made = made.unwrap().expect("run makes a report");
     report(made).store(&storage).await.unwrap();
+    compared().store(&storage).await.unwrap();
 
     let service = Service::serve(&project.path("out"), &[]);
     let browser = Browser::start().await;
@@ -101,6 +128,12 @@ async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
             "Nothing to do again",
         ),
         ("workers", "/workers".to_owned(), "No broker is named"),
+        ("comparisons", "/comparisons".to_owned(), "Made for"),
+        (
+            "comparison",
+            format!("/comparisons/{RUN}"),
+            "device-hours, whole dataset",
+        ),
     ];
     for (look, width, height, colours) in [
         ("light", 1280, 900, "light"),
@@ -129,6 +162,10 @@ async fn every_page_fits_in_light_and_dark_on_a_desk_and_on_a_phone() {
                     .await;
                 page.wait_for_element("#chart canvas").await;
                 page.wait_for_element("#grid[data-drawn]").await;
+                let fid = "document.querySelector('#fid')";
+                let on_one_line =
+                    format!("{fid}.innerText === '88.4 mean of 3' && {fid}.offsetHeight < 36");
+                page.wait_for("its FID on one line", &on_one_line).await;
             }
             let images = "[...document.images].filter((image) => image.loading !== 'lazy')
                 .every((image) => image.complete && image.naturalWidth > 0)";

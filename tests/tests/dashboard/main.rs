@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod access;
+mod comparisons;
 mod crowd;
 mod damaged;
 mod doubtful;
@@ -12,6 +13,7 @@ mod letters;
 mod live_state;
 mod looks;
 mod meanwhile;
+mod priors;
 mod quarantined;
 mod retry;
 mod served;

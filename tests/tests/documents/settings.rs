@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use shared::settings::raw::{RawConfig, RawWorkerConfig};
-use shared::settings::{RunConfig, WorkerConfig};
+use shared::settings::{Method, MethodKind, RunConfig, WorkerConfig};
 use toml::Table;
 
-/// What a run's settings cannot do without.
+/// What a run's settings cannot do without; the last of it is for methods with a model.
 const OF_A_RUN: [(&str, &str, &str); 6] = [
     ("run", "name", "shown"),
     ("run", "root", "out"),
@@ -33,12 +33,27 @@ pub(crate) fn refusal(shown: &str) -> Option<String> {
         };
         return checked.err().map(|error| error.to_string());
     }
-    let raw: Result<RawConfig, toml::de::Error> = completed(settings, &OF_A_RUN).try_into();
+    let needed = if has_model(&settings) {
+        &OF_A_RUN[..]
+    } else {
+        &OF_A_RUN[..OF_A_RUN.len() - 1]
+    };
+    let raw: Result<RawConfig, toml::de::Error> = completed(settings, needed).try_into();
     let checked = match raw {
         Ok(raw) => RunConfig::check(raw, base).map(drop),
         Err(error) => return Some(error.to_string()),
     };
     checked.err().map(|error| error.to_string())
+}
+
+/// Returns whether the method of settings converts with a model.
+fn has_model(settings: &Table) -> bool {
+    let named = settings.get("method").and_then(|table| table.get("method"));
+    let method = named.and_then(|method| method.clone().try_into::<Method>().ok());
+    match method.map(Method::kind) {
+        Some(MethodKind::Baseline(_)) => false,
+        Some(MethodKind::Diffusion(_) | MethodKind::Translator(_)) | None => true,
+    }
 }
 
 fn with_root(mut settings: Table) -> Table {
@@ -59,6 +74,7 @@ fn completed(mut settings: Table, needed: &[(&str, &str, &str)]) -> Table {
 fn a_table_is_accepted_alone_and_an_unknown_key_in_it_is_not() {
     assert_eq!(refusal("[method]\nsteps = 20\nskip = 10\n"), None);
     assert_eq!(refusal("threads = 2\n[watchdog]\n"), None);
+    assert_eq!(refusal("[method]\nmethod = 'fda'\n"), None);
     for (shown, words) in [
         ("[method]\nstep = 20\n", "step"),
         ("[shards]\ncontents = 0\n", "must be 1 to"),

@@ -7,6 +7,7 @@ use std::process::Command;
 use png::ColorType;
 use serde_json::Value;
 use shared::dataset::classes::train_id_of_label_id;
+use shared::digest;
 use tests::images::Picture;
 use tests::project::{Project, STYLES};
 use tests::{repository, stored};
@@ -212,5 +213,48 @@ fn doubtful_items_are_left_out_when_that_is_asked() {
         let samples = json(&project, "sure/samples.json");
         let samples = samples["samples"].as_array().unwrap();
         assert_eq!(samples.len(), rows.len() - doubtful);
+    }
+}
+
+#[test]
+fn a_card_names_the_network_of_the_class_maps_of_photographs_without_labels() {
+    for (key, network) in [("style.prior", "prior"), ("style.segmenter", "segmenter")] {
+        let mut project = Project::new(1, 1);
+        fs::remove_file(project.path(&format!("style/labels/{}_gt_labelColor.png", STYLES[0])))
+            .unwrap();
+        let at = repository(&format!("tests/fixtures/{network}"));
+        project.set(key, at.display().to_string());
+        let _ = project.run().exits(0);
+        let _ = export(&project, "fiftyone", "set", &[]).exits(0);
+        let card = fs::read_to_string(project.path("set/README.md")).unwrap();
+        let sha256 = digest::sha256_of_file(&at.join(format!("{network}.json"))).unwrap();
+        let expected = format!(
+            "- class maps of photographs without labels: by the network of {key}, `{sha256}`\n"
+        );
+        assert!(card.contains(&expected), "no {expected:?} in\n{card}");
+    }
+    let labelled = converted(1);
+    let _ = export(&labelled, "fiftyone", "set", &[]).exits(0);
+    let card = fs::read_to_string(labelled.path("set/README.md")).unwrap();
+    assert!(!card.contains("class maps"), "{card}");
+}
+
+#[test]
+fn nothing_in_an_export_says_where_something_lies_on_this_machine() {
+    let mut project = Project::new(3, 1);
+    project.judge_by_demo_features();
+    let _ = project.run().exits(0);
+    let place = project.path("gta5").parent().unwrap().to_owned();
+    let place = place.to_str().unwrap();
+    for format in FORMATS {
+        let _ = export(&project, format, format, &[]).exits(0);
+        let folder = project.path(format);
+        let card = fs::read_to_string(folder.join("README.md")).unwrap();
+        assert!(card.contains("| `photographs.npz` |"), "{card}");
+        for path in stored::paths(&folder) {
+            let bytes = fs::read(folder.join(&path)).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains(place), "{format}/{path} names {place}");
+        }
     }
 }

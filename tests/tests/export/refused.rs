@@ -20,11 +20,15 @@ fn onto_something_that_is_there_nothing_is_written() {
         .exits(2)
         .complains_about(&["is no export"]);
 
-    let inside = "out/runs/small/set";
-    export(&project, "cityscapes", inside, &[])
-        .exits(2)
-        .complains_about(&["among the results of runs", "outside"]);
-    assert!(!project.path(inside).exists());
+    let stored = stored::paths(&project.path("out"));
+    for kept in ["runs/small/set", "runs/.trial-a", ".trial-a", ".writing"] {
+        let inside = format!("out/{kept}");
+        let words = "among what storage keeps for itself or the results of runs";
+        export(&project, "cityscapes", &inside, &[])
+            .exits(2)
+            .complains_about(&[words, "outside"]);
+    }
+    assert_eq!(stored::paths(&project.path("out")), stored);
     let _ = project.about_run(&["audit"]).exits(0);
 }
 
@@ -68,8 +72,8 @@ fn a_picture_of_the_run_that_was_altered_or_is_gone_is_named_and_nothing_passes_
     }
     fs::remove_file(&image).unwrap();
     export(&project, "fiftyone", "fiftyone", &[])
-        .exits(2)
-        .complains_about(&["1 picture is gone", &path]);
+        .exits(3)
+        .complains_about(&["run small is not whole, 1 picture is gone: ", &path]);
     assert!(!project.path("fiftyone").exists());
 
     fs::write(&image, good).unwrap();
@@ -77,6 +81,24 @@ fn a_picture_of_the_run_that_was_altered_or_is_gone_is_named_and_nothing_passes_
     let _ = export(&project, "cityscapes", "undisturbed", &[]).exits(0);
     let expected = files(&project.path("undisturbed"));
     assert_eq!(files(&project.path("cityscapes")), expected);
+}
+
+#[test]
+fn an_item_larger_than_a_file_may_be_is_refused_and_a_larger_number_helps() {
+    let project = converted(1);
+    let image = project.stored(&format!("images/{}/00001.png", STYLES[0]));
+    let good = fs::read(&image).unwrap();
+    // Files are planned by the sizes that a listing shows.
+    let large = [good.clone(), vec![0; 2 << 20]].concat();
+    fs::write(&image, large).unwrap();
+    export(&project, "webdataset", "set", &["--file-bytes", "1048576"])
+        .exits(2)
+        .complains_about(&["more than --file-bytes (1048576)", "name a larger number"]);
+    assert_eq!(stored::paths(&project.path("set")), [""; 0]);
+
+    fs::write(&image, good).unwrap();
+    let _ = export(&project, "webdataset", "set", &["--file-bytes", "4194304"]).exits(0);
+    let _ = check(&project, "set").exits(0);
 }
 
 #[test]

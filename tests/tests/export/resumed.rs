@@ -62,6 +62,23 @@ fn an_export_that_was_stopped_after_any_file_goes_on_to_the_same_bytes() {
 }
 
 #[test]
+fn an_export_whose_list_of_digests_is_gone_has_it_written_again() {
+    let project = converted(1);
+    for format in FORMATS {
+        let _ = export(&project, format, format, &[]).exits(0);
+        let folder = project.path(format);
+        let expected = files(&folder);
+        fs::remove_file(folder.join("SHA256SUMS")).unwrap();
+        let told = check(&project, format).exits(1);
+        let words = "SHA256SUMS is missing: run the command again";
+        assert!(told.stdout.contains(words), "{told}");
+        let _ = export(&project, format, format, &[]).exits(0);
+        assert_eq!(files(&folder), expected, "{format}");
+        let _ = check(&project, format).exits(0);
+    }
+}
+
+#[test]
 fn a_killed_export_goes_on_to_the_same_bytes() {
     let project = converted(8);
     let _ = export(&project, "cityscapes", "whole", &[]).exits(0);

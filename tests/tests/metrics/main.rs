@@ -76,6 +76,7 @@ async fn what_a_worker_shows_while_it_converts_adds_up_to_the_manifest() {
     });
     let shown = Shown::at(&address);
     assert_eq!(get(&address, "/healthz").1, "ok\n");
+    assert_eq!(get(&address, "/readyz").1, "ok\n");
     let rebound = tests::http::ask(&address, "GET", "/metrics", &["Host: evil.example"], "");
     assert_eq!(rebound.status, 421);
 
@@ -223,6 +224,7 @@ fn consumer(
         })),
         clock: Arc::new(SystemClock),
         given: None,
+        idle: None,
     }
 }
 

@@ -48,7 +48,7 @@ fn converted(model: &Path) -> Result<(), EngineError> {
         ..EngineConfig::default()
     };
     let engine = Engine::load(model, &config).unwrap();
-    let mut converter = Converter::new(engine, &method, &config).unwrap();
+    let mut converter = Converter::new(engine, method.diffusion().unwrap(), &config).unwrap();
     let style = prepared(
         &converter,
         "night_000001_rgb_anon.png",
@@ -105,7 +105,7 @@ fn a_run_with_weights_that_are_not_finite_quarantines_its_items_and_stores_none(
             "unet/segment_3",
             &[
                 "style night_000001",
-                "noise prediction at step 0 (timestep ",
+                "noise prediction at step 1 (timestep ",
             ],
         ),
         (

@@ -69,11 +69,10 @@ impl Fixture {
     pub(super) async fn conclude(&self) {
         let (storage, run) = (self.storage.as_ref(), &self.run);
         let ledger = self.ledger().await;
-        let tally = collect::store_tally_anew(storage, run, &ledger).await;
-        let is_complete = Standing::of(run, &ledger, &tally.unwrap())
-            .fate()
-            .is_complete();
         let collected = collect::collect(storage, run, &ledger).await.unwrap();
+        let tally = &collected.tally;
+        tally.store(storage, &run.record.run).await.unwrap();
+        let is_complete = Standing::of(run, &ledger, tally).fate().is_complete();
         let sheet = ArtifactKey::ContactSheet(run.record.run.clone());
         let picture = Bytes::from(fake_engine::image("contact", "sheet"));
         storage.replace(&sheet, picture).await.unwrap();

@@ -59,8 +59,9 @@ async fn an_image_that_a_killed_process_left_survives_before_a_commit_speaks_of_
         sha256: digest::sha256(&picture),
         content: ContentDigests {
             image_sha256: digest::sha256(b"a"),
-            label_sha256: digest::sha256(&fake_engine::image("a", "label")),
+            label_sha256: digest::sha256(&fake_engine::label("a")),
         },
+        prior_sha256: None,
     };
     let mut noted = Making::nothing(&record.plan_hash);
     assert!(noted.add(item, made));

@@ -11,16 +11,6 @@ use tests::project::{Project, STYLES};
 
 use super::{CONTENTS, number, report, style};
 
-/// Returns a project with contents of which a segmenter finds every labelled pixel.
-fn labelled(contents: usize, styles: usize) -> Project {
-    let mut project = Project::new(0, styles);
-    for number in 1..=contents {
-        project.add_drawn_content(&format!("{number:05}"));
-    }
-    project.judge_labels();
-    project
-}
-
 /// Proves that a report tells the figures of all pixels that were counted of some items.
 fn tells_what_was_counted(told: &Value, rows: &[&ManifestRow]) {
     let items: Vec<&Quality> = rows.iter().filter_map(|row| row.quality.as_ref()).collect();
@@ -80,7 +70,7 @@ fn tells_what_shards_counted(project: &Project) -> Value {
 
 #[test]
 fn label_agreement_is_that_of_all_pixels_that_shards_have_counted() {
-    let project = labelled(CONTENTS, 2);
+    let project = Project::drawn(CONTENTS, 2);
     let outcome = project.run().exits(0);
     let doubtful = "done with doubtful labels (6): ";
     for words in ["labels: agreement 100.0 -> ", doubtful] {
@@ -132,9 +122,9 @@ fn label_agreement_is_that_of_all_pixels_that_shards_have_counted() {
 #[test]
 fn label_agreement_of_a_run_that_was_killed_and_of_one_that_lost_things_is_that_of_an_undisturbed_one()
  {
-    let undisturbed = labelled(CONTENTS, 2);
+    let undisturbed = Project::drawn(CONTENTS, 2);
     let _ = undisturbed.run().exits(0);
-    let disturbed = labelled(CONTENTS, 2);
+    let disturbed = Project::drawn(CONTENTS, 2);
     let mut running = Running::start(&mut disturbed.run_command());
     let image = disturbed.stored(&format!("images/{}/00001.png", STYLES[0]));
     assert!(running.wait_until(|| image.exists()));

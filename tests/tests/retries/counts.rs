@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use coordinator::output::collect;
-use coordinator::run::tally::Tally;
+use coordinator::run::tally::{ShardTally, Tally};
 use serde_json::{Value, json};
 use shared::artifact::ArtifactKey;
 use shared::seal;
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, SHARD};
 
 #[tokio::test(start_paused = true)]
 async fn a_stored_count_is_brought_up_to_date_by_a_revision() {
@@ -35,6 +35,29 @@ async fn a_stored_count_is_brought_up_to_date_by_a_revision() {
     let mut again = Tally::stored(storage, id).await.unwrap();
     assert_eq!(again.update(storage, run, &ledger).await.unwrap(), 1);
     assert_eq!(again.total(), tally.total());
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_are_the_same_whichever_columns_of_shards_are_read() {
+    let fixture = Fixture::made(&["a", "bad", "segmented-b"]).await;
+    fixture.engine.mend();
+    fixture.retry().await;
+    fixture.go().await;
+    let (storage, run) = (fixture.storage.as_ref(), &fixture.run);
+    let ledger = fixture.ledger().await;
+    let mut counted = Tally::default();
+    counted.update(storage, run, &ledger).await.unwrap();
+    assert_eq!(counted.total().done, 6);
+    let whole = ledger.shard_rows(storage, run, SHARD).await.unwrap();
+    let whole = ShardTally {
+        size_bytes: ledger.shard_bytes(SHARD),
+        ..ShardTally::of(&whole, ledger.num_revisions(SHARD))
+    };
+    assert_eq!(counted.shard(SHARD), Some(&whole));
+    // The manifest is made of all columns, and counts what it reads.
+    let collected = collect::collect(storage, run, &ledger).await.unwrap();
+    assert_eq!(collected.tally, counted);
+    assert_eq!(collected.tally.total(), collected.counts);
 }
 
 #[tokio::test(start_paused = true)]

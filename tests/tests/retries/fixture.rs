@@ -78,10 +78,9 @@ impl Fixture {
     pub(super) async fn conclude(&self) -> RunReport {
         let (storage, run) = (self.storage.as_ref(), &self.run);
         let ledger = self.ledger().await;
-        collect::store_tally_anew(storage, run, &ledger)
-            .await
-            .unwrap();
         let collected = collect::collect(storage, run, &ledger).await.unwrap();
+        let stored = collected.tally.store(storage, &run.record.run).await;
+        stored.unwrap();
         let report = report::publish(storage, run, collected, true).await;
         report.unwrap()
     }
@@ -145,6 +144,7 @@ impl Fixture {
             progress: Arc::new(()),
             clock: Arc::new(SystemClock),
             given: None,
+            idle: None,
         }
     }
 

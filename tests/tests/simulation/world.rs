@@ -119,6 +119,7 @@ impl World {
             progress: Arc::new(()),
             clock: Arc::clone(&self.clocks[place]) as Arc<dyn Clock>,
             given: None,
+            idle: None,
         };
         let task = tokio::spawn(async move { consumer.run().await.unwrap() });
         self.workers[place] = Some(Worker { task, drain });

@@ -39,6 +39,20 @@ fn moto() -> Option<(S3Settings, String)> {
     Some((S3Settings::at(endpoint, keys), name))
 }
 
+/// Returns how to reach SeaweedFS, and the name of a bucket that it makes at the first write.
+fn seaweedfs() -> Option<(S3Settings, String)> {
+    let how = "run the tests as infra/with-servers.sh cargo test ..., which starts one";
+    let endpoint = env::var("SEAWEEDFS_ENDPOINT").ok();
+    let what = "SeaweedFS, an S3 server (SEAWEEDFS_ENDPOINT)";
+    let endpoint = promised::or_left_out(what, how, endpoint)?;
+    let keys = S3Credentials {
+        access_key_id: "tests".to_owned(),
+        secret_access_key: "secret-of-tests".to_owned(),
+    };
+    let name = format!("bucket-{}", uuid());
+    Some((S3Settings::at(endpoint, keys), name))
+}
+
 /// Returns a name that no test had before.
 fn uuid() -> String {
     let folder = tempfile::Builder::new().prefix("").tempdir().unwrap();
@@ -62,6 +76,23 @@ async fn a_prefix_in_a_bucket_keeps_the_contract() {
 async fn a_bucket_of_moto_keeps_the_contract() {
     if let Some((settings, name)) = moto() {
         check(&bucket(&name, "a/b/"), &settings).await;
+    }
+}
+
+/// Of listings it does not: what is in a folder comes before what has the folder's name with more behind it, `night/1.png`
+/// before `night-2/1.png`. A run with such styles would stop at its first listing, so every start refuses it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_of_seaweedfs_keeps_the_contract_of_objects_and_is_refused_for_its_order() {
+    if let Some((settings, name)) = seaweedfs() {
+        let at = bucket(&name, "a/b/");
+        let storage = S3Storage::open(&at, &settings).await.unwrap();
+        conformance::check_objects(&storage).await;
+
+        let error = storage.check_writable().await.unwrap_err();
+        assert_eq!(error.kind, StorageErrorKind::Denied);
+        let told = chain(&error);
+        let words = format!("bucket {name} lists its objects in another order than S3 does");
+        assert!(told.contains(&words), "{told}");
     }
 }
 

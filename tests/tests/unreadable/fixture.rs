@@ -42,10 +42,9 @@ impl Fixture {
     pub(super) async fn conclude(&self) {
         let (storage, run) = (&*self.storage, &self.run);
         let ledger = self.ledger().await;
-        collect::store_tally_anew(storage, run, &ledger)
-            .await
-            .unwrap();
         let collected = collect::collect(storage, run, &ledger).await.unwrap();
+        let stored = collected.tally.store(storage, &run.record.run).await;
+        stored.unwrap();
         let published = report::publish(storage, run, collected, true).await;
         published.unwrap();
     }

@@ -35,11 +35,11 @@ fn what_is_removed_of_a_committed_shard_while_the_run_works_is_told_and_made_aga
     let cases = [
         (
             "labels/00001.png",
-            &["1 pictures are gone", "labels/00001.png"][..],
+            &["1 picture is gone", "labels/00001.png"][..],
         ),
         (
             "images/night_000001/00001.png",
-            &["1 pictures are gone", "images/night_000001/00001.png"],
+            &["1 picture is gone", "images/night_000001/00001.png"],
         ),
         ("shards/000000.parquet", &["shards/000000.parquet is gone"]),
         ("run.json", &["run.json is gone"]),

@@ -1,9 +1,10 @@
 //! One arena of a device for what all graphs make on it.
 //!
 //! Memory that one session is done with serves the next, so the most that is held is the most that one of them needs at
-//! once. It is not given back: the system would clear its pages each time. Sessions take it if they are told to use
-//! their environment's allocators, tensor by tensor: a plan of a whole run (ONNX Runtime's memory patterns) would ask for
-//! one block for all of them, which nothing that is free is large enough for.
+//! once. It is not given back: the system would clear its pages each time. (A GPU that has run out of memory is given back
+//! what is free: see `reclaim`.) Sessions take it if they are told to use their environment's allocators, tensor by tensor:
+//! a plan of a whole run (ONNX Runtime's memory patterns) would ask for one block for all of them, which nothing that is
+//! free is large enough for.
 
 use std::ptr;
 

@@ -1,17 +1,21 @@
 //! Devices as ONNX Runtime's execution providers.
 
+use std::path::Path;
+
 use ort::environment::Environment;
-use ort::ep::cuda::ConvAlgorithmSearch;
+use ort::ep::cuda::{AttentionBackend, ConvAlgorithmSearch};
 use ort::ep::{
     self, ArbitrarilyConfigurableExecutionProvider as _, ExecutionProvider as _,
     ExecutionProviderDispatch,
 };
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::Session;
+use ort::util;
+use shared::failure::chain;
+use shared::model::Precision;
 use shared::settings::{Device, EngineConfig};
 
-use crate::{EngineError, cause};
-use shared::model::Precision;
+use crate::{EngineError, cause, library};
 
 /// Returns the names of the providers that the loaded library was built with, of those that are used here.
 pub(super) fn providers() -> ort::Result<Vec<&'static str>> {
@@ -24,7 +28,11 @@ pub(super) fn providers() -> ort::Result<Vec<&'static str>> {
 }
 
 /// Refuses a device that the loaded library was built without, or whose libraries it cannot load.
-pub(super) fn check(environment: &Environment, config: &EngineConfig) -> Result<(), EngineError> {
+pub(super) fn check(
+    environment: &Environment,
+    library: &Path,
+    config: &EngineConfig,
+) -> Result<(), EngineError> {
     let device = config.device;
     let Device::Cuda(number) = device else {
         return Ok(());
@@ -32,18 +40,35 @@ pub(super) fn check(environment: &Environment, config: &EngineConfig) -> Result<
     let refuse = |reason: String| EngineError::Device { device, reason };
     if !ep::CUDA::is_available().map_err(|error| refuse(error.to_string()))? {
         return Err(refuse(format!(
-            "this libonnxruntime.so was built without CUDA; run `make onnxruntime-gpu` and set ORT_DYLIB_PATH to what it \
-             makes, or {} to cpu",
+            "{} was built without CUDA; {}, or set {} to cpu",
+            library.display(),
+            library::gpu_helps(library),
             config.device_key
         )));
     }
+    load_packages(library).map_err(refuse)?;
     reach(environment, number).map_err(|error| {
         refuse(format!(
-            "{}; does nvidia-smi show it, and are CUDA and cuDNN where the loader looks (LD_LIBRARY_PATH), in the \
-             versions that this ONNX Runtime was built for?",
+            "{}; does nvidia-smi show it, and are CUDA and cuDNN where the loader looks (LD_LIBRARY_PATH) or installed by \
+             synth2real[gpu], in the versions that this ONNX Runtime was built for?",
             cause(error.message())
         ))
     })
+}
+
+/// Loads NVIDIA's libraries that are Python packages beside ONNX Runtime: the loader does not look there, and takes for a
+/// library of a name what is loaded under it.
+fn load_packages(library: &Path) -> Result<(), String> {
+    for path in library::of_nvidia(library) {
+        util::preload_dylib(&path).map_err(|error| {
+            format!(
+                "{} cannot be loaded: {}; does nvidia-smi show the GPU? Otherwise install synth2real[gpu] anew",
+                path.display(),
+                chain(&error)
+            )
+        })?;
+    }
+    Ok(())
 }
 
 /// Has ONNX Runtime load what it needs for a GPU, for no graph yet. A stream is not named: where that fails, it ends the
@@ -70,8 +95,17 @@ fn cuda(number: u8, precision: Precision) -> ep::CUDA {
         // By what cuDNN knows of the GPU. If the fastest was found by trying, that choice, and with it the bytes of an
         // image, could differ from one process to the next.
         .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
+        .with_attention_backend(attention_backends())
         // TF32 keeps of each number what fp16 has of it: nothing is lost of that, and 13 bits of fp32.
         .with_tf32(precision == Precision::Fp16)
+}
+
+/// Returns the kernels that fused attention may be computed by, which ONNX Runtime has itself: cuDNN's, which it would take
+/// first on some GPUs, fails where cuDNN has no plan for a width of heads, and differs from one cuDNN to the next.
+fn attention_backends() -> AttentionBackend {
+    AttentionBackend::FLASH_ATTENTION
+        | AttentionBackend::EFFICIENT_ATTENTION
+        | AttentionBackend::MATH
 }
 
 /// Puts the work of all sessions on one stream of their GPU: the one that each GPU has, and which is never destroyed.

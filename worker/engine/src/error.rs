@@ -6,12 +6,14 @@ use shared::failure::FailureClass;
 use shared::model::ContractError;
 use shared::settings::Device;
 
+use crate::conversion::trial::TrialFailure;
 use crate::thread::EngineGone;
 use kernels::vectors::VectorsError;
 use method::adain::AdainError;
 use method::attention::AttentionError;
 use method::denoise::At;
 use method::finite::NotFinite;
+use method::prototypes::ClassMapError;
 use method::schedule::ScheduleError;
 
 /// Why the engine cannot load a model or compute with it.
@@ -19,8 +21,8 @@ use method::schedule::ScheduleError;
 pub enum EngineError {
     /// The shared library of ONNX Runtime is not where it was looked for.
     #[error(
-        "cannot find ONNX Runtime's shared library; looked at {}; run `make onnxruntime`, or set ORT_DYLIB_PATH \
-         to a libonnxruntime.so of version 1.24 or later",
+        "cannot find ONNX Runtime's shared library; looked at {}; run `make onnxruntime`, install the Python package \
+         onnxruntime beside this program's own, or set ORT_DYLIB_PATH to a libonnxruntime.so of version 1.24 or later",
         .looked_at.join(", ")
     )]
     RuntimeMissing {
@@ -45,6 +47,18 @@ pub enum EngineError {
         device: Device,
         /// What is wrong and what to do.
         reason: String,
+    },
+    /// A device computes something else than it should.
+    #[error(
+        "what device {device} computes cannot be trusted: {failure}; take the driver and the versions of CUDA and cuDNN that \
+         are tested together (infra/setup/cuda.txt), or another GPU; where injected attention is wrong, injection of the \
+         engine may be \"graph\"; with SYNTH2REAL_TRIAL=report it is used all the same"
+    )]
+    Trial {
+        /// The device.
+        device: Device,
+        /// What is wrong.
+        failure: TrialFailure,
     },
     /// A file of the model is missing, altered, away, or not what the contract says.
     #[error(transparent)]
@@ -107,6 +121,9 @@ pub enum EngineError {
     /// AdaIN got latents that do not fit together.
     #[error("AdaIN got latents that do not fit together")]
     Adain(#[from] AdainError),
+    /// Features and class maps do not fit together.
+    #[error("features and class maps do not fit together")]
+    ClassMap(#[from] ClassMapError),
 }
 
 impl EngineError {
@@ -124,7 +141,8 @@ impl EngineError {
             Self::RuntimeMissing { .. }
             | Self::RuntimeUnusable { .. }
             | Self::Vectors(_)
-            | Self::Device { .. } => FailureClass::Fatal,
+            | Self::Device { .. }
+            | Self::Trial { .. } => FailureClass::Fatal,
             // Another run has another model, other settings and other inputs.
             Self::Contract(ContractError::Unusable { .. })
             | Self::Run { .. }
@@ -132,12 +150,26 @@ impl EngineError {
             | Self::Gone(_)
             | Self::Schedule(_)
             | Self::Attention(_)
-            | Self::Adain(_) => FailureClass::Unworkable,
+            | Self::Adain(_)
+            | Self::ClassMap(_) => FailureClass::Unworkable,
         }
     }
 }
 
 impl EngineError {
+    /// Returns the error of a device that took a model and cannot compute with it, for this reason.
+    pub(crate) fn of_warm_up(&self, device: Device) -> Self {
+        let source = std::error::Error::source(self).map(ToString::to_string);
+        let why = source.map_or_else(String::new, |source| format!(": {}", cause(&source)));
+        Self::Device {
+            device,
+            reason: format!(
+                "the model was loaded there and cannot be computed with, {self}{why}; are CUDA's libraries and \
+                 libcudnn.so.9 where the loader looks (LD_LIBRARY_PATH), and has the GPU memory to spare?"
+            ),
+        }
+    }
+
     /// Returns whether what a model lies in cannot be read.
     #[must_use]
     pub fn is_away(&self) -> bool {
@@ -147,6 +179,7 @@ impl EngineError {
             | Self::RuntimeUnusable { .. }
             | Self::Vectors(_)
             | Self::Device { .. }
+            | Self::Trial { .. }
             | Self::Run { .. }
             | Self::NotFinite { .. }
             | Self::NotJudged { .. }
@@ -155,7 +188,8 @@ impl EngineError {
             | Self::Gone(_)
             | Self::Schedule(_)
             | Self::Attention(_)
-            | Self::Adain(_) => false,
+            | Self::Adain(_)
+            | Self::ClassMap(_) => false,
         }
     }
 }
@@ -163,12 +197,14 @@ impl EngineError {
 /// Returns whether a GPU or one of its libraries failed: what it computes from then on cannot be trusted.
 fn is_of_device(error: &ort::Error) -> bool {
     let message = error.message().to_ascii_lowercase();
-    ["cuda", "cublas", "cublaslt", "cudnn", "cufft", "curand"]
-        .iter()
-        .any(|library| {
-            message.contains(&format!("{library} failure"))
-                || message.contains(&format!("{library} error"))
-        })
+    [
+        "cuda", "cublas", "cublaslt", "cudnn", "cudnn_fe", "cufft", "curand",
+    ]
+    .iter()
+    .any(|library| {
+        message.contains(&format!("{library} failure"))
+            || message.contains(&format!("{library} error"))
+    })
 }
 
 /// ONNX Runtime has no error code for it.
@@ -179,9 +215,10 @@ fn is_out_of_memory(error: &ort::Error) -> bool {
         "out of memory",
         "bad_alloc",
         "bad allocation",
-        // An arena at its limit, cuBLAS and cuDNN.
+        // An arena at its limit, cuBLAS, and cuDNN on the host and the device.
         "is smaller than requested bytes",
         "_status_alloc_failed",
+        "_allocation_failed",
     ]
     .iter()
     .any(|sign| message.contains(sign))
@@ -246,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_lack_of_memory_asks_for_fewer_outputs_at_once() {
+    fn a_lack_of_memory_is_known_whoever_tells_it() {
         let class = |message: &str| {
             let error = EngineError::Run {
                 part: "segment_0.onnx".to_owned(),
@@ -259,6 +296,8 @@ mod tests {
             "CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc((void**)&p, size);",
             "BFCArena: Available memory of 1024 is smaller than requested bytes of 4096",
             "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0",
+            "CUDNN failure 4004: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ; GPU=0",
+            "CUDNN_FE failure 11: CUDNN_BACKEND_API_FAILED (CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED) ; GPU=0",
             "std::bad_alloc",
         ] {
             assert_eq!(class(message), FailureClass::Resources, "{message}");
@@ -277,6 +316,7 @@ mod tests {
         for message in [
             "CUDA failure 700: an illegal memory access was encountered",
             "CUDNN failure 5003: CUDNN_STATUS_EXECUTION_FAILED ; GPU=0",
+            "CUDNN_FE failure 11: CUDNN_BACKEND_API_FAILED (CUDNN_STATUS_EXECUTION_FAILED_CUDA_DRIVER) ; GPU=0",
         ] {
             assert_eq!(class(message), FailureClass::Fatal, "{message}");
         }

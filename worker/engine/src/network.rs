@@ -1,4 +1,4 @@
-//! What the networks that judge outputs share: each is one graph with a contract.
+//! What the networks beside the model share: each is one graph with a contract.
 
 use kernels::finite::are_finite;
 use shared::model::verify_graph;

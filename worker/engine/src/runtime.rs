@@ -4,16 +4,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ort::LoadDynamicError;
 use ort::environment::{Environment, GlobalThreadPoolOptions};
 use ort::logging::LogLevel;
-use shared::paths;
-use shared::settings::{Device, EngineConfig};
+use shared::platform::Platform;
+use shared::settings::{Device, EngineConfig, InjectionKernels, Products};
 
-use crate::{EngineError, RuntimeError, arena, device, library_version};
+use crate::{
+    EngineError, RuntimeError, arena, complaints, device, library, library_version, platform,
+    tensor_cores,
+};
+use kernels::bf16::{Operands, dot_products};
 use kernels::vectors::{self, Vectors, VectorsError};
-
-const LIBRARY: &str = "libonnxruntime.so";
-const VARIABLE: &str = "ORT_DYLIB_PATH";
 
 /// The process has one environment, kept alive until it ends.
 static STARTED: Mutex<Option<Started>> = Mutex::new(None);
@@ -23,16 +25,19 @@ static STARTED: Mutex<Option<Started>> = Mutex::new(None);
 pub struct Runtime {
     environment: Environment,
     device: Device,
+    products: Products,
+    injection: InjectionKernels,
 }
 
-/// The process's environment, and the GPUs of which it has an arena.
+/// The process's environment, where its library lies, and the GPUs of which it has an arena.
 struct Started {
     environment: Environment,
+    library: PathBuf,
     gpus: Vec<Device>,
 }
 
 impl Runtime {
-    /// Loads the library that `ORT_DYLIB_PATH` names, or else one beside the program.
+    /// Loads the library that `ORT_DYLIB_PATH` names, or else the one of this program ([`find_library`]).
     ///
     /// The first call decides the number of threads of the process, and the first for a GPU the memory taken of it.
     ///
@@ -46,13 +51,14 @@ impl Runtime {
         let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
         let started = match &mut *started {
             Some(started) => started,
-            none => none.insert(Started {
-                environment: Self::start(config)?,
-                gpus: Vec::new(),
-            }),
+            none => none.insert(Self::start(config)?),
         };
+        if config.products == Products::Bf16 {
+            let by_pairs = dot_products::are_used();
+            tracing::info!(by_pairs, "products of the noise predictor are of bfloat16");
+        }
         let device = config.device;
-        device::check(&started.environment, config)?;
+        device::check(&started.environment, &started.library, config)?;
         if device != Device::Cpu && !started.gpus.contains(&device) {
             arena::share(&started.environment, device, config.device_max_bytes).map_err(|e| {
                 EngineError::Device {
@@ -65,18 +71,20 @@ impl Runtime {
         Ok(Self {
             environment: started.environment.clone(),
             device,
+            products: config.products,
+            injection: config.injection,
         })
     }
 
-    fn start(config: &EngineConfig) -> Result<Environment, EngineError> {
+    fn start(config: &EngineConfig) -> Result<Started, EngineError> {
         choose_vectors()?;
-        let path = find_library()?;
+        let path = library::find()?;
         let unusable = |reason: String| EngineError::RuntimeUnusable {
             path: path.clone(),
             reason,
         };
         start_threads_of_kernels(config);
-        let builder = ort::init_from(&path).map_err(|e| unusable(e.to_string()))?;
+        let builder = ort::init_from(&path).map_err(|e| unusable(why_not_loaded(&e)))?;
         let pool = GlobalThreadPoolOptions::default()
             .with_intra_threads(config.threads)
             .and_then(|pool| pool.with_inter_threads(1))
@@ -91,7 +99,11 @@ impl Runtime {
             .build()
             .map_err(|e| unusable(e.to_string()))?;
         arena::share(&environment, Device::Cpu, None).map_err(|e| unusable(e.to_string()))?;
-        Ok(environment)
+        Ok(Started {
+            environment,
+            library: path,
+            gpus: Vec::new(),
+        })
     }
 
     /// Returns the names of the kinds of devices that the library was built for, of those that settings may name.
@@ -103,12 +115,44 @@ impl Runtime {
         device::providers()
     }
 
+    /// Returns what its device computes with.
+    #[must_use]
+    pub fn platform(&self) -> Platform {
+        platform::of(self.device)
+    }
+
     pub(super) fn environment(&self) -> &Environment {
         &self.environment
     }
 
     pub(super) fn device(&self) -> Device {
         self.device
+    }
+
+    /// Returns what the products of the noise predictor are made of, where kernels of ours compute them.
+    pub(super) fn operands(&self) -> Operands {
+        match self.products {
+            Products::F32 => Operands::Single,
+            Products::Bf16 => Operands::Bf16,
+        }
+    }
+
+    /// Returns what may compute injected layers on a GPU.
+    pub(super) fn injection(&self) -> InjectionKernels {
+        self.injection
+    }
+}
+
+/// Returns why a library cannot be loaded, one of another version in words that name both.
+fn why_not_loaded(error: &LoadDynamicError) -> String {
+    match error {
+        LoadDynamicError::BadVersion { version_str, .. } => {
+            let oldest = ort::MINOR_VERSION;
+            format!("it is version {version_str}, and 1.{oldest} or later is needed")
+        }
+        LoadDynamicError::Dlopen { .. }
+        | LoadDynamicError::MissingApi { .. }
+        | LoadDynamicError::InvalidVersionString => error.to_string(),
     }
 }
 
@@ -121,6 +165,8 @@ fn log(level: LogLevel, _category: &str, _id: &str, location: &str, message: &st
         }
         LogLevel::Warning => tracing::debug!(location, "ONNX Runtime warns: {message}"),
         LogLevel::Error | LogLevel::Fatal => {
+            complaints::note(message);
+            tensor_cores::note(message);
             tracing::warn!(location, "ONNX Runtime complains: {message}");
         }
     }
@@ -158,6 +204,8 @@ fn start_threads_of_kernels(config: &EngineConfig) {
 pub struct VectorsInUse {
     /// Numbers of single precision that one holds.
     pub lanes: usize,
+    /// Whether products of bfloat16 are made of pairs, which is faster here; else as those of single precision are.
+    pub multiply_pairs: bool,
     /// The name that the environment pins them by, if it does.
     pub pinned: Option<&'static str>,
 }
@@ -171,6 +219,7 @@ pub fn vectors_in_use() -> Result<VectorsInUse, EngineError> {
     let pinned = vectors::pin_as_told()?;
     Ok(VectorsInUse {
         lanes: vectors::lanes(),
+        multiply_pairs: dot_products::are_used(),
         pinned: pinned.map(Vectors::as_str),
     })
 }
@@ -184,40 +233,29 @@ pub fn version_of(library: &Path) -> io::Result<Option<String>> {
     library_version::read(library)
 }
 
-/// Returns where the library is: where `ORT_DYLIB_PATH` says, or else beside the program. It is not loaded.
+/// Returns where the library is: where `ORT_DYLIB_PATH` says; or else beside the program, or among the Python packages below
+/// the folder that the program was installed into. It is not loaded.
 ///
 /// # Errors
 ///
 /// [`EngineError::RuntimeMissing`] naming every place looked at.
 pub fn find_library() -> Result<PathBuf, EngineError> {
-    let candidates = match std::env::var_os(VARIABLE) {
-        Some(path) if !path.is_empty() => {
-            let path = PathBuf::from(path);
-            vec![paths::given(&path).unwrap_or(path)]
-        }
-        _ => beside_the_program().map_err(|error| EngineError::RuntimeMissing {
-            looked_at: vec![format!(
-                "no place, as it is not known where this program lies ({error})"
-            )],
-        })?,
-    };
-    candidates
-        .iter()
-        .find(|path| path.is_file())
-        .cloned()
-        .ok_or_else(|| EngineError::RuntimeMissing {
-            looked_at: candidates
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect(),
-        })
+    library::find()
 }
 
-fn beside_the_program() -> io::Result<Vec<PathBuf>> {
-    let program = std::env::current_exe()?;
-    let folder = program.parent().ok_or(io::ErrorKind::NotFound)?;
-    Ok(vec![
-        folder.join(LIBRARY),
-        folder.join("../lib").join(LIBRARY),
-    ])
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_of_another_version_is_refused_with_its_version_and_the_one_that_is_needed() {
+        let too_old = LoadDynamicError::BadVersion {
+            version_str: "1.20.1".to_owned(),
+            path: "/a/libonnxruntime.so".into(),
+        };
+        let told = "it is version 1.20.1, and 1.24 or later is needed";
+        assert_eq!(why_not_loaded(&too_old), told);
+        let none = LoadDynamicError::MissingApi { path: "/a".into() };
+        assert!(why_not_loaded(&none).contains("OrtGetApiBase"));
+    }
 }

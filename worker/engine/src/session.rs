@@ -3,18 +3,25 @@
 use std::path::Path;
 
 use ort::editor::Model;
-use ort::memory::MemoryInfo;
+use ort::memory::{Allocator, MemoryInfo};
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::session::{IoBinding, Session};
-use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
+use ort::session::{IoBinding, RunOptions, Session};
+use ort::value::{DynTensor, DynValue, Outlet, Shape, TensorElementType, ValueType};
 
+use kernels::bf16::Operands;
 use shared::settings::Device;
 
+use crate::complaints;
 use crate::fusion::{self, LoadError};
 use crate::runtime::Runtime;
 use crate::tensor::Tensors;
-use crate::{EngineError, device, tensor};
+use crate::{EngineError, device, tensor, tensor_cores};
 use shared::model::{self, ContractError, Dimension, GraphFile, Precision, TensorContract};
+
+/// ONNX Runtime's name of what makes one node of those that compute the same.
+const MERGES_NODES: &str = "CommonSubexpressionElimination";
+/// ONNX Runtime's option of runs that names devices whose arenas become smaller.
+const GIVES_BACK: &str = "memory.enable_memory_arena_shrinkage";
 
 /// The size of the images that a network is loaded for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +39,10 @@ pub(super) struct GraphSession {
     inputs: Vec<String>,
     outputs: Vec<String>,
     device: Device,
+    precision: Precision,
     /// The memory that outputs are written to.
     memory: MemoryInfo<'static>,
+    options: RunOptions,
 }
 
 /// A graph that this program wrote, and that is read from no file.
@@ -90,15 +99,17 @@ impl GraphSession {
         Self::load_by(runtime, folder, &graph.with_known(&known), build)
     }
 
-    /// Loads a graph with our operators where they are faster, and refuses it where it differs from its contract.
+    /// Loads a graph with our operators where they are faster, whose products are made of `operands`, and refuses it where it
+    /// differs from its contract.
     pub(super) fn load_fast(
         runtime: &Runtime,
         folder: &Path,
         graph: &GraphFile,
+        operands: Operands,
     ) -> Result<Self, EngineError> {
         match runtime.device() {
             Device::Cpu => Self::load_by(runtime, folder, graph, |path| {
-                fusion::load(builder(runtime, precision_of(graph))?, path)
+                fusion::load(builder(runtime, precision_of(graph))?, path, operands)
             }),
             Device::Cuda(_) => Self::load(runtime, folder, graph),
         }
@@ -132,6 +143,7 @@ impl GraphSession {
         };
         let session = build(&path).map_err(unusable)?;
         let memory = device::memory(runtime.device()).map_err(|e| unusable(e.into()))?;
+        let options = without_wait(runtime.device()).map_err(|e| unusable(e.into()))?;
         for (kind, expected, found) in [
             ("input", &graph.inputs, session.inputs()),
             ("output", &graph.outputs, session.outputs()),
@@ -147,11 +159,15 @@ impl GraphSession {
             inputs: names(&graph.inputs),
             outputs: names(&graph.outputs),
             device: runtime.device(),
+            precision: precision_of(graph),
             memory,
+            options,
         })
     }
 
-    /// Loads a graph that this program wrote.
+    /// Loads a graph that this program wrote, and computes each of its nodes.
+    ///
+    /// A node that is written twice is meant: what it makes is too large to be kept until it is needed again.
     pub(super) fn from_graph(
         runtime: &Runtime,
         written: WrittenGraph<'_>,
@@ -167,20 +183,36 @@ impl GraphSession {
             part: name.to_owned(),
             source,
         };
-        let session = model.and_then(|model| model.into_session(&builder(runtime, precision)?));
+        let load = |model: Model| -> ort::Result<Session> {
+            let builder = builder(runtime, precision)?;
+            model.into_session(&builder.with_disabled_optimizers(MERGES_NODES)?)
+        };
+        let session = model.and_then(load);
         Ok(Self {
             name: name.to_owned(),
             session: session.map_err(failed)?,
             inputs: inputs.iter().map(|&input| input.to_owned()).collect(),
             outputs: vec![output.to_owned()],
             device: runtime.device(),
+            precision,
             memory: device::memory(runtime.device()).map_err(failed)?,
+            options: without_wait(runtime.device()).map_err(failed)?,
         })
     }
 
     /// Has outputs written to the host's memory, where they would stay on the device.
     pub(super) fn with_host_outputs(mut self) -> Result<Self, EngineError> {
         self.memory = device::memory(Device::Cpu).map_err(|source| self.error(source))?;
+        // They are read on the host, so it waits for them.
+        self.options = RunOptions::new().map_err(|source| self.error(source))?;
+        Ok(self)
+    }
+
+    /// Has each run end by giving back the memory of a GPU that no tensor is in.
+    pub(super) fn that_gives_back(mut self, number: u8) -> Result<Self, EngineError> {
+        let device = format!("gpu:{number}");
+        let set = self.options.set(GIVES_BACK, device);
+        set.map_err(|source| self.error(source))?;
         Ok(self)
     }
 
@@ -216,17 +248,42 @@ impl GraphSession {
             }
             Ok(())
         };
-        let session = &mut self.session;
+        let (session, options) = (&mut self.session, &self.options);
         let made = match self.device {
             // Operators of ours are called on this thread. If it did not share their work, each of its many parts would wake
             // those that do.
-            Device::Cpu => rayon::scope(|_| bound(session, bind)),
-            Device::Cuda(_) => bound(session, bind),
+            Device::Cpu => rayon::scope(|_| bound(session, options, bind)),
+            Device::Cuda(_) => complaints::explain(|| bound(session, options, bind)),
         };
-        made.map_err(|source| EngineError::Run {
-            part: self.name.clone(),
-            source,
-        })
+        let on_tensor_cores = tensor_cores::were_taken();
+        let made = made.map_err(|source| self.error(source))?;
+        if on_tensor_cores && self.precision == Precision::Fp32 {
+            return Err(self.inexact());
+        }
+        Ok(made)
+    }
+
+    /// Returns the error of a graph in float32 of which something was computed on tensor cores.
+    fn inexact(&self) -> EngineError {
+        EngineError::Device {
+            device: self.device,
+            reason: format!(
+                "cuDNN has none but tensor cores for a convolution of {}, and these keep 10 of the 23 bits of float32; take \
+                 another cuDNN (infra/setup/cuda.txt has one), another GPU, or a model exported with --dtype fp16",
+                self.name
+            ),
+        }
+    }
+
+    /// Returns a new tensor on the device, of whatever numbers are in its memory there.
+    pub(super) fn room(
+        &self,
+        element: TensorElementType,
+        shape: &[usize],
+    ) -> ort::Result<DynValue> {
+        let allocator = Allocator::new(&self.session, device::memory(self.device)?)?;
+        let tensor = DynTensor::new(&allocator, element, Shape::from(shape))?;
+        Ok(tensor.into_dyn())
     }
 
     /// Returns the names of the tensors that the graph reads.
@@ -246,13 +303,25 @@ impl GraphSession {
 /// Runs a session once on the tensors that `bind` binds. A binding of its own gives each run tensors of its own.
 fn bound(
     session: &mut Session,
+    options: &RunOptions,
     bind: impl FnOnce(&mut IoBinding) -> ort::Result<()>,
 ) -> ort::Result<Tensors> {
     let mut binding = session.create_binding()?;
     bind(&mut binding)?;
-    let outputs = session.run_binding(&binding)?;
+    let outputs = session.run_binding_with_options(&binding, options)?;
     let named = |(name, tensor): (&str, DynValue)| (name.to_owned(), tensor);
     Ok(outputs.into_iter().map(named).collect())
+}
+
+/// Returns options of runs whose outputs stay on a device: no run waits for it, as all are on one stream, and the first
+/// that hands something to the host waits for all before it.
+fn without_wait(device: Device) -> ort::Result<RunOptions> {
+    let mut options = RunOptions::new()?;
+    match device {
+        Device::Cpu => {}
+        Device::Cuda(_) => options.disable_device_sync()?,
+    }
+    Ok(options)
 }
 
 /// Returns the precision of a graph's tensors.

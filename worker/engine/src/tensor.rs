@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 
-use half::f16;
+use half::{bf16, f16};
 use ndarray::{Array2, Array3, Array4, ArrayView3, Axis, CowArray, Ix2};
-use ort::value::{DynValue, Tensor, TensorElementType, ValueType};
+use ort::memory::AllocationDevice;
+use ort::value::{DynTensorRef, DynValue, Tensor, TensorElementType, ValueType};
 
 use shared::model::Precision;
 
@@ -35,6 +36,12 @@ pub(super) fn from_image(image: ArrayView3<'_, u8>) -> ort::Result<DynValue> {
     let planes = image.permuted_axes([2, 0, 1]);
     let unit = planes.mapv(|value| f32::from(value) / 255.0);
     from_array(unit.view(), Precision::Fp32)
+}
+
+/// Returns numbers as a tensor `(1, numbers)`.
+pub(super) fn from_numbers(numbers: Vec<f32>) -> ort::Result<DynValue> {
+    let shape = [1, numbers.len()];
+    Ok(Tensor::from_array((shape, numbers))?.into_dyn())
 }
 
 /// Returns the numbers of the tensor of a name, in order.
@@ -120,45 +127,108 @@ pub(super) fn element(precision: Precision) -> TensorElementType {
     }
 }
 
+fn as_tensor(value: &DynValue) -> ort::Result<DynTensorRef<'_>> {
+    value.view().downcast()
+}
+
+/// Returns whether a tensor is in the memory of a GPU.
+pub(super) fn is_on_gpu(value: &DynValue) -> ort::Result<bool> {
+    let tensor = as_tensor(value)?;
+    Ok(tensor.memory_info().allocation_device() == AllocationDevice::CUDA)
+}
+
+/// Returns where the numbers of a tensor are, in the memory of its device.
+pub(super) fn address(value: &DynValue) -> ort::Result<u64> {
+    Ok(as_tensor(value)?.data_ptr().addr() as u64)
+}
+
 fn is_of(value: &DynValue, expected: TensorElementType) -> bool {
     matches!(value.dtype(), ValueType::Tensor { ty, .. } if *ty == expected)
 }
 
-/// Returns the bytes of a tensor's numbers, the lowest first.
-pub(super) fn bytes(value: &DynValue) -> ort::Result<Vec<u8>> {
-    Ok(match value.try_extract_tensor::<f32>() {
-        Ok((_, numbers)) => numbers
-            .iter()
-            .flat_map(|number| number.to_le_bytes())
-            .collect(),
-        Err(_) => {
-            let (_, numbers) = value.try_extract_tensor::<f16>()?;
-            numbers
-                .iter()
-                .flat_map(|number| number.to_le_bytes())
-                .collect()
+/// The numbers of a tensor that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Element {
+    Fp32,
+    Fp16,
+    /// The upper halves of those of single precision.
+    Bf16,
+}
+
+impl Element {
+    /// Returns the bytes that a number takes.
+    pub(super) fn num_bytes(self) -> usize {
+        match self {
+            Self::Fp32 => 4,
+            Self::Fp16 | Self::Bf16 => 2,
         }
+    }
+}
+
+impl From<Precision> for Element {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::Fp32 => Self::Fp32,
+            Precision::Fp16 => Self::Fp16,
+        }
+    }
+}
+
+/// Returns the bytes of a tensor's numbers, the lowest first; those of single precision are rounded to bfloat16, if it is to
+/// be of these.
+pub(super) fn bytes(value: &DynValue, element: Element) -> ort::Result<Vec<u8>> {
+    Ok(match element {
+        Element::Fp32 => {
+            let (_, numbers) = value.try_extract_tensor::<f32>()?;
+            let numbers = numbers.iter();
+            numbers.flat_map(|number| number.to_le_bytes()).collect()
+        }
+        Element::Fp16 => {
+            let (_, numbers) = value.try_extract_tensor::<f16>()?;
+            bytes_of_halves(numbers.iter().map(|number| number.to_bits()))
+        }
+        Element::Bf16 => match value.try_extract_tensor::<f32>() {
+            Ok((_, numbers)) => bytes_of_halves(numbers.iter().map(|number| upper_half(*number))),
+            Err(_) => {
+                let (_, numbers) = value.try_extract_tensor::<bf16>()?;
+                bytes_of_halves(numbers.iter().map(|number| number.to_bits()))
+            }
+        },
     })
+}
+
+fn bytes_of_halves(halves: impl Iterator<Item = u16>) -> Vec<u8> {
+    halves.flat_map(u16::to_le_bytes).collect()
 }
 
 /// Returns the tensor whose numbers [`bytes`](bytes()) gave, `(1, tokens, width)`.
 pub(super) fn from_bytes(
     bytes: &[u8],
     shape: [usize; 3],
-    precision: Precision,
+    element: Element,
 ) -> ort::Result<DynValue> {
-    Ok(match precision {
-        Precision::Fp32 => {
+    let (halves, _) = bytes.as_chunks::<2>();
+    let halves = halves.iter().map(|half| u16::from_le_bytes(*half));
+    Ok(match element {
+        Element::Fp32 => {
             let (words, _) = bytes.as_chunks::<4>();
             let numbers: Vec<f32> = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
             Tensor::from_array((shape, numbers))?.into_dyn()
         }
-        Precision::Fp16 => {
-            let (words, _) = bytes.as_chunks::<2>();
-            let numbers: Vec<f16> = words.iter().map(|word| f16::from_le_bytes(*word)).collect();
+        Element::Fp16 => {
+            let numbers: Vec<f16> = halves.map(f16::from_bits).collect();
+            Tensor::from_array((shape, numbers))?.into_dyn()
+        }
+        Element::Bf16 => {
+            let numbers: Vec<bf16> = halves.map(bf16::from_bits).collect();
             Tensor::from_array((shape, numbers))?.into_dyn()
         }
     })
+}
+
+/// Returns the upper half of a number that is rounded as the operands of products are.
+fn upper_half(number: f32) -> u16 {
+    (kernels::bf16::rounded(number).to_bits() >> 16) as u16
 }
 
 /// Returns a tensor `(1, channels, height, width)` as `(channels, height, width)`.
@@ -172,8 +242,21 @@ pub(super) fn to_array(value: &DynValue) -> ort::Result<Array3<f32>> {
 fn to_f32(value: &DynValue) -> ort::Result<ndarray::ArrayD<f32>> {
     match value.try_extract_array::<f32>() {
         Ok(array) => Ok(array.to_owned()),
+        Err(_) if is_of(value, TensorElementType::Bfloat16) => {
+            Ok(value.try_extract_array::<bf16>()?.mapv(f32::from))
+        }
         Err(_) => Ok(value.try_extract_array::<f16>()?.mapv(f32::from)),
     }
+}
+
+/// Returns a copy of a tensor `(1, tokens, width)` as [`kept`] does, with its numbers rounded as the operands of products are.
+pub(super) fn kept_rounded(value: &DynValue) -> ort::Result<DynValue> {
+    let shape: [usize; 3] = shape(value)?;
+    let (_, numbers) = value.try_extract_tensor::<f32>()?;
+    let rounded = numbers
+        .iter()
+        .map(|number| bf16::from_bits(upper_half(*number)));
+    Ok(Tensor::from_array((shape, rounded.collect::<Vec<_>>()))?.into_dyn())
 }
 
 /// Returns a copy of a tensor `(1, tokens, width)` on the host, in memory of its own: a tensor that stays in the arena splits

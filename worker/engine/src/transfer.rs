@@ -1,4 +1,4 @@
-//! Copies of tensors from a device to the host.
+//! Copies of tensors from a device to the host, and from the host to a device.
 //!
 //! A graph that hands a tensor on makes them: in the stream and the arena that all graphs share, which the `ort` crate's own
 //! copy does not use.
@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use ort::editor::Model;
-use ort::value::DynValue;
+use ort::value::{DynValue, TensorElementType};
 use shared::settings::Device;
 
 use crate::builder::Builder;
@@ -58,7 +58,7 @@ impl Transfer {
                     precision: self.precision,
                     inputs: &[ON_DEVICE],
                     output: ON_HOST,
-                    model: graph(shape, self.precision),
+                    model: graph(shape, self.precision, [ON_DEVICE, ON_HOST]),
                 };
                 let session = GraphSession::from_graph(&self.runtime, written)?;
                 room.insert(session.with_host_outputs()?)
@@ -68,11 +68,79 @@ impl Transfer {
     }
 }
 
+/// Brings tensors of a shape to a GPU, and makes new ones there.
+pub(super) struct Upload {
+    session: GraphSession,
+    shape: Shape,
+}
+
+/// A tensor on a GPU: one that was there, or a copy.
+pub(super) enum OnGpu<'a> {
+    /// It was there.
+    Given(&'a DynValue),
+    /// It was on the host.
+    Copied(DynValue),
+}
+
+impl AsRef<DynValue> for OnGpu<'_> {
+    fn as_ref(&self) -> &DynValue {
+        match self {
+            Self::Given(tensor) => tensor,
+            Self::Copied(tensor) => tensor,
+        }
+    }
+}
+
+impl Upload {
+    pub(super) fn new(
+        runtime: &Runtime,
+        shape: Shape,
+        precision: Precision,
+    ) -> Result<Self, EngineError> {
+        let written = WrittenGraph {
+            name: "bringing a tensor to the device",
+            precision,
+            inputs: &[ON_HOST],
+            output: ON_DEVICE,
+            model: graph(shape, precision, [ON_HOST, ON_DEVICE]),
+        };
+        let session = GraphSession::from_graph(runtime, written)?;
+        Ok(Self { session, shape })
+    }
+
+    /// Returns a tensor of the shape on the GPU.
+    pub(super) fn bring<'a>(&mut self, tensor: &'a DynValue) -> Result<OnGpu<'a>, EngineError> {
+        let check = |tensor: &DynValue| -> ort::Result<bool> {
+            let found: Shape = tensor::shape(tensor)?;
+            if found != self.shape {
+                return Err(ort::Error::new(format!(
+                    "a tensor has shape {found:?}, and {:?} is needed",
+                    self.shape
+                )));
+            }
+            tensor::is_on_gpu(tensor)
+        };
+        match check(tensor).map_err(|source| self.session.error(source))? {
+            true => Ok(OnGpu::Given(tensor)),
+            false => Ok(OnGpu::Copied(self.session.run_on(&[(ON_HOST, tensor)])?)),
+        }
+    }
+
+    /// Returns a new tensor of any shape on the GPU, of whatever numbers are there.
+    pub(super) fn room(
+        &self,
+        element: TensorElementType,
+        shape: &[usize],
+    ) -> ort::Result<DynValue> {
+        self.session.room(element, shape)
+    }
+}
+
 /// Returns the graph that hands on a tensor.
-fn graph(shape: Shape, precision: Precision) -> ort::Result<Model> {
+fn graph(shape: Shape, precision: Precision, [from, to]: [&str; 2]) -> ort::Result<Model> {
     let dtype = tensor::element(precision);
     let mut graph = Builder::new()?;
-    let tensor = graph.input(ON_DEVICE, dtype, &shape);
-    graph.output(&tensor, ON_HOST, dtype, &shape)?;
+    let tensor = graph.input(from, dtype, &shape);
+    graph.output(&tensor, to, dtype, &shape)?;
     graph.finish()
 }

@@ -9,6 +9,8 @@ use shared::failure::chain;
 use shared::metrics::names;
 use shared::read_file::{self, max_bytes};
 
+use kernels::bf16::Operands;
+
 use crate::attention::{LayerTensors, StyleLayer};
 use crate::runtime::Runtime;
 use crate::session::GraphSession;
@@ -38,12 +40,14 @@ pub struct UnetChain {
     segments: Vec<LoadedSegment>,
     /// The precision of its tensors.
     pub precision: Precision,
+    /// What its products are made of.
+    pub operands: Operands,
     /// `(tokens, width)`; small, so each evaluation gets a copy.
     prompt: Array2<f32>,
     evaluations: u64,
     /// Time in evaluations.
     busy: Duration,
-    /// Time of that in attention between segments.
+    /// Time of that in attention between segments; on a GPU, which is not waited for, in asking for it.
     in_attention: Duration,
     transfer: Transfer,
 }
@@ -62,7 +66,8 @@ impl UnetChain {
             .segments
             .iter()
             .map(|segment| {
-                let session = GraphSession::load_fast(runtime, &contract.folder, &segment.graph)?;
+                let (folder, graph) = (&contract.folder, &segment.graph);
+                let session = GraphSession::load_fast(runtime, folder, graph, runtime.operands())?;
                 match segment.layer {
                     Some(_) => Ok(session),
                     None => session.with_host_outputs(),
@@ -83,6 +88,7 @@ impl UnetChain {
         Ok(Self {
             segments,
             precision: model.dtype,
+            operands: runtime.operands(),
             prompt: load_prompt(contract)?,
             evaluations: 0,
             busy: Duration::ZERO,
@@ -110,7 +116,7 @@ impl UnetChain {
         self.busy
     }
 
-    /// Returns the time of that in the attention between segments.
+    /// Returns the time of that in the attention between segments; on a GPU, which is not waited for, in asking for it.
     #[must_use]
     pub fn in_attention(&self) -> Duration {
         self.in_attention
@@ -122,16 +128,13 @@ impl UnetChain {
         self.transfer.is_needless()
     }
 
-    /// Returns a copy of a layer's key and value in the host's memory.
+    /// Returns a copy of a style's layer in the host's memory.
     ///
     /// # Errors
     ///
     /// [`EngineError::Run`] if they cannot be copied from the device.
     pub fn copy_to_host(&mut self, layer: &StyleLayer) -> Result<StyleLayer, EngineError> {
-        Ok(StyleLayer {
-            key: self.transfer.copy_to_host(&layer.key)?,
-            value: self.transfer.copy_to_host(&layer.value)?,
-        })
+        layer.try_map(|tensor| self.transfer.copy_to_host(tensor))
     }
 
     /// Returns the noise prediction for one latent `(channels, height, width)`.
@@ -183,6 +186,7 @@ impl UnetChain {
                 query: take(&layer.query)?,
                 key: take(&layer.key)?,
                 value: take(&layer.value)?,
+                input: layer.input.as_deref().map(&mut take).transpose()?,
             };
             let attending = Instant::now();
             let output = attention.attend(position, layer, input)?;

@@ -6,6 +6,7 @@ use crate::runtime::Runtime;
 use crate::session::GraphSession;
 use crate::tensor::Tensors;
 use crate::{EngineError, tensor};
+use kernels::bf16::Operands;
 use shared::model::{GraphFile, ModelContract, Precision};
 
 /// The autoencoder.
@@ -18,12 +19,15 @@ pub struct Vae {
 impl Vae {
     pub(super) fn load(runtime: &Runtime, contract: &ModelContract) -> Result<Self, EngineError> {
         let load = |graph: &GraphFile| {
-            GraphSession::load_fast(runtime, &contract.folder, graph)?.with_host_outputs()
+            // Of single precision always: it is evaluated twice where the noise predictor is a score of times, and its errors
+            // are those of pixels.
+            let operands = Operands::Single;
+            GraphSession::load_fast(runtime, &contract.folder, graph, operands)?.with_host_outputs()
         };
         Ok(Self {
             encoder: load(&contract.model.vae_encoder)?,
             decoder: load(&contract.model.vae_decoder)?,
-            precision: contract.model.dtype,
+            precision: contract.model.vae_precision().dtype,
         })
     }
 

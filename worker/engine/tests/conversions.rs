@@ -1,4 +1,5 @@
-//! Whole conversions on the golden model: how attention is computed changes next to nothing.
+//! Whole conversions: on the golden model how attention is computed changes next to nothing, and on that of the demo what
+//! products are made of changes less than can be seen.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::{Path, PathBuf};
@@ -13,12 +14,17 @@ use ndarray::Array3;
 use shared::dataset::LabelReading;
 use shared::model::Precision;
 use shared::settings::raw::RawMethod;
-use shared::settings::{EngineConfig, MethodConfig, Preset};
+use shared::settings::{
+    Device, DiffusionConfig, EngineConfig, Method, MethodConfig, Preset, Products,
+};
+
+fn repository(relative: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.join(relative)
+}
 
 fn fixture(relative: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/fixtures")
-        .join(relative)
+    repository("tests/fixtures").join(relative)
 }
 
 fn input(converter: &Converter, image: &str, label: &str) -> Prepared {
@@ -41,7 +47,7 @@ impl Observer for Latents {
     }
 }
 
-fn converted(method: &MethodConfig, by_graphs: bool) -> Vec<Array3<f32>> {
+fn converted(method: &DiffusionConfig, by_graphs: bool) -> Vec<Array3<f32>> {
     let config = EngineConfig::default();
     let engine = Engine::load(&fixture("golden-model"), &config).unwrap();
     let mut converter = Converter::new(engine, method, &config).unwrap();
@@ -51,6 +57,11 @@ fn converted(method: &MethodConfig, by_graphs: bool) -> Vec<Array3<f32>> {
         let graphs = GraphAttention::new(&runtime, Precision::Fp32, how);
         converter = converter.with_attention(Box::new(graphs));
     }
+    converted_by(converter).0
+}
+
+/// Returns the latents of an output, and its image.
+fn converted_by(mut converter: Converter) -> (Vec<Array3<f32>>, Array3<u8>) {
     let content = input(&converter, "00001.png", "00001_label.png");
     let style = input(
         &converter,
@@ -72,8 +83,8 @@ fn converted(method: &MethodConfig, by_graphs: bool) -> Vec<Array3<f32>> {
         noise: &content_noise,
     };
     let mut latents = Latents::default();
-    converter.convert(&input, &["s"], &mut latents).unwrap();
-    latents.0
+    let mut made = converter.convert(&input, &["s"], &mut latents).unwrap();
+    (latents.0, made.images.remove(0).unwrap())
 }
 
 #[test]
@@ -86,11 +97,94 @@ fn attention_by_graphs_gives_the_latents_of_the_kernels_in_rust() {
             ..RawMethod::default()
         };
         let method = MethodConfig::try_from(raw).unwrap();
-        let (kernels, graphs) = (converted(&method, false), converted(&method, true));
+        let method = method.diffusion().unwrap();
+        let (kernels, graphs) = (converted(method, false), converted(method, true));
         assert_eq!(kernels.len(), method.num_executed());
         for (step, (kernels, graphs)) in kernels.iter().zip(&graphs).enumerate() {
             let worst = (kernels - graphs).fold(0.0_f32, |worst, off| worst.max(off.abs()));
             assert!(worst <= 1e-4, "{preset:?}, step {step}: {worst} apart");
         }
     }
+}
+
+fn with_products(model: &Path, products: Products, method: &DiffusionConfig) -> Converter {
+    let config = EngineConfig {
+        products,
+        ..EngineConfig::default()
+    };
+    let engine = Engine::load(model, &config).unwrap();
+    Converter::new(engine, method, &config).unwrap()
+}
+
+fn method(method: Method) -> DiffusionConfig {
+    let raw = RawMethod {
+        method: Some(method),
+        steps: Some(10),
+        skip: Some(6),
+        ..RawMethod::default()
+    };
+    let method = MethodConfig::try_from(raw).unwrap();
+    method.diffusion().unwrap().clone()
+}
+
+/// Returns the root of the mean square of some numbers.
+fn spread(numbers: &Array3<f32>) -> f64 {
+    let squares = numbers.iter().map(|number| f64::from(*number).powi(2));
+    (squares.sum::<f64>() / numbers.len() as f64).sqrt()
+}
+
+/// Returns the ratio of the largest pixel and the mean error of two images in decibels.
+fn psnr(one: &Array3<u8>, other: &Array3<u8>) -> f64 {
+    let squares = one
+        .iter()
+        .zip(other)
+        .map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2));
+    10.0 * (255.0_f64.powi(2) * one.len() as f64 / squares.sum::<f64>()).log10()
+}
+
+#[test]
+fn products_of_bf16_cost_an_image_of_the_demo_less_than_can_be_seen() {
+    let model = repository("infra/demo/model");
+    for (of, most, least_psnr) in [
+        (Method::CrossImage, 0.02, 40.0),
+        (Method::Cacti, 0.02, 40.0),
+        (Method::Cactif, 0.04, 40.0),
+    ] {
+        let method = method(of);
+        let by = |products| converted_by(with_products(&model, products, &method));
+        let ((latents, image), (rounded, rounded_image)) = (by(Products::F32), by(Products::Bf16));
+        for (step, (latents, rounded)) in latents.iter().zip(&rounded).enumerate() {
+            let off = spread(&(latents - rounded)) / spread(latents);
+            assert!(off > 0.0, "{of}, step {step}: nothing is rounded");
+            assert!(off <= most, "{of}, step {step}: {off:.4} of the latents");
+        }
+        let psnr = psnr(&image, &rounded_image);
+        assert!(psnr >= least_psnr, "{of}: {psnr:.1} dB");
+    }
+}
+
+#[test]
+fn products_of_bf16_make_the_same_bytes_each_time() {
+    let method = method(Method::Cactif);
+    let model = fixture("golden-model");
+    let by = |()| converted_by(with_products(&model, Products::Bf16, &method));
+    assert!(by(()) == by(()));
+}
+
+#[test]
+fn products_of_bf16_are_refused_on_a_gpu_before_anything_is_loaded() {
+    let config = EngineConfig {
+        device: Device::Cuda(0),
+        products: Products::Bf16,
+        ..EngineConfig::default()
+    };
+    // Where there is no GPU, that is said first.
+    let told = Engine::load(&fixture("golden-model"), &config)
+        .err()
+        .unwrap();
+    let told = shared::failure::chain(&told);
+    assert!(
+        told.contains("engine.precision") || told.contains("CUDA"),
+        "{told}"
+    );
 }

@@ -146,8 +146,7 @@ pub enum InputError {
     /// A label whose pixels could mean one thing or another.
     #[error(
         "{name} is a PNG of {described} and it cannot be told what it shows: {found}; expected {expected}, \
-         or labels = \"label-ids\", \"train-ids\" or \"colour\" in the settings of a run of another name \
-         (transfer: --content-labels, --style-labels) if you know what it is"
+         or {helps} if you know what it is"
     )]
     LabelUntold {
         /// The file.
@@ -158,6 +157,8 @@ pub enum InputError {
         found: String,
         /// What the layout promises.
         expected: &'static str,
+        /// What can say what it is.
+        helps: &'static str,
     },
     /// A label whose pixels mean something else than its name says.
     #[error(

@@ -11,7 +11,7 @@ use crate::files::{LabelFile, NamedBytes};
 use crate::labels::encoding::{self, Label};
 use crate::labels::label_map::LabelMap;
 use crate::labels::stored::stored;
-use crate::resize::{CropBox, Size, crop_centre, resize_bicubic};
+use crate::resize::{CropBox, Size, crop_centre, resize_bicubic, resize_nearest};
 use shared::dataset::classes::UNKNOWN;
 use shared::model::ImageSize;
 use shared::warning::{ItemWarning, WarningKind};
@@ -43,6 +43,16 @@ pub struct Prepared {
     pub stored_label: Option<Vec<u8>>,
     /// Warnings about the files; each names its file.
     pub warnings: Vec<ItemWarning>,
+}
+
+impl Prepared {
+    /// Takes the class map that was made of an image without a label, train ids `(height, width)` of its size, as its label.
+    /// Nothing of it is stored beside outputs.
+    pub fn take_class_map(&mut self, train_ids: Array2<u8>) {
+        let (height, width) = self.label_latent.dim();
+        self.label_latent = resize_nearest(train_ids.view(), Size { width, height });
+        self.label = train_ids;
+    }
 }
 
 /// Returns an image and its label, cropped and resized.

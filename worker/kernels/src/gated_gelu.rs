@@ -7,10 +7,11 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::parts::part_len;
 use crate::vectorised::exp2;
 use crate::vectors;
 
-/// The tokens that a thread takes at a time.
+/// The most tokens that a thread takes at a time.
 const TOKENS: usize = 16;
 
 /// A gated activation of tokens of some width.
@@ -42,10 +43,11 @@ impl GatedGelu {
         assert_eq!(gate.len(), outputs.len());
         assert_eq!(self.hidden_bias.len(), self.gate_bias.len());
         let width = self.hidden_bias.len();
+        let part = Self::part_len(outputs.len() / width, rayon::current_num_threads());
         outputs
-            .par_chunks_mut(TOKENS * width)
-            .zip(hidden.par_chunks(TOKENS * width))
-            .zip(gate.par_chunks(TOKENS * width))
+            .par_chunks_mut(part * width)
+            .zip(hidden.par_chunks(part * width))
+            .zip(gate.par_chunks(part * width))
             .for_each(|((outputs, hidden), gate)| {
                 vectors::arch().dispatch(WriteTokens {
                     biases: self,
@@ -54,6 +56,13 @@ impl GatedGelu {
                     outputs,
                 });
             });
+    }
+}
+
+impl GatedGelu {
+    /// Returns the tokens that each of some threads takes at a time.
+    pub(crate) fn part_len(num_tokens: usize, num_threads: usize) -> usize {
+        part_len(num_tokens, 1, TOKENS, num_threads)
     }
 }
 

@@ -1,16 +1,21 @@
 //! Vectorised arithmetic on plain numbers, which knows nothing of what the numbers are.
 //!
 //! - [`vectors`]: the SIMD instructions that kernels use; `vectorised`: parts of their loops
+//! - [`bf16`]: products of numbers of half the width
+//! - `parts`: how work is cut for threads
 //! - [`attention`]: softmax attention of several heads, tile by tile
 //! - [`convolution`]: convolutions of 3x3 pixels (Winograd), with the normalisation or upsampling before them
+//! - [`small_convolution`]: convolutions of 3x3 pixels on images of few of them, of bfloat16
 //! - [`pointwise`]: convolutions of single pixels, on images as they lie in memory
 //! - [`group_norm`]: group normalisation with the activation after it
 //! - [`linear`]: products of tokens and weights with the sums that follow them
 //! - [`gated_gelu`]: the activation of transformers' feed-forward layers with the sums before it
+//! - [`median`]: medians of numbers that are gone through and not held
 //! - [`finite`]: whether numbers are finite
+//! - [`regions`]: what of a call threads can share
 //!
 //! The bytes that a kernel writes depend neither on the number of threads nor on what else is computed with it, nor on
-//! the width of vectors but for the products of [`pointwise`].
+//! the width of vectors but for the products of [`pointwise`] that are of single precision.
 //!
 //! # Why there are five matrix products
 //!
@@ -33,13 +38,18 @@
 #![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 pub mod attention;
+pub mod bf16;
 pub mod convolution;
 pub mod finite;
 pub mod gated_gelu;
 pub mod group_norm;
 pub mod linear;
+pub mod median;
+mod parts;
 pub mod pointwise;
 #[cfg(test)]
 mod random;
+pub mod regions;
+pub mod small_convolution;
 mod vectorised;
 pub mod vectors;

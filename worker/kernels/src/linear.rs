@@ -11,26 +11,31 @@ use faer::Accum;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::bf16::{Layout, Operands};
+use crate::parts::{Rectangle, columns};
 use crate::vectorised::MAX_LANES;
 use crate::vectors;
 
 /// MR: tokens whose sums are kept in registers with AVX-512; half of them with narrower vectors.
-const MR: usize = 8;
+pub(crate) const MR: usize = 8;
 /// NR: outputs of a packed panel of weights.
-const NR: usize = 32;
+pub(crate) const NR: usize = 32;
 /// KC: inputs that are summed at a time.
-const KC: usize = 512;
+pub(crate) const KC: usize = 512;
 /// MC: the most tokens that a thread takes at a time. With [`KC`] inputs of each they fit in L2.
 const MC: usize = 256;
+/// To load a number takes a thread as long as so many products: a core has some 10 bytes of L3 in a cycle.
+pub(crate) const LOAD: usize = 13;
 /// Inputs of an unrolled step of the sums.
 const K_UNROLL: usize = 4;
 
 /// A linear layer, with packed weights.
 pub struct Linear {
-    /// `(panels, inputs, NR)`
-    packed: Vec<f32>,
-    bias: Vec<f32>,
-    num_inputs: usize,
+    /// `(panels, inputs, NR)`; of bfloat16 pairs of inputs.
+    pub(crate) packed: Vec<f32>,
+    pub(crate) operands: Operands,
+    pub(crate) bias: Vec<f32>,
+    pub(crate) num_inputs: usize,
 }
 
 impl Linear {
@@ -62,6 +67,7 @@ impl Linear {
             });
         Self {
             packed,
+            operands: Operands::Single,
             bias,
             num_inputs,
         }
@@ -87,101 +93,163 @@ impl Linear {
     ///
     /// If they differ in tokens, or there are no inputs or no outputs.
     pub fn write(&self, x: &[f32], accum: Accum, outputs: &mut [f32]) {
+        self.write_laid_out(self.operands.layout(), x, accum, outputs);
+    }
+
+    /// Writes the outputs with products of one layout.
+    pub(crate) fn write_laid_out(
+        &self,
+        layout: Layout,
+        x: &[f32],
+        accum: Accum,
+        outputs: &mut [f32],
+    ) {
         let (num_inputs, num_outputs) = (self.num_inputs(), self.num_outputs());
         let num_tokens = x.len() / num_inputs;
         assert_eq!(x.len(), num_tokens * num_inputs);
         assert_eq!(outputs.len(), num_tokens * num_outputs);
-        // Enough parts for every thread, each of whole blocks of registers.
-        let part = num_tokens.div_ceil(rayon::current_num_threads());
-        let part = part.next_multiple_of(MR).min(MC);
+        let num_threads = rayon::current_num_threads();
+        let [part, width] = Self::part(num_tokens, num_outputs, num_threads);
         outputs
             .par_chunks_mut(part * num_outputs)
             .zip(x.par_chunks(part * num_inputs))
             .for_each(|(outputs, x)| {
-                vectors::arch().dispatch(WriteTokens {
-                    layer: self,
-                    x,
-                    accum,
-                    outputs,
-                });
+                let parts = columns(outputs, num_outputs, width);
+                parts
+                    .into_par_iter()
+                    .enumerate()
+                    .for_each(|(place, mut rows)| {
+                        let tokens = WriteTokens {
+                            layer: self,
+                            first_panel: place * width / NR,
+                            x,
+                            accum,
+                            rows: &mut rows,
+                        };
+                        tokens.write(layout);
+                    });
             });
+    }
+
+    /// Returns the tokens and the outputs that each of some threads takes at a time, these whole panels.
+    pub(crate) fn part(num_tokens: usize, num_outputs: usize, num_threads: usize) -> [usize; 2] {
+        let whole = Rectangle {
+            rows: num_tokens,
+            columns: num_outputs / NR,
+        };
+        let work = |part: Rectangle| {
+            let (tokens, outputs) = (part.rows, part.columns * NR);
+            tokens * outputs + LOAD * (tokens + outputs)
+        };
+        let part = whole.part(MR, MC, num_threads, work);
+        [part.rows, part.columns * NR]
     }
 }
 
-/// The outputs of the tokens that a thread takes at a time.
-struct WriteTokens<'a> {
-    layer: &'a Linear,
-    x: &'a [f32],
-    accum: Accum,
-    outputs: &'a mut [f32],
+/// Some outputs of the tokens that a thread takes at a time.
+pub(crate) struct WriteTokens<'a, 'b> {
+    pub(crate) layer: &'a Linear,
+    /// The panel of weights of the first of the outputs.
+    pub(crate) first_panel: usize,
+    pub(crate) x: &'a [f32],
+    pub(crate) accum: Accum,
+    /// The outputs of each token.
+    pub(crate) rows: &'a mut [&'b mut [f32]],
 }
 
-impl WithSimd for WriteTokens<'_> {
-    type Output = ();
+impl WriteTokens<'_, '_> {
+    /// Writes the outputs with products of one layout.
+    fn write(self, layout: Layout) {
+        match layout {
+            Layout::Single => vectors::arch().dispatch(self),
+            Layout::Rounded | Layout::Pairs => self.write_rounded(layout),
+        }
+    }
 
+    /// Writes what outputs are without products.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            layer,
-            x,
-            accum,
-            outputs,
-        } = self;
-        let (num_inputs, num_outputs) = (layer.num_inputs, layer.bias.len());
-        for row in outputs.chunks_exact_mut(num_outputs) {
-            match accum {
-                Accum::Replace => row.copy_from_slice(&layer.bias),
+    pub(crate) fn begin(&mut self) {
+        for row in self.rows.iter_mut() {
+            let bias = &self.layer.bias[self.first_panel * NR..][..row.len()];
+            match self.accum {
+                Accum::Replace => row.copy_from_slice(bias),
                 Accum::Add => {
-                    for (output, bias) in row.iter_mut().zip(&layer.bias) {
+                    for (output, bias) in row.iter_mut().zip(bias) {
                         *output += bias;
                     }
                 }
             }
         }
+    }
+}
+
+impl WithSimd for WriteTokens<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        self.begin();
+        let Self {
+            layer,
+            first_panel,
+            x,
+            rows,
+            ..
+        } = self;
+        let num_inputs = layer.num_inputs;
+        let num_outputs = rows.first().map_or(0, |row| row.len());
+        let packed = &layer.packed[first_panel * num_inputs * NR..][..num_inputs * num_outputs];
         for first in (0..num_inputs).step_by(KC) {
             let num = KC.min(num_inputs - first);
-            for (panel, weights) in layer.packed.chunks_exact(num_inputs * NR).enumerate() {
-                let mut block = Block {
+            for (panel, weights) in packed.chunks_exact(num_inputs * NR).enumerate() {
+                let block = Block {
                     weights: &weights[first * NR..][..num * NR],
                     x,
                     inputs: first..first + num,
                     num_inputs,
-                    outputs,
+                    rows,
                     column: panel * NR,
-                    num_outputs,
                 };
-                // As many sums as leave registers for the operands: 32 with the widest vectors, else 16.
-                if S::F32_LANES == MAX_LANES {
-                    block.add_all::<S, MR>(simd);
-                } else {
-                    block.add_all::<S, { MR / 2 }>(simd);
-                }
+                block.with_simd(simd);
             }
         }
     }
 }
 
 /// Some inputs of all tokens and a panel of weights.
-struct Block<'a> {
+pub(crate) struct Block<'a, 'b> {
     /// `(inputs, NR)`
-    weights: &'a [f32],
+    pub(crate) weights: &'a [f32],
     /// `(tokens, num_inputs)`
-    x: &'a [f32],
+    pub(crate) x: &'a [f32],
     /// Those of the inputs that are summed.
-    inputs: Range<usize>,
-    num_inputs: usize,
-    /// `(tokens, num_outputs)`, to which the products are added.
-    outputs: &'a mut [f32],
+    pub(crate) inputs: Range<usize>,
+    pub(crate) num_inputs: usize,
+    /// The outputs of each token, to which the products are added.
+    pub(crate) rows: &'a mut [&'b mut [f32]],
     /// The first of the panel's outputs.
-    column: usize,
-    num_outputs: usize,
+    pub(crate) column: usize,
 }
 
-impl Block<'_> {
+impl WithSimd for Block<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        // As many sums as leave registers for the operands: 32 with the widest vectors, else 16.
+        if S::F32_LANES == MAX_LANES {
+            self.add_all::<S, MR>(simd);
+        } else {
+            self.add_all::<S, { MR / 2 }>(simd);
+        }
+    }
+}
+
+impl Block<'_, '_> {
     /// Adds the products of all tokens, `ROWS` at a time and then the rest one by one.
     #[inline(always)]
     fn add_all<S: Simd, const ROWS: usize>(&mut self, simd: S) {
-        let num_tokens = self.outputs.len() / self.num_outputs;
+        let num_tokens = self.rows.len();
         let mut token = 0;
         while token + ROWS <= num_tokens {
             self.add::<S, ROWS>(simd, token);
@@ -208,7 +276,7 @@ impl Block<'_> {
             let column = self.column + first;
             let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
             for (t, sums) in sums.iter_mut().enumerate() {
-                let row = &self.outputs[(token + t) * self.num_outputs + column..][..part];
+                let row = &self.rows[token + t][column..][..part];
                 sums.copy_from_slice(S::as_simd_f32s(row).0);
             }
             for (step, weights) in weights.iter().enumerate() {
@@ -227,7 +295,7 @@ impl Block<'_> {
                 }
             }
             for (t, sums) in sums.iter().enumerate() {
-                let row = &mut self.outputs[(token + t) * self.num_outputs + column..][..part];
+                let row = &mut self.rows[token + t][column..][..part];
                 S::as_mut_simd_f32s(row).0.copy_from_slice(sums);
             }
         }
@@ -285,9 +353,10 @@ mod tests {
             let mut written = vec![0.0; tokens * outputs];
             simd.vectorize(WriteTokens {
                 layer: &layer,
+                first_panel: 0,
                 x: &draw("x", tokens * inputs),
                 accum: Accum::Replace,
-                outputs: &mut written,
+                rows: &mut columns(&mut written, outputs, outputs)[0],
             });
             written
         }
@@ -303,17 +372,25 @@ mod tests {
     #[test]
     fn neither_threads_nor_tokens_beside_it_change_a_byte() {
         let (inputs, outputs) = (40, 64);
-        let layer = Linear::new(&draw("w", inputs * outputs), draw("b", outputs), inputs);
+        let (weights, bias) = (draw("w", inputs * outputs), draw("b", outputs));
         let x = draw("x", 70 * inputs);
-        let by = |num_threads: usize, tokens: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads);
-            let mut written = vec![0.0; tokens * outputs];
-            let write = || layer.write(&x[..tokens * inputs], Accum::Replace, &mut written);
-            pool.build().unwrap().install(write);
-            written
-        };
-        let all = by(1, 70);
-        assert!(by(3, 70) == all);
-        assert!(by(1, 11) == all[..11 * outputs]);
+        for layer in [
+            Linear::new(&weights, bias.clone(), inputs),
+            Linear::of_bf16(&weights, bias, inputs),
+        ] {
+            let by = |num_threads: usize, tokens: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads);
+                let mut written = vec![0.0; tokens * outputs];
+                let write = || layer.write(&x[..tokens * inputs], Accum::Replace, &mut written);
+                pool.build().unwrap().install(write);
+                written
+            };
+            let all = by(1, 70);
+            for num_threads in [3, 7, 16, 64] {
+                assert!(by(num_threads, 70) == all, "{num_threads}");
+            }
+            assert!(by(1, 11) == all[..11 * outputs]);
+            assert!(by(64, 11) == all[..11 * outputs]);
+        }
     }
 }

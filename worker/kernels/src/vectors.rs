@@ -2,18 +2,22 @@
 //!
 //! No byte that our own loops write depends on them, so there is no reason to pin any but to prove that, or to find out
 //! whether a reported error depends on them. `SYNTH2REAL_VECTORS` pins them for a process: `scalar` (one number at a
-//! time), `v3` (AVX2) or `v4` (AVX-512). faer, which multiplies in [`pointwise`](crate::pointwise), chooses for itself,
-//! and nothing pins its vectors.
+//! time), `v3` (AVX2), `v4` (AVX-512) or `v4-bf16` (AVX-512, and of bfloat16 products of pairs: see [`bf16`](crate::bf16)).
+//! faer, which multiplies in [`pointwise`](crate::pointwise), chooses for itself, and nothing pins its vectors.
 
 use std::sync::OnceLock;
 
 use pulp::{Arch, Simd, WithSimd};
+
+use crate::bf16::dot_products;
 
 /// The variable that pins vectors.
 pub const VARIABLE: &str = "SYNTH2REAL_VECTORS";
 
 /// The dispatch of every kernel of this process, from its first one on.
 static IN_USE: OnceLock<Arch> = OnceLock::new();
+/// The vectors that were pinned.
+static PINNED: OnceLock<Vectors> = OnceLock::new();
 
 /// Vectors that kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +28,17 @@ pub enum Vectors {
     V3,
     /// AVX-512: sixteen.
     V4,
+    /// AVX-512, with dot products of pairs of bfloat16.
+    V4Bf16,
 }
 
 /// Why vectors cannot be pinned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VectorsError {
     /// There are none of this name.
-    #[error("{VARIABLE} ({0:?}) must be scalar, v3 or v4; leave it unset for the widest vectors")]
+    #[error(
+        "{VARIABLE} ({0:?}) must be scalar, v3, v4 or v4-bf16; leave it unset for the widest vectors"
+    )]
     Unknown(String),
     /// This CPU has none of them.
     #[error("{VARIABLE} ({}) names vectors that this processor does not have, which has {}", .0, here())]
@@ -42,7 +50,7 @@ pub enum VectorsError {
 
 impl Vectors {
     /// Every kind, in rising width.
-    pub const ALL: [Self; 3] = [Self::Scalar, Self::V3, Self::V4];
+    pub const ALL: [Self; 4] = [Self::Scalar, Self::V3, Self::V4, Self::V4Bf16];
 
     /// Returns the name that pins them.
     #[must_use]
@@ -51,6 +59,7 @@ impl Vectors {
             Self::Scalar => "scalar",
             Self::V3 => "v3",
             Self::V4 => "v4",
+            Self::V4Bf16 => "v4-bf16",
         }
     }
 
@@ -60,7 +69,7 @@ impl Vectors {
         match self {
             Self::Scalar => 1,
             Self::V3 => 8,
-            Self::V4 => 16,
+            Self::V4 | Self::V4Bf16 => 16,
         }
     }
 
@@ -80,9 +89,16 @@ impl Vectors {
             Self::V3 => pulp::x86::V3::try_new().map(Arch::V3),
             #[cfg(target_arch = "x86_64")]
             Self::V4 => pulp::x86::V4::try_new().map(Arch::V4),
+            #[cfg(target_arch = "x86_64")]
+            Self::V4Bf16 => Self::V4.arch().filter(|_| dot_products::are_here()),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::V3 | Self::V4 => None,
+            Self::V3 | Self::V4 | Self::V4Bf16 => None,
         }
+    }
+
+    /// Returns whether products of bfloat16 are made of pairs with them.
+    pub(crate) fn multiply_pairs(self) -> bool {
+        self == Self::V4Bf16
     }
 
     /// Has every kernel of this process compute with them.
@@ -93,9 +109,12 @@ impl Vectors {
     pub fn pin(self) -> Result<(), VectorsError> {
         let arch = self.arch().ok_or(VectorsError::NotHere(self.as_str()))?;
         let _ = IN_USE.set(arch);
-        match lanes() {
-            lanes if lanes == self.lanes() => Ok(()),
-            others => Err(VectorsError::TooLate(self.as_str(), others)),
+        let _ = PINNED.set(self);
+        let others = lanes();
+        if others == self.lanes() && dot_products::are_used() == self.multiply_pairs() {
+            Ok(())
+        } else {
+            Err(VectorsError::TooLate(self.as_str(), others))
         }
     }
 }
@@ -124,6 +143,11 @@ fn named(name: &str) -> Result<Vectors, VectorsError> {
     let mut all = Vectors::ALL.into_iter();
     let named = all.find(|vectors| vectors.as_str() == name);
     named.ok_or_else(|| VectorsError::Unknown(name.to_owned()))
+}
+
+/// Returns the vectors that were pinned, if any were.
+pub(crate) fn pinned() -> Option<Vectors> {
+    PINNED.get().copied()
 }
 
 /// Returns the dispatch of every kernel.
@@ -170,7 +194,7 @@ mod tests {
         }
         for name in ["V4", "avx2", "", "4"] {
             let error = named(name).unwrap_err().to_string();
-            for words in [VARIABLE, name, "scalar, v3 or v4"] {
+            for words in [VARIABLE, name, "scalar, v3, v4 or v4-bf16"] {
                 assert!(error.contains(words), "{words}: {error}");
             }
         }

@@ -62,7 +62,7 @@ impl Statistics {
     }
 
     /// Returns the factor and the summand that take these statistics to `other`.
-    fn to(self, other: Self) -> (f32, f32) {
+    pub(super) fn to(self, other: Self) -> (f32, f32) {
         let factor = other.std / self.std;
         (factor as f32, (other.mean - self.mean * factor) as f32)
     }

@@ -115,7 +115,7 @@ impl ClassAdain {
 }
 
 /// Returns the positions whose four neighbours are set as well; outside counts as not set.
-fn eroded(mask: &Array2<bool>) -> Array2<bool> {
+pub(super) fn eroded(mask: &Array2<bool>) -> Array2<bool> {
     let inside = |y: Option<usize>, x: Option<usize>| {
         let position = y.zip(x);
         position.is_some_and(|position| mask.get(position) == Some(&true))
@@ -130,13 +130,13 @@ fn eroded(mask: &Array2<bool>) -> Array2<bool> {
 }
 
 /// Returns the biased statistics of the positions in `mask`, of which there is at least one.
-fn masked(channel: ArrayView2<f32>, mask: &Array2<bool>) -> Statistics {
+pub(super) fn masked(channel: ArrayView2<f32>, mask: &Array2<bool>) -> Statistics {
     let values = channel.iter().zip(mask).filter(|&(_, &inside)| inside);
     Statistics::of(values.map(|(&value, _)| value), 0)
 }
 
 impl LabelledLatent<'_> {
-    fn check_size(&self) -> Result<(), AdainError> {
+    pub(super) fn check_size(&self) -> Result<(), AdainError> {
         let (_, height, width) = self.latent.dim();
         if self.labels.dim() != (height, width) {
             return Err(AdainError::Labels {

@@ -25,6 +25,8 @@ pub enum Quantity {
     Latent(At),
     /// The decoder's output of a latent.
     DecodedImage,
+    /// A translator's output.
+    TranslatedImage,
 }
 
 impl Quantity {
@@ -56,6 +58,7 @@ impl fmt::Display for Quantity {
             Self::NoisePrediction(at) => write!(f, "the noise prediction at {at}"),
             Self::Latent(at) => write!(f, "the latent after {at}"),
             Self::DecodedImage => f.write_str("the image that the VAE's decoder made"),
+            Self::TranslatedImage => f.write_str("the image that the translator made"),
         }
     }
 }
@@ -114,5 +117,6 @@ mod tests {
         assert!(message(Quantity::Latent(AT)).starts_with("the latent after step 3"));
         assert!(message(Quantity::EncodedLatent).contains("encoder"));
         assert!(message(Quantity::DecodedImage).contains("decoder"));
+        assert!(message(Quantity::TranslatedImage).contains("translator"));
     }
 }

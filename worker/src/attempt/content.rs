@@ -85,7 +85,8 @@ impl Attempt<'_> {
         }
         let label_key = ArtifactKey::Label(self.run().clone(), content.name().to_owned());
         rows.check_label(content.name(), &label_key, &content.digests.label_sha256)?;
-        let missing = self.find_stored(&content, rows).await?;
+        let styles = self.with_class_maps(content.name(), styles, rows).await?;
+        let missing = self.find_stored(&content, &styles, rows).await?;
         let mut usable = Vec::new();
         for style in missing {
             if self.stop.load(Ordering::Relaxed) {

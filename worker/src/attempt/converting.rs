@@ -15,44 +15,32 @@ use super::styles::UsableStyle;
 use super::{Attempt, AttemptError, ConvertedBatch, ConvertedOutput, Quarantine, Stage};
 
 impl Attempt<'_> {
-    /// Makes and stores a content's images, with fewer at once when memory runs out.
+    /// Makes and stores a content's images, all in one pass.
     pub(super) async fn convert(
         &self,
         content: &InHand<'_>,
         styles: &[UsableStyle<'_>],
         rows: &mut RowMaker<'_>,
     ) -> Result<(), AttemptError> {
-        let mut rest = styles;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(self.context.batch_limit.of(rest.len()));
-            self.progress.begin(Stage::OutputStep);
-            let names = now.iter().map(|style| style.name().to_owned());
-            let (loaded, progress) = (Arc::clone(&content.loaded), Arc::clone(&self.progress));
-            let backend = &self.context.backend;
-            match backend.convert(loaded, names.collect(), progress).await {
-                Ok(batch) => {
-                    self.store(content, now, batch, rows).await?;
-                    rest = later;
-                }
-                Err(error) if error.class() == FailureClass::BadOutput => {
-                    let why = error.into_quarantine();
-                    for style in rest {
-                        rows.quarantined(content.name(), style.name(), &why);
-                    }
-                    return Ok(());
-                }
-                Err(error) if error.class() == FailureClass::Resources && now.len() > 1 => {
-                    let outputs = self.context.batch_limit.lower(now.len());
-                    tracing::warn!(
-                        content = content.name(),
-                        outputs,
-                        "out of memory: fewer outputs in a pass from now on"
-                    );
-                }
-                Err(error) => return Err(error),
-            }
+        if styles.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.progress.begin(Stage::OutputStep);
+        let names = styles.iter().map(|style| style.name().to_owned());
+        let (loaded, progress) = (Arc::clone(&content.loaded), Arc::clone(&self.progress));
+        let backend = &self.context.backend;
+        match backend.convert(loaded, names.collect(), progress).await {
+            Ok(batch) => self.store(content, styles, batch, rows).await,
+            Err(error) if error.class() == FailureClass::BadOutput => {
+                let why = error.into_quarantine();
+                for style in styles {
+                    rows.quarantined(content.name(), style.name(), &why);
+                }
+                Ok(())
+            }
+            // Outputs are evaluated one after the other, so fewer of them need no less memory at once.
+            Err(error) => Err(error),
+        }
     }
 
     /// Evaluates and stores what was made in a pass, each with its label, and gives it its row.

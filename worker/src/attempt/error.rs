@@ -61,9 +61,10 @@ pub enum AttemptError {
         /// Its digest in the committed row.
         committed: String,
     },
-    /// An item that is done, and whose image or label is gone, cannot be made again.
+    /// An item that is done, and whose image, label or class map is gone, cannot be made again.
     #[error(
-        "the image or the label of {item} is gone, and it cannot be made again as things are: {reason}"
+        "the image or the label of {item}, or the class map of its style, is gone, and it cannot be made again as things \
+         are: {reason}"
     )]
     Unrepairable {
         /// The item.
@@ -231,7 +232,7 @@ impl AttemptError {
     pub(super) fn is_damaged_output(&self) -> bool {
         match self {
             Self::Evaluation { source, .. } => match **source {
-                EvaluationError::Output(_) | EvaluationError::Ssim(_) => true,
+                EvaluationError::Output(_) | EvaluationError::Pixels(_) => true,
                 EvaluationError::Prediction(_) | EvaluationError::Engine(_) => false,
             },
             Self::Storage(_)
@@ -252,7 +253,7 @@ impl AttemptError {
     pub fn ends_engine(&self) -> bool {
         match self {
             Self::Hung { stage, .. } => match stage {
-                Stage::StyleStep | Stage::OutputStep | Stage::Evaluate => true,
+                Stage::ClassMap | Stage::StyleStep | Stage::OutputStep | Stage::Evaluate => true,
                 Stage::Load | Stage::Wait | Stage::Store => false,
             },
             Self::Engine(error) => matches!(error, EngineError::Gone(_)),

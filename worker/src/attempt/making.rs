@@ -54,6 +54,7 @@ impl Attempt<'_> {
             let made = MadeImage {
                 sha256: sha256.to_owned(),
                 content: content.digests.clone(),
+                prior_sha256: rows.prior_sha256(style).map(str::to_owned),
             };
             is_new |= rows.noted.add(item_of(content.name(), style), made);
         }
@@ -74,7 +75,11 @@ impl Attempt<'_> {
         rows: &RowMaker<'_>,
     ) -> bool {
         let noted = rows.noted.of(style.name(), content.name());
-        let is_own = |made: &MadeImage| made.sha256 == sha256 && made.content == content.digests;
+        let is_own = |made: &MadeImage| {
+            made.sha256 == sha256
+                && made.content == content.digests
+                && made.prior_sha256.as_deref() == rows.prior_sha256(style.name())
+        };
         // What is stored of a committed shard is compared with its rows.
         matches!(self.goal, Goal::Repair { .. }) || noted.is_some_and(is_own)
     }

@@ -5,14 +5,14 @@
 //!
 //! - `goal`: what is to be made; `ports`: what it is made with
 //! - `inputs`: files out of datasets; `waiting`: for those that are away
-//! - `content`: the items of one content. `stored` finds those that are there; `styles`, `converting` and `evaluating` make
-//!   the rest, as many at once as `batch_limit` says
+//! - `content`: the items of one content. `class_maps` gives styles without labels theirs; `stored` finds what is there;
+//!   `styles`, `converting` and `evaluating` make the rest
 //! - `artifacts`, `making`, `rows`: what is stored of an item, noted of it and said of it
 //! - `commit`: the end of a shard; `repair`: what is made again for one that is committed
 //! - `error`: why an attempt fails
 
 mod artifacts;
-mod batch_limit;
+mod class_maps;
 mod commit;
 mod content;
 mod converting;
@@ -33,13 +33,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use batch_limit::BatchLimit;
+use engine::conversion::trial::Trial;
 pub use error::AttemptError;
 pub use goal::Goal;
 pub use inputs::Datasets;
 pub use ports::{
-    ConversionBackend, ConvertedBatch, ConvertedOutput, Evaluator, InputKind, Inputs, LoadedInput,
-    Progress, Quarantine, Stage, Unusable,
+    ClassMapper, ConversionBackend, ConvertedBatch, ConvertedOutput, Evaluator, InputKind, Inputs,
+    LoadedInput, Progress, Quarantine, Stage, Unusable,
 };
 use shared::artifact::ArtifactKey;
 use shared::clock::Clock;
@@ -47,6 +47,7 @@ use shared::ids::RunId;
 use shared::making::ContentDigests;
 use shared::manifest::ManifestRow;
 use shared::plan::ShardInputs;
+use shared::platform::Platform;
 use shared::queue::message::ShardTask;
 use shared::storage::Storage;
 
@@ -63,10 +64,14 @@ pub struct RunContext {
     pub backend: Arc<dyn ConversionBackend>,
     /// What evaluates them.
     pub evaluator: Arc<dyn Evaluator>,
-    /// The model's sizes.
+    /// What makes class maps of styles without labels, if the run has such.
+    pub class_maps: Option<Arc<dyn ClassMapper>>,
+    /// The sizes of images.
     pub size: ImageSize,
-    /// How many outputs fit in the backend's memory at once.
-    pub batch_limit: BatchLimit,
+    /// What the backend computes with; unknown of a method without a model.
+    pub platform: Platform,
+    /// What the trial of the backend's GPU has found.
+    pub trial: Option<Trial>,
 }
 
 /// What every row says about the run and this process.
@@ -76,11 +81,13 @@ pub struct Provenance {
     pub worker: String,
     /// Device it computes on.
     pub device: String,
+    /// What it computes with.
+    pub platform: Platform,
     /// Seed of the run.
     pub seed: u64,
     /// SHA-256 of the method's settings.
     pub config_hash: String,
-    /// SHA-256 of the model's contract.
+    /// SHA-256 of the model's contract; empty where the method has none.
     pub model_sha256: String,
     /// SHA-256 of all that the run is planned with.
     pub plan_hash: String,

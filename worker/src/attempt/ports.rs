@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use ndarray::{Array2, Array3};
 use shared::dataset::entry::DatasetEntry;
 use shared::failure::{FailureClass, chain};
 use shared::ids::RunId;
 use shared::manifest::ManifestRow;
+use shared::model::ImageSize;
 use shared::warning::ItemWarning;
 
 use super::{AttemptError, ShardOutcome};
@@ -25,7 +27,7 @@ pub enum InputKind {
     Style,
 }
 
-/// An input at the model's size.
+/// An input at the size that was asked for.
 pub struct LoadedInput {
     /// Its name in the dataset.
     pub name: String,
@@ -60,12 +62,17 @@ pub enum Unusable {
 /// Reads the inputs of a run out of its datasets.
 #[async_trait]
 pub trait Inputs: Send + Sync {
-    /// Reads, decodes and resizes an input.
+    /// Reads, decodes and resizes an input, to the model's size or that of another network.
     ///
     /// # Errors
     ///
     /// [`Unusable`], which says whether trying again may help.
-    async fn load(&self, kind: InputKind, listing: &DatasetEntry) -> Result<LoadedInput, Unusable>;
+    async fn load(
+        &self,
+        kind: InputKind,
+        listing: &DatasetEntry,
+        size: ImageSize,
+    ) -> Result<LoadedInput, Unusable>;
 }
 
 impl Quarantine {
@@ -130,8 +137,7 @@ pub trait ConversionBackend: Send + Sync {
     ///
     /// # Errors
     ///
-    /// If the engine fails; of class resources if fewer styles at once may help, of class bad output if no output of this
-    /// content can be an image.
+    /// If the engine fails; of class bad output if no output of this content can be an image.
     async fn convert(
         &self,
         content: Arc<LoadedInput>,
@@ -166,6 +172,31 @@ pub trait Evaluator: Send + Sync {
     ) -> Result<Evaluation, EvaluationError>;
 }
 
+/// Makes class maps of styles without labels: a network.
+#[async_trait]
+pub trait ClassMapper: Send + Sync {
+    /// Returns the size of the images that it takes.
+    fn image_size(&self) -> ImageSize;
+
+    /// Returns from how many prototypes it has learnt what classes look like: the first ones of the plan.
+    fn num_learnt(&self) -> usize;
+
+    /// Learns what classes look like from the next prototype: an image of [`Self::image_size`], and its train ids at the
+    /// model's.
+    ///
+    /// # Errors
+    ///
+    /// If the network fails.
+    async fn learn(&self, image: Array3<u8>, labels: Array2<u8>) -> Result<(), AttemptError>;
+
+    /// Returns the train ids `(height, width)`, of the model's size, of an image of [`Self::image_size`].
+    ///
+    /// # Errors
+    ///
+    /// If the network fails.
+    async fn map(&self, image: Array3<u8>) -> Result<Array2<u8>, AttemptError>;
+}
+
 /// A stage of an attempt: what it is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
@@ -173,6 +204,8 @@ pub enum Stage {
     Load,
     /// Waiting for inputs that are away.
     Wait,
+    /// Mapping the classes of a style without a label, or learning what they look like.
+    ClassMap,
     /// A step of a style's branch.
     StyleStep,
     /// A step of an output's branch.
@@ -190,6 +223,7 @@ impl Stage {
         match self {
             Self::Load => "loading inputs",
             Self::Wait => "waiting for inputs",
+            Self::ClassMap => "mapping the classes of a style",
             Self::StyleStep => "recording a style",
             Self::OutputStep => "denoising",
             Self::Store => "storing",

@@ -35,6 +35,7 @@ pub(super) struct Expected(BTreeMap<ItemId, Made>);
 struct Made {
     output: Output,
     predictions: Option<Predictions>,
+    prior_sha256: Option<String>,
 }
 
 impl Expected {
@@ -45,6 +46,7 @@ impl Expected {
             Some(Made {
                 output: row.output.clone()?,
                 predictions: quality.and_then(|quality| quality.predictions.clone()),
+                prior_sha256: row.prior_sha256.clone(),
             })
         };
         let made = done.filter_map(|row| Some((row.item.clone(), made(row)?)));
@@ -62,6 +64,13 @@ impl Expected {
         let mut all = self.0.iter();
         let found = all.find(|(item, _)| item.content == content);
         found.map(|(_, made)| made.output.label_sha256.as_str())
+    }
+
+    /// Returns the digest of the class map of a style.
+    pub(super) fn prior(&self, style: &str) -> Option<&str> {
+        let mut all = self.0.iter();
+        let found = all.find(|(item, _)| item.style == style);
+        found.and_then(|(_, made)| made.prior_sha256.as_deref())
     }
 
     /// Returns the digests of what was predicted for an item, none if nothing of that is stored; nothing of an item that is

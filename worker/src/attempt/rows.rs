@@ -1,6 +1,6 @@
 //! Manifest rows of an attempt.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use shared::artifact::ArtifactKey;
@@ -12,6 +12,7 @@ use shared::manifest::{ManifestRow, Output, Predictions, Quality, RowOrigin, Sta
 use shared::warning::{ItemWarning, WarningKind};
 use shared::wording::{MOST_MESSAGE_BYTES, shortened};
 
+use super::class_maps::ClassMap;
 use super::repair::Expected;
 use super::{Attempt, AttemptError, LoadedInput, Quarantine, repair};
 
@@ -44,6 +45,8 @@ pub(super) struct RowMaker<'a> {
     expected: Option<Expected>,
     /// What attempts at the shard have made, of which files.
     pub(super) noted: Making,
+    /// The class maps of styles without labels that are known by now, or why there is none.
+    pub(super) class_maps: BTreeMap<String, Result<ClassMap, Quarantine>>,
     time: WorkTime,
     started_at: Timestamp,
     rows: Vec<ManifestRow>,
@@ -56,6 +59,7 @@ impl<'a> RowMaker<'a> {
             attempt,
             expected,
             noted,
+            class_maps: BTreeMap::new(),
             time,
             started_at: time.now(),
             rows: Vec::new(),
@@ -101,6 +105,20 @@ impl<'a> RowMaker<'a> {
         self.expected.as_ref()?.predictions(item)
     }
 
+    /// Returns the digest of a style's class map that committed rows speak of, if the shard is repaired.
+    pub(super) fn expected_prior(&self, style: &str) -> Option<&str> {
+        self.expected.as_ref()?.prior(style)
+    }
+
+    /// Returns the digest of the class map of a style; nothing of one that has a label.
+    pub(super) fn prior_sha256(&self, style: &str) -> Option<&str> {
+        self.class_map(style).map(|map| map.sha256.as_str())
+    }
+
+    fn class_map(&self, style: &str) -> Option<&ClassMap> {
+        self.class_maps.get(style)?.as_ref().ok()
+    }
+
     /// Marks the start of work on a content's items.
     pub(super) fn begin_content(&mut self) {
         self.started_at = self.time.now();
@@ -118,7 +136,9 @@ impl<'a> RowMaker<'a> {
 
     pub(super) fn done(&mut self, content: &LoadedInput, style: &str, stored: Stored) {
         let mut row = self.row(&content.name, style);
+        let of_map = self.class_map(style).and_then(|map| map.warning.as_ref());
         let warnings = content.prepared.warnings.iter().chain(&stored.warnings);
+        let warnings = warnings.chain(of_map);
         let texts: Vec<&str> = warnings.clone().map(|w| w.text.as_str()).collect();
         let text = shortened(&texts.join("; "), MOST_MESSAGE_BYTES);
         row.warning = (!texts.is_empty()).then_some(text);
@@ -127,6 +147,7 @@ impl<'a> RowMaker<'a> {
         row.output = Some(stored.output);
         row.quality = Some(stored.quality);
         row.content_sha256 = Some(content.image_sha256.clone());
+        row.prior_sha256 = self.prior_sha256(style).map(str::to_owned);
         row.work = stored.work;
         self.push(row);
     }
@@ -148,6 +169,7 @@ impl<'a> RowMaker<'a> {
             attempt: attempt.number,
             worker: provenance.worker,
             device: provenance.device,
+            platform: provenance.platform,
             seed: provenance.seed,
             config_hash: provenance.config_hash,
             model_sha256: provenance.model_sha256,

@@ -9,14 +9,15 @@ use super::rows::{RowMaker, Stored};
 use super::{Attempt, AttemptError, Stage};
 
 impl Attempt<'_> {
-    /// Gives what earlier attempts stored their rows, and returns the styles whose images are missing.
-    pub(super) async fn find_stored(
+    /// Gives what earlier attempts stored in some styles their rows, and returns those whose images are missing.
+    pub(super) async fn find_stored<'s>(
         &self,
         content: &InHand<'_>,
+        styles: &[&'s DatasetEntry],
         rows: &mut RowMaker<'_>,
-    ) -> Result<Vec<&DatasetEntry>, AttemptError> {
+    ) -> Result<Vec<&'s DatasetEntry>, AttemptError> {
         let mut missing = Vec::new();
-        for style in rows.wanted(content.name(), &self.planned.styles) {
+        for &style in styles {
             self.progress.begin(Stage::Store);
             let key = self.image_key(content.name(), style.name());
             let image = match self.storage.read(&key).await {

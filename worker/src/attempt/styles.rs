@@ -7,7 +7,7 @@ use shared::dataset::entry::DatasetEntry;
 use shared::failure::FailureClass;
 use shared::warning::ItemWarning;
 
-use super::{Attempt, AttemptError, InputKind, LoadedInput, Quarantine, Stage};
+use super::{Attempt, AttemptError, LoadedInput, Quarantine, Stage};
 
 /// Whether outputs can be made in a style.
 pub(super) enum RecordedStyle {
@@ -50,7 +50,7 @@ impl Attempt<'_> {
         if backend.has_style(style.name()).await? {
             return Ok(RecordedStyle::Before);
         }
-        let loaded = match self.load(InputKind::Style, style).await? {
+        let loaded = match self.load_style(style).await? {
             Ok(loaded) => loaded,
             Err(why) => return Ok(RecordedStyle::Unusable(why)),
         };
@@ -74,7 +74,7 @@ impl Attempt<'_> {
         content: &Arc<LoadedInput>,
         style: &DatasetEntry,
     ) -> Result<Vec<ItemWarning>, AttemptError> {
-        match self.load(InputKind::Style, style).await? {
+        match self.load_style(style).await? {
             Ok(style) => {
                 let backend = &self.context.backend;
                 backend.warnings(Arc::clone(content), style).await

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use shared::dataset::entry::DatasetEntry;
+use shared::model::ImageSize;
 use tokio::time::Instant;
 
 use super::ports::{InputKind, LoadedInput, Quarantine, Stage, Unusable};
@@ -18,16 +19,26 @@ use crate::retry_pauses::RetryPauses;
 const TICK: Duration = Duration::from_millis(250);
 
 impl Attempt<'_> {
-    /// Returns an input, or why its items are quarantined.
+    /// Returns an input at the model's size, or why its items are quarantined.
     pub(super) async fn load(
         &self,
         kind: InputKind,
         listing: &DatasetEntry,
     ) -> Result<Result<LoadedInput, Quarantine>, AttemptError> {
+        self.load_at(kind, listing, self.context.size).await
+    }
+
+    /// Returns an input at a size, or why its items are quarantined.
+    pub(super) async fn load_at(
+        &self,
+        kind: InputKind,
+        listing: &DatasetEntry,
+        size: ImageSize,
+    ) -> Result<Result<LoadedInput, Quarantine>, AttemptError> {
         let (mut away_since, mut pauses) = (None::<Instant>, RetryPauses::new());
         loop {
             self.progress.begin(Stage::Load);
-            let reason = match self.context.inputs.load(kind, listing).await {
+            let reason = match self.context.inputs.load(kind, listing, size).await {
                 Ok(loaded) => {
                     if let Some(since) = away_since {
                         let waited_s = since.elapsed().as_secs();

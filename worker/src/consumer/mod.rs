@@ -21,6 +21,7 @@ mod verdict;
 mod watchdog;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 pub use error::ConsumerError;
@@ -69,6 +70,8 @@ pub struct Consumer {
     /// What holds in place of the stored record of the run that it speaks of: the only run there is for this worker, so
     /// that it stops where that one cannot be worked on.
     pub given: Option<RunRecord>,
+    /// How long it waits for a shard before it stops by itself; for ever if absent.
+    pub idle: Option<Duration>,
 }
 
 /// What a worker remembers from one shard to the next.
@@ -79,7 +82,7 @@ struct Memory {
 }
 
 impl Consumer {
-    /// Works until told to drain, by the token or by a request.
+    /// Works until told to drain, by the token or by a request, or until no shard comes to it for as long as it waits.
     ///
     /// # Errors
     ///
@@ -93,7 +96,8 @@ impl Consumer {
         };
         let reason = match &ended {
             Ok(()) if heeded.has_drain() => "it was asked to",
-            Ok(()) => "it was told to",
+            Ok(()) if self.drain.is_cancelled() => "it was told to",
+            Ok(()) => "no shard came to it",
             Err(error) => &chain(error),
         };
         tracing::info!(worker = self.name, reason, "worker stops");
@@ -149,7 +153,7 @@ impl Consumer {
         Ok(())
     }
 
-    /// Takes the next message; none if the worker is to drain.
+    /// Takes the next message; none if the worker is to drain, or has waited for one long enough.
     async fn take(&self, deliveries: &mut dyn Deliveries) -> Result<Option<Delivery>, QueueError> {
         tokio::select! {
             biased;
@@ -158,6 +162,10 @@ impl Consumer {
                 Ok(None)
             }
             delivery = deliveries.next() => delivery.map(Some),
+            () = after(self.idle) => {
+                deliveries.stop().await;
+                Ok(None)
+            }
         }
     }
 
@@ -242,6 +250,14 @@ impl Consumer {
             () = self.drain.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Returns after some time; never without one.
+async fn after(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,10 +1,11 @@
 //! What this worker reports over the event bus: a heartbeat, and what happens in between.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shared::clock::Clock;
 use shared::manifest::ManifestRow;
+use shared::platform::Platform;
 use shared::queue::EventBus;
 use shared::queue::message::{Event, EventKind, ShardInHand, ShardTask};
 use tokio::sync::mpsc;
@@ -30,10 +31,30 @@ impl Shown {
     }
 }
 
+/// What heartbeats say that the device computes with, shared with the task that emits them.
+#[derive(Clone, Default)]
+struct ShownPlatform(Arc<Mutex<Platform>>);
+
+impl ShownPlatform {
+    fn get(&self) -> Platform {
+        self.locked().clone()
+    }
+
+    fn set(&self, platform: &Platform) {
+        self.locked().clone_from(platform);
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Platform> {
+        // As in `Shown::with`.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Emits events of what happens, beside the work. It falls silent when it is dropped.
 pub(super) struct EventReporter {
     clock: Arc<dyn Clock>,
     shown: Shown,
+    platform: ShownPlatform,
     news: mpsc::UnboundedSender<EventKind>,
     _task: JoinSet<()>,
 }
@@ -55,6 +76,8 @@ impl EventReporter {
         let (news, mut inbox) = mpsc::unbounded_channel();
         let (current, worker, device) = (shown.clone(), worker.to_owned(), device.to_owned());
         let times = Arc::clone(&clock);
+        let platform = ShownPlatform::default();
+        let known = platform.clone();
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut heart = tokio::time::interval(HEARTBEAT);
@@ -66,6 +89,7 @@ impl EventReporter {
                     },
                     _ = heart.tick() => EventKind::Heartbeat {
                         device: device.clone(),
+                        platform: known.get(),
                         work: current.get(),
                     },
                 };
@@ -80,8 +104,16 @@ impl EventReporter {
         Self {
             clock,
             shown,
+            platform,
             news,
             _task: task,
+        }
+    }
+
+    /// Has heartbeats say what the device computes with: it is known once a model is loaded there.
+    pub(super) fn computes_with(&self, platform: &Platform) {
+        if !platform.is_unknown() {
+            self.platform.set(platform);
         }
     }
 

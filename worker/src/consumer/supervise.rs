@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::queue::message::ShardTask;
+use shared::settings::{Device, MethodConfig};
 
 use super::Consumer;
 use super::preflight::PreparedShard;
@@ -31,13 +32,20 @@ pub(super) async fn supervised_attempt(
         reporter.shard_started(task),
         Arc::clone(&consumer.progress),
     ));
+    reporter.computes_with(&shard.context.platform);
     let frozen = &shard.record.frozen;
     let provenance = Provenance {
         worker: consumer.name.clone(),
-        device: consumer.run_contexts.device(),
-        seed: frozen.method.seed,
+        device: match &frozen.method {
+            MethodConfig::Diffusion(_) | MethodConfig::Translator(_) => {
+                consumer.run_contexts.device()
+            }
+            MethodConfig::Baseline(_) => Device::Cpu.to_string(),
+        },
+        platform: shard.context.platform.clone(),
+        seed: frozen.method.seed(),
         config_hash: frozen.config_hash(),
-        model_sha256: frozen.model.sha256.clone(),
+        model_sha256: frozen.model_sha256().to_owned(),
         plan_hash: shard.record.plan_hash.clone(),
     };
     let attempt = Attempt {

@@ -25,7 +25,7 @@ pub(super) struct Watchdog {
 struct StepTimer {
     stage: Stage,
     since: Instant,
-    usual: [Option<Duration>; 6],
+    usual: [Option<Duration>; 7],
 }
 
 fn slot(stage: Stage) -> usize {
@@ -36,6 +36,7 @@ fn slot(stage: Stage) -> usize {
         Stage::Store => 3,
         Stage::Evaluate => 4,
         Stage::Wait => 5,
+        Stage::ClassMap => 6,
     }
 }
 
@@ -61,7 +62,7 @@ impl Watchdog {
         let timer = StepTimer {
             stage: Stage::Load,
             since: Instant::now(),
-            usual: [None; 6],
+            usual: [None; 7],
         };
         Self {
             config,
@@ -103,7 +104,11 @@ impl Watchdog {
         let least = match stage {
             // A disk or a share that was quick a thousand times may take minutes once, and hangs no more for that.
             Stage::Load | Stage::Store => min.max(first),
-            Stage::Wait | Stage::StyleStep | Stage::OutputStep | Stage::Evaluate => min,
+            Stage::Wait
+            | Stage::ClassMap
+            | Stage::StyleStep
+            | Stage::OutputStep
+            | Stage::Evaluate => min,
         };
         // More than a duration holds is no limit.
         let allowed = Duration::try_from_secs_f64(usual.as_secs_f64() * times_usual);
@@ -120,7 +125,9 @@ impl Watchdog {
         let mut timer = self.timer();
         let now = Instant::now();
         match timer.stage {
-            Stage::Load | Stage::Wait | Stage::Store | Stage::Evaluate => timer.end(now),
+            Stage::Load | Stage::Wait | Stage::ClassMap | Stage::Store | Stage::Evaluate => {
+                timer.end(now);
+            }
             // Steps end one by one; what follows the last one is decoding.
             Stage::StyleStep | Stage::OutputStep => timer.since = now,
         }

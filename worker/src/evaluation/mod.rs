@@ -1,7 +1,7 @@
 //! Evaluation of outputs, each by itself against its content: similarity, perceptual distance, features, agreement with the
 //! label.
 //!
-//! Structural similarity and tones are those of [`imaging`]; `labels`: what a segmenter says of labels; [`Networks::evaluate`]
+//! Figures of pixels and tones are those of [`imaging`]; `labels`: what a segmenter says of labels; [`Networks::evaluate`]
 //! gives all of it for one output; [`QualityEvaluator`] does that on a thread that may be busy.
 //!
 //! What several outputs are like together (FID, KID) is made from this by the coordinator.
@@ -13,16 +13,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use labels::{LabelEvaluator, PredictionPictures};
 
 use shared::failure::FailureClass;
-use shared::item_metric::{ItemMetric, PerMetric};
+use shared::item_metric::PerMetric;
 use shared::manifest::Quality;
 use shared::warning::{ItemWarning, WarningKind};
 
 use engine::EngineError;
 use engine::feature_extractor::FeatureExtractor;
 use engine::perceptual_network::PerceptualNetwork;
-use imaging::ssim::{self, SsimError};
 use imaging::tones;
-use imaging::{InputError, NamedBytes, Prepared, decode_image};
+use imaging::{FigureError, InputError, NamedBytes, Prepared, decode_image, figures_of_pixels};
 use shared::dataset::classes::NUM_CLASSES;
 
 /// Why an output cannot be evaluated.
@@ -33,7 +32,7 @@ pub enum EvaluationError {
     Output(#[from] InputError),
     /// It is not of its content's size.
     #[error(transparent)]
-    Ssim(#[from] SsimError),
+    Pixels(#[from] FigureError),
     /// What was predicted for it cannot be encoded.
     #[error("a prediction cannot be encoded")]
     Prediction(#[source] InputError),
@@ -48,7 +47,7 @@ impl EvaluationError {
     pub fn class(&self) -> FailureClass {
         match self {
             // It concerns one image: its shard fails, counted, and the others go on.
-            Self::Output(_) | Self::Ssim(_) => FailureClass::Transient,
+            Self::Output(_) | Self::Pixels(_) => FailureClass::Transient,
             Self::Prediction(_) => FailureClass::Unworkable,
             Self::Engine(error) => error.class(),
         }
@@ -66,7 +65,7 @@ pub struct Evaluation {
     pub warnings: Vec<ItemWarning>,
 }
 
-/// The networks of a run. Structural similarity needs none.
+/// The networks of a run. Figures of pixels need none.
 #[derive(Default)]
 pub struct Networks {
     /// Whose features FID and KID compare.
@@ -133,8 +132,7 @@ impl Networks {
             bytes: output.png,
         })?;
         // It says so of an output of another size, which networks were not loaded for.
-        let mut figures = PerMetric::default();
-        figures[ItemMetric::Ssim] = Some(ssim::ssim(before, after.view())?);
+        let mut figures = figures_of_pixels(before, after.view())?;
         let mut warnings = tones::warnings(output.content_name, before, after.view());
         let features = match &mut self.extractor {
             Some(extractor) => figure(extractor.features(after.view()), &mut warnings)?,

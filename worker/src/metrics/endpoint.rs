@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use shared::http_server::{self, ServerLimits, names_this_machine};
 use shared::metrics::{Exporter, names};
+use shared::readiness::Readiness;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -65,8 +66,9 @@ impl MetricsEndpoint {
         })
     }
 
-    /// Shows `/metrics`, and `/healthz` for as long as the process answers, beside the work.
-    pub fn serve(self, meters: Arc<Meters>) {
+    /// Shows `/metrics`, `/healthz` for as long as the process answers and `/readyz` while storage and broker do, beside the
+    /// work.
+    pub fn serve(self, meters: Arc<Meters>, readiness: Arc<Readiness>) {
         let metrics = move || {
             meters.refresh();
             let shown = self.exporter.render();
@@ -74,7 +76,8 @@ impl MetricsEndpoint {
         };
         let router = Router::new()
             .route("/metrics", get(metrics))
-            .route("/healthz", get(async || "ok\n"));
+            .route("/healthz", get(async || "ok\n"))
+            .route("/readyz", get(move || readyz(Arc::clone(&readiness))));
         let router = match self.is_local {
             true => router.layer(middleware::from_fn(check_host)),
             false => router,
@@ -86,6 +89,13 @@ impl MetricsEndpoint {
                 tracing::error!(%error, "shows no metrics any more");
             }
         });
+    }
+}
+
+async fn readyz(readiness: Arc<Readiness>) -> (StatusCode, String) {
+    match readiness.away().await {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(away) => (StatusCode::SERVICE_UNAVAILABLE, format!("{away}\n")),
     }
 }
 

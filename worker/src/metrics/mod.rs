@@ -95,9 +95,12 @@ impl Progress for Meters {
         let now = Instant::now();
         let began = match stage {
             Stage::StyleStep => self.state().style_since.replace(now),
-            Stage::Load | Stage::Wait | Stage::OutputStep | Stage::Store | Stage::Evaluate => {
-                self.state().style_since.take()
-            }
+            Stage::Load
+            | Stage::Wait
+            | Stage::ClassMap
+            | Stage::OutputStep
+            | Stage::Store
+            | Stage::Evaluate => self.state().style_since.take(),
         };
         if let Some(began) = began {
             let style = names::WORKER_STAGE_SECONDS.histogram(["style"]);

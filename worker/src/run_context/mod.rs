@@ -1,31 +1,42 @@
 //! Run contexts: the model of a run loaded, its datasets opened, so that its shards can be worked on.
 //!
-//! - `backend`: the engine as an attempt uses it
+//! - `backend`: the engine as an attempt uses it; `translator`: one network that converts; `baseline`: methods without a
+//!   model; `recorded_styles`: what the latter two keep
 //! - `networks`: those that judge outputs, loaded; `evaluator`: as an attempt uses them
+//! - `class_maps`: what maps the classes of styles without labels, loaded, as an attempt uses it
+//! - `key`: which runs share a context
 
 mod backend;
+mod baseline;
+pub mod class_maps;
 mod evaluator;
+mod key;
 pub mod networks;
+mod recorded_styles;
+mod translator;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shared::decision::{ChangedInputs, ChangedStyle};
+use shared::decision::ChangedInputs;
 use shared::failure::{FailureClass, StorageUse};
-use shared::item_metric::PerMetric;
 use shared::location::Location;
-use shared::model::FILE as MODEL_FILE;
-use shared::run_record::{RunInputs, RunRecord};
-use shared::settings::EngineConfig;
+use shared::model::{FILE as MODEL_FILE, ImageSize};
+use shared::platform::Platform;
+use shared::run_record::RunRecord;
+use shared::settings::{DiffusionConfig, EngineConfig, MethodConfig};
 use shared::source;
 use shared::storage::{StorageError, StorageErrorKind};
 
 use self::backend::EngineBackend;
-use crate::attempt::{BatchLimit, Datasets, RunContext};
+use self::baseline::BaselineBackend;
+use self::key::ContextKey;
+use self::translator::TranslatorBackend;
+use crate::attempt::{ConversionBackend, Datasets, RunContext};
 use crate::evaluation::QualityEvaluator;
 use engine::conversion::Converter;
+use engine::conversion::trial::Trial;
 use engine::thread::EngineThread;
 use engine::{Engine, EngineError};
 
@@ -41,7 +52,15 @@ pub enum RunContextError {
     /// Its model cannot be used.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// Its model, or a network that evaluates its outputs, is another one than the run was planned with.
+    /// Its method has a model, and its record names none.
+    #[error("the run's record names no model, and its method has one: it was altered")]
+    NoModel,
+    /// Nothing says where the network is that makes class maps.
+    #[error(
+        "{0} is absent, and the run maps the classes of styles without labels by it: put it back"
+    )]
+    NoClassMaps(&'static str),
+    /// Its model, or a network that evaluates its outputs or maps classes, is another one than the run was planned with.
     #[error(
         "{path} has SHA-256 {found}, and the run was planned with {planned}: put that one back, or give a new run \
          another run.name"
@@ -64,7 +83,9 @@ impl RunContextError {
             Self::Storage(error) => FailureClass::of_storage(error.kind, StorageUse::RunContext),
             Self::NothingThere(_) => FailureClass::Transient,
             Self::Engine(error) => error.class(),
-            Self::OtherModel { .. } => FailureClass::Unworkable,
+            Self::NoModel | Self::NoClassMaps(_) | Self::OtherModel { .. } => {
+                FailureClass::Unworkable
+            }
         }
     }
 
@@ -76,7 +97,7 @@ impl RunContextError {
             Self::Storage(_) => self.class() == FailureClass::Transient,
             Self::NothingThere(_) => true,
             Self::Engine(error) => error.is_away(),
-            Self::OtherModel { .. } => false,
+            Self::NoModel | Self::NoClassMaps(_) | Self::OtherModel { .. } => false,
         }
     }
 }
@@ -123,23 +144,20 @@ pub trait RunContextProvider: Send + Sync {
     fn device(&self) -> String;
 }
 
-/// Loads contexts with a real engine. It holds that of one run at a time.
+/// What makes the outputs of a run, and what there is to say of it.
+struct Loaded {
+    backend: Arc<dyn ConversionBackend>,
+    /// The size of outputs.
+    size: ImageSize,
+    platform: Platform,
+    trial: Option<Trial>,
+}
+
+/// Loads contexts with what their methods convert with, such as a real engine. It holds that of one run at a time.
 pub struct EngineContextProvider {
     config: EngineConfig,
     cache_max_bytes: u64,
     loaded: tokio::sync::Mutex<Option<(ContextKey, RunContext)>>,
-}
-
-/// What a context is loaded by: runs that agree in it share one.
-#[derive(PartialEq)]
-struct ContextKey {
-    plan_hash: String,
-    inputs: RunInputs,
-    features: Option<Location>,
-    of_metrics: PerMetric<Option<Location>>,
-    segmenter: Option<Location>,
-    /// What was recorded of a style that is another one since is of no use.
-    changed_styles: BTreeMap<String, ChangedStyle>,
 }
 
 impl EngineContextProvider {
@@ -159,39 +177,104 @@ impl EngineContextProvider {
         run: &RunRecord,
         changed: &ChangedInputs,
     ) -> Result<RunContext, RunContextError> {
-        let (inputs, cache_dir) = (&run.inputs, &self.config.cache_dir);
-        let model = folder_of(&inputs.model, MODEL_FILE, cache_dir).await?;
-        let engine = load_engine(model, run, &self.config).await?;
-        let size = engine
-            .call(|converter| converter.size())
-            .await
-            .map_err(EngineError::Gone)?;
-        let datasets = Datasets {
-            content: source::open_cached(&inputs.content, cache_dir, self.cache_max_bytes).await?,
-            style: source::open_cached(&inputs.style, cache_dir, self.cache_max_bytes).await?,
-            content_classes: run.frozen.content.classes.clone(),
-            style_classes: run.frozen.style_classes.clone(),
-            styles_sha256: changed.styles_sha256(&run.frozen.styles),
+        let Loaded {
+            backend,
             size,
-        };
+            platform,
+            trial,
+        } = self.backend(run).await?;
+        let cache = (self.config.cache_dir.as_path(), self.cache_max_bytes);
+        let datasets = datasets(run, changed, cache).await?;
         Ok(RunContext {
             inputs: Arc::new(datasets),
-            backend: Arc::new(EngineBackend(engine)),
+            backend,
             evaluator: Arc::new(QualityEvaluator::new(
                 networks::load(run, &self.config).await?,
             )),
+            class_maps: class_maps::load(run, size, &self.config).await?,
             size,
-            batch_limit: BatchLimit::default(),
+            platform,
+            trial,
         })
     }
+
+    /// Returns what makes the outputs of a run.
+    async fn backend(&self, run: &RunRecord) -> Result<Loaded, RunContextError> {
+        match &run.frozen.method {
+            MethodConfig::Diffusion(method) => {
+                let at = run.inputs.model.as_ref().ok_or(RunContextError::NoModel)?;
+                let model = folder_of(at, MODEL_FILE, &self.config.cache_dir).await?;
+                let engine = load_engine(model, (run, method), &self.config).await?;
+                let told = engine.call(|converter| {
+                    let trial = converter.trial().cloned();
+                    (converter.size(), converter.platform(), trial)
+                });
+                let (size, platform, trial) = told.await.map_err(EngineError::Gone)?;
+                Ok(Loaded {
+                    backend: Arc::new(EngineBackend(engine)),
+                    size,
+                    platform,
+                    trial,
+                })
+            }
+            MethodConfig::Baseline(method) => {
+                let backend = BaselineBackend::new(*method, run.frozen.shards.styles);
+                Ok(Loaded {
+                    backend: Arc::new(backend),
+                    size: method.size(),
+                    platform: Platform::default(),
+                    trial: None,
+                })
+            }
+            MethodConfig::Translator(method) => {
+                let translator = translator::load(run, &self.config).await?;
+                let size = translator.size();
+                let platform = translator.platform.clone();
+                let max_styles = run.frozen.shards.styles;
+                let backend = TranslatorBackend::new(translator, method.seed, max_styles);
+                Ok(Loaded {
+                    backend: Arc::new(backend),
+                    size,
+                    platform,
+                    trial: None,
+                })
+            }
+        }
+    }
+}
+
+/// Opens the datasets of a run, of whose inputs some may be others than it was planned with. What lies in buckets is kept in
+/// a folder, up to so many bytes.
+///
+/// # Errors
+///
+/// [`RunContextError`] if one cannot be reached.
+pub async fn datasets(
+    run: &RunRecord,
+    changed: &ChangedInputs,
+    (cache_dir, cache_max_bytes): (&Path, u64),
+) -> Result<Datasets, RunContextError> {
+    let inputs = &run.inputs;
+    Ok(Datasets {
+        content: source::open_cached(&inputs.content, cache_dir, cache_max_bytes).await?,
+        style: source::open_cached(&inputs.style, cache_dir, cache_max_bytes).await?,
+        content_classes: run.frozen.content.classes.clone(),
+        style_classes: run.frozen.style_classes.clone(),
+        styles_sha256: changed.styles_sha256(&run.frozen.styles),
+    })
 }
 
 async fn load_engine(
     folder: PathBuf,
-    run: &RunRecord,
+    (run, method): (&RunRecord, &DiffusionConfig),
     config: &EngineConfig,
 ) -> Result<EngineThread, RunContextError> {
-    let (method, config) = (run.frozen.method.clone(), config.clone());
+    let method = method.clone();
+    let config = EngineConfig {
+        // Of a run, and of no process.
+        products: run.frozen.products,
+        ..config.clone()
+    };
     let path = folder.display().to_string();
     let engine = EngineThread::start(move || {
         Converter::new(Engine::load(&folder, &config)?, &method, &config)
@@ -201,7 +284,7 @@ async fn load_engine(
         .call(|converter| converter.model_sha256().to_owned())
         .await
         .map_err(EngineError::Gone)?;
-    let planned = run.frozen.model.sha256.clone();
+    let planned = run.frozen.model_sha256().to_owned();
     if found == planned {
         Ok(engine)
     } else {
@@ -220,14 +303,7 @@ impl RunContextProvider for EngineContextProvider {
         run: &RunRecord,
         changed: &ChangedInputs,
     ) -> Result<RunContext, RunContextError> {
-        let key = ContextKey {
-            plan_hash: run.plan_hash.clone(),
-            inputs: run.inputs.clone(),
-            features: run.quality.features.clone(),
-            of_metrics: PerMetric::from_fn(|metric| run.quality.network_of(metric).cloned()),
-            segmenter: run.quality.segmenter.clone(),
-            changed_styles: changed.styles().clone(),
-        };
+        let key = ContextKey::of(run, changed);
         let mut loaded = self.loaded.lock().await;
         if let Some((loaded_by, context)) = loaded.as_ref()
             && *loaded_by == key

@@ -67,20 +67,21 @@ pub async fn load(run: &RunRecord, config: &EngineConfig) -> Result<Networks, Ru
 }
 
 /// Loads a network from a folder by its contract's file.
-type Load<T> = fn(&Path, &str, &EngineConfig, Option<InputSize>) -> Result<T, EngineError>;
+pub(super) type Load<T> =
+    fn(&Path, &str, &EngineConfig, Option<InputSize>) -> Result<T, EngineError>;
 
 /// A network as a run speaks of it.
-struct Wanted<'a, T> {
-    at: Option<&'a Location>,
-    planned: Option<&'a str>,
-    file: &'static str,
-    load: Load<T>,
-    contract: fn(&T) -> &NetworkContract,
+pub(super) struct Wanted<'a, T> {
+    pub(super) at: Option<&'a Location>,
+    pub(super) planned: Option<&'a str>,
+    pub(super) file: &'static str,
+    pub(super) load: Load<T>,
+    pub(super) contract: fn(&T) -> &NetworkContract,
 }
 
 impl<T: Send + 'static> Wanted<'_, T> {
     /// Loads it for outputs of a size.
-    async fn open(
+    pub(super) async fn open(
         self,
         config: &EngineConfig,
         size: InputSize,

@@ -20,23 +20,26 @@ use shared::dataset::layout::Layout;
 use shared::digest;
 use shared::failure::FailureClass;
 use shared::ids::{ItemId, ShardId};
-use shared::item_metric::{ItemMetric, PerMetric};
+use shared::item_metric::PerMetric;
 use shared::location::Location;
 use shared::manifest::{self, ManifestRow, Predictions, Quality};
 use shared::model::ImageSize;
 use shared::plan::{Plan, Shard};
+use shared::platform::Platform;
 use shared::queue::message::ShardTask;
 use shared::run_record::{
     FORMAT_VERSION, Frozen, FrozenContent, FrozenEvaluators, FrozenModel, RunInputs as InputRoots,
     RunRecord,
 };
 use shared::settings::raw::RawMethod;
-use shared::settings::{Licences, Limits, Pairing, PairingMode, QualityConfig, ShardSize};
+use shared::settings::{
+    Licences, Limits, Pairing, PairingMode, Products, QualityConfig, ShardSize,
+};
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::warning::ItemWarning;
 use tokio_util::sync::CancellationToken;
 use worker::attempt::{
-    AttemptError, BatchLimit, ConversionBackend, ConvertedBatch, ConvertedOutput, Evaluator,
+    AttemptError, ClassMapper, ConversionBackend, ConvertedBatch, ConvertedOutput, Evaluator,
     InputKind, Inputs, LoadedInput, Progress, Quarantine, RunContext, Unusable,
 };
 use worker::evaluation::{Evaluation, EvaluationError, PredictionPictures};
@@ -68,6 +71,7 @@ impl FakeRun {
                 contents: (0..contents.len()).collect(),
                 styles: (0..styles.len()).collect(),
             }],
+            prototypes: Vec::new(),
         };
         let nowhere = || Location::Folder(PathBuf::from("/nowhere"));
         let frozen = frozen(&plan);
@@ -79,7 +83,8 @@ impl FakeRun {
             inputs: InputRoots {
                 content: nowhere(),
                 style: nowhere(),
-                model: nowhere(),
+                model: Some(nowhere()),
+                class_maps: None,
             },
             quality: QualityConfig::default(),
             limits: Limits {
@@ -89,6 +94,7 @@ impl FakeRun {
             },
             price: None,
             licences: Licences::default(),
+            platform: Platform::default(),
             frozen,
         };
         Self { record, plan }
@@ -117,6 +123,7 @@ fn frozen(plan: &Plan) -> Frozen {
         method: RawMethod::default()
             .try_into()
             .expect("the defaults are valid"),
+        products: Products::F32,
         pairing: Pairing {
             mode: PairingMode::EveryStyle,
             contents_per_style: None,
@@ -135,8 +142,9 @@ fn frozen(plan: &Plan) -> Frozen {
         styles: plan.styles.iter().map(style).collect::<BTreeMap<_, _>>(),
         style_labels: LabelSetting::Auto,
         style_classes: None,
+        class_maps: None,
         model: FrozenModel {
-            sha256: digest::sha256(b"a model"),
+            sha256: Some(digest::sha256(b"a model")),
             width: SIZE.width,
             height: SIZE.height,
         },
@@ -176,16 +184,16 @@ pub(crate) struct FakeEngine {
     pub(crate) doubtful: Vec<&'static str>,
     /// What its segmenter is called: one of another name predicts something else for contents.
     pub(crate) segmenter: &'static str,
-    /// Outputs that fit in its memory at once; without a number all do.
-    pub(crate) fits: Option<usize>,
+    /// Whether every conversion runs out of memory.
+    pub(crate) is_full: bool,
     /// Cancelled when a conversion begins.
     pub(crate) cancels: CancellationToken,
     /// What it was asked to convert: each content, and how many styles at once.
     pub(crate) converted: Mutex<Vec<(String, usize)>>,
     /// Styles that were recorded.
     pub(crate) recorded: Mutex<BTreeSet<String>>,
-    /// What it has learnt about its memory.
-    pub(crate) batch_limit: BatchLimit,
+    /// What makes class maps of its styles.
+    pub(crate) class_maps: Option<Arc<dyn ClassMapper>>,
 }
 
 impl FakeEngine {
@@ -195,8 +203,10 @@ impl FakeEngine {
             inputs: Arc::clone(self) as Arc<dyn Inputs>,
             backend: Arc::clone(self) as Arc<dyn ConversionBackend>,
             evaluator: Arc::clone(self) as Arc<dyn Evaluator>,
+            class_maps: self.class_maps.clone(),
             size: SIZE,
-            batch_limit: self.batch_limit.clone(),
+            platform: Platform::default(),
+            trial: None,
         }
     }
 
@@ -212,7 +222,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[async_trait]
 impl Inputs for FakeEngine {
-    async fn load(&self, _: InputKind, listing: &DatasetEntry) -> Result<LoadedInput, Unusable> {
+    async fn load(
+        &self,
+        _: InputKind,
+        listing: &DatasetEntry,
+        _: ImageSize,
+    ) -> Result<LoadedInput, Unusable> {
         let name = listing.name();
         if self.bad_inputs.contains(&name) {
             return Err(Unusable::Quarantine(Quarantine {
@@ -272,7 +287,7 @@ impl ConversionBackend for FakeEngine {
         self.cancels.cancel();
         // What supervises the attempt has its turn while a conversion is under way.
         tokio::task::yield_now().await;
-        if self.fits.is_some_and(|fits| styles.len() > fits) {
+        if self.is_full {
             return Err(out_of_memory(&content.name, &styles[0]));
         }
         if self.failing.contains(&content.name.as_str()) {
@@ -329,8 +344,7 @@ impl Evaluator for FakeEngine {
         content: Arc<LoadedInput>,
         png: Bytes,
     ) -> Result<Evaluation, EvaluationError> {
-        let mut figures = PerMetric::default();
-        figures[ItemMetric::Ssim] = Some(0.5);
+        let figures = PerMetric::from_fn(|metric| metric.network().is_none().then_some(0.5));
         let is_doubtful = self.doubtful.contains(&content.name.as_str());
         let pictures = is_doubtful.then(|| PredictionPictures {
             output: [&b"prediction for "[..], &png].concat(),

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use imaging::ssim::ssim;
-use imaging::{LabelNeed, LabelUse, NamedBytes, decode_image, load};
+use imaging::{LabelNeed, LabelUse, NamedBytes, decode_image, figures_of_pixels, load};
 use shared::artifact::ArtifactKey;
 use shared::dataset::entry::DatasetEntry;
 use shared::digest;
 use shared::failure::chain;
 use shared::ids::ItemId;
-use shared::item_metric::ItemMetric;
+use shared::item_metric::PerMetric;
 use shared::manifest::ManifestRow;
 use shared::source::{self, Source};
 use shared::storage::Storage;
@@ -54,7 +53,7 @@ enum Looked {
     Impossible(String),
 }
 
-/// Computes the structural similarity of some items that are `done` again, and compares it with their rows.
+/// Computes the figures of some items that are `done` again, those that need no network, and compares them with their rows.
 ///
 /// # Errors
 ///
@@ -155,7 +154,7 @@ async fn look(
 ) -> Looked {
     let item = run.plan.item(position);
     let quality = row.and_then(|row| row.quality.as_ref());
-    let Some(stored) = quality.and_then(|quality| quality.figures[ItemMetric::Ssim]) else {
+    let Some(stored) = quality.map(|quality| quality.figures) else {
         return Looked::Impossible(format!("{item} has no figure"));
     };
     let frozen = &run.record.frozen;
@@ -180,14 +179,35 @@ async fn look(
         };
         let after = decode_image(named).map_err(|error| chain(&error))?;
         let before = content.prepared.image.view();
-        ssim(before, after.view()).map_err(|error| error.to_string())
+        figures_of_pixels(before, after.view()).map_err(|error| error.to_string())
     };
     match shared::blocking::run(compute).await {
-        Ok(found) if (found - stored).abs() <= TOLERANCE => Looked::Same,
-        Ok(found) => Looked::Other(format!(
-            "{item} has a structural similarity of {found} to its content, its row says {stored}: its content is another \
-             picture by now, or one of the three was altered"
-        )),
+        Ok(found) => compared(&item, &stored, &found),
         Err(why) => Looked::Impossible(why),
     }
+}
+
+/// Compares the figures of an item's row with those that were computed again.
+fn compared(
+    item: &ItemId,
+    stored: &PerMetric<Option<f64>>,
+    found: &PerMetric<Option<f64>>,
+) -> Looked {
+    for (metric, found) in found.iter() {
+        let Some(found) = found else {
+            continue;
+        };
+        let Some(stored) = stored[metric] else {
+            return Looked::Impossible(format!("{item} has no figure"));
+        };
+        let is_same = (found - stored).abs() <= TOLERANCE;
+        if !is_same {
+            return Looked::Other(format!(
+                "{item} has a {} of {found} to its content, its row says {stored}: its content is another picture by now, \
+                 or one of the three was altered",
+                metric.meaning()
+            ));
+        }
+    }
+    Looked::Same
 }

@@ -25,6 +25,8 @@ pub(super) struct Audit<'a> {
     styles: HashMap<&'a str, usize>,
     /// Digest of each content's label, as the rows say.
     pub(super) labels: Vec<Option<String>>,
+    /// Digest of each style's class map, as the rows say.
+    pub(super) priors: Vec<Option<String>>,
     /// Digest of each content's image file, as the rows say.
     files: Vec<Option<String>>,
     /// Predictions of a segmenter that may be stored.
@@ -60,6 +62,7 @@ impl<'a> Audit<'a> {
             styles: positions(&run.plan.styles),
             predictions: ExpectedPredictions::default(),
             labels: vec![None; run.plan.contents.len()],
+            priors: vec![None; run.plan.styles.len()],
             files: vec![None; run.plan.contents.len()],
             stored,
             quarantined: HashSet::new(),
@@ -125,6 +128,14 @@ impl Audit<'_> {
                 let position = (style, content);
                 self.predictions.in_row(position, done.has_predictions);
             }
+            if let Some(prior_sha256) = done.prior_sha256
+                && !agrees(&mut self.priors[style], prior_sha256)
+            {
+                self.report.findings.push(format!(
+                    "priors/{}.png: rows disagree about its SHA-256",
+                    item.style
+                ));
+            }
             let Some(digests) = done.digests else {
                 continue;
             };
@@ -170,6 +181,7 @@ impl Audit<'_> {
             contents: &self.contents,
             styles: &self.styles,
             labels: &self.labels,
+            priors: &self.priors,
             predictions: &self.predictions,
         };
         objects::check(storage, &truth, found).await

@@ -1,7 +1,8 @@
-//! The labels of contents, compared with the digests that rows tell.
+//! The labels of contents and the class maps of styles without labels, compared with the digests that rows tell.
 
 use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
+use shared::dataset::entry::DatasetEntry;
 use shared::storage::{Storage, StorageError};
 
 use super::gathered::Audit;
@@ -11,19 +12,41 @@ use crate::run::tally::READS_AT_ONCE;
 impl Audit<'_> {
     /// The label of each content that is done is there, and is that of its rows.
     pub(super) async fn check_labels(&mut self, storage: &dyn Storage) -> Result<(), StorageError> {
-        let size = self.size();
         let run = &self.run.record.run;
-        let contents = &self.run.plan.contents;
-        let named: Vec<_> = contents.iter().zip(&self.labels).collect();
-        for part in named.chunks(READS_AT_ONCE) {
-            let checks = part.iter().filter_map(|(content, sha256)| {
-                let key = ArtifactKey::Label(run.clone(), content.name().to_owned());
-                let sha256 = sha256.as_deref()?;
-                Some(async move { pictures::check(storage, &key, (sha256, size)).await })
-            });
-            let found = try_join_all(checks).await?;
-            self.report.findings.extend(found.into_iter().flatten());
-        }
+        let key =
+            |content: &DatasetEntry| ArtifactKey::Label(run.clone(), content.name().to_owned());
+        let named = self.run.plan.contents.iter().map(key).zip(&self.labels);
+        let findings = check(storage, self.size(), named).await?;
+        self.report.findings.extend(findings);
         Ok(())
     }
+
+    /// The class map of each style of which rows tell one is there, and is that of the rows.
+    pub(super) async fn check_priors(&mut self, storage: &dyn Storage) -> Result<(), StorageError> {
+        let run = &self.run.record.run;
+        let key = |style: &DatasetEntry| ArtifactKey::Prior(run.clone(), style.name().to_owned());
+        let named = self.run.plan.styles.iter().map(key).zip(&self.priors);
+        let findings = check(storage, self.size(), named).await?;
+        self.report.findings.extend(findings);
+        Ok(())
+    }
+}
+
+/// Returns what is other about pictures of a size whose digests rows tell.
+async fn check<'r>(
+    storage: &dyn Storage,
+    size: (u32, u32),
+    named: impl Iterator<Item = (ArtifactKey, &'r Option<String>)>,
+) -> Result<Vec<String>, StorageError> {
+    let told = named.filter_map(|(key, sha256)| Some((key, sha256.as_deref()?)));
+    let told: Vec<(ArtifactKey, &str)> = told.collect();
+    let mut findings = Vec::new();
+    for part in told.chunks(READS_AT_ONCE) {
+        let checks = part
+            .iter()
+            .map(|(key, sha256)| pictures::check(storage, key, (*sha256, size)));
+        let found = try_join_all(checks).await?;
+        findings.extend(found.into_iter().flatten());
+    }
+    Ok(findings)
 }

@@ -2,8 +2,8 @@
 //! that of its run, and nothing below the run's folder that is not known.
 //!
 //! - `shard`: one shard; `rows`, `pictures`: its rows compared with the run's record, pictures with their rows
-//! - `gathered`: what all shards say together, with `row_sum`; compared with it are `labels`, `manifest` and `objects`, and
-//!   by `predictions` what may be stored of those
+//! - `gathered`: what all shards say together, with `row_sum`; compared with it are `labels` (class maps too), `manifest` and
+//!   `objects`, and by `predictions` what may be stored of those
 //! - `orphans`: what belongs to nothing
 //! - [`deep`]: figures of some items computed again
 
@@ -72,7 +72,7 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
         run,
         ledger: &ledger,
         tally: &tally,
-        expected: Expected::of(run),
+        expected: Expected::of(run, &ledger),
     };
     let mut audit = Audit::new(run, stored, per_class);
     for part in run.plan.shards.chunks(READS_AT_ONCE) {
@@ -83,6 +83,7 @@ pub async fn audit(storage: &dyn Storage, run: &FrozenRun) -> Result<AuditReport
         }
     }
     audit.check_labels(storage).await?;
+    audit.check_priors(storage).await?;
     audit.check_orphans();
     audit.check_commits(&ledger);
     audit.check_attempts(&ledger);

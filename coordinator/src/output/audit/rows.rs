@@ -1,7 +1,7 @@
 //! Rows compared with the record of their run, and with the rows that they take the place of. That they are of this run and
 //! shard is known: others are damage to every reader.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use shared::artifact::ArtifactKey;
 use shared::confusion::LabelAgreement;
@@ -10,16 +10,24 @@ use shared::ids::{ItemId, ShardId};
 use shared::manifest::{ManifestRow, Quality};
 
 use crate::run::freeze::FrozenRun;
-use crate::run::ledger::Parts;
+use crate::run::ledger::{Ledger, Parts};
 
 /// What every row of a run must say.
 pub(super) struct Expected<'a> {
     run: &'a FrozenRun,
+    /// Styles for whose label a class map stands.
+    mapped: HashSet<&'a str>,
 }
 
 impl<'a> Expected<'a> {
-    pub(super) fn of(run: &'a FrozenRun) -> Self {
-        Self { run }
+    pub(super) fn of(run: &'a FrozenRun, ledger: &Ledger) -> Self {
+        let changed = &ledger.decisions.changed_inputs;
+        let styles = run.plan.styles.iter().enumerate();
+        let mapped = styles.filter(|&(style, _)| run.has_class_map(style, changed));
+        Self {
+            run,
+            mapped: mapped.map(|(_, style)| style.name()).collect(),
+        }
     }
 
     /// Adds what a row of a shard says otherwise.
@@ -33,6 +41,10 @@ impl<'a> Expected<'a> {
                 ));
             }
         };
+        let stored = |is_stored: bool| if is_stored { "stored" } else { "none" };
+        let is_mapped = row.output.is_some() && self.mapped.contains(row.item.style.as_str());
+        let found = stored(row.prior_sha256.is_some());
+        compare("prior_sha256", found, stored(is_mapped));
         if let Some(output) = &row.output {
             let image = ArtifactKey::Image(id.clone(), row.item.clone());
             let label = ArtifactKey::Label(id.clone(), row.item.content.clone());
@@ -59,7 +71,6 @@ impl<'a> Expected<'a> {
             let is_doubtful = self.is_doubtful(quality);
             let told = quality.is_doubtful.to_string();
             compare("doubtful", &told, &is_doubtful.to_string());
-            let stored = |is_stored: bool| if is_stored { "stored" } else { "none" };
             let (found, expected) = (quality.predictions.is_some(), is_doubtful);
             compare("predictions", stored(found), stored(expected));
             if let Some(wrong) = self.wrong_pixels(quality) {

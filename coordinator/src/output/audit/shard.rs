@@ -50,6 +50,8 @@ pub(super) struct Done {
     pub(super) item: ItemId,
     /// What it was made from.
     pub(super) digests: Option<ContentDigests>,
+    /// Digest of the class map of its style, if that has no label.
+    pub(super) prior_sha256: Option<String>,
     /// Whether its row speaks of what a segmenter predicted.
     pub(super) has_predictions: bool,
 }
@@ -223,6 +225,7 @@ async fn check_image(
             checked.done.push(Done {
                 item: row.item.clone(),
                 digests,
+                prior_sha256: row.prior_sha256.clone(),
                 has_predictions: predictions.is_some(),
             });
         }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use futures::future::try_join_all;
+use shared::ids::ShardId;
 use shared::manifest::{ManifestError, ManifestRow, ManifestWriter};
 use shared::storage::Storage;
 
@@ -11,7 +12,7 @@ use crate::output::quality::fold::RunFold;
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{self, Ledger, LedgerError, ShardState};
 use crate::run::plan::Shard;
-use crate::run::tally::{Counts, READS_AT_ONCE};
+use crate::run::tally::{Counts, READS_AT_ONCE, Tally};
 
 /// Rows that are written at once.
 const WRITTEN_AT_ONCE: usize = 8192;
@@ -42,7 +43,6 @@ pub(super) fn blocks(shards: &[Shard]) -> impl Iterator<Item = &[Shard]> {
 }
 
 /// What becomes rows of a block of the manifest.
-#[derive(Default)]
 pub(super) struct Block<'a> {
     /// The rows of committed shards.
     committed: Vec<ManifestRow>,
@@ -52,29 +52,48 @@ pub(super) struct Block<'a> {
 
 /// What was found of a shard.
 enum Found<'a> {
-    Rows(Vec<ManifestRow>),
+    /// Its rows, which are committed.
+    Rows(ShardId, Vec<ManifestRow>),
     Failed(Box<FailedShard<'a>>),
+    Nothing,
 }
 
-/// Returns what some shards become, and folds what their outputs are like, in the order of the plan.
+/// What is made of rows on the way to the manifest.
+pub(super) struct Sums<'a> {
+    /// What outputs are like.
+    pub(super) fold: &'a mut RunFold,
+    /// Counts of committed shards.
+    pub(super) tally: &'a mut Tally,
+}
+
+/// Returns what some shards become, and takes it into sums, in the order of the plan.
 pub(super) async fn read_block<'a>(
     storage: &dyn Storage,
     run: &'a FrozenRun,
     ledger: &Ledger,
     shards: &'a [Shard],
-    fold: &mut RunFold,
+    sums: &mut Sums<'_>,
 ) -> Result<Block<'a>, LedgerError> {
-    let mut block = Block::default();
+    let is_committed = |shard: &&Shard| ledger.committed.contains(&shard.id);
+    let committed = shards.iter().filter(is_committed).map(Shard::num_items);
+    let mut block = Block {
+        committed: Vec::with_capacity(committed.sum()),
+        failed: Vec::new(),
+    };
     for part in shards.chunks(READS_AT_ONCE) {
         let reads = part.iter().map(|shard| find(storage, run, ledger, shard));
         let mut read = Vec::new();
         for found in try_join_all(reads).await? {
             match found {
-                Found::Rows(rows) => read.extend(rows),
+                Found::Rows(shard, rows) => {
+                    sums.tally.count_rows(&rows, ledger, shard);
+                    read.extend(rows);
+                }
                 Found::Failed(failed) => block.failed.push(*failed),
+                Found::Nothing => {}
             }
         }
-        block.committed.append(&mut fold.take_in(read).await);
+        block.committed.append(&mut sums.fold.take_in(read).await);
     }
     Ok(block)
 }
@@ -90,7 +109,7 @@ async fn find<'a>(
     match ledger.state(shard.id, run.record.limits.max_attempts) {
         ShardState::Committed | ShardState::Revising { .. } | ShardState::RevisionFailed { .. } => {
             let rows = ledger.shard_rows_with_features(storage, run, shard.id);
-            Ok(Found::Rows(rows.await?))
+            Ok(Found::Rows(shard.id, rows.await?))
         }
         ShardState::Failed { last } => {
             let failure = ledger::failed_attempt(storage, id, shard.id, last).await?;
@@ -98,7 +117,7 @@ async fn find<'a>(
                 run, shard, failure,
             ))))
         }
-        ShardState::Open => Ok(Found::Rows(Vec::new())),
+        ShardState::Open => Ok(Found::Nothing),
     }
 }
 
@@ -109,7 +128,8 @@ impl Block<'_> {
         run: &FrozenRun,
         writer: &mut ManifestWriter<W>,
     ) -> Result<Counts, ManifestError> {
-        self.committed.sort_by(|a, b| a.item.cmp(&b.item));
+        // No item has two rows here, so that there is one order.
+        self.committed.sort_unstable_by(|a, b| a.item.cmp(&b.item));
         let mut committed = self.committed.into_iter().peekable();
         let mut failed = failed_rows(&self.failed, &run.plan).peekable();
         let mut counts = Counts::default();

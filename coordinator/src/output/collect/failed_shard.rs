@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use shared::failure::FailedAttempt;
 use shared::manifest::{ManifestRow, RowOrigin, Status};
+use shared::platform::Platform;
 
 use crate::run::freeze::FrozenRun;
 use crate::run::plan::{Plan, Shard};
@@ -30,9 +31,10 @@ impl<'a> FailedShard<'a> {
             attempt: failure.attempt,
             worker: failure.worker.clone(),
             device: String::new(),
-            seed: frozen.method.seed,
+            platform: Platform::default(),
+            seed: frozen.method.seed(),
             config_hash: frozen.config_hash(),
-            model_sha256: frozen.model.sha256.clone(),
+            model_sha256: frozen.model_sha256().to_owned(),
         };
         Self {
             run,

@@ -1,7 +1,7 @@
 //! The run's manifest, made from its shards; it can be made again at any time.
 //!
 //! - `block`: a part of the manifest, sorted; `failed_shard`: the rows of shards that failed
-//! - `fold`: FID, KID and means, folded from committed shards; `tally`: stored counts
+//! - `fold`: FID, KID and means, folded from committed shards; `tally`: counts, stored without a manifest
 
 mod block;
 mod failed_shard;
@@ -12,15 +12,15 @@ use shared::artifact::ArtifactKey;
 use shared::manifest::{ManifestError, ManifestWriter};
 use shared::storage::{Storage, StorageError};
 
-use self::block::{blocks, read_block};
+use self::block::{Sums, blocks, read_block};
 pub(crate) use self::failed_shard::FailedShard;
 pub use self::fold::{Fold, fold, fold_readable};
-pub use self::tally::{store_tally, store_tally_anew};
+pub use self::tally::store_tally;
 use crate::output::quality::fold::RunFold;
 use crate::run::cost::Workload;
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{Ledger, LedgerError, Mark};
-use crate::run::tally::Counts;
+use crate::run::tally::{Counts, Tally};
 
 /// Why the manifest cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,8 @@ pub enum CollectError {
 pub struct Collected {
     /// What they count: rows of committed shards, and `failed` for items of shards whose attempts all failed.
     pub counts: Counts,
+    /// The same of each committed shard, as it was read.
+    pub tally: Tally,
     /// What is left to be made: something of a run that was halted.
     pub left: Workload,
     /// What the outputs are like together.
@@ -81,10 +83,15 @@ pub async fn collect(
         fold: RunFold::new(run.record.quality.per_class),
         left: Workload::left(run, ledger, |_| false),
         mark: ledger.mark(),
+        tally: Tally::anew(run),
         ..Collected::default()
     };
     for block in blocks(&run.plan.shards) {
-        let block = read_block(storage, run, ledger, block, &mut collected.fold).await?;
+        let mut sums = Sums {
+            fold: &mut collected.fold,
+            tally: &mut collected.tally,
+        };
+        let block = read_block(storage, run, ledger, block, &mut sums).await?;
         collected.counts.add(&block.write(run, &mut writer)?);
     }
     writer.finish()?;

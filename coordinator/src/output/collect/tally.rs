@@ -24,21 +24,3 @@ pub async fn store_tally(
     }
     Ok(tally)
 }
-
-/// Counts every committed shard anew, as storage has it now, and stores that: whatever was counted before may be of a shard
-/// that was removed and made again.
-///
-/// # Errors
-///
-/// [`CollectError`] if a shard cannot be read or the counts cannot be stored.
-pub async fn store_tally_anew(
-    storage: &dyn Storage,
-    run: &FrozenRun,
-    ledger: &Ledger,
-) -> Result<Tally, CollectError> {
-    let id = &run.record.run;
-    let mut tally = Tally::default();
-    tally.update_whole(storage, run, ledger).await?;
-    tally.store(storage, id).await?;
-    Ok(tally)
-}

@@ -9,56 +9,65 @@ use shared::wording::first_of;
 
 use super::place::Present;
 use super::record::ExportRecord;
-use super::{CARD, ExportError, RECORD};
+use super::{CARD, ExportError, RECORD, SUMS};
 
 /// What was found.
-pub(super) enum Begun {
+pub(super) enum Found {
     /// The same export, whole.
     Finished,
     /// Nothing, or a part of the same export.
     Unfinished(Box<Unfinished>),
 }
 
-/// An export that is to be written.
+/// An export that is to be written, where that can be done.
 pub(super) struct Unfinished {
     /// What it is of.
     pub(super) record: ExportRecord,
-    /// The digest of its record.
-    pub(super) sha256: String,
     /// What of it is there.
     pub(super) present: Present,
+    /// The record as it is written.
+    json: Bytes,
 }
 
-/// Begins an export, or finds how far the same one came. Nothing is written where something else is.
-pub(super) async fn begin(target: &dyn Target, record: ExportRecord) -> Result<Begun, ExportError> {
-    match target.read(RECORD, max_bytes::CONTRACT).await {
-        Ok(bytes) => {
+/// Finds how far the same export came. It is finished once its card and its list of digests are there: one whose list was
+/// removed since is gone on with.
+pub(super) async fn find(target: &dyn Target, record: ExportRecord) -> Result<Found, ExportError> {
+    let unfinished = match target.read(RECORD, max_bytes::CONTRACT).await {
+        Ok(json) => {
             let present = Present::list(target).await?;
-            let is_finished = present.has(CARD);
-            let stored = taken_up(target, record, &bytes, is_finished)?;
+            let is_finished = present.has(CARD) && present.has(SUMS);
+            let record = taken_up(target, record, &json, is_finished)?;
             if is_finished {
-                return Ok(Begun::Finished);
+                return Ok(Found::Finished);
             }
-            target.check_writable().await?;
-            Ok(Begun::Unfinished(Box::new(Unfinished {
-                record: stored,
-                sha256: digest::sha256(&bytes),
+            Unfinished {
+                record,
                 present,
-            })))
+                json,
+            }
         }
         Err(error) if error.is_absent() => {
             refuse_anything(target).await?;
-            target.check_writable().await?;
-            let json = Bytes::from(record.to_json());
-            let created = target.create(RECORD, json.clone()).await;
-            created.map_err(ExportError::of_target)?;
-            Ok(Begun::Unfinished(Box::new(Unfinished {
+            Unfinished {
+                json: Bytes::from(record.to_json()),
                 record,
-                sha256: digest::sha256(&json),
                 present: Present::default(),
-            })))
+            }
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
+    };
+    target.check_writable().await?;
+    Ok(Found::Unfinished(Box::new(unfinished)))
+}
+
+impl Unfinished {
+    /// Begins the export by its record, which may be there; returns the digest of that.
+    pub(super) async fn begin(&self, target: &dyn Target) -> Result<String, ExportError> {
+        if !self.present.has(RECORD) {
+            let created = target.create(RECORD, self.json.clone()).await;
+            created.map_err(ExportError::of_target)?;
+        }
+        Ok(digest::sha256(&self.json))
     }
 }
 
@@ -116,39 +125,58 @@ mod tests {
     use crate::output::export::format::Format;
     use crate::output::export::record::tests::record;
 
-    async fn begun(target: &FolderTarget, format: Format) -> Result<Begun, ExportError> {
-        begin(target, record(format, 2)).await
+    async fn found(target: &FolderTarget, format: Format) -> Result<Found, ExportError> {
+        find(target, record(format, 2)).await
+    }
+
+    /// Begins an export, or goes on with it.
+    async fn begin(target: &FolderTarget, record: ExportRecord) -> Unfinished {
+        match find(target, record).await.unwrap() {
+            Found::Unfinished(unfinished) => {
+                unfinished.begin(target).await.unwrap();
+                *unfinished
+            }
+            Found::Finished => panic!("it is not finished"),
+        }
+    }
+
+    async fn write(target: &FolderTarget, path: &str) {
+        let bytes = Bytes::copy_from_slice(path.as_bytes());
+        target.create(path, bytes).await.unwrap();
     }
 
     #[tokio::test]
     async fn the_same_export_goes_on_and_another_one_is_refused_in_one_line() {
         let folder = tempfile::tempdir().unwrap();
         let target = FolderTarget::new(folder.path().join("out"));
-        let unfinished = |begun| match begun {
-            Begun::Unfinished(unfinished) => *unfinished,
-            Begun::Finished => panic!("it is not finished"),
-        };
-        let first = unfinished(begun(&target, Format::Cityscapes).await.unwrap());
+        let cityscapes = || record(Format::Cityscapes, 2);
+        let first = begin(&target, cityscapes()).await;
         assert!(!first.present.has(RECORD), "nothing was there");
-        target
-            .create("a.png", Bytes::from_static(b"a"))
-            .await
-            .unwrap();
-        let second = unfinished(begun(&target, Format::Cityscapes).await.unwrap());
+        write(&target, "a.png").await;
+        let second = begin(&target, cityscapes()).await;
         assert!(second.present.has("a.png") && !second.present.has("b.png"));
-        assert_eq!((second.record, second.sha256), (first.record, first.sha256));
+        assert_eq!((second.record, second.json), (first.record, first.json));
 
-        let other = begun(&target, Format::Fiftyone).await.err().unwrap();
+        let other = found(&target, Format::Fiftyone).await.err().unwrap();
         let told = other.to_string();
         for words in ["is of another export", "\"fiftyone\"", "name another --out"] {
             assert!(told.contains(words), "no {words}: {told}");
         }
-        target
-            .create(CARD, Bytes::from_static(b"card"))
-            .await
-            .unwrap();
-        let third = begun(&target, Format::Cityscapes).await.unwrap();
-        assert!(matches!(third, Begun::Finished));
+        write(&target, CARD).await;
+        let without_list = begin(&target, cityscapes()).await;
+        assert!(without_list.present.has(CARD));
+        write(&target, SUMS).await;
+        let third = found(&target, Format::Cityscapes).await.unwrap();
+        assert!(matches!(third, Found::Finished));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_before_an_export_is_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = FolderTarget::new(folder.path());
+        let _ = found(&target, Format::Webdataset).await.unwrap();
+        let record = target.read(RECORD, max_bytes::CONTRACT).await;
+        assert!(record.unwrap_err().is_absent());
     }
 
     #[tokio::test]
@@ -159,18 +187,16 @@ mod tests {
             program: "0.0.1".to_owned(),
             ..record(Format::Webdataset, 2)
         };
-        let _ = begin(&target, earlier).await.unwrap();
-        let told = begun(&target, Format::Webdataset).await.err().unwrap();
+        let _ = begin(&target, earlier).await;
+        let told = found(&target, Format::Webdataset).await.err().unwrap();
         let told = told.to_string();
         for words in ["program was \"0.0.1\" and is now", "name another --out"] {
             assert!(told.contains(words), "no {words}: {told}");
         }
-        target
-            .create(CARD, Bytes::from_static(b"card"))
-            .await
-            .unwrap();
-        let finished = begun(&target, Format::Webdataset).await.unwrap();
-        assert!(matches!(finished, Begun::Finished));
+        write(&target, CARD).await;
+        write(&target, SUMS).await;
+        let finished = found(&target, Format::Webdataset).await.unwrap();
+        assert!(matches!(finished, Found::Finished));
     }
 
     #[tokio::test]
@@ -178,14 +204,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("notes.txt"), "mine").unwrap();
         let target = FolderTarget::new(folder.path());
-        let told = begun(&target, Format::Cityscapes).await.err().unwrap();
+        let told = found(&target, Format::Cityscapes).await.err().unwrap();
         let told = told.to_string();
         assert!(told.contains("notes.txt is there"), "{told}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 
         std::fs::remove_file(folder.path().join("notes.txt")).unwrap();
         std::fs::write(folder.path().join(RECORD), "{}").unwrap();
-        let told = begun(&target, Format::Cityscapes).await.err().unwrap();
+        let told = found(&target, Format::Cityscapes).await.err().unwrap();
         assert!(told.to_string().contains("damaged"), "{told}");
     }
 }

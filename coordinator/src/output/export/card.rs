@@ -4,6 +4,7 @@ use std::fmt::{Display, Write as _};
 
 use shared::item_metric::ItemMetric;
 use shared::json;
+use shared::run_record::Frozen;
 use shared::settings::Pairing;
 use shared::wording::{Thousands, counted, one_line};
 
@@ -163,6 +164,21 @@ fn has(style: &StyleFigures, metric: ItemMetric) -> bool {
     style.means.contains_key(metric.as_str())
 }
 
+/// Returns what outputs were made with, and their size.
+fn maker(frozen: &Frozen) -> String {
+    let (width, height) = (frozen.model.width, frozen.model.height);
+    match &frozen.model.sha256 {
+        Some(sha256) => format!(
+            "model of {width} x {height} pixels, contract {}",
+            code(sha256)
+        ),
+        None => format!(
+            "no model: {} at {width} x {height} pixels",
+            frozen.method.method()
+        ),
+    }
+}
+
 fn origin(source: &Source<'_>, record: &ExportRecord) -> String {
     let run = &source.run.record;
     let frozen = &run.frozen;
@@ -185,25 +201,30 @@ fn origin(source: &Source<'_>, record: &ExportRecord) -> String {
             counted(frozen.styles.len(), "photograph", "photographs")
         ),
         pairing(&frozen.pairing),
-        format!("seed: {}", frozen.method.seed),
-        format!(
-            "model of {} x {} pixels, contract {}",
-            frozen.model.width,
-            frozen.model.height,
-            code(&frozen.model.sha256)
-        ),
+        format!("seed: {}", frozen.method.seed()),
+        maker(frozen),
     ];
     let features = evaluators.features.as_deref();
     lines.extend(features.map(|sha256| format!("network of FID and KID: {}", code(sha256))));
     let segmenter = evaluators.segmenter.as_deref();
     lines.extend(segmenter.map(|sha256| format!("segmenter: {}", code(sha256))));
+    let maps = frozen.class_maps.as_ref();
+    lines.extend(maps.map(|maps| {
+        format!(
+            "class maps of photographs without labels: by the network of {}, {}",
+            maps.by.setting(),
+            code(&maps.sha256)
+        )
+    }));
     lines.extend(ItemMetric::ALL.into_iter().filter_map(|metric| {
         let sha256 = evaluators.of_metric(metric)?;
         Some(format!("network of {}: {}", metric.title(), code(sha256)))
     }));
     let mut text = "## What it was made of\n\n".to_owned();
     list(&mut text, lines);
-    text.push_str("\nThe photographs, each with the digest of its image and label:\n\n");
+    text.push_str(
+        "\nThe photographs, each with the digest of its image, and of its label if it has one:\n\n",
+    );
     let styles = frozen.styles.iter();
     list(
         &mut text,

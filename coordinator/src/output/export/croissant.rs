@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 use shared::item_metric::ItemMetric;
+use shared::wording::counted;
 
 use super::format::{Layout, PictureGlobs};
 use super::record::ExportRecord;
@@ -104,8 +105,8 @@ pub(super) fn document(
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": format!("synth2real-{}", record.run),
         "description": format!(
-            "{} items of run {}: labelled synthetic images in the styles of real photographs, exported as {}.",
-            record.num_items(), record.run, record.format
+            "{} of run {}: labelled synthetic images in the styles of real photographs, exported as {}.",
+            counted(record.num_items(), "item", "items"), record.run, record.format
         ),
         "url": "README.md",
         "citeAs": format!("@misc{{{0}, title = {{synth2real run {0}}}}}", record.run),

@@ -12,6 +12,9 @@ pub enum ExportError {
     /// What is asked for cannot be had: one line that says why, and the way out.
     #[error("{0}")]
     Refused(String),
+    /// Pictures of the run are not there any more: one line that names them, and the way out.
+    #[error("{0}")]
+    Gone(String),
     /// A picture of the run is another one than its row says.
     #[error(
         "{path} has SHA-256 {found}, its row says {stated}: put a copy of it in its place, or remove it and run again to \
@@ -55,15 +58,6 @@ pub enum ExportError {
     Away {
         /// Its record.
         path: String,
-    },
-    /// A file cannot be made.
-    #[error("cannot make {path}")]
-    Making {
-        /// The file.
-        path: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
     },
     /// It was told to stop.
     #[error("stopped: run the same command again to go on")]

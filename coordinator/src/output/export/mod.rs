@@ -10,9 +10,10 @@
 //! - `table`, `croissant`, `card`, `sums`: what is said of it, for programs, people and `sha256sum`
 //! - [`check`]: whether an export is as it was written
 //!
-//! An export is there once its card is: that is written last. Everything in it is a function of the run, of what was asked
-//! for and of its record, which is written first. So an export that was stopped is gone on with by doing it again: what is
-//! there is compared and left as it is, and other bytes are refused.
+//! An export is there once its card is: that is written last, after its list of digests. Everything in it is a function of
+//! the run, of what was asked for and of its record, which is written first, once it is known that the rest can be. So an
+//! export that was stopped is gone on with by doing it again: what is there is compared and left as it is, and other bytes
+//! are refused.
 
 mod begin;
 mod card;
@@ -45,7 +46,7 @@ pub use self::format::Format;
 pub use self::selection::LeftOut;
 pub use self::source::Source;
 
-use self::begin::Begun;
+use self::begin::Found;
 use self::format::Layout;
 use self::options::Options;
 use self::packs::Pack;
@@ -119,14 +120,14 @@ pub async fn export(job: &Job<'_>) -> Result<Exported, ExportError> {
         was_there: true,
     };
     let record = ExportRecord::new(source, options, &set, selected.left_out).await?;
-    match begin::begin(job.target, record).await? {
-        Begun::Finished => {
+    match begin::find(job.target, record).await? {
+        Found::Finished => {
             // Leftovers only cost space, and may lie where nothing can be written.
             let _ = job.target.remove_unfinished().await;
         }
-        Begun::Unfinished(begun) => {
+        Found::Unfinished(unfinished) => {
             exported.was_there = false;
-            exported.num_files = write(job, set, *begun).await?;
+            exported.num_files = write(job, set, *unfinished).await?;
         }
     }
     Ok(exported)
@@ -145,20 +146,32 @@ struct Written {
 async fn write(
     job: &Job<'_>,
     set: Arc<Set>,
-    begun: begin::Unfinished,
+    unfinished: begin::Unfinished,
 ) -> Result<usize, ExportError> {
+    let layout = unfinished.record.format.layout(job.options.file_bytes);
+    // An export that cannot be divided is not begun: another number of bytes would be one of another export.
+    let planned = match &layout {
+        Layout::Files(_) => Vec::new(),
+        Layout::Packs(layout) => packs::plan(job, &set, layout.as_ref()).await?,
+    };
+    let sha256 = unfinished.begin(job.target).await?;
     let begin::Unfinished {
-        record,
-        sha256,
-        present,
-    } = begun;
+        record, present, ..
+    } = unfinished;
     let place = Place::new(job.target, present, job.stop.clone());
     let mut sums = Sums::new(job.target)?;
     sums.note(RECORD, &sha256)?;
-    let layout = record.format.layout(job.options.file_bytes);
     let written = match &layout {
         Layout::Files(layout) => files::write(job, &set, layout, &place, &mut sums).await?,
-        Layout::Packs(layout) => packs::write(job, &set, layout, &place, &mut sums).await?,
+        Layout::Packs(layout) => {
+            let work = packs::Work {
+                job,
+                set: &set,
+                layout,
+                place: &place,
+            };
+            work.write(planned, &mut sums).await?
+        }
     };
     let written = Arc::new(written);
     if let Layout::Files(layout) = &layout {

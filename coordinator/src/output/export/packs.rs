@@ -13,7 +13,7 @@ use shared::blocking;
 
 use super::files::read_label;
 use super::format::{PackLayout, PackWriter};
-use super::place::{Place, making};
+use super::place::{Place, go_on, making};
 use super::set::{Item, Set, Split};
 use super::sums::Sums;
 use super::{ExportError, Job, Written, notes};
@@ -72,40 +72,17 @@ impl Sizes {
     }
 }
 
-/// Writes the files, and notes their digests.
-pub(super) async fn write(
+/// Returns the files, each with its items, before anything is written.
+pub(super) async fn plan(
     job: &Job<'_>,
-    set: &Arc<Set>,
-    layout: &Arc<dyn PackLayout>,
-    place: &Place<'_>,
-    sums: &mut Sums,
-) -> Result<Written, ExportError> {
+    set: &Set,
+    layout: &dyn PackLayout,
+) -> Result<Vec<Pack>, ExportError> {
     let sizes = Sizes {
         images: image_sizes(job, set).await?,
-        labels: label_sizes(job, set, place).await?,
+        labels: label_sizes(job, set).await?,
     };
-    let mut packs = layout.packs(set, &sizes)?;
-    drop(sizes);
-    notes::note_division(place, &packs, sums).await?;
-    job.watch.begins(set.items.len(), "images");
-    let work = Work {
-        job,
-        set,
-        layout,
-        place,
-    };
-    let mut reached = 0;
-    for pack in &mut packs {
-        pack.sha256 = work.write_pack(pack, reached).await?;
-        sums.note(&pack.path, &pack.sha256)?;
-        notes::note_finished(place, pack, sums).await?;
-        reached += pack.items.len();
-        job.watch.reached(reached);
-    }
-    Ok(Written {
-        packs,
-        ..Written::default()
-    })
+    layout.packs(set, &sizes)
 }
 
 /// Returns the sizes of the images, as storage lists them.
@@ -141,16 +118,12 @@ async fn image_sizes(job: &Job<'_>, set: &Set) -> Result<Vec<u64>, ExportError> 
 }
 
 /// Returns the sizes of the labels as train ids, which are made for that.
-async fn label_sizes(
-    job: &Job<'_>,
-    set: &Arc<Set>,
-    place: &Place<'_>,
-) -> Result<Vec<u64>, ExportError> {
+async fn label_sizes(job: &Job<'_>, set: &Set) -> Result<Vec<u64>, ExportError> {
     let groups = set.by_content();
     job.watch.begins(groups.len(), "labels");
     let mut sizes = vec![0; set.contents.len()];
     let labels = groups.into_iter();
-    let labels = labels.map(|group| label_size(job, set, place, group));
+    let labels = labels.map(|group| label_size(job, set, group));
     let mut labels = std::pin::pin!(futures::stream::iter(labels).buffered(AT_ONCE));
     let mut reached = 0;
     while let Some(label) = labels.next().await {
@@ -166,10 +139,9 @@ async fn label_sizes(
 async fn label_size(
     job: &Job<'_>,
     set: &Set,
-    place: &Place<'_>,
     items: Range<usize>,
 ) -> Result<(usize, u64), ExportError> {
-    place.go_on()?;
+    go_on(&job.stop)?;
     let items = &set.items[items];
     let content = items.first().map_or(0, |item| item.content as usize);
     let label = train_ids(job, set, items).await?;
@@ -187,22 +159,44 @@ async fn train_ids(job: &Job<'_>, set: &Set, items: &[Item]) -> Result<Bytes, Ex
 }
 
 /// What all files are written with.
-struct Work<'a> {
-    job: &'a Job<'a>,
-    set: &'a Arc<Set>,
-    layout: &'a Arc<dyn PackLayout>,
-    place: &'a Place<'a>,
+pub(super) struct Work<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) set: &'a Arc<Set>,
+    pub(super) layout: &'a Arc<dyn PackLayout>,
+    pub(super) place: &'a Place<'a>,
 }
 
 impl Work<'_> {
+    /// Writes files that were planned, and notes their digests.
+    pub(super) async fn write(
+        &self,
+        mut packs: Vec<Pack>,
+        sums: &mut Sums,
+    ) -> Result<Written, ExportError> {
+        notes::note_division(self.place, &packs, sums).await?;
+        self.job.watch.begins(self.set.items.len(), "images");
+        let mut reached = 0;
+        for pack in &mut packs {
+            pack.sha256 = self.write_pack(pack, reached).await?;
+            sums.note(&pack.path, &pack.sha256)?;
+            notes::note_finished(self.place, pack, sums).await?;
+            reached += pack.items.len();
+            self.job.watch.reached(reached);
+        }
+        Ok(Written {
+            packs,
+            ..Written::default()
+        })
+    }
+
     /// Writes a file unless it was finished before; returns its digest. So many images were written before it.
     async fn write_pack(&self, pack: &Pack, before: usize) -> Result<String, ExportError> {
         self.place.go_on()?;
         if let Some(sha256) = notes::finished(self.place, pack).await? {
             return Ok(sha256);
         }
-        let failed = |source: io::Error| making(&pack.path, source);
         let made = self.place.temporary_file()?;
+        let failed = |source: io::Error| making(made.path(), source);
         let file = made.reopen().map_err(failed)?;
         let mut writer = Writer(self.begin(file).map_err(failed)?);
         let (mut label, mut of_content) = (Bytes::new(), None);

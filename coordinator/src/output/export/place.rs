@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use shared::blocking;
 use shared::digest;
+use shared::storage::disk_error;
 use shared::target::Target;
 use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
@@ -86,10 +87,7 @@ impl<'a> Place<'a> {
 
     /// Returns an error if nothing more is to be written now.
     pub(super) fn go_on(&self) -> Result<(), ExportError> {
-        if self.stop.is_cancelled() {
-            return Err(ExportError::Stopped);
-        }
-        Ok(())
+        go_on(&self.stop)
     }
 
     /// Writes a file with these bytes.
@@ -118,12 +116,13 @@ impl<'a> Place<'a> {
     ) -> Result<String, ExportError> {
         self.go_on()?;
         let file = self.temporary_file()?;
+        let temporary = file.path().to_owned();
         let made = blocking::run(move || -> io::Result<NamedTempFile> {
             let mut to = BufWriter::new(file);
             write(&mut to)?;
             to.into_inner().map_err(io::IntoInnerError::into_error)
         });
-        let made = made.await.map_err(|source| making(path, source))?;
+        let made = made.await.map_err(|source| making(&temporary, source))?;
         self.create_from(path, made).await
     }
 
@@ -133,11 +132,14 @@ impl<'a> Place<'a> {
         path: &str,
         made: NamedTempFile,
     ) -> Result<String, ExportError> {
+        let temporary = made.path().to_owned();
         let digested = blocking::run(move || {
             let sha256 = digest::sha256_of_file(made.path());
             sha256.map(|sha256| (sha256, made))
         });
-        let (sha256, made) = digested.await.map_err(|source| making(path, source))?;
+        let (sha256, made) = digested
+            .await
+            .map_err(|source| disk_error("read", &temporary, source))?;
         let created = self.target.create_from(path, made).await;
         created.map_err(ExportError::of_target)?;
         Ok(sha256)
@@ -161,9 +163,51 @@ impl<'a> Place<'a> {
     }
 }
 
-pub(super) fn making(path: &str, source: io::Error) -> ExportError {
-    ExportError::Making {
-        path: path.to_owned(),
-        source,
+/// Returns an error if nothing more is to be done now.
+pub(super) fn go_on(stop: &CancellationToken) -> Result<(), ExportError> {
+    if stop.is_cancelled() {
+        return Err(ExportError::Stopped);
+    }
+    Ok(())
+}
+
+/// Returns the error of making a file in a temporary one, by whatever writes it.
+pub(super) fn making(temporary: &Path, source: io::Error) -> ExportError {
+    disk_error("write", temporary, source).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::failure::chain;
+    use shared::storage::StorageErrorKind;
+    use shared::target::FolderTarget;
+
+    use super::*;
+
+    /// What a disk says that has no room left.
+    const NO_SPACE: i32 = 28;
+
+    #[tokio::test]
+    async fn a_disk_that_fills_up_while_a_file_is_made_is_named_with_what_helps() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = FolderTarget::new(folder.path());
+        let place = Place::new(&target, Present::default(), CancellationToken::new());
+        let no_space = || io::Error::from_raw_os_error(NO_SPACE);
+        let failing = move |_: &mut dyn Write| Err(io::Error::other(no_space()));
+        let error = place.put("table", failing).await.unwrap_err();
+        let told = chain(&error);
+        let ExportError::Storage(error) = error else {
+            panic!("it is no error of storage: {told}");
+        };
+        assert_eq!(error.kind, StorageErrorKind::Full);
+        let unfinished = folder.path().join(".writing");
+        for words in [
+            unfinished.to_str().unwrap(),
+            "no space is left",
+            "free some",
+        ] {
+            assert!(told.contains(words), "no {words}: {told}");
+        }
+        assert!(!folder.path().join("table").exists());
     }
 }

@@ -191,12 +191,21 @@ fn styles(set: &Set, report: Option<&RunReport>) -> Vec<StyleFigures> {
                 items: reported.items,
                 fid: reported.fid,
                 kid: reported.kid,
-                reference: reported.reference.clone(),
+                reference: reported.reference.clone().map(without_place),
                 label_agreement: reported.label_agreement.as_ref().and_then(agreement),
             }),
         }
     };
     of_styles.into_iter().map(of_style).collect()
+}
+
+/// Returns a reference by the name of its file: where that lies says something of a machine, and nothing to others.
+fn without_place(reference: Reference) -> Reference {
+    let name = reference.path.rsplit('/').next();
+    Reference {
+        path: name.unwrap_or_default().to_owned(),
+        ..reference
+    }
 }
 
 fn agreement(reported: &AgreementReport) -> Option<LabelAgreement> {
@@ -245,6 +254,17 @@ pub(super) mod tests {
             complete: true,
             licences: vec!["CC BY 4.0".to_owned()],
             styles: styles(&set, None),
+        }
+    }
+
+    #[test]
+    fn a_reference_is_told_by_the_name_of_its_file() {
+        for path in ["/home/me/night.npz", "s3://bucket/night.npz", "night.npz"] {
+            let told = without_place(Reference {
+                path: path.to_owned(),
+                items: Some(3),
+            });
+            assert_eq!((told.path.as_str(), told.items), ("night.npz", Some(3)));
         }
     }
 

@@ -88,11 +88,11 @@ pub(super) async fn select(
     let frozen = &run.record.frozen;
     let set = Set {
         run: run.record.run.clone(),
-        seed: frozen.method.seed,
+        seed: frozen.method.seed(),
         config_hash: frozen.config_hash(),
-        model_sha256: frozen.model.sha256.clone(),
+        model_sha256: frozen.model_sha256().to_owned(),
         styles: styles(&run.plan),
-        contents: contents(&run.plan, frozen.method.seed, options),
+        contents: contents(&run.plan, frozen.method.seed(), options),
         items,
         train: options.splits.train.as_str().to_owned(),
     };

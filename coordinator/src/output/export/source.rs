@@ -8,6 +8,7 @@ use shared::blocking;
 use shared::digest;
 use shared::location::Location;
 use shared::storage::Storage;
+use shared::target;
 use shared::wording::{Thousands, counted};
 
 use super::ExportError;
@@ -30,26 +31,16 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Refuses to write among the results of runs, and links where there can be none.
+    /// Refuses to write where storage keeps something, and links where there can be none.
     pub(super) fn check_places(
         &self,
         out: &Location,
         options: &Options,
     ) -> Result<(), ExportError> {
         let refuse = |why: String| Err(ExportError::Refused(why));
-        let runs = ArtifactPrefix::Runs.path();
-        let is_among_results = match (self.root, out) {
-            (Location::Folder(root), Location::Folder(out)) => out.starts_with(root.join(runs)),
-            (Location::Bucket(root), Location::Bucket(out)) => {
-                let runs = format!("{}{runs}", root.prefix);
-                root.bucket == out.bucket && out.prefix.starts_with(&runs)
-            }
-            (Location::Folder(_), Location::Bucket(_))
-            | (Location::Bucket(_), Location::Folder(_)) => false,
-        };
-        if is_among_results {
+        if below(self.root, out).is_some_and(|path| is_kept(&path)) {
             return refuse(format!(
-                "--out {out} is among the results of runs: name a place outside of {}",
+                "--out {out} is among what storage keeps for itself or the results of runs: name a place outside of {}",
                 self.root
             ));
         }
@@ -93,9 +84,9 @@ impl Source<'_> {
         }
         let helps =
             gone.what_helps("`synth2real run` with its settings or `resume` makes it again");
-        Err(ExportError::Refused(format!(
-            "of run {id} {} is gone: {gone}; {helps}",
-            counted(gone.paths.len(), "picture", "pictures")
+        Err(ExportError::Gone(format!(
+            "run {id} is not whole, {} gone: {gone}; {helps}",
+            counted(gone.paths.len(), "picture is", "pictures are")
         )))
     }
 
@@ -145,5 +136,59 @@ impl Source<'_> {
             Location::Folder(root) => Some(root.join(key.path())),
             Location::Bucket(_) => None,
         }
+    }
+}
+
+/// Returns the path of a place below a root, with `/` at its end; nothing if it is elsewhere.
+fn below(root: &Location, place: &Location) -> Option<String> {
+    match (root, place) {
+        (Location::Folder(root), Location::Folder(place)) => {
+            let path = place.strip_prefix(root).ok()?;
+            Some(format!("{}/", path.to_string_lossy()))
+        }
+        (Location::Bucket(root), Location::Bucket(place)) if root.bucket == place.bucket => {
+            let path = place.prefix.strip_prefix(&root.prefix)?;
+            Some(path.to_owned())
+        }
+        (Location::Folder(_) | Location::Bucket(_), _) => None,
+    }
+}
+
+/// Returns whether storage keeps something below a path of its root, such as the results of runs.
+fn is_kept(path: &str) -> bool {
+    path.starts_with(&ArtifactPrefix::Runs.path()) || target::is_own(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_where_storage_keeps_something_is_found_in_folders_and_buckets() {
+        for root in ["/out", "s3://bucket/out", "s3://bucket"] {
+            let at = |text: &str| Location::parse(text, "".as_ref()).unwrap();
+            let is_kept_at = |path: &str| {
+                let place = at(&format!("{root}/{path}"));
+                below(&at(root), &place).is_some_and(|path| is_kept(&path))
+            };
+            for kept in [
+                "runs",
+                "runs/a/set",
+                ".writing",
+                ".writing/set",
+                ".trial-a",
+                ".probe/set",
+            ] {
+                assert!(is_kept_at(kept), "{root}/{kept}");
+            }
+            for other in ["", "set", "runs-of-mine", ".writings", "set/.writing"] {
+                assert!(!is_kept_at(other), "{root}/{other}");
+            }
+        }
+        let [folder, bucket, other] = ["/out", "s3://bucket/out", "s3://other/out/runs"]
+            .map(|text| Location::parse(text, "".as_ref()).unwrap());
+        assert_eq!(below(&folder, &bucket), None);
+        assert_eq!(below(&bucket, &folder), None);
+        assert_eq!(below(&bucket, &other), None);
     }
 }

@@ -1,11 +1,12 @@
 //! `SHA256SUMS`: the digests of an export's files, written as the files are.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 
 use shared::target::Target;
 use tempfile::NamedTempFile;
 
-use super::{ExportError, SUMS};
+use super::ExportError;
+use super::place::making;
 
 /// Digests in the order in which the files are written, which is always the same.
 pub(super) struct Sums {
@@ -26,21 +27,25 @@ impl Sums {
     /// Notes a file.
     pub(super) fn note(&mut self, path: &str, sha256: &str) -> Result<(), ExportError> {
         self.count += 1;
-        let written = self.file.write_all(line(path, sha256).as_bytes());
-        written.map_err(failed)
+        self.write(&line(path, sha256))
     }
 
     /// Notes files in lines that [`line`] made.
     pub(super) fn note_lines(&mut self, lines: &str) -> Result<(), ExportError> {
         self.count += lines.lines().count();
+        self.write(lines)
+    }
+
+    fn write(&mut self, lines: &str) -> Result<(), ExportError> {
         let written = self.file.write_all(lines.as_bytes());
-        written.map_err(failed)
+        written.map_err(|source| making(self.file.get_ref().path(), source))
     }
 
     /// Returns the file and how many files it speaks of.
     pub(super) fn finish(self) -> Result<(NamedTempFile, usize), ExportError> {
+        let temporary = self.file.get_ref().path().to_owned();
         let file = self.file.into_inner();
-        let file = file.map_err(|error| failed(error.into_error()))?;
+        let file = file.map_err(|error| making(&temporary, error.into_error()))?;
         Ok((file, self.count))
     }
 }
@@ -56,13 +61,6 @@ pub(super) fn parse(line: &str) -> Option<(&str, &str)> {
     let is_digit = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
     let is_digest = sha256.len() == 64 && sha256.bytes().all(is_digit);
     (is_digest && !path.is_empty()).then_some((sha256, path))
-}
-
-fn failed(source: io::Error) -> ExportError {
-    ExportError::Making {
-        path: SUMS.to_owned(),
-        source,
-    }
 }
 
 #[cfg(test)]

@@ -116,6 +116,8 @@ fn quoted(cell: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared::item_metric::ItemMetric;
+
     use super::*;
     use crate::output::export::Format;
     use crate::output::export::packs::Pack;
@@ -134,14 +136,23 @@ mod tests {
     #[test]
     fn a_line_says_where_the_pictures_of_an_item_are() {
         let lines = written_as(Format::Fiftyone, Written::default());
-        let figures = "ssim,lpips,label_miou,content_label_miou";
+        let metrics = ItemMetric::ALL.map(ItemMetric::as_str).join(",");
         let columns = format!(
-            "split,style,content,file,image,label,width,height,{figures},classes,warnings,doubtful"
+            "split,style,content,file,image,label,width,height,{metrics},label_miou,content_label_miou,\
+             classes,warnings,doubtful"
         );
         assert_eq!(lines[0], columns);
+        let figure = |metric: ItemMetric| {
+            if metric == ItemMetric::Ssim {
+                "1.5"
+            } else {
+                ""
+            }
+        };
+        let figures = ItemMetric::ALL.map(figure).join(",");
         let mask = "fields/ground_truth/00000_snow-2.png";
         let expected = format!(
-            "val,snow_2,00000,,data/00000_snow-2.png,{mask},4,2,1.5,,0.25,,\"road, car\",,false"
+            "val,snow_2,00000,,data/00000_snow-2.png,{mask},4,2,{figures},0.25,,\"road, car\",,false"
         );
         assert_eq!(lines[2], expected);
         let mut pack = Pack::new("val-000000.tar".to_owned(), Split::Validation);

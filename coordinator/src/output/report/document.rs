@@ -23,10 +23,11 @@ pub struct RunReport {
     pub made_at: jiff::Timestamp,
     /// Whether every planned item has ended, and everything that is done was there.
     pub complete: bool,
-    /// The conversion: `cactif`, `cacti`, `cross-image`, `adain`.
+    /// The method, as settings name it.
     pub method: String,
-    /// The reading of the method: `released-code` or `paper`.
-    pub preset: String,
+    /// The reading of the method: `released-code` or `paper`; none of a method without a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
     /// Width of the outputs in pixels.
     pub width: usize,
     /// Height of the outputs in pixels.
@@ -98,7 +99,7 @@ pub struct Cost {
     pub images_per_minute: Option<f64>,
     /// Seconds of work an image, of one worker.
     pub seconds_per_image: Option<f64>,
-    /// UNet evaluations an image, styles included.
+    /// UNet evaluations an image, styles included; none of a method without a model.
     pub evaluations_per_image: Option<f64>,
     /// Hours that the images took devices, with their styles.
     #[serde(default)]

@@ -3,6 +3,7 @@
 use image::RgbImage;
 use imaging::NamedBytes;
 use shared::artifact::ArtifactKey;
+use shared::dataset::entry::DatasetEntry;
 use shared::ids::ShardId;
 use shared::manifest::ManifestRow;
 use shared::source::{self, Source};
@@ -11,7 +12,9 @@ use shared::storage::Storage;
 use super::AgreementReport;
 use super::html::Shown;
 use super::pictures;
-use crate::output::contact_sheet::{input_image, max_bytes_of_output, output_image, size_of};
+use crate::output::contact_sheet::{
+    input_image, max_bytes_of_output, output_image, rgb_image, size_of,
+};
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::LedgerError;
 use crate::run::tally;
@@ -90,9 +93,11 @@ async fn pictures_of(
     let output = ArtifactKey::Image(id.clone(), item.clone());
     let for_content = ArtifactKey::ContentPrediction(id.clone(), item.clone());
     let for_output = ArtifactKey::OutputPrediction(id.clone(), item.clone());
+    let mut listings = run.plan.contents.iter();
+    let listing = listings.find(|listing| listing.name() == item.content);
     let mut shown = Vec::new();
     for (what, photograph) in [
-        ("content", content(run, contents, row).await),
+        ("content", content(run, contents, listing).await),
         ("output", output_image(storage, &output, model).await),
     ] {
         if let Some(image) = photograph {
@@ -104,7 +109,7 @@ async fn pictures_of(
         }
     }
     for (what, classes) in [
-        ("label", label(storage, run, row).await),
+        ("label", label(storage, run, listing).await),
         (
             "predicted for the content",
             output_image(storage, &for_content, model).await,
@@ -125,22 +130,23 @@ async fn pictures_of(
 async fn content(
     run: &FrozenRun,
     contents: Option<&dyn Source>,
-    row: &ManifestRow,
+    listing: Option<&DatasetEntry>,
 ) -> Option<RgbImage> {
-    let mut listings = run.plan.contents.iter();
-    let listing = listings.find(|listing| listing.name() == row.item.content)?;
     let frozen = &run.record.frozen;
     let classes = frozen.content.classes.as_ref();
-    input_image(contents?, listing, classes, size_of(&frozen.model)).await
+    input_image(contents?, listing?, classes, size_of(&frozen.model)).await
 }
 
 /// Returns the label of an item in the colours of what it shows.
-async fn label(storage: &dyn Storage, run: &FrozenRun, row: &ManifestRow) -> Option<RgbImage> {
-    let mut listings = run.plan.contents.iter();
-    let listing = listings.find(|listing| listing.name() == row.item.content)?;
+async fn label(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+    listing: Option<&DatasetEntry>,
+) -> Option<RgbImage> {
+    let listing = listing?;
     let stored_as = listing.label.as_ref()?.reading.stored_kind();
     let frozen = &run.record.frozen;
-    let key = ArtifactKey::Label(run.record.run.clone(), row.item.content.clone());
+    let key = ArtifactKey::Label(run.record.run.clone(), listing.name().to_owned());
     let bytes = storage.read_within(&key, max_bytes_of_output(&frozen.model));
     let (name, bytes) = (key.path(), bytes.await.ok()?);
     let classes = frozen.content.classes.clone();
@@ -150,8 +156,7 @@ async fn label(storage: &dyn Storage, run: &FrozenRun, row: &ManifestRow) -> Opt
             bytes: &bytes,
         };
         let shown = imaging::label_ids(file, stored_as, classes.as_ref()).ok()?;
-        let colours = image::load_from_memory(&shown.colour_png().ok()?).ok()?;
-        Some(colours.into_rgb8())
+        rgb_image(shown.colours())
     };
     shared::blocking::run(work).await
 }

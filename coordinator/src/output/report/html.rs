@@ -15,6 +15,7 @@ use super::pictures;
 use super::plot::{self, PlotError};
 use super::text::{figures, kid, networks, notes, number};
 use super::{AgreementReport, RunReport};
+use crate::output::class_maps;
 use crate::output::contact_sheet::{input_image, output_image, size_of};
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::Ledger;
@@ -57,6 +58,8 @@ struct Run<'a> {
     labels: Vec<Labels>,
     /// Some items whose labels are doubtful.
     doubtful: Vec<DoubtfulItem>,
+    /// The class maps of styles without labels.
+    maps: Vec<ClassMap>,
     networks: Vec<String>,
     notes: Vec<(String, String)>,
     rate: String,
@@ -64,6 +67,15 @@ struct Run<'a> {
     evaluations: String,
     /// Device-hours and money; empty where none are known.
     hours: String,
+}
+
+/// The class map of a style without a label.
+struct ClassMap {
+    style: String,
+    /// The share of each class.
+    shares: String,
+    /// What each picture shows, and the picture.
+    pictures: Vec<(&'static str, String)>,
 }
 
 struct Row {
@@ -141,14 +153,51 @@ fn hours(report: &RunReport) -> String {
 async fn runs<'a>(storage: &dyn Storage, shown: &[Shown<'a>]) -> Vec<Run<'a>> {
     let mut runs = Vec::with_capacity(shown.len());
     for shown in shown {
-        runs.push(run(shown.report, doubtful::items(storage, shown).await));
+        let doubtful = doubtful::items(storage, shown).await;
+        runs.push(run(shown.report, doubtful, maps(storage, shown).await));
     }
     runs
 }
 
-fn run(report: &RunReport, doubtful: Vec<DoubtfulItem>) -> Run<'_> {
+/// Returns the class maps of a run's styles, of as many as are shown.
+async fn maps(storage: &dyn Storage, shown: &Shown<'_>) -> Vec<ClassMap> {
+    let (run, changed) = (shown.run, &shown.ledger.decisions.changed_inputs);
+    let styles = 0..run.plan.styles.len();
+    let styles = styles.filter(|&style| run.has_class_map(style, changed));
+    let mut styles = styles.peekable();
+    if styles.peek().is_none() {
+        return Vec::new();
+    }
+    let photographs = source::open(&run.record.inputs.style).await.ok();
+    let mut maps = Vec::new();
+    for style in styles.take(MAX_STYLES) {
+        let shown = class_maps::shown(storage, (run, changed), photographs.as_deref(), style).await;
+        let Some(shown) = shown else {
+            continue;
+        };
+        let mut pictures = Vec::new();
+        for (what, image) in [
+            ("photograph", shown.photograph),
+            ("classes over it", Some(shown.over)),
+        ] {
+            if let Some(image) = image {
+                let picture = pictures::photograph(image, WIDTH).await;
+                pictures.extend(picture.map(|picture| (what, picture)));
+            }
+        }
+        maps.push(ClassMap {
+            style: shown.style,
+            shares: shown.shares.to_string(),
+            pictures,
+        });
+    }
+    maps
+}
+
+fn run(report: &RunReport, doubtful: Vec<DoubtfulItem>, maps: Vec<ClassMap>) -> Run<'_> {
     Run {
         doubtful,
+        maps,
         rows: report.styles.iter().map(row).collect(),
         labels: labels(report),
         networks: networks(report),

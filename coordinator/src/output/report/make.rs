@@ -8,7 +8,7 @@ use shared::dataset::classes::CLASSES;
 use shared::item_metric::ItemMetric;
 use shared::json;
 use shared::location::Location;
-use shared::settings::ReferenceFiles;
+use shared::settings::{Evaluations, ReferenceFiles};
 
 use super::networks::Networks;
 use super::references::{Opened, References, by_reference};
@@ -50,8 +50,12 @@ impl Material<'_> {
             run: record.run.clone(),
             made_at: clock.now(),
             complete: self.is_complete,
-            method: json::name(&record.frozen.method.method),
-            preset: json::name(&record.frozen.method.preset),
+            method: record.frozen.method.method().to_string(),
+            preset: record
+                .frozen
+                .method
+                .diffusion()
+                .map(|method| json::name(&method.preset)),
             width: record.frozen.model.width,
             height: record.frozen.model.height,
             items,
@@ -82,14 +86,15 @@ impl Material<'_> {
         let converted = counts.converted as f64;
         let span = self.fold.span;
         let span = span.map(|(first, last)| passed(first, last).as_secs_f64());
-        let num_executed = self.run.record.frozen.method.num_executed();
-        let device_hours = DeviceHours::of(counts, self.left, num_executed);
+        let evaluations = self.run.record.frozen.method.evaluations();
+        let device_hours = DeviceHours::of(counts, self.left, evaluations);
         Cost {
             images_per_minute: span
                 .filter(|&seconds| seconds > 0.0)
                 .map(|seconds| 60.0 * converted / seconds),
             seconds_per_image: Some(counts.busy_ms / 1000.0 / converted),
-            evaluations_per_image: Some(counts.unet_evaluations / converted),
+            evaluations_per_image: (evaluations != Evaluations::default())
+                .then(|| counts.unet_evaluations / converted),
             device_hours: Some(device_hours.so_far),
             device_hours_left: device_hours.to_come,
         }

@@ -2,17 +2,11 @@
 //!
 //! Fields have this as `#[serde(flatten, with = "...")]`.
 
-use std::fmt;
-use std::marker::PhantomData;
 use std::sync::LazyLock;
 
-use serde::de::{Error, MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserializer, Serialize, Serializer};
+use shared::item_metric::keyed::{KeyOf, keys, read};
 use shared::item_metric::{ItemMetric, PerMetric};
-
-/// The key of a metric, if it has one.
-type KeyOf = fn(ItemMetric) -> Option<&'static str>;
 
 /// A figure of each metric: `ssim`, `lpips`.
 pub(super) mod figures {
@@ -34,7 +28,7 @@ pub(super) mod figures {
     pub(in crate::output::report) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<PerMetric<Option<f64>>, D::Error> {
-        deserializer.deserialize_struct("Figures", &KEYS, Keyed::of(key))
+        read(&KEYS, key, deserializer)
     }
 }
 
@@ -59,12 +53,8 @@ pub(super) mod networks {
     pub(in crate::output::report) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<PerMetric<Option<NetworkReport>>, D::Error> {
-        deserializer.deserialize_struct("Networks", &KEYS, Keyed::of(key))
+        read(&KEYS, key, deserializer)
     }
-}
-
-fn keys(key_of: KeyOf) -> Vec<&'static str> {
-    ItemMetric::ALL.into_iter().filter_map(key_of).collect()
 }
 
 fn write<T: Serialize, S: Serializer>(
@@ -72,51 +62,6 @@ fn write<T: Serialize, S: Serializer>(
     key_of: KeyOf,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(None)?;
-    for (metric, value) in values.iter() {
-        if let Some(key) = key_of(metric) {
-            map.serialize_entry(key, value)?;
-        }
-    }
-    map.end()
-}
-
-/// Reads values by their keys. What is not there is none.
-struct Keyed<T> {
-    key_of: KeyOf,
-    values: PhantomData<T>,
-}
-
-impl<T> Keyed<T> {
-    fn of(key_of: KeyOf) -> Self {
-        Self {
-            key_of,
-            values: PhantomData,
-        }
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Keyed<T> {
-    type Value = PerMetric<Option<T>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "one of {}", keys(self.key_of).join(", "))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut values = Self::Value::default();
-        let mut read = PerMetric::<bool>::default();
-        while let Some(key) = map.next_key::<String>()? {
-            let mut metrics = ItemMetric::ALL.into_iter();
-            let metric = metrics.find(|&metric| (self.key_of)(metric) == Some(key.as_str()));
-            let Some(metric) = metric else {
-                return Err(A::Error::custom(format_args!("unknown field `{key}`")));
-            };
-            if std::mem::replace(&mut read[metric], true) {
-                return Err(A::Error::custom(format_args!("duplicate field `{key}`")));
-            }
-            values[metric] = map.next_value()?;
-        }
-        Ok(values)
-    }
+    let entries = values.iter();
+    serializer.collect_map(entries.filter_map(|(metric, value)| Some((key_of(metric)?, value))))
 }

@@ -17,7 +17,7 @@ pub mod live;
 pub mod make;
 mod metrics;
 mod networks;
-mod pictures;
+pub(crate) mod pictures;
 pub mod plot;
 mod publish;
 pub mod references;
@@ -26,7 +26,7 @@ pub mod text;
 
 pub use self::agreement::{AgreementReport, LabelReport};
 pub use self::document::{ClassReport, Cost, NetworkReport, Reference, RunReport, StyleReport};
-pub use self::publish::{ReportError, publish};
+pub use self::publish::{ReportError, publish, tell_contact_sheet};
 
 #[cfg(test)]
 mod tests;

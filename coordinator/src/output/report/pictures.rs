@@ -11,7 +11,7 @@ use image::{DynamicImage, ImageFormat, RgbImage};
 const JPEG_QUALITY: u8 = 82;
 
 /// Returns a photograph or an output as a JPEG of at most a width.
-pub(super) async fn photograph(image: RgbImage, width: u32) -> Option<String> {
+pub(crate) async fn photograph(image: RgbImage, width: u32) -> Option<String> {
     let work = move || {
         let image = narrowed(image, width, FilterType::Lanczos3);
         let mut jpeg = Cursor::new(Vec::new());

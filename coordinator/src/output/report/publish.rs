@@ -45,8 +45,7 @@ pub async fn publish(
     is_complete: bool,
 ) -> Result<RunReport, ReportError> {
     let mark = collected.mark;
-    let sheet = ArtifactKey::ContactSheet(run.record.run.clone());
-    let sheet = unreadable::read_cache(storage, &sheet).await?;
+    let sheet = contact_sheet_sha256(storage, run).await?;
     let evaluators = &run.record.frozen.evaluators;
     let extractor = evaluators.features.clone().unwrap_or_default();
     for (style, fold) in &collected.fold.styles {
@@ -81,9 +80,39 @@ pub async fn publish(
     };
     let report = RunReport {
         mark: Some(mark),
-        contact_sheet_sha256: sheet.map(|bytes| digest::sha256(&bytes)),
+        contact_sheet_sha256: sheet,
         ..material.report(&SystemClock).await
     };
     report.store(storage).await?;
     Ok(report)
+}
+
+/// Has the stored report of a run tell the digest of its contact sheet, which was drawn anew; nothing is told if there is
+/// no report of this run.
+///
+/// # Errors
+///
+/// If storage fails.
+pub async fn tell_contact_sheet(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+) -> Result<(), StorageError> {
+    let stored = RunReport::stored(storage, &run.record.run).await?;
+    let Some(report) = stored.filter(|report| report.is_of(&run.record.plan_hash)) else {
+        return Ok(());
+    };
+    let report = RunReport {
+        contact_sheet_sha256: contact_sheet_sha256(storage, run).await?,
+        ..report
+    };
+    report.store(storage).await
+}
+
+async fn contact_sheet_sha256(
+    storage: &dyn Storage,
+    run: &FrozenRun,
+) -> Result<Option<String>, StorageError> {
+    let key = ArtifactKey::ContactSheet(run.record.run.clone());
+    let sheet = unreadable::read_cache(storage, &key).await?;
+    Ok(sheet.map(|bytes| digest::sha256(&bytes)))
 }

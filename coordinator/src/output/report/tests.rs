@@ -35,7 +35,7 @@ fn metrics_stand_among_the_other_fields_of_a_report() {
     let absent = json.replace(r#""lpips":null,"#, "");
     assert_eq!(serde_json::from_str::<StyleReport>(&absent).unwrap(), style);
     for (field, told) in [
-        (r#""psnr":1,"#, "unknown field `psnr`"),
+        (r#""beauty":1,"#, "unknown field `beauty`"),
         (r#""ssim":0.2,"#, "duplicate field `ssim`"),
         (r#""items":2,"#, "duplicate field `items`"),
     ] {
@@ -77,7 +77,7 @@ fn report(counts: &Counts) -> RunReport {
         made_at: jiff::Timestamp::UNIX_EPOCH,
         complete: true,
         method: "cactif".to_owned(),
-        preset: "paper".to_owned(),
+        preset: Some("paper".to_owned()),
         width: 8,
         height: 4,
         items: 4,
@@ -128,6 +128,25 @@ fn a_report_is_the_last_one_until_something_ends_or_fails_otherwise() {
         ..early
     };
     assert!(planned.is_of("a plan") && !planned.is_of("another"));
+}
+
+#[test]
+fn ten_damaged_shards_are_named_and_the_others_counted() {
+    let told_of_others = |count: usize| {
+        let damaged = (0..count).map(|number| format!("shard {number}: it is cut"));
+        let report = RunReport {
+            damaged: damaged.collect(),
+            ..report(&Counts::default())
+        };
+        let text = text::render(&[report]);
+        let lines = text.lines().filter(|line| line.starts_with("  damaged: "));
+        let lines: Vec<String> = lines.map(str::to_owned).collect();
+        assert_eq!(lines.len(), count.min(11), "{text}");
+        lines[10..].to_vec()
+    };
+    assert!(told_of_others(10).is_empty());
+    assert_eq!(told_of_others(11), ["  damaged: 1 other shard"]);
+    assert_eq!(told_of_others(13), ["  damaged: 3 other shards"]);
 }
 
 /// A style whose outputs lose a class that its contents show.

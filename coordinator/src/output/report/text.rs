@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 
 use shared::dataset::classes::CLASSES;
 use shared::item_metric::ItemMetric;
-use shared::wording::{MOST_NAMES, first_names, one_line};
+use shared::wording::{MOST_NAMES, counted, first_names, one_line};
 
 use super::{AgreementReport, NetworkReport, RunReport, StyleReport};
 use crate::run::tally::reason_lines;
@@ -103,13 +103,14 @@ fn render_counts(report: &RunReport, text: &mut String) {
     } else {
         ", not complete"
     };
+    let preset = report.preset.as_ref();
+    let preset = preset.map_or_else(String::new, |preset| format!(" ({preset})"));
     line(
         text,
         format_args!(
-            "run {}: {} ({}) at {}x{}; {} of {} items done, {} quarantined, {} failed{state}",
+            "run {}: {}{preset} at {}x{}; {} of {} items done, {} quarantined, {} failed{state}",
             report.run,
             report.method,
-            report.preset,
             report.width,
             report.height,
             report.done,
@@ -123,21 +124,23 @@ fn render_counts(report: &RunReport, text: &mut String) {
     }
     if report.damaged.len() > MOST_NAMES {
         let others = report.damaged.len() - MOST_NAMES;
-        line(text, format_args!("  damaged: {others} other shards"));
+        let others = counted(others, "other shard", "other shards");
+        line(text, format_args!("  damaged: {others}"));
     }
 }
 
 fn render_cost(report: &RunReport, text: &mut String) {
     let cost = report.cost;
-    if let (Some(seconds), Some(evaluations)) = (cost.seconds_per_image, cost.evaluations_per_image)
-    {
+    if let Some(seconds) = cost.seconds_per_image {
         let rate = cost.images_per_minute;
         let rate = rate.map_or_else(String::new, |rate| format!("{rate:.1} images/min, "));
+        let evaluations = cost.evaluations_per_image;
+        let evaluations = evaluations.map_or_else(String::new, |evaluations| {
+            format!(" and {evaluations:.1} UNet evaluations")
+        });
         line(
             text,
-            format_args!(
-                "  {rate}{seconds:.2} s of work and {evaluations:.1} UNet evaluations an image"
-            ),
+            format_args!("  {rate}{seconds:.2} s of work{evaluations} an image"),
         );
     }
     if let Some(hours) = cost.device_hours() {

@@ -59,6 +59,7 @@ pub async fn judge(
         ..Findings::default()
     };
     touched.check_labels(run, changes, &stored, &mut found.refused);
+    check_prototypes(run, changes, &stored, &mut found.refused);
     let shards = run.plan.shards.iter();
     let shards: Vec<&Shard> = shards.filter(|shard| touched.concern(shard)).collect();
     for part in shards.chunks(READS_AT_ONCE) {
@@ -92,6 +93,25 @@ fn refused_listings(run: &FrozenRun, changes: &Changes) -> Vec<String> {
         }
     }
     refused
+}
+
+/// Class maps that are stored were made by what prototypes show: those may not become other ones.
+fn check_prototypes(
+    run: &FrozenRun,
+    changes: &Changes,
+    stored: &StoredItems,
+    refused: &mut Vec<String>,
+) {
+    let prototypes = &run.plan.prototypes;
+    let changed = changes.contents.changed.iter();
+    let changed = changed.filter(|change| prototypes.binary_search(&change.position).is_ok());
+    refused.extend(changed.filter(|_| stored.has_priors()).map(|change| {
+        let name = run.plan.contents[change.position].name();
+        format!(
+            "content {name} has shown what classes look like for class maps that are stored, and its file changed: {}",
+            change.what
+        )
+    }));
 }
 
 /// What is known of a run whose inputs have changed.

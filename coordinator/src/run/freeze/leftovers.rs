@@ -22,6 +22,7 @@ struct Leftovers {
     num_images: usize,
     num_labels: usize,
     num_predictions: usize,
+    num_priors: usize,
     num_shards: usize,
     /// Digests of plans, out of their names.
     plans: Vec<String>,
@@ -101,13 +102,15 @@ impl Leftovers {
             Some(("images", _)) => self.num_images += 1,
             Some(("labels", _)) => self.num_labels += 1,
             Some(("predictions", _)) => self.num_predictions += 1,
+            Some(("priors", _)) => self.num_priors += 1,
             Some(("shards", _)) => self.num_shards += 1,
             Some(_) | None => {}
         }
     }
 
     fn is_nothing(&self) -> bool {
-        self.num_images + self.num_labels + self.num_predictions + self.num_shards == 0
+        let pictures = self.num_images + self.num_labels + self.num_predictions + self.num_priors;
+        pictures + self.num_shards == 0
     }
 
     fn told(&self) -> String {
@@ -115,8 +118,12 @@ impl Leftovers {
             0 => String::new(),
             number => format!(", {number} predictions"),
         };
+        let priors = match self.num_priors {
+            0 => String::new(),
+            number => format!(", {number} class maps"),
+        };
         format!(
-            "{} images, {} labels{predictions} and {} shards",
+            "{} images, {} labels{predictions}{priors} and {} shards",
             self.num_images, self.num_labels, self.num_shards
         )
     }
@@ -197,14 +204,14 @@ impl Planned<'_> {
         if row.run != *self.run {
             return Some(format!("rows of run {}", row.run));
         }
-        if row.seed != self.frozen.method.seed {
-            let (found, expected) = (row.seed, self.frozen.method.seed);
+        let (found, expected) = (row.seed, self.frozen.method.seed());
+        if found != expected {
             return Some(format!("rows of seed {found}, and this run has {expected}"));
         }
         if row.config_hash != self.config_hash {
             return Some("rows of other settings of the method".to_owned());
         }
-        let is_same = row.model_sha256 == self.frozen.model.sha256;
+        let is_same = row.model_sha256 == self.frozen.model_sha256();
         (!is_same).then(|| "rows of another model".to_owned())
     }
 }

@@ -7,8 +7,10 @@ mod leftovers;
 use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::clock::Clock;
+use shared::decision::ChangedInputs;
 use shared::ids::RunId;
 use shared::plan::{self, Plan, PlanError};
+use shared::platform::Platform;
 use shared::run_record::{Frozen, RecordError, RunRecord};
 use shared::settings::RunConfig;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
@@ -39,6 +41,19 @@ impl FrozenRun {
     pub fn has_predictions(&self) -> bool {
         let evaluators = &self.record.frozen.evaluators;
         evaluators.min_label_agreement.is_some()
+    }
+
+    /// Returns whether class maps are stored of some of its styles: those without a label.
+    #[must_use]
+    pub fn has_class_maps(&self) -> bool {
+        self.record.frozen.class_maps.is_some()
+    }
+
+    /// Returns whether a class map stands for the label of a style, by its position in the plan: one that has none, as it
+    /// is by what was decided.
+    #[must_use]
+    pub fn has_class_map(&self, style: usize, changed: &ChangedInputs) -> bool {
+        self.has_class_maps() && changed.style(&self.plan.styles[style]).label.is_none()
     }
 }
 
@@ -156,7 +171,8 @@ pub async fn existing(
 }
 
 /// Returns the run's record: the stored one if this plan is the same run, or a new one. A plan that is gone is stored
-/// again. That nothing of another run is stored is for [`existing`] to prove before.
+/// again. That nothing of another run is stored is for [`existing`] to prove before. A new record says what this process
+/// computes with.
 ///
 /// # Errors
 ///
@@ -165,6 +181,7 @@ pub async fn open_or_create(
     storage: &dyn Storage,
     config: &RunConfig,
     inventory: &Inventory,
+    platform: &Platform,
     clock: &dyn Clock,
 ) -> Result<RunRecord, FreezeError> {
     let frozen = &inventory.frozen;
@@ -178,7 +195,10 @@ pub async fn open_or_create(
     if let Some(record) = known {
         return Ok(record);
     }
-    let record = RunRecord::new(config, frozen.clone(), clock.now());
+    let record = RunRecord {
+        platform: platform.clone(),
+        ..RunRecord::new(config, frozen.clone(), clock.now())
+    };
     let key = ArtifactKey::RunRecord(config.run.clone());
     match storage.create(&key, Bytes::from(record.to_json())).await {
         Ok(_) => Ok(record),

@@ -1,7 +1,10 @@
 //! Contents, styles, model and networks of a run, listed and digested.
 //!
+//! - `converter`: the model or translator, if there is one
+//! - `listing`: the datasets as they were found, whole or some of them
 //! - `labels`: what is decided of labels when a run is planned
 //! - `classes`: pixels of each class, for rare-class pairing
+//! - `class_maps`: what maps the classes of styles without labels, and the contents that it learns from
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,19 +16,26 @@ use shared::digest;
 use shared::item_metric::{ItemMetric, PerMetric};
 use shared::json;
 use shared::location::Location;
-use shared::model::{ModelContract, OpenError};
+use shared::model::OpenError;
 use shared::network::{FEATURES_FILE, NetworkContract, SEGMENTER_FILE};
 use shared::run_record::{Frozen, FrozenContent, FrozenEvaluators, FrozenModel};
-use shared::settings::{PairingMode, QualityConfig, RunConfig};
+use shared::settings::{MethodConfig, Products, QualityConfig, RunConfig, SettingsError};
 use shared::source::{self, Source};
 use shared::storage::StorageError;
 use shared::wording::counted;
 
 use crate::run::gone::{self, Vanished};
-use crate::run::plan::{self, ClassPixels, Plan};
+use crate::run::plan::{self, Plan};
 
+mod class_maps;
 mod classes;
+mod converter;
 mod labels;
+mod listing;
+
+use self::class_maps::ClassMaps;
+pub use self::converter::ConverterContract;
+pub use self::listing::{ChosenNames, Listing, Listings};
 
 /// A run's inputs and its plan.
 #[derive(Debug)]
@@ -34,8 +44,8 @@ pub struct Inventory {
     pub plan: Plan,
     /// The plan as it is stored.
     pub plan_json: Vec<u8>,
-    /// The model's contract.
-    pub contract: ModelContract,
+    /// The contract of what converts, where that is no pixels alone.
+    pub contract: Option<ConverterContract>,
     /// What is frozen of all this.
     pub frozen: Frozen,
     /// What of the datasets is not used, not used as it is, or not there, a line for each reason.
@@ -43,6 +53,7 @@ pub struct Inventory {
 }
 
 /// A dataset as it was found.
+#[derive(Debug, Clone)]
 struct Dataset {
     source: Arc<dyn Source>,
     shown: String,
@@ -56,7 +67,7 @@ pub enum InventoryError {
     /// A dataset's folder is not what its layout says.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// A range leaves nothing.
+    /// A range leaves nothing, or the settings name no model.
     #[error("{0}")]
     Nothing(String),
     /// A file cannot be listed or read.
@@ -65,7 +76,16 @@ pub enum InventoryError {
     /// A file was listed and is not there any more.
     #[error("{}; put it back, or start again without it", .0)]
     Gone(Vanished),
-    /// The model, or a network that is to judge outputs, cannot be used.
+    /// Contents that are to show what classes look like show none.
+    #[error(
+        "{0} shows none of the 19 classes, or cannot be read, and is to show a network of priors what they look like: mend \
+         it, leave it out (content.exclude), or choose others (style.prototype_contents)"
+    )]
+    Prototype(String),
+    /// A setting does not fit what is there.
+    #[error(transparent)]
+    Setting(#[from] SettingsError),
+    /// The model, or a network that is to judge outputs or to map classes, cannot be used.
     #[error(transparent)]
     Model(#[from] OpenError),
 }
@@ -91,7 +111,12 @@ impl InventoryError {
     pub fn is_of_nothing(&self) -> bool {
         match self {
             Self::Dataset(error) => error.is_of_nothing(),
-            Self::Nothing(_) | Self::Storage(_) | Self::Gone(_) | Self::Model(_) => false,
+            Self::Nothing(_)
+            | Self::Prototype(_)
+            | Self::Setting(_)
+            | Self::Storage(_)
+            | Self::Gone(_)
+            | Self::Model(_) => false,
         }
     }
 
@@ -99,7 +124,7 @@ impl InventoryError {
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Dataset(_) | Self::Nothing(_) => true,
+            Self::Dataset(_) | Self::Nothing(_) | Self::Prototype(_) | Self::Setting(_) => true,
             Self::Storage(_) | Self::Gone(_) | Self::Model(_) => false,
         }
     }
@@ -112,29 +137,34 @@ impl Inventory {
     ///
     /// [`InventoryError`] naming the folder, file or setting.
     pub async fn take(config: &RunConfig) -> Result<Self, InventoryError> {
-        let mut contents = contents(config).await?;
-        let mut styles = styles(config).await?;
-        // Of a model in a bucket, the contract alone is read: workers fetch the rest.
-        let contract = ModelContract::open(&config.model).await?;
-        contents.decide_labels().await?;
-        styles.decide_labels().await?;
-        let stored = labels::store_as_one_kind(config.content.layout, &mut contents.entries);
-        contents.left_out.extend(stored);
-        let class_pixels: Vec<ClassPixels> = match config.pairing.mode {
-            PairingMode::RareClass => {
-                let classes = config.content.classes.as_ref();
-                classes::count(contents.source.as_ref(), &contents.entries, classes).await?
-            }
-            PairingMode::EveryStyle | PairingMode::Ordered | PairingMode::Uniform => Vec::new(),
-        };
-        let pairs = plan::pair(
-            &config.pairing,
-            contents.entries.len(),
-            styles.entries.len(),
-            config.method.seed,
-            &class_pixels,
-        );
+        let mut listing = Listing::find(config).await?;
+        let model = converter::open(config).await?;
+        listing.decide_labels(config).await?;
+        Self::plan(config, listing, model).await
+    }
+
+    /// Plans a run of datasets that were listed before, whose labels are decided.
+    ///
+    /// # Errors
+    ///
+    /// [`InventoryError`] naming the file or setting.
+    pub async fn of(config: &RunConfig, listing: Listing) -> Result<Self, InventoryError> {
+        let model = converter::open(config).await?;
+        Self::plan(config, listing, model).await
+    }
+
+    async fn plan(
+        config: &RunConfig,
+        listing: Listing,
+        (contract, model): (Option<ConverterContract>, FrozenModel),
+    ) -> Result<Self, InventoryError> {
+        let class_maps = ClassMaps::plan(config, &model, &listing).await?;
+        let pairs = listing.pairs(config).await?;
+        let Listing {
+            contents, styles, ..
+        } = listing;
         let mut left_out = [contents.left_out.as_slice(), &styles.left_out].concat();
+        left_out.extend(class_maps.notes);
         left_out.extend(plan::shortage(
             &config.pairing,
             contents.entries.len(),
@@ -146,10 +176,12 @@ impl Inventory {
             shards: plan::group(&pairs, config.shards),
             contents: contents.entries,
             styles: styles.entries,
+            prototypes: class_maps.prototypes,
         };
         let plan_json = json::line(&plan).into_bytes();
         let frozen = Frozen {
             method: config.method.clone(),
+            products: products(config),
             pairing: config.pairing.clone(),
             shards: config.shards,
             content: FrozenContent {
@@ -162,11 +194,8 @@ impl Inventory {
             styles: styles_sha256,
             style_labels: config.style.labels,
             style_classes: config.style.classes.clone(),
-            model: FrozenModel {
-                sha256: contract.sha256.clone(),
-                width: contract.model.width,
-                height: contract.model.height,
-            },
+            class_maps: class_maps.frozen,
+            model,
             evaluators: evaluators(&config.quality).await?,
             num_items: plan.num_items(),
             num_shards: plan.shards.len(),
@@ -179,6 +208,14 @@ impl Inventory {
             frozen,
             left_out,
         })
+    }
+}
+
+/// Returns what products are made of, where the method makes any by the noise predictor of a model.
+fn products(config: &RunConfig) -> Products {
+    match config.method {
+        MethodConfig::Diffusion(_) => config.engine.products,
+        MethodConfig::Baseline(_) | MethodConfig::Translator(_) => Products::F32,
     }
 }
 
@@ -224,16 +261,21 @@ async fn styles(config: &RunConfig) -> Result<Dataset, InventoryError> {
     let style = &config.style;
     let request = Request {
         role: Role::Style,
-        labels: if config.method.uses_labels() {
-            Labels::Needed
-        } else {
-            Labels::Unused
-        },
+        labels: style_labels(config),
         labels_are: style.labels,
         classes: style.classes.as_ref().map(ClassTable::of),
         selection: style.selection.clone(),
     };
     Dataset::find(&style.root, &request).await
+}
+
+/// Returns what becomes of styles without labels.
+fn style_labels(config: &RunConfig) -> Labels {
+    match config.style.class_maps.named() {
+        _ if !config.style.use_labels || !config.method.uses_labels() => Labels::Unused,
+        Some(_) => Labels::Wanted,
+        None => Labels::Needed,
+    }
 }
 
 async fn evaluators(quality: &QualityConfig) -> Result<FrozenEvaluators, OpenError> {

@@ -4,13 +4,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use bytes::Bytes;
 use futures::future::try_join_all;
 use shared::artifact::ArtifactKey;
 use shared::decision::Items;
 use shared::failure::{FailedAttempt, FailureClass, chain};
 use shared::ids::{RunId, ShardId};
-use shared::manifest::{self, ManifestError, ManifestRow};
+use shared::manifest::{self, Columns, ManifestRow, StoredRows};
 use shared::seal::DocumentError;
 use shared::storage::Storage;
 
@@ -22,9 +21,6 @@ use crate::run::plan::{Plan, Shard};
 /// Rows that are read of any file: those of another shard are named, and not only refused for their number.
 const MIN_ROWS: usize = 64;
 
-/// Reads a file of so many rows at most.
-type Read = fn(Bytes, usize) -> Result<Vec<ManifestRow>, ManifestError>;
-
 /// What is committed of a shard, each with its rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parts {
@@ -34,12 +30,6 @@ pub struct Parts {
     pub revisions: Vec<Vec<ManifestRow>>,
     /// Its files that carry no digest of themselves.
     pub num_unsealed: usize,
-}
-
-/// The rows of a file.
-struct Rows {
-    rows: Vec<ManifestRow>,
-    is_sealed: bool,
 }
 
 impl Parts {
@@ -58,6 +48,23 @@ impl Parts {
 }
 
 impl Ledger {
+    /// Returns the rows that hold of a committed shard, of which only the columns may be read that counts are made of.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] if they cannot be read, or are not those of the shard.
+    pub async fn counted_rows(
+        &self,
+        storage: &dyn Storage,
+        run: &FrozenRun,
+        shard: ShardId,
+    ) -> Result<Vec<ManifestRow>, LedgerError> {
+        let parts = self
+            .read_parts(storage, run, shard, Columns::Counted)
+            .await?;
+        Ok(parts.effective())
+    }
+
     /// Returns the rows that hold of a committed shard, without features.
     ///
     /// # Errors
@@ -69,9 +76,7 @@ impl Ledger {
         run: &FrozenRun,
         shard: ShardId,
     ) -> Result<Vec<ManifestRow>, LedgerError> {
-        let parts = self
-            .read_parts(storage, run, shard, manifest::read_at_most)
-            .await?;
+        let parts = self.shard_parts(storage, run, shard).await?;
         Ok(parts.effective())
     }
 
@@ -101,7 +106,7 @@ impl Ledger {
         run: &FrozenRun,
         shard: ShardId,
     ) -> Result<Parts, LedgerError> {
-        self.read_parts(storage, run, shard, manifest::read_at_most)
+        self.read_parts(storage, run, shard, Columns::WithoutFeatures)
             .await
     }
 
@@ -116,8 +121,7 @@ impl Ledger {
         run: &FrozenRun,
         shard: ShardId,
     ) -> Result<Parts, LedgerError> {
-        self.read_parts(storage, run, shard, manifest::read_with_features_at_most)
-            .await
+        self.read_parts(storage, run, shard, Columns::All).await
     }
 
     async fn read_parts(
@@ -125,7 +129,7 @@ impl Ledger {
         storage: &dyn Storage,
         run: &FrozenRun,
         shard: ShardId,
-        read: Read,
+        columns: Columns,
     ) -> Result<Parts, LedgerError> {
         let id = &run.record.run;
         let config_hash = &run.record.frozen.config_hash();
@@ -141,7 +145,7 @@ impl Ledger {
             otherwise: "was not planned there",
         };
         let key = ArtifactKey::Shard(id.clone(), shard);
-        let committed = read_rows(storage, key, read, &wanted).await?;
+        let committed = read_rows(storage, key, columns, &wanted).await?;
         let revisions = (1..=self.num_revisions(shard)).map(|revision| async move {
             let decided = self.decisions.retries.of(shard, revision);
             let wanted = Wanted {
@@ -152,7 +156,7 @@ impl Ledger {
                 otherwise: "was not to be tried again",
             };
             let key = ArtifactKey::ShardRevision(id.clone(), shard, revision);
-            read_rows(storage, key, read, &wanted).await
+            read_rows(storage, key, columns, &wanted).await
         });
         let revisions = try_join_all(revisions).await?;
         let files = std::iter::once(&committed).chain(&revisions);
@@ -216,14 +220,14 @@ impl Wanted<'_> {
         if row.run != *id || row.shard != self.shard {
             return Some(format!("rows of shard {} of run {}", row.shard, row.run));
         }
-        let (seed, planned) = (row.seed.to_string(), frozen.method.seed.to_string());
+        let (seed, planned) = (row.seed.to_string(), frozen.method.seed().to_string());
         let columns = [
             ("seed", seed.as_str(), planned.as_str()),
             ("config_hash", row.config_hash.as_str(), self.config_hash),
             (
                 "model_sha256",
                 row.model_sha256.as_str(),
-                frozen.model.sha256.as_str(),
+                frozen.model_sha256(),
             ),
         ];
         let mut columns = columns.into_iter();
@@ -237,16 +241,12 @@ impl Wanted<'_> {
 async fn read_rows(
     storage: &dyn Storage,
     key: ArtifactKey,
-    read: Read,
+    columns: Columns,
     wanted: &Wanted<'_>,
-) -> Result<Rows, LedgerError> {
+) -> Result<StoredRows, LedgerError> {
     let bytes = gone::read_listed(storage, &key).await?;
     let max_rows = wanted.items.len().max(MIN_ROWS);
-    let read = move || -> Result<Rows, ManifestError> {
-        let is_sealed = manifest::is_sealed(&bytes)?;
-        let rows = read(bytes, max_rows)?;
-        Ok(Rows { rows, is_sealed })
-    };
+    let read = move || manifest::read_stored(bytes, max_rows, columns);
     let read = shared::blocking::run(read).await;
     let read = read.map_err(|source| LedgerError::Manifest {
         path: storage.locate(&key),

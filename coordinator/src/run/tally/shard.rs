@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use shared::ids::ShardId;
 use shared::manifest::{MAX_WORK, ManifestRow, Status, Work};
 
 use super::{Counts, is_doubtful};
+use crate::run::ledger::Ledger;
 use crate::run::plan::{Plan, Shard};
 
 /// Counts of a committed shard, and when and where it was made.
@@ -111,6 +113,14 @@ impl ShardTally {
         ];
         let (what, _) = claims.into_iter().find(|&(_, holds)| !holds)?;
         Some(format!("its {what} cannot be those of its items"))
+    }
+
+    /// Returns what the rows say that hold of a committed shard.
+    pub(super) fn of_stored(rows: &[ManifestRow], ledger: &Ledger, shard: ShardId) -> Self {
+        Self {
+            size_bytes: ledger.shard_bytes(shard),
+            ..Self::of(rows, ledger.num_revisions(shard))
+        }
     }
 
     /// Returns what the rows say that hold of a shard with so many revisions, of no size yet.

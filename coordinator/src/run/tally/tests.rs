@@ -4,6 +4,7 @@ use bytes::Bytes;
 use shared::artifact::ArtifactKey;
 use shared::ids::{ItemId, RunId};
 use shared::manifest::{ManifestRow, Quality, RowOrigin};
+use shared::platform::Platform;
 use shared::storage::{MemoryStorage, Storage};
 use shared::warning::WarningKind;
 
@@ -112,6 +113,7 @@ fn row(attempt: u32, started: i64, finished: i64) -> ManifestRow {
         attempt,
         worker: format!("worker-{attempt}"),
         device: "cpu".to_owned(),
+        platform: Platform::default(),
         seed: 0,
         config_hash: String::new(),
         model_sha256: String::new(),

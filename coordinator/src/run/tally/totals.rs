@@ -62,7 +62,6 @@ pub async fn count(
     run: &FrozenRun,
     ledger: &Ledger,
 ) -> Result<Counts, LedgerError> {
-    let mut tally = Tally::stored(storage, &run.record.run).await?;
-    tally.update_whole(storage, run, ledger).await?;
+    let tally = Tally::whole(storage, run, ledger).await?;
     tally.total_with_failed(storage, run, ledger).await
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 use shared::failure::chain;
 use shared::ids::ShardId;
+use shared::manifest::ManifestRow;
 use shared::storage::Storage;
 
 use super::{READS_AT_ONCE, ShardTally, Tally};
@@ -12,6 +13,20 @@ use crate::run::freeze::FrozenRun;
 use crate::run::ledger::{Ledger, LedgerError};
 
 impl Tally {
+    /// Returns counts of a run of which nothing is counted yet.
+    pub(crate) fn anew(run: &FrozenRun) -> Self {
+        Self {
+            plan_hash: run.record.plan_hash.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Counts the rows that hold of a committed shard.
+    pub(crate) fn count_rows(&mut self, rows: &[ManifestRow], ledger: &Ledger, shard: ShardId) {
+        let tally = ShardTally::of_stored(rows, ledger, shard);
+        self.shards.insert(shard, tally);
+    }
+
     /// Returns the stored counts with those of the committed shards that were not counted yet.
     ///
     /// # Errors
@@ -24,6 +39,21 @@ impl Tally {
     ) -> Result<Self, LedgerError> {
         let mut tally = Self::stored(storage, &run.record.run).await?;
         tally.update(storage, run, ledger).await?;
+        Ok(tally)
+    }
+
+    /// Returns the same of a run whose committed shards must all be whole.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] if one cannot be read, or has other rows than were planned.
+    pub async fn whole(
+        storage: &dyn Storage,
+        run: &FrozenRun,
+        ledger: &Ledger,
+    ) -> Result<Self, LedgerError> {
+        let mut tally = Self::stored(storage, &run.record.run).await?;
+        tally.update_whole(storage, run, ledger).await?;
         Ok(tally)
     }
 
@@ -111,9 +141,6 @@ async fn count_shard(
     ledger: &Ledger,
     shard: ShardId,
 ) -> Result<ShardTally, LedgerError> {
-    let rows = ledger.shard_rows(storage, run, shard).await?;
-    Ok(ShardTally {
-        size_bytes: ledger.shard_bytes(shard),
-        ..ShardTally::of(&rows, ledger.num_revisions(shard))
-    })
+    let rows = ledger.counted_rows(storage, run, shard).await?;
+    Ok(ShardTally::of_stored(&rows, ledger, shard))
 }

@@ -27,7 +27,7 @@ pub(super) const ADDRESS: &str = "127.0.0.1:8080";
 const TOKEN: &str = "SYNTH2REAL_DASHBOARD_TOKEN";
 
 /// Who may look.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct AccessArgs {
     /// A file with the token that opens the dashboard, in place of SYNTH2REAL_DASHBOARD_TOKEN; needed to listen beyond
     /// this machine

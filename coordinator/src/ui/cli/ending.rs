@@ -6,7 +6,7 @@ use shared::artifact::ArtifactKey;
 use shared::console;
 use shared::location::Location;
 use shared::storage::Storage;
-use shared::wording::first_names;
+use shared::wording::{counted, first_names};
 
 use super::{CliError, setup};
 use crate::output::collect::{self, CollectError, Collected};
@@ -33,7 +33,8 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// Counts what is stored anew, and stores the counts and the manifest. The run has taken the changed inputs of the ledger.
+    /// Counts what is stored anew, and stores the manifest and the counts: whatever was counted before may be of a shard that
+    /// was removed and made again. The run has taken the changed inputs of the ledger.
     pub(super) async fn collect(
         storage: &dyn Storage,
         run: &'a FrozenRun,
@@ -41,7 +42,9 @@ impl<'a> Found<'a> {
         ledger: Ledger,
     ) -> Result<(Self, Collected), CollectError> {
         let stored = StoredItems::read(storage, run).await?;
-        let tally = collect::store_tally_anew(storage, run, &ledger).await?;
+        let mut collected = collect::collect(storage, run, &ledger).await?;
+        let tally = std::mem::take(&mut collected.tally);
+        tally.store(storage, &run.record.run).await?;
         let known = gone::Known {
             storage,
             run,
@@ -50,7 +53,6 @@ impl<'a> Found<'a> {
             stored: &stored,
         };
         let gone = gone::of_stored(known).await?;
-        let collected = collect::collect(storage, run, &ledger).await?;
         let first_open = ledger.open_shards(run).next().map(|shard| {
             let key = ArtifactKey::Shard(run.record.run.clone(), shard.id);
             storage.locate(&key)
@@ -94,8 +96,8 @@ impl<'a> Found<'a> {
         }
         if !self.gone.is_nothing() {
             return format!(
-                "run {id} is not whole: of what its shards speak of, {} pictures are gone: {}; {}",
-                self.gone.paths.len(),
+                "run {id} is not whole: of what its shards speak of, {} gone: {}; {}",
+                counted(self.gone.paths.len(), "picture is", "pictures are"),
                 self.gone,
                 self.gone.what_helps(RUN_AGAIN)
             );

@@ -153,16 +153,23 @@ fn tell(args: &ExportArgs, format: Format, exported: &Exported, started: Instant
     for line in exported.left_out.lines() {
         console::tell(format_args!("left out: {line}"));
     }
-    let splits = exported.splits.iter();
-    let splits: Vec<String> = splits
-        .map(|(name, count)| format!("{} {name}", Thousands(*count)))
-        .collect();
     console::tell(format_args!(
-        "run {run} as {format}: {} images in {}, {}, {out}",
-        splits.join(" and "),
+        "run {run} as {format}: {} in {}, {}, {out}",
+        images(&exported.splits),
         counted(exported.num_files, "file", "files"),
         human(started.elapsed()),
     ));
+}
+
+/// Returns how many images each split has.
+fn images(splits: &[(String, usize)]) -> String {
+    let counts = splits.iter();
+    let counts: Vec<String> = counts
+        .map(|(name, count)| format!("{} {name}", Thousands(*count)))
+        .collect();
+    let is_one = splits.iter().map(|(_, count)| count).sum::<usize>() == 1;
+    let unit = if is_one { "image" } else { "images" };
+    format!("{} {unit}", counts.join(" and "))
 }
 
 /// Compares an export with its digests.
@@ -177,7 +184,8 @@ async fn compare(args: &ExportArgs) -> Result<Outcome, CliError> {
         console::print(finding)?;
     }
     if let Some(more @ 1..) = checked.findings.len().checked_sub(MOST_NAMES) {
-        console::print(format_args!("and {} more findings", Thousands(more)))?;
+        let more = counted(more, "more finding", "more findings");
+        console::print(format_args!("and {more}"))?;
     }
     let is_clean = checked.findings.is_empty();
     console::print(format_args!(
@@ -198,13 +206,13 @@ async fn compare(args: &ExportArgs) -> Result<Outcome, CliError> {
 fn cli_error(error: ExportError) -> CliError {
     match error {
         ExportError::Refused(_) => CliError::usage(error),
-        ExportError::Altered { .. }
+        ExportError::Gone(_)
+        | ExportError::Altered { .. }
         | ExportError::Label { .. }
         | ExportError::Ledger(_)
         | ExportError::Storage(_)
         | ExportError::Other { .. }
         | ExportError::Away { .. }
-        | ExportError::Making { .. }
         | ExportError::Stopped => CliError::environment(error),
     }
 }
@@ -251,5 +259,30 @@ impl Watch for Progress {
             stage.reached = count;
             stage.bar.reached(count);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_image_is_no_images() {
+        let told = |counts: &[(&str, usize)]| {
+            let splits = counts.iter();
+            let splits: Vec<_> = splits
+                .map(|&(name, count)| (name.to_owned(), count))
+                .collect();
+            images(&splits)
+        };
+        assert_eq!(told(&[("train", 1)]), "1 train image");
+        assert_eq!(
+            told(&[("train", 1), ("val", 1)]),
+            "1 train and 1 val images"
+        );
+        assert_eq!(
+            told(&[("train", 1200), ("val", 1)]),
+            "1,200 train and 1 val images"
+        );
     }
 }

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "embedded")]
+use shared::read_file;
 use tempfile::NamedTempFile;
 
 use super::CliError;
@@ -71,8 +73,15 @@ fn place_of((option, path): Named<'_>, inputs: &[Named<'_>]) -> Result<PathBuf, 
             )));
         }
     }
+    Ok(target_of(path))
+}
+
+/// Returns the file that is written in the end, where links lead, in its folder's real place.
+pub(super) fn target_of(path: &Path) -> PathBuf {
+    let target = resolved(path).unwrap_or_else(|_| path.to_owned());
+    let folder = folder_of(&target);
     let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-    Ok(folder.join(target.file_name().unwrap_or_default()))
+    folder.join(target.file_name().unwrap_or_default())
 }
 
 /// Proves that a file has an ending of what is written into it, or none.
@@ -155,6 +164,57 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
         .map_err(|error| CliError::Environment(format!("cannot write {}: {error}", path.display())))
 }
 
+/// What is where a file was to be created.
+#[cfg(feature = "embedded")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Created {
+    /// The file.
+    New,
+    /// One with the same bytes, from before.
+    AlreadyThere,
+    /// Something else, which is left as it is.
+    Another,
+}
+
+/// Writes a file where nothing is, whole or not at all, with the permissions of another one if that is named. What is there
+/// is left as it is, and compared, whatever its size.
+#[cfg(feature = "embedded")]
+pub(super) fn create(path: &Path, bytes: &[u8], like: Option<&Path>) -> Result<Created, CliError> {
+    let failed = |what: &str, error: io::Error| {
+        CliError::Environment(format!("cannot {what} {}: {error}", path.display()))
+    };
+    let is_there = fs::symlink_metadata(path).is_ok();
+    if !is_there && create_new(path, bytes, like).map_err(|error| failed("write", error))? {
+        return Ok(Created::New);
+    }
+    match read_file::read(path, bytes.len() as u64) {
+        Ok(there) if there == bytes => Ok(Created::AlreadyThere),
+        Ok(_) => Ok(Created::Another),
+        // It is larger, or no file.
+        Err(error)
+            if read_file::is_refused(&error) || error.kind() == io::ErrorKind::IsADirectory =>
+        {
+            Ok(Created::Another)
+        }
+        Err(error) => Err(failed("read", error)),
+    }
+}
+
+/// Returns whether a file was created; not if another process was faster.
+#[cfg(feature = "embedded")]
+fn create_new(path: &Path, bytes: &[u8], like: Option<&Path>) -> io::Result<bool> {
+    let file = unfinished(folder_of(path), bytes)?;
+    if let Some(like) = like {
+        let permissions = fs::metadata(like)?.permissions();
+        file.as_file().set_permissions(permissions)?;
+    }
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error.error),
+    }
+}
+
 /// Returns a file with these bytes, safe from a crash, which is removed when it is dropped.
 fn unfinished(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     // Temporary files are private by default; a result is as readable as the umask lets it be.
@@ -166,7 +226,8 @@ fn unfinished(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// Returns the folder that a path is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| *folder != Path::new(""))
         .unwrap_or(Path::new("."))
@@ -217,6 +278,39 @@ mod tests {
             assert_eq!(std::fs::read(&out).unwrap(), bytes);
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(feature = "embedded")]
+    #[test]
+    fn a_file_is_created_once_and_what_is_there_is_compared_whatever_its_size_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("like"), "secret").unwrap();
+        std::fs::set_permissions(at("like"), Permissions::from_mode(0o600)).unwrap();
+        // More than settings may have.
+        let bytes = vec![7_u8; 2 << 20];
+        let create = |name: &str| create(&at(name), &bytes, Some(&at("like"))).unwrap();
+        assert_eq!(create("new"), Created::New);
+        assert_eq!(std::fs::metadata(at("new")).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(create("new"), Created::AlreadyThere);
+
+        let larger = [bytes.as_slice(), b"more"].concat();
+        let other = vec![8_u8; bytes.len()];
+        for (name, there) in [
+            ("larger", larger),
+            ("smaller", Vec::new()),
+            ("other", other),
+        ] {
+            std::fs::write(at(name), &there).unwrap();
+            assert_eq!(create(name), Created::Another, "{name}");
+            assert_eq!(std::fs::read(at(name)).unwrap(), there, "{name}");
+        }
+        std::fs::create_dir(at("folder")).unwrap();
+        assert_eq!(create("folder"), Created::Another);
+        std::os::unix::fs::symlink(at("nothing"), at("nowhere")).unwrap();
+        let told = super::create(&at("nowhere"), &bytes, None).unwrap_err();
+        assert!(told.to_string().starts_with("cannot read "), "{told}");
+        assert!(!at("nothing").exists());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use clap::Args;
 use shared::clock::SystemClock;
 use shared::console;
+use shared::platform::Platform;
 use shared::run_record::{RunInputs, RunRecord};
 use shared::settings::RunConfig;
 
@@ -31,7 +32,8 @@ pub(super) async fn main(args: LaunchArgs) -> Result<Outcome, CliError> {
     let (run, mut ledger, accepted) = match existing {
         Some(existing) => (existing.run, existing.ledger, existing.accepted),
         None => {
-            let record = freeze::open_or_create(storage, &config, &inventory, &SystemClock)
+            let (nothing, clock) = (Platform::default(), &SystemClock);
+            let record = freeze::open_or_create(storage, &config, &inventory, &nothing, clock)
                 .await
                 .map_err(setup::freeze_error)?;
             let plan = inventory.plan;
@@ -94,13 +96,22 @@ fn tell_differences(config: &RunConfig, record: &RunRecord) {
     if record.price != config.price {
         console::tell("the run keeps the price of its first launch");
     }
-    let now = RunInputs::of(config);
+    let (first, now) = (&record.inputs, RunInputs::of(config));
+    let mapped = record.frozen.class_maps.as_ref();
+    if let Some((maps, first)) = mapped.zip(first.class_maps.as_ref())
+        && now.class_maps.as_ref() != Some(first)
+    {
+        console::tell(format_args!(
+            "the run reads {} where it was at its first launch: {first}",
+            maps.by.setting()
+        ));
+    }
     for (what, first, now) in [
-        ("content.root", &record.inputs.content, now.content),
-        ("style.root", &record.inputs.style, now.style),
-        ("model.path", &record.inputs.model, now.model),
+        ("content.root", Some(&first.content), Some(&now.content)),
+        ("style.root", Some(&first.style), Some(&now.style)),
+        ("model.path", first.model.as_ref(), now.model.as_ref()),
     ] {
-        if *first != now {
+        if let Some(first) = first.filter(|&first| Some(first) != now) {
             console::tell(format_args!(
                 "the run reads {what} where it was at its first launch: {first}"
             ));

@@ -1,6 +1,8 @@
 //! The command line: a file or folder for each command.
 //!
 //! - `setup`, `compute`: what several commands open and check; `dashboard`: where it listens
+//! - `compare`: small runs side by side before a large one
+//! - `demo`: the example that comes with the program
 //! - `doctor`, `completions`, `man`: what there is on this machine, what shells complete, and pages of the manual
 //! - `ending`: what is stored of a run in the end, collected and told
 //! - `exit`: exit codes and errors; `files`: files that commands write
@@ -9,10 +11,14 @@
 mod audit;
 mod cancel;
 mod collect;
+#[cfg(feature = "embedded")]
+mod compare;
 mod completions;
 #[cfg(feature = "embedded")]
 mod compute;
 mod dashboard;
+#[cfg(feature = "embedded")]
+mod demo;
 mod doctor;
 mod ending;
 mod exit;
@@ -20,6 +26,8 @@ mod export;
 mod files;
 mod launch;
 mod man;
+#[cfg(feature = "embedded")]
+mod priors;
 #[cfg(feature = "embedded")]
 mod probe;
 #[cfg(feature = "embedded")]
@@ -43,7 +51,12 @@ use clap::{Args, Parser, Subcommand};
 pub use exit::{CliError, Outcome};
 use shared::paths;
 #[cfg(not(feature = "embedded"))]
-use without_engine::{self as probe, self as reference_stats, self as run, self as transfer};
+use without_engine::{
+    self as compare, self as demo, self as priors, self as probe, self as reference_stats,
+    self as run, self as transfer,
+};
+#[cfg(feature = "embedded")]
+use worker::attempt::AttemptError;
 
 /// Converts a labelled synthetic driving dataset into realistic ones, in the style of a few real photographs.
 ///
@@ -80,6 +93,16 @@ enum Command {
     /// of them may run anywhere, again, or twice at once. None takes up a run that was halted, or shards that failed:
     /// `resume --parts N` does, and prints which parts to run.
     Run(run::RunArgs),
+    /// Copy the example that comes with the program into a folder and convert it; do it again to resume
+    #[cfg_attr(
+        not(feature = "embedded"),
+        doc = "(needs the engine, which is not in this program)"
+    )]
+    ///
+    /// Twelve drawn street scenes become a night, a snow and an autumn one each, in about a minute on two cores; two of
+    /// them by other methods as well, which the contact sheet shows beneath. What is in the folder already is never
+    /// written over.
+    Demo(demo::DemoArgs),
     /// Plan, freeze and hand the shards to the broker; launch it again to resume
     ///
     /// Workers that share the storage root and the broker convert them, whenever they come. The datasets and the model
@@ -146,6 +169,31 @@ enum Command {
         doc = "(needs the engine, which is not in this program)"
     )]
     Probe(probe::ProbeArgs),
+    /// Compare methods and settings on a few images before a run: small runs of every combination, side by side
+    #[cfg_attr(
+        not(feature = "embedded"),
+        doc = "(needs the engine, which is not in this program)"
+    )]
+    ///
+    /// `compare gta5.toml --vary method=cactif,fda --vary filter_fraction=0,0.5` converts the same contents into the same
+    /// styles with every combination that makes a difference, below `compare/` of the run's root. Run it again after any
+    /// interruption, or with other values: what is made is kept. A page and a picture show items by combinations, and
+    /// above them the figures of each, with what the whole dataset would cost.
+    ///
+    /// `compare gta5.toml --pick 3` writes the settings file of combination 3, comments and all, beside the one that was
+    /// compared.
+    Compare(compare::CompareArgs),
+    /// Make the class maps of styles without labels, to be looked at and corrected before a run begins
+    #[cfg_attr(
+        not(feature = "embedded"),
+        doc = "(needs the engine, which is not in this program)"
+    )]
+    ///
+    /// Below the folder are `overlays/STYLE.png`, the photograph with the colours of its classes over it, and
+    /// `maps/STYLE.png`, the map at the photograph's size: corrected and put beside the photograph, as its dataset names
+    /// labels of train ids, it is a label and goes before the map. Nothing of the run is stored: its workers make the same
+    /// maps, once each.
+    Priors(priors::PriorsArgs),
     /// Say what of all that a run may need is there, and what to do about what is not; exit 3 if something is missing
     ///
     /// ONNX Runtime and the device, memory, threads, open files, disks, and what is named of storage roots, credentials, a
@@ -186,6 +234,7 @@ impl Cli {
         match self.command {
             Command::Serve(_) => "info,ort=error,lapin=error",
             Command::Run(_)
+            | Command::Demo(_)
             | Command::Launch(_)
             | Command::Status(_)
             | Command::Resume(_)
@@ -197,6 +246,8 @@ impl Cli {
             | Command::ReferenceStats(_)
             | Command::Transfer(_)
             | Command::Probe(_)
+            | Command::Compare(_)
+            | Command::Priors(_)
             | Command::Doctor(_)
             | Command::Completions(_)
             | Command::Man(_) => "warn,ort=error,lapin=error",
@@ -212,6 +263,7 @@ impl Cli {
 pub async fn main(cli: Cli) -> Result<Outcome, CliError> {
     match cli.command {
         Command::Run(args) => run::main(args).await,
+        Command::Demo(args) => demo::main(args).await,
         Command::Launch(args) => launch::main(args).await,
         Command::Serve(args) => serve::main(args).await,
         Command::Status(args) => status::main(args).await,
@@ -224,6 +276,8 @@ pub async fn main(cli: Cli) -> Result<Outcome, CliError> {
         Command::ReferenceStats(args) => reference_stats::main(args).await,
         Command::Transfer(args) => transfer::main(args).await,
         Command::Probe(args) => probe::main(args).await,
+        Command::Compare(args) => compare::main(args).await,
+        Command::Priors(args) => priors::main(args).await,
         Command::Doctor(args) => doctor::main(args).await,
         Command::Completions(args) => completions::main(args).await,
         Command::Man(args) => man::main(args).await,
@@ -233,4 +287,13 @@ pub async fn main(cli: Cli) -> Result<Outcome, CliError> {
 /// Reads a path of the command line, in which `~` and `${NAME}` are expanded as in settings files.
 fn path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(paths::given)
+}
+
+/// Returns why what an attempt does failed outside of one, in the words of the engine if it did.
+#[cfg(feature = "embedded")]
+fn attempt_error(error: AttemptError) -> CliError {
+    match error {
+        AttemptError::Engine(error) => CliError::environment(error),
+        error => CliError::environment(error),
+    }
 }

@@ -13,6 +13,7 @@ use shared::json;
 use shared::location::Location;
 use shared::settings::ReferenceFiles;
 use shared::storage::{Storage, StorageErrorKind};
+use shared::target;
 
 use super::files::Named;
 use super::{CliError, Outcome, RootArgs, files, path, setup};
@@ -108,7 +109,9 @@ pub(super) async fn main(args: ReportArgs) -> Result<Outcome, CliError> {
 /// Proves that the page can be written, and over nothing that is read. A page among what is stored is no part of a run.
 fn check_page(args: &ReportArgs, path: &Path) -> Result<(), CliError> {
     let is_page = files::has_ending(path, "html");
-    let runs = match setup::location(&args.root)? {
+    let root = setup::location(&args.root)?;
+    check_not_kept(&root, path)?;
+    let runs = match root {
         Location::Folder(root) => Some(root.join(ArtifactPrefix::Runs.path())).filter(|_| !is_page),
         Location::Bucket(_) => None,
     };
@@ -120,18 +123,38 @@ fn check_page(args: &ReportArgs, path: &Path) -> Result<(), CliError> {
     files::check_ending(("--html", path), "an HTML page", &["html", "htm"])
 }
 
+/// Refuses a page where storage keeps files for itself, which are removed once nobody writes them.
+fn check_not_kept(root: &Location, path: &Path) -> Result<(), CliError> {
+    let Location::Folder(folder) = root else {
+        return Ok(());
+    };
+    let target = files::target_of(path);
+    let below = target.strip_prefix(folder);
+    if below.is_ok_and(|below| target::is_own(&below.to_string_lossy())) {
+        return Err(CliError::Usage(format!(
+            "--html {} is among what storage keeps for itself in {root}: name a file elsewhere",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
 /// Proves that the page is written over no input of a run, whose images it shows. A page among them is none.
 fn check_page_of(run: &FrozenRun, path: &Path) -> Result<(), CliError> {
     if files::has_ending(path, "html") {
         return Ok(());
     }
     let inputs = &run.record.inputs;
+    let model = inputs.model.iter().map(|model| ("model.path", model));
+    // Where every style has a label, nothing says which network it is.
+    let by = run.record.frozen.class_maps.as_ref();
+    let by = by.map_or("style.prior or style.segmenter", |maps| maps.by.setting());
+    let maps = inputs.class_maps.as_ref().map(|maps| (by, maps));
     let inputs = [
         ("content.root", &inputs.content),
         ("style.root", &inputs.style),
-        ("model.path", &inputs.model),
     ];
-    let inputs = inputs.into_iter();
+    let inputs = inputs.into_iter().chain(model).chain(maps);
     let inputs: Vec<Named<'_>> = inputs
         .filter_map(|(setting, location)| match location {
             Location::Folder(folder) => Some((setting, folder.as_path())),
@@ -173,13 +196,8 @@ async fn report(
     let ledger = setup::ledger(storage, &run).await?;
     run.plan.take_changes(&ledger.decisions.changed_inputs);
     let id = &run.record.run;
-    let mut tally = Tally::stored(storage, id)
-        .await
-        .map_err(CliError::environment)?;
-    tally
-        .update(storage, &run, &ledger)
-        .await
-        .map_err(CliError::environment)?;
+    let tally = Tally::up_to_date(storage, &run, &ledger).await;
+    let tally = tally.map_err(CliError::environment)?;
     let counts = tally.total_with_failed(storage, &run, &ledger).await;
     let counts = counts.map_err(CliError::environment)?;
     let standing = Standing::of(&run, &ledger, &tally);
@@ -225,7 +243,7 @@ async fn report(
     let material = Material {
         run: &run,
         counts: &counts,
-        left: Workload::left(&run, &ledger, |shard| tally.damaged().contains_key(&shard)),
+        left: Workload::left_by(&run, &ledger, &tally),
         fold: fold.map_err(CliError::environment)?,
         reference,
         is_complete,

@@ -348,8 +348,7 @@ async fn counts(
     ledger: &Ledger,
 ) -> Result<Counts, CliError> {
     let counted = async {
-        let mut tally = Tally::stored(storage, &run.record.run).await?;
-        tally.update(storage, run, ledger).await?;
+        let tally = Tally::up_to_date(storage, run, ledger).await?;
         tally.total_with_failed(storage, run, ledger).await
     };
     counted.await.map_err(CliError::environment)

@@ -16,7 +16,7 @@ use super::{CliError, RootArgs};
 use crate::output::report::references::{self, ReferenceProblem};
 use crate::run::changes::{self, Accepted, ChangeError, Changes};
 use crate::run::freeze::{self, FreezeError, FrozenRun};
-use crate::run::inventory::Inventory;
+use crate::run::inventory::{Inventory, InventoryError};
 use crate::run::ledger::Ledger;
 
 /// Opens the storage root that the arguments or the environment name.
@@ -29,7 +29,8 @@ pub(super) fn location(root: &RootArgs) -> Result<Location, CliError> {
     resolve_root(&root.root).map_err(CliError::usage)
 }
 
-async fn at(root: &Location) -> Result<Arc<dyn Storage>, CliError> {
+/// Opens a storage root.
+pub(super) async fn at(root: &Location) -> Result<Arc<dyn Storage>, CliError> {
     storage::open(root).await.map_err(CliError::environment)
 }
 
@@ -88,7 +89,7 @@ pub(super) fn warn(config: &RunConfig, inventory: &Inventory) -> Result<(), CliE
 }
 
 /// Lists and plans.
-async fn inventory(config: &RunConfig) -> Result<Inventory, CliError> {
+pub(super) async fn inventory(config: &RunConfig) -> Result<Inventory, CliError> {
     let error = match Inventory::take(config).await {
         Ok(inventory) => return Ok(inventory),
         Err(error) => error,
@@ -101,10 +102,14 @@ async fn inventory(config: &RunConfig) -> Result<Inventory, CliError> {
             config.run
         )));
     }
+    Err(inventory_error(error))
+}
+
+pub(super) fn inventory_error(error: InventoryError) -> CliError {
     if error.is_usage() {
-        Err(CliError::usage(error))
+        CliError::usage(error)
     } else {
-        Err(CliError::environment(error))
+        CliError::environment(error)
     }
 }
 
@@ -142,7 +147,8 @@ impl Preparation {
     }
 }
 
-async fn existing(
+/// Returns the run of this name, if there is one, as [`Preparation::existing`] does, and warns of nothing but its changes.
+pub(super) async fn existing(
     storage: &dyn Storage,
     config: &RunConfig,
     inventory: &Inventory,
@@ -200,7 +206,10 @@ pub(super) async fn references(record: &RunRecord) -> Result<Vec<String>, CliErr
 }
 
 /// Says which references cannot be compared with.
-async fn warn_of_references(config: &RunConfig, inventory: &Inventory) -> Result<(), CliError> {
+pub(super) async fn warn_of_references(
+    config: &RunConfig,
+    inventory: &Inventory,
+) -> Result<(), CliError> {
     let record = RunRecord::new(config, inventory.frozen.clone(), SystemClock.now());
     for problem in references(&record).await? {
         tracing::warn!("{problem}");

@@ -10,11 +10,11 @@ use shared::console::{self, PrintError};
 use shared::failure::chain;
 use shared::ids::{RunId, ShardId};
 use shared::json;
-use shared::queue::{self, WorkQueue};
+use shared::queue::{self, Depth, WorkQueue};
 use shared::settings::BrokerConfig;
 use shared::storage::Storage;
 use shared::warning::WarningKind;
-use shared::wording::MOST_NAMES;
+use shared::wording::{MOST_NAMES, counted, human};
 
 use super::{CliError, Outcome, RootArgs, setup};
 use crate::run::cost::{UnitCosts, Workload};
@@ -25,7 +25,6 @@ use crate::run::policy::{Fate, Standing};
 use crate::run::stored_items::StoredItems;
 use crate::run::tally::{self, Counts, Tally};
 use crate::work::collector::pace;
-use shared::wording::human;
 
 /// Between two looks of `--watch`.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
@@ -113,12 +112,32 @@ enum BrokerStatus {
     },
 }
 
+impl BrokerStatus {
+    fn told(&self) -> String {
+        match *self {
+            Self::Answers {
+                ready,
+                dead_letters: dead,
+                workers: consumers,
+            } => {
+                let depth = Depth {
+                    ready,
+                    dead,
+                    consumers,
+                };
+                let dead = usize::try_from(dead).unwrap_or(usize::MAX);
+                format!("{depth}, {}", counted(dead, "dead letter", "dead letters"))
+            }
+            Self::Silent { ref error } => error.clone(),
+        }
+    }
+}
+
 /// Returns what is left to be made of a run, as images that take as long as those that were: others share their contents
 /// with more or fewer.
 fn images_left(run: &FrozenRun, ledger: &Ledger, tally: &Tally, counts: &Counts) -> f64 {
-    let left = Workload::left(run, ledger, |shard| tally.damaged().contains_key(&shard));
-    let num_executed = run.record.frozen.method.num_executed();
-    match UnitCosts::of(counts, num_executed) {
+    let left = Workload::left_by(run, ledger, tally);
+    match UnitCosts::of(counts, run.record.frozen.method.evaluations()) {
         Some(costs) => costs.ms_of(left) * counts.converted as f64 / counts.busy_ms,
         None => left.outputs,
     }
@@ -321,20 +340,11 @@ fn print(status: &Status, json: bool, items_per_second: f64) -> Result<(), Print
     }
     if status.damaged.len() > MOST_NAMES {
         let others = status.damaged.len() - MOST_NAMES;
-        console::print(format_args!("  damaged: {others} other shards"))?;
+        let others = counted(others, "other shard", "other shards");
+        console::print(format_args!("  damaged: {others}"))?;
     }
-    match &status.broker {
-        Some(BrokerStatus::Answers {
-            ready,
-            dead_letters,
-            workers,
-        }) => {
-            console::print(format_args!(
-                "  broker: {ready} shards wait, {workers} workers, {dead_letters} dead letters"
-            ))?;
-        }
-        Some(BrokerStatus::Silent { error }) => console::print(format_args!("  broker: {error}"))?,
-        None => {}
+    if let Some(broker) = &status.broker {
+        console::print(format_args!("  broker: {}", broker.told()))?;
     }
     if items_per_second > 0.0 && !status.complete {
         let per_minute = 60.0 * items_per_second;

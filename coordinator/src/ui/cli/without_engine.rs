@@ -14,6 +14,12 @@ pub(super) struct AnyArgs {
 }
 
 #[cfg(not(feature = "embedded"))]
+pub(super) use AnyArgs as CompareArgs;
+#[cfg(not(feature = "embedded"))]
+pub(super) use AnyArgs as DemoArgs;
+#[cfg(not(feature = "embedded"))]
+pub(super) use AnyArgs as PriorsArgs;
+#[cfg(not(feature = "embedded"))]
 pub(super) use AnyArgs as ProbeArgs;
 #[cfg(not(feature = "embedded"))]
 pub(super) use AnyArgs as ReferenceStatsArgs;
@@ -25,8 +31,8 @@ pub(super) use AnyArgs as TransferArgs;
 /// Says where the command is to be found.
 pub(super) async fn main(_: AnyArgs) -> Result<Outcome, CliError> {
     Err(CliError::Environment(
-        "this synth2real was built without the engine, which run, transfer, probe and reference-stats need: take one that \
-         was built with it (cargo build -p coordinator), or `synth2real launch CONFIG` and a worker"
+        "this synth2real was built without the engine, which run, demo, transfer, probe, compare, priors and reference-stats \
+         need: take one that was built with it (cargo build -p coordinator), or `synth2real launch CONFIG` and a worker"
             .to_owned(),
     ))
 }
@@ -44,7 +50,15 @@ mod tests {
     #[test]
     fn the_help_of_each_command_that_computes_says_that_it_needs_the_engine() {
         let program = Cli::command();
-        for name in ["run", "transfer", "probe", "reference-stats"] {
+        for name in [
+            "run",
+            "demo",
+            "transfer",
+            "probe",
+            "compare",
+            "priors",
+            "reference-stats",
+        ] {
             let command = program.find_subcommand(name).unwrap();
             let about = command.get_about().unwrap().to_string();
             assert!(about.contains("(needs the engine"), "{name}: {about}");

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::ids::RunId;
+use shared::platform::Platform;
 use shared::queue::message::ShardInHand;
 use shared::settings::DevicePrice;
 use shared::warning::WarningKind;
@@ -146,6 +147,8 @@ pub(super) struct WorkerJson {
     name: String,
     state: &'static str,
     device: Option<String>,
+    #[serde(skip_serializing_if = "Platform::is_unknown")]
+    platform: Platform,
     work: Option<ShardInHand>,
     heard_at: Timestamp,
     stopped: Option<String>,
@@ -161,6 +164,7 @@ pub(super) async fn workers(State(dashboard): State<Arc<Dashboard>>) -> Json<Vec
                 state: states::of_worker(worker.state).class,
                 name: worker.name,
                 device: worker.device,
+                platform: worker.platform,
                 work: worker.work,
                 heard_at: worker.heard_at,
                 stopped: worker.stopped,

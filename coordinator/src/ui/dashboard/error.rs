@@ -9,6 +9,7 @@ use shared::failure::chain;
 use shared::ids::RunId;
 use shared::storage::StorageError;
 
+use crate::output::comparison::ComparisonError;
 use crate::run::changes::ChangeError;
 use crate::run::ledger::LedgerError;
 use crate::work::resume::ResumeError;
@@ -55,6 +56,12 @@ impl From<DecisionError> for PageError {
 
 impl From<StorageError> for PageError {
     fn from(error: StorageError) -> Self {
+        Self::Unavailable(chain(&error))
+    }
+}
+
+impl From<ComparisonError> for PageError {
+    fn from(error: ComparisonError) -> Self {
         Self::Unavailable(chain(&error))
     }
 }

@@ -30,6 +30,7 @@ pub(super) struct Layout {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Runs,
+    Comparisons,
     Workers,
     Elsewhere,
 }
@@ -139,6 +140,7 @@ impl Layout {
     pub(super) fn is(&self, section: &str) -> bool {
         match self.section {
             Section::Runs => section == "runs",
+            Section::Comparisons => section == "comparisons",
             Section::Workers => section == "workers",
             Section::Elsewhere => false,
         }
@@ -160,7 +162,8 @@ pub(super) fn page(template: &impl Template) -> Response {
 mod tests {
     use std::sync::Arc;
 
-    use shared::storage::MemoryStorage;
+    use shared::readiness::Readiness;
+    use shared::storage::{MemoryStorage, Storage};
     use tokio_util::sync::CancellationToken;
 
     use super::*;
@@ -170,8 +173,10 @@ mod tests {
     use crate::work::collector::LiveState;
 
     fn dashboard() -> Dashboard {
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
         Dashboard {
-            storage: Arc::new(MemoryStorage::new()),
+            readiness: Readiness::new(Arc::clone(&storage), None),
+            storage,
             queue: None,
             control: None,
             live: Arc::new(LiveState::default()),

@@ -29,13 +29,15 @@ use std::sync::Arc;
 
 pub use access::{Access, Token, TokenError};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 use shared::http_server::{self, ServerLimits};
 use shared::ids::RunId;
 use shared::queue::{WorkQueue, WorkerControl};
+use shared::readiness::Readiness;
 use shared::storage::Storage;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +65,7 @@ pub struct Dashboard {
     port: u16,
     sessions: Sessions,
     images: Images,
+    readiness: Readiness,
     /// Random prefix of version names: versions of an earlier process are told apart by it.
     start: String,
     stop: CancellationToken,
@@ -111,6 +114,7 @@ impl Dashboard {
             access,
             limits,
         } = endpoint;
+        let readiness = Readiness::new(Arc::clone(&state.storage), state.queue.clone());
         let dashboard = Self {
             port: listener.local_addr()?.port(),
             start: session::random()?[..8].to_owned(),
@@ -122,6 +126,7 @@ impl Dashboard {
             access,
             sessions: Sessions::new(session::random()?),
             images: Images::default(),
+            readiness,
             stop: stop.clone(),
         };
         let router = router(Arc::new(dashboard), more);
@@ -180,6 +185,7 @@ fn guarded_routes() -> Router<Arc<Dashboard>> {
         .route("/runs/{run}/losses", get(pages::failures::show))
         .route("/runs/{run}/labels", get(pages::labels::show))
         .route("/runs/{run}/doubtful", get(pages::doubtful::show))
+        .route("/runs/{run}/priors", get(pages::priors::show))
         .route("/runs/{run}/report", get(pages::report::show))
         .route(
             "/runs/{run}/resume",
@@ -189,6 +195,8 @@ fn guarded_routes() -> Router<Arc<Dashboard>> {
             "/runs/{run}/cancel",
             get(actions::cancel::ask).post(actions::cancel::cancel),
         )
+        .route("/comparisons", get(pages::comparisons::list))
+        .route("/comparisons/{run}", get(pages::comparisons::show))
         .route("/workers", get(pages::workers::show))
         .route("/workers/drain", post(actions::drain::drain))
         .route("/runs/{run}/images/content/{content}", get(images::content))
@@ -198,6 +206,7 @@ fn guarded_routes() -> Router<Arc<Dashboard>> {
             get(images::output),
         )
         .route("/runs/{run}/images/label/{content}", get(images::label))
+        .route("/runs/{run}/images/prior/{style}", get(images::prior))
         .route(
             "/runs/{run}/images/predictions/content/{style}/{content}",
             get(images::content_prediction),
@@ -233,6 +242,7 @@ fn router(dashboard: Arc<Dashboard>, more: Router) -> Router {
         )
         .route("/assets/{digest}/{*name}", get(assets::asset))
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
         .with_state(Arc::clone(&dashboard))
         .merge(guarded)
         .layer(middleware::from_fn(error_layer::render))
@@ -244,6 +254,14 @@ fn router(dashboard: Arc<Dashboard>, more: Router) -> Router {
         ))
         .layer(middleware::from_fn(access::headers::add_headers))
         .layer(middleware::from_fn(log))
+}
+
+/// Answers those who supervise the process; without a token, so in few words.
+async fn readyz(State(dashboard): State<Arc<Dashboard>>) -> (StatusCode, String) {
+    match dashboard.readiness.away().await {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(away) => (StatusCode::SERVICE_UNAVAILABLE, format!("{away}\n")),
+    }
 }
 
 /// Logs each request and its status at debug level.

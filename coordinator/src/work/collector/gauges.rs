@@ -306,7 +306,7 @@ mod tests {
             made_at: Timestamp::UNIX_EPOCH,
             complete: true,
             method: "cactif".to_owned(),
-            preset: "paper".to_owned(),
+            preset: Some("paper".to_owned()),
             width: 8,
             height: 4,
             items: styles,

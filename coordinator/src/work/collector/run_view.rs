@@ -120,9 +120,9 @@ impl RunView {
     ) -> Self {
         let counts = tally.total_with(&run, &failures);
         let styles = styles(&run, &tally, &failures);
-        let costs = UnitCosts::of(&counts, run.record.frozen.method.num_executed());
+        let costs = UnitCosts::of(&counts, run.record.frozen.method.evaluations());
         let costs = costs.unwrap_or(UnitCosts::OF_IMAGES);
-        let left = Workload::left(&run, &ledger, |shard| tally.damaged().contains_key(&shard));
+        let left = Workload::left_by(&run, &ledger, &tally);
         let spans = spans(&run, &tally, costs);
         let num_items = run.plan.num_items();
         let retried = ledger.retried(run.record.limits.max_attempts);
@@ -191,8 +191,8 @@ impl RunView {
     /// Returns the hours that it took devices and will take them.
     #[must_use]
     pub fn device_hours(&self) -> DeviceHours {
-        let num_executed = self.run.record.frozen.method.num_executed();
-        DeviceHours::of(&self.counts, self.left, num_executed)
+        let evaluations = self.run.record.frozen.method.evaluations();
+        DeviceHours::of(&self.counts, self.left, evaluations)
     }
 
     /// Returns how the run is at a time, while workers have `in_hand` shards of it.

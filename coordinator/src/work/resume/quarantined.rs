@@ -48,8 +48,7 @@ impl Search<'_> {
     /// Returns the shards with quarantined items that are wanted, in order. Only shards that have any are read.
     pub(super) async fn find(self) -> Result<Vec<Redo>, ResumeError> {
         let run = self.run;
-        let mut tally = Tally::stored(self.storage, &run.record.run).await?;
-        tally.update(self.storage, run, self.ledger).await?;
+        let tally = Tally::up_to_date(self.storage, run, self.ledger).await?;
         let shards = tally.shards().filter(|(shard, tally)| {
             let planned = run.plan.shards.get(shard.0 as usize);
             tally.counts.quarantined > 0 && planned.is_some_and(|planned| self.chosen.has(planned))

@@ -32,6 +32,7 @@ fn plan() -> Plan {
         contents: vec![listing("00001"), listing("00002")],
         styles: vec![listing("night")],
         shards: vec![shard(0), shard(1)],
+        prototypes: Vec::new(),
     }
 }
 

@@ -24,7 +24,7 @@ use super::{ManifestError, ManifestRow};
 
 type Write = dyn Fn(&[ManifestRow]) -> ArrayRef + Send + Sync;
 type Read =
-    dyn Fn(&RecordBatch, usize, &mut ManifestRow) -> Result<(), ManifestError> + Send + Sync;
+    dyn Fn(Option<&ArrayRef>, usize, &mut ManifestRow) -> Result<(), ManifestError> + Send + Sync;
 type Check = dyn Fn(&ManifestRow) -> bool + Send + Sync;
 
 /// Columns that only some manifests have: all of a group, or none. Those that earlier programs wrote have none.
@@ -48,6 +48,8 @@ pub(super) struct Column {
     /// Whether it is always written and may be missing all the same, as in manifests of earlier programs: then nothing is
     /// known.
     pub(super) may_be_missing: bool,
+    /// Whether counts are made of it.
+    pub(super) is_counted: bool,
     write: Box<Write>,
     read: Box<Read>,
     check: Box<Check>,
@@ -68,6 +70,7 @@ impl Column {
             repeats: K::REPEATS,
             extra: None,
             may_be_missing: false,
+            is_counted: false,
             write: Box::new(move |rows| K::array(rows.iter().map(get))),
             read: reading::<K>(name, get_mut),
             check: Box::new(move |row| get(row).is_none_or(K::is_sound)),
@@ -86,6 +89,7 @@ impl Column {
             repeats: K::REPEATS,
             extra: None,
             may_be_missing: false,
+            is_counted: false,
             write: Box::new(move |rows| {
                 let values: Vec<Option<K::Value>> = rows.iter().map(get).collect();
                 K::array(values.iter().map(Option::as_ref))
@@ -111,19 +115,28 @@ impl Column {
         }
     }
 
+    /// Returns the same column as one that counts are made of.
+    pub(super) fn counted(self) -> Self {
+        Self {
+            is_counted: true,
+            ..self
+        }
+    }
+
     /// Returns the values of rows.
     pub(super) fn array(&self, rows: &[ManifestRow]) -> ArrayRef {
         (self.write)(rows)
     }
 
-    /// Reads its value in the row `at` of a batch into a row, if that has the part of which it is.
+    /// Reads its value in the row `at` of a batch into a row, if that has the part of which it is; `values` are those that
+    /// the batch has of this column.
     pub(super) fn read_into(
         &self,
         row: &mut ManifestRow,
-        batch: &RecordBatch,
+        values: Option<&ArrayRef>,
         at: usize,
     ) -> Result<(), ManifestError> {
-        (self.read)(batch, at, row)
+        (self.read)(values, at, row)
     }
 
     /// Returns whether a row has what may be stored there: means, distances and sums over a run are made of it.
@@ -136,9 +149,9 @@ fn reading<K: Kind>(
     name: &'static str,
     get_mut: impl Fn(&mut ManifestRow) -> Option<&mut K::Value> + Send + Sync + 'static,
 ) -> Box<Read> {
-    Box::new(move |batch, at, row| {
+    Box::new(move |values, at, row| {
         if let Some(place) = get_mut(row) {
-            *place = K::read(Cell::of(batch, name, at)?)?;
+            *place = K::read(Cell::among(values, name, at)?)?;
         }
         Ok(())
     })
@@ -163,9 +176,22 @@ impl<'a, A: Array + 'static> Cell<'a, A> {
         name: &'static str,
         row: usize,
     ) -> Result<Self, ManifestError> {
-        let missing = ManifestError::Column;
-        let column = batch.column_by_name(name).ok_or(missing(name))?;
-        let column = column.as_any().downcast_ref().ok_or(missing(name))?;
+        Self::among(batch.column_by_name(name), name, row)
+    }
+
+    /// Returns the value in a row of a column.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError::Column`] if there is no such column, or it is one of another type.
+    fn among(
+        values: Option<&'a ArrayRef>,
+        name: &'static str,
+        row: usize,
+    ) -> Result<Self, ManifestError> {
+        let missing = || ManifestError::Column(name);
+        let values = values.ok_or_else(missing)?;
+        let column = values.as_any().downcast_ref().ok_or_else(missing)?;
         Ok(Self { name, column, row })
     }
 

@@ -1,4 +1,4 @@
-//! Manifests as Parquet bytes: zstd, sorted by style and content.
+//! Manifests as Parquet bytes, sorted by style and content.
 //!
 //! - `writer`: rows to bytes, those of a shard at once or those of a run a row group at a time
 //! - `reader`: bytes, which may be anything, to rows
@@ -12,8 +12,7 @@ mod writer;
 
 pub use error::ManifestError;
 pub use reader::{
-    MAX_ROWS, is_sealed, read, read_at_most, read_each, read_with_features,
-    read_with_features_at_most,
+    Columns, MAX_ROWS, StoredRows, is_sealed, read, read_each, read_stored, read_with_features,
 };
 pub use writer::{ManifestWriter, write};
 

@@ -10,7 +10,7 @@ use parquet::arrow::arrow_reader::{
 use super::{ManifestError, check_figures};
 use crate::guarded;
 use crate::manifest::claims::{self, Most};
-use crate::manifest::{ManifestRow, features, schema, sealing};
+use crate::manifest::{ManifestRow, counted, features, schema, sealing};
 
 /// The most rows of a shard: what is read is in memory at once.
 pub const MAX_ROWS: usize = 1 << 14;
@@ -23,6 +23,38 @@ const BASE_BYTES: usize = 1 << 22;
 /// What the columns of a row may unpack to: four thousand features, and texts longer than any that is told.
 const ROW_BYTES: usize = 1 << 18;
 
+/// Which columns are read of a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// Those that counts are made of; in the others rows are as if nothing was known. So it is where a file carries a digest
+    /// of itself: its bytes are those that were checked when they were written. Of any other file all but features are read.
+    Counted,
+    /// All but the features of outputs.
+    WithoutFeatures,
+    /// All.
+    All,
+}
+
+impl Columns {
+    /// Returns whether the column of a name is one of them.
+    fn have(self, name: &str) -> bool {
+        match self {
+            Self::Counted => counted::is_counted(name),
+            Self::WithoutFeatures => name != features::NAME,
+            Self::All => true,
+        }
+    }
+}
+
+/// The rows of a shard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRows {
+    /// The rows.
+    pub rows: Vec<ManifestRow>,
+    /// Whether their file carries a digest of itself.
+    pub is_sealed: bool,
+}
+
 /// Returns the rows of a Parquet file that [`write()`](super::write()) or a
 /// [`ManifestWriter`](super::ManifestWriter) made, without features.
 ///
@@ -30,22 +62,7 @@ const ROW_BYTES: usize = 1 << 18;
 ///
 /// [`ManifestError`] if the bytes are no such file.
 pub fn read(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestError> {
-    read_at_most(bytes, MAX_ROWS)
-}
-
-/// Returns the rows of a Parquet file, as [`read`] does, that cannot have more than so many.
-///
-/// # Errors
-///
-/// [`ManifestError`] if the bytes are no such file.
-pub fn read_at_most(bytes: Bytes, max_rows: usize) -> Result<Vec<ManifestRow>, ManifestError> {
-    let max_rows = max_rows.min(MAX_ROWS);
-    let file = open(bytes, max_rows)?;
-    let leaves = file.parquet_schema();
-    let wanted = (0..leaves.num_columns())
-        .filter(|&leaf| leaves.get_column_root(leaf).name() != features::NAME);
-    let mask = ProjectionMask::leaves(leaves, wanted);
-    rows(file.with_projection(mask), max_rows)
+    rows(open(bytes, MAX_ROWS)?, MAX_ROWS, Columns::WithoutFeatures)
 }
 
 /// Returns the rows of a shard with the features of their outputs.
@@ -54,20 +71,32 @@ pub fn read_at_most(bytes: Bytes, max_rows: usize) -> Result<Vec<ManifestRow>, M
 ///
 /// [`ManifestError`] if the bytes are no such file.
 pub fn read_with_features(bytes: Bytes) -> Result<Vec<ManifestRow>, ManifestError> {
-    read_with_features_at_most(bytes, MAX_ROWS)
+    rows(open(bytes, MAX_ROWS)?, MAX_ROWS, Columns::All)
 }
 
-/// Returns the rows of a shard that cannot have more than so many, with the features of their outputs.
+/// Returns some columns of the rows of a shard that cannot have more than so many.
 ///
 /// # Errors
 ///
 /// [`ManifestError`] if the bytes are no such file.
-pub fn read_with_features_at_most(
+pub fn read_stored(
     bytes: Bytes,
     max_rows: usize,
-) -> Result<Vec<ManifestRow>, ManifestError> {
+    columns: Columns,
+) -> Result<StoredRows, ManifestError> {
     let max_rows = max_rows.min(MAX_ROWS);
-    rows(open(bytes, max_rows)?, max_rows)
+    let is_sealed = sealing::check(&bytes)?;
+    check_claims(&bytes, max_rows)?;
+    let file = decoded(bytes)?;
+    let is_as_written = is_sealed && counted::are_whole(file.schema().fields());
+    let columns = match columns {
+        Columns::Counted if !is_as_written => Columns::WithoutFeatures,
+        columns => columns,
+    };
+    Ok(StoredRows {
+        rows: rows(file, max_rows, columns)?,
+        is_sealed,
+    })
 }
 
 /// Gives each row of a run's manifest, which cannot have more than so many, to `each`: a few rows are in memory at once.
@@ -105,14 +134,24 @@ fn open(
     bytes: Bytes,
     max_rows: usize,
 ) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, ManifestError> {
+    check_claims(&bytes, max_rows)?;
+    sealing::check(&bytes)?;
+    decoded(bytes)
+}
+
+fn check_claims(bytes: &[u8], max_rows: usize) -> Result<(), ManifestError> {
     let most = Most {
         rows: max_rows,
         bytes: max_rows
             .saturating_mul(ROW_BYTES)
             .saturating_add(BASE_BYTES),
     };
-    claims::check(&bytes, most)?;
-    sealing::check(&bytes)?;
+    claims::check(bytes, most)?;
+    Ok(())
+}
+
+/// Decodes the footer of a file whose claims are checked.
+fn decoded(bytes: Bytes) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, ManifestError> {
     // Arrow's own schema, which a file may bring along, is decoded with less care than Parquet's.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let open = || ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options);
@@ -129,20 +168,28 @@ fn reader(
 fn rows(
     file: ParquetRecordBatchReaderBuilder<Bytes>,
     max_rows: usize,
+    columns: Columns,
 ) -> Result<Vec<ManifestRow>, ManifestError> {
     let mut rows = Vec::new();
     let mut column_bytes = 0_usize;
-    let mut reader = reader(file)?;
+    let leaves = file.parquet_schema();
+    let is_wanted = |&leaf: &usize| columns.have(leaves.get_column_root(leaf).name());
+    let mask = ProjectionMask::leaves(leaves, (0..leaves.num_columns()).filter(is_wanted));
+    let mut reader = reader(file.with_projection(mask))?;
     while let Some(batch) = next_batch(&mut reader)? {
-        let columns = batch.columns().iter();
-        column_bytes += columns
-            .map(|column| column.get_array_memory_size())
-            .sum::<usize>();
+        let sizes = batch.columns().iter();
+        let sizes = sizes.map(|column| column.get_array_memory_size());
+        column_bytes += sizes.sum::<usize>();
         within("bytes", column_bytes, MAX_COLUMN_BYTES)?;
         within("rows", rows.len() + batch.num_rows(), max_rows)?;
-        rows.extend(schema::rows(&batch)?);
+        rows.extend(match columns {
+            Columns::Counted => counted::rows(&batch)?,
+            Columns::WithoutFeatures | Columns::All => schema::rows(&batch)?,
+        });
     }
-    rows.iter().try_for_each(check_figures)?;
+    if columns != Columns::Counted {
+        rows.iter().try_for_each(check_figures)?;
+    }
     Ok(rows)
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::FailureClass;
 use crate::ids::{ItemId, RunId, ShardId};
+use crate::platform::Platform;
 
 /// What happened at a worker, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub enum EventKind {
     Heartbeat {
         /// Its device.
         device: String,
+        /// What its device computes with, once it is known. Heartbeats of earlier programs do not tell.
+        #[serde(default, skip_serializing_if = "Platform::is_unknown")]
+        platform: Platform,
         /// The shard in its hands.
         work: Option<ShardInHand>,
     },
@@ -127,6 +131,7 @@ mod tests {
         is_sent_as(
             EventKind::Heartbeat {
                 device: "cpu".to_owned(),
+                platform: Platform::default(),
                 work: Some(ShardInHand {
                     run: run(),
                     shard: ShardId(7),
@@ -138,6 +143,20 @@ mod tests {
             json!({"kind": "heartbeat", "device": "cpu", "work": {
                 "run": "demo", "shard": 7, "step": "denoising", "items_ended": 2, "since": "2026-01-01T00:00:00Z",
             }}),
+        );
+        is_sent_as(
+            EventKind::Heartbeat {
+                device: "cuda:0".to_owned(),
+                platform: Platform {
+                    gpu: Some("NVIDIA L4".to_owned()),
+                    cudnn: Some("9.28.1".to_owned()),
+                    ..Platform::default()
+                },
+                work: None,
+            },
+            json!({
+                "kind": "heartbeat", "device": "cuda:0", "platform": {"gpu": "NVIDIA L4", "cudnn": "9.28.1"}, "work": null,
+            }),
         );
         is_sent_as(
             EventKind::ShardCommitted {
@@ -182,6 +201,7 @@ mod tests {
         };
         let heartbeat = EventKind::Heartbeat {
             device: "cpu".to_owned(),
+            platform: Platform::default(),
             work: None,
         };
         assert_eq!(of(heartbeat), "worker.heartbeat");

@@ -2,17 +2,19 @@
 //!
 //! The client library keeps them to itself. Over TLS it is not asked.
 
-use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io;
 use std::time::Duration;
 
-use crate::blocking;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
 use crate::settings::BrokerConfig;
 use crate::wording::shortened;
 
 /// What a client of AMQP 0-9-1 begins with.
 const HELLO: &[u8] = b"AMQP\x00\x00\x09\x01";
-/// Longest wait for the broker to connect, and to say anything.
+/// Longest wait for all that the broker says: one that says a byte now and then is waited for no longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of the first frame at most.
 const MAX_FRAME: usize = 1 << 16;
@@ -30,36 +32,29 @@ pub struct Greeting {
 
 /// Returns how a broker greets; none if it does not, not so, or only over TLS.
 pub(super) async fn greeting(config: &BrokerConfig) -> Option<Greeting> {
-    let endpoint = config.plain_endpoint()?;
-    blocking::run(move || Greeting::read(&first_frame(&endpoint).ok()?)).await
+    let (host, port) = config.plain_endpoint()?;
+    greeting_within(PATIENCE, (host.as_str(), port)).await
+}
+
+async fn greeting_within(patience: Duration, endpoint: (&str, u16)) -> Option<Greeting> {
+    let frame = timeout(patience, first_frame(endpoint)).await.ok()?;
+    Greeting::read(&frame.ok()?)
 }
 
 /// Returns what the first frame holds.
-fn first_frame((host, port): &(String, u16)) -> io::Result<Vec<u8>> {
-    let mut failed = io::Error::from(io::ErrorKind::NotFound);
-    for address in (host.as_str(), *port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => return exchange(stream),
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
-}
-
-fn exchange(mut stream: TcpStream) -> io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(HELLO)?;
+async fn first_frame(endpoint: (&str, u16)) -> io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(endpoint).await?;
+    stream.write_all(HELLO).await?;
     // Its type, its channel and the size of what follows.
     let mut head = [0; 7];
-    stream.read_exact(&mut head)?;
+    stream.read_exact(&mut head).await?;
     let [_, _, _, size @ ..] = head;
     let size = u32::from_be_bytes(size) as usize;
     if size > MAX_FRAME {
         return Err(io::ErrorKind::InvalidData.into());
     }
     let mut frame = vec![0; size];
-    stream.read_exact(&mut frame)?;
+    stream.read_exact(&mut frame).await?;
     Ok(frame)
 }
 
@@ -119,6 +114,8 @@ fn text(value: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
 
     fn value(kind: u8, bytes: &[u8]) -> Vec<u8> {
@@ -153,6 +150,44 @@ mod tests {
             version: "3.10.8".to_owned(),
         };
         assert_eq!(Greeting::read(&frame(&greeting())), Some(expected));
+    }
+
+    /// Returns the port of a server that says this, and goes on with a byte now and then if it drips.
+    async fn server(says: Vec<u8>, drips: bool) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(&says).await.unwrap();
+            while drips && stream.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            // Until the other side has gone.
+            while stream.read_u8().await.is_ok() {}
+        });
+        port
+    }
+
+    /// Returns the type, channel and size of a frame.
+    fn head(size: usize) -> Vec<u8> {
+        let size = u32::try_from(size).unwrap().to_be_bytes();
+        [&[1_u8, 0, 0][..], &size].concat()
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_no_whole_frame_is_waited_for_once_and_not_for_each_byte() {
+        let whole = frame(&greeting());
+        let says = [head(whole.len()), whole].concat();
+        let port = server(says, false).await;
+        let found = greeting_within(PATIENCE, ("127.0.0.1", port)).await;
+        assert_eq!(found.unwrap().product, "RabbitMQ");
+
+        for drips in [false, true] {
+            let port = server(head(MAX_FRAME), drips).await;
+            let asked = greeting_within(Duration::from_millis(100), ("127.0.0.1", port));
+            let found = timeout(PATIENCE, asked).await;
+            assert_eq!(found, Ok(None), "{drips}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::ids::MAX_NAME_BYTES;
 use crate::item_metric::ItemMetric;
 use crate::model::sizes::{MAX_PIXELS, MAX_SIDE};
 use crate::run_record::Frozen;
-use crate::settings::{SettingsError, check_min_label_agreement};
+use crate::settings::{MethodConfig, SettingsError, check_min_label_agreement};
 use crate::wording::shortened;
 
 /// Items of a run, in any number of shards.
@@ -36,7 +36,7 @@ impl Frozen {
             "frozen.content.listing_sha256",
             &self.content.listing_sha256,
         )?;
-        check_digest("frozen.model.sha256", &model.sha256)?;
+        self.check_model()?;
         if let Some(sha256) = &self.evaluators.features {
             check_digest("frozen.judges.features", sha256)?;
         }
@@ -47,6 +47,9 @@ impl Frozen {
         }
         if let Some(sha256) = &self.evaluators.segmenter {
             check_digest("frozen.judges.segmenter", sha256)?;
+        }
+        if let Some(maps) = &self.class_maps {
+            check_digest("frozen.class_maps.sha256", &maps.sha256)?;
         }
         let has_segmenter = self.evaluators.segmenter.is_some();
         check_min_label_agreement(self.evaluators.min_label_agreement, has_segmenter)
@@ -62,6 +65,39 @@ impl Frozen {
             check_digest(&format!("frozen.styles.{style}"), sha256)?;
         }
         Ok(())
+    }
+
+    /// Returns whether the model is one of the method: with a digest, or of the size in the settings and without.
+    fn check_model(&self) -> Result<(), RecordError> {
+        const SHA256: &str = "frozen.model.sha256";
+        let model = &self.model;
+        let other = |field: &str, found: String, expected: String| RecordError::Value {
+            field: field.to_owned(),
+            found,
+            expected,
+        };
+        match (&self.method, &model.sha256) {
+            (MethodConfig::Diffusion(_) | MethodConfig::Translator(_), Some(sha256)) => {
+                check_digest(SHA256, sha256)
+            }
+            (MethodConfig::Diffusion(_) | MethodConfig::Translator(_), None) => {
+                let expected = format!("{DIGITS} digits of 0-9 and a-f");
+                Err(other(SHA256, "absent".to_owned(), expected))
+            }
+            (MethodConfig::Baseline(config), Some(_)) => {
+                let expected = format!("none of method {}", config.method);
+                Err(other(SHA256, "there".to_owned(), expected))
+            }
+            (MethodConfig::Baseline(config), None) => {
+                let (width, height) = (config.width, config.height);
+                if (model.width, model.height) == (width, height) {
+                    return Ok(());
+                }
+                let found = format!("{} x {}", model.width, model.height);
+                let expected = format!("{width} x {height} as in frozen.method");
+                Err(other("frozen.model", found, expected))
+            }
+        }
     }
 }
 

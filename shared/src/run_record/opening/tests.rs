@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::run_record::FrozenModel;
 use crate::run_record::tests::record;
+use crate::settings::MethodConfig;
+use crate::settings::raw::RawMethod;
 
 fn name() -> RunId {
     "demo".parse().unwrap()
@@ -28,7 +31,10 @@ fn a_record_is_read_as_it_was_written_with_a_digest_of_itself_or_without() {
 fn numbers_of_many_digits_keep_the_hash_that_they_were_given() {
     for strength in [0.1 + 0.2, 1.0 / 3.0, 100.0 / 3.0, 200.0 / 7.0] {
         let mut record = record();
-        record.frozen.method.contrast_strength = strength;
+        let MethodConfig::Diffusion(method) = &mut record.frozen.method else {
+            panic!("the default method has a model");
+        };
+        method.contrast_strength = strength;
         record.plan_hash = digest::sha256_of_json(&record.frozen);
         assert_eq!(
             RunRecord::parse(&record.to_json(), &name()).unwrap(),
@@ -181,4 +187,61 @@ fn what_is_altered_beside_what_is_frozen_is_noticed_too() {
         let told = RunRecord::parse(changed.as_bytes(), &name()).unwrap_err();
         assert!(matches!(told, RecordError::Seal(_)), "{was}: {told}");
     }
+}
+
+#[test]
+fn a_model_is_there_where_the_method_has_one_and_only_then() {
+    let mut baseline = record();
+    baseline.inputs.model = None;
+    baseline.frozen.method = RawMethod::default()
+        .with_overrides(&["method=fda".to_owned()])
+        .and_then(MethodConfig::try_from)
+        .unwrap();
+    baseline.frozen.model = FrozenModel {
+        sha256: None,
+        width: 1024,
+        height: 512,
+    };
+    let read = |record: &RunRecord| {
+        let plan_hash = digest::sha256_of_json(&record.frozen);
+        let record = RunRecord {
+            plan_hash,
+            ..record.clone()
+        };
+        RunRecord::parse(&record.to_json(), &name()).map_err(|error| error.to_string())
+    };
+    let kept = read(&baseline).unwrap();
+    assert_eq!((kept.inputs.model, kept.frozen.model_sha256()), (None, ""));
+
+    let mut with_model = baseline.clone();
+    with_model.frozen.model.sha256 = Some(digest::sha256(b"c"));
+    let told = read(&with_model).unwrap_err();
+    assert_eq!(
+        told,
+        "its frozen.model.sha256 is there, expected none of method fda"
+    );
+    let mut of_other_size = baseline;
+    of_other_size.frozen.model.width = 512;
+    let told = read(&of_other_size).unwrap_err();
+    let expected = "its frozen.model is 512 x 512, expected 1024 x 512 as in frozen.method";
+    assert_eq!(told, expected);
+    let mut translator = record();
+    translator.frozen.method = RawMethod::default()
+        .with_overrides(&["method=translator".to_owned()])
+        .and_then(MethodConfig::try_from)
+        .unwrap();
+    assert_eq!(read(&translator).unwrap().frozen, translator.frozen);
+    translator.frozen.model.sha256 = None;
+    let told = read(&translator).unwrap_err();
+    assert!(
+        told.starts_with("its frozen.model.sha256 is absent"),
+        "{told}"
+    );
+    let mut without = record();
+    without.frozen.model.sha256 = None;
+    let told = read(&without).unwrap_err();
+    assert!(
+        told.starts_with("its frozen.model.sha256 is absent"),
+        "{told}"
+    );
 }

@@ -1,14 +1,13 @@
 //! What a method is named for and does at no step that is executed.
 
-use super::MethodConfig;
+use super::DiffusionConfig;
 use crate::settings::StepSet;
 use crate::wording::counted;
 
-impl MethodConfig {
+impl DiffusionConfig {
     /// Returns what the method is asked for and does at none of the steps that are executed, for a warning; nothing if it
     /// does all that it is named for.
-    #[must_use]
-    pub fn idle(&self) -> Option<String> {
+    pub(super) fn idle(&self) -> Option<String> {
         let executed = self.num_executed();
         let count = |steps: &StepSet| (0..executed).filter(|&step| steps.contains(step)).count();
         let injecting = count(&self.injected_steps);

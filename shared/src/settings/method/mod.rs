@@ -1,45 +1,55 @@
 //! The conversion's settings, complete and checked.
 //!
-//! - [`Method`], [`Preset`]: which method, and which reading of it
-//! - [`MethodConfig`]: all that determines the outputs; `idle`: what of it has no effect
+//! - [`Method`], [`MethodKind`], [`Preset`]: which method, what it converts with, and which reading of it
+//! - [`MethodConfig`]: all that determines the outputs, of any kind. [`DiffusionConfig`]: with a diffusion model;
+//!   [`AstConfig`]: what one of these methods has of its own; `idle`: what of it has no effect. [`BaselineConfig`]: without a
+//!   model; [`TranslatorConfig`]: with an image-to-image network
 
+mod ast;
+mod baseline;
+mod diffusion;
 mod idle;
 #[cfg(test)]
 mod tests;
+mod translator;
 mod variant;
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
-pub use self::variant::{Method, Preset};
+pub use self::ast::AstConfig;
+pub use self::baseline::BaselineConfig;
+pub use self::diffusion::DiffusionConfig;
+pub use self::translator::TranslatorConfig;
+pub use self::variant::{Baseline, DiffusionMethod, Method, MethodKind, Preset, TranslatorMethod};
 
 use super::raw::RawMethod;
-use super::{SettingsError, StepSet, bounds, defaults};
+use super::{SettingsError, defaults};
 use crate::paths;
 
 /// The conversion's settings. With model, content and style they determine every output byte.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MethodConfig {
-    /// Which steps of the method are used.
-    pub method: Method,
-    /// Which reading of it.
-    pub preset: Preset,
-    /// Length of the schedule.
-    pub steps: usize,
-    /// Schedule indices that are not executed.
-    pub skip: usize,
-    /// Seed of all noise.
-    pub seed: u64,
-    /// Executed steps at which AdaIN is class-wise; global at the others.
-    pub class_adain_steps: StepSet,
-    /// Executed steps at which the style is injected.
-    pub injected_steps: StepSet,
-    /// Contrast of injected attention about its mean.
-    pub contrast_strength: f64,
-    /// Share of positions that are weak.
-    pub filter_fraction: f64,
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum MethodConfig {
+    /// With a diffusion model.
+    Diffusion(DiffusionConfig),
+    /// With pixels alone.
+    Baseline(BaselineConfig),
+    /// With an image-to-image network.
+    Translator(TranslatorConfig),
+}
+
+/// UNet evaluations of a branch; none at all of a method without a diffusion model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Evaluations {
+    /// Of a style, once for all its contents.
+    pub style: usize,
+    /// Of a content, once for all its styles of a shard.
+    pub content: usize,
+    /// Of an output.
+    pub output: usize,
 }
 
 impl MethodConfig {
@@ -77,29 +87,81 @@ impl MethodConfig {
     ///
     /// A [`SettingsError`] that names the field and its value.
     pub fn check(&self) -> Result<(), SettingsError> {
-        bounds::STEPS.check(self.steps)?;
-        if self.skip >= self.steps {
-            let expected = format!("must be below method.steps ({})", self.steps);
-            return Err(SettingsError::value("method.skip", self.skip, expected));
+        match self {
+            Self::Diffusion(config) => config.check(),
+            Self::Baseline(config) => config.check(),
+            // Any seed will do.
+            Self::Translator(_) => Ok(()),
         }
-        bounds::CONTRAST_STRENGTH.check(self.contrast_strength)?;
-        bounds::FILTER_FRACTION.check(self.filter_fraction)?;
-        Ok(())
     }
 
-    /// Returns the number of steps that are executed.
+    /// Returns which method it is.
     #[must_use]
-    pub fn num_executed(&self) -> usize {
-        self.steps - self.skip
+    pub fn method(&self) -> Method {
+        match self {
+            Self::Diffusion(config) => config.method.into(),
+            Self::Baseline(config) => config.method.into(),
+            Self::Translator(config) => config.method.into(),
+        }
     }
 
-    /// Returns whether the labels of images change what is computed: whether AdaIN is class-wise at any step.
+    /// Returns its settings if it converts with a diffusion model.
+    #[must_use]
+    pub fn diffusion(&self) -> Option<&DiffusionConfig> {
+        match self {
+            Self::Diffusion(config) => Some(config),
+            Self::Baseline(_) | Self::Translator(_) => None,
+        }
+    }
+
+    /// Returns the seed of all that is drawn.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        match self {
+            Self::Diffusion(config) => config.seed,
+            Self::Baseline(config) => config.seed,
+            Self::Translator(config) => config.seed,
+        }
+    }
+
+    /// Returns the steps that an output takes, as progress is told of them.
+    #[must_use]
+    pub fn steps_per_item(&self) -> usize {
+        match self {
+            Self::Diffusion(config) => config.num_executed(),
+            Self::Baseline(_) | Self::Translator(_) => 1,
+        }
+    }
+
+    /// Returns how often each branch is evaluated.
+    #[must_use]
+    pub fn evaluations(&self) -> Evaluations {
+        match self {
+            Self::Diffusion(config) => config.evaluations(),
+            Self::Baseline(_) | Self::Translator(_) => Evaluations::default(),
+        }
+    }
+
+    /// Returns whether the labels of contents and styles change what is computed.
     ///
-    /// Contents are converted with their labels stored beside them all the same; styles need none where this is false.
+    /// Contents are converted with their labels stored beside them all the same; styles need none where this is false. A
+    /// translator may take the labels of contents, as its contract says, and takes none of styles.
     #[must_use]
     pub fn uses_labels(&self) -> bool {
-        let mut steps = 0..self.num_executed();
-        self.method.uses_classes() && steps.any(|step| self.class_adain_steps.contains(step))
+        match self {
+            Self::Diffusion(config) => config.uses_labels(),
+            Self::Baseline(_) | Self::Translator(_) => false,
+        }
+    }
+
+    /// Returns what the method is asked for and does at none of the steps that are executed, for a warning; nothing if it
+    /// does all that it is named for.
+    #[must_use]
+    pub fn idle(&self) -> Option<String> {
+        match self {
+            Self::Diffusion(config) => config.idle(),
+            Self::Baseline(_) | Self::Translator(_) => None,
+        }
     }
 }
 
@@ -107,23 +169,37 @@ impl TryFrom<RawMethod> for MethodConfig {
     type Error = SettingsError;
 
     fn try_from(raw: RawMethod) -> Result<Self, SettingsError> {
-        let preset = raw.preset.unwrap_or(defaults::PRESET);
-        let (class_steps, injected_steps) = match preset {
-            Preset::ReleasedCode => (StepSet::range(5..15), StepSet::from_step(1)),
-            Preset::Paper => (StepSet::all(), StepSet::all()),
+        // Numbers have their bounds also where the method does without them: what is beyond is a slip of the pen.
+        match raw.method.unwrap_or(defaults::METHOD).kind() {
+            MethodKind::Diffusion(method) => {
+                BaselineConfig::of(Baseline::Fda, &raw)?;
+                DiffusionConfig::of(method, &raw).map(Self::Diffusion)
+            }
+            MethodKind::Baseline(baseline) => {
+                DiffusionConfig::of(DiffusionMethod::Cactif, &raw)?;
+                BaselineConfig::of(baseline, &raw).map(Self::Baseline)
+            }
+            MethodKind::Translator(_) => {
+                DiffusionConfig::of(DiffusionMethod::Cactif, &raw)?;
+                BaselineConfig::of(Baseline::Fda, &raw)?;
+                Ok(Self::Translator(TranslatorConfig::of(&raw)))
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for MethodConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The method tells which settings stand beside it, and errors are then about these.
+        let table = serde_json::Value::deserialize(deserializer)?;
+        let method = table.get("method");
+        let method = method.ok_or_else(|| D::Error::missing_field("method"))?;
+        let method = Method::deserialize(method).map_err(D::Error::custom)?;
+        let read = match method.kind() {
+            MethodKind::Diffusion(_) => serde_json::from_value(table).map(Self::Diffusion),
+            MethodKind::Baseline(_) => serde_json::from_value(table).map(Self::Baseline),
+            MethodKind::Translator(_) => serde_json::from_value(table).map(Self::Translator),
         };
-        let config = Self {
-            method: raw.method.unwrap_or(defaults::METHOD),
-            preset,
-            steps: raw.steps.unwrap_or(defaults::STEPS),
-            skip: raw.skip.unwrap_or(defaults::SKIP),
-            seed: raw.seed.unwrap_or(defaults::SEED),
-            class_adain_steps: raw.class_adain_steps.unwrap_or(class_steps),
-            injected_steps: raw.injected_steps.unwrap_or(injected_steps),
-            contrast_strength: raw.contrast_strength.unwrap_or(defaults::CONTRAST_STRENGTH),
-            filter_fraction: raw.filter_fraction.unwrap_or(defaults::FILTER_FRACTION),
-        };
-        config.check()?;
-        Ok(config)
+        read.map_err(D::Error::custom)
     }
 }

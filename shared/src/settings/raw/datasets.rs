@@ -43,8 +43,17 @@ pub struct RawStyle {
     /// What the label files are, default `auto`: each file tells.
     #[serde(default)]
     pub labels: LabelSetting,
+    /// Whether they are used, default `true`: without, each photograph counts as one that has no label.
+    pub use_labels: Option<bool>,
     /// Which class each label is, where labels are not those of the layout.
     pub classes: Option<RawClasses>,
+    /// Folder with the network of priors, which maps the classes of photographs without labels.
+    pub prior: Option<String>,
+    /// Contents that show it what classes look like; without it
+    /// [`PROTOTYPE_CONTENTS`](crate::settings::defaults::PROTOTYPE_CONTENTS), or all where there are fewer.
+    pub prototype_contents: Option<usize>,
+    /// Folder with a segmenter that maps them where there is no network of priors.
+    pub segmenter: Option<String>,
     /// Globs of the photographs that are used; all if absent.
     pub include: Option<OneOrMore>,
     /// Globs of photographs that are not.

@@ -12,7 +12,7 @@ use crate::settings::{Method, Preset, SettingsError, StepSet, file};
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawMethod {
-    /// Which steps of the method are used, default [`METHOD`](crate::settings::defaults::METHOD).
+    /// Which method, default [`METHOD`](crate::settings::defaults::METHOD).
     pub method: Option<Method>,
     /// Which reading of it, default [`PRESET`](crate::settings::defaults::PRESET).
     pub preset: Option<Preset>,
@@ -22,15 +22,34 @@ pub struct RawMethod {
     pub skip: Option<usize>,
     /// Seed of all noise, default [`SEED`](crate::settings::defaults::SEED).
     pub seed: Option<u64>,
-    /// Executed steps with AdaIN by class, default by preset.
+    /// Executed steps with AdaIN by class, default by method and preset.
     pub class_adain_steps: Option<StepSet>,
-    /// Executed steps with injection, default by preset.
+    /// Executed steps with injection, default by method and preset.
     pub injected_steps: Option<StepSet>,
     /// Contrast of injected attention about its mean,
     /// default [`CONTRAST_STRENGTH`](crate::settings::defaults::CONTRAST_STRENGTH).
     pub contrast_strength: Option<f64>,
     /// Share of positions that are weak, default [`FILTER_FRACTION`](crate::settings::defaults::FILTER_FRACTION).
     pub filter_fraction: Option<f64>,
+    /// Whether injection is of strong pairs of one class (ast), default [`FILTERING`](crate::settings::defaults::FILTERING).
+    pub filtering: Option<bool>,
+    /// Deviations above the median at which a pair is strong (ast),
+    /// default [`THRESHOLD_LAMBDA`](crate::settings::defaults::THRESHOLD_LAMBDA).
+    pub threshold_lambda: Option<f64>,
+    /// Whether layers vote on classes at each step (ast), default [`USE_VOTING`](crate::settings::defaults::USE_VOTING).
+    pub use_voting: Option<bool>,
+    /// Cosine below which a layer has no vote (ast),
+    /// default [`CONFIDENCE_THRESHOLD`](crate::settings::defaults::CONFIDENCE_THRESHOLD).
+    pub confidence_threshold: Option<f64>,
+    /// How sharply shares of a class decide (ast), default [`ADAIN_SCALE`](crate::settings::defaults::ADAIN_SCALE).
+    pub adain_scale: Option<f64>,
+    /// Width of outputs (methods without a model), default [`WIDTH`](crate::settings::defaults::WIDTH).
+    pub width: Option<usize>,
+    /// Height of outputs (methods without a model), default [`HEIGHT`](crate::settings::defaults::HEIGHT).
+    pub height: Option<usize>,
+    /// Half of the window of low frequencies, as a share of the shorter side (fda),
+    /// default [`BETA`](crate::settings::defaults::BETA).
+    pub beta: Option<f64>,
 }
 
 /// The `[method]` table alone, as `transfer --config` reads it: other tables may be there and are not looked at.
@@ -87,12 +106,14 @@ impl RawMethod {
     }
 }
 
-/// A number where it reads as one, else text.
-fn guess(value: &str) -> toml::Value {
+/// A number, true or false where it reads as one, else text.
+pub(in crate::settings) fn guess(value: &str) -> toml::Value {
     if let Ok(integer) = value.parse::<i64>() {
         toml::Value::Integer(integer)
     } else if let Ok(float) = value.parse::<f64>() {
         toml::Value::Float(float)
+    } else if let Ok(boolean) = value.parse::<bool>() {
+        toml::Value::Boolean(boolean)
     } else {
         toml::Value::String(value.to_owned())
     }

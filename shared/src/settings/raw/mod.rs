@@ -16,6 +16,7 @@ pub use broker::RawBroker;
 pub use classes::{RawClass, RawClasses};
 pub use datasets::{OneOrMore, RawContent, RawSelection, RawStyle};
 pub use method::RawMethod;
+pub(super) use method::guess;
 pub use quality::{RawQuality, RawReference};
 pub use run::{RawConfig, RawCost, RawLimits, RawModel, RawPairing, RawRun, RawShards};
 pub use worker::{RawEngine, RawWatchdog, RawWorkerConfig};

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::item_metric::ItemMetric;
+
 /// `[quality]`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +22,19 @@ pub struct RawQuality {
     pub reference: Option<RawReference>,
     /// Figures for the items that show a class, for each class; default [`PER_CLASS`](crate::settings::defaults::PER_CLASS).
     pub per_class: Option<bool>,
+}
+
+impl RawQuality {
+    /// Returns the key of the network that gives a metric, and the folder that it names; none if no network gives it.
+    pub(in crate::settings) fn network_of(
+        &self,
+        metric: ItemMetric,
+    ) -> Option<(&'static str, Option<&str>)> {
+        match metric {
+            ItemMetric::Ssim => None,
+            ItemMetric::Lpips => Some(("quality.lpips", self.lpips.as_deref())),
+        }
+    }
 }
 
 /// `quality.reference`

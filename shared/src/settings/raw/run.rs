@@ -23,8 +23,8 @@ pub struct RawConfig {
     /// The conversion itself.
     #[serde(default)]
     pub method: RawMethod,
-    /// The exported model.
-    pub model: RawModel,
+    /// The exported model, where the method has one.
+    pub model: Option<RawModel>,
     /// How work is grouped.
     #[serde(default)]
     pub shards: RawShards,

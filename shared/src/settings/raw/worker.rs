@@ -14,6 +14,8 @@ macro_rules! with_engine_keys {
         $declare! {
             /// `cpu` or `cuda:N`, default [`DEVICE`](crate::settings::defaults::DEVICE).
             device: Option<String>,
+            /// `auto`, `fused` or `graph`, default [`INJECTION`](crate::settings::defaults::INJECTION).
+            injection: Option<String>,
             /// Threads of a computation; 0 is one for each core, default [`THREADS`](crate::settings::defaults::THREADS).
             threads: Option<usize>,
             /// Memory for style keys and values before they go to disk,
@@ -37,6 +39,9 @@ macro_rules! raw_engine {
         #[derive(Debug, Clone, Default, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct RawEngine {
+            /// `f32`, `bf16` or `auto`, default [`PRODUCTS`](crate::settings::defaults::PRODUCTS). It belongs to a run, so that
+            /// workers have no such key.
+            pub precision: Option<String>,
             $($(#[$doc])* pub $key: $value,)*
         }
     };
@@ -57,6 +62,8 @@ macro_rules! raw_worker_config {
             pub cache_max_bytes: Option<u64>,
             /// Address and port where metrics are shown; nowhere if absent.
             pub metrics: Option<String>,
+            /// Seconds without a shard after which the worker stops; it waits for ever if absent.
+            pub idle_seconds: Option<u64>,
             /// When a step is taken for hanging.
             #[serde(default)]
             pub watchdog: RawWatchdog,
@@ -68,6 +75,7 @@ macro_rules! raw_worker_config {
             /// Returns the keys of the engine as `run.toml` has them.
             pub(crate) fn engine(&self) -> RawEngine {
                 RawEngine {
+                    precision: None,
                     $($key: self.$key.clone(),)*
                 }
             }

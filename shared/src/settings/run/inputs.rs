@@ -7,6 +7,7 @@ use crate::dataset::labels::LabelSetting;
 use crate::dataset::layout::Layout;
 use crate::dataset::selection::Selection;
 use crate::location::Location;
+use crate::settings::run::class_maps::ClassMapConfig;
 use crate::settings::{SettingsError, bounds};
 
 /// The labelled synthetic images.
@@ -33,8 +34,12 @@ pub struct StyleConfig {
     pub root: Location,
     /// What the label files are.
     pub labels: LabelSetting,
+    /// Whether they are used: without, each photograph counts as one that has no label.
+    pub use_labels: bool,
     /// Which class each label is, where labels are not those of Cityscapes.
     pub classes: Option<ClassTable>,
+    /// What maps the classes of photographs without labels.
+    pub class_maps: ClassMapConfig,
     /// Which photographs are used.
     pub selection: Selection,
 }

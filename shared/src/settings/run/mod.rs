@@ -1,8 +1,10 @@
 //! A run's settings, complete and checked.
 //!
-//! - [`ContentConfig`], [`StyleConfig`]: its inputs, with their [`Licences`]; [`Pairing`]: which of them meet
+//! - [`ContentConfig`], [`StyleConfig`]: its inputs, with their [`Licences`]; [`ClassMapConfig`]: what maps the classes of
+//!   photographs without labels; [`Pairing`]: which of them meet
 //! - [`ShardSize`]: how work is grouped; [`Limits`]: when to give up
 
+mod class_maps;
 mod inputs;
 mod licences;
 mod limits;
@@ -13,6 +15,7 @@ mod tests;
 
 use std::path::Path;
 
+pub use self::class_maps::{ClassMapConfig, ClassMapSource};
 pub use self::inputs::{ContentConfig, StyleConfig};
 pub use self::licences::Licences;
 pub use self::limits::Limits;
@@ -21,10 +24,10 @@ pub use self::shards::ShardSize;
 
 use self::inputs::parse_range;
 use super::locations::location;
-use super::raw::{RawConfig, RawSelection};
+use super::raw::{RawConfig, RawModel, RawSelection};
 use super::{
     BrokerConfig, ClassKeys, DevicePrice, EngineConfig, Machine, MethodConfig, QualityConfig,
-    SettingsError,
+    SettingsError, defaults,
 };
 use crate::dataset::selection::{Selection, SelectionFields};
 use crate::ids::{RUN_NAMES, RunId};
@@ -48,8 +51,8 @@ pub struct RunConfig {
     pub pairing: Pairing,
     /// The conversion itself.
     pub method: MethodConfig,
-    /// The exported model.
-    pub model: Location,
+    /// The exported model, where the method has one.
+    pub model: Option<Location>,
     /// How work is grouped.
     pub shards: ShardSize,
     /// What outputs are judged with.
@@ -95,10 +98,8 @@ impl RunConfig {
     ///
     /// [`SettingsError::Value`] naming the field, its value and what it must be.
     pub fn check(raw: RawConfig, base: &Path) -> Result<Self, SettingsError> {
-        let run = raw.run.name.parse::<RunId>().map_err(|_| {
-            let given = format!("{:?}", raw.run.name);
-            SettingsError::value("run.name", given, RUN_NAMES)
-        })?;
+        let run = run_id(&raw.run.name)?;
+        let class_maps = ClassMapConfig::from_raw(&raw.style, base)?;
         let range = raw.content.range.as_deref().map(parse_range).transpose()?;
         let contents = RawSelection {
             include: raw.content.include,
@@ -116,7 +117,10 @@ impl RunConfig {
         };
         let styles = Selection::check(SelectionFields::STYLE, styles, None)?;
         let labels = raw.content.labels;
+        let method = MethodConfig::try_from(raw.method)?;
         let content_classes = ClassKeys::CONTENT.table(raw.content.classes, labels, base)?;
+        let use_labels = raw.style.use_labels.unwrap_or(defaults::USE_LABELS);
+        check_class_maps(use_labels, &class_maps, &method)?;
         let style_classes = ClassKeys::STYLE.table(raw.style.classes, raw.style.labels, base)?;
         Ok(Self {
             run,
@@ -133,12 +137,14 @@ impl RunConfig {
             style: StyleConfig {
                 root: location("style.root", &raw.style.root, base)?,
                 labels: raw.style.labels,
+                use_labels,
                 classes: style_classes,
+                class_maps,
                 selection: styles,
             },
             pairing: Pairing::try_from(raw.pairing)?,
-            method: MethodConfig::try_from(raw.method)?,
-            model: location("model.path", &raw.model.path, base)?,
+            model: model_of(&method, raw.model.as_ref(), base)?,
+            method,
             shards: ShardSize::try_from(raw.shards)?,
             quality: QualityConfig::from_raw(raw.quality, base)?,
             limits: Limits::try_from(raw.limits)?,
@@ -146,5 +152,56 @@ impl RunConfig {
             price: DevicePrice::from_raw(raw.cost)?,
             broker: BrokerConfig::find(raw.broker)?,
         })
+    }
+}
+
+/// Returns the run of a name.
+pub(super) fn run_id(name: &str) -> Result<RunId, SettingsError> {
+    let run = name.parse::<RunId>();
+    run.map_err(|_| SettingsError::value("run.name", format!("{name:?}"), RUN_NAMES))
+}
+
+/// Photographs whose labels are not used must be mapped by something, if the method works by class.
+fn check_class_maps(
+    use_labels: bool,
+    class_maps: &ClassMapConfig,
+    method: &MethodConfig,
+) -> Result<(), SettingsError> {
+    if use_labels || class_maps.named().is_some() || !method.uses_labels() {
+        return Ok(());
+    }
+    Err(SettingsError::value(
+        "style.use_labels",
+        false,
+        "must be true, or style.prior or style.segmenter be named: the method needs to know the classes of each style",
+    ))
+}
+
+/// Returns where the model of a method is, which is there if the method has one and only then.
+fn model_of(
+    method: &MethodConfig,
+    raw: Option<&RawModel>,
+    base: &Path,
+) -> Result<Option<Location>, SettingsError> {
+    match (method, raw) {
+        (MethodConfig::Diffusion(_) | MethodConfig::Translator(_), Some(raw)) => {
+            location("model.path", &raw.path, base).map(Some)
+        }
+        (MethodConfig::Diffusion(_) | MethodConfig::Translator(_), None) => {
+            let expected = format!(
+                "must be there: method {} converts with a model; reinhard, histogram, fda and identity do without",
+                method.method()
+            );
+            Err(SettingsError::value("model.path", "absent", expected))
+        }
+        (MethodConfig::Baseline(config), Some(raw)) => {
+            let expected = format!(
+                "must be absent: method {} has no model; leave [model] out",
+                config.method
+            );
+            let given = format!("{:?}", raw.path);
+            Err(SettingsError::value("model.path", given, expected))
+        }
+        (MethodConfig::Baseline(_), None) => Ok(None),
     }
 }

@@ -176,3 +176,27 @@ fn an_unknown_key_is_refused() {
     let message = check("[method]\nstepz = 3").expect_err("no such key");
     assert!(message.contains("stepz"), "{message}");
 }
+
+#[test]
+fn a_model_is_named_where_the_method_has_one_and_only_then() {
+    let without = SMALLEST.replace("[model]\n    path = \"model\"", "");
+    let told = check_settings(&without).unwrap_err();
+    assert_eq!(
+        told,
+        "model.path (absent) must be there: method cactif converts with a model; reinhard, histogram, fda and identity \
+         do without"
+    );
+    let fda = "[method]\nmethod = \"fda\"\nwidth = 64\nheight = 32";
+    let config = check_settings(&format!("{without}\n{fda}")).unwrap();
+    assert!(config.model.is_none());
+    assert_eq!(
+        check(fda).unwrap_err(),
+        "model.path (\"model\") must be absent: method fda has no model; leave [model] out"
+    );
+    let translator = "[method]\nmethod = \"translator\"";
+    let config = check(translator).unwrap();
+    assert_eq!(config.model.unwrap().to_string(), "/base/model");
+    let told = check_settings(&format!("{without}\n{translator}")).unwrap_err();
+    let expected = "model.path (absent) must be there: method translator converts with a model";
+    assert!(told.starts_with(expected), "{told}");
+}

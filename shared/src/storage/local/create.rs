@@ -52,7 +52,10 @@ impl LocalStorage {
                     Ok(Created::New)
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    if is_same(path, read_file::open(file)?)? {
+                    let is_same = is_same(path, read_file::open(file)?)?;
+                    // As where a file gets its name: who linked it may not be there any more to sync it.
+                    self.sync_name(path)?;
+                    if is_same {
                         Ok(Created::AlreadyThere)
                     } else {
                         Err(error)

@@ -31,13 +31,29 @@ pub(super) fn prefix() -> String {
     own.map_or_else(|| ".tmp".to_owned(), Owner::prefix)
 }
 
-/// Returns whether the process that wrote the file of a name is gone for certain. Of one on another machine that cannot be
-/// told.
-pub(super) fn is_gone(name: &str) -> bool {
-    let (Some(own), Some(owner)) = (OWN.as_ref(), Owner::of_file(name)) else {
-        return false;
-    };
-    owner.machine == own.machine && !owner.may_run()
+/// What is known of the process that writes a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// It is gone for certain.
+    Gone,
+    /// It runs on this machine.
+    Running,
+    /// It may run on another machine, or its name or the system does not tell.
+    Unknown,
+}
+
+impl Writer {
+    /// Returns what is known of the process that wrote the file of a name.
+    pub(super) fn of_file(name: &str) -> Self {
+        let (Some(own), Some(owner)) = (OWN.as_ref(), Owner::of_file(name)) else {
+            return Self::Unknown;
+        };
+        if owner.machine == own.machine {
+            owner.state()
+        } else {
+            Self::Unknown
+        }
+    }
 }
 
 impl Owner {
@@ -69,14 +85,20 @@ impl Owner {
         parts.next().map(|_| owner)
     }
 
-    fn may_run(&self) -> bool {
+    /// Returns what is known of a process of this machine.
+    fn state(&self) -> Writer {
         let Some(pid) = i32::try_from(self.pid).ok().filter(|pid| *pid > 0) else {
-            return false;
+            return Writer::Gone;
         };
-        match Pid::from_raw(pid).map(test_kill_process) {
-            Some(Err(Errno::SRCH)) => false,
+        if Pid::from_raw(pid).map(test_kill_process) == Some(Err(Errno::SRCH)) {
+            return Writer::Gone;
+        }
+        match started(self.pid) {
+            Some(started) if started == self.started => Writer::Running,
+            // Another process has its number.
+            Some(_) => Writer::Gone,
             // Of the process of another user the system may not tell when it was started.
-            Some(Ok(()) | Err(_)) | None => started(self.pid).is_none_or(|it| it == self.started),
+            None => Writer::Unknown,
         }
     }
 }
@@ -108,16 +130,18 @@ mod tests {
         let owner = Owner::running(other.id()).unwrap();
         let name = format!("{}a1B2c3", owner.prefix());
         assert_eq!(Owner::of_file(&name), Some(owner.clone()));
-        assert!(!is_gone(&name), "{name}");
+        assert_eq!(Writer::of_file(&name), Writer::Running, "{name}");
         let earlier = Owner {
             started: owner.started - 1,
             ..owner.clone()
         };
-        assert!(is_gone(&format!("{}a1B2c3", earlier.prefix())));
+        let of_earlier = format!("{}a1B2c3", earlier.prefix());
+        assert_eq!(Writer::of_file(&of_earlier), Writer::Gone, "{of_earlier}");
         other.kill().unwrap();
         other.wait().unwrap();
-        assert!(is_gone(&name), "{name}");
-        assert!(!is_gone(&format!("{}a1B2c3", prefix())));
+        assert_eq!(Writer::of_file(&name), Writer::Gone, "{name}");
+        let own = format!("{}a1B2c3", prefix());
+        assert_eq!(Writer::of_file(&own), Writer::Running, "{own}");
     }
 
     #[test]
@@ -137,7 +161,7 @@ mod tests {
             ".a-1-2",
             "a-1-2-3",
         ] {
-            assert!(!is_gone(name), "{name}");
+            assert_eq!(Writer::of_file(name), Writer::Unknown, "{name}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Files that are not yet under their names: written and synced away from every run, and removed when the process that wrote
-//! them is gone, or they are old.
+//! them is gone, or where that cannot be known they are old.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, DirEntry, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use super::{DiskStep, LocalStorage, TEMPORARY_FOLDER, owner};
+use super::owner::{self, Writer};
+use super::{DiskStep, LocalStorage, TEMPORARY_FOLDER};
 use crate::storage::StorageError;
 use crate::storage_error::disk::io_error;
 
 /// How often the folder of unfinished files may vanish while one is made in it.
 const MAX_VANISHED: usize = 5;
 
-/// Unfinished files older than this were left by a process that was killed, wherever that was.
+/// Unfinished files older than this were left by a process that was killed, unless it is known to run.
 pub(super) const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 impl LocalStorage {
@@ -90,8 +91,15 @@ fn is_missing_or_in_use(error: &io::Error) -> bool {
     )
 }
 
+fn is_old(entry: &DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+    age.is_some_and(|age| age > ABANDONED_AFTER)
+}
+
 /// Removes what lies in a folder under names with a prefix, and was left by a process that was killed: one of this machine
-/// that is gone, or any one long ago.
+/// that is gone, or one of which nothing is known, long ago. What a process writes that runs stays whatever the time is: a
+/// clock may have been set.
 ///
 /// Leftovers only cost space, so one that cannot be removed is left.
 pub(super) fn remove_abandoned(folder: &Path, prefix: &str) {
@@ -101,9 +109,12 @@ pub(super) fn remove_abandoned(folder: &Path, prefix: &str) {
         let Some(of_owner) = name.strip_prefix(prefix) else {
             continue;
         };
-        let age = entry.metadata().and_then(|metadata| metadata.modified());
-        let age = age.ok().and_then(|modified| modified.elapsed().ok());
-        if owner::is_gone(of_owner) || age.is_some_and(|age| age > ABANDONED_AFTER) {
+        let is_abandoned = match Writer::of_file(of_owner) {
+            Writer::Gone => true,
+            Writer::Running => false,
+            Writer::Unknown => is_old(&entry),
+        };
+        if is_abandoned {
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let _ = if is_folder {
                 fs::remove_dir_all(entry.path())

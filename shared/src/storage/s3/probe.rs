@@ -26,7 +26,7 @@ pub(super) async fn run(storage: &S3Storage) -> Result<(), StorageError> {
     let random = RandomState::new().hash_one((std::process::id(), SystemTime::now()));
     let probe = Probe {
         bucket: &storage.bucket,
-        prefix: format!("{FOLDER}{random:016x}-"),
+        prefix: format!("{FOLDER}{random:016x}"),
     };
     let probed = probe.run().await;
     probe.remove().await;
@@ -40,12 +40,14 @@ struct Probe<'a> {
 }
 
 impl Probe<'_> {
+    /// In a folder of its own, so that the listing shows the order of a store: S3's is that of whole keys, in which the `-` of
+    /// the others comes before its `/`. Of names of styles one may begin with another, too.
     fn created(&self) -> String {
-        format!("{}created", self.prefix)
+        format!("{}/created", self.prefix)
     }
 
     fn contended(&self, round: usize) -> String {
-        format!("{}contended-{round}", self.prefix)
+        format!("{}-contended-{round}", self.prefix)
     }
 
     async fn run(&self) -> Result<(), StorageError> {

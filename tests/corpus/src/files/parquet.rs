@@ -17,6 +17,7 @@ use shared::failure::FailureClass;
 use shared::ids::{ItemId, ShardId};
 use shared::item_metric::PerMetric;
 use shared::manifest::{self, ManifestRow, Output, Predictions, Quality, Status, Work};
+use shared::platform::Platform;
 
 /// Returns the row of an item that is done, or of one that is quarantined.
 #[must_use]
@@ -41,6 +42,7 @@ pub fn manifest_row(style: &str, content: &str, done: bool) -> ManifestRow {
         attempt: 1,
         worker: "here".into(),
         device: "cpu".into(),
+        platform: Platform::default(),
         seed: 42,
         config_hash: digest("config"),
         model_sha256: digest("model"),
@@ -59,6 +61,7 @@ pub fn manifest_row(style: &str, content: &str, done: bool) -> ManifestRow {
             ..Quality::default()
         }),
         content_sha256: Some(digest("content")),
+        prior_sha256: None,
         work: done.then(Work::default),
         started_at: "2026-01-02T03:04:05Z".parse().unwrap(),
         finished_at: "2026-01-02T03:04:06Z".parse().unwrap(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use method::schedule::Schedule;
 use ndarray::Array4;
 use shared::model::ModelContract;
-use shared::network::NetworkContract;
+use shared::network::{NetworkContract, TRANSLATOR_FILE, TranslatorShapes};
 use shared::npz::NpzFile;
 
 use super::SIZE;
@@ -43,4 +43,10 @@ pub(super) fn network(bytes: &[u8], file: &str) -> Outcome {
         bytes,
         PathBuf::from("network").join(file),
     ))
+}
+
+pub(super) fn translator(bytes: &[u8]) -> Outcome {
+    let path = PathBuf::from("network").join(TRANSLATOR_FILE);
+    let contract = NetworkContract::from_json(bytes, path);
+    outcome(contract.and_then(|contract| TranslatorShapes::of(&contract)))
 }

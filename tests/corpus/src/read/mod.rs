@@ -21,7 +21,7 @@ use shared::network::{FEATURES_FILE, SEGMENTER_FILE};
 use shared::queue::message::{ControlRequest, Event, ShardTask};
 use shared::settings::{RunConfig, WorkerConfig};
 
-use self::contracts::{model, network, noise};
+use self::contracts::{model, network, noise, translator};
 pub use self::outcome::Outcome;
 use self::outcome::outcome;
 use self::pictures::{label, pair};
@@ -60,6 +60,7 @@ pub fn read(reads: Reads, bytes: &[u8]) -> Outcome {
             network(bytes, lpips.contract)
         }
         Reads::Segmenter => network(bytes, SEGMENTER_FILE),
+        Reads::Translator => translator(bytes),
         Reads::RunRecord => run_record(bytes),
         Reads::Plan => plan(bytes),
         Reads::Decision => decision(bytes),

@@ -32,6 +32,8 @@ shared::enumerated! {
         Perceptual,
         /// `segmenter.json`.
         Segmenter,
+        /// `translator.json`, with what it takes and gives.
+        Translator,
         /// `run.json`.
         RunRecord,
         /// The plan beside it.
@@ -72,7 +74,11 @@ impl Reads {
             | Self::SynthiaLabel
             | Self::CarlaLabel => Target::Labels,
             Self::Reference | Self::Noise => Target::Arrays,
-            Self::Model | Self::Features | Self::Perceptual | Self::Segmenter => Target::Contracts,
+            Self::Model
+            | Self::Features
+            | Self::Perceptual
+            | Self::Segmenter
+            | Self::Translator => Target::Contracts,
             Self::RunRecord | Self::Plan | Self::Decision | Self::Tally | Self::FailedAttempt => {
                 Target::Records
             }

@@ -28,8 +28,10 @@ pub(super) fn overrides(bytes: &[u8]) -> Outcome {
             &serde_json::from_str::<MethodConfig>(&json).unwrap(),
             config
         );
-        for step in 0..config.num_executed() {
-            std::hint::black_box(config.injected_steps.contains(step));
+        if let Some(config) = config.diffusion() {
+            for step in 0..config.num_executed() {
+                std::hint::black_box(config.injected_steps.contains(step));
+            }
         }
     }
     outcome(config)

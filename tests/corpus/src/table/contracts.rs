@@ -1,4 +1,4 @@
-//! `model.json`, `features.json`, `perceptual.json` and `segmenter.json`.
+//! `model.json`, `features.json`, `perceptual.json`, `segmenter.json` and `translator.json`.
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ const MODEL: &str = include_str!("../../../fixtures/golden-model/model.json");
 const FEATURES: &str = include_str!("../../../../infra/demo/features/features.json");
 const PERCEPTUAL: &str = include_str!("../../../fixtures/perceptual/perceptual.json");
 const SEGMENTER: &str = include_str!("../../../fixtures/segmenter/segmenter.json");
+const TRANSLATOR: &str = include_str!("../../../fixtures/translator/translator.json");
 
 /// Returns a document with the value at a JSON pointer replaced.
 pub(super) fn with(document: &str, pointer: &str, value: Value) -> Vec<u8> {
@@ -38,6 +39,7 @@ pub(super) fn rows() -> Vec<Row> {
         ("features", Reads::Features, FEATURES),
         ("perceptual", Reads::Perceptual, PERCEPTUAL),
         ("segmenter", Reads::Segmenter, SEGMENTER),
+        ("translator", Reads::Translator, TRANSLATOR),
     ] {
         let refused = |what: &str, bytes| Row::refused(format!("{name}.json {what}"), reads, bytes);
         rows.extend([
@@ -66,7 +68,54 @@ pub(super) fn rows() -> Vec<Row> {
         .says(&["num_features"]),
     );
     rows.extend(segmenter_rows());
+    rows.extend(translator_rows());
     rows
+}
+
+fn translator_rows() -> Vec<Row> {
+    let refused = |what: &str, bytes| {
+        let name = format!("translator.json {what}");
+        Row::refused(name, Reads::Translator, bytes)
+    };
+    let changed = |pointer, value| with(TRANSLATOR, pointer, value);
+    vec![
+        refused("of a segmenter", SEGMENTER.into()).says(&["translator.json", "translation"]),
+        refused(
+            "of an input that is none",
+            changed("/inputs/2/name", json!("depth")),
+        )
+        .says(&["takes depth", "image, label, style, noise", "export"]),
+        refused(
+            "of an input of a name without end",
+            changed("/inputs/0/name", json!("image\n".repeat(100_000))),
+        )
+        .says(&["which is none of", "export"]),
+        refused(
+            "of an output of another size",
+            changed("/outputs/0/shape", json!(["batch", 3, 64, 256])),
+        )
+        .says(&["image as [3, 128, 256]", "images of 256x64"]),
+        refused(
+            "of images larger than memory",
+            changed("/outputs/0/shape", json!([1, 3, 8192, 8192])),
+        )
+        .says(&["8192x8192", "33000000 pixels"]),
+        refused(
+            "of more noise than memory",
+            changed("/inputs/3/shape", json!([1, 1 << 26, 1 << 26, 1 << 26])),
+        )
+        .says(&["noise", "67108864 numbers at most"]),
+        refused(
+            "of a range of nothing",
+            changed("/translation/output_range", json!([0, 0])),
+        )
+        .says(&["output_range 0 to 0", "export"]),
+        refused(
+            "of numbers that float32 does not have",
+            changed("/translation/input_range", json!([-1e300, 1])),
+        )
+        .says(&["number out of range", "export"]),
+    ]
 }
 
 fn segmenter_rows() -> Vec<Row> {
@@ -173,11 +222,8 @@ fn model_rows() -> Vec<Row> {
         ("/schedule/beta_end", json!(1e300), "beta_end"),
         ("/schedule/beta_start", json!(-0.1), "beta_start"),
         ("/schedule/beta_schedule", json!("linear"), "linear"),
-        (
-            "/schedule/prediction_type",
-            json!("v_prediction"),
-            "v_prediction",
-        ),
+        ("/schedule/prediction_type", json!("sample"), "sample"),
+        ("/dtype", json!("fp16"), "float16"),
         ("/vae_scale", json!(0.0), "vae_scale"),
         ("/vae_scale", json!(-1.0), "vae_scale"),
         ("/prompt/tokens", json!(0), "tokens"),
@@ -187,6 +233,11 @@ fn model_rows() -> Vec<Row> {
         ("/segments/0/layer/head_width", json!(u64::MAX), "head"),
         ("/segments/0/layer/tokens", json!(u64::MAX), "tokens"),
         ("/segments/0/layer", json!(null), "layer"),
+        (
+            "/segments/0/layer/input",
+            json!("layer_0_query"),
+            "no token for each position",
+        ),
         ("/segments/1/inputs/0/name", json!("nothing"), "nothing"),
         ("/segments/0/file", json!("../../etc/passwd"), "etc/passwd"),
         ("/prompt/file", json!("/etc/passwd"), "/etc/passwd"),

@@ -185,6 +185,17 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("method", "filter_fraction", &["-0.1", "1.1", "nan", "inf"]),
     (
         "method",
+        "threshold_lambda",
+        &["-0.1", "1e300", "nan", "inf"],
+    ),
+    ("method", "confidence_threshold", &["-0.1", "1.1", "nan"]),
+    ("method", "adain_scale", &["-0.1", "1e300", "nan"]),
+    ("method", "width", &["0", "15", "8193", "-1"]),
+    ("method", "height", &["0", "8193", "18446744073709551615"]),
+    ("method", "beta", &["-0.1", "0.6", "nan", "inf"]),
+    ("method", "use_voting", &["1", "'yes'"]),
+    (
+        "method",
         "injected_steps",
         &["''", "'5..3'", "'a'", "'18446744073709551615'", "'-1..'"],
     ),
@@ -302,6 +313,8 @@ fn worker_rows() -> Vec<Row> {
         ("style_bank_max_bytes", "99999999999999999999"),
         ("style_bank_device_max_bytes", "'8 GiB'"),
         ("device_max_bytes", "0"),
+        ("injection", "'triton'"),
+        ("injection", "'fused'"),
     ] {
         let more = format!("{key} = {value}\n[broker]");
         rows.push(
@@ -324,6 +337,9 @@ fn override_rows() -> Vec<Row> {
         read("injected_steps=3"),
         read("injected_steps=0,2.."),
         read("contrast_strength=2"),
+        read("method=fda\nbeta=0.05\nwidth=256\nheight=128"),
+        read("method=identity"),
+        read("method=translator\nseed=7"),
     ];
     for (arguments, word) in [
         ("steps", "steps"),

@@ -1,8 +1,10 @@
 //! Attention as ONNX graphs, so that tensors need not leave the device that they are on.
 //!
-//! A graph is written for the shapes of its layer. A matrix of tokens by tokens exists for a tile of queries at a time,
-//! in fp32 whatever the model's precision is. What filtering finds weak is known only after a first pass over all tiles,
-//! so that the second one makes the matrix again.
+//! A graph is written for the shapes of its layer. A matrix of tokens by tokens exists for a tile of queries at a time.
+//! What filtering finds weak is known only after a first pass over all tiles, so that the second one makes the matrix
+//! again: sessions of written graphs merge no nodes. Of a model in fp16, queries, keys and values become fp32 before the
+//! first product, and the sum becomes fp16 again at the end; between these all numbers are fp32, so that no score is too
+//! large.
 //!
 //! **Source:** as [`method`], whose kernels these graphs agree with.
 
@@ -14,11 +16,13 @@ use ort::value::DynValue;
 
 use super::writer::{LayerShape, Term, Writer, attribute};
 use super::{
-    AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, SelfAttention, StyleLayer,
+    AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, LayerTensors, SelfAttention,
+    StyleLayer,
 };
 use crate::EngineError;
 use crate::runtime::Runtime;
 use crate::session::{GraphSession, WrittenGraph};
+use method::class_filter::{ClassFilter, KeptPairs};
 use method::filtering::{BestMatch, Exchange};
 use shared::model::{InjectedLayer, Precision};
 
@@ -140,6 +144,19 @@ impl AttentionKernel for GraphAttention {
         }
         session.run_on(&inputs)
     }
+
+    /// No graph has this attention: a method that needs it is refused on other devices before anything is computed.
+    fn class_filtered_attention(
+        &mut self,
+        layer: &InjectedLayer,
+        _: &ClassTensors<'_>,
+        _: &ClassFilter,
+    ) -> Result<(DynValue, KeptPairs), EngineError> {
+        Err(EngineError::Run {
+            part: format!("attention of layer {}", layer.name),
+            source: ort::Error::new("attention is filtered by class on the CPU alone"),
+        })
+    }
 }
 
 /// Returns the graph of an image's self-attention.
@@ -158,7 +175,7 @@ fn cross_image_attention_graph(
     how: &InjectedAttention,
 ) -> ort::Result<Model> {
     let mut write = writer?;
-    let [query, key, value] = STYLE.map(|name| write.input(name));
+    let [query, key, value] = write.exact_inputs(STYLE)?;
     let style = write.attention(&query, &key)?;
     let contrast = Some(how.contrast_strength);
     let Some(filter) = &how.filter else {
@@ -170,7 +187,7 @@ fn cross_image_attention_graph(
         }])?;
         return write.finish_heads(&attended);
     };
-    let [content_query, content_key, content_value] = CONTENT.map(|name| write.input(name));
+    let [content_query, content_key, content_value] = write.exact_inputs(CONTENT)?;
     let content = write.attention(&content_query, &content_key)?;
     let best = match filter.best_match {
         BestMatch::ContrastedAttention => write.match_by_attention(&style, how)?,
@@ -181,7 +198,7 @@ fn cross_image_attention_graph(
     let (values, content_values) = (write.by_heads(&value)?, write.by_heads(&content_value)?);
     let attended = match filter.exchange {
         Exchange::KeyColumns => {
-            let zero = write.number(0.0)?;
+            let zero = write.exact(0.0)?;
             let strong_values = write.graph.op("Where", &[&weak, &zero, &values], [])?;
             let weak_values = write
                 .graph

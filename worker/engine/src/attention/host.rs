@@ -3,29 +3,48 @@
 use ort::value::DynValue;
 
 use super::{
-    AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, SelfAttention, StyleLayer,
-    heads_of,
+    AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, LayerTensors, SelfAttention,
+    StyleLayer, heads_of,
 };
 use crate::EngineError;
 use crate::tensor::{self, Tokens};
+use kernels::bf16::Operands;
 use method::attention::{
-    KeyValue, QueryKeyValue, cross_image_attention, self_attention_with_stats,
+    Heads, KeyValue, QueryKeyValue, cross_image_attention, self_attention_with_stats,
+};
+use method::class_filter::{
+    ClassFilter, ClassFiltered, ClassInjected, KeptPairs, class_filtered_attention,
 };
 use method::filtering::{ContentAttention, Injected, filtered_attention};
 use shared::model::{InjectedLayer, Precision};
 
-/// Attention by kernels in Rust, which compute in fp32 whatever the model's precision is.
+/// Attention by kernels in Rust, which compute in fp32 whatever the model's precision is, but for products of other operands.
 #[derive(Debug)]
 pub struct HostAttention {
     precision: Precision,
     how: InjectedAttention,
+    operands: Operands,
 }
 
 impl HostAttention {
     /// Returns attention whose results have the model's precision.
     #[must_use]
     pub fn new(precision: Precision, how: InjectedAttention) -> Self {
-        Self { precision, how }
+        Self {
+            precision,
+            how,
+            operands: Operands::Single,
+        }
+    }
+
+    /// Returns the attention with products of others.
+    #[must_use]
+    pub fn with_operands(self, operands: Operands) -> Self {
+        Self { operands, ..self }
+    }
+
+    fn heads_of(&self, layer: &InjectedLayer) -> Heads {
+        heads_of(layer).with_operands(self.operands)
     }
 }
 
@@ -62,7 +81,8 @@ impl AttentionKernel for HostAttention {
     ) -> Result<SelfAttention, EngineError> {
         let failed = |source| failed(layer, source);
         let numbers = Numbers::of(image).map_err(failed)?;
-        let (output, softmax_stats) = self_attention_with_stats(numbers.view(), heads_of(layer))?;
+        let (output, softmax_stats) =
+            self_attention_with_stats(numbers.view(), self.heads_of(layer))?;
         Ok(SelfAttention {
             output: tensor::from_tokens(output, self.precision).map_err(failed)?,
             softmax_stats: Some(softmax_stats),
@@ -86,7 +106,9 @@ impl AttentionKernel for HostAttention {
         };
         let contrast = self.how.contrast_strength;
         let output = match (&self.how.filter, content) {
-            (None, _) => cross_image_attention(query.view(), style, heads_of(layer), contrast)?,
+            (None, _) => {
+                cross_image_attention(query.view(), style, self.heads_of(layer), contrast)?
+            }
             (Some(filter), Some(content)) => {
                 let own = Numbers::of(&content.tensors).map_err(failed)?;
                 let injected = Injected {
@@ -96,13 +118,40 @@ impl AttentionKernel for HostAttention {
                         own: own.view(),
                         stats: content.softmax_stats.as_ref(),
                     },
-                    heads: heads_of(layer),
+                    heads: self.heads_of(layer),
                 };
                 filtered_attention(injected, contrast, filter)?
             }
             (Some(_), None) => return Err(failed(super::no_content())),
         };
         tensor::from_tokens(output, self.precision).map_err(failed)
+    }
+
+    fn class_filtered_attention(
+        &mut self,
+        layer: &InjectedLayer,
+        tensors: &ClassTensors<'_>,
+        filter: &ClassFilter,
+    ) -> Result<(DynValue, KeptPairs), EngineError> {
+        let failed = |source| failed(layer, source);
+        let query = tensor::tokens(tensors.query).map_err(failed)?;
+        let key = tensor::tokens(&tensors.style.key).map_err(failed)?;
+        let value = tensor::tokens(&tensors.style.value).map_err(failed)?;
+        let content = tensor::tokens(tensors.content).map_err(failed)?;
+        let injected = ClassInjected {
+            query: query.view(),
+            style: KeyValue {
+                key: key.view(),
+                value: value.view(),
+            },
+            content: content.view(),
+            heads: self.heads_of(layer),
+            query_classes: tensors.query_classes,
+            key_classes: tensors.key_classes,
+        };
+        let ClassFiltered { output, kept } = class_filtered_attention(injected, filter)?;
+        let output = tensor::from_tokens(output, self.precision).map_err(failed)?;
+        Ok((output, kept))
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! - [`host`]: by the functions of [`method`], on the CPU
 //! - [`graph`]: the same as ONNX graphs, on any device; `writer` and `weak` say what is in them
+//! - `fused`: the same by kernels of ours, on GPUs that there are some for
 
+mod fused;
 pub mod graph;
 pub mod host;
 #[cfg(test)]
@@ -11,15 +13,16 @@ mod weak;
 mod writer;
 
 use ort::value::DynValue;
-use shared::settings::Device;
+use shared::settings::{Device, InjectionKernels};
 
 use crate::EngineError;
 use crate::runtime::Runtime;
 use method::attention::{Heads, SoftmaxStats};
+use method::class_filter::{ClassFilter, KeptPairs};
 use method::filtering::Filter;
 use shared::model::{InjectedLayer, Precision};
 
-/// Query, key and value of a layer, each `(1, tokens, heads * head_width)`.
+/// Tensors of a layer, each `(1, tokens, heads * head_width)`.
 #[derive(Debug)]
 pub struct LayerTensors {
     /// Query.
@@ -28,15 +31,38 @@ pub struct LayerTensors {
     pub key: DynValue,
     /// Value.
     pub value: DynValue,
+    /// What they are projected from, `(1, tokens, heads * head_width)`, of layers that hand it over.
+    pub input: Option<DynValue>,
 }
 
-/// Key and value of a style's layer, each `(1, tokens, heads * head_width)`.
+/// Tensors of a style's layer, each `(1, tokens, heads * head_width)`.
 #[derive(Debug)]
 pub struct StyleLayer {
     /// Key.
     pub key: DynValue,
     /// Value.
     pub value: DynValue,
+    /// What they are projected from, of layers that vote on classes.
+    pub input: Option<DynValue>,
+}
+
+impl StyleLayer {
+    /// Returns its tensors, key and value first.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &DynValue> {
+        [&self.key, &self.value].into_iter().chain(&self.input)
+    }
+
+    /// Returns the layer of what is made of each tensor.
+    pub(crate) fn try_map<E>(
+        &self,
+        mut map: impl FnMut(&DynValue) -> Result<DynValue, E>,
+    ) -> Result<Self, E> {
+        Ok(Self {
+            key: map(&self.key)?,
+            value: map(&self.value)?,
+            input: self.input.as_ref().map(map).transpose()?,
+        })
+    }
 }
 
 /// A layer of the content branch, kept for the outputs of the same step.
@@ -55,6 +81,21 @@ pub struct SelfAttention {
     pub output: DynValue,
     /// Row maxima and denominators, if they are kept on the host for reuse.
     pub softmax_stats: Option<SoftmaxStats>,
+}
+
+/// What an output attends to where attention is filtered by class.
+#[derive(Debug)]
+pub struct ClassTensors<'a> {
+    /// The output's query.
+    pub query: &'a DynValue,
+    /// The style's layer.
+    pub style: &'a StyleLayer,
+    /// The attention of the content to itself, `(1, tokens, heads * head_width)`.
+    pub content: &'a DynValue,
+    /// The content's class at each query.
+    pub query_classes: &'a [u8],
+    /// The style's class at each key.
+    pub key_classes: &'a [u8],
 }
 
 /// The settings of cross-image attention: how outputs attend to their styles.
@@ -92,18 +133,60 @@ pub trait AttentionKernel: Send {
         style: &StyleLayer,
         content: Option<&ContentLayer>,
     ) -> Result<DynValue, EngineError>;
+
+    /// Returns the attention of an output to strong pairs of one class, `(1, tokens, heads * head_width)`, and which these
+    /// are.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if tensors do not fit the layer, or the device has no such attention.
+    fn class_filtered_attention(
+        &mut self,
+        layer: &InjectedLayer,
+        tensors: &ClassTensors<'_>,
+        filter: &ClassFilter,
+    ) -> Result<(DynValue, KeptPairs), EngineError>;
 }
 
-/// Returns the fastest kernel that leaves tensors on the runtime's device.
-#[must_use]
-pub fn on(
+/// Returns the fastest kernel for some layers that leaves tensors on the runtime's device, of those that its settings allow.
+///
+/// # Errors
+///
+/// [`EngineError::Device`] if fused kernels are wanted of a GPU, and it has none for these layers.
+pub fn on<'a>(
     runtime: &Runtime,
     precision: Precision,
     how: InjectedAttention,
-) -> Box<dyn AttentionKernel> {
-    match runtime.device() {
-        Device::Cpu => Box::new(host::HostAttention::new(precision, how)),
-        Device::Cuda(_) => Box::new(graph::GraphAttention::new(runtime, precision, how)),
+    layers: impl Iterator<Item = &'a InjectedLayer>,
+) -> Result<Box<dyn AttentionKernel>, EngineError> {
+    let device = runtime.device();
+    if device == Device::Cpu {
+        let kernels = host::HostAttention::new(precision, how);
+        return Ok(Box::new(kernels.with_operands(runtime.operands())));
+    }
+    let graphs = || Box::new(graph::GraphAttention::new(runtime, precision, how));
+    let injection = runtime.injection();
+    if injection == InjectionKernels::Graph {
+        return Ok(graphs());
+    }
+    match (
+        fused::FusedAttention::new(runtime, precision, how, layers),
+        injection,
+    ) {
+        (Ok(kernels), _) => {
+            tracing::info!("injected layers are computed by fused kernels");
+            Ok(Box::new(kernels))
+        }
+        (Err(reason), InjectionKernels::Fused) => Err(EngineError::Device {
+            device,
+            reason: format!(
+                "fused kernels were asked for, and {reason}; set injection of the engine to auto or graph"
+            ),
+        }),
+        (Err(reason), InjectionKernels::Auto | InjectionKernels::Graph) => {
+            tracing::info!("injected layers are computed by graphs: {reason}");
+            Ok(graphs())
+        }
     }
 }
 
@@ -114,8 +197,5 @@ fn no_content() -> ort::Error {
 
 /// Returns number and width of a layer's heads.
 pub(crate) fn heads_of(layer: &InjectedLayer) -> Heads {
-    Heads {
-        num: layer.heads,
-        width: layer.head_width,
-    }
+    Heads::of(layer.heads, layer.head_width)
 }

@@ -1,7 +1,6 @@
 //! What filtering adds to the graph of a layer: best matches, similarities, weak positions.
 
 use ort::operator::Attribute;
-use ort::value::TensorElementType;
 
 use super::InjectedAttention;
 use super::writer::{Attention, LayerShape, Writer, attribute};
@@ -79,8 +78,6 @@ impl Writer {
         let style = self
             .graph
             .op("Gather", &[&style, best], [attribute("axis", 0)?])?;
-        let content = self.cast(&content, TensorElementType::Float32)?;
-        let style = self.cast(&style, TensorElementType::Float32)?;
         let dot = self.dot(&content, &style)?;
         let mut norms = Vec::new();
         for vectors in [&content, &style] {

@@ -1,6 +1,5 @@
 //! The graph of one layer: layouts, tiles of queries, softmax and averages.
 
-use half::f16;
 use ort::editor::Model;
 use ort::operator::Attribute;
 use ort::value::TensorElementType;
@@ -27,8 +26,7 @@ impl From<&InjectedLayer> for LayerShape {
     }
 }
 
-/// Queries by tiles, `(heads, tokens of a tile, width)` each, already divided by the root of the width, and keys
-/// `(heads, width, tokens)`.
+/// Queries by tiles, `(heads, tokens of a tile, width)` each, and keys `(heads, width, tokens)`.
 pub(super) struct Attention {
     queries: Vec<Name>,
     keys: Name,
@@ -76,12 +74,16 @@ impl Writer {
         self.graph.input(name, dtype, &shape)
     }
 
-    /// Adds a number of the model's precision.
-    pub(super) fn number(&mut self, number: f32) -> ort::Result<Name> {
-        match self.precision {
-            Precision::Fp32 => self.graph.constant(&[1], &[number]),
-            Precision::Fp16 => self.graph.constant(&[1], &[f16::from_f32(number)]),
+    /// Adds inputs in fp32.
+    pub(super) fn exact_inputs<const N: usize>(
+        &mut self,
+        names: [&str; N],
+    ) -> ort::Result<[Name; N]> {
+        let mut inputs = names.map(|name| self.input(name));
+        for input in &mut inputs {
+            *input = self.cast(input, Precision::Fp32)?;
         }
+        Ok(inputs)
     }
 
     /// Adds a number of fp32.
@@ -89,20 +91,18 @@ impl Writer {
         self.graph.constant(&[1], &[number])
     }
 
-    pub(super) fn cast(&mut self, tensor: &Name, to: TensorElementType) -> ort::Result<Name> {
-        match self.precision {
-            Precision::Fp32 => Ok(tensor.clone()),
-            Precision::Fp16 => {
-                // Numbers of ONNX's TensorProto.DataType.
-                let to: i64 = if to == TensorElementType::Float32 {
-                    1
-                } else {
-                    10
-                };
-                self.graph
-                    .op("Cast", &[tensor], [Attribute::new("to", to)?])
-            }
+    /// Makes fp32 of what has the model's precision, or the other way round.
+    fn cast(&mut self, tensor: &Name, to: Precision) -> ort::Result<Name> {
+        if self.precision == Precision::Fp32 {
+            return Ok(tensor.clone());
         }
+        // Numbers of ONNX's TensorProto.DataType.
+        let to: i64 = match to {
+            Precision::Fp32 => 1,
+            Precision::Fp16 => 10,
+        };
+        let to = Attribute::new("to", to)?;
+        self.graph.op("Cast", &[tensor], [to])
     }
 
     pub(super) fn reshape(&mut self, tensor: &Name, shape: &[usize]) -> ort::Result<Name> {
@@ -156,10 +156,7 @@ impl Writer {
     }
 
     pub(super) fn attention(&mut self, query: &Name, key: &Name) -> ort::Result<Attention> {
-        let root = (self.shape.width as f32).sqrt().recip();
-        let root = self.number(root)?;
         let query = self.by_heads(query)?;
-        let query = self.graph.op("Mul", &[&query, &root], [])?;
         let key = self.tokens(key)?;
         Ok(Attention {
             queries: self.split(&query, 1)?,
@@ -176,7 +173,10 @@ impl Writer {
     ) -> ort::Result<Name> {
         let scores = [&attention.queries[tile], &attention.keys];
         let scores = self.graph.op("MatMul", &scores, [])?;
-        let scores = self.cast(&scores, TensorElementType::Float32)?;
+        // Divided after the product, which ONNX Runtime does in the same kernel: queries and keys of fp16 lose nothing to
+        // the shorter numbers that a tensor core multiplies.
+        let root = self.exact((self.shape.width as f32).sqrt().recip())?;
+        let scores = self.graph.op("Mul", &[&scores, &root], [])?;
         let axis = Attribute::new("axis", -1_i64)?;
         let softmax = self.graph.op("Softmax", &[&scores], [axis])?;
         let Some(strength) = contrast else {
@@ -196,13 +196,11 @@ impl Writer {
 
     /// Returns the sum of averages of values, `(heads, tokens, width)`, tile by tile.
     pub(super) fn attend(&mut self, terms: &[Term<'_>]) -> ort::Result<Name> {
-        let dtype = self.dtype();
         let mut tiles = Vec::new();
         for tile in 0..self.tiles().len() {
             let mut sum: Option<Name> = None;
             for term in terms {
                 let softmax = self.softmax(term.attention, tile, term.contrast)?;
-                let softmax = self.cast(&softmax, dtype)?;
                 let average = self.graph.op("MatMul", &[&softmax, term.values], [])?;
                 sum = Some(match sum {
                     None => average,
@@ -223,6 +221,7 @@ impl Writer {
         } = self.shape;
         let attended = self.transpose(attended, [1, 0, 2])?;
         let attended = self.reshape(&attended, &[1, tokens, heads * width])?;
+        let attended = self.cast(&attended, self.precision)?;
         self.finish(&attended)
     }
 

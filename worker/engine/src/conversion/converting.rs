@@ -8,6 +8,7 @@ use ndarray::{Array3, ArrayView3};
 use super::failures::{in_engine, not_finite};
 use super::{ConversionInput, Converter};
 use crate::EngineError;
+use crate::injection::by_class::ClassPass;
 use crate::injection::{self, InjectStyles};
 use method::denoise::{self, Content, DenoiseError, FinalLatent, Observer};
 use method::unit_range::from_unit_range;
@@ -49,7 +50,7 @@ impl Converter {
         styles: &[&str],
         observer: &mut dyn Observer,
     ) -> Result<Converted, EngineError> {
-        self.retry_after_eviction(|converter| converter.convert_once(content, styles, observer))
+        self.retry_with_room(|converter| converter.convert_once(content, styles, observer))
     }
 
     fn convert_once(
@@ -64,9 +65,11 @@ impl Converter {
         let started = Instant::now();
         let not_finite = not_finite(self, format!("content {}", content.name));
         let latent = self.encode(content, &not_finite)?;
+        self.give_back_if_short()?;
         let encoded = Instant::now();
         let denoised = self.denoise(content, latent.view(), styles, observer);
         let (latents, in_content) = denoised.map_err(|error| in_engine(error, &not_finite))?;
+        self.give_back_if_short()?;
         let denoised = Instant::now();
         let mut images = Vec::with_capacity(styles.len());
         for (latent, style) in latents.into_iter().zip(styles) {
@@ -96,9 +99,14 @@ impl Converter {
         debug_assert_eq!(styles.iter().collect::<HashSet<_>>().len(), styles.len());
         let records = injection::records(&self.bank, styles);
         let trajectories: Vec<_> = records.iter().map(|record| &record.trajectory).collect();
+        let (_, height, width) = latent.dim();
+        let classes = self.recipe.injection.classes.as_ref().map(|classes| {
+            let labels = content.prepared.label.view();
+            ClassPass::new(classes, labels, (height, width), &records)
+        });
         let content = Content {
             latent,
-            labels: content.prepared.label_latent.view(),
+            labels: self.content_labels(content.prepared),
             noise: content.noise,
         };
         let mut pass = InjectStyles {
@@ -106,6 +114,7 @@ impl Converter {
             attention: self.attention.as_mut(),
             injection: &self.recipe.injection,
             styles: &records,
+            classes,
             in_content: Duration::ZERO,
         };
         let denoise = denoise::Denoise {

@@ -8,27 +8,50 @@ use method::denoise::DenoiseError;
 use method::finite::NotFinite;
 
 impl Converter {
-    /// Does something; if the device runs out of memory and may hold styles, these are evicted and it is done once more.
-    pub(super) fn retry_after_eviction<T>(
+    /// Does something, and does it once more whenever a GPU has run out of memory and room could be made on it.
+    pub(super) fn retry_with_room<T>(
         &mut self,
         mut work: impl FnMut(&mut Self) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
-        let error = match work(self) {
-            Err(error) if error.class() == FailureClass::Resources => error,
-            done => return done,
-        };
-        let unet = &mut self.engine.unet;
-        if !self
-            .bank
-            .evict_from_device(|layer| unet.copy_to_host(layer))?
-        {
-            return Err(error);
+        loop {
+            let error = match work(self) {
+                Err(error) if error.class() == FailureClass::Resources => error,
+                done => return done,
+            };
+            if !self.make_room()? {
+                return Err(error);
+            }
+            tracing::warn!(
+                error = chain(&error),
+                styles_bytes = self.bank.bytes_on_device(),
+                "the device is out of memory: keys and values of styles leave it, half of them at a time, and from now on \
+                 what is free is given back to it between encoding, denoising and decoding"
+            );
         }
-        tracing::warn!(
-            error = chain(&error),
-            "the device is out of memory: keys and values of styles leave it from now on"
-        );
-        work(self)
+    }
+
+    /// Makes room on a GPU: half of the styles there leave it, and what is free is given back, then and from then on.
+    /// Returns whether there was anything left to do.
+    fn make_room(&mut self) -> Result<bool, EngineError> {
+        let unet = &mut self.engine.unet;
+        if unet.tensors_are_on_host() {
+            return Ok(false);
+        }
+        let evicted = self
+            .bank
+            .evict_half_from_device(|layer| unet.copy_to_host(layer))?;
+        let was_short = std::mem::replace(&mut self.is_short_of_memory, true);
+        self.reclaim.give_back()?;
+        Ok(evicted || !was_short)
+    }
+
+    /// Gives back to a GPU that has run out of memory what the part before has left, which is of other sizes than what the
+    /// next one asks for.
+    pub(super) fn give_back_if_short(&mut self) -> Result<(), EngineError> {
+        match self.is_short_of_memory {
+            true => self.reclaim.give_back(),
+            false => Ok(()),
+        }
     }
 }
 

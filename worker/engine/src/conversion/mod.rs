@@ -1,7 +1,7 @@
 //! Converting one content into several styles: method and engine put together.
 //!
 //! - `recipe`, `schedule`, `noise`: what a method's settings and a model's contract mean
-//! - `warm_up`: what is computed before the first conversion
+//! - [`trial`]: what a GPU computes before the first conversion, and how it is judged
 //! - `recording`: styles; `converting`: contents
 //! - `warnings`: what is said of them; `failures`: what becomes of numbers that are not finite, and of too little memory
 
@@ -11,7 +11,7 @@ mod noise;
 mod recipe;
 mod recording;
 mod schedule;
-mod warm_up;
+pub mod trial;
 mod warnings;
 
 use std::collections::HashMap;
@@ -21,11 +21,14 @@ use ndarray::Array3;
 pub use noise::{DrawnNoise, GivenNoise};
 pub use recipe::Recipe;
 pub use schedule::schedule_constants;
-use shared::settings::{Device, EngineConfig, MethodConfig};
+use shared::platform::Platform;
+use shared::settings::{Device, DiffusionConfig, EngineConfig};
 use shared::warning::ItemWarning;
 
 use self::recording::BrokenStyle;
+use self::trial::Trial;
 use crate::attention::AttentionKernel;
+use crate::reclaim::Reclaim;
 use crate::style_bank::{StyleBank, StyleBankLimits};
 use crate::{Engine, EngineError};
 use imaging::Prepared;
@@ -46,7 +49,12 @@ pub struct Converter {
     /// What is said of recorded styles that show one colour, by their names.
     plain_styles: HashMap<String, ItemWarning>,
     attention: Box<dyn AttentionKernel>,
+    reclaim: Reclaim,
+    /// Whether the device has run out of memory.
+    is_short_of_memory: bool,
     seed: u64,
+    /// Of a GPU.
+    trial: Option<Trial>,
 }
 
 /// An image about to be converted, or a style about to be recorded.
@@ -62,33 +70,38 @@ pub struct ConversionInput<'a> {
 }
 
 impl Converter {
-    /// Returns a converter whose styles are still to be recorded. One on a GPU has been [warmed up](Self::warm_up).
+    /// Returns a converter whose styles are still to be recorded. One on a GPU has been [tried out](Self::try_out).
     ///
     /// # Errors
     ///
-    /// [`EngineError::Schedule`] if the settings do not fit the model's schedule, [`EngineError::Device`] if a GPU cannot
-    /// compute what a conversion does.
+    /// [`EngineError::Schedule`] if the settings do not fit the model's schedule, [`EngineError::Contract`] if the model does
+    /// not hand over what the method takes, [`EngineError::Device`] if a GPU cannot compute what a conversion does,
+    /// [`EngineError::Trial`] if it computes something else.
     pub fn new(
         engine: Engine,
-        method: &MethodConfig,
+        method: &DiffusionConfig,
         config: &EngineConfig,
     ) -> Result<Self, EngineError> {
+        check_method(&engine, method, config.device)?;
         let constants = schedule_constants(&engine.contract);
         let recipe = Recipe::new(method);
         let mut converter = Self {
-            attention: engine.attention(recipe.injection.attention),
+            attention: engine.attention(recipe.injection.attention)?,
             schedule: Schedule::new(&constants, method.steps, method.skip)?,
             recipe,
             bank: StyleBank::new(StyleBankLimits::from(config)),
             broken_styles: HashMap::new(),
             plain_styles: HashMap::new(),
+            reclaim: Reclaim::new(&engine.runtime),
+            is_short_of_memory: false,
             engine,
             seed: method.seed,
+            trial: None,
         };
         match config.device {
-            // What was loaded there runs there.
+            // What was loaded there runs there, by kernels that tests compare with those of others.
             Device::Cpu => {}
-            device @ Device::Cuda(_) => converter.warm_up(device)?,
+            device @ Device::Cuda(_) => converter.trial = Some(converter.try_out(device)?),
         }
         Ok(converter)
     }
@@ -98,6 +111,18 @@ impl Converter {
     pub fn with_attention(mut self, attention: Box<dyn AttentionKernel>) -> Self {
         self.attention = attention;
         self
+    }
+
+    /// Returns what it computes with.
+    #[must_use]
+    pub fn platform(&self) -> Platform {
+        self.engine.runtime.platform()
+    }
+
+    /// Returns what the trial of a GPU has found.
+    #[must_use]
+    pub fn trial(&self) -> Option<&Trial> {
+        self.trial.as_ref()
     }
 
     /// Returns the model's sizes.
@@ -166,10 +191,33 @@ impl Converter {
         input: &ConversionInput<'_>,
         not_finite: &impl Fn(NotFinite) -> EngineError,
     ) -> Result<Array3<f32>, EngineError> {
+        self.give_back_if_short()?;
         let image = to_unit_range(input.prepared.image.view());
         let latent = self.engine.vae.encode(image.view())?;
         let checked = Quantity::EncodedLatent.check(latent.view());
         checked.map_err(not_finite)?;
         Ok(latent)
+    }
+}
+
+/// Refuses a method that the model or the device cannot do.
+fn check_method(
+    engine: &Engine,
+    method: &DiffusionConfig,
+    device: Device,
+) -> Result<(), EngineError> {
+    engine.contract.check_method(method)?;
+    let tells_classes = method
+        .ast
+        .is_some_and(|ast| ast.filtering || ast.use_voting);
+    match device {
+        Device::Cuda(_) if tells_classes => Err(EngineError::Device {
+            device,
+            reason: format!(
+                "method {} is computed on the CPU alone; set device = \"cpu\", or take another method",
+                method.method
+            ),
+        }),
+        Device::Cpu | Device::Cuda(_) => Ok(()),
     }
 }

@@ -49,7 +49,7 @@ impl Converter {
             return Err(not_finite(self, style_named(style.name))(broken.numbers));
         }
         let recorded =
-            self.retry_after_eviction(|converter| converter.record_style_once(style, observer));
+            self.retry_with_room(|converter| converter.record_style_once(style, observer));
         if let Err(EngineError::NotFinite { numbers, .. }) = &recorded {
             let broken = BrokenStyle {
                 image_sha256: digest(),
@@ -68,6 +68,7 @@ impl Converter {
         let started = Instant::now();
         let not_finite = not_finite(self, style_named(style.name));
         let latent = self.encode(style, &not_finite)?;
+        self.give_back_if_short()?;
         let num_bytes = injection::style_num_bytes(&self.engine.unet, &self.recipe.injection);
         let mut steps = self.bank.reserve(style.name, num_bytes)?;
         let mut pass = RecordStyle {
@@ -85,7 +86,7 @@ impl Converter {
         )
         .map_err(|error| in_engine(error, &not_finite))?;
         let trajectory = StyleTrajectory {
-            labels: style.prepared.label_latent.clone(),
+            labels: self.style_labels(style.prepared).to_owned(),
             after,
         };
         self.bank

@@ -13,5 +13,6 @@ pub fn schedule_constants(contract: &ModelContract) -> ScheduleConstants {
         beta_end: schedule.beta_end,
         steps_offset: schedule.steps_offset,
         set_alpha_to_one: schedule.set_alpha_to_one,
+        prediction_type: schedule.prediction_type,
     }
 }

@@ -82,6 +82,9 @@ fn match_attention(
     Some(Match {
         nodes: vec![attention],
         inputs: node.input.clone(),
-        kernel: MultiHeadAttention { num_heads },
+        kernel: MultiHeadAttention {
+            num_heads,
+            operands: rewriter.operands,
+        },
     })
 }

@@ -9,6 +9,7 @@ use super::graph_rewriter::{GraphRewriter, Match};
 use super::group_norms;
 use super::onnx::{Attribute, Node};
 use super::{Fusion, LoadError};
+use kernels::bf16::Operands;
 use kernels::convolution::{Convolution, Image};
 use kernels::group_norm::GroupNorm;
 
@@ -109,7 +110,13 @@ fn read_convolution(
         return Ok(None);
     }
     let layer = Layer::read(rewriter, node, 3)?;
-    Ok(layer.map(|layer| Convolution::new(&layer.weights, layer.bias, layer.num_inputs)))
+    Ok(layer.map(|layer| {
+        let kernel = Convolution::new(&layer.weights, layer.bias, layer.num_inputs);
+        match rewriter.operands {
+            Operands::Single => kernel,
+            Operands::Bf16 => kernel.of_bf16(),
+        }
+    }))
 }
 
 /// Returns the node that makes an image by repeating each pixel of another in either direction, and that other image.

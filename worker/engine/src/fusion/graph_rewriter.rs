@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
+use kernels::bf16::Operands;
 use prost::Message;
 use shared::read_file;
 
@@ -43,6 +44,8 @@ pub(super) struct GraphRewriter<'a> {
     readers: HashMap<String, Vec<usize>>,
     outputs: HashSet<String>,
     folder: &'a Path,
+    /// What products of our operators are made of.
+    pub(super) operands: Operands,
 }
 
 struct GraphNode {
@@ -53,7 +56,11 @@ struct GraphNode {
 
 impl<'a> GraphRewriter<'a> {
     /// Returns a graph whose weights may be in files of a folder.
-    pub(super) fn new(mut graph: Graph, folder: &'a Path) -> Result<Self, LoadError> {
+    pub(super) fn new(
+        mut graph: Graph,
+        folder: &'a Path,
+        operands: Operands,
+    ) -> Result<Self, LoadError> {
         let mut nodes = Vec::with_capacity(graph.node.len());
         for encoded in std::mem::take(&mut graph.node) {
             nodes.push(GraphNode {
@@ -81,6 +88,7 @@ impl<'a> GraphRewriter<'a> {
             outputs: outputs.into_iter().filter_map(|info| info.name).collect(),
             graph,
             folder,
+            operands,
         })
     }
 

@@ -5,6 +5,7 @@ use faer::Accum;
 use super::custom_ops::{CustomOp, OpRegistry};
 use super::graph_rewriter::{GraphRewriter, Match};
 use super::{Fusion, LoadError};
+use kernels::bf16::Operands;
 use kernels::linear::Linear;
 
 impl CustomOp for Linear {
@@ -86,7 +87,11 @@ fn match_product(
         inputs.push(other);
         nodes.push(sum);
     }
-    let kernel = Linear::new(&rewriter.numbers(weights)?, bias, num_inputs);
+    let weights = rewriter.numbers(weights)?;
+    let kernel = match rewriter.operands {
+        Operands::Single => Linear::new(&weights, bias, num_inputs),
+        Operands::Bf16 => Linear::of_bf16(&weights, bias, num_inputs),
+    };
     Ok(Some(Match {
         nodes,
         inputs,

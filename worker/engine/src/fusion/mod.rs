@@ -15,12 +15,14 @@ mod group_norms;
 mod linears;
 mod onnx;
 mod pointwise;
+mod small_convolutions;
 #[cfg(test)]
 mod tests;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use kernels::bf16::Operands;
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
 use prost::Message;
@@ -43,6 +45,7 @@ const FUSIONS: &[Fuse] = &[
     fuse::<kernels::gated_gelu::GatedGelu>,
     fuse::<kernels::linear::Linear>,
     fuse::<kernels::pointwise::Pointwise>,
+    fuse::<kernels::small_convolution::SmallConvolution>,
     fuse::<kernels::attention::MultiHeadAttention>,
 ];
 
@@ -84,18 +87,22 @@ pub(super) enum LoadError {
     Refused(#[from] ort::Error),
 }
 
-/// Returns a session on a model file, with our operators where they are faster.
+/// Returns a session on a model file, with our operators where they are faster, whose products are made of `operands`.
 ///
 /// # Errors
 ///
 /// [`LoadError`] if the file or its weights cannot be read, or ONNX Runtime refuses the model.
-pub(super) fn load(builder: SessionBuilder, path: &Path) -> Result<Session, LoadError> {
+pub(super) fn load(
+    builder: SessionBuilder,
+    path: &Path,
+    operands: Operands,
+) -> Result<Session, LoadError> {
     let folder = path.parent().expect("a graph is a file in a folder");
     let model = read_file::read(path, max_bytes::GRAPH).map_err(|source| LoadError::Read {
         path: path.to_owned(),
         source,
     })?;
-    let (model, ops) = rewrite(&model, folder)?;
+    let (model, ops) = rewrite(&model, folder, operands)?;
     tracing::debug!(file = %path.display(), nodes = %ops, "replaced parts of the graph");
     let mut builder = builder
         .with_operators(ops.into_domain()?)
@@ -107,11 +114,15 @@ pub(super) fn load(builder: SessionBuilder, path: &Path) -> Result<Session, Load
 
 /// Returns a model whose graph has nodes of our operators, and these operators with their kernels. Weights are read from
 /// the model or from files in `folder`.
-fn rewrite(model: &[u8], folder: &Path) -> Result<(Vec<u8>, CustomOps), LoadError> {
+fn rewrite(
+    model: &[u8],
+    folder: &Path,
+    operands: Operands,
+) -> Result<(Vec<u8>, CustomOps), LoadError> {
     let mut model = Model::decode(model)?;
     let mut ops = CustomOps::default();
     if let Some(graph) = model.graph.take() {
-        let mut rewriter = GraphRewriter::new(graph, folder)?;
+        let mut rewriter = GraphRewriter::new(graph, folder, operands)?;
         for fuse in FUSIONS {
             ops.push(fuse(&mut rewriter)?);
         }

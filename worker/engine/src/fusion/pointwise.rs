@@ -6,6 +6,7 @@ use super::convolutions::{Layer, shape_of_outputs, with_sum};
 use super::custom_ops::{CustomOp, OpRegistry};
 use super::graph_rewriter::{GraphRewriter, Match};
 use super::{Fusion, LoadError};
+use kernels::bf16::Operands;
 use kernels::pointwise::Pointwise;
 
 impl CustomOp for Pointwise {
@@ -55,10 +56,14 @@ fn match_convolution(
         return Ok(None);
     };
     let (nodes, inputs) = with_sum(rewriter, node);
+    let kernel = match rewriter.operands {
+        Operands::Single => Pointwise::new(layer.weights, layer.bias, layer.num_inputs),
+        Operands::Bf16 => Pointwise::of_bf16(&layer.weights, layer.bias, layer.num_inputs),
+    };
     Ok(Some(Match {
         nodes,
         inputs,
-        kernel: Pointwise::new(layer.weights, layer.bias, layer.num_inputs),
+        kernel,
     }))
 }
 

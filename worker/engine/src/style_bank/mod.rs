@@ -2,7 +2,8 @@
 //!
 //! Records stay where they were made up to a limit: on a GPU, if the model runs on one. Those beyond it are kept in the
 //! host's memory up to a limit of its own, and those beyond that are written to an unnamed temporary file, step by step,
-//! and read back a step at a time. A GPU that runs out of memory has its records moved to the host.
+//! and read back a step at a time. A GPU that runs out of memory has its records moved to the host, half of them at a
+//! time.
 
 mod steps;
 #[cfg(test)]
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use shared::metrics::names;
-use shared::settings::{Device, EngineConfig};
+use shared::settings::{Device, EngineConfig, Products};
 
 use self::steps::Place;
 pub use self::steps::StyleSteps;
@@ -55,6 +56,8 @@ pub struct StyleBankLimits {
     pub memory: u64,
     /// The folder of the temporary files of those beyond.
     pub folder: PathBuf,
+    /// What is made of keys and values: those that products round are kept rounded, in half of the bytes.
+    pub products: Products,
 }
 
 impl From<&EngineConfig> for StyleBankLimits {
@@ -66,6 +69,7 @@ impl From<&EngineConfig> for StyleBankLimits {
             },
             memory: config.style_bank_max_bytes,
             folder: config.cache_dir.clone(),
+            products: config.products,
         }
     }
 }
@@ -108,6 +112,7 @@ impl StyleBank {
             style: style.to_owned(),
             folder: limits.folder.clone(),
             place: Place::Memory(HashMap::new()),
+            products: limits.products,
             num_bytes,
         };
         if held.device + num_bytes <= limits.device {
@@ -131,21 +136,33 @@ impl StyleBank {
         self.records.get(style)
     }
 
-    /// Moves every record from the device to the host by `copy_to_host`, and keeps none on the device from now on; returns
-    /// whether there could be one until now, so that its memory may have room again.
+    /// Returns the bytes of records on the device.
+    #[must_use]
+    pub fn bytes_on_device(&self) -> u64 {
+        self.held().device
+    }
+
+    /// Moves records from the device to the host by `copy_to_host` until at most half of their bytes are there, and keeps no
+    /// more than these on the device from now on; returns whether there could be more until now, so that its memory may have
+    /// room again.
     ///
     /// # Errors
     ///
     /// [`EngineError`] if one cannot be copied or kept.
-    pub fn evict_from_device(
+    pub fn evict_half_from_device(
         &mut self,
         mut copy_to_host: impl FnMut(&StyleLayer) -> Result<StyleLayer, EngineError>,
     ) -> Result<bool, EngineError> {
         let could_be_there = std::mem::take(&mut self.limits.device) > 0;
+        let half = self.held().device / 2;
         let is_there = |(_, record): &(&String, &StyleRecord)| record.steps.are_on_device();
         let there = self.records.iter().filter(is_there);
-        let there: Vec<String> = there.map(|(style, _)| style.clone()).collect();
+        let mut there: Vec<String> = there.map(|(style, _)| style.clone()).collect();
+        there.sort_unstable();
         for style in &there {
+            if self.held().device <= half {
+                break;
+            }
             let Some(record) = self.records.get(style) else {
                 continue;
             };
@@ -160,6 +177,7 @@ impl StyleBank {
                 record.steps = moved;
             }
         }
+        self.limits.device = self.held().device;
         self.show_size();
         Ok(could_be_there)
     }

@@ -10,8 +10,8 @@ use ort::value::DynValue;
 
 use crate::EngineError;
 use crate::attention::StyleLayer;
-use crate::tensor;
-use shared::model::Precision;
+use crate::tensor::{self, Element};
+use shared::settings::Products;
 
 /// The keys and values of a style's layers at the steps that were recorded so far.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct StyleSteps {
     /// The folder of those on disk.
     pub(super) folder: PathBuf,
     pub(super) place: Place,
+    /// What is made of keys and values.
+    pub(super) products: Products,
     /// The bytes of all steps, once they are recorded.
     pub(super) num_bytes: u64,
 }
@@ -37,7 +39,8 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct OnDisk {
     offset: u64,
-    tensors: Vec<Stored>,
+    /// Of each layer: key, value, and what they are projected from if it votes.
+    layers: Vec<Vec<Stored>>,
     /// CRC-32 of all of them.
     checksum: u32,
 }
@@ -46,7 +49,7 @@ pub(super) struct OnDisk {
 #[derive(Debug, Clone, Copy)]
 struct Stored {
     shape: [usize; 3],
-    precision: Precision,
+    element: Element,
 }
 
 impl Place {
@@ -67,6 +70,7 @@ impl StyleSteps {
             style: style.to_owned(),
             folder: PathBuf::new(),
             place: Place::Device(HashMap::new()),
+            products: Products::F32,
             num_bytes: 0,
         }
     }
@@ -83,6 +87,7 @@ impl StyleSteps {
     ///
     /// [`EngineError::StyleBank`] if they should be in the host's memory and are not, or they go to disk and cannot be written.
     pub fn push(&mut self, step: usize, layers: Vec<StyleLayer>) -> Result<(), EngineError> {
+        let products = self.products;
         match &mut self.place {
             Place::Device(steps) => {
                 steps.insert(step, layers.into());
@@ -90,13 +95,13 @@ impl StyleSteps {
             }
             Place::Memory(steps) => layers
                 .iter()
-                .map(kept)
+                .map(|layer| kept(layer, products))
                 .collect::<ort::Result<Arc<[_]>>>()
                 .map(|layers| {
                     steps.insert(step, layers);
                 })
                 .map_err(|error| self.error(io::Error::other(error))),
-            Place::Disk { file, steps } => write_step(file, &layers)
+            Place::Disk { file, steps } => write_step(file, &layers, products)
                 .map(|on_disk| {
                     steps.insert(step, on_disk);
                 })
@@ -124,29 +129,38 @@ impl StyleSteps {
     }
 }
 
-fn kept(layer: &StyleLayer) -> ort::Result<StyleLayer> {
-    Ok(StyleLayer {
-        key: tensor::kept(&layer.key)?,
-        value: tensor::kept(&layer.value)?,
+fn kept(layer: &StyleLayer, products: Products) -> ort::Result<StyleLayer> {
+    layer.try_map(|value| match products {
+        Products::F32 => tensor::kept(value),
+        Products::Bf16 => tensor::kept_rounded(value),
     })
 }
 
-fn write_step(mut file: &File, layers: &[StyleLayer]) -> io::Result<OnDisk> {
+fn write_step(mut file: &File, layers: &[StyleLayer], products: Products) -> io::Result<OnDisk> {
     let offset = file.seek(SeekFrom::End(0))?;
-    let mut tensors = Vec::with_capacity(2 * layers.len());
     let mut checksum = crc32fast::Hasher::new();
-    for value in layers.iter().flat_map(|layer| [&layer.key, &layer.value]) {
-        let bytes = tensor::bytes(value).map_err(io::Error::other)?;
+    let mut write = |value: &DynValue| -> io::Result<Stored> {
+        let element: Element = match products {
+            Products::F32 => tensor::precision(value).into(),
+            Products::Bf16 => Element::Bf16,
+        };
+        let bytes = tensor::bytes(value, element).map_err(io::Error::other)?;
         file.write_all(&bytes)?;
         checksum.update(&bytes);
-        tensors.push(Stored {
+        Ok(Stored {
             shape: tensor::shape(value).map_err(io::Error::other)?,
-            precision: tensor::precision(value),
-        });
-    }
+            element,
+        })
+    };
+    let layers = layers.iter();
+    let layers = layers.map(|layer| {
+        let stored = layer.tensors().map(&mut write);
+        stored.collect::<io::Result<Vec<_>>>()
+    });
+    let layers = layers.collect::<io::Result<Vec<_>>>()?;
     Ok(OnDisk {
         offset,
-        tensors,
+        layers,
         checksum: checksum.finalize(),
     })
 }
@@ -156,16 +170,19 @@ fn read_step(mut file: &File, on_disk: &OnDisk) -> io::Result<Arc<[StyleLayer]>>
     let mut checksum = crc32fast::Hasher::new();
     let mut read = |stored: &Stored| -> io::Result<DynValue> {
         let num_numbers: usize = stored.shape.iter().product();
-        let mut bytes = vec![0; stored.precision.num_bytes() * num_numbers];
+        let mut bytes = vec![0; stored.element.num_bytes() * num_numbers];
         file.read_exact(&mut bytes)?;
         checksum.update(&bytes);
-        tensor::from_bytes(&bytes, stored.shape, stored.precision).map_err(io::Error::other)
+        tensor::from_bytes(&bytes, stored.shape, stored.element).map_err(io::Error::other)
     };
-    let (layers, _) = on_disk.tensors.as_chunks::<2>();
-    let layers = layers.iter().map(|[key, value]| {
+    let layers = on_disk.layers.iter().map(|stored| {
+        let [key, value, input @ ..] = stored.as_slice() else {
+            return Err(io::Error::other("a layer was written without its value"));
+        };
         Ok(StyleLayer {
             key: read(key)?,
             value: read(value)?,
+            input: input.first().map(&mut read).transpose()?,
         })
     });
     let layers: Arc<[StyleLayer]> = layers.collect::<io::Result<_>>()?;

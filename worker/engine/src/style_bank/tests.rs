@@ -24,14 +24,20 @@ fn layer(step: usize, shape: (usize, usize), precision: Precision) -> StyleLayer
     StyleLayer {
         key: tensor(1.0),
         value: tensor(-1.0),
+        input: (precision == Precision::Fp32).then(|| tensor(0.5)),
     }
 }
 
 /// Returns the bytes of all tensors, and their shapes.
 fn contents(layers: &[StyleLayer]) -> Vec<([usize; 3], Vec<u8>)> {
-    let tensors = layers.iter().flat_map(|layer| [&layer.key, &layer.value]);
+    let tensors = layers.iter().flat_map(StyleLayer::tensors);
     tensors
-        .map(|value| (tensor::shape(value).unwrap(), tensor::bytes(value).unwrap()))
+        .map(|value| {
+            (
+                tensor::shape(value).unwrap(),
+                tensor::bytes(value, tensor::precision(value).into()).unwrap(),
+            )
+        })
         .collect()
 }
 
@@ -60,6 +66,7 @@ fn records_beyond_a_limit_go_on_to_memory_and_disk_and_are_read_back_unchanged()
         device: 3 * num_bytes(&layers(0)),
         memory: 3 * num_bytes(&layers(0)),
         folder: folder.path().join("cache"),
+        products: Products::F32,
     });
     recorded(&mut bank, "on the device");
     recorded(&mut bank, "in memory");
@@ -98,6 +105,7 @@ fn a_record_that_comes_back_from_disk_otherwise_is_not_used() {
         device: 0,
         memory: 0,
         folder: folder.path().to_owned(),
+        products: Products::F32,
     });
     recorded(&mut bank, "night");
     let record = bank.get("night").unwrap();
@@ -120,7 +128,7 @@ fn a_record_that_comes_back_from_disk_otherwise_is_not_used() {
 }
 
 #[test]
-fn records_are_evicted_from_a_device_that_is_full_and_none_go_there_any_more() {
+fn half_of_the_records_are_evicted_from_a_full_device_and_no_more_go_there_than_are_left() {
     Runtime::load(&EngineConfig::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let of_a_style = 3 * num_bytes(&layers(0));
@@ -128,17 +136,23 @@ fn records_are_evicted_from_a_device_that_is_full_and_none_go_there_any_more() {
         device: 2 * of_a_style,
         memory: of_a_style,
         folder: folder.path().to_owned(),
+        products: Products::F32,
     });
     recorded(&mut bank, "first");
     recorded(&mut bank, "second");
     assert_eq!(bank.held().device, 2 * of_a_style);
     let copy_to_host = |layer: &StyleLayer| {
-        Ok(StyleLayer {
-            key: tensor::kept(&layer.key).unwrap(),
-            value: tensor::kept(&layer.value).unwrap(),
-        })
+        let copied = layer.try_map(tensor::kept);
+        Ok(copied.unwrap())
     };
-    assert!(bank.evict_from_device(copy_to_host).unwrap());
+    assert!(bank.evict_half_from_device(copy_to_host).unwrap());
+    let half = Held {
+        device: of_a_style,
+        memory: of_a_style,
+        disk: 0,
+    };
+    assert_eq!(bank.held(), half);
+    assert!(bank.evict_half_from_device(copy_to_host).unwrap());
     let (device, memory, disk) = (0, of_a_style, of_a_style);
     assert_eq!(
         bank.held(),
@@ -157,7 +171,7 @@ fn records_are_evicted_from_a_device_that_is_full_and_none_go_there_any_more() {
     recorded(&mut bank, "third");
     assert_eq!(bank.held().device, 0);
     assert!(
-        !bank.evict_from_device(copy_to_host).unwrap(),
+        !bank.evict_half_from_device(copy_to_host).unwrap(),
         "none has been there since"
     );
 }
@@ -168,6 +182,7 @@ fn a_folder_that_cannot_be_written_is_named() {
         device: 0,
         memory: 0,
         folder: "/proc/synth2real".into(),
+        products: Products::F32,
     });
     let error = bank.reserve("night", 1).unwrap_err().to_string();
     assert!(
@@ -187,4 +202,41 @@ fn the_cpu_is_no_device_with_memory_of_its_own() {
         StyleBankLimits::from(&config).device
     };
     assert_eq!((of(Device::Cpu), of(Device::Cuda(0))), (0, 7));
+}
+
+#[test]
+fn what_products_round_is_kept_rounded_in_memory_and_on_disk() {
+    Runtime::load(&EngineConfig::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let layer = || layer(7, (5, 6), Precision::Fp32);
+    let half = num_bytes(&[layer()]) / 2;
+    let mut bank = StyleBank::new(StyleBankLimits {
+        device: 0,
+        memory: half,
+        folder: folder.path().to_owned(),
+        products: Products::Bf16,
+    });
+    for style in ["in memory", "on disk"] {
+        let mut steps = bank.reserve(style, half).unwrap();
+        steps.push(1, vec![layer()]).unwrap();
+        let read = steps.read(1).unwrap().unwrap();
+        assert_eq!(read[0].tensors().count(), layer().tensors().count());
+        for (kept, given) in read[0].tensors().zip(layer().tensors()) {
+            let (kept, given) = (tensor::tokens(kept), tensor::tokens(given));
+            let rounded = given.unwrap().mapv(kernels::bf16::rounded);
+            assert_eq!(kept.unwrap(), rounded, "{style}");
+        }
+        let trajectory = StyleTrajectory {
+            labels: Array2::zeros((1, 1)),
+            after: Vec::new(),
+        };
+        bank.insert(style.to_owned(), StyleRecord::new(trajectory, steps));
+    }
+    let (memory, disk) = (half, half);
+    let held = Held {
+        device: 0,
+        memory,
+        disk,
+    };
+    assert_eq!(bank.held(), held);
 }

@@ -4,7 +4,7 @@ use ndarray::{Array2, Array3, Axis};
 use png::{BitDepth, ColorType};
 
 /// How a file stores pixels.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PixelFormat {
     pub(crate) colour: ColorType,
     /// 8 or 16 bits a channel.

@@ -3,6 +3,7 @@
 //! **Source:** cityscapesScripts' `labels.py`, and the palette of GTA5's label files.
 //! **Differs:** GTA5 gives `static` a colour of its own and stores the license plate as 34.
 
+use ndarray::{Array2, Array3};
 use shared::dataset::classes::{CLASSES, UNKNOWN, train_id_of_colour, train_id_of_label_id};
 
 /// The label id of what has no label.
@@ -60,7 +61,7 @@ pub(super) fn label_id_of_colour(colour: [u8; 3]) -> Option<u8> {
 }
 
 /// Returns the colour of a label id, black where there is no such label.
-pub(super) fn colour_of_label_id(label_id: u8) -> [u8; 3] {
+fn colour_of_label_id(label_id: u8) -> [u8; 3] {
     let train_id = train_id_of_label_id(label_id);
     if train_id != UNKNOWN {
         return CLASSES[usize::from(train_id)].colour;
@@ -68,6 +69,20 @@ pub(super) fn colour_of_label_id(label_id: u8) -> [u8; 3] {
     let mut others = OTHER_LABELS.iter();
     let found = others.find_map(|(id, colour)| (*id == label_id).then_some(*colour));
     found.unwrap_or(BLACK)
+}
+
+/// Returns label ids `(height, width)` in the colours of their labels `(height, width, 3)`.
+pub(super) fn in_colours(label_ids: &Array2<u8>) -> Array3<u8> {
+    painted(label_ids, colour_of_label_id)
+}
+
+/// Returns label ids `(height, width)` as a picture `(height, width, 3)` that has a colour for each.
+pub(super) fn painted(label_ids: &Array2<u8>, colour: impl Fn(u8) -> [u8; 3]) -> Array3<u8> {
+    let colours: [[u8; 3]; 256] = std::array::from_fn(|id| colour(id as u8));
+    let (height, width) = label_ids.dim();
+    Array3::from_shape_fn((height, width, 3), |(y, x, channel)| {
+        colours[usize::from(label_ids[(y, x)])][channel]
+    })
 }
 
 /// Returns the label id of a train id, that of no label where there is no such class.

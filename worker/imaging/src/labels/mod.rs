@@ -16,4 +16,4 @@ pub(crate) mod stored;
 pub use classes::count_classes;
 pub use encoding::{IdEvidence, id_evidence};
 pub use read_back::{LabelIds, label_ids};
-pub use stored::{encode_train_ids, is_prediction};
+pub use stored::{decode_train_ids, encode_train_ids, is_prediction};

@@ -6,7 +6,7 @@ use shared::dataset::classes::{UNKNOWN, train_id_of_label_id};
 use shared::dataset::entry::{LabelKind, LabelReading};
 
 use super::cityscapes::{
-    LAST_LABEL_ID, UNLABELLED, colour_of_label_id, label_id_of_colour, label_id_of_train_id,
+    LAST_LABEL_ID, UNLABELLED, in_colours, label_id_of_colour, label_id_of_train_id, painted,
 };
 use super::encoding::{self, Ids, Label};
 use crate::encode::{encode_ids, encode_png};
@@ -54,7 +54,13 @@ impl LabelIds {
     ///
     /// [`InputError::Encode`] if the label is empty, or larger than a PNG can be.
     pub fn colour_png(&self) -> Result<Vec<u8>, InputError> {
-        self.painted(colour_of_label_id)
+        encode_png(self.colours().view())
+    }
+
+    /// Returns the colours of the labels `(height, width, 3)`.
+    #[must_use]
+    pub fn colours(&self) -> Array3<u8> {
+        in_colours(&self.label_ids)
     }
 
     /// Returns the segments as a PNG of COCO's panoptic format: each class is one segment, whose id is its label id, and
@@ -64,19 +70,11 @@ impl LabelIds {
     ///
     /// [`InputError::Encode`] if the label is empty, or larger than a PNG can be.
     pub fn panoptic_png(&self) -> Result<Vec<u8>, InputError> {
-        self.painted(|id| {
+        let segments = painted(&self.label_ids, |id| {
             let is_class = train_id_of_label_id(id) != UNKNOWN;
             [if is_class { id } else { UNLABELLED }, 0, 0]
-        })
-    }
-
-    fn painted(&self, colour: impl Fn(u8) -> [u8; 3]) -> Result<Vec<u8>, InputError> {
-        let colours: [[u8; 3]; 256] = std::array::from_fn(|id| colour(id as u8));
-        let (height, width) = self.label_ids.dim();
-        let pixels = Array3::from_shape_fn((height, width, 3), |(y, x, channel)| {
-            colours[usize::from(self.label_ids[(y, x)])][channel]
         });
-        encode_png(pixels.view())
+        encode_png(segments.view())
     }
 }
 
@@ -170,6 +168,23 @@ mod tests {
             read(&found.label_id_png().unwrap(), LabelKind::LabelIds),
             found
         );
+    }
+
+    #[test]
+    fn colours_are_those_of_the_picture_that_is_made_of_them() {
+        let label = LabelIds::of(array![[7, 26, 5], [0, 23, 11]]);
+        let colours = label.colours();
+        assert_eq!(colours.dim(), (2, 3, 3));
+        assert_eq!(
+            [0, 1, 2].map(|channel| colours[(0, 0, channel)]),
+            [128, 64, 128]
+        );
+        let png = label.colour_png().unwrap();
+        let file = NamedBytes {
+            name: "label.png",
+            bytes: &png,
+        };
+        assert_eq!(crate::decode_image(file).unwrap(), colours);
     }
 
     #[test]

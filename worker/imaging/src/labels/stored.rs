@@ -3,14 +3,14 @@
 //! A label keeps its ids or colours and how its file stored them, if they are what the dataset's layout promises. If not,
 //! it is written as promised, so that reading the converted dataset by its layout gives the right classes. All labels of a
 //! run are stored as one kind: where the layout has files of several, as its label ids, which every class and every colour
-//! has one of. A label of which a table says what its ids or colours are keeps its pixels to the last bit and channel.
+//! has one of. A label of which a table says what its ids or colours are keeps its pixels to the last bit and channel, unless
+//! what is left of a frame of CARLA would be read as something else than the whole.
 
 use ndarray::{Array2, Array3, ArrayView2};
 use shared::dataset::entry::LabelKind;
 
 use super::cityscapes::{
-    UNLABELLED, colour_of_label_id, label_id_of_colour, label_id_of_train_id, palette,
-    palette_of_train_ids,
+    UNLABELLED, in_colours, label_id_of_colour, label_id_of_train_id, palette, palette_of_train_ids,
 };
 use super::encoding::{Ids, Label};
 use crate::decode::label_file::{self, Pixels};
@@ -47,9 +47,9 @@ pub(crate) fn stored(
             }
         }
         Label::Mapped(mapped) => {
-            let pixels = &mapped.pixels;
-            let bytes = resize_nearest_pixels(crop_centre(pixels.bytes.view(), size), size);
-            encode_pixels(&pixels.format, bytes.view())
+            let pixels =
+                mapped.stored(|bytes| resize_nearest_pixels(crop_centre(bytes, size), size));
+            encode_pixels(&pixels.format, pixels.bytes.view())
         }
     }
 }
@@ -67,20 +67,27 @@ pub fn encode_train_ids(train_ids: ArrayView2<'_, u8>) -> Result<Vec<u8>, InputE
 /// Returns whether a file is a prediction of a size as [`encode_train_ids`] makes them.
 #[must_use]
 pub fn is_prediction(bytes: &[u8], size: Size) -> bool {
+    decode_train_ids(bytes, size).is_some()
+}
+
+/// Returns the train ids `(height, width)` of a file of a size as [`encode_train_ids`] makes them; nothing of any other file.
+#[must_use]
+pub fn decode_train_ids(bytes: &[u8], size: Size) -> Option<Array2<u8>> {
     let file = NamedBytes {
         name: "a prediction",
         bytes,
     };
     // Before its pixels are unpacked.
     if !label_file::size(file).is_ok_and(|found| found == (size.width, size.height)) {
-        return false;
+        return None;
     }
     match label_file::read(file).map(|label| label.pixels) {
         Ok(Pixels::Indices(ids, palette)) => {
             let is_train_id = |&id: &u8| usize::from(id) < NUM_CLASSES || id == UNKNOWN;
-            palette == palette_of_train_ids() && ids.iter().all(is_train_id)
+            let is_whole = palette == palette_of_train_ids() && ids.iter().all(is_train_id);
+            is_whole.then_some(ids)
         }
-        Ok(Pixels::Levels(_) | Pixels::Colours(_)) | Err(_) => false,
+        Ok(Pixels::Levels(_) | Pixels::Colours(_)) | Err(_) => None,
     }
 }
 
@@ -97,15 +104,8 @@ fn encode_label_ids(label_ids: &Array2<u8>, promised: LabelKind) -> Result<Vec<u
         | LabelKind::TableFirstChannel
         | LabelKind::TableColours => encode_ids(label_ids.view(), None),
         LabelKind::TrainIds => encode_ids(label_ids.mapv(train_id_of_label_id).view(), None),
-        LabelKind::Colour => encode_png(colours(label_ids).view()),
+        LabelKind::Colour => encode_png(in_colours(label_ids).view()),
     }
-}
-
-fn colours(label_ids: &Array2<u8>) -> Array3<u8> {
-    let (height, width) = label_ids.dim();
-    Array3::from_shape_fn((height, width, 3), |(y, x, channel)| {
-        colour_of_label_id(label_ids[(y, x)])[channel]
-    })
 }
 
 fn label_ids(colours: &Array3<u8>) -> Array2<u8> {
@@ -154,6 +154,8 @@ mod tests {
         }
         let unknown = encode_train_ids(array![[0, UNKNOWN]].view()).unwrap();
         assert!(is_prediction(&unknown, size(2, 1)));
+        let read = decode_train_ids(&unknown, size(2, 1));
+        assert_eq!(read, Some(array![[0, UNKNOWN]]));
         let other = encode_train_ids(array![[0, 19]].view()).unwrap();
         assert!(!is_prediction(&other, size(2, 1)));
         let grey = encode_ids(array![[0, 18]].view(), None).unwrap();

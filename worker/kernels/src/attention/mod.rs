@@ -9,9 +9,10 @@
 //! [`add_attention`] is NaN, as arithmetic would have it. For the other functions, callers ask [`has_finite_scores`].
 //!
 //! - `blocking`: the block sizes; `pack`: packed operands
-//! - `scores`, `softmax`, `weighted_sums`: the vectorised loops
+//! - `scores`, `softmax`, `keeping`, `weighted_sums`: the vectorised loops
 //! - `tile`, `strip`: queries that are worked on at once, and those of a thread
-//! - `multi_head`: a layer of a network
+//! - `selected`: attention of pairs whose mean over heads is great enough
+//! - `multi_head`: a layer of a network; `regions`: what of one threads can share
 //!
 //! **Source:** Milakov and Gimelshein 2018 for the softmax statistics (arXiv:1805.02867); Dao et al. 2022 for attention
 //! by tiles (arXiv:2205.14135).
@@ -19,9 +20,12 @@
 //! rescaled.
 
 mod blocking;
+mod keeping;
 mod multi_head;
 mod pack;
+mod regions;
 mod scores;
+mod selected;
 mod softmax;
 mod strip;
 #[cfg(all(test, target_arch = "x86_64"))]
@@ -32,19 +36,42 @@ mod weighted_sums;
 use ndarray::ArrayView2;
 
 use self::strip::{Length, add_by_strips, map_strips};
-use crate::finite::largest_magnitude;
+use crate::bf16::{Operands, rounded};
+use crate::finite::largest_magnitude_of;
 pub use multi_head::{MultiHeadAttention, TokenSlices};
 pub use pack::{Keys, Queries, Values};
+pub(crate) use regions::regions;
+pub use selected::{AboveThreshold, HeadMeans, KeptAttention, Pairs};
 pub use softmax::{Contrast, SoftmaxStats};
 pub use tile::Attention;
 
-/// How the columns of a token are divided.
+/// How the columns of a token are divided, and what products of them are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heads {
     /// The number of heads.
     pub num: usize,
     /// The number of columns of a head.
     pub width: usize,
+    /// What scores and weighted sums are made of.
+    pub operands: Operands,
+}
+
+impl Heads {
+    /// Returns so many heads of a width, of single precision.
+    #[must_use]
+    pub const fn of(num: usize, width: usize) -> Self {
+        Self {
+            num,
+            width,
+            operands: Operands::Single,
+        }
+    }
+
+    /// Returns the same heads with products of others.
+    #[must_use]
+    pub const fn with_operands(self, operands: Operands) -> Self {
+        Self { operands, ..self }
+    }
 }
 
 /// The keys and values of one image, each `(tokens, heads * width)`.
@@ -145,20 +172,21 @@ pub fn add_attention(
 
 /// Returns for each query the key with the largest product over the full width, the first of equal ones.
 ///
-/// Both are `(tokens, columns)`.
+/// Both are `(tokens, columns)`; `operands` are what products are made of.
 ///
 /// # Panics
 ///
 /// If they differ in columns, or `queries` have no rows or columns.
-pub fn best_keys(queries: ArrayView2<f32>, keys: ArrayView2<f32>) -> Vec<usize> {
-    let whole = Heads {
-        num: 1,
-        width: queries.ncols(),
-    };
+pub fn best_keys(
+    queries: ArrayView2<f32>,
+    keys: ArrayView2<f32>,
+    operands: Operands,
+) -> Vec<usize> {
+    let whole = Heads::of(1, queries.ncols()).with_operands(operands);
     let num_queries = queries.nrows();
     let queries = Queries::all(queries, whole);
     let keys = Keys::all(keys, whole);
-    let best = map_strips(num_queries, whole, |strip| {
+    let best = map_strips(num_queries, whole, Length::Any, |strip| {
         strip.best_by_scores(&queries, &keys)
     });
     best.concat()
@@ -167,7 +195,15 @@ pub fn best_keys(queries: ArrayView2<f32>, keys: ArrayView2<f32>) -> Vec<usize> 
 /// Returns whether every product of a query and a key, both `(tokens, heads * width)`, is certain to be finite.
 pub fn has_finite_scores(query: ArrayView2<f32>, key: ArrayView2<f32>, heads: Heads) -> bool {
     // Scores are logarithms to the base of two.
-    let of_one = f64::from(largest_magnitude(query)) * f64::from(largest_magnitude(key));
-    let most = of_one * heads.width as f64 * std::f64::consts::LOG2_E;
+    let [query, key] = [query, key].map(largest_magnitude_of);
+    let (of_one, of_rounded) = match heads.operands {
+        Operands::Single => (f64::from(query) * f64::from(key), 1.0),
+        // Each is rounded up by half of its last place at most, or to infinity.
+        Operands::Bf16 => (
+            f64::from(rounded(query)) * f64::from(rounded(key)),
+            (1.0 + f64::powi(2.0, -8)).powi(2),
+        ),
+    };
+    let most = of_one * of_rounded * heads.width as f64 * std::f64::consts::LOG2_E;
     most < f64::from(f32::MAX)
 }

@@ -1,13 +1,18 @@
 //! Attention of several heads on plain slices, as a layer of a network has it.
 
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 
 use super::{Heads, KeyValue, add_attention};
+use crate::bf16::Operands;
+use crate::finite::PART_OF_THREAD;
 
 /// A layer of attention: `softmax(Q K^T / sqrt(width)) V` for each head.
 pub struct MultiHeadAttention {
     /// The number of heads.
     pub num_heads: usize,
+    /// What products are made of.
+    pub operands: Operands,
 }
 
 /// Queries, keys and values; the columns of a head lie next to each other.
@@ -41,15 +46,14 @@ impl MultiHeadAttention {
         } = tokens;
         assert!(columns.is_multiple_of(self.num_heads));
         assert_eq!([query.len(), key.len()], [output.len(), value.len()]);
-        let heads = Heads {
-            num: self.num_heads,
-            width: columns / self.num_heads,
-        };
+        let heads =
+            Heads::of(self.num_heads, columns / self.num_heads).with_operands(self.operands);
         let [query, key, value] = [query, key, value].map(|tokens| {
             let shape = (tokens.len() / columns, columns);
             ArrayView2::from_shape(shape, tokens).expect("whole tokens")
         });
-        output.fill(0.0);
+        let parts = output.par_chunks_mut(PART_OF_THREAD);
+        parts.for_each(|part| part.fill(0.0));
         add_attention(query, KeyValue { key, value }, heads, None, output);
     }
 }

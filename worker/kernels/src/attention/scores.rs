@@ -4,9 +4,13 @@
 //! order. Every sum runs over its terms in one order, whatever the width of the vectors, so that the bytes do not depend
 //! on it.
 
+use std::ops::Range;
+
 use pulp::{Simd, WithSimd};
 
 use super::blocking::{KC, MR, NR, SCORES_KC};
+use crate::bf16::Layout;
+use crate::bf16::dot_products::{self, Columns, Rows, Sums};
 use crate::vectorised::MAX_LANES;
 use crate::vectors;
 
@@ -16,8 +20,10 @@ pub(super) struct Scores<'a> {
     pub(super) queries: &'a [f32],
     /// `(key panels, depth, NR)`
     pub(super) keys: &'a [f32],
-    /// Columns of a query and of a key.
+    /// The places that the columns of a query, and of a key, lie in.
     pub(super) depth: usize,
+    /// How they lie.
+    pub(super) layout: Layout,
     /// `(blocks, rows, KC)`: the scores of a block of keys lie next to each other. Rows are those of whole panels.
     pub(super) scores: &'a mut [f32],
     /// `(rows, MAX_LANES)`: scores of each row, the largest of which is that of the row.
@@ -28,7 +34,72 @@ pub(super) struct Scores<'a> {
 impl Scores<'_> {
     /// Writes the scores.
     pub(super) fn write(self) {
-        vectors::arch().dispatch(self);
+        match self.layout {
+            Layout::Single | Layout::Rounded => vectors::arch().dispatch(self),
+            Layout::Pairs => self.write_by_pairs(),
+        }
+    }
+
+    fn write_by_pairs(self) {
+        const VECTORS: usize = NR / MAX_LANES;
+        let num_rows = self.largest.len() / MAX_LANES;
+        for (p, panel) in self.keys.chunks_exact(self.depth * NR).enumerate() {
+            let (block, column) = (p * NR / KC, p * NR % KC);
+            let scores = &mut self.scores[block * num_rows * KC..][..num_rows * KC];
+            for (step, pairs) in panel.chunks(SCORES_KC * NR).enumerate() {
+                let keys = Columns { pairs, stride: NR };
+                let rows = self.queries.chunks_exact(self.depth * MR);
+                for (r, rows) in rows.enumerate() {
+                    let queries = Rows::<1, MR>(&rows[step * SCORES_KC * MR..]);
+                    let mut sums = Sums {
+                        values: &mut scores[r * MR * KC + column..],
+                        stride: KC,
+                        is_first: step == 0,
+                    };
+                    let num = pairs.len() / NR;
+                    dot_products::add::<MR, VECTORS, 1, MR>(num, &queries, &keys, &mut sums);
+                }
+            }
+            let keep = KeepLargest {
+                scores,
+                columns: column..column + NR.min(self.num_keys - p * NR),
+                largest: self.largest,
+            };
+            vectors::arch().dispatch(keep);
+        }
+    }
+}
+
+/// Keeps the largest of some scores of each row.
+struct KeepLargest<'a> {
+    /// `(rows, KC)`
+    scores: &'a [f32],
+    columns: Range<usize>,
+    /// `(rows, MAX_LANES)`
+    largest: &'a mut [f32],
+}
+
+impl WithSimd for KeepLargest<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let (largest, _) = self.largest.as_chunks_mut::<MAX_LANES>();
+        for (scores, largest) in self.scores.chunks_exact(KC).zip(largest) {
+            let (vectors, rest) = scores[self.columns.clone()].as_chunks::<MAX_LANES>();
+            for scores in vectors {
+                for i in 0..MAX_LANES {
+                    largest[i] = if scores[i] > largest[i] {
+                        scores[i]
+                    } else {
+                        largest[i]
+                    };
+                }
+            }
+            for (score, largest) in rest.iter().zip(largest) {
+                *largest = if score > largest { *score } else { *largest };
+            }
+        }
     }
 }
 
@@ -56,6 +127,7 @@ impl Scores<'_> {
             scores,
             largest,
             num_keys,
+            ..
         } = self;
         let num_rows = largest.len() / MAX_LANES;
         let part = VECTORS * S::F32_LANES;

@@ -60,6 +60,19 @@ impl SoftmaxStats {
         Self { of_heads }
     }
 
+    /// Returns the statistics of some queries, in the order of their positions.
+    ///
+    /// # Panics
+    ///
+    /// If there is no query at one of the positions.
+    #[must_use]
+    pub fn of_queries(&self, queries: &[usize]) -> Self {
+        let of_head = |rows: &Vec<RowSoftmaxStats>| queries.iter().map(|&q| rows[q]).collect();
+        Self {
+            of_heads: self.of_heads.iter().map(of_head).collect(),
+        }
+    }
+
     /// Returns those of some queries in one head.
     pub(super) fn rows(&self, head: usize, queries: Range<usize>) -> &[RowSoftmaxStats] {
         &self.of_heads[head][queries]

@@ -10,11 +10,15 @@ use super::blocking::MR;
 use super::pack::{Keys, Queries};
 use super::softmax::RowSoftmaxStats;
 use super::tile::{Attention, HeadOfQueries, Matrix, OutputRows, Tile};
+use crate::parts::{largest_share, part_len};
+
+/// The part of an even share by which a thread may have more than that before tiles are cut.
+const UNEVEN: usize = 10;
 
 /// Returns the number of queries of a tile, whose scores with thousands of keys fit in L2.
 ///
 /// Where heads are wide, loading keys and values takes longer than scores, and more queries share them.
-fn tile_len(heads: Heads) -> usize {
+pub(super) fn tile_len(heads: Heads) -> usize {
     const NARROW: usize = 128;
     4 * MR * (heads.width / NARROW).clamp(1, 4)
 }
@@ -27,11 +31,11 @@ const STRIPS_OF_THREAD: usize = 4;
 /// Its buffers belong to a thread, which keeps them from one strip to the next.
 #[derive(Default)]
 pub(super) struct Strip {
-    queries: Range<usize>,
+    pub(super) queries: Range<usize>,
     tile_len: usize,
-    tile: Tile,
+    pub(super) tile: Tile,
     /// For each tile, its attention summed over heads.
-    sums: Vec<Matrix>,
+    pub(super) sums: Vec<Matrix>,
 }
 
 impl Strip {
@@ -42,7 +46,7 @@ impl Strip {
     }
 
     /// Returns the queries of each tile.
-    fn tiles(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+    pub(super) fn tiles(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let Range { start, end } = self.queries;
         let len = self.tile_len;
         let starts = (start..end).step_by(len);
@@ -124,14 +128,20 @@ pub(super) enum Length {
 }
 
 impl Length {
-    /// Returns the number of queries of a strip, which are whole tiles.
-    fn of(self, num_queries: usize, tile_len: usize) -> usize {
-        let num_strips = STRIPS_OF_THREAD * rayon::current_num_threads();
-        let len = num_queries.div_ceil(num_strips).next_multiple_of(tile_len);
-        match self {
-            Self::Any => len,
-            Self::OfSums => len.min(4 * tile_len),
+    /// Returns the number of queries of a strip: whole tiles, but where these are too few for even shares.
+    pub(super) fn of(self, num_queries: usize, tile_len: usize, num_threads: usize) -> usize {
+        let num_strips = STRIPS_OF_THREAD * num_threads;
+        let most = num_queries.div_ceil(num_strips).next_multiple_of(tile_len);
+        let most = match self {
+            Self::Any => most,
+            Self::OfSums => most.min(4 * tile_len),
+        };
+        let len = part_len(num_queries, tile_len, most, num_threads);
+        let even = num_queries.div_ceil(num_threads);
+        if largest_share(num_queries, len, num_threads) <= even + even / UNEVEN {
+            return len;
         }
+        part_len(num_queries, MR, most.max(2 * tile_len), num_threads)
     }
 }
 
@@ -139,10 +149,11 @@ impl Length {
 pub(super) fn map_strips<R: Send>(
     num_queries: usize,
     heads: Heads,
+    length: Length,
     work: impl Fn(&mut Strip) -> R + Sync,
 ) -> Vec<R> {
     let tile_len = tile_len(heads);
-    let len = Length::Any.of(num_queries, tile_len);
+    let len = length.of(num_queries, tile_len, rayon::current_num_threads());
     let strips = (0..num_queries.div_ceil(len)).into_par_iter();
     strips
         .map(|place| {
@@ -166,7 +177,7 @@ pub(super) fn add_by_strips<R: Send>(
     let columns = heads.num * heads.width;
     let num_queries = output.len() / columns;
     let tile_len = tile_len(heads);
-    let len = length.of(num_queries, tile_len);
+    let len = length.of(num_queries, tile_len, rayon::current_num_threads());
     output
         .par_chunks_mut(len * columns)
         .enumerate()

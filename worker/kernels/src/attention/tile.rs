@@ -58,15 +58,15 @@ impl OutputRows<'_> {
 /// Buffers for one tile and head. Rows are those of whole panels of queries.
 #[derive(Default)]
 pub(super) struct Tile {
-    scores: Matrix,
+    pub(super) scores: Matrix,
     /// `(rows, MAX_LANES)`: largest scores.
     largest: Vec<f32>,
     /// `(rows, KC)`: the weights of a block of values.
-    weights: Vec<f32>,
-    /// For each row, partial sums of its exponentials.
-    exponential_sums: Vec<Lanes>,
+    pub(super) weights: Vec<f32>,
+    /// For each row, partial sums of its exponentials, or of its weights.
+    pub(super) lanes: Vec<Lanes>,
     /// `(rows, padded width)`: sums of weighted values.
-    averages: Vec<f32>,
+    pub(super) averages: Vec<f32>,
 }
 
 impl Tile {
@@ -88,9 +88,10 @@ impl Tile {
         self.largest.clear();
         self.largest.resize(num_rows * MAX_LANES, f32::NEG_INFINITY);
         let scores = Scores {
-            queries: queries.of(head, tokens),
+            queries: queries.head_of(head, tokens),
             keys: keys.head(head),
-            depth: keys.heads().width,
+            depth: keys.layout().places(keys.heads().width),
+            layout: keys.layout(),
             scores: &mut self.scores.values,
             largest: &mut self.largest,
             num_keys: keys.num(),
@@ -114,9 +115,7 @@ impl Tile {
             stats,
         } = of.attention;
         self.score(of.head, queries, keys, of.queries.clone());
-        self.exponential_sums.clear();
-        self.exponential_sums
-            .resize(self.scores.num_rows, [0.0; LANES]);
+        self.clear_lanes();
         // Without contrast, weights are exponentials: the sums that averages are divided by may be found beside these.
         let sums_late = contrast.is_none() && values.num() == self.scores.num_columns;
         let mut rows = match stats {
@@ -134,8 +133,14 @@ impl Tile {
         rows
     }
 
+    /// Makes all partial sums zero.
+    pub(super) fn clear_lanes(&mut self) {
+        self.lanes.clear();
+        self.lanes.resize(self.scores.num_rows, [0.0; LANES]);
+    }
+
     /// Returns the statistics of the first rows as far as scores alone tell: without sums.
-    fn maxima(&self, num_rows: usize) -> Vec<RowSoftmaxStats> {
+    pub(super) fn maxima(&self, num_rows: usize) -> Vec<RowSoftmaxStats> {
         let rows = self.largest.chunks_exact(MAX_LANES).take(num_rows);
         rows.map(|row| RowSoftmaxStats {
             max: largest(row),
@@ -145,13 +150,13 @@ impl Tile {
     }
 
     /// Computes the sums of exponentials of all scores.
-    fn sum_exponentials(&mut self, rows: &mut [RowSoftmaxStats]) {
-        for block in 0..self.scores.num_columns.div_ceil(KC) {
+    pub(super) fn sum_exponentials(&mut self, rows: &mut [RowSoftmaxStats]) {
+        for block in 0..self.scores.num_blocks() {
             let sum = SumExponentials {
                 scores: self.scores.block(block),
                 num: self.scores.num_in(block),
                 rows,
-                sums: &mut self.exponential_sums,
+                sums: &mut self.lanes,
             };
             sum.add();
         }
@@ -160,7 +165,7 @@ impl Tile {
 
     /// Sets the sums of rows to what their partial sums make.
     fn set_sums(&self, rows: &mut [RowSoftmaxStats]) {
-        for (row, lanes) in rows.iter_mut().zip(&self.exponential_sums) {
+        for (row, lanes) in rows.iter_mut().zip(&self.lanes) {
             row.sum = sum_of(*lanes);
         }
     }
@@ -182,15 +187,15 @@ impl Tile {
         if let Some(sums) = &mut sums {
             sums.resize(num_rows, self.scores.num_columns);
         }
-        for (block, values) in values.head(of.head).chunks(KC * width).enumerate() {
-            let num = values.len() / width;
+        let layout = values.layout();
+        for (block, (num, values)) in values.blocks(of.head).enumerate() {
             let weigh = Weigh {
                 scores: self.scores.block(block),
                 num,
                 rows,
                 contrast: of.attention.contrast,
                 weights: &mut self.weights,
-                exponential_sums: &mut self.exponential_sums,
+                exponential_sums: &mut self.lanes,
             };
             weigh.write();
             if let Some(sums) = &mut sums {
@@ -202,8 +207,10 @@ impl Tile {
                 add.add();
             }
             let weighted = WeightedSums {
-                weights: &self.weights,
+                weights: &mut self.weights,
                 values,
+                num,
+                layout,
                 width: heads.width,
                 sums: &mut self.averages,
                 next: sums.as_ref().map_or(&[], |sums| sums.block_after(block)),
@@ -240,8 +247,8 @@ impl Tile {
 #[derive(Default)]
 pub(super) struct Matrix {
     /// `(blocks, rows, KC)`
-    values: Vec<f32>,
-    num_rows: usize,
+    pub(super) values: Vec<f32>,
+    pub(super) num_rows: usize,
     num_columns: usize,
 }
 
@@ -252,15 +259,20 @@ impl Matrix {
     }
 
     /// Takes on a shape; new values are zero, others stay where they were in memory.
-    fn resize(&mut self, num_rows: usize, num_columns: usize) {
+    pub(super) fn resize(&mut self, num_rows: usize, num_columns: usize) {
         self.num_rows = num_rows;
         self.num_columns = num_columns;
-        let num_blocks = num_columns.div_ceil(KC);
+        let num_blocks = self.num_blocks();
         self.values.resize(num_blocks * num_rows * KC, 0.0);
     }
 
+    /// Returns the number of blocks.
+    pub(super) fn num_blocks(&self) -> usize {
+        self.num_columns.div_ceil(KC)
+    }
+
     /// Returns the number of columns of a block.
-    fn num_in(&self, block: usize) -> usize {
+    pub(super) fn num_in(&self, block: usize) -> usize {
         KC.min(self.num_columns - block * KC)
     }
 
@@ -270,11 +282,11 @@ impl Matrix {
     }
 
     /// Returns a block, `(rows, KC)`.
-    fn block(&self, block: usize) -> &[f32] {
+    pub(super) fn block(&self, block: usize) -> &[f32] {
         &self.values[block * self.block_len()..][..self.block_len()]
     }
 
-    fn block_mut(&mut self, block: usize) -> &mut [f32] {
+    pub(super) fn block_mut(&mut self, block: usize) -> &mut [f32] {
         let len = self.block_len();
         &mut self.values[block * len..][..len]
     }
@@ -285,11 +297,18 @@ impl Matrix {
         &after[..self.block_len().min(after.len())]
     }
 
+    /// Has the values of a row taken, block by block.
+    pub(super) fn row(&self, row: usize, mut take: impl FnMut(&[f32])) {
+        for block in 0..self.num_blocks() {
+            take(&self.block(block)[row * KC..][..self.num_in(block)]);
+        }
+    }
+
     /// Returns for each of the first rows the column with the largest value, the first of equal ones.
     pub(super) fn best(&self, num_rows: usize) -> impl Iterator<Item = usize> {
         (0..num_rows).map(|row| {
             let mut best = (f32::NEG_INFINITY, 0);
-            for block in 0..self.num_columns.div_ceil(KC) {
+            for block in 0..self.num_blocks() {
                 let values = &self.block(block)[row * KC..][..self.num_in(block)];
                 let max = largest(values);
                 if max > best.0 {

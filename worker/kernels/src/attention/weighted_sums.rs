@@ -7,6 +7,8 @@
 use pulp::{Simd, WithSimd};
 
 use super::blocking::{KC, MR, has_half, padded};
+use crate::bf16::dot_products::{self, Rows, Sums};
+use crate::bf16::{self, Layout};
 use crate::vectorised::{MAX_LANES, prefetch};
 use crate::vectors;
 
@@ -15,10 +17,15 @@ const PREFETCH_STEP: usize = 8;
 
 /// The product of weights and a block of values.
 pub(super) struct WeightedSums<'a> {
-    /// `(rows, KC)`, of which as many columns count as there are values. Rows are those of whole panels.
-    pub(super) weights: &'a [f32],
-    /// `(up to KC, padded width)`
+    /// `(rows, KC)`, of which as many columns count as there are values. Rows are those of whole panels. They are rounded
+    /// where they lie, if values are.
+    pub(super) weights: &'a mut [f32],
+    /// `(up to KC, padded width)`, or pairs of values.
     pub(super) values: &'a [f32],
+    /// The number of values.
+    pub(super) num: usize,
+    /// How they lie.
+    pub(super) layout: Layout,
     /// The width of a value before it was padded.
     pub(super) width: usize,
     /// `(rows, padded width)`, to which the sums are added.
@@ -30,9 +37,57 @@ pub(super) struct WeightedSums<'a> {
 impl WeightedSums<'_> {
     /// Adds the sums.
     pub(super) fn add(self) {
-        vectors::arch().dispatch(self);
+        match self.layout {
+            Layout::Single => vectors::arch().dispatch(self),
+            Layout::Rounded => {
+                for row in self.weights.chunks_exact_mut(KC) {
+                    bf16::round_in_place(&mut row[..self.num]);
+                }
+                vectors::arch().dispatch(self);
+            }
+            Layout::Pairs => self.add_by_pairs(),
+        }
+    }
+
+    fn add_by_pairs(self) {
+        for row in self.weights.chunks_exact_mut(KC) {
+            // Of an odd number of weights, the last is with zero.
+            let whole = self.num.next_multiple_of(2 * MAX_LANES);
+            row[self.num..whole].fill(0.0);
+            dot_products::pair_up(&mut row[..whole]);
+        }
+        let padded = padded(self.width);
+        let rows = self.weights.chunks_exact(MR * KC);
+        for (rows, sums) in rows.zip(self.sums.chunks_exact_mut(MR * padded)) {
+            let weights = Rows::<KC, 1>(rows);
+            let mut left = padded / MAX_LANES;
+            for parts in (1..=left.div_ceil(MAX_VECTORS)).rev() {
+                let vectors = left.div_ceil(parts);
+                let column = padded - left * MAX_LANES;
+                left -= vectors;
+                let values = dot_products::Columns {
+                    pairs: &self.values[column..],
+                    stride: padded,
+                };
+                let mut sums = Sums {
+                    values: &mut sums[column..],
+                    stride: padded,
+                    is_first: false,
+                };
+                let num = self.num.div_ceil(2);
+                match vectors {
+                    1 => dot_products::add::<MR, 1, KC, 1>(num, &weights, &values, &mut sums),
+                    2 => dot_products::add::<MR, 2, KC, 1>(num, &weights, &values, &mut sums),
+                    3 => dot_products::add::<MR, 3, KC, 1>(num, &weights, &values, &mut sums),
+                    _ => dot_products::add::<MR, 4, KC, 1>(num, &weights, &values, &mut sums),
+                }
+            }
+        }
     }
 }
+
+/// The most vectors of columns whose sums are kept in registers.
+const MAX_VECTORS: usize = 4;
 
 impl WithSimd for WeightedSums<'_> {
     type Output = ();
@@ -44,7 +99,7 @@ impl WithSimd for WeightedSums<'_> {
         let num_vectors = self.width.div_ceil(S::F32_LANES) - usize::from(half);
         // As many sums as leave registers for the operands: 32 with the widest vectors, else 16.
         let max_vectors = match (S::F32_LANES == MAX_LANES, half) {
-            (true, false) => 4,
+            (true, false) => MAX_VECTORS,
             (true, true) => 3,
             (false, _) => 2,
         };

@@ -10,60 +10,48 @@
 //! where Stable Diffusion decodes 1024x512. An upsampling leaves 25 of the 36 points: patches that repeat their pixels are
 //! zero at the others.
 //!
-//! - `points`: the transforms in one dimension; `blocking`: the block sizes
+//! - `points`: the transforms in one dimension; `blocking`: the block sizes; `cut`: the parts for threads
+//! - `block`: the tiles that are worked on at a time, and what is made of them
 //! - `tiles`: the pixels that tiles are made of; `inputs`, `outputs`: the transforms of an image's tiles
 //! - `weights`: packed weights, and their transform
-//! - `product`: the products
+//! - `product`: the products; `regions`: what of them threads can share
 //!
 //! **Source:** Lavin and Gray 2015, F(4x4, 3x3) (arXiv:1509.09308).
 //! **Differs:** the points are 0, ±5/8, ±3/2 and infinity in place of 0, ±1, ±2 and infinity: they halve the rounding
 //! errors (measured on 320 channels; Barabasz et al. 2018, arXiv:1803.10986, say why) and are exact in binary. Those of
 //! upsampled images, with ±1 in place of ±3/2, have twice the errors of the former.
 
-mod blocking;
+mod block;
+pub(crate) mod blocking;
+mod cut;
 mod inputs;
 mod outputs;
 mod points;
-mod product;
+pub(crate) mod product;
+mod regions;
 #[cfg(test)]
 mod tests;
 mod tiles;
 mod weights;
 
-use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
 use faer::Accum;
 use rayon::prelude::*;
 
-use self::blocking::{
-    INPUT_PANEL, INPUTS_STRIDE, KC, MAX_INPUT_PANELS, MC, NC, NR, SUMS_STRIDE, WEIGHTS_STRIDE,
-};
-use self::inputs::{Reading, TransformInputs};
-use self::outputs::TransformOutputs;
-use self::points::{POINTS, Points};
-use self::product::AddProducts;
-use self::tiles::{Group, Tiles};
-use self::weights::{TransformWeights, Weights};
+use self::block::{Block, Panel};
+use self::blocking::{MC, NR};
+use self::cut::Cut;
+use self::inputs::Reading;
+use self::points::Points;
+pub(crate) use self::regions::regions;
+use self::tiles::Tiles;
+use self::weights::Weights;
 use super::group_norm::GroupNorm;
-use crate::vectors;
+use crate::bf16::Layout;
 
 /// Buffers for the transformed inputs of a block, each of one convolution at a time.
 static INPUT_BUFFERS: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
-
-thread_local! {
-    /// Buffers of a thread for the panel that it works on.
-    static PANEL_SCRATCH: Cell<PanelScratch> = Cell::default();
-}
-
-/// Buffers for one panel of output channels.
-#[derive(Default)]
-struct PanelScratch {
-    /// Transformed weights, `(POINTS, WEIGHTS_STRIDE)`.
-    weights: Vec<f32>,
-    /// Products, `(POINTS, SUMS_STRIDE)`.
-    sums: Vec<f32>,
-}
 
 /// An image `(channels, height, width)`.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +96,14 @@ impl Convolution {
             bias,
             before: Before::Nothing,
         }
+    }
+
+    /// Returns the convolution whose products are of bfloat16, in which its weights take half of the memory. Values at points
+    /// are rounded, and not pixels: the transforms are of single precision.
+    #[must_use]
+    pub fn of_bf16(mut self) -> Self {
+        self.weights = self.weights.rounded();
+        self
     }
 
     /// Returns the convolution of what a normalisation makes of images, which is then never written as a whole.
@@ -166,6 +162,11 @@ impl Convolution {
     ///
     /// If `image` or `outputs` has another size.
     pub fn write(&self, image: &Image<'_>, accum: Accum, outputs: &mut [f32]) {
+        self.write_laid_out(self.weights.operands().layout(), image, accum, outputs);
+    }
+
+    /// Writes the outputs with products of one layout.
+    fn write_laid_out(&self, layout: Layout, image: &Image<'_>, accum: Accum, outputs: &mut [f32]) {
         let Image {
             pixels,
             height,
@@ -192,19 +193,18 @@ impl Convolution {
         // A panic elsewhere leaves no buffer half made; without one that is free, a new one is filled.
         let buffers = || INPUT_BUFFERS.lock().unwrap_or_else(PoisonError::into_inner);
         let mut inputs = buffers().pop().unwrap_or_default();
-        let num_chunks = self.num_inputs().div_ceil(KC).max(1);
-        let num_groups = (MAX_INPUT_PANELS / num_chunks).clamp(1, NC / NR);
-        for first in (0..tiles.num()).step_by(num_groups * NR) {
-            let block = Block {
-                tiles,
-                groups: tiles.groups(first, num_groups),
-                points: self.points(),
-                num_chunks,
-            };
+        let cut = self.cut(tiles, rayon::current_num_threads());
+        for rows in cut.times() {
+            let block = Block::new(cut, rows, self, layout);
             block.transform(image, reading, &mut inputs);
             self.write_block(&block, &inputs, accum, outputs);
         }
         buffers().push(inputs);
+    }
+
+    /// Returns how the work on an image's tiles is cut for some threads.
+    fn cut(&self, tiles: Tiles, num_threads: usize) -> Cut {
+        Cut::of(tiles, [self.num_inputs(), self.num_outputs()], num_threads)
     }
 
     fn points(&self) -> Points {
@@ -215,100 +215,27 @@ impl Convolution {
     }
 
     fn write_block(&self, block: &Block, inputs: &[f32], accum: Accum, outputs: &mut [f32]) {
+        let Cut {
+            tiles,
+            outputs: num,
+            ..
+        } = block.cut;
         outputs
-            .par_chunks_mut(MC * block.tiles.height * block.tiles.width)
-            .zip(self.weights.panels())
-            .zip(self.bias.par_chunks(MC))
-            .for_each(|((outputs, weights), bias)| {
-                let mut scratch = PANEL_SCRATCH.take();
-                block.multiply(inputs, weights, bias.len(), &mut scratch);
-                for (g, group) in block.groups.iter().enumerate() {
-                    vectors::arch().dispatch(TransformOutputs {
-                        sums: &scratch.sums[g * NR..],
-                        points: block.points,
-                        tiles: block.tiles,
-                        group,
-                        bias,
-                        accum,
-                        outputs,
-                    });
-                }
-                PANEL_SCRATCH.set(scratch);
-            });
-    }
-}
-
-/// Tiles that are worked on at a time.
-struct Block {
-    /// Those of the whole image.
-    tiles: Tiles,
-    groups: Vec<Group>,
-    points: Points,
-    /// The number of chunks of [`KC`] input channels.
-    num_chunks: usize,
-}
-
-impl Block {
-    /// Writes the transformed inputs, `(groups, chunks, INPUT_PANEL)`.
-    fn transform(&self, image: &Image<'_>, reading: Reading<'_>, inputs: &mut Vec<f32>) {
-        let plane = image.height * image.width;
-        let num = self.groups.len() * self.num_chunks;
-        // It only grows: what layers with fewer channels leave unused need not be cleared for the next.
-        if inputs.len() < num * INPUT_PANEL {
-            inputs.resize(num * INPUT_PANEL, 0.0);
-        }
-        let chunks: Vec<&[f32]> = image.pixels.chunks(KC * plane).collect();
-        inputs
-            .par_chunks_mut(INPUT_PANEL)
-            .take(num)
+            .par_chunks_mut(num * tiles.height * tiles.width)
+            .zip(self.bias.par_chunks(num))
             .enumerate()
-            .for_each(|(place, inputs)| {
-                let chunk = place % self.num_chunks;
-                vectors::arch().dispatch(TransformInputs {
-                    planes: chunks[chunk],
-                    height: image.height,
-                    width: image.width,
-                    reading: reading.skip_channels(chunk * KC),
-                    group: &self.groups[place / self.num_chunks],
+            .for_each(|(place, (outputs, bias))| {
+                let first = place * num;
+                let panel = Panel {
+                    block,
                     inputs,
-                });
+                    weights: self.weights.panel(first / MC),
+                    first: first % MC,
+                    bias,
+                    accum,
+                };
+                let parts = block.split(outputs).into_par_iter().enumerate();
+                parts.for_each(|(part, mut planes)| panel.write(part, &mut planes));
             });
-    }
-
-    /// Writes the products of the outputs of one panel to `scratch.sums`, `(POINTS, SUMS_STRIDE)`.
-    fn multiply(
-        &self,
-        inputs: &[f32],
-        weights: &[f32],
-        num_outputs: usize,
-        scratch: &mut PanelScratch,
-    ) {
-        let PanelScratch { weights: at, sums } = scratch;
-        at.resize(POINTS * WEIGHTS_STRIDE, 0.0);
-        sums.resize(POINTS * SUMS_STRIDE, 0.0);
-        let arch = vectors::arch();
-        for (chunk, weights) in weights.chunks(KC * 9 * MC).enumerate() {
-            let num_inputs = weights.len() / (9 * MC);
-            arch.dispatch(TransformWeights {
-                weights,
-                points: self.points,
-                at,
-            });
-            for &point in self.points.needed() {
-                let weights = &at[point * WEIGHTS_STRIDE..][..num_inputs * MC];
-                let sums = &mut sums[point * SUMS_STRIDE..][..SUMS_STRIDE];
-                for group in 0..self.groups.len() {
-                    let start =
-                        (group * self.num_chunks + chunk) * INPUT_PANEL + point * INPUTS_STRIDE;
-                    arch.dispatch(AddProducts {
-                        inputs: &inputs[start..][..num_inputs * NR],
-                        weights,
-                        sums: &mut sums[group * NR..],
-                        num_outputs,
-                        is_first: chunk == 0,
-                    });
-                }
-            }
-        }
     }
 }

@@ -9,7 +9,7 @@ use super::tiles::{PATCH, Run, TILE, Tiles};
 use crate::vectorised::prefetch;
 
 /// The pixels that the products of a group of tiles make, in up to a panel of outputs.
-pub(super) struct TransformOutputs<'a> {
+pub(super) struct TransformOutputs<'a, 'b> {
     /// `(POINTS, SUMS_STRIDE)`, from the group's first tile on.
     pub(super) sums: &'a [f32],
     pub(super) points: Points,
@@ -18,22 +18,23 @@ pub(super) struct TransformOutputs<'a> {
     /// The summand of each output channel.
     pub(super) bias: &'a [f32],
     pub(super) accum: Accum,
-    /// `(channels, height, width)`
-    pub(super) outputs: &'a mut [f32],
+    /// The pixels of each channel, `(rows, width)`, from the row `top` on.
+    pub(super) planes: &'a mut [&'b mut [f32]],
+    pub(super) top: usize,
 }
 
-impl WithSimd for TransformOutputs<'_> {
+impl WithSimd for TransformOutputs<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Tiles { height, width } = self.tiles;
         let mut lines = [[0.0; TILE * NR]; TILE];
-        let planes = self.outputs.chunks_exact_mut(height * width);
+        let planes = self.planes.iter_mut();
         for (channel, (plane, bias)) in planes.zip(self.bias).enumerate() {
             for run in self.group {
                 for y in run.y..height.min(run.y + TILE) {
-                    let row = &plane[y * width..][..width];
+                    let row = &plane[(y - self.top) * width..][..width];
                     prefetch(&row[run.x..width.min(run.x + TILE * run.num)]);
                 }
             }
@@ -48,7 +49,7 @@ impl WithSimd for TransformOutputs<'_> {
             for run in self.group {
                 let num = (TILE * run.num).min(width - run.x);
                 for (row, line) in lines.iter().enumerate().take(height - run.y) {
-                    let start = (run.y + row) * width + run.x;
+                    let start = (run.y - self.top + row) * width + run.x;
                     let line = &line[TILE * run.place..][..num];
                     let pixels = &mut plane[start..start + num];
                     match self.accum {

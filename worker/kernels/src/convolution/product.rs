@@ -6,23 +6,26 @@
 use pulp::{Simd, WithSimd};
 
 use super::blocking::{MC, NC, NR};
+use crate::bf16::Layout;
+use crate::bf16::dot_products::{self, Columns, Rows, Sums};
 use crate::vectorised::MAX_LANES;
+use crate::vectors;
 
 /// Vectors of tiles that are summed in registers.
 const VECTORS: usize = 2;
 
 /// The products of a panel of weights and a group of tiles.
-pub(super) struct AddProducts<'a> {
-    /// `(inputs, NR)`
-    pub(super) inputs: &'a [f32],
-    /// `(inputs, MC)`
-    pub(super) weights: &'a [f32],
+pub(crate) struct AddProducts<'a> {
+    /// `(inputs, NR)`, or pairs of inputs.
+    pub(crate) inputs: &'a [f32],
+    /// `(inputs, MC)`, or pairs of inputs.
+    pub(crate) weights: &'a [f32],
     /// `(MC, NC)`, from the group's first tile on.
-    pub(super) sums: &'a mut [f32],
+    pub(crate) sums: &'a mut [f32],
     /// Those of the panel's outputs that there are.
-    pub(super) num_outputs: usize,
+    pub(crate) num_outputs: usize,
     /// Whether sums begin at zero, and not with what is there.
-    pub(super) is_first: bool,
+    pub(crate) is_first: bool,
 }
 
 impl WithSimd for AddProducts<'_> {
@@ -40,6 +43,34 @@ impl WithSimd for AddProducts<'_> {
 }
 
 impl AddProducts<'_> {
+    /// Adds the products of operands that lie in one layout.
+    pub(crate) fn add(self, layout: Layout) {
+        match layout {
+            Layout::Single | Layout::Rounded => vectors::arch().dispatch(self),
+            Layout::Pairs => self.add_pairs(),
+        }
+    }
+
+    fn add_pairs(self) {
+        /// Outputs whose sums are kept in registers.
+        const MR: usize = 8;
+
+        let inputs = Columns {
+            pairs: self.inputs,
+            stride: NR,
+        };
+        for output in (0..self.num_outputs).step_by(MR) {
+            let weights = Rows::<1, MC>(&self.weights[output..]);
+            let mut sums = Sums {
+                values: &mut self.sums[output * NC..],
+                stride: NC,
+                is_first: self.is_first,
+            };
+            let num = self.inputs.len() / NR;
+            dot_products::add::<MR, { NR / MAX_LANES }, 1, MC>(num, &weights, &inputs, &mut sums);
+        }
+    }
+
     /// Adds the products of `MR` outputs at a time.
     #[inline(always)]
     fn add_with<S: Simd, const MR: usize>(self, simd: S) {

@@ -1,5 +1,7 @@
 //! Tiles of an image, and the pixels they are made of.
 
+use std::ops::Range;
+
 use super::blocking::NR;
 
 /// The height and width of a tile.
@@ -8,10 +10,10 @@ pub(super) const TILE: usize = 4;
 pub(super) const PATCH: usize = 6;
 
 /// The tiles of an image, counted row by row; those at the right and lower edge may reach beyond it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Tiles {
-    pub(super) height: usize,
-    pub(super) width: usize,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tiles {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
 }
 
 /// Up to [`NR`] tiles, which are a panel of inputs, as runs.
@@ -33,21 +35,31 @@ pub(super) struct Run {
 impl Tiles {
     /// Returns the number of tiles.
     pub(super) fn num(self) -> usize {
-        self.height.div_ceil(TILE) * self.width.div_ceil(TILE)
+        self.in_column() * self.in_row()
     }
 
-    /// Returns up to `num` groups, from the tile `first` on.
-    pub(super) fn groups(self, first: usize, num: usize) -> Vec<Group> {
-        (first..self.num())
+    /// Returns the number of tiles of a row.
+    pub(super) fn in_row(self) -> usize {
+        self.width.div_ceil(TILE)
+    }
+
+    /// Returns the number of rows of tiles.
+    pub(super) fn in_column(self) -> usize {
+        self.height.div_ceil(TILE)
+    }
+
+    /// Returns the groups of some tiles.
+    pub(super) fn groups(self, tiles: Range<usize>) -> Vec<Group> {
+        let end = tiles.end;
+        tiles
             .step_by(NR)
-            .take(num)
-            .map(|first| self.group(first))
+            .map(|first| self.group(first..end.min(first + NR)))
             .collect()
     }
 
-    fn group(self, first: usize) -> Group {
-        let in_row = self.width.div_ceil(TILE);
-        let end = self.num().min(first + NR);
+    fn group(self, tiles: Range<usize>) -> Group {
+        let in_row = self.in_row();
+        let Range { start: first, end } = tiles;
         let mut runs = Vec::new();
         let mut tile = first;
         while tile < end {

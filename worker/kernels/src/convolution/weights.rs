@@ -1,18 +1,57 @@
 //! Packed weights, and their transform to points.
 
+use std::ops::Range;
+
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::blocking::{MC, WEIGHTS_STRIDE};
 use super::points::{OfWeights, Points};
+use crate::bf16::{Operands, rounded_bits};
 
 /// Packed weights: `(panels, inputs, 9, MC)`.
 ///
 /// They take as much memory as in the model. Kept at their points they would take four times as much; to transform them
 /// at every use takes a few hundredths of the products' time.
 pub(super) struct Weights {
-    packed: Vec<f32>,
+    packed: Packed,
     num_inputs: usize,
+}
+
+enum Packed {
+    Single(Vec<f32>),
+    /// The upper halves of rounded numbers.
+    Bf16(Vec<u16>),
+}
+
+/// The weights of one panel of output channels, `(inputs, 9, MC)`.
+pub(super) struct PanelWeights<'a> {
+    packed: &'a Packed,
+    place: usize,
+    num_inputs: usize,
+}
+
+impl PanelWeights<'_> {
+    /// Returns the number of input channels.
+    pub(super) fn num_inputs(&self) -> usize {
+        self.num_inputs
+    }
+
+    /// Returns the weights of some input channels, `(inputs, 9, MC)`, in `room` if they have to be made.
+    pub(super) fn inputs<'a>(&'a self, inputs: Range<usize>, room: &'a mut Vec<f32>) -> &'a [f32] {
+        let of_input = 9 * MC;
+        let first = (self.place * self.num_inputs + inputs.start) * of_input;
+        let places = first..first + inputs.len() * of_input;
+        match self.packed {
+            Packed::Single(packed) => &packed[places],
+            Packed::Bf16(packed) => {
+                room.clear();
+                let upper = packed[places].iter();
+                room.extend(upper.map(|upper| f32::from_bits(u32::from(*upper) << 16)));
+                room
+            }
+        }
+    }
 }
 
 impl Weights {
@@ -33,7 +72,30 @@ impl Weights {
                     }
                 });
         }
-        Self { packed, num_inputs }
+        Self {
+            packed: Packed::Single(packed),
+            num_inputs,
+        }
+    }
+
+    /// Returns the weights rounded to bfloat16, in half of the memory.
+    pub(super) fn rounded(self) -> Self {
+        let packed = match self.packed {
+            Packed::Single(packed) => {
+                let upper = |weight: &f32| (rounded_bits(weight.to_bits()) >> 16) as u16;
+                Packed::Bf16(packed.par_iter().map(upper).collect())
+            }
+            packed @ Packed::Bf16(_) => packed,
+        };
+        Self { packed, ..self }
+    }
+
+    /// Returns what products with them are made of.
+    pub(super) fn operands(&self) -> Operands {
+        match self.packed {
+            Packed::Single(_) => Operands::Single,
+            Packed::Bf16(_) => Operands::Bf16,
+        }
     }
 
     /// Returns the number of input channels.
@@ -41,9 +103,13 @@ impl Weights {
         self.num_inputs
     }
 
-    /// Returns the weights of each panel of output channels.
-    pub(super) fn panels(&self) -> impl IndexedParallelIterator<Item = &[f32]> {
-        self.packed.par_chunks(self.num_inputs * 9 * MC)
+    /// Returns the weights of a panel of output channels.
+    pub(super) fn panel(&self, place: usize) -> PanelWeights<'_> {
+        PanelWeights {
+            packed: &self.packed,
+            place,
+            num_inputs: self.num_inputs,
+        }
     }
 }
 

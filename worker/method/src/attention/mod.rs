@@ -14,7 +14,7 @@
 //! **Differs:** nothing; the matrix is made and used tile by tile.
 
 #[cfg(test)]
-mod reference;
+pub(crate) mod reference;
 
 use ndarray::{Array2, ArrayView2};
 use thiserror::Error;
@@ -147,7 +147,7 @@ pub(super) fn check(
     KeyValue { key, value }: KeyValue<'_>,
     heads: Heads,
 ) -> Result<(), AttentionError> {
-    let Heads { num, width } = heads;
+    let Heads { num, width, .. } = heads;
     let tokens = query.nrows().min(key.nrows());
     if tokens == 0 || num == 0 || width == 0 {
         return Err(AttentionError::Empty { tokens, num, width });

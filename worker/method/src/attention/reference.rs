@@ -162,14 +162,14 @@ mod tests {
 
     /// Shapes around the bounds of tiles and vectors.
     const SHAPES: [(usize, Heads); 8] = [
-        (1, Heads { num: 1, width: 1 }),
-        (17, Heads { num: 3, width: 5 }),
-        (64, Heads { num: 2, width: 16 }),
-        (130, Heads { num: 8, width: 40 }),
-        (162, Heads { num: 4, width: 24 }),
-        (257, Heads { num: 2, width: 80 }),
-        (530, Heads { num: 2, width: 56 }),
-        (100, Heads { num: 2, width: 260 }),
+        (1, Heads::of(1, 1)),
+        (17, Heads::of(3, 5)),
+        (64, Heads::of(2, 16)),
+        (130, Heads::of(8, 40)),
+        (162, Heads::of(4, 24)),
+        (257, Heads::of(2, 80)),
+        (530, Heads::of(2, 56)),
+        (100, Heads::of(2, 260)),
     ];
 
     fn random(seed: u64, name: &str, tokens: usize, heads: Heads) -> Array2<f32> {
@@ -213,7 +213,7 @@ mod tests {
     // As wide as a VAE's one head. Queries are not made sharper: single precision rounds scores of 512 columns more.
     #[test]
     fn attention_of_one_wide_head_is_that_of_whole_matrices() {
-        let heads = Heads { num: 1, width: 512 };
+        let heads = Heads::of(1, 512);
         let arrays = ["query", "key", "value"].map(|name| random(8, name, 210, heads));
         let [query, key, value] = &arrays;
         let input = QueryKeyValue {
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_row_of_attention_sums_to_one_whatever_its_length() {
-        let heads = Heads { num: 1, width: 8 };
+        let heads = Heads::of(1, 8);
         let query = random(5, "query", 7, heads) * 3.0;
         for num_keys in [1, 3, 63, 64, 65, 511, 512, 513, 1000, 1025] {
             let key = random(5, "key", num_keys, heads);
@@ -305,8 +305,8 @@ mod tests {
 
     #[test]
     fn arrays_of_any_strides_give_the_same_attention() {
-        let heads = Heads { num: 2, width: 8 };
-        let wide = random(3, "wide", 70, Heads { num: 6, width: 8 });
+        let heads = Heads::of(2, 8);
+        let wide = random(3, "wide", 70, Heads::of(6, 8));
         let parts = [0..16, 16..32, 32..48].map(|columns| wide.slice(s![.., columns]));
         let [query, key, value] = parts;
         let strided = QueryKeyValue { query, key, value };
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn the_number_of_threads_does_not_change_a_byte() {
-        let heads = Heads { num: 4, width: 24 };
+        let heads = Heads::of(4, 24);
         let arrays = ["a", "b", "c"].map(|name| random(9, name, 300, heads));
         let [query, key, value] = &arrays;
         let input = QueryKeyValue {
@@ -350,9 +350,9 @@ mod tests {
 
     #[test]
     fn arrays_that_do_not_fit_are_refused() {
-        let heads = Heads { num: 2, width: 8 };
+        let heads = Heads::of(2, 8);
         let right = random(1, "right", 10, heads);
-        let narrow = random(1, "narrow", 10, Heads { num: 1, width: 8 });
+        let narrow = random(1, "narrow", 10, Heads::of(1, 8));
         let short = random(1, "short", 9, heads);
         let with = |query: &Array2<f32>, key: &Array2<f32>, value: &Array2<f32>| {
             let input = QueryKeyValue {

@@ -3,149 +3,32 @@
 //! The content's latents at every schedule index follow from independent noise draws without a UNet, so the
 //! evaluation of the content branch that gives its noise map is also the one whose keys and values the outputs need:
 //! one pass over `[content, output_1 .. output_n]` a step. The style branch does not depend on the content and is
-//! walked by [`walk_style`] once, however many contents follow.
+//! walked by [`walk_style`] once, however many contents follow, and evaluated where something of it is read.
+//!
+//! - `pass`: what predictors, observers and the denoising give each other; `plan`: the AdaIN after each step
 //!
 //! **Source:** Chigot et al. 2025 (arXiv:2505.16360), sections 3 and 4; edit-friendly inversion of Huberman-Spiegelglas
 //! et al. 2024 (arXiv:2304.06140).
 //! **Differs:** the released code inverts all 50 indices and evaluates content and style branches twice a step; what it
 //! throws away is not computed here, and the latents are the same.
 
+mod pass;
+mod plan;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3};
+use ndarray::{Array3, ArrayView2, ArrayView3};
 
 use super::adain::{AdainError, adain};
-use super::class_adain::{ClassAdain, LabelledLatent};
+use super::class_adain::LabelledLatent;
 use super::finite::{NotFinite, Quantity};
+use super::hybrid_adain::MappedLatent;
 use super::schedule::Schedule;
-
-/// The noise drawn for one image at each schedule index.
-pub trait NoiseSource {
-    /// Returns the draw at `index`, shaped as the latent.
-    fn noise(&self, index: usize) -> Array3<f32>;
-}
-
-/// The step of a pass, and its timestep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct At {
-    /// Executed step, from 0.
-    pub step: usize,
-    /// Timestep of the schedule, 0..1000.
-    pub timestep: usize,
-}
-
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step {} (timestep {})", self.step, self.timestep)
-    }
-}
-
-/// An output branch in a pass.
-#[derive(Debug, Clone, Copy)]
-pub struct OutputBranch<'a> {
-    /// Position of the output among those of the conversion: branches that failed are in no later pass.
-    pub position: usize,
-    /// Its latent.
-    pub latent: ArrayView3<'a, f32>,
-}
-
-/// Noise predictions of one pass, each `(channels, height, width)`.
-pub struct PassPredictions {
-    /// Of the content branch.
-    pub content: Array3<f32>,
-    /// Of each output branch, in the order given.
-    pub outputs: Vec<Array3<f32>>,
-}
-
-/// A noise predictor that evaluates content and outputs together, injection included.
-pub trait ContentPass {
-    /// Why an evaluation failed.
-    type Error;
-
-    /// Returns the noise predictions for a content latent and each output's latent, in their order.
-    ///
-    /// # Errors
-    ///
-    /// [`Self::Error`] if the predictor cannot evaluate them.
-    fn evaluate(
-        &mut self,
-        at: At,
-        content: ArrayView3<'_, f32>,
-        outputs: &[OutputBranch<'_>],
-    ) -> Result<PassPredictions, Self::Error>;
-}
-
-/// A noise predictor of the style branch, which records the keys and values that later passes inject.
-pub trait StylePass {
-    /// Why an evaluation failed.
-    type Error;
-
-    /// Returns the noise prediction for a style latent.
-    ///
-    /// # Errors
-    ///
-    /// [`Self::Error`] if the predictor cannot evaluate it.
-    fn evaluate(&mut self, at: At, style: ArrayView3<'_, f32>) -> Result<Array3<f32>, Self::Error>;
-}
-
-/// The AdaIN after each step.
-#[derive(Debug, Clone)]
-pub struct AdainPlan {
-    /// The reading of class-wise AdaIN.
-    pub class_adain: ClassAdain,
-    /// For each executed step: class-wise, or else global.
-    pub class_wise: Vec<bool>,
-}
-
-/// A content about to be converted.
-pub struct Content<'a> {
-    /// Its latent.
-    pub latent: ArrayView3<'a, f32>,
-    /// Its train ids at latent size.
-    pub labels: ArrayView2<'a, u8>,
-    /// Its noise.
-    pub noise: &'a dyn NoiseSource,
-}
-
-/// The labels of a style and its latent after each step, which AdaIN takes.
-#[derive(Debug, Clone)]
-pub struct StyleTrajectory {
-    /// Train ids at latent size.
-    pub labels: Array2<u8>,
-    /// The style's latent after its own update, for each executed step.
-    pub after: Vec<Array3<f32>>,
-}
-
-/// One output's step, as observers see it.
-pub struct StepRecord<'a> {
-    /// Position of the output among those of the pass.
-    pub output: usize,
-    /// Where the pass was.
-    pub at: At,
-    /// The output branch's noise prediction.
-    pub noise_pred: &'a Array3<f32>,
-    /// Its latent after the DDPM update.
-    pub before_adain: &'a Array3<f32>,
-    /// Its latent after AdaIN.
-    pub latent: &'a Array3<f32>,
-}
-
-/// An observer of a conversion: a progress bar, a trace.
-pub trait Observer {
-    /// Called after each output's step.
-    fn step(&mut self, record: &StepRecord<'_>);
-
-    /// Called after each step of a style's branch.
-    fn style_step(&mut self) {}
-}
-
-/// An observer that ignores everything.
-impl Observer for () {
-    fn step(&mut self, _record: &StepRecord<'_>) {}
-}
+pub use pass::{
+    At, ClassRecord, Content, ContentPass, NoiseSource, Observer, OutputBranch, OutputPrediction,
+    PassPredictions, StepRecord, StylePass, StyleTrajectory,
+};
+pub use plan::{AdainPlan, ByClass, StepAdain};
 
 /// Why denoising stopped.
 #[derive(Debug, thiserror::Error)]
@@ -214,7 +97,7 @@ impl Denoise<'_> {
                 index,
             );
             let mut after = Vec::with_capacity(branches.len());
-            for (branch, noise_pred) in branches.iter().zip(&predictions.outputs) {
+            for (branch, prediction) in branches.iter().zip(&predictions.outputs) {
                 let update = Update {
                     schedule,
                     plan,
@@ -223,7 +106,7 @@ impl Denoise<'_> {
                     noise_map: noise_map.view(),
                     at,
                 };
-                after.push((branch.position, update.of(branch, noise_pred, observer)?));
+                after.push((branch.position, update.of(branch, prediction, observer)?));
             }
             for (position, latent) in after {
                 outputs[position] = latent;
@@ -261,10 +144,14 @@ impl Update<'_> {
     fn of(
         &self,
         branch: &OutputBranch<'_>,
-        noise_pred: &Array3<f32>,
+        prediction: &OutputPrediction,
         observer: &mut dyn Observer,
     ) -> Result<FinalLatent, AdainError> {
         let at = self.at;
+        let OutputPrediction {
+            noise_pred,
+            classes,
+        } = prediction;
         if let Err(error) = Quantity::NoisePrediction(at).check(noise_pred.view()) {
             return Ok(Err(error));
         }
@@ -272,19 +159,7 @@ impl Update<'_> {
         let before_adain =
             self.schedule
                 .ddpm_step(branch.latent, noise_pred.view(), self.noise_map, index);
-        let content = LabelledLatent {
-            latent: before_adain.view(),
-            labels: self.content_labels,
-        };
-        let style = LabelledLatent {
-            latent: self.style.after[at.step].view(),
-            labels: self.style.labels.view(),
-        };
-        let latent = if self.plan.class_wise[at.step] {
-            self.plan.class_adain.apply(content, style)?
-        } else {
-            adain(content.latent, style.latent)?
-        };
+        let latent = self.adain(&before_adain, classes.as_ref())?;
         if let Err(error) = Quantity::Latent(at).check(latent.view()) {
             return Ok(Err(error));
         }
@@ -294,12 +169,38 @@ impl Update<'_> {
             noise_pred,
             before_adain: &before_adain,
             latent: &latent,
+            classes: classes.as_ref(),
         });
         Ok(Ok(latent))
     }
+
+    /// Returns a latent after the step's AdaIN.
+    fn adain(
+        &self,
+        before: &Array3<f32>,
+        classes: Option<&ClassRecord>,
+    ) -> Result<Array3<f32>, AdainError> {
+        let content = LabelledLatent {
+            latent: before.view(),
+            labels: self.content_labels,
+        };
+        let (latent, labels) = (self.style.after[self.at.step].view(), &self.style.labels);
+        match (self.plan.steps[self.at.step], &self.plan.by_class) {
+            (StepAdain::Nothing, _) => Ok(before.clone()),
+            (StepAdain::Global, _) => adain(content.latent, latent),
+            (StepAdain::ByClass, ByClass::Labels(class_adain)) => {
+                let labels = labels.view();
+                class_adain.apply(content, LabelledLatent { latent, labels })
+            }
+            (StepAdain::ByClass, ByClass::Map(hybrid_adain)) => {
+                let class_map = classes.map_or(labels, |classes| &classes.map).view();
+                hybrid_adain.apply(content, MappedLatent { latent, class_map })
+            }
+        }
+    }
 }
 
-/// Returns a style's latent after each executed step, evaluating its branch once a step.
+/// Returns a style's latent after each executed step, evaluating its branch at the steps that are read, and at the last.
 ///
 /// # Errors
 ///
@@ -316,17 +217,19 @@ pub fn walk_style<P: StylePass>(
     for step in 0..schedule.num_executed() {
         let index = schedule.index(step);
         let at = at(schedule, step);
-        let noise_pred = unet.evaluate(at, x.view()).map_err(DenoiseError::Unet)?;
-        Quantity::NoisePrediction(at).check(noise_pred.view())?;
-        // The last noise map is zero, so the last update gives the mean and not the latent itself.
-        let next = if index + 1 == schedule.steps() {
-            schedule.mean(x.view(), noise_pred.view(), index)
-        } else {
-            noised(schedule, latent, noise, index + 1)
-        };
+        let is_last = index + 1 == schedule.steps();
+        let mut next = noised(schedule, latent, noise, index + 1);
+        if is_last || unet.is_read(at) {
+            let noise_pred = unet.evaluate(at, x.view()).map_err(DenoiseError::Unet)?;
+            Quantity::NoisePrediction(at).check(noise_pred.view())?;
+            if is_last {
+                // The last noise map is zero, so the last update gives the mean and not the latent itself.
+                next = schedule.mean(x.view(), noise_pred.view(), index);
+            }
+            observer.style_step();
+        }
         Quantity::Latent(at).check(next.view())?;
         after.push(next.clone());
-        observer.style_step();
         x = next;
     }
     Ok(after)

@@ -3,10 +3,12 @@
 use std::convert::Infallible;
 
 use ndarray::{Array2, Array3};
+use shared::model::PredictionType;
 
 use super::*;
-use crate::class_adain::ClassScale;
+use crate::class_adain::{ClassAdain, ClassScale};
 use crate::finite::Quantity;
+use crate::hybrid_adain::HybridAdain;
 use crate::noise::standard_normal;
 use crate::schedule::ScheduleConstants;
 
@@ -61,7 +63,7 @@ impl ContentPass for Predictor {
         let predict = |latent: ArrayView3<'_, f32>| latent.mapv(|x| 0.5 * x.tanh());
         let mut predictions = PassPredictions {
             content: predict(content),
-            outputs: outputs.iter().map(|o| predict(o.latent)).collect(),
+            outputs: outputs.iter().map(|o| predict(o.latent).into()).collect(),
         };
         match self.wrong {
             Wrong::Content(step, value) if step == at.step => {
@@ -70,7 +72,7 @@ impl ContentPass for Predictor {
             Wrong::Output(step, position, value) if step == at.step => {
                 for (output, prediction) in outputs.iter().zip(&mut predictions.outputs) {
                     if output.position == position {
-                        prediction[(3, 5, 7)] = value;
+                        prediction.noise_pred[(3, 5, 7)] = value;
                     }
                 }
             }
@@ -80,8 +82,13 @@ impl ContentPass for Predictor {
     }
 }
 
+/// Its branch is read at every other step.
 impl StylePass for Predictor {
     type Error = Infallible;
+
+    fn is_read(&self, at: At) -> bool {
+        at.step.is_multiple_of(2)
+    }
 
     fn evaluate(&mut self, at: At, style: ArrayView3<'_, f32>) -> Result<Array3<f32>, Infallible> {
         let predictions = ContentPass::evaluate(self, at, style, &[])?;
@@ -96,6 +103,7 @@ fn schedule() -> Schedule {
         beta_end: 0.012,
         steps_offset: 1,
         set_alpha_to_one: false,
+        prediction_type: PredictionType::Epsilon,
     };
     Schedule::new(&constants, 10, 5).unwrap()
 }
@@ -116,12 +124,15 @@ fn converted_with(
 ) -> Result<Outputs, DenoiseError<Infallible>> {
     let schedule = schedule();
     let plan = AdainPlan {
-        class_adain: ClassAdain {
+        by_class: ByClass::Labels(ClassAdain {
             scale: ClassScale::ReleasedCode,
             erode: false,
-        },
-        class_wise: (0..schedule.num_executed())
-            .map(|step| step % 2 == 1)
+        }),
+        steps: (0..schedule.num_executed())
+            .map(|step| match step % 2 {
+                0 => StepAdain::Global,
+                _ => StepAdain::ByClass,
+            })
             .collect(),
     };
     let style = |number: usize| {
@@ -150,6 +161,70 @@ fn converted_with(
         observer: &mut (),
     };
     denoise.run(predictor, &content, &styles)
+}
+
+/// The map that a pass gives is that of its step, and else that of the style.
+#[test]
+fn a_class_map_of_a_pass_goes_before_that_of_the_style_and_a_step_may_have_no_adain() {
+    struct Mapping {
+        map: Option<Array2<u8>>,
+    }
+
+    impl ContentPass for Mapping {
+        type Error = Infallible;
+
+        fn evaluate(
+            &mut self,
+            at: At,
+            content: ArrayView3<'_, f32>,
+            outputs: &[OutputBranch<'_>],
+        ) -> Result<PassPredictions, Infallible> {
+            let mut fine = Predictor::that_is(Wrong::Nowhere);
+            let mut predictions = ContentPass::evaluate(&mut fine, at, content, outputs)?;
+            for output in &mut predictions.outputs {
+                output.classes = self.map.clone().map(|map| ClassRecord {
+                    votes: Vec::new(),
+                    map,
+                    kept: Vec::new(),
+                });
+            }
+            Ok(predictions)
+        }
+    }
+
+    let schedule = schedule();
+    let (latent, labels) = (latent("content"), Array2::zeros((SHAPE.1, SHAPE.2)));
+    let content = Content {
+        latent: latent.view(),
+        labels: labels.view(),
+        noise: &Noise("content"),
+    };
+    let of_class = |class| Array2::from_elem((8 * SHAPE.1, 8 * SHAPE.2), class);
+    let convert = |map: Option<Array2<u8>>, labels: Array2<u8>, adain: StepAdain| {
+        let plan = AdainPlan {
+            by_class: ByClass::Map(HybridAdain { scale: 8.0 }),
+            steps: vec![adain; schedule.num_executed()],
+        };
+        let style = StyleTrajectory {
+            labels,
+            after: vec![latent.mapv(|x| 2.0 * x + 1.0); schedule.num_executed()],
+        };
+        let denoise = Denoise {
+            schedule: &schedule,
+            plan: &plan,
+            observer: &mut (),
+        };
+        let mut outputs = denoise
+            .run(&mut Mapping { map }, &content, &[&style])
+            .unwrap();
+        outputs.remove(0).unwrap()
+    };
+    let untouched = convert(None, of_class(0), StepAdain::Nothing);
+    assert_eq!(convert(None, of_class(3), StepAdain::ByClass), untouched);
+    let changed = convert(None, of_class(0), StepAdain::ByClass);
+    assert_ne!(changed, untouched);
+    let by_pass = convert(Some(of_class(0)), of_class(3), StepAdain::ByClass);
+    assert_eq!(by_pass, changed);
 }
 
 const BAD: [f32; 3] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
@@ -227,6 +302,45 @@ fn a_content_branch_that_is_not_finite_fails_every_output() {
         );
         assert_eq!(predictor.passes.len(), 3);
     }
+}
+
+/// A style's branch that is read at every step.
+struct Always(Predictor);
+
+impl StylePass for Always {
+    type Error = Infallible;
+
+    fn is_read(&self, _at: At) -> bool {
+        true
+    }
+
+    fn evaluate(&mut self, at: At, style: ArrayView3<'_, f32>) -> Result<Array3<f32>, Infallible> {
+        StylePass::evaluate(&mut self.0, at, style)
+    }
+}
+
+#[test]
+fn a_style_is_evaluated_where_it_is_read_and_at_the_last_step_and_its_latents_are_the_same() {
+    struct Steps(usize);
+
+    impl Observer for Steps {
+        fn step(&mut self, _: &StepRecord<'_>) {}
+
+        fn style_step(&mut self) {
+            self.0 += 1;
+        }
+    }
+
+    let (latent, noise) = (latent("style"), Noise("style"));
+    let mut sparse = Predictor::that_is(Wrong::Nowhere);
+    let mut steps = Steps(0);
+    let found = walk_style(&mut sparse, &schedule(), latent.view(), &noise, &mut steps).unwrap();
+    // Of five steps, from 0.
+    assert_eq!((sparse.passes.len(), steps.0), (3, 3));
+    let mut whole = Always(Predictor::that_is(Wrong::Nowhere));
+    let expected = walk_style(&mut whole, &schedule(), latent.view(), &noise, &mut ()).unwrap();
+    assert_eq!(whole.0.passes.len(), 5);
+    assert_eq!(found, expected);
 }
 
 #[test]

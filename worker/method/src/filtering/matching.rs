@@ -67,7 +67,7 @@ impl<'a> Mixed<'a> {
 
     /// Returns for each query the key with the largest product over the full width.
     pub(super) fn match_full_width(&self) -> Vec<usize> {
-        best_keys(self.query, self.style.key)
+        best_keys(self.query, self.style.key, self.heads.operands)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a trained model says of its schedule, and how much of a signal that leaves at each timestep.
 
 use serde::{Deserialize, Serialize};
+use shared::model::PredictionType;
 
 use super::ScheduleError;
 
@@ -19,6 +20,8 @@ pub struct ScheduleConstants {
     pub steps_offset: usize,
     /// Whether the timestep before the first has no noise at all; else it has as much as the first.
     pub set_alpha_to_one: bool,
+    /// What the model predicts.
+    pub prediction_type: PredictionType,
 }
 
 /// Returns the products of `1 - beta`, with `sqrt(beta)` evenly spaced.

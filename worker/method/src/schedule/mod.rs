@@ -3,13 +3,14 @@
 //! A schedule index counts the `steps` timesteps from the noisiest to the cleanest; the first
 //! `skip` of them are never executed. With `t` the timestep of an index,
 //! `mean(x, e) = sqrt(abar_prev) * (x - sqrt(1 - abar) * e) / sqrt(abar) + sqrt(1 - abar_prev - variance) * e`,
-//! where `abar` is `alphas_cumprod[t]` and `e` a noise prediction.
+//! where `abar` is `alphas_cumprod[t]` and `e` the noise in `x`. A model predicts that, or the velocity `v`, of which it is
+//! `sqrt(abar) * v + sqrt(1 - abar) * x`: the mean is a weighted sum of `x` and the prediction all the same.
 //!
 //! - `constants`: what the model says; `coefficients`: the formulas at an index
 //! - `error`: why a schedule cannot be made
 //!
-//! **Source:** Song et al. 2021, eq. 12 and 16 (arXiv:2010.02502); Huberman-Spiegelglas et al. 2024,
-//! eq. 5 and 6 (arXiv:2304.06140).
+//! **Source:** Song et al. 2021, eq. 12 and 16 (arXiv:2010.02502); Salimans and Ho 2022, section 4 (arXiv:2202.00512);
+//! Huberman-Spiegelglas et al. 2024, eq. 5 and 6 (arXiv:2304.06140).
 //! **Differs:** the last noise map is zero, as in the released CACTIF code; the coefficients are made
 //! in double precision.
 
@@ -54,6 +55,7 @@ impl Schedule {
             beta_end,
             steps_offset,
             set_alpha_to_one,
+            prediction_type,
         } = constants;
         if steps == 0 || steps > num_train_timesteps {
             return Err(ScheduleError::Steps {
@@ -90,7 +92,7 @@ impl Schedule {
                 let abar_prev = timestep
                     .checked_sub(stride)
                     .map_or(before_first, |previous| alphas_cumprod[previous]);
-                let at = Coefficients::new(timestep, abar, abar_prev);
+                let at = Coefficients::new(timestep, abar, abar_prev, prediction_type);
                 let degenerate = || ScheduleError::Degenerate {
                     beta_start,
                     beta_end,
@@ -149,15 +151,15 @@ impl Schedule {
         weighted_sum(at.signal, latent, at.noise, noise)
     }
 
-    /// Returns the mean of the next latent, given the latent `x` and its noise prediction.
+    /// Returns the mean of the next latent, given the latent `x` and what the model predicts of it.
     pub fn mean(
         &self,
         x: ArrayView3<f32>,
-        noise_pred: ArrayView3<f32>,
+        prediction: ArrayView3<f32>,
         index: usize,
     ) -> Array3<f32> {
         let at = &self.coefficients[index];
-        weighted_sum(at.mean_x, x, at.mean_noise, noise_pred)
+        weighted_sum(at.mean_x, x, at.mean_prediction, prediction)
     }
 
     /// Returns the noise map `x_next - mean`, which is `sigma * z`; at the last index, zero.
@@ -165,24 +167,24 @@ impl Schedule {
         &self,
         x: ArrayView3<f32>,
         x_next: ArrayView3<f32>,
-        noise_pred: ArrayView3<f32>,
+        prediction: ArrayView3<f32>,
         index: usize,
     ) -> Array3<f32> {
         if index + 1 == self.steps() {
             return Array3::zeros(x.raw_dim());
         }
-        &x_next - &self.mean(x, noise_pred, index)
+        &x_next - &self.mean(x, prediction, index)
     }
 
     /// Returns the next latent: the mean plus a noise map of [`Schedule::noise_map`].
     pub fn ddpm_step(
         &self,
         x: ArrayView3<f32>,
-        noise_pred: ArrayView3<f32>,
+        prediction: ArrayView3<f32>,
         noise_map: ArrayView3<f32>,
         index: usize,
     ) -> Array3<f32> {
-        self.mean(x, noise_pred, index) + noise_map
+        self.mean(x, prediction, index) + noise_map
     }
 }
 

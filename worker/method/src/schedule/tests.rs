@@ -1,5 +1,8 @@
 //! Schedules of Stable Diffusion, and constants that make none.
 
+use ndarray::array;
+use shared::model::PredictionType;
+
 use super::*;
 
 fn stable_diffusion() -> ScheduleConstants {
@@ -9,6 +12,7 @@ fn stable_diffusion() -> ScheduleConstants {
         beta_end: 0.012,
         steps_offset: 1,
         set_alpha_to_one: false,
+        prediction_type: PredictionType::Epsilon,
     }
 }
 
@@ -36,6 +40,32 @@ fn fifty_steps_end_at_timestep_one() {
     assert_eq!(schedule.timestep(49), 1);
     assert_eq!(schedule.num_executed(), 20);
     assert_eq!(schedule.index(0), 30);
+}
+
+// scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
+//                           set_alpha_to_one=False, steps_offset=1, prediction_type="v_prediction")
+// scheduler.alphas_cumprod = ...  # those above, in float64
+// scheduler.set_timesteps(50)
+// scheduler.step(v, scheduler.timesteps[index], x, eta=1.0, variance_noise=torch.zeros(2)).prev_sample
+#[test]
+fn the_mean_of_a_predicted_velocity_is_diffusers() {
+    let constants = ScheduleConstants {
+        prediction_type: PredictionType::VPrediction,
+        ..stable_diffusion()
+    };
+    let schedule = Schedule::new(&constants, 50, 30).unwrap();
+    let (x, velocity) = (array![[[0.5, -1.25]]], array![[[0.75, 0.3]]]);
+    for (index, expected) in [
+        (0, [0.432_018_014, -1.118_547_653]),
+        (30, [0.434_927_235, -1.226_252_900]),
+        (49, [0.484_263_897, -1.255_674_652]),
+    ] {
+        let mean = schedule.mean(x.view(), velocity.view(), index);
+        for (found, expected) in mean.iter().zip(expected) {
+            let apart: f64 = f64::from(*found) - expected;
+            assert!(apart.abs() < 2e-6, "{index}: {found}");
+        }
+    }
 }
 
 #[test]

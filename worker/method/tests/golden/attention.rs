@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, Array3};
 
 use crate::fixtures::Golden;
 
-const HEADS: Heads = Heads { num: 4, width: 24 };
+const HEADS: Heads = Heads::of(4, 24);
 
 const RELEASED_CODE: Filter = Filter {
     fraction: 0.25,

@@ -3,29 +3,24 @@ use std::convert::Infallible;
 use method::adain::adain;
 use method::class_adain::{ClassAdain, ClassScale, LabelledLatent};
 use method::denoise::{
-    AdainPlan, At, Content, ContentPass, Denoise, NoiseSource, Observer, OutputBranch,
-    PassPredictions, StepRecord, StylePass, StyleTrajectory, walk_style,
+    AdainPlan, At, ByClass, Content, ContentPass, Denoise, Observer, OutputBranch, PassPredictions,
+    StepAdain, StepRecord, StylePass, StyleTrajectory, walk_style,
 };
-use method::schedule::{Schedule, ScheduleConstants};
+use method::schedule::Schedule;
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView3, Axis};
+use shared::model::PredictionType;
 
-use crate::fixtures::{FOLDERS, Golden, assert_close, meta};
+use crate::fixtures::{
+    CONTENT, FOLDERS, GivenNoise, Golden, OUTPUT, STYLE, assert_close, meta, schedule, schedule_of,
+};
+
+const CLASS_ADAIN: ClassAdain = ClassAdain {
+    scale: ClassScale::ReleasedCode,
+    erode: true,
+};
 
 /// How far a latent may be from that of the authors after any step.
 const TOLERANCE: f32 = 2e-4;
-
-fn schedule(folder: &str) -> Schedule {
-    let constants = ScheduleConstants {
-        num_train_timesteps: 1000,
-        beta_start: 0.00085,
-        beta_end: 0.012,
-        steps_offset: 1,
-        set_alpha_to_one: false,
-    };
-    let meta = meta(folder);
-    let number = |key: &str| meta[key].as_u64().unwrap() as usize;
-    Schedule::new(&constants, number("steps"), number("skip")).unwrap()
-}
 
 /// The AdaIN of a folder's `meta.json`: class by class in its steps, if it has any, else global.
 fn adain_plan(folder: &str, num_executed: usize) -> AdainPlan {
@@ -38,12 +33,15 @@ fn adain_plan(folder: &str, num_executed: usize) -> AdainPlan {
         Some(_) | None => 0..0,
     };
     AdainPlan {
-        class_adain: ClassAdain {
-            scale: ClassScale::ReleasedCode,
-            erode: true,
-        },
-        class_wise: (0..num_executed)
-            .map(|step| steps.contains(&step))
+        by_class: ByClass::Labels(CLASS_ADAIN),
+        steps: (0..num_executed)
+            .map(|step| {
+                if steps.contains(&step) {
+                    StepAdain::ByClass
+                } else {
+                    StepAdain::Global
+                }
+            })
             .collect(),
     }
 }
@@ -81,51 +79,54 @@ fn noised_latents_are_those_of_the_authors() {
     }
 }
 
-/// The branches of `step{s}_noise_pred` and `step{s}_latents`.
-const OUTPUT: usize = 0;
-const STYLE: usize = 1;
-const CONTENT: usize = 2;
-
 /// What the authors' UNet predicted at each step, for each branch: a predictor without a model.
-struct Replay(Vec<Array4<f32>>);
+struct Replay<'a> {
+    predictions: Vec<Array4<f32>>,
+    /// Of a model that predicts velocities: the predictions are told as such.
+    velocities: Option<&'a Schedule>,
+}
 
-impl Replay {
-    fn of(&self, at: At, branch: usize) -> Array3<f32> {
-        self.0[at.step].index_axis(Axis(0), branch).to_owned()
+impl Replay<'_> {
+    fn of(&self, at: At, branch: usize, latent: ArrayView3<'_, f32>) -> Array3<f32> {
+        let noise = self.predictions[at.step].index_axis(Axis(0), branch);
+        let Some(schedule) = self.velocities else {
+            return noise.to_owned();
+        };
+        // v = sqrt(abar) e - sqrt(1 - abar) x0, where x = sqrt(abar) x0 + sqrt(1 - abar) e: so v = (e - sqrt(1 - abar) x) / sqrt(abar)
+        let (one, zero) = (Array3::ones((1, 1, 1)), Array3::zeros((1, 1, 1)));
+        let index = schedule.index(at.step);
+        let signal_share = schedule.noised(one.view(), zero.view(), index)[[0, 0, 0]];
+        let noise_share = schedule.noised(zero.view(), one.view(), index)[[0, 0, 0]];
+        (&noise - &(&latent * noise_share)) / signal_share
     }
 }
 
-impl ContentPass for Replay {
+impl ContentPass for Replay<'_> {
     type Error = Infallible;
 
     fn evaluate(
         &mut self,
         at: At,
-        _content: ArrayView3<'_, f32>,
+        content: ArrayView3<'_, f32>,
         outputs: &[OutputBranch<'_>],
     ) -> Result<PassPredictions, Infallible> {
         assert_eq!(outputs.len(), 1);
         Ok(PassPredictions {
-            content: self.of(at, CONTENT),
-            outputs: vec![self.of(at, OUTPUT)],
+            content: self.of(at, CONTENT, content),
+            outputs: vec![self.of(at, OUTPUT, outputs[0].latent).into()],
         })
     }
 }
 
-impl StylePass for Replay {
+impl StylePass for Replay<'_> {
     type Error = Infallible;
 
-    fn evaluate(&mut self, at: At, _style: ArrayView3<'_, f32>) -> Result<Array3<f32>, Infallible> {
-        Ok(self.of(at, STYLE))
+    fn is_read(&self, _at: At) -> bool {
+        true
     }
-}
 
-/// Noise as a golden has it, `(steps, channels, height, width)`.
-struct GivenNoise(Array4<f32>);
-
-impl NoiseSource for GivenNoise {
-    fn noise(&self, index: usize) -> Array3<f32> {
-        self.0.index_axis(Axis(0), index).to_owned()
+    fn evaluate(&mut self, at: At, style: ArrayView3<'_, f32>) -> Result<Array3<f32>, Infallible> {
+        Ok(self.of(at, STYLE, style))
     }
 }
 
@@ -156,15 +157,31 @@ impl Observer for Compare<'_> {
 
 #[test]
 fn denoising_by_the_authors_predictions_gives_their_latents_at_every_step() {
+    denoising_gives_the_authors_latents(PredictionType::Epsilon);
+}
+
+/// As of a model that was trained to predict velocities and would have predicted the same.
+#[test]
+fn denoising_by_velocities_gives_the_authors_latents_at_every_step() {
+    denoising_gives_the_authors_latents(PredictionType::VPrediction);
+}
+
+fn denoising_gives_the_authors_latents(predicted: PredictionType) {
     // The independent implementation kept the predictions of the output alone.
     let with_branches = FOLDERS.iter().filter(|&&folder| folder != "paper-night");
     for folder in with_branches {
-        let schedule = schedule(folder);
+        let schedule = schedule_of(folder, predicted);
         let num_executed = schedule.num_executed();
         let mut golden = Golden::open(&format!("{folder}/golden.npz"));
         let predictions =
             (0..num_executed).map(|step| golden.array(&format!("step{step}_noise_pred")));
-        let mut replay = Replay(predictions.collect());
+        let mut replay = Replay {
+            predictions: predictions.collect(),
+            velocities: match predicted {
+                PredictionType::Epsilon => None,
+                PredictionType::VPrediction => Some(&schedule),
+            },
+        };
 
         let latent = golden.first("latent_style");
         let noise = GivenNoise(golden.array("noise_style"));
@@ -223,7 +240,7 @@ fn the_adain_of_each_step_alone_is_that_of_the_authors() {
             let before: Array3<f32> = golden.array(&format!("step{step}_before_adain"));
             let latents: Array4<f32> = golden.array(&format!("step{step}_latents"));
             let style = latents.index_axis(Axis(0), STYLE);
-            let found = if plan.class_wise[step] {
+            let found = if plan.is_by_class(step) {
                 let content = LabelledLatent {
                     latent: before.view(),
                     labels: content_labels.view(),
@@ -232,7 +249,7 @@ fn the_adain_of_each_step_alone_is_that_of_the_authors() {
                     latent: style,
                     labels: style_labels.view(),
                 };
-                plan.class_adain.apply(content, style)
+                CLASS_ADAIN.apply(content, style)
             } else {
                 adain(before.view(), style)
             };

@@ -44,16 +44,19 @@ pub struct Datasets {
     pub style_classes: Option<ClassTable>,
     /// Digests of the files of styles, by their names; one without is not compared.
     pub styles_sha256: BTreeMap<String, String>,
-    /// The model's sizes.
-    pub size: ImageSize,
 }
 
 #[async_trait]
 impl Inputs for Datasets {
-    async fn load(&self, kind: InputKind, listing: &DatasetEntry) -> Result<LoadedInput, Unusable> {
+    async fn load(
+        &self,
+        kind: InputKind,
+        listing: &DatasetEntry,
+        size: ImageSize,
+    ) -> Result<LoadedInput, Unusable> {
         let (source, need, classes) = match kind {
             InputKind::Content => (&self.content, LabelNeed::Required, &self.content_classes),
-            // A plan has styles without a label where the method uses none.
+            // A plan has styles without a label where the method uses none, or a class map stands for it.
             InputKind::Style => (&self.style, LabelNeed::Optional, &self.style_classes),
         };
         let labels = LabelUse {
@@ -64,7 +67,7 @@ impl Inputs for Datasets {
         let mut looks = 0;
         loop {
             looks += 1;
-            let error = match imaging::load(source.as_ref(), listing, &labels, self.size).await {
+            let error = match imaging::load(source.as_ref(), listing, &labels, size).await {
                 Ok(loaded) => {
                     self.check_style(kind, listing, &loaded.sha256)?;
                     return Ok(LoadedInput {

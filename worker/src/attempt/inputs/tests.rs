@@ -52,9 +52,8 @@ async fn load(source: Arc<dyn Source>) -> Unusable {
         styles_sha256: BTreeMap::new(),
         style: Arc::clone(&source),
         content: source,
-        size: SIZE,
     };
-    let loaded = datasets.load(InputKind::Content, &listing("a")).await;
+    let loaded = datasets.load(InputKind::Content, &listing("a"), SIZE).await;
     loaded.err().expect("text is no image")
 }
 
@@ -90,9 +89,11 @@ async fn a_style_with_other_bytes_of_the_same_number_is_another_one() {
             styles_sha256: BTreeMap::from([("a".to_owned(), sha256(planned))]),
             style: Arc::clone(&source),
             content: Arc::clone(&source),
-            size: SIZE,
         };
-        datasets.load(InputKind::Style, &style).await.map(drop)
+        datasets
+            .load(InputKind::Style, &style, SIZE)
+            .await
+            .map(drop)
     };
     assert!(load(&png).await.is_ok());
     let other = load(&vec![0; png.len()]).await.unwrap_err();
@@ -148,7 +149,6 @@ async fn a_file_whose_name_no_file_can_have_is_a_bad_input_and_not_waited_for() 
         styles_sha256: BTreeMap::new(),
         style: Arc::clone(&source),
         content: source,
-        size: SIZE,
     };
     let label = |name: &str| {
         let mut listing = listing("a");
@@ -162,14 +162,14 @@ async fn a_file_whose_name_no_file_can_have_is_a_bad_input_and_not_waited_for() 
         (listing(&long), "longer than the file system takes"),
         (listing("a\0b"), "no file can have this name"),
     ] {
-        let loaded = datasets.load(InputKind::Content, &listing).await;
+        let loaded = datasets.load(InputKind::Content, &listing, SIZE).await;
         let unusable = loaded.err().expect("it cannot be read");
         assert_eq!(class(&unusable), Some(FailureClass::BadInput));
         let said = format!("{unusable:?}");
         assert!(said.contains(words), "{said}");
     }
     fs::write(root.path().join("images/a.png"), "text").unwrap();
-    let loaded = datasets.load(InputKind::Content, &label(&long)).await;
+    let loaded = datasets.load(InputKind::Content, &label(&long), SIZE).await;
     let unusable = loaded.err().expect("its label cannot be read");
     assert_eq!(class(&unusable), Some(FailureClass::BadInput));
     let said = format!("{unusable:?}");

@@ -52,6 +52,13 @@ impl Kind {
                 Some(_) => Self::Picture(ArtifactKey::Label(run, content)),
                 None => Self::Orphan,
             },
+            Some(ArtifactKey::Prior(run, style)) => match truth.styles.get(style.as_str()) {
+                Some(&position) if truth.priors[position].is_some() => Self::Checked,
+                Some(&position) if may_have_class_map(truth, position) => {
+                    Self::Picture(ArtifactKey::Prior(run, style))
+                }
+                Some(_) | None => Self::Orphan,
+            },
             Some(
                 ref key @ (ArtifactKey::OutputPrediction(_, ref item)
                 | ArtifactKey::ContentPrediction(_, ref item)),
@@ -73,7 +80,10 @@ impl Kind {
                 | ArtifactKey::Decision(..)
                 | ArtifactKey::FailedAttempt(..)
                 | ArtifactKey::Making(..)
-                | ArtifactKey::FeatureStatistics(..),
+                | ArtifactKey::FeatureStatistics(..)
+                | ArtifactKey::Comparison(_)
+                | ArtifactKey::ComparisonPage(_)
+                | ArtifactKey::ComparisonSheet(_),
             ) => Self::Orphan,
             None if name.ends_with(".html") && !name.contains('/') => Self::Page,
             None => Self::Orphan,
@@ -91,4 +101,12 @@ impl Kind {
             Some(Expectation::Not) | None => Self::StrayPrediction,
         }
     }
+}
+
+/// Returns whether a class map may lie there of which no row tells: an attempt stored it while the style had no label, by the
+/// plan or by what was decided since.
+fn may_have_class_map(truth: &Truth<'_>, style: usize) -> bool {
+    let run = truth.run;
+    let was_unlabelled = run.has_class_maps() && run.plan.styles[style].label.is_none();
+    was_unlabelled || run.has_class_map(style, &truth.ledger.decisions.changed_inputs)
 }

@@ -62,6 +62,8 @@ pub(super) struct Truth<'a> {
     pub(super) styles: &'a HashMap<&'a str, usize>,
     /// Digest of each content's label, where a row tells it.
     pub(super) labels: &'a [Option<String>],
+    /// Digest of each style's class map, where a row tells it.
+    pub(super) priors: &'a [Option<String>],
     /// Predictions of a segmenter that may be stored.
     pub(super) predictions: &'a ExpectedPredictions,
 }

@@ -10,8 +10,8 @@ use std::io::{self, Write};
 use shared::dataset::classes::NUM_CLASSES;
 use shared::json;
 
-use super::LabelFacts;
 use super::cityscapes::train_ids;
+use super::{LabelFacts, comma};
 use crate::output::export::set::{Item, Set, Split};
 
 /// The files.
@@ -42,8 +42,7 @@ fn pixels<'a>(facts: &'a Facts, item: &Item) -> impl Iterator<Item = (usize, u64
 fn list(set: &Set, facts: &Facts, to: &mut dyn Write) -> io::Result<()> {
     write!(to, "[")?;
     for (position, item) in set.of(Split::Train).enumerate() {
-        let comma = if position == 0 { "" } else { "," };
-        write!(to, "{comma}\n  {{")?;
+        write!(to, "{}\n  {{", comma(position))?;
         for (train_id, pixels) in pixels(facts, item) {
             write!(to, "\"{train_id}\": {pixels}, ")?;
         }
@@ -55,11 +54,10 @@ fn list(set: &Set, facts: &Facts, to: &mut dyn Write) -> io::Result<()> {
 fn table(set: &Set, facts: &Facts, to: &mut dyn Write) -> io::Result<()> {
     write!(to, "{{")?;
     for (position, item) in set.of(Split::Train).enumerate() {
-        let comma = if position == 0 { "" } else { "," };
-        write!(to, "{comma}\n  {}: {{", json::line(&train_ids(set, item)))?;
+        let path = json::line(&train_ids(set, item));
+        write!(to, "{}\n  {path}: {{", comma(position))?;
         for (position, (train_id, pixels)) in pixels(facts, item).enumerate() {
-            let comma = if position == 0 { "" } else { ", " };
-            write!(to, "{comma}\"{train_id}\": {pixels}")?;
+            write!(to, "{}\"{train_id}\": {pixels}", comma(position))?;
         }
         write!(to, "}}")?;
     }

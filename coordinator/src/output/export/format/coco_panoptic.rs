@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use shared::dataset::classes::CLASSES;
 use shared::json;
 
-use super::{FileLayout, LabelFacts, PictureGlobs};
+use super::{FileLayout, LabelFacts, PictureGlobs, comma, image_name};
 use crate::output::export::record::ExportRecord;
 use crate::output::export::set::{Item, Set, Split};
 
@@ -28,11 +28,11 @@ fn annotations(set: &Set, split: Split) -> String {
 
 impl FileLayout for CocoPanoptic {
     fn image(&self, set: &Set, item: &Item) -> String {
-        format!("{}/{}.png", set.split_of(item), set.key(item))
+        format!("{}/{}", set.split_of(item), image_name(set, item))
     }
 
     fn labels(&self, set: &Set, item: &Item) -> Vec<String> {
-        let path = format!("panoptic_{}/{}.png", set.split_of(item), set.key(item));
+        let path = format!("panoptic_{}/{}", set.split_of(item), image_name(set, item));
         vec![path]
     }
 
@@ -60,7 +60,7 @@ impl FileLayout for CocoPanoptic {
         for (position, item) in set.of(split).enumerate() {
             let image = json!({
                 "id": position + 1,
-                "file_name": format!("{}.png", set.key(item)),
+                "file_name": image_name(set, item),
                 "width": item.width,
                 "height": item.height,
                 "content": set.content(item).name,
@@ -72,7 +72,7 @@ impl FileLayout for CocoPanoptic {
         for (position, item) in set.of(split).enumerate() {
             let annotation = json!({
                 "image_id": position + 1,
-                "file_name": format!("{}.png", set.key(item)),
+                "file_name": image_name(set, item),
                 "segments_info": segments(facts.get(item.content as usize)),
             });
             write!(to, "{}\n{annotation}", comma(position))?;
@@ -97,10 +97,6 @@ impl FileLayout for CocoPanoptic {
              semantic heads on it, and none that tell instances apart.\n"
         )
     }
-}
-
-fn comma(position: usize) -> &'static str {
-    if position == 0 { "" } else { "," }
 }
 
 /// Returns the segments of a label.

@@ -11,7 +11,7 @@ use imaging::{InputError, LabelIds};
 use serde_json::{Map, Value, json};
 use shared::dataset::classes::CLASSES;
 
-use super::{FileLayout, LabelFacts, PictureGlobs};
+use super::{FileLayout, LabelFacts, PictureGlobs, comma, image_name};
 use crate::output::export::record::ExportRecord;
 use crate::output::export::set::{Item, Set, figure_names};
 
@@ -31,11 +31,11 @@ pub(super) struct Fiftyone;
 
 impl FileLayout for Fiftyone {
     fn image(&self, set: &Set, item: &Item) -> String {
-        format!("data/{}.png", set.key(item))
+        format!("data/{}", image_name(set, item))
     }
 
     fn labels(&self, set: &Set, item: &Item) -> Vec<String> {
-        vec![format!("fields/{LABEL}/{}.png", set.key(item))]
+        vec![format!("fields/{LABEL}/{}", image_name(set, item))]
     }
 
     fn encode(&self, label: &LabelIds) -> Result<Vec<Vec<u8>>, InputError> {
@@ -58,8 +58,7 @@ impl FileLayout for Fiftyone {
         }
         write!(to, "{{\"samples\": [")?;
         for (position, item) in set.items.iter().enumerate() {
-            let comma = if position == 0 { "" } else { "," };
-            write!(to, "{comma}\n{}", self.sample(set, item))?;
+            write!(to, "{}\n{}", comma(position), self.sample(set, item))?;
         }
         writeln!(to, "]}}")
     }

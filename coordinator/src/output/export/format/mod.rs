@@ -163,6 +163,21 @@ pub(super) trait FileLayout: Send + Sync {
     fn usage(&self, record: &ExportRecord) -> String;
 }
 
+/// Returns what an item's image is called where all are in one folder or file.
+fn image_name(set: &Set, item: &Item) -> String {
+    format!("{}.png", set.key(item))
+}
+
+/// Returns what an item's label is called beside its image.
+fn label_name(set: &Set, item: &Item) -> String {
+    format!("{}.label.png", set.key(item))
+}
+
+/// Returns what stands before an element of JSON at a position.
+fn comma(position: usize) -> &'static str {
+    if position == 0 { "" } else { "," }
+}
+
 /// A layout with files of many items. All of it is a function of the set and of the sizes of its pictures.
 pub(super) trait PackLayout: Send + Sync {
     /// Returns the files, each with its items, none of which is in two.
@@ -173,7 +188,9 @@ pub(super) trait PackLayout: Send + Sync {
     fn packs(&self, set: &Set, sizes: &Sizes) -> Result<Vec<Pack>, ExportError>;
 
     /// Returns the names that an item's image and label have in their file.
-    fn members(&self, set: &Set, item: &Item) -> (String, String);
+    fn members(&self, set: &Set, item: &Item) -> (String, String) {
+        (image_name(set, item), label_name(set, item))
+    }
 
     /// Begins a file.
     ///

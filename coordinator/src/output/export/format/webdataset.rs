@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use shared::json;
 use tar::{Builder, EntryType, Header};
 
-use super::{PackLayout, PackWriter, PictureGlobs};
+use super::{PackLayout, PackWriter, PictureGlobs, image_name, label_name};
 use crate::output::export::croissant::Parts;
 use crate::output::export::packs::{Pack, Sizes};
 use crate::output::export::record::ExportRecord;
@@ -27,14 +27,6 @@ const END: u64 = 2 * BLOCK;
 
 pub(super) struct Webdataset {
     pub(super) file_bytes: u64,
-}
-
-fn image(set: &Set, item: &Item) -> String {
-    format!("{}.png", set.key(item))
-}
-
-fn label(set: &Set, item: &Item) -> String {
-    format!("{}.label.png", set.key(item))
 }
 
 /// Returns what an entry of so many bytes takes.
@@ -76,10 +68,6 @@ impl PackLayout for Webdataset {
             packs.extend(full);
         }
         Ok(packs)
-    }
-
-    fn members(&self, set: &Set, item: &Item) -> (String, String) {
-        (image(set, item), label(set, item))
     }
 
     fn begin(&self, set: Arc<Set>, file: File) -> io::Result<Box<dyn PackWriter>> {
@@ -178,11 +166,11 @@ impl Archive {
 }
 
 impl PackWriter for Archive {
-    fn add(&mut self, item: &Item, image_file: &[u8], label_file: &[u8]) -> io::Result<()> {
+    fn add(&mut self, item: &Item, image: &[u8], label: &[u8]) -> io::Result<()> {
         let set = Arc::clone(&self.set);
         let told = json::line(&set.told(item));
-        self.entry(&image(&set, item), image_file)?;
-        self.entry(&label(&set, item), label_file)?;
+        self.entry(&image_name(&set, item), image)?;
+        self.entry(&label_name(&set, item), label)?;
         self.entry(&format!("{}.json", set.key(item)), told.as_bytes())
     }
 

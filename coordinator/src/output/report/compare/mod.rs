@@ -60,7 +60,10 @@ impl RunReport {
         };
         let mut facts = vec![
             ("method", self.method.clone()),
-            ("preset", self.preset.clone()),
+            (
+                "preset",
+                self.preset.clone().unwrap_or_else(|| "none".to_owned()),
+            ),
             ("width", self.width.to_string()),
             ("height", self.height.to_string()),
             ("number of items", self.items.to_string()),

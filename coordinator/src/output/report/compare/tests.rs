@@ -52,7 +52,7 @@ fn report() -> RunReport {
         made_at: jiff::Timestamp::UNIX_EPOCH,
         complete: true,
         method: "cactif".to_owned(),
-        preset: "paper".to_owned(),
+        preset: Some("paper".to_owned()),
         width: 8,
         height: 4,
         items: 5,

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use shared::failure::chain;
 use shared::queue::{self, Depth, Greeting, QueueError, QueueErrorKind};
-use shared::settings::BrokerConfig;
+use shared::settings::{BROKER_PASSWORD, BROKER_USER, BrokerConfig};
 use shared::wording::one_line;
 
 use super::finding::Finding;
 use super::{answer, no_answer};
 
 const BROKER: &str = "broker";
-const START_HELPS: &str = "start it, or name another in SYNTH2REAL_BROKER_URL";
 const ALARM_HELPS: &str =
     "`rabbitmq-diagnostics alarms` names it there: free memory or disk of the broker";
 /// A person waits: an alarm that lasts longer is told.
@@ -26,8 +25,8 @@ enum Answer {
     Depth(Depth),
 }
 
-/// Returns what is found of the broker.
-pub(super) async fn check(broker: Option<&BrokerConfig>) -> Finding {
+/// Returns what is found of the broker that an option, a variable or a key names.
+pub(super) async fn check(broker: Option<&BrokerConfig>, named_in: &str) -> Finding {
     let Some(config) = broker else {
         let none = "none is named (SYNTH2REAL_BROKER_URL or --broker): `run` needs none";
         return Finding::ok(BROKER, none);
@@ -37,9 +36,10 @@ pub(super) async fn check(broker: Option<&BrokerConfig>) -> Finding {
     let (greeting, answered) = tokio::join!(queue::greeting(&config), answer(ask(&config)));
     let shown = config.shown();
     let Some(answered) = answered else {
-        return no_answer(BROKER, &shown, START_HELPS);
+        let helps = helps(QueueErrorKind::Unavailable, named_in);
+        return no_answer(BROKER, &shown, &helps);
     };
-    found(&shown, greeting.as_ref(), answered).with("address", shown)
+    found((shown.as_str(), named_in), greeting.as_ref(), answered).with("address", shown)
 }
 
 /// Proves that messages go through, unless an alarm keeps them from it.
@@ -53,7 +53,7 @@ async fn ask(config: &BrokerConfig) -> Result<Answer, QueueError> {
 }
 
 fn found(
-    shown: &str,
+    (shown, named_in): (&str, &str),
     greeting: Option<&Greeting>,
     answered: Result<Answer, QueueError>,
 ) -> Finding {
@@ -69,18 +69,17 @@ fn found(
             Finding::missing(BROKER, found, ALARM_HELPS)
         }
         Ok(Answer::Depth(depth)) => {
-            let (ready, workers) = (depth.ready, depth.consumers);
-            let found = format!("{who}: {ready} shards wait, {workers} workers");
+            let found = format!("{who}: {depth}");
             let finding = match greeting.and_then(too_old) {
                 Some(helps) => Finding::warning(BROKER, found, helps),
                 None => Finding::ok(BROKER, found),
             };
             finding
-                .with("shards_ready", ready)
+                .with("shards_ready", depth.ready)
                 .with("dead_letters", depth.dead)
-                .with("workers", workers)
+                .with("workers", depth.consumers)
         }
-        Err(error) => Finding::missing(BROKER, chain(&error), helps(error.kind)),
+        Err(error) => Finding::missing(BROKER, chain(&error), helps(error.kind, named_in)),
     };
     match greeting {
         Some(greeting) => finding
@@ -90,17 +89,20 @@ fn found(
     }
 }
 
-fn helps(kind: QueueErrorKind) -> &'static str {
+fn helps(kind: QueueErrorKind, named_in: &str) -> String {
     match kind {
-        QueueErrorKind::Unavailable | QueueErrorKind::DeliveryLost => START_HELPS,
-        QueueErrorKind::Denied => {
-            "put user, password and virtual host right in SYNTH2REAL_BROKER_URL, and permit that user to configure, write \
-             and read"
+        QueueErrorKind::Unavailable | QueueErrorKind::DeliveryLost => {
+            format!("start it, or name another in {named_in}")
         }
+        QueueErrorKind::Denied => format!(
+            "put user and password right, in {BROKER_USER} and {BROKER_PASSWORD} or {named_in}, and the virtual host in \
+             {named_in}; permit that user to configure, write and read"
+        ),
         QueueErrorKind::Misconfigured => {
             "delete there what another program declared, or choose another broker.namespace"
+                .to_owned()
         }
-        QueueErrorKind::Alarm => ALARM_HELPS,
+        QueueErrorKind::Alarm => ALARM_HELPS.to_owned(),
     }
 }
 
@@ -141,7 +143,8 @@ mod tests {
     #[test]
     fn an_alarm_is_missing_with_what_helps_and_depths_are_facts() {
         let alarm = Ok(Answer::Alarm("low on disk".to_owned()));
-        let alarm = found("amqp://broker", Some(&rabbit("3.10.8")), alarm);
+        let at = ("amqp://broker", "--broker");
+        let alarm = found(at, Some(&rabbit("3.10.8")), alarm);
         assert_eq!(alarm.state, State::Missing);
         assert!(alarm.found.ends_with("low on disk"), "{alarm:?}");
         assert!(alarm.helps.unwrap().contains("rabbitmq-diagnostics"));
@@ -150,17 +153,35 @@ mod tests {
             dead: 1,
             consumers: 2,
         };
-        let answers = found("amqp://broker", None, Ok(Answer::Depth(depth)));
+        let answers = found(at, None, Ok(Answer::Depth(depth)));
         assert_eq!(answers.found, "amqp://broker: 7 shards wait, 2 workers");
         assert_eq!(answers.facts["shards_ready"], 7);
+        let one = Depth {
+            ready: 1,
+            dead: 0,
+            consumers: 1,
+        };
+        let answers = found(at, None, Ok(Answer::Depth(one)));
+        assert_eq!(answers.found, "amqp://broker: 1 shard waits, 1 worker");
+    }
+
+    #[test]
+    fn a_refused_user_is_told_of_every_place_that_may_have_named_it() {
+        assert_eq!(
+            helps(QueueErrorKind::Denied, "broker.url"),
+            "put user and password right, in SYNTH2REAL_BROKER_USER and SYNTH2REAL_BROKER_PASSWORD or broker.url, and \
+             the virtual host in broker.url; permit that user to configure, write and read"
+        );
     }
 
     #[tokio::test]
-    async fn a_broker_that_is_not_there_is_missing_without_its_password() {
+    async fn a_broker_that_is_not_there_is_missing_with_what_names_it_and_without_its_password() {
         let config = BrokerConfig::new("amqp://user:s3cret@127.0.0.1:9/%2f", None).unwrap();
-        let found = check(Some(&config)).await;
+        let found = check(Some(&config), "--broker").await;
         assert_eq!(found.state, State::Missing);
         assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
-        assert_eq!(check(None).await.state, State::Ok);
+        let helps = found.helps.as_deref();
+        assert_eq!(helps, Some("start it, or name another in --broker"));
+        assert_eq!(check(None, "SYNTH2REAL_BROKER_URL").await.state, State::Ok);
     }
 }

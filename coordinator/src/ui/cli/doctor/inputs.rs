@@ -2,7 +2,7 @@
 
 use shared::failure::chain;
 use shared::settings::RunConfig;
-use shared::wording::{Thousands, first_of};
+use shared::wording::{counted, first_of};
 
 use super::finding::Finding;
 use super::{answer, no_answer};
@@ -25,20 +25,23 @@ pub(super) async fn check(config: Option<&RunConfig>) -> Vec<Finding> {
 }
 
 fn told(inventory: &Inventory) -> Finding {
-    let (plan, model) = (&inventory.plan, &inventory.contract.model);
+    let (plan, frozen) = (&inventory.plan, &inventory.frozen);
+    let maker = match &inventory.contract {
+        Some(contract) => contract.name().to_owned(),
+        None => frozen.method.method().to_string(),
+    };
     let [contents, styles, items] = [plan.contents.len(), plan.styles.len(), plan.num_items()];
     let left_out = match inventory.left_out.as_slice() {
         [] => String::new(),
         lines => format!("; {}", first_of(lines, "; ")),
     };
     let found = format!(
-        "{} contents, {} styles, {} items; {} at {}x{}{left_out}",
-        Thousands(contents),
-        Thousands(styles),
-        Thousands(items),
-        model.source.name,
-        model.width,
-        model.height
+        "{}, {}, {}; {maker} at {}x{}{left_out}",
+        counted(contents, "content", "contents"),
+        counted(styles, "style", "styles"),
+        counted(items, "item", "items"),
+        frozen.model.width,
+        frozen.model.height
     );
     Finding::ok(INPUTS, found)
         .with("contents", contents)

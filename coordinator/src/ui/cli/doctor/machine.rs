@@ -5,7 +5,7 @@ use std::path::Path;
 use indicatif::BinaryBytes;
 use shared::blocking;
 use shared::descriptors::Limit;
-use shared::disk_space::{DiskSpace, nearest_folder};
+use shared::disk_space::{DiskSpace, in_the_way, nearest_folder};
 use shared::failure::chain;
 use shared::location::Location;
 use shared::settings::{EngineConfig, Machine, free_memory};
@@ -13,13 +13,15 @@ use shared::storage::scratch;
 use shared::wording::{Thousands, counted};
 
 use super::finding::Finding;
-use super::{Asked, runtime};
+use super::{Asked, no_folder, runtime};
 
 /// Stable Diffusion at 512x256 needs twice as much, the demo half of it.
 const LITTLE_MEMORY: u64 = 2 << 30;
 /// A server with many visitors, and a bucket with many requests at once, have more open.
 const FEW_FILES: u64 = 1024;
 const FILES_HELP: &str = "ulimit -n 65536, or LimitNOFILE=65536 in a systemd unit";
+const CACHE_HELPS: &str =
+    "name another folder in engine.cache_dir (cache_dir of a worker), or in TMPDIR";
 const LITTLE_ROOM: u64 = 1 << 30;
 const FEW_INODES: u64 = 10_000;
 
@@ -81,20 +83,29 @@ fn threads(machine: &Machine) -> Finding {
     let found = counted(cores, "core may be used", "cores may be used");
     let finding = match runtime::vectors() {
         None => Finding::ok("threads", found),
-        Some(Err(told)) => {
-            let helps = "unset SYNTH2REAL_VECTORS, or name vectors that this processor has";
-            Finding::missing("threads", told, helps)
-        }
-        Some(Ok((lanes, None))) => {
-            let found = format!("{found}, with vectors of {lanes} numbers");
-            Finding::ok("threads", found).with("vector_lanes", lanes)
-        }
-        Some(Ok((lanes, Some(pinned)))) => {
-            let found = format!(
-                "{found}, with vectors of {lanes} numbers ({pinned}) as SYNTH2REAL_VECTORS says"
-            );
-            let helps = "unset SYNTH2REAL_VECTORS for the widest there are";
-            Finding::warning("threads", found, helps).with("vector_lanes", lanes)
+        Some(Err(told)) => Finding::missing("threads", told, runtime::VECTORS_HELPS),
+        Some(Ok((lanes, pairs, pinned))) => {
+            let of_half = if pairs {
+                " and fast products of bfloat16"
+            } else {
+                ""
+            };
+            let finding = match pinned {
+                None => {
+                    let found = format!("{found}, with vectors of {lanes} numbers{of_half}");
+                    Finding::ok("threads", found)
+                }
+                Some(pinned) => {
+                    let found = format!(
+                        "{found}, with vectors of {lanes} numbers ({pinned}) as SYNTH2REAL_VECTORS says"
+                    );
+                    let helps = "unset SYNTH2REAL_VECTORS for the widest there are";
+                    Finding::warning("threads", found, helps)
+                }
+            };
+            finding
+                .with("vector_lanes", lanes)
+                .with("bf16_pairs", pairs)
         }
     };
     finding.with("cores", cores)
@@ -161,13 +172,12 @@ fn room(check: &'static str, shown: &str, space: DiskSpace) -> Finding {
 /// Proves that what does not fit in memory can be put aside.
 fn cache(engine: &EngineConfig) -> Finding {
     let folder = &engine.cache_dir;
+    if let Some(path) = in_the_way(folder) {
+        return Finding::missing("cache", no_folder(path), CACHE_HELPS);
+    }
     match scratch::check(nearest_folder(folder)) {
         Ok(()) => disk("cache", folder),
-        Err(error) => Finding::missing(
-            "cache",
-            chain(&error),
-            "name another folder in engine.cache_dir (cache_dir of a worker), or in TMPDIR",
-        ),
+        Err(error) => Finding::missing("cache", chain(&error), CACHE_HELPS),
     }
 }
 
@@ -228,5 +238,34 @@ mod tests {
         let found = disk("disk", &folder.path().join("not/yet"));
         assert_ne!(found.state, State::Missing, "{found:?}");
         assert!(!folder.path().join("not").exists());
+    }
+
+    #[test]
+    fn a_cache_in_whose_way_is_a_file_or_a_link_to_nothing_is_missing_and_that_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let found = |cache_dir| {
+            cache(&EngineConfig {
+                cache_dir,
+                ..EngineConfig::default()
+            })
+        };
+        for cache_dir in [file.clone(), file.join("below")] {
+            let found = found(cache_dir);
+            assert_eq!(found.state, State::Missing, "{found:?}");
+            assert_eq!(found.found, format!("{} is no folder", file.display()));
+            assert_eq!(found.helps.as_deref(), Some(CACHE_HELPS));
+        }
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("away", &link).unwrap();
+        for cache_dir in [link.clone(), link.join("below")] {
+            let found = found(cache_dir);
+            assert_eq!(found.state, State::Missing, "{found:?}");
+            let told = format!("{} is a link that leads to no folder", link.display());
+            assert_eq!(found.found, told);
+        }
+        let free = found(folder.path().join("not/yet"));
+        assert_ne!(free.state, State::Missing, "{free:?}");
     }
 }

@@ -14,7 +14,7 @@ mod machine;
 mod runtime;
 mod stores;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -22,13 +22,16 @@ use shared::console;
 use shared::json;
 use shared::location::Location;
 use shared::settings::{
-    BROKER_PASSWORD, BROKER_USER, BrokerConfig, EngineConfig, RunConfig, SettingsError,
-    resolve_root,
+    BROKER_PASSWORD, BROKER_URL, BROKER_USER, BrokerConfig, EngineConfig, Method, MethodConfig,
+    RunConfig, SettingsError, resolve_root,
 };
 use tokio::time::timeout;
 
 use self::finding::{Examination, Finding, State};
 use super::{CliError, Outcome, path};
+
+/// The option that names a broker.
+const BROKER_OPTION: &str = "--broker";
 
 /// Longest wait for what others have to answer.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -55,6 +58,8 @@ struct Asked {
     engine: EngineConfig,
     roots: Vec<Location>,
     broker: Option<BrokerConfig>,
+    /// Where that is named, or would be.
+    broker_key: &'static str,
 }
 
 impl Asked {
@@ -72,31 +77,57 @@ impl Asked {
             (None, Some(config)) => config.broker.clone(),
             (None, None) => BrokerConfig::find(None)?,
         };
+        let broker_key = match (&args.broker, &config) {
+            (Some(_), _) => BROKER_OPTION,
+            (None, Some(_)) if variable(BROKER_URL).is_none() => "broker.url",
+            (None, _) => BROKER_URL,
+        };
         let engine = config.as_ref().map(|config| config.engine.clone());
         Ok(Self {
             engine: engine.unwrap_or_default(),
             config,
             roots,
             broker,
+            broker_key,
         })
+    }
+
+    /// Returns the method of the settings, if a run of theirs needs no ONNX Runtime: no model, and no network that judges.
+    fn without_runtime(&self) -> Option<Method> {
+        let config = self.config.as_ref()?;
+        match &config.method {
+            MethodConfig::Baseline(_) if !config.quality.has_networks() => {
+                Some(config.method.method())
+            }
+            MethodConfig::Baseline(_)
+            | MethodConfig::Diffusion(_)
+            | MethodConfig::Translator(_) => None,
+        }
     }
 
     /// Returns the buckets among all that is named.
     fn buckets(&self) -> impl Iterator<Item = &Location> {
-        let inputs = self
-            .config
-            .iter()
-            .flat_map(|config| [&config.content.root, &config.style.root, &config.model]);
+        let inputs = self.config.iter().flat_map(|config| {
+            [&config.content.root, &config.style.root]
+                .into_iter()
+                .chain(&config.model)
+        });
         let all = self.roots.iter().chain(inputs);
         all.filter(|location| matches!(location, Location::Bucket(_)))
     }
 }
 
+/// Returns the value of a variable of the environment; none if it is empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// Returns the broker of `--broker`.
 fn broker_at(url: &str) -> Result<BrokerConfig, SettingsError> {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let (user, password) = (variable(BROKER_USER), variable(BROKER_PASSWORD));
-    BrokerConfig::new(url, None)?.with_credentials(user.as_deref(), password.as_deref())
+    let broker = BrokerConfig::new(url, None);
+    let broker = broker.map_err(|error| error.renamed(|_| BROKER_OPTION.to_owned()))?;
+    broker.with_credentials(user.as_deref(), password.as_deref())
 }
 
 pub(super) async fn main(args: DoctorArgs) -> Result<Outcome, CliError> {
@@ -117,17 +148,29 @@ pub(super) async fn main(args: DoctorArgs) -> Result<Outcome, CliError> {
 }
 
 async fn examine(asked: &Asked) -> Examination {
-    let mut findings = runtime::check(&asked.engine).await;
+    let mut findings = match asked.without_runtime() {
+        Some(method) => vec![runtime::not_needed(method)],
+        None => runtime::check(&asked.engine).await,
+    };
     findings.extend(machine::check(asked).await);
     let (stores, broker, inputs) = tokio::join!(
         stores::check(asked),
-        broker::check(asked.broker.as_ref()),
+        broker::check(asked.broker.as_ref(), asked.broker_key),
         inputs::check(asked.config.as_ref())
     );
     findings.extend(stores);
     findings.push(broker);
     findings.extend(inputs);
     Examination::of(findings)
+}
+
+/// Returns what is found of a path in the way of a folder. Where a link leads may only be not mounted.
+fn no_folder(path: &Path) -> String {
+    let what = match path.is_symlink() {
+        true => "is a link that leads to no folder",
+        false => "is no folder",
+    };
+    format!("{} {what}", path.display())
 }
 
 /// Returns what comes of asking others; none if they do not answer.

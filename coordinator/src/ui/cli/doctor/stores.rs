@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use shared::artifact::ArtifactPrefix;
 use shared::clock::{Clock, SystemClock};
-use shared::disk_space::nearest_folder;
+use shared::disk_space::{in_the_way, nearest_folder};
 use shared::failure::chain;
 use shared::location::{BucketPrefix, Location};
 use shared::s3::{self, FoundCredentials, S3Settings, StoreClock};
@@ -15,7 +15,7 @@ use shared::storage::{
 use shared::wording::counted;
 
 use super::finding::Finding;
-use super::{Asked, answer, no_answer};
+use super::{Asked, answer, no_answer, no_folder};
 
 const STORAGE: &str = "storage";
 const CREDENTIALS: &str = "credentials";
@@ -31,6 +31,8 @@ const SLIGHTLY_OFF_SECONDS: i64 = 30;
 const TOO_FAR_OFF_SECONDS: i64 = 15 * 60;
 
 const NETWORK_HELPS: &str = "check the network and AWS_ENDPOINT_URL_S3";
+const NO_FOLDER_HELPS: &str = "remove it, or choose another root";
+const LINK_HELPS: &str = "mount or make what it leads to, or choose another root";
 const CREDENTIALS_HELP: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this machine or pod a \
                                 role";
 const CLOCK_HELPS: &str = "set this machine's clock, such as by `timedatectl set-ntp true`: S3 refuses requests of one that is \
@@ -66,6 +68,14 @@ async fn in_folder(folder: &Path) -> Finding {
     let shown = folder.display().to_string();
     // The runs may be mounted apart from their root.
     let runs = folder.join(ArtifactPrefix::Runs.path());
+    if let Some(path) = in_the_way(&runs) {
+        let helps = match path.is_symlink() {
+            true => LINK_HELPS,
+            false => NO_FOLDER_HELPS,
+        };
+        let finding = Finding::missing(STORAGE, no_folder(path), helps);
+        return finding.with("root", shown).with("kind", "folder");
+    }
     let place = nearest_folder(&runs);
     let trial = match tempfile::Builder::new().prefix(TRIAL).tempdir_in(place) {
         Ok(trial) => trial,
@@ -256,5 +266,42 @@ mod tests {
         std::fs::create_dir(&runs).unwrap();
         assert_eq!(in_folder(folder.path()).await.state, State::Ok);
         assert_eq!(std::fs::read_dir(runs).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_root_in_whose_way_is_a_file_is_missing_and_the_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, runs) = (folder.path().join("file"), folder.path().join("runs"));
+        std::fs::write(&file, "").unwrap();
+        std::fs::write(&runs, "").unwrap();
+        for (root, there) in [
+            (file.clone(), &file),
+            (file.join("below/it"), &file),
+            (folder.path().to_owned(), &runs),
+        ] {
+            let found = in_folder(&root).await;
+            assert_eq!(found.state, State::Missing, "{found:?}");
+            let told = format!("{} is no folder", there.display());
+            assert_eq!(found.found, told);
+            assert_eq!(found.facts["root"], root.display().to_string());
+            assert_eq!(found.helps.as_deref(), Some(NO_FOLDER_HELPS));
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_root_whose_link_leads_nowhere_may_be_away_and_is_not_to_be_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("out");
+        std::os::unix::fs::symlink("away/out", &link).unwrap();
+        for root in [link.clone(), link.join("below/it")] {
+            let found = in_folder(&root).await;
+            assert_eq!(found.state, State::Missing, "{found:?}");
+            let told = format!("{} is a link that leads to no folder", link.display());
+            assert_eq!(found.found, told);
+            assert_eq!(found.helps.as_deref(), Some(LINK_HELPS));
+        }
+        std::fs::create_dir_all(folder.path().join("away/out")).unwrap();
+        assert_eq!(in_folder(&link).await.state, State::Ok);
     }
 }

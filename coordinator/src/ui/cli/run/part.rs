@@ -8,13 +8,16 @@ use std::collections::BTreeSet;
 
 use shared::console;
 use shared::decision::DecisionError;
-use shared::ids::ShardId;
+use shared::ids::{RunId, ShardId};
+use shared::location::Location;
 use shared::settings::RunConfig;
 use shared::storage::Storage;
+use shared::wording::counted;
 
 use super::outcome;
 use crate::output::collect;
 use crate::run::freeze::FrozenRun;
+use crate::run::gone::RUN_AGAIN;
 use crate::run::ledger::{Ledger, ShardState};
 use crate::run::plan::{Part, Plan, Shard};
 use crate::run::redo::Redo;
@@ -56,6 +59,18 @@ impl OwnShards {
             ..Choice::default()
         };
         resume::find_in(known, &choice).await
+    }
+
+    /// Refuses that something of its own is open again, which no other part makes.
+    fn check_made<'a>(&self, open: impl Iterator<Item = &'a Shard>) -> Result<(), CliError> {
+        match open.filter(|shard| self.has(shard.id)).count() {
+            0 => Ok(()),
+            count => Err(CliError::Environment(format!(
+                "part {}: {} not committed any more, or reopened meanwhile; {RUN_AGAIN}",
+                self.part,
+                counted(count, "of its own shards is", "of its own shards are")
+            ))),
+        }
     }
 
     fn planned<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a Shard> {
@@ -119,14 +134,23 @@ pub(super) fn why_halted(existing: &Existing) -> Option<&str> {
 }
 
 /// Tells that a run is halted, and what helps: no part takes it up.
-pub(super) fn tell_halted(config: &RunConfig, part: Part, reason: &str) -> Outcome {
-    let (id, root) = (&config.run, &config.root);
-    console::tell(format_args!(
-        "part {part}: run {id} is halted ({reason}); `synth2real resume {id} --parts {} --root {root}` takes it up, and \
-         prints the parts that have something to do",
-        part.num_parts()
-    ));
+pub(super) fn tell_halted(config: &RunConfig, part: Part, reason: Option<&str>) -> Outcome {
+    console::tell(halted_line(&config.run, &config.root, part, reason));
     Outcome::WithFailures
+}
+
+/// Returns what a part of a halted run says. One that is halted no more, so that there is no reason, is taken up since.
+fn halted_line(id: &RunId, root: &Location, part: Part, reason: Option<&str>) -> String {
+    match reason {
+        Some(reason) => format!(
+            "part {part}: run {id} is halted ({reason}); `synth2real resume {id} --parts {} --root {root}` takes it up, \
+             and prints the parts that have something to do",
+            part.num_parts()
+        ),
+        None => {
+            format!("part {part}: run {id} was halted, and is taken up since; run it again")
+        }
+    }
 }
 
 impl OwnShards {
@@ -153,13 +177,10 @@ impl OwnShards {
             Stopped::AtItsEnd | Stopped::OnRequest => {}
             Stopped::Halted | Stopped::AtItsLimit => {
                 let reason = ledger.decisions.halted.as_deref();
-                return Ok(tell_halted(
-                    config,
-                    part,
-                    reason.unwrap_or("taken up since"),
-                ));
+                return Ok(tell_halted(config, part, reason));
             }
         }
+        self.check_made(ledger.open_shards(&run))?;
         let tally = collect::store_tally(storage, &run, &ledger).await;
         let tally = tally.map_err(CliError::environment)?;
         let counts = self.counts(&run, &ledger, &tally);
@@ -183,5 +204,52 @@ impl OwnShards {
             0 => Outcome::Done,
             _ => Outcome::WithFailures,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::settings::ShardSize;
+
+    use super::*;
+    use crate::run::plan::group;
+
+    #[test]
+    fn a_run_that_is_halted_no_more_is_not_said_to_be() {
+        let (id, root): (RunId, _) = ("demo".parse().unwrap(), Location::Folder("out".into()));
+        let part: Part = "2/3".parse().unwrap();
+        let told = halted_line(&id, &root, part, Some("2 of 4 items"));
+        for words in [
+            "is halted (2 of 4 items)",
+            "resume demo --parts 3 --root out",
+        ] {
+            assert!(told.contains(words), "no {words:?}: {told}");
+        }
+        let told = halted_line(&id, &root, part, None);
+        let expected = "part 2/3: run demo was halted, and is taken up since; run it again";
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_part_of_whose_shards_one_is_open_again_has_not_ended() {
+        let one = ShardSize {
+            contents: 1,
+            styles: 1,
+        };
+        let shards = group(&[vec![0, 1, 2, 3]], one);
+        let part: Part = "1/2".parse().unwrap();
+        let own = part.shards(&shards).map(|shard| shard.id).collect();
+        let own = OwnShards { part, shards: own };
+        let (own_ones, of_others): (Vec<&Shard>, Vec<&Shard>) =
+            shards.iter().partition(|shard| own.has(shard.id));
+        assert_eq!((own_ones.len(), of_others.len()), (2, 2));
+        assert!(own.check_made(of_others.into_iter()).is_ok());
+        let told = own.check_made(shards.iter().take(1)).unwrap_err();
+        assert!(matches!(told, CliError::Environment(_)), "{told}");
+        for words in ["part 1/2: 1 of its own shards is not", RUN_AGAIN] {
+            assert!(told.to_string().contains(words), "no {words:?}: {told}");
+        }
+        let told = own.check_made(shards.iter()).unwrap_err().to_string();
+        assert!(told.contains("2 of its own shards are not"), "{told}");
     }
 }

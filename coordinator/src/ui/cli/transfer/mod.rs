@@ -1,7 +1,14 @@
 //! `synth2real transfer`: one image in the style of another.
+//!
+//! - `trace`: what `--trace` writes; `prior`: the class map of a photograph without a label; `baseline`: without a model;
+//!   `translator`: with an image-to-image network
 
+mod baseline;
+mod prior;
 mod trace;
+mod translator;
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -15,9 +22,10 @@ use shared::dataset::ClassTable;
 use shared::dataset::entry::LabelReading;
 use shared::dataset::labels::LabelSetting;
 use shared::failure::chain;
+use shared::model::ImageSize;
 use shared::npz::NpzFile;
 use shared::read_file::{self, max_bytes};
-use shared::settings::{ClassKeys, Device, EngineConfig, MethodConfig};
+use shared::settings::{ClassKeys, Device, DiffusionConfig, EngineConfig, MethodConfig};
 use shared::storage::scratch;
 
 use self::trace::Trace;
@@ -26,14 +34,14 @@ use super::{CliError, Outcome, files, path, setup};
 
 #[derive(Debug, Args)]
 pub(super) struct TransferArgs {
-    /// Folder of the exported model
+    /// Folder of the exported model; not for methods without one: reinhard, histogram, fda and identity
     #[arg(long, value_name = "DIR", value_parser = path())]
-    model: PathBuf,
+    model: Option<PathBuf>,
     /// The synthetic image
     #[arg(long, value_name = "IMG", value_parser = path())]
     content: PathBuf,
     /// Its label map: a palette of Cityscapes label ids, *_labelIds, *_labelTrainIds, or Cityscapes colours; not needed
-    /// by a method without class-wise AdaIN, such as adain and cross-image
+    /// by a method without class-wise AdaIN, such as adain and cross-image, nor by a translator that takes none
     #[arg(long, value_name = "PNG", value_parser = path())]
     content_label: Option<PathBuf>,
     /// What the content's label map is, if the file alone does not tell: palette-ids, label-ids, train-ids, colour,
@@ -46,9 +54,18 @@ pub(super) struct TransferArgs {
     /// The real photograph
     #[arg(long, value_name = "IMG", value_parser = path())]
     style: PathBuf,
-    /// Its label map; not needed where the content's is not
+    /// Its label map; not needed where the content's is not, nor with --prior
     #[arg(long, value_name = "PNG", value_parser = path())]
     style_label: Option<PathBuf>,
+    /// Folder of the network that makes the photograph's label map: it learns from the prototypes what classes look like
+    #[arg(long, value_name = "DIR", value_parser = path(), requires = "prototype", conflicts_with = "style_label")]
+    prior: Option<PathBuf>,
+    /// A labelled synthetic image that the prior learns from; may be given several times
+    #[arg(long, value_name = "IMG", value_parser = path(), requires = "prior")]
+    prototype: Vec<PathBuf>,
+    /// The label map of each prototype, in their order, of the same kind as the content's
+    #[arg(long, value_name = "PNG", value_parser = path(), requires = "prior")]
+    prototype_label: Vec<PathBuf>,
     /// What the style's label map is, as for the content
     #[arg(long, value_name = "KIND", default_value_t)]
     style_labels: LabelSetting,
@@ -78,33 +95,36 @@ pub(super) struct TransferArgs {
 pub(super) async fn main(args: TransferArgs) -> Result<Outcome, CliError> {
     let method = MethodConfig::given(args.config.as_deref(), &args.overrides);
     let method = method.map_err(CliError::usage)?;
-    for (option, label) in [
-        ("--content-label", &args.content_label),
-        ("--style-label", &args.style_label),
-    ] {
-        if label.is_none() && method.uses_labels() {
-            return Err(CliError::Usage(format!(
-                "{option} is missing: method {} normalises by class, and adain and cross-image do without",
-                method.method
-            )));
-        }
-    }
+    check_labels(&args, &method)?;
+    prior::check(&args)?;
     check_files(&args)?;
-    let [of_content, of_style] = label_maps(&args)?;
+    let labels = label_maps(&args)?;
     setup::warn_of_idle(&method);
+    match &method {
+        MethodConfig::Diffusion(method) => with_model(&args, method, labels),
+        MethodConfig::Baseline(method) => baseline::transfer(&args, method, labels),
+        MethodConfig::Translator(method) => translator::transfer(&args, method, labels),
+    }
+}
 
-    let config = EngineConfig {
-        device: args.device,
-        device_key: "--device",
-        ..EngineConfig::default()
-    };
+fn with_model(
+    args: &TransferArgs,
+    method: &DiffusionConfig,
+    [of_content, of_style]: [Option<LabelMap<'_>>; 2],
+) -> Result<Outcome, CliError> {
+    let model = model_folder(args, method.method)?;
+    let config = engine_config(args);
     scratch::check(&config.cache_dir).map_err(CliError::environment)?;
-    let engine = Engine::load(&args.model, &config).map_err(CliError::environment)?;
-    let mut converter = Converter::new(engine, &method, &config).map_err(CliError::environment)?;
+    let engine = Engine::load(model, &config).map_err(CliError::environment)?;
+    let mut converter = Converter::new(engine, method, &config).map_err(CliError::environment)?;
     // A label that is given is read and traced, whether the method needs it or not.
-    let content = load(&converter, &args.content, of_content.as_ref())?;
-    let style = load(&converter, &args.style, of_style.as_ref())?;
-    let (content_noise, style_noise) = noise(&converter, &args, &method)?;
+    let content = load(converter.size(), &args.content, of_content.as_ref())?;
+    let mut style = load(converter.size(), &args.style, of_style.as_ref())?;
+    if let Some(folder) = &args.prior {
+        let table = of_content.as_ref().and_then(|label| label.classes.as_ref());
+        prior::label(&mut style, folder, (args, table), (&converter, &config))?;
+    }
+    let (content_noise, style_noise) = noise(&converter, args, method)?;
 
     let style_name = args.style.display().to_string();
     let style_source = ConversionInput {
@@ -153,6 +173,43 @@ pub(super) async fn main(args: TransferArgs) -> Result<Outcome, CliError> {
     Ok(Outcome::Done)
 }
 
+/// Returns the folder of the model that a method converts with.
+fn model_folder(args: &TransferArgs, method: impl Display) -> Result<&Path, CliError> {
+    args.model.as_deref().ok_or_else(|| {
+        CliError::Usage(format!(
+            "--model is missing: method {method} converts with one; reinhard, histogram, fda and identity do without"
+        ))
+    })
+}
+
+/// Returns how the engine computes.
+fn engine_config(args: &TransferArgs) -> EngineConfig {
+    EngineConfig {
+        device: args.device,
+        device_key: "--device",
+        ..EngineConfig::default()
+    }
+}
+
+/// Proves that a method that needs labels has them, or what makes that of the photograph.
+fn check_labels(args: &TransferArgs, method: &MethodConfig) -> Result<(), CliError> {
+    for (option, is_there) in [
+        ("--content-label", args.content_label.is_some()),
+        (
+            "--style-label",
+            args.style_label.is_some() || args.prior.is_some(),
+        ),
+    ] {
+        if !is_there && method.uses_labels() {
+            return Err(CliError::Usage(format!(
+                "{option} is missing: method {} normalises by class, and adain and cross-image do without",
+                method.method()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Proves that what is to be written can be, and is nothing that is read.
 fn check_files(args: &TransferArgs) -> Result<(), CliError> {
     let trace = args.trace.as_deref().map(|path| ("--trace", path));
@@ -161,19 +218,29 @@ fn check_files(args: &TransferArgs) -> Result<(), CliError> {
         .chain(trace)
         .collect();
     let given = [
-        ("--model", Some(args.model.as_path())),
+        ("--model", args.model.as_deref()),
         ("--content", Some(args.content.as_path())),
         ("--content-label", args.content_label.as_deref()),
         ("--content-classes", args.content_classes.as_deref()),
         ("--style", Some(args.style.as_path())),
         ("--style-label", args.style_label.as_deref()),
         ("--style-classes", args.style_classes.as_deref()),
+        ("--prior", args.prior.as_deref()),
         ("--config", args.config.as_deref()),
         ("--noise", args.noise.as_deref()),
     ];
+    let of_prototypes = [
+        ("--prototype", &args.prototype),
+        ("--prototype-label", &args.prototype_label),
+    ];
+    let of_prototypes = of_prototypes.into_iter().flat_map(|(option, paths)| {
+        let paths = paths.iter();
+        paths.map(move |path| (option, path.as_path()))
+    });
     let inputs = given.into_iter();
     let inputs: Vec<Named<'_>> = inputs
         .filter_map(|(option, path)| Some((option, path?)))
+        .chain(of_prototypes)
         .collect();
     files::check(&outputs, &inputs)?;
     files::check_ending(("--out", &args.out), "a PNG", &["png"])?;
@@ -228,11 +295,7 @@ fn classes(keys: &ClassKeys, file: &Path, setting: LabelSetting) -> Result<Class
     Ok(table)
 }
 
-fn load(
-    converter: &Converter,
-    image: &Path,
-    label: Option<&LabelMap<'_>>,
-) -> Result<Prepared, CliError> {
+fn load(size: ImageSize, image: &Path, label: Option<&LabelMap<'_>>) -> Result<Prepared, CliError> {
     let (image_name, image_bytes) = (image.display().to_string(), read(image)?);
     let image = NamedBytes {
         name: &image_name,
@@ -253,11 +316,17 @@ fn load(
     let label = label.as_ref().map(|(name, bytes, reading, classes)| {
         LabelFile::new(NamedBytes { name, bytes }, *reading).with_classes(*classes)
     });
-    let prepared = prepare(image, label, converter.size()).map_err(CliError::usage)?;
+    let prepared = prepare(image, label, size).map_err(CliError::usage)?;
     for warning in &prepared.warnings {
         tracing::warn!("{warning}");
     }
     Ok(prepared)
+}
+
+/// Returns the name by which noise of an image is drawn.
+fn stem(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
 }
 
 type Noises = (Box<dyn NoiseSource>, Box<dyn NoiseSource>);
@@ -265,19 +334,13 @@ type Noises = (Box<dyn NoiseSource>, Box<dyn NoiseSource>);
 fn noise(
     converter: &Converter,
     args: &TransferArgs,
-    method: &MethodConfig,
+    method: &DiffusionConfig,
 ) -> Result<Noises, CliError> {
     let Some(path) = &args.noise else {
-        let name = |path: &Path| {
-            path.file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned()
-        };
-        let content = converter.content_noise(&name(&args.content));
+        let content = converter.content_noise(&stem(&args.content));
         return Ok((
             Box::new(content),
-            Box::new(converter.style_noise(&name(&args.style))),
+            Box::new(converter.style_noise(&stem(&args.style))),
         ));
     };
     let refuse = |reason: String| CliError::Usage(format!("--noise {}: {reason}", path.display()));

@@ -1,4 +1,4 @@
-//! Images: contents, styles and outputs, labels and what was predicted for them, as browsers show them.
+//! Images: contents, styles and outputs, labels, class maps and what was predicted, as browsers show them.
 //!
 //! A name in an address is looked up in the run's plan, and only the file that the plan names is read: no address leads
 //! anywhere else.
@@ -27,7 +27,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use self::budget::Budget;
 use self::resize::{ImageFiles, Target};
-pub(super) use self::stored::{content_prediction, label, output, output_prediction};
+pub(super) use self::stored::{content_prediction, label, output, output_prediction, prior};
 use super::Dashboard;
 use super::error::PageError;
 use crate::work::collector::RunView;

@@ -1,4 +1,5 @@
-//! Pictures that a run has stored: outputs, labels, and what was predicted for doubtful outputs and their contents.
+//! Pictures that a run has stored: outputs, labels, class maps of styles, and what was predicted for doubtful outputs and
+//! their contents.
 
 use std::sync::Arc;
 
@@ -62,6 +63,26 @@ pub(crate) async fn content_prediction(
 ) -> Result<Response, PageError> {
     let key = ArtifactKey::ContentPrediction;
     of_item(&dashboard, path, key, (&query, &headers)).await
+}
+
+/// Answers with the class map of a style that has no label.
+pub(crate) async fn prior(
+    State(dashboard): State<Arc<Dashboard>>,
+    Path((run, style)): Path<(String, String)>,
+    Query(query): Query<ImageQuery>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let view = dashboard.run(&run)?;
+    let position = position(&view.run.plan.styles, &style)?;
+    let changed = &view.ledger.decisions.changed_inputs;
+    if !view.run.has_class_map(position, changed) {
+        return Err(PageError::NotFound(format!(
+            "style {style} has no class map: its label is its own, or none is used"
+        )));
+    }
+    let key = ArtifactKey::Prior(view.id().clone(), style);
+    let (query, headers) = (&query, &headers);
+    unchanging(&dashboard, &view, &key, Asked { query, headers }).await
 }
 
 /// Answers with a picture of an item that has its key.

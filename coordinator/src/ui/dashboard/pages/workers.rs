@@ -1,5 +1,6 @@
 //! The page of the workers that were heard lately.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -8,6 +9,8 @@ use axum::extract::State;
 use axum::response::Response;
 use jiff::Timestamp;
 use shared::ids::RunId;
+use shared::platform::Platform;
+use shared::wording::counted;
 
 use super::states::{self, Badge};
 use crate::ui::dashboard::Dashboard;
@@ -21,6 +24,8 @@ use crate::work::collector::fleet::{Worker, WorkerState};
 struct WorkersPage {
     layout: Layout,
     workers: Vec<WorkerLine>,
+    /// What workers compute with, if not all with the same.
+    platforms: Vec<PlatformLine>,
     queue: Option<QueueLine>,
     /// Whether a broker is named, over which workers can be heard.
     listens: bool,
@@ -34,12 +39,22 @@ struct QueueLine {
     consumers: String,
 }
 
+/// What some workers compute with.
+#[derive(Debug, PartialEq)]
+struct PlatformLine {
+    platform: String,
+    /// How many do.
+    workers: String,
+}
+
 /// A worker in a table.
 #[derive(Debug)]
 pub(super) struct WorkerLine {
     pub(super) name: String,
     pub(super) badge: Badge,
     pub(super) device: String,
+    /// What it computes with; empty if that is not known.
+    pub(super) platform: String,
     pub(super) work: Option<WorkLine>,
     pub(super) heard: TimestampLabel,
     pub(super) items: String,
@@ -83,21 +98,43 @@ fn line(worker: Worker, now: Timestamp) -> WorkerLine {
         items: work.items_ended,
         since: TimestampLabel::new(work.since, now),
     });
-    let alive = match state {
-        WorkerState::Working | WorkerState::Waiting => true,
-        WorkerState::Silent | WorkerState::Stopped => false,
-    };
     WorkerLine {
-        can_drain: alive && worker.drained_at.is_none(),
+        can_drain: is_alive(state) && worker.drained_at.is_none(),
         name: worker.name,
         badge: states::of_worker(state),
         device: worker.device.unwrap_or_else(|| NOTHING.to_owned()),
+        platform: worker.platform.to_string(),
         // The broker gives what a silent worker had in hand to another one.
         work: work.filter(|_| state == WorkerState::Working),
         heard: TimestampLabel::new(worker.heard_at, now),
         items: count(usize::try_from(worker.items_ended).unwrap_or(usize::MAX)),
         stopped: worker.stopped,
         drained: worker.drained_at.map(|at| TimestampLabel::new(at, now)),
+    }
+}
+
+/// Returns what workers that are alive compute with, as far as it is known; nothing if it is the same of all.
+fn different(workers: &[Worker]) -> Vec<PlatformLine> {
+    let alive = workers.iter().filter(|worker| is_alive(worker.state));
+    let known = alive.filter(|worker| !worker.platform.is_unknown());
+    let mut numbers: BTreeMap<&Platform, usize> = BTreeMap::new();
+    for worker in known {
+        *numbers.entry(&worker.platform).or_default() += 1;
+    }
+    if numbers.len() < 2 {
+        return Vec::new();
+    }
+    let lines = numbers.into_iter().map(|(platform, number)| PlatformLine {
+        platform: platform.to_string(),
+        workers: counted(number, "worker", "workers"),
+    });
+    lines.collect()
+}
+
+fn is_alive(state: WorkerState) -> bool {
+    match state {
+        WorkerState::Working | WorkerState::Waiting => true,
+        WorkerState::Silent | WorkerState::Stopped => false,
     }
 }
 
@@ -119,7 +156,53 @@ pub(crate) async fn show(
     page(&WorkersPage {
         layout: Layout::new(&dashboard, &visitor, Section::Workers, "Workers"),
         workers: workers(&dashboard, None),
+        platforms: different(&dashboard.live.workers()),
         queue,
         listens: dashboard.queue.is_some(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worker(name: &str, state: WorkerState, cudnn: Option<&str>) -> Worker {
+        Worker {
+            name: name.to_owned(),
+            state,
+            device: Some("cuda:0".to_owned()),
+            platform: Platform {
+                gpu: cudnn.map(|_| "NVIDIA L4".to_owned()),
+                cudnn: cudnn.map(str::to_owned),
+                ..Platform::default()
+            },
+            work: None,
+            heard_at: Timestamp::UNIX_EPOCH,
+            stopped: None,
+            drained_at: None,
+            items_ended: 0,
+        }
+    }
+
+    #[test]
+    fn workers_that_compute_with_other_libraries_are_told_apart() {
+        let same = [
+            worker("a", WorkerState::Working, Some("9.28.1")),
+            worker("b", WorkerState::Waiting, Some("9.28.1")),
+            worker("new", WorkerState::Waiting, None),
+            worker("gone", WorkerState::Stopped, Some("9.1.0")),
+        ];
+        assert!(different(&same).is_empty());
+        let other = worker("c", WorkerState::Waiting, Some("9.14.0"));
+        let told = different(&[&same[..], &[other]].concat());
+        let line = |platform: &str, workers: &str| PlatformLine {
+            platform: platform.to_owned(),
+            workers: workers.to_owned(),
+        };
+        let expected = [
+            line("NVIDIA L4, cuDNN 9.14.0", "1 worker"),
+            line("NVIDIA L4, cuDNN 9.28.1", "2 workers"),
+        ];
+        assert_eq!(told, expected);
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use shared::ids::{RunId, check_name};
+use shared::platform::Platform;
 use shared::queue::message::{Event, EventKind};
 use shared::wording::{MOST_TEXT_BYTES, one_line, shortened};
 use tokio::time::Instant;
@@ -50,6 +51,7 @@ impl Fleet {
         let worker = self.workers.entry(event.worker.clone());
         let worker = worker.or_insert_with(|| Known {
             device: None,
+            platform: Platform::default(),
             held: None,
             has_held: false,
             heard: now,
@@ -63,8 +65,13 @@ impl Fleet {
             worker.drained = None;
         }
         match &event.kind {
-            EventKind::Heartbeat { device, work } => {
+            EventKind::Heartbeat {
+                device,
+                platform,
+                work,
+            } => {
                 worker.device = Some(shortened(&one_line(device), MOST_TEXT_BYTES));
+                worker.platform = platform.shown();
                 worker.holds(work.as_ref(), event.at, now);
             }
             EventKind::ItemEnded { run, shard, .. } => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use shared::clock::{earlier, passed};
 use shared::ids::{MAX_NAME_BYTES, RunId, ShardId};
+use shared::platform::Platform;
 use shared::queue::message::ShardInHand;
 use shared::wording::{one_line, shortened};
 use tokio::time::Instant;
@@ -19,6 +20,7 @@ const SILENT_AFTER: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) device: Option<String>,
+    pub(super) platform: Platform,
     pub(super) held: Option<Held>,
     /// Whether it was ever heard to have a shard in hand.
     pub(super) has_held: bool,
@@ -72,6 +74,7 @@ impl Known {
             name: name.to_owned(),
             state: self.state(now.going),
             device: self.device.clone(),
+            platform: self.platform.clone(),
             work: self.held.as_ref().map(|held| held.at(now)),
             heard_at: now.at(self.heard),
             stopped: self.stopped.clone(),

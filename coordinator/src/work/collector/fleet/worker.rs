@@ -1,6 +1,7 @@
 //! A worker as it is shown.
 
 use jiff::Timestamp;
+use shared::platform::Platform;
 use shared::queue::message::ShardInHand;
 
 /// A worker at a moment. Its times are by this machine's clock as it is set at that moment.
@@ -12,6 +13,8 @@ pub struct Worker {
     pub state: WorkerState,
     /// Its device, once a heartbeat has told.
     pub device: Option<String>,
+    /// What its device computes with, once a heartbeat has told.
+    pub platform: Platform,
     /// The shard in its hands.
     pub work: Option<ShardInHand>,
     /// When it was heard last.

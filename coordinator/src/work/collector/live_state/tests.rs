@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use shared::ids::ShardId;
+use shared::platform::Platform;
 use shared::queue::Depth;
 use shared::queue::message::{Event, EventKind, ShardInHand};
 
@@ -20,6 +21,7 @@ fn heartbeat(step: &str) -> Event {
         worker: "a".to_owned(),
         kind: EventKind::Heartbeat {
             device: "cpu".to_owned(),
+            platform: Platform::default(),
             work: Some(ShardInHand {
                 run: run(),
                 shard: ShardId(0),

@@ -7,8 +7,8 @@ use crate::item_metric::ItemMetric;
 use crate::manifest::samples::row;
 use crate::manifest::schema::Extras;
 use crate::manifest::{
-    ManifestError, ManifestRow, ManifestWriter, is_sealed, read, read_at_most, read_with_features,
-    read_with_features_at_most, schema, write,
+    Columns, ManifestError, ManifestRow, ManifestWriter, is_sealed, read, read_stored,
+    read_with_features, schema, write,
 };
 
 #[test]
@@ -76,9 +76,10 @@ fn every_flipped_bit_of_a_file_and_every_byte_that_is_removed_is_noticed() {
 #[test]
 fn more_rows_than_were_planned_are_refused_before_any_is_read() {
     let file = Bytes::from(write(with_features()).unwrap());
-    assert_eq!(read_at_most(file.clone(), 2).unwrap().len(), 2);
-    for read in [read_at_most, read_with_features_at_most] {
-        let error = read(file.clone(), 1).unwrap_err();
+    for columns in [Columns::Counted, Columns::WithoutFeatures, Columns::All] {
+        let read = read_stored(file.clone(), 2, columns).unwrap();
+        assert_eq!((read.rows.len(), read.is_sealed), (2, true));
+        let error = read_stored(file.clone(), 1, columns).unwrap_err();
         assert!(matches!(error, ManifestError::Claim(_)), "{error}");
         let told = crate::failure::chain(&error);
         assert!(told.contains("2 rows, expected 0 to 1"), "{told}");
@@ -125,7 +126,8 @@ fn what_unpacks_to_more_than_its_rows_can_take_is_refused_by_its_claim() {
     writer.writer.write(&batch).unwrap();
     let file = Bytes::from(writer.finish().unwrap());
     assert!(file.len() < 100_000, "{} bytes", file.len());
-    let told = crate::failure::chain(&read_at_most(file.clone(), 4).unwrap_err());
+    let refused = read_stored(file.clone(), 4, Columns::Counted).unwrap_err();
+    let told = crate::failure::chain(&refused);
     assert!(told.contains("bytes when unpacked"), "{told}");
     let told = crate::failure::chain(&read(file).unwrap_err());
     assert!(

@@ -90,10 +90,17 @@ fn a_file_without_a_segmenter_has_none_of_its_columns() {
 
 /// Returns what is said of rows of which a column is another one.
 fn refusal(name: &str, column: ArrayRef) -> ManifestError {
+    refusal_of(vec![(name, column)])
+}
+
+/// Returns what is said of rows of which some columns are others.
+fn refusal_of(others: Vec<(&str, ArrayRef)>) -> ManifestError {
     let rows = [doubtful("night", "1")];
     let batch = schema::batch(&rows, Extras::of(&rows)).unwrap();
     let (schema, mut columns, _) = batch.into_parts();
-    columns[schema.index_of(name).unwrap()] = column;
+    for (name, column) in others {
+        columns[schema.index_of(name).unwrap()] = column;
+    }
     let batch = RecordBatch::try_new(schema, columns).unwrap();
     schema::rows(&batch).unwrap_err()
 }
@@ -140,6 +147,23 @@ fn a_figure_that_the_pixels_do_not_give_is_damage_and_named() {
     let without: ArrayRef = Arc::new(BooleanArray::from(vec![None::<bool>]));
     let told = refusal("doubtful", without).to_string();
     assert!(told.contains("column doubtful"), "{told}");
+}
+
+#[test]
+fn figures_whose_pixels_are_lost_are_damage_in_a_file_that_has_pixels() {
+    let extras = Extras::of(&[doubtful("night", "1")]);
+    let without = schema::batch(&[row("night", "1", true)], extras).unwrap();
+    let lost = |name| (name, Arc::clone(without.column_by_name(name).unwrap()));
+    for others in [
+        vec![lost("output_confusion")],
+        vec![lost("output_confusion"), lost("content_confusion")],
+    ] {
+        let error = refusal_of(others);
+        assert!(
+            matches!(error, ManifestError::Column("output_confusion")),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Manifests as files: what is written is read again, what others wrote is too, and what is damaged is noticed.
 
+mod counted;
 mod damage;
 mod labels;
 mod other_programs;

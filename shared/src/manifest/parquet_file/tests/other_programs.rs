@@ -11,9 +11,19 @@ use super::with_features;
 use crate::manifest::samples::row;
 use crate::manifest::schema::Extras;
 use crate::manifest::{ManifestRow, Work, is_sealed, read_with_features, schema};
+use crate::platform::Platform;
 
 /// The columns that manifests of earlier programs do not have.
-const MISSING_EARLIER: [&str; 2] = ["content_ms", "style_ms"];
+const MISSING_EARLIER: [&str; 8] = [
+    "gpu",
+    "compute_capability",
+    "driver",
+    "cudnn",
+    "onnxruntime",
+    "prior_sha256",
+    "content_ms",
+    "style_ms",
+];
 
 /// Returns the rows of a file without a column, or what is said of it.
 fn without(name: &str, rows: &[ManifestRow]) -> Result<Vec<ManifestRow>, String> {
@@ -73,11 +83,30 @@ fn what_an_earlier_program_did_not_measure_is_not_known_and_nothing_else_is_lost
         earlier.remove_column(at);
     }
     let read = schema::rows(&earlier).unwrap();
-    assert_eq!(read, measured(None, None));
+    let unknown = measured(None, None).map(|row| ManifestRow {
+        platform: Platform::default(),
+        ..row
+    });
+    assert_eq!(read, unknown);
     // Collected together with what is measured they stay so.
     let together = [whole, measured(None, None)].concat();
     let batch = schema::batch(&together, Extras::default()).unwrap();
     assert_eq!(schema::rows(&batch).unwrap(), together);
+}
+
+#[test]
+fn what_an_earlier_program_computed_with_is_not_known() {
+    let known = row("night", "1", true);
+    assert!(known.platform.gpu.is_some());
+    let without_gpu = Platform {
+        gpu: None,
+        ..known.platform.clone()
+    };
+    let expected = ManifestRow {
+        platform: without_gpu,
+        ..known.clone()
+    };
+    assert_eq!(without("gpu", &[known]).unwrap(), [expected]);
 }
 
 #[test]

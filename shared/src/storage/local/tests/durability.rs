@@ -100,6 +100,24 @@ async fn when_create_has_returned_every_name_on_the_way_to_the_object_is_synced(
     is_durable(&storage, &second, &root);
 }
 
+#[test]
+fn a_link_that_is_found_is_synced_before_it_is_said_to_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    let storage = LocalStorage {
+        sync_folder: recording,
+        ..LocalStorage::new(&root)
+    };
+    let file = folder.path().join("file");
+    fs::write(&file, b"bytes").unwrap();
+    let link = root.join("link");
+    for expected in [Created::New, Created::AlreadyThere] {
+        assert_eq!(storage.link_new(&file, &link).unwrap(), expected);
+        let synced = synced_below(folder.path());
+        assert!(synced.contains(&link), "{expected:?}: {synced:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_gone_is_settled_without_a_word_and_not_made() {
     let folder = tempfile::tempdir().unwrap();

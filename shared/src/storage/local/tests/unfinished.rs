@@ -1,6 +1,7 @@
-//! Unfinished files lie away from every run, and go when they are old.
+//! Unfinished files lie away from every run, and go when who wrote them is gone, or is not known and they are old.
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::artifact::ArtifactPrefix;
@@ -14,15 +15,16 @@ async fn an_unfinished_file_lies_away_from_every_run_and_goes_when_it_is_old() {
     let folder = tempfile::tempdir().unwrap();
     let storage = LocalStorage::new(folder.path());
     let new = storage.write_temporary(b"half").unwrap();
-    let old = storage.write_temporary(b"half").unwrap();
+    let old = storage.unfinished_folder().join(".tmpa1B2c3");
     let two_days_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
-    old.as_file().set_modified(two_days_ago).unwrap();
+    let file = File::create(&old).unwrap();
+    file.set_modified(two_days_ago).unwrap();
     assert_eq!(
         list_all(&storage, &ArtifactPrefix::Runs).await.unwrap(),
         vec![]
     );
     storage.check_writable().await.unwrap();
-    assert!(new.path().exists() && !old.path().exists());
+    assert!(new.path().exists() && !old.exists());
 }
 
 #[test]
@@ -44,14 +46,22 @@ fn what_a_gone_process_left_is_removed_and_what_others_write_is_not() {
     storage.remove_unfinished().unwrap();
     assert!(of_other.exists() && of_unknown.exists());
 
+    let two_days_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
+    let make_old = |path: &Path| {
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(two_days_ago).unwrap();
+    };
+    // A clock that was set makes what is being written look old.
+    make_old(&of_other);
+    storage.remove_unfinished().unwrap();
+    assert!(of_other.exists() && of_unknown.exists());
+
     other.kill().unwrap();
     other.wait().unwrap();
     storage.remove_unfinished().unwrap();
     assert!(!of_other.exists() && of_unknown.exists());
 
-    let two_days_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
-    let file = File::options().write(true).open(&of_unknown).unwrap();
-    file.set_modified(two_days_ago).unwrap();
+    make_old(&of_unknown);
     storage.remove_unfinished().unwrap();
     assert!(!storage.unfinished_folder().exists());
 }

@@ -8,6 +8,7 @@ use super::chain::Chain;
 use super::{assert_same, contents, kernels_of, replaced};
 use crate::fusion::onnx::{EXTERNAL, Entry, Tensor};
 use crate::fusion::rewrite;
+use kernels::bf16::Operands;
 use kernels::convolution::Convolution;
 
 #[test]
@@ -27,7 +28,7 @@ fn only_wide_convolutions_of_nine_pixels_or_one_at_stride_1_are_replaced() {
     chain.conv(24, 24, 3, 1, 1); // of an unknown size
     chain.known(24);
     chain.conv(24, 24, 3, 1, 2); // stride 2
-    let (model, ours) = rewrite(&chain.model(), Path::new("")).unwrap();
+    let (model, ours) = rewrite(&chain.model(), Path::new(""), Operands::Single).unwrap();
     let (operators, constants) = contents(&model);
     assert_eq!(
         operators,
@@ -80,7 +81,7 @@ fn a_model_computes_with_our_convolutions_what_it_computes_with_those_of_onnx_ru
     };
     let last = chain.graph.initializer.len() - 2;
     chain.graph.initializer[last] = external.encode_to_vec();
-    let (_, ours) = rewrite(&chain.model(), folder.path()).unwrap();
+    let (_, ours) = rewrite(&chain.model(), folder.path(), Operands::Single).unwrap();
     assert_eq!(kernels_of::<Convolution>(&ours).len(), 2);
     assert_same(&chain, folder.path(), 20);
 }
@@ -292,7 +293,7 @@ fn convolutions_whose_numbers_do_not_fit_each_other_are_left_to_onnx_runtime() {
     other_norm.conv(32, 32, 3, 1, 1);
     other_norm.known(32);
     for chain in [other_bias(3), other_bias(1), without_inputs, other_norm] {
-        let (model, _) = rewrite(&chain.model(), Path::new("")).unwrap();
+        let (model, _) = rewrite(&chain.model(), Path::new(""), Operands::Single).unwrap();
         let (operators, _) = contents(&model);
         assert_eq!(
             operators.last().map(String::as_str),

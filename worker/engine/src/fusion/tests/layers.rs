@@ -5,6 +5,7 @@ use std::path::Path;
 use super::chain::{Chain, HEIGHT, WIDTH};
 use super::{assert_same, kernels_of, replaced};
 use crate::fusion::rewrite;
+use kernels::bf16::Operands;
 use kernels::group_norm::GroupNorm;
 
 #[test]
@@ -22,10 +23,10 @@ fn group_normalisation_is_one_operator_with_the_silu_after_it() {
             "Relu"
         ]
     );
-    let (_, ours) = rewrite(&chain.model(), Path::new("")).unwrap();
+    let (_, ours) = rewrite(&chain.model(), Path::new(""), Operands::Single).unwrap();
     assert_eq!(
         ours.to_string(),
-        "0 Convolution, 2 GroupNorm, 0 GatedGelu, 0 Linear, 0 Pointwise, 0 MultiHeadAttention"
+        "0 Convolution, 2 GroupNorm, 0 GatedGelu, 0 Linear, 0 Pointwise, 0 SmallConvolution, 0 MultiHeadAttention"
     );
     let found: Vec<_> = kernels_of::<GroupNorm>(&ours)
         .iter()

@@ -20,6 +20,7 @@ use super::custom_ops::{CustomOp, CustomOps, OpRegistry};
 use super::onnx::{Attribute, EXTERNAL, INT, Model, Node, Tensor};
 use super::{LoadError, load, rewrite};
 use crate::runtime::Runtime;
+use kernels::bf16::Operands;
 use method::noise::standard_normal;
 
 /// Returns the operators of a model, with the number of inputs of ours, and the names of its constants.
@@ -86,13 +87,28 @@ fn assert_close(found: &[f32], expected: &[f32]) {
 fn assert_same(chain: &Chain, folder: &Path, channels: usize) {
     let path = folder.join("chain.onnx");
     std::fs::write(&path, chain.model()).unwrap();
-    let ours = run(load(builder(), &path).unwrap(), channels);
+    let ours = run(load(builder(), &path, Operands::Single).unwrap(), channels);
     let theirs = run(builder().commit_from_file(&path).unwrap(), channels);
     assert_close(&ours, &theirs);
 }
 
+/// Asserts that a model in a folder computes the same but for the rounding of operands, where products are of bfloat16.
+fn assert_rounded(chain: &Chain, folder: &Path, channels: usize) {
+    let path = folder.join("chain.onnx");
+    std::fs::write(&path, chain.model()).unwrap();
+    let by = |operands| run(load(builder(), &path, operands).unwrap(), channels);
+    let (exact, rounded) = (by(Operands::Single), by(Operands::Bf16));
+    let sum = |numbers: &mut dyn Iterator<Item = f32>| {
+        let squares = numbers.map(|number| f64::from(number).powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    let of_errors = sum(&mut exact.iter().zip(&rounded).map(|(a, b)| a - b));
+    let error = of_errors / sum(&mut exact.iter().copied());
+    assert!(error > 1e-4 && error < 0.02, "{error:e}");
+}
+
 fn replaced(chain: &Chain) -> Vec<String> {
-    let (model, _) = rewrite(&chain.model(), Path::new("")).unwrap();
+    let (model, _) = rewrite(&chain.model(), Path::new(""), Operands::Single).unwrap();
     contents(&model).0
 }
 
@@ -114,11 +130,14 @@ fn what_cannot_be_loaded_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chain.onnx");
     assert!(matches!(
-        load(builder(), &path),
+        load(builder(), &path, Operands::Single),
         Err(LoadError::Read { .. })
     ));
     std::fs::write(&path, b"no model").unwrap();
-    assert!(matches!(load(builder(), &path), Err(LoadError::Decode(_))));
+    assert!(matches!(
+        load(builder(), &path, Operands::Single),
+        Err(LoadError::Decode(_))
+    ));
     let mut chain = Chain::new(20);
     let weights = chain.conv(40, 20, 3, 1, 1);
     let short = Tensor {
@@ -127,7 +146,9 @@ fn what_cannot_be_loaded_is_said() {
     };
     chain.graph.initializer[0] = short.encode_to_vec();
     std::fs::write(&path, chain.model()).unwrap();
-    let error = load(builder(), &path).unwrap_err().to_string();
+    let error = load(builder(), &path, Operands::Single)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("weights_0"), "{error}");
     let nowhere = Tensor {
         raw_data: None,
@@ -136,7 +157,9 @@ fn what_cannot_be_loaded_is_said() {
     };
     chain.graph.initializer[0] = nowhere.encode_to_vec();
     std::fs::write(&path, chain.model()).unwrap();
-    let error = load(builder(), &path).unwrap_err().to_string();
+    let error = load(builder(), &path, Operands::Single)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("does not say in which"), "{error}");
 }
 
@@ -153,4 +176,23 @@ fn whole_numbers_are_written_as_onnx_has_them() {
         attribute.encode_to_vec(),
         [b"\x0a\x05index".as_slice(), b"\x18\x03", b"\xa0\x01\x02"].concat()
     );
+}
+
+#[test]
+fn products_of_bf16_differ_from_those_of_single_precision_by_rounding_alone() {
+    let mut chain = Chain::new(8);
+    chain.conv(32, 8, 3, 1, 1);
+    chain.known(32);
+    chain.conv(40, 32, 1, 0, 1);
+    chain.known(40);
+    let weights = chain.constant(vec![WIDTH, WIDTH]);
+    chain.node("MatMul", &[weights], vec![]);
+    let found = [
+        "synth2real:Convolution of 1",
+        "synth2real:Pointwise of 1",
+        "synth2real:Linear of 1",
+    ];
+    assert_eq!(replaced(&chain), found);
+    let folder = tempfile::tempdir().unwrap();
+    assert_rounded(&chain, folder.path(), 8);
 }

@@ -152,6 +152,26 @@ impl Reader<'_> {
             described: self.described.clone(),
             found,
             expected: expected(self.reading.kind),
+            helps: helps(self.reading.kind),
+        }
+    }
+}
+
+/// What can say what a label is that was to be of a kind and cannot be told.
+fn helps(kind: LabelKind) -> &'static str {
+    match kind {
+        LabelKind::PaletteIds | LabelKind::LabelIds | LabelKind::TrainIds | LabelKind::Colour => {
+            "labels = \"label-ids\", \"train-ids\" or \"colour\" in the settings of a run of another name (transfer: \
+             --content-labels, --style-labels)"
+        }
+        LabelKind::SynthiaIds
+        | LabelKind::CarlaTags
+        | LabelKind::OldCarlaTags
+        | LabelKind::TableIds
+        | LabelKind::TableFirstChannel
+        | LabelKind::TableColours => {
+            "another layout, or `[content.classes]` in the settings of a run of another name (transfer: --content-classes, \
+             --style-classes)"
         }
     }
 }

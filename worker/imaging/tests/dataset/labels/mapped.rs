@@ -159,9 +159,11 @@ fn what_synthia_has_beside_the_classes_is_unlabelled_and_what_it_has_not_is_told
             "labels/a.png",
             "this dataset does not have",
             "SYNTHIA's class ids",
+            "or another layout, or `[content.classes]`",
         ] {
             assert!(told.contains(words), "no {words:?}: {told}");
         }
+        assert!(!told.contains("labels = "), "{told}");
     }
 }
 

@@ -4,10 +4,11 @@
 //! - `encodings`: it in every encoding that labels come in
 //! - `stated`, `levels`, `classes`: how each is read; `refused`: which are not
 //! - `stored`: how they are stored again
-//! - `mapped`: labels with ids or colours of other datasets
+//! - `mapped`: labels with ids or colours of other datasets; `left`: what is stored of them
 
 mod classes;
 mod encodings;
+mod left;
 mod levels;
 mod mapped;
 mod refused;

@@ -20,7 +20,7 @@ use crate::output::export::croissant::Parts;
 use crate::output::export::options::VALIDATION;
 use crate::output::export::packs::{Pack, Sizes};
 use crate::output::export::record::ExportRecord;
-use crate::output::export::set::{Item, Set, Split};
+use crate::output::export::set::{Set, Split};
 
 /// What an item takes beside its pictures, as far as files are planned by it.
 const TOLD_BYTES: u64 = 300;
@@ -63,11 +63,6 @@ impl PackLayout for Huggingface {
             packs.extend(full);
         }
         Ok(packs)
-    }
-
-    fn members(&self, set: &Set, item: &Item) -> (String, String) {
-        let key = set.key(item);
-        (format!("{key}.png"), format!("{key}.label.png"))
     }
 
     fn begin(&self, set: Arc<Set>, file: File) -> io::Result<Box<dyn PackWriter>> {
@@ -147,9 +142,11 @@ fn header(record: &ExportRecord, packs: &[Pack]) -> String {
     header.push_str("license: other\ntask_categories:\n- image-segmentation\n");
     header.push_str("configs:\n- config_name: default\n  data_files:\n");
     for split in record.splits.keys().map(|name| split_name(name)) {
+        // Names such as `no` and `2024` are no texts in YAML.
         let _ = writeln!(
             header,
-            "  - split: {split}\n    path: data/{split}-*.parquet"
+            "  - split: {}\n    path: data/{split}-*.parquet",
+            json!(split)
         );
     }
     header.push_str("dataset_info:\n  features:\n");
@@ -163,7 +160,7 @@ fn header(record: &ExportRecord, packs: &[Pack]) -> String {
         let of_split = |pack: &&Pack| (pack.split == Split::Validation) == is_validation;
         let bytes: u64 = packs.iter().filter(of_split).map(|pack| pack.bytes).sum();
         whole += bytes;
-        let name = split_name(name);
+        let name = json!(split_name(name));
         let _ = writeln!(
             header,
             "  - name: {name}\n    num_bytes: {bytes}\n    num_examples: {count}"
@@ -215,14 +212,31 @@ mod tests {
         );
         for words in [
             "---\npretty_name: \"synth2real demo\"\nlicense: other\n",
-            "  - split: train\n    path: data/train-*.parquet\n",
-            "  - split: validation\n    path: data/validation-*.parquet\n",
+            "  - split: \"train\"\n    path: data/train-*.parquet\n",
+            "  - split: \"validation\"\n    path: data/validation-*.parquet\n",
             "  - name: label\n    dtype: image\n",
-            "  - name: train\n    num_bytes: 4040\n    num_examples: 4\n",
-            "  - name: validation\n    num_bytes: 2020\n    num_examples: 2\n",
+            "  - name: \"train\"\n    num_bytes: 4040\n    num_examples: 4\n",
+            "  - name: \"validation\"\n    num_bytes: 2020\n    num_examples: 2\n",
             "  dataset_size: 6060\n---\n",
         ] {
             assert!(header.contains(words), "no {words:?} in\n{header}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_split_is_a_text_in_yaml_whatever_it_is() {
+        for name in ["2024", "1e3", "no", "null", "true", "0x10"] {
+            let record = ExportRecord {
+                splits: [(name.to_owned(), 4)].into(),
+                ..record(crate::output::export::Format::Huggingface, 2)
+            };
+            let header = header(&record, &[]);
+            for words in [
+                format!("  - split: \"{name}\"\n    path: data/{name}-*.parquet\n"),
+                format!("  - name: \"{name}\"\n    num_bytes: 0\n"),
+            ] {
+                assert!(header.contains(&words), "no {words:?} in\n{header}");
+            }
         }
     }
 }

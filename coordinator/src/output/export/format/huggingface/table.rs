@@ -15,7 +15,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value, json};
 
-use crate::output::export::format::PackWriter;
+use crate::output::export::format::{PackWriter, image_name, label_name};
 use crate::output::export::set::{Item, Set, figure_names};
 
 /// What becomes a row group at most, and so is in memory at once.
@@ -193,15 +193,14 @@ fn arrays(set: &Set, rows: &[Row]) -> io::Result<Vec<ArrayRef>> {
         let wholes = rows.iter().map(|row| i32::try_from(of(&row.item)).ok());
         Arc::new(Int32Array::from_iter(wholes))
     };
-    let key = |item: &Item| set.key(item);
     let mut arrays = vec![
         pictures(
             rows.iter().map(|row| row.image.as_slice()),
-            texts(&|item| format!("{}.png", key(item))),
+            texts(&|item| image_name(set, item)),
         )?,
         pictures(
             rows.iter().map(|row| row.label.as_slice()),
-            texts(&|item| format!("{}.label.png", key(item))),
+            texts(&|item| label_name(set, item)),
         )?,
         texts(&|item| set.content(item).name.clone()),
         texts(&|item| set.style(item).name.clone()),

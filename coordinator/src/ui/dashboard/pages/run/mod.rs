@@ -12,6 +12,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use shared::item_metric::ItemMetric;
 use shared::json;
+use shared::settings::MethodConfig;
 use shared::warning::WarningKind;
 
 use self::shard_table::{Filter, ShardTable};
@@ -19,12 +20,12 @@ use self::styles::{StyleLine, styles};
 use super::parts;
 use super::run_summary::RunSummary;
 use super::workers::{WorkerLine, workers};
-use crate::output::report::{AgreementReport, RunReport, text};
+use crate::output::report::{AgreementReport, Cost, RunReport, text};
 use crate::ui::dashboard::Dashboard;
 use crate::ui::dashboard::access::Visitor;
 use crate::ui::dashboard::actions::without_queue;
 use crate::ui::dashboard::error::PageError;
-use crate::ui::dashboard::format::{count, figure};
+use crate::ui::dashboard::format::{count, figure, things};
 use crate::ui::dashboard::layout::{Layout, Section, page};
 use crate::work::collector::RunView;
 
@@ -48,6 +49,8 @@ struct RunPage {
     warnings: Vec<Reason>,
     /// Whether there is a segmenter that tells of labels.
     has_labels: bool,
+    /// Whether class maps stand for labels of styles.
+    has_class_maps: bool,
     doubtful: usize,
     num_doubtful: String,
     actions: Actions,
@@ -133,6 +136,7 @@ pub(crate) async fn show(
         num_reasons: view.counts.reasons.len(),
         warnings: warnings(&view),
         has_labels: has_labels(&view),
+        has_class_maps: view.run.has_class_maps(),
         doubtful: view.counts.doubtful,
         num_doubtful: count(view.counts.doubtful),
         grid: grid_height(&view),
@@ -146,20 +150,23 @@ fn facts(view: &RunView) -> Vec<Fact> {
     let (frozen, plan) = (&record.frozen, &view.run.plan);
     let method = &frozen.method;
     let fact = |what, is| Fact { what, is };
-    vec![
-        fact(
-            "Method",
-            format!(
-                "{}, {}",
-                json::name(&method.method),
-                json::name(&method.preset)
+    let mut facts = match method {
+        MethodConfig::Diffusion(method) => vec![
+            fact(
+                "Method",
+                format!("{}, {}", method.method, json::name(&method.preset)),
             ),
-        ),
-        fact(
-            "Steps",
-            format!("{} of {}", method.num_executed(), method.steps),
-        ),
-        fact("Seed", method.seed.to_string()),
+            fact(
+                "Steps",
+                format!("{} of {}", method.num_executed(), method.steps),
+            ),
+        ],
+        MethodConfig::Baseline(_) | MethodConfig::Translator(_) => {
+            vec![fact("Method", method.method().to_string())]
+        }
+    };
+    facts.extend([
+        fact("Seed", method.seed().to_string()),
         fact(
             "Output",
             format!("{} × {}", frozen.model.width, frozen.model.height),
@@ -167,16 +174,18 @@ fn facts(view: &RunView) -> Vec<Fact> {
         fact(
             "Plan",
             format!(
-                "{} contents × {} styles in {} shards",
-                count(plan.contents.len()),
-                count(plan.styles.len()),
-                count(plan.shards.len())
+                "{} × {} in {}",
+                things(plan.contents.len(), "content"),
+                things(plan.styles.len(), "style"),
+                things(plan.shards.len(), "shard")
             ),
         ),
         fact("Contents", record.inputs.content.to_string()),
         fact("Styles", record.inputs.style.to_string()),
-        fact("Model", record.inputs.model.to_string()),
-    ]
+    ]);
+    let model = record.inputs.model.as_ref();
+    facts.extend(model.map(|model| fact("Model", model.to_string())));
+    facts
 }
 
 fn figures(report: &RunReport) -> Figures {
@@ -186,11 +195,18 @@ fn figures(report: &RunReport) -> Figures {
         labels: labels.map(|it| it.to_string()).unwrap_or_default(),
         accuracy: labels.map(AgreementReport::accuracies).unwrap_or_default(),
         segmenter: segmenter.map_or_else(|| "a segmenter".to_owned(), text::name_of_network),
-        cost: format!(
-            "{} s and {} UNet evaluations an image",
-            figure(report.cost.seconds_per_image, 2),
-            figure(report.cost.evaluations_per_image, 1)
-        ),
+        cost: cost(&report.cost),
+    }
+}
+
+fn cost(cost: &Cost) -> String {
+    let seconds = figure(cost.seconds_per_image, 2);
+    match cost.evaluations_per_image {
+        None => format!("{seconds} s an image"),
+        evaluations => {
+            let evaluations = figure(evaluations, 1);
+            format!("{seconds} s and {evaluations} UNet evaluations an image")
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Invented names, which hide none that works.
 
 use shared::ids::ShardId;
+use shared::platform::Platform;
 use shared::queue::message::{Event, EventKind, ShardInHand};
 use shared::wording::MOST_TEXT_BYTES;
 
@@ -116,11 +117,16 @@ fn a_name_that_no_worker_has_is_refused_and_texts_are_parts_of_a_line() {
     };
     let told = EventKind::Heartbeat {
         device: "cpu\u{7}".to_owned(),
+        platform: Platform {
+            gpu: Some("L4\u{7}".to_owned()),
+            ..Platform::default()
+        },
         work: Some(work),
     };
     fleet.apply_event(&event(told), at(0));
     let worker = &fleet.workers(now(0))[0];
     assert_eq!(worker.device.as_deref(), Some("cpu\\u{7}"));
+    assert_eq!(worker.platform.gpu.as_deref(), Some("L4\\u{7}"));
     let work = worker.work.as_ref().unwrap();
     assert_eq!(work.step, "denoise\\n\\u{202e}");
 }

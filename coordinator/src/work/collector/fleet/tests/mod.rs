@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::ids::ShardId;
+use shared::platform::Platform;
 use shared::queue::message::{Event, EventKind, ShardInHand};
 use tokio::time::Instant;
 
@@ -42,8 +43,11 @@ fn event(kind: EventKind) -> Event {
 }
 
 fn heartbeat(work: Option<ShardInHand>) -> Event {
-    let device = "cpu".to_owned();
-    event(EventKind::Heartbeat { device, work })
+    event(EventKind::Heartbeat {
+        device: "cpu".to_owned(),
+        platform: Platform::default(),
+        work,
+    })
 }
 
 fn in_hand() -> ShardInHand {

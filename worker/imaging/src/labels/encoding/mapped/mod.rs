@@ -3,17 +3,18 @@
 //! Nothing is guessed: an id is what the table says. What it does not name is unlabelled, and told if there is much of it.
 //! Of a layout that names all of its ids, a file in which many are others is another file.
 //!
-//! - `synthia`, `carla`: the tables of these layouts
+//! - `synthia`, `carla`: the tables of these layouts; `frame`: whether a frame of CARLA has tags or colours
 
 mod carla;
+mod frame;
 mod synthia;
 
-use ndarray::{Array2, ArrayView3, Zip};
-use png::ColorType;
+use ndarray::{Array2, Array3, ArrayView3, Zip};
 use shared::dataset::ClassTable;
 use shared::dataset::classes::UNKNOWN;
 use shared::dataset::entry::LabelKind;
 
+use self::frame::Frame;
 use super::{Label, MAX_MEANINGLESS, MEANINGLESS_TOLD, Read, Reader, expected};
 use crate::decode::label_file::too_deep;
 use crate::decode::raw_pixels::RawPixels;
@@ -27,6 +28,23 @@ pub(crate) struct MappedLabel {
     pub(crate) pixels: RawPixels,
     /// `(height, width)`.
     pub(crate) train_ids: Array2<u8>,
+    /// How it was read, if it is a frame of CARLA.
+    frame: Option<Frame>,
+}
+
+impl MappedLabel {
+    /// Returns what `cut` leaves of its pixels, as they are stored: read by themselves they show what they show here.
+    pub(crate) fn stored(&self, cut: impl FnOnce(ArrayView3<u8>) -> Array3<u8>) -> RawPixels {
+        let pixels = RawPixels {
+            format: self.pixels.format.clone(),
+            bytes: cut(self.pixels.bytes.view()),
+            described: self.pixels.described.clone(),
+        };
+        match self.frame {
+            Some(frame) => frame.read_alike(pixels),
+            None => pixels,
+        }
+    }
 }
 
 /// What says which class a pixel is.
@@ -126,10 +144,17 @@ fn share(part: u64, whole: usize) -> f64 {
 impl Reader<'_> {
     /// Returns the label that pixels are by what says which class each is.
     pub(super) fn mapped(mut self, pixels: RawPixels, mapping: &Mapping<'_>) -> Read {
-        let classified = match mapping {
-            Mapping::Synthia => Classified::of_ids(&self.first(&pixels)?, synthia::train_id),
-            Mapping::Carla(train_id) => self.carla(&pixels, *train_id)?,
-            Mapping::Table(table) => self.by_table(&pixels, table)?,
+        let (classified, frame) = match mapping {
+            Mapping::Synthia => {
+                let ids = self.first(&pixels)?;
+                (Classified::of_ids(&ids, synthia::train_id), None)
+            }
+            Mapping::Carla(train_id) => {
+                let read = Frame::read(&pixels, *train_id);
+                let (frame, classified) = read.ok_or_else(|| self.deep())?;
+                (classified, Some(frame))
+            }
+            Mapping::Table(table) => (self.by_table(&pixels, table)?, None),
         };
         let Classified {
             train_ids,
@@ -143,7 +168,10 @@ impl Reader<'_> {
                     "{percent:.1} % of its pixels show what the table of classes does not name, such as {first}, and \
                      count as unlabelled: name it, as \"ignore\" if it is no class"
                 )),
-                Mapping::Synthia | Mapping::Carla(_) if unnamed > MAX_MEANINGLESS => {
+                // What is stored was believed, and the part that is left of a file may have a larger share.
+                Mapping::Synthia | Mapping::Carla(_)
+                    if unnamed > MAX_MEANINGLESS && !self.reading.stated =>
+                {
                     return Err(self.untold(format!(
                         "{percent:.0} % of its pixels show what this dataset does not have, such as {first}"
                     )));
@@ -154,28 +182,12 @@ impl Reader<'_> {
                 )),
             }
         }
-        let label = Label::Mapped(MappedLabel { pixels, train_ids });
+        let label = Label::Mapped(MappedLabel {
+            pixels,
+            train_ids,
+            frame,
+        });
         Ok((label, self.warnings))
-    }
-
-    /// Returns CARLA's classes. Its palette gives the 19 classes Cityscapes' colours, and no tag looks like one of them.
-    fn carla(
-        &self,
-        pixels: &RawPixels,
-        train_id: fn(u8) -> Option<u8>,
-    ) -> Result<Classified, InputError> {
-        let may_be_colours = match pixels.format.colour {
-            ColorType::Rgb | ColorType::Rgba | ColorType::Indexed => true,
-            ColorType::Grayscale | ColorType::GrayscaleAlpha => false,
-        };
-        let colours = may_be_colours.then(|| pixels.colours()).flatten();
-        if let Some(colours) = colours {
-            let of_colours = Classified::of_colours(colours.view(), carla::train_id_of_colour);
-            if of_colours.unnamed <= MEANINGLESS_TOLD && of_colours.shows_a_class() {
-                return Ok(of_colours);
-            }
-        }
-        Ok(Classified::of_ids(&self.first(pixels)?, train_id))
     }
 
     fn by_table(&self, pixels: &RawPixels, table: &ClassTable) -> Result<Classified, InputError> {

@@ -1,0 +1,1 @@
+"""Kernels of ours for GPUs: the attention of injected layers, compiled ahead of time."""
