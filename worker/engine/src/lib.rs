@@ -1,7 +1,7 @@
 //! The model on ONNX Runtime: segments of the UNet, with attention between them. No other crate names ONNX Runtime.
 //!
 //! - [`runtime`]: the shared library and its one thread pool; `device`: where graphs run; `library`, `library_version`: where
-//!   the library is, and what it is; `platform`: what else a device computes with
+//!   the library is, and what it is; `platform`: what else a device computes with; `cuda`: CUDA's libraries
 //! - `arena`: one arena for all sessions; `reclaim`: what is free of it is given back; `complaints`: what an error leaves out
 //! - `session`: one graph as a session that matches its contract; `tensor_cores`: what is computed on them all the same
 //! - `builder`: graphs written node by node; `transfer`: one that copies tensors to the host
@@ -22,6 +22,7 @@ pub mod attention;
 mod builder;
 mod complaints;
 pub mod conversion;
+mod cuda;
 mod device;
 mod error;
 pub mod feature_extractor;

@@ -4,21 +4,11 @@ use ort::value::DynValue;
 use shared::model::{InjectedLayer, Precision};
 
 use crate::attention::InjectedAttention;
+use crate::cuda::Argument;
 use method::filtering::{BestMatch, Exchange, Filter, Quantile, Similarity};
 
 /// The shares of keys that are matched side by side: which key is the best does not depend on it.
 pub(super) const SHARES: usize = 4;
-
-/// An argument of a kernel.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Argument<'a> {
-    /// Where a tensor is on the GPU.
-    Tensor(&'a DynValue),
-    /// A whole number.
-    Whole(usize),
-    /// A number of single precision.
-    Number(f32),
-}
 
 /// How many programs a kernel has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

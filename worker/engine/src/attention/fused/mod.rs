@@ -2,7 +2,7 @@
 //!
 //! - `compiled`: the kernels that this program has, and which of them a GPU runs
 //! - `launches`: what is launched for a layer, in order
-//! - `gpu`: kernels on a GPU
+//! - `loaded`: kernels on a GPU
 //!
 //! A layer of an output that injects is two launches without a filter, and seven with one. What lies between them is
 //! smaller than a query. The attention of an image to itself stays ONNX Runtime's own.
@@ -10,8 +10,8 @@
 //! **Source:** as [`method`], whose kernels these agree with.
 
 mod compiled;
-mod gpu;
 mod launches;
+mod loaded;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,8 +20,8 @@ use ort::value::{DynValue, TensorElementType};
 use shared::settings::Device;
 
 use self::compiled::kernels_for;
-use self::gpu::Gpu;
 use self::launches::{Attended, Between, Launches, SHARES, Statistics};
+use self::loaded::LoadedKernels;
 use super::graph::GraphAttention;
 use super::{
     AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, LayerTensors, SelfAttention,
@@ -40,7 +40,7 @@ const MAX_NUMBERS: usize = i32::MAX as usize;
 
 /// Attention by kernels of ours, and by graphs where it is not injected.
 pub(super) struct FusedAttention {
-    gpu: Gpu,
+    kernels: LoadedKernels,
     graphs: GraphAttention,
     runtime: Runtime,
     precision: Precision,
@@ -62,11 +62,11 @@ impl FusedAttention {
         };
         let capability = runtime.platform().compute_capability;
         let kernels = kernels_for(capability.as_deref(), precision)?;
-        let gpu = Gpu::load(number, kernels)?;
+        let kernels = LoadedKernels::load(number, kernels)?;
         for layer in layers {
             let needed = Launches::new(layer, precision, how).needed();
             let name = &layer.name;
-            if let Some(missing) = needed.iter().find(|kernel| !gpu.has(kernel)) {
+            if let Some(missing) = needed.iter().find(|kernel| !kernels.has(kernel)) {
                 return Err(format!(
                     "layer {name} has heads of {} columns, and there is no kernel {missing}",
                     layer.head_width
@@ -77,7 +77,7 @@ impl FusedAttention {
             }
         }
         Ok(Self {
-            gpu,
+            kernels,
             graphs: GraphAttention::new(runtime, precision, how),
             runtime: runtime.clone(),
             precision,
@@ -113,7 +113,7 @@ impl AttentionKernel for FusedAttention {
             Entry::Vacant(room) => room.insert(Upload::new(&self.runtime, shape, self.precision)?),
         };
         let output = Output {
-            gpu: &self.gpu,
+            kernels: &self.kernels,
             launches: Launches::new(layer, self.precision, self.how),
             precision: self.precision,
             layer,
@@ -156,7 +156,7 @@ impl AttentionKernel for FusedAttention {
 
 /// The attention of an output that is being made, of tensors that are on the GPU and have the layer's shape.
 struct Output<'a> {
-    gpu: &'a Gpu,
+    kernels: &'a LoadedKernels,
     launches: Launches<'a>,
     precision: Precision,
     layer: &'a InjectedLayer,
@@ -164,7 +164,7 @@ struct Output<'a> {
 
 impl Output<'_> {
     fn run(&self, launch: &launches::Launch<'_>) -> ort::Result<()> {
-        self.gpu.launch(launch, self.layer.tokens)
+        self.kernels.launch(launch, self.layer.tokens)
     }
 
     fn room(&self, upload: &Upload) -> ort::Result<DynValue> {
