@@ -276,7 +276,7 @@ impl GraphSession {
     }
 
     /// Returns a new tensor on the device, of whatever numbers are in its memory there.
-    pub(super) fn room(
+    pub(super) fn allocate(
         &self,
         element: TensorElementType,
         shape: &[usize],

@@ -167,7 +167,7 @@ pub(crate) fn message(error: &DriverError) -> String {
 
 /// Returns the arguments of a launch in the order of the contract.
 fn raw(kernel: &str, contract: &[String], given: &[(&str, Argument<'_>)]) -> ort::Result<Vec<Raw>> {
-    let raw = contract.iter().map(|argument| {
+    let raw = contract.iter().map(|argument| -> ort::Result<Raw> {
         // What the compiler adds is a pointer that these kernels do not follow.
         let Some((name, kind)) = argument.split_once(": ") else {
             return Ok(Raw::Address(0));

@@ -10,6 +10,7 @@ use cudarc::nvrtc::Ptx;
 
 use super::compiled::Compiled;
 use super::launches::{Launch, Programs};
+use super::reasons::LoadFailure;
 use crate::cuda::{self, Kernel};
 
 /// Threads of a warp.
@@ -36,9 +37,10 @@ struct Loaded {
 
 impl LoadedKernels {
     /// Loads kernels on a GPU that ONNX Runtime has reached, so that the driver is loaded.
-    pub(super) fn load(number: u8, kernels: Vec<Compiled>) -> Result<Self, String> {
-        let context = CudaContext::new(number.into()).map_err(|error| cuda::message(&error))?;
-        let load = |compiled| {
+    pub(super) fn load(number: u8, kernels: Vec<Compiled>) -> Result<Self, LoadFailure> {
+        let context = CudaContext::new(number.into());
+        let context = context.map_err(|error| LoadFailure::Gpu(cuda::message(&error)))?;
+        let load = |compiled| -> Result<(String, Loaded), LoadFailure> {
             let loaded = load_one(&context, compiled)?;
             Ok((loaded.kernel.name.clone(), loaded))
         };
@@ -47,11 +49,6 @@ impl LoadedKernels {
             stream: context.default_stream(),
             kernels: kernels.into_iter().map(load).collect::<Result<_, _>>()?,
         })
-    }
-
-    /// Returns whether a kernel is there.
-    pub(super) fn has(&self, kernel: &str) -> bool {
-        self.kernels.contains_key(kernel)
     }
 
     /// Launches a kernel on so many rows; it runs after everything that was asked of the GPU before.
@@ -71,17 +68,21 @@ impl LoadedKernels {
 fn load_one(
     context: &Arc<CudaContext>,
     Compiled { contract, code }: Compiled,
-) -> Result<Loaded, String> {
-    let refuse =
-        |error: DriverError| format!("kernel {}: {}", contract.name, cuda::message(&error));
+) -> Result<Loaded, LoadFailure> {
+    let refuse = |message| LoadFailure::Kernel {
+        kernel: contract.name.clone(),
+        message,
+    };
+    let refused = |error: DriverError| refuse(cuda::message(&error));
     let module = context
         .load_module(Ptx::from_binary(code))
-        .map_err(refuse)?;
-    let function = module.load_function(&contract.function).map_err(refuse)?;
+        .map_err(refused)?;
+    let function = module.load_function(&contract.function).map_err(refused)?;
     if contract.shared_bytes > USUAL_SHARED_BYTES {
-        let bytes = i32::try_from(contract.shared_bytes).map_err(|error| error.to_string())?;
+        let bytes =
+            i32::try_from(contract.shared_bytes).map_err(|error| refuse(error.to_string()))?;
         let most = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-        function.set_attribute(most, bytes).map_err(refuse)?;
+        function.set_attribute(most, bytes).map_err(refused)?;
     }
     Ok(Loaded {
         queries: contract.queries,
