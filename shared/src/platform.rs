@@ -24,6 +24,10 @@ pub struct Platform {
     /// The version of ONNX Runtime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onnxruntime: Option<String>,
+    /// What computed the attention of injected layers: `fused sm_90` (kernels for GPUs of that architecture), `graph` or
+    /// `host`; none where no layer is injected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub injection: Option<String>,
 }
 
 impl Platform {
@@ -46,6 +50,7 @@ impl Platform {
             driver: shown(&self.driver),
             cudnn: shown(&self.cudnn),
             onnxruntime: shown(&self.onnxruntime),
+            injection: shown(&self.injection),
         }
     }
 }
@@ -58,6 +63,7 @@ impl fmt::Display for Platform {
             ("driver ", &self.driver),
             ("cuDNN ", &self.cudnn),
             ("ONNX Runtime ", &self.onnxruntime),
+            ("injection ", &self.injection),
         ];
         let mut between = "";
         for (name, text) in named {
@@ -82,12 +88,13 @@ mod tests {
             driver: known("580.65.06"),
             cudnn: known("9.28.1"),
             onnxruntime: known("1.31.0"),
+            injection: known("fused sm_80"),
         }
     }
 
     #[test]
     fn what_is_known_is_told_in_one_line() {
-        let told = "NVIDIA L4, compute capability 8.9, driver 580.65.06, cuDNN 9.28.1, ONNX Runtime 1.31.0";
+        let told = "NVIDIA L4, compute capability 8.9, driver 580.65.06, cuDNN 9.28.1, ONNX Runtime 1.31.0, injection fused sm_80";
         assert_eq!(platform().to_string(), told);
         let on_cpu = Platform {
             onnxruntime: platform().onnxruntime,
@@ -96,6 +103,23 @@ mod tests {
         assert_eq!(on_cpu.to_string(), "ONNX Runtime 1.31.0");
         assert!(!on_cpu.is_unknown());
         assert!(Platform::default().is_unknown());
+    }
+
+    #[test]
+    fn one_that_an_earlier_program_stored_is_read_and_what_it_did_not_tell_is_unknown() {
+        let earlier = r#"{"gpu": "NVIDIA L4", "compute_capability": "8.9", "driver": "580.65.06", "cudnn": "9.28.1",
+            "onnxruntime": "1.31.0"}"#;
+        let expected = Platform {
+            injection: None,
+            ..platform()
+        };
+        assert_eq!(serde_json::from_str::<Platform>(earlier).unwrap(), expected);
+        let json = serde_json::to_value(platform()).unwrap();
+        assert_eq!(json["injection"], "fused sm_80");
+        assert_eq!(
+            serde_json::from_value::<Platform>(json).unwrap(),
+            platform()
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::process::Command;
 use tests::repository;
 
 /// Folders with tests.
-const FOLDERS: [&str; 16] = [
+const FOLDERS: [&str; 15] = [
     "coordinator/src",
     "shared/src",
     "shared/tests",
@@ -19,7 +19,6 @@ const FOLDERS: [&str; 16] = [
     "tests/corpus/tests",
     "tests/src",
     "tests/tests",
-    "worker/cuda/src",
     "worker/engine/src",
     "worker/engine/tests",
     "worker/imaging/src",
@@ -166,9 +165,7 @@ fn a_function_is_found_by_its_whole_name() {
 }
 
 /// What only a coordinator with the feature `embedded` may need.
-const OF_THE_ENGINE: [&str; 7] = [
-    "cuda", "engine", "kernels", "method", "ort", "ort-sys", "worker",
-];
+const OF_THE_ENGINE: [&str; 6] = ["engine", "kernels", "method", "ort", "ort-sys", "worker"];
 
 /// Returns the names of the crates that a coordinator is linked from.
 fn crates_of_coordinator(features: &[&str]) -> BTreeSet<String> {
@@ -206,10 +203,9 @@ fn a_coordinator_without_the_engine_links_nothing_of_it() {
     );
 }
 
-/// The files that open the lint: calls of CUDA's libraries, launches of a GPU's kernels, and instructions of a processor.
-const OPEN: [&str; 4] = [
-    "worker/cuda/src/calls.rs",
-    "worker/engine/src/attention/fused/gpu.rs",
+/// The files that open the lint: calls of CUDA's libraries, and instructions of a processor.
+const OPEN: [&str; 3] = [
+    "worker/engine/src/cuda/calls.rs",
     "worker/kernels/src/bf16/dot_products.rs",
     "worker/kernels/src/vectorised.rs",
 ];

@@ -35,6 +35,7 @@ pub(super) fn row(style: &str, content: &str, done: bool) -> ManifestRow {
             driver: Some("580.65.06".into()),
             cudnn: Some("9.28.1".into()),
             onnxruntime: done.then(|| "1.31.0".into()),
+            injection: done.then(|| "fused sm_80".into()),
         },
         seed: u64::MAX,
         config_hash: "c".into(),

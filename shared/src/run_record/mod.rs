@@ -210,6 +210,7 @@ pub(crate) mod tests {
             platform: Platform {
                 gpu: Some("NVIDIA L4".to_owned()),
                 onnxruntime: Some("1.31.0".to_owned()),
+                injection: Some("graph".to_owned()),
                 ..Platform::default()
             },
             ..record()

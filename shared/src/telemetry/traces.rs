@@ -30,9 +30,8 @@ const ENDPOINTS: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
 /// The crates whose spans are sent, with the events in them.
-const OURS: [&str; 9] = [
+const OURS: [&str; 8] = [
     "coordinator",
-    "cuda",
     "engine",
     "imaging",
     "kernels",

@@ -6,6 +6,7 @@ use shared::failure::FailureClass;
 use shared::model::ContractError;
 use shared::settings::Device;
 
+use crate::attention::WITHOUT_FUSED;
 use crate::conversion::trial::TrialFailure;
 use crate::thread::EngineGone;
 use kernels::vectors::VectorsError;
@@ -51,8 +52,8 @@ pub enum EngineError {
     /// A device computes something else than it should.
     #[error(
         "what device {device} computes cannot be trusted: {failure}; take the driver and the versions of CUDA and cuDNN that \
-         are tested together (infra/setup/cuda.txt), or another GPU; where injected attention is wrong, injection of the \
-         engine may be \"graph\"; with SYNTH2REAL_TRIAL=report it is used all the same"
+         are tested together (infra/setup/cuda.txt), or another GPU; where injected attention is wrong, {WITHOUT_FUSED}; \
+         with SYNTH2REAL_TRIAL=report it is used all the same"
     )]
     Trial {
         /// The device.
@@ -159,8 +160,7 @@ impl EngineError {
 impl EngineError {
     /// Returns the error of a device that took a model and cannot compute with it, for this reason.
     pub(crate) fn of_warm_up(&self, device: Device) -> Self {
-        let source = std::error::Error::source(self).map(ToString::to_string);
-        let why = source.map_or_else(String::new, |source| format!(": {}", cause(&source)));
+        let why = self.why();
         Self::Device {
             device,
             reason: format!(
@@ -168,6 +168,23 @@ impl EngineError {
                  libcudnn.so.9 where the loader looks (LD_LIBRARY_PATH), and has the GPU memory to spare?"
             ),
         }
+    }
+
+    /// Returns the error of a device that took fused kernels and cannot compute with them, for this reason.
+    pub(crate) fn of_fused_kernels(&self, device: Device) -> Self {
+        let why = self.why();
+        Self::Device {
+            device,
+            reason: format!(
+                "its kernels of injected layers were loaded and cannot be computed with, {self}{why}; {WITHOUT_FUSED}"
+            ),
+        }
+    }
+
+    /// Returns what lies behind the error, as the end of a line.
+    fn why(&self) -> String {
+        let source = std::error::Error::source(self).map(ToString::to_string);
+        source.map_or_else(String::new, |source| format!(": {}", cause(&source)))
     }
 
     /// Returns whether what a model lies in cannot be read.

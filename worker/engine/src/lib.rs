@@ -1,9 +1,10 @@
 //! The model on ONNX Runtime: segments of the UNet, with attention between them. No other crate names ONNX Runtime.
 //!
 //! - [`runtime`]: the shared library and its one thread pool; `device`: where graphs run; `library`, `library_version`: where
-//!   the library is, and what it is; `platform`: what else a device computes with
+//!   the library is, and what it is; `platform`: what else a device computes with; `cuda`: CUDA's libraries
 //! - `arena`: one arena for all sessions; `reclaim`: what is free of it is given back; `complaints`: what an error leaves out
-//! - `session`: one graph as a session that matches its contract; `tensor_cores`: what is computed on them all the same
+//! - `session`: one graph as a session; `outlets`: whether it matches its contract; `tensor_cores`: what is computed on them
+//!   all the same
 //! - `builder`: graphs written node by node; `transfer`: one that copies tensors to the host
 //! - `fusion`: graphs rewritten so that parts of them are operators of ours, which [`kernels`] computes
 //! - [`unet`]: the UNet's segments in order, with attention between them
@@ -22,6 +23,7 @@ pub mod attention;
 mod builder;
 mod complaints;
 pub mod conversion;
+mod cuda;
 mod device;
 mod error;
 pub mod feature_extractor;
@@ -30,6 +32,7 @@ pub mod injection;
 mod library;
 mod library_version;
 mod network;
+mod outlets;
 pub mod perceptual_network;
 mod platform;
 pub mod prior_network;

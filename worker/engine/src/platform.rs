@@ -5,7 +5,7 @@ use std::fs;
 use shared::platform::Platform;
 use shared::settings::Device;
 
-use crate::runtime;
+use crate::{cuda, runtime};
 
 /// Where Linux has the version of the driver. The driver's library says which CUDA it is for.
 const DRIVER_VERSION: &str = "/sys/module/nvidia/version";

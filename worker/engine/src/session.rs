@@ -6,7 +6,7 @@ use ort::editor::Model;
 use ort::memory::{Allocator, MemoryInfo};
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{IoBinding, RunOptions, Session};
-use ort::value::{DynTensor, DynValue, Outlet, Shape, TensorElementType, ValueType};
+use ort::value::{DynTensor, DynValue, Shape, TensorElementType};
 
 use kernels::bf16::Operands;
 use shared::settings::Device;
@@ -15,8 +15,8 @@ use crate::complaints;
 use crate::fusion::{self, LoadError};
 use crate::runtime::Runtime;
 use crate::tensor::Tensors;
-use crate::{EngineError, device, tensor, tensor_cores};
-use shared::model::{self, ContractError, Dimension, GraphFile, Precision, TensorContract};
+use crate::{EngineError, device, outlets, tensor, tensor_cores};
+use shared::model::{self, ContractError, GraphFile, Precision, TensorContract};
 
 /// ONNX Runtime's name of what makes one node of those that compute the same.
 const MERGES_NODES: &str = "CommonSubexpressionElimination";
@@ -148,7 +148,7 @@ impl GraphSession {
             ("input", &graph.inputs, session.inputs()),
             ("output", &graph.outputs, session.outputs()),
         ] {
-            compare(kind, expected, found).map_err(refuse)?;
+            outlets::compare(kind, expected, found).map_err(refuse)?;
         }
         let names = |tensors: &[TensorContract]| -> Vec<String> {
             tensors.iter().map(|tensor| tensor.name.clone()).collect()
@@ -276,7 +276,7 @@ impl GraphSession {
     }
 
     /// Returns a new tensor on the device, of whatever numbers are in its memory there.
-    pub(super) fn room(
+    pub(super) fn allocate(
         &self,
         element: TensorElementType,
         shape: &[usize],
@@ -350,56 +350,4 @@ fn builder(runtime: &Runtime, precision: Precision) -> ort::Result<SessionBuilde
             // The bytes of an image must not depend on which attempt made it.
             .with_deterministic_compute(true)?,
     })
-}
-
-fn compare(kind: &str, expected: &[TensorContract], found: &[Outlet]) -> Result<(), String> {
-    for tensor in expected {
-        let Some(outlet) = found.iter().find(|outlet| outlet.name() == tensor.name) else {
-            return Err(format!(
-                "has no {kind} {}, which the contract names",
-                tensor.name
-            ));
-        };
-        let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
-            return Err(format!("has an {kind} {} that is no tensor", tensor.name));
-        };
-        let free = |dimension: &Dimension, found: i64| match dimension {
-            Dimension::Fixed(fixed) => *fixed == found,
-            Dimension::Free(_) => found == -1,
-        };
-        let same_shape = tensor.shape.len() == shape.len()
-            && tensor
-                .shape
-                .iter()
-                .zip(shape.iter())
-                .all(|(e, f)| free(e, *f));
-        if dtype_name(ty) != tensor.dtype || !same_shape {
-            return Err(format!(
-                "has {kind} {} as {} {shape:?}, the contract says {} {:?}",
-                tensor.name,
-                dtype_name(ty),
-                tensor.dtype,
-                tensor.shape
-            ));
-        }
-    }
-    match found
-        .iter()
-        .find(|outlet| expected.iter().all(|tensor| tensor.name != outlet.name()))
-    {
-        Some(outlet) => Err(format!(
-            "has an {kind} {} that the contract does not name",
-            outlet.name()
-        )),
-        None => Ok(()),
-    }
-}
-
-fn dtype_name(dtype: &TensorElementType) -> String {
-    match dtype {
-        TensorElementType::Float32 => "float32".to_owned(),
-        TensorElementType::Float16 => "float16".to_owned(),
-        TensorElementType::Int64 => "int64".to_owned(),
-        other => format!("{other:?}").to_lowercase(),
-    }
 }

@@ -52,7 +52,7 @@ impl Transfer {
         })?;
         let session = match self.sessions.entry(shape) {
             Entry::Occupied(made) => made.into_mut(),
-            Entry::Vacant(room) => {
+            Entry::Vacant(vacant) => {
                 let written = WrittenGraph {
                     name: NAME,
                     precision: self.precision,
@@ -61,7 +61,7 @@ impl Transfer {
                     model: graph(shape, self.precision, [ON_DEVICE, ON_HOST]),
                 };
                 let session = GraphSession::from_graph(&self.runtime, written)?;
-                room.insert(session.with_host_outputs()?)
+                vacant.insert(session.with_host_outputs()?)
             }
         };
         session.run_on(&[(ON_DEVICE, value)])
@@ -127,12 +127,12 @@ impl Upload {
     }
 
     /// Returns a new tensor of any shape on the GPU, of whatever numbers are there.
-    pub(super) fn room(
+    pub(super) fn allocate(
         &self,
         element: TensorElementType,
         shape: &[usize],
     ) -> ort::Result<DynValue> {
-        self.session.room(element, shape)
+        self.session.allocate(element, shape)
     }
 }
 

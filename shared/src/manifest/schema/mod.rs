@@ -84,6 +84,7 @@ pub(super) static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         column!(platform.driver: Option<Told>).missing_earlier(),
         column!(platform.cudnn: Option<Told>).missing_earlier(),
         column!(platform.onnxruntime: Option<Told>).missing_earlier(),
+        column!(platform.injection: Option<Told>).missing_earlier(),
         column!(seed: u64).counted(),
         column!(config_hash: String).counted(),
         column!(model_sha256: String).counted(),

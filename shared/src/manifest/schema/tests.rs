@@ -28,6 +28,7 @@ fn columns_are_stored_under_these_names_as_these_types_and_in_this_order() {
         ("driver", &text, true),
         ("cudnn", &text, true),
         ("onnxruntime", &text, true),
+        ("injection", &text, true),
         ("seed", &DataType::UInt64, false),
         ("config_hash", &text, false),
         ("model_sha256", &text, false),
@@ -78,6 +79,7 @@ fn columns_are_stored_under_these_names_as_these_types_and_in_this_order() {
         "driver",
         "cudnn",
         "onnxruntime",
+        "injection",
     ];
     let others = ["prior_sha256", "content_ms", "style_ms"];
     assert_eq!(missing_earlier, [&of_platform[..], &others].concat());

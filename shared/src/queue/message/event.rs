@@ -150,12 +150,14 @@ mod tests {
                 platform: Platform {
                     gpu: Some("NVIDIA L4".to_owned()),
                     cudnn: Some("9.28.1".to_owned()),
+                    injection: Some("fused sm_80".to_owned()),
                     ..Platform::default()
                 },
                 work: None,
             },
             json!({
-                "kind": "heartbeat", "device": "cuda:0", "platform": {"gpu": "NVIDIA L4", "cudnn": "9.28.1"}, "work": null,
+                "kind": "heartbeat", "device": "cuda:0",
+                "platform": {"gpu": "NVIDIA L4", "cudnn": "9.28.1", "injection": "fused sm_80"}, "work": null,
             }),
         );
         is_sent_as(

@@ -16,8 +16,8 @@ use ort::value::DynValue;
 
 use super::writer::{LayerShape, Term, Writer, attribute};
 use super::{
-    AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, LayerTensors, SelfAttention,
-    StyleLayer,
+    AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, KernelKind, LayerTensors,
+    SelfAttention, StyleLayer,
 };
 use crate::EngineError;
 use crate::runtime::Runtime;
@@ -37,7 +37,7 @@ const CONTENT: [&str; 3] = ["content_query", "content_key", "content_value"];
 pub struct GraphAttention {
     runtime: Runtime,
     precision: Precision,
-    how: InjectedAttention,
+    settings: InjectedAttention,
     /// Memory of the attention of a tile of queries.
     tile_bytes: usize,
     self_attention: HashMap<LayerShape, GraphSession>,
@@ -47,21 +47,21 @@ pub struct GraphAttention {
 impl GraphAttention {
     /// Returns attention on the runtime's device.
     #[must_use]
-    pub fn new(runtime: &Runtime, precision: Precision, how: InjectedAttention) -> Self {
-        Self::with_tiles(runtime, precision, how, TILE_BYTES)
+    pub fn new(runtime: &Runtime, precision: Precision, settings: InjectedAttention) -> Self {
+        Self::with_tiles(runtime, precision, settings, TILE_BYTES)
     }
 
     pub(super) fn with_tiles(
         runtime: &Runtime,
         precision: Precision,
-        how: InjectedAttention,
+        settings: InjectedAttention,
         tile_bytes: usize,
     ) -> Self {
         Self {
             tile_bytes,
             runtime: runtime.clone(),
             precision,
-            how,
+            settings,
             self_attention: HashMap::new(),
             cross_image_attention: HashMap::new(),
         }
@@ -69,6 +69,10 @@ impl GraphAttention {
 }
 
 impl AttentionKernel for GraphAttention {
+    fn kind(&self) -> KernelKind {
+        KernelKind::Graph
+    }
+
     fn self_attention(
         &mut self,
         layer: &InjectedLayer,
@@ -77,7 +81,7 @@ impl AttentionKernel for GraphAttention {
         let shape = LayerShape::from(layer);
         let session = match self.self_attention.entry(shape) {
             Entry::Occupied(made) => made.into_mut(),
-            Entry::Vacant(room) => {
+            Entry::Vacant(vacant) => {
                 let model =
                     self_attention_graph(Writer::new(shape, self.precision, self.tile_bytes));
                 let written = WrittenGraph {
@@ -87,7 +91,7 @@ impl AttentionKernel for GraphAttention {
                     output: Writer::OUTPUT,
                     model,
                 };
-                room.insert(GraphSession::from_graph(&self.runtime, written)?)
+                vacant.insert(GraphSession::from_graph(&self.runtime, written)?)
             }
         };
         let output = session.run_on(&[
@@ -111,11 +115,11 @@ impl AttentionKernel for GraphAttention {
         let shape = LayerShape::from(layer);
         let session = match self.cross_image_attention.entry(shape) {
             Entry::Occupied(made) => made.into_mut(),
-            Entry::Vacant(room) => {
+            Entry::Vacant(vacant) => {
                 let writer = Writer::new(shape, self.precision, self.tile_bytes);
-                let model = cross_image_attention_graph(writer, &self.how);
+                let model = cross_image_attention_graph(writer, &self.settings);
                 let mut inputs = STYLE.to_vec();
-                if self.how.filter.is_some() {
+                if self.settings.filter.is_some() {
                     inputs.extend(CONTENT);
                 }
                 let written = WrittenGraph {
@@ -125,7 +129,7 @@ impl AttentionKernel for GraphAttention {
                     output: Writer::OUTPUT,
                     model,
                 };
-                room.insert(GraphSession::from_graph(&self.runtime, written)?)
+                vacant.insert(GraphSession::from_graph(&self.runtime, written)?)
             }
         };
         let mut inputs = vec![
@@ -133,7 +137,7 @@ impl AttentionKernel for GraphAttention {
             (STYLE[1], &style.key),
             (STYLE[2], &style.value),
         ];
-        if self.how.filter.is_some() {
+        if self.settings.filter.is_some() {
             let content = content.ok_or_else(|| session.error(super::no_content()))?;
             let content = &content.tensors;
             inputs.extend([
@@ -172,13 +176,13 @@ fn self_attention_graph(writer: ort::Result<Writer>) -> ort::Result<Model> {
 /// Returns the graph of an output's cross-image attention.
 fn cross_image_attention_graph(
     writer: ort::Result<Writer>,
-    how: &InjectedAttention,
+    settings: &InjectedAttention,
 ) -> ort::Result<Model> {
     let mut write = writer?;
     let [query, key, value] = write.exact_inputs(STYLE)?;
     let style = write.attention(&query, &key)?;
-    let contrast = Some(how.contrast_strength);
-    let Some(filter) = &how.filter else {
+    let contrast = Some(settings.contrast_strength);
+    let Some(filter) = &settings.filter else {
         let values = write.by_heads(&value)?;
         let attended = write.attend(&[Term {
             attention: &style,
@@ -190,7 +194,7 @@ fn cross_image_attention_graph(
     let [content_query, content_key, content_value] = write.exact_inputs(CONTENT)?;
     let content = write.attention(&content_query, &content_key)?;
     let best = match filter.best_match {
-        BestMatch::ContrastedAttention => write.match_by_attention(&style, how)?,
+        BestMatch::ContrastedAttention => write.match_by_attention(&style, settings)?,
         BestMatch::FullWidthScores => write.match_full_width(&query, &key)?,
     };
     let similarity = write.similarity(&content_value, &value, &best, filter.similarity)?;

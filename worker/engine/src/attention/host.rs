@@ -3,8 +3,8 @@
 use ort::value::DynValue;
 
 use super::{
-    AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, LayerTensors, SelfAttention,
-    StyleLayer, heads_of,
+    AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, KernelKind, LayerTensors,
+    SelfAttention, StyleLayer, heads_of,
 };
 use crate::EngineError;
 use crate::tensor::{self, Tokens};
@@ -22,17 +22,17 @@ use shared::model::{InjectedLayer, Precision};
 #[derive(Debug)]
 pub struct HostAttention {
     precision: Precision,
-    how: InjectedAttention,
+    settings: InjectedAttention,
     operands: Operands,
 }
 
 impl HostAttention {
     /// Returns attention whose results have the model's precision.
     #[must_use]
-    pub fn new(precision: Precision, how: InjectedAttention) -> Self {
+    pub fn new(precision: Precision, settings: InjectedAttention) -> Self {
         Self {
             precision,
-            how,
+            settings,
             operands: Operands::Single,
         }
     }
@@ -74,6 +74,10 @@ impl<'a> Numbers<'a> {
 }
 
 impl AttentionKernel for HostAttention {
+    fn kind(&self) -> KernelKind {
+        KernelKind::Host
+    }
+
     fn self_attention(
         &mut self,
         layer: &InjectedLayer,
@@ -104,8 +108,8 @@ impl AttentionKernel for HostAttention {
             key: key.view(),
             value: value.view(),
         };
-        let contrast = self.how.contrast_strength;
-        let output = match (&self.how.filter, content) {
+        let contrast = self.settings.contrast_strength;
+        let output = match (&self.settings.filter, content) {
             (None, _) => {
                 cross_image_attention(query.view(), style, self.heads_of(layer), contrast)?
             }

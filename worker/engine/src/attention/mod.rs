@@ -12,9 +12,12 @@ mod tests;
 mod weak;
 mod writer;
 
+use std::fmt;
+
 use ort::value::DynValue;
 use shared::settings::{Device, InjectionKernels};
 
+use self::fused::{NotFused, Unsupported};
 use crate::EngineError;
 use crate::runtime::Runtime;
 use method::attention::{Heads, SoftmaxStats};
@@ -107,8 +110,35 @@ pub struct InjectedAttention {
     pub filter: Option<Filter>,
 }
 
+/// What computes the attention of injected layers, as it is recorded of what comes out: bytes depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KernelKind {
+    /// Functions on the CPU.
+    Host,
+    /// Graphs of ONNX Runtime.
+    Graph,
+    /// Fused kernels of this program.
+    Fused {
+        /// The architecture of GPUs that they are compiled for, such as 90.
+        architecture: u32,
+    },
+}
+
+impl fmt::Display for KernelKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("host"),
+            Self::Graph => f.write_str("graph"),
+            Self::Fused { architecture } => write!(f, "fused sm_{architecture}"),
+        }
+    }
+}
+
 /// Computes the attention of injected layers.
 pub trait AttentionKernel: Send {
+    /// Returns what computes injected attention.
+    fn kind(&self) -> KernelKind;
+
     /// Returns the self-attention of an image.
     ///
     /// # Errors
@@ -148,46 +178,70 @@ pub trait AttentionKernel: Send {
     ) -> Result<(DynValue, KeptPairs), EngineError>;
 }
 
+/// What is to be done where fused kernels fail, in words.
+pub(crate) const WITHOUT_FUSED: &str = "[engine] injection = \"graph\" (of a worker: injection = \"graph\") goes on without fused kernels";
+
 /// Returns the fastest kernel for some layers that leaves tensors on the runtime's device, of those that its settings allow.
+///
+/// Which one it is depends on device, layers, settings and this program alone, and never on what fails.
 ///
 /// # Errors
 ///
-/// [`EngineError::Device`] if fused kernels are wanted of a GPU, and it has none for these layers.
+/// [`EngineError::Device`] if fused kernels are wanted of a GPU, and it has none for these layers, or if it has some and
+/// they cannot be loaded.
 pub fn on<'a>(
     runtime: &Runtime,
     precision: Precision,
-    how: InjectedAttention,
+    settings: InjectedAttention,
     layers: impl Iterator<Item = &'a InjectedLayer>,
 ) -> Result<Box<dyn AttentionKernel>, EngineError> {
     let device = runtime.device();
-    if device == Device::Cpu {
-        let kernels = host::HostAttention::new(precision, how);
-        return Ok(Box::new(kernels.with_operands(runtime.operands())));
-    }
-    let graphs = || Box::new(graph::GraphAttention::new(runtime, precision, how));
+    let number = match device {
+        Device::Cpu => {
+            let kernels = host::HostAttention::new(precision, settings);
+            return Ok(Box::new(kernels.with_operands(runtime.operands())));
+        }
+        Device::Cuda(number) => number,
+    };
+    let graphs = || Box::new(graph::GraphAttention::new(runtime, precision, settings));
     let injection = runtime.injection();
-    if injection == InjectionKernels::Graph {
-        return Ok(graphs());
+    match injection {
+        InjectionKernels::Graph => return Ok(graphs()),
+        InjectionKernels::Auto | InjectionKernels::Fused => {}
     }
-    match (
-        fused::FusedAttention::new(runtime, precision, how, layers),
-        injection,
-    ) {
-        (Ok(kernels), _) => {
-            tracing::info!("injected layers are computed by fused kernels");
+    match fused::FusedAttention::new(runtime, number, precision, settings, layers) {
+        Ok(kernels) => {
+            let kind = kernels.kind();
+            tracing::info!("injected layers are computed by kernels: {kind}");
             Ok(Box::new(kernels))
         }
-        (Err(reason), InjectionKernels::Fused) => Err(EngineError::Device {
-            device,
-            reason: format!(
-                "fused kernels were asked for, and {reason}; set injection of the engine to auto or graph"
-            ),
-        }),
-        (Err(reason), InjectionKernels::Auto | InjectionKernels::Graph) => {
+        Err(error) => {
+            let reason = why_graphs(device, injection, error)?;
             tracing::info!("injected layers are computed by graphs: {reason}");
             Ok(graphs())
         }
     }
+}
+
+/// Returns why graphs take the place of fused kernels, where they may: for lack of kernels, and never because something
+/// failed, so that the same GPU computes the same bytes at every attempt.
+fn why_graphs(
+    device: Device,
+    injection: InjectionKernels,
+    error: NotFused,
+) -> Result<Unsupported, EngineError> {
+    let reason = match (error, injection) {
+        (NotFused::Unsupported(reason), InjectionKernels::Auto | InjectionKernels::Graph) => {
+            return Ok(reason);
+        }
+        (NotFused::Unsupported(reason), InjectionKernels::Fused) => format!(
+            "fused kernels were asked for, and {reason}; set injection of the engine to auto or graph"
+        ),
+        (NotFused::Failed(failure), _) => {
+            format!("its kernels of injected layers cannot be used: {failure}; {WITHOUT_FUSED}")
+        }
+    };
+    Err(EngineError::Device { device, reason })
 }
 
 /// Returns the error of a filter without a content to fall back on.

@@ -12,12 +12,12 @@ impl Writer {
     pub(super) fn match_by_attention(
         &mut self,
         attention: &Attention,
-        how: &InjectedAttention,
+        settings: &InjectedAttention,
     ) -> ort::Result<Name> {
         let heads = self.graph.whole(&[0])?;
         let mut best = Vec::new();
         for tile in 0..self.tiles().len() {
-            let contrast = Some(how.contrast_strength);
+            let contrast = Some(settings.contrast_strength);
             let softmax = self.softmax(attention, tile, contrast)?;
             let keepdims = Attribute::new("keepdims", 0_i64)?;
             let sums = self

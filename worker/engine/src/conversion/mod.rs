@@ -116,7 +116,11 @@ impl Converter {
     /// Returns what it computes with.
     #[must_use]
     pub fn platform(&self) -> Platform {
-        self.engine.runtime.platform()
+        let injects = self.recipe.injection.injected.contains(&true);
+        Platform {
+            injection: injects.then(|| self.attention.kind().to_string()),
+            ..self.engine.runtime.platform()
+        }
     }
 
     /// Returns what the trial of a GPU has found.

@@ -205,4 +205,21 @@ mod tests {
         ];
         assert_eq!(told, expected);
     }
+
+    #[test]
+    fn workers_that_compute_injected_layers_otherwise_are_told_apart() {
+        let of = |name, injection: &str| {
+            let mut worker = worker(name, WorkerState::Working, Some("9.28.1"));
+            worker.platform.injection = Some(injection.to_owned());
+            worker
+        };
+        assert!(different(&[of("a", "graph"), of("b", "graph")]).is_empty());
+        let told = different(&[of("a", "graph"), of("b", "fused sm_80")]);
+        let platforms: Vec<&str> = told.iter().map(|line| line.platform.as_str()).collect();
+        let expected = [
+            "NVIDIA L4, cuDNN 9.28.1, injection fused sm_80",
+            "NVIDIA L4, cuDNN 9.28.1, injection graph",
+        ];
+        assert_eq!(platforms, expected);
+    }
 }

@@ -46,13 +46,14 @@ fn as_counted(row: ManifestRow) -> ManifestRow {
 }
 
 /// Columns that earlier programs did not write.
-const SINCE: [&str; 6] = [
+const SINCE: [&str; 7] = [
     "prior_sha256",
     "gpu",
     "compute_capability",
     "driver",
     "cudnn",
     "onnxruntime",
+    "injection",
 ];
 
 fn read_counted(file: Bytes) -> Result<StoredRows, ManifestError> {

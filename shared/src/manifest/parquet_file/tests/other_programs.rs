@@ -14,12 +14,13 @@ use crate::manifest::{ManifestRow, Work, is_sealed, read_with_features, schema};
 use crate::platform::Platform;
 
 /// The columns that manifests of earlier programs do not have.
-const MISSING_EARLIER: [&str; 8] = [
+const MISSING_EARLIER: [&str; 9] = [
     "gpu",
     "compute_capability",
     "driver",
     "cudnn",
     "onnxruntime",
+    "injection",
     "prior_sha256",
     "content_ms",
     "style_ms",
@@ -97,16 +98,24 @@ fn what_an_earlier_program_did_not_measure_is_not_known_and_nothing_else_is_lost
 #[test]
 fn what_an_earlier_program_computed_with_is_not_known() {
     let known = row("night", "1", true);
-    assert!(known.platform.gpu.is_some());
-    let without_gpu = Platform {
-        gpu: None,
-        ..known.platform.clone()
-    };
-    let expected = ManifestRow {
-        platform: without_gpu,
+    let of = |platform| ManifestRow {
+        platform,
         ..known.clone()
     };
-    assert_eq!(without("gpu", &[known]).unwrap(), [expected]);
+    let whole = known.platform.clone();
+    assert!(whole.gpu.is_some() && whole.injection.is_some());
+    let without_gpu = Platform {
+        gpu: None,
+        ..whole.clone()
+    };
+    let without_injection = Platform {
+        injection: None,
+        ..whole
+    };
+    let rows = [known.clone()];
+    assert_eq!(without("gpu", &rows).unwrap(), [of(without_gpu)]);
+    let found = without("injection", &rows).unwrap();
+    assert_eq!(found, [of(without_injection)]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The kernels that this program has, compiled by `onnx-export/gpu_kernels`, and which of them a GPU runs.
 
+use std::collections::BTreeSet;
 use std::io::{Cursor, Read as _};
 
 use serde::Deserialize;
@@ -7,27 +8,32 @@ use shared::digest::sha256;
 use shared::model::Precision;
 use zip::ZipArchive;
 
+use super::reasons::{LoadFailure, NotFused, Unsupported};
+
 /// Contracts of this format are read.
 const FORMAT: u32 = 1;
 /// More than a kernel has.
 const MAX_KERNEL_BYTES: u64 = 1 << 22;
 
 /// The kernels for GPUs of an architecture: their contract, and an archive of their code.
-struct Packed {
-    contract: &'static str,
-    archive: &'static [u8],
+#[derive(Debug, Clone, Copy)]
+struct Packed<'a> {
+    architecture: u32,
+    contract: &'a str,
+    archive: &'a [u8],
 }
 
 macro_rules! packed {
     ($architecture:literal) => {
         Packed {
-            contract: include_str!(concat!("../../../gpu-kernels/", $architecture, ".json")),
-            archive: include_bytes!(concat!("../../../gpu-kernels/", $architecture, ".zip")),
+            architecture: $architecture,
+            contract: include_str!(concat!("../../../gpu-kernels/sm_", $architecture, ".json")),
+            archive: include_bytes!(concat!("../../../gpu-kernels/sm_", $architecture, ".zip")),
         }
     };
 }
 
-static PACKED: [Packed; 3] = [packed!("sm_80"), packed!("sm_90"), packed!("sm_120")];
+static PACKED: [Packed<'static>; 3] = [packed!(80), packed!(90), packed!(120)];
 
 #[derive(Deserialize)]
 struct Contract {
@@ -44,7 +50,7 @@ pub(super) struct KernelContract {
     /// The name of its function.
     pub(super) function: String,
     /// The precision of the layers' tensors.
-    pub(super) dtype: Precision,
+    dtype: Precision,
     /// Rows of a program.
     pub(super) queries: usize,
     /// Warps of a program.
@@ -63,37 +69,95 @@ pub(super) struct Compiled {
     pub(super) code: Vec<u8>,
 }
 
-/// Returns the kernels that a GPU of a compute capability, such as 8.6, runs for layers of a precision; or why there are
-/// none.
-pub(super) fn kernels_for(
-    capability: Option<&str>,
-    precision: Precision,
-) -> Result<Vec<Compiled>, String> {
-    let known = capability.unwrap_or("no compute capability");
-    for packed in &PACKED {
-        let contract: Contract = serde_json::from_str(packed.contract)
-            .map_err(|error| format!("the contract of kernels cannot be read: {error}"))?;
-        if contract.format != FORMAT {
-            return Err(format!(
-                "the contract of kernels is of format {}",
-                contract.format
-            ));
+/// The kernels for layers of a precision on GPUs of an architecture; their code is still packed.
+#[derive(Debug)]
+pub(super) struct KernelSet<'a> {
+    architecture: u32,
+    contracts: Vec<KernelContract>,
+    archive: &'a [u8],
+}
+
+impl KernelSet<'static> {
+    /// Returns the kernels that a GPU of a compute capability, such as 8.6, runs for layers of a precision.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`] if there are none, [`LoadFailure`] if their contract is damaged.
+    pub(super) fn of(capability: &str, precision: Precision) -> Result<Self, NotFused> {
+        let runs = |packed: &&Packed<'_>| is_run_by(packed.architecture, capability);
+        match PACKED.iter().find(runs) {
+            Some(packed) => packed.of_precision(precision),
+            None => Err(Unsupported::Capability(capability.to_owned()).into()),
         }
-        let runs = capability.is_some_and(|text| is_run_by(contract.architecture, text));
-        if !runs {
-            continue;
-        }
-        let kernels = contract.kernels.into_iter();
-        let kernels = kernels.filter(|kernel| kernel.dtype == precision);
-        let kernels = kernels.map(|kernel| unpacked(packed.archive, kernel));
-        let kernels = kernels.collect::<Result<Vec<_>, _>>()?;
-        if kernels.is_empty() {
-            let dtype = precision.tensor_dtype();
-            return Err(format!("no kernel is for models in {dtype}"));
-        }
-        return Ok(kernels);
     }
-    Err(format!("no kernel is for a GPU of {known}"))
+}
+
+impl KernelSet<'_> {
+    /// Returns the architecture that they are compiled for, such as 90.
+    pub(super) fn architecture(&self) -> u32 {
+        self.architecture
+    }
+
+    /// Returns whether a kernel is among them.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.contracts.iter().any(|kernel| kernel.name == name)
+    }
+
+    /// Returns those of some names with their code.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadFailure`] naming the kernel that is not what its contract says.
+    pub(super) fn unpack(self, names: &BTreeSet<String>) -> Result<Vec<Compiled>, LoadFailure> {
+        let architecture = self.architecture;
+        let archive = ZipArchive::new(Cursor::new(self.archive));
+        let mut archive = archive.map_err(|error| LoadFailure::Archive {
+            architecture,
+            reason: error.to_string(),
+        })?;
+        let kernels = self.contracts.into_iter();
+        let kernels = kernels.filter(|kernel| names.contains(&kernel.name));
+        let kernels = kernels.map(|contract| match code(&mut archive, &contract) {
+            Ok(code) => Ok(Compiled { contract, code }),
+            Err(reason) => Err(LoadFailure::Damaged {
+                kernel: contract.name,
+                architecture,
+                reason,
+            }),
+        });
+        kernels.collect()
+    }
+}
+
+impl<'a> Packed<'a> {
+    /// Returns its kernels for layers of a precision.
+    fn of_precision(&self, precision: Precision) -> Result<KernelSet<'a>, NotFused> {
+        let architecture = self.architecture;
+        let refuse = |reason| LoadFailure::Contract {
+            architecture,
+            reason,
+        };
+        let contract: Contract =
+            serde_json::from_str(self.contract).map_err(|error| refuse(error.to_string()))?;
+        if contract.format != FORMAT {
+            let format = contract.format;
+            let reason = format!("it is of format {format}, and this program reads {FORMAT}");
+            return Err(refuse(reason).into());
+        }
+        if contract.architecture != architecture {
+            return Err(refuse(format!("it is of sm_{}", contract.architecture)).into());
+        }
+        let mut contracts = contract.kernels;
+        contracts.retain(|kernel| kernel.dtype == precision);
+        if contracts.is_empty() {
+            return Err(Unsupported::Precision(precision).into());
+        }
+        Ok(KernelSet {
+            architecture,
+            contracts,
+            archive: self.archive,
+        })
+    }
 }
 
 /// Returns whether a GPU runs what is compiled for an architecture. Of the code for 8.0 all of that generation run; the
@@ -111,18 +175,24 @@ fn is_run_by(architecture: u32, capability: &str) -> bool {
     }
 }
 
-fn unpacked(archive: &[u8], contract: KernelContract) -> Result<Compiled, String> {
-    let refuse = |reason: String| format!("kernel {}: {reason}", contract.name);
-    let mut archive = ZipArchive::new(Cursor::new(archive)).map_err(|e| refuse(e.to_string()))?;
+/// Returns the code of a kernel, or what is wrong with it.
+fn code(
+    archive: &mut ZipArchive<Cursor<&[u8]>>,
+    contract: &KernelContract,
+) -> Result<Vec<u8>, String> {
     let file = archive.by_name(&format!("{}.cubin", contract.name));
-    let file = file.map_err(|e| refuse(e.to_string()))?;
+    let file = file.map_err(|error| error.to_string())?;
     let mut code = Vec::new();
     let read = file.take(MAX_KERNEL_BYTES).read_to_end(&mut code);
-    read.map_err(|e| refuse(e.to_string()))?;
-    if sha256(&code) != contract.sha256 {
-        return Err(refuse("is not what its contract says".to_owned()));
+    read.map_err(|error| error.to_string())?;
+    let found = sha256(&code);
+    if found != contract.sha256 {
+        let expected = &contract.sha256;
+        return Err(format!(
+            "its SHA-256 is {found}, and its contract says {expected}"
+        ));
     }
-    Ok(Compiled { contract, code })
+    Ok(code)
 }
 
 #[cfg(test)]
@@ -131,19 +201,34 @@ mod tests {
 
     /// ELF's number of NVIDIA's GPUs.
     const EM_CUDA: u16 = 190;
+    const KERNEL: &str = "statistics_64_fp16";
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
 
     #[test]
     fn every_gpu_of_a_generation_that_there_are_kernels_for_has_the_same_ones() {
-        for capability in ["8.0", "8.6", "8.9", "9.0", "12.0"] {
-            let kernels = kernels_for(Some(capability), Precision::Fp16).unwrap();
-            let names: Vec<&str> = kernels.iter().map(|k| k.contract.name.as_str()).collect();
+        for (capability, architecture) in [
+            ("8.0", 80),
+            ("8.6", 80),
+            ("8.9", 80),
+            ("9.0", 90),
+            ("12.0", 120),
+        ] {
+            let kernels = KernelSet::of(capability, Precision::Fp16).unwrap();
+            assert_eq!(kernels.architecture(), architecture);
             for width in [40, 64, 80] {
                 for function in ["statistics", "attend", "exchange_columns", "exchange_rows"] {
                     let name = format!("{function}_{width}_fp16");
-                    assert!(names.contains(&name.as_str()), "{capability}: {name}");
+                    assert!(kernels.has(&name), "{capability}: {name}");
                 }
             }
-            for kernel in &kernels {
+            let all = kernels.contracts.iter().map(|kernel| kernel.name.clone());
+            let all: BTreeSet<String> = all.collect();
+            let compiled = kernels.unpack(&all).unwrap();
+            assert_eq!(compiled.len(), all.len());
+            for kernel in &compiled {
                 assert_eq!(kernel.code[..4], *b"\x7fELF");
                 let machine = u16::from_le_bytes([kernel.code[18], kernel.code[19]]);
                 assert_eq!(machine, EM_CUDA, "{}", kernel.contract.name);
@@ -153,10 +238,121 @@ mod tests {
 
     #[test]
     fn a_gpu_or_a_precision_without_kernels_is_told_by_its_name() {
-        let told = |capability, precision| kernels_for(capability, precision).unwrap_err();
-        assert!(told(Some("7.5"), Precision::Fp16).contains("7.5"));
-        assert!(told(Some("9.1"), Precision::Fp16).contains("9.1"));
-        assert!(told(None, Precision::Fp16).contains("no compute capability"));
-        assert!(told(Some("9.0"), Precision::Fp32).contains("float32"));
+        let reason = |capability, precision| match KernelSet::of(capability, precision) {
+            Err(NotFused::Unsupported(reason)) => reason,
+            other => panic!("{other:?}"),
+        };
+        for capability in ["7.5", "9.1", "10.0", "12.1"] {
+            let reason = reason(capability, Precision::Fp16);
+            assert_eq!(reason, Unsupported::Capability(capability.to_owned()));
+            assert!(reason.to_string().ends_with(capability), "{reason}");
+        }
+        let reason = reason("9.0", Precision::Fp32);
+        assert_eq!(reason, Unsupported::Precision(Precision::Fp32));
+        assert!(reason.to_string().contains("float32"), "{reason}");
+    }
+
+    #[test]
+    fn no_kernel_is_unpacked_but_those_that_are_needed() {
+        let unpacked = |asked: &[&str]| -> BTreeSet<String> {
+            let kernels = KernelSet::of("9.0", Precision::Fp16).unwrap();
+            let kernels = kernels.unpack(&names(asked)).unwrap();
+            kernels
+                .into_iter()
+                .map(|kernel| kernel.contract.name)
+                .collect()
+        };
+        assert_eq!(unpacked(&[]), names(&[]));
+        let two = [KERNEL, "attend_64_fp16"];
+        assert_eq!(unpacked(&two), names(&two));
+    }
+
+    #[test]
+    fn a_kernel_of_which_a_byte_is_altered_is_refused_by_its_name_and_no_other_is() {
+        let mut archive = PACKED[1].archive.to_vec();
+        let place = {
+            let mut archive = ZipArchive::new(Cursor::new(&archive[..])).unwrap();
+            let file = archive.by_name(&format!("{KERNEL}.cubin")).unwrap();
+            file.data_start() + file.compressed_size() / 2
+        };
+        archive[usize::try_from(place).unwrap()] ^= 1;
+        let altered = Packed {
+            archive: &archive,
+            ..PACKED[1]
+        };
+        let unpack = |name| {
+            let kernels = altered.of_precision(Precision::Fp16).unwrap();
+            kernels.unpack(&names(&[name])).map(|kernels| kernels.len())
+        };
+        let told = unpack(KERNEL).unwrap_err().to_string();
+        assert!(
+            told.starts_with("kernel statistics_64_fp16 for sm_90 is damaged: "),
+            "{told}"
+        );
+        assert_eq!(unpack("attend_64_fp16"), Ok(1));
+    }
+
+    #[test]
+    fn a_kernel_that_is_not_of_its_digest_is_refused_with_both() {
+        let kernels = PACKED[1].of_precision(Precision::Fp16).unwrap();
+        let mut contracts = kernels.contracts.iter();
+        let digest = &contracts
+            .find(|kernel| kernel.name == KERNEL)
+            .unwrap()
+            .sha256;
+        let other = sha256(b"another kernel");
+        let contract = PACKED[1].contract.replace(digest.as_str(), &other);
+        let altered = Packed {
+            contract: &contract,
+            ..PACKED[1]
+        };
+        let kernels = altered.of_precision(Precision::Fp16).unwrap();
+        let failure = kernels.unpack(&names(&[KERNEL])).unwrap_err();
+        let expected = LoadFailure::Damaged {
+            kernel: KERNEL.to_owned(),
+            architecture: 90,
+            reason: format!("its SHA-256 is {digest}, and its contract says {other}"),
+        };
+        assert_eq!(failure, expected);
+    }
+
+    #[test]
+    fn a_contract_or_an_archive_that_cannot_be_read_is_a_failure_and_no_lack_of_kernels() {
+        let failure = |packed: Packed<'_>| match packed.of_precision(Precision::Fp16) {
+            Ok(kernels) => kernels.unpack(&names(&[KERNEL])).unwrap_err().to_string(),
+            Err(NotFused::Failed(failure)) => failure.to_string(),
+            Err(NotFused::Unsupported(reason)) => panic!("{reason}"),
+        };
+        let [_, packed, _] = PACKED;
+        let cut = failure(Packed {
+            archive: &packed.archive[..1000],
+            ..packed
+        });
+        assert!(
+            cut.starts_with("the archive of kernels for sm_90 "),
+            "{cut}"
+        );
+        let no_json = failure(Packed {
+            contract: "{",
+            ..packed
+        });
+        assert!(
+            no_json.starts_with("the contract of kernels for sm_90 "),
+            "{no_json}"
+        );
+        let contract = packed.contract.replace("\"format\": 1", "\"format\": 2");
+        let newer = failure(Packed {
+            contract: &contract,
+            ..packed
+        });
+        assert!(
+            newer.contains("format 2, and this program reads 1"),
+            "{newer}"
+        );
+        let of_another = failure(Packed {
+            architecture: 80,
+            ..packed
+        });
+        assert!(of_another.ends_with("it is of sm_90"), "{of_another}");
     }
 }

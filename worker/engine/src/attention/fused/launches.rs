@@ -4,21 +4,11 @@ use ort::value::DynValue;
 use shared::model::{InjectedLayer, Precision};
 
 use crate::attention::InjectedAttention;
+use crate::cuda::Argument;
 use method::filtering::{BestMatch, Exchange, Filter, Quantile, Similarity};
 
 /// The shares of keys that are matched side by side: which key is the best does not depend on it.
 pub(super) const SHARES: usize = 4;
-
-/// An argument of a kernel.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Argument<'a> {
-    /// Where a tensor is on the GPU.
-    Tensor(&'a DynValue),
-    /// A whole number.
-    Whole(usize),
-    /// A number of single precision.
-    Number(f32),
-}
 
 /// How many programs a kernel has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +34,7 @@ pub(super) struct Launch<'a> {
 
 /// Queries, keys and values on the GPU.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Attended<'a> {
+pub(super) struct Qkv<'a> {
     pub(super) query: &'a DynValue,
     pub(super) key: &'a DynValue,
     pub(super) value: &'a DynValue,
@@ -57,9 +47,9 @@ pub(super) struct Statistics {
     pub(super) total: DynValue,
 }
 
-/// What lies between the launches of a filtered layer.
+/// What the launches of a filtered layer hand to each other.
 #[derive(Debug)]
-pub(super) struct Between {
+pub(super) struct Workspace {
     pub(super) content: Statistics,
     /// Sums and keys of the best matches, `(shares, tokens)` each.
     pub(super) best_sum: DynValue,
@@ -77,19 +67,19 @@ pub(super) struct Between {
 pub(super) struct Launches<'a> {
     layer: &'a InjectedLayer,
     precision: Precision,
-    how: InjectedAttention,
+    settings: InjectedAttention,
 }
 
 impl<'a> Launches<'a> {
     pub(super) fn new(
         layer: &'a InjectedLayer,
         precision: Precision,
-        how: InjectedAttention,
+        settings: InjectedAttention,
     ) -> Self {
         Self {
             layer,
             precision,
-            how,
+            settings,
         }
     }
 
@@ -108,7 +98,7 @@ impl<'a> Launches<'a> {
     /// Returns the names of all kernels that the layer needs.
     pub(super) fn needed(&self) -> Vec<String> {
         let mut names = vec![self.name("statistics", true)];
-        let Some(filter) = &self.how.filter else {
+        let Some(filter) = &self.settings.filter else {
             names.push(self.name("attend", true));
             return names;
         };
@@ -131,7 +121,10 @@ impl<'a> Launches<'a> {
             ("tokens", Argument::Whole(self.layer.tokens)),
             ("heads", Argument::Whole(self.layer.heads)),
             ("factor", self.factor()),
-            ("strength", Argument::Number(self.how.contrast_strength)),
+            (
+                "strength",
+                Argument::Number(self.settings.contrast_strength),
+            ),
         ]
     }
 
@@ -166,14 +159,14 @@ impl<'a> Launches<'a> {
 
     pub(super) fn attend<'b>(
         &self,
-        style: Attended<'b>,
+        style: Qkv<'b>,
         statistics: &'b Statistics,
         output: &'b DynValue,
     ) -> Launch<'b>
     where
         'a: 'b,
     {
-        let mut arguments = of_attended(style);
+        let mut arguments = of_qkv(style);
         arguments.extend(of_statistics(statistics));
         arguments.push(("output", Argument::Tensor(output)));
         arguments.extend(self.of_layer());
@@ -188,15 +181,15 @@ impl<'a> Launches<'a> {
     pub(super) fn weak<'b>(
         &self,
         filter: &Filter,
-        style: Attended<'b>,
+        style: Qkv<'b>,
         content_value: &'b DynValue,
         statistics: &'b Statistics,
-        between: &'b Between,
+        workspace: &'b Workspace,
     ) -> [Launch<'b>; 4]
     where
         'a: 'b,
     {
-        let Between {
+        let Workspace {
             best_sum,
             best_key,
             similarity,
@@ -204,12 +197,12 @@ impl<'a> Launches<'a> {
             positions,
             num_strong,
             ..
-        } = between;
+        } = workspace;
         let found = [
             ("best_sum", Argument::Tensor(best_sum)),
             ("best_key", Argument::Tensor(best_key)),
         ];
-        let mut of_matches = of_attended(style);
+        let mut of_matches = of_qkv(style);
         of_matches.extend(of_statistics(statistics));
         of_matches.extend(found);
         of_matches.extend(self.of_layer());
@@ -271,15 +264,15 @@ impl<'a> Launches<'a> {
     pub(super) fn exchange<'b>(
         &self,
         filter: &Filter,
-        [style, content]: [Attended<'b>; 2],
+        [style, content]: [Qkv<'b>; 2],
         statistics: &'b Statistics,
-        between: &'b Between,
+        workspace: &'b Workspace,
         output: &'b DynValue,
     ) -> Launch<'b>
     where
         'a: 'b,
     {
-        let mut arguments = of_attended(style);
+        let mut arguments = of_qkv(style);
         arguments.extend(of_statistics(statistics));
         arguments.extend([
             ("content_query", Argument::Tensor(content.query)),
@@ -287,11 +280,11 @@ impl<'a> Launches<'a> {
             ("content_value", Argument::Tensor(content.value)),
             (
                 "content_largest",
-                Argument::Tensor(&between.content.largest),
+                Argument::Tensor(&workspace.content.largest),
             ),
-            ("content_total", Argument::Tensor(&between.content.total)),
-            ("positions", Argument::Tensor(&between.positions)),
-            ("num_strong", Argument::Tensor(&between.num_strong)),
+            ("content_total", Argument::Tensor(&workspace.content.total)),
+            ("positions", Argument::Tensor(&workspace.positions)),
+            ("num_strong", Argument::Tensor(&workspace.num_strong)),
             ("output", Argument::Tensor(output)),
         ]);
         arguments.extend(self.of_layer());
@@ -311,11 +304,11 @@ impl<'a> Launches<'a> {
     }
 }
 
-fn of_attended(attended: Attended<'_>) -> Vec<(&'static str, Argument<'_>)> {
+fn of_qkv(qkv: Qkv<'_>) -> Vec<(&'static str, Argument<'_>)> {
     vec![
-        ("query", Argument::Tensor(attended.query)),
-        ("key", Argument::Tensor(attended.key)),
-        ("value", Argument::Tensor(attended.value)),
+        ("query", Argument::Tensor(qkv.query)),
+        ("key", Argument::Tensor(qkv.key)),
+        ("value", Argument::Tensor(qkv.value)),
     ]
 }
 

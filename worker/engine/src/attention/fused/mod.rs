@@ -2,7 +2,8 @@
 //!
 //! - `compiled`: the kernels that this program has, and which of them a GPU runs
 //! - `launches`: what is launched for a layer, in order
-//! - `gpu`: kernels on a GPU
+//! - `loaded`: kernels on a GPU
+//! - `reasons`: why there are none for some layers, or none that can be used
 //!
 //! A layer of an output that injects is two launches without a filter, and seven with one. What lies between them is
 //! smaller than a query. The attention of an image to itself stays ONNX Runtime's own.
@@ -10,84 +11,117 @@
 //! **Source:** as [`method`], whose kernels these agree with.
 
 mod compiled;
-mod gpu;
 mod launches;
+mod loaded;
+mod reasons;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use ort::value::{DynValue, TensorElementType};
-use shared::settings::Device;
 
-use self::compiled::kernels_for;
-use self::gpu::Gpu;
-use self::launches::{Attended, Between, Launches, SHARES, Statistics};
+use self::compiled::KernelSet;
+use self::launches::{Launch, Launches, Qkv, SHARES, Statistics, Workspace};
+use self::loaded::LoadedKernels;
+pub(super) use self::reasons::{LoadFailure, NotFused, Unsupported};
+use self::reasons::{MAX_NUMBERS, MAX_TOKENS};
 use super::graph::GraphAttention;
 use super::{
-    AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, LayerTensors, SelfAttention,
-    StyleLayer,
+    AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, KernelKind, LayerTensors,
+    SelfAttention, StyleLayer,
 };
-use crate::EngineError;
 use crate::runtime::Runtime;
-use crate::tensor;
 use crate::transfer::Upload;
+use crate::{EngineError, cuda, tensor};
 use method::class_filter::{ClassFilter, KeptPairs};
 use method::filtering::Filter;
 use shared::model::{InjectedLayer, Precision};
 
-/// Kernels count the numbers of a tensor in 32 bits.
-const MAX_NUMBERS: usize = i32::MAX as usize;
-
 /// Attention by kernels of ours, and by graphs where it is not injected.
 pub(super) struct FusedAttention {
-    gpu: Gpu,
+    kernels: LoadedKernels,
+    /// The architecture that they are compiled for.
+    architecture: u32,
     graphs: GraphAttention,
     runtime: Runtime,
     precision: Precision,
-    how: InjectedAttention,
+    settings: InjectedAttention,
     /// What brings tensors to the GPU and makes new ones there, for each shape of theirs.
     uploads: HashMap<[usize; 3], Upload>,
 }
 
 impl FusedAttention {
-    /// Returns attention on the runtime's GPU by kernels for every one of some layers, or why there is none.
+    /// Returns attention on a GPU, that of the runtime, by kernels for every one of some layers.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFused`], which tells a lack of kernels from a failure.
     pub(super) fn new<'a>(
         runtime: &Runtime,
+        number: u8,
         precision: Precision,
-        how: InjectedAttention,
+        settings: InjectedAttention,
         layers: impl Iterator<Item = &'a InjectedLayer>,
-    ) -> Result<Self, String> {
-        let Device::Cuda(number) = runtime.device() else {
-            return Err("it is no GPU".to_owned());
-        };
-        let capability = runtime.platform().compute_capability;
-        let kernels = kernels_for(capability.as_deref(), precision)?;
-        let gpu = Gpu::load(number, kernels)?;
+    ) -> Result<Self, NotFused> {
+        let gpu = cuda::gpu(number);
+        let capability = gpu.and_then(|gpu| gpu.compute_capability);
+        let capability = capability.ok_or(LoadFailure::NoCapability)?;
+        let compiled = KernelSet::of(&capability, precision)?;
+        let architecture = compiled.architecture();
+        let mut needed = BTreeSet::new();
         for layer in layers {
-            let needed = Launches::new(layer, precision, how).needed();
-            let name = &layer.name;
-            if let Some(missing) = needed.iter().find(|kernel| !gpu.has(kernel)) {
-                return Err(format!(
-                    "layer {name} has heads of {} columns, and there is no kernel {missing}",
-                    layer.head_width
-                ));
-            }
-            if layer.tokens * layer.heads * layer.head_width > MAX_NUMBERS {
-                return Err(format!("layer {name} is larger than kernels count"));
-            }
+            needed.extend(needed_by(layer, precision, settings, &compiled)?);
         }
         Ok(Self {
-            gpu,
-            graphs: GraphAttention::new(runtime, precision, how),
+            kernels: LoadedKernels::load(number, compiled.unpack(&needed)?)?,
+            architecture,
+            graphs: GraphAttention::new(runtime, precision, settings),
             runtime: runtime.clone(),
             precision,
-            how,
+            settings,
             uploads: HashMap::new(),
         })
     }
 }
 
+/// Returns the names of the kernels that a layer needs, if all of them are there and take it.
+fn needed_by(
+    layer: &InjectedLayer,
+    precision: Precision,
+    settings: InjectedAttention,
+    compiled: &KernelSet<'_>,
+) -> Result<Vec<String>, Unsupported> {
+    let needed = Launches::new(layer, precision, settings).needed();
+    if let Some(missing) = needed.iter().find(|kernel| !compiled.has(kernel)) {
+        return Err(Unsupported::HeadWidth {
+            layer: layer.name.clone(),
+            columns: layer.head_width,
+            kernel: missing.clone(),
+        });
+    }
+    if precision == Precision::Fp16 && layer.tokens > MAX_TOKENS {
+        return Err(Unsupported::Tokens {
+            layer: layer.name.clone(),
+            tokens: layer.tokens,
+        });
+    }
+    let numbers = layer.tokens * layer.heads * layer.head_width;
+    if numbers > MAX_NUMBERS {
+        return Err(Unsupported::Size {
+            layer: layer.name.clone(),
+            numbers,
+        });
+    }
+    Ok(needed)
+}
+
 impl AttentionKernel for FusedAttention {
+    fn kind(&self) -> KernelKind {
+        KernelKind::Fused {
+            architecture: self.architecture,
+        }
+    }
+
     fn self_attention(
         &mut self,
         layer: &InjectedLayer,
@@ -103,45 +137,41 @@ impl AttentionKernel for FusedAttention {
         style: &StyleLayer,
         content: Option<&ContentLayer>,
     ) -> Result<DynValue, EngineError> {
-        let failed = |source| EngineError::Run {
-            part: format!("attention of layer {}", layer.name),
-            source,
-        };
         let shape = [1, layer.tokens, layer.heads * layer.head_width];
         let upload = match self.uploads.entry(shape) {
             Entry::Occupied(made) => made.into_mut(),
-            Entry::Vacant(room) => room.insert(Upload::new(&self.runtime, shape, self.precision)?),
+            Entry::Vacant(vacant) => {
+                vacant.insert(Upload::new(&self.runtime, shape, self.precision)?)
+            }
         };
         let output = Output {
-            gpu: &self.gpu,
-            launches: Launches::new(layer, self.precision, self.how),
+            kernels: &self.kernels,
+            launches: Launches::new(layer, self.precision, self.settings),
             precision: self.precision,
             layer,
         };
         let (query, key) = (upload.bring(query)?, upload.bring(&style.key)?);
         let value = upload.bring(&style.value)?;
-        let style = Attended {
+        let style = Qkv {
             query: query.as_ref(),
             key: key.as_ref(),
             value: value.as_ref(),
         };
-        let Some(filter) = &self.how.filter else {
-            return output.attend(upload, style).map_err(failed);
+        let Some(filter) = &self.settings.filter else {
+            return output.attend(upload, style);
         };
-        let content = content.ok_or_else(|| failed(super::no_content()))?;
+        let content = content.ok_or_else(|| failed(layer, super::no_content()))?;
         let LayerTensors {
             query, key, value, ..
         } = &content.tensors;
         let (query, key) = (upload.bring(query)?, upload.bring(key)?);
         let value = upload.bring(value)?;
-        let content = Attended {
+        let content = Qkv {
             query: query.as_ref(),
             key: key.as_ref(),
             value: value.as_ref(),
         };
-        output
-            .exchange(upload, filter, style, content)
-            .map_err(failed)
+        output.exchange(upload, filter, style, content)
     }
 
     fn class_filtered_attention(
@@ -156,25 +186,33 @@ impl AttentionKernel for FusedAttention {
 
 /// The attention of an output that is being made, of tensors that are on the GPU and have the layer's shape.
 struct Output<'a> {
-    gpu: &'a Gpu,
+    kernels: &'a LoadedKernels,
     launches: Launches<'a>,
     precision: Precision,
     layer: &'a InjectedLayer,
 }
 
 impl Output<'_> {
-    fn run(&self, launch: &launches::Launch<'_>) -> ort::Result<()> {
-        self.gpu.launch(launch, self.layer.tokens)
+    fn run(&self, launch: &Launch<'_>) -> Result<(), EngineError> {
+        let launched = self.kernels.launch(launch, self.layer.tokens);
+        launched.map_err(|source| EngineError::Run {
+            part: format!("kernel {} of layer {}", launch.kernel, self.layer.name),
+            source,
+        })
     }
 
-    fn room(&self, upload: &Upload) -> ort::Result<DynValue> {
+    fn failed(&self, source: ort::Error) -> EngineError {
+        failed(self.layer, source)
+    }
+
+    fn allocate(&self, upload: &Upload) -> ort::Result<DynValue> {
         let InjectedLayer {
             tokens,
             heads,
             head_width,
             ..
         } = *self.layer;
-        upload.room(
+        upload.allocate(
             tensor::element(self.precision),
             &[1, tokens, heads * head_width],
         )
@@ -183,16 +221,16 @@ impl Output<'_> {
     fn statistics(&self, upload: &Upload) -> ort::Result<Statistics> {
         let shape = [self.layer.heads, self.layer.tokens];
         Ok(Statistics {
-            largest: upload.room(TensorElementType::Float32, &shape)?,
-            total: upload.room(TensorElementType::Float32, &shape)?,
+            largest: upload.allocate(TensorElementType::Float32, &shape)?,
+            total: upload.allocate(TensorElementType::Float32, &shape)?,
         })
     }
 
-    fn between(&self, upload: &Upload) -> ort::Result<Between> {
+    fn workspace(&self, upload: &Upload) -> ort::Result<Workspace> {
         let tokens = self.layer.tokens;
-        let numbers = |shape: &[usize]| upload.room(TensorElementType::Float32, shape);
-        let indices = |shape: &[usize]| upload.room(TensorElementType::Int32, shape);
-        Ok(Between {
+        let numbers = |shape: &[usize]| upload.allocate(TensorElementType::Float32, shape);
+        let indices = |shape: &[usize]| upload.allocate(TensorElementType::Int32, shape);
+        Ok(Workspace {
             content: self.statistics(upload)?,
             best_sum: numbers(&[SHARES, tokens])?,
             best_key: indices(&[SHARES, tokens])?,
@@ -204,8 +242,10 @@ impl Output<'_> {
     }
 
     /// Returns the attention to a style.
-    fn attend(&self, upload: &Upload, style: Attended<'_>) -> ort::Result<DynValue> {
-        let (output, statistics) = (self.room(upload)?, self.statistics(upload)?);
+    fn attend(&self, upload: &Upload, style: Qkv<'_>) -> Result<DynValue, EngineError> {
+        let failed = |error| self.failed(error);
+        let output = self.allocate(upload).map_err(failed)?;
+        let statistics = self.statistics(upload).map_err(failed)?;
         let launches = &self.launches;
         self.run(&launches.statistics(style.query, style.key, &statistics))?;
         self.run(&launches.attend(style, &statistics, &output))?;
@@ -217,19 +257,77 @@ impl Output<'_> {
         &self,
         upload: &Upload,
         filter: &Filter,
-        style: Attended<'_>,
-        content: Attended<'_>,
-    ) -> ort::Result<DynValue> {
-        let (output, statistics) = (self.room(upload)?, self.statistics(upload)?);
-        let between = self.between(upload)?;
+        style: Qkv<'_>,
+        content: Qkv<'_>,
+    ) -> Result<DynValue, EngineError> {
+        let failed = |error| self.failed(error);
+        let output = self.allocate(upload).map_err(failed)?;
+        let statistics = self.statistics(upload).map_err(failed)?;
+        let workspace = self.workspace(upload).map_err(failed)?;
         let launches = &self.launches;
         self.run(&launches.statistics(style.query, style.key, &statistics))?;
-        for launch in &launches.weak(filter, style, content.value, &statistics, &between) {
+        for launch in &launches.weak(filter, style, content.value, &statistics, &workspace) {
             self.run(launch)?;
         }
-        self.run(&launches.statistics(content.query, content.key, &between.content))?;
+        self.run(&launches.statistics(content.query, content.key, &workspace.content))?;
         let both = [style, content];
-        self.run(&launches.exchange(filter, both, &statistics, &between, &output))?;
+        self.run(&launches.exchange(filter, both, &statistics, &workspace, &output))?;
         Ok(output)
+    }
+}
+
+fn failed(layer: &InjectedLayer, source: ort::Error) -> EngineError {
+    EngineError::Run {
+        part: format!("attention of layer {}", layer.name),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRECISION: Precision = Precision::Fp16;
+    const SETTINGS: InjectedAttention = InjectedAttention {
+        contrast_strength: 1.67,
+        filter: None,
+    };
+
+    fn layer(tokens: usize, heads: usize, head_width: usize) -> InjectedLayer {
+        InjectedLayer {
+            name: "a layer".to_owned(),
+            tokens,
+            heads,
+            head_width,
+            query: "query".to_owned(),
+            key: "key".to_owned(),
+            value: "value".to_owned(),
+            input: None,
+            output: "output".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_layer_that_no_kernel_takes_is_told_with_what_it_is_about() {
+        let compiled = KernelSet::of("9.0", PRECISION).unwrap();
+        let needed = |layer: InjectedLayer| needed_by(&layer, PRECISION, SETTINGS, &compiled);
+        let two = ["statistics_40_fp16", "attend_40_fp16"].map(str::to_owned);
+        assert_eq!(needed(layer(MAX_TOKENS, 8, 40)), Ok(two.to_vec()));
+        for (layer, told) in [
+            (
+                layer(64, 8, 8),
+                "layer a layer has heads of 8 columns, and there is no kernel statistics_8_fp16",
+            ),
+            (
+                layer(MAX_TOKENS + 1, 8, 40),
+                "layer a layer has 65505 tokens, and kernels in float16 take 65504 at most",
+            ),
+            (
+                layer(MAX_TOKENS, 1000, 40),
+                "a tensor of layer a layer has 2620160000 numbers, and kernels count 2147483647",
+            ),
+        ] {
+            assert_eq!(needed(layer).unwrap_err().to_string(), told);
+        }
     }
 }

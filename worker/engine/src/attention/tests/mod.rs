@@ -5,8 +5,10 @@ mod half;
 mod stand_in;
 
 use ndarray::Array2;
+use shared::failure::FailureClass;
 use shared::settings::EngineConfig;
 
+use super::fused::LoadFailure;
 use super::graph::GraphAttention;
 use super::host::HostAttention;
 use super::*;
@@ -319,4 +321,55 @@ fn products_of_bf16_change_an_attention_by_little() {
     let rounded = asked.cross_image_attention(&mut kernel);
     let worst = (&exact - &rounded).fold(0.0_f32, |worst, off| worst.max(off.abs()));
     assert!(worst > 0.0 && worst < 0.03, "{worst}");
+}
+
+/// Returns why graphs take the place of fused kernels, or what is said where they do not.
+fn why(injection: InjectionKernels, error: impl Into<NotFused>) -> Result<Unsupported, String> {
+    let found = why_graphs(Device::Cuda(0), injection, error.into());
+    found.map_err(|error| {
+        assert_eq!(error.class(), FailureClass::Fatal);
+        error.to_string()
+    })
+}
+
+#[test]
+fn graphs_take_the_place_of_kernels_that_there_are_none_of() {
+    for reason in [
+        Unsupported::Capability("7.5".to_owned()),
+        Unsupported::Precision(Precision::Fp32),
+    ] {
+        let found = why(InjectionKernels::Auto, reason.clone());
+        assert_eq!(found, Ok(reason.clone()));
+        let refused = why(InjectionKernels::Fused, reason.clone()).unwrap_err();
+        assert!(refused.contains(&reason.to_string()), "{refused}");
+    }
+}
+
+#[test]
+fn graphs_never_take_the_place_of_kernels_that_fail_to_load() {
+    for failure in [
+        LoadFailure::NoCapability,
+        LoadFailure::Gpu("CUDA failure 2: out of memory".to_owned()),
+        LoadFailure::Kernel {
+            kernel: "attend_40_fp16".to_owned(),
+            message: "CUDA failure 2: out of memory".to_owned(),
+        },
+        LoadFailure::Damaged {
+            kernel: "attend_40_fp16".to_owned(),
+            architecture: 90,
+            reason: "unexpected end of file".to_owned(),
+        },
+    ] {
+        for injection in [InjectionKernels::Auto, InjectionKernels::Fused] {
+            let refused = why(injection, failure.clone()).unwrap_err();
+            let words = [
+                "cuda:0",
+                &failure.to_string(),
+                "[engine] injection = \"graph\"",
+            ];
+            for words in words {
+                assert!(refused.contains(words), "no {words:?}: {refused}");
+            }
+        }
+    }
 }

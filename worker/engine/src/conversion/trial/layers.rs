@@ -9,7 +9,7 @@ use super::scene::Scene;
 use super::{LayerDeviation, Trial, TrialFailure, numbers, on_host};
 use crate::EngineError;
 use crate::attention::host::HostAttention;
-use crate::attention::{AttentionKernel, heads_of};
+use crate::attention::{AttentionKernel, KernelKind, heads_of};
 use crate::conversion::Converter;
 use crate::transfer::Transfer;
 use shared::model::{InjectedLayer, Precision};
@@ -59,7 +59,9 @@ impl Converter {
             source,
         })?;
         let mut host = HostAttention::new(Precision::Fp32, how);
+        let place = self.engine.runtime.device();
         let device = self.attention.as_mut();
+        let kind = device.kind();
         let mut judging = Judging {
             layer,
             most: most(precision),
@@ -80,8 +82,12 @@ impl Converter {
                     &scene.style,
                     Some(&scene.content),
                 )
-            })?;
-            injected = Some(off);
+            });
+            let off = off.map_err(|error| match kind {
+                KernelKind::Fused { .. } => error.of_fused_kernels(place),
+                KernelKind::Host | KernelKind::Graph => error,
+            });
+            injected = Some(off?);
         }
         trial.deviations.push(LayerDeviation {
             layer: named(layer),

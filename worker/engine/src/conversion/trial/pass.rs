@@ -9,7 +9,8 @@ use shared::digest;
 use super::{TrialFailure, numbers, scene};
 use crate::EngineError;
 use crate::attention::{
-    AttentionKernel, ClassTensors, ContentLayer, LayerTensors, SelfAttention, StyleLayer,
+    AttentionKernel, ClassTensors, ContentLayer, KernelKind, LayerTensors, SelfAttention,
+    StyleLayer,
 };
 use crate::conversion::Converter;
 use crate::injection::by_class::ClassPass;
@@ -166,6 +167,10 @@ impl Witness<'_> {
 }
 
 impl AttentionKernel for Witness<'_> {
+    fn kind(&self) -> KernelKind {
+        self.kernel.kind()
+    }
+
     fn self_attention(
         &mut self,
         layer: &InjectedLayer,

@@ -1,6 +1,6 @@
 //! Trials on the CPU, of kernels that are right and of kernels that are made wrong.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, s};
 use shared::settings::raw::RawMethod;
@@ -10,7 +10,8 @@ use super::*;
 use crate::Engine;
 use crate::attention::graph::GraphAttention;
 use crate::attention::{
-    AttentionKernel, ClassTensors, ContentLayer, LayerTensors, SelfAttention, StyleLayer,
+    AttentionKernel, ClassTensors, ContentLayer, KernelKind, LayerTensors, SelfAttention,
+    StyleLayer,
 };
 use crate::runtime::Runtime;
 use method::class_filter::{ClassFilter, KeptPairs};
@@ -33,6 +34,8 @@ enum Fault {
     Flickers,
     /// Every number has as many bits as TF32 keeps.
     TensorCores,
+    /// It is fused, and the driver launches it no more.
+    NotLaunched,
 }
 
 /// Attention by graphs that is wrong in one layer.
@@ -59,7 +62,7 @@ impl Wrong {
                 let number = &mut numbers[(7, 3)];
                 *number = f32::from_bits(number.to_bits() ^ 1);
             }
-            Fault::Nothing | Fault::Flickers => {}
+            Fault::Nothing | Fault::Flickers | Fault::NotLaunched => {}
             Fault::TensorCores => {
                 numbers.mapv_inplace(|number| f32::from_bits(number.to_bits() & !0x1fff));
             }
@@ -77,6 +80,13 @@ fn shift(numbers: &mut Array2<f32>, first: usize, width: usize) {
 }
 
 impl AttentionKernel for Wrong {
+    fn kind(&self) -> KernelKind {
+        match self.fault {
+            Fault::NotLaunched => KernelKind::Fused { architecture: 90 },
+            _ => KernelKind::Graph,
+        }
+    }
+
     fn self_attention(
         &mut self,
         layer: &InjectedLayer,
@@ -96,6 +106,12 @@ impl AttentionKernel for Wrong {
         style: &StyleLayer,
         content: Option<&ContentLayer>,
     ) -> Result<DynValue, EngineError> {
+        if self.fault == Fault::NotLaunched {
+            return Err(EngineError::Run {
+                part: format!("kernel attend of layer {}", layer.name),
+                source: ort::Error::new("attend: CUDA failure 719: unspecified launch failure"),
+            });
+        }
         let graphs = &mut self.graphs;
         let attended = graphs.cross_image_attention(layer, query, style, content)?;
         Ok(self.spoil(layer, attended))
@@ -122,11 +138,14 @@ fn method_of(preset: Preset) -> DiffusionConfig {
     method.diffusion().unwrap().clone()
 }
 
+fn golden_model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/golden-model")
+}
+
 /// Returns a converter on the CPU whose injected layers are computed by a kernel with a fault.
 fn converter(preset: Preset, fault: Fault) -> Converter {
     let (config, method) = (EngineConfig::default(), method_of(preset));
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/golden-model");
-    let engine = Engine::load(&model, &config).unwrap();
+    let engine = Engine::load(&golden_model(), &config).unwrap();
     let converter = Converter::new(engine, &method, &config).unwrap();
     let runtime = Runtime::load(&config).unwrap();
     let how = converter.recipe.injection.attention;
@@ -204,6 +223,35 @@ fn float32_with_the_bits_of_tensor_cores_is_refused() {
 }
 
 #[test]
+fn fused_kernels_that_the_driver_does_not_launch_are_told_with_the_way_to_go_on_without_them() {
+    let mut converter = converter(Preset::ReleasedCode, Fault::NotLaunched);
+    let error = converter.try_out(DEVICE).unwrap_err();
+    assert!(matches!(error, EngineError::Device { .. }), "{error:?}");
+    assert_eq!(error.class(), shared::failure::FailureClass::Fatal);
+    let told = error.to_string();
+    for words in [
+        "kernel attend of layer up_blocks.2",
+        "CUDA failure 719: unspecified launch failure",
+        "[engine] injection = \"graph\"",
+    ] {
+        assert!(told.contains(words), "no {words:?}: {told}");
+    }
+}
+
+#[test]
+fn what_computed_injected_layers_is_told_where_a_method_injects_any() {
+    let of = |fault| converter(Preset::ReleasedCode, fault).platform().injection;
+    assert_eq!(of(Fault::Nothing).as_deref(), Some("graph"));
+    assert_eq!(of(Fault::NotLaunched).as_deref(), Some("fused sm_90"));
+    let (config, method) = (EngineConfig::default(), method_of(Preset::ReleasedCode));
+    let engine = Engine::load(&golden_model(), &config).unwrap();
+    let mut converter = Converter::new(engine, &method, &config).unwrap();
+    assert_eq!(converter.platform().injection.as_deref(), Some("host"));
+    converter.recipe.injection.injected.fill(false);
+    assert_eq!(converter.platform().injection, None);
+}
+
+#[test]
 fn a_pass_names_the_first_part_that_comes_out_otherwise_or_is_not_finite() {
     let judged = |fault| {
         let mut converter = converter(Preset::ReleasedCode, fault);
@@ -235,6 +283,7 @@ fn a_refusal_is_fatal_and_says_what_helps() {
         "cuda:1",
         "the VAE's encoder",
         "other bytes",
+        "[engine] injection = \"graph\"",
         "SYNTH2REAL_TRIAL=report",
     ] {
         assert!(told.contains(words), "no {words:?}: {told}");

@@ -1,43 +1,41 @@
-//! CUDA's libraries in C, as safe functions: what a GPU's driver and cuDNN say of themselves.
+//! CUDA's libraries in C, as safe functions: what a GPU's driver and cuDNN say of themselves, and launches of kernels of ours
+//! on ONNX Runtime's tensors.
 //!
-//! `calls` is the one file of it that opens `unsafe_code`: whatever is asked of those libraries is a function there. Nothing
-//! is linked: libraries are loaded as ONNX Runtime does, and none of them need be there. Kernels of a GPU are launched by the
-//! engine, for they work on its tensors.
+//! `calls` is the one file for GPUs that opens `unsafe_code`: whatever is asked of those libraries is a function there. Nothing
+//! is linked: libraries are loaded as ONNX Runtime does, and none of them need be there.
 //!
 //! Neither NVIDIA's management library nor files tell the same. That library numbers GPUs by their place on the bus and
 //! CUDA by their speed, so one would be taken for another where they differ; and cuDNN's file has its version in its name
 //! on some systems only.
 
-#![forbid(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
-
 mod calls;
+
+pub(crate) use calls::{Argument, Kernel, launch, message};
 
 /// What the driver says of a GPU, as far as it does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Gpu {
+pub(crate) struct Gpu {
     /// Its name.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Its compute capability, such as `9.0`.
-    pub compute_capability: Option<String>,
+    pub(crate) compute_capability: Option<String>,
     /// The newest CUDA that the driver is for, such as `13.0`.
-    pub cuda: Option<String>,
+    pub(crate) cuda: Option<String>,
 }
 
 /// Returns what the driver says of a GPU by its number, as this process's CUDA counts; none without a driver or such a GPU.
-#[must_use]
-pub fn gpu(number: u8) -> Option<Gpu> {
-    let told = calls::driver(number)?;
-    let capability = told.capability;
+pub(crate) fn gpu(number: u8) -> Option<Gpu> {
+    let driver = calls::driver(number)?;
+    let capability = driver.capability;
     Some(Gpu {
-        name: told.name,
+        name: driver.name,
         compute_capability: capability.map(|(major, minor)| format!("{major}.{minor}")),
-        cuda: told.version.map(cuda_version),
+        cuda: driver.version.map(cuda_version),
     })
 }
 
 /// Returns the version of cuDNN, such as `9.14.0`; none if it is not there.
-#[must_use]
-pub fn cudnn() -> Option<String> {
+pub(crate) fn cudnn() -> Option<String> {
     calls::cudnn().map(cudnn_version)
 }
 
