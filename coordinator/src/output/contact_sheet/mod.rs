@@ -1,9 +1,9 @@
 //! Content, styles and outputs side by side, for a first look at a run.
 //!
-//! - `beside`: other runs of the same items, which are shown with it; `sheet`: the picture
+//! - `beside`: other runs of the same items, which are shown with it; `tile_grid`: the picture
 
 mod beside;
-mod sheet;
+mod tile_grid;
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ use shared::storage::{Storage, StorageError};
 
 pub use self::beside::Beside;
 use self::beside::Other;
-use self::sheet::Sheet;
+use self::tile_grid::TileGrid;
 use super::class_maps::{self, ShownMap};
 use crate::run::freeze::FrozenRun;
 use crate::run::stored_items::StoredItems;
@@ -115,7 +115,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    async fn drawn(&self, storage: &dyn Storage, run: &FrozenRun) -> Result<Sheet, StorageError> {
+    async fn drawn(&self, storage: &dyn Storage, run: &FrozenRun) -> Result<TileGrid, StorageError> {
         let size = size_of(&run.record.frozen.model);
         let (inputs, frozen) = (&run.record.inputs, &run.record.frozen);
         let content_source = source::open(&inputs.content).await?;
@@ -124,7 +124,7 @@ impl<'a> Shown<'a> {
         let first = 1 + u32::from(maps.iter().any(Option::is_some));
         let rows_of_content = 1 + self.others.len() as u32;
         let rows = first + self.contents.len() as u32 * rows_of_content;
-        let mut sheet = Sheet::new(size, 1 + self.styles.len() as u32, rows);
+        let mut sheet = TileGrid::new(size, 1 + self.styles.len() as u32, rows);
         if !self.others.is_empty() {
             let method = frozen.method.method();
             sheet.write(0, 0, &format!("beside each content: {method}"));
@@ -156,7 +156,7 @@ impl<'a> Shown<'a> {
     /// Places what became of a content in its row, and what others made of it in those beneath.
     async fn place_outputs(
         &self,
-        sheet: &mut Sheet,
+        sheet: &mut TileGrid,
         row: u32,
         content: usize,
         (storage, run): (&dyn Storage, &FrozenRun),
