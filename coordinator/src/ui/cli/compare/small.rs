@@ -93,6 +93,7 @@ impl Planned {
         settings: &SettingsText,
         combinations: Vec<Vec<Setting>>,
         args: &CompareArgs,
+        listings: &mut Listings,
     ) -> Result<Self, CliError> {
         let num_asked = combinations.len();
         let checked = check(settings, combinations).await?;
@@ -101,8 +102,7 @@ impl Planned {
             fits.map_err(CliError::usage)?;
         }
         let (run, _) = settings.run().map_err(CliError::usage)?;
-        let mut listings = Listings::default();
-        let (names, mut notes) = choose(&mut listings, &checked, args).await?;
+        let (names, mut notes) = choose(listings, &checked, args).await?;
         let mut comparison = Comparison::new(run, settings.sha256());
         comparison.contents.clone_from(&names.contents);
         comparison.styles.clone_from(&names.styles);
@@ -112,7 +112,7 @@ impl Planned {
             notes: Vec::new(),
         };
         for checked in checked {
-            planned.add(&mut listings, checked, &names).await?;
+            planned.add(listings, checked, &names).await?;
         }
         let num_runs = planned.runs.len();
         if num_runs < num_asked {
