@@ -311,6 +311,7 @@ fn combinations_in_which_nothing_differs_are_one() {
         outcome.stderr.contains("of 3 combinations 1 is made"),
         "{outcome}"
     );
+    assert!(!outcome.stderr.contains("no more than"), "{outcome}");
     let few = compare(&project, &["--vary", "beta=0.1", "--styles", "2"]).exits(0);
     assert!(
         few.stderr

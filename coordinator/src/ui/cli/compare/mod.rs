@@ -43,12 +43,12 @@ pub(super) struct CompareArgs {
     /// keys is made. A value with a comma stands in quotes
     #[arg(long, value_name = "KEY=V1,V2", required_unless_present = "pick")]
     vary: Vec<String>,
-    /// How many contents each of them converts, spread over the dataset
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = count)]
-    contents: usize,
-    /// Into how many styles
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = count)]
-    styles: usize,
+    /// How many contents each of them converts, spread over the dataset; 4 unless it is said
+    #[arg(long, value_name = "N", value_parser = count)]
+    contents: Option<usize>,
+    /// Into how many styles; 2 unless it is said
+    #[arg(long, value_name = "N", value_parser = count)]
+    styles: Option<usize>,
     /// Draw the contact sheet of the run of CONFIG anew, which is made before: beneath what it made of the same items stands
     /// what the first five combinations make of them. The next `run` draws it without them
     #[arg(long)]
@@ -90,8 +90,8 @@ impl CompareArgs {
         Self {
             settings: ConfigArgs { config },
             vary: vary.iter().map(|&axis| axis.to_owned()).collect(),
-            contents,
-            styles,
+            contents: Some(contents),
+            styles: Some(styles),
             contact_sheet: true,
             pick: None,
             dashboard: None,
