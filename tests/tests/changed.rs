@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use shared::settings::Products;
 use tests::project::{Project, STYLES};
 use tests::{golden_model, stored};
 
@@ -31,6 +32,26 @@ fn a_changed_setting_is_refused_with_both_values() {
         &project,
         &["method.contrast_strength was 1.67 and is now 1.5"],
     );
+}
+
+#[test]
+fn a_precision_that_was_chosen_for_another_processor_is_refused_and_said_to_be_chosen() {
+    let mut project = Project::new(1, 1);
+    let (planned, words) = match Products::named("auto").unwrap() {
+        Products::F32 => (
+            "bf16",
+            "engine.precision was \"bf16\" and is now not set (f32)",
+        ),
+        Products::Bf16 => (
+            "f32",
+            "engine.precision was not set (f32) and is now \"bf16\"",
+        ),
+    };
+    project.set("engine.device", "cpu");
+    project.set("engine.precision", planned);
+    let _ = project.run().exits(0);
+    project.set("engine.precision", "auto");
+    assert_refused(&project, &[words, "auto chose that for this processor"]);
 }
 
 #[test]

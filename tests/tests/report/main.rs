@@ -320,7 +320,7 @@ fn a_changed_network_is_another_run() {
     project
         .run()
         .exits(2)
-        .complains_about(&["judges.lpips was", "and is now"]);
+        .complains_about(&["quality.lpips (its SHA-256) was", "and is now"]);
 }
 
 #[test]
