@@ -130,14 +130,16 @@ impl<'a> Shown<'a> {
         let unshown = Unshown::default();
         let (frozen, plan) = (&run.record.frozen, &run.plan);
         let inputs = &run.record.inputs;
+        let style_source = source::open(&inputs.style).await?;
         let styles = Inputs {
-            source: source::open(&inputs.style).await?.as_ref(),
+            source: style_source.as_ref(),
             listings: &plan.styles,
             classes: frozen.style_classes.as_ref(),
         };
         let styles = styles.images(run, &self.styles, &unshown).await?;
+        let content_source = source::open(&inputs.content).await?;
         let contents = Inputs {
-            source: source::open(&inputs.content).await?.as_ref(),
+            source: content_source.as_ref(),
             listings: &plan.contents,
             classes: frozen.content.classes.as_ref(),
         };

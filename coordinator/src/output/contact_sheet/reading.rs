@@ -24,7 +24,7 @@ pub(crate) struct Unshown {
 
 impl Unshown {
     /// Returns what was read; nothing if it could not be, which is told.
-    pub(crate) fn shown<T, E: Error>(&self, read: Result<T, E>) -> Option<T> {
+    pub(crate) fn shown<T, E: Error + 'static>(&self, read: Result<T, E>) -> Option<T> {
         read.map_err(|error| self.tell(chain(&error))).ok()
     }
 
@@ -73,7 +73,7 @@ pub(crate) async fn output_image(
         Err(error) => return Err(error.into()),
     };
     let name = storage.locate(key);
-    let decode = move || {
+    let decode = move || -> Result<Option<RgbImage>, LoadError> {
         let file = NamedBytes {
             name: &name,
             bytes: &bytes,

@@ -72,6 +72,14 @@ struct Sources<'a> {
     unshown: &'a Unshown,
 }
 
+impl Sources<'_> {
+    /// Returns an output, or what was predicted; none if it is not there or cannot be read.
+    async fn stored(&self, run: &FrozenRun, key: &ArtifactKey) -> Option<RgbImage> {
+        let image = output_image(self.storage, key, &run.record.frozen.model).await;
+        self.unshown.shown(image).flatten()
+    }
+}
+
 /// Returns the rows of the items: one of each shard that is looked at, then another of each.
 async fn chosen(storage: &dyn Storage, shown: &Shown<'_>) -> Result<Vec<ManifestRow>, LedgerError> {
     let counted = shown.tally.shards();
@@ -107,10 +115,6 @@ async fn pictures_of(
     row: &ManifestRow,
 ) -> Vec<(&'static str, String)> {
     let (id, item) = (&run.record.run, &row.item);
-    let stored = async |key: ArtifactKey| {
-        let image = output_image(of.storage, &key, &run.record.frozen.model).await;
-        of.unshown.shown(image).flatten()
-    };
     let output = ArtifactKey::Image(id.clone(), item.clone());
     let for_content = ArtifactKey::ContentPrediction(id.clone(), item.clone());
     let for_output = ArtifactKey::OutputPrediction(id.clone(), item.clone());
@@ -119,7 +123,7 @@ async fn pictures_of(
     let mut shown = Vec::new();
     for (what, photograph) in [
         ("content", content(of, run, listing).await),
-        ("output", stored(output).await),
+        ("output", of.stored(run, &output).await),
     ] {
         if let Some(image) = photograph {
             shown.extend(
@@ -135,8 +139,14 @@ async fn pictures_of(
     };
     for (what, classes) in [
         ("label", of.unshown.shown(label).flatten()),
-        ("predicted for the content", stored(for_content).await),
-        ("predicted for the output", stored(for_output).await),
+        (
+            "predicted for the content",
+            of.stored(run, &for_content).await,
+        ),
+        (
+            "predicted for the output",
+            of.stored(run, &for_output).await,
+        ),
     ] {
         if let Some(image) = classes {
             shown.extend(pictures::classes(image, WIDTH).await.map(|it| (what, it)));
@@ -177,7 +187,7 @@ async fn label(
     };
     let name = storage.locate(&key);
     let classes = frozen.content.classes.clone();
-    let work = move || {
+    let work = move || -> Result<Option<RgbImage>, LoadError> {
         let file = NamedBytes {
             name: &name,
             bytes: &bytes,
