@@ -16,7 +16,7 @@ use super::{CliError, RootArgs};
 use crate::output::report::references::{self, ReferenceProblem};
 use crate::run::changes::{self, Accepted, ChangeError, Changes};
 use crate::run::freeze::{self, FreezeError, FrozenRun};
-use crate::run::inventory::{Inventory, InventoryError, Listings};
+use crate::run::inventory::{Inventory, InventoryError};
 use crate::run::ledger::Ledger;
 
 /// Opens the storage root that the arguments or the environment name.
@@ -97,9 +97,10 @@ pub(super) async fn inventory(config: &RunConfig) -> Result<Inventory, CliError>
 }
 
 /// Plans what is listed with others, or is listed for them as well.
+#[cfg(feature = "embedded")]
 pub(super) async fn inventory_of(
     config: &RunConfig,
-    listings: &mut Listings,
+    listings: &mut crate::run::inventory::Listings,
 ) -> Result<Inventory, CliError> {
     let planned = match listings.of(config).await {
         Ok(listing) => Inventory::of(config, listing.clone()).await,
