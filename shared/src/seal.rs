@@ -161,6 +161,7 @@ pub(crate) fn parse_plain<T: DeserializeOwned>(json: &[u8]) -> Result<T, Documen
     let mut document = serde_json::Deserializer::from_slice(json);
     let value = serde_path_to_error::deserialize(&mut document).map_err(|error| {
         let (field, reason) = (error.path().to_string(), error.inner().to_string());
+        let reason = in_words(&reason);
         match field.as_str() {
             "." | "?" => malformed(&reason),
             field => malformed(&format!("{}: {reason}", shortened(field, 100))),
@@ -169,6 +170,41 @@ pub(crate) fn parse_plain<T: DeserializeOwned>(json: &[u8]) -> Result<T, Documen
     let end = document.end();
     end.map_err(|error| malformed(&error.to_string()))?;
     Ok(value)
+}
+
+/// Returns what a parser says about a value without the names of types, which say nothing to people.
+fn in_words(reason: &str) -> String {
+    let (reason, place) = match reason.rfind(" at line ") {
+        Some(at) => reason.split_at(at),
+        None => (reason, ""),
+    };
+    if reason.contains(" untagged enum ") {
+        return format!("it is none of what may stand there{place}");
+    }
+    let Some((found, expected)) = reason.rsplit_once(", expected ") else {
+        return format!("{reason}{place}");
+    };
+    let kinds = ["invalid type: ", "invalid value: "];
+    let wrong = kinds.iter().find_map(|kind| found.strip_prefix(kind));
+    let found = match (wrong, found.strip_prefix("invalid length ")) {
+        (Some(found), _) => format!("it is {found}"),
+        (None, Some(length)) => format!("it is a list of length {length}"),
+        (None, None) => return format!("{reason}{place}"),
+    };
+    let (kind, _) = expected.split_once(" with ").unwrap_or((expected, ""));
+    let expected = match kind {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a map" => "an object",
+        "a sequence" => "a list",
+        kind if kind.starts_with("tuple ") => "a list",
+        kind if kind.starts_with("struct ") || kind.contains(" tagged enum ") => "an object",
+        kind if kind.starts_with("enum ") || kind.starts_with("unit variant ") => "a name",
+        _ => expected,
+    };
+    format!("{found}, expected {expected}{place}")
 }
 
 fn malformed(reason: &str) -> DocumentError {
@@ -253,12 +289,28 @@ mod tests {
     fn what_is_wrong_is_told_with_its_field_and_is_never_long() {
         let wrong = parse::<Record>(br#"{"name": "night", "number": "many"}"#, &key());
         let told = wrong.unwrap_err().to_string();
-        assert!(told.starts_with("number: "), "{told}");
+        let expected =
+            "number: it is string \"many\", expected a whole number from 0 at line 1 column 34";
+        assert_eq!(told, expected);
         let long = format!(r#"{{"name": "n", "number": "{}"}}"#, "x".repeat(1 << 20));
         let told = parse::<Record>(long.as_bytes(), &key())
             .unwrap_err()
             .to_string();
         assert!(told.len() < 600, "{} bytes", told.len());
+        for (whole, expected) in [
+            ("[]", "it is a list of length 0, expected an object"),
+            ("7", "it is integer `7`, expected an object"),
+            (r#"{"name": "n"}"#, "missing field `number`"),
+            (
+                r#"{"nam": "n"}"#,
+                "unknown field `nam`, expected `name` or `number`",
+            ),
+        ] {
+            let told = parse::<Record>(whole.as_bytes(), &key());
+            let told = told.unwrap_err().to_string();
+            assert!(told.contains(expected), "{told}");
+            assert!(!told.contains("Record"), "{told}");
+        }
         let twice = br#"{"name": "n", "number": 1} {}"#;
         assert!(parse::<Record>(twice, &key()).is_err());
     }

@@ -83,7 +83,7 @@ fn other_settings_of_a_method_without_a_model_are_another_run() {
     let words = ["method.beta was 0.01 and is now 0.1"];
     project.run().exits(USAGE).complains_about(&words);
     project.set("method.method", "identity");
-    let words = ["method.beta was 0.01 and is now null"];
+    let words = ["method.beta was 0.01 and is now not set"];
     project.run().exits(USAGE).complains_about(&words);
 }
 

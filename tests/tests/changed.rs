@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use shared::settings::Products;
 use tests::project::{Project, STYLES};
 use tests::{golden_model, stored};
 
@@ -31,6 +32,26 @@ fn a_changed_setting_is_refused_with_both_values() {
         &project,
         &["method.contrast_strength was 1.67 and is now 1.5"],
     );
+}
+
+#[test]
+fn a_precision_that_was_chosen_for_another_processor_is_refused_and_said_to_be_chosen() {
+    let mut project = Project::new(1, 1);
+    let (planned, words) = match Products::named("auto").unwrap() {
+        Products::F32 => (
+            "bf16",
+            "engine.precision was \"bf16\" and is now not set (f32)",
+        ),
+        Products::Bf16 => (
+            "f32",
+            "engine.precision was not set (f32) and is now \"bf16\"",
+        ),
+    };
+    project.set("engine.device", "cpu");
+    project.set("engine.precision", planned);
+    let _ = project.run().exits(0);
+    project.set("engine.precision", "auto");
+    assert_refused(&project, &[words, "auto chose that for this processor"]);
 }
 
 #[test]
@@ -94,7 +115,7 @@ fn an_audit_names_what_is_missing_or_altered() {
     finds(&[
         "images/night_000001/00001.png is missing",
         "and run again",
-        "1 findings",
+        "; 1 finding",
     ]);
     fs::write(&image, &whole).unwrap();
 
@@ -146,7 +167,7 @@ fn an_image_of_a_quarantined_item_is_a_finding_with_what_helps() {
     for words in [
         "images/night_000001/00002.png belongs to no committed item: its item is quarantined",
         "`resume --only quarantined` takes it up once its input is back, or remove the image",
-        "1 findings",
+        "; 1 finding",
     ] {
         assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");
     }

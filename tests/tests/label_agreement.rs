@@ -263,7 +263,7 @@ fn a_segmenter_and_the_share_that_is_asked_for_belong_to_the_run() {
     project
         .run()
         .exits(2)
-        .complains_about(&["judges.min_label_agreement was 1.0 and is now 0.5"]);
+        .complains_about(&["quality.min_label_agreement was 1.0 and is now 0.5"]);
     project.set("quality.min_label_agreement", 1.0);
     let fixture = repository("tests/fixtures/segmenter");
     let mut contract = fs::read(fixture.join("segmenter.json")).unwrap();
@@ -275,7 +275,7 @@ fn a_segmenter_and_the_share_that_is_asked_for_belong_to_the_run() {
     project
         .run()
         .exits(2)
-        .complains_about(&["judges.segmenter was", "and is now"]);
+        .complains_about(&["quality.segmenter (its SHA-256) was", "and is now"]);
 }
 
 #[test]

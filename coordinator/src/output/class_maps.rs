@@ -7,86 +7,98 @@ use imaging::{ClassShares, decode_train_ids, overlay};
 use ndarray::{Array2, Array3};
 use shared::artifact::ArtifactKey;
 use shared::decision::ChangedInputs;
-use shared::source::Source;
-use shared::storage::Storage;
+use shared::storage::{Storage, StorageError};
 
-use super::contact_sheet::{input_image, max_bytes_of_output, size_of};
+use super::contact_sheet::{Unshown, max_bytes_of_output, rgb_image};
 use crate::run::freeze::FrozenRun;
 
-/// A class map beside its photograph.
+/// Why the class map of a style cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClassMapError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// It is something else: where it lies.
+    #[error("{0} is no class map as a run stores it, or is not whole")]
+    Other(String),
+}
+
+/// A class map as people look at it.
 pub(crate) struct ShownMap {
     /// The style.
     pub(crate) style: String,
     pub(crate) shares: ClassShares,
-    /// The photograph as the model saw it; none if it cannot be read.
-    pub(crate) photograph: Option<RgbImage>,
-    /// The same with the colours of its classes over it; these alone without a photograph.
+    /// The photograph with the colours of its classes over it; these alone without a photograph.
     pub(crate) over: RgbImage,
 }
 
 /// Returns the class map of a style, by its position in the plan of a run some of whose inputs may be others; nothing if it
-/// has none, or that cannot be read.
+/// has none, or none is stored yet.
 async fn stored(
     storage: &dyn Storage,
     (run, changed): (&FrozenRun, &ChangedInputs),
     style: usize,
-) -> Option<Array2<u8>> {
+) -> Result<Option<Array2<u8>>, ClassMapError> {
     if !run.has_class_map(style, changed) {
-        return None;
+        return Ok(None);
     }
     let model = &run.record.frozen.model;
     let name = run.plan.styles[style].name().to_owned();
     let key = ArtifactKey::Prior(run.record.run.clone(), name);
-    let bytes = storage.read_within(&key, max_bytes_of_output(model)).await;
-    let bytes = bytes.ok()?;
+    let bytes = match storage.read_within(&key, max_bytes_of_output(model)).await {
+        Ok(bytes) => bytes,
+        Err(error) if error.is_absent() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     let size = Size {
         width: model.width,
         height: model.height,
     };
-    shared::blocking::run(move || decode_train_ids(&bytes, size)).await
+    let map = shared::blocking::run(move || decode_train_ids(&bytes, size)).await;
+    let map = map.ok_or_else(|| ClassMapError::Other(storage.locate(&key)))?;
+    Ok(Some(map))
 }
 
-/// Returns the share of each class in the class map of a style; nothing if it has none, or that cannot be read.
+/// Returns the share of each class in the class map of a style; nothing if it has none, or that cannot be read, which a
+/// warning says.
 pub(crate) async fn shares(
     storage: &dyn Storage,
     run: (&FrozenRun, &ChangedInputs),
     style: usize,
 ) -> Option<ClassShares> {
-    let map = stored(storage, run, style).await?;
+    let map = stored(storage, run, style).await;
+    let map = Unshown::default().shown(map).flatten()?;
     let shares = shared::blocking::run(move || ClassShares::of(map.view())).await;
     Some(shares)
 }
 
-/// Returns the class map of a style beside its photograph out of a dataset; nothing if it has none, or that cannot be read.
+/// Returns the class map of a style over its photograph as the model sees it, which may not be there; nothing if it has no
+/// map, or none is stored yet.
+///
+/// # Errors
+///
+/// [`ClassMapError`] naming it.
 pub(crate) async fn shown(
     storage: &dyn Storage,
     (run, changed): (&FrozenRun, &ChangedInputs),
-    photographs: Option<&dyn Source>,
     style: usize,
-) -> Option<ShownMap> {
-    let map = stored(storage, (run, changed), style).await?;
-    let listing = changed.style(&run.plan.styles[style]);
-    let size = size_of(&run.record.frozen.model);
-    let photograph = match photographs {
-        Some(photographs) => input_image(photographs, listing, None, size).await,
-        None => None,
+    photograph: Option<&RgbImage>,
+) -> Result<Option<ShownMap>, ClassMapError> {
+    let Some(map) = stored(storage, (run, changed), style).await? else {
+        return Ok(None);
     };
-    let name = listing.name().to_owned();
+    let name = run.plan.styles[style].name().to_owned();
+    let pixels = photograph.map(|photograph| photograph.as_raw().clone());
     let work = move || {
         let (height, width) = map.dim();
-        let below = photograph.as_ref().and_then(|photograph| {
-            let pixels = photograph.as_raw().clone();
-            Array3::from_shape_vec((height, width, 3), pixels).ok()
-        });
+        let below =
+            pixels.and_then(|pixels| Array3::from_shape_vec((height, width, 3), pixels).ok());
         let below = below.unwrap_or_else(|| Array3::zeros((height, width, 3)));
-        let over = overlay(below.view(), map.view());
-        let over = over.into_raw_vec_and_offset().0;
-        Some(ShownMap {
+        ShownMap {
             style: name,
             shares: ClassShares::of(map.view()),
-            over: RgbImage::from_raw(width as u32, height as u32, over)?,
-            photograph,
-        })
+            over: rgb_image(&overlay(below.view(), map.view())),
+        }
     };
-    shared::blocking::run(work).await
+    Ok(Some(shared::blocking::run(work).await))
 }

@@ -182,8 +182,8 @@ mod tests {
         assert_eq!(
             record().differences(&planned),
             [
-                "judges.min_label_agreement was null and is now 0.5",
-                "judges.segmenter was null and is now \"e\""
+                "quality.min_label_agreement was not set and is now 0.5",
+                "quality.segmenter (its SHA-256) was not set and is now \"e\""
             ]
         );
     }
@@ -199,7 +199,7 @@ mod tests {
         assert_ne!(of_half.frozen.config_hash(), record().frozen.config_hash());
         assert_eq!(
             record().differences(&of_half.frozen),
-            ["precision was null and is now \"bf16\""]
+            ["engine.precision was not set (f32) and is now \"bf16\""]
         );
     }
 
@@ -217,7 +217,9 @@ mod tests {
         assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), mapped);
         let told = record().differences(&mapped.frozen);
         assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].starts_with("class_maps was null and is now {\"by\":\"prior\""));
+        assert!(told[0].starts_with(
+            "style.prior or style.segmenter was not set and is now {\"by\":\"prior\""
+        ));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod differences;
 mod frozen;
 mod opening;
 
+pub use differences::with_chosen_precision;
 pub use frozen::{Frozen, FrozenClassMaps, FrozenContent, FrozenEvaluators, FrozenModel};
 pub use opening::RecordError;
 

@@ -18,6 +18,8 @@ pub struct EngineConfig {
     /// What the products of the noise predictor are made of on a processor: of a run what its record says, whatever else the
     /// settings of a process say.
     pub products: Products,
+    /// Whether these were chosen for this processor, as `auto` asks for.
+    pub products_are_chosen: bool,
     /// What computes the attention of injected layers on a GPU.
     pub injection: InjectionKernels,
     /// Threads of a computation; 0 is one for each core.
@@ -38,6 +40,7 @@ impl Default for EngineConfig {
             device: defaults::DEVICE,
             device_key: "engine.device",
             products: defaults::PRODUCTS,
+            products_are_chosen: false,
             injection: defaults::INJECTION,
             threads: defaults::THREADS,
             style_bank_max_bytes: defaults::STYLE_BANK_MAX_BYTES,
@@ -47,6 +50,9 @@ impl Default for EngineConfig {
         }
     }
 }
+
+/// The `engine.precision` that has it chosen.
+const AUTO: &str = "auto";
 
 /// More threads than this for each core only take time from each other.
 const MAX_THREADS_PER_CORE: usize = 4;
@@ -94,6 +100,7 @@ impl EngineConfig {
             })?,
         };
         let products = products_of(raw.precision.as_deref(), device)?;
+        let products_are_chosen = raw.precision.as_deref() == Some(AUTO);
         let injection = match raw.injection {
             None => default.injection,
             Some(text) => text.parse().map_err(|error: InjectionKernelsError| {
@@ -137,6 +144,7 @@ impl EngineConfig {
             device,
             device_key: default.device_key,
             products,
+            products_are_chosen,
             injection,
             threads: raw.threads.unwrap_or(default.threads),
             style_bank_device_max_bytes,
@@ -159,7 +167,7 @@ fn products_of(text: Option<&str>, device: Device) -> Result<Products, SettingsE
     match (device, products) {
         (Device::Cpu, products) => Ok(products),
         // A GPU computes in what its model was exported in, however fast this processor is.
-        (Device::Cuda(_), _) if text == "auto" => Ok(Products::F32),
+        (Device::Cuda(_), _) if text == AUTO => Ok(Products::F32),
         (Device::Cuda(_), Products::F32) => Ok(Products::F32),
         (Device::Cuda(_), Products::Bf16) => Err(refused(format!(
             "must be f32 or auto with engine.device ({device}): it is for processors; for a GPU export the model with \
@@ -247,6 +255,9 @@ mod tests {
         assert_eq!(products(""), Ok(Products::F32));
         assert_eq!(products("precision = 'bf16'"), Ok(Products::Bf16));
         let auto = products("precision = 'auto'");
+        for (toml, is_chosen) in [("precision = 'auto'", true), ("precision = 'f32'", false)] {
+            assert_eq!(checked(toml).unwrap().products_are_chosen, is_chosen);
+        }
         assert_eq!(auto, Ok(Products::named("auto").unwrap()));
         let on_gpu = "device = 'cuda:1'\nprecision = 'auto'";
         assert_eq!(products(on_gpu), Ok(Products::F32));

@@ -169,7 +169,16 @@ fn a_second_call_goes_on_and_another_comparison_shares_what_is_made() {
 #[test]
 fn a_comparison_that_is_told_to_stop_finishes_its_image_and_goes_on_later() {
     let project = Project::new(4, 1);
-    let arguments = ["--vary", "method=cactif,adain", "--styles", "1"];
+    let _ = project.run().exits(0);
+    let sheet = project.stored("contact-sheet.png");
+    let alone = fs::read(&sheet).unwrap();
+    let arguments = [
+        "--vary",
+        "method=cactif,adain",
+        "--styles",
+        "1",
+        "--contact-sheet",
+    ];
     let mut running = Running::start(&mut command(&project, &arguments));
     let runs = stored_path(&project, "runs");
     let is_begun = || {
@@ -188,8 +197,13 @@ fn a_comparison_that_is_told_to_stop_finishes_its_image_and_goes_on_later() {
     );
     let page = fs::read_to_string(stored_path(&project, "comparisons/small.html")).unwrap();
     assert!(page.contains("0 of 2 complete"), "{page}");
+    // A sheet of some of them would look as if it were of all.
+    let words = "the contact sheet of run small stays as it is";
+    assert!(outcome.stderr.contains(words), "{outcome}");
+    assert_eq!(fs::read(&sheet).unwrap(), alone);
 
     let _ = compare(&project, &arguments).exits(0);
+    assert_ne!(fs::read(&sheet).unwrap(), alone);
     for combination in comparison(&project).combinations {
         assert_eq!(rows(&project, combination.run.as_str()).len(), 4);
     }
@@ -297,6 +311,7 @@ fn combinations_in_which_nothing_differs_are_one() {
         outcome.stderr.contains("of 3 combinations 1 is made"),
         "{outcome}"
     );
+    assert!(!outcome.stderr.contains("no more than"), "{outcome}");
     let few = compare(&project, &["--vary", "beta=0.1", "--styles", "2"]).exits(0);
     assert!(
         few.stderr

@@ -154,6 +154,25 @@ fn a_run_that_lost_shards_reports_what_an_undisturbed_one_does() {
 }
 
 #[test]
+fn a_report_that_is_damaged_is_made_anew_and_named_with_what_was_wrong() {
+    let mut project = Project::new(2, 1);
+    project.make_without_model("fda");
+    let _ = project.run().exits(0);
+    let path = project.stored("report.json");
+    let whole = fs::read_to_string(&path).unwrap();
+    fs::write(&path, whole.replace("\"items\": 2", "\"items\": 3")).unwrap();
+    let outcome = project.about_run(&["report"]).exits(0);
+    for words in [
+        "runs/small/report.json counts as none and is to be made anew",
+        "something in it was altered",
+    ] {
+        assert!(outcome.stderr.contains(words), "no {words:?}: {outcome}");
+    }
+    let again = project.about_run(&["report"]).exits(0);
+    assert!(!again.stderr.contains("report.json"), "{again}");
+}
+
+#[test]
 fn figures_for_each_class_count_the_items_that_show_it() {
     let mut project = judged(CONTENTS, 1);
     project.set("quality.per_class", true);
@@ -301,7 +320,7 @@ fn a_changed_network_is_another_run() {
     project
         .run()
         .exits(2)
-        .complains_about(&["judges.lpips was", "and is now"]);
+        .complains_about(&["quality.lpips (its SHA-256) was", "and is now"]);
 }
 
 #[test]

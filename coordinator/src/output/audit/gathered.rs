@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use shared::dataset::DatasetEntry;
 use shared::ids::ItemId;
 use shared::storage::{Storage, StorageError};
+use shared::wording::counted;
 
 use super::AuditReport;
 use super::objects::{self, ObjectFindings, Truth};
@@ -197,9 +198,9 @@ impl Audit<'_> {
         self.report.notes.extend(found.notes);
         if self.num_unsealed > 0 {
             self.report.notes.push(format!(
-                "{} files of shards carry no digest of themselves, as those of earlier programs: nobody can tell whether \
-                 all of their figures are as they were written",
-                self.num_unsealed
+                "{} no digest of themselves, as those of earlier programs: nobody can tell whether all of their figures are \
+                 as they were written",
+                counted(self.num_unsealed, "file of shards carries", "files of shards carry")
             ));
         }
     }

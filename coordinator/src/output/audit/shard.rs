@@ -7,6 +7,7 @@ use shared::ids::ItemId;
 use shared::making::ContentDigests;
 use shared::manifest::{self, ManifestRow, Status};
 use shared::storage::{Storage, StorageError};
+use shared::wording::counted;
 
 use super::pictures::{self, look};
 use super::row_sum::RowSum;
@@ -115,9 +116,14 @@ pub(super) async fn check_shard<'a>(
         ShardState::Committed => check_rows(storage, known, &mut checked).await?,
         ShardState::Revising { revision } => {
             let retried = ledger.decisions.retries.of(shard.id, revision);
+            let num_retried = retried.map_or(0, Items::len);
+            let retried_items = counted(num_retried, "quarantined item", "quarantined items");
+            let (are, them) = match num_retried {
+                1 => ("is", "it"),
+                _ => ("are", "them"),
+            };
             let finding = format!(
-                "{} quarantined items of shard {} are to be tried again: run again, or resume, to make them",
-                retried.map_or(0, Items::len),
+                "{retried_items} of shard {} {are} to be tried again: run again, or resume, to make {them}",
                 shard.id
             );
             checked.findings.push(finding);

@@ -8,13 +8,9 @@ use bytes::Bytes;
 use image::RgbImage;
 use shared::artifact::ArtifactKey;
 use shared::clock::Clock;
-use shared::ids::ItemId;
 use shared::storage::{Storage, StorageError};
 
-use super::inputs::Inputs;
-use super::items::ShownItem;
-use super::{Column, Comparison, FigureRow, rows, shown_items};
-use crate::output::contact_sheet::output_image;
+use super::{Column, Comparison, FigureRow, Pictures, rows, shown_items};
 use crate::output::report::pictures;
 
 /// Widths of pictures, in pixels: where runs are few, and where they are many.
@@ -66,7 +62,8 @@ struct ItemRow {
     outputs: Vec<Option<String>>,
 }
 
-/// Stores the page of a comparison, made now by a clock, and returns where it is.
+/// Stores the page of a comparison, with pictures if anything of it is begun, and returns where it is. It was made now by a
+/// clock.
 ///
 /// # Errors
 ///
@@ -75,6 +72,7 @@ pub async fn store(
     storage: &dyn Storage,
     comparison: &Comparison,
     columns: &[Column<'_>],
+    pictures: Option<&Pictures<'_>>,
     clock: &dyn Clock,
 ) -> Result<String, PageError> {
     let figures: Vec<_> = columns.iter().map(|column| &column.figures).collect();
@@ -83,7 +81,7 @@ pub async fn store(
         run: comparison.run.to_string(),
         made_at: clock.now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
         columns: columns.iter().enumerate().map(header).collect(),
-        items: items(storage, comparison, columns).await,
+        items: items(comparison, columns, pictures).await,
         figures: rows(&figures),
         notes: notes.collect(),
         num_complete: columns.iter().filter(|column| column.is_complete).count(),
@@ -106,29 +104,29 @@ fn header((at, column): (usize, &Column<'_>)) -> Header {
 }
 
 async fn items(
-    storage: &dyn Storage,
     comparison: &Comparison,
     columns: &[Column<'_>],
+    pictures: Option<&Pictures<'_>>,
 ) -> Vec<ItemRow> {
     let width = if columns.len() < MANY {
         WIDTHS.0
     } else {
         WIDTHS.1
     };
-    let Some(inputs) = Inputs::open(columns).await else {
+    let Some(pictures) = pictures else {
         return Vec::new();
     };
     let mut items = Vec::new();
     for item in shown_items(comparison) {
         let mut outputs = Vec::with_capacity(columns.len());
         for column in columns {
-            outputs.push(picture(output(storage, column, item).await, width).await);
+            outputs.push(picture(pictures.output(column, item).await, width).await);
         }
         items.push(ItemRow {
             style: item.style.to_owned(),
             content: item.content.to_owned(),
-            before: picture(inputs.content(item.content).await, width).await,
-            photograph: picture(inputs.style(item.style).await, width).await,
+            before: picture(pictures.content(item.content).await, width).await,
+            photograph: picture(pictures.style(item.style).await, width).await,
             outputs,
         });
     }
@@ -137,18 +135,4 @@ async fn items(
 
 async fn picture(image: Option<RgbImage>, width: u32) -> Option<String> {
     pictures::photograph(image?, width).await
-}
-
-async fn output(
-    storage: &dyn Storage,
-    column: &Column<'_>,
-    item: ShownItem<'_>,
-) -> Option<RgbImage> {
-    let record = &column.run.as_ref()?.record;
-    let item = ItemId {
-        style: item.style.to_owned(),
-        content: item.content.to_owned(),
-    };
-    let key = ArtifactKey::Image(record.run.clone(), item);
-    output_image(storage, &key, &record.frozen.model).await
 }

@@ -4,12 +4,10 @@ use bytes::Bytes;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use shared::artifact::ArtifactKey;
-use shared::ids::ItemId;
 use shared::storage::{Storage, StorageError};
 
-use super::inputs::Inputs;
-use super::{Column, Comparison, rows, shown_items};
-use crate::output::contact_sheet::{encoded, output_image};
+use super::{Column, Comparison, Pictures, rows, shown_items};
+use crate::output::contact_sheet::encoded;
 use crate::output::lettering::Lettering;
 
 /// Width of the whole picture at most, if columns are not narrower than can be looked at.
@@ -21,7 +19,8 @@ const WHITE: Rgb<u8> = Rgb([255; 3]);
 /// Columns before the first run: the content and the style.
 const INPUTS: u32 = 2;
 
-/// Stores the picture of a comparison, and returns where it is; none if nothing of it is begun.
+/// Stores a comparison as one picture, and returns where it is; none if nothing of it is begun, so that there are no
+/// pictures.
 ///
 /// # Errors
 ///
@@ -30,10 +29,12 @@ pub async fn store(
     storage: &dyn Storage,
     comparison: &Comparison,
     columns: &[Column<'_>],
+    pictures: Option<&Pictures<'_>>,
 ) -> Result<Option<String>, StorageError> {
-    let Some(sheet) = drawn(storage, comparison, columns).await else {
+    let Some(pictures) = pictures else {
         return Ok(None);
     };
+    let sheet = drawn(comparison, columns, pictures).await;
     let Some(png) = shared::blocking::run(move || encoded(sheet)).await else {
         return Ok(None);
     };
@@ -43,11 +44,10 @@ pub async fn store(
 }
 
 async fn drawn(
-    storage: &dyn Storage,
     comparison: &Comparison,
     columns: &[Column<'_>],
-) -> Option<RgbImage> {
-    let inputs = Inputs::open(columns).await?;
+    pictures: &Pictures<'_>,
+) -> RgbImage {
     let items = shown_items(comparison);
     let headers = columns.iter().enumerate();
     let headers = headers.map(|(at, column)| {
@@ -65,23 +65,16 @@ async fn drawn(
         none.chain(cells).collect::<Vec<String>>()
     });
     let texts: Vec<Vec<String>> = [headers].into_iter().chain(figures).collect();
-    let size = inputs.size();
+    let size = pictures.size();
     let mut sheet = Sheet::new((size.width, size.height), &texts, items.len());
-    for (row, item) in items.iter().enumerate() {
-        sheet.place(0, row, inputs.content(item.content).await);
-        sheet.place(1, row, inputs.style(item.style).await);
-        for (column, shown) in columns.iter().enumerate() {
-            let Some(run) = &shown.run else { continue };
-            let item = ItemId {
-                style: item.style.to_owned(),
-                content: item.content.to_owned(),
-            };
-            let key = ArtifactKey::Image(run.record.run.clone(), item);
-            let image = output_image(storage, &key, &run.record.frozen.model).await;
-            sheet.place(INPUTS + column as u32, row, image);
+    for (row, &item) in items.iter().enumerate() {
+        sheet.place(0, row, pictures.content(item.content).await);
+        sheet.place(1, row, pictures.style(item.style).await);
+        for (number, column) in (INPUTS..).zip(columns) {
+            sheet.place(number, row, pictures.output(column, item).await);
         }
     }
-    Some(sheet.canvas)
+    sheet.canvas
 }
 
 /// The picture, with its texts; tiles are placed in it.

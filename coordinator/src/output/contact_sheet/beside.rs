@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use image::RgbImage;
+use imaging::LoadError;
 use shared::artifact::ArtifactKey;
 use shared::ids::ItemId;
 use shared::storage::{Storage, StorageError};
@@ -46,10 +47,14 @@ impl<'a> Other<'a> {
         self.items.contains(item)
     }
 
-    /// Returns what the run made of an item; none if it has not, or that cannot be read.
-    pub(super) async fn output(&self, item: ItemId) -> Option<RgbImage> {
+    /// Returns what the run made of an item; none if it has made nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] naming the output.
+    pub(super) async fn output(&self, item: ItemId) -> Result<Option<RgbImage>, LoadError> {
         if !self.has(&item) {
-            return None;
+            return Ok(None);
         }
         let Beside { storage, run, .. } = self.beside;
         let key = ArtifactKey::Image(run.record.run.clone(), item);

@@ -1,32 +1,33 @@
 //! Content, styles and outputs side by side, for a first look at a run.
 //!
-//! - `beside`: other runs of the same items, which are shown with it; `sheet`: the picture
+//! - `beside`: other runs of the same items, which are shown with it; `tile_grid`: the picture
+//! - `reading`: images of inputs and outputs, here and wherever else people look at them
 
 mod beside;
-mod sheet;
+mod reading;
+mod tile_grid;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use image::RgbImage;
-use imaging::{LabelNeed, LabelUse, NamedBytes, decode_image, encode_png, load};
-use ndarray::Array3;
 use shared::artifact::ArtifactKey;
 use shared::dataset::ClassTable;
 use shared::dataset::entry::DatasetEntry;
 use shared::decision::ChangedInputs;
 use shared::failure::chain;
-use shared::model::ImageSize;
-use shared::model::PIXELS_PER_LATENT;
-use shared::run_record::FrozenModel;
 use shared::source::{self, Source};
 use shared::spread;
 use shared::storage::{Storage, StorageError};
 
 pub use self::beside::Beside;
 use self::beside::Other;
-use self::sheet::Sheet;
-use super::class_maps::{self, ShownMap};
+use self::reading::unless_away;
+pub(crate) use self::reading::{
+    Unshown, encoded, input_image, max_bytes_of_output, output_image, rgb_image, size_of,
+};
+use self::tile_grid::TileGrid;
+use super::class_maps;
 use crate::run::freeze::FrozenRun;
 use crate::run::stored_items::StoredItems;
 
@@ -40,11 +41,16 @@ pub const MAX_BESIDE: usize = MAX_ROWS - 1;
 /// if nothing is done.
 ///
 /// The first row shows the styles, and the one below it the class maps of those without labels over them; each other row a
-/// content and its outputs. It is for looking at: what cannot be read stays blank.
+/// content and its outputs. It is for looking at: a picture that cannot be read stays blank, and a warning names it. While a
+/// dataset or storage is away, a warning says so, and a sheet that was drawn before stays as it is.
 pub async fn make(storage: &dyn Storage, run: &FrozenRun) -> Option<String> {
     let made = make_beside(storage, run, &[]).await;
     made.unwrap_or_else(|error| {
-        tracing::warn!(error = chain(&error), "no contact sheet");
+        let error = chain(&error);
+        tracing::warn!(
+            error,
+            "no contact sheet is drawn, and one that is there stays as it is"
+        );
         None
     })
 }
@@ -54,7 +60,8 @@ pub async fn make(storage: &dyn Storage, run: &FrozenRun) -> Option<String> {
 ///
 /// # Errors
 ///
-/// If storage or a dataset cannot be reached.
+/// If storage or a dataset cannot be reached, or nothing of what is shown of a dataset can be read: a sheet that was drawn
+/// before stays as it is.
 pub async fn make_beside(
     storage: &dyn Storage,
     run: &FrozenRun,
@@ -115,81 +122,133 @@ impl<'a> Shown<'a> {
         }
     }
 
-    async fn drawn(&self, storage: &dyn Storage, run: &FrozenRun) -> Result<Sheet, StorageError> {
-        let size = size_of(&run.record.frozen.model);
-        let (inputs, frozen) = (&run.record.inputs, &run.record.frozen);
-        let content_source = source::open(&inputs.content).await?;
+    async fn drawn(
+        &self,
+        storage: &dyn Storage,
+        run: &FrozenRun,
+    ) -> Result<TileGrid, StorageError> {
+        let unshown = Unshown::default();
+        let (frozen, plan) = (&run.record.frozen, &run.plan);
+        let inputs = &run.record.inputs;
         let style_source = source::open(&inputs.style).await?;
-        let maps = maps(storage, run, style_source.as_ref(), &self.styles).await;
+        let styles = Inputs {
+            source: style_source.as_ref(),
+            listings: &plan.styles,
+            classes: frozen.style_classes.as_ref(),
+        };
+        let styles = styles.images(run, &self.styles, &unshown).await?;
+        let content_source = source::open(&inputs.content).await?;
+        let contents = Inputs {
+            source: content_source.as_ref(),
+            listings: &plan.contents,
+            classes: frozen.content.classes.as_ref(),
+        };
+        let contents = contents.images(run, &self.contents, &unshown).await?;
+        let maps = self.maps((storage, run), &styles, &unshown).await;
         let first = 1 + u32::from(maps.iter().any(Option::is_some));
         let rows_of_content = 1 + self.others.len() as u32;
         let rows = first + self.contents.len() as u32 * rows_of_content;
-        let mut sheet = Sheet::new(size, 1 + self.styles.len() as u32, rows);
+        let size = size_of(&frozen.model);
+        let mut grid = TileGrid::new(size, 1 + self.styles.len() as u32, rows);
         if !self.others.is_empty() {
             let method = frozen.method.method();
-            sheet.write(0, 0, &format!("beside each content: {method}"));
+            grid.write(0, 0, &format!("beside each content: {method}"));
         }
-        for ((column, &style), map) in (1..).zip(&self.styles).zip(maps) {
-            let photograph = match map {
-                Some(map) => {
-                    sheet.place(column, 1, Some(map.over));
-                    map.photograph
-                }
-                None => {
-                    let (source, listing) = (style_source.as_ref(), &run.plan.styles[style]);
-                    input_image(source, listing, frozen.style_classes.as_ref(), size).await
-                }
-            };
-            sheet.place(column, 0, photograph);
+        for ((column, style), map) in (1..).zip(styles).zip(maps) {
+            grid.place(column, 0, style);
+            grid.place(column, 1, map);
         }
-        for (number, &content) in (0..).zip(&self.contents) {
+        for ((number, &content), image) in (0..).zip(&self.contents).zip(contents) {
             let row = first + number * rows_of_content;
-            let (source, listing) = (content_source.as_ref(), &run.plan.contents[content]);
-            let image = input_image(source, listing, frozen.content.classes.as_ref(), size).await;
-            sheet.place(0, row, image);
-            self.place_outputs(&mut sheet, row, content, (storage, run))
-                .await;
+            grid.place(0, row, image);
+            let outputs = Outputs {
+                storage,
+                run,
+                content,
+                unshown: &unshown,
+            };
+            self.place_outputs(&mut grid, row, outputs).await;
         }
-        Ok(sheet)
+        Ok(grid)
+    }
+
+    /// Returns the class map of each style over its image, where it has one.
+    async fn maps(
+        &self,
+        (storage, run): (&dyn Storage, &FrozenRun),
+        images: &[Option<RgbImage>],
+        unshown: &Unshown,
+    ) -> Vec<Option<RgbImage>> {
+        // The plan has taken what changed.
+        let run = (run, &ChangedInputs::default());
+        let mut maps = Vec::with_capacity(self.styles.len());
+        for (&style, image) in self.styles.iter().zip(images) {
+            let map = class_maps::shown(storage, run, style, image.as_ref()).await;
+            maps.push(unshown.shown(map).flatten().map(|map| map.over));
+        }
+        maps
     }
 
     /// Places what became of a content in its row, and what others made of it in those beneath.
-    async fn place_outputs(
-        &self,
-        sheet: &mut Sheet,
-        row: u32,
-        content: usize,
-        (storage, run): (&dyn Storage, &FrozenRun),
-    ) {
+    async fn place_outputs(&self, grid: &mut TileGrid, row: u32, outputs: Outputs<'_>) {
+        let Outputs {
+            storage,
+            run,
+            content,
+            unshown,
+        } = outputs;
         for (row, other) in (row + 1..).zip(&self.others) {
-            sheet.write(0, row, other.label());
+            grid.write(0, row, other.label());
         }
         for (column, &style) in (1..).zip(&self.styles) {
             let item = run.plan.item((style, content));
             let key = ArtifactKey::Image(run.record.run.clone(), item.clone());
             let image = output_image(storage, &key, &run.record.frozen.model).await;
-            sheet.place(column, row, image);
+            grid.place(column, row, unshown.shown(image).flatten());
             for (row, other) in (row + 1..).zip(&self.others) {
-                sheet.place(column, row, other.output(item.clone()).await);
+                let image = other.output(item.clone()).await;
+                grid.place(column, row, unshown.shown(image).flatten());
             }
         }
     }
 }
 
-/// Returns the class map of each style with its photograph, where it has one.
-async fn maps(
-    storage: &dyn Storage,
-    run: &FrozenRun,
-    photographs: &dyn Source,
-    styles: &[usize],
-) -> Vec<Option<ShownMap>> {
-    // The plan has taken what changed.
-    let run = (run, &ChangedInputs::default());
-    let mut maps = Vec::with_capacity(styles.len());
-    for &style in styles {
-        maps.push(class_maps::shown(storage, run, Some(photographs), style).await);
+/// What a run has made of a content.
+struct Outputs<'a> {
+    storage: &'a dyn Storage,
+    run: &'a FrozenRun,
+    /// Its position in the plan.
+    content: usize,
+    unshown: &'a Unshown,
+}
+
+/// The inputs of one dataset.
+struct Inputs<'a> {
+    source: &'a dyn Source,
+    listings: &'a [DatasetEntry],
+    classes: Option<&'a ClassTable>,
+}
+
+impl Inputs<'_> {
+    /// Returns the images of some, by their positions; none of one that cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// If none can be: the dataset is away.
+    async fn images(
+        &self,
+        run: &FrozenRun,
+        positions: &[usize],
+        unshown: &Unshown,
+    ) -> Result<Vec<Option<RgbImage>>, StorageError> {
+        let size = size_of(&run.record.frozen.model);
+        let mut images = Vec::with_capacity(positions.len());
+        for &position in positions {
+            let listing = &self.listings[position];
+            images.push(input_image(self.source, listing, self.classes, size).await);
+        }
+        unless_away(images, unshown)
     }
-    maps
 }
 
 /// Positions of contents spread over those of some items, those with the most outputs, and of styles they were converted
@@ -216,70 +275,6 @@ fn choose(
     styles.dedup();
     styles.truncate(MAX_STYLES);
     (chosen.map(|(content, _)| *content).collect(), styles)
-}
-
-/// Returns an input as the model sees it; none if it cannot be read.
-pub(crate) async fn input_image(
-    source: &dyn Source,
-    listing: &DatasetEntry,
-    classes: Option<&ClassTable>,
-    size: ImageSize,
-) -> Option<RgbImage> {
-    let labels = LabelUse {
-        need: LabelNeed::Optional,
-        classes: classes.cloned(),
-    };
-    let prepared = load(source, listing, &labels, size).await.ok()?.prepared;
-    rgb_image(prepared.image)
-}
-
-/// Returns an output; none if it cannot be read, or is larger than any of its model.
-pub(crate) async fn output_image(
-    storage: &dyn Storage,
-    key: &ArtifactKey,
-    model: &FrozenModel,
-) -> Option<RgbImage> {
-    let bytes = storage.read_within(key, max_bytes_of_output(model)).await;
-    let (name, bytes) = (key.path(), bytes.ok()?);
-    let decode = move || {
-        let file = NamedBytes {
-            name: &name,
-            bytes: &bytes,
-        };
-        decode_image(file).ok().and_then(rgb_image)
-    };
-    shared::blocking::run(decode).await
-}
-
-/// Returns RGB pixels `(height, width, 3)` as an image.
-pub(crate) fn rgb_image(pixels: Array3<u8>) -> Option<RgbImage> {
-    let (height, width, _) = pixels.dim();
-    let pixels = pixels.into_raw_vec_and_offset().0;
-    RgbImage::from_raw(width as u32, height as u32, pixels)
-}
-
-/// Returns more bytes than any output of a model has, however badly it is compressed.
-pub(crate) fn max_bytes_of_output(model: &FrozenModel) -> u64 {
-    let pixels = (model.width as u64).saturating_mul(model.height as u64);
-    pixels.saturating_mul(4).saturating_add(1 << 16)
-}
-
-/// Returns the sizes of a model's images and of its latents.
-pub(crate) fn size_of(model: &FrozenModel) -> ImageSize {
-    ImageSize {
-        width: model.width,
-        height: model.height,
-        latent_width: model.width / PIXELS_PER_LATENT,
-        latent_height: model.height / PIXELS_PER_LATENT,
-    }
-}
-
-/// Returns a picture as a PNG.
-pub(crate) fn encoded(picture: RgbImage) -> Option<Vec<u8>> {
-    let (width, height) = picture.dimensions();
-    let shape = (height as usize, width as usize, 3);
-    let pixels = Array3::from_shape_vec(shape, picture.into_raw()).ok()?;
-    encode_png(pixels.view()).ok()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Some doubtful items of a run for its page, each with its content, output and label beside what was predicted.
 
 use image::RgbImage;
-use imaging::NamedBytes;
+use imaging::{LoadError, NamedBytes};
 use shared::artifact::ArtifactKey;
 use shared::dataset::entry::DatasetEntry;
 use shared::ids::ShardId;
@@ -13,7 +13,7 @@ use super::AgreementReport;
 use super::html::Shown;
 use super::pictures;
 use crate::output::contact_sheet::{
-    input_image, max_bytes_of_output, output_image, rgb_image, size_of,
+    Unshown, input_image, max_bytes_of_output, output_image, rgb_image, size_of,
 };
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::LedgerError;
@@ -34,24 +34,50 @@ pub(super) struct DoubtfulItem {
     pub(super) pictures: Vec<(&'static str, String)>,
 }
 
-/// Returns some doubtful items of a run, spread over its shards. What cannot be read is left out.
-pub(super) async fn items(storage: &dyn Storage, shown: &Shown<'_>) -> Vec<DoubtfulItem> {
-    let rows = chosen(storage, shown).await.unwrap_or_default();
-    if rows.is_empty() {
+/// Returns some doubtful items of a run, spread over its shards. What cannot be read is left out, and a warning names it.
+pub(super) async fn items(
+    storage: &dyn Storage,
+    shown: &Shown<'_>,
+    unshown: &Unshown,
+) -> Vec<DoubtfulItem> {
+    let rows = unshown.shown(chosen(storage, shown).await);
+    let Some(rows) = rows.filter(|rows| !rows.is_empty()) else {
         return Vec::new();
-    }
-    let contents = source::open(&shown.run.record.inputs.content).await.ok();
+    };
+    let contents = unshown.shown(source::open(&shown.run.record.inputs.content).await);
+    let of = Sources {
+        storage,
+        contents: contents.as_deref(),
+        unshown,
+    };
     let mut items = Vec::new();
     for row in rows {
         let agreement = row.quality.as_ref().and_then(AgreementReport::of_item);
         items.push(DoubtfulItem {
             agreement: agreement.map(|it| it.to_string()).unwrap_or_default(),
-            pictures: pictures_of(storage, shown.run, contents.as_deref(), &row).await,
+            pictures: pictures_of(of, shown.run, &row).await,
             style: row.item.style,
             content: row.item.content,
         });
     }
     items
+}
+
+/// Where pictures are.
+#[derive(Clone, Copy)]
+struct Sources<'a> {
+    storage: &'a dyn Storage,
+    /// The dataset of contents, where it can be opened.
+    contents: Option<&'a dyn Source>,
+    unshown: &'a Unshown,
+}
+
+impl Sources<'_> {
+    /// Returns an output, or what was predicted; none if it is not there or cannot be read.
+    async fn stored(&self, run: &FrozenRun, key: &ArtifactKey) -> Option<RgbImage> {
+        let image = output_image(self.storage, key, &run.record.frozen.model).await;
+        self.unshown.shown(image).flatten()
+    }
 }
 
 /// Returns the rows of the items: one of each shard that is looked at, then another of each.
@@ -84,12 +110,11 @@ fn spread<T: Copy>(all: &[T]) -> Vec<T> {
 }
 
 async fn pictures_of(
-    storage: &dyn Storage,
+    of: Sources<'_>,
     run: &FrozenRun,
-    contents: Option<&dyn Source>,
     row: &ManifestRow,
 ) -> Vec<(&'static str, String)> {
-    let (id, item, model) = (&run.record.run, &row.item, &run.record.frozen.model);
+    let (id, item) = (&run.record.run, &row.item);
     let output = ArtifactKey::Image(id.clone(), item.clone());
     let for_content = ArtifactKey::ContentPrediction(id.clone(), item.clone());
     let for_output = ArtifactKey::OutputPrediction(id.clone(), item.clone());
@@ -97,8 +122,8 @@ async fn pictures_of(
     let listing = listings.find(|listing| listing.name() == item.content);
     let mut shown = Vec::new();
     for (what, photograph) in [
-        ("content", content(run, contents, listing).await),
-        ("output", output_image(storage, &output, model).await),
+        ("content", content(of, run, listing).await),
+        ("output", of.stored(run, &output).await),
     ] {
         if let Some(image) = photograph {
             shown.extend(
@@ -108,15 +133,19 @@ async fn pictures_of(
             );
         }
     }
+    let label = match listing {
+        Some(listing) => label(of.storage, run, listing).await,
+        None => Ok(None),
+    };
     for (what, classes) in [
-        ("label", label(storage, run, listing).await),
+        ("label", of.unshown.shown(label).flatten()),
         (
             "predicted for the content",
-            output_image(storage, &for_content, model).await,
+            of.stored(run, &for_content).await,
         ),
         (
             "predicted for the output",
-            output_image(storage, &for_output, model).await,
+            of.stored(run, &for_output).await,
         ),
     ] {
         if let Some(image) = classes {
@@ -128,35 +157,43 @@ async fn pictures_of(
 
 /// Returns the content of an item as the model saw it.
 async fn content(
+    of: Sources<'_>,
     run: &FrozenRun,
-    contents: Option<&dyn Source>,
     listing: Option<&DatasetEntry>,
 ) -> Option<RgbImage> {
     let frozen = &run.record.frozen;
     let classes = frozen.content.classes.as_ref();
-    input_image(contents?, listing?, classes, size_of(&frozen.model)).await
+    let image = input_image(of.contents?, listing?, classes, size_of(&frozen.model)).await;
+    of.unshown.shown(image)
 }
 
-/// Returns the label of an item in the colours of what it shows.
+/// Returns the label of an item in the colours of what it shows; none if it has none.
 async fn label(
     storage: &dyn Storage,
     run: &FrozenRun,
-    listing: Option<&DatasetEntry>,
-) -> Option<RgbImage> {
-    let listing = listing?;
-    let stored_as = listing.label.as_ref()?.reading.stored_kind();
+    listing: &DatasetEntry,
+) -> Result<Option<RgbImage>, LoadError> {
+    let Some(label) = &listing.label else {
+        return Ok(None);
+    };
+    let stored_as = label.reading.stored_kind();
     let frozen = &run.record.frozen;
     let key = ArtifactKey::Label(run.record.run.clone(), listing.name().to_owned());
     let bytes = storage.read_within(&key, max_bytes_of_output(&frozen.model));
-    let (name, bytes) = (key.path(), bytes.await.ok()?);
+    let bytes = match bytes.await {
+        Ok(bytes) => bytes,
+        Err(error) if error.is_absent() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let name = storage.locate(&key);
     let classes = frozen.content.classes.clone();
-    let work = move || {
+    let work = move || -> Result<Option<RgbImage>, LoadError> {
         let file = NamedBytes {
             name: &name,
             bytes: &bytes,
         };
-        let shown = imaging::label_ids(file, stored_as, classes.as_ref()).ok()?;
-        rgb_image(shown.colours())
+        let shown = imaging::label_ids(file, stored_as, classes.as_ref())?;
+        Ok(Some(rgb_image(&shown.colours())))
     };
     shared::blocking::run(work).await
 }

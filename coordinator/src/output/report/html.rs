@@ -16,7 +16,7 @@ use super::plot::{self, PlotError};
 use super::text::{figures, kid, networks, notes, number};
 use super::{AgreementReport, RunReport};
 use crate::output::class_maps;
-use crate::output::contact_sheet::{input_image, output_image, size_of};
+use crate::output::contact_sheet::{Unshown, input_image, output_image, size_of};
 use crate::run::freeze::FrozenRun;
 use crate::run::ledger::Ledger;
 use crate::run::tally::Tally;
@@ -126,7 +126,7 @@ pub struct Shown<'a> {
 ///
 /// # Errors
 ///
-/// [`HtmlError`] if it cannot be rendered. Images that cannot be read are left out.
+/// [`HtmlError`] if it cannot be rendered. Images that cannot be read are left out, and a warning names each.
 pub async fn render(
     storage: &dyn Storage,
     shown: &[Shown<'_>],
@@ -134,13 +134,14 @@ pub async fn render(
 ) -> Result<String, HtmlError> {
     let reports: Vec<&RunReport> = shown.iter().map(|shown| shown.report).collect();
     let names: Vec<&str> = reports.iter().map(|report| report.run.as_str()).collect();
+    let unshown = Unshown::default();
     let page = Page {
         title: first_names(names),
         made_at: clock.now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
         metrics: ItemMetric::ALL.map(ItemMetric::title).to_vec(),
         plot: plot::trade_off(&reports)?,
-        comparisons: comparisons(storage, shown).await,
-        runs: runs(storage, shown).await,
+        comparisons: comparisons(storage, shown, &unshown).await,
+        runs: runs(storage, shown, &unshown).await,
     };
     Ok(page.render()?)
 }
@@ -150,17 +151,18 @@ fn hours(report: &RunReport) -> String {
     hours.map_or_else(String::new, |hours| hours.told(report.price.as_ref()))
 }
 
-async fn runs<'a>(storage: &dyn Storage, shown: &[Shown<'a>]) -> Vec<Run<'a>> {
+async fn runs<'a>(storage: &dyn Storage, shown: &[Shown<'a>], unshown: &Unshown) -> Vec<Run<'a>> {
     let mut runs = Vec::with_capacity(shown.len());
     for shown in shown {
-        let doubtful = doubtful::items(storage, shown).await;
-        runs.push(run(shown.report, doubtful, maps(storage, shown).await));
+        let doubtful = doubtful::items(storage, shown, unshown).await;
+        let maps = maps(storage, shown, unshown).await;
+        runs.push(run(shown.report, doubtful, maps));
     }
     runs
 }
 
 /// Returns the class maps of a run's styles, of as many as are shown.
-async fn maps(storage: &dyn Storage, shown: &Shown<'_>) -> Vec<ClassMap> {
+async fn maps(storage: &dyn Storage, shown: &Shown<'_>, unshown: &Unshown) -> Vec<ClassMap> {
     let (run, changed) = (shown.run, &shown.ledger.decisions.changed_inputs);
     let styles = 0..run.plan.styles.len();
     let styles = styles.filter(|&style| run.has_class_map(style, changed));
@@ -168,16 +170,24 @@ async fn maps(storage: &dyn Storage, shown: &Shown<'_>) -> Vec<ClassMap> {
     if styles.peek().is_none() {
         return Vec::new();
     }
-    let photographs = source::open(&run.record.inputs.style).await.ok();
+    let photographs = unshown.shown(source::open(&run.record.inputs.style).await);
+    let size = size_of(&run.record.frozen.model);
     let mut maps = Vec::new();
     for style in styles.take(MAX_STYLES) {
-        let shown = class_maps::shown(storage, (run, changed), photographs.as_deref(), style).await;
-        let Some(shown) = shown else {
+        let photograph = match &photographs {
+            Some(photographs) => {
+                let listing = changed.style(&run.plan.styles[style]);
+                unshown.shown(input_image(photographs.as_ref(), listing, None, size).await)
+            }
+            None => None,
+        };
+        let shown = class_maps::shown(storage, (run, changed), style, photograph.as_ref()).await;
+        let Some(shown) = unshown.shown(shown).flatten() else {
             continue;
         };
         let mut pictures = Vec::new();
         for (what, image) in [
-            ("photograph", shown.photograph),
+            ("photograph", photograph),
             ("classes over it", Some(shown.over)),
         ] {
             if let Some(image) = image {
@@ -261,18 +271,24 @@ fn row(style: &super::StyleReport) -> Row {
 }
 
 /// Chooses items spread over what is committed of the first run, and shows what every run made of them.
-async fn comparisons(storage: &dyn Storage, shown: &[Shown<'_>]) -> Vec<Comparison> {
+async fn comparisons(
+    storage: &dyn Storage,
+    shown: &[Shown<'_>],
+    unshown: &Unshown,
+) -> Vec<Comparison> {
     let Some(first) = shown.first() else {
         return Vec::new();
     };
-    let Ok(contents) = source::open(&first.run.record.inputs.content).await else {
+    let contents = source::open(&first.run.record.inputs.content).await;
+    let Some(contents) = unshown.shown(contents) else {
         return Vec::new();
     };
     let mut comparisons = Vec::new();
     for (style, committed) in committed_contents(first).into_iter().take(MAX_STYLES) {
         let mut of_style = 0;
         for content in spread(&committed) {
-            let comparison = comparison(storage, shown, contents.as_ref(), (style, content)).await;
+            let of = (contents.as_ref(), unshown);
+            let comparison = comparison(storage, shown, of, (style, content)).await;
             of_style += usize::from(comparison.is_some());
             comparisons.extend(comparison);
             if of_style == CONTENTS_OF_STYLE {
@@ -320,7 +336,7 @@ fn spread(contents: &[usize]) -> Vec<usize> {
 async fn comparison(
     storage: &dyn Storage,
     shown: &[Shown<'_>],
-    contents: &dyn Source,
+    (contents, unshown): (&dyn Source, &Unshown),
     (style, content): (usize, usize),
 ) -> Option<Comparison> {
     let first = shown.first()?.run;
@@ -329,7 +345,8 @@ async fn comparison(
     for record in shown.iter().map(|shown| &shown.run.record) {
         let run = &record.run;
         let key = ArtifactKey::Image(run.clone(), item.clone());
-        let Some(image) = output_image(storage, &key, &record.frozen.model).await else {
+        let image = output_image(storage, &key, &record.frozen.model).await;
+        let Some(image) = unshown.shown(image).flatten() else {
             continue;
         };
         if let Some(image) = pictures::photograph(image, WIDTH).await {
@@ -342,7 +359,8 @@ async fn comparison(
     // The content as the model saw it, so that it lies on its outputs pixel by pixel.
     let size = size_of(&first.record.frozen.model);
     let classes = first.record.frozen.content.classes.as_ref();
-    let before = input_image(contents, &first.plan.contents[content], classes, size).await?;
+    let before = input_image(contents, &first.plan.contents[content], classes, size).await;
+    let before = unshown.shown(before)?;
     Some(Comparison {
         before: pictures::photograph(before, WIDTH).await?,
         style: item.style,

@@ -20,7 +20,8 @@ impl NetworkReport {
 }
 
 impl RunReport {
-    /// Returns the report that was stored; none if there is none that this version reads.
+    /// Returns the report that was stored; none if there is none that this version reads, and a warning says what is wrong
+    /// with one that is there.
     ///
     /// # Errors
     ///
@@ -33,8 +34,8 @@ impl RunReport {
         match seal::parse(&bytes, &key) {
             Ok(report) => Ok(Some(report)),
             Err(error) => {
-                // It is made anew, and a finding of an audit until then.
-                tracing::debug!(%run, %error, "the stored report is none that this version reads");
+                // It is a finding of an audit until then.
+                tracing::warn!("{key} counts as none and is to be made anew: {error}");
                 Ok(None)
             }
         }

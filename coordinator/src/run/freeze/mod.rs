@@ -11,7 +11,7 @@ use shared::decision::ChangedInputs;
 use shared::ids::RunId;
 use shared::plan::{self, Plan, PlanError};
 use shared::platform::Platform;
-use shared::run_record::{Frozen, RecordError, RunRecord};
+use shared::run_record::{Frozen, RecordError, RunRecord, with_chosen_precision};
 use shared::settings::RunConfig;
 use shared::storage::{Storage, StorageError, StorageErrorKind};
 use shared::wording::first_of;
@@ -120,7 +120,7 @@ pub async fn check(
     frozen: &Frozen,
 ) -> Result<Option<RunRecord>, FreezeError> {
     match open_record(storage, &config.run).await {
-        Ok(record) => same(record, frozen).map(Some),
+        Ok(record) => same(record, config, frozen).map(Some),
         Err(FreezeError::Missing { .. }) => Ok(None),
         Err(error) => Err(error),
     }
@@ -157,10 +157,7 @@ pub async fn existing(
     };
     let differences = record.differences_but_inputs(&inventory.frozen);
     if !differences.is_empty() {
-        return Err(FreezeError::Different {
-            run: record.run,
-            differences,
-        });
+        return Err(different(record, config, differences));
     }
     let key = ArtifactKey::Plan(config.run.clone(), record.frozen.plan_sha256.clone());
     if record.frozen.plan_sha256 == inventory.frozen.plan_sha256 && !storage.exists(&key).await? {
@@ -204,7 +201,7 @@ pub async fn open_or_create(
         Ok(_) => Ok(record),
         // Another process started the same run at the same moment.
         Err(error) if error.kind == StorageErrorKind::Conflict => {
-            same(open_record(storage, &config.run).await?, frozen)
+            same(open_record(storage, &config.run).await?, config, frozen)
         }
         Err(error) => Err(error.into()),
     }
@@ -264,14 +261,26 @@ pub async fn open_record(storage: &dyn Storage, run: &RunId) -> Result<RunRecord
     })
 }
 
-fn same(record: RunRecord, frozen: &Frozen) -> Result<RunRecord, FreezeError> {
+fn same(record: RunRecord, config: &RunConfig, frozen: &Frozen) -> Result<RunRecord, FreezeError> {
     let differences = record.differences(frozen);
     if differences.is_empty() {
         Ok(record)
     } else {
-        Err(FreezeError::Different {
-            run: record.run,
-            differences,
-        })
+        Err(different(record, config, differences))
+    }
+}
+
+/// Returns that a run is another one than settings make.
+fn different(record: RunRecord, config: &RunConfig, differences: Vec<String>) -> FreezeError {
+    let differences = match config.engine.products_are_chosen {
+        true => {
+            let differences = differences.into_iter();
+            differences.map(with_chosen_precision).collect()
+        }
+        false => differences,
+    };
+    FreezeError::Different {
+        run: record.run,
+        differences,
     }
 }

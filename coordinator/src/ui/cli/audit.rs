@@ -3,11 +3,11 @@
 use clap::Args;
 use shared::console;
 use shared::ids::RunId;
-use shared::wording::Thousands;
+use shared::wording::{Thousands, counted};
 
 use super::{CliError, Outcome, RootArgs, setup};
 use crate::output::audit;
-use crate::output::audit::deep::{self, DeepSample};
+use crate::output::audit::deep::{self, DeepReport, DeepSample};
 
 /// Findings that a person is told; the rest is counted.
 const MAX_FINDINGS: usize = 20;
@@ -62,30 +62,26 @@ pub(super) async fn main(args: AuditArgs) -> Result<Outcome, CliError> {
     }
     let clean = report.findings.is_empty();
     if !clean {
-        console::print(
-            "to make again what is missing: `synth2real resume`, or remove the shards/*.parquet that its row is in and \
-             run again; what is altered has to be removed first",
-        )?;
+        console::print(format_args!(
+            "to make again what is missing: `synth2real resume {} --root {}`, or remove the shards/*.parquet that its row \
+             is in and run again; what is altered has to be removed first",
+            args.run,
+            setup::location(&args.root)?
+        ))?;
     }
     if let Some((sample, deep)) = &deep {
-        let obstacle = deep.obstacle.as_deref().map_or_else(String::new, |why| {
-            format!("; the others could not be, the first because {why}")
-        });
-        console::print(format_args!(
-            "deep: seed {}: structural similarity of {} of {} items computed again{obstacle}",
-            sample.seed, deep.recomputed, deep.chosen
-        ))?;
+        console::print(deep_line(*sample, deep))?;
     }
     let counts = &report.counts;
     console::print(format_args!(
-        "audit of run {} {}: {} planned = {} done + {} quarantined + {} failed; {} findings",
+        "audit of run {} {}: {} planned = {} done + {} quarantined + {} failed; {}",
         args.run,
         if clean { "clean" } else { "FAILED" },
         report.planned,
         counts.done,
         counts.quarantined,
         counts.failed,
-        report.findings.len()
+        counted(report.findings.len(), "finding", "findings")
     ))?;
     Ok(if clean {
         Outcome::Done
@@ -94,8 +90,47 @@ pub(super) async fn main(args: AuditArgs) -> Result<Outcome, CliError> {
     })
 }
 
+/// Returns what came of computing figures again.
+fn deep_line(sample: DeepSample, deep: &DeepReport) -> String {
+    let obstacle = deep.obstacle.as_deref().map_or_else(String::new, |why| {
+        format!("; the first of the others could not be: {why}")
+    });
+    format!(
+        "deep: figures of {} of {} computed again from what is stored (--seed {} looks at the same ones){obstacle}",
+        deep.recomputed,
+        counted(deep.chosen, "item", "items"),
+        sample.seed
+    )
+}
+
 /// Returns a seed by the time of day.
 fn any_seed() -> u64 {
     let now = jiff::Timestamp::now().as_microsecond();
     now.unsigned_abs() % 1_000_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_of_figures_says_of_how_many_items_and_why_not_of_all() {
+        let sample = DeepSample { items: 2, seed: 7 };
+        let mut deep = DeepReport {
+            chosen: 1,
+            recomputed: 1,
+            ..DeepReport::default()
+        };
+        let whole = "deep: figures of 1 of 1 item computed again from what is stored (--seed 7 looks at the same ones)";
+        assert_eq!(deep_line(sample, &deep), whole);
+        deep.chosen = 2;
+        deep.obstacle = Some("it is away".to_owned());
+        let told = deep_line(sample, &deep);
+        let expected = "of 2 items computed again";
+        assert!(told.contains(expected), "{told}");
+        assert!(
+            told.ends_with("; the first of the others could not be: it is away"),
+            "{told}"
+        );
+    }
 }

@@ -90,19 +90,39 @@ pub(super) fn warn(config: &RunConfig, inventory: &Inventory) -> Result<(), CliE
 
 /// Lists and plans.
 pub(super) async fn inventory(config: &RunConfig) -> Result<Inventory, CliError> {
-    let error = match Inventory::take(config).await {
-        Ok(inventory) => return Ok(inventory),
-        Err(error) => error,
+    match Inventory::take(config).await {
+        Ok(inventory) => Ok(inventory),
+        Err(error) => Err(of_config(config, error).await),
+    }
+}
+
+/// Plans what is listed with others, or is listed for them as well.
+#[cfg(feature = "embedded")]
+pub(super) async fn inventory_of(
+    config: &RunConfig,
+    listings: &mut crate::run::inventory::Listings,
+) -> Result<Inventory, CliError> {
+    let planned = match listings.of(config).await {
+        Ok(listing) => Inventory::of(config, listing.clone()).await,
+        Err(error) => Err(error),
     };
+    match planned {
+        Ok(inventory) => Ok(inventory),
+        Err(error) => Err(of_config(config, error).await),
+    }
+}
+
+/// Returns why nothing can be planned of settings.
+async fn of_config(config: &RunConfig, error: InventoryError) -> CliError {
     // What was there when the run was planned is away now: the settings are not at fault.
     if error.is_of_nothing() && exists(config).await {
-        return Err(CliError::Environment(format!(
+        return CliError::Environment(format!(
             "{}; run {} was planned with inputs from there: is the dataset mounted?",
             chain(&error),
             config.run
-        )));
+        ));
     }
-    Err(inventory_error(error))
+    inventory_error(error)
 }
 
 pub(super) fn inventory_error(error: InventoryError) -> CliError {

@@ -100,6 +100,32 @@ fn a_number_that_cannot_be_is_refused_with_its_field_and_its_bounds() {
 }
 
 #[test]
+fn a_field_of_another_kind_is_refused_with_its_place_and_no_name_of_a_type() {
+    for (pointer, value, words) in [
+        (
+            "/frozen",
+            json!(null),
+            ["frozen: it is null", "expected an object"],
+        ),
+        (
+            "/frozen/model/width",
+            json!("wide"),
+            [
+                "frozen.model.width: it is string \"wide\"",
+                "expected a whole number from 0",
+            ],
+        ),
+    ] {
+        is_refused(pointer, value, words);
+    }
+    let told = RunRecord::parse(b"[]", &name()).unwrap_err().to_string();
+    assert_eq!(
+        told,
+        "it is a list of length 0, expected an object at line 1 column 2"
+    );
+}
+
+#[test]
 fn a_setting_out_of_its_range_is_refused_with_its_key() {
     for (pointer, value, words) in [
         (

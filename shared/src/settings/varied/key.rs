@@ -8,6 +8,9 @@ const LIKENESS: f64 = 0.75;
 /// Bytes of a name that is none that a message shows.
 const MAX_ECHO: usize = 60;
 
+/// A key that outputs depend on as well, and that is one for all runs of a process.
+const PRECISION: &str = "engine.precision";
+
 crate::enumerated! {
     /// A key of a run's settings that decides what its outputs look like, and so can be varied.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,6 +138,12 @@ impl VariedKey {
         let mut all = Self::ALL.into_iter();
         if let Some(key) = all.find(|key| key.as_str() == name || key.short() == name) {
             return Ok(key);
+        }
+        if [PRECISION, "precision"].contains(&name) {
+            return Err(format!(
+                "{PRECISION} is the engine's, and all combinations are computed by one: a run of each precision has a \
+                 settings file of its own, with precision in [engine]"
+            ));
         }
         let likeness = |key: Self| {
             let names = [key.as_str(), key.short()];

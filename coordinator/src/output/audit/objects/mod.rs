@@ -18,6 +18,7 @@ use futures::TryStreamExt;
 use shared::artifact::{ArtifactKey, ArtifactPrefix};
 use shared::seal;
 use shared::storage::{Storage, StorageError};
+use shared::wording::counted;
 
 use self::kind::Kind;
 use self::other_pictures::Left;
@@ -141,9 +142,9 @@ pub(super) async fn check(
     found.notes.extend(found.left_predictions.note());
     if found.num_unsealed > 0 {
         found.notes.push(format!(
-            "{} records carry no digest of themselves, as those of earlier programs: nobody can tell whether all of their \
-             fields are as they were written",
-            found.num_unsealed
+            "{} no digest of themselves, as those of earlier programs: nobody can tell whether all of their fields are as \
+             they were written",
+            counted(found.num_unsealed, "record carries", "records carry")
         ));
     }
     Ok(found)

@@ -3,7 +3,7 @@
 use shared::artifact::ArtifactKey;
 use shared::clock::SystemClock;
 use shared::storage::Storage;
-use shared::wording::{first_names, first_of};
+use shared::wording::{counted, first_names, first_of};
 
 use super::reading::Place;
 use super::statistics::has_statistics;
@@ -86,8 +86,11 @@ impl ObjectFindings {
     fn mark(&mut self, told: Mark, stored: Mark) -> bool {
         if (told.commits, told.bytes) != (stored.commits, stored.bytes) {
             self.findings.push(format!(
-                "report.json was made of {} files of shards with {} bytes, and there are {} with {} bytes; {MADE_ANEW}",
-                told.commits, told.bytes, stored.commits, stored.bytes
+                "report.json was made of {} with {} bytes, and there are {} with {} bytes; {MADE_ANEW}",
+                counted(told.commits, "file of shards", "files of shards"),
+                told.bytes,
+                stored.commits,
+                stored.bytes
             ));
             return false;
         }

@@ -146,6 +146,11 @@ mod tests {
                 &["quality.lpips=a,b"],
                 "quality.lpips is no key that outputs depend on",
             ),
+            (
+                &["precision=f32,bf16"],
+                "--vary precision=f32,bf16: engine.precision is the engine's, and all combinations are computed by one",
+            ),
+            (&["engine.precision=bf16"], "with precision in [engine]"),
             (&["method=cactif,,fda"], "a value is missing"),
             (&["method="], "--vary method=: a value is missing"),
             (&["seed=1,2,1"], "--vary seed=1,2,1: 1 is there twice"),

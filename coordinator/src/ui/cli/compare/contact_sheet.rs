@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use shared::console;
 use shared::run_record::RunInputs;
 use shared::settings::{Setting, SettingsText, Variation, VariedKey};
 use shared::storage::Storage;
@@ -12,26 +11,33 @@ use crate::output::comparison::Column;
 use crate::output::contact_sheet::{self, Beside, MAX_BESIDE};
 use crate::output::report;
 use crate::run::freeze::FrozenRun;
-use crate::ui::cli::CliError;
+use crate::run::inventory::Listings;
 use crate::ui::cli::setup::{self, Existing};
+use crate::ui::cli::{CliError, Outcome};
 
 /// The run that the settings make without any variation.
 pub(super) struct OwnRun {
     storage: Arc<dyn Storage>,
+    /// Its plan has taken its changed inputs.
     run: FrozenRun,
 }
 
 impl OwnRun {
     /// Opens the run, which is made before with these settings, of these inputs.
-    pub(super) async fn open(settings: &SettingsText) -> Result<Self, CliError> {
+    pub(super) async fn open(
+        settings: &SettingsText,
+        listings: &mut Listings,
+    ) -> Result<Self, CliError> {
         let config = settings.config(&Variation::default());
         let config = config.map_err(CliError::usage)?;
         let storage = setup::at(&config.root).await?;
         // What was made with other settings, or of other inputs, is not to stand beside what these settings make.
-        let inventory = setup::inventory(&config).await?;
+        let inventory = setup::inventory_of(&config, listings).await?;
         let existing = setup::existing(storage.as_ref(), &config, &inventory).await?;
         let Some(Existing {
-            mut run, ledger, ..
+            mut run,
+            ledger,
+            accepted,
         }) = existing
         else {
             return Err(CliError::Usage(format!(
@@ -54,19 +60,31 @@ impl OwnRun {
         }
         // They may have been elsewhere when it was made.
         run.record.inputs = RunInputs::of(&config);
+        let changed = ledger.decisions.changed_inputs.with(&accepted.changed);
+        run.plan.take_changes(&changed);
         Ok(Self { storage, run })
     }
 
-    /// Draws its contact sheet anew with what was compared, and has its report tell of that.
+    /// Draws its contact sheet anew with what was compared, and has its report tell of that; returns where it is, or none if
+    /// it is as it was, which a warning says. That of a comparison which was interrupted would be of some of its runs.
     pub(super) async fn draw(
-        mut self,
+        &self,
         compared: &dyn Storage,
         columns: &[Column<'_>],
-    ) -> Result<(), CliError> {
+        ended: Outcome,
+    ) -> Result<Option<String>, CliError> {
         let storage = self.storage.as_ref();
-        let ledger = setup::ledger(storage, &self.run).await?;
-        let changed = &ledger.decisions.changed_inputs;
-        self.run.plan.take_changes(changed);
+        let run = &self.run.record.run;
+        match ended {
+            Outcome::Interrupted => {
+                tracing::warn!(
+                    "the comparison was interrupted, and the contact sheet of run {run} stays as it is: the same command \
+                     goes on and draws it"
+                );
+                return Ok(None);
+            }
+            Outcome::Done | Outcome::WithFailures => {}
+        }
         let begun = columns.iter().filter_map(|column| {
             let run = column.run.as_ref()?;
             Some(Beside {
@@ -82,14 +100,12 @@ impl OwnRun {
         }
         let sheet = contact_sheet::make_beside(storage, &self.run, &begun).await;
         let Some(sheet) = sheet.map_err(CliError::environment)? else {
-            let run = &self.run.record.run;
             tracing::warn!(%run, "no contact sheet, as none of its images is there");
-            return Ok(());
+            return Ok(None);
         };
         let told = report::tell_contact_sheet(storage, &self.run).await;
         told.map_err(CliError::environment)?;
-        console::print(format_args!("contact sheet {sheet}"))?;
-        Ok(())
+        Ok(Some(sheet))
     }
 }
 

@@ -27,8 +27,9 @@ use super::run::background::BackgroundDashboard;
 use super::run::here::{FINISHING, Hands, RunHere};
 use super::{CliError, ConfigArgs, Outcome, compute, setup};
 use crate::output::comparison::{
-    self, Column, Comparison, ComparisonError, Figures, html, rows, sheet,
+    self, Column, Comparison, ComparisonError, Figures, Pictures, html, rows, sheet,
 };
+use crate::run::inventory::Listings;
 use crate::work::collector::Mode;
 
 /// Contents and styles at most: of more a run is no small one.
@@ -42,12 +43,12 @@ pub(super) struct CompareArgs {
     /// keys is made. A value with a comma stands in quotes
     #[arg(long, value_name = "KEY=V1,V2", required_unless_present = "pick")]
     vary: Vec<String>,
-    /// How many contents each of them converts, spread over the dataset
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = count)]
-    contents: usize,
-    /// Into how many styles
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = count)]
-    styles: usize,
+    /// How many contents each of them converts, spread over the dataset; 4 unless it is said
+    #[arg(long, value_name = "N", value_parser = count)]
+    contents: Option<usize>,
+    /// Into how many styles; 2 unless it is said
+    #[arg(long, value_name = "N", value_parser = count)]
+    styles: Option<usize>,
     /// Draw the contact sheet of the run of CONFIG anew, which is made before: beneath what it made of the same items stands
     /// what the first five combinations make of them. The next `run` draws it without them
     #[arg(long)]
@@ -89,8 +90,8 @@ impl CompareArgs {
         Self {
             settings: ConfigArgs { config },
             vary: vary.iter().map(|&axis| axis.to_owned()).collect(),
-            contents,
-            styles,
+            contents: Some(contents),
+            styles: Some(styles),
             contact_sheet: true,
             pick: None,
             dashboard: None,
@@ -114,11 +115,12 @@ pub(super) async fn until(
         return pick::main(&settings, path, number).await;
     }
     let combinations = axes::combinations(&settings, &args.vary)?;
+    let mut listings = Listings::default();
     let own_run = match args.contact_sheet {
-        true => Some(OwnRun::open(&settings).await?),
+        true => Some(OwnRun::open(&settings, &mut listings).await?),
         false => None,
     };
-    let planned = Planned::of(&settings, combinations, &args).await?;
+    let planned = Planned::of(&settings, combinations, &args, &mut listings).await?;
     for note in &planned.notes {
         tracing::warn!("{note}");
     }
@@ -140,9 +142,17 @@ pub(super) async fn until(
     let storage = storage.as_ref();
     let columns = comparison::columns(storage, &comparison).await;
     let columns = columns.map_err(comparison_error)?;
-    tell(storage, &comparison, &columns).await?;
-    if let Some(own_run) = own_run {
-        own_run.draw(storage, &columns).await?;
+    let shown = store(storage, &comparison, &columns).await?;
+    // All is drawn before anything is printed, of which a reader may want the first line alone.
+    let contact_sheet = match own_run {
+        Some(own_run) => own_run.draw(storage, &columns, made).await,
+        None => Ok(None),
+    };
+    for line in lines(&columns).into_iter().chain([shown]) {
+        console::print(line)?;
+    }
+    if let Some(sheet) = contact_sheet? {
+        console::print(format_args!("contact sheet {sheet}"))?;
     }
     Ok(made)
 }
@@ -220,22 +230,20 @@ async fn make(
     Ok(ended)
 }
 
-/// Stores page and picture of what is there, and prints the figures and where these are.
-async fn tell(
+/// Stores page and picture of what is there, and returns a line that says where these are.
+async fn store(
     storage: &dyn Storage,
     comparison: &Comparison,
     columns: &[Column<'_>],
-) -> Result<(), CliError> {
-    let page = html::store(storage, comparison, columns, &SystemClock).await;
+) -> Result<String, CliError> {
+    let pictures = Pictures::open(storage, columns).await;
+    let pictures = pictures.as_ref();
+    let page = html::store(storage, comparison, columns, pictures, &SystemClock).await;
     let page = page.map_err(CliError::environment)?;
-    let sheet = sheet::store(storage, comparison, columns).await;
+    let sheet = sheet::store(storage, comparison, columns, pictures).await;
     let sheet = sheet.map_err(CliError::environment)?;
-    for line in lines(columns) {
-        console::print(line)?;
-    }
     let sheet = sheet.map_or_else(String::new, |sheet| format!(", picture {sheet}"));
-    console::print(format_args!("page {page}{sheet}"))?;
-    Ok(())
+    Ok(format!("page {page}{sheet}"))
 }
 
 /// Returns what came out of each run, a line for each.

@@ -27,6 +27,10 @@ use crate::ui::cli::{CliError, setup};
 
 /// The folder of comparisons below a storage root: small runs are not among those that are made to be kept.
 const FOLDER: &str = "compare";
+/// Contents of a small run, unless another number is given.
+pub(super) const CONTENTS: usize = 4;
+/// Its styles.
+pub(super) const STYLES: usize = 2;
 /// Digits of a plan's digest in the name of a small run.
 const DIGITS: usize = 12;
 
@@ -93,6 +97,7 @@ impl Planned {
         settings: &SettingsText,
         combinations: Vec<Vec<Setting>>,
         args: &CompareArgs,
+        listings: &mut Listings,
     ) -> Result<Self, CliError> {
         let num_asked = combinations.len();
         let checked = check(settings, combinations).await?;
@@ -101,8 +106,7 @@ impl Planned {
             fits.map_err(CliError::usage)?;
         }
         let (run, _) = settings.run().map_err(CliError::usage)?;
-        let mut listings = Listings::default();
-        let (names, mut notes) = choose(&mut listings, &checked, args).await?;
+        let (names, mut notes) = choose(listings, &checked, args).await?;
         let mut comparison = Comparison::new(run, settings.sha256());
         comparison.contents.clone_from(&names.contents);
         comparison.styles.clone_from(&names.styles);
@@ -112,7 +116,7 @@ impl Planned {
             notes: Vec::new(),
         };
         for checked in checked {
-            planned.add(&mut listings, checked, &names).await?;
+            planned.add(listings, checked, &names).await?;
         }
         let num_runs = planned.runs.len();
         if num_runs < num_asked {
@@ -307,23 +311,27 @@ async fn choose(
             "no style can be used by every combination: some need its label, style.prior or style.segmenter".to_owned(),
         ));
     }
-    for (asked, there, what) in [
-        (args.contents, contents.len(), ["content", "contents"]),
-        (args.styles, styles.len(), ["style", "styles"]),
-    ] {
-        if there < asked {
-            let there = counted(there, what[0], what[1]);
-            notes.push(format!(
-                "--{} {asked}: there are no more than {there}",
-                what[1]
-            ));
-        }
-    }
+    notes.extend(shortage(
+        args.contents,
+        contents.len(),
+        ["content", "contents"],
+    ));
+    notes.extend(shortage(args.styles, styles.len(), ["style", "styles"]));
     let names = ChosenNames {
-        contents: chosen(&contents, args.contents),
-        styles: chosen(&styles, args.styles),
+        contents: chosen(&contents, args.contents.unwrap_or(CONTENTS)),
+        styles: chosen(&styles, args.styles.unwrap_or(STYLES)),
     };
     Ok((names, notes))
+}
+
+/// Returns what to say where fewer are there than were asked for; nothing if no number was given.
+fn shortage(asked: Option<usize>, there: usize, what: [&str; 2]) -> Option<String> {
+    let asked = asked.filter(|&asked| there < asked)?;
+    let there = counted(there, what[0], what[1]);
+    Some(format!(
+        "--{} {asked}: there are no more than {there}",
+        what[1]
+    ))
 }
 
 /// Adds the lines that are not there yet.
@@ -365,6 +373,16 @@ fn about(label: &str, error: CliError) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fewer_inputs_than_are_asked_for_are_told_and_fewer_than_the_default_are_not() {
+        let words = ["style", "styles"];
+        assert_eq!(shortage(None, STYLES - 1, words), None);
+        assert_eq!(shortage(Some(3), 3, words), None);
+        let told = shortage(Some(2), 1, words);
+        let expected = "--styles 2: there are no more than 1 style";
+        assert_eq!(told.as_deref(), Some(expected));
+    }
 
     #[test]
     fn comparisons_have_a_storage_root_of_their_own() {

@@ -1,4 +1,4 @@
-//! The picture: tiles and texts in rows and columns.
+//! A picture of tiles and texts in rows and columns.
 
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
@@ -13,13 +13,13 @@ const MAX_HEIGHT: u32 = 4 * TILE_WIDTH;
 const GAP: u32 = 6;
 const WHITE: Rgb<u8> = Rgb([255; 3]);
 
-pub(super) struct Sheet {
+pub(super) struct TileGrid {
     canvas: RgbImage,
     tile: (u32, u32),
 }
 
-impl Sheet {
-    /// Returns a sheet without tiles, which have the proportions of images of a size as far as a picture can.
+impl TileGrid {
+    /// Returns a grid without tiles, which have the proportions of images of a size as far as a picture can.
     pub(super) fn new(size: ImageSize, columns: u32, rows: u32) -> Self {
         let height = u64::from(TILE_WIDTH) * size.height as u64 / (size.width as u64).max(1);
         // Images may be a few pixels wide and thousands high: a picture of those as they are would take all memory.
@@ -83,8 +83,8 @@ mod tests {
                 latent_width: 1,
                 latent_height: 1,
             };
-            let sheet = Sheet::new(size, 1, 1);
-            assert_eq!(sheet.tile, (TILE_WIDTH, tile_height), "{width} x {height}");
+            let grid = TileGrid::new(size, 1, 1);
+            assert_eq!(grid.tile, (TILE_WIDTH, tile_height), "{width} x {height}");
         }
     }
 
@@ -97,17 +97,17 @@ mod tests {
             latent_height: 16,
         };
         for text in ["ast, use_labels=false".to_owned(), "words ".repeat(1_000)] {
-            let mut sheet = Sheet::new(size, 3, 3);
-            sheet.write(1, 1, &text);
-            let (left, top) = sheet.corner(1, 1);
-            let inked = sheet.canvas.enumerate_pixels();
+            let mut grid = TileGrid::new(size, 3, 3);
+            grid.write(1, 1, &text);
+            let (left, top) = grid.corner(1, 1);
+            let inked = grid.canvas.enumerate_pixels();
             let inked: Vec<(u32, u32)> = inked
                 .filter(|(_, _, pixel)| **pixel != WHITE)
                 .map(|(x, y, _)| (x, y))
                 .collect();
             assert!(!inked.is_empty());
             let is_in_tile = |&(x, y): &(u32, u32)| {
-                (left..left + sheet.tile.0).contains(&x) && (top..top + sheet.tile.1).contains(&y)
+                (left..left + grid.tile.0).contains(&x) && (top..top + grid.tile.1).contains(&y)
             };
             assert!(inked.iter().all(is_in_tile), "{text}");
         }
