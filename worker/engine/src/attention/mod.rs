@@ -1,12 +1,14 @@
 //! The attention of the injected layers, computed on the device that their tensors are on.
 //!
 //! - [`host`]: by the functions of [`method`], on the CPU
-//! - [`graph`]: the same as ONNX graphs, on any device; `writer` and `weak` say what is in them
+//! - [`graph`]: the same as ONNX graphs, on any device; `writer`, `weak`, `strong` and `median` say what is in them
 //! - `fused`: the same by kernels of ours, on GPUs that there are some for
 
 mod fused;
 pub mod graph;
 pub mod host;
+mod median;
+mod strong;
 #[cfg(test)]
 mod tests;
 mod weak;
@@ -96,6 +98,8 @@ pub struct ClassTensors<'a> {
     pub query_classes: &'a [u8],
     /// The style's class at each key.
     pub key_classes: &'a [u8],
+    /// Whether it is read which pairs are kept.
+    pub reads_kept: bool,
 }
 
 /// The settings of cross-image attention: how outputs attend to their styles.
@@ -134,18 +138,25 @@ pub trait AttentionKernel: Send {
         content: Option<&ContentLayer>,
     ) -> Result<DynValue, EngineError>;
 
-    /// Returns the attention of an output to strong pairs of one class, `(1, tokens, heads * head_width)`, and which these
-    /// are.
+    /// Returns the attention of an output to strong pairs of one class, `(1, tokens, heads * head_width)`, and, where that is
+    /// read, which these are.
     ///
     /// # Errors
     ///
-    /// [`EngineError`] if tensors do not fit the layer, or the device has no such attention.
+    /// [`EngineError`] if tensors do not fit the layer or the device fails.
     fn class_filtered_attention(
         &mut self,
         layer: &InjectedLayer,
         tensors: &ClassTensors<'_>,
         filter: &ClassFilter,
-    ) -> Result<(DynValue, KeptPairs), EngineError>;
+    ) -> Result<(DynValue, Option<KeptPairs>), EngineError>;
+
+    /// Returns a copy of a tensor `(1, tokens, heads * head_width)` that may be kept, on the same device.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if it is of another kind or the device fails.
+    fn copied(&mut self, tensor: &DynValue) -> Result<DynValue, EngineError>;
 }
 
 /// Returns the fastest kernel for some layers that leaves tensors on the runtime's device, of those that its settings allow.

@@ -106,6 +106,10 @@ impl Observer for Trace {
             self.classes.add(step, classes);
         }
     }
+
+    fn reads_kept_pairs(&self) -> bool {
+        true
+    }
 }
 
 impl Classes {

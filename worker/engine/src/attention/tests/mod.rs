@@ -1,6 +1,8 @@
 //! Kernels in Rust and graphs of ONNX give the same attention.
 
+mod by_class;
 mod half;
+mod median;
 #[cfg(target_arch = "x86_64")]
 mod stand_in;
 
