@@ -260,6 +260,7 @@ impl GraphAttention {
         let threshold = self.figures.numbers(threshold)?;
         let kept = self.figures.numbers(kept)?;
         let (num_kept, sums) = kept.view().split_at(Axis(0), 1);
+        let most = tensors.key_classes.len();
         Ok(KeptPairs {
             threshold: Threshold {
                 median: threshold[(0, 0)],
@@ -267,7 +268,8 @@ impl GraphAttention {
                 value: threshold[(0, 2)],
             },
             num_of_one_class: num_of_one_class(tensors.query_classes, tensors.key_classes),
-            num_kept: num_kept.iter().map(|&num| num as usize).collect(),
+            // A device may hand over anything before its trial has told so.
+            num_kept: num_kept.iter().map(|&num| most.min(num as usize)).collect(),
             sums: sums.to_owned(),
         })
     }
