@@ -111,7 +111,7 @@ test-fleet: onnxruntime programs
 test-gpu: onnxruntime-gpu
 	cargo build --workspace --locked
 	ORT_DYLIB_PATH=$(abspath .cache/onnxruntime-gpu/libonnxruntime.so) SYNTH2REAL_TEST_DEVICE=$(DEVICE) \
-		cargo $(CARGO_TEST) --workspace --locked --test goldens --test evaluations --test resume
+		cargo $(CARGO_TEST) --workspace --locked --test goldens --test goldens_ast --test evaluations --test resume
 
 # Tasks of a Slurm of the test's own that are cancelled, killed and out of time: minutes, so not part of `make test`.
 test-slurm: onnxruntime programs

@@ -67,7 +67,7 @@ fn a_changed_model_is_refused() {
     let mut contract = fs::read(golden_model().join("model.json")).unwrap();
     contract.push(b'\n');
     project.write("model/model.json", &contract);
-    assert_refused(&project, &["model.sha256 was", "and is now"]);
+    assert_refused(&project, &["model.path (its SHA-256) was", "and is now"]);
 }
 
 #[test]

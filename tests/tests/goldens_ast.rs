@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tests::changed_model::ChangedModel;
 use tests::goldens::{Arrays, assert_close, folders, share, write_noise};
 use tests::program::{Outcome, synth2real};
-use tests::{golden, golden_model, repository};
+use tests::{device, golden, golden_model, repository};
 
 const EQUAL: f64 = 0.999;
 /// Of the queries of a layer, as many keep as many keys.
@@ -176,6 +176,9 @@ impl Conversion {
                     command.arg(option).arg(input(name.as_str().unwrap()));
                 }
             }
+        }
+        if let Some(device) = device() {
+            command.arg("--device").arg(device);
         }
         command.arg("--noise").arg(self.path("noise.npz"));
         command.arg("--trace").arg(self.path("trace.npz"));

@@ -137,7 +137,7 @@ async fn records_of_earlier_programs_carry_no_digest_and_are_noted() {
     assert!(
         notes
             .iter()
-            .any(|note| note.contains("1 records carry no digest")),
+            .any(|note| note.contains("1 record carries no digest")),
         "{notes:?}"
     );
 }

@@ -3,6 +3,7 @@
 #![cfg(target_arch = "x86_64")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod by_class;
 mod kernels;
 mod memory;
 mod packages;

@@ -60,7 +60,8 @@ use shared::metrics::names;
 use shared::model::{ContractError, FILE as MODEL_FILE, ModelContract, Precision};
 use shared::settings::{Device, EngineConfig, Products};
 
-use self::attention::{AttentionKernel, InjectedAttention};
+use self::attention::AttentionKernel;
+use self::injection::Injection;
 use self::runtime::Runtime;
 use self::unet::UnetChain;
 use self::vae::Vae;
@@ -107,10 +108,13 @@ impl Engine {
     /// [`EngineError::Device`] if the settings want one that the device does not have.
     pub fn attention(
         &self,
-        how: InjectedAttention,
+        injection: &Injection,
     ) -> Result<Box<dyn AttentionKernel>, EngineError> {
         let precision = self.contract.model.dtype;
-        attention::on(&self.runtime, precision, how, self.unet.layers())
+        let classes = injection.classes.as_ref();
+        let is_by_class = classes.is_some_and(|classes| classes.filter.is_some());
+        let (settings, layers) = (injection.attention, self.unet.layers());
+        attention::on(&self.runtime, precision, settings, is_by_class, layers)
     }
 }
 

@@ -59,7 +59,7 @@ fn session(runtime: &Runtime, number: u8) -> Result<GraphSession, EngineError> {
         name: NAME,
         precision: Precision::Fp32,
         inputs: &[GIVEN],
-        output: HANDED_ON,
+        outputs: &[HANDED_ON],
         model: graph(),
     };
     let session = GraphSession::from_graph(runtime, written)?;

@@ -53,8 +53,8 @@ pub(super) struct WrittenGraph<'a> {
     pub(super) precision: Precision,
     /// The names of its inputs.
     pub(super) inputs: &'a [&'a str],
-    /// The name of its output.
-    pub(super) output: &'a str,
+    /// The names of its outputs.
+    pub(super) outputs: &'a [&'a str],
     /// The graph, if it could be written.
     pub(super) model: ort::Result<Model>,
 }
@@ -176,7 +176,7 @@ impl GraphSession {
             name,
             precision,
             inputs,
-            output,
+            outputs,
             model,
         } = written;
         let failed = |source| EngineError::Run {
@@ -188,11 +188,12 @@ impl GraphSession {
             model.into_session(&builder.with_disabled_optimizers(MERGES_NODES)?)
         };
         let session = model.and_then(load);
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Ok(Self {
             name: name.to_owned(),
             session: session.map_err(failed)?,
-            inputs: inputs.iter().map(|&input| input.to_owned()).collect(),
-            outputs: vec![output.to_owned()],
+            inputs: owned(inputs),
+            outputs: owned(outputs),
             device: runtime.device(),
             precision,
             memory: device::memory(runtime.device()).map_err(failed)?,
@@ -227,10 +228,18 @@ impl GraphSession {
         &mut self,
         tensors: &[(&str, &DynValue)],
     ) -> Result<DynValue, EngineError> {
-        let named = |name: &str| tensors.iter().find(|(known, _)| *known == name);
-        let mut made = self.run_with(|name| named(name).map(|(_, tensor)| *tensor))?;
+        let mut made = self.run_all_on(tensors)?;
         let output = self.outputs.first().and_then(|name| made.remove(name));
         output.ok_or_else(|| self.error(ort::Error::new("nothing came out")))
+    }
+
+    /// Runs a graph on tensors by name; returns all its outputs.
+    pub(super) fn run_all_on(
+        &mut self,
+        tensors: &[(&str, &DynValue)],
+    ) -> Result<Tensors, EngineError> {
+        let named = |name: &str| tensors.iter().find(|(known, _)| *known == name);
+        self.run_with(|name| named(name).map(|(_, tensor)| *tensor))
     }
 
     fn run_with<'a>(

@@ -1,4 +1,4 @@
-//! Copies of tensors from a device to the host, and from the host to a device.
+//! Copies of tensors from a device to the host, from the host to a device, and on one.
 //!
 //! A graph that hands a tensor on makes them: in the stream and the arena that all graphs share, which the `ort` crate's own
 //! copy does not use.
@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use ndarray::Array2;
 use ort::editor::Model;
 use ort::value::{DynValue, TensorElementType};
 use shared::settings::Device;
@@ -17,6 +18,7 @@ use crate::{EngineError, tensor};
 use shared::model::Precision;
 
 const NAME: &str = "bringing a tensor from the device";
+const GIVEN: &str = "given";
 const ON_DEVICE: &str = "on_device";
 const ON_HOST: &str = "on_host";
 
@@ -46,25 +48,60 @@ impl Transfer {
 
     /// Returns a copy of a tensor `(1, tokens, width)` in the host's memory.
     pub(super) fn copy_to_host(&mut self, value: &DynValue) -> Result<DynValue, EngineError> {
-        let shape: Shape = tensor::shape(value).map_err(|source| EngineError::Run {
-            part: NAME.to_owned(),
-            source,
-        })?;
+        let shape = shape_of(value, NAME)?;
         let session = match self.sessions.entry(shape) {
             Entry::Occupied(made) => made.into_mut(),
             Entry::Vacant(vacant) => {
-                let written = WrittenGraph {
-                    name: NAME,
-                    precision: self.precision,
-                    inputs: &[ON_DEVICE],
-                    output: ON_HOST,
-                    model: graph(shape, self.precision, [ON_DEVICE, ON_HOST]),
-                };
-                let session = GraphSession::from_graph(&self.runtime, written)?;
+                let names = [ON_DEVICE, ON_HOST];
+                let session = handing_on(&self.runtime, NAME, (shape, self.precision), names)?;
                 vacant.insert(session.with_host_outputs()?)
             }
         };
         session.run_on(&[(ON_DEVICE, value)])
+    }
+
+    /// Returns the numbers of a tensor `(1, tokens, width)`, wherever it is.
+    pub(super) fn numbers(&mut self, value: &DynValue) -> Result<Array2<f32>, EngineError> {
+        let numbers = |value: &DynValue| match tensor::tokens(value) {
+            Ok(tokens) => Ok(tokens.into_owned()),
+            Err(source) => Err(failed(NAME, source)),
+        };
+        if self.is_needless() {
+            return numbers(value);
+        }
+        numbers(&self.copy_to_host(value)?)
+    }
+}
+
+/// Copies tensors of a precision from where they are to the device, by one graph for each shape.
+pub(super) struct Copies {
+    runtime: Runtime,
+    precision: Precision,
+    sessions: HashMap<Shape, GraphSession>,
+}
+
+impl Copies {
+    pub(super) fn new(runtime: &Runtime, precision: Precision) -> Self {
+        Self {
+            runtime: runtime.clone(),
+            precision,
+            sessions: HashMap::new(),
+        }
+    }
+
+    /// Returns a copy of a tensor `(1, tokens, width)`.
+    pub(super) fn copy(&mut self, value: &DynValue) -> Result<DynValue, EngineError> {
+        const NAME: &str = "copying a tensor on the device";
+        let shape = shape_of(value, NAME)?;
+        let session = match self.sessions.entry(shape) {
+            Entry::Occupied(made) => made.into_mut(),
+            Entry::Vacant(room) => {
+                let names = [GIVEN, ON_DEVICE];
+                let kind = (shape, self.precision);
+                room.insert(handing_on(&self.runtime, NAME, kind, names)?)
+            }
+        };
+        session.run_on(&[(GIVEN, value)])
     }
 }
 
@@ -97,14 +134,8 @@ impl Upload {
         shape: Shape,
         precision: Precision,
     ) -> Result<Self, EngineError> {
-        let written = WrittenGraph {
-            name: "bringing a tensor to the device",
-            precision,
-            inputs: &[ON_HOST],
-            output: ON_DEVICE,
-            model: graph(shape, precision, [ON_HOST, ON_DEVICE]),
-        };
-        let session = GraphSession::from_graph(runtime, written)?;
+        let name = "bringing a tensor to the device";
+        let session = handing_on(runtime, name, (shape, precision), [ON_HOST, ON_DEVICE])?;
         Ok(Self { session, shape })
     }
 
@@ -136,7 +167,36 @@ impl Upload {
     }
 }
 
-/// Returns the graph that hands on a tensor.
+/// Returns a graph that hands on a tensor.
+fn handing_on(
+    runtime: &Runtime,
+    name: &str,
+    (shape, precision): (Shape, Precision),
+    names: [&str; 2],
+) -> Result<GraphSession, EngineError> {
+    let [from, to] = names;
+    let written = WrittenGraph {
+        name,
+        precision,
+        inputs: &[from],
+        outputs: &[to],
+        model: graph(shape, precision, names),
+    };
+    GraphSession::from_graph(runtime, written)
+}
+
+fn shape_of(value: &DynValue, part: &str) -> Result<Shape, EngineError> {
+    tensor::shape(value).map_err(|source| failed(part, source))
+}
+
+fn failed(part: &str, source: ort::Error) -> EngineError {
+    EngineError::Run {
+        part: part.to_owned(),
+        source,
+    }
+}
+
+/// Returns the graph of that.
 fn graph(shape: Shape, precision: Precision, [from, to]: [&str; 2]) -> ort::Result<Model> {
     let dtype = tensor::element(precision);
     let mut graph = Builder::new()?;

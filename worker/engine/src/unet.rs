@@ -137,6 +137,15 @@ impl UnetChain {
         layer.try_map(|tensor| self.transfer.copy_to_host(tensor))
     }
 
+    /// Returns the numbers `(tokens, width)` of a layer's tensor, wherever it is.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Run`] if they cannot be copied from the device.
+    pub fn numbers(&mut self, tensor: &DynValue) -> Result<Array2<f32>, EngineError> {
+        self.transfer.numbers(tensor)
+    }
+
     /// Returns the noise prediction for one latent `(channels, height, width)`.
     ///
     /// # Errors

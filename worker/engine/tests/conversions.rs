@@ -15,7 +15,7 @@ use shared::dataset::LabelReading;
 use shared::model::Precision;
 use shared::settings::raw::RawMethod;
 use shared::settings::{
-    Device, DiffusionConfig, EngineConfig, Method, MethodConfig, Preset, Products,
+    Device, DiffusionConfig, EngineConfig, Method, MethodConfig, Preset, Products, StepSet,
 };
 
 fn repository(relative: &str) -> PathBuf {
@@ -87,24 +87,33 @@ fn converted_by(mut converter: Converter) -> (Vec<Array3<f32>>, Array3<u8>) {
     (latents.0, made.images.remove(0).unwrap())
 }
 
+/// Asserts that latents by graphs are at most so far from those by kernels.
+fn assert_graphs_agree(method: &DiffusionConfig, most: f32, what: &str) {
+    let (kernels, graphs) = (converted(method, false), converted(method, true));
+    assert_eq!(kernels.len(), method.num_executed());
+    for (step, (kernels, graphs)) in kernels.iter().zip(&graphs).enumerate() {
+        let worst = (kernels - graphs).fold(0.0_f32, |worst, off| worst.max(off.abs()));
+        assert!(worst <= most, "{what}, step {step}: {worst} apart");
+    }
+}
+
 #[test]
 fn attention_by_graphs_gives_the_latents_of_the_kernels_in_rust() {
     for preset in [Preset::ReleasedCode, Preset::Paper] {
-        let raw = RawMethod {
-            preset: Some(preset),
-            steps: Some(10),
-            skip: Some(6),
-            ..RawMethod::default()
-        };
-        let method = MethodConfig::try_from(raw).unwrap();
-        let method = method.diffusion().unwrap();
-        let (kernels, graphs) = (converted(method, false), converted(method, true));
-        assert_eq!(kernels.len(), method.num_executed());
-        for (step, (kernels, graphs)) in kernels.iter().zip(&graphs).enumerate() {
-            let worst = (kernels - graphs).fold(0.0_f32, |worst, off| worst.max(off.abs()));
-            assert!(worst <= 1e-4, "{preset:?}, step {step}: {worst} apart");
-        }
+        let method = method_of(Method::Cactif, Some(preset));
+        assert_graphs_agree(&method, 1e-4, &format!("{preset:?}"));
     }
+}
+
+/// A pair within rounding of the threshold moves pixels of one class a little, and what follows with them.
+#[test]
+fn attention_filtered_by_class_by_graphs_gives_them_too() {
+    let method = DiffusionConfig {
+        class_adain_steps: StepSet::range(1..4),
+        injected_steps: StepSet::from_step(1),
+        ..method(Method::Ast)
+    };
+    assert_graphs_agree(&method, 1e-3, "ast");
 }
 
 fn with_products(model: &Path, products: Products, method: &DiffusionConfig) -> Converter {
@@ -117,8 +126,13 @@ fn with_products(model: &Path, products: Products, method: &DiffusionConfig) -> 
 }
 
 fn method(method: Method) -> DiffusionConfig {
+    method_of(method, None)
+}
+
+fn method_of(method: Method, preset: Option<Preset>) -> DiffusionConfig {
     let raw = RawMethod {
         method: Some(method),
+        preset,
         steps: Some(10),
         skip: Some(6),
         ..RawMethod::default()

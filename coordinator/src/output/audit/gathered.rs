@@ -198,7 +198,7 @@ impl Audit<'_> {
         self.report.notes.extend(found.notes);
         if self.num_unsealed > 0 {
             self.report.notes.push(format!(
-                "{} no digest of themselves, as those of earlier programs: nobody can tell whether all of their figures are \
+                "{} no digest, as those of earlier programs: nobody can tell whether all of their figures are \
                  as they were written",
                 counted(self.num_unsealed, "file of shards carries", "files of shards carry")
             ));

@@ -2,7 +2,8 @@
 //!
 //! A graph is written for the shapes of its layer. A matrix of tokens by tokens exists for a tile of queries at a time.
 //! What filtering finds weak is known only after a first pass over all tiles, so that the second one makes the matrix
-//! again: sessions of written graphs merge no nodes. Of a model in fp16, queries, keys and values become fp32 before the
+//! again: sessions of written graphs merge no nodes. What filtering by class exceeds is found by a graph of its own, whose
+//! result the next one reads where it is. Of a model in fp16, queries, keys and values become fp32 before the
 //! first product, and the sum becomes fp16 again at the end; between these all numbers are fp32, so that no score is too
 //! large.
 //!
@@ -11,9 +12,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use ndarray::Axis;
 use ort::editor::Model;
 use ort::value::DynValue;
 
+use super::strong::{self, class_filtered_graph, class_tensors, threshold_graph};
 use super::writer::{LayerShape, Term, Writer, attribute};
 use super::{
     AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, KernelKind, LayerTensors,
@@ -22,7 +25,8 @@ use super::{
 use crate::EngineError;
 use crate::runtime::Runtime;
 use crate::session::{GraphSession, WrittenGraph};
-use method::class_filter::{ClassFilter, KeptPairs};
+use crate::transfer::{Copies, Transfer};
+use method::class_filter::{ClassFilter, KeptPairs, Threshold, num_of_one_class};
 use method::filtering::{BestMatch, Exchange};
 use shared::model::{InjectedLayer, Precision};
 
@@ -30,10 +34,10 @@ use shared::model::{InjectedLayer, Precision};
 const TILE_BYTES: usize = 64 << 20;
 
 const IMAGE: [&str; 3] = ["query", "key", "value"];
-const STYLE: [&str; 3] = ["query", "style_key", "style_value"];
+pub(super) const STYLE: [&str; 3] = ["query", "style_key", "style_value"];
 const CONTENT: [&str; 3] = ["content_query", "content_key", "content_value"];
 
-/// Attention by graphs, two for each shape of layers, made when it is first met.
+/// Attention by graphs for each shape of layers, made when it is first met.
 pub struct GraphAttention {
     runtime: Runtime,
     precision: Precision,
@@ -42,6 +46,17 @@ pub struct GraphAttention {
     tile_bytes: usize,
     self_attention: HashMap<LayerShape, GraphSession>,
     cross_image_attention: HashMap<LayerShape, GraphSession>,
+    class_filters: HashMap<(LayerShape, [u32; 2]), ClassFilterSessions>,
+    /// Brings what is said of kept pairs to the host.
+    figures: Transfer,
+    /// Copies tensors of layers.
+    copies: Copies,
+}
+
+/// The graphs of attention that is filtered by class.
+struct ClassFilterSessions {
+    threshold: GraphSession,
+    attention: GraphSession,
 }
 
 impl GraphAttention {
@@ -64,6 +79,9 @@ impl GraphAttention {
             settings,
             self_attention: HashMap::new(),
             cross_image_attention: HashMap::new(),
+            class_filters: HashMap::new(),
+            figures: Transfer::new(runtime, Precision::Fp32),
+            copies: Copies::new(runtime, precision),
         }
     }
 }
@@ -88,7 +106,7 @@ impl AttentionKernel for GraphAttention {
                     name: "attention to itself",
                     precision: self.precision,
                     inputs: &IMAGE,
-                    output: Writer::OUTPUT,
+                    outputs: &[Writer::OUTPUT],
                     model,
                 };
                 vacant.insert(GraphSession::from_graph(&self.runtime, written)?)
@@ -126,7 +144,7 @@ impl AttentionKernel for GraphAttention {
                     name: "injected attention",
                     precision: self.precision,
                     inputs: &inputs,
-                    output: Writer::OUTPUT,
+                    outputs: &[Writer::OUTPUT],
                     model,
                 };
                 vacant.insert(GraphSession::from_graph(&self.runtime, written)?)
@@ -149,16 +167,114 @@ impl AttentionKernel for GraphAttention {
         session.run_on(&inputs)
     }
 
-    /// No graph has this attention: a method that needs it is refused on other devices before anything is computed.
     fn class_filtered_attention(
         &mut self,
         layer: &InjectedLayer,
-        _: &ClassTensors<'_>,
-        _: &ClassFilter,
-    ) -> Result<(DynValue, KeptPairs), EngineError> {
-        Err(EngineError::Run {
-            part: format!("attention of layer {}", layer.name),
-            source: ort::Error::new("attention is filtered by class on the CPU alone"),
+        tensors: &ClassTensors<'_>,
+        filter: &ClassFilter,
+    ) -> Result<(DynValue, Option<KeptPairs>), EngineError> {
+        let sessions = self.class_filter(layer, filter)?;
+        let ClassFilterSessions {
+            threshold,
+            attention,
+        } = sessions;
+        let style = tensors.style;
+        let threshold = threshold.run_on(&[(STYLE[0], tensors.query), (STYLE[1], &style.key)])?;
+        let classes = class_tensors(tensors.query_classes, tensors.key_classes);
+        let [query_classes, key_classes] = classes.map_err(|source| attention.error(source))?;
+        let mut made = attention.run_all_on(&[
+            (STYLE[0], tensors.query),
+            (STYLE[1], &style.key),
+            (STYLE[2], &style.value),
+            (strong::CONTENT_ATTENDED, tensors.content),
+            (strong::QUERY_CLASSES, &query_classes),
+            (strong::KEY_CLASSES, &key_classes),
+            (strong::THRESHOLD, &threshold),
+        ])?;
+        let mut take = |name| {
+            let nothing = || attention.error(ort::Error::new("nothing came out"));
+            made.remove(name).ok_or_else(nothing)
+        };
+        let (attended, kept) = (take(Writer::OUTPUT)?, take(strong::KEPT)?);
+        let kept = match tensors.reads_kept {
+            true => Some(self.kept_pairs(tensors, &threshold, &kept)?),
+            false => None,
+        };
+        Ok((attended, kept))
+    }
+
+    fn copied(&mut self, tensor: &DynValue) -> Result<DynValue, EngineError> {
+        self.copies.copy(tensor)
+    }
+}
+
+impl GraphAttention {
+    /// Returns the graphs that filter a layer by class.
+    fn class_filter(
+        &mut self,
+        layer: &InjectedLayer,
+        filter: &ClassFilter,
+    ) -> Result<&mut ClassFilterSessions, EngineError> {
+        let shape = LayerShape::from(layer);
+        let settings = [filter.contrast_strength, filter.threshold_lambda].map(f32::to_bits);
+        let room = match self.class_filters.entry((shape, settings)) {
+            Entry::Occupied(made) => return Ok(made.into_mut()),
+            Entry::Vacant(room) => room,
+        };
+        let writer = || Writer::new(shape, self.precision, self.tile_bytes);
+        let written = |name, inputs, outputs, model| WrittenGraph {
+            name,
+            precision: self.precision,
+            inputs,
+            outputs,
+            model,
+        };
+        let threshold = written(
+            "the threshold of strong pairs",
+            &STYLE[..2],
+            &[strong::THRESHOLD],
+            threshold_graph(writer(), filter),
+        );
+        let mut inputs = STYLE.to_vec();
+        inputs.extend([
+            strong::CONTENT_ATTENDED,
+            strong::QUERY_CLASSES,
+            strong::KEY_CLASSES,
+            strong::THRESHOLD,
+        ]);
+        let attention = written(
+            "attention filtered by class",
+            &inputs,
+            &[Writer::OUTPUT, strong::KEPT],
+            class_filtered_graph(writer(), filter),
+        );
+        Ok(room.insert(ClassFilterSessions {
+            threshold: GraphSession::from_graph(&self.runtime, threshold)?,
+            attention: GraphSession::from_graph(&self.runtime, attention)?,
+        }))
+    }
+
+    /// Brings to the host what is said of kept pairs.
+    fn kept_pairs(
+        &mut self,
+        tensors: &ClassTensors<'_>,
+        threshold: &DynValue,
+        kept: &DynValue,
+    ) -> Result<KeptPairs, EngineError> {
+        let threshold = self.figures.numbers(threshold)?;
+        let kept = self.figures.numbers(kept)?;
+        let (num_kept, sums) = kept.view().split_at(Axis(0), 1);
+        let most = tensors.key_classes.len();
+        Ok(KeptPairs {
+            threshold: Threshold {
+                median: threshold[(0, 0)],
+                deviation: threshold[(0, 1)],
+                value: threshold[(0, 2)],
+            },
+            num_of_one_class: num_of_one_class(tensors.query_classes, tensors.key_classes),
+            // A device may hand over anything before its trial has told so.
+            num_kept: num_kept.iter().map(|&num| most.min(num as usize)).collect(),
+            sums: sums.to_owned(),
         })
     }
 }

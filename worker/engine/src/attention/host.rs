@@ -136,7 +136,7 @@ impl AttentionKernel for HostAttention {
         layer: &InjectedLayer,
         tensors: &ClassTensors<'_>,
         filter: &ClassFilter,
-    ) -> Result<(DynValue, KeptPairs), EngineError> {
+    ) -> Result<(DynValue, Option<KeptPairs>), EngineError> {
         let failed = |source| failed(layer, source);
         let query = tensor::tokens(tensors.query).map_err(failed)?;
         let key = tensor::tokens(&tensors.style.key).map_err(failed)?;
@@ -155,7 +155,14 @@ impl AttentionKernel for HostAttention {
         };
         let ClassFiltered { output, kept } = class_filtered_attention(injected, filter)?;
         let output = tensor::from_tokens(output, self.precision).map_err(failed)?;
-        Ok((output, kept))
+        Ok((output, tensors.reads_kept.then_some(kept)))
+    }
+
+    fn copied(&mut self, tensor: &DynValue) -> Result<DynValue, EngineError> {
+        tensor::kept(tensor).map_err(|source| EngineError::Run {
+            part: "attention".to_owned(),
+            source,
+        })
     }
 }
 

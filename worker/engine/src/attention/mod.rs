@@ -1,12 +1,14 @@
 //! The attention of the injected layers, computed on the device that their tensors are on.
 //!
 //! - [`host`]: by the functions of [`method`], on the CPU
-//! - [`graph`]: the same as ONNX graphs, on any device; `writer` and `weak` say what is in them
+//! - [`graph`]: the same as ONNX graphs, on any device; `writer`, `weak`, `strong` and `median` say what is in them
 //! - `fused`: the same by kernels of ours, on GPUs that there are some for
 
 mod fused;
 pub mod graph;
 pub mod host;
+mod median;
+mod strong;
 #[cfg(test)]
 mod tests;
 mod weak;
@@ -99,6 +101,8 @@ pub struct ClassTensors<'a> {
     pub query_classes: &'a [u8],
     /// The style's class at each key.
     pub key_classes: &'a [u8],
+    /// Whether it is read which pairs are kept.
+    pub reads_kept: bool,
 }
 
 /// The settings of cross-image attention: how outputs attend to their styles.
@@ -164,24 +168,32 @@ pub trait AttentionKernel: Send {
         content: Option<&ContentLayer>,
     ) -> Result<DynValue, EngineError>;
 
-    /// Returns the attention of an output to strong pairs of one class, `(1, tokens, heads * head_width)`, and which these
-    /// are.
+    /// Returns the attention of an output to strong pairs of one class, `(1, tokens, heads * head_width)`, and, where that is
+    /// read, which these are.
     ///
     /// # Errors
     ///
-    /// [`EngineError`] if tensors do not fit the layer, or the device has no such attention.
+    /// [`EngineError`] if tensors do not fit the layer or the device fails.
     fn class_filtered_attention(
         &mut self,
         layer: &InjectedLayer,
         tensors: &ClassTensors<'_>,
         filter: &ClassFilter,
-    ) -> Result<(DynValue, KeptPairs), EngineError>;
+    ) -> Result<(DynValue, Option<KeptPairs>), EngineError>;
+
+    /// Returns a copy of a tensor `(1, tokens, heads * head_width)` that may be kept, on the same device.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if it is of another kind or the device fails.
+    fn copied(&mut self, tensor: &DynValue) -> Result<DynValue, EngineError>;
 }
 
 /// What is to be done where fused kernels fail, in words.
 pub(crate) const WITHOUT_FUSED: &str = "[engine] injection = \"graph\" (of a worker: injection = \"graph\") goes on without fused kernels";
 
-/// Returns the fastest kernel for some layers that leaves tensors on the runtime's device, of those that its settings allow.
+/// Returns the fastest kernel for some layers that leaves tensors on the runtime's device, of those that its settings allow
+/// and, where attention is filtered by class, of those that can.
 ///
 /// Which one it is depends on device, layers, settings and this program alone, and never on what fails.
 ///
@@ -193,6 +205,7 @@ pub fn on<'a>(
     runtime: &Runtime,
     precision: Precision,
     settings: InjectedAttention,
+    is_by_class: bool,
     layers: impl Iterator<Item = &'a InjectedLayer>,
 ) -> Result<Box<dyn AttentionKernel>, EngineError> {
     let device = runtime.device();
@@ -209,7 +222,11 @@ pub fn on<'a>(
         InjectionKernels::Graph => return Ok(graphs()),
         InjectionKernels::Auto | InjectionKernels::Fused => {}
     }
-    match fused::FusedAttention::new(runtime, number, precision, settings, layers) {
+    let fused = match is_by_class {
+        true => Err(Unsupported::ByClass.into()),
+        false => fused::FusedAttention::new(runtime, number, precision, settings, layers),
+    };
+    match fused {
         Ok(kernels) => {
             let kind = kernels.kind();
             tracing::info!("injected layers are computed by kernels: {kind}");

@@ -102,7 +102,8 @@ impl Converter {
         let (_, height, width) = latent.dim();
         let classes = self.recipe.injection.classes.as_ref().map(|classes| {
             let labels = content.prepared.label.view();
-            ClassPass::new(classes, labels, (height, width), &records)
+            let pass = ClassPass::new(classes, labels, (height, width), &records);
+            pass.reading_kept_pairs(observer.reads_kept_pairs())
         });
         let content = Content {
             latent,

@@ -82,11 +82,11 @@ impl Converter {
         method: &DiffusionConfig,
         config: &EngineConfig,
     ) -> Result<Self, EngineError> {
-        check_method(&engine, method, config.device)?;
+        engine.contract.check_method(method)?;
         let constants = schedule_constants(&engine.contract);
         let recipe = Recipe::new(method);
         let mut converter = Self {
-            attention: engine.attention(recipe.injection.attention)?,
+            attention: engine.attention(&recipe.injection)?,
             schedule: Schedule::new(&constants, method.steps, method.skip)?,
             recipe,
             bank: StyleBank::new(StyleBankLimits::from(config)),
@@ -201,27 +201,5 @@ impl Converter {
         let checked = Quantity::EncodedLatent.check(latent.view());
         checked.map_err(not_finite)?;
         Ok(latent)
-    }
-}
-
-/// Refuses a method that the model or the device cannot do.
-fn check_method(
-    engine: &Engine,
-    method: &DiffusionConfig,
-    device: Device,
-) -> Result<(), EngineError> {
-    engine.contract.check_method(method)?;
-    let tells_classes = method
-        .ast
-        .is_some_and(|ast| ast.filtering || ast.use_voting);
-    match device {
-        Device::Cuda(_) if tells_classes => Err(EngineError::Device {
-            device,
-            reason: format!(
-                "method {} is computed on the CPU alone; set device = \"cpu\", or take another method",
-                method.method
-            ),
-        }),
-        Device::Cpu | Device::Cuda(_) => Ok(()),
     }
 }

@@ -4,6 +4,9 @@
 //! class of every pixel of the style, and where all agree the style's map changes. The map that the last of them reads is
 //! that of its own step; those before it still read the one that the step before left, if that was class-wise, or else the
 //! style's own.
+//!
+//! Votes are counted on the host. A GPU keeps all else to itself; at a step that votes it hands over the inputs of those
+//! layers, `(tokens, heads * width)` each, once for the content and once for each of its styles.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,6 +47,8 @@ pub struct ClassPass<'a> {
     latent: (usize, usize),
     /// Of each output.
     maps: Vec<StyleMap<'a>>,
+    /// Whether it is read which pairs are kept.
+    reads_kept: bool,
 }
 
 /// What a style shows, `(image height, image width)`.
@@ -83,7 +88,14 @@ impl<'a> ClassPass<'a> {
             labels,
             latent,
             maps: styles.iter().map(prior).collect(),
+            reads_kept: false,
         }
+    }
+
+    /// Returns the classes with what is said of kept pairs, if that is read.
+    #[must_use]
+    pub fn reading_kept_pairs(self, reads_kept: bool) -> Self {
+        Self { reads_kept, ..self }
     }
 
     /// Evaluates the content, finds what each style shows at the step, and evaluates the outputs.
@@ -105,12 +117,12 @@ impl<'a> ClassPass<'a> {
         let started = Instant::now();
         let mut branch = self.content_branch(&mut *attention, at, injected);
         let content_pred = unet.evaluate(content, at.timestep, &mut branch)?;
-        let of_content = branch.kept;
+        let of_content = self.with_all_prototypes(unet, branch.kept)?;
         *in_content += started.elapsed();
         let mut predictions = Vec::with_capacity(outputs.len());
         for output in outputs {
             let style = recorded(styles[output.position], at, injected || votes)?;
-            let votes = self.votes(&of_content.prototypes, &style)?;
+            let votes = self.votes(unet, &of_content.prototypes, &style)?;
             let map = &self.maps[output.position];
             let refined = refined(map.prior, &votes, self.labels)?;
             let mut kept = Vec::new();
@@ -125,6 +137,7 @@ impl<'a> ClassPass<'a> {
                         early: map.left.as_ref().map_or(map.prior, |left| left.view()),
                         late: refined.view(),
                         last_vote: last_vote(unet),
+                        reads_kept: self.reads_kept,
                         kept: &mut kept,
                     };
                     unet.evaluate(output.latent, at.timestep, &mut branch)?
@@ -181,15 +194,31 @@ impl<'a> ClassPass<'a> {
         }
     }
 
+    /// Returns what outputs need of the content, with the prototypes of layers whose inputs were left on the device.
+    fn with_all_prototypes(
+        &self,
+        unet: &mut UnetChain,
+        mut content: ContentClasses,
+    ) -> Result<ContentClasses, EngineError> {
+        for input in content.inputs_on_device.drain(..) {
+            let features = features_anywhere(unet, &input, self.latent)?;
+            content
+                .prototypes
+                .push(Prototypes::of(&features, self.labels));
+        }
+        Ok(content)
+    }
+
     /// Returns the vote of each layer, of whose content there are prototypes, on a style.
     fn votes(
         &self,
+        unet: &mut UnetChain,
         prototypes: &[Prototypes],
         style: &[StyleLayer],
     ) -> Result<Vec<Array2<u8>>, EngineError> {
         let inputs = style.iter().filter_map(|layer| layer.input.as_ref());
         let votes = prototypes.iter().zip(inputs).map(|(prototypes, input)| {
-            let features = unit_features(input, self.latent)?;
+            let features = features_anywhere(unet, input, self.latent)?;
             let confidence = self.how.confidence;
             Ok(prototypes.vote(&features, self.labels.dim(), confidence)?)
         });
@@ -217,6 +246,21 @@ fn unit_features(input: &DynValue, latent: (usize, usize)) -> Result<UnitFeature
     Ok(UnitFeatures::of_tokens(tokens.view(), latent)?)
 }
 
+/// Returns the features of an input that may be in the memory of a GPU.
+fn features_anywhere(
+    unet: &mut UnetChain,
+    input: &DynValue,
+    latent: (usize, usize),
+) -> Result<UnitFeatures, EngineError> {
+    match tensor::is_on_gpu(input).map_err(failed)? {
+        false => unit_features(input, latent),
+        true => Ok(UnitFeatures::of_tokens(
+            unet.numbers(input)?.view(),
+            latent,
+        )?),
+    }
+}
+
 fn failed(source: ort::Error) -> EngineError {
     EngineError::Run {
         part: "the vote on classes".to_owned(),
@@ -231,6 +275,8 @@ struct ContentClasses {
     attended: Vec<DynValue>,
     /// Of each layer that votes: the mean direction of its input in each class.
     prototypes: Vec<Prototypes>,
+    /// The inputs of those layers, where they are in the memory of a GPU: the host waits for none before the last is there.
+    inputs_on_device: Vec<DynValue>,
 }
 
 /// Attends to itself.
@@ -252,10 +298,14 @@ impl LayerAttention for ContentBranch<'_> {
     ) -> Result<DynValue, EngineError> {
         let SelfAttention { output, .. } = self.attention.self_attention(layer, &tensors)?;
         if self.keeps_attended {
-            let attended = tensor::kept(&output).map_err(failed)?;
+            let attended = self.attention.copied(&output)?;
             self.kept.attended.push(attended);
         }
         if let Some(input) = tensors.input.filter(|_| self.votes) {
+            if tensor::is_on_gpu(&input).map_err(failed)? {
+                self.kept.inputs_on_device.push(input);
+                return Ok(output);
+            }
             let features = unit_features(&input, self.latent)?;
             let prototypes = Prototypes::of(&features, self.labels);
             self.kept.prototypes.push(prototypes);
@@ -277,7 +327,8 @@ struct FilteredBranch<'a> {
     /// What it shows from that layer on.
     late: ArrayView2<'a, u8>,
     last_vote: Option<usize>,
-    /// The pairs that each layer kept.
+    reads_kept: bool,
+    /// The pairs that each layer kept, if that is read.
     kept: &'a mut Vec<KeptPairs>,
 }
 
@@ -298,12 +349,13 @@ impl LayerAttention for FilteredBranch<'_> {
             content: &self.content[position],
             query_classes: &query_classes,
             key_classes: &key_classes,
+            reads_kept: self.reads_kept,
         };
         let filter = &self.filter;
         let (output, kept) = self
             .attention
             .class_filtered_attention(layer, &tensors, filter)?;
-        self.kept.push(kept);
+        self.kept.extend(kept);
         Ok(output)
     }
 }

@@ -138,7 +138,7 @@ pub fn class_filtered_attention(
     }
     let kept = KeptPairs {
         threshold,
-        num_of_one_class: num_of_one_class(&injected),
+        num_of_one_class: num_of_one_class(injected.query_classes, injected.key_classes),
         num_kept: kept.into_iter().map(|kept| kept.num_keys).collect(),
         sums,
     };
@@ -200,11 +200,11 @@ fn positions(classes: &[u8], class: u8) -> Vec<usize> {
 }
 
 /// Returns the number of pairs of a query and a key that show one class.
-fn num_of_one_class(injected: &ClassInjected<'_>) -> usize {
+#[must_use]
+pub fn num_of_one_class(query_classes: &[u8], key_classes: &[u8]) -> usize {
     let num = |classes: &[u8], class: u8| classes.iter().filter(|&&shown| shown == class).count();
     let classes = (0..=u8::MAX).take(NUM_CLASSES);
-    let pairs =
-        classes.map(|class| num(injected.query_classes, class) * num(injected.key_classes, class));
+    let pairs = classes.map(|class| num(query_classes, class) * num(key_classes, class));
     pairs.sum()
 }
 
@@ -217,7 +217,7 @@ fn not_finite(injected: &ClassInjected<'_>) -> ClassFiltered {
             deviation: f32::NAN,
             value: f32::NAN,
         },
-        num_of_one_class: num_of_one_class(injected),
+        num_of_one_class: num_of_one_class(injected.query_classes, injected.key_classes),
         num_kept: vec![0; query.nrows()],
         sums: Array2::from_elem((injected.heads.num, query.nrows()), f32::NAN),
     };

@@ -68,7 +68,8 @@ pub struct ClassRecord {
     pub votes: Vec<Array2<u8>>,
     /// The class map of the step, of the same size.
     pub map: Array2<u8>,
-    /// The pairs that each injected layer kept, in the layers' order; none at a step that does not filter.
+    /// The pairs that each injected layer kept, in the layers' order; none at a step that does not filter, or where no
+    /// [`Observer`] reads them.
     pub kept: Vec<KeptPairs>,
 }
 
@@ -145,6 +146,12 @@ pub struct StepRecord<'a> {
 pub trait Observer {
     /// Called after each output's step.
     fn step(&mut self, record: &StepRecord<'_>);
+
+    /// Returns whether it reads which pairs are kept where attention is filtered by class: a GPU has to bring them to the
+    /// host.
+    fn reads_kept_pairs(&self) -> bool {
+        false
+    }
 
     /// Called after each step of a style's branch that is evaluated.
     fn style_step(&mut self) {}

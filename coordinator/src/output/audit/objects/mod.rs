@@ -142,7 +142,7 @@ pub(super) async fn check(
     found.notes.extend(found.left_predictions.note());
     if found.num_unsealed > 0 {
         found.notes.push(format!(
-            "{} no digest of themselves, as those of earlier programs: nobody can tell whether all of their fields are as \
+            "{} no digest, as those of earlier programs: nobody can tell whether all of their fields are as \
              they were written",
             counted(found.num_unsealed, "record carries", "records carry")
         ));

@@ -136,7 +136,7 @@ fn with_model(
     let style_latent = converter
         .record_style(&style_source, &mut ())
         .map_err(CliError::environment)?;
-    let mut trace = Trace::default();
+    let mut trace = Trace::new(args.trace.is_some());
     let content_name = args.content.display().to_string();
     let content_source = ConversionInput {
         name: "content",

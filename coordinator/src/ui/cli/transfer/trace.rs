@@ -12,6 +12,8 @@ use ndarray_npy::{NpzWriter, WriteNpzError};
 /// Collects what a conversion computed.
 #[derive(Default)]
 pub(super) struct Trace {
+    /// Whether it is written.
+    is_asked_for: bool,
     timesteps: Vec<i64>,
     latents: Vec<(String, Array3<f32>)>,
     labels: Vec<(String, Array2<u8>)>,
@@ -31,6 +33,14 @@ struct Classes {
 }
 
 impl Trace {
+    /// Returns one of nothing so far.
+    pub(super) fn new(is_asked_for: bool) -> Self {
+        Self {
+            is_asked_for,
+            ..Self::default()
+        }
+    }
+
     /// Adds what does not belong to a step; latents and labels of content and style.
     pub(super) fn constants(
         &mut self,
@@ -105,6 +115,10 @@ impl Observer for Trace {
         if let Some(classes) = record.classes {
             self.classes.add(step, classes);
         }
+    }
+
+    fn reads_kept_pairs(&self) -> bool {
+        self.is_asked_for
     }
 }
 

@@ -179,8 +179,12 @@ impl AttentionKernel for FusedAttention {
         layer: &InjectedLayer,
         tensors: &ClassTensors<'_>,
         filter: &ClassFilter,
-    ) -> Result<(DynValue, KeptPairs), EngineError> {
+    ) -> Result<(DynValue, Option<KeptPairs>), EngineError> {
         self.graphs.class_filtered_attention(layer, tensors, filter)
+    }
+
+    fn copied(&mut self, tensor: &DynValue) -> Result<DynValue, EngineError> {
+        self.graphs.copied(tensor)
     }
 }
 

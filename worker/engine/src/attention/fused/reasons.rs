@@ -21,6 +21,9 @@ pub(crate) enum NotFused {
 /// Why there are no kernels: a property of GPU, model and program, and the same at every attempt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unsupported {
+    /// None filter attention by class.
+    #[error("no kernel filters by class, as method ast does")]
+    ByClass,
     /// None are compiled for such a GPU.
     #[error("no kernel is for a GPU of compute capability {0}")]
     Capability(String),

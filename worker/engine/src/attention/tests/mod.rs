@@ -1,6 +1,8 @@
 //! Kernels in Rust and graphs of ONNX give the same attention.
 
+mod by_class;
 mod half;
+mod median;
 #[cfg(target_arch = "x86_64")]
 mod stand_in;
 
@@ -335,6 +337,7 @@ fn why(injection: InjectionKernels, error: impl Into<NotFused>) -> Result<Unsupp
 #[test]
 fn graphs_take_the_place_of_kernels_that_there_are_none_of() {
     for reason in [
+        Unsupported::ByClass,
         Unsupported::Capability("7.5".to_owned()),
         Unsupported::Precision(Precision::Fp32),
     ] {

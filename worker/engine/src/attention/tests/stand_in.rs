@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use method::class_filter::ClassFilter;
 use method::filtering::{BestMatch, Exchange, Filter, Similarity};
 use ndarray::Array2;
 use ort::value::DynValue;
@@ -15,7 +16,7 @@ use shared::settings::{Device, EngineConfig, InjectionKernels};
 
 use crate::attention::graph::GraphAttention;
 use crate::attention::{
-    AttentionKernel, ContentLayer, InjectedAttention, LayerTensors, StyleLayer, on,
+    AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, LayerTensors, StyleLayer, on,
 };
 use crate::runtime::Runtime;
 use crate::tensor;
@@ -25,8 +26,13 @@ const PRECISION: &str = "SYNTH2REAL_TEST_STAND_IN";
 static PRECISIONS: [(&str, Precision); 2] = [("fp32", Precision::Fp32), ("fp16", Precision::Fp16)];
 /// The most memory of one call in a large layer; a whole matrix of tokens by tokens takes 2.1 GB.
 const MAX_BYTES: u64 = 500_000_000;
+/// The same where it is filtered by class.
+const MAX_BYTES_BY_CLASS: u64 = 600_000_000;
 /// The same by fused kernels: copies of what is given, the output, and what lies between.
 const MAX_FUSED_BYTES: u64 = 100_000_000;
+
+const ONE_CALL_BY_CLASS: &str =
+    "all_nodes_of_a_filter_by_class_are_placed_on_the_gpu_and_its_tiles_stay_tiles";
 
 /// What the stand-in counted.
 #[derive(Debug)]
@@ -158,10 +164,14 @@ fn call(kernel: &mut dyn AttentionKernel, precision: Precision) {
 }
 
 fn assert_small_and_single(test: &str) {
+    assert_within_and_single(test, MAX_BYTES);
+}
+
+fn assert_within_and_single(test: &str, max_bytes: u64) {
     for (precision, _) in PRECISIONS {
         let (counted, _) = counted(test, precision);
         assert!(
-            counted.of("peak_bytes") <= MAX_BYTES,
+            counted.of("peak_bytes") <= max_bytes,
             "{precision}: {counted:?}"
         );
         assert!(counted.of("products") > 0, "{precision}: {counted:?}");
@@ -187,6 +197,66 @@ fn tiles_of_query_rows_stay_tiles_and_are_of_single_precision() {
         Some(precision) => filtered_call(precision, Exchange::QueryRows),
         None => {
             assert_small_and_single("tiles_of_query_rows_stay_tiles_and_are_of_single_precision");
+        }
+    }
+}
+
+/// Filters a layer by class.
+fn call_by_class(graph: &mut GraphAttention, precision: Precision, reads_kept: bool) {
+    let style = StyleLayer {
+        key: zeros(precision),
+        value: zeros(precision),
+        input: None,
+    };
+    let classes = vec![1; layer().tokens];
+    let tensors = ClassTensors {
+        query: &zeros(precision),
+        style: &style,
+        content: &zeros(precision),
+        query_classes: &classes,
+        key_classes: &classes,
+        reads_kept,
+    };
+    let filter = ClassFilter {
+        contrast_strength: 1.67,
+        threshold_lambda: 2.0,
+    };
+    let filtered = graph.class_filtered_attention(&layer(), &tensors, &filter);
+    let _ = filtered.unwrap();
+}
+
+/// All scores of the layer are in memory at once, 268 MB, until the threshold is found.
+#[test]
+fn all_nodes_of_a_filter_by_class_are_placed_on_the_gpu_and_its_tiles_stay_tiles() {
+    match precision_here() {
+        Some(precision) => call_by_class(&mut on_stand_in(precision, None), precision, true),
+        None => assert_within_and_single(ONE_CALL_BY_CLASS, MAX_BYTES_BY_CLASS),
+    }
+}
+
+/// Five calls of which nothing is read wait no more than one of which pairs are.
+#[test]
+fn no_call_that_filters_by_class_waits_for_the_gpu() {
+    match precision_here() {
+        Some(precision) => {
+            let mut graph = on_stand_in(precision, None);
+            for _ in 0..5 {
+                call_by_class(&mut graph, precision, false);
+            }
+        }
+        None => {
+            let test = "no_call_that_filters_by_class_waits_for_the_gpu";
+            let (unread, _) = counted(test, "fp16");
+            let (read, _) = counted(ONE_CALL_BY_CLASS, "fp16");
+            assert!(unread.of("launches") > 4 * read.of("launches"));
+            assert!(
+                unread.of("waits") <= read.of("waits"),
+                "{unread:?} {read:?}"
+            );
+            assert_eq!(
+                [&unread, &read].map(|counted| counted.of("to_host")),
+                [0, 2]
+            );
         }
     }
 }

@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use ort::value::DynValue;
 
 use super::deviation::{are_same, judge, most};
-use super::scene::Scene;
-use super::{LayerDeviation, Trial, TrialFailure, numbers, on_host};
+use super::scene::{Classes, Scene};
+use super::{LayerDeviation, Trial, TrialFailure, on_host};
 use crate::EngineError;
 use crate::attention::host::HostAttention;
 use crate::attention::{AttentionKernel, KernelKind, heads_of};
 use crate::conversion::Converter;
 use crate::transfer::Transfer;
+use method::class_filter::ClassFilter;
 use shared::model::{InjectedLayer, Precision};
 
 /// Tokens of a layer that is small: fewer than a tile of any kernel has.
@@ -50,14 +51,15 @@ impl Converter {
         transfer: &mut Transfer,
         trial: &mut Trial,
     ) -> Result<(), EngineError> {
-        let injects = self.injects_by_attention();
+        let injects = self.recipe.injection.injected.contains(&true);
+        let class_filter = self.class_filter().filter(|_| injects);
         let how = self.recipe.injection.attention;
         let precision = self.engine.unet.precision;
-        let scene = Scene::new(layer, how.filter.as_ref(), precision);
-        let scene = scene.map_err(|source| EngineError::Run {
+        let failed = |source| EngineError::Run {
             part: format!("the trial of layer {}", layer.name),
             source,
-        })?;
+        };
+        let scene = Scene::new(layer, how.filter.as_ref(), precision).map_err(failed)?;
         let mut host = HostAttention::new(Precision::Fp32, how);
         let place = self.engine.runtime.device();
         let device = self.attention.as_mut();
@@ -73,22 +75,29 @@ impl Converter {
                 let attended = kernel.self_attention(layer, &scene.content.tensors)?;
                 Ok(attended.output)
             })?;
-        let mut injected = None;
-        if injects {
-            let off = judging.beside(&mut host, device, "injected attention", |kernel| {
-                kernel.cross_image_attention(
-                    layer,
-                    &scene.query,
-                    &scene.style,
-                    Some(&scene.content),
-                )
-            });
-            let off = off.map_err(|error| match kind {
-                KernelKind::Fused { .. } => error.of_fused_kernels(place),
-                KernelKind::Host | KernelKind::Graph => error,
-            });
-            injected = Some(off?);
-        }
+        let by_fused = |error: EngineError| match kind {
+            KernelKind::Fused { .. } => error.of_fused_kernels(place),
+            KernelKind::Host | KernelKind::Graph => error,
+        };
+        let injected = match class_filter {
+            _ if !injects => None,
+            None => {
+                let off = judging.beside(&mut host, device, "injected attention", |kernel| {
+                    let content = Some(&scene.content);
+                    kernel.cross_image_attention(layer, &scene.query, &scene.style, content)
+                });
+                Some(off.map_err(by_fused)?)
+            }
+            Some(filter) => {
+                let classes = Classes::new(layer, &scene, precision).map_err(failed)?;
+                let tensors = classes.tensors(&scene);
+                let attend = |kernel: &mut dyn AttentionKernel| {
+                    let attended = kernel.class_filtered_attention(layer, &tensors, &filter)?;
+                    Ok(attended.0)
+                };
+                Some(judging.beside(&mut host, device, "injected attention", attend)?)
+            }
+        };
         trial.deviations.push(LayerDeviation {
             layer: named(layer),
             to_itself,
@@ -98,12 +107,10 @@ impl Converter {
         Ok(())
     }
 
-    /// Returns whether outputs attend to their styles at some step, and are not filtered by class.
-    fn injects_by_attention(&self) -> bool {
-        let injection = &self.recipe.injection;
-        let classes = injection.classes.as_ref();
-        let by_class = classes.is_some_and(|classes| classes.filter.is_some());
-        !by_class && injection.injected.contains(&true)
+    /// Returns the filter by class, if outputs attend to their styles through one.
+    fn class_filter(&self) -> Option<ClassFilter> {
+        let classes = self.recipe.injection.classes.as_ref();
+        classes.and_then(|classes| classes.filter)
     }
 }
 
@@ -125,8 +132,8 @@ impl Judging<'_> {
         attend: impl Fn(&mut dyn AttentionKernel) -> Result<DynValue, EngineError>,
     ) -> Result<f64, EngineError> {
         let part = format!("the {what} of layer {}", named(self.layer));
-        let found = numbers(self.transfer, &attend(&mut *device)?)?;
-        let again = numbers(self.transfer, &attend(device)?)?;
+        let found = self.transfer.numbers(&attend(&mut *device)?)?;
+        let again = self.transfer.numbers(&attend(device)?)?;
         let expected = on_host(&attend(host)?)?;
         let (off, failure) = judge(
             part.clone(),

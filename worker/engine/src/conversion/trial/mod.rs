@@ -49,7 +49,7 @@ pub struct LayerDeviation {
     pub layer: String,
     /// Of attention to itself.
     pub to_itself: f64,
-    /// Of attention to a style, where the method injects one by this kernel.
+    /// Of attention to a style, where the method injects one.
     pub injected: Option<f64>,
     /// The most that rounding explains.
     pub most: f64,
@@ -168,14 +168,6 @@ fn impossible(device: Device, error: EngineError) -> EngineError {
         return error;
     }
     error.of_warm_up(device)
-}
-
-/// Returns the numbers of a tensor `(1, tokens, width)` of the device.
-fn numbers(transfer: &mut Transfer, value: &DynValue) -> Result<Array2<f32>, EngineError> {
-    if transfer.is_needless() {
-        return on_host(value);
-    }
-    on_host(&transfer.copy_to_host(value)?)
 }
 
 /// Returns the numbers of a tensor `(1, tokens, width)` in the host's memory.

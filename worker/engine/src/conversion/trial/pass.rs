@@ -6,7 +6,7 @@ use ndarray::Array2;
 use ort::value::DynValue;
 use shared::digest;
 
-use super::{TrialFailure, numbers, scene};
+use super::{TrialFailure, scene};
 use crate::EngineError;
 use crate::attention::{
     AttentionKernel, ClassTensors, ContentLayer, KernelKind, LayerTensors, SelfAttention,
@@ -160,7 +160,7 @@ impl Witness<'_> {
         attended: &DynValue,
     ) -> Result<(), EngineError> {
         let part = format!("the UNet up to the {what} of layer {}", layer.name);
-        let attended = numbers(self.transfer, attended)?;
+        let attended = self.transfer.numbers(attended)?;
         self.seen.push(Seen::of(part, attended.iter()));
         Ok(())
     }
@@ -199,10 +199,14 @@ impl AttentionKernel for Witness<'_> {
         layer: &InjectedLayer,
         tensors: &ClassTensors<'_>,
         filter: &ClassFilter,
-    ) -> Result<(DynValue, KeptPairs), EngineError> {
+    ) -> Result<(DynValue, Option<KeptPairs>), EngineError> {
         let kernel = &mut *self.kernel;
         let (attended, kept) = kernel.class_filtered_attention(layer, tensors, filter)?;
         self.note("injected attention", layer, &attended)?;
         Ok((attended, kept))
+    }
+
+    fn copied(&mut self, tensor: &DynValue) -> Result<DynValue, EngineError> {
+        self.kernel.copied(tensor)
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, s};
 use shared::settings::raw::RawMethod;
-use shared::settings::{DiffusionConfig, EngineConfig, MethodConfig, Preset};
+use shared::settings::{DiffusionConfig, EngineConfig, Method, MethodConfig, Preset, StepSet};
 
 use super::*;
 use crate::Engine;
@@ -36,6 +36,10 @@ enum Fault {
     TensorCores,
     /// It is fused, and the driver launches it no more.
     NotLaunched,
+    /// The classes of keys are those of their neighbours.
+    OtherClasses,
+    /// Strong pairs exceed less.
+    OtherThreshold,
 }
 
 /// Attention by graphs that is wrong in one layer.
@@ -62,7 +66,11 @@ impl Wrong {
                 let number = &mut numbers[(7, 3)];
                 *number = f32::from_bits(number.to_bits() ^ 1);
             }
-            Fault::Nothing | Fault::Flickers | Fault::NotLaunched => {}
+            Fault::Nothing
+            | Fault::Flickers
+            | Fault::NotLaunched
+            | Fault::OtherClasses
+            | Fault::OtherThreshold => {}
             Fault::TensorCores => {
                 numbers.mapv_inplace(|number| f32::from_bits(number.to_bits() & !0x1fff));
             }
@@ -122,13 +130,33 @@ impl AttentionKernel for Wrong {
         layer: &InjectedLayer,
         tensors: &ClassTensors<'_>,
         filter: &ClassFilter,
-    ) -> Result<(DynValue, KeptPairs), EngineError> {
-        self.graphs.class_filtered_attention(layer, tensors, filter)
+    ) -> Result<(DynValue, Option<KeptPairs>), EngineError> {
+        let is_wrong = layer.name == LAYER && layer.tokens >= 500;
+        let mut filter = *filter;
+        if is_wrong && self.fault == Fault::OtherThreshold {
+            filter.threshold_lambda *= 0.9;
+        }
+        let mut key_classes = tensors.key_classes.to_vec();
+        if is_wrong && self.fault == Fault::OtherClasses {
+            key_classes.rotate_right(1);
+        }
+        let tensors = ClassTensors {
+            key_classes: &key_classes,
+            ..*tensors
+        };
+        let graphs = &mut self.graphs;
+        let (attended, kept) = graphs.class_filtered_attention(layer, &tensors, &filter)?;
+        Ok((self.spoil(layer, attended), kept))
+    }
+
+    fn copied(&mut self, tensor: &DynValue) -> Result<DynValue, EngineError> {
+        self.graphs.copied(tensor)
     }
 }
 
-fn method_of(preset: Preset) -> DiffusionConfig {
+fn method_of(method: Method, preset: Preset) -> DiffusionConfig {
     let raw = RawMethod {
+        method: Some(method),
         preset: Some(preset),
         steps: Some(10),
         skip: Some(6),
@@ -144,7 +172,11 @@ fn golden_model() -> PathBuf {
 
 /// Returns a converter on the CPU whose injected layers are computed by a kernel with a fault.
 fn converter(preset: Preset, fault: Fault) -> Converter {
-    let (config, method) = (EngineConfig::default(), method_of(preset));
+    converter_of(method_of(Method::Cactif, preset), fault)
+}
+
+fn converter_of(method: DiffusionConfig, fault: Fault) -> Converter {
+    let config = EngineConfig::default();
     let engine = Engine::load(&golden_model(), &config).unwrap();
     let converter = Converter::new(engine, &method, &config).unwrap();
     let runtime = Runtime::load(&config).unwrap();
@@ -186,6 +218,37 @@ fn kernels_that_are_right_pass_and_each_shape_of_layers_is_judged_at_two_sizes()
             let worst = judged.injected.unwrap().max(judged.to_itself);
             assert!(worst > 0.0 && worst < 2e-5, "{preset:?}: {judged}");
         }
+    }
+}
+
+/// Returns the method that filters by class, at steps that a short run has.
+fn by_class() -> DiffusionConfig {
+    DiffusionConfig {
+        class_adain_steps: StepSet::range(1..4),
+        injected_steps: StepSet::from_step(1),
+        ..method_of(Method::Ast, Preset::ReleasedCode)
+    }
+}
+
+#[test]
+fn attention_that_is_filtered_by_class_is_judged_as_any_other() {
+    let trial = converter_of(by_class(), Fault::Nothing).try_out(DEVICE);
+    let trial = trial.unwrap();
+    assert!(trial.failures.is_empty(), "{:?}", trial.failures);
+    assert_eq!(trial.deviations.len(), 4);
+    for judged in &trial.deviations {
+        let injected = judged.injected.unwrap();
+        assert!(injected > 0.0 && injected < 2e-5, "{judged}");
+    }
+}
+
+#[test]
+fn a_wrong_class_or_threshold_is_refused_with_its_layer() {
+    for fault in [Fault::OtherClasses, Fault::OtherThreshold] {
+        let tried = converter_of(by_class(), fault).try_out(DEVICE);
+        let told = tried.unwrap_err().to_string();
+        let part = format!("the injected attention of layer {LAYER} (512 tokens)");
+        assert!(told.contains(&part), "{told}");
     }
 }
 
@@ -243,7 +306,10 @@ fn what_computed_injected_layers_is_told_where_a_method_injects_any() {
     let of = |fault| converter(Preset::ReleasedCode, fault).platform().injection;
     assert_eq!(of(Fault::Nothing).as_deref(), Some("graph"));
     assert_eq!(of(Fault::NotLaunched).as_deref(), Some("fused sm_90"));
-    let (config, method) = (EngineConfig::default(), method_of(Preset::ReleasedCode));
+    let (config, method) = (
+        EngineConfig::default(),
+        method_of(Method::Cactif, Preset::ReleasedCode),
+    );
     let engine = Engine::load(&golden_model(), &config).unwrap();
     let mut converter = Converter::new(engine, &method, &config).unwrap();
     assert_eq!(converter.platform().injection.as_deref(), Some("host"));
