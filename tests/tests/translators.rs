@@ -166,7 +166,7 @@ fn another_translator_or_an_altered_one_never_goes_on_with_a_run() {
     let contract = project.path("own/translator.json");
     let text = fs::read_to_string(&contract).unwrap();
     fs::write(&contract, text.replace("\"channel\"", "\"channel\" ")).unwrap();
-    let words = ["model.sha256 was", "and is now"];
+    let words = ["model.path (its SHA-256) was", "and is now"];
     project.run().exits(USAGE).complains_about(&words);
     fs::write(&contract, text).unwrap();
     let _ = project.run().exits(0);
