@@ -193,8 +193,14 @@ fn in_words(reason: &str) -> String {
     };
     let (kind, _) = expected.split_once(" with ").unwrap_or((expected, ""));
     let expected = match kind {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
-        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number from 0",
+        "i8" => "a whole number from -128 to 127",
+        "i16" => "a whole number from -32768 to 32767",
+        "i32" => "a whole number from -2147483648 to 2147483647",
+        "i64" => "a whole number",
         "f32" | "f64" => "a number",
         "a boolean" => "true or false",
         "a map" => "an object",

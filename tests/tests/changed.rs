@@ -115,7 +115,7 @@ fn an_audit_names_what_is_missing_or_altered() {
     finds(&[
         "images/night_000001/00001.png is missing",
         "and run again",
-        "; 1 finding",
+        "; 1 finding\n",
     ]);
     fs::write(&image, &whole).unwrap();
 
@@ -167,7 +167,7 @@ fn an_image_of_a_quarantined_item_is_a_finding_with_what_helps() {
     for words in [
         "images/night_000001/00002.png belongs to no committed item: its item is quarantined",
         "`resume --only quarantined` takes it up once its input is back, or remove the image",
-        "; 1 finding",
+        "; 1 finding\n",
     ] {
         assert!(outcome.stdout.contains(words), "no {words:?}: {outcome}");
     }

@@ -7,9 +7,10 @@ use imaging::{ClassShares, decode_train_ids, overlay};
 use ndarray::{Array2, Array3};
 use shared::artifact::ArtifactKey;
 use shared::decision::ChangedInputs;
+use shared::failure::chain;
 use shared::storage::{Storage, StorageError};
 
-use super::contact_sheet::{Unshown, max_bytes_of_output, rgb_image};
+use super::contact_sheet::{max_bytes_of_output, rgb_image};
 use crate::run::freeze::FrozenRun;
 
 /// Why the class map of a style cannot be shown.
@@ -59,15 +60,16 @@ async fn stored(
     Ok(Some(map))
 }
 
-/// Returns the share of each class in the class map of a style; nothing if it has none, or that cannot be read, which a
-/// warning says.
+/// Returns the share of each class in the class map of a style; nothing if it has none, or that cannot be read.
 pub(crate) async fn shares(
     storage: &dyn Storage,
     run: (&FrozenRun, &ChangedInputs),
     style: usize,
 ) -> Option<ClassShares> {
     let map = stored(storage, run, style).await;
-    let map = Unshown::default().shown(map).flatten()?;
+    let unread =
+        |error: &ClassMapError| tracing::debug!(error = chain(error), "no shares of classes");
+    let map = map.inspect_err(unread).ok().flatten()?;
     let shares = shared::blocking::run(move || ClassShares::of(map.view())).await;
     Some(shares)
 }

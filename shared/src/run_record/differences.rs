@@ -99,7 +99,7 @@ fn shown(path: &str, value: &Value) -> String {
     }
 }
 
-/// Returns the key of a settings file that decides a value of what is frozen; its place there if none does.
+/// Returns the key of a settings file that decides a value of what is frozen; its name, or its place there, if none does.
 fn key_of(path: &str) -> Cow<'_, str> {
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));
     let below = |table: &str| match rest {
@@ -114,6 +114,7 @@ fn key_of(path: &str) -> Cow<'_, str> {
         ("class_maps", "sha256") => "style.prior or style.segmenter (its SHA-256)".into(),
         ("class_maps", _) => "style.prior or style.segmenter".into(),
         ("model", "sha256") => "model.path (its SHA-256)".into(),
+        ("model", side @ ("width" | "height")) => format!("the {side} of outputs").into(),
         ("judges", "min_label_agreement") => below("quality").into(),
         ("judges", _) => format!("{} (its SHA-256)", below("quality")).into(),
         _ => path.into(),
@@ -159,6 +160,15 @@ mod tests {
             chosen[2],
             "engine.precision was \"bf16\" and is now not set (f32): auto chose that for this processor"
         );
+    }
+
+    #[test]
+    fn the_size_of_outputs_which_is_no_setting_is_named_as_what_it_is() {
+        let mut before = record();
+        before.frozen.model.width = 64;
+        let told = before.differences(&frozen(1));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("the width of outputs was 64 and is now "));
     }
 
     #[test]

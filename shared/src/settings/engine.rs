@@ -100,7 +100,8 @@ impl EngineConfig {
             })?,
         };
         let products = products_of(raw.precision.as_deref(), device)?;
-        let products_are_chosen = raw.precision.as_deref() == Some(AUTO);
+        let is_auto = raw.precision.as_deref() == Some(AUTO);
+        let products_are_chosen = is_auto && device == Device::Cpu;
         let injection = match raw.injection {
             None => default.injection,
             Some(text) => text.parse().map_err(|error: InjectionKernelsError| {
@@ -255,7 +256,11 @@ mod tests {
         assert_eq!(products(""), Ok(Products::F32));
         assert_eq!(products("precision = 'bf16'"), Ok(Products::Bf16));
         let auto = products("precision = 'auto'");
-        for (toml, is_chosen) in [("precision = 'auto'", true), ("precision = 'f32'", false)] {
+        for (toml, is_chosen) in [
+            ("precision = 'auto'", true),
+            ("precision = 'auto'\ndevice = 'cuda:1'", false),
+            ("precision = 'f32'", false),
+        ] {
             assert_eq!(checked(toml).unwrap().products_are_chosen, is_chosen);
         }
         assert_eq!(auto, Ok(Products::named("auto").unwrap()));

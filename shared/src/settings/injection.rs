@@ -5,7 +5,7 @@ use std::str::FromStr;
 /// What computes the attention of injected layers on a GPU; on the processor there is one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InjectionKernels {
-    /// Fused kernels where there are some for GPU and model, and else graphs; kernels that cannot be loaded are an error.
+    /// Fused kernels where there are some for GPU, model and method, and else graphs; kernels that cannot be loaded are an error.
     #[default]
     Auto,
     /// Fused kernels, or nothing.

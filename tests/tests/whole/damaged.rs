@@ -89,7 +89,7 @@ fn an_audit_finds_a_manifest_that_is_gone_cut_or_of_other_rows() {
         let words = format!("manifest.parquet {words}");
         assert!(audit.stdout.contains(&words), "no {words:?}: {audit}");
         assert!(audit.stdout.contains("run again"), "{audit}");
-        assert!(audit.stdout.contains("; 1 finding"), "{audit}");
+        assert!(audit.stdout.contains("; 1 finding\n"), "{audit}");
         let _ = project.run().exits(0);
         let _ = project.about_run(&["audit"]).exits(0);
     };

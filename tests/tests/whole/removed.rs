@@ -160,7 +160,7 @@ fn a_picture_without_a_byte_or_with_a_link_to_nothing_in_its_place_is_gone_and_m
             assert!(status.stdout.contains("small is damaged"), "{status}");
             assert!(status.stdout.contains(path), "{status}");
             let audit = project.about_run(&["audit"]).exits(1);
-            assert!(audit.stdout.contains("; 1 finding"), "{audit}");
+            assert!(audit.stdout.contains("; 1 finding\n"), "{audit}");
             let again = project.run().exits(0);
             assert!(again.stdout.contains("2 of 2 images done"), "{again}");
             assert_eq!(project.pictures(), pictures, "{path} of {target:?}");

@@ -95,10 +95,10 @@ impl Copies {
         let shape = shape_of(value, NAME)?;
         let session = match self.sessions.entry(shape) {
             Entry::Occupied(made) => made.into_mut(),
-            Entry::Vacant(room) => {
+            Entry::Vacant(vacant) => {
                 let names = [GIVEN, ON_DEVICE];
                 let kind = (shape, self.precision);
-                room.insert(handing_on(&self.runtime, NAME, kind, names)?)
+                vacant.insert(handing_on(&self.runtime, NAME, kind, names)?)
             }
         };
         session.run_on(&[(GIVEN, value)])
@@ -196,7 +196,7 @@ fn failed(part: &str, source: ort::Error) -> EngineError {
     }
 }
 
-/// Returns the graph of that.
+/// Returns a graph whose one output is its input.
 fn graph(shape: Shape, precision: Precision, [from, to]: [&str; 2]) -> ort::Result<Model> {
     let dtype = tensor::element(precision);
     let mut graph = Builder::new()?;

@@ -14,7 +14,7 @@ use shared::failure::chain;
 use shared::model::{ImageSize, PIXELS_PER_LATENT};
 use shared::run_record::FrozenModel;
 use shared::source::Source;
-use shared::storage::{Storage, StorageError};
+use shared::storage::{Storage, StorageError, StorageErrorKind};
 
 /// What could not be read of what is shown together: a warning names each once.
 #[derive(Debug, Default)]
@@ -88,7 +88,7 @@ pub(crate) async fn output_image(
 ///
 /// # Errors
 ///
-/// That of the first if no file of any can be read: their dataset is away.
+/// That of the first if no file of any can be read, for their dataset is away; or that of one whose storage does not answer.
 pub(super) fn unless_away(
     read: Vec<Result<RgbImage, LoadError>>,
     unshown: &Unshown,
@@ -98,11 +98,15 @@ pub(super) fn unless_away(
     let mut shown = Vec::with_capacity(read.len());
     for read in read {
         match read {
-            Err(LoadError::Read(error)) if all_are_away => return Err(error),
+            Err(LoadError::Read(error)) if all_are_away || is_outage(&error) => return Err(error),
             read => shown.push(unshown.shown(read)),
         }
     }
     Ok(shown)
+}
+
+fn is_outage(error: &StorageError) -> bool {
+    error.kind == StorageErrorKind::Unavailable
 }
 
 /// Returns RGB pixels `(height, width, 3)` as an image.
@@ -140,13 +144,16 @@ pub(crate) fn encoded(picture: RgbImage) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use imaging::InputError;
-    use shared::storage::StorageErrorKind;
 
     use super::*;
 
     fn gone(path: &str) -> Result<RgbImage, LoadError> {
+        unread(path, StorageErrorKind::NotFound)
+    }
+
+    fn unread(path: &str, kind: StorageErrorKind) -> Result<RgbImage, LoadError> {
         Err(LoadError::Read(StorageError {
-            kind: StorageErrorKind::NotFound,
+            kind,
             operation: "read",
             path: path.to_owned(),
             source: None,
@@ -161,6 +168,10 @@ mod tests {
         assert_eq!(shown, [None, Some(RgbImage::new(1, 1))]);
         let away = unless_away(vec![gone("a.png"), gone("b.png")], &unshown);
         assert_eq!(away.unwrap_err().path, "a.png");
+        // The next may come when the bucket answers again.
+        let timed_out = unread("b.png", StorageErrorKind::Unavailable);
+        let outage = unless_away(vec![image(), timed_out], &unshown);
+        assert_eq!(outage.unwrap_err().path, "b.png");
         let damaged = InputError::NoLabel {
             name: "b.png".to_owned(),
         };

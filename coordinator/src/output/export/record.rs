@@ -103,7 +103,7 @@ impl ExportRecord {
         left_out: LeftOut,
     ) -> Result<Self, StorageError> {
         let run = &source.run.record;
-        let report = RunReport::stored(source.storage, &run.run).await?;
+        let report = RunReport::stored_or_warned(source.storage, &run.run).await?;
         let report = report.filter(|report| report.is_of(&run.plan_hash));
         let filters = &options.filters;
         let class = |&train_id: &u8| CLASSES[usize::from(train_id)].name.to_owned();

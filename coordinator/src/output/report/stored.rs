@@ -20,25 +20,44 @@ impl NetworkReport {
 }
 
 impl RunReport {
-    /// Returns the report that was stored; none if there is none that this version reads, and a warning says what is wrong
-    /// with one that is there.
+    /// Returns the report that was stored; none if there is none that this version reads.
     ///
     /// # Errors
     ///
     /// If storage does not answer.
     pub async fn stored(storage: &dyn Storage, run: &RunId) -> Result<Option<Self>, StorageError> {
+        let read = Self::read(storage, run).await?;
+        Ok(read.and_then(|read| read.inspect_err(|error| tracing::debug!("{error}")).ok()))
+    }
+
+    /// Returns the report that was stored, as [`RunReport::stored`] does, and warns of one that is damaged: for who makes it
+    /// anew, and not for who looks again and again.
+    ///
+    /// # Errors
+    ///
+    /// If storage does not answer.
+    pub async fn stored_or_warned(
+        storage: &dyn Storage,
+        run: &RunId,
+    ) -> Result<Option<Self>, StorageError> {
+        let read = Self::read(storage, run).await?;
+        let warned = |error: &String| tracing::warn!("{error}");
+        Ok(read.and_then(|read| read.inspect_err(warned).ok()))
+    }
+
+    /// Reads the report that was stored; or says what is wrong with it, which is a finding of an audit until it is made anew.
+    async fn read(
+        storage: &dyn Storage,
+        run: &RunId,
+    ) -> Result<Option<Result<Self, String>>, StorageError> {
         let key = ArtifactKey::Report(run.clone());
         let Some(bytes) = unreadable::read_cache(storage, &key).await? else {
             return Ok(None);
         };
-        match seal::parse(&bytes, &key) {
-            Ok(report) => Ok(Some(report)),
-            Err(error) => {
-                // It is a finding of an audit until then.
-                tracing::warn!("{key} counts as none and is to be made anew: {error}");
-                Ok(None)
-            }
-        }
+        let read = seal::parse(&bytes, &key);
+        Ok(Some(read.map_err(|error| {
+            format!("{key} counts as none until it is made anew: {error}")
+        })))
     }
 
     /// Returns whether it is of a run with this plan, as far as it says: reports of earlier programs do not.

@@ -212,7 +212,7 @@ async fn report(
     } else {
         false
     };
-    let stored = RunReport::stored(storage, &run.record.run).await;
+    let stored = RunReport::stored_or_warned(storage, &run.record.run).await;
     let stored = stored.map_err(CliError::environment)?;
     // Another run may have had this one's name.
     let stored = stored.filter(|stored| stored.is_of(&run.record.plan_hash));

@@ -195,7 +195,7 @@ pub(crate) const WITHOUT_FUSED: &str = "[engine] injection = \"graph\" (of a wor
 /// Returns the fastest kernel for some layers that leaves tensors on the runtime's device, of those that its settings allow
 /// and, where attention is filtered by class, of those that can.
 ///
-/// Which one it is depends on device, layers, settings and this program alone, and never on what fails.
+/// Which one it is depends on device, layers, method, settings and this program alone, and never on what fails.
 ///
 /// # Errors
 ///

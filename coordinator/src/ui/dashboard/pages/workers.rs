@@ -1,6 +1,6 @@
 //! The page of the workers that were heard lately.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use askama::Template;
@@ -113,13 +113,29 @@ fn line(worker: Worker, now: Timestamp) -> WorkerLine {
     }
 }
 
-/// Returns what workers that are alive compute with, as far as it is known; nothing if it is the same of all.
+/// Returns what workers that are alive compute with, as far as it is known; nothing if bytes do not depend on which of them
+/// works: GPU and libraries are those of all, and what computes injected layers is that of all at one run. From run to run it
+/// is another, by method and model.
 fn different(workers: &[Worker]) -> Vec<PlatformLine> {
     let alive = workers.iter().filter(|worker| is_alive(worker.state));
-    let known = alive.filter(|worker| !worker.platform.is_unknown());
-    let mut numbers: BTreeMap<&Platform, usize> = BTreeMap::new();
+    let known: Vec<&Worker> = alive
+        .filter(|worker| !worker.platform.is_unknown())
+        .collect();
+    let mut at_run: BTreeMap<&RunId, BTreeSet<&Platform>> = BTreeMap::new();
+    for worker in &known {
+        if let Some(work) = &worker.work {
+            at_run
+                .entry(&work.run)
+                .or_default()
+                .insert(&worker.platform);
+        }
+    }
+    let is_mixed = at_run.values().any(|platforms| platforms.len() > 1);
+    let mut numbers: BTreeMap<Platform, usize> = BTreeMap::new();
     for worker in known {
-        *numbers.entry(&worker.platform).or_default() += 1;
+        let mut platform = worker.platform.clone();
+        platform.injection = platform.injection.filter(|_| is_mixed);
+        *numbers.entry(platform).or_default() += 1;
     }
     if numbers.len() < 2 {
         return Vec::new();
@@ -164,6 +180,9 @@ pub(crate) async fn show(
 
 #[cfg(test)]
 mod tests {
+    use shared::ids::ShardId;
+    use shared::queue::message::ShardInHand;
+
     use super::*;
 
     fn worker(name: &str, state: WorkerState, cudnn: Option<&str>) -> Worker {
@@ -181,6 +200,16 @@ mod tests {
             stopped: None,
             drained_at: None,
             items_ended: 0,
+        }
+    }
+
+    fn work(run: &str) -> ShardInHand {
+        ShardInHand {
+            run: run.parse().unwrap(),
+            shard: ShardId(0),
+            step: String::new(),
+            items_ended: 0,
+            since: Timestamp::UNIX_EPOCH,
         }
     }
 
@@ -208,13 +237,17 @@ mod tests {
 
     #[test]
     fn workers_that_compute_injected_layers_otherwise_are_told_apart() {
-        let of = |name, injection: &str| {
+        let of = |name, run: &str, injection: &str| {
             let mut worker = worker(name, WorkerState::Working, Some("9.28.1"));
             worker.platform.injection = Some(injection.to_owned());
+            worker.work = Some(work(run));
             worker
         };
-        assert!(different(&[of("a", "graph"), of("b", "graph")]).is_empty());
-        let told = different(&[of("a", "graph"), of("b", "fused sm_80")]);
+        let two = |a, b| different(&[a, b]);
+        assert!(two(of("a", "day", "graph"), of("b", "day", "graph")).is_empty());
+        // Of another method.
+        assert!(two(of("a", "day", "graph"), of("b", "night", "fused sm_80")).is_empty());
+        let told = two(of("a", "day", "graph"), of("b", "day", "fused sm_80"));
         let platforms: Vec<&str> = told.iter().map(|line| line.platform.as_str()).collect();
         let expected = [
             "NVIDIA L4, cuDNN 9.28.1, injection fused sm_80",

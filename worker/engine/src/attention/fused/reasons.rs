@@ -18,7 +18,7 @@ pub(crate) enum NotFused {
     Failed(#[from] LoadFailure),
 }
 
-/// Why there are no kernels: a property of GPU, model and program, and the same at every attempt.
+/// Why there are no kernels: a property of GPU, model, method and program, and the same at every attempt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unsupported {
     /// None filter attention by class.

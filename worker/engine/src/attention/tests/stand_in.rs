@@ -16,7 +16,8 @@ use shared::settings::{Device, EngineConfig, InjectionKernels};
 
 use crate::attention::graph::GraphAttention;
 use crate::attention::{
-    AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, LayerTensors, StyleLayer, on,
+    AttentionKernel, ClassTensors, ContentLayer, InjectedAttention, KernelKind, LayerTensors,
+    StyleLayer, on,
 };
 use crate::runtime::Runtime;
 use crate::tensor;
@@ -290,7 +291,13 @@ fn attention_to_itself_is_computed_by_the_kernels_of_onnx_runtime() {
 /// Injects a layer by the kernels that the settings choose, twice.
 fn fused_call(filter: Option<Filter>, precision: Precision, injection: InjectionKernels) {
     let layers = [layer()];
-    let kernel = on(&runtime(injection), precision, how(filter), layers.iter());
+    let kernel = on(
+        &runtime(injection),
+        precision,
+        how(filter),
+        false,
+        layers.iter(),
+    );
     let mut kernel = kernel.unwrap();
     call(kernel.as_mut(), precision);
     call(kernel.as_mut(), precision);
@@ -352,6 +359,25 @@ fn a_layer_without_a_filter_is_two_launches() {
 }
 
 #[test]
+fn graphs_filter_by_class_where_fused_kernels_do_all_else() {
+    const TEST: &str = "graphs_filter_by_class_where_fused_kernels_do_all_else";
+    let Some(precision) = precision_here() else {
+        let _ = counted(TEST, "fp16");
+        return;
+    };
+    let layers = [layer()];
+    let by = |injection, is_by_class| {
+        let runtime = runtime(injection);
+        on(&runtime, precision, how(None), is_by_class, layers.iter())
+    };
+    let kind = |is_by_class| by(InjectionKernels::Auto, is_by_class).unwrap().kind();
+    assert!(matches!(kind(false), KernelKind::Fused { .. }));
+    assert_eq!(kind(true), KernelKind::Graph);
+    let refused = by(InjectionKernels::Fused, true).err().unwrap().to_string();
+    assert!(refused.contains("no kernel filters by class"), "{refused}");
+}
+
+#[test]
 fn fused_kernels_that_are_asked_for_and_not_there_are_refused_with_the_reason() {
     match precision_here() {
         Some(precision) => {
@@ -360,7 +386,13 @@ fn fused_kernels_that_are_asked_for_and_not_there_are_refused_with_the_reason() 
                 ..layer()
             }];
             let told = |injection| {
-                let found = on(&runtime(injection), precision, how(None), narrow.iter());
+                let found = on(
+                    &runtime(injection),
+                    precision,
+                    how(None),
+                    false,
+                    narrow.iter(),
+                );
                 found.map(drop).map_err(|error| error.to_string())
             };
             let error = told(InjectionKernels::Fused).unwrap_err();
