@@ -90,7 +90,8 @@ const ASKED: [&str; 3] = ["--contact-sheet", "--vary", "method=reinhard,identity
 /// Draws the contact sheet of a project's run as `run` does and as `compare` does.
 async fn drawn(project: &Project) -> (Option<String>, Result<Option<String>, String>) {
     let storage = LocalStorage::new(project.path("out"));
-    let run = freeze::open(&storage, &RUN.parse().unwrap()).await.unwrap();
+    let run = RUN.parse().expect("it names a run");
+    let run = freeze::open(&storage, &run).await.expect("it is there");
     let made = contact_sheet::make(&storage, &run).await;
     let beside = contact_sheet::make_beside(&storage, &run, &[]).await;
     (made, beside.map_err(|error| error.to_string()))
