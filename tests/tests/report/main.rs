@@ -163,7 +163,7 @@ fn a_report_that_is_damaged_is_made_anew_and_named_with_what_was_wrong() {
     fs::write(&path, whole.replace("\"items\": 2", "\"items\": 3")).unwrap();
     let outcome = project.about_run(&["report"]).exits(0);
     for words in [
-        "runs/small/report.json counts as none and is to be made anew",
+        "runs/small/report.json counts as none until it is made anew",
         "something in it was altered",
     ] {
         assert!(outcome.stderr.contains(words), "no {words:?}: {outcome}");
