@@ -295,8 +295,7 @@ mod tests {
     fn what_is_wrong_is_told_with_its_field_and_is_never_long() {
         let wrong = parse::<Record>(br#"{"name": "night", "number": "many"}"#, &key());
         let told = wrong.unwrap_err().to_string();
-        let expected =
-            "number: it is string \"many\", expected a whole number from 0 to 4294967295 at line 1 column 34";
+        let expected = "number: it is string \"many\", expected a whole number from 0 to 4294967295 at line 1 column 34";
         assert_eq!(told, expected);
         let long = format!(r#"{{"name": "n", "number": "{}"}}"#, "x".repeat(1 << 20));
         let told = parse::<Record>(long.as_bytes(), &key())
